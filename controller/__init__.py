@@ -1,0 +1,1 @@
+"""Tsunagu's controller: one access policy, compiled, proved, applied and measured."""

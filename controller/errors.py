@@ -1,0 +1,108 @@
+"""The errors of Tsunagu: a short tree; each says what was expected and what to do, and carries its policy.
+
+`temporary` tells a caller whether trying again later, without changing anything, can help.
+The command line turns any of them into one clear message; a traceback is a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """Where something was written: a file as the user named it, and a line counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong in an input: where, which field (may be empty), and what is allowed instead."""
+
+    origin: Origin
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        field = f" {self.field}:" if self.field else ""
+        return f"{self.origin}:{field} {self.message}"
+
+
+class TsunaguError(Exception):
+    """Any refusal that a user can understand and act on."""
+
+    temporary = False
+    exit_code = 1
+
+
+class InputError(TsunaguError):
+    """Files that cannot be used as they are; all their problems at once, in the order of file and line."""
+
+    def __init__(self, what: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
+        super().__init__(f"{what}\n{lines}")
+
+
+class PolicyError(InputError):
+    """The policies cannot be loaded."""
+
+
+class ConfigRefused(InputError):
+    """A device's configuration holds something inside what we own that is not understood, or a conflict."""
+
+
+class PlanRefused(TsunaguError):
+    """A saved plan is damaged, from another city, or of a format this release does not read."""
+
+
+class ProofFailed(TsunaguError):
+    """A rendered filter is not what the policy says; nothing was saved or applied."""
+
+
+class DeviceError(TsunaguError):
+    """Something went wrong on one device; names it, and the command where there was one."""
+
+    def __init__(self, device: str, message: str, *, command: str = "") -> None:
+        self.device = device
+        self.command = command
+        during = f" (command: {command})" if command else ""
+        super().__init__(f"{device}: {message}{during}")
+
+
+class DeviceUnreachable(DeviceError):
+    """No answer from the device: a closed port, a dead line, a session that broke."""
+
+    temporary = True
+
+
+class DeviceBusy(DeviceError):
+    """Another change holds the device's lock."""
+
+    temporary = True
+
+
+class HostKeyRefused(DeviceError):
+    """The device showed a host key that is not the pinned one, or none is pinned."""
+
+
+class LoginRefused(DeviceError):
+    """The device did not accept the credentials, or their reference cannot be resolved."""
+
+
+class CommandFailed(DeviceError):
+    """The device answered a command with an error."""
+
+
+class StaleDevice(DeviceError):
+    """The device is in none of the states that the plan knows."""
+
+
+class LabError(TsunaguError):
+    """The virtual city cannot be built, found or changed."""

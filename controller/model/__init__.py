@@ -1,0 +1,1 @@
+"""The nouns: the city, its access policy, packets, device states; loading, and the reference evaluator."""

@@ -1,0 +1,241 @@
+"""The city as loaded: schools, devices and the access policy, with the addresses that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from zoneinfo import ZoneInfo
+
+from controller.model.access import (
+    CONTROLLER,
+    INTERNET,
+    Admission,
+    Application,
+    Necessity,
+    PeopleFile,
+    PrefixListFile,
+    Rule,
+    Segment,
+    StackOutputs,
+)
+from controller.model.flow import AddressSet, Family, Prefix, Service, prefix
+from controller.model.schools import (
+    Blueprint,
+    BlueprintFile,
+    CityFile,
+    DeviceAccess,
+    DeviceGroup,
+    DeviceRole,
+    LabFile,
+    School,
+    fits,
+)
+from controller.model.state import Faces, PortMode
+
+FIRST_DEVICE = 10
+"""Devices take the addresses of the management segment from its tenth on; the gateway is the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePort:
+    """A port by its name on the device, with the segments it carries."""
+
+    name: str
+    mode: PortMode
+    segments: tuple[str, ...]
+    faces: Faces
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it."""
+
+    id: str
+    school: School
+    role: DeviceRole
+    platform: str
+    management: IPv4Address | IPv6Address
+    access: DeviceAccess
+    ports: tuple[DevicePort, ...]
+
+
+@dataclass(frozen=True)
+class City:
+    """Everything that `policies/` says. Build it with `controller.model.load.load_city`."""
+
+    digest: str
+    file: CityFile
+    schools: tuple[School, ...]
+    blueprints: BlueprintFile
+    lab: LabFile
+    segments: Mapping[str, Segment]
+    people: PeopleFile
+    applications: Mapping[str, Application]
+    prefix_lists: Mapping[str, PrefixListFile]
+    rules: tuple[Rule, ...]
+    admissions: tuple[Admission, ...]
+    otherwise: str
+    necessities: tuple[Necessity, ...]
+    outputs: StackOutputs
+
+    @cached_property
+    def timezone(self) -> ZoneInfo:
+        """The zone that hours are meant in."""
+        return ZoneInfo(self.file.timezone)
+
+    @cached_property
+    def school_by_id(self) -> dict[str, School]:
+        """Schools by their id."""
+        return {school.id: school for school in self.schools}
+
+    def school_prefix(self, school: School, family: Family) -> Prefix:
+        """The school's block of one family: its own, or the one that the formula gives its number."""
+        return school_prefix(self.file, school, family)
+
+    def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
+        """The segment's subnet at a school."""
+        return segment_prefix(self.school_prefix(school, family), segment)
+
+    def gateway(self, school: School, segment: Segment, family: Family) -> int:
+        """The gateway of a segment at a school: the first address after the subnet's own."""
+        return int(self.segment_prefix(school, segment, family).network_address) + 1
+
+    @cached_property
+    def internet(self) -> AddressSet:
+        """Every address that is neither reserved, nor the city's own, nor named by an application."""
+        named = [p for app in self.applications.values() if not app.segment for p in self._named(app)]
+        excluded: set[Prefix] = {*self.file.reserved, *self.file.controllers, *named}
+        excluded |= {self.file.addressing.ipv4, self.file.addressing.ipv6}
+        excluded |= {p for school in self.schools for p in (school.ipv4, school.ipv6) if p is not None}
+        return AddressSet(
+            (Family.V4.everything, prefix("2000::/3")),
+            tuple(sorted(excluded, key=lambda p: (p.version, int(p.network_address), p.prefixlen))),
+        )
+
+    def destination(self, name: str, school: School) -> AddressSet:
+        """The addresses of an application (or of the internet) as a school sees it."""
+        if name == INTERNET:
+            return self.internet
+        app = self.applications[name]
+        if app.belongs_to:
+            return self.internet
+        if app.segment:
+            segment = self.segments[app.segment]
+            return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
+        return AddressSet(self._named(app))
+
+    def source(self, name: str, school: School) -> AddressSet:
+        """The addresses of a rule's source (a segment, or the controller) at a school."""
+        if name == CONTROLLER:
+            return AddressSet(self.file.controllers)
+        segment = self.segments[name]
+        return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
+
+    def services(self, rule: Rule, name: str) -> tuple[Service, ...]:
+        """The services of an application that the network part of a rule speaks of."""
+        chosen = rule.network.services if rule.network else ()
+        if name == INTERNET:
+            return chosen
+        return tuple(s for s in self.applications[name].services if not chosen or s in chosen)
+
+    def devices(self, school: School) -> tuple[Device, ...]:
+        """The devices of a school by its blueprint."""
+        blueprint = next(b for b in self.blueprints.blueprints if fits(b, school))
+        return tuple(self._blueprint_devices(school, blueprint))
+
+    def lab_devices(self, school: School) -> tuple[Device, ...]:
+        """The devices of a lab school: one switch."""
+        hosts = [
+            DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in self.lab.hosts
+        ]
+        management = self.file.management_segment
+        own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
+        served = dict.fromkeys([*(host.segment for host in self.lab.hosts), management])
+        gateways = [DevicePort(f"g-{name}", PortMode.ACCESS, (name,), Faces.GATEWAY) for name in served]
+        return (
+            Device(
+                id=f"{school.id}-core1",
+                school=school,
+                role="core",
+                platform=self.lab.platform,
+                management=self.device_address(school, 0),
+                access=self.lab.device_access,
+                ports=(*hosts, own, *gateways),
+            ),
+        )
+
+    def device_address(self, school: School, index: int) -> IPv4Address | IPv6Address:
+        """The management address of the school's `index`-th device, counted from 0."""
+        subnet = self.segment_prefix(school, self.segments[self.file.management_segment], Family.V4)
+        return ip_address(int(subnet.network_address) + FIRST_DEVICE + index)
+
+    def _named(self, app: Application) -> tuple[Prefix, ...]:
+        if app.hosting == "cloud-run":
+            placed = self.outputs.applications[app.id]
+            return (*placed.ipv4, *placed.ipv6)
+        if app.prefixes:
+            return self.prefix_lists[app.prefixes].prefixes
+        return app.addresses
+
+    def _blueprint_devices(self, school: School, blueprint: Blueprint) -> Iterable[Device]:
+        lot = next(ward.lot for ward in self.file.wards if ward.id == school.ward)
+        index = 0
+        for group in blueprint.devices:
+            for number in range(1, group.count + 1):
+                yield Device(
+                    id=f"{school.id}-{_SHORT[group.role]}{number}",
+                    school=school,
+                    role=group.role,
+                    platform=group.platform[lot],
+                    management=self.device_address(school, index),
+                    access=self.file.device_access,
+                    ports=tuple(self._ports(group, group.platform[lot])),
+                )
+                index += 1
+
+    def _ports(self, group: DeviceGroup, platform: str) -> Iterable[DevicePort]:
+        pattern = self.blueprints.port_names.get(platform, "{n}")
+        if group.ssids:
+            carried = tuple(dict.fromkeys(ssid.segment for ssid in group.ssids))
+            yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, Faces.GATEWAY)
+        for ports in group.ports:
+            carried = tuple(self.segments) if ports.segments == "all" else ports.segments
+            for number in range(ports.first, ports.last + 1):
+                yield DevicePort(pattern.format(n=number), ports.mode, carried, ports.faces)
+
+
+_SHORT: dict[DeviceRole, str] = {"router": "rt", "core": "core", "floor": "floor", "access-point": "ap"}
+
+
+def school_prefix(file: CityFile, school: School, family: Family) -> Prefix:
+    """The block of a school.
+
+    Raises:
+        ValueError: the formula leads outside the city's prefix.
+    """
+    addressing = file.addressing
+    own = school.ipv4 if family is Family.V4 else school.ipv6
+    if own is not None:
+        return own
+    if family is Family.V4:
+        return _nth(addressing.ipv4, addressing.school_ipv4_length, school.number)
+    return _nth(addressing.ipv6, addressing.school_ipv6_length, school.number)
+
+
+def segment_prefix(block: Prefix, segment: Segment) -> Prefix:
+    """The subnet of a segment inside a school's block."""
+    if Family(block.version) is Family.V4:
+        first = int(block.network_address) + int(segment.ipv4.offset)
+        return prefix(f"{Family.V4.address(first)}/{segment.ipv4.length}")
+    first = int(block.network_address) + (segment.ipv6_subnet << 64)
+    return prefix(f"{Family.V6.address(first)}/64")
+
+
+def _nth(city: Prefix, length: int, number: int) -> Prefix:
+    first = int(city.network_address) + (number << (city.max_prefixlen - length))
+    if first > int(city.broadcast_address):
+        message = f"school number {number} leads outside the city's {city}"
+        raise ValueError(message)
+    return prefix(f"{Family(city.version).address(first)}/{length}")

@@ -1,0 +1,218 @@
+"""The files of `policies/city/`: wards, schools and their lines, device blueprints, addressing, the lab overlay."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from controller.model.flow import Prefix
+from controller.model.source import Placed, Strict
+from controller.model.state import Faces, PortMode
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
+SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
+LineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
+DeviceRole = Literal["router", "core", "floor", "access-point"]
+
+
+class Ward(Placed):
+    """A ward; `lot` names the procurement lot that decides the platforms of its schools."""
+
+    id: Identifier
+    name: str
+    lot: Identifier
+
+
+class Addressing(Strict):
+    """School number n takes the n-th block of each family out of the city's own prefix."""
+
+    ipv4: IPv4Network
+    ipv6: IPv6Network
+    school_ipv4_length: int = Field(ge=8, le=24)
+    school_ipv6_length: int = Field(ge=16, le=56)
+
+    @model_validator(mode="after")
+    def _blocks_fit(self) -> Self:
+        for city, length in ((self.ipv4, self.school_ipv4_length), (self.ipv6, self.school_ipv6_length)):
+            if length < city.prefixlen:
+                message = f"a school block of /{length} is larger than the city's {city}"
+                raise ValueError(message)
+        return self
+
+
+class Secret(Strict):
+    """A secret by reference: exactly one of an environment variable, a file, or a command that prints it."""
+
+    env: str | None = None
+    file: str | None = None
+    command: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.env, self.file, self.command)) != 1:
+            message = "name exactly one of env, file, command"
+            raise ValueError(message)
+        return self
+
+
+class DeviceAccess(Strict):
+    """How the controller reaches devices over SSH. Exactly one of `password` and `key`.
+
+    `known_hosts` is the file of pinned host keys. `namespace` is a Linux network namespace (a management
+    VRF) that connections are opened in.
+    """
+
+    user: str
+    password: Secret | None = None
+    key: Secret | None = None
+    known_hosts: str
+    port: int = Field(default=22, ge=1, le=65535)
+    namespace: str | None = None
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if (self.password is None) == (self.key is None):
+            message = "name exactly one of password, key"
+            raise ValueError(message)
+        return self
+
+
+class CityFile(Strict):
+    """`policies/city/city.yaml`.
+
+    `stack` names the stack outputs in use, `reserved` the prefixes that are no internet (RFC 6890),
+    `controllers` the addresses that Tsunagu's own SSH sessions come from.
+    """
+
+    id: Identifier
+    name: str
+    timezone: Literal["Asia/Tokyo"]
+    wards: tuple[Ward, ...]
+    addressing: Addressing
+    stack: Identifier
+    controllers: tuple[Prefix, ...] = Field(min_length=1)
+    reserved: tuple[Prefix, ...]
+    management_segment: Identifier
+    device_access: DeviceAccess
+
+
+class Line(Strict):
+    """A school's line as contracted; `mbps` is the contract figure, never a measured one."""
+
+    kind: LineKind
+    mbps: int = Field(gt=0, le=100_000)
+
+
+class Lines(Strict):
+    """Every school has two lines."""
+
+    primary: Line
+    backup: Line
+
+
+class School(Placed):
+    """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it."""
+
+    id: Identifier
+    number: int = Field(ge=1, le=4095)
+    name: str
+    ward: Identifier
+    kind: SchoolKind
+    pupils: int = Field(ge=1, le=5000)
+    lines: Lines
+    ipv4: IPv4Network | None = None
+    ipv6: IPv6Network | None = None
+
+
+class SchoolFile(Strict):
+    """`policies/city/schools/*.yaml`."""
+
+    schools: tuple[School, ...]
+
+
+class PupilRange(Strict):
+    """An inclusive range of pupil numbers."""
+
+    at_least: int = 0
+    at_most: int = 1_000_000
+
+
+class PortGroup(Placed):
+    """Consecutive ports set alike. `segments` "all" means every segment of the school."""
+
+    first: int = Field(ge=1)
+    last: int
+    mode: PortMode
+    segments: Literal["all"] | tuple[Identifier, ...]
+    faces: Faces = Faces.HOSTS
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        if self.last < self.first:
+            message = f"last port {self.last} stands before first port {self.first}"
+            raise ValueError(message)
+        if self.mode is PortMode.ACCESS and (self.segments == "all" or len(self.segments) != 1):
+            message = "an access port carries exactly one segment"
+            raise ValueError(message)
+        return self
+
+
+class Ssid(Placed):
+    """A wireless network of an access point and the segment its clients land in."""
+
+    ssid: str
+    segment: Identifier
+
+
+class DeviceGroup(Placed):
+    """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name."""
+
+    role: DeviceRole
+    count: int = Field(ge=1, le=200)
+    platform: dict[Identifier, str]
+    ports: tuple[PortGroup, ...] = ()
+    ssids: tuple[Ssid, ...] = ()
+
+
+class Blueprint(Placed):
+    """The devices of a school of these kinds and this size."""
+
+    id: Identifier
+    kinds: tuple[SchoolKind, ...]
+    pupils: PupilRange
+    devices: tuple[DeviceGroup, ...]
+
+
+class BlueprintFile(Strict):
+    """`policies/city/blueprints.yaml`. `port_names` holds, per platform, a pattern with `{n}`."""
+
+    port_names: dict[str, str]
+    blueprints: tuple[Blueprint, ...]
+
+
+class LabHost(Placed):
+    """A host of the virtual city, in a segment of each of its schools."""
+
+    id: Identifier
+    segment: Identifier
+
+
+class LabFile(Strict):
+    """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
+
+    The switch has a port for each host, one for its own management, and one for each segment's gateway.
+    """
+
+    schools: tuple[Identifier, ...]
+    canary: Identifier
+    platform: str
+    hosts: tuple[LabHost, ...]
+    device_access: DeviceAccess
+
+
+def fits(blueprint: Blueprint, school: School) -> bool:
+    """Whether a blueprint is for schools like this."""
+    size = blueprint.pupils
+    return school.kind in blueprint.kinds and size.at_least <= school.pupils <= size.at_most

@@ -1,0 +1,160 @@
+"""What a device holds, free of any vendor's words: VLANs, ports, filters and where they are bound."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from controller.model.flow import Direction, Effect, Family, Match
+
+PREFIX = "TSN"
+"""Every object we own on a device carries this prefix; everything else is read and left alone."""
+
+
+class PortMode(StrEnum):
+    """How a port carries VLANs."""
+
+    ACCESS = "access"
+    TRUNK = "trunk"
+
+
+class Faces(StrEnum):
+    """What stands behind a port; decides which filter a platform that filters at ports attaches there."""
+
+    HOSTS = "hosts"
+    GATEWAY = "gateway"
+    UNFILTERED = "unfiltered"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Vlan:
+    """A VLAN in the switch's database."""
+
+    number: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortState:
+    """A switch port; `vlans` is ascending, and holds exactly one number on an access port."""
+
+    name: str
+    mode: PortMode
+    vlans: tuple[int, ...]
+    faces: Faces = Faces.UNFILTERED
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an ordered filter: the first entry that covers a packet decides.
+
+    `origin` tells where it comes from (the rule when wanted, the line when read) and does not count in comparisons.
+    """
+
+    effect: Effect
+    match: Match
+    origin: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An ordered packet filter of one family, for one VLAN and direction; its last entry covers everything."""
+
+    name: str
+    vlan: int
+    direction: Direction
+    family: Family
+    entries: tuple[Entry, ...]
+
+    @property
+    def key(self) -> tuple[int, Direction, Family]:
+        """What the filter is for; a device binds at most one filter to a key."""
+        return self.vlan, self.direction, self.family
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Binding:
+    """A filter in force for the packets of one VLAN, direction and family."""
+
+    vlan: int
+    direction: Direction
+    family: Family
+    filter: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """All that we own on a device. Build it with `device_state`, which puts it in canonical order."""
+
+    vlans: tuple[Vlan, ...] = ()
+    ports: tuple[PortState, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+
+    def digest(self) -> str:
+        """A SHA-256 over the whole state; equal exactly when the states are equal."""
+        parts = (repr(self.vlans), repr(self.ports), *map(_filter_text, self.filters), repr(self.bindings))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def device_state(
+    vlans: Iterable[Vlan] = (),
+    ports: Iterable[PortState] = (),
+    filters: Iterable[Filter] = (),
+    bindings: Iterable[Binding] = (),
+) -> DeviceState:
+    """A device state in canonical order."""
+    return DeviceState(
+        tuple(sorted(vlans)),
+        tuple(sorted(ports)),
+        tuple(sorted(filters, key=lambda one: one.name)),
+        tuple(sorted(bindings)),
+    )
+
+
+def filter_name(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> str:
+    """The name of a filter: what it is for, and a digest of its entries, so that a changed filter is a new object."""
+    digest = hashlib.sha256("\n".join(map(_entry_text, entries)).encode()).hexdigest()[:8]
+    return f"{PREFIX}-{vlan}-{direction}-{int(family)}-{digest}"
+
+
+def named_filter(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> Filter:
+    """A filter under the name that its entries give it."""
+    kept = tuple(entries)
+    return Filter(filter_name(vlan, direction, family, kept), vlan, direction, family, kept)
+
+
+def _filter_text(one: Filter) -> str:
+    return f"{one.name}|{one.key}|" + ";".join(map(_entry_text, one.entries))
+
+
+def _entry_text(entry: Entry) -> str:
+    match = entry.match
+    return (
+        f"{entry.effect} {match.protocol} {match.source} {match.source_ports}"
+        f" {match.destination} {match.destination_ports} {match.established}"
+    )
+
+
+class Attachment(StrEnum):
+    """Where a platform puts filters in force."""
+
+    VLAN_INTERFACE = "vlan-interface"
+    PORT = "port"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do; the compiler makes only states that fit.
+
+    `reads_faces`: the running configuration tells what a port faces (see `Faces`).
+    `maximum_entries` bounds a single filter; `over_ssh` False means the platform exists as text only.
+    """
+
+    attachment: Attachment
+    vlan_database: bool
+    reads_faces: bool
+    maximum_entries: int
+    over_ssh: bool

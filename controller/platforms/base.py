@@ -1,0 +1,153 @@
+"""What a platform is. Text in and out for every one; operation over SSH for those that have `Operable` too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from controller.model.state import Capabilities, DeviceState
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command for a device; `stdin` goes in whole, where the platform's shell takes it."""
+
+    line: str
+    stdin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An indivisible group of commands, and the state the device is in once they have all run."""
+
+    title: str
+    commands: tuple[Command, ...]
+    result: DeviceState
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a configuration, counted from 1."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A running configuration, understood.
+
+    `foreign` are the lines that are not ours and were left alone; `understood` counts the lines that are ours.
+    Together they are all `lines` that are not blank or comments: nothing is dropped in silence.
+    """
+
+    state: DeviceState
+    foreign: tuple[Line, ...]
+    understood: int
+    lines: int
+
+
+class Platform(Protocol):
+    """A network operating system, as text."""
+
+    @property
+    def name(self) -> str:
+        """The name that policies use."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the compiler may ask of it."""
+
+    def render(self, state: DeviceState) -> str:
+        """The part of a running configuration that is ours, as the device itself would show it.
+
+        Raises:
+            ValueError: the platform cannot express the state (never silently weaker).
+        """
+
+    def parse(self, text: str, source: str) -> Observation:
+        """Understand a running configuration; `source` names it in errors.
+
+        Raises:
+            ConfigRefused: an unknown word inside what we own, or an object of others where ours must stand.
+        """
+
+    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        """The ordered steps from one state to another; make before break. Empty when the states are equal."""
+
+
+class Session(Protocol):
+    """An open, authenticated session with one device."""
+
+    @property
+    def device(self) -> str:
+        """The device's id, for messages."""
+
+    def run(self, command: Command) -> str:
+        """Run a command and give its output.
+
+        Raises:
+            CommandFailed: the device reported an error.
+            DeviceUnreachable: the session broke.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A hold on a device, kept on the device itself, so that two controllers exclude one another.
+
+    `owner` is the plan's digest: a later run of the same plan may take over what a killed run left.
+    `seconds` is how long the hold is valid if nobody gives it back.
+    """
+
+    owner: str
+    run: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The device's own way back, armed before the first change: it fires by itself unless it is cancelled."""
+
+    seconds: int
+    run: str
+
+
+@runtime_checkable
+class Operable(Platform, Protocol):
+    """A platform that can be read and changed over SSH."""
+
+    @property
+    def device_type(self) -> str:
+        """The name that netmiko has for the platform."""
+
+    def read(self, session: Session) -> str:
+        """The running configuration, in the form that `parse` takes."""
+
+    def saved(self, session: Session) -> str:
+        """The configuration that the device would boot with, in the same form or "" when there is none that is whole."""
+
+    def lock(self, session: Session, lock: Lock) -> None:
+        """Take the device's lock; a hold of the same owner is taken over, and its armed restore cancelled.
+
+        Raises:
+            DeviceBusy: another owner's hold is still valid.
+        """
+
+    def unlock(self, session: Session, lock: Lock) -> None:
+        """Give the lock back; no error if it is gone."""
+
+    def arm(self, session: Session, restore: Restore) -> None:
+        """Make the device put its present state back after `restore.seconds`, by itself, unless cancelled.
+
+        The restore also frees the lock when it has fired.
+        """
+
+    def cancel(self, session: Session, restore: Restore) -> bool:
+        """Cancel the armed restore. False: it was too late, it has fired or is firing."""
+
+    def restored(self, session: Session, restore: Restore) -> bool:
+        """Whether the armed restore has fired and ended well."""
+
+    def save(self, session: Session) -> None:
+        """Make the running configuration the one that the device boots with."""
