@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Prefix, Service, prefix, service
 from controller.model.schools import Identifier
-from controller.model.flow import ANY_PORTS, Effect, Prefix, Service, prefix, service
 from controller.model.source import Placed, Strict
 
 INTERNET = "internet"
@@ -182,7 +182,7 @@ class Hours(Strict):
 
 
 class NetworkPart(Strict):
-    """Which segments may send to the rule's applications; `services` narrows (or, for the internet, names) the ports."""
+    """Which segments send to the rule's applications; `services` narrows (or, for the internet, names) the ports."""
 
     from_: tuple[str, ...] = Field(alias="from", min_length=1)
     services: tuple[ServiceField, ...] = ()
@@ -249,26 +249,48 @@ class AdmissionFile(Strict):
     otherwise: Identifier
 
 
-EndPoint = Literal["segment", "gateway", "link-local", "unspecified", "any"]
+def _end(value: object) -> object:
+    if value in (SEGMENT, GATEWAY):
+        return value
+    return prefix(value) if isinstance(value, str) else value
+
+
+SEGMENT = "segment"
+GATEWAY = "gateway"
+EndPoint = Annotated[Literal["segment", "gateway"] | Prefix, BeforeValidator(_end)]
 
 
 class Necessity(Placed):
     """Packets without which a network does not live (ARP is not IP and always passes).
 
-    `from_` and `to` are what the packet's source and destination may be: `segment` is the segment's own prefix,
-    `gateway` its first address, or a literal prefix. ICMP types ride in `ports`.
+    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address; or a prefix.
+    ICMP types ride in `ports`.
     """
 
     id: Identifier
     why: str
     family: Literal[4, 6]
-    direction: Literal["from", "to"]
+    direction: Direction
     protocol: Literal["icmp", "icmpv6", "tcp", "udp"]
     source_port: int | None = Field(default=None, ge=0, le=65535)
     ports: tuple[int, int] = ANY_PORTS
     established: bool = False
-    source: tuple[str, ...] = Field(min_length=1)
-    destination: tuple[str, ...] = Field(min_length=1)
+    source: tuple[EndPoint, ...] = Field(min_length=1)
+    destination: tuple[EndPoint, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_family(self) -> Self:
+        for end in (*self.source, *self.destination):
+            if not isinstance(end, str) and end.version != self.family:
+                message = f"{end} is not of family {self.family}"
+                raise ValueError(message)
+        if self.protocol == ("icmp" if Family(self.family) is Family.V6 else "icmpv6"):
+            message = f"{self.protocol} does not exist in family {self.family}"
+            raise ValueError(message)
+        if self.established and self.protocol != "tcp":
+            message = "only tcp can be established"
+            raise ValueError(message)
+        return self
 
 
 class NecessityFile(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address
 from zoneinfo import ZoneInfo
 
 from controller.model.access import (
@@ -65,6 +65,7 @@ class Device:
 class City:
     """Everything that `policies/` says. Build it with `controller.model.load.load_city`."""
 
+    directory: str
     digest: str
     file: CityFile
     schools: tuple[School, ...]
@@ -111,7 +112,10 @@ class City:
         excluded |= {p for school in self.schools for p in (school.ipv4, school.ipv6) if p is not None}
         return AddressSet(
             (Family.V4.everything, prefix("2000::/3")),
-            tuple(sorted(excluded, key=lambda p: (p.version, int(p.network_address), p.prefixlen))),
+            (
+                *collapse_addresses(p for p in excluded if isinstance(p, IPv4Network)),
+                *collapse_addresses(p for p in excluded if isinstance(p, IPv6Network)),
+            ),
         )
 
     def destination(self, name: str, school: School) -> AddressSet:
@@ -147,9 +151,7 @@ class City:
 
     def lab_devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a lab school: one switch."""
-        hosts = [
-            DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in self.lab.hosts
-        ]
+        hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in self.lab.hosts]
         management = self.file.management_segment
         own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
         served = dict.fromkeys([*(host.segment for host in self.lab.hosts), management])
@@ -198,7 +200,8 @@ class City:
     def _ports(self, group: DeviceGroup, platform: str) -> Iterable[DevicePort]:
         pattern = self.blueprints.port_names.get(platform, "{n}")
         if group.ssids:
-            carried = tuple(dict.fromkeys(ssid.segment for ssid in group.ssids))
+            named = [*(ssid.segment for ssid in group.ssids), self.file.management_segment]
+            carried = tuple(dict.fromkeys(named))
             yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, Faces.GATEWAY)
         for ports in group.ports:
             carried = tuple(self.segments) if ports.segments == "all" else ports.segments

@@ -64,10 +64,14 @@ def _decide(covering: Iterator[Rule]) -> Answer:
 
 
 def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
-    return rule.network is not None and flow.source in rule.network.from_ and any(
-        city.destination(name, flow.school).of(flow.family).holds(flow.destination)
-        and any(s.protocol == flow.protocol and within(flow.port, s.ports) for s in city.services(rule, name))
-        for name in rule.applications
+    return (
+        rule.network is not None
+        and flow.source in rule.network.from_
+        and any(
+            city.destination(name, flow.school).of(flow.family).holds(flow.destination)
+            and any(s.protocol == flow.protocol and within(flow.port, s.ports) for s in city.services(rule, name))
+            for name in rule.applications
+        )
     )
 
 

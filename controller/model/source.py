@@ -17,6 +17,7 @@ Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
 ORIGIN = "origin"
+REFUSED = "The policies cannot be loaded:"
 
 
 class Strict(BaseModel):
@@ -107,7 +108,7 @@ def _yaml_message(text: str, line: int, error: yaml.MarkedYAMLError) -> str:
 
 
 def _refused(file: str, line: int, message: str) -> PolicyError:
-    return PolicyError("The policies cannot be loaded:", [Problem(Origin(file, line), "", message)])
+    return PolicyError(REFUSED, [Problem(Origin(file, line), "", message)])
 
 
 def _value(node: yaml.Node, location: Location, lines: dict[Location, int], file: str) -> Any:  # noqa: ANN401 YAML

@@ -1,0 +1,139 @@
+"""Intent -> the state that a switch is wanted in: VLANs, ports, ordered filters and where they are bound.
+
+An ordered filter is made of two blocks and a last entry. The first block speaks of named destinations: forbids, then
+permits. The second speaks of the internet, which is everything minus a list: denials of that list, then forbids,
+then permits. No packet to a named destination is in the internet, so the order of the blocks changes nothing; that it
+did not is proved for every filter, not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from controller.compile.intent import Clause, FilterIntent, filter_intents
+from controller.errors import TsunaguError
+from controller.model.city import City, Device, DevicePort
+from controller.model.flow import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
+from controller.model.state import (
+    PREFIX,
+    Binding,
+    Capabilities,
+    DeviceState,
+    Entry,
+    Faces,
+    Filter,
+    PortState,
+    Vlan,
+    device_state,
+    named_filter,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CampusIntent:
+    """What one device must be: the wanted state, and the intent that each of its filters must equal."""
+
+    device: Device
+    wanted: DeviceState
+    intents: tuple[FilterIntent, ...]
+
+
+def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent:
+    """Compile the policy for one device.
+
+    Raises:
+        TsunaguError: a filter is larger than the platform takes.
+    """
+    segments = _segments(city, device)
+    filtered = device.role == "core"
+    intents = tuple(filter_intents(city, device.school, device.id, segments)) if filtered else ()
+    filters = [_filter(intent) for intent in intents]
+    for one in filters:
+        if len(one.entries) > can.maximum_entries:
+            message = (
+                f"{device.id}: filter {one.name} needs {len(one.entries)} entries; "
+                f"{device.platform} takes {can.maximum_entries}. Name fewer or larger prefixes."
+            )
+            raise TsunaguError(message)
+    wanted = device_state(
+        vlans=[Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] if can.vlan_database else (),
+        ports=[_port(city, port, can) for port in device.ports],
+        filters=filters,
+        bindings=[Binding(*one.key, one.name) for one in filters],
+    )
+    return CampusIntent(device, wanted, intents)
+
+
+def _segments(city: City, device: Device) -> list[str]:
+    """The segments that the device's ports carry, in the policy's order."""
+    carried = {name for port in device.ports for name in port.segments}
+    return [name for name in city.segments if name in carried]
+
+
+def _port(city: City, port: DevicePort, can: Capabilities) -> PortState:
+    vlans = tuple(sorted(city.segments[name].vlan for name in port.segments))
+    return PortState(port.name, port.mode, vlans, port.faces if can.reads_faces else Faces.UNFILTERED)
+
+
+def _filter(intent: FilterIntent) -> Filter:
+    named = [clause for clause in intent.clauses if not _everything_but(clause)]
+    internet = [clause for clause in intent.clauses if _everything_but(clause)]
+    entries = [
+        *_entries(named, Effect.FORBID),
+        *_entries(named, Effect.PERMIT),
+        *_carve_out(internet, intent.family),
+        *_entries(internet, Effect.FORBID),
+        *_entries(internet, Effect.PERMIT),
+    ]
+    last = Match(intent.family, None, intent.family.everything, intent.family.everything)
+    kept = dict.fromkeys(entries)
+    return named_filter(
+        intent.vlan, intent.direction, intent.family, [*kept, Entry(Effect.FORBID, last, "default deny")]
+    )
+
+
+def _everything_but(clause: Clause) -> bool:
+    return bool(clause.sources.excluded or clause.destinations.excluded)
+
+
+def _entries(clauses: Iterable[Clause], effect: Effect) -> Iterator[Entry]:
+    for clause in clauses:
+        if clause.effect is not effect:
+            continue
+        ends = product(clause.sources.included, clause.destinations.included, _destination_ports(clause))
+        for source, destination, ports in ends:
+            match = Match(
+                clause.family, clause.protocol, source, destination, clause.source_ports, ports, clause.established
+            )
+            yield Entry(effect, match, clause.rule)
+
+
+def _destination_ports(clause: Clause) -> Iterable[Ports]:
+    """The ports in one range; ICMP types one by one, because no vendor's filter takes a range of them."""
+    if clause.protocol not in (Protocol.ICMP, Protocol.ICMPV6) or clause.destination_ports == ANY_PORTS:
+        return (clause.destination_ports,)
+    low, high = clause.destination_ports
+    return ((kind, kind) for kind in range(low, high + 1))
+
+
+def _carve_out(clauses: Iterable[Clause], family: Family) -> Iterator[Entry]:
+    """Denials of what the internet is not, so that the permits after them can say "any"."""
+    everything = family.everything
+    for at_source, addresses in _excluded(clauses):
+        for one in addresses.excluded:
+            ends = (one, everything) if at_source else (everything, one)
+            yield Entry(Effect.FORBID, Match(family, None, *ends), "not the internet")
+
+
+def _excluded(clauses: Iterable[Clause]) -> Iterator[tuple[bool, AddressSet]]:
+    """The one set with exceptions that a filter speaks of; its side is fixed by the filter's direction."""
+    found: dict[tuple[bool, tuple[Prefix, ...]], AddressSet] = {}
+    for clause in clauses:
+        for at_source, addresses in ((True, clause.sources), (False, clause.destinations)):
+            if addresses.excluded:
+                found[at_source, addresses.excluded] = addresses
+    assert len(found) <= 1, "only the internet has exceptions"  # noqa: S101 else the second carve-out hides the first
+    for (at_source, _), addresses in found.items():
+        yield at_source, addresses

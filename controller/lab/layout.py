@@ -1,0 +1,135 @@
+"""The plan of the virtual city: its namespaces, addresses, ports and services. It is kept in the state directory."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from controller.lab import place
+from controller.model.flow import Family
+
+
+class Frozen(BaseModel):
+    """A value of the lab that never changes and knows all its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Both(Frozen):
+    """The same thing in both families: an address, or a prefix, as text."""
+
+    v4: str
+    v6: str
+
+    def of(self, family: Family) -> str:
+        """The one of a family."""
+        return self.v4 if family is Family.V4 else self.v6
+
+
+class Interface(Frozen):
+    """An interface in a segment: its addresses, the lengths of the subnets, and the segment's gateway."""
+
+    address: Both
+    v4_length: int
+    v6_length: int
+    gateway: Both
+
+    @property
+    def with_lengths(self) -> tuple[str, str]:
+        """The addresses as iproute2 takes them."""
+        return f"{self.address.v4}/{self.v4_length}", f"{self.address.v6}/{self.v6_length}"
+
+
+class Port(Frozen):
+    """A port of a switch and the VLAN of its untagged packets."""
+
+    name: str
+    vlan: int
+
+
+class Gateway(Frozen):
+    """The router's interface in a segment; `port` is its name on the switch and on the router."""
+
+    segment: str
+    vlan: int
+    port: str
+    interface: Interface
+
+
+class Host(Frozen):
+    """A host of a school; `port` is its switch port."""
+
+    id: str
+    school: str
+    segment: str
+    namespace: str
+    port: str
+    interface: Interface
+
+
+class SchoolLayout(Frozen):
+    """One school. `link` counts its line to the core, from 2 on (0 is the controller's, 1 the internet's)."""
+
+    id: str
+    link: int
+    device: str
+    block: Both
+    ports: tuple[Port, ...]
+    management_port: str
+    management: Interface
+    gateways: tuple[Gateway, ...]
+    hosts: tuple[Host, ...]
+
+    @property
+    def switch(self) -> str:
+        """The switch's namespace."""
+        return place.switch_namespace(self.id)
+
+    @property
+    def router(self) -> str:
+        """The router's namespace."""
+        return place.router_namespace(self.id)
+
+
+class Listener(Frozen):
+    """One HTTP socket: where it listens, and the applications it stands for."""
+
+    namespace: str
+    address: str
+    port: int
+    applications: tuple[str, ...]
+
+
+class Layout(Frozen):
+    """The whole virtual city; the first school is the canary."""
+
+    user: str
+    ssh_port: int
+    controller: Both
+    schools: tuple[SchoolLayout, ...]
+    listeners: tuple[Listener, ...]
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every network namespace, by name."""
+        return (
+            place.CONTROLLER,
+            place.CORE,
+            place.INTERNET,
+            *(
+                name
+                for school in self.schools
+                for name in (school.switch, school.router, *(host.namespace for host in school.hosts))
+            ),
+        )
+
+    def school(self, name: str) -> SchoolLayout:
+        """A school by its id.
+
+        Raises:
+            KeyError: it is not in the lab.
+        """
+        return next((school for school in self.schools if school.id == name), None) or _missing(name)
+
+
+def _missing(name: str) -> SchoolLayout:
+    raise KeyError(name)

@@ -1,0 +1,145 @@
+"""From the City to the plan of the virtual city. Nothing is invented here that the City already says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab import place
+from controller.lab.addresses import first_host, first_port, served
+from controller.lab.layout import Both, Gateway, Host, Interface, Layout, Listener, Port, SchoolLayout
+from controller.model.city import FIRST_DEVICE, City, Device
+from controller.model.flow import Family
+from controller.model.schools import School
+
+FIRST_HOST = 100
+"""Hosts take the addresses of their segment from its hundredth on."""
+FIRST_SCHOOL_LINK = 2
+
+
+def lay_out(city: City, schools: int, state: Path = place.STATE) -> Layout:
+    """The virtual city with the first so many of the lab's schools, the canary first.
+
+    Raises:
+        LabError: there are not so many, or `lab.yaml` does not fit the lab that would be built.
+    """
+    known = (city.lab.canary, *(name for name in city.lab.schools if name != city.lab.canary))
+    if not 1 <= schools <= len(known):
+        message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
+        raise LabError(message)
+    _check_access(city, state)
+    chosen = tuple(
+        _school(city, city.school_by_id[name], FIRST_SCHOOL_LINK + n) for n, name in enumerate(known[:schools])
+    )
+    layout = Layout(
+        user=city.lab.device_access.user,
+        ssh_port=city.lab.device_access.port,
+        controller=_controller(city),
+        schools=chosen,
+        listeners=tuple(_listeners(city, chosen)),
+    )
+    twice = [name for name, times in Counter(layout.namespaces).items() if times > 1]
+    if twice:
+        message = f"lab.yaml: the host ids lead to the same namespace twice: {', '.join(twice)}"
+        raise LabError(message)
+    return layout
+
+
+def _check_access(city: City, state: Path) -> None:
+    access = city.lab.device_access
+    wanted = {
+        "namespace": (access.namespace, place.CONTROLLER),
+        "key.file": (access.key.file if access.key else None, str(state / place.CONTROLLER_KEY)),
+        "known-hosts": (access.known_hosts, str(state / place.KNOWN_HOSTS)),
+    }
+    wrong = [f"{field} is {is_!r}, must be {must!r}" for field, (is_, must) in wanted.items() if is_ != must]
+    if wrong:
+        message = "lab.yaml: device-access does not fit the lab that would be built: " + "; ".join(wrong)
+        raise LabError(message)
+
+
+def _controller(city: City) -> Both:
+    found = {Family(prefix.version): first_host(prefix) for prefix in reversed(city.file.controllers)}
+    missing = [f"IPv{int(family)}" for family in Family if family not in found]
+    if missing:
+        message = f"city.yaml: 'controllers' names no {' and no '.join(missing)} address; the lab needs one of each"
+        raise LabError(message)
+    return Both(v4=found[Family.V4], v6=found[Family.V6])
+
+
+def _school(city: City, school: School, link: int) -> SchoolLayout:
+    device = city.lab_devices(school)[0]
+    management = city.file.management_segment
+    segment_of = {port.name: port.segments[0] for port in device.ports}
+    return SchoolLayout(
+        id=school.id,
+        link=link,
+        device=device.id,
+        block=Both(
+            v4=str(city.school_prefix(school, Family.V4)),
+            v6=str(city.school_prefix(school, Family.V6)),
+        ),
+        ports=tuple(Port(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
+        management_port="h-mgmt",
+        management=_management(city, school, device),
+        gateways=tuple(
+            Gateway(
+                segment=segment,
+                vlan=city.segments[segment].vlan,
+                port=name,
+                interface=_interface(city, school, segment, 1),
+            )
+            for name, segment in segment_of.items()
+            if name.startswith("g-")
+        ),
+        hosts=tuple(_hosts(city, school)),
+    )
+
+
+def _hosts(city: City, school: School) -> Iterator[Host]:
+    taken: Counter[str] = Counter()
+    for host in city.lab.hosts:
+        yield Host(
+            id=host.id,
+            school=school.id,
+            segment=host.segment,
+            namespace=place.host_namespace(school.id, host.id),
+            port=f"h-{host.id}",
+            interface=_interface(city, school, host.segment, FIRST_HOST + taken[host.segment]),
+        )
+        taken[host.segment] += 1
+
+
+def _management(city: City, school: School, device: Device) -> Interface:
+    found = _interface(city, school, city.file.management_segment, FIRST_DEVICE)
+    address = Both(v4=str(device.management), v6=found.address.v6)
+    return found.model_copy(update={"address": address})
+
+
+def _interface(city: City, school: School, segment: str, number: int) -> Interface:
+    subnets = {family: city.segment_prefix(school, city.segments[segment], family) for family in Family}
+    address = {family: family.address(int(subnet.network_address) + number) for family, subnet in subnets.items()}
+    gateway = {family: family.address(city.gateway(school, city.segments[segment], family)) for family in Family}
+    return Interface(
+        address=Both(v4=address[Family.V4], v6=address[Family.V6]),
+        v4_length=subnets[Family.V4].prefixlen,
+        v6_length=subnets[Family.V6].prefixlen,
+        gateway=Both(v4=gateway[Family.V4], v6=gateway[Family.V6]),
+    )
+
+
+def _listeners(city: City, schools: tuple[SchoolLayout, ...]) -> Iterator[Listener]:
+    named: dict[tuple[str, str, int], list[str]] = {}
+    for address, port, application in served(city):
+        named.setdefault((place.INTERNET, address, port), []).append(application)
+    for host in (host for school in schools for host in school.hosts):
+        for application in city.applications.values():
+            port = first_port(application)
+            if application.segment == host.segment and port is not None:
+                for family in Family:
+                    key = (host.namespace, host.interface.address.of(family), port)
+                    named.setdefault(key, []).append(application.id)
+    for (namespace, address, port), applications in named.items():
+        yield Listener(namespace=namespace, address=address, port=port, applications=tuple(applications))

@@ -1,0 +1,171 @@
+"""Every condition of a rule is enforced by an enforcer that the rule names, or the rule is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from controller.errors import Problem
+from controller.model.access import CONTROLLER, INTERNET, Admission, Enforcer, IdentityPart, Rule
+from controller.model.city import City
+from controller.model.flow import Effect, Prefix, Service, bounds
+
+BY_PROXY_AND_8021X: tuple[Enforcer, ...] = ("proxy", "802.1x")
+BY_PROXY: tuple[Enforcer, ...] = ("proxy",)
+
+
+def enforcement_problems(city: City) -> list[Problem]:
+    """Conditions that nobody could enforce, and applications that a switch could not tell apart."""
+    return [
+        *(problem for rule in city.rules for problem in _rule_problems(city, rule)),
+        *_shared_addresses(city),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    field: str
+    value: str
+    seen_by: tuple[Enforcer, ...]
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.value!r}" if self.value else self.field
+
+
+def _conditions(city: City, identity: IdentityPart) -> Iterator[_Condition]:
+    if identity.roles:
+        yield _Condition("roles", ", ".join(identity.roles), BY_PROXY_AND_8021X)
+    if identity.mfa:
+        yield _Condition("mfa", "", BY_PROXY)
+    if identity.hours:
+        yield _Condition("hours", "", BY_PROXY)
+    for posture in city.people.postures:
+        if posture.id in identity.postures:
+            yield _Condition("postures", posture.id, posture.seen_by)
+    for place in city.people.places:
+        if place.id in identity.places:
+            yield _Condition("places", place.id, place.seen_by)
+
+
+def _rule_problems(city: City, rule: Rule) -> Iterator[Problem]:
+    yield from _network_problems(city, rule)
+    identity = rule.identity
+    if identity is None:
+        return
+    conditions = list(_conditions(city, identity))
+    for condition in conditions:
+        if not set(condition.seen_by) & set(identity.enforced_by):
+            message = (
+                f"{condition} cannot be enforced by {' or '.join(identity.enforced_by)}; "
+                f"it can by: {', '.join(condition.seen_by) or 'nobody'}"
+            )
+            yield Problem(rule.origin, "identity.enforced-by", message)
+    if "proxy" in identity.enforced_by:
+        for name in rule.applications:
+            if name == INTERNET or not city.applications[name].proxy:
+                message = f"the proxy does not stand before {name!r}; name 802.1x, or put the application behind it"
+                yield Problem(rule.origin, "identity.enforced-by", message)
+    elif rule.effect is Effect.FORBID:
+        message = "802.1X admits a device once, to everything its segment may reach; forbid the segment instead"
+        yield Problem(rule.origin, "identity.enforced-by", message)
+    else:
+        yield from _admission_problems(city, rule, identity)
+
+
+def _network_problems(city: City, rule: Rule) -> Iterator[Problem]:
+    if rule.network is None:
+        return
+    chosen = rule.network.services
+    for name in rule.applications:
+        if name == INTERNET:
+            if not chosen:
+                yield Problem(rule.origin, "network.services", "the internet has no services of its own; name them")
+            continue
+        offered = city.applications[name].services
+        for service in chosen:
+            if service not in offered:
+                shown = ", ".join(map(str, offered))
+                yield Problem(rule.origin, "network.services", f"{name!r} offers no {service}; allowed: {shown}")
+    if CONTROLLER in rule.network.from_ and rule.identity:
+        yield Problem(rule.origin, "identity", "the controller is no person; leave the identity part out")
+
+
+def _admission_problems(city: City, rule: Rule, identity: IdentityPart) -> Iterator[Problem]:
+    """802.1X alone: whoever is admitted to a segment of the rule must fulfil the rule's conditions."""
+    if rule.network is None:
+        yield Problem(rule.origin, "identity.enforced-by", "802.1X answers with a segment; name it in network.from")
+        return
+    for name in rule.network.from_:
+        admitted = [admission for admission in city.admissions if admission.segment == name]
+        if not admitted or name == city.otherwise:
+            message = f"802.1X does not decide who is in segment {name!r} (see {city.directory}/access/admission.yaml)"
+            yield Problem(rule.origin, "identity.enforced-by", message)
+            continue
+        for admission in admitted:
+            for lack in _lacks(admission, identity):
+                message = f"802.1X admits {lack} to segment {name!r} too ({admission.origin})"
+                yield Problem(rule.origin, "identity", message)
+
+
+def _lacks(admission: Admission, identity: IdentityPart) -> Iterator[str]:
+    others = [role for role in admission.roles if identity.roles and role not in identity.roles]
+    if others:
+        yield f"role {', '.join(others)}"
+    for posture in identity.postures:
+        if posture not in admission.postures:
+            yield f"devices without posture {posture!r}"
+    if identity.places and not (admission.places and set(admission.places) <= set(identity.places)):
+        yield "people at other places"
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """An application as a switch sees it: addresses, services, and who is permitted or forbidden there."""
+
+    application: str
+    prefixes: tuple[Prefix, ...]
+    services: tuple[Service, ...]
+    permits: frozenset[tuple[str, Service]]
+    forbids: frozenset[tuple[str, Service]]
+
+
+def _shared_addresses(city: City) -> Iterator[Problem]:
+    """Applications on one address and port need equal network permits, unless the proxy tells people apart."""
+    fronts = [_front(city, name) for name, app in city.applications.items() if not (app.segment or app.belongs_to)]
+    for one, other in combinations(fronts, 2):
+        if not _meet(one, other):
+            continue
+        behind_proxy = city.applications[one.application].proxy and city.applications[other.application].proxy
+        if (one.permits != other.permits and not behind_proxy) or one.forbids != other.forbids:
+            first, second = city.applications[one.application], city.applications[other.application]
+            what = "forbids" if one.forbids != other.forbids else "permits"
+            message = (
+                f"shares an address and port with {first.id!r} ({first.origin}), but their network {what} differ; "
+                f"a switch cannot tell them apart"
+                + ("" if what == "forbids" else ": put both behind the proxy, or let the same segments reach both")
+            )
+            yield Problem(second.origin, "id", message)
+
+
+def _front(city: City, name: str) -> _Front:
+    ways: dict[Effect, set[tuple[str, Service]]] = {Effect.PERMIT: set(), Effect.FORBID: set()}
+    for rule in city.rules:
+        if rule.network and name in rule.applications:
+            ways[rule.effect] |= {(s, service) for s in rule.network.from_ for service in city.services(rule, name)}
+    return _Front(
+        name,
+        city.destination(name, city.schools[0]).included,
+        city.applications[name].services,
+        frozenset(ways[Effect.PERMIT]),
+        frozenset(ways[Effect.FORBID]),
+    )
+
+
+def _meet(one: _Front, other: _Front) -> bool:
+    def touch(a: tuple[int, int], b: tuple[int, int]) -> bool:
+        return a[0] <= b[1] and b[0] <= a[1]
+
+    return any(
+        a.version == b.version and touch(bounds(a), bounds(b)) for a in one.prefixes for b in other.prefixes
+    ) and any(s.protocol == t.protocol and touch(s.ports, t.ports) for s in one.services for t in other.services)

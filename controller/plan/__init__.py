@@ -1,0 +1,1 @@
+"""Observe, diff, order, prove, save: a plan is made here and changes nothing."""

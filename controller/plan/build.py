@@ -1,0 +1,116 @@
+"""From what devices hold to a plan: compile, prove, diff, order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from controller.compile.campus import CampusIntent, campus_intent
+from controller.errors import ProofFailed, TsunaguError
+from controller.model.city import City
+from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
+from controller.plan.observe import NotSupported, Observed
+from controller.plan.proof import prove
+from controller.plan.review import describe_changes
+from controller.platforms.base import Observation, Platform
+from controller.platforms.registry import platform
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A device, compiled and compared. Without `refusal`, all the rest is set."""
+
+    observed: Observed
+    intent: CampusIntent | None = None
+    changes: tuple[str, ...] = ()
+    filters_proved: int = 0
+    refusal: TsunaguError | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the device is not as the policy wants it, running or at its next boot."""
+        return bool(self.changes) or not self.saved
+
+    @property
+    def saved(self) -> bool:
+        """Whether the device would boot with what it runs; taken for granted where only its text is known."""
+        saved, now = self.observed.saved, self.observed.observation
+        return now is None or not self.observed.knows_saved or saved == now.state
+
+
+def consider(city: City, observed: Observed) -> Considered:
+    """Compile the policy for a device, prove the result, and compare it with what the device holds.
+
+    Raises:
+        ProofFailed: the rendered filters are not what the policy says; nothing may be planned then.
+    """
+    if observed.refusal is not None or observed.observation is None:
+        return Considered(observed, refusal=observed.refusal)
+    system = platform(observed.device.platform)
+    try:
+        intent = campus_intent(city, observed.device, system.capabilities)
+        proved = prove(intent, system)
+        changes = _changes(city, observed.observation, intent, system)
+    except ProofFailed:
+        raise
+    except TsunaguError as error:
+        return Considered(observed, refusal=error)
+    return Considered(observed, intent, changes, proved)
+
+
+def _changes(city: City, now: Observation, intent: CampusIntent, system: Platform) -> tuple[str, ...]:
+    changes = describe_changes(city, now.state, intent.wanted)
+    if not changes and now.state != intent.wanted:
+        titles = ", ".join(step.title for step in system.steps(now.state, intent.wanted))
+        changes = [f"~ {titles or 'same meaning, other form'}"]
+    return tuple(changes)
+
+
+def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> PlanFile:
+    """The plan for all that could be considered; what could not is listed in it with its reason."""
+    devices: list[DevicePlan] = []
+    unplanned: list[Unplanned] = []
+    for one in considered:
+        if one.refusal is not None:
+            kind = "not supported" if isinstance(one.refusal, NotSupported) else "failed"
+            unplanned.append(Unplanned(device=one.observed.device.id, reason=str(one.refusal), kind=kind))
+        else:
+            devices.append(_device_plan(one))
+    schools = [device.school for device in devices]
+    canary = city.lab.canary if city.lab.canary in schools else next(iter(schools), "")
+    return PlanFile(
+        city=city.file.id,
+        policy=city.digest,
+        lab=lab,
+        made=datetime.now(UTC),
+        canary=canary,
+        devices=tuple(devices),
+        unplanned=tuple(unplanned),
+    )
+
+
+def _device_plan(one: Considered) -> DevicePlan:
+    assert one.intent is not None and one.observed.observation is not None  # noqa: S101, PT018 no refusal
+    device = one.observed.device
+    system = platform(device.platform)
+    now = one.observed.observation.state
+    steps = system.steps(now, one.intent.wanted)
+    return DevicePlan(
+        device=device.id,
+        school=device.school.id,
+        platform=device.platform,
+        seen=now.digest(),
+        steps=tuple(
+            PlannedStep(
+                title=step.title,
+                commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
+                leads_to=step.result.digest(),
+            )
+            for step in steps
+        ),
+        wanted=system.render(one.intent.wanted),
+        changes=one.changes,
+        filters_proved=one.filters_proved,
+        saved=one.saved,
+    )

@@ -1,0 +1,110 @@
+"""What devices hold now: read over SSH, or from saved running configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.errors import ConfigRefused, DeviceError, InputError, Origin, Problem, TsunaguError
+from controller.model.city import Device
+from controller.model.state import DeviceState
+from controller.platforms.base import Observation, Operable, Platform
+from controller.platforms.registry import platform, supported
+from controller.platforms.ssh import session
+
+UNREADABLE = "The saved configurations cannot be read:"
+AT_ONCE = 20
+"""Sessions open at the same time; netmiko spends most of a session waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A device as seen. Exactly one of `observation` and `refusal` is set.
+
+    `saved` is what it would boot with: None when that is missing or damaged; asked only where `knows_saved`.
+    """
+
+    device: Device
+    observation: Observation | None = None
+    saved: DeviceState | None = None
+    knows_saved: bool = False
+    refusal: TsunaguError | None = None
+
+
+class NotSupported(TsunaguError):
+    """The device's platform is not built yet, or not for this."""
+
+    def __init__(self, device: Device, why: str) -> None:
+        super().__init__(f"{device.id}: not supported: platform {device.platform!r} {why}")
+
+
+def over_ssh(devices: Sequence[Device], seen: Callable[[Observed], None]) -> list[Observed]:
+    """Read devices over SSH, many at once; `seen` is called for each as it comes."""
+
+    def one(device: Device) -> Observed:
+        found = _over_ssh(device)
+        seen(found)
+        return found
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(one, devices))
+
+
+def _over_ssh(device: Device) -> Observed:
+    if not supported(device.platform):
+        return Observed(device, refusal=NotSupported(device, "is not built yet"))
+    system = platform(device.platform)
+    if not isinstance(system, Operable):
+        return Observed(device, refusal=NotSupported(device, "is known as text only; use --configs"))
+    try:
+        with session(device, system.device_type) as connection:
+            text = system.read(connection)
+            saved = system.saved(connection)
+        return Observed(device, system.parse(text, device.id), _state(system, saved, device.id), knows_saved=True)
+    except (DeviceError, ConfigRefused) as error:
+        return Observed(device, refusal=error)
+
+
+def _state(system: Platform, text: str, source: str) -> DeviceState | None:
+    """The state that a saved configuration holds; None when there is none that can be understood."""
+    try:
+        return system.parse(text, f"{source} (boot)").state if text else None
+    except ConfigRefused:
+        return None
+
+
+def from_files(devices: Sequence[Device], directory: Path) -> list[Observed]:
+    """Read saved running configurations: `DIRECTORY/<device id>.cfg`.
+
+    Raises:
+        InputError: the folder is missing, or a file in it belongs to no selected device.
+    """
+    if not directory.is_dir():
+        raise InputError(UNREADABLE, [Problem(Origin(str(directory), 1), "", "no such folder")])
+    known = {device.id for device in devices}
+    strangers = [path for path in sorted(directory.glob("*.cfg")) if path.stem not in known]
+    if strangers:
+        message = "belongs to no selected device; files are named DEVICE.cfg, e.g. "
+        problems = [Problem(Origin(str(path), 1), "", message + f"{devices[0].id}.cfg") for path in strangers]
+        raise InputError(UNREADABLE, problems)
+    return [_from_file(device, directory / f"{device.id}.cfg") for device in devices]
+
+
+def _from_file(device: Device, path: Path) -> Observed:
+    if not supported(device.platform):
+        return Observed(device, refusal=NotSupported(device, "is not built yet"))
+    if not path.exists():
+        return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
+    try:
+        text = path.read_text(encoding="utf-8")
+        return Observed(device, platform(device.platform).parse(text, str(path)))
+    except ConfigRefused as error:
+        return Observed(device, refusal=error)
+    except (OSError, UnicodeDecodeError) as error:
+        return Observed(device, refusal=TsunaguError(f"{path}: cannot be read as UTF-8 text: {error}"))
+
+
+class NoConfiguration(TsunaguError):
+    """No saved configuration was given for a device."""

@@ -1,0 +1,116 @@
+"""A change in words that an operator can review: which ports, which filter entries, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+
+from controller.model.city import City
+from controller.model.flow import ANY_PORTS, Effect, Ports, Prefix, Protocol
+from controller.model.state import DeviceState, Entry, Filter, PortState
+
+
+def describe_changes(city: City, now: DeviceState, wanted: DeviceState) -> list[str]:
+    """The difference of two states, one line a change; empty when they are equal."""
+    names = {segment.vlan: segment.id for segment in city.segments.values()}
+    return [
+        *_vlans(now, wanted),
+        *_ports(now.ports, wanted.ports),
+        *_filters(names, now, wanted),
+        *_bindings(names, now, wanted),
+    ]
+
+
+def _vlans(now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+    for vlan in now.vlans:
+        if vlan not in wanted.vlans:
+            yield f"- vlan {vlan.number} {vlan.name}"
+    for vlan in wanted.vlans:
+        if vlan not in now.vlans:
+            yield f"+ vlan {vlan.number} {vlan.name}"
+
+
+def _ports(now: Iterable[PortState], wanted: Iterable[PortState]) -> Iterator[str]:
+    before = {port.name: port for port in now}
+    after = {port.name: port for port in wanted}
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            if old:
+                yield f"- port {_port(old)}"
+            if new:
+                yield f"+ port {_port(new)}"
+
+
+def _port(port: PortState) -> str:
+    return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} faces {port.faces}"
+
+
+def _filters(names: dict[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+    before = _in_force(now)
+    after = _in_force(wanted)
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if (old and old.name, old and old.entries) == (new and new.name, new and new.entries):
+            continue
+        vlan, direction, family = key
+        title = f"filter {direction} {names.get(vlan, f'VLAN {vlan}')} IPv{int(family)}"
+        if old is None and new is not None:
+            yield f"+ {title}: {len(new.entries)} entries"
+            continue
+        if new is None:
+            yield f"- {title}"
+            continue
+        assert old is not None  # noqa: S101 one of the two exists
+        yield f"~ {title}"
+        yield from (f"    {line}" for line in _entries(old, new))
+
+
+def _in_force(state: DeviceState) -> dict[tuple[int, str, int], Filter]:
+    return {(one.vlan, str(one.direction), int(one.family)): one for one in state.filters}
+
+
+def _entries(old: Filter, new: Filter) -> Iterator[str]:
+    before, after = list(map(describe, old.entries)), [describe(entry) for entry in new.entries]
+    reasons = {describe(entry): entry.origin for entry in new.entries}
+    matcher = SequenceMatcher(a=before, b=after, autojunk=False)
+    for operation, low, high, first, last in matcher.get_opcodes():
+        if operation != "equal":
+            yield from (f"- {line}" for line in before[low:high])
+            yield from (f"+ {line}  ({reasons[line]})" for line in after[first:last])
+
+
+def _bindings(names: dict[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+    """Only what the filters above do not show: a filter that exists but is not in force, or the other way."""
+    held = {one.name for one in now.filters}
+    for binding in now.bindings:
+        if binding.filter not in held:
+            yield f"- binding of {names.get(binding.vlan, binding.vlan)} to {binding.filter}, which does not exist"
+    before = {(b.vlan, b.direction, b.family) for b in now.bindings}
+    for binding in wanted.bindings:
+        if (binding.vlan, binding.direction, binding.family) not in before and binding.filter in held:
+            yield f"+ binding of {names.get(binding.vlan, binding.vlan)} {binding.direction} to {binding.filter}"
+
+
+def describe(entry: Entry) -> str:
+    """A filter entry in words that belong to no vendor."""
+    verb = "permit" if entry.effect is Effect.PERMIT else "deny"
+    match = entry.match
+    protocol = "ip" if match.protocol is None else _protocol(match.protocol)
+    established = " established" if match.established else ""
+    source = _end(match.source, match.source_ports, "port")
+    icmp = match.protocol in (Protocol.ICMP, Protocol.ICMPV6)
+    destination = _end(match.destination, match.destination_ports, "type" if icmp else "port")
+    return f"{verb} {protocol} {source} -> {destination}{established}"
+
+
+def _protocol(number: int) -> str:
+    return Protocol(number).name.lower() if number in set(Protocol) else str(number)
+
+
+def _end(network: Prefix, ports: Ports, word: str) -> str:
+    shown = "any" if network.prefixlen == 0 else str(network)
+    if ports == ANY_PORTS:
+        return shown
+    low, high = ports
+    return f"{shown} {word} {low}" if low == high else f"{shown} {word} {low}-{high}"

@@ -1,0 +1,232 @@
+"""The proof that an ordered filter permits exactly the packets that its intent permits.
+
+Both become sets of packets in one `Space`, where equal sets are the same node. Where they differ, a packet shows it;
+the packet is replayed in `evaluate` and `wanted`, which know nothing of diagrams, before anyone is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.compile.intent import Clause, FilterIntent
+from controller.errors import ProofFailed
+from controller.model.flow import AddressSet, Effect, Family, Interval, Match, Packet, Prefix, Protocol, prefix, within
+from controller.model.state import Entry, Filter
+from controller.prove.diagram import Box, Field, Node, Space
+
+# Few protocols and many addresses: with the protocol on top, a service's part of the filter stays small.
+_FIELDS = {
+    family: (
+        Field("protocol", 255),
+        Field("source", 2**family.bits - 1),
+        Field("destination", 2**family.bits - 1),
+        Field("source port", 65535),
+        Field("destination port", 65535),
+        Field("established", 1),
+    )
+    for family in Family
+}
+# The ports (source, destination) of a packet that an engineer could meet in a capture; for ICMP an echo request.
+_CLIENT_FIRST, _SERVER_FIRST = (49152, 443), (443, 49152)
+_LIKELY_PORTS: dict[Family, dict[int, tuple[tuple[int, ...], tuple[int, ...]]]] = {
+    family: {
+        Protocol.TCP: (_CLIENT_FIRST, _SERVER_FIRST),
+        Protocol.UDP: (_CLIENT_FIRST, _SERVER_FIRST),
+        icmp: ((0,), (echo_request,)),
+    }
+    for family, icmp, echo_request in ((Family.V4, Protocol.ICMP, 8), (Family.V6, Protocol.ICMPV6, 128))
+}
+_DOCUMENTATION = {
+    family: int(prefix(text).network_address)
+    for family, text in ((Family.V4, "192.0.2.10"), (Family.V6, "2001:db8::10"))
+}
+_ANY_PROTOCOL = ((0, 255),)
+_ANY_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
+
+
+class ReplayError(RuntimeError):
+    """The diagram and the reference evaluator contradict each other: a bug in Tsunagu, never in a policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A packet on which a filter is not what the policy says.
+
+    `wanted` tells whether the policy permits the packet, by `rules`: the forbids that cover it, else the permits,
+    else none (default deny). `entry` is the filter's first entry that covers it; None means that no entry decides,
+    and what the device then does depends on its vendor.
+    """
+
+    device: str
+    filter: str
+    packet: Packet
+    wanted: bool
+    rules: tuple[Clause, ...]
+    entry: Entry | None
+
+    def __str__(self) -> str:
+        origin = self.entry.origin if self.entry else ""
+        line = f" line {origin}" if origin.isdigit() else f" {origin}" if origin else ""
+        if self.entry is None:
+            deed = f"no entry decides {self.packet} (vendors' defaults differ)"
+        else:
+            deed = f"{'permits' if self.entry.effect is Effect.PERMIT else 'denies'} {self.packet}"
+        return f"{self.device} {self.filter}{line}: {deed}, but {self._policy()}"
+
+    def _policy(self) -> str:
+        if not self.rules:
+            return "no rule permits it (default deny)"
+        named = tuple(dict.fromkeys(f"{clause.rule} ({clause.origin})" for clause in self.rules))
+        verb = "permit" if self.wanted else "forbid"
+        if len(named) == 1:
+            return f"rule {named[0]} {verb}s it"
+        return f"rules {', '.join(named)} {verb} it"
+
+
+def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
+    """None when the filter decides every packet, and permits exactly what the intent permits; else one difference.
+
+    A packet that the filter permits and the policy does not is shown before one that it denies.
+
+    Raises:
+        ProofFailed: the filter is for another VLAN, direction or family than the intent.
+        ReplayError: the two ways to evaluate a packet contradict each other.
+    """
+    if (intent.vlan, intent.direction, intent.family) != rendered.key:
+        message = (
+            f"{intent.device}: filter {rendered.name} is for {_place(*rendered.key)}; "
+            f"the policy was compiled for {_place(intent.vlan, intent.direction, intent.family)}"
+        )
+        raise ProofFailed(message)
+    space = Space(_FIELDS[intent.family])
+    policy = _permitted_by_policy(space, intent)
+    entries = [(_entry_box(entry), entry) for entry in rendered.entries if entry.match.family == rendered.family]
+    filtered = space.first_match((box, entry.effect is Effect.PERMIT) for box, entry in entries)
+    if filtered != policy:
+        excess = space.difference(filtered, policy)
+        wrong = space.difference(policy, filtered) if space.is_empty(excess) else excess
+    elif ends_explicitly(rendered):
+        return None
+    else:
+        wrong = space.complement(space.union_all(space.box(box) for box, _ in entries))
+        if space.is_empty(wrong):
+            return None
+    return _replayed(intent, rendered, _example(space, wrong, intent, rendered))
+
+
+def ends_explicitly(rendered: Filter) -> bool:
+    """Whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides."""
+    if not rendered.entries:
+        return False
+    match = rendered.entries[-1].match
+    return match == Match(rendered.family, None, rendered.family.everything, rendered.family.everything)
+
+
+def evaluate(rendered: Filter, packet: Packet) -> bool:
+    """Whether a filter permits a packet: the first entry that covers it decides, and without one it is denied."""
+    entry = first_entry(rendered, packet)
+    return entry is not None and entry.effect is Effect.PERMIT
+
+
+def first_entry(rendered: Filter, packet: Packet) -> Entry | None:
+    """The entry that decides about a packet."""
+    return next((entry for entry in rendered.entries if entry.match.covers(packet)), None)
+
+
+def wanted(intent: FilterIntent, packet: Packet) -> bool:
+    """Whether the policy permits a packet: some permit covers it and no forbid does."""
+    return any(clause.effect is Effect.PERMIT for clause in deciding(intent, packet))
+
+
+def deciding(intent: FilterIntent, packet: Packet) -> tuple[Clause, ...]:
+    """The clauses that decide about a packet: the forbids that cover it, else the permits, else none."""
+    covering = [clause for clause in intent.clauses if _clause_covers(clause, packet)]
+    return tuple([clause for clause in covering if clause.effect is Effect.FORBID] or covering)
+
+
+def _clause_covers(clause: Clause, packet: Packet) -> bool:
+    return (
+        packet.family == clause.family
+        and packet.protocol == clause.protocol
+        and clause.sources.holds(packet.source)
+        and clause.destinations.holds(packet.destination)
+        and within(packet.source_port, clause.source_ports)
+        and within(packet.destination_port, clause.destination_ports)
+        and (packet.established or not clause.established)
+    )
+
+
+def _permitted_by_policy(space: Space, intent: FilterIntent) -> Node:
+    # A forbid wins: the set of rules is the filter that asks the forbids before the permits.
+    clauses = sorted(intent.clauses, key=lambda clause: clause.effect is Effect.PERMIT)
+    return space.first_match(
+        (_clause_box(clause), clause.effect is Effect.PERMIT) for clause in clauses if clause.family == intent.family
+    )
+
+
+def _clause_box(clause: Clause) -> Box:
+    return (
+        ((clause.protocol, clause.protocol),),
+        clause.sources.intervals(),
+        clause.destinations.intervals(),
+        (clause.source_ports,),
+        (clause.destination_ports,),
+        _ESTABLISHED if clause.established else _ANY_STATE,
+    )
+
+
+def _entry_box(entry: Entry) -> Box:
+    match = entry.match
+    return (
+        _ANY_PROTOCOL if match.protocol is None else ((match.protocol, match.protocol),),
+        (_bounds(match.source),),
+        (_bounds(match.destination),),
+        (match.source_ports,),
+        (match.destination_ports,),
+        _ESTABLISHED if match.established else _ANY_STATE,
+    )
+
+
+def _bounds(network: Prefix) -> Interval:
+    # Not `flow.bounds`: looking a prefix up in its cache costs more than this.
+    low = int(network.network_address)
+    return low, low | ((1 << (network.max_prefixlen - network.prefixlen)) - 1)
+
+
+def _replayed(intent: FilterIntent, rendered: Filter, packet: Packet) -> Difference:
+    entry = first_entry(rendered, packet)
+    is_wanted = wanted(intent, packet)
+    if entry is not None and evaluate(rendered, packet) == is_wanted:
+        message = f"{intent.device} {rendered.name}: the proof shows {packet}, but replayed it makes no difference"
+        raise ReplayError(message)
+    return Difference(intent.device, rendered.name, packet, is_wanted, deciding(intent, packet), entry)
+
+
+def _example(space: Space, wrong: Node, intent: FilterIntent, rendered: Filter) -> Packet:
+    """A packet of the set; of the possible ones, one that an engineer could meet in a capture."""
+    family, clauses = intent.family, intent.clauses
+    matches = [entry.match for entry in rendered.entries]
+    sources = _hosts(family, (clause.sources for clause in clauses), (match.source for match in matches))
+    destinations = _hosts(family, (clause.destinations for clause in clauses), (match.destination for match in matches))
+    ports = _LIKELY_PORTS[family]
+    # Which ports are likely depends on the protocol, so the protocol is chosen first.
+    first = space.example(wrong, (tuple(ports), (), (), (), (), ()))
+    likely = ports.get(first[0], ((), ())) if first else ((), ())
+    point = space.example(wrong, (first[:1], sources, destinations, *likely, (0,))) if first else None
+    if point is None:
+        message = f"{intent.device} {rendered.name}: the proof found a difference without a packet"
+        raise ReplayError(message)
+    protocol, source, destination, source_port, destination_port, established = point
+    return Packet(family, protocol, source, destination, source_port, destination_port, established == 1)
+
+
+def _hosts(family: Family, sets: Iterable[AddressSet], prefixes: Iterable[Prefix]) -> list[int]:
+    """An address of a host in everything that the policy or the filter names, and one that neither may know."""
+    intervals = [*(interval for one in sets for interval in one.intervals()), *map(_bounds, prefixes)]
+    widest = (0, 2**family.bits - 1)
+    return [*(min(low + 10, high) for low, high in intervals if (low, high) != widest), _DOCUMENTATION[family]]
+
+
+def _place(vlan: int, direction: str, family: Family) -> str:
+    return f"VLAN {vlan}, {direction}, IPv{int(family)}"

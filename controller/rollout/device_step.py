@@ -1,0 +1,218 @@
+"""One device, one small ordered procedure: lock -> read -> compare -> arm -> push -> read back -> reach -> confirm -> save.
+
+From `arm` on the device goes back by itself unless `confirm` cancels that in time, so whatever kills us, at any
+point, leaves the device in its old state or in the planned one. Nothing is retried blindly: a second run of the same
+plan reads first, and pushes only what is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from controller.errors import CommandFailed, ConfigRefused, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
+from controller.model.city import Device
+from controller.plan.document import DevicePlan
+from controller.platforms.base import Command, Lock, Operable, Restore
+from controller.platforms.ssh import SshSession, session
+from controller.rollout.device_lock import device_lock
+from controller.rollout.outcome import End, Outcome
+from controller.telemetry.timeline import Level, Span
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore."""
+
+    device: Device
+    system: Operable
+    plan: DevicePlan
+    plan_digest: str
+    run: str
+    restore_after: int
+    state_folder: Path
+
+    @property
+    def lock(self) -> Lock:
+        """The hold on the device: it outlives the restore, so that nobody comes in between."""
+        return Lock(self.plan_digest, self.run, self.restore_after + 30)
+
+    @property
+    def restore(self) -> Restore:
+        """The device's way back."""
+        return Restore(self.restore_after, self.run)
+
+
+class _Undecided(Exception):  # noqa: N818 not an error: the device decides
+    """A change began and did not get through; what the device is in now has to be read from it."""
+
+    def __init__(self, cause: TsunaguError, found: str) -> None:
+        super().__init__(str(cause))
+        self.found = found
+
+
+def change_device(change: Change, parent: Span) -> Outcome:
+    """Carry out a device's part of a plan; never raises for what can go wrong with a device."""
+    with parent.child(Level.DEVICE, change.device.id, platform=change.device.platform) as span:
+        began = time.monotonic()
+        try:
+            with device_lock(change.state_folder / "locks", change.device.id):
+                end, reason = _procedure(change, span)
+        except TsunaguError as error:
+            end, reason = End.FAILED, str(error)
+        span.outcome, span.error = end, reason
+    return Outcome(change.device.id, change.device.school.id, end, reason, time.monotonic() - began)
+
+
+def _procedure(change: Change, span: Span) -> tuple[End, str]:
+    try:
+        with session(change.device, change.system.device_type) as connection:
+            end = _Steps(change, span, connection).carry_out()
+    except _Undecided as undecided:
+        return _wait_for_restore(change, span, undecided)
+    return end, ""
+
+
+class _Steps:
+    """The procedure over one session, each step a span."""
+
+    def __init__(self, change: Change, span: Span, connection: SshSession) -> None:
+        self._change = change
+        self._span = span
+        self._connection = connection
+
+    def carry_out(self) -> End:
+        change, system, connection = self._change, self._change.system, self._connection
+        with self._span.child(Level.STEP, "lock"):
+            system.lock(connection, change.lock)
+        try:
+            with self._span.child(Level.STEP, "read"):
+                found = self._digest()
+            with self._span.child(Level.STEP, "compare"):
+                done = _position(change.plan, found, change.device.id)
+            remaining = change.plan.steps[done:]
+            if not remaining:
+                return self._keep()
+            with self._span.child(Level.STEP, "arm"):
+                self._arm()
+        except (TsunaguError, KeyboardInterrupt):
+            self._release()
+            raise
+        try:
+            self._push(done)
+        except (DeviceError, ConfigRefused) as error:
+            raise _Undecided(error, found) from None
+        self._finish()
+        return End.APPLIED
+
+    def _keep(self) -> End:
+        """The device runs what is wanted; all that may be missing is that it boots so."""
+        change, system = self._change, self._change.system
+        saved = system.saved(self._connection)
+        boots = system.parse(saved, f"{change.device.id} (boot)").state.digest() if saved else ""
+        if boots != change.plan.states[-1]:
+            with self._span.child(Level.STEP, "save"):
+                system.save(self._connection)
+            self._release()
+            return End.APPLIED
+        self._release()
+        return End.UNCHANGED
+
+    def _arm(self) -> None:
+        try:
+            self._change.system.arm(self._connection, self._change.restore)
+        except DeviceError:
+            # Half armed is armed: nothing was touched, so the way back must go before the lock does.
+            self._change.system.cancel(self._connection, self._change.restore)
+            raise
+
+    def _push(self, done: int) -> None:
+        change = self._change
+        with self._span.child(Level.STEP, "push"):
+            for step in change.plan.steps[done:]:
+                for command in step.commands:
+                    with self._span.child(Level.COMMAND, step.title, command=command.line):
+                        self._connection.run(Command(command.line, command.stdin))
+        with self._span.child(Level.STEP, "read back"):
+            if self._digest() != change.plan.states[-1]:
+                message = "what was read back is not what the plan leads to"
+                raise CommandFailed(change.device.id, message)
+        with self._span.child(Level.STEP, "reach"), session(change.device, change.system.device_type) as again:
+            change.system.read(again)
+        with self._span.child(Level.STEP, "confirm"):
+            if not change.system.cancel(self._connection, change.restore):
+                message = (
+                    f"the device's own restore fired after {change.restore_after} s, before the change was confirmed"
+                )
+                raise CommandFailed(change.device.id, message)
+
+    def _finish(self) -> None:
+        """Confirmed: from here on the device keeps the change, and what fails leaves something to mend."""
+        change = self._change
+        with self._span.child(Level.STEP, "save"):
+            try:
+                change.system.save(self._connection)
+            except DeviceError as error:
+                message = (
+                    f"the change runs and is confirmed, but was not saved for the next boot; apply again ({error})"
+                )
+                raise CommandFailed(change.device.id, message) from None
+        self._release()
+
+    def _release(self) -> None:
+        """Give the device's lock back; where that fails it runs out by itself, so it changes no end."""
+        with self._span.child(Level.STEP, "unlock") as span:
+            try:
+                self._change.system.unlock(self._connection, self._change.lock)
+            except DeviceError as error:
+                span.error = str(error)
+
+    def _digest(self) -> str:
+        change = self._change
+        text = change.system.read(self._connection)
+        return change.system.parse(text, change.device.id).state.digest()
+
+
+def _position(plan: DevicePlan, found: str, device: str) -> int:
+    """How many of the plan's steps the device has behind it.
+
+    Raises:
+        StaleDevice: the device is in none of the states that the plan knows.
+    """
+    for index in range(len(plan.states) - 1, -1, -1):
+        if plan.states[index] == found:
+            return index
+    message = (
+        "stale: the device is in none of the states that the plan knows; it was changed since the plan was made. "
+        "Look at it with `tsunagu drift`, then make a new plan"
+    )
+    raise StaleDevice(device, message)
+
+
+def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tuple[End, str]:
+    """Ask the device, until it answers that its restore has run, or must long have, what it is in."""
+    deadline = time.monotonic() + change.restore_after + 15
+    last = "it never ran its restore"
+    with span.child(Level.STEP, "wait for the device's restore"):
+        while time.monotonic() < deadline:
+            try:
+                with session(change.device, change.system.device_type) as connection:
+                    if change.system.restored(connection, change.restore):
+                        return _after_restore(change, connection, undecided)
+            except DeviceUnreachable as error:
+                last = str(error)
+            except TsunaguError as error:
+                return End.UNKNOWN, f"{undecided}; then: {error}"
+            Event().wait(POLL_SECONDS)
+    return End.UNKNOWN, f"{undecided}; whether the device went back could not be read from it: {last}"
+
+
+def _after_restore(change: Change, connection: SshSession, undecided: _Undecided) -> tuple[End, str]:
+    text = change.system.read(connection)
+    if change.system.parse(text, change.device.id).state.digest() == undecided.found:
+        return End.REVERTED, f"{undecided}; the device put its old state back by itself"
+    return End.UNKNOWN, f"{undecided}; the device's restore ran, but it is not in the state that it was found in"

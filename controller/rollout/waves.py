@@ -1,0 +1,106 @@
+"""Waves: the canary school first, then the rest, unless the canary shows that something is wrong."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from controller.errors import PlanRefused
+from controller.model.city import City, Device
+from controller.plan.document import DevicePlan, PlanFile
+from controller.plan.select import device_by_id
+from controller.platforms.base import Operable
+from controller.platforms.registry import platform
+from controller.rollout.device_step import Change, change_device
+from controller.rollout.outcome import End, Outcome
+from controller.telemetry.timeline import Level, Listener, Span, rollout
+
+SCHOOLS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to roll out. `restore_after` is in seconds; `state_folder` keeps locks and timelines."""
+
+    restore_after: int
+    state_folder: Path
+
+
+def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequence[Listener]) -> list[Outcome]:
+    """Carry out a plan; an outcome for each of its devices, in the plan's order.
+
+    Raises:
+        PlanRefused: the plan names a device that the city does not have any more, or on another platform.
+    """
+    changes = _changes(city, plan, settings)
+    stop = Event()
+    with rollout(plan.digest()[:12], listeners, city=plan.city, devices=len(changes)) as span:
+        canary = [change for change in changes if change.plan.school == plan.canary]
+        rest = [change for change in changes if change.plan.school != plan.canary]
+        outcomes = _wave(canary, span, stop)
+        bad = [outcome for outcome in outcomes if not outcome.end.good]
+        if bad:
+            reason = f"not attempted: {bad[0].device} of the canary school ended {bad[0].end}"
+            outcomes += [_not_attempted(change, reason) for change in rest]
+        else:
+            outcomes += _wave(rest, span, stop)
+        span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
+    order = {device.device: index for index, device in enumerate(plan.devices)}
+    return sorted(outcomes, key=lambda outcome: order[outcome.device])
+
+
+def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
+    digest, run = plan.digest(), uuid.uuid4().hex[:12]
+    changes = []
+    for one in plan.devices:
+        device = device_by_id(city, one.device, lab=plan.lab)
+        changes.append(
+            Change(device, _operable(device, one), one, digest, run, settings.restore_after, settings.state_folder)
+        )
+    return changes
+
+
+def _operable(device: Device, planned: DevicePlan) -> Operable:
+    if device.platform != planned.platform:
+        message = f"{device.id}: the plan is for platform {planned.platform!r}, the city says {device.platform!r}"
+        raise PlanRefused(message)
+    system = platform(device.platform)
+    if not isinstance(system, Operable):
+        message = f"{device.id}: platform {device.platform!r} is known as text only and cannot be applied to"
+        raise PlanRefused(message)
+    return system
+
+
+def _wave(changes: Sequence[Change], parent: Span, stop: Event) -> list[Outcome]:
+    """Schools side by side, the devices of a school one after the other."""
+    schools: dict[str, list[Change]] = {}
+    for change in changes:
+        schools.setdefault(change.plan.school, []).append(change)
+    if not schools:
+        return []
+    with ThreadPoolExecutor(SCHOOLS_AT_ONCE) as pool:
+        running = [pool.submit(_school, name, members, parent, stop) for name, members in schools.items()]
+        try:
+            return [outcome for school in running for outcome in school.result()]
+        except KeyboardInterrupt:
+            # Devices in the middle of their procedure end it; the others are not begun.
+            stop.set()
+            return [outcome for school in running for outcome in school.result()]
+
+
+def _school(name: str, changes: Sequence[Change], parent: Span, stop: Event) -> list[Outcome]:
+    with parent.child(Level.SCHOOL, name) as span:
+        outcomes = [
+            _not_attempted(change, "not attempted: interrupted") if stop.is_set() else change_device(change, span)
+            for change in changes
+        ]
+        span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
+    return outcomes
+
+
+def _not_attempted(change: Change, reason: str) -> Outcome:
+    return Outcome(change.device.id, change.plan.school, End.FAILED, reason)

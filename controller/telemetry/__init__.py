@@ -1,0 +1,1 @@
+"""What happened, as traces; through one seam that anyone can listen at."""

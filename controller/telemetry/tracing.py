@@ -1,0 +1,96 @@
+"""The timeline as an OpenTelemetry trace: over OTLP/HTTP when an endpoint is set, as JSON lines otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Status, StatusCode
+
+from controller.telemetry.timeline import Listener, Span
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+class JsonLines(SpanProcessor):
+    """Writes a line when a span starts and one when it ends, so that a killed run shows what it was doing."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8", buffering=1)
+        self._lock = Lock()
+
+    def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
+        """Note that a span began."""
+        del parent_context
+        self._write("start", span)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Note that a span ended."""
+        self._write("end", span)
+
+    def shutdown(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing is held back: the file is line buffered."""
+        del timeout_millis
+        return True
+
+    def _write(self, event: str, span: ReadableSpan) -> None:
+        document = json.loads(span.to_json(indent=None))
+        with self._lock:
+            self._file.write(json.dumps({"event": event, **document}, ensure_ascii=False) + "\n")
+
+
+class TraceListener:
+    """Turns spans of the timeline into spans of an OpenTelemetry trace."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._tracer = provider.get_tracer("tsunagu")
+        self._open: dict[Span, trace.Span] = {}
+
+    def started(self, span: Span) -> None:
+        """Start the twin of a span below the twin of its parent."""
+        parent = self._open.get(span.parent) if span.parent else None
+        context = trace.set_span_in_context(parent) if parent else Context()
+        attributes = {f"tsunagu.{name}": value for name, value in span.attributes.items()}
+        attributes["tsunagu.level"] = span.level
+        self._open[span] = self._tracer.start_span(
+            f"{span.level} {span.name}", context, attributes=attributes, start_time=span.start
+        )
+
+    def ended(self, span: Span) -> None:
+        """End it; an error makes its status."""
+        twin = self._open.pop(span)
+        if span.outcome:
+            twin.set_attribute("tsunagu.outcome", span.outcome)
+        if span.error:
+            twin.set_status(Status(StatusCode.ERROR, span.error))
+        twin.end(span.end)
+
+
+@contextmanager
+def traced(path: Path) -> Iterator[Listener]:
+    """A listener that exports; everything is handed over when the context ends. `path` is for JSON lines."""
+    provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)
+    if any(os.environ.get(name) for name in ENDPOINTS):
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    else:
+        provider.add_span_processor(JsonLines(path))
+    try:
+        yield TraceListener(provider)
+    finally:
+        provider.shutdown()
