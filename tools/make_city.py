@@ -3,7 +3,7 @@
 Everything about these schools is invented, but their sums are not: how many schools of each kind there are and how
 many pupils they have together are published figures of a real city. One seed gives the same bytes on every machine
 and Python: of `random` only `random()` is used, whose sequence Python promises to keep.
-"""  # noqa: INP001 a folder of scripts is no package
+"""
 
 from __future__ import annotations
 

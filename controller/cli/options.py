@@ -7,7 +7,32 @@ from typing import Annotated
 
 import typer
 
+from controller.plan.select import Selection
+
 DEFAULT_POLICIES = Path("policies")
+DEFAULT_STATE = Path(".tsunagu")
 
 Policies = Annotated[Path, typer.Option("--policies", help="Folder with the city and its access policy.")]
+State = Annotated[Path, typer.Option("--state", help="Folder for locks and timelines.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Lab = Annotated[bool, typer.Option("--lab", help="The virtual city's devices instead of the real ones.")]
+Schools = Annotated[list[str] | None, typer.Option("--school", help="Only this school (may be repeated).")]
+Wards = Annotated[list[str] | None, typer.Option("--ward", help="Only the schools of this ward (may be repeated).")]
+All = Annotated[bool, typer.Option("--all", help="Every school.")]
+Configs = Annotated[
+    Path | None,
+    typer.Option("--configs", help="Read DEVICE.cfg files from this folder instead of asking devices; read-only."),
+]
+
+
+def selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool, lab: bool) -> Selection:
+    """What the user named.
+
+    Raises:
+        typer.BadParameter: nothing, or "all" beside a name.
+    """
+    named = bool(schools or wards)
+    if named == everything:
+        message = "name --school or --ward (each may be repeated), or --all"
+        raise typer.BadParameter(message)
+    return Selection(tuple(schools or ()), tuple(wards or ()), lab)

@@ -44,10 +44,8 @@ def create(user: str, state: Path) -> None:
     if user in made():
         remove(user)
     home = state / _HOME
-    run(
-        ("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(home), "--shell", "/bin/sh")
-        + ("--comment", _MARK, user)
-    )
+    settings = ("--system", "--user-group", "--no-create-home", f"--home-dir={home}", "--shell=/bin/sh")
+    run(("useradd", *settings, f"--comment={_MARK}", user))
     home.mkdir(mode=0o700)
     found = pwd.getpwnam(user)
     os.chown(home, found.pw_uid, found.pw_gid)

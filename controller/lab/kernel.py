@@ -10,7 +10,7 @@ from controller.platforms import namespace
 
 _FOLDER = Path("/proc/sys")
 
-_MACHINE = {
+MACHINE = {
     # Open vSwitch reads its ports through sockets: with the usual buffers, bursts are lost before it sees them.
     "net/core/rmem_max": 16_777_216,
     "net/core/rmem_default": 8_388_608,
@@ -40,10 +40,10 @@ SWITCH = {
 
 def machine_settings() -> dict[str, Setting]:
     """The machine's settings that the lab must raise, as they are and as they will be."""
-    found = {name: int((_FOLDER / name).read_text(encoding="ascii")) for name in _MACHINE}
+    found = {name: int((_FOLDER / name).read_text(encoding="ascii")) for name in MACHINE}
     return {
         name: Setting(before=str(found[name]), ours=str(least))
-        for name, least in _MACHINE.items()
+        for name, least in MACHINE.items()
         if found[name] < least
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from controller.errors import LabError
 from controller.lab import place
 from controller.model.flow import Family
 
@@ -126,10 +127,10 @@ class Layout(Frozen):
         """A school by its id.
 
         Raises:
-            KeyError: it is not in the lab.
+            LabError: it is not in the lab.
         """
-        return next((school for school in self.schools if school.id == name), None) or _missing(name)
-
-
-def _missing(name: str) -> SchoolLayout:
-    raise KeyError(name)
+        for school in self.schools:
+            if school.id == name:
+                return school
+        message = f"the lab has no school {name}; it has: {', '.join(school.id for school in self.schools)}"
+        raise LabError(message)

@@ -71,7 +71,6 @@ def _controller(city: City) -> Both:
 
 def _school(city: City, school: School, link: int) -> SchoolLayout:
     device = city.lab_devices(school)[0]
-    management = city.file.management_segment
     segment_of = {port.name: port.segments[0] for port in device.ports}
     return SchoolLayout(
         id=school.id,
@@ -132,8 +131,8 @@ def _interface(city: City, school: School, segment: str, number: int) -> Interfa
 
 def _listeners(city: City, schools: tuple[SchoolLayout, ...]) -> Iterator[Listener]:
     named: dict[tuple[str, str, int], list[str]] = {}
-    for address, port, application in served(city):
-        named.setdefault((place.INTERNET, address, port), []).append(application)
+    for address, remote_port, name in served(city):
+        named.setdefault((place.INTERNET, address, remote_port), []).append(name)
     for host in (host for school in schools for host in school.hosts):
         for application in city.applications.values():
             port = first_port(application)
@@ -141,5 +140,5 @@ def _listeners(city: City, schools: tuple[SchoolLayout, ...]) -> Iterator[Listen
                 for family in Family:
                     key = (host.namespace, host.interface.address.of(family), port)
                     named.setdefault(key, []).append(application.id)
-    for (namespace, address, port), applications in named.items():
-        yield Listener(namespace=namespace, address=address, port=port, applications=tuple(applications))
+    for (namespace, address, served_port), names in named.items():
+        yield Listener(namespace=namespace, address=address, port=served_port, applications=tuple(names))

@@ -12,6 +12,9 @@ from controller.errors import LabError
 from controller.lab.layout import Frozen
 from controller.platforms import namespace
 
+Identity = tuple[int, int]
+"""A namespace as the kernel knows it: the device and number of its file."""
+
 _PROC = Path("/proc")
 _AFTER_NAME_STATE = 0
 _AFTER_NAME_STARTED = 19
@@ -46,9 +49,14 @@ def alive(process: Process) -> bool:
     return _started(process.pid) == process.started
 
 
-def inhabitants(namespaces: Iterable[str]) -> list[Process]:
+def identities(namespaces: Iterable[str]) -> set[Identity]:
+    """What the kernel knows network namespaces by, even when their names are gone."""
+    found = (_identity(namespace.FOLDER / name) for name in namespaces)
+    return {identity for identity in found if identity is not None}
+
+
+def inhabitants(wanted: set[Identity]) -> list[Process]:
     """Every process whose network is one of these namespaces."""
-    wanted = {_identity(namespace.FOLDER / name) for name in namespaces} - {None}
     found = []
     for entry in _PROC.iterdir():
         if entry.name.isdigit() and _identity(entry / "ns" / "net") in wanted:
@@ -117,7 +125,7 @@ def _started(pid: int) -> int | None:
     return int(fields[_AFTER_NAME_STARTED])
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: Path) -> Identity | None:
     try:
         found = path.stat()
     except OSError:

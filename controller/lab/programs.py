@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.errors import LabError
@@ -43,36 +43,40 @@ class Account:
     group: str
 
 
-def run(
-    words: Sequence[str],
-    *,
-    text: str | None = None,
-    namespace: str | None = None,
-    environment: Mapping[str, str] | None = None,
-    account: Account | None = None,
-    umask: int = -1,
-    timeout: float = 30.0,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a program finds around it. Without an account it runs as root; `umask` -1 leaves the lab's own."""
+
+    namespace: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    account: Account | None = None
+    umask: int = -1
+
+
+_PLAIN = Around()
+
+
+def run(words: Sequence[str], *, text: str = "", around: Around = _PLAIN, timeout: float = 30.0) -> str:
     """Run a program to its end and give what it printed. `text` is its input, `timeout` in seconds.
 
     Raises:
         LabError: it could not be started, failed, or took too long; with what it said.
     """
-    entering = ("ip", "netns", "exec", namespace) if namespace else ()
+    entering = ("ip", "netns", "exec", around.namespace) if around.namespace else ()
     try:
         done = subprocess.run(  # noqa: S603 every word is ours or from a checked policy
             (*entering, *words),
-            input=text if text is not None else "",
+            input=text,
             capture_output=True,
             text=True,
             check=False,
             cwd="/",
-            env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
+            env={"PATH": PATH, "LC_ALL": "C.UTF-8", **around.environment},
             timeout=timeout,
-            user=account.user if account else None,
-            group=account.group if account else None,
-            extra_groups=() if account else None,
-            umask=umask,
+            user=around.account.user if around.account else None,
+            group=around.account.group if around.account else None,
+            extra_groups=() if around.account else None,
+            umask=around.umask,
         )
     except subprocess.TimeoutExpired:
         message = f"{' '.join(words)}: no answer in {timeout:.0f} s"

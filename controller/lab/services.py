@@ -11,6 +11,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from controller.lab import journal
@@ -19,6 +21,7 @@ from controller.platforms import namespace
 
 _BACKLOG = 512
 _REQUEST_SECONDS = 5.0
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 def listen(listener: Listener) -> socket.socket:
@@ -31,7 +34,7 @@ def listen(listener: Listener) -> socket.socket:
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     opened.bind((listener.address, listener.port))
     opened.listen(_BACKLOG)
-    opened.setblocking(False)
+    opened.settimeout(0)
     return opened
 
 
@@ -52,5 +55,27 @@ async def serve(listeners: tuple[Listener, ...]) -> None:
         server.close()
 
 
-class _answering:  # noqa: N801 reads as what the server is: one that is answering with a text
-    pass
+def _answering(text: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
+    answer = head.encode() + b"Connection: close\r\n\r\n" + text
+
+    async def answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+            request = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _REQUEST_SECONDS)
+            writer.write(answer if request.startswith(b"GET / ") else _NOT_FOUND)
+            await writer.drain()
+        writer.close()
+
+    return answer_one
+
+
+def main(state: Path) -> None:
+    """Serve the lab of a state directory."""
+    record = journal.read(state)
+    if record is None:
+        sys.exit(f"no lab in {state}")
+    asyncio.run(serve(record.layout.listeners))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

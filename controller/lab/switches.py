@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -11,12 +10,13 @@ from controller.errors import LabError
 from controller.lab import account, journal, place
 from controller.lab.layout import Layout, SchoolLayout
 from controller.lab.processes import Process, alive, describe, kill, until
-from controller.lab.programs import SCHEMA, run
+from controller.lab.programs import SCHEMA, Around, run
 
 BRIDGE = "br0"
 DATABASE, SWITCH, LOGIN = "ovsdb-server", "ovs-vswitchd", "sshd"
 PROGRAMS = (DATABASE, SWITCH, LOGIN)
 
+_SETTINGS = ("userspace-tso-enable=true", "n-handler-threads=1", "n-revalidator-threads=1")
 _FACTORY_FLOW = "priority=0,actions=NORMAL"
 _GROUP_MAY_USE = 0o007
 """The umask of Open vSwitch: the group of the switch's user may use its sockets, others not."""
@@ -55,15 +55,10 @@ def build(layout: Layout, school: SchoolLayout, state: Path) -> None:
     """
     paths = place.SwitchFiles(state, school.id)
     _make_folders(paths, layout.user)
-    run(("ovsdb-tool", "create", str(paths.runtime / "conf.db"), str(SCHEMA)), umask=_GROUP_MAY_USE)
+    run(("ovsdb-tool", "create", str(paths.runtime / "conf.db"), str(SCHEMA)), around=Around(umask=_GROUP_MAY_USE))
     start_database(school, state)
-    run(
-        ("ovs-vsctl", f"--db={paths.database}", "--no-wait", "init", "--", "set", "Open_vSwitch", ".")
-        + tuple(
-            f"other_config:{setting}"
-            for setting in ("userspace-tso-enable=true", "n-handler-threads=1", "n-revalidator-threads=1")
-        )
-    )
+    settings = (f"other_config:{setting}" for setting in _SETTINGS)
+    run(("ovs-vsctl", f"--db={paths.database}", "--no-wait", "init", "--", "set", "Open_vSwitch", ".", *settings))
     start_switch(school, state)
     run(("ovs-vsctl", f"--db={paths.database}", "-t", "20", *_ports(school)))
     flows(school, state, "add-flow", BRIDGE, _FACTORY_FLOW)
@@ -97,7 +92,7 @@ def flows(school: SchoolLayout, state: Path, *words: str) -> str:
         LabError: it refused; with its words.
     """
     environment = place.SwitchFiles(state, school.id).environment
-    return run(("ovs-ofctl", "-O", "OpenFlow14", "-t", "10", *words), environment=environment)
+    return run(("ovs-ofctl", "-O", "OpenFlow14", "-t", "10", *words), around=Around(environment=environment))
 
 
 def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
@@ -110,9 +105,10 @@ def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
     return run(
         ("sh", "-s", "--", verb),
         text=script,
-        namespace=None,
-        environment=place.SwitchFiles(state, school.id).environment,
-        account=account.account(layout.user),
+        around=Around(
+            environment=place.SwitchFiles(state, school.id).environment,
+            account=account.account(layout.user),
+        ),
         timeout=60.0,
     )
 
@@ -160,13 +156,13 @@ def start_login(layout: Layout, school: SchoolLayout, state: Path) -> None:
     naming = f"hostname {school.device} && exec {sshd} -f {configuration} -E {log}"
     pidfile = paths.folder / "sshd.pid"
     pidfile.unlink(missing_ok=True)
-    run(("unshare", "--uts", "sh", "-c", naming), namespace=school.switch)
+    run(("unshare", "--uts", "sh", "-c", naming), around=Around(namespace=school.switch))
     _remember(school, state, LOGIN, pidfile)
 
 
 def _start(school: SchoolLayout, state: Path, words: tuple[str, ...]) -> None:
     paths = place.SwitchFiles(state, school.id)
-    run(words, namespace=school.switch, environment=paths.environment, umask=_GROUP_MAY_USE)
+    run(words, around=Around(school.switch, paths.environment, umask=_GROUP_MAY_USE))
     _remember(school, state, words[0], paths.runtime / f"{words[0]}.pid")
 
 
@@ -200,7 +196,7 @@ def _make_folders(paths: place.SwitchFiles, user: str) -> None:
     paths.runtime.mkdir()
     paths.own.mkdir()
     shutil.chown(paths.runtime, "root", group)
-    os.chmod(paths.runtime, 0o2750)  # noqa: S103, PTH101 sockets made here belong to the group
+    paths.runtime.chmod(0o2750)  # sockets made here belong to the group
     shutil.chown(paths.own, user, group)
     paths.own.chmod(0o750)
 

@@ -50,7 +50,7 @@ def consider(city: City, observed: Observed) -> Considered:
     system = platform(observed.device.platform)
     try:
         intent = campus_intent(city, observed.device, system.capabilities)
-        proved = prove(intent, system)
+        proved = prove(city, intent, system)
         changes = _changes(city, observed.observation, intent, system)
     except ProofFailed:
         raise

@@ -6,13 +6,20 @@ from collections.abc import Iterator
 
 from controller.compile.campus import CampusIntent
 from controller.errors import ProofFailed
+from controller.model.city import City
+from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
 from controller.platforms.base import Platform
-from controller.prove.equivalence import prove_equal
+from controller.prove.equivalence import evaluate, prove_equal
+
+CLIENT_PORT = 49152
+"""The first port of the dynamic range (RFC 6335): what a client would send from."""
 
 
-def prove(intent: CampusIntent, system: Platform) -> int:
+def prove(city: City, intent: CampusIntent, system: Platform) -> int:
     """Render the wanted state, parse it back, and prove every filter; the number of filters proved.
+
+    The controller's own way to the device must stay open, whatever the policy says (DESIGN rule 6).
 
     Raises:
         ProofFailed: with a packet for each filter that differs.
@@ -20,11 +27,31 @@ def prove(intent: CampusIntent, system: Platform) -> int:
     name = intent.device.id
     parsed = system.parse(system.render(intent.wanted), f"{name} (rendered)").state
     differences = list(differences_to_policy(intent, parsed))
+    differences += _management_cut(city, intent, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     if differences:
         raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
     return len(intent.intents)
+
+
+def _management_cut(city: City, intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+    """Whether the device's filters would cut the SSH session that changes it, or its answers."""
+    device = intent.device
+    address = int(device.management)
+    family = Family(device.management.version)
+    segment = city.segments[city.file.management_segment]
+    filters = {one.key: one for one in state.filters}
+    for controller in city.file.controllers:
+        if controller.version != family:
+            continue
+        source = int(controller.network_address)
+        there = Packet(family, Protocol.TCP, source, address, CLIENT_PORT, device.access.port, established=False)
+        back = Packet(family, Protocol.TCP, address, source, device.access.port, CLIENT_PORT, established=True)
+        for direction, packet in ((Direction.TO, there), (Direction.FROM, back)):
+            one = filters.get((segment.vlan, direction, family))
+            if one is not None and not evaluate(one, packet):
+                yield f"{device.id}: filter {one.name} would cut the controller's own SSH session: {packet}"
 
 
 def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[str]:

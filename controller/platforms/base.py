@@ -39,12 +39,15 @@ class Observation:
 
     `foreign` are the lines that are not ours and were left alone; `understood` counts the lines that are ours.
     Together they are all `lines` that are not blank or comments: nothing is dropped in silence.
+    `remarks` say, each with the line it is about, what is ours but not as it should be, so that the state does not
+    count it as in force (a plan then mends it).
     """
 
     state: DeviceState
     foreign: tuple[Line, ...]
     understood: int
     lines: int
+    remarks: tuple[Line, ...] = ()
 
 
 class Platform(Protocol):
@@ -125,7 +128,7 @@ class Operable(Platform, Protocol):
         """The running configuration, in the form that `parse` takes."""
 
     def saved(self, session: Session) -> str:
-        """The configuration that the device would boot with, in the same form or "" when there is none that is whole."""
+        """What the device would boot with, in the same form; "" when there is no such configuration, or none whole."""
 
     def lock(self, session: Session, lock: Lock) -> None:
         """Take the device's lock; a hold of the same owner is taken over, and its armed restore cancelled.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
 from pathlib import Path
 
@@ -79,3 +81,9 @@ def _read(device: Device, path: Path) -> paramiko.HostKeys:
         return paramiko.HostKeys(str(path))
     except (OSError, paramiko.SSHException, paramiko.hostkeys.InvalidHostKey) as error:
         raise HostKeyRefused(device.id, f"the file of pinned host keys, {path}, cannot be read: {error}") from None
+
+
+def fingerprint(key: paramiko.PKey) -> str:
+    """The key's SHA-256 fingerprint as OpenSSH writes it."""
+    digest = hashlib.sha256(key.asbytes()).digest()
+    return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")

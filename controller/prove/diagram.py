@@ -158,19 +158,23 @@ class Space:
         return child
 
     def _cut(self, layer: int, intervals: tuple[Interval, ...], inside: Node, outside: Node) -> Node:
-        parts: list[tuple[int, Node]] = []
+        highs: list[int] = []
+        children: list[Node] = []
         end, maximum = -1, self._maxima[layer]
         for low, high in intervals:
             if not end < low <= high <= maximum:
                 message = f"{self.fields[layer].name}: {intervals} are not ascending, disjoint and in 0..{maximum}"
                 raise ValueError(message)
-            if low > end + 1:
-                parts.append((low - 1, outside))
-            parts.append((high, inside))
+            if low == end + 1 and children:
+                highs[-1] = high
+            else:
+                highs += (low - 1, high) if low else (high,)
+                children += (outside, inside) if low else (inside,)
             end = high
         if end < maximum:
-            parts.append((maximum, outside))
-        return self._node(layer, parts)
+            highs.append(maximum)
+            children.append(outside)
+        return outside if inside == outside else self._intern(layer, highs, children)
 
     def _node(self, layer: int, parts: Iterable[tuple[int, Node]]) -> Node:
         """The one node of these (last value, child) pairs; neighbours with the same child become one."""

@@ -6,7 +6,7 @@ the packet is replayed in `evaluate` and `wanted`, which know nothing of diagram
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from controller.compile.intent import Clause, FilterIntent
@@ -99,20 +99,34 @@ def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
             f"the policy was compiled for {_place(intent.vlan, intent.direction, intent.family)}"
         )
         raise ProofFailed(message)
-    space = Space(_FIELDS[intent.family])
-    policy = _permitted_by_policy(space, intent)
-    entries = [(_entry_box(entry), entry) for entry in rendered.entries if entry.match.family == rendered.family]
-    filtered = space.first_match((box, entry.effect is Effect.PERMIT) for box, entry in entries)
+    space = packet_space(intent.family)
+    policy, filtered = permitted_by_policy(space, intent), permitted_by_filter(space, rendered)
     if filtered != policy:
         excess = space.difference(filtered, policy)
         wrong = space.difference(policy, filtered) if space.is_empty(excess) else excess
-    elif ends_explicitly(rendered):
+        return _replayed(intent, rendered, _example(space, wrong, intent, rendered))
+    undecided = space.nothing if ends_explicitly(rendered) else _undecided(space, rendered)
+    if space.is_empty(undecided):
         return None
-    else:
-        wrong = space.complement(space.union_all(space.box(box) for box, _ in entries))
-        if space.is_empty(wrong):
-            return None
-    return _replayed(intent, rendered, _example(space, wrong, intent, rendered))
+    return _replayed(intent, rendered, _example(space, undecided, intent, rendered), undecided=True)
+
+
+def packet_space(family: Family) -> Space:
+    """A fresh space of the packets of a family. One proof takes one: what it remembers goes with it."""
+    return Space(_FIELDS[family])
+
+
+def permitted_by_policy(space: Space, intent: FilterIntent) -> Node:
+    """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does."""
+    # A forbid wins: the set of clauses is the filter that asks the forbids before the permits.
+    clauses = [clause for clause in intent.clauses if clause.family == intent.family]
+    clauses.sort(key=lambda clause: clause.effect is Effect.PERMIT)
+    return space.first_match((_clause_box(clause), clause.effect is Effect.PERMIT) for clause in clauses)
+
+
+def permitted_by_filter(space: Space, rendered: Filter) -> Node:
+    """The packets that a filter permits, in the space of its family; what no entry covers counts as denied."""
+    return space.first_match((_match_box(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered))
 
 
 def ends_explicitly(rendered: Filter) -> bool:
@@ -157,12 +171,13 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
     )
 
 
-def _permitted_by_policy(space: Space, intent: FilterIntent) -> Node:
-    # A forbid wins: the set of rules is the filter that asks the forbids before the permits.
-    clauses = sorted(intent.clauses, key=lambda clause: clause.effect is Effect.PERMIT)
-    return space.first_match(
-        (_clause_box(clause), clause.effect is Effect.PERMIT) for clause in clauses if clause.family == intent.family
-    )
+def _undecided(space: Space, rendered: Filter) -> Node:
+    return space.complement(space.union_all(space.box(_match_box(entry.match)) for entry in _entries(rendered)))
+
+
+def _entries(rendered: Filter) -> Iterator[Entry]:
+    """The entries that cover any packet of the filter's family."""
+    return (entry for entry in rendered.entries if entry.match.family == rendered.family)
 
 
 def _clause_box(clause: Clause) -> Box:
@@ -176,8 +191,7 @@ def _clause_box(clause: Clause) -> Box:
     )
 
 
-def _entry_box(entry: Entry) -> Box:
-    match = entry.match
+def _match_box(match: Match) -> Box:
     return (
         _ANY_PROTOCOL if match.protocol is None else ((match.protocol, match.protocol),),
         (_bounds(match.source),),
@@ -194,10 +208,10 @@ def _bounds(network: Prefix) -> Interval:
     return low, low | ((1 << (network.max_prefixlen - network.prefixlen)) - 1)
 
 
-def _replayed(intent: FilterIntent, rendered: Filter, packet: Packet) -> Difference:
-    entry = first_entry(rendered, packet)
-    is_wanted = wanted(intent, packet)
-    if entry is not None and evaluate(rendered, packet) == is_wanted:
+def _replayed(intent: FilterIntent, rendered: Filter, packet: Packet, *, undecided: bool = False) -> Difference:
+    entry, is_wanted = first_entry(rendered, packet), wanted(intent, packet)
+    holds = entry is None if undecided else evaluate(rendered, packet) != is_wanted
+    if not holds:
         message = f"{intent.device} {rendered.name}: the proof shows {packet}, but replayed it makes no difference"
         raise ReplayError(message)
     return Difference(intent.device, rendered.name, packet, is_wanted, deciding(intent, packet), entry)

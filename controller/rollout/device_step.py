@@ -1,4 +1,4 @@
-"""One device, one small ordered procedure: lock -> read -> compare -> arm -> push -> read back -> reach -> confirm -> save.
+"""The device step: lock, read, compare, arm, push, read back, reach, confirm, save.
 
 From `arm` on the device goes back by itself unless `confirm` cancels that in time, so whatever kills us, at any
 point, leaves the device in its old state or in the planned one. Nothing is retried blindly: a second run of the same
@@ -47,7 +47,7 @@ class Change:
         return Restore(self.restore_after, self.run)
 
 
-class _Undecided(Exception):  # noqa: N818 not an error: the device decides
+class _Undecided(Exception):
     """A change began and did not get through; what the device is in now has to be read from it."""
 
     def __init__(self, cause: TsunaguError, found: str) -> None:

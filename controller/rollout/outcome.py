@@ -12,7 +12,7 @@ class End(StrEnum):
     - applied: the device is as planned, confirmed, and would boot so;
     - unchanged: it already was, nothing was pushed;
     - reverted: a change began, and the device is back in the state it was found in, read from it;
-    - failed: the plan was not carried out, and nothing was changed; or it was, but could not be saved (the reason says);
+    - failed: nothing was changed; or the change runs, but could not be saved for the next boot (the reason says);
     - unknown: a change began, and the device's state could not be read or is none of those.
     """
 

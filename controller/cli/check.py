@@ -1,0 +1,50 @@
+"""`tsunagu check`: does the policy load, and is there something wrong with what it says."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import perf_counter
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, Json, Policies
+from controller.cli.output import Exit, say, say_json
+from controller.model.load import load_city
+from controller.prove.findings import Severity, policy_findings
+
+
+def check(policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
+    """Load the whole city and look for contradictions, dead rules and over-broad rules.
+
+    Exit code 1 when something is an error; warnings leave it 0.
+    """
+    began = perf_counter()
+    city = load_city(policies)
+    findings = policy_findings(city, datetime.now(UTC).astimezone(city.timezone).date())
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    pupils = sum(school.pupils for school in city.schools)
+    if as_json:
+        say_json(
+            {
+                "city": city.file.id,
+                "schools": len(city.schools),
+                "pupils": pupils,
+                "segments": len(city.segments),
+                "applications": len(city.applications),
+                "rules": len(city.rules),
+                "findings": [
+                    {"severity": f.severity, "kind": f.kind, "origin": str(f.origin), "message": f.message}
+                    for f in findings
+                ],
+            }
+        )
+    else:
+        for finding in findings:
+            say(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
+        say(
+            f"{city.file.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
+            f"{len(city.applications)} applications, {len(city.rules)} rules; "
+            f"{len(errors)} errors, {len(findings) - len(errors)} warnings ({perf_counter() - began:.1f} s)"
+        )
+    if errors:
+        raise typer.Exit(Exit.FAILED)

@@ -1,0 +1,138 @@
+"""`tsunagu explain`: may these reach that, and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies
+from controller.cli.output import say, say_json
+from controller.errors import TsunaguError
+from controller.model.access import Rule
+from controller.model.city import City
+from controller.model.load import load_city
+from controller.model.reference import Person
+from controller.plan.explain import Explanation, NetworkExplanation, Question, explain
+from controller.plan.select import Selection, selected_schools
+
+From = Annotated[str, typer.Option("--from", help="SCHOOL/SEGMENT that asks, e.g. kw-e01/staff.")]
+To = Annotated[str, typer.Option("--to", help="The application, or: internet.")]
+Role = Annotated[str | None, typer.Option("--role", help="Ask about a person of this role, too.")]
+Mfa = Annotated[bool, typer.Option("--mfa/--no-mfa", help="The person has signed in with MFA.")]
+Postures = Annotated[list[str] | None, typer.Option("--posture", help="The person's device is... (may be repeated).")]
+PlaceName = Annotated[str, typer.Option("--place", help="Where the person is.")]
+At = Annotated[str | None, typer.Option("--at", help="When, city time: 2026-11-24T10:00; now if left out.")]
+
+
+def explain_command(  # noqa: PLR0913 the command's options
+    *,
+    source: From,
+    application: To,
+    policies: Policies = DEFAULT_POLICIES,
+    role: Role = None,
+    mfa: Mfa = True,
+    postures: Postures = None,
+    place: PlaceName = "own-school",
+    at: At = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether a segment of a school reaches an application, and whether a person may use it: two answers, apart."""
+    city = load_city(policies)
+    school_name, slash, segment = source.partition("/")
+    if not slash:
+        message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/staff"
+        raise TsunaguError(message)
+    school = selected_schools(city, Selection((school_name,), lab=lab))[0]
+    person = _person(city, role, mfa=mfa, postures=postures or [], place=place, at=at) if role else None
+    found = explain(city, Question(school, segment, application, person, lab))
+    if as_json:
+        say_json(_document(found))
+    else:
+        _say(found)
+
+
+def _person(  # noqa: PLR0913 what makes a person
+    city: City, role: str, *, mfa: bool, postures: list[str], place: str, at: str | None
+) -> Person:
+    people = city.people
+    for noun, names, known in (
+        ("role", [role], [one.id for one in people.roles]),
+        ("posture", postures, [one.id for one in people.postures]),
+        ("place", [place], [one.id for one in people.places]),
+    ):
+        for name in names:
+            if name not in known:
+                message = f"there is no {noun} {name!r}; there are: {', '.join(known)}"
+                raise TsunaguError(message)
+    try:
+        moment = datetime.fromisoformat(at) if at else datetime.now(city.timezone)
+    except ValueError:
+        message = f"--at {at!r}: write a time like 2026-11-24T10:00"
+        raise TsunaguError(message) from None
+    return Person(
+        role, mfa, frozenset(postures), place, moment if moment.tzinfo else moment.replace(tzinfo=city.timezone)
+    )
+
+
+def _say(found: Explanation) -> None:
+    asked = found.question
+    say(f"{asked.school.id}/{asked.segment} -> {asked.application}", "bold")
+    say("network part (switches and routers):")
+    for one in found.network:
+        _say_network(one)
+    identity = found.identity
+    say(f"identity part ({identity.enforcer}):")
+    if identity.answer is not None:
+        say(f"  {_word(permitted=identity.answer.permitted)}  {_rules(identity.answer.rules)}")
+    elif identity.rules:
+        say(f"  not asked (name --role ...); rules that speak of it: {_rules(identity.rules)}")
+    else:
+        say("  no rule speaks of people here")
+
+
+def _say_network(one: NetworkExplanation) -> None:
+    verdict = _word(permitted=one.answer.permitted)
+    say(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {_rules(one.answer.rules)}")
+    for place in one.enforced:
+        say(f"    {place.filter}, {place.line}: {place.entry}")
+    if one.note:
+        say(f"    {one.note}", "yellow")
+
+
+def _word(*, permitted: bool) -> str:
+    return "permitted" if permitted else "DENIED"
+
+
+def _rules(rules: tuple[Rule, ...]) -> str:
+    return "; ".join(f"{r.effect} {r.id} ({r.origin})" for r in rules) or "no rule names it: default deny"
+
+
+def _document(found: Explanation) -> dict[str, object]:
+    answer = found.identity.answer
+    return {
+        "from": f"{found.question.school.id}/{found.question.segment}",
+        "to": found.question.application,
+        "network": [
+            {
+                "family": int(one.family),
+                "service": str(one.service),
+                "destination": one.destination,
+                "permitted": one.answer.permitted,
+                "rules": [{"id": rule.id, "origin": str(rule.origin)} for rule in one.answer.rules],
+                "enforced": [asdict(place) for place in one.enforced],
+                "note": one.note,
+            }
+            for one in found.network
+        ],
+        "identity": {
+            "enforcer": found.identity.enforcer,
+            "permitted": None if answer is None else answer.permitted,
+            "rules": [
+                {"id": r.id, "origin": str(r.origin)} for r in (answer.rules if answer else found.identity.rules)
+            ],
+        },
+    }

@@ -1,0 +1,66 @@
+"""`tsunagu lab`: the virtual city."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
+from controller.cli.output import Exit, console, errors, say, say_json
+from controller.lab import city
+from controller.lab.matrix import measure
+from controller.lab.status import status
+from controller.lab.table import matrix_table, status_table
+from controller.model.load import load_city
+
+lab = typer.Typer(no_args_is_help=True, help="The virtual city: real switches, routers, hosts and packets.")
+
+Number = Annotated[int, typer.Option("--schools", min=1, help="How many schools of the lab overlay.")]
+Control = Annotated[bool, typer.Option("--control/--no-control", help="Try denied pairs again with the filters off.")]
+
+
+def _progress(message: str) -> None:
+    errors.print(message, style="dim", markup=False)
+
+
+@lab.command("up")
+def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
+    """Build the virtual city; its switches are factory-new and let everything through."""
+    layout = city.up(load_city(policies), schools, _progress)
+    say(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
+
+
+@lab.command("down")
+def down() -> None:
+    """Remove the virtual city, also what a killed run left of it."""
+    removed = city.down(lambda what: _progress(f"removed: {what}"))
+    say("The virtual city is gone." if removed else "There was no virtual city; nothing was changed.")
+
+
+@lab.command("status")
+def show_status(*, as_json: Json = False) -> None:
+    """Show what lives; exit code 1 if anything does not."""
+    found = status()
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+    else:
+        console.print(status_table(found))
+    raise typer.Exit(Exit.GOOD if found.lives else Exit.FAILED)
+
+
+@lab.command("matrix")
+def show_matrix(
+    schools: Schools = None,
+    policies: Policies = DEFAULT_POLICIES,
+    *,
+    control: Control = True,
+    as_json: Json = False,
+) -> None:
+    """Try every host with every application by real connections; exit code 0 only if all are as the policy says."""
+    found = measure(load_city(policies), schools or (), control=control, progress=_progress)
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+    else:
+        console.print(matrix_table(found))
+    raise typer.Exit(Exit.GOOD if found.agrees else Exit.FAILED)

@@ -1,0 +1,35 @@
+"""How commands speak: one console for people, one JSON document for programs, exit codes with a meaning."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from enum import IntEnum
+
+from rich.console import Console
+
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+class Exit(IntEnum):
+    """What an exit code means; the README lists them."""
+
+    GOOD = 0
+    FAILED = 1
+    DIFFERS = 2
+    NOT_SUPPORTED = 3
+    USAGE = 64
+    INTERRUPTED = 130
+
+
+def say(text: str = "", style: str | None = None) -> None:
+    """A line for people, exactly as it is."""
+    console.print(text, style=style, markup=False)
+
+
+def say_json(document: Mapping[str, object]) -> None:
+    """The one JSON document of a `--json` run."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=1, default=str)
+    sys.stdout.write("\n")

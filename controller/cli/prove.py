@@ -1,0 +1,87 @@
+"""`tsunagu prove` and `tsunagu render`: the filters as text, and whether a text means what the policy says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, All, Lab, Policies, Schools, Wards, selection
+from controller.cli.output import Exit, say
+from controller.compile.campus import campus_intent
+from controller.errors import TsunaguError
+from controller.model.load import load_city
+from controller.plan.observe import NotSupported, from_files
+from controller.plan.proof import differences_to_policy, prove
+from controller.plan.select import selected_devices
+from controller.platforms.registry import platform, supported
+
+Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
+Given = Annotated[Path, typer.Option("--configs", help="Folder with DEVICE.cfg files to be judged.")]
+
+
+def render(  # noqa: PLR0913 the command's options
+    output: Folder,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    schools: Schools = None,
+    wards: Wards = None,
+    everything: All = False,
+    lab: Lab = False,
+) -> None:
+    """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
+    chosen = selection(schools, wards, everything=everything, lab=lab)
+    city = load_city(policies)
+    output.mkdir(parents=True, exist_ok=True)
+    unsupported = written = filters = 0
+    for device in selected_devices(city, chosen):
+        if not supported(device.platform):
+            unsupported += 1
+            continue
+        system = platform(device.platform)
+        intent = campus_intent(city, device, system.capabilities)
+        filters += prove(city, intent, system)
+        (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
+        written += 1
+    say(f"rendered: {written} devices into {output}; {filters} filters proved; {unsupported} devices not supported")
+    if unsupported:
+        raise typer.Exit(Exit.NOT_SUPPORTED)
+
+
+def prove_configs(  # noqa: PLR0913 the command's options
+    configs: Given,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    schools: Schools = None,
+    wards: Wards = None,
+    everything: All = False,
+    lab: Lab = False,
+) -> None:
+    """Prove that the filters in saved configurations permit exactly what the policy's network part permits.
+
+    A difference is shown as a packet, with the rule and the line. Exit code 2 when there is one.
+    """
+    chosen = selection(schools, wards, everything=everything, lab=lab)
+    city = load_city(policies)
+    present = {path.stem for path in configs.glob("*.cfg")}
+    devices = [device for device in selected_devices(city, chosen) if device.id in present]
+    if not devices:
+        message = f"{configs}: holds no DEVICE.cfg of a selected device"
+        raise TsunaguError(message)
+    code, proved = Exit.GOOD, 0
+    for one in from_files(devices, configs):
+        if one.refusal is not None or one.observation is None:
+            say(f"x {one.refusal}", "red")
+            code = Exit.NOT_SUPPORTED if isinstance(one.refusal, NotSupported) else Exit.FAILED
+            continue
+        intent = campus_intent(city, one.device, platform(one.device.platform).capabilities)
+        differences = list(differences_to_policy(intent, one.observation.state))
+        for difference in differences:
+            say(f"x {difference}", "red")
+        proved += len(intent.intents)
+        if differences and code is Exit.GOOD:
+            code = Exit.DIFFERS
+    say(f"proof: {proved} filters of {len(devices)} devices judged: {'equal' if code is Exit.GOOD else 'NOT equal'}")
+    if code is not Exit.GOOD:
+        raise typer.Exit(code)

@@ -1,0 +1,187 @@
+"""Building the virtual city, finding it again, and removing it without a trace."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import controller
+from controller.errors import LabError
+from controller.lab import account, journal, kernel, network, place, switches
+from controller.lab.journal import Record
+from controller.lab.layout import Layout, SchoolLayout
+from controller.lab.planning import lay_out
+from controller.lab.processes import describe, end, identities, inhabitants, until
+from controller.lab.programs import PATH, check_requirements
+from controller.model.city import City
+from controller.platforms import namespace
+
+Progress = Callable[[str], None]
+
+SERVICES = "services"
+_SSHD_FOLDER = Path("/run/sshd")
+_AT_ONCE = 4
+_READY_SECONDS = 20.0
+
+
+def up(city: City, schools: int, progress: Progress, state: Path = place.STATE) -> Layout:
+    """Build the virtual city with so many schools; all its switches are factory-new and let everything through.
+
+    What was built is removed again if anything fails, Ctrl-C included.
+
+    Raises:
+        LabError: the machine cannot hold it, one is up already, or a program of the machine refused.
+    """
+    check_requirements()
+    layout = lay_out(city, schools, state)
+    account.check(layout.user)
+    try:
+        state.mkdir(mode=0o755)
+    except FileExistsError:
+        message = f"a lab is up already, or was left half built ({state}); remove it with 'tsunagu lab down'"
+        raise LabError(message) from None
+    with place.held(state, "build the lab"):
+        record = Record(layout=layout, settings=kernel.machine_settings(), made_sshd_folder=not _SSHD_FOLDER.exists())
+        try:
+            journal.write(state, record)
+            _build(record, progress, state)
+            journal.write(state, record.model_copy(update={"complete": True}))
+        except BaseException:
+            progress("it failed: removing what was built")
+            _remove(state)
+            raise
+    return layout
+
+
+def down(progress: Progress, state: Path = place.STATE) -> bool:
+    """Remove the lab, whole or half built; says each thing that it removed. Whether there was anything.
+
+    Raises:
+        LabError: another lab command is at work, or something does not go away.
+    """
+    check_requirements()
+    removed: list[str]
+    if state.is_dir():
+        with place.held(state, "remove the lab"):
+            removed = _remove(state)
+    else:
+        removed = _remove(state)
+    for what in removed:
+        progress(what)
+    return bool(removed)
+
+
+def restart_switch(school: str, state: Path = place.STATE) -> None:
+    """Cut the power of a school's switch and give it back: it comes up with what its boot file says.
+
+    Raises:
+        LabError: no lab is up, the school is not in it, or the switch does not start.
+    """
+    layout = journal.standing(state).layout
+    switches.restart(layout, layout.school(school), state)
+
+
+def _build(record: Record, progress: Progress, state: Path) -> None:
+    layout = record.layout
+    began = time.monotonic()
+    progress(f"network: {len(layout.namespaces)} namespaces, {len(layout.schools)} schools")
+    kernel.apply_machine_settings(record.settings)
+    _SSHD_FOLDER.mkdir(exist_ok=True)
+    account.create(layout.user, state)
+    network.create(layout)
+    progress(f"applications: {len(layout.listeners)} HTTP services")
+    _start_services(state)
+    _build_schools(layout, progress, state)
+    lines = [switches.host_key(school, state, layout.ssh_port) for school in layout.schools]
+    (state / place.KNOWN_HOSTS).write_text("".join(lines), encoding="ascii")
+    progress(f"ready in {time.monotonic() - began:.1f} s")
+
+
+def _build_schools(layout: Layout, progress: Progress, state: Path) -> None:
+    pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+    try:
+        pending = {pool.submit(_build_school, layout, school, state): school for school in layout.schools}
+        for number, done in enumerate(as_completed(pending), start=1):
+            done.result()
+            progress(f"school {pending[done].id}: switch, router and hosts are up ({number} of {len(pending)})")
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
+    switches.build(layout, school, state)
+    if not until(lambda: answers_login(layout, school), _READY_SECONDS):
+        message = f"the switch of {school.id} does not answer SSH from the controller in {_READY_SECONDS:.0f} s"
+        raise LabError(message)
+
+
+def answers_login(layout: Layout, school: SchoolLayout) -> bool:
+    """Whether the switch's SSH server answers where the controller is, through the core, the router and the switch."""
+    try:
+        with namespace.connect(place.CONTROLLER, school.management.address.v4, layout.ssh_port, 2.0) as opened:
+            return opened.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _start_services(state: Path) -> None:
+    packages = str(Path(controller.__file__).resolve().parents[1])
+    words = ("setsid", "--fork", sys.executable, "-m", "controller.lab.services", str(state))
+    log = state / "services.log"
+    # Begun inside one of our namespaces, so that `down` finds it even where nobody came to write it down.
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(  # noqa: S603 every word is ours
+            ("ip", "netns", "exec", place.INTERNET, *words),  # noqa: S607 looked for in PATH below
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd="/",
+            env={"PATH": PATH, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
+        ) as starting,
+    ):
+        said = starting.stdout.readline().strip() if starting.stdout else ""
+    if not said.isdigit():
+        reason = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+        message = f"the applications did not start: {reason[0]}"
+        raise LabError(message)
+    journal.add_process(state, describe(SERVICES, "", int(said)))
+
+
+def _remove(state: Path) -> list[str]:
+    record, damaged = _record_if_whole(state)
+    names = network.present()
+    ours = identities(names)
+    ended = end([*journal.processes(state), *inhabitants(ours)])
+    network.remove(names)
+    while late := inhabitants(ours):  # what an ending process had still started
+        ended += end(late)
+    removed = [f"{ended} processes"] if ended else []
+    removed += [f"{len(names)} network namespaces"] if names else []
+    for user in account.made():
+        account.remove(user)
+        removed.append(f"user {user}")
+    if record is not None:
+        restored = kernel.restore_machine_settings(record.settings)
+        removed += [f"kernel settings put back: {', '.join(restored)}"] if restored else []
+        if record.made_sshd_folder and _SSHD_FOLDER.is_dir() and not any(_SSHD_FOLDER.iterdir()):
+            _SSHD_FOLDER.rmdir()
+    if damaged:
+        removed.append("its record was damaged: kernel settings net.core.rmem_* could not be put back")
+    if state.is_dir():
+        shutil.rmtree(state)
+        removed.append(f"files in {state}")
+    return removed
+
+
+def _record_if_whole(state: Path) -> tuple[Record | None, bool]:
+    try:
+        return journal.read(state), False
+    except LabError:
+        return None, True

@@ -1,0 +1,87 @@
+"""What of the virtual city lives, and what does not."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pydantic import computed_field
+
+from controller.errors import LabError
+from controller.lab import city, journal, network, place, switches
+from controller.lab.layout import Frozen, Layout, SchoolLayout
+from controller.lab.processes import alive
+
+
+class SchoolStatus(Frozen):
+    """One school: its programs by name, its namespaces that are gone, and whether its switch answers.
+
+    `switch`: Open vSwitch answers on its own socket. `login`: its SSH server answers the controller, in band.
+    """
+
+    school: str
+    programs: dict[str, bool]
+    missing_namespaces: tuple[str, ...]
+    switch: bool
+    login: bool
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def lives(self) -> bool:
+        """Whether everything of the school lives."""
+        return all(self.programs.values()) and not self.missing_namespaces and self.switch and self.login
+
+
+class LabStatus(Frozen):
+    """The whole lab; `services` are the applications, `missing_namespaces` those that no school owns."""
+
+    services: bool
+    missing_namespaces: tuple[str, ...]
+    schools: tuple[SchoolStatus, ...]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def lives(self) -> bool:
+        """Whether everything lives."""
+        return self.services and not self.missing_namespaces and all(school.lives for school in self.schools)
+
+
+def status(state: Path = place.STATE) -> LabStatus:
+    """Ask every part of the lab whether it lives.
+
+    Raises:
+        LabError: no lab is up, or only half of one.
+    """
+    layout = journal.standing(state).layout
+    running = {key for key, process in journal.current(state).items() if alive(process)}
+    present = set(network.present())
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        schools = tuple(pool.map(lambda school: _school(layout, school, running, present, state), layout.schools))
+    return LabStatus(
+        services=("", city.SERVICES) in running,
+        missing_namespaces=tuple(
+            name for name in (place.CONTROLLER, place.CORE, place.INTERNET) if name not in present
+        ),
+        schools=schools,
+    )
+
+
+def _school(
+    layout: Layout, school: SchoolLayout, running: set[tuple[str, str]], present: set[str], state: Path
+) -> SchoolStatus:
+    own = (school.switch, school.router, *(host.namespace for host in school.hosts))
+    return SchoolStatus(
+        school=school.id,
+        programs={name: (school.id, name) in running for name in switches.PROGRAMS},
+        missing_namespaces=tuple(name for name in own if name not in present),
+        switch=_switch_answers(school, state),
+        login=city.answers_login(layout, school),
+    )
+
+
+def _switch_answers(school: SchoolLayout, state: Path) -> bool:
+    try:
+        switches.flows(school, state, "dump-aggregate", switches.BRIDGE)
+    except LabError:
+        return False
+    return True

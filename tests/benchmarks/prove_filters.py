@@ -1,0 +1,175 @@
+"""CPU time and memory of the proof: one large adversarial IPv6 filter against a rewrite, and typical filters.
+
+The adversarial filter has prefixes of 32 to 128 bits on both sides, one rule in four with one side open, mixed
+permits and denies, ports, ranges and `established`. Its rewrite means the same, in other entries and another order.
+
+    python tests/benchmarks/prove_filters.py [--rules 5000] [--seed 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from resource import RUSAGE_SELF, getrusage
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from controller.compile.intent import Clause, FilterIntent
+from controller.errors import Origin
+from controller.model.flow import ANY_PORTS, AddressSet, Direction, Effect, Family, Match, Prefix, Protocol, prefix
+from controller.model.state import Entry, Filter
+from controller.prove.equivalence import packet_space, permitted_by_filter, prove_equal
+
+ANYWHERE = Family.V6.everything
+LENGTHS = (32, 48, 48, 56, 64, 64, 128)
+PORTS = (22, 53, 80, 123, 443, 8080)
+TYPICAL_ENTRIES = 40
+TYPICAL_FILTERS = 500
+
+
+def deny_all(family: Family) -> Entry:
+    """The explicit end of a filter."""
+    return Entry(Effect.FORBID, Match(family, None, family.everything, family.everything))
+
+
+def filter_of(family: Family, entries: list[Entry]) -> Filter:
+    """A filter of these entries and an explicit end."""
+    return Filter("TSN-10-from", 10, Direction.FROM, family, (*entries, deny_all(family)))
+
+
+def random_prefix(random: Random) -> Prefix:
+    """Anywhere in 64 blocks of 32 bits, so that prefixes often nest and no few of them cover all others."""
+    length = random.choice(LENGTHS)
+    address = (0x20010D00 + random.randrange(64) << 96) | (random.randrange(1 << 12) << 84) | random.getrandbits(84)
+    return prefix(f"{Family.V6.address(address >> (128 - length) << (128 - length))}/{length}")
+
+
+def adversarial(rules: int, random: Random) -> list[Entry]:
+    """Entries that overlap across both addresses and disagree."""
+    entries = []
+    for _ in range(rules):
+        source, destination = random_prefix(random), random_prefix(random)
+        if random.random() < 0.25:
+            source, destination = random.choice(((source, ANYWHERE), (ANYWHERE, destination)))
+        protocol = random.choice((Protocol.TCP, Protocol.TCP, Protocol.UDP, Protocol.ICMPV6, None))
+        match = Match(Family.V6, protocol, source, destination)
+        if protocol in (Protocol.TCP, Protocol.UDP):
+            low = random.choice((*PORTS, random.randrange(65000)))
+            high = low + random.choice((0, 0, 0, 10, 500))
+            established = protocol is Protocol.TCP and random.random() < 0.15
+            match = replace(match, destination_ports=(low, high), established=established)
+            if random.random() < 0.2:
+                match = replace(match, source_ports=(1024, 65535))
+        entries.append(Entry(random.choice(tuple(Effect)), match))
+    return entries
+
+
+def rewritten(entries: list[Entry], random: Random) -> list[Entry]:
+    """The same meaning: entries cut in half, shadowed entries added, runs of one effect shuffled."""
+    pieces: list[Entry] = []
+    for entry in entries:
+        halves = entry.match.source.prefixlen < entry.match.source.max_prefixlen and random.random() < 0.2
+        sources: list[Prefix] = [*entry.match.source.subnets()] if halves else [entry.match.source]
+        pieces.extend(replace(entry, match=replace(entry.match, source=source)) for source in sources)
+        if random.random() < 0.1:
+            pieces.append(replace(random.choice(pieces), effect=random.choice(tuple(Effect))))
+    return [entry for run in runs(pieces) for entry in random.sample(run, len(run))]
+
+
+def runs(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Neighbours with the same effect: their order among themselves means nothing."""
+    run: list[Entry] = []
+    for entry in entries:
+        if run and run[-1].effect is not entry.effect:
+            yield run
+            run = []
+        run.append(entry)
+    if run:
+        yield run
+
+
+def typical(number: int, family: Family, random: Random) -> tuple[FilterIntent, Filter]:
+    """An intent as a school segment has it, and its filter of 40 entries."""
+    school = f"10.{number % 176}.16.0/20" if family is Family.V4 else f"2001:db8:{number % 176:x}:10::/64"
+    servers = [f"203.0.113.{host}" if family is Family.V4 else f"2001:db8:ffff::{host:x}" for host in range(8, 40)]
+    clauses: list[Clause] = []
+    entries: list[Entry] = []
+    for index in range((TYPICAL_ENTRIES - 1) // 3):
+        effect = Effect.FORBID if index < 2 else Effect.PERMIT
+        protocol, port = random.choice(((Protocol.TCP, 443), (Protocol.TCP, 22), (Protocol.UDP, 53)))
+        destinations = tuple(prefix(server) for server in random.sample(servers, 3))
+        ports = (port, port)
+        sources, servers_of_rule = AddressSet((prefix(school),)), AddressSet(destinations)
+        origin = Origin("access/rules.yaml", index)
+        clauses.append(
+            Clause(effect, f"rule-{index}", origin, family, protocol, sources, servers_of_rule, ANY_PORTS, ports, False)  # noqa: FBT003 a dataclass
+        )
+        matches = (Match(family, protocol, prefix(school), one, ANY_PORTS, ports) for one in destinations)
+        entries.extend(Entry(effect, match) for match in matches)
+    intent = FilterIntent("kw-e01-core1", "staff", 10, Direction.FROM, family, tuple(clauses))
+    return intent, filter_of(family, entries)
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU time of a piece of work in this process."""
+    gc.collect()
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def same_meaning(first: Filter, second: Filter) -> bool:
+    """Whether two filters permit the same packets."""
+    space = packet_space(first.family)
+    return permitted_by_filter(space, first) == permitted_by_filter(space, second)
+
+
+def expect(holds: bool) -> None:  # noqa: FBT001 the one thing it is told
+    """A figure of a proof that went wrong is no figure."""
+    if not holds:
+        sys.exit("the proof did not come out as it must: this is a bug, not a figure")
+
+
+def show(line: str) -> None:
+    """A line of the result."""
+    sys.stdout.write(f"{line}\n")
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description="CPU time and memory of the proof of filters.")
+    parser.add_argument("--rules", type=int, default=5000, help="entries of the adversarial filter (default 5000)")
+    parser.add_argument("--seed", type=int, default=1, help="start of the random numbers (default 1)")
+    arguments = parser.parse_args()
+    random = Random(arguments.seed)  # noqa: S311 figures must repeat
+
+    pairs = [typical(number, family, random) for number in range(TYPICAL_FILTERS) for family in Family]
+    seconds = cpu_seconds(lambda: expect(not any(prove_equal(intent, one) for intent, one in pairs)))
+    show(f"typical filters of {TYPICAL_ENTRIES} entries: {1000 * seconds / len(pairs):.2f} ms CPU each ({len(pairs)})")
+
+    entries = adversarial(arguments.rules, random)
+    first = filter_of(Family.V6, entries)
+    second = filter_of(Family.V6, rewritten(entries, random))
+    show(f"adversarial IPv6: {len(first.entries)} entries against a rewrite of {len(second.entries)}")
+    build = cpu_seconds(lambda: permitted_by_filter(packet_space(Family.V6), first))
+    both = cpu_seconds(lambda: expect(same_meaning(first, second)))
+    peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    show(f"  built one: {build:.2f} s CPU; proved both equal: {both:.2f} s CPU; peak of the process {peak:.0f} MiB")
+    broken = list(second.entries)
+    at = next(at for at, entry in enumerate(broken) if entry.effect is Effect.PERMIT)
+    broken[at] = replace(broken[at], effect=Effect.FORBID)
+    expect(not same_meaning(first, replace(second, entries=tuple(broken))))
+    tracemalloc.start()
+    same_meaning(first, second)
+    show(f"  allocated by the proof alone: {tracemalloc.get_traced_memory()[1] / 2**20:.0f} MiB at its peak")
+
+
+if __name__ == "__main__":
+    main()

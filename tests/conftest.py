@@ -1,0 +1,111 @@
+"""What tests of several folders share: the city as it is in `policies/`, and a virtual city of two schools."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from controller.errors import LabError
+from controller.lab import city as virtual_city
+from controller.lab import place
+from controller.lab.layout import Layout
+from controller.lab.processes import until
+from controller.lab.programs import check_requirements
+from controller.model.city import City
+from controller.model.load import load_city
+
+POLICIES = Path(__file__).resolve().parents[1] / "policies"
+SCHOOLS = 2
+_LOCK = Path(tempfile.gettempdir()) / "tsunagu-lab-tests.lock"
+_PATIENCE = 900.0
+
+
+@pytest.fixture(scope="session")
+def city() -> City:
+    """The city as it is in `policies/`."""
+    return load_city(POLICIES)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs the lab where no lab can be; in CI that is a failure, so that nothing is skipped unseen."""
+    if item.get_closest_marker("lab") is None:
+        return
+    try:
+        check_requirements()
+    except LabError as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+
+
+@dataclass
+class SharedLab:
+    """The one lab of this machine, built when a test first needs it."""
+
+    city: City
+    layout: Layout | None = None
+
+    def standing(self) -> Layout:
+        """A lab of two schools, the canary first."""
+        if self.layout is None:
+            if place.STATE.exists():
+                pytest.fail(f"a lab that is not the tests' own is up ({place.STATE}); run 'tsunagu lab down' first")
+            self.layout = virtual_city.up(self.city, SCHOOLS, lambda _: None)
+        return self.layout
+
+    def remove(self) -> None:
+        """No lab any more, if it is the tests' own."""
+        if self.layout is not None:
+            virtual_city.down(lambda _: None)
+            self.layout = None
+
+
+@pytest.fixture(scope="session")
+def shared_lab(city: City) -> Iterator[SharedLab]:
+    """The lab's keeper; other test runs on this machine wait here."""
+    descriptor = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not until(lambda: _locked(descriptor), _PATIENCE, every=0.5):
+            pytest.fail(f"another test run has been using the lab for {_PATIENCE:.0f} s")
+        keeper = SharedLab(city)
+        yield keeper
+        keeper.remove()
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def lab(shared_lab: SharedLab) -> Layout:
+    """A lab of two schools; what earlier tests did to it is still there."""
+    return shared_lab.standing()
+
+
+@pytest.fixture
+def fresh_lab(shared_lab: SharedLab) -> Layout:
+    """A lab of two schools with factory-new switches (about 1 s)."""
+    shared_lab.remove()
+    return shared_lab.standing()
+
+
+@pytest.fixture
+def no_lab(shared_lab: SharedLab) -> Iterator[None]:
+    """No lab before, and none left after."""
+    shared_lab.remove()
+    if place.STATE.exists():
+        pytest.fail(f"a lab that is not the tests' own is up ({place.STATE}); run 'tsunagu lab down' first")
+    yield
+    virtual_city.down(lambda _: None)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

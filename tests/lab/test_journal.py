@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.errors import LabError
+from controller.lab import journal
+from controller.lab.journal import Record, Setting
+from controller.lab.place import held
+from controller.lab.planning import lay_out
+from controller.lab.processes import Process
+from controller.model.city import City
+
+
+@pytest.fixture
+def record(city: City) -> Record:
+    settings = {"net/core/rmem_max": Setting(before="1", ours="2")}
+    return Record(layout=lay_out(city, 2), settings=settings, made_sshd_folder=True)
+
+
+def test_a_record_comes_back_as_it_was(record: Record, tmp_path: Path) -> None:
+    journal.write(tmp_path, record)
+    assert journal.read(tmp_path) == record
+
+
+def test_no_lab(tmp_path: Path) -> None:
+    assert journal.read(tmp_path) is None
+    with pytest.raises(LabError, match="no lab is up; build it with 'tsunagu lab up'"):
+        journal.standing(tmp_path)
+
+
+def test_half_a_lab_is_no_lab(record: Record, tmp_path: Path) -> None:
+    journal.write(tmp_path, record)
+    with pytest.raises(LabError, match="only half built"):
+        journal.standing(tmp_path)
+    journal.write(tmp_path, record.model_copy(update={"complete": True}))
+    assert journal.standing(tmp_path).complete
+
+
+def test_a_damaged_record_is_one_clear_message(tmp_path: Path) -> None:
+    (tmp_path / "lab.json").write_text('{"layout": ', encoding="utf-8")
+    with pytest.raises(LabError, match="damaged or of another release"):
+        journal.read(tmp_path)
+
+
+def test_the_last_process_of_a_name_counts_and_a_cut_line_spoils_no_other(tmp_path: Path) -> None:
+    first = Process(name="sshd", school="as-e04", pid=1, started=1)
+    second = first.model_copy(update={"pid": 2})
+    journal.add_process(tmp_path, first)
+    with (tmp_path / "processes.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"name":"ss')
+    journal.add_process(tmp_path, second)
+    assert journal.processes(tmp_path) == [first, second]
+    assert journal.current(tmp_path) == {("as-e04", "sshd"): second}
+
+
+def test_two_commands_exclude_each_other(tmp_path: Path) -> None:
+    with held(tmp_path, "build"), pytest.raises(LabError, match="another 'tsunagu lab' command"), held(tmp_path, "go"):
+        pass
+    with held(tmp_path, "build again"):
+        pass

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller.errors import LabError, LoginRefused
+from controller.lab import city as virtual_city
+from controller.lab import journal, place, switches
+from controller.lab.layout import Host, Layout, SchoolLayout
+from controller.lab.processes import alive, kill
+from controller.lab.status import status
+from controller.model.city import City, Device
+from controller.model.flow import Family
+from controller.model.schools import Secret
+from controller.platforms import namespace
+from controller.platforms.base import Command
+from controller.platforms.ssh import session
+
+pytestmark = pytest.mark.lab
+
+
+def hosts(layout: Layout) -> Iterator[tuple[SchoolLayout, Host]]:
+    return ((school, host) for school in layout.schools for host in school.hosts)
+
+
+def answer(host: Host, address: str, port: int) -> list[str]:
+    with namespace.connect(host.namespace, address, port, 5.0) as opened:
+        opened.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        text = b""
+        while more := opened.recv(4096):
+            text += more
+    body: dict[str, list[str]] = json.loads(text.partition(b"\r\n\r\n")[2])
+    return body["applications"]
+
+
+def switch(city: City, school: SchoolLayout) -> Device:
+    return city.lab_devices(city.school_by_id[school.id])[0]
+
+
+def test_hosts_reach_their_gateways(fresh_lab: Layout) -> None:
+    for _, host in hosts(fresh_lab):
+        for family in Family:
+            words = ["ping", "-c", "1", "-W", "2", host.interface.gateway.of(family)]
+            subprocess.run(["ip", "netns", "exec", host.namespace, *words], check=True, capture_output=True)
+
+
+def test_with_factory_switches_hosts_reach_every_application(fresh_lab: Layout) -> None:
+    for _, host in hosts(fresh_lab):
+        for listener in fresh_lab.listeners:
+            assert answer(host, listener.address, listener.port) == list(listener.applications)
+
+
+def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_lab: Layout) -> None:
+    for school in fresh_lab.schools:
+        device = switch(city, school)
+        with session(device, "linux") as open_session:
+            said = open_session.run(Command("hostname; echo $OVS_RUNDIR $TSUNAGU_SWITCH; ovs-vsctl list-ports br0"))
+        files = place.SwitchFiles(place.STATE, school.id)
+        assert said.split() == [device.id, str(files.runtime), str(files.own), *sorted(p.name for p in school.ports)]
+
+
+def test_a_wrong_password_is_refused_and_the_right_one_not(city: City, fresh_lab: Layout, tmp_path: Path) -> None:
+    device = switch(city, fresh_lab.schools[0])
+    wrong = tmp_path / "password"
+    wrong.write_text("not-the-password", encoding="ascii")
+    wrong.chmod(0o600)
+
+    def by_password(path: Path) -> Device:
+        update = {"key": None, "password": Secret(file=str(path))}
+        return replace(device, access=device.access.model_copy(update=update))
+
+    with pytest.raises(LoginRefused), session(by_password(wrong), "linux"):
+        pass
+    with session(by_password(place.STATE / place.PASSWORD), "linux") as open_session:
+        assert open_session.run(Command("id -un")).strip() == fresh_lab.user
+
+
+def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) -> None:
+    """The kernel must not answer for the management address past Open vSwitch."""
+    school = fresh_lab.schools[0]
+    assert virtual_city.answers_login(fresh_lab, school)
+    switches.flows(school, place.STATE, "del-flows", switches.BRIDGE)
+    for interface in (school.gateways[-1].port,):
+        run = ["ip", "-n", school.router, "neigh", "flush", "dev", interface]
+        subprocess.run(run, check=True, capture_output=True)
+    for family in Family:
+        with pytest.raises(OSError, match="timed out|host"):
+            namespace.connect(place.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
+    assert virtual_city.answers_login(fresh_lab, fresh_lab.schools[1])
+
+
+def test_a_restarted_switch_comes_up_as_its_boot_file_says(fresh_lab: Layout) -> None:
+    school = fresh_lab.schools[0]
+
+    def state() -> tuple[str, str]:
+        read = switches.agent(fresh_lab, school, place.STATE, "read")
+        return read, switches.flows(school, place.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
+
+    switches.flows(school, place.STATE, "add-flow", switches.BRIDGE, "cookie=7,priority=9,in_port=h-pupil,actions=drop")
+    switches.agent(fresh_lab, school, place.STATE, "save")
+    before = state()
+    old = journal.current(place.STATE)[school.id, switches.SWITCH]
+    virtual_city.restart_switch(school.id)
+    assert not alive(old)
+    assert state() == before
+    assert virtual_city.answers_login(fresh_lab, school)
+    pupil = next(host for host in school.hosts if host.id == "pupil")
+    with pytest.raises(OSError, match="timed out"):
+        namespace.connect(pupil.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
+
+
+def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> None:
+    school = fresh_lab.schools[0]
+    boot = place.SwitchFiles(place.STATE, school.id).own / "boot"
+    boot.write_bytes(boot.read_bytes()[:-20])
+    with pytest.raises(LabError, match="damaged"):
+        virtual_city.restart_switch(school.id)
+    flows = switches.flows(school, place.STATE, "dump-flows", switches.BRIDGE)
+    assert "actions=" not in flows
+    for host in school.hosts:
+        with pytest.raises(OSError, match="timed out|host"):
+            namespace.connect(host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
+    user_sockets = place.SwitchFiles(place.STATE, school.id).runtime / "br0.mgmt"
+    assert user_sockets.stat().st_mode & 0o060 == 0o060
+
+
+def test_a_school_that_is_not_in_the_lab(lab: Layout) -> None:
+    with pytest.raises(LabError, match=f"no school nowhere; it has: {lab.schools[0].id}"):
+        virtual_city.restart_switch("nowhere")
+
+
+def test_status_tells_what_is_dead(fresh_lab: Layout) -> None:
+    assert status().lives
+    school = fresh_lab.schools[1]
+    kill(journal.current(place.STATE)[school.id, switches.LOGIN])
+    kill(journal.current(place.STATE)["", virtual_city.SERVICES])
+    found = status()
+    assert not found.lives
+    assert not found.services
+    assert found.schools[0].lives
+    assert not found.schools[1].programs[switches.LOGIN]
+    assert found.schools[1].switch
+    assert not found.schools[1].login
+    virtual_city.restart_switch(school.id)
+    assert status().schools[1].lives
+
+
+@pytest.mark.usefixtures("no_lab")
+def test_status_without_a_lab() -> None:
+    with pytest.raises(LabError, match="no lab is up"):
+        status()

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+
+from controller.compile.campus import campus_intent
+from controller.errors import LabError
+from controller.lab import journal, place, switches
+from controller.lab.layout import Layout, SchoolLayout
+from controller.lab.matrix import measure
+from controller.lab.processes import kill
+from controller.lab.table import matrix_table
+from controller.lab.verdicts import Result, Verdict
+from controller.model.city import City
+from controller.model.flow import Family
+from controller.model.state import DeviceState
+from controller.platforms.ovs import OpenVSwitch
+
+pytestmark = pytest.mark.lab
+
+LEFTOVER = "cookie=0x6c61620000000001,priority=65535,actions=NORMAL"
+
+
+def put_in_force(city: City, school: SchoolLayout) -> None:
+    platform = OpenVSwitch()
+    device = city.lab_devices(city.school_by_id[school.id])[0]
+    wanted = campus_intent(city, device, platform.capabilities).wanted
+    environment = {**os.environ, **place.SwitchFiles(place.STATE, school.id).environment}
+    for command in chain.from_iterable(step.commands for step in platform.steps(DeviceState(), wanted)):
+        run = subprocess.run(
+            ["sh", "-c", command.line], input=command.stdin or "", text=True, env=environment, capture_output=True
+        )
+        assert run.returncode == 0, run.stderr
+
+
+@pytest.fixture
+def filtered(city: City, fresh_lab: Layout) -> Layout:
+    for school in fresh_lab.schools:
+        put_in_force(city, school)
+    return fresh_lab
+
+
+def wrong(results: tuple[Result, ...]) -> Counter[Verdict]:
+    return Counter(one.verdict for one in results if one.verdict is not Verdict.AGREES)
+
+
+def of(results: tuple[Result, ...], host: str, column: str) -> set[Verdict]:
+    return {one.verdict for one in results if one.pair.host == host and one.pair.target.column == column}
+
+
+def test_on_factory_switches_the_matrix_fails(city: City, fresh_lab: Layout) -> None:
+    matrix = measure(city, control=False)
+    assert not matrix.agrees
+    denied = sum(part.denied for part in matrix.summary)
+    assert wrong(matrix.results) == {Verdict.OPEN: denied}
+    assert {one.pair.school for one in matrix.results} == {school.id for school in fresh_lab.schools}
+
+
+def test_with_the_compiled_filters_it_agrees_and_leaves_the_switches_as_they_were(city: City, filtered: Layout) -> None:
+    def dump(school: SchoolLayout) -> str:
+        return switches.flows(school, place.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
+
+    before = [dump(school) for school in filtered.schools]
+    switches.flows(filtered.schools[1], place.STATE, "add-flow", switches.BRIDGE, LEFTOVER)
+    said: list[str] = []
+    matrix = measure(city, progress=said.append)
+    assert wrong(matrix.results) == {}
+    assert matrix.agrees
+    assert [part.pairs for part in matrix.summary] == [len(matrix.results) // 2] * 2
+    assert all(one.counted and one.control for one in matrix.results if not one.pair.permitted)
+    assert [dump(school) for school in filtered.schools] == before
+    assert said
+    assert matrix_table(matrix)
+
+
+def only_canary(city: City, layout: Layout, spoil: Callable[[SchoolLayout], None]) -> tuple[Result, ...]:
+    spoil(layout.schools[0])
+    return measure(city, (layout.schools[0].id,)).results
+
+
+def test_what_something_else_denies_is_no_proof_of_the_filter(city: City, filtered: Layout) -> None:
+    """A port that drops before the filter sees it, and a router without a way."""
+
+    def spoil(school: SchoolLayout) -> None:
+        flow = "cookie=7,priority=60000,ip,in_port=h-pupil,nw_dst=10.254.0.10,actions=drop"
+        switches.flows(school, place.STATE, "add-flow", switches.BRIDGE, flow)
+        words = ["ip", "-n", school.router, "route", "add", "blackhole", "198.51.100.128/27"]
+        subprocess.run(words, check=True, capture_output=True)
+
+    results = only_canary(city, filtered, spoil)
+    assert of(results, "pupil", "grading") == {Verdict.DENIED_BY_OTHER, Verdict.AGREES}  # v4 only
+    assert of(results, "pupil", "parents") == {Verdict.CONTROL_FAILED, Verdict.AGREES}
+    assert of(results, "staff", "parents") == {Verdict.CLOSED, Verdict.AGREES}
+
+
+def test_a_dead_service_does_not_pass_for_a_filter(city: City, filtered: Layout) -> None:
+    results = only_canary(city, filtered, lambda _: kill(journal.current(place.STATE)["", "services"]))
+    assert of(results, "pupil", "grading") == {Verdict.CONTROL_FAILED}
+    assert of(results, "staff", "affairs") == {Verdict.CLOSED}
+
+
+def test_a_deleted_permit_that_was_not_applied_is_seen(city: City, filtered: Layout) -> None:
+    less = replace(city, rules=tuple(rule for rule in city.rules if rule.id != "printing"))
+    results = measure(less, (filtered.schools[0].id,), control=False).results
+    assert wrong(results) == {Verdict.OPEN: len(Family)}
+    assert of(results, "staff", "printing") == {Verdict.OPEN}
+
+
+def test_a_school_that_is_not_in_the_lab(city: City, lab: Layout) -> None:
+    with pytest.raises(LabError, match=f"no school nowhere; it has: {lab.schools[0].id}"):
+        measure(city, ("nowhere",))
+
+
+@pytest.mark.usefixtures("no_lab")
+def test_no_lab(city: City) -> None:
+    with pytest.raises(LabError, match="no lab is up"):
+        measure(city)

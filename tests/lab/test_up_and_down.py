@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from controller.errors import LabError
+from controller.lab import city as virtual_city
+from controller.lab import kernel, network, place
+from controller.lab.processes import until
+from controller.model.city import City
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = ("network:", "applications:", "school ")
+
+
+def traces(user: str) -> dict[str, object]:
+    """Everything on this machine that a lab changes."""
+    return {
+        "namespaces": network.present(),
+        "user": [found.pw_name for found in pwd.getpwall() if found.pw_name == user],
+        "settings": [(Path("/proc/sys") / name).read_text() for name in kernel.MACHINE],
+        "files": place.STATE.exists(),
+        "sshd folder": Path("/run/sshd").exists(),
+        "processes": sorted(running()),
+    }
+
+
+def running() -> Iterator[str]:
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(place.STATE) in words:
+            yield words
+
+
+@contextmanager
+def building() -> Iterator[subprocess.Popen[str]]:
+    words = "from controller.cli.lab import lab; lab()"
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", words, "up", "--schools", "2"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
+def wait_for(process: subprocess.Popen[str], stage: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(stage):
+            return
+    pytest.fail(f"up ended before it said {stage!r}")
+
+
+def test_nothing_is_left_behind(city: City) -> None:
+    user = city.lab.device_access.user
+    before = traces(user)
+    said: list[str] = []
+    layout = virtual_city.up(city, 2, said.append)
+    assert set(network.present()) == set(layout.namespaces)
+    assert traces(user)["user"] == [user]
+    assert said[-1].startswith("ready in ")
+    removed: list[str] = []
+    assert virtual_city.down(removed.append)
+    assert traces(user) == before
+    assert any("network namespaces" in one for one in removed)
+    assert not virtual_city.down(removed.append)
+
+
+def test_secrets_are_for_root_alone(city: City) -> None:
+    virtual_city.up(city, 1, lambda _: None)
+    keys = place.STATE / place.CONTROLLER_KEY.parent
+    assert keys.stat().st_mode & 0o777 == 0o700
+    assert (place.STATE / place.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
+    assert (place.STATE / place.PASSWORD).stat().st_mode & 0o077 == 0
+
+
+def test_a_second_up_is_refused_and_harms_nothing(city: City) -> None:
+    virtual_city.up(city, 1, lambda _: None)
+    before = sorted(running())
+    with pytest.raises(LabError, match="a lab is up already"):
+        virtual_city.up(city, 1, lambda _: None)
+    assert sorted(running()) == before
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_down_removes_what_a_killed_up_left(city: City, stage: str) -> None:
+    user = city.lab.device_access.user
+    before = traces(user)
+    with building() as process:
+        wait_for(process, stage)
+        process.kill()
+    assert place.STATE.exists()
+    with pytest.raises(LabError, match="left half built"):
+        virtual_city.up(city, 1, lambda _: None)
+    virtual_city.down(lambda _: None)
+    assert until(lambda: traces(user) == before, 5.0), traces(user)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
+    user = city.lab.device_access.user
+    before = traces(user)
+    with building() as process:
+        wait_for(process, stage)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert traces(user) == before
+
+
+def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
+    layout = virtual_city.up(city, 1, lambda _: None)
+    settings = [(Path("/proc/sys") / name).read_text() for name in kernel.MACHINE]
+    record = (place.STATE / "lab.json").read_text(encoding="utf-8")
+    (place.STATE / "lab.json").write_text(record[: len(record) // 2], encoding="utf-8")
+    said: list[str] = []
+    virtual_city.down(said.append)
+    try:
+        assert any("could not be put back" in one for one in said)
+        assert not network.present()
+        assert not list(running())
+        assert layout.user not in [found.pw_name for found in pwd.getpwall()]
+    finally:
+        found = journal_settings(record)
+        for name, value in found.items():
+            (Path("/proc/sys") / name).write_text(value, encoding="ascii")
+    assert settings
+
+
+def journal_settings(record: str) -> dict[str, str]:
+    from controller.lab.journal import Record
+
+    return {name: setting.before for name, setting in Record.model_validate_json(record).settings.items()}
+
+
+def test_an_other_users_name_is_not_taken(city: City) -> None:
+    from dataclasses import replace
+
+    access = city.lab.device_access.model_copy(update={"user": "root"})
+    other = replace(city, lab=city.lab.model_copy(update={"device_access": access}))
+    with pytest.raises(LabError, match="a user 'root' that the lab did not make"):
+        virtual_city.up(other, 1, lambda _: None)
+    assert not place.STATE.exists()
+
+
+def test_a_process_of_others_is_left_alone(city: City) -> None:
+    virtual_city.up(city, 1, lambda _: None)
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        line = f'{{"name":"sshd","school":"x","pid":{stranger.pid},"started":1}}'
+        with (place.STATE / "processes.jsonl").open("a", encoding="utf-8") as file:
+            file.write(f"\n{line}\n")
+        virtual_city.down(lambda _: None)
+        assert stranger.poll() is None
+        os.kill(stranger.pid, signal.SIGKILL)

@@ -1,0 +1,182 @@
+"""Hypothesis strategies for device states that a platform can hold, and one example that people can read."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+
+from hypothesis import strategies as st
+
+from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, Protocol, prefix
+from controller.model.state import (
+    PREFIX,
+    Binding,
+    DeviceState,
+    Entry,
+    Faces,
+    Filter,
+    PortMode,
+    PortState,
+    Vlan,
+    device_state,
+    named_filter,
+)
+
+VLANS = (10, 20, 30, 4094)
+OTHER_PROTOCOLS = (2, 41, 47, 50, 51, 88, 89, 103, 108, 112, 132, 255)
+ICMP = {Family.V4: Protocol.ICMP, Family.V6: Protocol.ICMPV6}
+
+
+def everything(family: Family, effect: Effect = Effect.FORBID) -> Entry:
+    """The entry that ends a filter."""
+    return Entry(effect, Match(family, None, family.everything, family.everything))
+
+
+def prefixes(family: Family) -> st.SearchStrategy[Prefix]:
+    """Any prefix; often a very short or a very long one."""
+    kind = IPv4Network if family is Family.V4 else IPv6Network
+    lengths = st.one_of(st.sampled_from((0, 1, family.bits - 1, family.bits)), st.integers(0, family.bits))
+    return st.builds(
+        lambda address, length: kind((address >> (family.bits - length) << (family.bits - length), length)),
+        st.integers(0, 2**family.bits - 1),
+        lengths,
+    )
+
+
+@st.composite
+def ports(draw: st.DrawFn) -> Ports:
+    low = draw(st.integers(0, 65535))
+    return draw(st.sampled_from((ANY_PORTS, (low, low), (443, 443), (low, draw(st.integers(low, 65535))))))
+
+
+@st.composite
+def matches(draw: st.DrawFn, family: Family, *, icmp_ranges: bool) -> Match:
+    """Any match of a family; `icmp_ranges`: ICMP types may be a range, not only one or any."""
+    source, destination = draw(prefixes(family)), draw(prefixes(family))
+    match draw(st.sampled_from(("any", "ported", "icmp", "other"))):
+        case "ported":
+            protocol = draw(st.sampled_from((Protocol.TCP, Protocol.UDP)))
+            established = protocol is Protocol.TCP and draw(st.booleans())
+            return Match(family, protocol, source, destination, draw(ports()), draw(ports()), established)
+        case "icmp":
+            first = draw(st.integers(0, 255))
+            last = draw(st.integers(first, min(255, first + 9))) if icmp_ranges else first
+            return Match(
+                family, ICMP[family], source, destination, ANY_PORTS, draw(st.sampled_from((ANY_PORTS, (first, last))))
+            )
+        case "other":
+            return Match(family, draw(st.sampled_from(OTHER_PROTOCOLS)), source, destination)
+        case _:
+            return Match(family, None, source, destination)
+
+
+@st.composite
+def filters(draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5) -> list[Filter]:
+    """Filters with different keys."""
+    keys = st.tuples(st.sampled_from(VLANS), st.sampled_from(Direction), st.sampled_from(Family))
+    made = []
+    for vlan, direction, family in draw(st.lists(keys, unique=True, max_size=maximum)):
+        entries = st.builds(Entry, st.sampled_from(Effect), matches(family, icmp_ranges=icmp_ranges))
+        held = draw(st.lists(entries, max_size=4))
+        made.append(named_filter(vlan, direction, family, [*held, everything(family, draw(st.sampled_from(Effect)))]))
+    return made
+
+
+@st.composite
+def port_states(draw: st.DrawFn, names: tuple[str, ...], *, faces: bool) -> list[PortState]:
+    """Some of the named ports, in any mode."""
+    made = []
+    for name in draw(st.lists(st.sampled_from(names), unique=True)):
+        mode = draw(st.sampled_from(PortMode))
+        most = 1 if mode is PortMode.ACCESS else len(VLANS)
+        vlans = draw(st.lists(st.sampled_from(VLANS), unique=True, min_size=1, max_size=most))
+        facing = draw(st.sampled_from(Faces)) if faces else Faces.UNFILTERED
+        made.append(PortState(name, mode, tuple(sorted(vlans)), facing))
+    return made
+
+
+def bound(one: Filter) -> Binding:
+    """The binding that puts a filter in force where it belongs."""
+    return Binding(*one.key, one.name)
+
+
+@st.composite
+def ovs_states(draw: st.DrawFn, names: tuple[str, ...] = ("h1", "h2", "g1", "up.1")) -> DeviceState:
+    """States that an Open vSwitch can hold."""
+    held = draw(filters(icmp_ranges=True))
+    return device_state((), draw(port_states(names, faces=True)), held, map(bound, held))
+
+
+CISCO_PORTS = ("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "TenGigabitEthernet1/1/1", "Port-channel1")
+
+
+@st.composite
+def cisco_states(draw: st.DrawFn) -> DeviceState:
+    """States that a Cisco IOS switch can hold, unbound filters among them."""
+    held = draw(filters(icmp_ranges=False))
+    in_force = [one for one in held if draw(st.booleans())]
+    numbers = {one.vlan for one in in_force} | set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
+    vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
+    return device_state(vlans, draw(port_states(CISCO_PORTS, faces=False)), held, map(bound, in_force))
+
+
+def _entry(text: str, family: Family, effect: Effect = Effect.PERMIT) -> Entry:
+    """An entry from `PROTOCOL SOURCE DESTINATION [FIRST-LAST] [established]`; `-` is everything."""
+    protocol, source, destination, *rest = text.split()
+    established = "established" in rest
+    low, _, high = next((word for word in rest if word != "established"), "0-65535").partition("-")
+    return Entry(
+        effect,
+        Match(
+            family,
+            None if protocol == "-" else Protocol[protocol.upper()],
+            family.everything if source == "-" else prefix(source),
+            family.everything if destination == "-" else prefix(destination),
+            destination_ports=(int(low), int(high or low)),
+            established=established,
+        ),
+    )
+
+
+def _filter(vlan: int, direction: Direction, family: Family, *texts: str) -> Filter:
+    return named_filter(vlan, direction, family, [*(_entry(text, family) for text in texts), everything(family)])
+
+
+EXAMPLE_FILTERS = (
+    _filter(
+        20,
+        Direction.FROM,
+        Family.V4,
+        "icmp 10.1.20.0/24 - 8",
+        "udp - - 67",
+        "udp 10.1.20.0/24 10.0.0.53/32 53",
+        "tcp 10.1.20.0/24 203.0.113.0/28 443",
+        "tcp 10.1.20.0/24 10.0.1.0/24 5000-5100",
+    ),
+    _filter(20, Direction.TO, Family.V4, "tcp - 10.1.20.0/24 established", "icmp - 10.1.20.0/24 0"),
+    _filter(
+        20,
+        Direction.FROM,
+        Family.V6,
+        "icmpv6 - - 133",
+        "icmpv6 - - 135",
+        "icmpv6 - - 136",
+        "tcp 2001:db8:1:20::/64 2001:db8:f::443/128 443",
+    ),
+    _filter(20, Direction.TO, Family.V6, "icmpv6 - - 134", "tcp - 2001:db8:1:20::/64 established"),
+)
+
+
+def example(*port_names: str, faces: bool, vlan_database: bool) -> DeviceState:
+    """A small school: two hosts in VLAN 20, a trunk towards the router."""
+    first, second, up = port_names
+    shown = (lambda one: one) if faces else (lambda _: Faces.UNFILTERED)
+    return device_state(
+        [Vlan(10, "TSN-management"), Vlan(20, "TSN-staff")] if vlan_database else [],
+        [
+            PortState(first, PortMode.ACCESS, (20,), shown(Faces.HOSTS)),
+            PortState(second, PortMode.ACCESS, (20,), shown(Faces.HOSTS)),
+            PortState(up, PortMode.TRUNK, (10, 20), shown(Faces.GATEWAY)),
+        ],
+        EXAMPLE_FILTERS,
+        map(bound, EXAMPLE_FILTERS),
+    )

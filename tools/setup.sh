@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs what is missing: Debian packages (as root, on Debian-like machines) and the virtual environment in .venv.
+# Says what it does; does nothing the second time. With --check it only installs what the static checks need.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=()
+need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
+export PATH="$PATH:/usr/sbin:/sbin"
+need ip iproute2
+need ovs-vsctl openvswitch-switch
+need sshd openssh-server
+need ssh-keygen openssh-client
+need ping iputils-ping
+
+python=""
+for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "$python" ]; then
+    packages+=(python3 python3-venv)
+    python=python3
+elif ! "$python" -c 'import ensurepip' 2>/dev/null; then
+    packages+=(python3-venv)
+fi
+
+if [ ${#packages[@]} -gt 0 ]; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "set-up: missing: ${packages[*]}. Install them, or run this as root on a Debian-like machine." >&2
+        exit 1
+    fi
+    echo "set-up: installing Debian packages: ${packages[*]}"
+    # A freshly installed Open vSwitch or sshd must not start a service of its own on this machine.
+    guard=$(mktemp -d)
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$guard/policy-rc.d"
+        install -m 755 "$guard/policy-rc.d" "$policy"
+        trap 'rm -f "$policy"; rm -rf "$guard"' EXIT
+    else
+        trap 'rm -rf "$guard"' EXIT
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >"$guard/apt.log" 2>&1 || {
+        tail -n 20 "$guard/apt.log" >&2
+        exit 1
+    }
+fi
+
+stamp=.venv/.tsunagu-lock
+if ! cmp -s requirements.lock "$stamp" 2>/dev/null || [ ! -x .venv/bin/tsunagu ]; then
+    echo "set-up: creating the virtual environment in .venv from requirements.lock (hashes checked)"
+    rm -f "$stamp"
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    cp requirements.lock "$stamp"
+fi
+echo "set-up: ready"
