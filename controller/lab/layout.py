@@ -68,12 +68,16 @@ class Host(Frozen):
 
 
 class SchoolLayout(Frozen):
-    """One school. `link` counts its line to the core, from 2 on (0 is the controller's, 1 the internet's)."""
+    """One school. `link` counts its line to the core, from 2 on (0 is the controller's, 1 the internet's).
+
+    `egress`: an address (IPv4) and a prefix (IPv6) that nobody else comes from, where its line has such.
+    """
 
     id: str
     link: int
     device: str
     block: Both
+    egress: Both | None = None
     ports: tuple[Port, ...]
     management_port: str
     management: Interface
@@ -100,6 +104,35 @@ class Listener(Frozen):
     applications: tuple[str, ...]
 
 
+class Guarded(Frozen):
+    """An application behind the identity-aware proxy: its host name, and what assertions for it are made out to.
+
+    Its stand-in listens on `port`; no `audience` means that the proxy asks nobody there.
+    """
+
+    application: str
+    host: str
+    audience: str | None
+    port: int
+
+
+class Perimeter(Frozen):
+    """What a deployed cloud adds: the proxy at its addresses, who signs people in, and people outside the schools.
+
+    `world` is the offline Google's file. `fronts` are the addresses that the proxy answers at, `backend` that of the
+    stand-ins behind it. Schools without an address of their own leave through `shared_exit`, like a carrier's NAT.
+    """
+
+    world: str
+    fronts: tuple[Both, ...]
+    guarded: tuple[Guarded, ...]
+    backend: Both
+    identity: Both
+    home: Both
+    abroad: Both
+    shared_exit: str
+
+
 class Layout(Frozen):
     """The whole virtual city; the first school is the canary."""
 
@@ -108,6 +141,7 @@ class Layout(Frozen):
     controller: Both
     schools: tuple[SchoolLayout, ...]
     listeners: tuple[Listener, ...]
+    perimeter: Perimeter | None = None
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -116,6 +150,7 @@ class Layout(Frozen):
             place.CONTROLLER,
             place.CORE,
             place.INTERNET,
+            *((place.HOME,) if self.perimeter else ()),
             *(
                 name
                 for school in self.schools

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from controller.lab import kernel, place
 from controller.lab.layout import Both, Interface, Layout, SchoolLayout
-from controller.lab.programs import run
+from controller.lab.programs import Around, run
 from controller.platforms import namespace
 
 HOST_INTERFACE = "eth0"
@@ -20,7 +20,10 @@ MANAGEMENT_INTERFACE = "mgmt0"
 
 _LINKS = Both(v4="100.64.0.0", v6="fd74:736e::")
 """Links between routers take pairs of addresses from here (shared and unique local space: never a school's)."""
+_PRIVATE = "10.0.0.0/8"
 _CONTROLLER_LINK, _INTERNET_LINK = 0, 1
+_HOME_LINK = 1000
+"""Beyond every school's."""
 
 
 def create(layout: Layout) -> None:
@@ -36,6 +39,8 @@ def create(layout: Layout) -> None:
         _batch(_links(layout))
         for done in [pool.submit(_configure, name, lines) for name, lines in _configurations(layout)]:
             done.result()
+    for name, rules in _translations(layout):
+        run(("nft", "-f", "-"), text=rules, around=Around(namespace=name))
 
 
 def present() -> list[str]:
@@ -75,6 +80,8 @@ def _settings(layout: Layout) -> Iterator[tuple[str, dict[str, str]]]:
 def _links(layout: Layout) -> Iterator[str]:
     yield _pair("ctl", place.CORE, UPLINK, place.CONTROLLER)
     yield _pair("net", place.CORE, UPLINK, place.INTERNET)
+    if layout.perimeter:
+        yield _pair("home", place.CORE, UPLINK, place.HOME)
     for school in layout.schools:
         yield _pair(_core_port(school), place.CORE, UPLINK, school.router)
         for gateway in school.gateways:
@@ -82,6 +89,24 @@ def _links(layout: Layout) -> Iterator[str]:
         for host in school.hosts:
             yield _pair(host.port, school.switch, HOST_INTERFACE, host.namespace)
         yield _pair(school.management_port, school.switch, MANAGEMENT_INTERFACE, school.switch)
+
+
+def _translations(layout: Layout) -> Iterator[tuple[str, str]]:
+    """NAT as the lines have it: to the school's own IPv4 address, or to one that many schools share."""
+    around = layout.perimeter
+    if around is None:
+        return
+    for school in layout.schools:
+        if school.egress:
+            yield school.router, _translation(UPLINK, (school.block.v4,), school.egress.v4)
+    yield place.CORE, _translation("net", tuple(school.block.v4 for school in layout.schools), around.shared_exit)
+
+
+def _translation(port: str, sources: tuple[str, ...], to: str) -> str:
+    # Not towards the city's own data centre, nor between schools: those see where a packet really comes from.
+    chosen = f"oifname {port} ip saddr {{ {', '.join(sources)} }} ip daddr != {_PRIVATE}"
+    chain = f"chain exit {{ type nat hook postrouting priority srcnat; {chosen} snat to {to}; }}"
+    return f"table ip lab {{ {chain} }}\n"
 
 
 def _pair(name: str, inside: str, peer: str, peer_inside: str) -> str:
@@ -92,6 +117,10 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
     yield place.CORE, [*_up("lo"), *_core(layout)]
     yield place.CONTROLLER, _leaf(_CONTROLLER_LINK, [layout.controller])
     addresses = {one.address for one in layout.listeners if one.namespace == place.INTERNET}
+    if (around := layout.perimeter) is not None:
+        outside = (*around.fronts, around.backend, around.identity)
+        addresses |= {both.of(family) for both in outside for family in Family}
+        yield place.HOME, _leaf(_HOME_LINK, [around.home, around.abroad])
     yield (
         place.INTERNET,
         [
@@ -119,7 +148,14 @@ def _core(layout: Layout) -> Iterator[str]:
     yield f"route add {layout.controller.v4}/32 via {_end(_CONTROLLER_LINK, 1).v4}"
     yield f"route add {layout.controller.v6}/128 via {_end(_CONTROLLER_LINK, 1).v6}"
     yield from _default(_end(_INTERNET_LINK, 1))
+    if (around := layout.perimeter) is not None:
+        yield from _line("home", _HOME_LINK, 0)
+        for both in (around.home, around.abroad):
+            yield f"route add {both.v4}/32 via {_end(_HOME_LINK, 1).v4}"
+            yield f"route add {both.v6}/128 via {_end(_HOME_LINK, 1).v6}"
     for school in layout.schools:
+        if layout.perimeter and school.egress:
+            yield f"route add {school.egress.v4}/32 via {_end(school.link, 1).v4}"
         yield from _line(_core_port(school), school.link, 0)
         yield f"route add {school.block.v4} via {_end(school.link, 1).v4}"
         yield f"route add {school.block.v6} via {_end(school.link, 1).v6}"

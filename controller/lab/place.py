@@ -19,6 +19,8 @@ PREFIX = "tsn-"
 CONTROLLER = f"{PREFIX}ctl"
 CORE = f"{PREFIX}core"
 INTERNET = f"{PREFIX}net"
+HOME = f"{PREFIX}home"
+"""People outside the schools; only where a cloud is deployed."""
 
 CONTROLLER_KEY = Path("keys/controller")
 """In the state directory: the private key that the switches' user logs in with."""

@@ -10,6 +10,7 @@ from controller.errors import LabError
 from controller.lab import place
 from controller.lab.addresses import first_host, first_port, served
 from controller.lab.layout import Both, Gateway, Host, Interface, Layout, Listener, Port, SchoolLayout
+from controller.lab.perimeter import own_addresses, perimeter, proxied
 from controller.model.city import FIRST_DEVICE, City, Device
 from controller.model.flow import Family
 from controller.model.schools import School
@@ -19,8 +20,11 @@ FIRST_HOST = 100
 FIRST_SCHOOL_LINK = 2
 
 
-def lay_out(city: City, schools: int, state: Path = place.STATE) -> Layout:
+def lay_out(city: City, schools: int, state: Path = place.STATE, world: Path | None = None) -> Layout:
     """The virtual city with the first so many of the lab's schools, the canary first.
+
+    With a `world` (the file of an offline Google that a stack was deployed to), the proxy stands before its
+    applications.
 
     Raises:
         LabError: there are not so many, or `lab.yaml` does not fit the lab that would be built.
@@ -33,12 +37,14 @@ def lay_out(city: City, schools: int, state: Path = place.STATE) -> Layout:
     chosen = tuple(
         _school(city, city.school_by_id[name], FIRST_SCHOOL_LINK + n) for n, name in enumerate(known[:schools])
     )
+    around = perimeter(city, world) if world else None
     layout = Layout(
         user=city.lab.device_access.user,
         ssh_port=city.lab.device_access.port,
         controller=_controller(city),
         schools=chosen,
-        listeners=tuple(_listeners(city, chosen)),
+        listeners=tuple(_listeners(city, chosen, proxied(around))),
+        perimeter=around,
     )
     twice = [name for name, times in Counter(layout.namespaces).items() if times > 1]
     if twice:
@@ -80,6 +86,7 @@ def _school(city: City, school: School, link: int) -> SchoolLayout:
             v4=str(city.school_prefix(school, Family.V4)),
             v6=str(city.school_prefix(school, Family.V6)),
         ),
+        egress=own_addresses(school),
         ports=tuple(Port(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
         management_port="h-mgmt",
         management=_management(city, school, device),
@@ -129,9 +136,11 @@ def _interface(city: City, school: School, segment: str, number: int) -> Interfa
     )
 
 
-def _listeners(city: City, schools: tuple[SchoolLayout, ...]) -> Iterator[Listener]:
+def _listeners(city: City, schools: tuple[SchoolLayout, ...], taken: frozenset[tuple[str, int]]) -> Iterator[Listener]:
     named: dict[tuple[str, str, int], list[str]] = {}
     for address, remote_port, name in served(city):
+        if (address, remote_port) in taken:
+            continue  # the proxy listens there
         named.setdefault((place.INTERNET, address, remote_port), []).append(name)
     for host in (host for school in schools for host in school.hosts):
         for application in city.applications.values():

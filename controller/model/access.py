@@ -300,11 +300,29 @@ class NecessityFile(Strict):
 
 
 class StackApplication(Strict):
-    """Where a stack put an application."""
+    """Where a stack put an application; `token_audience` is what the proxy's signed assertions are made out to."""
 
     host: str
     ipv4: tuple[PrefixField, ...] = Field(min_length=1)
     ipv6: tuple[PrefixField, ...] = Field(min_length=1)
+    token_audience: str | None = None
+
+
+class StackRegion(Strict):
+    """What a region does for the stack: `primary` holds the writable database, `standby` follows it."""
+
+    name: str
+    role: Literal["primary", "standby"]
+    serving: bool
+
+
+class StackProbe(Strict):
+    """What to ask to measure the way to an application; the proxy answers whoever has not signed in, too."""
+
+    id: Identifier
+    host: str
+    port: int = Field(ge=1, le=65535)
+    path: str
 
 
 class StackOutputs(Strict):
@@ -313,3 +331,5 @@ class StackOutputs(Strict):
     stack: str
     version: int
     applications: dict[Identifier, StackApplication]
+    regions: dict[Identifier, StackRegion] = Field(default_factory=dict)
+    probes: tuple[StackProbe, ...] = ()

@@ -31,6 +31,7 @@ def addressing_problems(city: City) -> list[Problem]:
                 continue
             blocks.append(_Block(block, f"school {school.id}", school.origin))
     problems += _overlaps([*blocks, *_data_centre(city)])
+    problems += _overlaps(_egress_blocks(city))
     if city.schools and not problems:
         problems += _segment_problems(city, city.schools[0])
         moved = [school for school in city.schools if school.ipv4 or school.ipv6]
@@ -46,6 +47,13 @@ def _data_centre(city: City) -> Iterator[_Block]:
         for address in dict.fromkeys(application.addresses):
             if not any(address == other for other in city.file.controllers):
                 yield _Block(address, f"application {application.id}", application.origin)
+
+
+def _egress_blocks(city: City) -> Iterator[_Block]:
+    """What proves a school must prove one school only."""
+    for school in city.schools:
+        for egress in dict.fromkeys((*school.lines.primary.egress, *school.lines.backup.egress)):
+            yield _Block(egress, f"the egress of school {school.id}", school.origin)
 
 
 def _overlaps(blocks: Iterable[_Block]) -> Iterator[Problem]:

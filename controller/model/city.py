@@ -175,8 +175,8 @@ class City:
 
     def _named(self, app: Application) -> tuple[Prefix, ...]:
         if app.hosting == "cloud-run":
-            placed = self.outputs.applications[app.id]
-            return (*placed.ipv4, *placed.ipv6)
+            placed = self.outputs.applications.get(app.id)
+            return (*placed.ipv4, *placed.ipv6) if placed else ()
         if app.prefixes:
             return self.prefix_lists[app.prefixes].prefixes
         return app.addresses

@@ -29,8 +29,13 @@ from controller.model.source import REFUSED, read_yaml
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load_city(directory: Path) -> City:
+def load_city(directory: Path, *, undeployed: bool = False) -> City:
     """Load `policies/`.
+
+    Args:
+        directory: the folder that holds city/ and access/.
+        undeployed: accept cloud applications that the stack's outputs do not hold yet; they have no addresses then.
+            Only the stack that is about to make them asks so.
 
     Raises:
         PolicyError: with every problem of every file.
@@ -39,7 +44,7 @@ def load_city(directory: Path) -> City:
         message = "no such folder; --policies DIR names the folder that holds city/ and access/"
         raise PolicyError(REFUSED, [Problem(Origin(str(directory), 1), "", message)])
     files, problems, digest = _read(directory)
-    problems += name_problems(files)
+    problems += name_problems(files, undeployed=undeployed)
     if not problems:
         city = _city(files, digest)
         problems = [*addressing_problems(city), *enforcement_problems(city)]

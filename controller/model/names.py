@@ -45,14 +45,18 @@ class Files:
     outputs: StackOutputs | None
 
 
-def name_problems(files: Files) -> list[Problem]:
-    """Names given twice, and names that nothing carries. Files that could not be read are passed over."""
+def name_problems(files: Files, *, undeployed: bool = False) -> list[Problem]:
+    """Names given twice, and names that nothing carries. Files that could not be read are passed over.
+
+    `undeployed` accepts cloud applications that the outputs do not hold.
+    """
     return [
         *_twice(files),
         *_city(files),
         *_blueprints(files),
         *_lab(files),
         *_applications(files),
+        *(() if undeployed else _not_deployed(files)),
         *_rules(files),
         *_admission(files),
     ]
@@ -170,6 +174,10 @@ def _applications(files: Files) -> Iterator[Problem]:
             yield from _unknown(application.origin, "segment", "segment", [application.segment], segments)
         if application.id == INTERNET:
             yield Problem(application.origin, "id", f"{INTERNET!r} is the name of the destination of its own")
+
+
+def _not_deployed(files: Files) -> Iterator[Problem]:
+    for application in files.applications or ():
         if application.hosting == "cloud-run" and files.outputs and application.id not in files.outputs.applications:
             message = (
                 f"the outputs of stack {files.outputs.stack!r} hold no application {application.id!r}; "

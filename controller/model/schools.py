@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from controller.model.flow import Prefix
+from controller.model.flow import Prefix, prefix
 from controller.model.source import Placed, Strict
 from controller.model.state import Faces, PortMode
 
@@ -15,6 +15,13 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
 LineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
 DeviceRole = Literal["router", "core", "floor", "access-point"]
+
+
+def _egress(value: object) -> object:
+    return prefix(value) if isinstance(value, str) else value
+
+
+EgressField = Annotated[Prefix, BeforeValidator(_egress)]
 
 
 class Ward(Placed):
@@ -99,10 +106,22 @@ class CityFile(Strict):
 
 
 class Line(Strict):
-    """A school's line as contracted; `mbps` is the contract figure, never a measured one."""
+    """A school's line as contracted; `mbps` is the contract figure, never a measured one.
+
+    `egress`: what the internet sees as this school's sources, and nobody else's. It proves a place, so only a line with
+    addresses of its own has it; behind MAP-E, DS-Lite or LTE many customers share an IPv4 address.
+    """
 
     kind: LineKind
     mbps: int = Field(gt=0, le=100_000)
+    egress: tuple[EgressField, ...] = ()
+
+    @model_validator(mode="after")
+    def _own_addresses(self) -> Self:
+        if self.egress and self.kind != "fixed-ip":
+            message = f"a line of kind {self.kind!r} has no addresses of its own; only fixed-ip takes 'egress'"
+            raise ValueError(message)
+        return self
 
 
 class Lines(Strict):

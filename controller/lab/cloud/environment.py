@@ -1,0 +1,93 @@
+"""What a Pulumi engine must be told so that it works here and on nothing else: its folders, and who plays Google."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.cloud.installation import ENGINE_SOURCE, PROJECT, Progress, interpreter_folder, provide
+
+OFFLINE = "TSUNAGU_OFFLINE"
+"""Set to 1: the offline Google answers, and nothing is deployed anywhere."""
+STATE = "TSUNAGU_OFFLINE_STATE"
+"""The file that holds the offline Google's world."""
+FAULTS = "TSUNAGU_OFFLINE_FAULTS"
+"""The file that says which of its calls fail."""
+
+_PASSPHRASE = "offline rehearsal: this protects nothing\n"  # noqa: S105 it says so itself
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The folder of an offline Google: its world, and the engine's own files. A folder of its own, never a real one."""
+
+    folder: Path = PROJECT / ".tsunagu" / "cloud"
+
+    @property
+    def world(self) -> Path:
+        """The offline Google's state."""
+        return self.folder / "world.sqlite"
+
+    @property
+    def backend(self) -> Path:
+        """Where the engine keeps its stacks."""
+        return self.folder / "backend"
+
+    @property
+    def passphrase(self) -> Path:
+        """The file with the passphrase of the stacks here."""
+        return self.folder / "passphrase"
+
+    def prepare(self) -> None:
+        """Make the folders and the passphrase."""
+        for folder in (self.folder, self.backend, self.folder / "home"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.passphrase.write_text(_PASSPHRASE, encoding="utf-8")
+
+
+def offline(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the offline Google answers here."""
+    return environment.get(OFFLINE) == "1"
+
+
+def offline_environment(
+    rehearsal: Rehearsal, progress: Progress, base: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The environment in which `pulumi` meets the offline Google.
+
+    Raises:
+        LabError: there is no engine, and none can be built.
+    """
+    rehearsal.prepare()
+    return {
+        **with_engine(progress, base, first=[str(ENGINE_SOURCE / "offline")]),
+        OFFLINE: "1",
+        STATE: str(rehearsal.world),
+        "PULUMI_BACKEND_URL": rehearsal.backend.resolve().as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(rehearsal.passphrase.resolve()),
+        "PULUMI_HOME": str((rehearsal.folder / "home").resolve()),
+    }
+
+
+def with_engine(progress: Progress, base: Mapping[str, str] = os.environ, first: Sequence[str] = ()) -> dict[str, str]:
+    """An environment with an engine on PATH, and `first` before everything else.
+
+    Raises:
+        LabError: there is no engine, and none can be built.
+    """
+    if not (ENGINE_SOURCE / "go.mod").exists():
+        message = f"{ENGINE_SOURCE} is missing: 'tsunagu cloud' works from the project's own folder"
+        raise LabError(message)
+    engine = provide(progress)
+    path = [*first, *([str(engine)] if engine else []), interpreter_folder(), base.get("PATH", "")]
+    return {
+        # The engine starts Python several times a command; without compiled modules each start takes 5 s longer.
+        **{name: value for name, value in base.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        "PATH": os.pathsep.join(path),
+        "TSUNAGU_PROJECT": str(PROJECT),
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
+    }

@@ -1,0 +1,24 @@
+"""What there is before any stack: projects, and what belongs to the organisation (`landscape.json`, data)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True, slots=True)
+class Landscape:
+    """Projects with their numbers, and the organisation's access policies: stacks refer to them."""
+
+    projects: Mapping[str, str]
+    access_policies: frozenset[str]
+
+
+@cache
+def landscape() -> Landscape:
+    """The one of the configurations in `stacks/config`."""
+    found = json.loads(resources.files(__package__).joinpath("landscape.json").read_text(encoding="utf-8"))
+    return Landscape(found["projects"], frozenset(found["access_policies"]))

@@ -1,0 +1,155 @@
+"""CEL as Google's identity-aware proxy evaluates it: access levels over a request, conditions over granted levels.
+
+The environment is typed and closed: an attribute that is not declared here does not compile. An attribute that the
+request does not carry is an error, as at Google, and what errs is not granted. Sources: see `controller.compile.levels`
+and `controller.compile.hours`. The evaluator itself is CEL's C++ implementation (`cel-expr-python`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from cel_expr_python import cel  # type: ignore[import-untyped]  # its stubs come without a py.typed
+
+from controller.errors import TsunaguError
+
+Attributes = Mapping[str, object]
+"""What is known of a request, by full attribute name, e.g. `origin.ip`. What is left out is unknown."""
+
+_TEXT, _FLAG, _NUMBER = cel.Type.STRING, cel.Type.BOOL, cel.Type.INT
+_ENCRYPTION = ("ENCRYPTION_UNSPECIFIED", "ENCRYPTION_UNSUPPORTED", "UNENCRYPTED", "ENCRYPTED")
+_CONSTANTS: dict[str, object] = {f"DeviceEncryptionStatus.{name}": n for n, name in enumerate(_ENCRYPTION)}
+ENCRYPTED = _ENCRYPTION.index("ENCRYPTED")
+UNENCRYPTED = _ENCRYPTION.index("UNENCRYPTED")
+
+_REQUEST: dict[str, cel.Type] = {
+    "request.time": cel.Type.TIMESTAMP,
+    "origin.ip": _TEXT,
+    "origin.region_code": _TEXT,
+    "device.encryption_status": _NUMBER,
+    "device.is_admin_approved_device": _FLAG,
+    "device.is_corp_owned_device": _FLAG,
+    "device.is_secured_with_screenlock": _FLAG,
+    "device.certificates": cel.Type.List(cel.Type.Map(_TEXT, cel.Type.DYN)),
+    "device.vendors": cel.Type.Map(_TEXT, cel.Type.Map(_TEXT, cel.Type.Map(_TEXT, _TEXT))),
+    **{f"request.auth.claims.crd_str.{way}": _FLAG for way in ("pwd", "push", "sms", "swk", "hwk", "otp", "mfa")},
+    **dict.fromkeys(_CONSTANTS, _NUMBER),
+}
+_CONDITION: dict[str, cel.Type] = {
+    "request.time": cel.Type.TIMESTAMP,
+    "request.auth.access_levels": cel.Type.List(_TEXT),
+}
+
+
+class CelRefused(TsunaguError):
+    """An expression that Google's proxy would not take: its syntax, a type, or an attribute that does not exist."""
+
+
+class LevelEvaluator:
+    """The access levels of a policy; which of them a request is granted."""
+
+    def __init__(self, expressions: Mapping[str, str]) -> None:
+        """Compile levels by their short name; `levels.X` may ask any other, but not in a circle.
+
+        Raises:
+            CelRefused: an expression does not compile, or levels ask one another in a circle.
+        """
+        variables = {**_REQUEST, **{f"levels.{name}": _FLAG for name in expressions}}
+        environment = cel.NewEnv(variables=variables, functions=[_in_ip_range()])
+        self._compiled = {
+            name: _compile(environment, expressions[name], f"access level {name}") for name in _in_order(expressions)
+        }
+
+    def granted(self, attributes: Attributes) -> frozenset[str]:
+        """The short names of the levels that hold; an error, of whatever kind, is not granted."""
+        known: dict[str, object] = {**_CONSTANTS, **attributes}
+        granted: set[str] = set()
+        for name, expression in self._compiled.items():
+            holds = _holds(expression, known)
+            known[f"levels.{name}"] = holds
+            if holds:
+                granted.add(name)
+        return frozenset(granted)
+
+
+class Condition:
+    """The condition of an IAM binding at the proxy; an empty one always holds."""
+
+    def __init__(self, expression: str) -> None:
+        """Compile it.
+
+        Raises:
+            CelRefused: it does not compile.
+        """
+        self._compiled = _compile(_conditions(), expression, "condition") if expression else None
+
+    def holds(self, levels: Iterable[str], at: datetime) -> bool:
+        """Whether it holds for a request that was granted these levels (by full name) at this time."""
+        if self._compiled is None:
+            return True
+        return _holds(self._compiled, {"request.auth.access_levels": list(levels), "request.time": at})
+
+
+@lru_cache(maxsize=1)
+def _conditions() -> cel.Env:
+    return cel.NewEnv(variables=_CONDITION)
+
+
+def _compile(environment: cel.Env, expression: str, what: str) -> cel.Expression:
+    try:
+        compiled = environment.compile(expression)
+    except RuntimeError as error:
+        message = f"{what} is refused: {error}"
+        raise CelRefused(message) from None
+    if compiled.return_type() != _FLAG:
+        message = f"{what} is refused: it is no condition but a {compiled.return_type().name()}: {expression}"
+        raise CelRefused(message)
+    return compiled
+
+
+def _holds(expression: cel.Expression, known: Mapping[str, object]) -> bool:
+    """True only for a plain true: an error is a value of type ERROR here, and no exception."""
+    return expression.eval(data=known).value() is True
+
+
+def _in_ip_range() -> cel.FunctionDecl:
+    overload = cel.Overload("in_ip_range", _FLAG, [_TEXT, cel.Type.List(_TEXT)], is_member=False, impl=_within)
+    return cel.FunctionDecl("inIpRange", [overload])
+
+
+def _within(address: str, ranges: Sequence[str]) -> bool:
+    asked = ip_address(address)
+    return any(asked in _network(one) for one in ranges)
+
+
+@lru_cache(maxsize=4096)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text)
+
+
+def _in_order(expressions: Mapping[str, str]) -> list[str]:
+    """Each level after those that it asks."""
+    asks = {n: [m for m in expressions if _asks(text, m)] for n, text in expressions.items()}
+    ordered: list[str] = []
+    waiting = dict(asks)
+    while waiting:
+        ready = sorted(name for name, needs in waiting.items() if all(need in ordered for need in needs))
+        if not ready:
+            message = f"access levels ask one another in a circle: {', '.join(sorted(waiting))}"
+            raise CelRefused(message)
+        ordered += ready
+        waiting = {name: needs for name, needs in waiting.items() if name not in ready}
+    return ordered
+
+
+def _asks(expression: str, name: str) -> bool:
+    before, found, after = expression.partition(f"levels.{name}")
+    del before
+    while found:
+        if not (after[:1].isalnum() or after[:1] == "_"):
+            return True
+        _, found, after = after.partition(f"levels.{name}")
+    return False

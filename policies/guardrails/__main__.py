@@ -1,0 +1,12 @@
+"""Started by the engine: `pulumi preview --policy-pack policies/guardrails`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from policies.guardrails.pack import policy_pack
+
+policy_pack()

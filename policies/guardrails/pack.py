@@ -1,0 +1,72 @@
+"""The guardrails together, and how the engine's policy SDK asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pulumi_policy import (
+    EnforcementLevel,
+    PolicyConfigSchema,
+    PolicyPack,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+from policies.guardrails.doors import CLOSED, PROXY, PUBLIC
+from policies.guardrails.found import UNKNOWN, Found, Guardrail
+from policies.guardrails.japan import JAPAN
+from policies.guardrails.labels import LABELS
+from policies.guardrails.stores import KEPT, KEYS
+
+GUARDRAILS: tuple[Guardrail, ...] = (JAPAN, PROXY, CLOSED, KEYS, KEPT, LABELS)
+OURS = "gcp:"
+
+
+def policy_pack() -> PolicyPack:
+    """The pack. Every rule is mandatory: a violation stops the deployment before the resource is made."""
+    return PolicyPack("tsunagu-guardrails", [_policy(guardrail) for guardrail in GUARDRAILS])
+
+
+def _policy(guardrail: Guardrail) -> ResourceValidationPolicy:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        if args.resource_type.startswith(OURS):
+            for violation in guardrail.check(_found(args)):
+                report(f"{args.name} {violation} (guideline {guardrail.clause})", None)
+
+    return ResourceValidationPolicy(
+        guardrail.name,
+        f"{guardrail.description} Guideline {guardrail.clause}.",
+        validate,
+        EnforcementLevel.MANDATORY,
+        PolicyConfigSchema({PUBLIC: {"type": "array", "items": {"type": "string"}}}) if guardrail is PROXY else None,
+    )
+
+
+def _found(args: ResourceValidationArgs) -> Found:
+    return Found(
+        type=args.resource_type,
+        name=args.name,
+        inputs=_plain(args.props),
+        stack=args.urn.split("::")[0].rpartition(":")[2],
+        protected=args.opts.protect,
+        settings=args.get_config(),
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 any JSON
+    """Plain dictionaries and lists; the SDK's own raise at what is unknown, and a rule would then stop half-way."""
+    if isinstance(value, Mapping):
+        return {key: _item(value, key) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_item(value, index) for index in range(len(value))]
+    return value
+
+
+def _item(container: Any, key: Any) -> Any:  # noqa: ANN401 any JSON
+    try:
+        return _plain(container[key])
+    except UnknownValueError:
+        return UNKNOWN

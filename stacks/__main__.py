@@ -1,0 +1,47 @@
+"""The program that the engine runs: reads the stack's configuration and the policy, and declares the stack."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from controller.errors import TsunaguError  # noqa: E402 the engine starts us inside stacks/
+from controller.model.load import load_city  # noqa: E402
+from stacks.city import deploy, outputs, refuse_real_google  # noqa: E402
+from stacks.configuration import configuration  # noqa: E402
+from stacks.outputs import OUTPUT  # noqa: E402
+
+POLICIES = "TSUNAGU_POLICIES"
+"""Names another policies folder than the configuration's, for a rehearsal of a change."""
+
+
+def main() -> None:
+    """Declare the stack.
+
+    Raises:
+        RunError: the configuration or the policy is refused; the engine shows the words without a traceback.
+    """
+    stack = pulumi.get_stack()
+    file = ROOT / "stacks" / "config" / f"Pulumi.{stack}.yaml"
+    try:
+        refuse_real_google(stack, os.environ)
+        # Language hosts hand configuration over in one of two ways.
+        values = {**get_config_env(), **CONFIG.get()}
+        configured = configuration(stack, values, file.relative_to(ROOT))
+        policies = ROOT / os.environ.get(POLICIES, configured.policies)
+        city = load_city(policies, undeployed=True)
+        deployed = deploy(city, configured, file.relative_to(ROOT))
+    except TsunaguError as error:
+        raise pulumi.RunError(str(error)) from None
+    pulumi.export(OUTPUT, outputs(deployed, configured))
+    pulumi.export("nameServers", deployed.load_balancer.zone.name_servers)
+
+
+main()

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from controller.compile.cloud import MOST_OPERATORS, cloud_intent, operators
+from controller.errors import PolicyError
+from controller.model.access import Application, IdentityPart, Rule
+from controller.model.city import City
+from controller.model.reference import Person, identity_answer
+from tests.compile.cloud_people import FACTS, WAYS, Proxy, at, everybody, moments, request, without
+
+
+@pytest.fixture(scope="module")
+def proxy(city: City) -> Proxy:
+    return Proxy(city)
+
+
+def application(city: City, name: str, **changes: object) -> City:
+    changed = city.applications[name].model_copy(update=changes)
+    return replace(city, applications={**city.applications, name: changed})
+
+
+def rule(city: City, name: str, **changes: object) -> City:
+    rules = tuple(r.model_copy(update=changes) if r.id == name else r for r in city.rules)
+    return replace(city, rules=rules)
+
+
+def identity(city: City, name: str, **changes: object) -> City:
+    found = next(r for r in city.rules if r.id == name)
+    assert found.identity
+    return rule(city, name, identity=found.identity.model_copy(update=changes))
+
+
+def proxied(city: City) -> list[Application]:
+    return [app for app in city.applications.values() if app.proxy]
+
+
+def test_the_compiled_conditions_are_the_reference_decision_for_everybody(city: City, proxy: Proxy) -> None:
+    roles = [role.id for role in city.people.roles]
+    times = moments(city)
+    asked = let_in = 0
+    for person in everybody(city):
+        levels = proxy.levels(request(city, person))
+        for moment in times:
+            for role in roles:
+                one = at(person, role, moment)
+                for app in proxied(city):
+                    expected = identity_answer(city, app.id, one).permitted
+                    assert proxy.lets_in(app.id, role, levels, moment) == expected, (app.id, one)
+                    asked, let_in = asked + 1, let_in + expected
+    assert asked > 100_000
+    assert let_in > 1_000
+
+
+def test_an_unknown_attribute_lets_nobody_in_who_was_not(city: City, proxy: Proxy) -> None:
+    """Less knowledge never gives more levels that permits are made of."""
+    for person in everybody(city):
+        attributes = request(city, person)
+        levels = proxy.levels(attributes)
+        for unknown in ("origin.", "device.", "request.auth."):
+            assert proxy.levels(without(attributes, unknown)) <= levels, unknown
+
+
+def test_who_sends_nothing_gets_nothing(proxy: Proxy) -> None:
+    assert proxy.levels({}) == frozenset()
+
+
+@pytest.mark.parametrize("factor", WAYS)
+def test_sms_is_no_second_factor_for_class_two(city: City, proxy: Proxy, factor: str) -> None:
+    noon = datetime(2026, 11, 24, 12, tzinfo=city.timezone)
+    everything = frozenset(posture.id for posture in city.people.postures)
+    levels = proxy.levels(request(city, Person("teacher", True, everything, "own-school", noon), factor))  # noqa: FBT003 a person
+    assert proxy.lets_in("affairs", "teacher", levels, noon) == (factor != "sms")
+    assert proxy.lets_in("staff-ai", "teacher", levels, noon)
+
+
+def test_a_device_of_another_school_is_not_at_its_own(city: City, proxy: Proxy) -> None:
+    own = next(s for s in city.schools if s.lines.primary.egress)
+    registered = {"origin.ip": str(own.lines.primary.egress[0].network_address), "origin.region_code": "JP"}
+    vendor = {FACTS.vendor: {"data": {"school": "other"}}}
+    here = {name.rpartition("_lab_")[2] for name in proxy.levels({**registered, "device.vendors": vendor})}
+    assert {"school", "japan"} <= here
+    assert "own_school" not in here
+
+
+def test_a_school_behind_a_shared_address_counts_as_home(city: City, proxy: Proxy) -> None:
+    shared = next(s for s in city.schools if s.lines.primary.kind in ("map-e", "ds-lite"))
+    assert not any(shared.id in level.expression for level in proxy.intent.levels)
+
+
+def test_conditions_stay_inside_the_limits_of_iam(proxy: Proxy) -> None:
+    assert max(operators(binding.expression) for binding in proxy.intent.bindings) <= MOST_OPERATORS
+    for level in proxy.intent.levels:
+        assert len(level.name) <= 50, level.name
+
+
+def test_no_condition_negates_a_level(proxy: Proxy) -> None:
+    assert not any("!" in binding.expression for binding in proxy.intent.bindings)
+
+
+def test_the_fronts_are_those_of_the_outputs_in_use(city: City, proxy: Proxy) -> None:
+    """Applications share a front exactly when the lab's outputs give them one address."""
+    addresses = {name: placed.ipv4 for name, placed in city.outputs.applications.items()}
+    for names in proxy.intent.fronts.values():
+        assert len({addresses[name] for name in names}) == 1
+    assert len(proxy.intent.fronts) == len(set(addresses.values()))
+
+
+def refusals(city: City) -> Iterator[tuple[City, str]]:
+    yield application(city, "affairs", audience="public"), "never open to the public"
+    yield application(city, "staff-ai", proxy=False), "needs the identity-aware proxy"
+    yield application(city, "staff-ai", audience="public"), "no proxy asks people there"
+    yield identity(city, "staff-cloud", mfa=False), "needs MFA"
+    yield identity(city, "staff-ai", places=("moon",)), "has no meaning at the proxy"
+    yield identity(city, "staff-ai", postures=("shiny",)), "has no meaning at the proxy"
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_what_the_proxy_could_not_enforce_is_refused(city: City, index: int) -> None:
+    changed, message = list(refusals(city))[index]
+    with pytest.raises(PolicyError, match=message):
+        cloud_intent(changed, FACTS)
+
+
+def test_a_rule_for_everybody_needs_no_condition(city: City) -> None:
+    part = IdentityPart.model_validate({"enforced-by": ["proxy"]})
+    bare = Rule.model_validate(
+        {"id": "all", "effect": "permit", "purpose": "x", "applications": ["staff-ai"], "origin": city.rules[0].origin}
+        | {"identity": part}
+    )
+    intent = cloud_intent(replace(city, rules=(*(r for r in city.rules if r.id != "nobody-abroad"), bare)), FACTS)
+    expressions = {b.role: b.expression for b in intent.bindings if b.application == "staff-ai"}
+    assert set(expressions) == {role.id for role in city.people.roles}
+    assert set(expressions.values()) == {""}

@@ -1,0 +1,82 @@
+"""An engine that is killed, and failures of Google's in the middle of `up`: the next `up` finishes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controller.errors import LabError
+from controller.lab.cloud.environment import FAULTS
+from controller.lab.cloud.faults import Rule, as_file
+from controller.lab.processes import until
+from tests.engine.conftest import Tiny
+
+MORE = 6
+
+
+def _killed(tiny: Tiny, rule: Rule, folder: Path) -> None:
+    """Run `up` until the rule has met a call, and kill the engine there."""
+    faults = folder / "faults.json"
+    faults.write_text(as_file([rule]), encoding="utf-8")
+    words = tiny.engine.command("up", "--stack", "lab", "--yes", "--skip-preview")
+    environment = {**tiny.environment(more=MORE), FAULTS: str(faults)}
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    met = until(lambda: tiny.rehearsal.world.exists() and bool(tiny.world().faults()), 120.0)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert met
+
+
+@pytest.mark.parametrize("call", ["create", "update", "delete"])
+def test_after_a_kill_the_next_up_finishes(
+    tiny: Tiny, tmp_path: Path, call: str, ours: Callable[[Path], list[str]]
+) -> None:
+    resource = {"create": "more-2", "update": "watcher", "delete": "word"}[call]
+    if call != "create":
+        tiny.pulumi("up", "--yes", "--skip-preview", title="old", secret="old")
+    _killed(tiny, Rule("kill", "hang", call=call, resource=resource), tmp_path)
+    assert until(lambda: ours(tmp_path) == [], 30.0), ours(tmp_path)
+    said: list[str] = []
+    tiny.engine.ready("lab", said.append)
+    assert any("removed the lock" in line for line in said)
+    finished = tiny.pulumi("up", "--yes", "--skip-preview", more=MORE)
+    assert finished.returncode == 0, finished.stdout
+    assert tiny.pulumi("preview", "--expect-no-changes", more=MORE).returncode == 0
+    assert len(tiny.names()) == 5 + MORE
+    assert len(set(tiny.names())) == 5 + MORE
+    assert tiny.pulumi("destroy", "--yes", "--skip-preview").returncode == 0
+    assert tiny.names() == []
+
+
+def test_a_stack_that_an_engine_is_working_on_is_left_alone(tiny: Tiny, tmp_path: Path) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text(as_file([Rule("slow", "hang", resource="word")]), encoding="utf-8")
+    words = tiny.engine.command("up", "--stack", "lab", "--yes", "--skip-preview")
+    environment = {**tiny.environment(), FAULTS: str(faults)}
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert until(lambda: tiny.rehearsal.world.exists() and bool(tiny.world().faults()), 120.0)
+        with pytest.raises(LabError, match=f"another engine .process {process.pid}. is at work"):
+            tiny.engine.ready("lab", lambda _: None)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("fault", ["conflict", "quota", "unavailable", "timeout", "partial"])
+def test_after_a_failure_of_googles_the_next_up_finishes(tiny: Tiny, tmp_path: Path, fault: str) -> None:
+    faults = tmp_path / "faults.json"
+    faults.write_text(as_file([Rule("once", fault, call="create", resource="word", times=1)]), encoding="utf-8")
+    words = tiny.engine.command("up", "--stack", "lab", "--yes", "--skip-preview")
+    environment = {**tiny.environment(), FAULTS: str(faults)}
+    failed = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert failed.returncode != 0
+    assert "(injected: once)" in failed.stdout
+    finished = tiny.pulumi("up", "--yes", "--skip-preview")
+    assert finished.returncode == 0, finished.stdout
+    assert len(tiny.names()) == 5
+    assert tiny.pulumi("preview", "--expect-no-changes").returncode == 0

@@ -1,0 +1,164 @@
+"""Each guardrail with something that breaks it, and something that does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from policies.guardrails.doors import PUBLIC
+from policies.guardrails.found import UNKNOWN, Found, Guardrail
+from policies.guardrails.pack import GUARDRAILS
+
+BY_NAME = {guardrail.name: guardrail for guardrail in GUARDRAILS}
+LABELS = {"managed-by": "tsunagu", "city": "x", "environment": "production", "part": "affairs", "importance": "ii"}
+BACKEND, RUN = "gcp:compute/backendService:BackendService", "gcp:cloudrunv2/service:Service"
+BUCKET, DATABASE = "gcp:storage/bucket:Bucket", "gcp:sql/databaseInstance:DatabaseInstance"
+BINDING = "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding"
+ADDRESS, KEY = "gcp:compute/address:Address", "gcp:kms/cryptoKey:CryptoKey"
+GOOD_RUN = {
+    "location": "asia-northeast1",
+    "ingress": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
+    "defaultUriDisabled": True,
+    "deletionProtection": True,
+    "labels": LABELS,
+    "template": {"encryptionKey": "key"},
+}
+GOOD_BUCKET = {
+    "location": "ASIA1",
+    "encryption": {"defaultKmsKeyName": "key"},
+    "versioning": {"enabled": True},
+    "publicAccessPrevention": "enforced",
+    "labels": LABELS,
+}
+GOOD_DATABASE = {
+    "region": "asia-northeast1",
+    "encryptionKeyName": "key",
+    "deletionProtection": True,
+    "settings": {
+        "deletionProtectionEnabled": True,
+        "ipConfiguration": {"ipv4Enabled": False},
+        "backupConfiguration": {
+            "enabled": True,
+            "pointInTimeRecoveryEnabled": True,
+            "location": "asia-northeast2",
+        },
+        "userLabels": LABELS,
+    },
+}
+GOOD: dict[str, dict[str, Any]] = {
+    BACKEND: {"iap": {"enabled": True}},
+    RUN: GOOD_RUN,
+    BUCKET: GOOD_BUCKET,
+    DATABASE: GOOD_DATABASE,
+    BINDING: {"members": ["group:a@b.example"]},
+    KEY: {"labels": LABELS},
+}
+
+
+def violations(
+    guardrail: Guardrail, kind: str, inputs: dict[str, Any], *, stack: str = "production", protected: bool = True
+) -> list[str]:
+    return list(guardrail.check(Found(kind, "it", inputs, stack, protected=protected)))
+
+
+def changed(inputs: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    first, _, rest = path.partition(".")
+    return {**inputs, first: changed(inputs.get(first, {}), rest, value) if rest else value}
+
+
+@pytest.mark.parametrize("kind", GOOD)
+@pytest.mark.parametrize("guardrail", GUARDRAILS, ids=lambda one: one.name)
+def test_what_is_right_passes(guardrail: Guardrail, kind: str) -> None:
+    assert violations(guardrail, kind, GOOD[kind]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "path", "value", "message"),
+    [
+        ("japan-only", DATABASE, "region", "us-central1", "outside Japan"),
+        ("japan-only", DATABASE, "settings.backupConfiguration.location", "asia", "outside Japan"),
+        ("japan-only", DATABASE, "settings.locationPreference.zone", "asia-northeast3-a", "outside Japan"),
+        ("japan-only", BUCKET, "location", "ASIA", "outside Japan"),
+        ("japan-only", BUCKET, "customPlacementConfig.dataLocations", ["ASIA-EAST1", "ASIA-NORTHEAST1"], "EAST1"),
+        ("japan-only", DATABASE, "region", None, "names no region"),
+        ("proxy-everywhere", BACKEND, "iap.enabled", False, "no identity-aware proxy"),
+        ("proxy-everywhere", BACKEND, "iap", None, "no identity-aware proxy"),
+        ("proxy-everywhere", RUN, "ingress", "INGRESS_TRAFFIC_ALL", "past the load balancer"),
+        ("proxy-everywhere", RUN, "defaultUriDisabled", False, "address of its own"),
+        ("proxy-everywhere", RUN, "invokerIamDisabled", True, "anybody"),
+        ("proxy-everywhere", RUN, "iapEnabled", True, "only one of them"),
+        ("nothing-public", BINDING, "members", ["allUsers"], "allUsers"),
+        ("nothing-public", BINDING, "members", ["group:a@b.example", "allAuthenticatedUsers"], "allAuthenticatedUsers"),
+        ("nothing-public", BINDING, "members", ["user:a@b.example"], "single person"),
+        ("nothing-public", "gcp:projects/iAMMember:IAMMember", "member", "allUsers", "allUsers"),
+        ("nothing-public", ADDRESS, "addressType", "EXTERNAL", "public address"),
+        ("nothing-public", ADDRESS, "name", "x", "public address"),
+        ("nothing-public", "gcp:compute/forwardingRule:ForwardingRule", "target", "x", "public regional"),
+        ("nothing-public", "gcp:compute/instance:Instance", "networkInterfaces", [{"accessConfigs": [{}]}], "public"),
+        ("nothing-public", DATABASE, "settings.ipConfiguration", {}, "public address"),
+        ("nothing-public", BUCKET, "publicAccessPrevention", "inherited", "opened to everybody"),
+        ("own-keys", DATABASE, "encryptionKeyName", None, "Google's key only"),
+        ("own-keys", BUCKET, "encryption", None, "Google's key only"),
+        ("own-keys", RUN, "template", {}, "Google's key only"),
+        ("own-keys", "gcp:secretmanager/secret:Secret", "secretId", "x", "regional"),
+        ("data-is-kept", DATABASE, "deletionProtection", False, "deletionProtection"),
+        ("data-is-kept", DATABASE, "settings.deletionProtectionEnabled", False, "deletionProtectionEnabled"),
+        ("data-is-kept", DATABASE, "settings.backupConfiguration.enabled", False, "enabled"),
+        ("data-is-kept", DATABASE, "settings.backupConfiguration", None, "pointInTimeRecoveryEnabled"),
+        ("data-is-kept", BUCKET, "forceDestroy", True, "forceDestroy"),
+        ("data-is-kept", BUCKET, "versioning.enabled", False, "versioning"),
+        ("data-is-kept", RUN, "deletionProtection", False, "deletionProtection"),
+        ("labels", BUCKET, "labels", None, "lacks the labels"),
+        ("labels", BUCKET, "labels.importance", "v", "one of i, ii, iii, iv"),
+        ("labels", DATABASE, "settings.userLabels", {"city": "x"}, "lacks the labels"),
+    ],
+)
+def test_what_is_wrong_is_stopped(name: str, kind: str, path: str, value: object, message: str) -> None:
+    found = violations(BY_NAME[name], kind, changed(GOOD.get(kind, {}), path, value))
+    assert any(message in one for one in found), found
+
+
+def test_a_type_that_nobody_thought_of_must_name_its_place() -> None:
+    assert violations(BY_NAME["japan-only"], "gcp:compute/newThing:NewThing", {"name": "x"})
+    assert not violations(BY_NAME["japan-only"], "gcp:compute/newThing:NewThing", {"zone": "asia-northeast1-b"})
+
+
+@pytest.mark.parametrize("kind", [DATABASE, BUCKET, KEY])
+def test_data_without_the_engines_protection_is_stopped(kind: str) -> None:
+    assert violations(BY_NAME["data-is-kept"], kind, GOOD[kind], protected=False)
+    assert not violations(BY_NAME["data-is-kept"], kind, GOOD[kind], stack="lab", protected=False)
+
+
+def test_a_replica_has_the_backups_of_its_master() -> None:
+    replica = changed(
+        changed(GOOD_DATABASE, "settings.backupConfiguration", None), "instanceType", "READ_REPLICA_INSTANCE"
+    )
+    assert not violations(BY_NAME["data-is-kept"], DATABASE, replica)
+
+
+def test_the_public_application_is_let_through_by_name_only() -> None:
+    proxy = BY_NAME["proxy-everywhere"]
+    open_backend = {"iap": {"enabled": False}}
+    assert not list(proxy.check(Found(BACKEND, "news", open_backend, "production", settings={PUBLIC: ["news"]})))
+    assert list(proxy.check(Found(BACKEND, "affairs", open_backend, "production", settings={PUBLIC: ["news"]})))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "path"),
+    [
+        ("japan-only", DATABASE, "region"),
+        ("proxy-everywhere", BACKEND, "iap"),
+        ("nothing-public", BINDING, "members"),
+        ("own-keys", DATABASE, "encryptionKeyName"),
+        ("data-is-kept", DATABASE, "settings"),
+        ("labels", BUCKET, "labels"),
+    ],
+)
+def test_what_is_unknown_in_a_preview_is_judged_when_it_is_known(name: str, kind: str, path: str) -> None:
+    assert violations(BY_NAME[name], kind, changed(GOOD[kind], path, UNKNOWN)) == []
+
+
+def test_each_names_its_clause() -> None:
+    assert all(guardrail.clause[0].isdigit() for guardrail in GUARDRAILS)
+    assert len(BY_NAME) == len(GUARDRAILS) == 6

@@ -1,0 +1,128 @@
+"""A stack under Pulumi's mocks: what it declares, without an engine, in milliseconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
+
+from controller.model.city import City
+from stacks.city import Stack, deploy, outputs
+from stacks.configuration import StackConfiguration, configuration
+
+ROOT = Path(__file__).parents[2]
+SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 a mark of the wire
+"""The key by which the engine's wire marks an object as something special, such as a secret."""
+STACKS = ("lab", "staging", "production")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A resource as the program declares it, with the engine's names of its inputs."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+
+
+class Recorder(Mocks):
+    """Answers with what Google would compute, as far as the program reads it."""
+
+    def __init__(self) -> None:
+        self.declared: list[Declared] = []
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        """Remember what is declared."""
+        inputs: dict[str, Any] = _plain(args.inputs)
+        self.declared.append(Declared(args.typ, args.name, inputs))
+        number, kind = len(self.declared), args.typ.rpartition(":")[2]
+        known: dict[str, Any] = {"name": inputs.get("name", args.name), "selfLink": f"https://google/{args.name}"}
+        match kind:
+            case "GlobalAddress" if inputs.get("addressType") != "INTERNAL":
+                known["address"] = f"2001:db8::{number}" if inputs["ipVersion"] == "IPV6" else f"203.0.113.{number}"
+            case "Account":
+                known["email"] = f"{inputs['accountId']}@project.iam.gserviceaccount.com"
+            case "ServiceIdentity":
+                known["email"] = f"service-1@gcp-sa-{inputs['service'].partition('.')[0]}.iam.gserviceaccount.com"
+            case "ProjectSink":
+                known["writerIdentity"] = "serviceAccount:logs@google.example"
+            case "BackendService":
+                known["generatedId"] = number
+            case "DatabaseInstance":
+                known["connectionName"] = f"project:{inputs['region']}:{known['name']}"
+            case "DnsAuthorization":
+                record = {"name": f"_acme-challenge.{inputs['domain']}.", "type": "CNAME", "data": "proof.google."}
+                known["dnsResourceRecords"] = [record]
+            case "ManagedZone":
+                known["nameServers"] = ["ns1.google."]
+        place = "projects/project/global/networks/" if kind == "Network" else f"{kind}/"
+        return f"{place}{args.name}", {**inputs, **known}
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        """No function of Google's is called."""
+        raise AssertionError(args.token)
+
+    def of(self, kind: str) -> list[Declared]:
+        """The resources of a type, by the last word of its name."""
+        return [one for one in self.declared if one.type.rpartition(":")[2] == kind]
+
+
+def values(stack: str) -> dict[str, str]:
+    """A stack's configuration as the engine hands it over."""
+    read = yaml.safe_load((ROOT / f"stacks/config/Pulumi.{stack}.yaml").read_text(encoding="utf-8"))
+    return {key: _text(value) for key, value in read["config"].items()}
+
+
+def configured(stack: str, **changes: object) -> StackConfiguration:
+    """A stack's configuration as committed, with changes."""
+    return configuration(stack, values(stack), file(stack)).model_copy(update=changes)
+
+
+def file(stack: str) -> Path:
+    """The stack's file."""
+    return ROOT / f"stacks/config/Pulumi.{stack}.yaml"
+
+
+def declare(city: City, settings: StackConfiguration) -> tuple[Recorder, dict[str, Any]]:
+    """What a stack declares, and the outputs that the controller gets."""
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="tsunagu", stack=settings.environment, preview=False)
+    exported: dict[str, Any] = {}
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def program() -> pulumi.Output[None]:
+        stack: Stack = deploy(city, settings, file(settings.environment))
+        found = pulumi.Output.from_input(outputs(stack, settings))
+        return found.apply(exported.update)
+
+    program()
+    return recorder, exported
+
+
+def application(city: City, name: str, **changes: object) -> City:
+    """The city with one application changed."""
+    changed = city.applications[name].model_copy(update=changes)
+    return replace(city, applications={**city.applications, name: changed})
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 any JSON
+    """Without what the wire adds: it marks secrets, and has only one kind of number (a whole one is an int)."""
+    if isinstance(value, Mapping) and SECRET in value:
+        return _plain(value["value"])
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,198 @@
+"""What the stacks declare, by mocks: logic, and every input against the SDK and the provider's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi_gcp as gcp
+import pytest
+
+from controller.errors import PolicyError, TsunaguError
+from controller.lab.cloud.checks import check
+from controller.lab.cloud.facts import resource_type
+from controller.model.city import City
+from policies.guardrails.found import Found
+from policies.guardrails.pack import GUARDRAILS
+from stacks.access import group_member
+from stacks.city import refuse_real_google
+from stacks.configuration import ConfigurationRefused, HostedApplication, StackConfiguration
+from stacks.outputs import OUTPUT, document
+from tests.stacks.declared import ROOT, STACKS, Declared, Recorder, application, configured, declare
+from tests.stacks.inventory import GOLDEN, inventory
+
+ON_PREMISES = {"kind": "on-premises", "tokyo": ["10.254.0.10", "10.254.0.11"], "osaka": ["10.254.1.10"]}
+SAAS = {"kind": "saas", "endpoint": "affairs.vendor.example"}
+Deployed = Callable[[str], tuple[Recorder, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def deployed(city: City) -> Deployed:
+    """Each stack as committed, declared once."""
+    known: dict[str, tuple[Recorder, dict[str, Any]]] = {}
+
+    def of(stack: str) -> tuple[Recorder, dict[str, Any]]:
+        if stack not in known:
+            known[stack] = declare(city, configured(stack))
+        return known[stack]
+
+    return of
+
+
+def hosted(stack: str, hosting: dict[str, Any]) -> StackConfiguration:
+    settings = configured(stack)
+    affairs = HostedApplication.model_validate({"host": "affairs", "hosting": hosting})
+    return settings.model_copy(update={"applications": {**settings.applications, "affairs": affairs}})
+
+
+def complaints(declared: list[Declared]) -> list[str]:
+    ours = [one for one in declared if one.type.startswith("gcp:")]
+    return [f"{one.type} {one.name} {wrong}" for one in ours for wrong in check(resource_type(one.type), one.inputs)]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_input_is_one_that_the_provider_takes(deployed: Deployed, stack: str) -> None:
+    assert complaints(deployed(stack)[0].declared) == []
+
+
+@pytest.mark.parametrize("hosting", [SAAS, ON_PREMISES], ids=["saas", "on-premises"])
+def test_other_hostings_are_taken_too(city: City, hosting: dict[str, Any]) -> None:
+    assert complaints(declare(city, hosted("staging", hosting))[0].declared) == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_inventory_is_the_reviewed_one(deployed: Deployed, stack: str) -> None:
+    golden = (GOLDEN / f"{stack}.txt").read_text(encoding="utf-8")
+    assert inventory(deployed(stack)[0].declared) == golden, "python -m tests.stacks.inventory writes it anew"
+
+
+def test_the_list_of_used_types_is_right(city: City, deployed: Deployed) -> None:
+    used = {one.type for stack in STACKS for one in deployed(stack)[0].declared}
+    used |= {one.type for hosting in (SAAS, ON_PREMISES) for one in declare(city, hosted("lab", hosting))[0].declared}
+    listed = (ROOT / "tools/gcp_types.txt").read_text(encoding="utf-8").splitlines()
+    assert sorted(one for one in used if one.startswith("gcp:")) == [one for one in listed if one.startswith("gcp:")]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_guardrail_is_broken(deployed: Deployed, stack: str) -> None:
+    for one in deployed(stack)[0].declared:
+        if one.type.startswith("gcp:"):
+            found = Found(one.type, one.name, one.inputs, stack, protected=True)
+            assert [v for guardrail in GUARDRAILS for v in guardrail.check(found)] == [], one
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_the_proxy_may_invoke_a_service(deployed: Deployed, stack: str) -> None:
+    recorder, _ = deployed(stack)
+    services = [one for one in recorder.declared if one.type == "gcp:cloudrunv2/service:Service"]
+    members = {one.inputs["member"] for one in recorder.of("ServiceIamMember")}
+    assert members == {"serviceAccount:service-1@gcp-sa-iap.iam.gserviceaccount.com"}
+    assert len(services) == len(recorder.of("ServiceIamMember")) == 8
+    assert all(one.inputs["iap"] == {"enabled": True} for one in recorder.of("BackendService"))
+
+
+def test_the_outputs_are_what_the_controller_reads(deployed: Deployed, city: City) -> None:
+    read = document("lab", 7, {OUTPUT: deployed("lab")[1]})
+    assert read.stack == "lab"
+    assert read.version == 7
+    assert set(read.applications) == set(city.outputs.applications)
+    assert read.applications["affairs"].ipv4 == read.applications["file-exchange"].ipv4
+    assert read.applications["affairs"].ipv4 != read.applications["staff-ai"].ipv4
+    assert {name: one.host for name, one in read.applications.items()} == {
+        name: one.host for name, one in city.outputs.applications.items()
+    }
+    assert {name: region.role for name, region in read.regions.items()} == {"tokyo": "primary", "osaka": "standby"}
+    assert all(probe.host.endswith("kawasaki-virtual.example") for probe in read.probes)
+
+
+def test_outputs_that_are_not_known_yet_are_refused() -> None:
+    with pytest.raises(TsunaguError, match="deploy it first"):
+        document("lab", 1, {})
+    with pytest.raises(TsunaguError, match="not what the controller reads"):
+        document("lab", 1, {OUTPUT: {"applications": {"affairs": {"host": "x", "ipv4": []}}}})
+
+
+@pytest.mark.parametrize(
+    ("hosting", "kind", "database"),
+    [
+        (SAAS, "GlobalNetworkEndpointGroup", False),
+        (ON_PREMISES, "NetworkEndpointGroup", False),
+        (None, "RegionNetworkEndpointGroup", True),
+    ],
+    ids=["saas", "on-premises", "cloud-run"],
+)
+def test_the_hosting_decides_what_stands_behind_the_same_front(
+    city: City, hosting: dict[str, Any] | None, kind: str, *, database: bool
+) -> None:
+    recorder, outputs = declare(city, hosted("staging", hosting) if hosting else configured("staging"))
+    groups = [one for one in recorder.of(kind) if one.name.startswith("affairs")]
+    assert groups
+    assert bool(recorder.of("DatabaseInstance")) == database
+    backend = next(one for one in recorder.of("BackendService") if one.name == "affairs")
+    assert backend.inputs["iap"] == {"enabled": True}
+    assert outputs["applications"]["affairs"]["host"] == "affairs.staging.kawasaki-virtual.example"
+
+
+def test_a_region_that_does_not_serve_is_behind_no_backend(city: City) -> None:
+    recorder, outputs = declare(city, configured("staging", serving=("osaka",)))
+    assert all(len(one.inputs["backends"]) == 1 for one in recorder.of("BackendService"))
+    assert outputs["regions"]["tokyo"]["serving"] is False
+
+
+def test_the_switchover_turns_the_instances_round_and_keeps_their_names(city: City) -> None:
+    settings = configured("production")
+    turned = settings.model_copy(update={"database": settings.database.model_copy(update={"primary": "osaka"})})
+    before, after = (
+        {one.inputs["region"]: one.inputs for one in declare(city, one)[0].of("DatabaseInstance")}
+        for one in (settings, turned)
+    )
+    tokyo, osaka = "asia-northeast1", "asia-northeast2"
+    for region in (tokyo, osaka):
+        assert before[region]["name"] == after[region]["name"]
+    assert before[osaka]["masterInstanceName"] == before[tokyo]["name"]
+    assert after[tokyo]["masterInstanceName"] == after[osaka]["name"]
+    assert before[tokyo]["replicaNames"] == [before[osaka]["name"]]
+    assert after[osaka]["replicaNames"] == [after[tokyo]["name"]]
+    # What the provider refuses at a promotion: a master, or a replica's configuration, beside the new kind.
+    assert after[osaka]["instanceType"] == "CLOUD_SQL_INSTANCE"
+    assert "masterInstanceName" not in after[osaka]
+    assert "replicaConfiguration" not in after[osaka]
+
+
+def test_the_one_public_application_is_named_twice(city: City) -> None:
+    opened = application(city, "learning-dashboard", audience="public", proxy=False)
+    rules = tuple(rule for rule in opened.rules if not (rule.identity and "learning-dashboard" in rule.applications))
+    public = opened.__class__(**{**opened.__dict__, "rules": rules})
+    with pytest.raises(ConfigurationRefused, match="name it here"):
+        declare(public, configured("staging"))
+    recorder, _ = declare(public, configured("staging", public="learning-dashboard"))
+    backend = next(one for one in recorder.of("BackendService") if one.name == "learning-dashboard")
+    assert backend.inputs["iap"] == {"enabled": False}
+    assert not [one for one in recorder.of("WebBackendServiceIamBinding") if "dashboard" in one.name]
+    with pytest.raises(PolicyError, match="never open to the public"):
+        declare(application(city, "affairs", audience="public"), configured("staging", public="affairs"))
+
+
+@pytest.mark.parametrize("member", ["user:teacher@kawasaki.example", "serviceAccount:x@y.example", "allUsers", "x"])
+def test_only_groups_are_bound(member: str) -> None:
+    with pytest.raises(TsunaguError, match="only groups"):
+        group_member(member)
+
+
+def test_a_group_is_bound() -> None:
+    assert group_member("teachers@kawasaki.example") == "group:teachers@kawasaki.example"
+
+
+def test_the_lab_refuses_real_google() -> None:
+    refuse_real_google("lab", {"TSUNAGU_OFFLINE": "1"})
+    refuse_real_google("production", {})
+    with pytest.raises(TsunaguError, match="offline Google only"):
+        refuse_real_google("lab", {})
+
+
+def test_a_misspelt_field_is_found() -> None:
+    """The mocks would take it; the check does not."""
+    inputs = {"loadBalancingScheme": "EXTERNAL_MANAGED", "iapp": {"enabled": True}}
+    kind = resource_type("gcp:compute/backendService:BackendService")
+    assert "there is no such field; did you mean 'iap'?" in str(check(kind, inputs))
+    assert gcp.compute.BackendService.__name__ == kind.name

@@ -1,0 +1,135 @@
+"""The real stacks on the real engine with the offline Google and the policy pack: a whole life of each."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controller.lab.cloud.engine import Engine, engine_for
+from controller.lab.cloud.environment import Rehearsal
+from controller.lab.cloud.world import World
+from tests.stacks.declared import ROOT
+
+PACK = ("--policy-pack", str(ROOT / "policies/guardrails"))
+DO = ("--yes", "--skip-preview")
+
+
+class Rehearsed:
+    """One stack on an engine with a world of its own."""
+
+    def __init__(self, stack: str, folder: Path) -> None:
+        self.stack, self.rehearsal = stack, Rehearsal(folder)
+        self.engine: Engine = engine_for(stack, lambda _: None, rehearsal=self.rehearsal)
+        self.engine.ready(stack, lambda _: None)
+
+    def pulumi(self, command: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the engine; what it says on both streams is in `stdout`."""
+        # The state is written once, at the end: a killed engine is not what is tested here.
+        fast = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+        return subprocess.run(  # noqa: PLW1510 callers look at the exit code
+            self.engine.command(command, "--stack", self.stack, *arguments),
+            env={**self.engine.environment, **fast, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+
+    def succeeds(self, command: str, *arguments: str, **environment: str) -> str:
+        answer = self.pulumi(command, *arguments, **environment)
+        assert answer.returncode == 0, answer.stdout
+        return answer.stdout
+
+    def count(self) -> int:
+        world = World.open(self.rehearsal.world)
+        try:
+            return len(world.resources())
+        finally:
+            world.close()
+
+
+@pytest.fixture
+def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Rehearsed]:
+    monkeypatch.setenv("TSUNAGU_OFFLINE", "1")
+    return lambda stack: Rehearsed(stack, tmp_path / stack)
+
+
+def copied_policies(folder: Path, file: str, old: str, new: str) -> Path:
+    """The policies with one thing changed."""
+    copy = folder / "policies"
+    shutil.copytree(ROOT / "policies", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (copy / file).read_text(encoding="utf-8")
+    assert old in text
+    (copy / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    return copy
+
+
+def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
+    lab = rehearsed("lab")
+    assert re.search(r"\+ 19\d to create", lab.succeeds("preview", *PACK))
+    lab.succeeds("up", *DO, *PACK)
+    lab.succeeds("preview", "--expect-no-changes", *PACK)
+    lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
+
+    rule = "applications: [staff-ai]\n    network: {from: [staff]}\n    identity:\n      enforced-by: [proxy]\n"
+    roles = "      roles: [teacher, principal, clerk, board-staff]\n"
+    policies = copied_policies(
+        tmp_path, "access/rules.yaml", rule + roles, rule + "      roles: [teacher, principal, clerk]\n"
+    )
+    changed = {"TSUNAGU_POLICIES": str(policies)}
+    shown = lab.succeeds("preview", "--diff", **changed)
+    assert "staff-ai-board-staff-1" in shown
+    assert re.search(r"- 1 to delete\s+19\d unchanged", shown), shown
+    lab.succeeds("up", *DO, *PACK, **changed)
+
+    lab.succeeds("destroy", *DO)
+    # Services stay on, and Google never forgets a key ring or a key.
+    assert lab.count() <= 30
+
+
+def test_production_refuses_to_be_destroyed_and_switches_over(
+    rehearsed: Callable[[str], Rehearsed], tmp_path: Path
+) -> None:
+    production = rehearsed("production")
+    production.succeeds("up", *DO, *PACK)
+    before = production.count()
+    refused = production.pulumi("destroy", "--yes")
+    assert refused.returncode != 0
+    for name in ("tokyo", "osaka", "affairs-files", "audit", "teacher", "affairs-ipv4"):
+        assert re.search(rf"state unprotect '[^']*{name}'", refused.stdout), name
+    assert production.count() == before
+
+    turned = tmp_path / "Pulumi.production.yaml"
+    text = (ROOT / "stacks/config/Pulumi.production.yaml").read_text(encoding="utf-8")
+    turned.write_text(text.replace("primary: tokyo", "primary: osaka"), encoding="utf-8")
+    shown = production.succeeds("preview", "--config-file", str(turned), "--diff", *PACK)
+    assert "DatabaseInstance" in shown
+    assert "replace" not in shown, shown
+
+
+def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
+    """A public application is the single exception, and the pack's settings must name it, too."""
+    lab = rehearsed("lab")
+    policies = copied_policies(
+        tmp_path,
+        "access/applications.yaml",
+        "    hosting: cloud-run\n    audience: pupil\n    importance: III\n    services: [tcp/443]\n    proxy: true\n",
+        "    hosting: cloud-run\n    audience: public\n    importance: III\n    services: [tcp/443]\n",
+    )
+    rules = policies / "access/rules.yaml"
+    text = rules.read_text(encoding="utf-8")
+    for name in ("dashboard-pupils", "dashboard-staff"):
+        text = re.sub(rf"(  - id: {name}\n.*?)    identity:.*?(?=\n  - id:)", r"\1", text, flags=re.DOTALL)
+    rules.write_text(re.sub(r"\n\s*\n", "\n", text), encoding="utf-8")
+    config = tmp_path / "Pulumi.lab.yaml"
+    committed = (ROOT / "stacks/config/Pulumi.lab.yaml").read_text(encoding="utf-8")
+    opened = committed.replace("  tsunagu:serving:", "  tsunagu:public: learning-dashboard\n  tsunagu:serving:")
+    config.write_text(opened, encoding="utf-8")
+    answer = lab.pulumi("preview", "--config-file", str(config), *PACK, TSUNAGU_POLICIES=str(policies))
+    assert answer.returncode != 0
+    assert "learning-dashboard has no identity-aware proxy: set iap.enabled (guideline 6.1(7)" in answer.stdout
