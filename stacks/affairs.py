@@ -9,7 +9,7 @@ import pulumi_gcp as gcp
 
 from stacks.application import Application, ApplicationArgs
 from stacks.configuration import CloudRun, DatabaseSize
-from stacks.database import Database, DatabaseArgs
+from stacks.database import AFTER_A_SWITCHOVER, Database, DatabaseArgs
 from stacks.naming import TYPE
 from stacks.places import BOTH
 
@@ -112,7 +112,7 @@ class Affairs(pulumi.ComponentResource):
             type="CLOUD_IAM_SERVICE_ACCOUNT",
             # PostgreSQL refuses to drop a role that still owns tables.
             deletion_policy="ABANDON",
-            opts=own,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=AFTER_A_SWITCHOVER),
         )
         gcp.storage.BucketIAMMember(
             f"{name}-files", bucket=self.files.name, role="roles/storage.objectUser", member=member, opts=own

@@ -24,6 +24,9 @@ VERSION = "POSTGRES_17"
 FLAGS = ("cloudsql.iam_authentication", "log_connections", "log_disconnections")
 """Switched on: applications sign in as themselves, without a password, and who came and went is logged."""
 
+AFTER_A_SWITCHOVER = ["instance"]
+"""A database and its users came to the other instance with the data; they are not made there a second time."""
+
 
 @dataclass(frozen=True)
 class DatabaseArgs:
@@ -60,7 +63,7 @@ class Database(pulumi.ComponentResource):
             charset="UTF8",
             # Data is not dropped with the resource: an instance's own protection and backups decide.
             deletion_policy="ABANDON",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=AFTER_A_SWITCHOVER),
         )
         self.register_outputs({"primary": self.primary, "connectionName": self.connection_name})
 

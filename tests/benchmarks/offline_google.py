@@ -38,7 +38,10 @@ def main(number: int) -> None:
         ) as process:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            print(f"start-up: {time.monotonic() - started:.2f} s, {_processor_seconds(process.pid):.2f} s of processor")
+            sys.stdout.write(
+                f"start-up: {time.monotonic() - started:.2f} s, {_processor_seconds(process.pid):.2f} s of processor"
+                 "\n"
+            )
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 _calls(provider_pb2_grpc.ResourceProviderStub(channel), process.pid, number)
             process.terminate()
@@ -57,7 +60,7 @@ def _calls(google: provider_pb2_grpc.ResourceProviderStub, process: int, number:
         for place in range(number):
             call(place)
         spent = (_processor_seconds(process) - before) / number * 1000
-        print(f"{what}: {spent:.2f} ms of processor a call ({number} calls)")
+        sys.stdout.write(f"{what}: {spent:.2f} ms of processor a call ({number} calls)" + "\n")
 
     measure("Check", lambda n: google.Check(request.CheckRequest(type=SECRET, name="n", news=wires[n])))
     measure(

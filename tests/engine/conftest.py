@@ -28,7 +28,7 @@ after = pulumi.ResourceOptions(depends_on=on)
 account = gcp.serviceaccount.Account("watcher", account_id=wanted["account"], display_name=wanted["title"], opts=after)
 secret = gcp.secretmanager.Secret(
     "word",
-    secret_id=wanted["secret"],
+    secret_id=wanted["word"],
     replication={"auto": {}},
     deletion_protection=wanted["protected"],
     opts=after,
@@ -38,12 +38,13 @@ gcp.secretmanager.SecretIamMember(
 )
 last = secret
 for place in range(wanted["more"]):
-    after_last = pulumi.ResourceOptions(depends_on=[last])
-    last = gcp.secretmanager.Secret(f"more-{place}", secret_id=f"more-{place}", replication={"auto": {}}, opts=after_last)
+    name = f"more-{place}"
+    after = pulumi.ResourceOptions(depends_on=[last])
+    last = gcp.secretmanager.Secret(name, secret_id=name, replication={"auto": {}}, opts=after)
 pulumi.export("email", account.email)
 pulumi.export("word", secret.name)
 """
-WANTED = {"account": "watcher", "title": "first", "secret": "word", "protected": False, "more": 0}
+WANTED = {"account": "watcher", "title": "first", "word": "word", "protected": False, "more": 0}
 
 
 @dataclass

@@ -37,7 +37,7 @@ def test_after_a_kill_the_next_up_finishes(
 ) -> None:
     resource = {"create": "more-2", "update": "watcher", "delete": "word"}[call]
     if call != "create":
-        tiny.pulumi("up", "--yes", "--skip-preview", title="old", secret="old")
+        tiny.pulumi("up", "--yes", "--skip-preview", title="old", word="old")
     _killed(tiny, Rule("kill", "hang", call=call, resource=resource), tmp_path)
     assert until(lambda: ours(tmp_path) == [], 30.0), ours(tmp_path)
     said: list[str] = []

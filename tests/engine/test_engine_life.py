@@ -32,7 +32,7 @@ def test_preview_up_preview_refresh_update_replace_destroy(
     updated = tiny.pulumi("up", "--yes", "--skip-preview", title="second").stdout
     assert "~ 1 updated" in updated, updated
 
-    replaced = tiny.pulumi("up", "--yes", "--skip-preview", title="second", secret="other").stdout
+    replaced = tiny.pulumi("up", "--yes", "--skip-preview", title="second", word="other").stdout
     assert "+-2 replaced" in replaced, replaced  # the secret, and the binding that is on it
     assert "other" in tiny.names()
     assert "word" not in tiny.names()
@@ -61,7 +61,7 @@ def test_what_was_changed_by_hand_is_seen_and_mended(tiny: Tiny) -> None:
 
 def test_what_is_protected_is_neither_destroyed_nor_replaced(tiny: Tiny) -> None:
     tiny.pulumi("up", "--yes", "--skip-preview", protected=True)
-    refused = tiny.pulumi("preview", protected=True, secret="other")
+    refused = tiny.pulumi("preview", protected=True, word="other")
     assert refused.returncode != 0
     assert "a change of secretId would replace it, and deletionProtection is true" in refused.stdout
     refused = tiny.pulumi("destroy", "--yes", "--skip-preview", protected=True)

@@ -53,8 +53,8 @@ _REFUSALS: Mapping[str, tuple[int, str, str]] = {
 }
 
 KINDS = frozenset({*_REFUSALS, "partial", "lost", "hang"})
-"""In the last three the work is done. `partial`: what is made does not come up. `lost`: the call ends in an error all the
-same. `hang`: it does not end until the engine gives up or dies."""
+"""In the last three the work is done. `partial`: what is made does not come up. `lost`: the call ends in an error.
+`hang`: it does not end until the engine gives up or dies."""
 
 
 def injected(store: Store, file: Path | None, call: Call) -> Rule | None:

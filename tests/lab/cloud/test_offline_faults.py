@@ -48,7 +48,10 @@ def engine(google: Google, faults: Path) -> Iterator[Stub]:
 
 def make(engine: Stub, token: str = NETWORK, name: str = "main", **more: Any) -> provider_pb2.CreateResponse:  # noqa: ANN401
     wire = to_wire({"name": name, **more})
-    return engine.Create(provider_pb2.CreateRequest(type=token, name=name, properties=wire))
+    made: provider_pb2.CreateResponse = engine.Create(
+        provider_pb2.CreateRequest(type=token, name=name, properties=wire)
+    )
+    return made
 
 
 def said(failure: pytest.ExceptionInfo[grpc.RpcError]) -> str:
@@ -79,8 +82,8 @@ def test_a_partial_creation_tells_the_engine_what_is_there(engine: Stub, google:
     faults.write_text(as_file([Rule("half", "partial", type=NETWORK)]), encoding="utf-8")
     with pytest.raises(grpc.RpcError) as failure:
         make(engine)
-    trailing = dict(failure.value.trailing_metadata())
-    status = status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+    trailing = {entry.key: entry.value for entry in failure.value.trailing_metadata() or ()}
+    status = status_pb2.Status.FromString(bytes(trailing["grpc-status-details-bin"]))
     detail = provider_pb2.ErrorResourceInitFailed.FromString(status.details[0].value)
     assert detail.id == google.store.all(NETWORK)[0].id
     assert "Error 500" in detail.reasons[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def a_key(google: Google, location: str = TOKYO) -> Resource:
     return google.create(KEY, {"name": "data", "keyRing": ring.id, "purpose": "ENCRYPT_DECRYPT"})
 
 
-def database(**more: Any) -> Mapping[str, Any]:  # noqa: ANN401 JSON
+def database(**more: Any) -> dict[str, Any]:  # noqa: ANN401 JSON
     wanted = {
         "name": "affairs",
         "region": TOKYO,
