@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -184,10 +185,12 @@ class City:
     def _blueprint_devices(self, school: School, blueprint: Blueprint) -> Iterable[Device]:
         lot = next(ward.lot for ward in self.file.wards if ward.id == school.ward)
         index = 0
+        numbers: Counter[DeviceRole] = Counter()
         for group in blueprint.devices:
-            for number in range(1, group.count + 1):
+            for _ in range(group.count):
+                numbers[group.role] += 1
                 yield Device(
-                    id=f"{school.id}-{_SHORT[group.role]}{number}",
+                    id=f"{school.id}-{_SHORT[group.role]}{numbers[group.role]}",
                     school=school,
                     role=group.role,
                     platform=group.platform[lot],

@@ -202,8 +202,8 @@ def service(text: str) -> Service:
         ValueError: anything else; the message says what is allowed.
     """
     name, _, ports = text.partition("/")
-    low, _, high = ports.partition("-")
-    numbers = (low, high or low)
+    low, dash, high = ports.partition("-")
+    numbers = (low, high if dash else low)
     if name not in ("tcp", "udp") or not all(n.isascii() and n.isdigit() for n in numbers):
         message = f"{text!r} is no service; write tcp/PORT, udp/PORT or tcp/FIRST-LAST"
         raise ValueError(message)

@@ -60,7 +60,8 @@ def consider(city: City, observed: Observed) -> Considered:
 
 
 def _changes(city: City, now: Observation, intent: CampusIntent, system: Platform) -> tuple[str, ...]:
-    changes = describe_changes(city, now.state, intent.wanted)
+    names = {segment.vlan: segment.id for segment in city.segments.values()}
+    changes = describe_changes(names, now.state, intent.wanted)
     if not changes and now.state != intent.wanted:
         titles = ", ".join(step.title for step in system.steps(now.state, intent.wanted))
         changes = [f"~ {titles or 'same meaning, other form'}"]

@@ -86,8 +86,9 @@ def from_files(devices: Sequence[Device], directory: Path) -> list[Observed]:
     known = {device.id for device in devices}
     strangers = [path for path in sorted(directory.glob("*.cfg")) if path.stem not in known]
     if strangers:
-        message = "belongs to no selected device; files are named DEVICE.cfg, e.g. "
-        problems = [Problem(Origin(str(path), 1), "", message + f"{devices[0].id}.cfg") for path in strangers]
+        message = "belongs to no selected device; files are named DEVICE.cfg"
+        message += f", e.g. {devices[0].id}.cfg" if devices else ""
+        problems = [Problem(Origin(str(path), 1), "", message) for path in strangers]
         raise InputError(UNREADABLE, problems)
     return [_from_file(device, directory / f"{device.id}.cfg") for device in devices]
 

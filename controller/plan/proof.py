@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.compile.campus import CampusIntent
-from controller.errors import ProofFailed
+from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
@@ -23,9 +23,15 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
 
     Raises:
         ProofFailed: with a packet for each filter that differs.
+        TsunaguError: the platform cannot express the wanted state.
     """
     name = intent.device.id
-    parsed = system.parse(system.render(intent.wanted), f"{name} (rendered)").state
+    try:
+        text = system.render(intent.wanted)
+    except ValueError as error:
+        message = f"{name}: {system.name} cannot express what is wanted: {error}"
+        raise TsunaguError(message) from None
+    parsed = system.parse(text, f"{name} (rendered)").state
     differences = list(differences_to_policy(intent, parsed))
     differences += _management_cut(city, intent, parsed)
     if parsed != intent.wanted and not differences:

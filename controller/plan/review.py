@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 
-from controller.model.city import City
 from controller.model.flow import ANY_PORTS, Effect, Ports, Prefix, Protocol
 from controller.model.state import DeviceState, Entry, Filter, PortState
 
 
-def describe_changes(city: City, now: DeviceState, wanted: DeviceState) -> list[str]:
-    """The difference of two states, one line a change; empty when they are equal."""
-    names = {segment.vlan: segment.id for segment in city.segments.values()}
+def describe_changes(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> list[str]:
+    """The difference of two states, one line a change; empty when they are equal. `names` are those of the VLANs."""
     return [
         *_vlans(now, wanted),
         *_ports(now.ports, wanted.ports),
@@ -46,7 +44,7 @@ def _port(port: PortState) -> str:
     return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} faces {port.faces}"
 
 
-def _filters(names: dict[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+def _filters(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
     before = _in_force(now)
     after = _in_force(wanted)
     for key in sorted(before.keys() | after.keys()):
@@ -80,7 +78,7 @@ def _entries(old: Filter, new: Filter) -> Iterator[str]:
             yield from (f"+ {line}  ({reasons[line]})" for line in after[first:last])
 
 
-def _bindings(names: dict[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+def _bindings(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
     """Only what the filters above do not show: a filter that exists but is not in force, or the other way."""
     held = {one.name for one in now.filters}
     for binding in now.bindings:

@@ -94,7 +94,9 @@ class Flow:
     def __str__(self) -> str:
         head = [f"cookie={self.cookie:#x}"] if self.cookie else []
         head += [f"table={self.table}"] if self.table else []
-        matched = ",".join((f"priority={self.priority}", *self.match))
+        # The switch puts a port's name into quotes unless it is letters and digits only (seen on 3.1: `h1`, `"g-staff"`).
+        match = (_QUOTED.sub(r'in_port="\1"', word) for word in self.match)
+        matched = ",".join((f"priority={self.priority}", *match))
         return f" {', '.join((*head, *self.extra, matched))} actions={self.actions}"
 
     @property
@@ -104,6 +106,8 @@ class Flow:
 
 
 _FLOW = re.compile(r" *(?P<head>(?:[a-z_]+(?:=[^ ,]+)?, )*)(?P<match>[^ ]*) actions=(?P<actions>.+)")
+_BARE = re.compile(r'in_port="([^"]*)"')
+_QUOTED = re.compile(r"in_port=((?=.*[_.-])[A-Za-z0-9_.-]+)")
 DEFAULT_PRIORITY = 32768
 
 
@@ -118,7 +122,7 @@ def parse_flow(text: str) -> Flow:
         message = "not a flow as ovs-ofctl --names --no-stats dump-flows prints it"
         raise ValueError(message)
     head = [word for word in found["head"].split(", ") if word]
-    match = [word for word in found["match"].split(",") if word]
+    match = [_BARE.sub(r"in_port=\1", word) for word in found["match"].split(",") if word]
     known = {"cookie": "0", "table": "0"}
     extra = []
     for word in head:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.errors import LabError
 from controller.lab import city as virtual_city
-from controller.lab import kernel, network, place
+from controller.lab import journal, kernel, network, place
 from controller.lab.processes import until
 from controller.model.city import City
 
@@ -121,7 +122,7 @@ def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
 
 def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
     layout = virtual_city.up(city, 1, lambda _: None)
-    settings = [(Path("/proc/sys") / name).read_text() for name in kernel.MACHINE]
+    settings = journal.standing(place.STATE).settings
     record = (place.STATE / "lab.json").read_text(encoding="utf-8")
     (place.STATE / "lab.json").write_text(record[: len(record) // 2], encoding="utf-8")
     said: list[str] = []
@@ -132,21 +133,10 @@ def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
         assert not list(running())
         assert layout.user not in [found.pw_name for found in pwd.getpwall()]
     finally:
-        found = journal_settings(record)
-        for name, value in found.items():
-            (Path("/proc/sys") / name).write_text(value, encoding="ascii")
-    assert settings
-
-
-def journal_settings(record: str) -> dict[str, str]:
-    from controller.lab.journal import Record
-
-    return {name: setting.before for name, setting in Record.model_validate_json(record).settings.items()}
+        kernel.restore_machine_settings(settings)
 
 
 def test_an_other_users_name_is_not_taken(city: City) -> None:
-    from dataclasses import replace
-
     access = city.lab.device_access.model_copy(update={"user": "root"})
     other = replace(city, lab=city.lab.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):

@@ -155,7 +155,9 @@ def test_an_entry_that_was_taken_out_is_a_difference_and_no_refusal() -> None:
 def test_a_flow_of_others_above_ours_is_a_conflict(flow: str) -> None:
     text = OVS.render(EXAMPLE) + flow + "\n"
     message = refusal(text)
-    assert f"core1.txt:{len(text.splitlines())}: a flow that is not ours ({flow.strip()}) conflicts with line" in message
+    assert (
+        f"core1.txt:{len(text.splitlines())}: a flow that is not ours ({flow.strip()}) conflicts with line" in message
+    )
     assert "cookie=0x5453" in message
     # On a switch without flows of ours it would stand above them as soon as they come.
     assert "conflicts with ours" in refusal(f"# bridge\nbr0,secure\n# ports\n# flows\n{flow}\n")

@@ -49,6 +49,8 @@ class Hosts:
 
     def dropped(self, family: Family, direction: Direction) -> int:
         """The packets that a filter has dropped."""
+        # Counters of the flows follow those of the datapath only now and then; this waits for the next time.
+        self.switch.sh(f"ovs-appctl -T 10 -t {self.switch.folder}/vswitchd.ctl revalidator/wait")
         cookie = int(Cookie(Kind.FILTER, direction, family, VLAN))
         flows = self.switch.sh(f"ovs-ofctl -O OpenFlow14 dump-flows br0 cookie={cookie:#x}/-1").splitlines()
         return sum(int(n) for line in flows if "actions=drop" in line for n in re.findall(r"n_packets=(\d+)", line))
