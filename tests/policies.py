@@ -1,7 +1,8 @@
-"""A copy of the shipped policies that a test may spoil, and what loading then says."""
+"""A copy of the shipped policies, with fewer schools, that a test may spoil, and what loading then says."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from controller.model.city import City
 from controller.model.load import load_city
 
 SHIPPED = Path(__file__).parents[1] / "policies"
+
+
+KEPT = 3
+"""Schools kept of each ward, beside those of the lab: enough to be wrong with, and quick to load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,8 @@ class PolicyFolder:
     def __init__(self, place: Path) -> None:
         self.path = place / "policies"
         shutil.copytree(SHIPPED, self.path)
+        for path in sorted((self.path / "city/schools").glob("*.yaml")):
+            _thin_out(path)
 
     def edit(self, name: str, old: str, new: str, *, after: str = "") -> Edit:
         """Replace the first `old` behind `after` in a file."""
@@ -61,3 +68,10 @@ class PolicyFolder:
         except PolicyError as error:
             return [str(problem).replace(f"{self.path}/", "") for problem in error.problems]
         return []
+
+
+def _thin_out(path: Path) -> None:
+    head, *schools = re.split(r"^(?=  - id: )", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    lab = (SHIPPED / "city/lab.yaml").read_text(encoding="utf-8")
+    kept = [text for index, text in enumerate(schools) if index < KEPT or f"  - {text.split()[2]} " in lab]
+    path.write_text(head + "".join(kept), encoding="utf-8")

@@ -121,9 +121,10 @@ def _lacks(admission: Admission, identity: IdentityPart) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Front:
-    """An application as a switch sees it: addresses, services, and who is permitted or forbidden there."""
+    """An application as a switch sees it: where it is, its services, and who is permitted or forbidden there."""
 
     application: str
+    segment: str | None
     prefixes: tuple[Prefix, ...]
     services: tuple[Service, ...]
     permits: frozenset[tuple[str, Service]]
@@ -155,10 +156,12 @@ def _front(city: City, name: str) -> _Front:
     for rule in city.rules:
         if rule.network and name in rule.applications:
             ways[rule.effect] |= {(s, service) for s in rule.network.from_ for service in city.services(rule, name)}
+    application = city.applications[name]
     return _Front(
         name,
-        city.destination(name, city.schools[0]).included,
-        city.applications[name].services,
+        application.segment,
+        () if application.segment else city.destination(name, city.schools[0]).included,
+        application.services,
         frozenset(ways[Effect.PERMIT]),
         frozenset(ways[Effect.FORBID]),
     )
@@ -178,6 +181,8 @@ def _meet(one: _Front, other: _Front) -> bool:
     def touch(a: tuple[int, int], b: tuple[int, int]) -> bool:
         return a[0] <= b[1] and b[0] <= a[1]
 
-    return any(
-        a.version == b.version and touch(bounds(a), bounds(b)) for a in one.prefixes for b in other.prefixes
+    same_segment = one.segment is not None and one.segment == other.segment
+    return (
+        same_segment
+        or any(a.version == b.version and touch(bounds(a), bounds(b)) for a in one.prefixes for b in other.prefixes)
     ) and any(s.protocol == t.protocol and touch(s.ports, t.ports) for s in one.services for t in other.services)

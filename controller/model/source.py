@@ -19,6 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 ORIGIN = "origin"
 SECRET_FIELDS = frozenset({"password", "key"})
 """Fields that may only name a secret; who wrote the secret itself there shall not see it on the screen."""
+_TEXT = "tag:yaml.org,2002:str"
 REFUSED = "The policies cannot be loaded:"
 
 
@@ -159,6 +160,8 @@ def _key(node: yaml.Node, file: str, line: int) -> str:
 
 
 def _scalar(node: yaml.Node, file: str) -> Any:  # noqa: ANN401 YAML
+    if node.tag == _TEXT:
+        return node.value
     try:
         return yaml.constructor.SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError) as error:

@@ -10,7 +10,7 @@ from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
 from controller.platforms.base import Platform
-from controller.prove.equivalence import evaluate, prove_equal
+from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -71,6 +71,8 @@ def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[
             yield f"{place}: no filter is in force; everything passes"
         elif bound[key] not in by_name:
             yield f"{place}: filter {bound[key]} is bound, but does not exist"
+        elif not ends_explicitly(by_name[bound[key]]):
+            yield f"{place}: filter {bound[key]} does not end in an entry for everything; vendors' defaults differ"
         else:
             difference = prove_equal(wanted, by_name[bound[key]])
             if difference is not None:

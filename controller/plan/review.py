@@ -65,7 +65,9 @@ def _filters(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) ->
 
 
 def _in_force(state: DeviceState) -> dict[tuple[int, str, int], Filter]:
-    return {(one.vlan, str(one.direction), int(one.family)): one for one in state.filters}
+    held = {one.name: one for one in state.filters}
+    bound = [binding for binding in state.bindings if binding.filter in held]
+    return {(b.vlan, str(b.direction), int(b.family)): held[b.filter] for b in bound}
 
 
 def _entries(old: Filter, new: Filter) -> Iterator[str]:
@@ -79,15 +81,16 @@ def _entries(old: Filter, new: Filter) -> Iterator[str]:
 
 
 def _bindings(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
-    """Only what the filters above do not show: a filter that exists but is not in force, or the other way."""
+    """What the filters in force do not show: a binding without a filter, a filter without a binding."""
     held = {one.name for one in now.filters}
     for binding in now.bindings:
         if binding.filter not in held:
             yield f"- binding of {names.get(binding.vlan, binding.vlan)} to {binding.filter}, which does not exist"
-    before = {(b.vlan, b.direction, b.family) for b in now.bindings}
-    for binding in wanted.bindings:
-        if (binding.vlan, binding.direction, binding.family) not in before and binding.filter in held:
-            yield f"+ binding of {names.get(binding.vlan, binding.vlan)} {binding.direction} to {binding.filter}"
+    bound = {binding.filter for binding in now.bindings}
+    kept = {one.name for one in wanted.filters}
+    for one in now.filters:
+        if one.name not in bound and one.name not in kept:
+            yield f"- filter {one.name}, which is not in force"
 
 
 def describe(entry: Entry) -> str:

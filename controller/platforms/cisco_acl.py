@@ -53,12 +53,9 @@ def _inexpressible(match: Match) -> str:
     if match.protocol is not None and not 1 <= match.protocol <= _LAST_NUMBER:
         return f"a protocol is a number from 1 to {_LAST_NUMBER}"
     if match.protocol in PORTS:
-        ordered = all(0 <= low <= high <= _LAST_PORT for low, high in (source, destination))
-        return (
-            ""
-            if ordered and (match.protocol == Protocol.TCP or not match.established)
-            else "wrong ports, or UDP established"
-        )
+        if not all(0 <= low <= high <= _LAST_PORT for low, high in (source, destination)):
+            return f"ports run from 0 to {_LAST_PORT}, the first not above the last"
+        return "only TCP can be established" if match.established and match.protocol != Protocol.TCP else ""
     if source != ANY_PORTS or match.established:
         return "only TCP and UDP have source ports, only TCP can be established"
     if destination != ANY_PORTS:
@@ -72,10 +69,7 @@ def _address_words(network: Prefix) -> list[str]:
     if network.prefixlen == 0:
         return ["any"]
     if network.prefixlen == network.max_prefixlen:
-        return [
-            "host",
-            str(network.network_address).upper() if network.version == Family.V6 else str(network.network_address),
-        ]
+        return ["host", str(network.network_address).upper()]
     if Family(network.version) is Family.V6:
         return [str(network).upper()]
     return [str(network.network_address), str(network.hostmask)]

@@ -171,7 +171,10 @@ class _Reading:
 
     def _listed(self, line: Line) -> list[int]:
         last = line.text.split()[-1]
-        return [] if last == "none" else self._vlan_numbers(line, last)
+        known = re.fullmatch(r" *switchport (access|trunk allowed) vlan (add )?[\d,-]+", line.text)
+        if known is None and last != "none":
+            self._problem(line, f"unknown word in {line.text.strip()!r}; expected a list of VLANs, add, or none")
+        return self._vlan_numbers(line, last) if known else []
 
     def _filter(self, header: Line, name: str, family: Family, children: list[Line]) -> None:
         self._understand(header, *children)

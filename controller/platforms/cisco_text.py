@@ -145,3 +145,5 @@ def _filter_misfits(one: Filter) -> Iterator[str]:
         yield f"{one.name}: a filter needs a last entry that covers everything, and at most {MAXIMUM_ENTRIES} entries"
     if any(entry.match.family is not one.family for entry in one.entries):
         yield f"{one.name}: an entry of the other family"
+    if len(set(one.entries)) != len(one.entries):
+        yield f"{one.name}: an entry stands twice; IOS keeps only the first of them"

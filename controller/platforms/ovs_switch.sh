@@ -59,6 +59,7 @@ flows_of_present_ports() {
         match($0, /in_port=[^, ]+/) {
             port = substr($0, RSTART + 8, RLENGTH - 8)
             gsub(/"/, "", port)
+            gsub(/"/, "", port)
             if (port !~ /^[0-9]+$|^[A-Z]+$/ && !(port in present)) {
                 print "ovs_switch: port " port " is not there; its flow is left out" > "/dev/stderr"
                 next
@@ -83,7 +84,7 @@ put_back() {
         set -- "$1"
         while IFS=, read -r name tag mode trunks; do
             # No such port in OpenFlow: nothing arrives there, and `--if-exists` leaves it out below.
-            ofctl add-flow "$bridge" "$closed,in_port=$name,actions=drop" 2>/dev/null || :
+            ofctl add-flow "$bridge" "$closed,in_port=\"$name\",actions=drop" 2>/dev/null || :
             set -- "$@" -- --if-exists set Port "$name" "tag=[$tag]" "vlan_mode=[$mode]" "trunks=[$trunks]"
         done <"$1/ports.changed"
         folder=$1
@@ -171,8 +172,8 @@ attempt() {
         release
         return 1
     done
-    printf '%s %s %s %s\n' "$1" "$2" "$(($(seconds_up) + $3))" "$(boot_id)" >"$home/lock.new"
-    mv "$home/lock.new" "$home/lock"
+    printf '%s %s %s %s\n' "$1" "$2" "$(($(seconds_up) + $3))" "$(boot_id)" >"$home/lock.new" &&
+        mv "$home/lock.new" "$home/lock" || die 'the lock could not be written'
     echo held
 }
 

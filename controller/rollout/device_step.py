@@ -23,6 +23,7 @@ from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
 
 POLL_SECONDS = 0.5
+LOCK_MARGIN_SECONDS = 5
 DIFFERENCES_SHOWN = 5
 
 
@@ -40,8 +41,8 @@ class Change:
 
     @property
     def lock(self) -> Lock:
-        """The hold on the device: it outlives the restore, so that nobody comes in between."""
-        return Lock(self.plan_digest, self.run, self.restore_after + 30)
+        """The hold on the device. An armed restore prolongs it, so nobody comes in between."""
+        return Lock(self.plan_digest, self.run, self.restore_after + LOCK_MARGIN_SECONDS)
 
     @property
     def restore(self) -> Restore:
@@ -134,10 +135,10 @@ class _Steps:
 
     def _push(self, done: int) -> None:
         change = self._change
-        with self._span.child(Level.STEP, "push"):
+        with self._span.child(Level.STEP, "push") as push:
             for step in change.plan.steps[done:]:
                 for command in step.commands:
-                    with self._span.child(Level.COMMAND, step.title, command=command.line):
+                    with push.child(Level.COMMAND, step.title, command=command.line):
                         self._connection.run(Command(command.line, command.stdin))
         with self._span.child(Level.STEP, "read back"):
             self._compare_with_wanted()

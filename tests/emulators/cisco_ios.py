@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
 
 ADDRESS_4 = r"(?:any|host [\d.]+|[\d.]+ [\d.]+)"
 ADDRESS_6 = r"(?:any|host [0-9A-F:.]+|[0-9A-F:.]+/\d+)"
@@ -22,6 +23,14 @@ ENTRIES = {
 # How the lines of an interface are ordered in the running configuration.
 ORDER = ("description", "switchport access", "switchport trunk", "switchport mode", "")
 WIDTH = 40
+# A command, the setting it is about, and whether that then has its default, which is not shown.
+SETTINGS = (
+    (r"no description", "description", True),
+    (r"description .+", "description", False),
+    (r"switchport mode (access|trunk)", "switchport mode", False),
+    (r"no switchport access vlan|switchport access vlan 1", "switchport access vlan", True),
+    (r"switchport access vlan \d+", "switchport access vlan", False),
+)
 
 
 class InvalidInput(Exception):
@@ -78,7 +87,7 @@ class Switch:
                 before = len(self.blocks)
                 self.blocks = [block for block in self.blocks if block[0] != command.removeprefix("no ")]
                 if len(self.blocks) == before:
-                    raise InvalidInput(f"{command}: there is none")
+                    raise InvalidInput(command)
                 return True
         return False
 
@@ -87,7 +96,7 @@ class Switch:
             if known == header:
                 return lines
         if re.match(r"interface (?!Vlan)", header):
-            raise InvalidInput(f"{header}: no such port")
+            raise InvalidInput(header)
         self.blocks.append((header, []))
         return self.blocks[-1][1]
 
@@ -112,16 +121,9 @@ class Switch:
         bound = re.fullmatch(r"(no )?(ip access-group|ipv6 traffic-filter) (\S+) (in|out)", command)
         if bound:
             return self._bind(*bound.groups())
-        if command == "no description":
-            return self._put("description", None)
-        if re.fullmatch(r"description .+", command):
-            return self._put("description", command)
-        if re.fullmatch(r"switchport mode (access|trunk)", command):
-            return self._put("switchport mode", command)
-        if command in ("no switchport access vlan", "switchport access vlan 1"):
-            return self._put("switchport access vlan", None)
-        if re.fullmatch(r"switchport access vlan \d+", command):
-            return self._put("switchport access vlan", command)
+        for pattern, setting, removes in SETTINGS:
+            if re.fullmatch(pattern, command):
+                return self._put(setting, None if removes else command)
         if command == "no switchport trunk allowed vlan":
             return self._allow(None)
         allowed = re.fullmatch(r"switchport trunk allowed vlan (add )?([\d,-]+)", command)
@@ -137,7 +139,7 @@ class Switch:
         assert self.here is not None
         there = [one for one in self.here if re.fullmatch(rf"{kind} \S+ {side}", one)]
         if no and f"{kind} {name} {side}" not in there:
-            raise InvalidInput(f"no {kind} {name} {side}: it is not bound")
+            raise InvalidInput(kind, name, side)
         for one in there:
             self.here.remove(one)
         if not no:
@@ -172,17 +174,9 @@ def expand(text: str) -> set[int]:
 
 
 def condense(numbers: set[int]) -> list[str]:
-    """The parts of `10,20-22`."""
+    """The parts of `10,20-22`; two neighbours are written apart."""
     parts: list[str] = []
-    for number in sorted(numbers):
-        if number - 1 in numbers and number + 1 in numbers and number - 2 in numbers:
-            continue
-        parts.append(str(number))
-    joined: list[str] = []
-    for part in parts:
-        before = int(joined[-1].split("-")[-1]) if joined else -1
-        if joined and before + 1 < int(part) and set(range(before, int(part))) <= numbers:
-            joined[-1] = f"{joined[-1].split('-')[0]}-{part}"
-        else:
-            joined.append(part)
-    return joined
+    for _, run in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        parts += [f"{members[0]}-{members[-1]}"] if len(members) > 2 else map(str, members)
+    return parts

@@ -108,6 +108,17 @@ def test_down_removes_what_a_killed_up_left(city: City, stage: str) -> None:
     assert until(lambda: traces(user) == before, 5.0), traces(user)
 
 
+def test_down_ends_what_a_killed_up_was_waiting_for(city: City) -> None:
+    """`ovs-vsctl` waits for its switch; left alone it would still be there when the next lab's switch comes up."""
+    user = city.lab.device_access.user
+    before = traces(user)
+    with building() as process:
+        assert until(lambda: any("add-br" in words for words in running()), 20.0, every=0.002)
+        process.kill()
+    virtual_city.down(lambda _: None)
+    assert until(lambda: traces(user) == before, 2.0), traces(user)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
     user = city.lab.device_access.user

@@ -82,7 +82,7 @@ def test_devices_have_addresses_of_their_own_inside_the_management_segment(city:
         ),
         ("id: as-e01", "ipv6: 2001:db8:809b::/48", "2001:db8:809b::/48 of school as-e02 overlaps 2001:db8:809b::/48 o"),
         ("id: as-e02", "ipv4: 203.0.113.0/24", "203.0.113.10/32 of application affairs overlaps 203.0.113.0/24 of sch"),
-        ("id: as-e02", "ipv4: 198.51.100.64/26", "of application drills overlaps 198.51.100.64/26 of school as-e02"),
+        ("id: as-e02", "ipv4: 198.51.100.64/26", "of application cbt overlaps 198.51.100.64/26 of school as-e02"),
     ],
 )
 def test_a_school_moved_over_something_else(policies: PolicyFolder, after: str, override: str, expected: str) -> None:
@@ -116,8 +116,8 @@ def test_the_formula_is_checked_although_the_first_school_has_a_block_of_its_own
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("offset: 0.0.4.0", "offset: 0.0.0.0", "segment staff-legacy overlaps"),
-        ("offset: 0.0.6.0", "offset: 0.0.8.0", "segment printers overlaps"),
+        ("offset: 0.0.4.0", "offset: 0.0.0.0", "of segment staff overlaps 10.154.0.0/23 of segment staff-legacy"),
+        ("offset: 0.0.6.0", "offset: 0.0.8.0", "of segment learning-legacy overlaps 10.154.8.0/24 of segment printers"),
         ("offset: 0.0.16.0", "offset: 0.1.0.0", "of segment pupil lies outside 10."),
         ("offset: 0.0.16.0", "offset: 0.0.20.0", "ipv4.offset: does not fit its length: "),
         ("offset: 0.0.16.0", "offset: 255.0.0.0", "ipv4.offset: does not fit its length: "),
@@ -175,9 +175,8 @@ def test_a_published_or_cloud_address_inside_a_school(
 ) -> None:
     """A permit to such a list would open the schools' own networks."""
     policies.edit(name, old, new)
-    problems = policies.problems()
-    assert problems
-    assert all(f"of application {application}" in problem and "overlaps" in problem for problem in problems)
+    found = [problem for problem in policies.problems() if f"of application {application}" in problem]
+    assert any("overlaps" in problem and "of school kw-e03" in problem for problem in found), policies.problems()
 
 
 def test_internet_is_nothing_that_anything_else_names(city: City) -> None:

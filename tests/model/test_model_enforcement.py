@@ -34,8 +34,7 @@ BY_8021X = "identity.enforced-by"
         (
             "effect: forbid, applications: [affairs], network: {from: [staff]}, "
             + identity("roles: [pupil]", by="proxy"),
-            ": a forbid with a network and an identity part cannot be enforced: the switch does not know the person and "
-            "the proxy does not know the segment; write two forbids",
+            ": a forbid with a network and an identity part cannot be enforced: the switch does not know the person",
         ),
         (
             "effect: permit, applications: [internet], network: {from: [printers]}",
@@ -75,7 +74,7 @@ BY_8021X = "identity.enforced-by"
             "identity: 802.1X admits role principal, clerk to segment 'staff-legacy' too",
         ),
         (
-            f"effect: permit, applications: [parents], network: {{from: [pupil]}}, {identity('postures: [certificate]')}",
+            "effect: permit, applications: [parents], network: {from: [pupil]}, " + identity("postures: [certificate]"),
             None,
         ),
         (
@@ -180,7 +179,7 @@ def test_behind_the_proxy_permits_may_differ_but_forbids_may_not(policies: Polic
     assert permit
     assert policies.problems() == []
     policies.append(
-        RULES, "  - {id: no, purpose: 試験, effect: forbid, applications: [affairs], network: {from: [pupil]}}\n"
+        RULES, "  - {id: not, purpose: 試験, effect: forbid, applications: [affairs], network: {from: [pupil]}}\n"
     )
     problems = policies.problems()
     assert len(problems) == 1

@@ -206,8 +206,10 @@ def test_a_cloud_application_that_the_stack_does_not_know(policies: PolicyFolder
         (
             "hosting: cloud-run",
             "hosting: cloud-run\n    addresses: [203.0.113.10]",
-            "applications.0: hosting 'cloud-run' takes no 'addresses'; "
-            "the address of a cloud-hosted application comes from the stack's outputs, never from policy",
+            (
+                "applications.0: hosting 'cloud-run' takes no 'addresses'; "
+                "the address of a cloud-hosted application comes from the stack's outputs, never from policy"
+            ),
         ),
         ("    prefixes: workspace\n", "", "applications.4: hosting 'saas' needs exactly one of: prefixes, belongs-to"),
         (

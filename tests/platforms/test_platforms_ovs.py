@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
 from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
@@ -61,6 +61,7 @@ def test_registry_knows_the_platforms() -> None:
         platform("nonesuch")
 
 
+@settings(max_examples=60, deadline=None)
 @given(ovs_states())
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = OVS.parse(OVS.render(state), "x")
@@ -70,6 +71,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     assert seen.lines == seen.understood
 
 
+@settings(max_examples=60, deadline=None)
 @given(ovs_states(), ovs_states())
 def test_steps_end_in_the_wanted_state(now: DeviceState, wanted: DeviceState) -> None:
     steps = OVS.steps(now, wanted)
@@ -201,7 +203,8 @@ RENAMED = Filter("TSN-mine", 10, Direction.FROM, V4, (COVER,))
     ("state", "said"),
     [
         (device_state([Vlan(10, "TSN-x")]), "no VLAN database"),
-        (device_state(ports=[PortState("a b", PortMode.ACCESS, (10,))]), "cannot be the name of a port"),
+        (device_state(ports=[PortState("a b", PortMode.ACCESS, (10,))]), "is no name of a port"),
+        (device_state(ports=[PortState("local", PortMode.ACCESS, (10,))]), "no word of OpenFlow"),
         (device_state(ports=[PortState("h1", PortMode.TRUNK, ())]), "a trunk at least one"),
         (device_state(ports=[PortState("h1", PortMode.ACCESS, (10, 20))]), "exactly one VLAN"),
         (device_state(ports=[PortState("h1", PortMode.ACCESS, (4095,))]), "from 1 to 4094"),
