@@ -85,6 +85,7 @@ def run(words: Sequence[str], *, text: str = "", around: Around = _PLAIN, timeou
             env={"PATH": PATH, "LC_ALL": "C.UTF-8", **around.environment},
             timeout=timeout,
             umask=around.umask,
+            process_group=0,  # a Ctrl-C at the terminal is for us: half of a `useradd` would be worse than all of it
         )
     except subprocess.TimeoutExpired:
         message = f"{' '.join(words)}: no answer in {timeout:.0f} s"

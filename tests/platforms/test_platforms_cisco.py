@@ -45,7 +45,7 @@ def line_of(text: str, part: str) -> int:
     return next(number for number, line in enumerate(text.splitlines(), start=1) if part in line)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cisco_states())
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = IOS.parse(IOS.render(state), "x")
@@ -63,7 +63,7 @@ def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
     assert IOS.parse(switch.running(), "wanted").state == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(cisco_states(), cisco_states())
 def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     switch = Switch(BARE)
@@ -265,6 +265,17 @@ def test_a_long_list_of_vlans_is_continued() -> None:
     assert len(lines) > 100
     assert all(line.startswith("switchport trunk allowed vlan add ") for line in lines[1:])
     assert allowed_lines((10, 20, 21, 22, 30, 31)) == ["switchport trunk allowed vlan 10,20-22,30,31"]
+
+
+def test_a_port_that_changes_its_mode_keeps_nothing_of_the_other() -> None:
+    access = device_state(ports=[PortState(CISCO_PORTS[0], PortMode.ACCESS, (20,))])
+    trunk = device_state(ports=[PortState(CISCO_PORTS[0], PortMode.TRUNK, (20, 30))])
+    switch = Switch(f"interface {CISCO_PORTS[0]}\n")
+    walk(switch, device_state(), trunk)
+    walk(switch, trunk, access)
+    assert switch.running() == IOS.render(access)
+    walk(switch, access, trunk)
+    assert switch.running() == IOS.render(trunk)
 
 
 def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:

@@ -80,7 +80,7 @@ def test_the_switch_prints_exactly_what_we_render(switch: VirtualSwitch) -> None
     assert f" {FOREIGN}" in OVS.read(switch).splitlines()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ovs_states(PORTS), ovs_states(PORTS))
 def test_after_every_command_the_switch_is_in_a_state_that_the_plan_knows(
     switch: VirtualSwitch, now: DeviceState, wanted: DeviceState
