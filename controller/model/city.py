@@ -21,7 +21,7 @@ from controller.model.access import (
     Segment,
     StackOutputs,
 )
-from controller.model.flow import AddressSet, Family, Prefix, Service, prefix
+from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
 from controller.model.schools import (
     Blueprint,
     BlueprintFile,
@@ -230,18 +230,17 @@ def school_prefix(file: CityFile, school: School, family: Family) -> Prefix:
     return _nth(addressing.ipv6, addressing.school_ipv6_length, school.number)
 
 
-def segment_prefix(block: Prefix, segment: Segment) -> Prefix:
-    """The subnet of a segment inside a school's block."""
-    if Family(block.version) is Family.V4:
-        first = int(block.network_address) + int(segment.ipv4.offset)
-        return prefix(f"{Family.V4.address(first)}/{segment.ipv4.length}")
-    first = int(block.network_address) + (segment.ipv6_subnet << 64)
-    return prefix(f"{Family.V6.address(first)}/64")
+def segment_prefix(own: Prefix, segment: Segment) -> Prefix:
+    """The subnet of a segment inside a school's own block."""
+    if Family(own.version) is Family.V4:
+        return block(Family.V4, bounds(own)[0] + int(segment.ipv4.offset), segment.ipv4.length)
+    return block(Family.V6, bounds(own)[0] + (segment.ipv6_subnet << 64), 64)
 
 
 def _nth(city: Prefix, length: int, number: int) -> Prefix:
-    first = int(city.network_address) + (number << (city.max_prefixlen - length))
-    if first > int(city.broadcast_address):
+    low, high = bounds(city)
+    first = low + (number << (city.max_prefixlen - length))
+    if first > high:
         message = f"school number {number} leads outside the city's {city}"
         raise ValueError(message)
-    return prefix(f"{Family(city.version).address(first)}/{length}")
+    return block(Family(city.version), first, length)

@@ -157,8 +157,8 @@ def table(measured: Measured, processes: int) -> str:
         f"{'stage':<14}{'seconds':>9}{'CPU s':>9}",
         *(f"{name:<14}{measured.seconds[name]:>9.2f}{measured.cpu[name]:>9.2f}" for name in STAGES),
         f"{'all':<14}{sum(measured.seconds.values()):>9.2f}{sum(measured.cpu.values()):>9.2f}",
-        f"devices: {measured.devices} of {measured.devices + measured.unsupported.total()}; "
-        f"{measured.filters:,} filters, {measured.entries:,} entries, {measured.lines:,} lines",
+        f"devices: {measured.devices} of {measured.devices + measured.unsupported.total()}",
+        f"written: {measured.filters:,} filters, {measured.entries:,} entries, {measured.lines:,} lines",
         f"supported: {supported_}",
         f"not supported: {missing}",
         f"peak memory: {megabytes(RUSAGE_SELF):.0f} MB{others}",

@@ -140,7 +140,11 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
     lists: dict[str, PrefixListFile] = {**city.prefix_lists, "drills": only_v4}
     poorer = replace(city, prefix_lists=lists, rules=tuple(rule for rule in city.rules if rule.id != "web"))
     school = poorer.schools[0]
-    filters = filters_of(campus_intent(poorer, core(poorer, school), CAN))
+    intent = campus_intent(poorer, core(poorer, school), CAN)
+    filters = filters_of(intent)
+    clauses = [clause for one in intent.intents for clause in one.clauses]
+    assert all(clause.sources.included and clause.destinations.included for clause in clauses)
+    assert {clause.family for clause in clauses if clause.rule == "drills"} == {Family.V4}
     before = bounds(prefix("2001:db8:d002::/48"))[0]
     for segment, direction in product(poorer.segments.values(), Direction):
         v6 = filters[segment.vlan, direction, Family.V6]

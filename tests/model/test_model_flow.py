@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controller.model.flow import (
@@ -41,6 +41,8 @@ SETS = st.lists(small(), max_size=6).map(tuple)
 
 @settings(max_examples=60, deadline=None)
 @given(SETS, SETS)
+@example((IPv4Network("10.0.0.0/24"),), (IPv4Network("10.0.0.0/32"), IPv4Network("10.0.0.255/32")))
+@example((IPv4Network("10.0.0.8/32"),), (IPv4Network("10.0.0.8/32"),))
 def test_intervals_are_the_set_by_brute_force(
     included: tuple[IPv4Network, ...], excluded: tuple[IPv4Network, ...]
 ) -> None:
