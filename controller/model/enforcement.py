@@ -121,10 +121,13 @@ def _lacks(admission: Admission, identity: IdentityPart) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Front:
-    """An application as a switch sees it: where it is, its services, and who is permitted or forbidden there."""
+    """An application as a switch sees it: where it is, its services, and who is permitted or forbidden there.
+
+    `place` is a school's segment or the internet; other applications have prefixes.
+    """
 
     application: str
-    segment: str | None
+    place: str | None
     prefixes: tuple[Prefix, ...]
     services: tuple[Service, ...]
     permits: frozenset[tuple[str, Service]]
@@ -133,7 +136,7 @@ class _Front:
 
 def _shared_addresses(city: City) -> Iterator[Problem]:
     """Applications on one address and port need equal network permits, unless the proxy tells people apart."""
-    fronts = [_front(city, name) for name, app in city.applications.items() if not app.belongs_to]
+    fronts = [_front(city, name) for name in city.applications]
     for one, other in combinations(fronts, 2):
         if not _meet(one, other):
             continue
@@ -159,8 +162,8 @@ def _front(city: City, name: str) -> _Front:
     application = city.applications[name]
     return _Front(
         name,
-        application.segment,
-        () if application.segment else city.destination(name, city.schools[0]).included,
+        application.segment or application.belongs_to,
+        () if application.segment or application.belongs_to else city.destination(name, city.schools[0]).included,
         application.services,
         frozenset(ways[Effect.PERMIT]),
         frozenset(ways[Effect.FORBID]),
@@ -181,8 +184,8 @@ def _meet(one: _Front, other: _Front) -> bool:
     def touch(a: tuple[int, int], b: tuple[int, int]) -> bool:
         return a[0] <= b[1] and b[0] <= a[1]
 
-    same_segment = one.segment is not None and one.segment == other.segment
+    same_place = one.place is not None and one.place == other.place
     return (
-        same_segment
+        same_place
         or any(a.version == b.version and touch(bounds(a), bounds(b)) for a in one.prefixes for b in other.prefixes)
     ) and any(s.protocol == t.protocol and touch(s.ports, t.ports) for s in one.services for t in other.services)

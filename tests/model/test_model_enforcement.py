@@ -192,3 +192,11 @@ def test_a_partly_shared_prefix_counts_as_shared(policies: PolicyFolder) -> None
     problems = policies.problems()
     assert len(problems) == 1
     assert "shares an address and port with 'drills'" in problems[0]
+
+
+def test_two_applications_of_the_internet_with_different_permits(policies: PolicyFolder) -> None:
+    policies.edit(APPLICATIONS, "prefixes: workspace", "belongs-to: internet")
+    edit = policies.edit(APPLICATIONS, "prefixes: drills", "belongs-to: internet")
+    (problem,) = policies.problems()
+    assert problem.startswith(f"{APPLICATIONS}:{edit.item}: id: shares an address and port with 'workspace'")
+    assert "their network permits differ" in problem
