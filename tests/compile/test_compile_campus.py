@@ -19,6 +19,7 @@ from controller.model.reference import Flow, network_answer
 from controller.model.schools import School
 from controller.model.state import Attachment, Capabilities, Entry, Faces, Filter
 from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal, wanted
+from tests.soak import examples
 
 CAN = Capabilities(Attachment.PORT, vlan_database=True, reads_faces=True, maximum_entries=4096, over_ssh=False)
 CLIENT_PORT = 49152
@@ -230,7 +231,7 @@ def with_more_services(city: City) -> City:
     return replace(city, applications={**city.applications, **changed, "scanning": scanning})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObject) -> None:
     richer = with_more_services(city)

@@ -48,7 +48,9 @@ def running() -> Iterator[str]:
 
 @contextmanager
 def building() -> Iterator[subprocess.Popen[str]]:
-    words = "from controller.cli.lab import lab; lab()"
+    # A test run in the background of a shell inherits SIGINT as ignored; a person's Ctrl-C finds it as Python sets it.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    words = f"{listen}; from controller.cli.lab import lab; lab()"
     with subprocess.Popen(
         [sys.executable, "-u", "-c", words, "up", "--schools", "2"], cwd=ROOT, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from controller.model.city import FIRST_DEVICE, City
 from controller.model.flow import Family, bounds, prefix
 from tests.policies import PolicyFolder
+from tests.soak import examples
 
 CITY = "city/city.yaml"
 ASAO = "city/schools/asao.yaml"
@@ -40,7 +41,7 @@ def test_no_two_segments_of_any_two_schools_overlap(city: City) -> None:
         assert all(one[1] < other[0] for one, other in pairwise(found))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(data=st.data(), numbers=st.tuples(st.integers(1, 255), st.integers(1, 255)), family=st.sampled_from(Family))
 def test_the_formula_keeps_schools_and_segments_apart(
     city: City, data: st.DataObject, numbers: tuple[int, int], family: Family

@@ -24,6 +24,7 @@ from controller.model.flow import (
     prefix,
     service,
 )
+from tests.soak import examples
 
 PORT = st.integers(1, 65535)
 WORLD = int(prefix("10.0.0.0/24").network_address)
@@ -39,7 +40,7 @@ def small(draw: st.DrawFn) -> IPv4Network:
 SETS = st.lists(small(), max_size=6).map(tuple)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(SETS, SETS)
 @example((IPv4Network("10.0.0.0/24"),), (IPv4Network("10.0.0.0/32"), IPv4Network("10.0.0.255/32")))
 @example((IPv4Network("10.0.0.8/32"),), (IPv4Network("10.0.0.8/32"),))
@@ -58,7 +59,7 @@ def test_intervals_are_the_set_by_brute_force(
     assert all(one[1] + 1 < other[0] for one, other in pairwise(intervals))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)).map(lambda pair: (pair[0], pair[0] + pair[1]))))
 def test_merged_intervals_are_the_same_numbers_disjoint_and_apart(intervals: list[tuple[int, int]]) -> None:
     joined = merged(intervals)
@@ -75,7 +76,7 @@ def test_the_empty_set_never_becomes_any() -> None:
     assert only_v4.of(Family.V6).intervals() == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(["tcp", "udp"]), PORT, PORT)
 def test_services_survive_their_own_text(name: str, one: int, other: int) -> None:
     parsed = Service(Protocol[name.upper()], (min(one, other), max(one, other)))
@@ -94,7 +95,7 @@ def test_what_is_no_service(text: str) -> None:
         service(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(Family), st.data())
 def test_prefixes_survive_their_own_text(family: Family, data: st.DataObject) -> None:
     length = data.draw(st.integers(0, family.bits))

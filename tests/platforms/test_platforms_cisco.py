@@ -27,6 +27,7 @@ from controller.platforms.cisco_ios import CiscoIos
 from controller.platforms.cisco_text import allowed_lines
 from tests.emulators.cisco_ios import InvalidInput, Switch
 from tests.platforms.states import CISCO_PORTS, bound, cisco_states, everything, example
+from tests.soak import examples
 
 IOS = CiscoIos()
 GOLDEN = Path(__file__).parent / "golden"
@@ -45,7 +46,7 @@ def line_of(text: str, part: str) -> int:
     return next(number for number, line in enumerate(text.splitlines(), start=1) if part in line)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(cisco_states())
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = IOS.parse(IOS.render(state), "x")
@@ -63,7 +64,7 @@ def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
     assert IOS.parse(switch.running(), "wanted").state == wanted
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(cisco_states(), cisco_states())
 def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     switch = Switch(BARE)

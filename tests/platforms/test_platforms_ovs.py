@@ -26,6 +26,7 @@ from controller.platforms.base import Operable
 from controller.platforms.ovs import OpenVSwitch
 from controller.platforms.registry import names, platform, supported
 from tests.platforms.states import bound, everything, example, ovs_states
+from tests.soak import examples
 
 OVS = OpenVSwitch()
 GOLDEN = Path(__file__).parent / "golden" / "ovs.txt"
@@ -61,7 +62,7 @@ def test_registry_knows_the_platforms() -> None:
         platform("nonesuch")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ovs_states())
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = OVS.parse(OVS.render(state), "x")
@@ -71,7 +72,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     assert seen.lines == seen.understood
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ovs_states(), ovs_states())
 def test_steps_end_in_the_wanted_state(now: DeviceState, wanted: DeviceState) -> None:
     steps = OVS.steps(now, wanted)

@@ -24,6 +24,7 @@ from controller.model.flow import (
 from controller.model.state import Entry, Filter
 from controller.prove.equivalence import evaluate, first_entry, prove_equal, wanted
 from tests.prove.filters import POOL, PORTS, clause, filter_of, intent_of, rendered
+from tests.soak import examples
 
 
 def starts(intervals: Iterable[Interval], maximum: int) -> list[int]:
@@ -96,13 +97,13 @@ def mutated(entries: list[Entry], random: Random) -> list[Entry]:
     return random.choice([*(before + edit + after for edit in edits), before + swapped])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_a_correct_filter_is_proved_in_any_form(intent: FilterIntent, random: Random) -> None:
     assert prove_equal(intent, filter_of(intent.family, rendered(intent, random))) is None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_an_edit_is_caught_exactly_when_it_changes_the_meaning(intent: FilterIntent, random: Random) -> None:
     edited = filter_of(intent.family, mutated(rendered(intent, random), random))

@@ -1,6 +1,7 @@
 """Carries out a plan and kills itself with SIGKILL at the start or the end of a step; a test runs it as a process.
 
-Arguments: policies, plan, state folder, restore seconds, step, `start` or `end`.
+Arguments: policies, plan, state folder, restore seconds, step, `start` or `end`. The step `first command` is the first
+command that the push sends.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Killer:
         self._perhaps(span, "end")
 
     def _perhaps(self, span: Span, moment: str) -> None:
-        if span.level is Level.STEP and (span.name, moment) == (self.step, self.moment):
+        name = "first command" if span.level is Level.COMMAND else span.name
+        if span.level in (Level.STEP, Level.COMMAND) and (name, moment) == (self.step, self.moment):
             os.kill(os.getpid(), signal.SIGKILL)
 
 

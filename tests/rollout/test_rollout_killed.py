@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,23 @@ def test_killed_after_it_is_confirmed_the_change_stays_and_is_seen_as_not_saved(
     (outcome,) = apply_now(in_force, plan)
     assert outcome.end is End.APPLIED
     assert planned(changed, (device.school.id,)).devices[0].saved
+
+
+def test_killed_between_two_steps_the_same_plan_finishes_from_the_state_in_between(
+    in_force: City, devices: list[Device], apply_now: Apply, tmp_path: Path
+) -> None:
+    device = devices[0]
+    swapped = {"staff": "pupil", "pupil": "staff"}
+    hosts = [
+        host.model_copy(update={"segment": swapped.get(host.segment, host.segment)}) for host in in_force.lab.hosts
+    ]
+    moved = replace(in_force, lab=in_force.lab.model_copy(update={"hosts": tuple(hosts)}))
+    plan = planned(moved, (device.school.id,))
+    seen, *between, wanted = plan.devices[0].states
+    assert between, "a port that moves takes more than one step"
+    kill_at(plan, tmp_path, "first command", "end")
+    assert running(device).digest() in between
+    assert seen not in between
+    (outcome,) = apply_now(moved, plan)
+    assert outcome.end is End.APPLIED, outcome
+    assert running(device).digest() == wanted
