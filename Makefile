@@ -32,8 +32,11 @@ bench: setup
 	@$(PYTHON) tests/benchmarks/whole_city.py
 	@$(PYTHON) tests/benchmarks/prove_filters.py
 
+SEED ?= $(shell date +%Y%m%d)
 soak: setup
-	@$(PYTHON) tools/soak.py
+	@echo "soak: 25 times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
+	@TSUNAGU_SOAK=25 $(PYTHON) -m pytest -q -m "not lab" --hypothesis-seed=$(SEED) \
+		tests/model tests/compile tests/prove tests/platforms
 
 # Builds the Pulumi engine where the machine has none; once, outside the project.
 engine: setup

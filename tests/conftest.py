@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from controller.errors import LabError
 from controller.lab import city as virtual_city
@@ -19,6 +20,12 @@ from controller.lab.processes import until
 from controller.lab.programs import check_requirements
 from controller.model.city import City
 from controller.model.load import load_city
+from tests.soak import FACTOR
+
+# In CI the property tests try the same examples every time; `make soak` draws new ones, by the seed it names.
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("soak", print_blob=True)
+settings.load_profile("soak" if FACTOR > 1 else "fixed")
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 SCHOOLS = 2

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, say, say_json
-from controller.lab import city
+from controller.lab import city, journal, place
 from controller.lab.matrix import measure
+from controller.lab.nodes import node
 from controller.lab.status import status
 from controller.lab.table import matrix_table, status_table
 from controller.model.load import load_city
 
-lab = typer.Typer(no_args_is_help=True, help="The virtual city: real switches, routers, hosts and packets.")
+lab = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The virtual city: real switches, routers, hosts and packets."
+)
 
 Number = Annotated[int, typer.Option("--schools", min=1, help="How many schools of the lab overlay.")]
 Control = Annotated[bool, typer.Option("--control/--no-control", help="Try denied pairs again with the filters off.")]
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Keep the results as JSON in this file, too.")]
+NodeName = Annotated[
+    str,
+    typer.Argument(metavar="NODE", help="controller, core, internet, SCHOOL/switch, SCHOOL/router, SCHOOL/HOST."),
+]
+Words = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="What to run there; a shell if left out.")]
 
 
 def _progress(message: str) -> None:
@@ -55,12 +67,23 @@ def show_matrix(
     policies: Policies = DEFAULT_POLICIES,
     *,
     control: Control = True,
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Try every host with every application by real connections; exit code 0 only if all are as the policy says."""
     found = measure(load_city(policies), schools or (), control=control, progress=_progress)
+    if output is not None:
+        output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
         console.print(matrix_table(found))
     raise typer.Exit(Exit.GOOD if found.agrees else Exit.FAILED)
+
+
+@lab.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(name: NodeName, command: Words = None) -> None:
+    """Run a command, or a shell, where a node of the virtual city stands: tsunagu lab run kw-s01/staff ping -c1 ..."""
+    where = node(journal.standing(place.STATE).layout, name)
+    words = where.words(command or [os.environ.get("SHELL", "/bin/sh")])
+    os.execvpe(words[0], words, where.full_environment())  # noqa: S606 the user's own command, word for word

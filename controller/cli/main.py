@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import sys
 
 import typer
 
-from controller.cli.apply import apply
-from controller.cli.check import check
-from controller.cli.cloud import cloud
-from controller.cli.explain import explain_command
-from controller.cli.lab import lab
 from controller.cli.output import Exit, errors
-from controller.cli.plan import drift, plan
-from controller.cli.prove import prove_configs, render
-from controller.cli.trust import trust
 from controller.errors import TsunaguError
 
-app = typer.Typer(
-    name="tsunagu",
-    help="One access policy for a city's schools: checked, proved, applied to switches, shown by packets.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.command()(check)
-app.command()(plan)
-app.command()(apply)
-app.command()(drift)
-app.command("explain")(explain_command)
-app.command()(trust)
-app.command()(render)
-app.command("prove")(prove_configs)
-app.add_typer(lab, name="lab")
-app.add_typer(cloud, name="cloud")
+COMMANDS = {
+    "check": "controller.cli.check:check",
+    "plan": "controller.cli.plan:plan",
+    "apply": "controller.cli.apply:apply",
+    "drift": "controller.cli.plan:drift",
+    "explain": "controller.cli.explain:explain_command",
+    "trust": "controller.cli.trust:trust",
+    "render": "controller.cli.prove:render",
+    "prove": "controller.cli.prove:prove_configs",
+}
+GROUPS = {"lab": "controller.cli.lab:lab", "cloud": "controller.cli.cloud:cloud"}
+
+
+def application(wanted: str) -> typer.Typer:
+    """The command line; only the wanted command is loaded, because SSH and telemetry take a second to import."""
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    app.callback(
+        help="One access policy for a city's schools: checked, proved, applied to switches, shown by packets."
+    )(_nothing_before)
+    everything = wanted not in COMMANDS and wanted not in GROUPS
+    for name, place in COMMANDS.items():
+        if everything or name == wanted:
+            app.command(name)(pkgutil.resolve_name(place))
+    for name, place in GROUPS.items():
+        if everything or name == wanted:
+            app.add_typer(pkgutil.resolve_name(place), name=name)
+    return app
+
+
+def _nothing_before() -> None:
+    """A callback keeps a lone command from losing its name."""
 
 
 def main() -> None:
     """Run a command; every refusal is one clear message and an exit code, never a traceback."""
+    words = sys.argv[1:] or ["--help"]
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = application(words[0])(words, standalone_mode=False)
     except typer.TyperException as error:
-        errors.print(f"tsunagu: {error.format_message()} (see: tsunagu --help)", style="red", markup=False)
+        said = error.format_message()
+        shown = said if said.startswith("Usage:") else f"tsunagu: {said} (see: tsunagu --help)"
+        errors.print(shown, markup=False)
         code = Exit.USAGE
     except TsunaguError as error:
         errors.print(f"tsunagu: {error}", style="red", markup=False)

@@ -116,7 +116,7 @@ def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None
 
 def _style(change: str) -> str | None:
     mark = change.strip()[:1]
-    return {"+": "green", "-": "red", "~": "yellow"}.get(mark)
+    return {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}.get(mark)
 
 
 def _say_plan_summary(found: Sequence[Considered], output: Path | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -49,7 +50,7 @@ def up(city: City, schools: int, progress: Progress, state: Path = place.STATE) 
         record = Record(layout=layout, settings=kernel.machine_settings(), made_sshd_folder=not _SSHD_FOLDER.exists())
         try:
             journal.write(state, record)
-            _build(record, progress, state)
+            _build_uninterrupted(record, progress, state)
             journal.write(state, record.model_copy(update={"complete": True}))
         except BaseException:
             progress("it failed: removing what was built")
@@ -84,6 +85,25 @@ def restart_switch(school: str, state: Path = place.STATE) -> None:
     """
     layout = journal.standing(state).layout
     switches.restart(layout, layout.school(school), state)
+
+
+def _build_uninterrupted(record: Record, progress: Progress, state: Path) -> None:
+    """Build in a thread of its own, so that Ctrl-C never falls between starting a program and knowing of it."""
+    interrupted = threading.Event()
+
+    def going_on(message: str) -> None:
+        if interrupted.is_set():
+            message = "interrupted"
+            raise LabError(message)  # nobody sees it: what is raised below is the interruption itself
+        progress(message)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        building = pool.submit(_build, record, going_on, state)
+        try:
+            building.result()
+        except BaseException:
+            interrupted.set()  # leaving the block waits for the step that is being made
+            raise
 
 
 def _build(record: Record, progress: Progress, state: Path) -> None:

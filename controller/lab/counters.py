@@ -10,7 +10,7 @@ from pathlib import Path
 
 from controller.lab import place
 from controller.lab.layout import SchoolLayout
-from controller.lab.programs import run
+from controller.lab.programs import Around, run
 from controller.lab.switches import BRIDGE, SWITCH, flows
 from controller.model.flow import Direction, Family
 from controller.platforms.ovs_flows import DROP, Kind, cookie_of, parse_flow
@@ -96,4 +96,4 @@ class Switches:
 
     def _settle(self, school: SchoolLayout) -> None:
         control = place.SwitchFiles(self._state, school.id).runtime / f"{SWITCH}.ctl"
-        run(("ovs-appctl", "-T", "10", "-t", str(control), "revalidator/wait"))
+        run(("ovs-appctl", "-T", "10", "-t", str(control), "revalidator/wait"), around=Around(school.switch))

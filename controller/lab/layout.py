@@ -34,11 +34,6 @@ class Interface(Frozen):
     v6_length: int
     gateway: Both
 
-    @property
-    def with_lengths(self) -> tuple[str, str]:
-        """The addresses as iproute2 takes them."""
-        return f"{self.address.v4}/{self.v4_length}", f"{self.address.v6}/{self.v6_length}"
-
 
 class Port(Frozen):
     """A port of a switch and the VLAN of its untagged packets."""

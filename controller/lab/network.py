@@ -124,7 +124,7 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
     yield (
         place.INTERNET,
         [
-            *(f"addr add {address}/{_bits(address)} dev lo" for address in sorted(addresses)),
+            *(_address(address, _bits(address), "lo") for address in sorted(addresses)),
             *_leaf(_INTERNET_LINK, []),
         ],
     )
@@ -165,7 +165,7 @@ def _leaf(link: int, own: list[Both]) -> list[str]:
     """A namespace with one line to the core; its own address, where it has one, is what it sends from."""
     lines = [*_up("lo"), *_line(UPLINK, link, 1)]
     for both in own:
-        lines += [f"addr add {both.v4}/32 dev lo", f"addr add {both.v6}/128 dev lo"]
+        lines += [_address(both.v4, 32, "lo"), _address(both.v6, 128, "lo")]
     core = _end(link, 0)
     source = own[0] if own else None
     lines.append(f"route add default via {core.v4}" + (f" src {source.v4}" if source else ""))
@@ -176,7 +176,7 @@ def _leaf(link: int, own: list[Both]) -> list[str]:
 def _router(school: SchoolLayout) -> list[str]:
     lines = [*_up("lo"), *_line(UPLINK, school.link, 1), *_default(_end(school.link, 0))]
     for gateway in school.gateways:
-        lines += [f"addr add {address} dev {gateway.port}" for address in gateway.interface.with_lengths]
+        lines += _addresses(gateway.port, gateway.interface)
         lines += _up(gateway.port)
     return lines
 
@@ -189,17 +189,26 @@ def _switch(school: SchoolLayout) -> list[str]:
 
 
 def _attached(interface: str, attached: Interface) -> Iterator[str]:
-    for address in attached.with_lengths:
-        yield f"addr add {address} dev {interface}"
+    yield from _addresses(interface, attached)
     yield from _up(interface)
     yield from _default(attached.gateway)
 
 
 def _line(port: str, link: int, side: int) -> Iterator[str]:
     end = _end(link, side)
-    yield f"addr add {end.v4}/31 dev {port}"
-    yield f"addr add {end.v6}/127 dev {port}"
+    yield _address(end.v4, 31, port)
+    yield _address(end.v6, 127, port)
     yield from _up(port)
+
+
+def _addresses(interface: str, attached: Interface) -> Iterator[str]:
+    yield _address(attached.address.v4, attached.v4_length, interface)
+    yield _address(attached.address.v6, attached.v6_length, interface)
+
+
+def _address(address: str, length: int, interface: str) -> str:
+    # Without `nodad` an IPv6 address stays tentative for a moment, and a route that names it as source is refused.
+    return f"addr add {address}/{length} dev {interface}" + (" nodad" if ":" in address else "")
 
 
 def _default(via: Both) -> Iterator[str]:

@@ -29,6 +29,7 @@ _PACKAGES = {
     "useradd": "passwd",
     "userdel": "passwd",
     "chpasswd": "passwd",
+    "setpriv": "util-linux",
     "setsid": "util-linux",
     "unshare": "util-linux",
     "hostname": "hostname",
@@ -46,12 +47,23 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a program finds around it. Without an account it runs as root; `umask` -1 leaves the lab's own."""
+    """What a program finds around it. Without an account it runs as root; `umask` -1 leaves the lab's own.
+
+    What may wait for something belongs into a namespace of ours: there `down` finds it, should `up` be killed.
+    """
 
     namespace: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
     umask: int = -1
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words before the program's own."""
+        words: tuple[str, ...] = ("ip", "netns", "exec", self.namespace) if self.namespace else ()
+        if self.account:
+            words += ("setpriv", f"--reuid={self.account.user}", f"--regid={self.account.group}", "--clear-groups")
+        return words
 
 
 _PLAIN = Around()
@@ -63,10 +75,9 @@ def run(words: Sequence[str], *, text: str = "", around: Around = _PLAIN, timeou
     Raises:
         LabError: it could not be started, failed, or took too long; with what it said.
     """
-    entering = ("ip", "netns", "exec", around.namespace) if around.namespace else ()
     try:
         done = subprocess.run(  # noqa: S603 every word is ours or from a checked policy
-            (*entering, *words),
+            (*around.words, *words),
             input=text,
             capture_output=True,
             text=True,
@@ -74,10 +85,8 @@ def run(words: Sequence[str], *, text: str = "", around: Around = _PLAIN, timeou
             cwd="/",
             env={"PATH": PATH, "LC_ALL": "C.UTF-8", **around.environment},
             timeout=timeout,
-            user=around.account.user if around.account else None,
-            group=around.account.group if around.account else None,
-            extra_groups=() if around.account else None,
             umask=around.umask,
+            process_group=0,  # a Ctrl-C at the terminal is for us: half of a `useradd` would be worse than all of it
         )
     except subprocess.TimeoutExpired:
         message = f"{' '.join(words)}: no answer in {timeout:.0f} s"

@@ -55,12 +55,16 @@ def build(layout: Layout, school: SchoolLayout, state: Path) -> None:
     """
     paths = place.SwitchFiles(state, school.id)
     _make_folders(paths, layout.user)
-    run(("ovsdb-tool", "create", str(paths.runtime / "conf.db"), str(SCHEMA)), around=Around(umask=_GROUP_MAY_USE))
+    inside = Around(school.switch, umask=_GROUP_MAY_USE)
+    run(("ovsdb-tool", "create", str(paths.runtime / "conf.db"), str(SCHEMA)), around=inside)
     start_database(school, state)
     settings = (f"other_config:{setting}" for setting in _SETTINGS)
-    run(("ovs-vsctl", f"--db={paths.database}", "--no-wait", "init", "--", "set", "Open_vSwitch", ".", *settings))
+    run(
+        ("ovs-vsctl", f"--db={paths.database}", "--no-wait", "init", "--", "set", "Open_vSwitch", ".", *settings),
+        around=inside,
+    )
     start_switch(school, state)
-    run(("ovs-vsctl", f"--db={paths.database}", "-t", "20", *_ports(school)))
+    run(("ovs-vsctl", f"--db={paths.database}", "-t", "20", *_ports(school)), around=inside)
     flows(school, state, "add-flow", BRIDGE, _FACTORY_FLOW)
     agent(layout, school, state, "save")
     account.new_key(paths.folder / "host_key", school.device)
@@ -91,8 +95,8 @@ def flows(school: SchoolLayout, state: Path, *words: str) -> str:
     Raises:
         LabError: it refused; with its words.
     """
-    environment = place.SwitchFiles(state, school.id).environment
-    return run(("ovs-ofctl", "-O", "OpenFlow14", "-t", "10", *words), around=Around(environment=environment))
+    around = Around(school.switch, place.SwitchFiles(state, school.id).environment)
+    return run(("ovs-ofctl", "-O", "OpenFlow14", "-t", "10", *words), around=around)
 
 
 def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
@@ -105,10 +109,7 @@ def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
     return run(
         ("sh", "-s", "--", verb),
         text=script,
-        around=Around(
-            environment=place.SwitchFiles(state, school.id).environment,
-            account=account.account(layout.user),
-        ),
+        around=Around(school.switch, place.SwitchFiles(state, school.id).environment, account.account(layout.user)),
         timeout=60.0,
     )
 

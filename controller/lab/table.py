@@ -36,10 +36,10 @@ def matrix_table(matrix: Matrix) -> RenderableType:
 
 
 def status_table(status: LabStatus) -> RenderableType:
-    """A row for each school."""
+    """A row for each school: its programs, whether its switch and its SSH server answer, its namespaces."""
     table = Table(pad_edge=False, box=None)
     programs = list(status.schools[0].programs)
-    for heading in ("school", *programs, "switch answers", "SSH answers", "namespaces"):
+    for heading in ("school", *programs, "switch", "SSH", "namespaces"):
         table.add_column(heading)
     for school in status.schools:
         table.add_row(school.school, *map(_yes, school.programs.values()), *_answers(school))

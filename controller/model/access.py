@@ -6,14 +6,15 @@ part (role, MFA, posture, place, hours; the identity-aware proxy or 802.1X enfor
 
 from __future__ import annotations
 
+import re
 from datetime import date, time
 from ipaddress import IPv4Address
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Prefix, Service, prefix, service
-from controller.model.schools import Identifier
+from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Prefix, Service, service
+from controller.model.schools import Identifier, PrefixField, parse_prefix
 from controller.model.source import Placed, Strict
 
 INTERNET = "internet"
@@ -24,18 +25,23 @@ CONTROLLER = "controller"
 Enforcer = Literal["proxy", "802.1x"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 
 
 def _parse_service(value: object) -> object:
     return service(value) if isinstance(value, str) else value
 
 
-def _parse_prefix(value: object) -> object:
-    return prefix(value) if isinstance(value, str) else value
+def _parse_clock(value: object) -> object:
+    # YAML reads 17:00 without quotes as 17 * 60, and pydantic would take that for seconds.
+    if not isinstance(value, time) and not (isinstance(value, str) and _CLOCK.fullmatch(value)):
+        message = 'write the time as "HH:MM", in quotes'
+        raise ValueError(message)
+    return value
 
 
 ServiceField = Annotated[Service, BeforeValidator(_parse_service)]
-PrefixField = Annotated[Prefix, BeforeValidator(_parse_prefix)]
+ClockField = Annotated[time, BeforeValidator(_parse_clock)]
 
 
 class SegmentIpv4(Strict):
@@ -170,8 +176,8 @@ class Hours(Strict):
     """Local time of the city; `until` is exclusive and later than `from`."""
 
     days: tuple[Day, ...] = Field(min_length=1)
-    from_: time = Field(alias="from")
-    until: time
+    from_: ClockField = Field(alias="from")
+    until: ClockField
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -252,7 +258,7 @@ class AdmissionFile(Strict):
 def _end(value: object) -> object:
     if value in (SEGMENT, GATEWAY):
         return value
-    return prefix(value) if isinstance(value, str) else value
+    return parse_prefix(value)
 
 
 SEGMENT = "segment"

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from controller.errors import Origin, Problem
-from controller.model.city import City, school_prefix, segment_prefix
+from controller.model.city import FIRST_DEVICE, City, school_prefix, segment_prefix
 from controller.model.flow import Family, Prefix, bounds
+from controller.model.names import Place
 from controller.model.schools import School
 
 
@@ -18,7 +19,7 @@ class _Block:
     origin: Origin
 
 
-def addressing_problems(city: City) -> list[Problem]:
+def addressing_problems(city: City, place: Place) -> list[Problem]:
     """Blocks outside the one above them, and blocks that overlap, each naming both sides."""
     problems: list[Problem] = []
     blocks: list[_Block] = []
@@ -30,21 +31,25 @@ def addressing_problems(city: City) -> list[Problem]:
                 problems.append(Problem(school.origin, "number", str(error)))
                 continue
             blocks.append(_Block(block, f"school {school.id}", school.origin))
-    problems += _overlaps([*blocks, *_data_centre(city)])
+    problems += _overlaps([*blocks, *_outside(city, place)])
     problems += _overlaps(_egress_blocks(city))
-    if city.schools and not problems:
-        problems += _segment_problems(city, city.schools[0])
+    problems += _management_problems(city)
+    if not problems:
+        # By the formula one school is as good as any other.
         moved = [school for school in city.schools if school.ipv4 or school.ipv6]
-        problems += [problem for school in moved for problem in _segment_problems(city, school)]
+        others = [school for school in city.schools if not (school.ipv4 or school.ipv6)]
+        problems += [problem for school in (*others[:1], *moved) for problem in _segment_problems(city, school)]
     return problems
 
 
-def _data_centre(city: City) -> Iterator[_Block]:
-    """What the city runs outside its schools: its controllers and the applications on its own premises."""
+def _outside(city: City, place: Place) -> Iterator[_Block]:
+    """What stands outside the schools: controllers, and applications that have addresses of their own."""
     for controller in city.file.controllers:
-        yield _Block(controller, "a controller", Origin(f"{city.directory}/city/city.yaml", 1))
+        yield _Block(controller, "a controller", place("city/city.yaml", "controllers"))
     for application in city.applications.values():
-        for address in dict.fromkeys(application.addresses):
+        if application.segment or application.belongs_to:
+            continue
+        for address in dict.fromkeys(city.destination(application.id, city.schools[0]).included):
             if not any(address == other for other in city.file.controllers):
                 yield _Block(address, f"application {application.id}", application.origin)
 
@@ -74,6 +79,20 @@ def _overlaps(blocks: Iterable[_Block]) -> Iterator[Problem]:
 def _may_share(one: _Block, other: _Block) -> bool:
     """Applications may live on one address; whether their rules allow that is another question."""
     return one.what.startswith("application") and other.what.startswith("application")
+
+
+def _management_problems(city: City) -> Iterator[Problem]:
+    """Devices take addresses of the management segment; the largest blueprint must have room there."""
+    segment = city.segments[city.file.management_segment]
+    room = (1 << (Family.V4.bits - segment.ipv4.length)) - 1 - FIRST_DEVICE
+    for blueprint in city.blueprints.blueprints:
+        devices = sum(group.count for group in blueprint.devices)
+        if devices > room:
+            message = (
+                f"the management segment has room for {max(room, 0)} devices from its address {FIRST_DEVICE} on; "
+                f"blueprint {blueprint.id} ({blueprint.origin}) has {devices}"
+            )
+            yield Problem(segment.origin, "ipv4.length", message)
 
 
 def _segment_problems(city: City, school: School) -> Iterator[Problem]:

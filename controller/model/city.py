@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from controller.model.access import (
     Segment,
     StackOutputs,
 )
-from controller.model.flow import AddressSet, Family, Prefix, Service, prefix
+from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
 from controller.model.schools import (
     Blueprint,
     BlueprintFile,
@@ -184,10 +185,12 @@ class City:
     def _blueprint_devices(self, school: School, blueprint: Blueprint) -> Iterable[Device]:
         lot = next(ward.lot for ward in self.file.wards if ward.id == school.ward)
         index = 0
+        numbers: Counter[DeviceRole] = Counter()
         for group in blueprint.devices:
-            for number in range(1, group.count + 1):
+            for _ in range(group.count):
+                numbers[group.role] += 1
                 yield Device(
-                    id=f"{school.id}-{_SHORT[group.role]}{number}",
+                    id=f"{school.id}-{_SHORT[group.role]}{numbers[group.role]}",
                     school=school,
                     role=group.role,
                     platform=group.platform[lot],
@@ -227,18 +230,17 @@ def school_prefix(file: CityFile, school: School, family: Family) -> Prefix:
     return _nth(addressing.ipv6, addressing.school_ipv6_length, school.number)
 
 
-def segment_prefix(block: Prefix, segment: Segment) -> Prefix:
-    """The subnet of a segment inside a school's block."""
-    if Family(block.version) is Family.V4:
-        first = int(block.network_address) + int(segment.ipv4.offset)
-        return prefix(f"{Family.V4.address(first)}/{segment.ipv4.length}")
-    first = int(block.network_address) + (segment.ipv6_subnet << 64)
-    return prefix(f"{Family.V6.address(first)}/64")
+def segment_prefix(own: Prefix, segment: Segment) -> Prefix:
+    """The subnet of a segment inside a school's own block."""
+    if Family(own.version) is Family.V4:
+        return block(Family.V4, bounds(own)[0] + int(segment.ipv4.offset), segment.ipv4.length)
+    return block(Family.V6, bounds(own)[0] + (segment.ipv6_subnet << 64), 64)
 
 
 def _nth(city: Prefix, length: int, number: int) -> Prefix:
-    first = int(city.network_address) + (number << (city.max_prefixlen - length))
-    if first > int(city.broadcast_address):
+    low, high = bounds(city)
+    first = low + (number << (city.max_prefixlen - length))
+    if first > high:
         message = f"school number {number} leads outside the city's {city}"
         raise ValueError(message)
-    return prefix(f"{Family(city.version).address(first)}/{length}")
+    return block(Family(city.version), first, length)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
 from controller.errors import Problem
 from controller.model.access import CONTROLLER, INTERNET, Admission, Enforcer, IdentityPart, Rule
 from controller.model.city import City
-from controller.model.flow import Effect, Prefix, Service, bounds
+from controller.model.flow import Effect, Ports, Prefix, Protocol, Service, bounds
 
 BY_PROXY_AND_8021X: tuple[Enforcer, ...] = ("proxy", "802.1x")
 BY_PROXY: tuple[Enforcer, ...] = ("proxy",)
@@ -121,9 +121,13 @@ def _lacks(admission: Admission, identity: IdentityPart) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Front:
-    """An application as a switch sees it: addresses, services, and who is permitted or forbidden there."""
+    """An application as a switch sees it: where it is, its services, and who is permitted or forbidden there.
+
+    `place` is a school's segment or the internet; other applications have prefixes.
+    """
 
     application: str
+    place: str | None
     prefixes: tuple[Prefix, ...]
     services: tuple[Service, ...]
     permits: frozenset[tuple[str, Service]]
@@ -132,14 +136,16 @@ class _Front:
 
 def _shared_addresses(city: City) -> Iterator[Problem]:
     """Applications on one address and port need equal network permits, unless the proxy tells people apart."""
-    fronts = [_front(city, name) for name, app in city.applications.items() if not (app.segment or app.belongs_to)]
+    fronts = [_front(city, name) for name in city.applications]
     for one, other in combinations(fronts, 2):
         if not _meet(one, other):
             continue
         behind_proxy = city.applications[one.application].proxy and city.applications[other.application].proxy
-        if (one.permits != other.permits and not behind_proxy) or one.forbids != other.forbids:
+        permits_differ = _shared(one.permits, other) != _shared(other.permits, one)
+        forbids_differ = _shared(one.forbids, other) != _shared(other.forbids, one)
+        if (permits_differ and not behind_proxy) or forbids_differ:
             first, second = city.applications[one.application], city.applications[other.application]
-            what = "forbids" if one.forbids != other.forbids else "permits"
+            what = "forbids" if forbids_differ else "permits"
             message = (
                 f"shares an address and port with {first.id!r} ({first.origin}), but their network {what} differ; "
                 f"a switch cannot tell them apart"
@@ -153,19 +159,33 @@ def _front(city: City, name: str) -> _Front:
     for rule in city.rules:
         if rule.network and name in rule.applications:
             ways[rule.effect] |= {(s, service) for s in rule.network.from_ for service in city.services(rule, name)}
+    application = city.applications[name]
     return _Front(
         name,
-        city.destination(name, city.schools[0]).included,
-        city.applications[name].services,
+        application.segment or application.belongs_to,
+        () if application.segment or application.belongs_to else city.destination(name, city.schools[0]).included,
+        application.services,
         frozenset(ways[Effect.PERMIT]),
         frozenset(ways[Effect.FORBID]),
     )
+
+
+def _shared(ways: Iterable[tuple[str, Service]], other: _Front) -> set[tuple[str, Protocol, Ports]]:
+    """The part of the ways that leads to ports of the other application, too."""
+    return {
+        (source, s.protocol, (max(s.ports[0], t.ports[0]), min(s.ports[1], t.ports[1])))
+        for source, s in ways
+        for t in other.services
+        if s.protocol == t.protocol and s.ports[0] <= t.ports[1] and t.ports[0] <= s.ports[1]
+    }
 
 
 def _meet(one: _Front, other: _Front) -> bool:
     def touch(a: tuple[int, int], b: tuple[int, int]) -> bool:
         return a[0] <= b[1] and b[0] <= a[1]
 
-    return any(
-        a.version == b.version and touch(bounds(a), bounds(b)) for a in one.prefixes for b in other.prefixes
+    same_place = one.place is not None and one.place == other.place
+    return (
+        same_place
+        or any(a.version == b.version and touch(bounds(a), bounds(b)) for a in one.prefixes for b in other.prefixes)
     ) and any(s.protocol == t.protocol and touch(s.ports, t.ports) for s in one.services for t in other.services)

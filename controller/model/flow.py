@@ -70,6 +70,22 @@ def prefix(text: str) -> Prefix:
 
 
 @lru_cache(maxsize=1 << 16)
+def block(family: Family, first: int, length: int) -> Prefix:
+    """The prefix that begins at an address given as a number. Host bits must be zero.
+
+    Raises:
+        ValueError: it does not fit its length, or the family.
+    """
+    return IPv4Network((first, length)) if family is Family.V4 else IPv6Network((first, length))
+
+
+@lru_cache(maxsize=1 << 16)
+def text(network: Prefix) -> str:
+    """The usual text of a prefix; writing IPv6 takes long, and a city writes the same ones often."""
+    return str(network)
+
+
+@lru_cache(maxsize=1 << 16)
 def bounds(network: Prefix) -> Interval:
     """First and last address of a prefix, as numbers."""
     return int(network.network_address), int(network.broadcast_address)
@@ -202,8 +218,8 @@ def service(text: str) -> Service:
         ValueError: anything else; the message says what is allowed.
     """
     name, _, ports = text.partition("/")
-    low, _, high = ports.partition("-")
-    numbers = (low, high or low)
+    low, dash, high = ports.partition("-")
+    numbers = (low, high if dash else low)
     if name not in ("tcp", "udp") or not all(n.isascii() and n.isdigit() for n in numbers):
         message = f"{text!r} is no service; write tcp/PORT, udp/PORT or tcp/FIRST-LAST"
         raise ValueError(message)

@@ -24,7 +24,7 @@ from controller.model.city import City
 from controller.model.enforcement import enforcement_problems
 from controller.model.names import Files, name_problems
 from controller.model.schools import BlueprintFile, CityFile, LabFile, SchoolFile
-from controller.model.source import REFUSED, read_yaml
+from controller.model.source import REFUSED, Document, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -43,11 +43,12 @@ def load_city(directory: Path, *, undeployed: bool = False) -> City:
     if not directory.is_dir():
         message = "no such folder; --policies DIR names the folder that holds city/ and access/"
         raise PolicyError(REFUSED, [Problem(Origin(str(directory), 1), "", message)])
-    files, problems, digest = _read(directory)
-    problems += name_problems(files, undeployed=undeployed)
+    reader = _Reader(directory)
+    files = _read(reader)
+    problems = [*reader.problems, *name_problems(files, undeployed=undeployed)]
     if not problems:
-        city = _city(files, digest)
-        problems = [*addressing_problems(city), *enforcement_problems(city)]
+        city = _city(files, reader.digest.hexdigest())
+        problems = [*addressing_problems(city, reader.place), *enforcement_problems(city)]
         if not problems:
             return city
     raise PolicyError(REFUSED, problems)
@@ -60,6 +61,12 @@ class _Reader:
         self.directory = directory
         self.problems: list[Problem] = []
         self.digest = hashlib.sha256()
+        self.documents: dict[str, Document] = {}
+
+    def place(self, name: str, field: str) -> Origin:
+        """Where a file gives one of its own fields."""
+        document = self.documents.get(name)
+        return document.origin((field,)) if document else Origin(str(self.directory / name), 1)
 
     def one(self, name: str, model: type[Model]) -> Model | None:
         path = self.directory / name
@@ -69,8 +76,13 @@ class _Reader:
             self.problems += error.problems
             return None
         self.digest.update(name.encode() + b"\0" + path.read_bytes())
+        self.documents[name] = document
         value, problems = document.validate(model)
         self.problems += problems
+        if isinstance(value, PrefixListFile) and value.id != path.stem:
+            # One file, one list, one name: no list can hide another, and findings can name the file.
+            message = f"must be the file's name, {path.stem!r} (found {value.id!r})"
+            self.problems.append(Problem(document.origin(("id",)), "id", message))
         return value
 
     def folder(self, name: str, model: type[Model]) -> list[Model] | None:
@@ -83,16 +95,16 @@ class _Reader:
         return kept if paths and len(kept) == len(values) else None
 
 
-def _read(directory: Path) -> tuple[Files, list[Problem], str]:
-    reader = _Reader(directory)
+def _read(reader: _Reader) -> Files:
     city = reader.one("city/city.yaml", CityFile)
     schools = reader.folder("city/schools", SchoolFile)
     segments = reader.one("access/segments.yaml", SegmentFile)
     applications = reader.one("access/applications.yaml", ApplicationFile)
     rules = reader.one("access/rules.yaml", RuleFile)
     necessities = reader.one("access/necessities.yaml", NecessityFile)
-    files = Files(
-        directory=directory,
+    return Files(
+        directory=reader.directory,
+        place=reader.place,
         city=city,
         schools=None if schools is None else tuple(school for file in schools for school in file.schools),
         blueprints=reader.one("city/blueprints.yaml", BlueprintFile),
@@ -106,13 +118,13 @@ def _read(directory: Path) -> tuple[Files, list[Problem], str]:
         necessities=None if necessities is None else necessities.necessities,
         outputs=None if city is None else reader.one(f"stack-outputs/{city.stack}.json", StackOutputs),
     )
-    return files, reader.problems, reader.digest.hexdigest()
 
 
 def _city(files: Files, digest: str) -> City:
     assert files.city and files.schools and files.blueprints and files.lab  # noqa: S101, PT018 no problem: all read
-    assert files.segments and files.people and files.applications and files.prefix_lists  # noqa: S101, PT018
-    assert files.rules is not None and files.admission and files.necessities and files.outputs  # noqa: S101, PT018
+    assert files.segments and files.people and files.admission  # noqa: S101, PT018
+    assert files.applications is not None and files.prefix_lists is not None  # noqa: S101, PT018 may be empty
+    assert files.rules is not None and files.necessities and files.outputs  # noqa: S101, PT018
     return City(
         directory=str(files.directory),
         digest=digest,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from controller.model.access import (
 from controller.model.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, fits
 from controller.model.source import Placed
 
+Place = Callable[[str, str], Origin]
+"""Gives the line where a file (named from `policies/` on) has one of its own fields."""
 LONGEST_LAB_NAME = 12
 """Linux limits an interface name to 15 characters, and the lab puts two before the name."""
 
@@ -31,6 +33,7 @@ class Files:
     """What could be read of `policies/`; None where a file could not."""
 
     directory: Path
+    place: Place
     city: CityFile | None
     schools: tuple[School, ...] | None
     blueprints: BlueprintFile | None
@@ -106,7 +109,7 @@ def _segment_names(files: Files) -> list[str] | None:
 def _city(files: Files) -> Iterator[Problem]:
     if files.city is None:
         return
-    origin = Origin(str(files.directory / "city/city.yaml"), 1)
+    origin = files.place("city/city.yaml", "management-segment")
     segments = _segment_names(files)
     if segments is not None:
         yield from _unknown(origin, "management-segment", "segment", [files.city.management_segment], segments)
@@ -150,9 +153,10 @@ def _lab(files: Files) -> Iterator[Problem]:
     lab = files.lab
     if lab is None:
         return
-    origin = Origin(str(files.directory / "city/lab.yaml"), 1)
     if files.schools is not None:
+        origin = files.place("city/lab.yaml", "schools")
         yield from _unknown(origin, "schools", "school", lab.schools, [school.id for school in files.schools])
+    origin = files.place("city/lab.yaml", "canary")
     yield from _unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
     segments = _segment_names(files)
     for host in lab.hosts:
@@ -208,7 +212,7 @@ def _admission(files: Files) -> Iterator[Problem]:
         return
     segments = _segment_names(files)
     if segments is not None:
-        origin = Origin(str(files.directory / "access/admission.yaml"), 1)
+        origin = files.place("access/admission.yaml", "otherwise")
         yield from _unknown(origin, "otherwise", "segment", [files.admission.otherwise], segments)
     for admission in files.admission.admissions:
         if segments is not None:

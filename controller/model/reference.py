@@ -53,7 +53,7 @@ def network_answer(city: City, flow: Flow) -> Answer:
 
 def identity_answer(city: City, application: str, person: Person) -> Answer:
     """What the identity parts say of a person at an application that stands behind the proxy."""
-    named = (rule for rule in city.rules if rule.identity and application in rule.applications)
+    named = (rule for rule in city.rules if application in rule.applications)
     return _decide(rule for rule in named if _identity_covers(city, rule, person))
 
 
@@ -79,6 +79,7 @@ def _identity_covers(city: City, rule: Rule, person: Person) -> bool:
     identity = rule.identity
     return (
         identity is not None
+        and "proxy" in identity.enforced_by
         and (not identity.roles or person.role in identity.roles)
         and (person.mfa or not identity.mfa)
         and person.postures.issuperset(identity.postures)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
+from string import Formatter
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from controller.model.flow import Prefix, prefix
 from controller.model.source import Placed, Strict
@@ -17,11 +18,29 @@ LineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
 DeviceRole = Literal["router", "core", "floor", "access-point"]
 
 
-def _egress(value: object) -> object:
+def parse_prefix(value: object) -> object:
+    """Text as a prefix; a bare number is refused, because `ip_network` takes it for an address.
+
+    Raises:
+        ValueError: it is no prefix.
+    """
+    if isinstance(value, int | float):
+        message = "write a prefix, e.g. 10.0.0.0/8 or 2001:db8::/32"
+        raise ValueError(message)  # noqa: TRY004 pydantic turns only a ValueError into a message
     return prefix(value) if isinstance(value, str) else value
 
 
-EgressField = Annotated[Prefix, BeforeValidator(_egress)]
+def _port_pattern(pattern: str) -> str:
+    if [name for _, name, _, _ in Formatter().parse(pattern) if name is not None] != ["n"]:
+        message = "needs exactly one mark {n}, where the port's number goes, e.g. GigabitEthernet1/0/{n}"
+        raise ValueError(message)
+    return pattern
+
+
+PrefixField = Annotated[Prefix, BeforeValidator(parse_prefix)]
+Ipv4Field = Annotated[IPv4Network, BeforeValidator(parse_prefix)]
+Ipv6Field = Annotated[IPv6Network, BeforeValidator(parse_prefix)]
+PortPattern = Annotated[str, AfterValidator(_port_pattern)]
 
 
 class Ward(Placed):
@@ -35,8 +54,8 @@ class Ward(Placed):
 class Addressing(Strict):
     """School number n takes the n-th block of each family out of the city's own prefix."""
 
-    ipv4: IPv4Network
-    ipv6: IPv6Network
+    ipv4: Ipv4Field
+    ipv6: Ipv6Field
     school_ipv4_length: int = Field(ge=8, le=24)
     school_ipv6_length: int = Field(ge=16, le=56)
 
@@ -99,8 +118,8 @@ class CityFile(Strict):
     wards: tuple[Ward, ...]
     addressing: Addressing
     stack: Identifier
-    controllers: tuple[Prefix, ...] = Field(min_length=1)
-    reserved: tuple[Prefix, ...]
+    controllers: tuple[PrefixField, ...] = Field(min_length=1)
+    reserved: tuple[PrefixField, ...]
     management_segment: Identifier
     device_access: DeviceAccess
 
@@ -114,7 +133,7 @@ class Line(Strict):
 
     kind: LineKind
     mbps: int = Field(gt=0, le=100_000)
-    egress: tuple[EgressField, ...] = ()
+    egress: tuple[PrefixField, ...] = ()
 
     @model_validator(mode="after")
     def _own_addresses(self) -> Self:
@@ -141,8 +160,8 @@ class School(Placed):
     kind: SchoolKind
     pupils: int = Field(ge=1, le=5000)
     lines: Lines
-    ipv4: IPv4Network | None = None
-    ipv6: IPv6Network | None = None
+    ipv4: Ipv4Field | None = None
+    ipv6: Ipv6Field | None = None
 
 
 class SchoolFile(Strict):
@@ -194,6 +213,18 @@ class DeviceGroup(Placed):
     ports: tuple[PortGroup, ...] = ()
     ssids: tuple[Ssid, ...] = ()
 
+    @model_validator(mode="after")
+    def _each_port_once(self) -> Self:
+        # An access point's port to the switch is its first.
+        given = {1} if self.ssids else set()
+        for group in self.ports:
+            numbers = set(range(group.first, group.last + 1))
+            if numbers & given:
+                message = f"port {min(numbers & given)} is given twice"
+                raise ValueError(message)
+            given |= numbers
+        return self
+
 
 class Blueprint(Placed):
     """The devices of a school of these kinds and this size."""
@@ -203,11 +234,18 @@ class Blueprint(Placed):
     pupils: PupilRange
     devices: tuple[DeviceGroup, ...]
 
+    @model_validator(mode="after")
+    def _has_core(self) -> Self:
+        if not any(group.role == "core" for group in self.devices):
+            message = "needs a device of the role core: it holds the filters of its school"
+            raise ValueError(message)
+        return self
+
 
 class BlueprintFile(Strict):
     """`policies/city/blueprints.yaml`. `port_names` holds, per platform, a pattern with `{n}`."""
 
-    port_names: dict[str, str]
+    port_names: dict[str, PortPattern]
     blueprints: tuple[Blueprint, ...]
 
 

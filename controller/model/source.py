@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -17,6 +17,9 @@ Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
 ORIGIN = "origin"
+SECRET_FIELDS = frozenset({"password", "key"})
+"""Fields that may only name a secret; who wrote the secret itself there shall not see it on the screen."""
+_TEXT = "tag:yaml.org,2002:str"
 REFUSED = "The policies cannot be loaded:"
 
 
@@ -69,10 +72,22 @@ class Document:
             case "missing":
                 message = "required field is missing"
             case _:
-                message = details["msg"].removeprefix("Value error, ")
-                if not isinstance(details["input"], Mapping | Sequence) or isinstance(details["input"], str):
+                message = self._message(model, details)
+                if not SECRET_FIELDS.isdisjoint(location):
+                    message += " (what was found is not shown)"
+                elif not isinstance(details["input"], Mapping | Sequence) or isinstance(details["input"], str):
                     message += f" (found {details['input']!r})"
         return Problem(self.origin(location), field, message)
+
+    @staticmethod
+    def _message(model: type[BaseModel], details: ErrorDetails) -> str:
+        match details["type"]:
+            case "model_type":
+                return f"needs fields of its own; allowed: {', '.join(_fields_at(model, details['loc']))}"
+            case "tuple_type":
+                return "needs a list: [ONE, ANOTHER]"
+            case _:
+                return details["msg"].removeprefix("Value error, ")
 
 
 def read_yaml(path: Path, shown_as: str) -> Document:
@@ -97,7 +112,10 @@ def read_yaml(path: Path, shown_as: str) -> Document:
     if node is None:
         raise _refused(shown_as, 1, "file is empty")
     lines: dict[Location, int] = {}
-    return Document(shown_as, _value(node, (), lines, shown_as), lines)
+    try:
+        return Document(shown_as, _value(node, (), lines, shown_as), lines)
+    except RecursionError:
+        raise _refused(shown_as, 1, "nests too deep; does an alias (*name) stand inside what it refers to?") from None
 
 
 def _yaml_message(text: str, line: int, error: yaml.MarkedYAMLError) -> str:
@@ -114,10 +132,10 @@ def _refused(file: str, line: int, message: str) -> PolicyError:
 def _value(node: yaml.Node, location: Location, lines: dict[Location, int], file: str) -> Any:  # noqa: ANN401 YAML
     lines[location] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
-        mapping: dict[Hashable, Any] = {}
+        mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = _CONSTRUCT.construct_object(key_node)
             line = key_node.start_mark.line + 1
+            key = _key(key_node, file, line)
             if key in mapping:
                 raise _refused(file, line, f"the key {key!r} stands twice")
             if key == ORIGIN:
@@ -129,10 +147,26 @@ def _value(node: yaml.Node, location: Location, lines: dict[Location, int], file
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*location, index), lines, file) for index, item in enumerate(node.value)]
-    return _CONSTRUCT.construct_object(node)
+    return _scalar(node, file)
 
 
-_CONSTRUCT = yaml.constructor.SafeConstructor()
+def _key(node: yaml.Node, file: str, line: int) -> str:
+    if node.value == "<<":
+        raise _refused(file, line, "merging with '<<' is not read here; write the fields out")
+    key = _scalar(node, file) if isinstance(node, yaml.ScalarNode) else None
+    if not isinstance(key, str):
+        raise _refused(file, line, "a key must be text; put it in quotes if it is")
+    return key
+
+
+def _scalar(node: yaml.Node, file: str) -> Any:  # noqa: ANN401 YAML
+    if node.tag == _TEXT:
+        return node.value
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except (yaml.YAMLError, ValueError) as error:
+        problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
+        raise _refused(file, node.start_mark.line + 1, f"{node.value!r} cannot be read: {problem}") from None
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:

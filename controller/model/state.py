@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.model.flow import Direction, Effect, Family, Match
+from controller.model.flow import Direction, Effect, Family, Match, text
 
 PREFIX = "TSN"
 """Every object we own on a device carries this prefix; everything else is read and left alone."""
@@ -133,8 +133,8 @@ def _filter_text(one: Filter) -> str:
 def _entry_text(entry: Entry) -> str:
     match = entry.match
     return (
-        f"{entry.effect} {match.protocol} {match.source} {match.source_ports}"
-        f" {match.destination} {match.destination_ports} {match.established}"
+        f"{entry.effect} {match.protocol} {text(match.source)} {match.source_ports}"
+        f" {text(match.destination)} {match.destination_ports} {match.established}"
     )
 
 

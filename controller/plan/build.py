@@ -13,7 +13,7 @@ from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, Plann
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof import prove
 from controller.plan.review import describe_changes
-from controller.platforms.base import Observation, Platform
+from controller.platforms.base import Observation, Platform, refuse_conflicts
 from controller.platforms.registry import platform
 
 
@@ -50,6 +50,7 @@ def consider(city: City, observed: Observed) -> Considered:
     system = platform(observed.device.platform)
     try:
         intent = campus_intent(city, observed.device, system.capabilities)
+        refuse_conflicts(observed.observation, intent.wanted, observed.source)
         proved = prove(city, intent, system)
         changes = _changes(city, observed.observation, intent, system)
     except ProofFailed:
@@ -60,11 +61,13 @@ def consider(city: City, observed: Observed) -> Considered:
 
 
 def _changes(city: City, now: Observation, intent: CampusIntent, system: Platform) -> tuple[str, ...]:
-    changes = describe_changes(city, now.state, intent.wanted)
+    """The difference in words; what the platform remarked on, before it."""
+    names = {segment.vlan: segment.id for segment in city.segments.values()}
+    changes = describe_changes(names, now.state, intent.wanted)
     if not changes and now.state != intent.wanted:
         titles = ", ".join(step.title for step in system.steps(now.state, intent.wanted))
         changes = [f"~ {titles or 'same meaning, other form'}"]
-    return tuple(changes)
+    return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
 
 
 def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> PlanFile:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from controller.errors import PlanRefused
+from controller.errors import PlanRefused, TsunaguError
 
 FORMAT: Literal[1] = 1
 
@@ -85,16 +85,31 @@ class PlanFile(_Frozen):
 
 
 def save_plan(plan: PlanFile, path: Path) -> None:
-    """Write the plan beside its place and put it there in one move."""
+    """Write the plan beside its place and put it there in one move.
+
+    Raises:
+        TsunaguError: the place cannot be written to; what stood there before still does.
+    """
     document = {"plan": plan.model_dump(mode="json"), "sha256": plan.digest()}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(json.dumps(document, ensure_ascii=False, indent=1) + "\n", path)
+    except OSError as error:
+        message = f"{path}: the plan cannot be saved: {error.strerror}"
+        raise TsunaguError(message) from None
+
+
+def _write(text: str, path: Path) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(document, file, ensure_ascii=False, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def load_plan(path: Path, city: str) -> PlanFile:
@@ -126,7 +141,7 @@ def _read(path: Path) -> tuple[PlanFile, str]:
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise PlanRefused(message) from None
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "its fields"
         message = (
             f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: tsunagu plan -o {path}"

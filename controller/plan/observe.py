@@ -21,12 +21,13 @@ AT_ONCE = 20
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A device as seen. Exactly one of `observation` and `refusal` is set.
+    """A device as seen, and where. Exactly one of `observation` and `refusal` is set.
 
     `saved` is what it would boot with: None when that is missing or damaged; asked only where `knows_saved`.
     """
 
     device: Device
+    source: str = ""
     observation: Observation | None = None
     saved: DeviceState | None = None
     knows_saved: bool = False
@@ -62,7 +63,8 @@ def _over_ssh(device: Device) -> Observed:
         with session(device, system.device_type) as connection:
             text = system.read(connection)
             saved = system.saved(connection)
-        return Observed(device, system.parse(text, device.id), _state(system, saved, device.id), knows_saved=True)
+        observation = system.parse(text, device.id)
+        return Observed(device, device.id, observation, _state(system, saved, device.id), knows_saved=True)
     except (DeviceError, ConfigRefused) as error:
         return Observed(device, refusal=error)
 
@@ -86,8 +88,9 @@ def from_files(devices: Sequence[Device], directory: Path) -> list[Observed]:
     known = {device.id for device in devices}
     strangers = [path for path in sorted(directory.glob("*.cfg")) if path.stem not in known]
     if strangers:
-        message = "belongs to no selected device; files are named DEVICE.cfg, e.g. "
-        problems = [Problem(Origin(str(path), 1), "", message + f"{devices[0].id}.cfg") for path in strangers]
+        message = "belongs to no selected device; files are named DEVICE.cfg"
+        message += f", e.g. {devices[0].id}.cfg" if devices else ""
+        problems = [Problem(Origin(str(path), 1), "", message) for path in strangers]
         raise InputError(UNREADABLE, problems)
     return [_from_file(device, directory / f"{device.id}.cfg") for device in devices]
 
@@ -99,7 +102,7 @@ def _from_file(device: Device, path: Path) -> Observed:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
     try:
         text = path.read_text(encoding="utf-8")
-        return Observed(device, platform(device.platform).parse(text, str(path)))
+        return Observed(device, str(path), platform(device.platform).parse(text, str(path)))
     except ConfigRefused as error:
         return Observed(device, refusal=error)
     except (OSError, UnicodeDecodeError) as error:

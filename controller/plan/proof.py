@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.compile.campus import CampusIntent
-from controller.errors import ProofFailed
+from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
 from controller.platforms.base import Platform
-from controller.prove.equivalence import evaluate, prove_equal
+from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -23,9 +23,15 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
 
     Raises:
         ProofFailed: with a packet for each filter that differs.
+        TsunaguError: the platform cannot express the wanted state.
     """
     name = intent.device.id
-    parsed = system.parse(system.render(intent.wanted), f"{name} (rendered)").state
+    try:
+        text = system.render(intent.wanted)
+    except ValueError as error:
+        message = f"{name}: {system.name} cannot express what is wanted: {error}"
+        raise TsunaguError(message) from None
+    parsed = system.parse(text, f"{name} (rendered)").state
     differences = list(differences_to_policy(intent, parsed))
     differences += _management_cut(city, intent, parsed)
     if parsed != intent.wanted and not differences:
@@ -65,6 +71,8 @@ def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[
             yield f"{place}: no filter is in force; everything passes"
         elif bound[key] not in by_name:
             yield f"{place}: filter {bound[key]} is bound, but does not exist"
+        elif not ends_explicitly(by_name[bound[key]]):
+            yield f"{place}: filter {bound[key]} does not end in an entry for everything; vendors' defaults differ"
         else:
             difference = prove_equal(wanted, by_name[bound[key]])
             if difference is not None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 
-from controller.model.city import City
 from controller.model.flow import ANY_PORTS, Effect, Ports, Prefix, Protocol
 from controller.model.state import DeviceState, Entry, Filter, PortState
 
 
-def describe_changes(city: City, now: DeviceState, wanted: DeviceState) -> list[str]:
-    """The difference of two states, one line a change; empty when they are equal."""
-    names = {segment.vlan: segment.id for segment in city.segments.values()}
+def describe_changes(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> list[str]:
+    """The difference of two states, one line a change; empty when they are equal. `names` are those of the VLANs."""
     return [
         *_vlans(now, wanted),
         *_ports(now.ports, wanted.ports),
@@ -46,7 +44,7 @@ def _port(port: PortState) -> str:
     return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} faces {port.faces}"
 
 
-def _filters(names: dict[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+def _filters(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
     before = _in_force(now)
     after = _in_force(wanted)
     for key in sorted(before.keys() | after.keys()):
@@ -67,7 +65,9 @@ def _filters(names: dict[int, str], now: DeviceState, wanted: DeviceState) -> It
 
 
 def _in_force(state: DeviceState) -> dict[tuple[int, str, int], Filter]:
-    return {(one.vlan, str(one.direction), int(one.family)): one for one in state.filters}
+    held = {one.name: one for one in state.filters}
+    bound = [binding for binding in state.bindings if binding.filter in held]
+    return {(b.vlan, str(b.direction), int(b.family)): held[b.filter] for b in bound}
 
 
 def _entries(old: Filter, new: Filter) -> Iterator[str]:
@@ -80,16 +80,17 @@ def _entries(old: Filter, new: Filter) -> Iterator[str]:
             yield from (f"+ {line}  ({reasons[line]})" for line in after[first:last])
 
 
-def _bindings(names: dict[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
-    """Only what the filters above do not show: a filter that exists but is not in force, or the other way."""
+def _bindings(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+    """What the filters in force do not show: a binding without a filter, a filter without a binding."""
     held = {one.name for one in now.filters}
     for binding in now.bindings:
         if binding.filter not in held:
             yield f"- binding of {names.get(binding.vlan, binding.vlan)} to {binding.filter}, which does not exist"
-    before = {(b.vlan, b.direction, b.family) for b in now.bindings}
-    for binding in wanted.bindings:
-        if (binding.vlan, binding.direction, binding.family) not in before and binding.filter in held:
-            yield f"+ binding of {names.get(binding.vlan, binding.vlan)} {binding.direction} to {binding.filter}"
+    bound = {binding.filter for binding in now.bindings}
+    kept = {one.name for one in wanted.filters}
+    for one in now.filters:
+        if one.name not in bound and one.name not in kept:
+            yield f"- filter {one.name}, which is not in force"
 
 
 def describe(entry: Entry) -> str:

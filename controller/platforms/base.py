@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from controller.errors import ConfigRefused, Origin, Problem
+from controller.model.flow import Direction, Family
 from controller.model.state import Capabilities, DeviceState
 
 
@@ -33,6 +36,10 @@ class Line:
     text: str
 
 
+Place = int | str | tuple[int, Direction, Family]
+"""A VLAN by its number, a port by its name, or where a filter is bound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A running configuration, understood.
@@ -41,6 +48,8 @@ class Observation:
     Together they are all `lines` that are not blank or comments: nothing is dropped in silence.
     `remarks` say, each with the line it is about, what is ours but not as it should be, so that the state does not
     count it as in force (a plan then mends it).
+    `taken` are the places where an object of ours could stand and one of others does, each with its line; see
+    `refuse_conflicts`.
     """
 
     state: DeviceState
@@ -48,6 +57,31 @@ class Observation:
     understood: int
     lines: int
     remarks: tuple[Line, ...] = ()
+    taken: Mapping[Place, Line] = field(default_factory=dict)
+
+
+def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> None:
+    """Refuse a wanted state that needs a place where an object of others stands.
+
+    Raises:
+        ConfigRefused: names, for every such place, the line of the one and the name of the other.
+    """
+    needed: list[tuple[Place, str]] = [(vlan.number, f"VLAN {vlan.number} {vlan.name}") for vlan in wanted.vlans]
+    needed += [(port.name, f"port {port.name}") for port in wanted.ports]
+    needed += [((one.vlan, one.direction, one.family), f"filter {one.filter}") for one in wanted.bindings]
+    problems = [
+        Problem(
+            Origin(source, seen.taken[place].number),
+            "",
+            f"conflict: {name} must stand where {seen.taken[place].text.strip()!r} is, which is not ours; "
+            "remove it, or take ours out of the policy",
+        )
+        for place, name in needed
+        if place in seen.taken
+    ]
+    if problems:
+        message = f"{source}: objects of others stand where ours must:"
+        raise ConfigRefused(message, problems)
 
 
 class Platform(Protocol):

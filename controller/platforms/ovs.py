@@ -27,7 +27,7 @@ from controller.errors import CommandFailed, DeviceBusy
 from controller.model.state import Attachment, Capabilities, DeviceState, PortMode, PortState
 from controller.platforms.base import Command, Lock, Observation, Restore, Session, Step
 from controller.platforms.ovs_filters import MAXIMUM_ENTRIES
-from controller.platforms.ovs_flows import OURS, OURS_MASK, PORTS, Flow
+from controller.platforms.ovs_flows import OURS, OURS_MASK, PORTS, Flow, in_port
 from controller.platforms.ovs_text import BRIDGE, parse, render, state_flows
 
 _BUNDLE = f"ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows {BRIDGE} -"
@@ -166,7 +166,7 @@ def _common(now: PortState, wanted: PortState) -> tuple[int, ...]:
 
 
 def _closed(ports: Iterable[PortState]) -> Iterator[str]:
-    return (f"delete {_OURS},table={PORTS},in_port={port.name}" for port in ports)
+    return (f"delete {_OURS},table={PORTS},{in_port(port.name)}" for port in ports)
 
 
 def _bundle(lines: Iterable[str]) -> Command:

@@ -94,7 +94,8 @@ class Flow:
     def __str__(self) -> str:
         head = [f"cookie={self.cookie:#x}"] if self.cookie else []
         head += [f"table={self.table}"] if self.table else []
-        matched = ",".join((f"priority={self.priority}", *self.match))
+        match = (in_port(word.removeprefix(_IN_PORT)) if word.startswith(_IN_PORT) else word for word in self.match)
+        matched = ",".join((f"priority={self.priority}", *match))
         return f" {', '.join((*head, *self.extra, matched))} actions={self.actions}"
 
     @property
@@ -104,7 +105,14 @@ class Flow:
 
 
 _FLOW = re.compile(r" *(?P<head>(?:[a-z_]+(?:=[^ ,]+)?, )*)(?P<match>[^ ]*) actions=(?P<actions>.+)")
+_IN_PORT = "in_port="
+_QUOTED = re.compile(rf'{_IN_PORT}"([^"]*)"')
 DEFAULT_PRIORITY = 32768
+
+
+def in_port(name: str) -> str:
+    """The match on a port, as the switch prints it: a name of other than letters and digits stands in quotes."""
+    return f"{_IN_PORT}{name}" if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", name) else f'{_IN_PORT}"{name}"'
 
 
 def parse_flow(text: str) -> Flow:
@@ -118,7 +126,7 @@ def parse_flow(text: str) -> Flow:
         message = "not a flow as ovs-ofctl --names --no-stats dump-flows prints it"
         raise ValueError(message)
     head = [word for word in found["head"].split(", ") if word]
-    match = [word for word in found["match"].split(",") if word]
+    match = [_QUOTED.sub(rf"{_IN_PORT}\1", word) for word in found["match"].split(",") if word]
     known = {"cookie": "0", "table": "0"}
     extra = []
     for word in head:

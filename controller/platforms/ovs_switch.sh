@@ -58,6 +58,8 @@ flows_of_present_ports() {
         FNR == NR { present[$0] = 1; next }
         match($0, /in_port=[^, ]+/) {
             port = substr($0, RSTART + 8, RLENGTH - 8)
+            gsub(/"/, "", port)
+            gsub(/"/, "", port)
             if (port !~ /^[0-9]+$|^[A-Z]+$/ && !(port in present)) {
                 print "ovs_switch: port " port " is not there; its flow is left out" > "/dev/stderr"
                 next
@@ -79,10 +81,10 @@ put_back() {
     flows_of_present_ports "$1/flows.all" >"$1/flows" || return 1
     ports >"$1/ports.now" || return 1
     if grep -vxF -f "$1/ports.now" "$1/ports" >"$1/ports.changed"; then
-        set --  "$1"
+        set -- "$1"
         while IFS=, read -r name tag mode trunks; do
             # No such port in OpenFlow: nothing arrives there, and `--if-exists` leaves it out below.
-            ofctl add-flow "$bridge" "$closed,in_port=$name,actions=drop" 2>/dev/null || :
+            ofctl add-flow "$bridge" "$closed,in_port=\"$name\",actions=drop" 2>/dev/null || :
             set -- "$@" -- --if-exists set Port "$name" "tag=[$tag]" "vlan_mode=[$mode]" "trunks=[$trunks]"
         done <"$1/ports.changed"
         folder=$1
@@ -170,8 +172,8 @@ attempt() {
         release
         return 1
     done
-    printf '%s %s %s %s\n' "$1" "$2" "$(($(seconds_up) + $3))" "$(boot_id)" >"$home/lock.new"
-    mv "$home/lock.new" "$home/lock"
+    printf '%s %s %s %s\n' "$1" "$2" "$(($(seconds_up) + $3))" "$(boot_id)" >"$home/lock.new" &&
+        mv "$home/lock.new" "$home/lock" || die 'the lock could not be written'
     echo held
 }
 
@@ -230,7 +232,7 @@ arm() {
     guard
     held && [ "$left" -gt 0 ] && [ "$holding_run" = "$1" ] || die "run $1 does not hold the lock"
     folder=$home/restores/$1
-    [ ! -e "$folder" ] || die "run $1 has armed a restore before"
+    [ ! -e "$folder" ] || die "run $1 has armed or cancelled a restore before"
     find "$home/restores" -mindepth 2 -maxdepth 2 -mtime +7 \
         \( -name cancelled -o -name restored -o -name failed \) | while read -r old; do rm -r "${old%/*}"; done
     rm -rf "$home/arming"
@@ -247,7 +249,7 @@ arm() {
     until alive "$folder"; do
         tries=$((tries + 1))
         if [ "$tries" -gt 100 ]; then
-            mv "$folder/armed" "$folder/failed" 2>/dev/null || :
+            mv "$folder/armed" "$folder/cancelled" 2>/dev/null || :
             die 'the restore job did not start'
         fi
         sleep 0.1
@@ -285,7 +287,10 @@ restore() {
 
 cancel() {
     folder=$home/restores/$1
-    [ -d "$folder" ] || die "run $1 has armed no restore"
+    guard
+    # Nothing armed (yet): an `arm` of this run that is still on its way must find that it is not wanted any more.
+    [ -d "$folder" ] || { mkdir "$folder" && : >"$folder/cancelled"; }
+    release
     if [ -e "$folder/cancelled" ] || withdraw "$folder"; then echo cancelled; else echo late; fi
 }
 

@@ -41,6 +41,7 @@ from controller.platforms.ovs_flows import (
 
 BRIDGE = "br0"
 _PORT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_RESERVED = {"IN_PORT", "TABLE", "NORMAL", "FLOOD", "ALL", "CONTROLLER", "LOCAL", "NONE", "ANY", "MAX", "UNSET"}
 _LAST_VLAN = 4094
 _FIELDS = 4
 
@@ -78,8 +79,8 @@ def _misfits(state: DeviceState) -> Iterator[str]:
     if state.vlans:
         yield f"Open vSwitch has no VLAN database; the state names VLAN {state.vlans[0].number}"
     for port in state.ports:
-        if not _PORT_NAME.fullmatch(port.name):
-            yield f"{port.name!r} cannot be the name of a port (Linux: 1 to 15 letters, digits, '.', '_', '-')"
+        if not _PORT_NAME.fullmatch(port.name) or port.name.upper() in _RESERVED:
+            yield f"{port.name!r} is no name of a port: 1 to 15 of letters, digits, '.', '_', '-'; no word of OpenFlow"
         if not port.vlans or (port.mode is PortMode.ACCESS and len(port.vlans) != 1):
             # An empty list of trunks would carry every VLAN.
             yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"

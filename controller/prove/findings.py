@@ -75,7 +75,9 @@ class _Network:
         return self.space.union_all(self.way(rule, source, name) for source, name in pairs)
 
     def way(self, rule: Rule, source: str, name: str) -> Node:
-        ends = (_one(self.sources.index(source)), _one(self.destinations.index(name)))
+        # A switch cannot tell an application that belongs to the internet from the rest of it.
+        seen = INTERNET if name != INTERNET and self.city.applications[name].belongs_to else name
+        ends = (_one(self.sources.index(source)), _one(self.destinations.index(seen)))
         services = self.city.services(rule, name)
         return self.space.union_all(self.space.box((*ends, _one(s.protocol), (s.ports,))) for s in services)
 
@@ -149,8 +151,8 @@ class _Identity:
             strict = [name for name in rule.applications if self._needs_mfa(name)]
             if strict and not self.space.is_empty(self.space.intersection(part, without_mfa)):
                 message = (
-                    f"rule {rule.id!r} lets people reach {', '.join(strict)} without MFA; class II and above on a public "
-                    "cloud needs strong access control with MFA (guideline 3.2(5)): add `mfa: true`"
+                    f"rule {rule.id!r} lets people reach {', '.join(strict)} without MFA; class II and above on a "
+                    "public cloud needs strong access control with MFA (guideline 3.2(5)): add `mfa: true`"
                 )
                 yield Finding(Severity.ERROR, "guideline", rule.origin, message)
 
@@ -218,6 +220,7 @@ def _over_broad(city: City) -> Iterator[Finding]:
                     message = f"rule {rule.id!r} opens {service}: more than {BROAD_PORTS} ports at once"
                     yield Finding(Severity.WARNING, "over-broad", rule.origin, message)
             yield from _strange_sources(city, rule)
+            yield from _whole_internet(city, rule)
         if rule.identity and not rule.identity.roles:
             message = f"rule {rule.id!r} names no role: whoever signs in is meant"
             yield Finding(Severity.WARNING, "over-broad", rule.origin, message)
@@ -238,6 +241,28 @@ def _strange_sources(city: City, rule: Rule) -> Iterator[Finding]:
                 "which 802.1X admits no staff to"
             )
             yield Finding(Severity.WARNING, "over-broad", rule.origin, message)
+
+
+def _whole_internet(city: City, rule: Rule) -> Iterator[Finding]:
+    """An application that belongs to the internet, opened where no rule opens the internet by its name."""
+    assert rule.network is not None  # noqa: S101 the caller looked
+    named = [other for other in city.rules if other.effect is Effect.PERMIT and INTERNET in other.applications]
+    said = {
+        (source, s)
+        for other in named
+        if other.network
+        for source in other.network.from_
+        for s in other.network.services
+    }
+    for name, source in product(rule.applications, rule.network.from_):
+        if name != INTERNET and city.applications[name].belongs_to:
+            opened = [s for s in city.services(rule, name) if (source, s) not in said]
+            if opened:
+                message = (
+                    f"rule {rule.id!r} opens {name} to segment {source!r}, and {name} belongs to the internet: "
+                    f"a switch opens every public address on {', '.join(map(str, opened))}"
+                )
+                yield Finding(Severity.WARNING, "over-broad", rule.origin, message)
 
 
 def _unused(city: City) -> Iterator[Finding]:

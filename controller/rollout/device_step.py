@@ -15,6 +15,7 @@ from threading import Event
 from controller.errors import CommandFailed, ConfigRefused, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
 from controller.model.city import Device
 from controller.plan.document import DevicePlan
+from controller.plan.review import describe_changes
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.ssh import SshSession, session
 from controller.rollout.device_lock import device_lock
@@ -22,6 +23,8 @@ from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
 
 POLL_SECONDS = 0.5
+LOCK_MARGIN_SECONDS = 5
+DIFFERENCES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ class Change:
 
     @property
     def lock(self) -> Lock:
-        """The hold on the device: it outlives the restore, so that nobody comes in between."""
-        return Lock(self.plan_digest, self.run, self.restore_after + 30)
+        """The hold on the device. An armed restore prolongs it, so nobody comes in between."""
+        return Lock(self.plan_digest, self.run, self.restore_after + LOCK_MARGIN_SECONDS)
 
     @property
     def restore(self) -> Restore:
@@ -132,15 +135,13 @@ class _Steps:
 
     def _push(self, done: int) -> None:
         change = self._change
-        with self._span.child(Level.STEP, "push"):
+        with self._span.child(Level.STEP, "push") as push:
             for step in change.plan.steps[done:]:
                 for command in step.commands:
-                    with self._span.child(Level.COMMAND, step.title, command=command.line):
+                    with push.child(Level.COMMAND, step.title, command=command.line):
                         self._connection.run(Command(command.line, command.stdin))
         with self._span.child(Level.STEP, "read back"):
-            if self._digest() != change.plan.states[-1]:
-                message = "what was read back is not what the plan leads to"
-                raise CommandFailed(change.device.id, message)
+            self._compare_with_wanted()
         with self._span.child(Level.STEP, "reach"), session(change.device, change.system.device_type) as again:
             change.system.read(again)
         with self._span.child(Level.STEP, "confirm"):
@@ -149,6 +150,16 @@ class _Steps:
                     f"the device's own restore fired after {change.restore_after} s, before the change was confirmed"
                 )
                 raise CommandFailed(change.device.id, message)
+
+    def _compare_with_wanted(self) -> None:
+        change, name = self._change, self._change.device.id
+        found = change.system.parse(change.system.read(self._connection), name).state
+        if found.digest() == change.plan.states[-1]:
+            return
+        wanted = change.system.parse(change.plan.wanted, f"{name} (planned)").state
+        differences = describe_changes({}, found, wanted) or ["same meaning, other form"]
+        message = f"what was read back is not what the plan leads to: {'; '.join(differences[:DIFFERENCES_SHOWN])}"
+        raise CommandFailed(name, message)
 
     def _finish(self) -> None:
         """Confirmed: from here on the device keeps the change, and what fails leaves something to mend."""

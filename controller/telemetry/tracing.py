@@ -11,7 +11,6 @@ from threading import Lock
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
@@ -87,6 +86,9 @@ def traced(path: Path) -> Iterator[Listener]:
     """A listener that exports; everything is handed over when the context ends. `path` is for JSON lines."""
     provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)
     if any(os.environ.get(name) for name in ENDPOINTS):
+        # Imported where it is needed: it takes a third of a second, and most runs have no endpoint.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     else:
         provider.add_span_processor(JsonLines(path))

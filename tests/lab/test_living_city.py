@@ -89,7 +89,7 @@ def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) ->
         run = ["ip", "-n", school.router, "neigh", "flush", "dev", interface]
         subprocess.run(run, check=True, capture_output=True)
     for family in Family:
-        with pytest.raises(OSError, match="timed out|host"):
+        with pytest.raises(OSError, match=r"timed out|host"):
             namespace.connect(place.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
     assert virtual_city.answers_login(fresh_lab, fresh_lab.schools[1])
 
@@ -123,7 +123,7 @@ def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> Non
     flows = switches.flows(school, place.STATE, "dump-flows", switches.BRIDGE)
     assert "actions=" not in flows
     for host in school.hosts:
-        with pytest.raises(OSError, match="timed out|host"):
+        with pytest.raises(OSError, match=r"timed out|host"):
             namespace.connect(host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
     user_sockets = place.SwitchFiles(place.STATE, school.id).runtime / "br0.mgmt"
     assert user_sockets.stat().st_mode & 0o060 == 0o060

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.lab
 
 
 def own_network() -> int:
-    return os.stat("/proc/thread-self/ns/net").st_ino
+    return Path("/proc/thread-self/ns/net").stat().st_ino
 
 
 def test_a_missing_namespace_is_named() -> None:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.errors import LabError
 from controller.lab import city as virtual_city
-from controller.lab import kernel, network, place
+from controller.lab import journal, kernel, network, place
 from controller.lab.processes import until
 from controller.model.city import City
 
@@ -47,7 +48,9 @@ def running() -> Iterator[str]:
 
 @contextmanager
 def building() -> Iterator[subprocess.Popen[str]]:
-    words = "from controller.cli.lab import lab; lab()"
+    # A test run in the background of a shell inherits SIGINT as ignored; a person's Ctrl-C finds it as Python sets it.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    words = f"{listen}; from controller.cli.lab import lab; lab()"
     with subprocess.Popen(
         [sys.executable, "-u", "-c", words, "up", "--schools", "2"], cwd=ROOT, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -107,6 +110,17 @@ def test_down_removes_what_a_killed_up_left(city: City, stage: str) -> None:
     assert until(lambda: traces(user) == before, 5.0), traces(user)
 
 
+def test_down_ends_what_a_killed_up_was_waiting_for(city: City) -> None:
+    """`ovs-vsctl` waits for its switch; left alone it would still be there when the next lab's switch comes up."""
+    user = city.lab.device_access.user
+    before = traces(user)
+    with building() as process:
+        assert until(lambda: any("add-br" in words for words in running()), 20.0, every=0.002)
+        process.kill()
+    virtual_city.down(lambda _: None)
+    assert until(lambda: traces(user) == before, 2.0), traces(user)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
     user = city.lab.device_access.user
@@ -121,7 +135,7 @@ def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
 
 def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
     layout = virtual_city.up(city, 1, lambda _: None)
-    settings = [(Path("/proc/sys") / name).read_text() for name in kernel.MACHINE]
+    settings = journal.standing(place.STATE).settings
     record = (place.STATE / "lab.json").read_text(encoding="utf-8")
     (place.STATE / "lab.json").write_text(record[: len(record) // 2], encoding="utf-8")
     said: list[str] = []
@@ -132,21 +146,10 @@ def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
         assert not list(running())
         assert layout.user not in [found.pw_name for found in pwd.getpwall()]
     finally:
-        found = journal_settings(record)
-        for name, value in found.items():
-            (Path("/proc/sys") / name).write_text(value, encoding="ascii")
-    assert settings
-
-
-def journal_settings(record: str) -> dict[str, str]:
-    from controller.lab.journal import Record
-
-    return {name: setting.before for name, setting in Record.model_validate_json(record).settings.items()}
+        kernel.restore_machine_settings(settings)
 
 
 def test_an_other_users_name_is_not_taken(city: City) -> None:
-    from dataclasses import replace
-
     access = city.lab.device_access.model_copy(update={"user": "root"})
     other = replace(city, lab=city.lab.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
+from controller.errors import Origin
 from controller.model.addressing import addressing_problems
 from controller.model.city import City
 from controller.model.schools import Line
@@ -28,5 +29,5 @@ def test_two_schools_never_come_from_one_address(city: City) -> None:
     lines = second.lines.model_copy(update={"primary": first.lines.primary})
     doubled = second.model_copy(update={"lines": lines})
     schools = tuple(doubled if school is second else school for school in city.schools)
-    problems = addressing_problems(replace(city, schools=schools))
+    problems = addressing_problems(replace(city, schools=schools), lambda name, _: Origin(name, 1))
     assert any("egress of school" in str(problem) and first.id in str(problem) for problem in problems)

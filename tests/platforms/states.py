@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 
 from hypothesis import strategies as st
@@ -76,8 +77,9 @@ def filters(draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5) -> list[Fil
     made = []
     for vlan, direction, family in draw(st.lists(keys, unique=True, max_size=maximum)):
         entries = st.builds(Entry, st.sampled_from(Effect), matches(family, icmp_ranges=icmp_ranges))
-        held = draw(st.lists(entries, max_size=4))
-        made.append(named_filter(vlan, direction, family, [*held, everything(family, draw(st.sampled_from(Effect)))]))
+        last = everything(family, draw(st.sampled_from(Effect)))
+        held = draw(st.lists(entries, max_size=4, unique=True))
+        made.append(named_filter(vlan, direction, family, [*(entry for entry in held if entry != last), last]))
     return made
 
 
@@ -100,7 +102,7 @@ def bound(one: Filter) -> Binding:
 
 
 @st.composite
-def ovs_states(draw: st.DrawFn, names: tuple[str, ...] = ("h1", "h2", "g1", "up.1")) -> DeviceState:
+def ovs_states(draw: st.DrawFn, names: tuple[str, ...] = ("h1", "h-2", "2g", "up.1")) -> DeviceState:
     """States that an Open vSwitch can hold."""
     held = draw(filters(icmp_ranges=True))
     return device_state((), draw(port_states(names, faces=True)), held, map(bound, held))
@@ -111,9 +113,11 @@ CISCO_PORTS = ("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "TenGigabitEthern
 
 @st.composite
 def cisco_states(draw: st.DrawFn) -> DeviceState:
-    """States that a Cisco IOS switch can hold, unbound filters among them."""
+    """States that a Cisco IOS switch can hold: also filters that are bound nowhere or elsewhere, or changed by hand."""
     held = draw(filters(icmp_ranges=False))
     in_force = [one for one in held if draw(st.booleans())]
+    held = [replace(one, entries=one.entries[-1:]) if draw(st.integers(0, 4)) == 0 else one for one in held]
+    held = [one for one in held if draw(st.integers(0, 5))]
     numbers = {one.vlan for one in in_force} | set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
     return device_state(vlans, draw(port_states(CISCO_PORTS, faces=False)), held, map(bound, in_force))

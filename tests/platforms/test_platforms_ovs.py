@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
 from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
@@ -26,6 +26,7 @@ from controller.platforms.base import Operable
 from controller.platforms.ovs import OpenVSwitch
 from controller.platforms.registry import names, platform, supported
 from tests.platforms.states import bound, everything, example, ovs_states
+from tests.soak import examples
 
 OVS = OpenVSwitch()
 GOLDEN = Path(__file__).parent / "golden" / "ovs.txt"
@@ -61,6 +62,7 @@ def test_registry_knows_the_platforms() -> None:
         platform("nonesuch")
 
 
+@settings(max_examples=examples(40), deadline=None)
 @given(ovs_states())
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = OVS.parse(OVS.render(state), "x")
@@ -70,6 +72,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     assert seen.lines == seen.understood
 
 
+@settings(max_examples=examples(40), deadline=None)
 @given(ovs_states(), ovs_states())
 def test_steps_end_in_the_wanted_state(now: DeviceState, wanted: DeviceState) -> None:
     steps = OVS.steps(now, wanted)
@@ -155,7 +158,9 @@ def test_an_entry_that_was_taken_out_is_a_difference_and_no_refusal() -> None:
 def test_a_flow_of_others_above_ours_is_a_conflict(flow: str) -> None:
     text = OVS.render(EXAMPLE) + flow + "\n"
     message = refusal(text)
-    assert f"core1.txt:{len(text.splitlines())}: a flow that is not ours ({flow.strip()}) conflicts with line" in message
+    assert (
+        f"core1.txt:{len(text.splitlines())}: a flow that is not ours ({flow.strip()}) conflicts with line" in message
+    )
     assert "cookie=0x5453" in message
     # On a switch without flows of ours it would stand above them as soon as they come.
     assert "conflicts with ours" in refusal(f"# bridge\nbr0,secure\n# ports\n# flows\n{flow}\n")
@@ -199,7 +204,8 @@ RENAMED = Filter("TSN-mine", 10, Direction.FROM, V4, (COVER,))
     ("state", "said"),
     [
         (device_state([Vlan(10, "TSN-x")]), "no VLAN database"),
-        (device_state(ports=[PortState("a b", PortMode.ACCESS, (10,))]), "cannot be the name of a port"),
+        (device_state(ports=[PortState("a b", PortMode.ACCESS, (10,))]), "is no name of a port"),
+        (device_state(ports=[PortState("local", PortMode.ACCESS, (10,))]), "no word of OpenFlow"),
         (device_state(ports=[PortState("h1", PortMode.TRUNK, ())]), "a trunk at least one"),
         (device_state(ports=[PortState("h1", PortMode.ACCESS, (10, 20))]), "exactly one VLAN"),
         (device_state(ports=[PortState("h1", PortMode.ACCESS, (4095,))]), "from 1 to 4094"),

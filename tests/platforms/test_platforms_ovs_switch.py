@@ -22,7 +22,7 @@ from tests.platforms.virtual_switch import VirtualSwitch, alive, virtual_switch,
 pytestmark = pytest.mark.lab
 
 OVS = OpenVSwitch()
-PORTS = ("h1", "h2", "up1")
+PORTS = ("h1", "h-2", "up1")  # The switch writes a name with a dash in quotes.
 EXAMPLE = example(*PORTS, faces=True, vlan_database=False)
 FOREIGN = "cookie=0x77, table=9, priority=5,tcp,in_port=h1 actions=drop"
 TOO_LATE = Restore(seconds=600, run="run1")
@@ -80,7 +80,7 @@ def test_the_switch_prints_exactly_what_we_render(switch: VirtualSwitch) -> None
     assert f" {FOREIGN}" in OVS.read(switch).splitlines()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ovs_states(PORTS), ovs_states(PORTS))
 def test_after_every_command_the_switch_is_in_a_state_that_the_plan_knows(
     switch: VirtualSwitch, now: DeviceState, wanted: DeviceState
@@ -104,7 +104,7 @@ def test_a_plan_that_was_cut_off_anywhere_is_finished_by_what_remains(switch: Vi
     moved = device_state(
         ports=[
             PortState("h1", PortMode.ACCESS, (10,), Faces.HOSTS),
-            PortState("h2", PortMode.TRUNK, (20, 30), Faces.HOSTS),
+            PortState("h-2", PortMode.TRUNK, (20, 30), Faces.HOSTS),
             PortState("up1", PortMode.TRUNK, (20, 30), Faces.GATEWAY),
         ],
         filters=EXAMPLE.filters[:1],
@@ -156,7 +156,12 @@ def test_a_large_filter_goes_in_whole(switch: VirtualSwitch) -> None:
 
 def test_what_was_changed_by_hand_is_mended(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    for by_hand in ("set Port h1 tag=30", "clear Port h2 tag", "set Port up1 trunks=10,20,30", "set Port up1 trunks=10"):
+    for by_hand in (
+        "set Port h1 tag=30",
+        "clear Port h-2 tag",
+        "set Port up1 trunks=10,20,30",
+        "set Port up1 trunks=10",
+    ):
         switch.sh(f"ovs-vsctl {by_hand}")
         assert state_of(switch) != EXAMPLE
         apply(switch, EXAMPLE)
@@ -191,11 +196,11 @@ def test_a_restart_keeps_the_filters_by_the_boot_file(switch: VirtualSwitch) -> 
 def test_a_boot_file_that_names_a_vanished_port_loads_the_rest(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
     OVS.save(switch)
-    switch.sh("ovs-vsctl del-port br0 h2")
+    switch.sh("ovs-vsctl del-port br0 h-2")
     load(switch)
     after = state_of(switch)
     assert after.filters == EXAMPLE.filters
-    assert after.ports == (EXAMPLE.ports[0], EXAMPLE.ports[2])
+    assert [port.name for port in after.ports] == ["h1", "up1"]
 
 
 @pytest.mark.parametrize("damage", ["rm $B", ": >$B", "echo x >>$B", "sed -i 's/drop/NORMAL/' $B", "sed -i '$d' $B"])
@@ -267,7 +272,7 @@ def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
     restore = Restore(seconds=1, run="run1")
     OVS.arm(switch, restore)
-    apply(switch, example("up1", "h2", "h1", faces=True, vlan_database=False))
+    apply(switch, example("up1", "h-2", "h1", faces=True, vlan_database=False))
     assert not OVS.restored(switch, restore)
     wait_until(lambda: OVS.restored(switch, restore), "the restore")
     assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
@@ -284,10 +289,16 @@ def test_a_cancelled_restore_does_not_fire_and_leaves_no_process(switch: Virtual
     assert not jobs(switch)
     assert OVS.cancel(switch, TOO_LATE)
     assert not OVS.restored(switch, TOO_LATE)
-    with pytest.raises(CommandFailed, match="armed a restore before"):
+    with pytest.raises(CommandFailed, match="armed or cancelled a restore before"):
         OVS.arm(switch, TOO_LATE)
-    with pytest.raises(CommandFailed, match="has armed no restore"):
-        OVS.cancel(switch, Restore(1, "run9"))
+
+
+def test_a_cancel_that_overtakes_its_arm_wins(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    assert OVS.cancel(switch, TOO_LATE)
+    with pytest.raises(CommandFailed, match="armed or cancelled a restore before"):
+        OVS.arm(switch, TOO_LATE)
+    assert not jobs(switch)
 
 
 def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:

@@ -58,7 +58,13 @@ class VirtualSwitch:
         """Run a command as sshd would: by a shell, the whole input, the exit status looked at."""
         words = ("ip", "netns", "exec", self.namespace, "sh", "-c", command.line)
         done = subprocess.run(
-            words, input=command.stdin or "", capture_output=True, text=True, check=False, env=self.environment, timeout=60
+            words,
+            input=command.stdin or "",
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environment,
+            timeout=60,
         )
         if done.returncode:
             raise CommandFailed(self.device, f"exit status {done.returncode}: {done.stderr}", command=command.line)
@@ -106,7 +112,8 @@ def virtual_switch(*ports: str) -> Iterator[VirtualSwitch]:
         run("ovsdb-tool", "create", f"{folder}/conf.db", SCHEMA)
         made.sh(
             f"ovsdb-server {folder}/conf.db --remote=punix:{folder}/db.sock --pidfile={folder}/ovsdb.pid "
-            f"--log-file={folder}/ovsdb.log --unixctl={folder}/ovsdb.ctl --detach --no-chdir -vconsole:off -vsyslog:off 2>&1"
+            f"--log-file={folder}/ovsdb.log --unixctl={folder}/ovsdb.ctl "
+            "--detach --no-chdir -vconsole:off -vsyslog:off 2>&1"
         )
         stack.callback(made.stop, "ovsdb")
         made.sh(

@@ -71,6 +71,13 @@ def test_set_operations_agree_with_brute_force(first: list[Box], second: list[Bo
 
 
 @settings(deadline=None)
+@given(boxes)
+def test_a_box_holds_its_points(box: Box) -> None:
+    space = small_space()
+    check(space, space.box(box), points_of(box))
+
+
+@settings(deadline=None)
 @given(entries)
 def test_first_match_agrees_with_brute_force(filter_entries: list[tuple[Box, bool]]) -> None:
     space = small_space()

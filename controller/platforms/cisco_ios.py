@@ -1,0 +1,163 @@
+"""Cisco IOS, as text: what a configuration says, what ours would be, and the commands from one to the other.
+
+Each step is complete by itself: it begins with `configure terminal` and ends with `end`.
+
+The order keeps every state between inside what the old or the new one permits. New VLANs come first; then new access
+lists, in force nowhere; then they are bound, each change of a binding one command; only then do ports enter VLANs,
+whose filters therefore stand already; at last what is no longer needed goes. A list is never edited: IOS puts each line
+in force as it comes. Where a list of the wanted name holds something else, or is bound and missing (IOS permits
+everything then), one of the same entries under another name stands in for it meanwhile.
+
+A port that leaves our care keeps its VLANs and loses our mark: without them it would fall into VLAN 1, or a trunk would
+carry every VLAN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from controller.model.state import (
+    Attachment,
+    Binding,
+    Capabilities,
+    DeviceState,
+    Filter,
+    PortMode,
+    PortState,
+    device_state,
+)
+from controller.platforms.base import Command, Observation, Step
+from controller.platforms.cisco_parse import parse
+from controller.platforms.cisco_text import (
+    BINDINGS,
+    LISTS,
+    MAXIMUM_ENTRIES,
+    PORT_MARK,
+    SIDES,
+    allowed_lines,
+    filter_lines,
+    render,
+)
+
+
+class CiscoIos:
+    """The platform `cisco_ios`; see `controller.platforms.base.Platform` for what each member promises."""
+
+    name = "cisco_ios"
+    capabilities = Capabilities(
+        attachment=Attachment.VLAN_INTERFACE,
+        vlan_database=True,
+        reads_faces=False,
+        maximum_entries=MAXIMUM_ENTRIES,
+        over_ssh=False,
+    )
+
+    def render(self, state: DeviceState) -> str:
+        """Our part of `show running-config`."""
+        return render(state)
+
+    def parse(self, text: str, source: str) -> Observation:
+        """Understand a running configuration; what is ours in it is told in `controller.platforms.cisco_text`."""
+        return parse(text, source)
+
+    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        """The ordered steps; see the module for the order.
+
+        Raises:
+            ValueError: IOS cannot hold the wanted state.
+        """
+        render(wanted)
+        stand_in = _with_stand_ins(now, wanted)
+        if stand_in != wanted:
+            return (*_steps(now, stand_in), *_steps(stand_in, wanted))
+        return tuple(_steps(now, wanted))
+
+
+def _with_stand_ins(now: DeviceState, wanted: DeviceState) -> DeviceState:
+    """The wanted state, but with another name for each filter whose own is in use for something else."""
+    there = {one.name: one for one in now.filters}
+    missing = {binding.filter for binding in now.bindings} - there.keys()
+    renamed: dict[str, str] = {}
+    for one in wanted.filters:
+        if one.name in missing or there.get(one.name, one) != one:
+            names = (f"{one.name}-mend{number}" for number in range(10))
+            renamed[one.name] = next(name for name in names if name not in missing and _free(name, one, there))
+    return device_state(
+        wanted.vlans,
+        wanted.ports,
+        [replace(one, name=renamed.get(one.name, one.name)) for one in wanted.filters],
+        [replace(one, filter=renamed.get(one.filter, one.filter)) for one in wanted.bindings],
+    )
+
+
+def _free(name: str, one: Filter, there: dict[str, Filter]) -> bool:
+    return name not in there or there[name].entries == one.entries
+
+
+def _steps(now: DeviceState, wanted: DeviceState) -> Iterator[Step]:
+    for title, lines, state in _changes(now, wanted):
+        if state != now:
+            yield Step(title, tuple(map(Command, ("configure terminal", *lines, "end"))), state)
+            now = state
+
+
+def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[str], DeviceState]]:
+    """Every kind of change in its order, also those with nothing to do."""
+    numbers = {vlan.number for vlan in wanted.vlans}
+    vlans = [*wanted.vlans, *(vlan for vlan in now.vlans if vlan.number not in numbers)]
+    lines = [
+        line for one in wanted.vlans if one not in now.vlans for line in (f"vlan {one.number}", f"name {one.name}")
+    ]
+    state = device_state(vlans, now.ports, now.filters, now.bindings)
+    yield "make VLANs", lines, state
+
+    filters = [one for one in wanted.filters if one not in now.filters]
+    lines = [line for one in filters for line in filter_lines(one)]
+    state = device_state(state.vlans, state.ports, [*now.filters, *filters], state.bindings)
+    yield "make access lists", lines, state
+
+    kept = [one for one in now.bindings if _place(one) not in set(map(_place, wanted.bindings))]
+    bound = [one for one in wanted.bindings if one not in now.bindings]
+    lines = [line for one in bound for line in _bind(one)]
+    state = replace(state, bindings=device_state(bindings=[*kept, *wanted.bindings]).bindings)
+    yield "bind access lists", lines, state
+
+    lines = [line for one in wanted.ports if one not in now.ports for line in _set(one)]
+    gone = {one.name for one in now.ports} - {one.name for one in wanted.ports}
+    lines += [line for name in sorted(gone) for line in (f"interface {name}", "no description")]
+    state = replace(state, ports=wanted.ports)
+    yield "set ports", lines, state
+
+    lines = [line for one in kept for line in _bind(one, "no ")]
+    state = replace(state, bindings=wanted.bindings)
+    yield "unbind access lists", lines, state
+
+    unneeded = [one for one in state.filters if one not in wanted.filters]
+    state = replace(state, filters=wanted.filters)
+    yield "remove access lists", [f"no {LISTS[one.family]} {one.name}" for one in unneeded], state
+
+    lines = [f"no vlan {vlan.number}" for vlan in now.vlans if vlan.number not in numbers]
+    yield "remove VLANs", lines, wanted
+
+
+def _place(one: Binding) -> tuple[int, str, int]:
+    return one.vlan, one.direction, one.family
+
+
+def _bind(one: Binding, no: str = "") -> Iterable[str]:
+    return f"interface Vlan{one.vlan}", f"{no}{BINDINGS[one.family]} {one.filter} {SIDES[one.direction]}"
+
+
+def _set(port: PortState) -> Iterator[str]:
+    """VLANs before the mode, so that the port never carries the default ones; then the other mode's are dropped."""
+    yield f"interface {port.name}"
+    yield f"description {PORT_MARK}"
+    if port.mode is PortMode.ACCESS:
+        yield f"switchport access vlan {port.vlans[0]}"
+        yield "switchport mode access"
+        yield "no switchport trunk allowed vlan"
+    else:
+        yield from allowed_lines(port.vlans)
+        yield "switchport mode trunk"
+        yield "no switchport access vlan"

@@ -1,0 +1,237 @@
+"""Reading a running configuration of Cisco IOS; what is ours in it is told in `controller.platforms.cisco_text`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from controller.errors import ConfigRefused, Origin, Problem
+from controller.model.flow import Family
+from controller.model.state import PREFIX, Binding, Entry, Filter, PortMode, PortState, Vlan, device_state
+from controller.platforms.base import Line, Observation, Place
+from controller.platforms.cisco_acl import read_entry
+from controller.platforms.cisco_text import BINDINGS, LAST_VLAN, LISTS, PORT_MARK, SIDES, covers_everything, filter_key
+
+_OURS = f"{PREFIX}-"
+_HEADER = re.compile(r"Building configuration|Current configuration|Last configuration change|NVRAM config last")
+_BANNER = re.compile(r"banner \S+ (\^C|\S)(.*)")
+_ENTRY = {
+    Family.V4: re.compile(r"(?:(?P<number>\d+) )?(?P<entry>.*)"),
+    Family.V6: re.compile(r"(?:sequence (?P<number>\d+) )?(?P<entry>.*?)(?: sequence (?P<after>\d+))?"),
+}
+_BINDING = re.compile(r"(ip access-group|ipv6 traffic-filter) (\S+)(?: (.*))?")
+_FAMILIES = {words: family for family, words in BINDINGS.items()}
+_DIRECTIONS = {word: direction for direction, word in SIDES.items()}
+
+
+def parse(text: str, source: str) -> Observation:
+    """Understand a running configuration.
+
+    Raises:
+        ConfigRefused: something inside what is ours is not understood, or stands where none of ours belongs.
+    """
+    return _Reading(source).observation(text)
+
+
+class _Reading:
+    """One pass over a configuration: every line goes to exactly one of understood and foreign."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.understood: set[int] = set()
+        self.remarks: list[Line] = []
+        self.taken: dict[Place, Line] = {}
+        self.vlans: list[Vlan] = []
+        self.ports: list[PortState] = []
+        self.filters: list[Filter] = []
+        self.bindings: list[Binding] = []
+
+    def observation(self, text: str) -> Observation:
+        lines = list(_lines(text))
+        for header, children in _blocks(lines):
+            self._block(header, children)
+        names = [one.name for one in self.filters]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._problem(Line(1, ""), f"{name} stands twice")
+        if self.problems:
+            what = f"{self.source}: the configuration is refused; nothing was changed:"
+            raise ConfigRefused(what, self.problems)
+        foreign = tuple(line for line, _ in lines if line.number not in self.understood)
+        if len(lines) != len(self.understood) + len(foreign):
+            message = f"{self.source}: {len(lines)} lines, {len(self.understood)} understood, {len(foreign)} foreign"
+            raise AssertionError(message)
+        state = device_state(self.vlans, self.ports, self.filters, self.bindings)
+        return Observation(state, foreign, len(self.understood), len(lines), tuple(self.remarks), self.taken)
+
+    def _problem(self, line: Line, message: str) -> None:
+        self.problems.append(Problem(Origin(self.source, line.number), "", message))
+
+    def _understand(self, *lines: Line) -> None:
+        self.understood.update(line.number for line in lines)
+
+    def _block(self, header: Line, children: list[Line]) -> None:
+        words = header.text.split()
+        match words:
+            case ["vlan", numbers] if re.fullmatch(r"[\d,-]+", numbers):
+                self._vlan(header, numbers, children)
+            case ["interface", name] if re.fullmatch(r"Vlan\d+", name):
+                self._vlan_interface(header, int(name.removeprefix("Vlan")), children)
+            case ["interface", name]:
+                self._port(header, name, children)
+            case ["ip", "access-list", "extended", name] if name.startswith(_OURS):
+                self._filter(header, name, Family.V4, children)
+            case ["ipv6", "access-list", name] if name.startswith(_OURS):
+                self._filter(header, name, Family.V6, children)
+            case ["ip" | "ipv6", "access-list", *_, name] if name.startswith(_OURS):
+                self._problem(header, f"a list under our prefix that is none of ours; expected {LISTS[Family.V4]} NAME")
+
+    def _vlan(self, header: Line, numbers: str, children: list[Line]) -> None:
+        name_line = next((line for line in children if line.text.split()[0] == "name"), header)
+        name = name_line.text.split(maxsplit=1)[-1]
+        if name_line is header or not name.startswith(_OURS):
+            for number in self._vlan_numbers(header, numbers):
+                self.taken[number] = header if name_line is header else Line(name_line.number, f"vlan {number} {name}")
+        elif not numbers.isdigit():
+            self._problem(header, "one name of ours for many VLANs")
+        else:
+            self.vlans.append(Vlan(int(numbers), name))
+            self._understand(header, name_line)
+
+    def _vlan_numbers(self, line: Line, text: str) -> list[int]:
+        numbers: list[int] = []
+        for part in text.split(","):
+            low, _, high = part.partition("-")
+            if not low.isdigit() or not (high or low).isdigit() or not 1 <= int(low) <= int(high or low) <= LAST_VLAN:
+                self._problem(line, f"{text!r} is no list of VLANs from 1 to {LAST_VLAN}")
+                return []
+            numbers.extend(range(int(low), int(high or low) + 1))
+        return numbers
+
+    def _bound(self, children: list[Line]) -> Iterator[tuple[Line, Family, str, str]]:
+        for line in children:
+            found = _BINDING.fullmatch(line.text.strip())
+            if found:
+                yield line, _FAMILIES[found[1]], found[2], found[3] or ""
+
+    def _vlan_interface(self, header: Line, number: int, children: list[Line]) -> None:
+        for line, family, name, side in self._bound(children):
+            direction = _DIRECTIONS.get(side)
+            if not name.startswith(_OURS):
+                if direction is not None:
+                    self.taken[number, direction, family] = line
+            elif direction is None or filter_key(name) is None:
+                self._problem(line, f"expected {BINDINGS[family]} {_OURS}VLAN-from-4-DIGEST in, or to-... out")
+            elif (number, direction, family) in {(one.vlan, one.direction, one.family) for one in self.bindings}:
+                self._problem(line, "a second filter for the same VLAN, direction and family")
+            else:
+                self.bindings.append(Binding(number, direction, family, name))
+                self._understand(header, line)
+
+    def _port(self, header: Line, name: str, children: list[Line]) -> None:
+        for line, _, bound, _ in self._bound(children):
+            if bound.startswith(_OURS):
+                self._problem(line, f"{bound} is ours, and none of ours belongs on {name}; expected interface VlanN")
+        said = next((line for line in children if line.text.split()[0] == "description"), None)
+        if said is None:
+            return
+        if said.text.split()[1:2] != [PORT_MARK]:
+            self.taken[name] = said
+            return
+        self._understand(header, said)
+        voice = next((line for line in children if line.text.strip().startswith("switchport voice vlan")), None)
+        if voice:
+            self._problem(voice, f"conflict: {name} is ours ({said.text.strip()}) and carries another VLAN beside ours")
+        mode, vlans = self._carried(children)
+        if mode is None or not vlans:
+            self.remarks.append(
+                Line(
+                    header.number, f"port {name} counts as out of service: its mode or its VLANs are not as we set them"
+                )
+            )
+        else:
+            self.ports.append(PortState(name, mode, vlans))
+
+    def _carried(self, children: list[Line]) -> tuple[PortMode | None, tuple[int, ...]]:
+        """The mode and the VLANs of a port of ours; lines that do not count in its mode stay foreign."""
+        settings: dict[str, list[Line]] = {"mode": [], "access vlan": [], "trunk allowed vlan": []}
+        for line in children:
+            for setting, lines in settings.items():
+                if line.text.strip().startswith(f"switchport {setting} "):
+                    lines.append(line)
+        words = {line.text.split()[-1] for line in settings["mode"]}
+        mode = next((mode for mode in PortMode if words == {mode.value}), None)
+        if mode is None:
+            return None, ()
+        lines = settings["access vlan" if mode is PortMode.ACCESS else "trunk allowed vlan"]
+        self._understand(*settings["mode"], *lines)
+        if mode is PortMode.ACCESS and not lines:
+            return mode, (1,)
+        return mode, tuple(sorted({number for line in lines for number in self._listed(line)}))
+
+    def _listed(self, line: Line) -> list[int]:
+        last = line.text.split()[-1]
+        known = re.fullmatch(r" *switchport (access|trunk allowed) vlan (add )?[\d,-]+", line.text)
+        if known is None and last != "none":
+            self._problem(line, f"unknown word in {line.text.strip()!r}; expected a list of VLANs, add, or none")
+        return self._vlan_numbers(line, last) if known else []
+
+    def _filter(self, header: Line, name: str, family: Family, children: list[Line]) -> None:
+        self._understand(header, *children)
+        key = filter_key(name)
+        if key is None or key[2] is not family:
+            self._problem(header, f"expected a name like {_OURS}20-from-{int(family)}-0123abcd, found {name!r}")
+            return
+        entries: list[Entry] = []
+        previous = 0
+        for line in children:
+            found = _ENTRY[family].fullmatch(" ".join(line.text.split()))
+            assert found is not None  # noqa: S101 both patterns take any line
+            parts = found.groupdict()
+            number = int(parts["number"] or parts.get("after") or previous + 1)
+            if number <= previous:
+                self._problem(line, f"the sequence number {number} does not ascend")
+            previous = number
+            if parts["entry"].split()[:1] == ["remark"]:
+                continue
+            try:
+                entries.append(read_entry(parts["entry"], family, f"{self.source}:{line.number}"))
+            except ValueError as error:
+                self._problem(line, f"in {name}: {error}")
+        last = children[-1] if children else header
+        if not entries or not covers_everything(entries[-1].match):
+            self._problem(last, f"{name} must end in an entry that covers everything; an empty list permits everything")
+        self.filters.append(Filter(name, *key, tuple(entries)))
+
+
+def _lines(text: str) -> Iterator[tuple[Line, bool]]:
+    """The lines that are no comments; with each, whether it is text of a banner."""
+    delimiter = ""
+    for number, written in enumerate(text.splitlines(), start=1):
+        if delimiter:
+            if written.strip():
+                yield Line(number, written), True
+            if delimiter in written:
+                delimiter = ""
+            continue
+        if not written.strip() or written.lstrip().startswith("!") or _HEADER.match(written):
+            continue
+        yield Line(number, written), False
+        banner = _BANNER.fullmatch(written)
+        if banner and banner[1] not in banner[2]:
+            delimiter = banner[1]
+
+
+def _blocks(lines: list[tuple[Line, bool]]) -> Iterator[tuple[Line, list[Line]]]:
+    """Each line at the margin with the indented ones under it; banners are nobody's block."""
+    header: Line | None = None
+    children: list[Line] = []
+    for line, in_banner in lines:
+        if not in_banner and line.text.startswith(" "):
+            children.append(line)
+            continue
+        if header is not None:
+            yield header, children
+        header, children = (None if in_banner else line), []
+    if header is not None:
+        yield header, children

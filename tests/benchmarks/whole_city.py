@@ -1,0 +1,195 @@
+"""The whole city as text, from cold: load, check, compile, render, parse back, and prove every filter.
+
+What a stage takes is given twice: wall-clock time, and CPU time of all processes. Devices whose platform is not built
+yet are counted and named. Exit code 1 when a proof fails.
+
+    python tests/benchmarks/whole_city.py [--processes N] [--policies DIR] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform as machine
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from time import perf_counter, process_time
+from typing import TypeVar
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from controller.compile.campus import CampusIntent, campus_intent
+from controller.errors import TsunaguError
+from controller.model.city import City, Device
+from controller.model.load import load_city
+from controller.plan.proof import differences_to_policy
+from controller.plan.select import Selection, selected_devices
+from controller.platforms.registry import platform, supported
+from controller.prove.findings import policy_findings
+
+ROOT = Path(__file__).parents[2]
+STAGES = ("start Python", "load", "find", "compile", "render", "parse back", "prove")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Measured:
+    """What was done and what it took; seconds of CPU include those of other processes."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    cpu: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    findings: int = 0
+    devices: int = 0
+    filters: int = 0
+    entries: int = 0
+    lines: int = 0
+    differences: list[str] = field(default_factory=list)
+    supported: Counter[str] = field(default_factory=Counter)
+    unsupported: Counter[str] = field(default_factory=Counter)
+
+    def stage(self, name: str, work: Callable[[], Result]) -> Result:
+        """Do a part of the work and note what it took."""
+        began, cpu = perf_counter(), process_time()
+        result = work()
+        self.seconds[name] += perf_counter() - began
+        self.cpu[name] += process_time() - cpu
+        return result
+
+    def add(self, other: Measured) -> None:
+        """What another process did; its seconds stand beside ours and are shared out by the caller."""
+        for name in STAGES:
+            self.cpu[name] += other.cpu[name]
+        self.filters += other.filters
+        self.entries += other.entries
+        self.lines += other.lines
+        self.devices += other.devices
+        self.differences += other.differences
+
+
+def one_device(city: City, device: Device, measured: Measured) -> None:
+    """All that is done for a device before anything could be sent to it."""
+    system = platform(device.platform)
+    intent: CampusIntent = measured.stage("compile", lambda: campus_intent(city, device, system.capabilities))
+    text = measured.stage("render", lambda: system.render(intent.wanted))
+    parsed = measured.stage("parse back", lambda: system.parse(text, device.id).state)
+    if parsed != intent.wanted:
+        measured.differences.append(f"{device.id}: what is rendered does not parse back to the same state")
+    measured.differences += measured.stage("prove", lambda: list(differences_to_policy(intent, parsed)))
+    measured.devices += 1
+    measured.filters += len(intent.wanted.filters)
+    measured.entries += sum(len(one.entries) for one in intent.wanted.filters)
+    measured.lines += text.count("\n")
+
+
+_CITY: list[City] = []
+
+
+def _begin(policies: Path) -> None:
+    _CITY.append(load_city(policies))
+
+
+def _share(names: Sequence[str]) -> Measured:
+    """The part of another process."""
+    measured = Measured()
+    city = _CITY[0]
+    wanted = set(names)
+    for device in selected_devices(city, Selection()):
+        if device.id in wanted:
+            one_device(city, device, measured)
+    return measured
+
+
+def measure(policies: Path, processes: int) -> Measured:
+    """Everything, in one process or in many."""
+    measured = Measured()
+    # Starting waits for nothing but the CPU, and no clock of ours ran before it.
+    measured.seconds["start Python"] = measured.cpu["start Python"] = process_time()
+    city = measured.stage("load", lambda: load_city(policies))
+    measured.findings = len(measured.stage("find", lambda: policy_findings(city, datetime.now(UTC).date())))
+    devices = measured.stage("compile", lambda: selected_devices(city, Selection()))
+    for device in devices:
+        (measured.supported if supported(device.platform) else measured.unsupported)[device.platform] += 1
+    todo = [device for device in devices if supported(device.platform)]
+    if processes == 1:
+        for device in todo:
+            one_device(city, device, measured)
+        return measured
+    began = perf_counter()
+    names = [device.id for device in todo]
+    with ExitStack() as stack:
+        pool = stack.enter_context(
+            ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(policies,))
+        )
+        for part in pool.map(_share, [names[at::processes] for at in range(processes)]):
+            measured.add(part)
+    # The stages run at the same time, so their wall-clock time is shared out by their CPU time.
+    wall = perf_counter() - began
+    shared = STAGES[3:]
+    cpu = sum(measured.cpu[name] for name in shared)
+    for name in shared:
+        measured.seconds[name] = wall * measured.cpu[name] / cpu
+    return measured
+
+
+def megabytes(who: int) -> float:
+    """Peak memory (Linux counts it in kibibytes)."""
+    return getrusage(who).ru_maxrss * 1024 / 1e6
+
+
+def table(measured: Measured, processes: int) -> str:
+    """What was measured, for people."""
+    supported_, missing = (
+        ", ".join(f"{name} {count}" for name, count in sorted(counted.items()))
+        for counted in (measured.supported, measured.unsupported)
+    )
+    others = f", and {megabytes(RUSAGE_CHILDREN):.0f} MB in the largest other process" if processes > 1 else ""
+    lines = [
+        f"Python {machine.python_version()}, {os.cpu_count()} CPUs, {processes} process(es)",
+        f"{'stage':<14}{'seconds':>9}{'CPU s':>9}",
+        *(f"{name:<14}{measured.seconds[name]:>9.2f}{measured.cpu[name]:>9.2f}" for name in STAGES),
+        f"{'all':<14}{sum(measured.seconds.values()):>9.2f}{sum(measured.cpu.values()):>9.2f}",
+        f"devices: {measured.devices} of {measured.devices + measured.unsupported.total()}",
+        f"written: {measured.filters:,} filters, {measured.entries:,} entries, {measured.lines:,} lines",
+        f"supported: {supported_}",
+        f"not supported: {missing}",
+        f"peak memory: {megabytes(RUSAGE_SELF):.0f} MB{others}",
+        f"findings: {measured.findings}; proof: {len(measured.differences)} differences",
+        *(f"  {difference}" for difference in measured.differences[:10]),
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure, and say what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--processes", type=int, default=1, help="how many processes compile and prove")
+    parser.add_argument("--policies", type=Path, default=ROOT / "policies")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
+    given = parser.parse_args()
+    if given.processes < 1:
+        parser.error("--processes: at least 1")
+    try:
+        measured = measure(given.policies, given.processes)
+    except TsunaguError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if given.json:
+        peak = {"self": megabytes(RUSAGE_SELF), "largest_other": megabytes(RUSAGE_CHILDREN)}
+        shown = json.dumps({"processes": given.processes, **asdict(measured), "megabytes": peak}, indent=1)
+    else:
+        shown = table(measured, given.processes)
+    sys.stdout.write(f"{shown}\n")
+    return 1 if measured.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""`tsunagu plan --configs` and `tsunagu prove --configs`: for an engineer who wants to look before trusting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.cli.output import Exit
+from tests.cli.running import ROOT, here
+
+SCHOOL = ("--policies", str(ROOT / "policies"), "--school", "kw-s01")
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered")
+    done = here("render", "-o", "configs", *SCHOOL, cwd=folder)
+    assert done.code == Exit.NOT_SUPPORTED, done.errors
+    assert done.said.startswith("rendered: 4 devices into configs; 32 filters proved; 16 devices not supported")
+    return folder / "configs"
+
+
+def test_what_a_reader_sees_of_four_switches(rendered: Path, tmp_path: Path) -> None:
+    """One as wanted beside lines of others, one changed, one refused, one missing; and those not supported."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in rendered.iterdir()}
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    core = texts["kw-s01-core1.cfg"]
+    (configs / "kw-s01-core1.cfg").write_text(f"hostname core1\n{core}ntp server 192.0.2.1\n", encoding="utf-8")
+    floor = texts["kw-s01-floor1.cfg"]
+    assert "switchport access vlan 10\n" in floor
+    changed = floor.replace("switchport access vlan 10\n", "switchport access vlan 20\n", 1)
+    (configs / "kw-s01-floor1.cfg").write_text(changed, encoding="utf-8")
+    (configs / "kw-s01-floor2.cfg").write_text(floor + " switchport strange words\n", encoding="utf-8")
+    broken = "ip access-list extended TSN-10-from-4-00000000\n permit strange words\n"
+    (configs / "kw-s01-floor2.cfg").write_text(floor + broken, encoding="utf-8")
+
+    done = here("plan", "--configs", "configs", *SCHOOL, cwd=tmp_path)
+    assert done.code == Exit.FAILED, done.errors
+    assert "Traceback" not in done.errors
+    lines = done.said.splitlines()
+    count = sum(bool(line.strip(" !")) for line in core.splitlines())
+    assert (
+        f"kw-s01-core1: {count + 2} lines read: {count} are ours and understood, 2 are not ours and left alone" in lines
+    )
+    assert "kw-s01-core1: nothing would change" in lines
+    where = lines.index("kw-s01-floor1 (cisco_ios) would change:")
+    assert lines[where + 1 : where + 3] == [
+        "  - port GigabitEthernet1/0/1 access 20 faces unfiltered",
+        "  + port GigabitEthernet1/0/1 access 10 faces unfiltered",
+    ]
+    refused = next(index for index, line in enumerate(lines) if line.startswith("x configs/kw-s01-floor2.cfg"))
+    assert f"configs/kw-s01-floor2.cfg:{floor.count(chr(10)) + 2}:" in "".join(lines[refused : refused + 3])
+    assert any(line.startswith("x kw-s01-floor3: no configuration was given (") for line in lines)
+    assert "not supported: 16 devices (aruba_ap 15, yamaha_rtx 1)" in lines
+    assert "plan: 1 of 20 devices would change, 1 are as wanted" in lines
+
+
+def test_a_wrong_filter_is_shown_as_a_packet_with_rule_and_line(rendered: Path, tmp_path: Path) -> None:
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    text = (rendered / "kw-s01-core1.cfg").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if "host 203.0.113.11 eq 443" in line)
+    number = text.splitlines().index(line) + 1
+    wider = line.replace("host 203.0.113.11 eq 443", "any eq 443")
+    (configs / "kw-s01-core1.cfg").write_text(text.replace(line, wider, 1), encoding="utf-8")
+    done = here("prove", "--configs", "configs", *SCHOOL, cwd=tmp_path)
+    assert done.code == Exit.DIFFERS, done.errors
+    found = [shown for shown in done.said.splitlines() if shown.startswith("x ")]
+    assert len(found) == 1
+    assert f"configs/kw-s01-core1.cfg:{number}: permits tcp 10.33." in found[0]
+    assert found[0].endswith("no rule permits it (default deny)")
+    assert done.said.splitlines()[-1] == ("proof: 32 filters of 1 devices judged: NOT equal; 0 devices not judged")
+
+
+def test_a_failure_is_not_hidden_by_what_comes_after_it(tmp_path: Path) -> None:
+    """A difference weighs more than a platform that is not built yet, whichever comes first."""
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    (configs / "kw-s01-rt1.cfg").write_text("ip route default gateway pp 1\n", encoding="utf-8")
+    (configs / "kw-s01-core1.cfg").write_text("hostname core1\n", encoding="utf-8")
+    done = here("prove", "--configs", "configs", *SCHOOL, cwd=tmp_path)
+    assert done.code == Exit.DIFFERS, done.said
+    assert "no filter is in force; everything passes" in done.said
+    assert "platform 'yamaha_rtx' is not built yet" in done.said

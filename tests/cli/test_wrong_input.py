@@ -1,0 +1,172 @@
+"""Wrong input as a new user would give it: one clear message on standard error, an exit code, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.cli.output import Exit
+from controller.plan.document import PlanFile, save_plan
+from tests.cli.running import Done, here, in_a_process
+from tests.policies import PolicyFolder
+
+RULES = "access/rules.yaml"
+
+
+def nothing(_folder: PolicyFolder) -> None:
+    """The policies stay as they are."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command in a folder with `policies/`, and what must be said."""
+
+    arguments: str
+    code: Exit
+    says: tuple[str, ...]
+    prepare: Callable[[PolicyFolder], object] = nothing
+
+
+def plan_file(text: str) -> Callable[[PolicyFolder], object]:
+    return lambda folder: (folder.path.parent / "plan.json").write_text(text, encoding="utf-8")
+
+
+def plan_of_another_city(folder: PolicyFolder) -> None:
+    plan = PlanFile(
+        city="osaka-virtual", policy="", lab=True, made=datetime.now(UTC), canary="", devices=(), unplanned=()
+    )
+    save_plan(plan, folder.path.parent / "plan.json")
+
+
+def stranger(folder: PolicyFolder) -> None:
+    configs = folder.path.parent / "configs"
+    configs.mkdir()
+    (configs / "switch1.cfg").write_text("hostname switch1\n", encoding="utf-8")
+
+
+def moved_school(folder: PolicyFolder) -> None:
+    folder.edit("city/schools/asao.yaml", "    ward: asao\n", "    ward: asao\n    ipv4: 10.1.0.0/16\n")
+
+
+EXPLAIN = "explain --from kw-s01/staff --to affairs"
+CASES = {
+    "no policies folder": Case("check --policies nowhere", Exit.FAILED, ("nowhere:1: no such folder; --policies DIR",)),
+    "tab": Case(
+        "check",
+        Exit.FAILED,
+        ("policies/access/rules.yaml:6: a tab stands in the indentation; YAML allows only spaces there",),
+        lambda folder: folder.edit(RULES, "    effect: permit", "\teffect: permit"),
+    ),
+    "unknown segment": Case(
+        "check",
+        Exit.FAILED,
+        ("policies/access/rules.yaml:5: network.from: unknown segment 'stuff'; allowed: controller, guest, ",),
+        lambda folder: folder.edit(RULES, "{from: [staff]}", "{from: [stuff]}"),
+    ),
+    "overlapping prefix": Case(
+        "check",
+        Exit.FAILED,
+        ("10.1.0.0/16 of school as-e01", "overlaps 10.1.0.0/16 of school"),
+        moved_school,
+    ),
+    "two files wrong": Case(
+        "check",
+        Exit.FAILED,
+        ("policies/access/rules.yaml:6: rules.0.effect: ", "policies/access/segments.yaml:6: segments.0.vlan: "),
+        lambda folder: (
+            folder.edit(RULES, "effect: permit", "effect: allow"),
+            folder.edit("access/segments.yaml", "vlan: 10", "vlan: 0"),
+        ),
+    ),
+    "unknown school": Case("plan --school kw-x99", Exit.FAILED, ("there is no school 'kw-x99'; there are: ",)),
+    "unknown ward": Case(
+        "plan --ward shibuya", Exit.FAILED, ("there is no ward 'shibuya'; there are: kawasaki, saiwai",)
+    ),
+    "unknown school of the lab": Case(
+        "drift --lab --school as-e01", Exit.FAILED, ("there is no school of the lab 'as-e01'; there are: as-e04",)
+    ),
+    "unknown device": Case(
+        "trust kw-s01-core9", Exit.FAILED, ("the city has no device 'kw-s01-core9'; device ids are",)
+    ),
+    "unknown application": Case(
+        "explain --from kw-s01/staff --to mail", Exit.FAILED, ("there is no application 'mail'; there are: affairs",)
+    ),
+    "unknown segment to explain": Case(
+        "explain --from kw-s01/stuff --to affairs", Exit.FAILED, ("there is no segment 'stuff'; there are: staff, ",)
+    ),
+    "no segment to explain": Case(
+        "explain --from kw-s01 --to affairs", Exit.FAILED, ("--from 'kw-s01': write SCHOOL/SEGMENT, e.g. ",)
+    ),
+    "unknown role": Case(f"{EXPLAIN} --role techer", Exit.FAILED, ("there is no role 'techer'; there are: teacher, ",)),
+    "unknown place": Case(
+        f"{EXPLAIN} --role teacher --place moon", Exit.FAILED, ("there is no place 'moon'; there are: own-school, ",)
+    ),
+    "no time": Case(
+        f"{EXPLAIN} --role teacher --at noon", Exit.FAILED, ("--at 'noon': write a time like 2026-11-24T10:00",)
+    ),
+    "no plan": Case("apply plan.json", Exit.FAILED, ("plan.json: there is no such plan; make one with: tsunagu plan",)),
+    "half-written plan": Case(
+        "apply plan.json",
+        Exit.FAILED,
+        ("plan.json: not a whole plan (line 1); it may be half written. Make it anew with: tsunagu plan -o plan.json",),
+        plan_file('{"plan": {"format": 1, "city": "kawasaki-vi'),
+    ),
+    "plan of another city": Case(
+        "apply plan.json",
+        Exit.FAILED,
+        ("plan.json: the plan is of the city 'osaka-virtual'; these policies are of 'kawasaki-virtual'",),
+        plan_of_another_city,
+    ),
+    "no selection": Case("plan", Exit.USAGE, ("name --school or --ward (each may be repeated), or --all",)),
+    "too much of a selection": Case("plan --all --school kw-s01", Exit.USAGE, ("name --school or --ward",)),
+    "unknown option": Case("plan --al", Exit.USAGE, ("No such option: --al",)),
+    "unknown command": Case("plam", Exit.USAGE, ("No such command 'plam'",)),
+    "missing argument": Case("apply", Exit.USAGE, ("Missing argument",)),
+    "plan saved from files": Case(
+        "plan --school kw-s01 --configs configs -o plan.json", Exit.USAGE, ("leave out one of --configs and -o",)
+    ),
+    "stranger": Case(
+        "plan --school kw-s01 --configs configs",
+        Exit.FAILED,
+        ("configs/switch1.cfg:1: belongs to no selected device; files are named DEVICE.cfg, e.g. kw-s01-rt1.cfg",),
+        stranger,
+    ),
+    "no folder of configurations": Case(
+        "plan --school kw-s01 --configs configs", Exit.FAILED, ("configs:1: no such folder",)
+    ),
+    "nothing to prove": Case(
+        "prove --school kw-s01 --configs configs", Exit.FAILED, ("configs: holds no DEVICE.cfg of a selected device",)
+    ),
+    "a file where a folder should be": Case(
+        "render --school kw-s01 -o plan.json", Exit.FAILED, ("plan.json: the folder cannot be made: ",), plan_file("")
+    ),
+}
+
+
+REAL = ("tab", "half-written plan", "plan of another city", "no selection", "stranger")
+"""These are run in a process of their own, too: starting Python is most of such a run."""
+
+
+def files(folder: Path) -> set[tuple[Path, bytes]]:
+    return {(path, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("name", "run"), [*((name, here) for name in CASES), *((name, in_a_process) for name in REAL)])
+def test_wrong_input(tmp_path: Path, name: str, run: Callable[..., Done]) -> None:
+    case = CASES[name]
+    folder = PolicyFolder(tmp_path)
+    case.prepare(folder)
+    before = files(tmp_path)
+    done = run(*case.arguments.split(), cwd=tmp_path)
+    assert files(tmp_path) == before
+    assert "Traceback" not in done.errors + done.said
+    assert done.code == case.code, done.errors
+    assert done.said == ""
+    assert done.errors.startswith("tsunagu: ")
+    assert done.errors.count("tsunagu: ") == 1
+    for text in case.says:
+        assert text in done.errors

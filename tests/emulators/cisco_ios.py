@@ -1,0 +1,182 @@
+"""The configuration mode of a Cisco IOS switch, as far as our steps use it: commands change a running configuration.
+
+Written from the vendor's documents, not from our code: Cisco IOS Security Command Reference (`ip access-list`,
+`permit (IP)`, `ip access-group`), Cisco IOS IPv6 Command Reference (`ipv6 access-list`, `permit (IPv6)`,
+`ipv6 traffic-filter`), Cisco IOS LAN Switching Command Reference (`vlan (global)`, `switchport mode`,
+`switchport access vlan`, `switchport trunk allowed vlan`), Cisco IOS Interface Command Reference (`description`).
+A command that those do not know, or that stands in the wrong mode, is an error, as `% Invalid input` is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+
+ADDRESS_4 = r"(?:any|host [\d.]+|[\d.]+ [\d.]+)"
+ADDRESS_6 = r"(?:any|host [0-9A-F:.]+|[0-9A-F:.]+/\d+)"
+PORT = r"(?: (?:eq [\w-]+|range [\w-]+ [\w-]+))?"
+ENTRIES = {
+    "ip": re.compile(rf"(?:permit|deny) [\w]+ {ADDRESS_4}{PORT} {ADDRESS_4}(?:{PORT}| [\w-]+)(?: established)?"),
+    "ipv6": re.compile(rf"(?:permit|deny) [\w]+ {ADDRESS_6}{PORT} {ADDRESS_6}(?:{PORT}| [\w-]+)(?: established)?"),
+}
+# How the lines of an interface are ordered in the running configuration.
+ORDER = ("description", "switchport access", "switchport trunk", "switchport mode", "")
+WIDTH = 40
+# A command, the setting it is about, and whether that then has its default, which is not shown.
+SETTINGS = (
+    (r"no description", "description", True),
+    (r"description .+", "description", False),
+    (r"switchport mode (access|trunk)", "switchport mode", False),
+    (r"no switchport access vlan|switchport access vlan 1", "switchport access vlan", True),
+    (r"switchport access vlan \d+", "switchport access vlan", False),
+)
+
+
+class InvalidInput(Exception):
+    """The command is not one that IOS takes here."""
+
+
+class Switch:
+    """A running configuration as blocks: a line at the margin, and the lines under it."""
+
+    def __init__(self, running: str) -> None:
+        self.blocks: list[tuple[str, list[str]]] = []
+        self.mode: str | None = None
+        self.here: list[str] | None = None
+        for line in running.splitlines():
+            if not line.strip() or line.startswith("!"):
+                continue
+            if line.startswith(" "):
+                self.blocks[-1][1].append(line.strip())
+            else:
+                self.blocks.append((line, []))
+
+    def running(self) -> str:
+        return "".join("\n ".join((header, *lines)) + "\n!\n" for header, lines in self.blocks)
+
+    def enter(self, commands: Iterable[str]) -> None:
+        for command in commands:
+            self._one(command)
+
+    def _one(self, command: str) -> None:
+        if self.mode is None:
+            if command != "configure terminal":
+                raise InvalidInput(command)
+            self.mode = "global"
+            return
+        if command == "end":
+            self.mode, self.here = None, None
+        elif not (self._global(command) or self._inside(command)):
+            raise InvalidInput(command)
+
+    def _global(self, command: str) -> bool:
+        """Commands of global configuration; IOS takes them in every mode below it too."""
+        patterns = {
+            "vlan": r"vlan \d+",
+            "interface": r"interface \S+",
+            "ip": r"ip access-list extended \S+",
+            "ipv6": r"ipv6 access-list \S+",
+        }
+        for mode, pattern in patterns.items():
+            if re.fullmatch(pattern, command):
+                self.mode, self.here = mode, self._block(command)
+                return True
+            if mode != "interface" and re.fullmatch(f"no {pattern}", command):
+                self.mode, self.here = "global", None
+                before = len(self.blocks)
+                self.blocks = [block for block in self.blocks if block[0] != command.removeprefix("no ")]
+                if len(self.blocks) == before:
+                    raise InvalidInput(command)
+                return True
+        return False
+
+    def _block(self, header: str) -> list[str]:
+        for known, lines in self.blocks:
+            if known == header:
+                return lines
+        if re.match(r"interface (?!Vlan)", header):
+            raise InvalidInput(header)
+        self.blocks.append((header, []))
+        return self.blocks[-1][1]
+
+    def _inside(self, command: str) -> bool:
+        if self.here is None:
+            return False
+        match self.mode:
+            case "vlan":
+                return self._put("name", command) if re.fullmatch(r"name \S{1,32}", command) else False
+            case "ip" | "ipv6":
+                if not ENTRIES[self.mode].fullmatch(command):
+                    return False
+                # A list does not hold the same entry twice.
+                if command not in self.here:
+                    self.here.append(command)
+                return True
+            case "interface":
+                return self._interface(command)
+        return False
+
+    def _interface(self, command: str) -> bool:
+        bound = re.fullmatch(r"(no )?(ip access-group|ipv6 traffic-filter) (\S+) (in|out)", command)
+        if bound:
+            return self._bind(*bound.groups())
+        for pattern, setting, removes in SETTINGS:
+            if re.fullmatch(pattern, command):
+                return self._put(setting, None if removes else command)
+        if command == "no switchport trunk allowed vlan":
+            return self._allow(None)
+        allowed = re.fullmatch(r"switchport trunk allowed vlan (add )?([\d,-]+)", command)
+        return self._allow((self._allowed() if allowed[1] else set()) | expand(allowed[2])) if allowed else False
+
+    def _put(self, start: str, line: str | None) -> bool:
+        assert self.here is not None
+        kept = [one for one in self.here if not one.startswith(f"{start} ")] + ([line] if line else [])
+        self.here[:] = sorted(kept, key=lambda one: next(n for n, word in enumerate(ORDER) if one.startswith(word)))
+        return True
+
+    def _bind(self, no: str | None, kind: str, name: str, side: str) -> bool:
+        assert self.here is not None
+        there = [one for one in self.here if re.fullmatch(rf"{kind} \S+ {side}", one)]
+        if no and f"{kind} {name} {side}" not in there:
+            raise InvalidInput(kind, name, side)
+        for one in there:
+            self.here.remove(one)
+        if not no:
+            self.here.append(f"{kind} {name} {side}")
+        return True
+
+    def _allowed(self) -> set[int]:
+        assert self.here is not None
+        lines = [one for one in self.here if one.startswith("switchport trunk allowed vlan ")]
+        return {number for line in lines for number in expand(line.split()[-1])}
+
+    def _allow(self, vlans: set[int] | None) -> bool:
+        self._put("switchport trunk allowed vlan", None)
+        assert self.here is not None
+        lines = [""]
+        for part in condense(vlans or set()):
+            if len(lines[-1]) + len(part) > WIDTH:
+                lines.append("")
+            lines[-1] += f",{part}" if lines[-1] else part
+        if vlans:
+            self.here += [f"switchport trunk allowed vlan {'add ' if n else ''}{line}" for n, line in enumerate(lines)]
+        return self._put("never", None)
+
+
+def expand(text: str) -> set[int]:
+    """The numbers of `10,20-22`."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        low, _, high = part.partition("-")
+        numbers |= set(range(int(low), int(high or low) + 1))
+    return numbers
+
+
+def condense(numbers: set[int]) -> list[str]:
+    """The parts of `10,20-22`; two neighbours are written apart."""
+    parts: list[str] = []
+    for _, run in groupby(enumerate(sorted(numbers)), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        parts += [f"{members[0]}-{members[-1]}"] if len(members) > 2 else map(str, members)
+    return parts

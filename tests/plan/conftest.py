@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from controller.model.city import City, Device
+from controller.plan.select import device_by_id
+
+
+@pytest.fixture(scope="session")
+def device(city: City) -> Device:
+    """A Cisco core switch of a lab school."""
+    return device_by_id(city, "kw-s01-core1", lab=False)

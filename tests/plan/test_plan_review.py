@@ -1,0 +1,114 @@
+"""A change in words: every difference of two states is a line, and equal states are none."""
+
+from __future__ import annotations
+
+from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.state import (
+    Binding,
+    DeviceState,
+    Entry,
+    Faces,
+    Filter,
+    PortMode,
+    PortState,
+    Vlan,
+    device_state,
+    named_filter,
+)
+from controller.plan.review import describe, describe_changes
+
+NAMES = {10: "staff", 20: "pupil"}
+STAFF = prefix("10.1.0.0/22")
+CLOUD = prefix("203.0.113.10/32")
+DENY = Entry(Effect.FORBID, Match(Family.V4, None, Family.V4.everything, Family.V4.everything), "default deny")
+HTTPS = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, STAFF, CLOUD, destination_ports=(443, 443)), "staff-cloud")
+ALSO = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, STAFF, CLOUD, destination_ports=(80, 89)), "plain")
+
+
+def staff(*entries: Entry) -> Filter:
+    return named_filter(10, Direction.FROM, Family.V4, [*entries, DENY])
+
+
+def state(*filters: Filter, bound: Filter | str | None = None) -> DeviceState:
+    bindings = [Binding(*one.key, one.name) for one in filters]
+    if bound is not None:
+        name = bound if isinstance(bound, str) else bound.name
+        bindings = [Binding(10, Direction.FROM, Family.V4, name)]
+    return device_state(filters=filters, bindings=bindings)
+
+
+def test_equal_states_have_nothing_to_review() -> None:
+    assert describe_changes(NAMES, state(staff(HTTPS)), state(staff(HTTPS))) == []
+
+
+def test_vlans_and_ports() -> None:
+    now = device_state([Vlan(10, "TSN-staff")], [PortState("1", PortMode.ACCESS, (10,), Faces.HOSTS)])
+    wanted = device_state(
+        [Vlan(20, "TSN-pupil")],
+        [
+            PortState("1", PortMode.TRUNK, (10, 20), Faces.GATEWAY),
+            PortState("2", PortMode.ACCESS, (20,)),
+        ],
+    )
+    assert describe_changes(NAMES, now, wanted) == [
+        "- vlan 10 TSN-staff",
+        "+ vlan 20 TSN-pupil",
+        "- port 1 access 10 faces hosts",
+        "+ port 1 trunk 10,20 faces gateway",
+        "+ port 2 access 20 faces unfiltered",
+    ]
+
+
+def test_a_filter_comes_changes_and_goes() -> None:
+    assert describe_changes(NAMES, state(), state(staff(HTTPS))) == ["+ filter from staff IPv4: 2 entries"]
+    assert describe_changes(NAMES, state(staff(HTTPS)), state()) == ["- filter from staff IPv4"]
+    assert describe_changes(NAMES, state(staff(HTTPS)), state(staff(HTTPS, ALSO))) == [
+        "~ filter from staff IPv4",
+        "    + permit tcp 10.1.0.0/22 -> 203.0.113.10/32 port 80-89  (plain)",
+    ]
+    assert describe_changes(NAMES, state(staff(HTTPS, ALSO)), state(staff(ALSO))) == [
+        "~ filter from staff IPv4",
+        "    - permit tcp 10.1.0.0/22 -> 203.0.113.10/32 port 443",
+    ]
+
+
+def test_a_moved_entry_is_shown_because_order_decides() -> None:
+    changes = describe_changes(NAMES, state(staff(HTTPS, ALSO)), state(staff(ALSO, HTTPS)))
+    assert changes[0] == "~ filter from staff IPv4"
+    assert {change.split()[0] for change in changes[1:]} == {"+", "-"}
+
+
+def test_the_filter_in_force_counts_not_one_that_only_exists() -> None:
+    """Both exist, and the old one is bound: the change is from the old one to the new one."""
+    old, new = staff(HTTPS, ALSO), staff(HTTPS)
+    for bound, wanted, sign in ((old, new, "-"), (new, old, "+")):
+        changes = describe_changes(NAMES, state(old, new, bound=bound), state(wanted))
+        assert changes[0] == "~ filter from staff IPv4"
+        assert changes[1].startswith(f"    {sign} permit tcp 10.1.0.0/22 -> 203.0.113.10/32 port 80-89")
+
+
+def test_a_filter_that_exists_and_is_not_in_force() -> None:
+    exists = device_state(filters=[staff(HTTPS)])
+    assert describe_changes(NAMES, exists, state(staff(HTTPS))) == ["+ filter from staff IPv4: 2 entries"]
+    assert describe_changes(NAMES, exists, device_state()) == [f"- filter {staff(HTTPS).name}, which is not in force"]
+
+
+def test_a_binding_to_a_filter_that_does_not_exist() -> None:
+    assert describe_changes(NAMES, state(bound="TSN-10-from-4-00000000"), state(staff(HTTPS))) == [
+        "+ filter from staff IPv4: 2 entries",
+        "- binding of staff to TSN-10-from-4-00000000, which does not exist",
+    ]
+
+
+def test_a_vlan_without_a_name_is_told_by_its_number() -> None:
+    assert describe_changes({}, state(), state(staff(HTTPS))) == ["+ filter from VLAN 10 IPv4: 2 entries"]
+
+
+def test_entries_in_words() -> None:
+    icmp = Match(Family.V4, Protocol.ICMP, Family.V4.everything, STAFF, destination_ports=(3, 3))
+    back = Match(Family.V4, Protocol.TCP, CLOUD, STAFF, source_ports=(443, 443), established=True)
+    other = Match(Family.V6, 47, Family.V6.everything, Family.V6.everything)
+    assert describe(DENY) == "deny ip any -> any"
+    assert describe(Entry(Effect.PERMIT, icmp)) == "permit icmp any -> 10.1.0.0/22 type 3"
+    assert describe(Entry(Effect.PERMIT, back)) == "permit tcp 203.0.113.10/32 port 443 -> 10.1.0.0/22 established"
+    assert describe(Entry(Effect.PERMIT, other)) == "permit 47 any -> any"

@@ -1,0 +1,49 @@
+"""Carries out a plan and kills itself with SIGKILL at the start or the end of a step; a test runs it as a process.
+
+Arguments: policies, plan, state folder, restore seconds, step, `start` or `end`. The step `first command` is the first
+command that the push sends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.model.load import load_city
+from controller.plan.document import load_plan
+from controller.rollout.waves import Settings, apply_plan
+from controller.telemetry.timeline import Level, Span
+
+
+@dataclass(frozen=True)
+class Killer:
+    """Ends this process the hard way."""
+
+    step: str
+    moment: str
+
+    def started(self, span: Span) -> None:
+        self._perhaps(span, "start")
+
+    def ended(self, span: Span) -> None:
+        self._perhaps(span, "end")
+
+    def _perhaps(self, span: Span, moment: str) -> None:
+        name = "first command" if span.level is Level.COMMAND else span.name
+        if span.level in (Level.STEP, Level.COMMAND) and (name, moment) == (self.step, self.moment):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Apply, until killed."""
+    policies, plan_path, state, seconds, step, moment = sys.argv[1:]
+    city = load_city(Path(policies))
+    plan = load_plan(Path(plan_path), city.file.id)
+    apply_plan(city, plan, Settings(int(seconds), Path(state)), [Killer(step, moment)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from controller.telemetry.timeline import Level, Listener, Span, rollout
+from controller.telemetry.tracing import ENDPOINTS, traced
+
+
+class Recorder:
+    """What a listener hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+
+    def started(self, span: Span) -> None:
+        self.heard.append(("start", span.name))
+
+    def ended(self, span: Span) -> None:
+        self.heard.append(("end", span.name))
+
+
+def a_rollout(*listeners: Listener) -> None:
+    with rollout("r", listeners, city="c") as root, root.child(Level.SCHOOL, "s") as school:
+        with school.child(Level.DEVICE, "d") as device:
+            device.outcome = "applied"
+            with device.child(Level.STEP, "push") as step:
+                assert step.device() == "d"
+        assert school.device() == ""
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """A real OTLP/HTTP endpoint on loopback that keeps what it is sent."""
+    bodies: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it
+            del format, args
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv(ENDPOINTS[1], f"http://127.0.0.1:{server.server_port}")
+    try:
+        yield bodies
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_listeners_hear_every_start_and_end_also_of_what_fails() -> None:
+    recorder = Recorder()
+    message = "broken"
+    with pytest.raises(ValueError, match=message), rollout("r", [recorder]) as root, root.child(Level.SCHOOL, "s"):
+        raise ValueError(message)
+    assert recorder.heard == [("start", "r"), ("start", "s"), ("end", "s"), ("end", "r")]
+
+
+def test_without_an_endpoint_every_span_is_a_line_at_its_start_and_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ENDPOINTS:
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "folder" / "timeline.jsonl"
+    with traced(path) as listener:
+        a_rollout(listener)
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [(line["event"], line["name"]) for line in lines] == [
+        ("start", "rollout r"),
+        ("start", "school s"),
+        ("start", "device d"),
+        ("start", "step push"),
+        ("end", "step push"),
+        ("end", "device d"),
+        ("end", "school s"),
+        ("end", "rollout r"),
+    ]
+    device = lines[5]
+    assert device["attributes"]["tsunagu.outcome"] == "applied"
+
+
+def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(tmp_path: Path, receiver: list[bytes]) -> None:
+    path = tmp_path / "timeline.jsonl"
+    with traced(path) as listener:
+        a_rollout(listener)
+    spans = {}
+    for body in receiver:
+        request = ExportTraceServiceRequest.FromString(body)
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                spans.update({span.name: span for span in scope.spans})
+    assert set(spans) == {"rollout r", "school s", "device d", "step push"}
+    assert spans["step push"].parent_span_id == spans["device d"].span_id
+    assert spans["school s"].parent_span_id == spans["rollout r"].span_id
+    assert not path.exists()
