@@ -31,6 +31,7 @@ check: setup
 bench: setup
 	@$(PYTHON) tests/benchmarks/whole_city.py
 	@$(PYTHON) tests/benchmarks/prove_filters.py
+	@$(PYTHON) tests/benchmarks/offline_google.py
 
 SEED ?= $(shell date +%Y%m%d)
 soak: setup

@@ -186,5 +186,5 @@ def outputs(stack: Stack, configured: StackConfiguration) -> dict[str, Any]:
             }
             for region in REGIONS.values()
         },
-        "probes": [{"id": name, "host": host, "port": 443, "path": "/"} for name, host in stack.hosts.items()],
+        "probes": {name: {"host": host, "port": 443, "path": "/"} for name, host in stack.hosts.items()},
     }

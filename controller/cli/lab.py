@@ -11,8 +11,10 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, say, say_json
 from controller.lab import city, journal, place
+from controller.lab.cloud.environment import Rehearsal
 from controller.lab.matrix import measure
 from controller.lab.nodes import node
+from controller.lab.proxy.deployed import standing
 from controller.lab.status import status
 from controller.lab.table import matrix_table, status_table
 from controller.model.load import load_city
@@ -39,7 +41,10 @@ def _progress(message: str) -> None:
 @lab.command("up")
 def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     """Build the virtual city; its switches are factory-new and let everything through."""
-    layout = city.up(load_city(policies), schools, _progress)
+    world = standing(Rehearsal().world)
+    layout = city.up(load_city(policies), schools, _progress, world=world)
+    if world is None:
+        say("No cloud is deployed: its applications are plain stand-ins, without the proxy and its people.")
     say(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
 
 

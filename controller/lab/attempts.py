@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 
+from controller.lab import place
 from controller.lab.pairs import Pair, Target
+from controller.lab.proxy import authority
+from controller.lab.proxy.files import Files
+from controller.lab.proxy.names import APPLICATION, SAYS
 from controller.platforms import namespace
 
 _LONGEST_ANSWER = 65536
@@ -31,16 +36,18 @@ def attempt(pair: Pair, seconds: float) -> Attempt:
         FileNotFoundError: the host's namespace is gone.
     """
     target = pair.target
-    opened = namespace.stream_socket(pair.namespace, target.address)
-    with opened:
+    with namespace.stream_socket(pair.namespace, target.address) as opened:
         opened.settimeout(seconds)
         try:
             opened.connect((target.address, target.port))
         except OSError as error:
             return Attempt(connected=False, answered=False, detail=_reason(error))
         try:
-            wrong = _wrong_greeting(opened) if target.ssh else _wrong_answer(opened, target)
-        except OSError as error:
+            if target.host:
+                wrong = _wrong_proxy(opened, target)
+            else:
+                wrong = _wrong_greeting(opened) if target.ssh else _wrong_answer(opened, target)
+        except (OSError, HTTPException) as error:
             wrong = f"connected, then {_reason(error)}"
         return Attempt(connected=True, answered=not wrong, detail=wrong)
 
@@ -48,6 +55,17 @@ def attempt(pair: Pair, seconds: float) -> Attempt:
 def _wrong_greeting(opened: socket.socket) -> str:
     said = opened.recv(4)
     return "" if said == b"SSH-" else f"no SSH server: it said {said!r}"
+
+
+def _wrong_proxy(opened: socket.socket, target: Target) -> str:
+    """Whoever has not signed in is refused there, which is the identity part's affair: it is the right proxy."""
+    with authority.trusting(Files(place.STATE).folder).wrap_socket(opened, server_hostname=target.host) as secured:
+        secured.sendall(f"GET / HTTP/1.1\r\nHost: {target.host}\r\nConnection: close\r\n\r\n".encode())
+        response = HTTPResponse(secured, method="GET")
+        response.begin()
+        says, named = response.headers.get(SAYS, ""), response.headers.get(APPLICATION, "")
+    right = says.endswith(f"; {target.address}") and named == target.application
+    return "" if right else f"another service answered: {response.status} {says!r} {named!r}"
 
 
 def _wrong_answer(opened: socket.socket, target: Target) -> str:
@@ -65,5 +83,7 @@ def _wrong_answer(opened: socket.socket, target: Target) -> str:
     return "" if right and head.startswith(b"HTTP/1.1 200 ") else f"another service answered: {answer[:80]!r}"
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | HTTPException) -> str:
+    if isinstance(error, HTTPException):
+        return f"no HTTP: {error}"
     return "no answer" if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()

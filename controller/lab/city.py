@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-import controller
 from controller.errors import LabError
-from controller.lab import account, journal, kernel, network, place, switches
+from controller.lab import account, background, journal, kernel, network, place, switches
 from controller.lab.journal import Record
 from controller.lab.layout import Layout, SchoolLayout
 from controller.lab.planning import lay_out
-from controller.lab.processes import describe, end, identities, inhabitants, until
-from controller.lab.programs import PATH, check_requirements
+from controller.lab.processes import end, identities, inhabitants, until
+from controller.lab.programs import check_requirements
+from controller.lab.proxy.deployed import check_addresses
+from controller.lab.proxy.files import Files
 from controller.model.city import City
 from controller.platforms import namespace
 
 Progress = Callable[[str], None]
 
 SERVICES = "services"
+PROXY_PROGRAMS = {
+    "proxy": "controller.lab.proxy.front",
+    "identity": "controller.lab.proxy.identity",
+    "guarded": "controller.lab.proxy.application",
+}
+"""What a deployed cloud adds: the proxy, the identity provider, and the applications that the proxy guards."""
 _SSHD_FOLDER = Path("/run/sshd")
 _AT_ONCE = 4
 _READY_SECONDS = 20.0
 
 
-def up(city: City, schools: int, progress: Progress, state: Path = place.STATE) -> Layout:
+def up(city: City, schools: int, progress: Progress, state: Path = place.STATE, *, world: Path | None = None) -> Layout:
     """Build the virtual city with so many schools; all its switches are factory-new and let everything through.
+
+    With a `world` that a stack was deployed to, its applications are served by the proxy, over HTTPS.
 
     What was built is removed again if anything fails, Ctrl-C included.
 
@@ -39,7 +46,7 @@ def up(city: City, schools: int, progress: Progress, state: Path = place.STATE) 
         LabError: the machine cannot hold it, one is up already, or a program of the machine refused.
     """
     check_requirements()
-    layout = lay_out(city, schools, state)
+    layout = lay_out(city, schools, state, world)
     account.check(layout.user)
     try:
         state.mkdir(mode=0o755)
@@ -115,7 +122,10 @@ def _build(record: Record, progress: Progress, state: Path) -> None:
     account.create(layout.user, state)
     network.create(layout)
     progress(f"applications: {len(layout.listeners)} HTTP services")
-    _start_services(state)
+    if layout.perimeter:
+        check_addresses(layout.perimeter)
+        Files(state).create()
+    background.start(state, programs(layout))
     _build_schools(layout, progress, state)
     lines = [switches.host_key(school, state, layout.ssh_port) for school in layout.schools]
     (state / place.KNOWN_HOSTS).write_text("".join(lines), encoding="ascii")
@@ -149,29 +159,9 @@ def answers_login(layout: Layout, school: SchoolLayout) -> bool:
         return False
 
 
-def _start_services(state: Path) -> None:
-    packages = str(Path(controller.__file__).resolve().parents[1])
-    words = ("setsid", "--fork", sys.executable, "-m", "controller.lab.services", str(state))
-    log = state / "services.log"
-    # Begun inside one of our namespaces, so that `down` finds it even where nobody came to write it down.
-    with (
-        log.open("w", encoding="utf-8") as errors,
-        subprocess.Popen(  # noqa: S603 every word is ours
-            ("ip", "netns", "exec", place.INTERNET, *words),  # noqa: S607 looked for in PATH below
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            cwd="/",
-            env={"PATH": PATH, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
-        ) as starting,
-    ):
-        said = starting.stdout.readline().strip() if starting.stdout else ""
-    if not said.isdigit():
-        reason = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-        message = f"the applications did not start: {reason[0]}"
-        raise LabError(message)
-    journal.add_process(state, describe(SERVICES, "", int(said)))
+def programs(layout: Layout) -> dict[str, str]:
+    """The programs that stand for everything outside the schools, each with its module."""
+    return {SERVICES: "controller.lab.services", **(PROXY_PROGRAMS if layout.perimeter else {})}
 
 
 def _remove(state: Path) -> list[str]:

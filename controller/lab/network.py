@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from controller.lab import kernel, place
 from controller.lab.layout import Both, Interface, Layout, SchoolLayout
 from controller.lab.programs import Around, run
+from controller.model.flow import Family
 from controller.platforms import namespace
 
 HOST_INTERFACE = "eth0"

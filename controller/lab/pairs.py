@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 from controller.errors import LabError
 from controller.lab.addresses import first_port, internet_address, internet_ports, remote_addresses
-from controller.lab.layout import Frozen, Host, Layout, SchoolLayout
+from controller.lab.layout import Frozen, Host, Layout, Perimeter, SchoolLayout
 from controller.lab.planning import lay_out
 from controller.model.access import INTERNET, Application
 from controller.model.city import City
@@ -22,13 +23,17 @@ ELSEWHERE = "@other-school"
 
 
 class Target(Frozen):
-    """Somewhere a host can connect to. `application` is what must answer there; SSH, or else HTTP."""
+    """Somewhere a host can connect to. `application` is what must answer there; SSH, or else HTTP.
+
+    `host`: the proxy answers there, over TLS and by this name.
+    """
 
     column: str
     application: str
     address: str
     port: int
     ssh: bool = False
+    host: str = ""
 
     @property
     def family(self) -> Family:
@@ -64,7 +69,7 @@ def pairs(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[Pair
         if school.id not in schools:
             continue
         other = layout.schools[(number + 1) % len(layout.schools)]
-        targets = [*_remote(city), *_in_school(city, school, "")]
+        targets = [*_remote(city, layout.perimeter), *_in_school(city, school, "")]
         if other.id != school.id:
             targets += _in_school(city, other, ELSEWHERE)
         for host in school.hosts:
@@ -93,12 +98,14 @@ def _pair(city: City, host: Host, target: Target) -> Pair:
     )
 
 
-def _remote(city: City) -> Iterator[Target]:
+def _remote(city: City, around: Perimeter | None) -> Iterator[Target]:
+    hosts = {one.application: one.host for one in around.guarded} if around else {}
     for application in city.applications.values():
         port = first_port(application)
         if application.segment is None and port is not None:
             for address in remote_addresses(city, application):
-                yield Target(column=application.id, application=application.id, address=address, port=port)
+                host = hosts.get(application.id, "")
+                yield Target(column=application.id, application=application.id, address=address, port=port, host=host)
     ports = internet_ports(city)
     for port in ports:
         column = INTERNET if len(ports) == 1 else f"{INTERNET}:{port}"
@@ -129,15 +136,18 @@ def _addresses_in_school(city: City, school: SchoolLayout, application: Applicat
 
 
 def _check_same_addresses(city: City, layout: Layout) -> None:
-    wanted = lay_out(city, len(layout.schools))
+    around = layout.perimeter
+    wanted = lay_out(city, len(layout.schools), world=Path(around.world) if around else None)
     served = {(one.namespace, one.address, one.port): one.applications for one in layout.listeners}
     missing = [
         one
         for one in wanted.listeners
         if not set(one.applications) <= set(served.get((one.namespace, one.address, one.port), ()))
     ]
-    if wanted.schools != layout.schools or missing:
-        what = f"{', '.join(missing[0].applications)} at {missing[0].address}" if missing else "its schools"
+    if wanted.schools != layout.schools or missing or wanted.perimeter != around:
+        what = (
+            f"{', '.join(missing[0].applications)} at {missing[0].address}" if missing else "its schools or its cloud"
+        )
         message = (
             f"the lab that is up was built from another city: {what} differ; run 'tsunagu lab down', then "
             "'tsunagu lab up' with these policies"

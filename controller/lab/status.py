@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pydantic import computed_field
+from pydantic import Field, computed_field
 
 from controller.errors import LabError
 from controller.lab import city, journal, network, place, switches
@@ -33,9 +33,13 @@ class SchoolStatus(Frozen):
 
 
 class LabStatus(Frozen):
-    """The whole lab; `services` are the applications, `missing_namespaces` those that no school owns."""
+    """The whole lab; `services` are the applications, `missing_namespaces` those that no school owns.
+
+    `proxy`: the programs that a deployed cloud adds; without one there are none.
+    """
 
     services: bool
+    proxy: dict[str, bool] = Field(default_factory=dict)
     missing_namespaces: tuple[str, ...]
     schools: tuple[SchoolStatus, ...]
 
@@ -43,7 +47,8 @@ class LabStatus(Frozen):
     @property
     def lives(self) -> bool:
         """Whether everything lives."""
-        return self.services and not self.missing_namespaces and all(school.lives for school in self.schools)
+        programs = self.services and all(self.proxy.values())
+        return programs and not self.missing_namespaces and all(school.lives for school in self.schools)
 
 
 def status(state: Path = place.STATE) -> LabStatus:
@@ -59,11 +64,14 @@ def status(state: Path = place.STATE) -> LabStatus:
         schools = tuple(pool.map(lambda school: _school(layout, school, running, present, state), layout.schools))
     return LabStatus(
         services=("", city.SERVICES) in running,
-        missing_namespaces=tuple(
-            name for name in (place.CONTROLLER, place.CORE, place.INTERNET) if name not in present
-        ),
+        proxy={name: ("", name) in running for name in city.PROXY_PROGRAMS} if layout.perimeter else {},
+        missing_namespaces=tuple(name for name in _common(layout) if name not in present),
         schools=schools,
     )
+
+
+def _common(layout: Layout) -> tuple[str, ...]:
+    return (place.CONTROLLER, place.CORE, place.INTERNET, *((place.HOME,) if layout.perimeter else ()))
 
 
 def _school(

@@ -325,7 +325,6 @@ class StackRegion(Strict):
 class StackProbe(Strict):
     """What to ask to measure the way to an application; the proxy answers whoever has not signed in, too."""
 
-    id: Identifier
     host: str
     port: int = Field(ge=1, le=65535)
     path: str
@@ -338,4 +337,4 @@ class StackOutputs(Strict):
     version: int
     applications: dict[Identifier, StackApplication]
     regions: dict[Identifier, StackRegion] = Field(default_factory=dict)
-    probes: tuple[StackProbe, ...] = ()
+    probes: dict[Identifier, StackProbe] = Field(default_factory=dict)

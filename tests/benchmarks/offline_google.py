@@ -39,8 +39,7 @@ def main(number: int) -> None:
             assert process.stdout is not None
             port = int(process.stdout.readline())
             sys.stdout.write(
-                f"start-up: {time.monotonic() - started:.2f} s, {_processor_seconds(process.pid):.2f} s of processor"
-                 "\n"
+                f"start-up: {time.monotonic() - started:.2f} s, {_processor_seconds(process.pid):.2f} s of processor\n"
             )
             with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
                 _calls(provider_pb2_grpc.ResourceProviderStub(channel), process.pid, number)

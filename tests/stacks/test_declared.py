@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi_gcp as gcp
@@ -12,12 +15,13 @@ from controller.errors import PolicyError, TsunaguError
 from controller.lab.cloud.checks import check
 from controller.lab.cloud.facts import resource_type
 from controller.model.city import City
+from controller.model.load import load_city
 from policies.guardrails.found import Found
 from policies.guardrails.pack import GUARDRAILS
 from stacks.access import group_member
 from stacks.city import refuse_real_google
 from stacks.configuration import ConfigurationRefused, HostedApplication, StackConfiguration
-from stacks.outputs import OUTPUT, document
+from stacks.outputs import OUTPUT, document, write_outputs
 from tests.stacks.declared import ROOT, STACKS, Declared, Recorder, application, configured, declare
 from tests.stacks.inventory import GOLDEN, inventory
 
@@ -102,7 +106,27 @@ def test_the_outputs_are_what_the_controller_reads(deployed: Deployed, city: Cit
         name: one.host for name, one in city.outputs.applications.items()
     }
     assert {name: region.role for name, region in read.regions.items()} == {"tokyo": "primary", "osaka": "standby"}
-    assert all(probe.host.endswith("kawasaki-virtual.example") for probe in read.probes)
+    assert {probe.host for probe in read.probes.values()} == {one.host for one in read.applications.values()}
+
+
+def test_the_city_loads_with_the_outputs_as_written(deployed: Deployed, tmp_path: Path) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(ROOT / "policies", policies, ignore=shutil.ignore_patterns("__pycache__"))
+    write_outputs(policies, "lab", 8, {OUTPUT: deployed("lab")[1]})
+    assert load_city(policies).outputs.version == 8
+
+
+def test_an_application_without_outputs_loads_only_for_its_stack(city: City, tmp_path: Path) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(ROOT / "policies", policies, ignore=shutil.ignore_patterns("__pycache__"))
+    file = policies / "stack-outputs/lab.json"
+    known = json.loads(file.read_text(encoding="utf-8"))
+    del known["applications"]["staff-ai"]
+    file.write_text(json.dumps(known), encoding="utf-8")
+    with pytest.raises(PolicyError, match="hold no application 'staff-ai'"):
+        load_city(policies)
+    undeployed = load_city(policies, undeployed=True)
+    assert undeployed.destination("staff-ai", city.schools[0]).included == ()
 
 
 def test_outputs_that_are_not_known_yet_are_refused() -> None:

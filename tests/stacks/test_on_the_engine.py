@@ -111,7 +111,6 @@ def test_production_refuses_to_be_destroyed_and_switches_over(
     # Both instances, and the service in each region that is told where to write.
     assert re.search(r"~ 4 to update\s+18\d unchanged", shown), shown
     production.succeeds("up", "--config-file", str(turned), *DO, *PACK)
-    production.succeeds("preview", "--config-file", str(turned), "--expect-no-changes")
 
 
 def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def provide(progress: Progress) -> Path | None:
 def _build(folder: Path, progress: Progress) -> None:
     """Build beside the place and move into it: another run sees a whole engine or none."""
     go = _go(folder.parent, progress)
-    progress(f"engine: building Pulumi {RELEASE} from source (once on this machine; 3 minutes on 2 cores)")
+    progress(f"engine: building Pulumi {RELEASE} from source (once on this machine; some minutes)")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as place:
         target = Path(place) / "pulumi"

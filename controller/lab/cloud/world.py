@@ -107,6 +107,9 @@ def main(arguments: list[str], say: Callable[[str], object] = print) -> int:
             case _:
                 sys.stderr.write(__doc__ or "")
                 return 64
+    except BrokenPipeError:
+        # The reader has gone (`| head`); the interpreter must not try to write the rest to it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except LabError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -105,7 +105,7 @@ def by_name(authority: Authority, known: Callable[[], frozenset[str]]) -> ssl.SS
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sni_callback = choose  # type: ignore[assignment]  # typeshed knows only the callback of sockets
+    context.sni_callback = choose
     return context
 
 

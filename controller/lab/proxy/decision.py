@@ -68,6 +68,9 @@ class Judge:
             return Decision(HTTPStatus.UNAUTHORIZED, Part.SIGN_IN, "not signed in")
         if self._broken:
             return Decision(HTTPStatus.FORBIDDEN, Part.DEPLOYMENT, self._broken)
+        return self._of_visitor(backend, visitor, at)
+
+    def _of_visitor(self, backend: Backend, visitor: Visitor, at: datetime) -> Decision:
         named = {*(f"group:{group}" for group in visitor.groups), f"user:{visitor.email}"}
         mine = [binding for binding in backend.bindings if binding.members & named]
         if not mine:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
+from controller.errors import LabError
 from controller.lab.cloud.identity import project_number
 from controller.lab.cloud.store import Resource
 from controller.lab.cloud.values import Value
 from controller.lab.cloud.world import World
+from controller.lab.layout import Perimeter
+from controller.model.flow import Family
 
 ACCESS = "roles/iap.httpsResourceAccessor"
 
@@ -145,6 +149,37 @@ def read(world: World) -> Deployed:
         },
         frozenset(str(_inside(group.outputs, "groupKey", "id")) for group in world.resources(_GROUP)),
     )
+
+
+def standing(path: Path) -> Path | None:
+    """The file itself if a load balancer is deployed in it; None where there is none, or no world at all."""
+    if not path.exists():
+        return None
+    world = World.open(path)
+    try:
+        return path if world.resources(_FORWARDING_RULE) else None
+    finally:
+        world.close()
+
+
+def check_addresses(around: Perimeter) -> None:
+    """See that the stack's outputs and the deployed world name the same addresses.
+
+    Raises:
+        LabError: they do not.
+    """
+    world = World.open(Path(around.world))
+    try:
+        deployed = {str(ip_address(address)) for address in read(world).fronts}
+    finally:
+        world.close()
+    differing = sorted({both.of(family) for both in around.fronts for family in Family} ^ deployed)
+    if differing:
+        message = (
+            f"the stack's outputs and what is deployed do not name the same addresses ({', '.join(differing)}); "
+            "run 'tsunagu cloud up --stack lab'"
+        )
+        raise LabError(message)
 
 
 def _front(resource: Resource, backends: Mapping[str, Backend]) -> Front:

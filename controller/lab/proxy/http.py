@@ -33,7 +33,7 @@ class Request:
     local: str = ""
 
     def header(self, name: str) -> str:
-        """The one value of a header; empty where it is missing, or comes more than once (then none is to be trusted)."""
+        """The one value of a header; empty where it is missing, or comes more than once (then none counts)."""
         found = [value for key, value in self.headers if key == name]
         return found[0] if len(found) == 1 else ""
 
@@ -81,15 +81,16 @@ async def serve(doors: Iterable[tuple[socket.socket, ssl.SSLContext | None, Hand
         server.close()
 
 
-async def ask(address: str, port: int, request: Request) -> Response:
-    """Send a request in plain text and read the answer.
+async def ask(address: str, port: int, request: Request, tls: tuple[ssl.SSLContext, str] | None = None) -> Response:
+    """Send a request and read the answer; `tls` holds the settings and the name that the certificate must have.
 
     Raises:
         OSError: nobody answers there, or not in HTTP.
         TimeoutError: no whole answer in time.
     """
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        reader, writer = await asyncio.open_connection(address, port)
+        context, name = tls or (None, None)
+        reader, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=name)
         try:
             connection = h11.Connection(h11.CLIENT)
             head = h11.Request(method=request.method, target=request.target, headers=list(request.headers))

@@ -88,7 +88,7 @@ def verified(token: str, keys: Mapping[str, Any], issuer: str, audience: str) ->
     )
     try:
         # The algorithm is ours to choose, never the token's: "none" and symmetric ones end here.
-        found = jwt.decode(token, KeySet.import_key_set(keys), algorithms=[ALGORITHM])
+        found = jwt.decode(token, _imported(keys), algorithms=[ALGORITHM])
         registry.validate(found.claims)
     except (JoseError, ValueError, KeyError, TypeError) as error:
         # A stranger's text can fail in many places inside the library; wherever it does, it is refused.
@@ -98,3 +98,7 @@ def verified(token: str, keys: Mapping[str, Any], issuer: str, audience: str) ->
         message = "the token is made out to several"
         raise TokenRefused(message)
     return found.claims
+
+
+def _imported(keys: Mapping[str, Any]) -> KeySet:
+    return KeySet([ECKey.import_key(key) for key in keys["keys"]])
