@@ -38,6 +38,7 @@ class Stack:
     applications: Mapping[str, Application]
     load_balancer: LoadBalancer
     intent: CloudIntent
+    facts: ProxyFacts
     hosts: Mapping[str, str]
 
 
@@ -74,7 +75,8 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
         PolicyError: the policy cannot be compiled for the cloud.
     """
     naming = Naming(configured.environment, city.file.id)
-    intent = cloud_intent(city, proxy_facts(configured, naming))
+    facts = proxy_facts(configured, naming)
+    intent = cloud_intent(city, facts)
     problems = applications_problems(configured, {app.id: app.audience for app in intent.applications}, file)
     if problems:
         what = f"The configuration of stack {configured.environment!r} does not fit the policy:"
@@ -116,7 +118,7 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
         ),
         opts=opts,
     )
-    return Stack(applications, load_balancer, intent, hosts)
+    return Stack(applications, load_balancer, intent, facts, hosts)
 
 
 def _applications(
@@ -176,6 +178,7 @@ def outputs(stack: Stack, configured: StackConfiguration) -> dict[str, Any]:
                 ),
             }
     primary = configured.database.primary
+    facts = stack.facts
     return {
         "applications": placed,
         "regions": {
@@ -187,4 +190,10 @@ def outputs(stack: Stack, configured: StackConfiguration) -> dict[str, Any]:
             for region in REGIONS.values()
         },
         "probes": {name: {"host": host, "port": 443, "path": "/"} for name, host in stack.hosts.items()},
+        "proxy": {
+            "access-policy": facts.access_policy,
+            "prefix": facts.prefix,
+            "device-authority": facts.device_authority,
+            "vendor": facts.vendor,
+        },
     }

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from controller.cli.options import DEFAULT_POLICIES, Policies
 from controller.cli.output import errors, say
-from controller.lab.cloud.engine import banner, engine_for
+from controller.lab.cloud.engine import LAB, Engine, banner, engine_for
+from stacks.outputs import write_outputs
 
-cloud = typer.Typer(no_args_is_help=True, help="The cloud's stacks: preview, up, refresh, destroy.")
+cloud = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The cloud's stacks: preview, up, refresh, destroy."
+)
 
 Stack = Annotated[str, typer.Option("--stack", help="lab (offline, on this machine), staging or production.")]
 
@@ -19,35 +24,40 @@ def _progress(message: str) -> None:
 
 
 @cloud.command("preview")
-def preview(stack: Stack) -> None:
+def preview(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
     """Show what would change."""
-    _run("preview", stack)
+    _run("preview", stack, policies)
 
 
 @cloud.command("up")
-def up(stack: Stack) -> None:
-    """Deploy; after a crash, first find out what became of what was being made."""
-    _run("up", stack, "--skip-preview")
+def up(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
+    """Deploy, and write the outputs for the controller; after a crash, first find out what became of it."""
+    engine = _run("up", stack, policies)
+    path = write_outputs(policies, stack, *engine.outputs(stack))
+    say(f"outputs: {path}")
 
 
 @cloud.command("refresh")
-def refresh(stack: Stack) -> None:
+def refresh(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
     """Read what is there and show what was changed by hand."""
-    _run("refresh", stack, "--skip-preview")
+    _run("refresh", stack, policies)
 
 
 @cloud.command("destroy")
-def destroy(stack: Stack) -> None:
-    """Remove everything that is not protected."""
-    _run("destroy", stack, "--skip-preview")
+def destroy(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
+    """Remove the stack. Outside the lab it is refused as long as anything is protected, before anything is removed."""
+    _run("destroy", stack, policies)
 
 
-def _run(command: str, stack: str, *arguments: str) -> None:
-    engine = engine_for(stack, _progress)
+def _run(command: str, stack: str, policies: Path) -> Engine:
+    engine = engine_for(stack, _progress, policies=policies)
     said = banner(stack, is_offline=engine.rehearsal is not None)
     if said:
         say(said)
     engine.ready(stack, _progress)
+    # Without its preview the engine would begin a destroy with what is not protected, and stop halfway.
+    arguments = ("--skip-preview",) if stack == LAB and command != "preview" else ()
     engine.run(command, stack, *arguments)
     if said:
         say(said)
+    return engine

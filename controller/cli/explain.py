@@ -15,8 +15,10 @@ from controller.model.access import Rule
 from controller.model.city import City
 from controller.model.load import load_city
 from controller.model.reference import Person
-from controller.plan.explain import Explanation, NetworkExplanation, Question, explain
+from controller.plan.explain import Explanation, IdentityExplanation, NetworkExplanation, Question, explain
 from controller.plan.select import Selection, selected_schools
+
+LONGEST_SHOWN = 300
 
 From = Annotated[str, typer.Option("--from", help="SCHOOL/SEGMENT that asks, e.g. kw-e01/staff.")]
 To = Annotated[str, typer.Option("--to", help="The application, or: internet.")]
@@ -88,10 +90,25 @@ def _say(found: Explanation) -> None:
     say(f"identity part ({identity.enforcer}):")
     if identity.answer is not None:
         say(f"  {_word(permitted=identity.answer.permitted)}  {_rules(identity.answer.rules)}")
+        _say_bindings(identity)
     elif identity.rules:
         say(f"  not asked (name --role ...); rules that speak of it: {_rules(identity.rules)}")
     else:
         say("  no rule speaks of people here")
+
+
+def _say_bindings(identity: IdentityExplanation) -> None:
+    if identity.note:
+        say(f"    {identity.note}", "yellow")
+    for one in identity.bindings:
+        made_of = f"IAP binding {one.number} of role {one.role}, from {', '.join(one.rules)}"
+        say(f"    {made_of}: {one.expression or 'always'}")
+    for level in identity.levels:
+        say(f"    access level {level.name} ({level.relies_on}): {_short(level.expression)}")
+
+
+def _short(expression: str) -> str:
+    return expression if len(expression) <= LONGEST_SHOWN else f"{expression[:LONGEST_SHOWN]} ..."
 
 
 def _say_network(one: NetworkExplanation) -> None:
@@ -134,5 +151,7 @@ def _document(found: Explanation) -> dict[str, object]:
             "rules": [
                 {"id": r.id, "origin": str(r.origin)} for r in (answer.rules if answer else found.identity.rules)
             ],
+            "bindings": [asdict(binding) for binding in found.identity.bindings],
+            "access-levels": [asdict(level) for level in found.identity.levels],
         },
     }

@@ -14,6 +14,8 @@ from controller.lab import city, journal, place
 from controller.lab.cloud.environment import Rehearsal
 from controller.lab.matrix import measure
 from controller.lab.nodes import node
+from controller.lab.people.measure import measure as measure_people
+from controller.lab.people.table import people_table
 from controller.lab.proxy.deployed import standing
 from controller.lab.status import status
 from controller.lab.table import matrix_table, status_table
@@ -83,6 +85,25 @@ def show_matrix(
         say_json(found.model_dump(mode="json"))
     else:
         console.print(matrix_table(found))
+    raise typer.Exit(Exit.GOOD if found.agrees else Exit.FAILED)
+
+
+@lab.command("people")
+def show_people(
+    schools: Schools = None,
+    policies: Policies = DEFAULT_POLICIES,
+    *,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Try people at applications by real HTTPS, and attacks; exit code 0 only if all are as the policy says."""
+    found = measure_people(load_city(policies), schools or (), progress=_progress)
+    if output is not None:
+        output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
+    if as_json:
+        say_json(found.model_dump(mode="json"))
+    else:
+        console.print(people_table(found))
     raise typer.Exit(Exit.GOOD if found.agrees else Exit.FAILED)
 
 

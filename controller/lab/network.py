@@ -106,8 +106,8 @@ def _translations(layout: Layout) -> Iterator[tuple[str, str]]:
 def _translation(port: str, sources: tuple[str, ...], to: str) -> str:
     # Not towards the city's own data centre, nor between schools: those see where a packet really comes from.
     chosen = f"oifname {port} ip saddr {{ {', '.join(sources)} }} ip daddr != {_PRIVATE}"
-    chain = f"chain exit {{ type nat hook postrouting priority srcnat; {chosen} snat to {to}; }}"
-    return f"table ip lab {{ {chain} }}\n"
+    chain = f"type nat hook postrouting priority srcnat; {chosen} snat to {to};"
+    return f"table ip lab {{\nchain exit {{\n{chain}\n}}\n}}\n"
 
 
 def _pair(name: str, inside: str, peer: str, peer_inside: str) -> str:
@@ -155,9 +155,9 @@ def _core(layout: Layout) -> Iterator[str]:
             yield f"route add {both.v4}/32 via {_end(_HOME_LINK, 1).v4}"
             yield f"route add {both.v6}/128 via {_end(_HOME_LINK, 1).v6}"
     for school in layout.schools:
+        yield from _line(_core_port(school), school.link, 0)
         if layout.perimeter and school.egress:
             yield f"route add {school.egress.v4}/32 via {_end(school.link, 1).v4}"
-        yield from _line(_core_port(school), school.link, 0)
         yield f"route add {school.block.v4} via {_end(school.link, 1).v4}"
         yield f"route add {school.block.v6} via {_end(school.link, 1).v6}"
 

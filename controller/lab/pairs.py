@@ -64,7 +64,7 @@ def pairs(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[Pair
     Raises:
         LabError: the lab was built from other addresses than this city's.
     """
-    _check_same_addresses(city, layout)
+    check_same_addresses(city, layout)
     for number, school in enumerate(layout.schools):
         if school.id not in schools:
             continue
@@ -135,7 +135,12 @@ def _addresses_in_school(city: City, school: SchoolLayout, application: Applicat
             yield interface.address.of(family), interface in switch
 
 
-def _check_same_addresses(city: City, layout: Layout) -> None:
+def check_same_addresses(city: City, layout: Layout) -> None:
+    """See that the lab that is up is this city's.
+
+    Raises:
+        LabError: it was built from other addresses.
+    """
     around = layout.perimeter
     wanted = lay_out(city, len(layout.schools), world=Path(around.world) if around else None)
     served = {(one.namespace, one.address, one.port): one.applications for one in layout.listeners}

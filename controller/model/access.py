@@ -330,6 +330,15 @@ class StackProbe(Strict):
     path: str
 
 
+class StackProxy(Strict):
+    """What Google knows the city by at the identity-aware proxy (see `controller.compile.levels.ProxyFacts`)."""
+
+    access_policy: str
+    prefix: str
+    device_authority: str
+    vendor: str
+
+
 class StackOutputs(Strict):
     """`policies/stack-outputs/*.json`: written by a stack, never by hand."""
 
@@ -338,3 +347,4 @@ class StackOutputs(Strict):
     applications: dict[Identifier, StackApplication]
     regions: dict[Identifier, StackRegion] = Field(default_factory=dict)
     probes: dict[Identifier, StackProbe] = Field(default_factory=dict)
+    proxy: StackProxy | None = None

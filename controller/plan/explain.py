@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.compile.campus import campus_intent
+from controller.compile.cloud import Binding, cloud_intent
+from controller.compile.levels import AccessLevel, ProxyFacts
 from controller.errors import TsunaguError
 from controller.model.access import CONTROLLER, INTERNET, Rule
 from controller.model.city import City, Device
@@ -54,11 +56,18 @@ class NetworkExplanation:
 
 @dataclass(frozen=True, slots=True)
 class IdentityExplanation:
-    """The answer for the person (None where no person was named), and who enforces it."""
+    """The answer for the person (None where no person was named), and who enforces it.
+
+    `bindings` are those of the person's role at the proxy, `levels` the access levels that they ask; `note` says what
+    of them cannot be told.
+    """
 
     answer: Answer | None
     enforcer: str
     rules: tuple[Rule, ...]
+    bindings: tuple[Binding, ...] = ()
+    levels: tuple[AccessLevel, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +169,11 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
     app = city.applications.get(question.application)
     rules = tuple(rule for rule in city.rules if rule.identity and question.application in rule.applications)
     if app is not None and app.proxy:
-        answer = identity_answer(city, app.id, question.person) if question.person else None
-        return IdentityExplanation(answer, "the identity-aware proxy", rules)
+        if question.person is None:
+            return IdentityExplanation(None, "the identity-aware proxy", rules)
+        bindings, levels, note = _at_the_proxy(city, app.id, question.person.role)
+        answer = identity_answer(city, app.id, question.person)
+        return IdentityExplanation(answer, "the identity-aware proxy", rules, bindings, levels, note)
     admitted = [a for a in city.admissions if a.segment == question.segment]
     if question.segment == CONTROLLER or not admitted:
         who = f"802.1X admits nobody to segment {question.segment!r}"
@@ -172,3 +184,24 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
         places = ", ".join(str(a.origin) for a in admitted)
         who = f"802.1X: in segment {question.segment!r} are {roles} ({places})"
     return IdentityExplanation(None, f"no proxy stands before it; {who}", rules)
+
+
+def _at_the_proxy(city: City, application: str, role: str) -> tuple[tuple[Binding, ...], tuple[AccessLevel, ...], str]:
+    """The bindings that the stack makes of the rules for a role, and the access levels in them."""
+    known = city.outputs.proxy
+    note = (
+        ""
+        if known
+        else f"the stack {city.outputs.stack!r} has not been deployed yet: names below are not the real ones"
+    )
+    facts = (
+        ProxyFacts(known.access_policy, known.prefix, known.device_authority, known.vendor)
+        if known
+        else ProxyFacts("ACCESS_POLICY", "tsunagu", "AUTHORITY", "VENDOR")
+    )
+    intent = cloud_intent(city, facts)
+    bindings = tuple(b for b in intent.bindings if (b.application, b.role) == (application, role))
+    asked = [level for level in intent.levels if any(facts.full_name(level.key) in b.expression for b in bindings)]
+    needed = {key for level in asked for key in level.needs}
+    levels = tuple(level for level in intent.levels if level in asked or level.key in needed)
+    return bindings, levels, note

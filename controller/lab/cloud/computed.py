@@ -98,7 +98,9 @@ def _database(store: Store, values: Mapping[str, Value]) -> Values:
         "connectionName": f"{project}:{region}:{name}",
         "serviceAccountEmailAddress": f"{account}@gcp-sa-cloud-sql.iam.gserviceaccount.com",
         "dnsName": f"{short('dns', name)}.{short('sql', project)}.{region}.sql.goog.",
-        "instanceType": "READ_REPLICA_INSTANCE" if values.get("masterInstanceName") else "CLOUD_SQL_INSTANCE",
+        # A switchover turns a replica into the primary and back: the program's word counts, else who its master is.
+        "instanceType": values.get("instanceType")
+        or ("READ_REPLICA_INSTANCE" if values.get("masterInstanceName") else "CLOUD_SQL_INSTANCE"),
         "maintenanceVersion": f"{values.get('databaseVersion')}.R20260101.00_00",
     }
     network = settings.get("privateNetwork")

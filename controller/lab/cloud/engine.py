@@ -15,6 +15,8 @@ from controller.lab.cloud.installation import PROJECT, Progress
 from controller.lab.cloud.world import World
 
 LAB = "lab"
+POLICIES = "TSUNAGU_POLICIES"
+"""Tells the stack's program another policies folder than its configuration names."""
 STACKS = (LAB, "staging", "production")
 _YES = frozenset({"up", "refresh", "destroy"})
 
@@ -113,6 +115,17 @@ class Engine:
             world.close()
         return found[0] if len(found) == 1 else ""
 
+    def outputs(self, stack: str) -> tuple[int, Mapping[str, Any]]:
+        """The number of the stack's last deployment, and its outputs.
+
+        Raises:
+            LabError: the engine cannot tell.
+        """
+        history = json.loads(self._asked("stack", "history", "--stack", stack, "--json"))
+        found: Mapping[str, Any] = json.loads(self._asked("stack", "output", "--stack", stack, "--json"))
+        # A backend in files numbers nothing (every version is 0): there the count of deployments is the number.
+        return max(len(history), *(int(entry["version"]) for entry in history)), found
+
     def _stacks(self) -> set[str]:
         return {str(entry["name"]).rpartition("/")[2] for entry in json.loads(self._asked("stack", "ls", "--json"))}
 
@@ -130,16 +143,26 @@ class Engine:
         return ["pulumi", *arguments, "--cwd", str(self.project), "--non-interactive"]
 
 
-def engine_for(stack: str, say: Progress, *, project: Path = PROJECT, rehearsal: Rehearsal | None = None) -> Engine:
+def engine_for(
+    stack: str,
+    say: Progress,
+    *,
+    project: Path = PROJECT,
+    rehearsal: Rehearsal | None = None,
+    policies: Path | None = None,
+) -> Engine:
     """The engine for a stack: with the offline Google for the lab, and for others where TSUNAGU_OFFLINE=1 asks for it.
+
+    `policies` is the folder that the stack's program reads; None leaves that to the stack's configuration.
 
     Raises:
         LabError: there is no engine, and none can be built.
     """
+    chosen = {} if policies is None else {POLICIES: str(policies.resolve())}
     if offline() or stack == LAB:
         place = rehearsal or Rehearsal()
-        return Engine(offline_environment(place, say), project, place)
-    return Engine(with_engine(say, first=[]), project)
+        return Engine({**offline_environment(place, say), **chosen}, project, place)
+    return Engine({**with_engine(say, first=[]), **chosen}, project)
 
 
 def banner(stack: str, *, is_offline: bool) -> str:

@@ -162,6 +162,19 @@ def standing(path: Path) -> Path | None:
         world.close()
 
 
+def groups(path: Path) -> frozenset[str]:
+    """The e-mail addresses of the groups that are deployed.
+
+    Raises:
+        LabError: there is no such world.
+    """
+    world = World.open(path)
+    try:
+        return read(world).groups
+    finally:
+        world.close()
+
+
 def check_addresses(around: Perimeter) -> None:
     """See that the stack's outputs and the deployed world name the same addresses.
 
