@@ -8,126 +8,124 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from rich.console import Console
 from rich.table import Table
+from stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for
 
 from controller.model.load import load_city
 
-ROOT = Path(__file__).resolve().parent.parent
-TSUNAGU = str(Path(sys.executable).parent / "tsunagu")
 SCHOOLS = 6
-CLOSED_RULE = "staff-ai"
+CLOSED_RULE = "parents"
+CONDITION = "      mfa: true\n"
 RESTORE_SECONDS = 8
-PATIENCE_SECONDS = 60.0
 
-console = Console(highlight=False, soft_wrap=True, emoji=False)
 
 PairKey = tuple[str, str, str, int]
 
 
-class StepFailed(Exception):
-    """A step did not show what it should."""
-
-
-@dataclass
-class Demo:
-    """The demo's folder, the canary school, and what was measured."""
-
-    folder: Path
-    canary: str
-    figures: list[tuple[str, str]] = field(default_factory=list)
-
-    def path(self, name: str) -> str:
-        """A file of the demo's own folder."""
-        return str(self.folder / name)
-
-    def run(self, *words: str, expect: int = 0, show: int = 12) -> str:
-        """Run a command of ours, and show the beginning and the end of what it says; all of it is returned."""
-        shown = self._say_command(words)
-        done = subprocess.run(  # noqa: S603 our own command
-            [TSUNAGU, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=ROOT
-        )
-        lines = done.stdout.replace(f"{self.folder}/", "").splitlines()
-        if len(lines) > show:
-            half = show // 2
-            lines = [*lines[:half], f"  ... {len(lines) - show} more lines ...", *lines[half - show :]]
-        for line in lines:
-            console.print(f"  {line}", markup=False)
-        if done.returncode != expect:
-            message = f"`tsunagu {shown}` ended with {done.returncode}, expected {expect}"
-            raise StepFailed(message)
-        return done.stdout
-
-    @contextmanager
-    def timed(self, what: str) -> Iterator[None]:
-        """Measure a part for the summary."""
-        began = time.monotonic()
-        yield
-        self.figures.append((what, f"{time.monotonic() - began:.1f} s"))
-
-    def _say_command(self, words: tuple[str, ...]) -> str:
-        shown = " ".join(word.replace(f"{self.folder}/", "") for word in words)
-        console.print(f"$ tsunagu {shown}", style="bold", markup=False)
-        return shown
-
-
-def must(message: str, *, hold: bool) -> None:
-    """End the demo unless what the message says is true."""
-    if not hold:
-        complaint = f"not true: {message}"
-        raise StepFailed(complaint)
-    console.print(f"  [green]true:[/] {message}")
+def first_day(demo: Demo) -> None:
+    """Copy the policies, with one condition that was not asked for on the first day."""
+    shutil.copytree(ROOT / "policies", demo.policies)
+    path = Path(demo.policies) / "access" / "rules.yaml"
+    head, rule = path.read_text(encoding="utf-8").split("  - id: staff-ai\n", 1)
+    path.write_text(f"{head}  - id: staff-ai\n{rule.replace(CONDITION, '', 1)}", encoding="utf-8")
+    os.environ["TSUNAGU_REHEARSAL"] = demo.path("cloud")
 
 
 def check(demo: Demo) -> None:
     """Check the city and its access policy."""
     with demo.timed("check the whole city"):
-        demo.run("check")
+        demo.run("check", "--policies", demo.policies)
+
+
+def deploy(demo: Demo) -> None:
+    """Deploy the cloud with the real Pulumi engine, to an offline Google; its outputs give the addresses."""
+    with demo.timed("cloud up, stack lab"):
+        demo.run("cloud", "up", "--stack", "lab", "--policies", demo.policies, show=14)
 
 
 def build(demo: Demo) -> None:
-    """Build the virtual city: real switches, routers, hosts in network namespaces."""
+    """Build the virtual city: real switches, routers, hosts in network namespaces, and the proxy's stand-in."""
     with demo.timed(f"lab up, {SCHOOLS} schools"):
-        demo.run("lab", "up", "--schools", str(SCHOOLS))
+        demo.run("lab", "up", "--schools", str(SCHOOLS), "--policies", demo.policies)
 
 
 def plan(demo: Demo) -> None:
     """Plan: read the switches over SSH, compile the policy, prove every filter, show the difference."""
     with demo.timed(f"plan with proof, {SCHOOLS} switches"):
-        demo.run("plan", "--lab", "--all", "-o", demo.path("plan.json"), show=26)
+        demo.plan("plan.json", show=26)
 
 
 def apply(demo: Demo) -> None:
     """Apply in waves: the canary school first, then the rest."""
     with demo.timed(f"apply, {SCHOOLS} switches"):
-        demo.run("apply", demo.path("plan.json"), show=16)
+        demo.apply("plan.json", show=16)
 
 
 def matrix(demo: Demo) -> None:
     """Packets: every host tries every application over IPv4 and IPv6; denied pairs again with the filters off."""
     with demo.timed("matrix with positive control"):
-        demo.run("lab", "matrix", "-o", demo.path("matrix.json"), show=60)
+        demo.run("lab", "matrix", "--policies", demo.policies, "-o", demo.path("matrix.json"), show=60)
+
+
+def people(demo: Demo) -> None:
+    """People at applications by real HTTPS: who is let in, and which part refuses (network or identity)."""
+    with demo.timed("people, with attacks"):
+        demo.run("lab", "people", "--policies", demo.policies, "-o", demo.path("people.json"), show=60)
+
+
+def change_a_condition(demo: Demo) -> None:
+    """One condition is added in the policy: preview shows it, up deploys it, the proxy refuses who lacks it."""
+    before = staff_ai(demo, "people.json")
+    must("on the first day a teacher without MFA is let in to staff-ai", hold=before["teacher, no MFA"] == "let in")
+    rules = Path(demo.policies) / "access" / "rules.yaml"
+    rules.write_text((ROOT / "policies" / "access" / "rules.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    console.print("  the rule 'staff-ai' now asks for MFA (access/rules.yaml)")
+    demo.run("cloud", "preview", "--stack", "lab", "--policies", demo.policies, show=24)
+    demo.run("cloud", "up", "--stack", "lab", "--policies", demo.policies, show=6)
+    words = ("--school", demo.canary, "-o", demo.path("after.json"))
+    demo.run("lab", "people", "--policies", demo.policies, *words, show=4)
+    after = staff_ai(demo, "after.json")
+    must(f"a teacher without MFA: {after['teacher, no MFA']}", hold=after["teacher, no MFA"] == "refused: condition")
+    must(f"a teacher with MFA: {after['teacher']}", hold=after["teacher"] == "let in")
+    must(f"a pupil: {after['pupil']} (already at the switch)", hold=after["pupil"] == "refused: network")
+
+
+def staff_ai(demo: Demo, name: str) -> dict[str, str]:
+    """What became of the visitors of staff-ai at the canary school, by who they are."""
+    found = json.loads(Path(demo.path(name)).read_text(encoding="utf-8"))
+    must("people are let in and refused exactly as the policy says, and no attack came through", hold=found["agrees"])
+    visits = (
+        one
+        for one in found["results"]
+        if one["visit"]["application"] == "staff-ai"
+        and one["visit"]["visitor"]["school"] == demo.canary
+        and not one["visit"]["visitor"]["sits"].startswith("@")
+    )
+    return {
+        one["visit"]["visitor"]["label"]: f"refused: {one['refused_by']}" if one["refused_by"] else "let in"
+        for one in visits
+        if (one["visit"]["visitor"]["label"], one["visit"]["visitor"]["sits"]) != ("teacher", "pupil")
+    }
 
 
 def close_one_way(demo: Demo) -> None:
     """One permit is deleted in a copy of the policy: exactly that way closes."""
     before = connections(json.loads(Path(demo.path("matrix.json")).read_text(encoding="utf-8")))
     copy = policy_without(demo, CLOSED_RULE)
-    demo.run("plan", "--policies", copy, "--lab", "--all", "-o", demo.path("closed.json"), show=18)
-    demo.run("apply", demo.path("closed.json"), "--policies", copy, show=8)
+    demo.plan("closed.json", policies=copy, show=18)
+    demo.apply("closed.json", policies=copy)
     demo.run("lab", "matrix", "--policies", copy, "--no-control", "-o", demo.path("closed-matrix.json"), show=4)
     after = connections(json.loads(Path(demo.path("closed-matrix.json")).read_text(encoding="utf-8")))
     changed = {pair for pair in before if before[pair] != after[pair]}
@@ -139,8 +137,8 @@ def close_one_way(demo: Demo) -> None:
     )
     must("every one of them is closed now", hold=not any(after[pair] for pair in changed))
     demo.figures.append(("pairs closed by deleting one permit", f"{len(changed)} of {len(before)}, no other changed"))
-    demo.run("plan", "--lab", "--all", "-o", demo.path("reopen.json"), show=2)
-    demo.run("apply", demo.path("reopen.json"), show=2)
+    demo.plan("reopen.json", show=2)
+    demo.apply("reopen.json", show=2)
 
 
 def connections(found: dict[str, Any]) -> dict[PairKey, bool]:
@@ -160,8 +158,8 @@ def family_of(result: dict[str, Any]) -> int:
 
 def policy_without(demo: Demo, rule: str) -> str:
     """A copy of the policies without one rule."""
-    copy = demo.folder / "policies"
-    shutil.copytree(ROOT / "policies", copy)
+    copy = demo.folder / "closed"
+    shutil.copytree(demo.policies, copy)
     path = copy / "access" / "rules.yaml"
     head, rest = path.read_text(encoding="utf-8").split(f"  - id: {rule}\n", 1)
     path.write_text(head + rest[rest.index("  - id: ") :], encoding="utf-8")
@@ -171,25 +169,25 @@ def policy_without(demo: Demo, rule: str) -> str:
 
 def change_by_hand(demo: Demo) -> None:
     """A switch is changed by hand: the drift is found, the stale plan refused, the switch mended."""
-    stale = demo.path("stale.json")
-    demo.run("plan", "--policies", demo.path("policies"), "--lab", "--school", demo.canary, "-o", stale, show=2)
+    school = ("--school", demo.canary)
+    demo.plan("stale.json", *school, policies=demo.path("closed"), show=2)
     console.print("  by hand, a pupil's port is put among the staff:")
     demo.run("lab", "run", f"{demo.canary}/switch", "ovs-vsctl", "set", "Port", "h-pupil", "tag=10")
-    demo.run("drift", "--lab", "--all", expect=2)
-    demo.run("apply", stale, expect=1)
-    demo.run("plan", "--lab", "--school", demo.canary, "-o", demo.path("mend.json"))
-    demo.run("apply", demo.path("mend.json"))
-    demo.run("drift", "--lab", "--all")
+    demo.run("drift", "--policies", demo.policies, "--lab", "--all", expect=2)
+    demo.apply("stale.json", expect=1)
+    demo.plan("mend.json", *school)
+    demo.apply("mend.json")
+    demo.run("drift", "--policies", demo.policies, "--lab", "--all")
 
 
 def kill_an_apply(demo: Demo) -> None:
     """An apply is killed with kill -9 right after it pushed: the switch puts its old state back by itself."""
     plan_path, state = demo.path("killed.json"), demo.folder / "state"
-    demo.run("plan", "--policies", demo.path("policies"), "--lab", "--school", demo.canary, "-o", plan_path, show=3)
+    demo.plan("killed.json", "--school", demo.canary, policies=demo.path("closed"), show=3)
     words = ["apply", plan_path, "--state", str(state), "--restore-after", str(RESTORE_SECONDS)]
     console.print(f"$ tsunagu apply killed.json --restore-after {RESTORE_SECONDS}   (and kill -9)", style="bold")
     running = subprocess.Popen(  # noqa: S603 our own command
-        [TSUNAGU, *words, "--policies", demo.path("policies")],
+        [TSUNAGU, *words, "--policies", demo.policies],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
@@ -215,46 +213,38 @@ def pushed(state: Path) -> bool:
 
 def drift_code(demo: Demo) -> int:
     """The exit code of drift at the canary."""
-    words = [TSUNAGU, "drift", "--lab", "--school", demo.canary]
+    words = [TSUNAGU, "drift", "--policies", demo.policies, "--lab", "--school", demo.canary]
     return subprocess.run(words, capture_output=True, check=False, cwd=ROOT).returncode  # noqa: S603 our own command
-
-
-def wait_for(what: str, condition: Callable[[], bool], running: subprocess.Popen[bytes] | None = None) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline or (running is not None and running.poll() is not None):
-            message = f"waited in vain until {what}"
-            raise StepFailed(message)
-        time.sleep(0.02)
-    console.print(f"  [green]true:[/] {what}")
 
 
 def plant_a_wrong_rule(demo: Demo) -> None:
     """A wrong rule is planted in a rendered filter: the proof catches it with a packet."""
     folder = demo.folder / "rendered"
-    demo.run("render", "--lab", "--all", "-o", str(folder))
+    demo.run("render", "--policies", demo.policies, "--lab", "--all", "-o", str(folder))
     path = folder / f"{demo.canary}-core1.cfg"
     right = path.read_text(encoding="utf-8")
     wrong = "\n".join(widened(line) for line in right.split("\n"))
-    must("one prefix of one line of `from pupil` is widened: 203.0.113.20 -> 203.0.113.0/27", hold=right != wrong)
+    must("the dashboard's address in one line of `from pupil` is widened to 203.0.113.0/27", hold=right != wrong)
     path.write_text(wrong, encoding="utf-8")
-    said = demo.run("prove", "--lab", "--all", "--configs", str(folder), expect=2)
+    said = demo.run("prove", "--policies", demo.policies, "--lab", "--all", "--configs", str(folder), expect=2)
     must("the proof names the line, the packet and what the policy says of it", hold=f"{path.name}:" in said)
 
 
 def widened(line: str) -> str:
     """The line that lets pupils reach the learning dashboard, widened to its neighbours; others as they are."""
-    pupil_permit = "reg0=0x10014" in line and "nw_dst=203.0.113.20," in line and line.endswith("actions=NORMAL")
-    return line.replace("nw_dst=203.0.113.20,", "nw_dst=203.0.113.0/27,") if pupil_permit else line
+    pupil_permit = "reg0=0x10014" in line and line.endswith("tp_dst=443 actions=NORMAL")
+    return re.sub(r"nw_dst=203\.0\.113\.\d+,", "nw_dst=203.0.113.0/27,", line) if pupil_permit else line
 
 
 STEPS: tuple[Callable[[Demo], None], ...] = (
     check,
+    deploy,
     build,
     plan,
     apply,
     matrix,
+    people,
+    change_a_condition,
     close_one_way,
     change_by_hand,
     kill_an_apply,
@@ -266,22 +256,24 @@ def main() -> int:
     """Run all steps, then the summary; clean up whatever happens."""
     signal.signal(signal.SIGTERM, _stopped)
     began = time.monotonic()
+    demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), load_city(ROOT / "policies").lab.canary)
+    title = ""
     code = 0
-    with tempfile.TemporaryDirectory(prefix="tsunagu-demo-") as folder:
-        demo = Demo(Path(folder), load_city(ROOT / "policies").lab.canary)
-        try:
-            for number, step in enumerate(STEPS, 1):
-                title = (step.__doc__ or "").strip()
-                console.print(f"\n[bold cyan]== {number}/{len(STEPS)} {title}[/]")
-                step(demo)
-        except StepFailed as failure:
-            console.print(f"\n[bold red]The demo failed in step {number}, {title}[/]\n  {failure}")
-            code = 1
-        except KeyboardInterrupt:
-            console.print("\n[bold red]interrupted[/]")
-            code = 130
-        finally:
-            _clean_up()
+    try:
+        first_day(demo)
+        for number, step in enumerate(STEPS, 1):
+            title = (step.__doc__ or "").strip()
+            console.print(f"\n[bold cyan]== {number}/{len(STEPS)} {title}[/]")
+            step(demo)
+    except StepFailed as failure:
+        console.print(f"\n[bold red]The demo failed in the step: {title}[/]")
+        console.print(f"  {failure}", markup=False)
+        code = 1
+    except KeyboardInterrupt:
+        console.print("\n[bold red]interrupted[/]")
+        code = 130
+    finally:
+        _clean_up(demo)
     if code == 0:
         demo.figures.append(("the whole demo", f"{time.monotonic() - began:.0f} s"))
         _summary(demo)
@@ -293,14 +285,20 @@ def _stopped(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _clean_up() -> None:
+def _clean_up(demo: Demo) -> None:
     """Remove the virtual city; a second Ctrl-C does not stop that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.environ.get("KEEP") == "1":
-        console.print("\nKEEP=1: the virtual city stays up; remove it with: .venv/bin/tsunagu lab down")
+        console.print(
+            "\nKEEP=1: the virtual city stays up. Its policies and offline Google are in the demo's folder:"
+        )
+        console.print(f"  export TSUNAGU_REHEARSAL={demo.path('cloud')}", markup=False)
+        console.print(f"  .venv/bin/tsunagu lab matrix --policies {demo.policies}", markup=False)
+        console.print("  .venv/bin/tsunagu lab down    (when you are done)")
         return
     console.print("\n[bold cyan]== Clean up[/]")
     subprocess.run([TSUNAGU, "lab", "down"], check=False, cwd=ROOT, stderr=subprocess.DEVNULL)  # noqa: S603 our own
+    shutil.rmtree(demo.folder)
 
 
 def _summary(demo: Demo) -> None:

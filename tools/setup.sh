@@ -8,6 +8,7 @@ packages=()
 need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 export PATH="$PATH:/usr/sbin:/sbin"
 need ip iproute2
+need nft nftables
 need ovs-vsctl openvswitch-switch
 need sshd openssh-server
 need ssh-keygen openssh-client

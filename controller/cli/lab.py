@@ -31,7 +31,7 @@ Control = Annotated[bool, typer.Option("--control/--no-control", help="Try denie
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Keep the results as JSON in this file, too.")]
 NodeName = Annotated[
     str,
-    typer.Argument(metavar="NODE", help="controller, core, internet, SCHOOL/switch, SCHOOL/router, SCHOOL/HOST."),
+    typer.Argument(metavar="NODE", help="controller, core, internet, home, SCHOOL/switch, SCHOOL/router, SCHOOL/HOST."),
 ]
 Words = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="What to run there; a shell if left out.")]
 
@@ -43,10 +43,12 @@ def _progress(message: str) -> None:
 @lab.command("up")
 def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     """Build the virtual city; its switches are factory-new and let everything through."""
-    world = standing(Rehearsal().world)
-    layout = city.up(load_city(policies), schools, _progress, world=world)
+    loaded = load_city(policies)
+    # Version 0 is the file that the project brings: addresses to begin with, which no stack has allocated.
+    world = standing(Rehearsal().world) if loaded.outputs.version else None
+    layout = city.up(loaded, schools, _progress, world=world)
     if world is None:
-        say("No cloud is deployed: its applications are plain stand-ins, without the proxy and its people.")
+        say("No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no proxy and no people.")
     say(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
 
 

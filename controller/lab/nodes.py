@@ -35,6 +35,8 @@ def nodes(layout: Layout, state: Path = place.STATE) -> dict[str, Node]:
         "core": Node(place.CORE),
         "internet": Node(place.INTERNET),
     }
+    if layout.perimeter:
+        found["home"] = Node(place.HOME)
     for school in layout.schools:
         environment = place.SwitchFiles(state, school.id).environment
         found[f"{school.id}/switch"] = Node(school.switch, environment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.errors import LabError
@@ -17,6 +17,9 @@ STATE = "TSUNAGU_OFFLINE_STATE"
 FAULTS = "TSUNAGU_OFFLINE_FAULTS"
 """The file that says which of its calls fail."""
 
+FOLDER = "TSUNAGU_REHEARSAL"
+"""Names another folder for the rehearsal than the project's own."""
+
 _PASSPHRASE = "offline rehearsal: this protects nothing\n"  # noqa: S105 it says so itself
 
 
@@ -24,7 +27,7 @@ _PASSPHRASE = "offline rehearsal: this protects nothing\n"  # noqa: S105 it says
 class Rehearsal:
     """The folder of an offline Google: its world, and the engine's own files. A folder of its own, never a real one."""
 
-    folder: Path = PROJECT / ".tsunagu" / "cloud"
+    folder: Path = field(default_factory=lambda: Path(os.environ.get(FOLDER, PROJECT / ".tsunagu" / "cloud")))
 
     @property
     def world(self) -> Path:

@@ -104,7 +104,11 @@ def project_number(project: str) -> str:
 
 
 def _of_binding(kind: ResourceType, values: Values) -> str:
-    """What it is on, the role, the member, and the condition's title where there is one."""
+    """What it is on, the role, the member, and the condition where there is one.
+
+    The real provider's id has only the condition's title; IAM tells bindings apart by every word of it, so a replaced
+    condition is another binding, and deleting the old one must leave the new one alone.
+    """
     on = [
         str(values[name])
         for name, found in kind.properties.items()
@@ -112,5 +116,7 @@ def _of_binding(kind: ResourceType, values: Values) -> str:
         if name not in {"role", "member", "policyData"}
     ]
     rest = [str(values[name]) for name in ("role", "member") if values.get(name)]
-    title = (values.get("condition") or {}).get("title")
-    return "/".join([*(relative(text) for text in on), *rest, *([str(title)] if title else [])])
+    condition = values.get("condition") or {}
+    words = [str(condition.get(name) or "") for name in ("title", "description", "expression")]
+    told_apart = [words[0], number(*words, digits=8)] if condition else []
+    return "/".join([*(relative(text) for text in on), *rest, *told_apart])

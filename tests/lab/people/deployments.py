@@ -10,10 +10,10 @@ from typing import Any
 from controller.compile.cloud import cloud_intent
 from controller.compile.levels import ProxyFacts
 from controller.lab.cloud.store import Resource, Store
+from controller.lab.cloud.world import World
 from controller.lab.people.registration import organisation
 from controller.lab.proxy import deployed
 from controller.lab.proxy.deployed import read
-from controller.lab.cloud.world import World
 from controller.model.access import StackApplication, StackOutputs
 from controller.model.city import City
 from controller.model.flow import prefix
@@ -79,7 +79,9 @@ def outputs(path: Path) -> StackOutputs:
 
 def _backend(store: Store, name: str, number: int, *, guarded: bool) -> None:
     variables = [{"name": "TSUNAGU_APPLICATION", "value": name}]
-    put(store, "gcp:cloudrunv2/service:Service", f"services/{name}", {"template": {"containers": [{"envs": variables}]}})
+    put(
+        store, "gcp:cloudrunv2/service:Service", f"services/{name}", {"template": {"containers": [{"envs": variables}]}}
+    )
     group = {"cloudRun": {"service": name}}
     put(store, "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", f"groups/{name}", group)
     values = {"iap": {"enabled": guarded}, "generatedId": 1000 + number, "backends": [{"group": f"groups/{name}"}]}

@@ -68,7 +68,7 @@ def test_an_unknown_attribute_denies() -> None:
 
 def test_the_reason_is_what_the_nearest_alternative_lacks() -> None:
     condition = f"({MANAGED} && {MFA}) || ({MANAGED} && {HOURS})"
-    known = {"device.is_admin_approved_device": True}
+    known: dict[str, object] = {"device.is_admin_approved_device": True}
     found = judge().decide(backend(binding(condition)), visitor(known), NIGHT)
     assert found.reason == "condition: access level mfa not met"
     hours = judge().decide(backend(binding(f"{MANAGED} && {HOURS}")), visitor(known), NIGHT)

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deployments import BACKEND, BINDING, LEVEL, deploy, put
 
 from controller.errors import LabError
 from controller.lab.cloud.store import Store
@@ -11,6 +10,7 @@ from controller.lab.cloud.world import World
 from controller.lab.perimeter import perimeter
 from controller.lab.proxy.deployed import Watch, check_addresses, read, standing
 from controller.model.city import City
+from tests.lab.people.deployments import BACKEND, BINDING, LEVEL, deploy, put
 
 
 @pytest.fixture
@@ -41,11 +41,6 @@ def test_a_change_by_hand_is_seen_at_the_next_look(world: Path) -> None:
     assert after != before
     name = str(victim.outputs["webBackendService"])
 
-    def count(found: object) -> int:
-        del found
-        return 0
-
-    del count
     old = {b.name: b for f in first.fronts.values() for b in f.hosts.values()}[name]
     new = {b.name: b for f in second.fronts.values() for b in f.hosts.values()}[name]
     assert len(new.bindings) == len(old.bindings) - 1

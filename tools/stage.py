@@ -1,0 +1,99 @@
+"""The stage of `make demo`: how it runs our commands, what it shows of them, and what it holds to be true."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parent.parent
+TSUNAGU = str(Path(sys.executable).parent / "tsunagu")
+PATIENCE_SECONDS = 60.0
+
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+
+
+class StepFailed(Exception):
+    """A step did not show what it should."""
+
+
+@dataclass
+class Demo:
+    """The demo's folder, the canary school, and what was measured."""
+
+    folder: Path
+    canary: str
+    figures: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def policies(self) -> str:
+        """The demo's copy of the policies: the stack writes its outputs there, and one condition changes."""
+        return self.path("policies")
+
+    def path(self, name: str) -> str:
+        """A file of the demo's own folder."""
+        return str(self.folder / name)
+
+    def run(self, *words: str, expect: int = 0, show: int = 12) -> str:
+        """Run a command of ours, and show the beginning and the end of what it says; all of it is returned."""
+        shown = self._say_command(words)
+        done = subprocess.run(  # noqa: S603 our own command
+            [TSUNAGU, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=ROOT
+        )
+        lines = done.stdout.replace(f"{self.folder}/", "").splitlines()
+        if len(lines) > show:
+            half = show // 2
+            lines = [*lines[:half], f"  ... {len(lines) - show} more lines ...", *lines[half - show :]]
+        for line in lines:
+            console.print(f"  {line}", markup=False)
+        if done.returncode != expect:
+            message = f"`tsunagu {shown}` ended with {done.returncode}, expected {expect}"
+            raise StepFailed(message)
+        return done.stdout
+
+    def plan(self, name: str, *which: str, policies: str = "", show: int = 12) -> None:
+        """Plan for the switches of the lab: all of them, or those that the words name."""
+        chosen = which or ("--all",)
+        words = ("--policies", policies or self.policies, "--lab", *chosen, "-o", self.path(name))
+        self.run("plan", *words, show=show)
+
+    def apply(self, name: str, *, policies: str = "", expect: int = 0, show: int = 8) -> None:
+        """Apply a plan."""
+        self.run("apply", self.path(name), "--policies", policies or self.policies, expect=expect, show=show)
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Measure a part for the summary."""
+        began = time.monotonic()
+        yield
+        self.figures.append((what, f"{time.monotonic() - began:.1f} s"))
+
+    def _say_command(self, words: tuple[str, ...]) -> str:
+        shown = " ".join(word.replace(f"{self.folder}/", "") for word in words)
+        console.print(f"$ tsunagu {shown}", style="bold", markup=False)
+        return shown
+
+
+def must(message: str, *, hold: bool) -> None:
+    """End the demo unless what the message says is true."""
+    if not hold:
+        complaint = f"not true: {message}"
+        raise StepFailed(complaint)
+    console.print(f"  [green]true:[/] {message}")
+
+
+def wait_for(what: str, condition: Callable[[], bool], running: subprocess.Popen[bytes] | None = None) -> None:
+    """Wait until the condition holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline or (running is not None and running.poll() is not None):
+            message = f"waited in vain until {what}"
+            raise StepFailed(message)
+        time.sleep(0.02)
+    console.print(f"  [green]true:[/] {what}")
