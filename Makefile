@@ -16,7 +16,7 @@ setup:
 	@tools/setup.sh
 
 demo: engine
-	@$(PYTHON) tools/demo.py
+	@$(PYTHON) -m tools.demo
 
 test: engine
 	@echo "test: unit and property tests, then the lab (real switches in network namespaces)"

@@ -21,9 +21,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from rich.table import Table
-from stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for
 
 from controller.model.load import load_city
+from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for
 
 SCHOOLS = 6
 CLOSED_RULE = "parents"
@@ -289,9 +289,7 @@ def _clean_up(demo: Demo) -> None:
     """Remove the virtual city; a second Ctrl-C does not stop that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.environ.get("KEEP") == "1":
-        console.print(
-            "\nKEEP=1: the virtual city stays up. Its policies and offline Google are in the demo's folder:"
-        )
+        console.print("\nKEEP=1: the virtual city stays up. Its policies and offline Google are in the demo's folder:")
         console.print(f"  export TSUNAGU_REHEARSAL={demo.path('cloud')}", markup=False)
         console.print(f"  .venv/bin/tsunagu lab matrix --policies {demo.policies}", markup=False)
         console.print("  .venv/bin/tsunagu lab down    (when you are done)")
