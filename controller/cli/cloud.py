@@ -10,11 +10,15 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, Policies
 from controller.cli.output import errors, say
 from controller.lab.cloud.engine import LAB, Engine, banner, engine_for
+from controller.lab.cloud.installation import PROJECT
 from stacks.outputs import write_outputs
 
 cloud = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The cloud's stacks: preview, up, refresh, destroy."
 )
+
+GUARDRAILS = PROJECT / "policies" / "guardrails"
+"""The policy pack that every preview and deployment must pass."""
 
 Stack = Annotated[str, typer.Option("--stack", help="lab (offline, on this machine), staging or production.")]
 
@@ -55,9 +59,10 @@ def _run(command: str, stack: str, policies: Path) -> Engine:
     if said:
         say(said)
     engine.ready(stack, _progress)
+    guarded = ("--policy-pack", str(GUARDRAILS)) if command in ("preview", "up") else ()
     # Without its preview the engine would begin a destroy with what is not protected, and stop halfway.
     arguments = ("--skip-preview",) if stack == LAB and command != "preview" else ()
-    engine.run(command, stack, *arguments)
+    engine.run(command, stack, *guarded, *arguments)
     if said:
         say(said)
     return engine

@@ -93,3 +93,18 @@ def test_a_binding_goes_with_what_it_is_on(google: Google) -> None:
     made = google.create(BINDING, {"webBackendService": "affairs", "role": ACCESSOR, "members": ["user:a@x"]})
     google.delete(BACKEND, f"projects/{PROJECT}/global/backendServices/affairs")
     assert google.read(BINDING, made.id) is None
+
+
+def test_a_binding_whose_condition_was_replaced_outlives_the_old_one(google: Google) -> None:
+    """The engine makes the new binding before it deletes the old; IAM tells them apart by every word of the condition."""
+    google.create(BACKEND, {"name": "affairs"})
+
+    def binding(expression: str) -> Resource:
+        condition = {"title": "affairs teacher 1", "expression": expression}
+        inputs = {"webBackendService": "affairs", "role": ACCESSOR, "members": ["user:a@x"], "condition": condition}
+        return google.create(BINDING, inputs)
+
+    old = binding('request.time.getHours("Asia/Tokyo") >= 5')
+    new = binding('request.time.getHours("Asia/Tokyo") >= 6')
+    google.delete(BINDING, old.id)
+    assert google.read(BINDING, new.id) is not None
