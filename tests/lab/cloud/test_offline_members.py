@@ -96,7 +96,7 @@ def test_a_binding_goes_with_what_it_is_on(google: Google) -> None:
 
 
 def test_a_binding_whose_condition_was_replaced_outlives_the_old_one(google: Google) -> None:
-    """The engine makes the new binding before it deletes the old; IAM tells them apart by every word of the condition."""
+    """The engine makes the new before it deletes the old; IAM tells them apart by every word of the condition."""
     google.create(BACKEND, {"name": "affairs"})
 
     def binding(expression: str) -> Resource:
