@@ -15,7 +15,7 @@ from controller.cli.output import Exit, errors, say, say_json
 from controller.model.load import load_city
 from controller.plan.document import PlanFile, load_plan
 from controller.rollout.outcome import End, Outcome
-from controller.rollout.waves import Settings, apply_plan
+from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
 from controller.telemetry.timeline import Level, Span
 from controller.telemetry.tracing import traced
 
@@ -97,6 +97,8 @@ def _say_outcomes(plan: PlanFile, outcomes: list[Outcome]) -> None:
 
 
 def _code(plan: PlanFile, outcomes: list[Outcome]) -> Exit:
+    if any(outcome.reason == INTERRUPTED for outcome in outcomes):
+        return Exit.INTERRUPTED
     if not all(outcome.end.good for outcome in outcomes) or any(one.kind == "failed" for one in plan.unplanned):
         return Exit.FAILED
     return Exit.NOT_SUPPORTED if plan.unplanned else Exit.GOOD

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pkgutil
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -47,6 +48,9 @@ def _nothing_before() -> None:
 def main() -> None:
     """Run a command; every refusal is one clear message and an exit code, never a traceback."""
     words = sys.argv[1:] or ["--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = application(words[0])(words, standalone_mode=False)
     except typer.TyperException as error:
@@ -61,7 +65,9 @@ def main() -> None:
         errors.print("tsunagu: interrupted")
         code = Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`); nothing is left to say, not even by the interpreter at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = Exit.GOOD
+        code = Exit.FAILED
+    except OSError as error:
+        errors.print(f"tsunagu: {error.filename or 'a file'}: {error.strerror or error}", style="red", markup=False)
+        code = Exit.FAILED
     sys.exit(int(code or 0))

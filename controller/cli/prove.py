@@ -13,7 +13,7 @@ from controller.compile.campus import campus_intent
 from controller.errors import TsunaguError
 from controller.model.load import load_city
 from controller.plan.observe import NotSupported, from_files
-from controller.plan.proof import differences_to_policy, prove
+from controller.plan.proof import differences_of_ports, differences_to_policy, prove
 from controller.plan.select import selected_devices
 from controller.platforms.registry import platform, supported
 
@@ -85,7 +85,9 @@ def prove_configs(  # noqa: PLR0913 the command's options
             found.add(Exit.NOT_SUPPORTED if isinstance(one.refusal, NotSupported) else Exit.FAILED)
             continue
         intent = campus_intent(city, one.device, platform(one.device.platform).capabilities)
-        differences = list(differences_to_policy(intent, one.observation.state))
+        differences = [f"{one.source}:{remark.number}: {remark.text}" for remark in one.observation.remarks]
+        differences += differences_of_ports(intent, one.observation.state)
+        differences += differences_to_policy(intent, one.observation.state)
         for difference in differences:
             say(f"x {difference}", "red")
         proved += len(intent.intents)

@@ -20,6 +20,7 @@ def enforcement_problems(city: City) -> list[Problem]:
     return [
         *(problem for rule in city.rules for problem in _rule_problems(city, rule)),
         *_shared_addresses(city),
+        *_cut_answers(city),
     ]
 
 
@@ -117,6 +118,34 @@ def _lacks(admission: Admission, identity: IdentityPart) -> Iterator[str]:
             yield f"devices without posture {posture!r}"
     if identity.places and not (admission.places and set(admission.places) <= set(identity.places)):
         yield "people at other places"
+
+
+def _cut_answers(city: City) -> Iterator[Problem]:
+    """Forbids between two segments that would also cut the answers of what a permit opens the other way round.
+
+    Filters keep no state: an answer comes from the service's port to any port, and a forbid of that port takes it.
+    """
+    permits = [rule for rule in city.rules if rule.effect is Effect.PERMIT]
+    for forbid in city.rules:
+        if forbid.effect is Effect.PERMIT:
+            continue
+        for source, asked, protocol in _ways_in_school(city, forbid):
+            for permit in permits:
+                if (asked, source, protocol) in set(_ways_in_school(city, permit)):
+                    message = (
+                        f"forbids {source} -> {asked}, and rule {permit.id!r} ({permit.origin}) permits the other way: "
+                        "a filter without state would cut its answers. Narrow the permit instead of forbidding"
+                    )
+                    yield Problem(forbid.origin, "network", message)
+
+
+def _ways_in_school(city: City, rule: Rule) -> Iterator[tuple[str, str, Protocol]]:
+    """The ways of a rule from one segment of a school to another."""
+    for name in rule.applications if rule.network else ():
+        asked = None if name == INTERNET else city.applications[name].segment
+        for source in rule.network.from_ if rule.network and asked else ():
+            for service in city.services(rule, name):
+                yield source, str(asked), service.protocol
 
 
 @dataclass(frozen=True, slots=True)

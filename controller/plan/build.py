@@ -80,7 +80,8 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
             unplanned.append(Unplanned(device=one.observed.device.id, reason=str(one.refusal), kind=kind))
         else:
             devices.append(_device_plan(one))
-    schools = [device.school for device in devices]
+    # A canary that has nothing to change would show nothing.
+    schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
     canary = city.lab.canary if city.lab.canary in schools else next(iter(schools), "")
     return PlanFile(
         city=city.file.id,

@@ -9,6 +9,7 @@ from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
+from controller.plan.review import describe_port
 from controller.platforms.base import Platform
 from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
 
@@ -81,3 +82,15 @@ def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[
     for key, name in bound.items():
         if key not in known:
             yield f"{intent.device.id}: filter {name} is in force for VLAN {key[0]}, which the policy does not filter"
+
+
+def differences_of_ports(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+    """Where the ports do not put before the filters what they must judge: a filter says nothing of packets past it."""
+    seen = {port.name: port for port in state.ports}
+    for port in intent.wanted.ports:
+        if seen.get(port.name) != port:
+            now = describe_port(seen[port.name]) if port.name in seen else "not set by us"
+            yield f"{intent.device.id}: port {describe_port(port)} is wanted; it is {now}"
+    wanted_names = {port.name for port in intent.wanted.ports}
+    for name in seen.keys() - wanted_names:
+        yield f"{intent.device.id}: port {describe_port(seen[name])} is in service, which the city does not know"

@@ -35,12 +35,13 @@ def _ports(now: Iterable[PortState], wanted: Iterable[PortState]) -> Iterator[st
         old, new = before.get(name), after.get(name)
         if old != new:
             if old:
-                yield f"- port {_port(old)}"
+                yield f"- port {describe_port(old)}"
             if new:
-                yield f"+ port {_port(new)}"
+                yield f"+ port {describe_port(new)}"
 
 
-def _port(port: PortState) -> str:
+def describe_port(port: PortState) -> str:
+    """A port in words that belong to no vendor."""
     return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} faces {port.faces}"
 
 

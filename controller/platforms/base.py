@@ -133,7 +133,8 @@ class Session(Protocol):
 class Lock:
     """A hold on a device, kept on the device itself, so that two controllers exclude one another.
 
-    `owner` is the plan's digest: a later run of the same plan may take over what a killed run left.
+    `owner` is the plan's digest: a later run of the same plan may take over what a killed run left. From then on the
+    run that lost the lock can neither push nor cancel nor save, should it still live.
     `seconds` is how long the hold is valid if nobody gives it back.
     """
 
@@ -165,7 +166,10 @@ class Operable(Platform, Protocol):
         """What the device would boot with, in the same form; "" when there is no such configuration, or none whole."""
 
     def lock(self, session: Session, lock: Lock) -> None:
-        """Take the device's lock; a hold of the same owner is taken over, and its armed restore cancelled.
+        """Take the device's lock; a hold of the same owner is taken over.
+
+        What that owner's earlier run has armed stays armed (at least for as long as this hold) until `arm` replaces it
+        or `cancel` withdraws it. When it fires, this hold is lost too: what was read since is not so any more.
 
         Raises:
             DeviceBusy: another owner's hold is still valid.
@@ -175,16 +179,37 @@ class Operable(Platform, Protocol):
         """Give the lock back; no error if it is gone."""
 
     def arm(self, session: Session, restore: Restore) -> None:
-        """Make the device put its present state back after `restore.seconds`, by itself, unless cancelled.
+        """Make the device put its old state back after `restore.seconds`, by itself, unless cancelled.
 
-        The restore also frees the lock when it has fired.
+        The old state is the present one, or what an earlier run of the same owner has still armed: that one is replaced
+        by this one with no moment in between. The restore also frees the lock when it fires.
+        """
+
+    def push(self, session: Session, restore: Restore, command: Command) -> None:
+        """Run a command that changes the device, only while this run holds the lock and its restore is still armed.
+
+        It is checked on the device, and nothing fires between the check and the command's end.
+
+        Raises:
+            CommandFailed: the command failed, or it was too late; then nothing was changed.
         """
 
     def cancel(self, session: Session, restore: Restore) -> bool:
-        """Cancel the armed restore. False: it was too late, it has fired or is firing."""
+        """Cancel this run's armed restore, and those of earlier runs of the same owner.
+
+        False: it was too late. It has fired or is firing, or another run has taken the lock.
+        """
 
     def restored(self, session: Session, restore: Restore) -> bool:
-        """Whether the armed restore has fired and ended well."""
+        """Whether the armed restore has fired and ended well.
 
-    def save(self, session: Session) -> None:
-        """Make the running configuration the one that the device boots with."""
+        Raises:
+            CommandFailed: a later run of the same owner has replaced it; how that ends is not this run's to tell.
+        """
+
+    def save(self, session: Session, lock: Lock) -> None:
+        """Make the running configuration the one that the device boots with.
+
+        Raises:
+            CommandFailed: another run has taken the lock; nothing was saved.
+        """

@@ -10,6 +10,7 @@ from controller.model.flow import Family
 from controller.model.state import PREFIX, Binding, Entry, Filter, PortMode, PortState, Vlan, device_state
 from controller.platforms.base import Line, Observation, Place
 from controller.platforms.cisco_acl import read_entry
+from controller.platforms.cisco_port import conflicting, plain, port_problems, starting, twice
 from controller.platforms.cisco_text import BINDINGS, LAST_VLAN, LISTS, PORT_MARK, SIDES, covers_everything, filter_key
 
 _OURS = f"{PREFIX}-"
@@ -46,14 +47,14 @@ class _Reading:
         self.ports: list[PortState] = []
         self.filters: list[Filter] = []
         self.bindings: list[Binding] = []
+        self.places: list[tuple[str, Line, bool]] = []
 
     def observation(self, text: str) -> Observation:
         lines = list(_lines(text))
         for header, children in _blocks(lines):
             self._block(header, children)
-        names = [one.name for one in self.filters]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self._problem(Line(1, ""), f"{name} stands twice")
+        for line, message in twice(self.places):
+            self._problem(line, message)
         if self.problems:
             what = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(what, self.problems)
@@ -75,10 +76,10 @@ class _Reading:
         match words:
             case ["vlan", numbers] if re.fullmatch(r"[\d,-]+", numbers):
                 self._vlan(header, numbers, children)
-            case ["interface", name] if re.fullmatch(r"Vlan\d+", name):
-                self._vlan_interface(header, int(name.removeprefix("Vlan")), children)
-            case ["interface", name]:
-                self._port(header, name, children)
+            case ["interface", *parts] if re.fullmatch(r"Vlan\d+", "".join(parts)):
+                self._vlan_interface(header, int("".join(parts).removeprefix("Vlan")), children)
+            case ["interface", *parts]:
+                self._port(header, "".join(parts), children)
             case ["ip", "access-list", "extended", name] if name.startswith(_OURS):
                 self._filter(header, name, Family.V4, children)
             case ["ipv6", "access-list", name] if name.startswith(_OURS):
@@ -87,16 +88,22 @@ class _Reading:
                 self._problem(header, f"a list under our prefix that is none of ours; expected {LISTS[Family.V4]} NAME")
 
     def _vlan(self, header: Line, numbers: str, children: list[Line]) -> None:
-        name_line = next((line for line in children if line.text.split()[0] == "name"), header)
-        name = name_line.text.split(maxsplit=1)[-1]
-        if name_line is header or not name.startswith(_OURS):
-            for number in self._vlan_numbers(header, numbers):
-                self.taken[number] = header if name_line is header else Line(name_line.number, f"vlan {number} {name}")
+        names = starting("name", children)
+        ours = [line for line in names if plain(line).startswith(f"name {_OURS}")]
+        listed = self._vlan_numbers(header, numbers)
+        self.places.extend((f"vlan {number}", header, bool(ours)) for number in listed)
+        if not ours:
+            for number in listed:
+                self.taken[number] = (
+                    Line(names[0].number, f"vlan {number} {_after_name(names[0])}") if names else header
+                )
         elif not numbers.isdigit():
             self._problem(header, "one name of ours for many VLANs")
         else:
-            self.vlans.append(Vlan(int(numbers), name))
-            self._understand(header, name_line)
+            for line, message in twice(("name", line, True) for line in names):
+                self._problem(line, message)
+            self.vlans.append(Vlan(int(numbers), _after_name(ours[0])))
+            self._understand(header, ours[0])
 
     def _vlan_numbers(self, line: Line, text: str) -> list[int]:
         numbers: list[int] = []
@@ -110,12 +117,15 @@ class _Reading:
 
     def _bound(self, children: list[Line]) -> Iterator[tuple[Line, Family, str, str]]:
         for line in children:
-            found = _BINDING.fullmatch(line.text.strip())
+            found = _BINDING.fullmatch(plain(line))
             if found:
                 yield line, _FAMILIES[found[1]], found[2], found[3] or ""
 
     def _vlan_interface(self, header: Line, number: int, children: list[Line]) -> None:
-        for line, family, name, side in self._bound(children):
+        bound = list(self._bound(children))
+        ours = any(name.startswith(_OURS) for _, _, name, _ in bound)
+        self.places.append((f"interface vlan{number}", header, ours))
+        for line, family, name, side in bound:
             direction = _DIRECTIONS.get(side)
             if not name.startswith(_OURS):
                 if direction is not None:
@@ -132,16 +142,17 @@ class _Reading:
         for line, _, bound, _ in self._bound(children):
             if bound.startswith(_OURS):
                 self._problem(line, f"{bound} is ours, and none of ours belongs on {name}; expected interface VlanN")
-        said = next((line for line in children if line.text.split()[0] == "description"), None)
-        if said is None:
+        said = starting("description", children)
+        mark = next((line for line in said if line.text.split()[1] == PORT_MARK), None)
+        self.places.append((f"interface {name.lower()}", header, mark is not None))
+        if mark is None:
+            others = [*said, *(line for line, _ in conflicting(children))]
+            if others:
+                self.taken[name] = others[0]
             return
-        if said.text.split()[1:2] != [PORT_MARK]:
-            self.taken[name] = said
-            return
-        self._understand(header, said)
-        voice = next((line for line in children if line.text.strip().startswith("switchport voice vlan")), None)
-        if voice:
-            self._problem(voice, f"conflict: {name} is ours ({said.text.strip()}) and carries another VLAN beside ours")
+        self._understand(header, mark)
+        for line, message in port_problems(name, mark, children):
+            self._problem(line, message)
         mode, vlans = self._carried(children)
         if mode is None or not vlans:
             self.remarks.append(
@@ -154,30 +165,29 @@ class _Reading:
 
     def _carried(self, children: list[Line]) -> tuple[PortMode | None, tuple[int, ...]]:
         """The mode and the VLANs of a port of ours; lines that do not count in its mode stay foreign."""
-        settings: dict[str, list[Line]] = {"mode": [], "access vlan": [], "trunk allowed vlan": []}
-        for line in children:
-            for setting, lines in settings.items():
-                if line.text.strip().startswith(f"switchport {setting} "):
-                    lines.append(line)
-        words = {line.text.split()[-1] for line in settings["mode"]}
+        modes = starting("switchport mode", children)
+        words = {plain(line).removeprefix("switchport mode ") for line in modes}
         mode = next((mode for mode in PortMode if words == {mode.value}), None)
         if mode is None:
             return None, ()
-        lines = settings["access vlan" if mode is PortMode.ACCESS else "trunk allowed vlan"]
-        self._understand(*settings["mode"], *lines)
-        if mode is PortMode.ACCESS and not lines:
+        access = mode is PortMode.ACCESS
+        lines = starting("switchport access vlan" if access else "switchport trunk allowed vlan", children)
+        self._understand(*modes, *lines)
+        if access and not lines:
             return mode, (1,)
         return mode, tuple(sorted({number for line in lines for number in self._listed(line)}))
 
     def _listed(self, line: Line) -> list[int]:
-        last = line.text.split()[-1]
-        known = re.fullmatch(r" *switchport (access|trunk allowed) vlan (add )?[\d,-]+", line.text)
-        if known is None and last != "none":
-            self._problem(line, f"unknown word in {line.text.strip()!r}; expected a list of VLANs, add, or none")
+        text = plain(line)
+        last = text.split()[-1]
+        known = re.fullmatch(r"switchport (access vlan \d+|trunk allowed vlan (add )?[\d,-]+)", text)
+        if known is None and text != "switchport trunk allowed vlan none":
+            self._problem(line, f"unknown word in {text!r}; expected a list of VLANs, add, or none (access: one VLAN)")
         return self._vlan_numbers(line, last) if known else []
 
     def _filter(self, header: Line, name: str, family: Family, children: list[Line]) -> None:
         self._understand(header, *children)
+        self.places.append((f"{LISTS[family]} {name}", header, True))
         key = filter_key(name)
         if key is None or key[2] is not family:
             self._problem(header, f"expected a name like {_OURS}20-from-{int(family)}-0123abcd, found {name!r}")
@@ -202,6 +212,10 @@ class _Reading:
         if not entries or not covers_everything(entries[-1].match):
             self._problem(last, f"{name} must end in an entry that covers everything; an empty list permits everything")
         self.filters.append(Filter(name, *key, tuple(entries)))
+
+
+def _after_name(line: Line) -> str:
+    return plain(line).removeprefix("name ")
 
 
 def _lines(text: str) -> Iterator[tuple[Line, bool]]:

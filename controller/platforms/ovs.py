@@ -37,6 +37,10 @@ _SHELL = (
     "sh -c 'TSUNAGU_PROGRAM=$(cat) && export TSUNAGU_PROGRAM && "
     'exec sh -c "$TSUNAGU_PROGRAM" ovs_switch "$@"\' ovs_switch '
 )
+# By the copy that `arm` left, because the command's own input goes in here.
+_PUSH = (
+    "sh -c 'exec sh \"${TSUNAGU_SWITCH:-/var/lib/tsunagu}/restores/$1/program\" push \"$@\"' ovs_switch "
+)
 _SHOWN = 12
 
 
@@ -104,17 +108,36 @@ class OpenVSwitch:
         """
         _expect(session, _run(session, "arm", restore.run, str(restore.seconds)).split(), "armed")
 
+    def push(self, session: Session, restore: Restore, command: Command) -> None:
+        """Run a command while the restore is armed and the run holds the lock.
+
+        Raises:
+            CommandFailed: the command failed, or it was too late (the message says so) and was not run.
+        """
+        session.run(Command(_PUSH + shlex.join((restore.run, command.line)), command.stdin))
+
     def cancel(self, session: Session, restore: Restore) -> bool:
-        """Cancel the armed restore; False when it has fired or is firing."""
+        """Cancel the armed restore; False when it has fired or is firing, or the lock is another run's."""
         return _expect(session, _run(session, "cancel", restore.run).split(), "cancelled", "late") == "cancelled"
 
     def restored(self, session: Session, restore: Restore) -> bool:
-        """Whether the armed restore has fired and ended well."""
-        return _expect(session, _run(session, "restored", restore.run).split(), "yes", "no") == "yes"
+        """Whether the armed restore has fired and ended well.
 
-    def save(self, session: Session) -> None:
-        """Write the boot file: all flows, of others too, and the ports, under a SHA-256."""
-        _expect(session, _run(session, "save").split(), "saved")
+        Raises:
+            CommandFailed: a later run of the same plan has replaced it.
+        """
+        answer = _expect(session, _run(session, "restored", restore.run).split(), "yes", "no", "superseded")
+        if answer == "superseded":
+            raise CommandFailed(session.device, "another run of the same plan has taken the device over")
+        return answer == "yes"
+
+    def save(self, session: Session, lock: Lock) -> None:
+        """Write the boot file: all flows, of others too, and the ports, under a SHA-256.
+
+        Raises:
+            CommandFailed: the lock is another run's.
+        """
+        _expect(session, _run(session, "save", lock.run).split(), "saved")
 
 
 @cache

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import paramiko
@@ -20,6 +21,9 @@ from controller.platforms.credentials import resolve
 from controller.platforms.host_keys import dial, known_name, pinned_keys
 
 COMMAND_SECONDS = 30.0
+LOGIN_SECONDS = 60.0
+LOGOUT_SECONDS = 10.0
+KEEPALIVE_SECONDS = 10
 
 
 class SshSession:
@@ -37,13 +41,14 @@ class SshSession:
             DeviceUnreachable: the session broke, or no answer came in time.
         """
         try:
-            stdin, stdout, stderr = self._client.exec_command(command.line, timeout=COMMAND_SECONDS)
-            if command.stdin is not None:
-                stdin.write(command.stdin)
-            stdin.channel.shutdown_write()
-            output = stdout.read().decode("utf-8", errors="replace")
-            said = stderr.read().decode("utf-8", errors="replace")
-            status = stdout.channel.recv_exit_status()
+            with _deadline(COMMAND_SECONDS, self._client.close):
+                stdin, stdout, stderr = self._client.exec_command(command.line, timeout=COMMAND_SECONDS)
+                if command.stdin is not None:
+                    stdin.write(command.stdin)
+                stdin.channel.shutdown_write()
+                output = stdout.read().decode("utf-8", errors="replace")
+                said = stderr.read().decode("utf-8", errors="replace")
+                status = stdout.channel.recv_exit_status()
         except (paramiko.SSHException, OSError, EOFError) as error:
             reason = str(error) or error.__class__.__name__
             raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.line) from None
@@ -68,11 +73,13 @@ def session(device: Device, device_type: str) -> Iterator[SshSession]:
         message = f"no host key is pinned for {known_name(device)}; look at it with: tsunagu trust {device.id}"
         raise HostKeyRefused(device.id, message)
     credential = _credential(device)
-    connection = _connect(device, device_type, dial(device), credential)
+    dialled = dial(device)
+    connection = _connect(device, device_type, dialled, credential)
     try:
         yield SshSession(device.id, connection)
     finally:
-        connection.disconnect()
+        with _deadline(LOGOUT_SECONDS, dialled.close):
+            connection.disconnect()
 
 
 def _credential(device: Device) -> dict[str, Any]:
@@ -98,19 +105,8 @@ def _private_key(device: str, text: str) -> paramiko.PKey:
 def _connect(device: Device, device_type: str, connection: socket.socket, credential: dict[str, Any]) -> BaseConnection:
     access = device.access
     try:
-        return ConnectHandler(
-            device_type=device_type,
-            host=str(device.management),
-            port=access.port,
-            username=access.user,
-            sock=connection,
-            ssh_strict=True,
-            system_host_keys=False,
-            alt_host_keys=True,
-            alt_key_file=str(Path(access.known_hosts).expanduser()),
-            allow_agent=False,
-            **credential,
-        )
+        with _deadline(LOGIN_SECONDS, connection.close):
+            return _logged_in(device, device_type, connection, credential)
     except NetmikoAuthenticationException:
         connection.close()
         message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
@@ -125,6 +121,38 @@ def _connect(device: Device, device_type: str, connection: socket.socket, creden
             raise HostKeyRefused(device.id, message) from None
         first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
         raise DeviceUnreachable(device.id, f"no SSH session: {first.strip()}") from None
+
+
+def _logged_in(
+    device: Device, device_type: str, connection: socket.socket, credential: dict[str, Any]
+) -> BaseConnection:
+    access = device.access
+    return ConnectHandler(
+        device_type=device_type,
+        host=str(device.management),
+        port=access.port,
+        username=access.user,
+        sock=connection,
+        ssh_strict=True,
+        system_host_keys=False,
+        alt_host_keys=True,
+        alt_key_file=str(Path(access.known_hosts).expanduser()),
+        allow_agent=False,
+        keepalive=KEEPALIVE_SECONDS,
+        **credential,
+    )
+
+
+@contextmanager
+def _deadline(seconds: float, end: Callable[[], None]) -> Iterator[None]:
+    """End the connection when its time is over: paramiko waits without limit where a device falls silent."""
+    watch = Timer(seconds, end)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 def _is_host_key(error: BaseException | None) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from controller.errors import CommandFailed, ConfigRefused, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
+from controller.errors import CommandFailed, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
 from controller.model.city import Device
 from controller.plan.document import DevicePlan
 from controller.plan.review import describe_changes
@@ -53,7 +53,7 @@ class Change:
 class _Undecided(Exception):
     """A change began and did not get through; what the device is in now has to be read from it."""
 
-    def __init__(self, cause: TsunaguError, found: str) -> None:
+    def __init__(self, cause: Exception, found: str) -> None:
         super().__init__(str(cause))
         self.found = found
 
@@ -67,6 +67,8 @@ def change_device(change: Change, parent: Span) -> Outcome:
                 end, reason = _procedure(change, span)
         except TsunaguError as error:
             end, reason = End.FAILED, str(error)
+        except Exception as error:  # noqa: BLE001 whatever it is, the device has one of the five ends
+            end, reason = End.UNKNOWN, f"{change.device.id}: unexpected {type(error).__name__}: {error}"
         span.outcome, span.error = end, reason
     return Outcome(change.device.id, change.device.school.id, end, reason, time.monotonic() - began)
 
@@ -101,13 +103,13 @@ class _Steps:
             if not remaining:
                 return self._keep()
             with self._span.child(Level.STEP, "arm"):
-                self._arm()
+                self._arm(found)
         except (TsunaguError, KeyboardInterrupt):
             self._release()
             raise
         try:
             self._push(done)
-        except (DeviceError, ConfigRefused) as error:
+        except Exception as error:  # noqa: BLE001 a change has begun: only the device can say what it is in
             raise _Undecided(error, found) from None
         self._finish()
         return End.APPLIED
@@ -115,22 +117,27 @@ class _Steps:
     def _keep(self) -> End:
         """The device runs what is wanted; all that may be missing is that it boots so."""
         change, system = self._change, self._change.system
+        # An earlier run of this plan may have been killed before it confirmed: what it armed must not fire any more.
+        with self._span.child(Level.STEP, "confirm"):
+            self._confirm()
         saved = system.saved(self._connection)
         boots = system.parse(saved, f"{change.device.id} (boot)").state.digest() if saved else ""
         if boots != change.plan.states[-1]:
             with self._span.child(Level.STEP, "save"):
-                system.save(self._connection)
+                system.save(self._connection, change.lock)
             self._release()
             return End.APPLIED
         self._release()
         return End.UNCHANGED
 
-    def _arm(self) -> None:
+    def _arm(self, found: str) -> None:
         try:
             self._change.system.arm(self._connection, self._change.restore)
         except DeviceError:
-            # Half armed is armed: nothing was touched, so the way back must go before the lock does.
-            self._change.system.cancel(self._connection, self._change.restore)
+            # Half armed is armed: nothing was touched, so the way back must go before the lock does. But where an
+            # earlier run left its change half made, the way back is what mends it.
+            if found == self._change.plan.seen:
+                self._change.system.cancel(self._connection, self._change.restore)
             raise
 
     def _push(self, done: int) -> None:
@@ -139,17 +146,22 @@ class _Steps:
             for step in change.plan.steps[done:]:
                 for command in step.commands:
                     with push.child(Level.COMMAND, step.title, command=command.line):
-                        self._connection.run(Command(command.line, command.stdin))
+                        sent = Command(command.line, command.stdin)
+                        change.system.push(self._connection, change.restore, sent)
         with self._span.child(Level.STEP, "read back"):
             self._compare_with_wanted()
         with self._span.child(Level.STEP, "reach"), session(change.device, change.system.device_type) as again:
             change.system.read(again)
         with self._span.child(Level.STEP, "confirm"):
-            if not change.system.cancel(self._connection, change.restore):
-                message = (
-                    f"the device's own restore fired after {change.restore_after} s, before the change was confirmed"
-                )
-                raise CommandFailed(change.device.id, message)
+            self._confirm()
+
+    def _confirm(self) -> None:
+        if not self._change.system.cancel(self._connection, self._change.restore):
+            message = (
+                "the device's own restore fired, or another run of the same plan took over, before the change was "
+                "confirmed"
+            )
+            raise CommandFailed(self._change.device.id, message)
 
     def _compare_with_wanted(self) -> None:
         change, name = self._change, self._change.device.id
@@ -166,7 +178,7 @@ class _Steps:
         change = self._change
         with self._span.child(Level.STEP, "save"):
             try:
-                change.system.save(self._connection)
+                change.system.save(self._connection, change.lock)
             except DeviceError as error:
                 message = (
                     f"the change runs and is confirmed, but was not saved for the next boot; apply again ({error})"
@@ -224,6 +236,7 @@ def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tupl
 
 def _after_restore(change: Change, connection: SshSession, undecided: _Undecided) -> tuple[End, str]:
     text = change.system.read(connection)
-    if change.system.parse(text, change.device.id).state.digest() == undecided.found:
+    # The device goes back to before the plan, also where an earlier run of it had left a state in between.
+    if change.system.parse(text, change.device.id).state.digest() in (undecided.found, change.plan.seen):
         return End.REVERTED, f"{undecided}; the device put its old state back by itself"
     return End.UNKNOWN, f"{undecided}; the device's restore ran, but it is not in the state that it was found in"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Listener, Span, rollout
 
 SCHOOLS_AT_ONCE = 8
+INTERRUPTED = "not attempted: interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +89,19 @@ def _wave(changes: Sequence[Change], parent: Span, stop: Event) -> list[Outcome]
         try:
             return [outcome for school in running for outcome in school.result()]
         except KeyboardInterrupt:
-            # Devices in the middle of their procedure end it; the others are not begun.
+            # Devices in the middle of their procedure end it, whatever is pressed meanwhile; the others are not begun.
             stop.set()
-            return [outcome for school in running for outcome in school.result()]
+            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            try:
+                return [outcome for school in running for outcome in school.result()]
+            finally:
+                signal.signal(signal.SIGINT, before)
 
 
 def _school(name: str, changes: Sequence[Change], parent: Span, stop: Event) -> list[Outcome]:
     with parent.child(Level.SCHOOL, name) as span:
         outcomes = [
-            _not_attempted(change, "not attempted: interrupted") if stop.is_set() else change_device(change, span)
-            for change in changes
+            _not_attempted(change, INTERRUPTED) if stop.is_set() else change_device(change, span) for change in changes
         ]
         span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
     return outcomes

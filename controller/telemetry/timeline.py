@@ -1,13 +1,14 @@
 """The seam: whatever a rollout does is a span in a tree, and listeners hear its start and its end.
 
 Levels are rollout -> school -> device -> step -> command. Listeners run in the thread that does the work, so a
-listener is quick and does not raise.
+listener is quick; what it raises is logged and forgotten.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -77,7 +78,7 @@ def rollout(name: str, listeners: Sequence[Listener], **attributes: str | int) -
 @contextmanager
 def _running(span: Span) -> Iterator[Span]:
     for listener in span.listeners:
-        listener.started(span)
+        _tell(listener.started, span)
     try:
         yield span
     except BaseException as error:
@@ -86,4 +87,12 @@ def _running(span: Span) -> Iterator[Span]:
     finally:
         span.end = time.time_ns()
         for listener in span.listeners:
-            listener.ended(span)
+            _tell(listener.ended, span)
+
+
+def _tell(hears: Callable[[Span], None], span: Span) -> None:
+    """Tell a listener; one that breaks (a full disk, say) must not break the rollout that it listens to."""
+    try:
+        hears(span)
+    except Exception as error:  # noqa: BLE001 see above
+        logging.getLogger("tsunagu").warning("the timeline lost %s %s: %s", span.level, span.name, error)

@@ -84,3 +84,18 @@ def test_a_failure_is_not_hidden_by_what_comes_after_it(tmp_path: Path) -> None:
     assert done.code == Exit.DIFFERS, done.said
     assert "no filter is in force; everything passes" in done.said
     assert "platform 'yamaha_rtx' is not built yet" in done.said
+
+
+def test_a_port_past_the_filters_is_a_difference(rendered: Path, tmp_path: Path) -> None:
+    """Equal filters say nothing where a port puts other packets before them."""
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    core = (rendered / "kw-s01-core1.cfg").read_text(encoding="utf-8")
+    old = " switchport trunk allowed vlan 10,11,20,21,30,40,90,98\n"
+    assert old in core
+    moved = core.replace(old, " switchport trunk allowed vlan 10,20\n", 1)
+    (configs / "kw-s01-core1.cfg").write_text(moved, encoding="utf-8")
+    done = here("prove", "--configs", "configs", *SCHOOL, cwd=tmp_path)
+    assert done.code == Exit.DIFFERS
+    assert "port GigabitEthernet1/0/1 trunk 10,11,20,21,30,40,90,98" in done.said
+    assert "it is GigabitEthernet1/0/1 trunk 10,20" in done.said

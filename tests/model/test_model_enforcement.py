@@ -200,3 +200,29 @@ def test_two_applications_of_the_internet_with_different_permits(policies: Polic
     (problem,) = policies.problems()
     assert problem.startswith(f"{APPLICATIONS}:{edit.item}: id: shares an address and port with 'workspace'")
     assert "their network permits differ" in problem
+
+
+def test_a_forbid_that_would_cut_the_answers_of_a_permit(policies: PolicyFolder) -> None:
+    application = """  - id: class-control
+    name: x
+    hosting: school
+    audience: staff
+    importance: IV
+    services: [tcp/5900]
+    segment: pupil
+  - id: staff-hosts
+    name: x
+    hosting: school
+    audience: staff
+    importance: IV
+    services: [tcp/1-65535]
+    segment: staff
+"""
+    policies.append(APPLICATIONS, application)
+    added = """  - {id: look, effect: permit, purpose: x, applications: [class-control], network: {from: [staff]}}
+  - {id: leave, effect: forbid, purpose: x, applications: [staff-hosts], network: {from: [pupil]}}
+"""
+    policies.append(RULES, added)
+    (problem,) = policies.problems()
+    assert "forbids pupil -> staff, and rule 'look'" in problem
+    assert "would cut its answers" in problem

@@ -236,6 +236,123 @@ def test_what_is_not_understood_inside_ours_is_refused(text: str, line: int, sai
     assert said in message
 
 
+PORT = "interface GigabitEthernet1/0/1"
+MARKED = ("description TSN-port east", "switchport mode access", "switchport access vlan 20")
+
+
+@pytest.mark.parametrize(
+    ("foreign", "what"),
+    [
+        ("no switchport", "is a routed port"),
+        ("ip address 10.9.0.1 255.255.255.0", "has an address, as a routed port has"),
+        ("ip address dhcp", "has an address, as a routed port has"),
+        ("ipv6 address 2001:DB8::1/64", "has an address, as a routed port has"),
+        ("ip access-group LEGACY in", "is filtered by a list that is not ours"),
+        ("ip  access-group LEGACY in", "is filtered by a list that is not ours"),
+        ("ipv6 traffic-filter LEGACY6 in", "is filtered by a list that is not ours"),
+        ("mac access-group LEGACY-MAC in", "is filtered by a list that is not ours"),
+        ("switchport private-vlan host-association 20 501", "is in a private VLAN"),
+        ("switchport mode private-vlan host", "is in a private VLAN"),
+        ("switchport mode private-vlan trunk", "is in a private VLAN"),
+        ("switchport voice vlan 9", "carries another VLAN beside ours"),
+        ("switchport vlan mapping 20 30", "puts frames into another VLAN"),
+        ("authentication event fail action authorize vlan 30", "puts hosts into another VLAN"),
+        ("authentication event fail retry 2 action authorize vlan 30", "puts hosts into another VLAN"),
+        ("authentication event no-response action authorize vlan 30", "puts hosts into another VLAN"),
+        ("authentication event server dead action reinitialize vlan 30", "puts hosts into another VLAN"),
+        ("dot1x guest-vlan 30", "puts hosts into another VLAN"),
+        ("dot1x auth-fail vlan 30", "puts hosts into another VLAN"),
+        ("dot1x critical vlan 30", "puts hosts into another VLAN"),
+    ],
+)
+def test_a_line_that_changes_what_a_port_of_ours_carries_is_a_conflict(foreign: str, what: str) -> None:
+    message = refusal(listed(*MARKED, foreign, header=PORT))
+    assert "core1.cfg:6: conflict: GigabitEthernet1/0/1 is ours ('description TSN-port east', line 3)" in message
+    assert f"and {what}: '{' '.join(foreign.split())}'; remove this line, or take our description off" in message
+    others = listed("description PC room", foreign, header=PORT)
+    assert not IOS.parse(others, "x").state.ports
+
+
+def test_a_routed_port_without_a_description_is_not_free_for_ours() -> None:
+    seen = IOS.parse(listed("no switchport", "ip address 10.9.0.1 255.255.255.0", header=PORT), "x")
+    wanted = device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,))])
+    with pytest.raises(
+        ConfigRefused, match="x:3: conflict: port GigabitEthernet1/0/1 must stand where 'no switchport'"
+    ):
+        refuse_conflicts(seen, wanted, "x")
+
+
+def test_a_routed_port_under_our_mark_is_refused_line_by_line() -> None:
+    message = refusal(listed(*MARKED, "no switchport", "ip address 10.9.0.1 255.255.255.0", header=PORT))
+    assert "core1.cfg:6: conflict" in message
+    assert "core1.cfg:7: conflict" in message
+
+
+def test_lines_that_change_no_vlan_and_no_filter_are_left_alone() -> None:
+    lines = ("no ip address", "authentication port-control auto", "authentication event fail action next-method", "mab")
+    seen = IOS.parse(listed(*MARKED, *lines, header=PORT), "x")
+    assert seen.state.ports == (PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,)),)
+    assert len(seen.foreign) == 1 + len(lines)
+
+
+OTHERS = f"{PORT}\n description PC room\n"
+MINE = f"{PORT}\n description TSN-port\n switchport mode access\n"
+NAMED = "vlan 20\n name TSN-x\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "first"),
+    [
+        (MINE + MINE, 4, 1),
+        (MINE + OTHERS, 4, 1),
+        (OTHERS + MINE, 3, 1),
+        (MINE + f"{PORT}\n no shutdown\n", 4, 1),
+        (MINE + MINE.replace("Ethernet", "ethernet "), 4, 1),
+        (NAMED + NAMED, 3, 1),
+        (NAMED + "vlan 20\n name PRINTERS\n", 3, 1),
+        ("vlan 18,20-22\n" + NAMED, 2, 1),
+        (NAMED + " name TSN-y\n", 3, 2),
+        ("vlan 20\n name PRINTERS\n name TSN-x\n", 3, 2),
+        (MINE + " switchport access vlan 20\n switchport access vlan 30\n", 5, 4),
+        (MINE + " switchport mode trunk\n", 4, 3),
+        (MINE + " switchport mode access\n", 4, 3),
+        (MINE + " description PC room\n", 4, 2),
+        (OTHERS + " description TSN-port\n", 3, 2),
+        ("interface Vlan20\n ip access-group TSN-20-from-4-01234567 in\n" + "interface Vlan20\n shutdown\n", 3, 1),
+    ],
+)
+def test_what_stands_twice_is_refused_with_both_lines(text: str, line: int, first: int) -> None:
+    message = refusal(text)
+    assert f"core1.cfg:{line}: " in message
+    assert "stands twice" in message
+    assert f"is in line {first};" in message
+
+
+def test_what_others_have_twice_is_left_alone() -> None:
+    seen = IOS.parse(OTHERS * 2 + "vlan 30\n name PRINTERS\n" * 2, "x")
+    assert seen.state == device_state()
+    assert len(seen.foreign) == 8
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "said"),
+    [
+        (["switchport trunk allowed vlan 10", "switchport trunk allowed vlan 20"], 6, "must stand once"),
+        (["switchport trunk allowed vlan add 10"], 5, "continued only by lines with 'add'"),
+    ],
+)
+def test_the_allowed_vlans_of_a_trunk_of_ours_stand_once(lines: list[str], line: int, said: str) -> None:
+    message = refusal(listed("description TSN-port", "switchport mode trunk", *lines, header=PORT))
+    assert f"core1.cfg:{line}: in GigabitEthernet1/0/1, " in message
+    assert said in message
+
+
+@pytest.mark.parametrize("vlans", ["20,30", "20-22", "add 20", "none", "dynamic"])
+def test_an_access_port_of_ours_has_one_vlan(vlans: str) -> None:
+    lines = ("description TSN-port", "switchport mode access", f"switchport access vlan {vlans}")
+    assert "core1.cfg:5: unknown word in 'switchport access vlan" in refusal(listed(*lines, header=PORT))
+
+
 def test_all_problems_are_told_at_once() -> None:
     message = refusal(listed("permit ip any any log", "permit gre any any 5", END) * 2)
     assert [f"core1.cfg:{line}:" in message for line in (3, 4, 8, 9)] == [True] * 4

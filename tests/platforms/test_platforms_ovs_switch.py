@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -173,6 +174,12 @@ def test_what_was_changed_by_hand_is_mended(switch: VirtualSwitch) -> None:
 # --- the boot file ---------------------------------------------------------------------------------------------------
 
 
+def save(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    OVS.save(switch, FIRST)
+    OVS.unlock(switch, FIRST)
+
+
 def load(switch: VirtualSwitch) -> str:
     """What the start-up of a switch does: the program as a file, not over SSH."""
     (switch.folder / "ovs_switch.sh").write_text(program(), encoding="utf-8")
@@ -183,7 +190,7 @@ def test_a_restart_keeps_the_filters_by_the_boot_file(switch: VirtualSwitch) -> 
     switch.sh(f"ovs-ofctl -O OpenFlow14 add-flow br0 '{FOREIGN}'")
     apply(switch, EXAMPLE)
     assert OVS.saved(switch) == ""
-    OVS.save(switch)
+    save(switch)
     before = OVS.read(switch)
     assert OVS.saved(switch) == before
     switch.stop()
@@ -195,7 +202,7 @@ def test_a_restart_keeps_the_filters_by_the_boot_file(switch: VirtualSwitch) -> 
 
 def test_a_boot_file_that_names_a_vanished_port_loads_the_rest(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    OVS.save(switch)
+    save(switch)
     switch.sh("ovs-vsctl del-port br0 h-2")
     load(switch)
     after = state_of(switch)
@@ -206,7 +213,7 @@ def test_a_boot_file_that_names_a_vanished_port_loads_the_rest(switch: VirtualSw
 @pytest.mark.parametrize("damage", ["rm $B", ": >$B", "echo x >>$B", "sed -i 's/drop/NORMAL/' $B", "sed -i '$d' $B"])
 def test_a_damaged_boot_file_loads_nothing(switch: VirtualSwitch, damage: str) -> None:
     apply(switch, EXAMPLE)
-    OVS.save(switch)
+    save(switch)
     switch.stop()
     switch.start()
     switch.sh(damage.replace("$B", "$TSUNAGU_SWITCH/boot"))
@@ -218,7 +225,7 @@ def test_a_damaged_boot_file_loads_nothing(switch: VirtualSwitch, damage: str) -
 
 
 def test_nothing_is_loaded_into_a_bridge_that_a_restart_would_open(switch: VirtualSwitch) -> None:
-    OVS.save(switch)
+    save(switch)
     switch.sh("ovs-vsctl set Bridge br0 fail_mode=standalone")
     with pytest.raises(CommandFailed, match="not secure"):
         load(switch)
@@ -343,13 +350,157 @@ def test_cancel_and_fire_never_both_win(switch: VirtualSwitch) -> None:
     assert False in outcomes
 
 
-def test_the_same_plan_takes_over_and_withdraws_its_restore(switch: VirtualSwitch) -> None:
+def interfere(switch: VirtualSwitch, run: str) -> None:
+    """Push, as a run, what would let everything through."""
+    line = "ovs-ofctl -O OpenFlow14 --bundle add-flows br0 -"
+    OVS.push(switch, Restore(600, run), Command(line, "add table=0,priority=60000,actions=NORMAL\n"))
+
+
+def push_all(switch: VirtualSwitch, restore: Restore, wanted: DeviceState) -> None:
+    for step in OVS.steps(state_of(switch), wanted):
+        for command in step.commands:
+            OVS.push(switch, restore, command)
+    assert state_of(switch) == wanted
+
+
+def test_a_push_hands_on_input_output_and_errors(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    with pytest.raises(CommandFailed):
+        interfere(switch, "run1")
+    OVS.arm(switch, TOO_LATE)
+    push_all(switch, TOO_LATE, EXAMPLE)
+    with pytest.raises(CommandFailed, match=r"exit status 7: it's bad"):
+        OVS.push(switch, TOO_LATE, Command('echo "it\'s bad" >&2; exit 7'))
+    assert OVS.cancel(switch, TOO_LATE)
+    before = OVS.read(switch)
+    with pytest.raises(CommandFailed, match="late: the restore"):
+        interfere(switch, "run1")
+    assert OVS.read(switch) == before
+
+
+def test_a_push_after_the_restore_fired_changes_nothing(switch: VirtualSwitch) -> None:
+    apply(switch, EXAMPLE)
+    before = OVS.read(switch)
+    restore = Restore(seconds=1, run="run1")
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, restore)
+    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    for _ in range(2):
+        with pytest.raises(CommandFailed, match="late: run run1 does not hold the lock"):
+            interfere(switch, "run1")
+        # Not even when it has the lock again.
+        OVS.lock(switch, FIRST)
+        with pytest.raises(CommandFailed, match="late: the restore fired"):
+            interfere(switch, "run1")
+        OVS.unlock(switch, FIRST)
+    assert not OVS.cancel(switch, restore)
+    assert OVS.read(switch) == before
+
+
+def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) -> None:
+    before = OVS.read(switch)
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    (job,) = jobs(switch)
+    os.killpg(job, signal.SIGKILL)
+    with pytest.raises(CommandFailed, match="late: the restore"):
+        interfere(switch, "run1")
+    assert OVS.read(switch) == before
+
+
+def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualSwitch) -> None:
+    apply(switch, EXAMPLE)
+    restore = Restore(seconds=2, run="run1")
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, restore)
+    slow = "sleep 4; ovs-ofctl -O OpenFlow14 del-flows br0"
+    OVS.push(switch, restore, Command(slow))
+    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    assert state_of(switch) == EXAMPLE
+
+
+def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
+    """Both runs are killed, the second before it arms."""
+    apply(switch, EXAMPLE)
+    first = Restore(seconds=2, run="run1")
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, first)
+    push_all(switch, first, device_state())
+    OVS.lock(switch, Lock("plan1", "run2", 4))
+    OVS.unlock(switch, Lock("plan1", "run2", 4))
+    OVS.lock(switch, Lock("plan1", "run3", 4))
+    assert state_of(switch) == device_state()
+    wait_until(lambda: OVS.restored(switch, first), "the restore")
+    assert state_of(switch) == EXAMPLE
+    # What the later run has read is not so any more.
+    with pytest.raises(CommandFailed, match="run run3 does not hold the lock"):
+        OVS.arm(switch, Restore(2, "run3"))
+    OVS.lock(switch, OTHER)
+
+
+def test_a_take_over_prolongs_what_is_armed(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, Restore(2, "run1"))
+    OVS.lock(switch, Lock("plan1", "run2", 60))
+    time.sleep(3)
+    assert not OVS.restored(switch, Restore(2, "run1"))
+    OVS.arm(switch, Restore(600, "run2"))
+
+
+def test_a_later_run_puts_back_what_was_there_before_the_first(switch: VirtualSwitch) -> None:
+    apply(switch, EXAMPLE)
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    push_all(switch, TOO_LATE, example("up1", "h-2", "h1", faces=True, vlan_database=False))
+    OVS.lock(switch, Lock("plan1", "run2", 60))
+    second = Restore(seconds=600, run="run2")
+    OVS.arm(switch, second)
+    assert len(jobs(switch)) == 1
+    with pytest.raises(CommandFailed, match="another run of the same plan"):
+        OVS.restored(switch, TOO_LATE)
+    push_all(switch, second, device_state())
+    OVS.lock(switch, Lock("plan1", "run3", 60))
+    third = Restore(seconds=1, run="run3")
+    OVS.arm(switch, third)
+    wait_until(lambda: OVS.restored(switch, third), "the restore")
+    assert state_of(switch) == EXAMPLE
+    wait_until(lambda: not jobs(switch), "the end of the job")
+
+
+@pytest.mark.parametrize("armed", [False, True])
+def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, armed: bool) -> None:  # noqa: FBT001
+    apply(switch, EXAMPLE)
+    before = OVS.read(switch)
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
     OVS.lock(switch, Lock("plan1", "run2", 60))
+    if armed:
+        OVS.arm(switch, Restore(600, "run2"))
+    with pytest.raises(CommandFailed, match="late: run run1 does not hold the lock"):
+        interfere(switch, "run1")
+    assert not OVS.cancel(switch, TOO_LATE)
+    with pytest.raises(CommandFailed, match="nothing was saved"):
+        OVS.save(switch, FIRST)
+    OVS.unlock(switch, FIRST)
+    assert len(jobs(switch)) == 1
+    assert OVS.read(switch) == before
+    assert OVS.saved(switch) == ""
+    if not armed:
+        OVS.arm(switch, Restore(600, "run2"))
+    assert OVS.cancel(switch, Restore(600, "run2"))
     assert not jobs(switch)
-    assert OVS.cancel(switch, TOO_LATE)
-    OVS.arm(switch, Restore(seconds=600, run="run2"))
+    OVS.save(switch, Lock("plan1", "run2", 60))
+
+
+def test_a_later_run_that_finds_all_done_cancels_what_is_armed(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    push_all(switch, TOO_LATE, EXAMPLE)
+    OVS.lock(switch, Lock("plan1", "run2", 60))
+    assert OVS.cancel(switch, Restore(600, "run2"))
+    assert not jobs(switch)
+    assert not OVS.cancel(switch, TOO_LATE)
+    assert state_of(switch) == EXAMPLE
 
 
 def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -> None:

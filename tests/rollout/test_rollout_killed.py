@@ -61,6 +61,19 @@ def test_killed_at_any_step_a_second_apply_of_the_same_plan_ends_applied(
     assert not until(lambda: running(device).digest() != plan.devices[0].states[-1], RESTORE_SECONDS + 1.0)
 
 
+@pytest.mark.parametrize("step", ["read", "confirm"])
+def test_killed_twice_the_switch_still_goes_back_by_itself(
+    in_force: City, devices: list[Device], tmp_path: Path, step: str
+) -> None:
+    device = devices[0]
+    old = running(device)
+    plan = planned(without(in_force, WITHOUT), (device.school.id,))
+    kill_at(plan, tmp_path, "read back", "start")
+    kill_at(plan, tmp_path, step, "start")
+    assert until(lambda: running(device) == old, PATIENCE)
+    assert not until(lambda: running(device) != old, RESTORE_SECONDS + 1.0)
+
+
 def test_killed_after_it_is_confirmed_the_change_stays_and_is_seen_as_not_saved(
     in_force: City, devices: list[Device], apply_now: Apply, tmp_path: Path
 ) -> None:

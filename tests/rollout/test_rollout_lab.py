@@ -225,3 +225,29 @@ def test_the_timeline_is_a_trace_from_the_rollout_down_to_the_command(
     steps = [name.removeprefix("step ") for name in names if name.startswith("step ")]
     order = ["lock", "read", "compare", "arm", "push", "read back", "reach", "confirm", "save", "unlock"]
     assert steps == order
+
+
+def test_the_canary_is_a_school_in_which_something_changes(in_force: City, lab: Layout, apply_now: Apply) -> None:
+    less = without(in_force, WITHOUT)
+    first, second = schools_of(lab)
+    assert planned(less, (first, second)).canary == first
+    apply_now(less, planned(less, (first,)))
+    assert planned(less, (first, second)).canary == second
+
+
+def test_an_unexpected_error_in_the_middle_still_has_one_of_the_five_ends(
+    in_force: City, devices: list[Device], apply_now: Apply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    less, device = without(in_force, WITHOUT), devices[0]
+    old = running(device)
+    plan = planned(less, (device.school.id,))
+
+    def broken(*_: object) -> None:
+        message = "a bug of ours"
+        raise ZeroDivisionError(message)
+
+    monkeypatch.setattr("controller.rollout.device_step._Steps._compare_with_wanted", broken)
+    (outcome,) = apply_now(less, plan)
+    assert outcome.end is End.REVERTED, outcome
+    assert "a bug of ours" in outcome.reason
+    assert running(device) == old

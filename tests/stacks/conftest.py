@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pulumi_gcp as gcp
+import pytest
 
 STACKS = Path(__file__).parents[2] / "stacks"
 
@@ -15,3 +18,13 @@ with warnings.catch_warnings():
     used = {name for path in STACKS.glob("*.py") for name in re.findall(r"\bgcp\.([a-z]+)\.", path.read_text("utf-8"))}
     for module in sorted(used):
         hasattr(getattr(gcp, module), "loaded")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _event_loop() -> Iterator[None]:
+    """The SDK's mocks want the thread's event loop, and whoever used `asyncio.run` before has taken it away."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()

@@ -72,6 +72,18 @@ def test_listeners_hear_every_start_and_end_also_of_what_fails() -> None:
     assert recorder.heard == [("start", "r"), ("start", "s"), ("end", "s"), ("end", "r")]
 
 
+def test_a_listener_that_breaks_does_not_break_what_it_listens_to(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Recorder):
+        def ended(self, span: Span) -> None:
+            message = f"no space left for {span.name}"
+            raise OSError(message)
+
+    recorder = Recorder()
+    a_rollout(Broken(), recorder)
+    assert ("end", "r") in recorder.heard
+    assert "no space left for push" in caplog.text
+
+
 def test_without_an_endpoint_every_span_is_a_line_at_its_start_and_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
