@@ -38,9 +38,7 @@ _SHELL = (
     'exec sh -c "$TSUNAGU_PROGRAM" ovs_switch "$@"\' ovs_switch '
 )
 # By the copy that `arm` left, because the command's own input goes in here.
-_PUSH = (
-    "sh -c 'exec sh \"${TSUNAGU_SWITCH:-/var/lib/tsunagu}/restores/$1/program\" push \"$@\"' ovs_switch "
-)
+_PUSH = 'sh -c \'exec sh "${TSUNAGU_SWITCH:-/var/lib/tsunagu}/restores/$1/program" push "$@"\' ovs_switch '
 _SHOWN = 12
 
 

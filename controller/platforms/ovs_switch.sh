@@ -1,7 +1,7 @@
 #!/bin/sh
 # What an Open vSwitch does for Tsunagu by itself: show and save its configuration, hold the lock, put a state back.
 #
-#   read | saved | save RUN | load | lock OWNER RUN SECONDS | unlock OWNER RUN
+#   read | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN
 #   arm RUN SECONDS | push RUN COMMAND | cancel RUN | restored RUN
 #   fire RUN (the armed job itself; nobody else calls it)
 #
@@ -105,7 +105,8 @@ whole() { [ -s "$1" ] && [ "$(head -n 1 "$1")" = "sha256 $(tail -n +2 "$1" | sha
 
 save() {
     guard
-    holds "$1" || die "run $1 does not hold the lock; nothing was saved"
+    # Without a run: the switch's own console, or whoever sets the switch up.
+    [ "$#" -eq 0 ] || holds "$1" || die "run $1 does not hold the lock; nothing was saved"
     running >"$home/boot.text"
     {
         printf 'sha256 %s\n' "$(sha256sum <"$home/boot.text" | cut -d ' ' -f 1)"
@@ -385,12 +386,12 @@ restored() {
 
 word() { case $1 in '' | .* | *[!A-Za-z0-9._-]*) die "'$1' is no name: letters, digits, '.', '_' and '-' only" ;; esac; }
 number() { case $1 in '' | *[!0-9]*) die "'$1' is no number of seconds" ;; esac; }
-usage() { die 'usage: read | saved | save RUN | load | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN COMMAND | cancel RUN | restored RUN'; }
+usage() { die 'usage: read | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN COMMAND | cancel RUN | restored RUN'; }
 
 mkdir -p "$home/restores"
 case "$#:${1:-}" in
 1:read) running ;;
-1:saved | 1:load) "$1" ;;
+1:saved | 1:save | 1:load) "$1" ;;
 2:save | 2:cancel | 2:restored | 2:fire) word "$2"; "$@" ;;
 3:arm) word "$2"; number "$3"; "$@" ;;
 3:push) word "$2"; "$@" ;;

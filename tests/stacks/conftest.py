@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pulumi_gcp as gcp
@@ -21,10 +20,6 @@ with warnings.catch_warnings():
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _event_loop() -> Iterator[None]:
-    """The SDK's mocks want the thread's event loop, and whoever used `asyncio.run` before has taken it away."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+def _event_loops() -> None:
+    """The SDK makes event loops where there are none; after an `asyncio.run` elsewhere the policy forbids that."""
+    asyncio.set_event_loop_policy(None)
