@@ -174,9 +174,10 @@ def _remove(state: Path) -> list[str]:
         ended += end(late)
     removed = [f"{ended} processes"] if ended else []
     removed += [f"{len(names)} network namespaces"] if names else []
-    for user in account.made():
-        account.remove(user)
-        removed.append(f"user {user}")
+    while users := account.made():  # until none is left: one may have been in the making when we first looked
+        for user in users:
+            account.remove(user)
+            removed.append(f"user {user}")
     if record is not None:
         restored = kernel.restore_machine_settings(record.settings)
         removed += [f"kernel settings put back: {', '.join(restored)}"] if restored else []
