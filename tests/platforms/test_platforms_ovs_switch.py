@@ -277,7 +277,7 @@ def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
     before = OVS.read(switch)
     OVS.lock(switch, FIRST)
-    restore = Restore(seconds=1, run="run1")
+    restore = Restore(seconds=6, run="run1")
     OVS.arm(switch, restore)
     apply(switch, example("up1", "h-2", "h1", faces=True, vlan_database=False))
     assert not OVS.restored(switch, restore)
@@ -329,7 +329,7 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
                 os.killpg(client.pid, signal.SIGKILL)
             return said
 
-    restore = Restore(seconds=1, run="run1")
+    restore = Restore(seconds=4, run="run1")
     OVS.arm(Killed(switch.device, switch.namespace, switch.folder), restore)
     switch.sh("ovs-ofctl -O OpenFlow14 del-flows br0")
     wait_until(lambda: OVS.restored(switch, restore), "the restore")
@@ -422,7 +422,7 @@ def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualS
 def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
     """Both runs are killed, the second before it arms."""
     apply(switch, EXAMPLE)
-    first = Restore(seconds=2, run="run1")
+    first = Restore(seconds=6, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, first)
     push_all(switch, first, device_state())
@@ -440,10 +440,10 @@ def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
 
 def test_a_take_over_prolongs_what_is_armed(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
-    OVS.arm(switch, Restore(2, "run1"))
+    OVS.arm(switch, Restore(5, "run1"))
     OVS.lock(switch, Lock("plan1", "run2", 60))
-    time.sleep(3)
-    assert not OVS.restored(switch, Restore(2, "run1"))
+    time.sleep(6)
+    assert not OVS.restored(switch, Restore(5, "run1"))
     OVS.arm(switch, Restore(600, "run2"))
 
 
@@ -505,7 +505,7 @@ def test_a_later_run_that_finds_all_done_cancels_what_is_armed(switch: VirtualSw
 
 def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -> None:
     OVS.lock(switch, Lock("plan1", "run1", 1))
-    OVS.arm(switch, Restore(seconds=2, run="run1"))
+    OVS.arm(switch, Restore(seconds=5, run="run1"))
     with pytest.raises(DeviceBusy):
         OVS.lock(switch, OTHER)
 
@@ -517,7 +517,7 @@ def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -
         return True
 
     wait_until(taken, "the lock")
-    assert OVS.restored(switch, Restore(2, "run1"))
+    assert OVS.restored(switch, Restore(5, "run1"))
 
 
 def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) -> None:

@@ -19,7 +19,7 @@ SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 FACTORY_FLOW = "priority=0,actions=NORMAL"
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 10) -> None:
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
     """Wait for a condition, and fail when it does not come."""
     deadline = time.monotonic() + seconds
     while not holds():
