@@ -255,6 +255,7 @@ STEPS: tuple[Callable[[Demo], None], ...] = (
 def main() -> int:
     """Run all steps, then the summary; clean up whatever happens."""
     signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGINT, _stopped)
     began = time.monotonic()
     demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), load_city(ROOT / "policies").lab.canary)
     title = ""
@@ -282,6 +283,8 @@ def main() -> int:
 
 def _stopped(number: int, frame: FrameType | None) -> NoReturn:
     del number, frame
+    # Once is enough: a second Ctrl-C must neither stop the clean-up nor end in a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
