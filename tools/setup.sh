@@ -13,6 +13,13 @@ need ovs-vsctl openvswitch-switch
 need sshd openssh-server
 need ssh-keygen openssh-client
 need ping iputils-ping
+need vtysh frr
+need iperf3 iperf3
+need chromium chromium
+need promtool prometheus
+need prometheus-alertmanager prometheus-alertmanager
+# Screenshots of the page and of reports are Japanese too.
+fc-list 2>/dev/null | grep -q NotoSansCJK || packages+=(fonts-noto-cjk fontconfig)
 
 python=""
 for candidate in python3 python3.14 python3.13 python3.12 python3.11; do

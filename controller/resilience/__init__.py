@@ -1,0 +1,1 @@
+"""What measures and applies: lines that fail over, drills."""

@@ -1,0 +1,1 @@
+"""The monitor: receives telemetry, keeps it, shows it. A process of its own."""

@@ -1,0 +1,1 @@
+"""Ansible playbooks, with an inventory fed by the same city files."""
