@@ -1,0 +1,28 @@
+// Numbers and times as they are written: Japan time, shares never rounded up.
+import { language, say } from "./messages.js";
+
+const zone = "Asia/Tokyo";
+const locale = language === "ja" ? "ja-JP" : "en-GB";
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const clockFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const dayFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+export { zone };
+export const count = (number) => whole.format(number);
+/** A rate on a tile: what was measured is rounded down, so that it never looks like more. */
+export const measuredRate = (mbps) => (mbps === null ? "–" : whole.format(Math.floor(mbps)));
+export const wantedRate = (mbps) => whole.format(mbps);
+export const exact = (number) => (number === null || number === undefined ? "–" : tenth.format(number));
+/** A share in whole per cent, rounded down: only all of them are 100%. */
+export const share = (part, all) => (all === 0 ? "" : `${Math.floor((100 * part) / all)}%`);
+export const clock = (milliseconds) => clockFormat.format(milliseconds);
+export const day = (iso) => dayFormat.format(new Date(iso));
+
+export function age(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 90) {
+    return say("age-seconds", { count: seconds });
+  }
+  return seconds < 5400 ? say("age-minutes", { count: Math.floor(seconds / 60) }) : say("age-hours", { count: Math.floor(seconds / 3600) });
+}
