@@ -22,6 +22,7 @@ from controller.model.access import (
     StackOutputs,
 )
 from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
+from controller.model.lines import LinesFile
 from controller.model.schools import (
     Blueprint,
     BlueprintFile,
@@ -71,6 +72,7 @@ class City:
     file: CityFile
     schools: tuple[School, ...]
     blueprints: BlueprintFile
+    lines: LinesFile
     lab: LabFile
     segments: Mapping[str, Segment]
     people: PeopleFile
