@@ -22,6 +22,8 @@ from controller.model.access import (
     StackOutputs,
 )
 from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
+from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.schools import (
     Blueprint,
     BlueprintFile,
@@ -71,6 +73,8 @@ class City:
     file: CityFile
     schools: tuple[School, ...]
     blueprints: BlueprintFile
+    lines: LinesFile
+    measurement: MeasurementFile
     lab: LabFile
     segments: Mapping[str, Segment]
     people: PeopleFile
