@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -29,17 +29,9 @@ SUBJECTS = ("page.", "states.")
 _YEAR = 365 * 24 * 3600
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self'",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        )
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -50,7 +42,7 @@ SECURITY_HEADERS = {
 def routes(city: City) -> list[BaseRoute]:
     """The pages of a city, to be served beside the API that they read."""
     name, _, note = city.file.name.partition(" (")
-    shown = {"city": name, "note": note.removesuffix(")"), "wards": city.file.wards}
+    shown: dict[str, Any] = {"city": name, "note": note.removesuffix(")"), "wards": city.file.wards}
 
     async def city_page(request: Request) -> Response:
         return _page(request, "city.html", **shown)
@@ -82,20 +74,24 @@ def language_of(request: Request) -> Language:
     for entry in request.headers.get("accept-language", "").split(","):
         spoken = entry.split(";")[0].strip().split("-")[0].lower()
         if spoken in LANGUAGES:
-            return cast("Language", spoken)
+            return spoken
     return "ja"
 
 
 def _page(request: Request, template: str, *, status: int = 200, **shown: object) -> Response:
     language = language_of(request)
     theme = request.cookies.get(THEME_COOKIE)
-    text = _templates().get_template(template).render(
-        say=catalogue(language),
-        language=language,
-        other=next(one for one in LANGUAGES if one != language),
-        theme=theme if theme in THEMES else "",
-        path=request.url.path,
-        **shown,
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            say=catalogue(language),
+            language=language,
+            other=next(one for one in LANGUAGES if one != language),
+            theme=theme if theme in THEMES else "",
+            path=request.url.path,
+            **shown,
+        )
     )
     response = HTMLResponse(text, status, {**SECURITY_HEADERS, "Cache-Control": "no-store"})
     if request.query_params.get("lang") == language:

@@ -3,8 +3,8 @@
     python -m tools.vendor_npm           fetch, compare with the noted hashes, put in place
     python -m tools.vendor_npm --check   compare what is in place, without a network
 
-To take a newer version: change its version and integrity (`npm view NAME@VERSION dist.integrity`), run the first command,
-and note the hashes that it names after reading what changed.
+To take a newer version: change its version and integrity (`npm view NAME@VERSION dist.integrity`), run the first
+command, and note the hashes that it names after reading what changed.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def main() -> int:
             for one in packages:
                 fetch(one, Path(folder))
     wrong = list(differences(packages))
-    print("\n".join(wrong) if wrong else f"{len(packages)} packages are as {MANIFEST.relative_to(ROOT)} notes them")
+    sys.stdout.write("".join(f"{line}\n" for line in wrong) or f"{len(packages)} packages are as noted\n")
     return 1 if wrong else 0
 
 

@@ -14,7 +14,19 @@ function ink(name) {
   return getComputedStyle(swatch).color;
 }
 
-const line = (name, more = {}) => ({ stroke: () => ink(name), width: 1.8, points: { show: false }, spanGaps: false, ...more });
+/** Points that stand alone must be seen; many of them are a line already. */
+const few = (values) => values.reduce((sum, value) => sum + (value !== null && value !== undefined), 0) < 24;
+
+const line = (name, more = {}) => ({ stroke: () => ink(name), width: 1.8, points: { size: 5, show: (plot, index) => few(plot.data[index]) }, spanGaps: false, ...more });
+
+/** The other line's times inside a gap are part of the gap, or the chart would draw across it. */
+function openGaps(times, values, gaps) {
+  for (const [from, to] of gaps) {
+    for (let n = times.findIndex((at) => at > from); n >= 0 && times[n] < to; n += 1) {
+      values[n] = null;
+    }
+  }
+}
 
 export class Curve {
   constructor(figure) {
@@ -33,14 +45,14 @@ export class Curve {
     return {
       width: Math.max(200, this.place.clientWidth),
       height: HEIGHTS[this.measure],
-      padding: [10, 8, 0, 0],
+      padding: [10, 26, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "school" }, drag: { x: false, y: false }, points: { size: 6 } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), zone),
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(top, (high ?? 0) * 1.12)] } },
-      series: [{}, line("primary"), line("backup", { dash: [7, 4] }), line("recommended", { dash: [2, 3], width: 1.4, spanGaps: true })],
+      series: [{}, line("primary", { width: 2.2 }), line("backup", { dash: [7, 4] }), line("recommended", { dash: [2, 3], width: 1.4, spanGaps: true, points: { show: false } })],
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((at) => (seconds(ticks) ? long : short).format(at * 1000)), space: 70 },
+        { ...axis, values: (_, ticks) => ticks.map((at) => (seconds(ticks) ? long : short).format(at * 1000)), space: 70, size: 24 },
         { ...axis, size: 52, space: this.measure === "throughput" ? 40 : 28 },
       ],
     };
@@ -54,11 +66,12 @@ export class Curve {
   show(series, period, recommended) {
     const scale = this.measure === "loss" ? 100 : 1;
     const columns = ["primary", "backup"].map((name) => {
-      const [times, values] = series.columns(name, this.measure);
-      return [times, values.map((value) => (value === null ? null : value * scale))];
+      const [times, values, gaps] = series.columns(name, this.measure);
+      return [times, values.map((value) => (value === null ? null : value * scale)), gaps];
     });
     const wanted = this.measure === "throughput" && recommended !== null ? recommended : null;
-    const data = uPlot.join([...columns, [period, [wanted, wanted]]]);
+    const data = uPlot.join([...columns.map(([times, values]) => [times, values]), [period, [wanted, wanted]]]);
+    columns.forEach(([, , gaps], n) => openGaps(data[0], data[n + 1], gaps));
     this.plot.setData(data, false);
     this.plot.setScale("x", { min: period[0], max: period[1] });
     const unit = say(`unit-${this.measure}`);

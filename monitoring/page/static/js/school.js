@@ -47,7 +47,8 @@ function showLine(line) {
   setIcon(strand.querySelector("svg"), state === "down" ? "line-down" : state);
   setText(strand.querySelector(".strand-state"), say(`line-${state}`));
   for (const measure of MEASURES) {
-    const value = series.latest(line, measure);
+    // What a dead line carried before it died is history, and stands in the charts.
+    const value = state === "down" && measure !== "loss" ? null : series.latest(line, measure);
     const text = value === null ? "–" : `${exact(measure === "loss" ? value * 100 : value)} ${say(`unit-${measure}`)}`;
     setText(strand.querySelector(`[data-value="${measure}"]`), text);
   }

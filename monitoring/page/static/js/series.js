@@ -44,23 +44,25 @@ export class Series {
     return this.points[line][measure].at(-1)?.[1] ?? null;
   }
 
-  /** One line's measure as uPlot wants it, [times, values]; null is a gap. */
+  /** One line's measure as [times, values, gaps]; a gap is the seconds it begins and ends with, and holds a null. */
   columns(line, measure) {
     const points = this.points[line][measure];
     const apart = points.slice(1).map(([at], n) => at - points[n][0]).sort((a, b) => a - b);
     const usual = apart[Math.floor(apart.length / 2)] ?? Infinity;
     const times = [];
     const values = [];
+    const gaps = [];
     points.forEach(([at, value], n) => {
       const before = points[n - 1]?.[0];
       if (before !== undefined && at - before > GAP * usual) {
         times.push((at + before) / 2);
         values.push(null);
+        gaps.push([before, at]);
       }
       times.push(at);
       values.push(value);
     });
-    return [times, values];
+    return [times, values, gaps];
   }
 
   /** Rows of a table, newest first: [seconds, six values]. */

@@ -32,17 +32,17 @@ export class TileView {
     this.word = make("span", { class: "word" }, "–");
     this.bar = make("i");
     this.strands = Object.fromEntries(LINES.map((line) => [line, this.strand(line)]));
-    this.drift = make("span", { class: "flag drift" });
-    this.silent = make("span", { class: "flag silent" });
-    const tail = make("span", { class: "tail" }, this.drift, this.silent, ...LINES.map((line) => this.strands[line].element));
+    this.drift = make("span", { class: "drift" });
     this.link = make(
       "a",
       { href: `/schools/${tile.id}`, tabindex: "-1" },
       this.mark,
       make("span", { class: "name", lang: "ja" }, tile.name),
       make("span", { class: "rate" }, this.measured, make("span", { class: "of" }, " / ", this.recommended, make("span", { class: "unseen" }, " Mbit/s "))),
-      make("span", { class: "state" }, this.word, make("span", { class: "gauge", "aria-hidden": "true" }, this.bar)),
-      tail,
+      this.drift,
+      this.word,
+      make("span", { class: "gauge", "aria-hidden": "true" }, this.bar),
+      make("span", { class: "strands" }, ...LINES.map((line) => this.strands[line].element)),
     );
     this.element = make("li", { class: "tile", "data-school": tile.id }, this.link);
     this.update(tile);
@@ -55,7 +55,8 @@ export class TileView {
     return { element: make("span", { class: "strand", title: say(line) }, short, mark, make("span", { class: "unseen" }, ` ${say(line)} `), word), mark, word };
   }
 
-  /** Show a tile; only what differs from what is shown is touched. */
+  /** Show a tile. A line that is down comes first, then a probe whose figures are old, then the judgement.
+   * Only what differs from what is shown is touched. */
   update(tile) {
     const down = isDown(tile);
     const changed = this.tile !== undefined && (this.tile.state !== tile.state || isDown(this.tile) !== down);
@@ -63,10 +64,11 @@ export class TileView {
     setAttribute(this.element, "data-state", tile.state);
     setAttribute(this.element, "data-down", down ? "" : null);
     setAttribute(this.element, "data-silent", tile.silent ? "" : null);
-    setIcon(this.mark, down ? "line-down" : tile.state);
+    const foremost = down ? "line-down" : tile.silent ? "silent" : tile.state;
+    setIcon(this.mark, foremost);
     setText(this.measured, measuredRate(tile.measured_mbps));
     setText(this.recommended, wantedRate(tile.recommended_mbps));
-    setText(this.word, down ? say("figure-line-down") : say(`word-${tile.state}`));
+    setText(this.word, say(`word-${foremost}`));
     setProperty(this.bar, "--part", filled(tile).toFixed(3));
     for (const line of LINES) {
       const { element, mark, word } = this.strands[line];
@@ -74,15 +76,15 @@ export class TileView {
       setIcon(mark, tile.lines[line]);
       setText(word, say(`line-${tile.lines[line]}`));
     }
-    this.flag(this.drift, "drift", tile.drift > 0 ? say("drift-count", { count: tile.drift }) : "");
-    this.flag(this.silent, "silent", tile.silent ? say("silent-short") : "");
+    this.showDrift(tile.drift ?? 0);
     if (changed) this.point();
   }
 
-  flag(element, name, text) {
-    if (element.dataset.text !== text) {
-      element.dataset.text = text;
-      element.replaceChildren(...(text ? [icon(name), text] : []));
+  showDrift(devices) {
+    if (Number(this.drift.dataset.devices ?? 0) !== devices) {
+      this.drift.dataset.devices = devices;
+      const told = [icon("drift"), make("span", { "aria-hidden": "true" }, String(devices)), make("span", { class: "unseen" }, ` ${say("drift-count", { count: devices })} `)];
+      this.drift.replaceChildren(...(devices > 0 ? told : []));
     }
   }
 

@@ -61,7 +61,8 @@ export class Timeline {
     const ended = span.end !== null;
     const outcome = span.outcome || (ended ? "" : "running");
     setAttribute(view.row, "data-outcome", outcome || "done");
-    setText(view.outcome, KNOWN.has(outcome) || outcome === "running" ? say(`outcome-${outcome}`) : outcome);
+    const told = outcome === "" ? "done" : outcome;
+    setText(view.outcome, KNOWN.has(told) || told === "running" || told === "done" ? say(`outcome-${told}`) : told);
     setText(view.seconds, (seconds(span.end) - seconds(span.start)).toFixed(1));
     setProperty(view.bar, "--from", ((seconds(span.start) - from) / length).toFixed(4));
     setProperty(view.bar, "--long", Math.max(0.002, (seconds(span.end) - seconds(span.start)) / length).toFixed(4));

@@ -14,8 +14,14 @@ export const count = (number) => whole.format(number);
 export const measuredRate = (mbps) => (mbps === null ? "–" : whole.format(Math.floor(mbps)));
 export const wantedRate = (mbps) => whole.format(mbps);
 export const exact = (number) => (number === null || number === undefined ? "–" : tenth.format(number));
-/** A share in whole per cent, rounded down: only all of them are 100%. */
-export const share = (part, all) => (all === 0 ? "" : `${Math.floor((100 * part) / all)}%`);
+/** A share rounded down to a tenth, as the reports have it: only all of them are 100%, only none is 0%. */
+export function share(part, all) {
+  if (all === 0) {
+    return "";
+  }
+  const tenths = Math.floor((1000 * part) / all);
+  return part > 0 && tenths === 0 ? "<0.1%" : `${Math.floor(tenths / 10)}.${tenths % 10}%`;
+}
 export const clock = (milliseconds) => clockFormat.format(milliseconds);
 export const day = (iso) => dayFormat.format(new Date(iso));
 
