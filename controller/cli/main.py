@@ -21,6 +21,7 @@ COMMANDS = {
     "trust": "controller.cli.trust:trust",
     "render": "controller.cli.prove:render",
     "prove": "controller.cli.prove:prove_configs",
+    "monitor": "controller.cli.monitor:monitor",
 }
 GROUPS = {
     "lab": "controller.cli.lab:lab",
