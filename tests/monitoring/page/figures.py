@@ -29,6 +29,7 @@ from monitoring import pages
 Tile = dict[str, Any]
 STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 LINES = ("primary", "backup")
+ALIVE_SECONDS = 5
 
 
 @dataclass
@@ -150,11 +151,18 @@ class Figures:
             self._listeners.append(me)
         try:
             yield ": here\n\n"
-            while text := await me[1].get():
+            while text := await self._next(me[1]):
                 yield text
         finally:
             with self._lock, suppress(ValueError):
                 self._listeners.remove(me)
+
+    async def _next(self, queue: asyncio.Queue[str]) -> str:
+        try:
+            async with asyncio.timeout(ALIVE_SECONDS):
+                return await queue.get()
+        except TimeoutError:
+            return "event: alive\ndata: {}\n\n"
 
     def _tile(self, school: School, random: Random) -> Tile:
         recommended = self.city.measurement.recommended.of(school.pupils)
