@@ -11,6 +11,7 @@ from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform
+from controller.prove.containment import contains
 from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
 
 CLIENT_PORT = 49152
@@ -34,12 +35,23 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
         raise TsunaguError(message) from None
     parsed = system.parse(text, f"{name} (rendered)").state
     differences = list(differences_to_policy(intent, parsed))
+    differences += _denied_though_moved(intent)
     differences += _management_cut(city, intent, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     if differences:
         raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
     return len(intent.intents)
+
+
+def _denied_though_moved(intent: CampusIntent) -> Iterator[str]:
+    """Where the device would deny what the policy permits, because a part of the filter is left to another one."""
+    relaxed = {(one.vlan, one.direction, one.family): one for one in intent.intents}
+    for moved in intent.moved:
+        one = moved.intent
+        if not contains(relaxed[one.vlan, one.direction, one.family], one):
+            place = f"{one.device} {one.segment} {one.direction} IPv{int(one.family)}"
+            yield f"{place}: what is left to {moved.upstream} would deny packets that the policy permits"
 
 
 def _management_cut(city: City, intent: CampusIntent, state: DeviceState) -> Iterator[str]:

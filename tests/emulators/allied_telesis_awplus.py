@@ -3,11 +3,11 @@
 Written from the vendor's documents, not from our code: Command Reference for x510 Series 5.4.7-1.x (C613-50170-01) and
 for IE340 Series 5.5.3-0.x (C613-50631-01): `vlan database`, `vlan`, `switchport mode`, `switchport access vlan`,
 `switchport trunk allowed vlan`, `switchport trunk native vlan`, `access-list hardware (named)`, the named hardware ACL
-entries, `access-group`; CentreCOM x930 コマンドリファレンス 5.4.7 (613-002105): `ipv6 access-list`, and that what no
-entry matches is forwarded. How the running configuration looks: fixtures of Allied Telesis' Ansible collection. Stricter than documented where the
-documents are silent: a list that stands on a port cannot be removed, an unknown list cannot be attached.
-`judge` says what a port does with a packet that it receives: lists in the order of their attachment, entries in the
-order of their sequence numbers, the first match decides, and what nothing matches is forwarded.
+entries, `access-group`; the Japanese command reference of x930 5.4.7 (613-002105): `ipv6 access-list`, and that what
+no entry matches is forwarded. How the running configuration looks: fixtures of Allied Telesis' Ansible collection.
+Stricter than documented where the documents are silent: a list that stands on a port cannot be removed, an unknown list
+cannot be attached. `judge` says what a port does with a packet that it receives: lists in the order of their
+attachment, entries in the order of their sequence numbers; the first match decides.
 """
 
 from __future__ import annotations
