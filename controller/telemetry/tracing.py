@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from controller.telemetry.otlp import Telemetry, signals_sent, telemetry
 from controller.telemetry.registry import OUTCOME, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
@@ -68,7 +70,7 @@ class TraceListener:
     def started(self, span: Span) -> None:
         """Start the twin of a span below the twin of its parent."""
         parent = self._open.get(span.parent) if span.parent else None
-        context = trace.set_span_in_context(parent) if parent else Context()
+        context = trace.set_span_in_context(parent) if parent else _caller()
         attributes = {f"tsunagu.{name}": value for name, value in span.attributes.items()}
         attributes["tsunagu.level"] = span.level
         name = f"{span.level} {span.name}"
@@ -90,6 +92,11 @@ class TraceListener:
         if self._sent is not None and span.level is Level.DEVICE and span.outcome in OUTCOME.values:
             self._sent.record(ROLLOUT_DEVICES, 1, outcome=span.outcome)
             self._sent.record(ROLLOUT_DEVICE_DURATION, span.seconds, outcome=span.outcome)
+
+
+def _caller() -> Context:
+    """The span that started this command, where `TRACEPARENT` names one (W3C Trace Context); else none."""
+    return TraceContextTextMapPropagator().extract({"traceparent": os.environ.get("TRACEPARENT", "")}, Context())
 
 
 @contextmanager

@@ -96,3 +96,23 @@ def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(
     assert spans["step push"].parent_span_id == spans["device d"].span_id
     assert spans["school s"].parent_span_id == spans["rollout r"].span_id
     assert not path.exists()
+
+
+def test_a_run_continues_the_trace_of_whoever_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENDPOINTS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    with traced(tmp_path / "t.jsonl") as listener, rollout("r", [listener]):
+        pass
+    (_, ended) = map(json.loads, (tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines())
+    assert ended["context"]["trace_id"] == "0x0af7651916cd43dd8448eb211c80319c"
+    assert ended["parent_id"] == "0xb7ad6b7169203331"
+
+
+def test_a_damaged_traceparent_is_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENDPOINTS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TRACEPARENT", "nonsense")
+    with traced(tmp_path / "t.jsonl") as listener, rollout("r", [listener]):
+        pass
+    assert '"parent_id": null' in (tmp_path / "t.jsonl").read_text(encoding="utf-8")
