@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 
 from controller.measure.answers import NameLookup, PageFetch
@@ -97,10 +98,10 @@ class Round:
         for route, kind in product(chosen, kinds):
             line = (route.path.school, route.path.line)
             # A line that answered no echo may only be without ICMP: it is tried once, and then believed to be dead.
-            if (dead := gone.get(line)) is not None:
-                yield self._keep(route, lambda _, dead=dead, kind=kind: replace(dead, kind=kind))  # type: ignore[misc]
+            if line in gone:
+                yield self._keep(route, partial(_dead, gone[line], kind))
                 continue
-            one = self._keep(route, lambda route, kind=kind: self.throughput.measure(route, kind))  # type: ignore[misc]
+            one = self._keep(route, partial(self.throughput.measure, kind=kind))
             if line not in heard and one.found.outcome is Outcome.NO_ANSWER:
                 gone[line] = one.found
             yield one
@@ -124,6 +125,12 @@ class Round:
         kept = self.store.add(self.run, at, route.path, found, in_lessons=lessons)
         self.told(kept)
         return kept
+
+
+def _dead(first: Found, kind: Kind, route: Route) -> Found:
+    return replace(
+        first, kind=kind, target=route.address, reason=f"not tried, because the line is dead: {first.reason}"
+    )
 
 
 def new_run(at: datetime) -> str:
