@@ -22,6 +22,7 @@ COMMANDS = {
     "measure": "controller.cli.measure:measure",
     "render": "controller.cli.prove:render",
     "prove": "controller.cli.prove:prove_configs",
+    "monitor": "controller.cli.monitor:monitor",
 }
 GROUPS = {
     "lab": "controller.cli.lab:lab",
