@@ -22,7 +22,11 @@ COMMANDS = {
     "render": "controller.cli.prove:render",
     "prove": "controller.cli.prove:prove_configs",
 }
-GROUPS = {"lab": "controller.cli.lab:lab", "cloud": "controller.cli.cloud:cloud"}
+GROUPS = {
+    "lab": "controller.cli.lab:lab",
+    "cloud": "controller.cli.cloud:cloud",
+    "playbook": "controller.cli.playbook:playbook",
+}
 
 
 def application(wanted: str) -> typer.Typer:
