@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from itertools import product
 
 from controller.compile.intent import Clause, FilterIntent, filter_intents
+from controller.compile.routing import RoutingIntent, routing_intent, wanted_routing
 from controller.compile.upstream import Moved, within
 from controller.errors import BeyondCapability
 from controller.model.city import City, Device, DevicePort
 from controller.model.flow import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
+from controller.model.routing import NO_ROUTING
 from controller.model.state import (
     PREFIX,
     Binding,
@@ -37,12 +39,14 @@ class CampusIntent:
     """What one device must be: the wanted state, and the intent that each of its filters must equal.
 
     `moved` are the filters of which a part is left to a device further up, as the policy says them.
+    `routing` is what a router must do with routes.
     """
 
     device: Device
     wanted: DeviceState
     intents: tuple[FilterIntent, ...]
     moved: tuple[Moved, ...] = ()
+    routing: RoutingIntent | None = None
 
 
 def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent:
@@ -57,13 +61,15 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
     intents, moved = within(city, device, whole, can)
     filters = [_filter(intent) for intent in intents]
     _refuse_larger(device, filters, can)
+    routes = routing_intent(city, device) if device.role == "router" and can.routes else None
     wanted = device_state(
         vlans=[Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] if can.vlan_database else (),
         ports=[_port(city, port, can) for port in device.ports],
         filters=filters,
         bindings=[Binding(*one.key, one.name) for one in filters],
+        routing=wanted_routing(routes) if routes else NO_ROUTING,
     )
-    return CampusIntent(device, wanted, intents, moved)
+    return CampusIntent(device, wanted, intents, moved, routes)
 
 
 def _refuse_larger(device: Device, filters: Iterable[Filter], can: Capabilities) -> None:
