@@ -23,7 +23,7 @@ from pathlib import Path
 from controller.measure.store import opened
 from tests.measure.findings import NOON, path, throughput
 with opened(Path(sys.argv[1])) as store:
-    for number in range(20):
+    for number in range(10):
         store.add(sys.argv[2], NOON, path("s"), throughput(number), in_lessons=False)
 """
 
@@ -66,7 +66,7 @@ def test_several_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> 
     running = [subprocess.Popen([sys.executable, "-c", WRITER, str(file), str(number)]) for number in range(3)]
     assert [one.wait(60) for one in running] == [0, 0, 0]
     with opened(file) as store:
-        assert [len(store.run(str(number))) for number in range(3)] == [20, 20, 20]
+        assert [len(store.run(str(number))) for number in range(3)] == [10, 10, 10]
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
