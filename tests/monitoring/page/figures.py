@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -25,6 +26,7 @@ from starlette.routing import Route
 from controller.model.city import City
 from controller.model.schools import School
 from monitoring import pages
+from monitoring.security import Guarded
 
 Tile = dict[str, Any]
 STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
@@ -119,7 +121,7 @@ class Figures:
             Route("/api/rollout", self._rollout),
             Route("/api/events", self._events),
         ]
-        return Starlette(routes=[*api, *pages.routes(self.city)])
+        return Starlette(routes=[*api, *pages.routes(self.city)], middleware=[Middleware(Guarded)])
 
     async def _city(self, _: Request) -> Response:
         if self.broken:

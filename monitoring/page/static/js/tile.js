@@ -29,6 +29,7 @@ export function filled(tile) {
 export class TileView {
   constructor(tile) {
     this.id = tile.id;
+    this.skipped = false;
     this.mark = icon("not-measured", "icon mark");
     this.measured = make("span", { class: "measured" }, "–");
     this.recommended = make("span", {}, "–");
