@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from controller.errors import Origin, Problem
 from controller.model.city import FIRST_DEVICE, City, school_prefix, segment_prefix
 from controller.model.flow import Family, Prefix, bounds
+from controller.model.lines import FIRST_SCHOOL, LINE_NAMES, PRIVATE_ASN
 from controller.model.names import Place
 from controller.model.schools import School
+
+_LINES_FILE = "city/lines.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,9 @@ def addressing_problems(city: City, place: Place) -> list[Problem]:
                 problems.append(Problem(school.origin, "number", str(error)))
                 continue
             blocks.append(_Block(block, f"school {school.id}", school.origin))
-    problems += _overlaps([*blocks, *_outside(city, place)])
+    problems += _overlaps([*blocks, *_outside(city, place), *_links(city, place)])
     problems += _overlaps(_egress_blocks(city))
+    problems += _line_problems(city, place)
     problems += _management_problems(city)
     if not problems:
         # By the formula one school is as good as any other.
@@ -52,6 +56,37 @@ def _outside(city: City, place: Place) -> Iterator[_Block]:
         for address in dict.fromkeys(city.destination(application.id, city.schools[0]).included):
             if not any(address == other for other in city.file.controllers):
                 yield _Block(address, f"application {application.id}", application.origin)
+
+
+def _links(city: City, place: Place) -> Iterator[_Block]:
+    for line in LINE_NAMES:
+        for family in Family:
+            origin = place(_LINES_FILE, f"links.{line}.ipv{int(family)}")
+            yield _Block(city.lines.link(line).prefix(family), f"the {line} lines", origin)
+
+
+def _line_problems(city: City, place: Place) -> Iterator[Problem]:
+    """Every school's router needs an address of its own on each link, and an autonomous system of its own."""
+    lines = city.lines
+    highest = max(city.schools, key=lambda school: school.number)
+    for line in LINE_NAMES:
+        for family in Family:
+            network = lines.link(line).prefix(family)
+            # The last address of an IPv4 network is its broadcast address.
+            last = bounds(network)[1] - (1 if family is Family.V4 else 0)
+            if int(network.network_address) + FIRST_SCHOOL + highest.number > last:
+                message = f"{network} has no host number {FIRST_SCHOOL + highest.number} for school {highest.id}"
+                yield Problem(place(_LINES_FILE, f"links.{line}.ipv{int(family)}"), f"links.{line}", message)
+    if lines.asn(highest) > PRIVATE_ASN[1]:
+        message = (
+            f"school {highest.id} would be {lines.asn(highest)}; private systems end at {PRIVATE_ASN[1]} (RFC 6996)"
+        )
+        yield Problem(place(_LINES_FILE, "school-asn-base"), "school-asn-base", message)
+    schools = {lines.asn(school): school for school in city.schools}
+    for region in lines.regions:
+        if region.asn in schools:
+            message = f"{region.asn} is the autonomous system of school {schools[region.asn].id}"
+            yield Problem(region.origin, "asn", message)
 
 
 def _egress_blocks(city: City) -> Iterator[_Block]:

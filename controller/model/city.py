@@ -22,6 +22,8 @@ from controller.model.access import (
     StackOutputs,
 )
 from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
+from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.schools import (
     Blueprint,
     BlueprintFile,
@@ -29,6 +31,7 @@ from controller.model.schools import (
     DeviceAccess,
     DeviceGroup,
     DeviceRole,
+    KeepsState,
     LabFile,
     School,
     fits,
@@ -51,7 +54,10 @@ class DevicePort:
 
 @dataclass(frozen=True)
 class Device:
-    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it."""
+    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
+
+    `keeps_state`: who answers for it that this router keeps the state of TCP.
+    """
 
     id: str
     school: School
@@ -60,6 +66,7 @@ class Device:
     management: IPv4Address | IPv6Address
     access: DeviceAccess
     ports: tuple[DevicePort, ...]
+    keeps_state: KeepsState | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,8 @@ class City:
     file: CityFile
     schools: tuple[School, ...]
     blueprints: BlueprintFile
+    lines: LinesFile
+    measurement: MeasurementFile
     lab: LabFile
     segments: Mapping[str, Segment]
     people: PeopleFile
@@ -197,6 +206,7 @@ class City:
                     management=self.device_address(school, index),
                     access=self.file.device_access,
                     ports=tuple(self._ports(group, group.platform[lot])),
+                    keeps_state=group.keeps_state.get(lot),
                 )
                 index += 1
 

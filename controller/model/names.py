@@ -19,6 +19,8 @@ from controller.model.access import (
     Segment,
     StackOutputs,
 )
+from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, fits
 from controller.model.source import Placed
 
@@ -37,6 +39,8 @@ class Files:
     city: CityFile | None
     schools: tuple[School, ...] | None
     blueprints: BlueprintFile | None
+    lines: LinesFile | None
+    measurement: MeasurementFile | None
     lab: LabFile | None
     segments: tuple[Segment, ...] | None
     people: PeopleFile | None
@@ -57,6 +61,8 @@ def name_problems(files: Files, *, undeployed: bool = False) -> list[Problem]:
         *_twice(files),
         *_city(files),
         *_blueprints(files),
+        *_lines(files),
+        *_measurement(files),
         *_lab(files),
         *_applications(files),
         *(() if undeployed else _not_deployed(files)),
@@ -78,6 +84,9 @@ def _twice(files: Files) -> Iterator[Problem]:
         ("id", files.necessities, "necessity"),
         ("id", files.city.wards if files.city else (), "ward"),
         ("id", files.blueprints.blueprints if files.blueprints else (), "blueprint"),
+        ("id", files.lines.regions if files.lines else (), "region"),
+        ("asn", files.lines.regions if files.lines else (), "region"),
+        ("host", files.lines.regions if files.lines else (), "region"),
         ("id", files.lab.hosts if files.lab else (), "lab host"),
         ("id", files.admission.admissions if files.admission else (), "admission"),
         ("id", people.roles if people else (), "role"),
@@ -145,8 +154,37 @@ def _platforms(files: Files, file: BlueprintFile, blueprint: Blueprint) -> Itera
         if lots and set(group.platform) != lots:
             message = f"names a platform for the lots {sorted(group.platform)}; the city's lots are {sorted(lots)}"
             yield Problem(group.origin, "platform", message)
+        if lots:
+            yield from _unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
         if group.ports or group.ssids:
             yield from _unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
+
+
+def _lines(files: Files) -> Iterator[Problem]:
+    if files.lines is None:
+        return
+    regions = [region.id for region in files.lines.regions]
+    for way in (*files.lines.usual, *(way for one in files.lines.overrides for way in one.preference)):
+        yield from _unknown(way.origin, "region", "region", [way.region], regions)
+    schools = None if files.schools is None else [school.id for school in files.schools]
+    wards = None if files.city is None else [ward.id for ward in files.city.wards]
+    first: dict[tuple[str, str], Origin] = {}
+    for override in files.lines.overrides:
+        for field, names, known in (("schools", override.schools, schools), ("wards", override.wards, wards)):
+            if known is not None:
+                yield from _unknown(override.origin, field, field[:-1], names, known)
+            for name in names:
+                if (field, name) in first:
+                    message = f"{name!r} already has an order of its own at {first[field, name]}"
+                    yield Problem(override.origin, field, message)
+                first.setdefault((field, name), override.origin)
+
+
+def _measurement(files: Files) -> Iterator[Problem]:
+    if files.measurement is not None and files.lines is not None:
+        origin = files.place("measurement.yaml", "judged.regions")
+        regions = [region.id for region in files.lines.regions]
+        yield from _unknown(origin, "judged.regions", "region", files.measurement.judged.regions, regions)
 
 
 def _lab(files: Files) -> Iterator[Problem]:
