@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 from hypothesis import given, settings
@@ -30,10 +31,10 @@ IOS = CiscoIos()
 @st.composite
 def neighbours(draw: st.DrawFn, family: Family) -> Prefix:
     """A prefix in a small block, so that many touch, overlap and hold one another."""
-    base, bits = ("10.0.0.0/28", 4) if family is V4 else ("2001:db8::/124", 4)
-    whole = prefix(base)
-    length = draw(st.integers(0, bits))
-    return list(whole.subnets(length))[draw(st.integers(0, 2**length - 1))]
+    kind, base, whole = (IPv4Network, "10.0.0.0", 28) if family is V4 else (IPv6Network, "2001:db8::", 124)
+    shorter = draw(st.integers(0, family.bits - whole))
+    first = int(kind(base).network_address) + (draw(st.integers(0, 2**shorter - 1)) << (4 - shorter))
+    return kind((first, whole + shorter))
 
 
 @st.composite
@@ -159,9 +160,8 @@ def test_all_filters_of_a_device_together_are_aggregated_when_they_do_not_fit(ci
 def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     def careless(found: list[Entry]) -> list[Entry]:
         fewer = aggregation.aggregate(found)
-        right, wrong = prefix("203.0.40.0/23"), prefix("203.0.40.0/22")
         return [
-            replace(one, match=replace(one.match, destination=wrong)) if one.match.destination == right else one
+            replace(one, match=replace(one.match, destination_ports=ANY_PORTS)) if one.origin == "cbt" else one
             for one in fewer
         ]
 
@@ -169,5 +169,5 @@ def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeyp
     device = core(large)
     monkeypatch.setattr(campus, "aggregate", careless)
     intent = campus_intent(large, device, replace(IOS.capabilities, maximum_entries=500))
-    with pytest.raises(ProofFailed, match=r"permits tcp .* -> 203\.0\.42\.\d+ port 443, but no rule permits it"):
+    with pytest.raises(ProofFailed, match=r"permits tcp .* -> 203\.0\.4[01]\.\d+ port \d+, but"):
         prove(large, intent, IOS)
