@@ -19,6 +19,8 @@ from monitoring.writer import Writer
 
 TURN_SECONDS = 0.25
 """What changes more often than this is told once."""
+ROLLOUT_SECONDS = 0.5
+"""How often a rollout is told: it is told whole, and that of a whole city is long."""
 LOOK_AGAIN_SECONDS = 1.0
 """How often every tile is looked at: one also changes by nothing coming in."""
 
@@ -35,8 +37,7 @@ class Monitor:
         self._writer = Writer(store)
         self._refused: Counter[Key] = Counter()
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
-        self._looked = 0.0
-        self._began = time.time()
+        self._looked = self._told_rollout = 0.0
 
     async def keep(self, batch: Batch) -> None:
         """Keep a batch; when it returns, the batch is on the disk and part of the present.
@@ -90,9 +91,10 @@ class Monitor:
             self.stream.publish("tiles", changed)
         for name in touched & self.city.school_by_id.keys():
             self.stream.nudge(name, {"id": name})
-        if self.rollouts.touched:
+        if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
+            self._told_rollout = now
             self.rollouts.touched = False
-            self.stream.publish("rollout", self.rollouts.view())
+            self.stream.publish("rollout", self.rollouts.view(), whole=True)
 
     def _everything(self) -> list[tuple[str, object]]:
         return [("tiles", self.present.tiles()), ("rollout", self.rollouts.view())]
