@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import considered, exit_code, observed, say_refusals
+from controller.cli.observation import considered, exit_code, observed, say_moved, say_refusals
 from controller.cli.options import DEFAULT_POLICIES, All, Configs, Json, Lab, Policies, Schools, Wards, selection
 from controller.cli.output import Exit, say, say_json
 from controller.model.load import load_city
@@ -90,6 +90,7 @@ def _understood(one: Considered) -> dict[str, object]:
         "platform": one.observed.device.platform,
         "refused": str(one.refusal) if one.refusal else None,
         "changes": list(one.changes),
+        "moved": list(one.moved),
         "lines": seen.lines if seen else None,
         "understood": seen.understood if seen else None,
         "foreign": [f"{line.number}: {line.text}" for line in seen.foreign] if seen else None,
@@ -112,6 +113,7 @@ def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None
                 say(f"  {change}", _style(change))
         elif with_reading:
             say(f"{name}: nothing would change")
+        say_moved(name, one.moved)
 
 
 def _style(change: str) -> str | None:
