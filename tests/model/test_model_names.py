@@ -31,7 +31,7 @@ SEGMENT_NAMES = "guest, learning-legacy, management, printers, pupil, quarantine
             RULES,
             "[own-school,",
             "[school,",
-            "identity.places: unknown place 'school'; allowed: abroad, home, other-sch",
+            "identity.places: unknown place 'school'; allowed: abroad, board-office, ho",
         ),
         (
             APPLICATIONS,
@@ -49,7 +49,7 @@ SEGMENT_NAMES = "guest, learning-legacy, management, printers, pupil, quarantine
         ),
         (ADMISSION, "roles: [teacher", "roles: [techer", f"roles: unknown role 'techer'; allowed: {ROLES}"),
         (ADMISSION, "[certificate]", "[cert]", "postures: unknown posture 'cert'; allowed: certificate, encrypted, ma"),
-        (ADMISSION, "[own-school]", "[here]", "places: unknown place 'here'; allowed: abroad, home, other-school, own"),
+        (ADMISSION, "[own-school]", "[here]", "places: unknown place 'here'; allowed: abroad, board-office, home, oth"),
         (LAB, "segment: staff}", "segment: stuff}", f"segment: unknown segment 'stuff'; allowed: {SEGMENT_NAMES}"),
     ],
 )
@@ -244,4 +244,5 @@ def test_an_application_that_belongs_to_the_internet(policies: PolicyFolder) -> 
 def test_a_policy_without_rules_and_applications_is_a_policy(policies: PolicyFolder) -> None:
     policies.write(RULES, "rules: []\n")
     policies.write(APPLICATIONS, "applications: []\n")
+    policies.write("access/flows.yaml", "flows: []\n")
     assert policies.load().rules == ()
