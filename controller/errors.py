@@ -58,6 +58,10 @@ class ConfigRefused(InputError):
     """A device's configuration holds something inside what we own that is not understood, or a conflict."""
 
 
+class BeyondCapability(TsunaguError):
+    """A platform cannot enforce a part of the policy, and nothing further up does; names the capability."""
+
+
 class PlanRefused(TsunaguError):
     """A saved plan is damaged, from another city, or of a format this release does not read."""
 
@@ -106,3 +110,7 @@ class StaleDevice(DeviceError):
 
 class LabError(TsunaguError):
     """The virtual city cannot be built, found or changed."""
+
+
+class MonitorError(TsunaguError):
+    """The monitor cannot start: its port, its store or its rules are not usable."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import considered, exit_code, observed, say_refusals
+from controller.cli.observation import considered, exit_code, observed, say_moved, say_refusals
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -104,6 +104,7 @@ def _understood(one: Considered) -> dict[str, object]:
         "platform": one.observed.device.platform,
         "refused": str(one.refusal) if one.refusal else None,
         "changes": list(one.changes),
+        "moved": list(one.moved),
         "lines": seen.lines if seen else None,
         "understood": seen.understood if seen else None,
         "foreign": [f"{line.number}: {line.text}" for line in seen.foreign] if seen else None,
@@ -126,6 +127,7 @@ def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None
                 say(f"  {change}", _style(change))
         elif with_reading:
             say(f"{name}: nothing would change")
+        say_moved(name, one.moved)
 
 
 def _style(change: str) -> str | None:
@@ -139,5 +141,11 @@ def _say_plan_summary(found: Sequence[Considered], output: Path | None) -> None:
     proved = sum(one.filters_proved for one in planned)
     say(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
     say(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
+    policies = sum(one.policies_proved for one in planned)
+    if policies:
+        say(
+            f"proof: {policies} route policies: only the schools' own prefixes leave, the lines are preferred as the "
+            "policy says, and no state on the way is worse"
+        )
     if output is not None:
         say(f"saved: {output}; apply it with: tsunagu apply {output}")

@@ -14,9 +14,9 @@ proxy can see:
   client state by the device management) is that school, or another. The person's own school is not known to the proxy:
   a borrowed device counts as where it is registered. A device without registration is at neither.
 - **board-office**: the address is an `egress` of an office of the board (city.yaml).
-- **home**: in Japan by Google's geolocation of the address, and at no egress of a school or office. It is all that remains: a
-  school behind MAP-E, DS-Lite, LTE or a closed network counts as home, and so does a café. Rules for `home` must be good
-  enough for those.
+- **home**: in Japan by Google's geolocation of the address, and at no egress of a school or office. It is all that
+  remains: a school behind MAP-E, DS-Lite, LTE or a closed network counts as home, and so does a café. Rules for `home`
+  must be good enough for those.
 - **abroad**: not in Japan by geolocation, and at no such egress. A VPN exit in Japan looks like home.
 
 `home` and `abroad` go by the address, too: Google derives the country from it; an unknown address is an unknown place.

@@ -25,6 +25,7 @@ from controller.model.exchange import System, SystemFlow
 from controller.model.factors import STRENGTHS, Strength
 from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
 from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.necessities import Necessity
 from controller.model.outputs import StackOutputs
 from controller.model.people import PeopleFile
@@ -35,6 +36,7 @@ from controller.model.schools import (
     DeviceAccess,
     DeviceGroup,
     DeviceRole,
+    KeepsState,
     LabFile,
     School,
     fits,
@@ -58,7 +60,10 @@ class DevicePort:
 
 @dataclass(frozen=True)
 class Device:
-    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it."""
+    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
+
+    `keeps_state`: who answers for it that this router keeps the state of TCP.
+    """
 
     id: str
     school: School
@@ -67,6 +72,7 @@ class Device:
     management: IPv4Address | IPv6Address
     access: DeviceAccess
     ports: tuple[DevicePort, ...]
+    keeps_state: KeepsState | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class City:
     schools: tuple[School, ...]
     blueprints: BlueprintFile
     lines: LinesFile
+    measurement: MeasurementFile
     lab: LabFile
     segments: Mapping[str, Segment]
     people: PeopleFile
@@ -246,6 +253,7 @@ class City:
                     management=self.device_address(school, index),
                     access=self.file.device_access,
                     ports=tuple(self._ports(group, group.platform[lot])),
+                    keeps_state=group.keeps_state.get(lot),
                 )
                 index += 1
 

@@ -25,6 +25,7 @@ from controller.model.city import City
 from controller.model.enforcement import enforcement_problems
 from controller.model.exchange import FlowFile
 from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.names import Files, name_problems
 from controller.model.necessities import NecessityFile
 from controller.model.outputs import StackOutputs
@@ -48,7 +49,7 @@ def load_city(
     """Load `policies/`.
 
     Args:
-        directory: the folder that holds city/ and access/.
+        directory: the folder that holds city/, access/ and measurement.yaml.
         undeployed: accept cloud applications that the stack's outputs do not hold yet; they have no addresses then.
             Only the stack that is about to make them asks so.
         on: the day that the policy is meant for; expired exceptions are not in force then. Left out: today, city time.
@@ -139,6 +140,7 @@ def _read(reader: _Reader) -> Files:
         lines=reader.one("city/lines.yaml", LinesFile),
         groups=reader.optional("city/groups.yaml", GroupFile, GroupFile(groups=())),
         calendar=reader.optional("city/calendar.yaml", CalendarFile),
+        measurement=reader.one("measurement.yaml", MeasurementFile),
         lab=reader.one("city/lab.yaml", LabFile),
         segments=None if segments is None else segments.segments,
         people=reader.one("access/people.yaml", PeopleFile),
@@ -154,7 +156,7 @@ def _read(reader: _Reader) -> Files:
 
 def _city(files: Files, reader: _Reader, on: date | None) -> City:
     assert files.city and files.schools and files.blueprints and files.lab  # noqa: S101, PT018 no problem: all read
-    assert files.lines and files.groups and files.exchange  # noqa: S101, PT018
+    assert files.lines and files.measurement and files.groups and files.exchange  # noqa: S101, PT018
     assert files.segments and files.people and files.admission  # noqa: S101, PT018
     assert files.applications is not None and files.prefix_lists is not None  # noqa: S101, PT018 may be empty
     assert files.rules is not None and files.necessities and files.outputs  # noqa: S101, PT018
@@ -168,6 +170,7 @@ def _city(files: Files, reader: _Reader, on: date | None) -> City:
         schools=files.schools,
         blueprints=files.blueprints,
         lines=files.lines,
+        measurement=files.measurement,
         lab=files.lab,
         segments={segment.id: segment for segment in files.segments},
         people=files.people,

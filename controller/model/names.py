@@ -19,6 +19,7 @@ from controller.model.access import (
 from controller.model.calendar import CalendarFile
 from controller.model.exchange import FlowFile
 from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.necessities import Necessity
 from controller.model.outputs import StackOutputs
 from controller.model.people import PeopleFile
@@ -44,6 +45,7 @@ class Files:
     lines: LinesFile | None
     groups: GroupFile | None
     calendar: CalendarFile | None
+    measurement: MeasurementFile | None
     lab: LabFile | None
     segments: tuple[Segment, ...] | None
     people: PeopleFile | None
@@ -66,6 +68,7 @@ def name_problems(files: Files, *, undeployed: bool = False) -> list[Problem]:
         *_city(files),
         *_blueprints(files),
         *_lines(files),
+        *_measurement(files),
         *_lab(files),
         *_applications(files),
         *(() if undeployed else _not_deployed(files)),
@@ -163,6 +166,8 @@ def _platforms(files: Files, file: BlueprintFile, blueprint: Blueprint) -> Itera
         if lots and set(group.platform) != lots:
             message = f"names a platform for the lots {sorted(group.platform)}; the city's lots are {sorted(lots)}"
             yield Problem(group.origin, "platform", message)
+        if lots:
+            yield from unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
         if group.ports or group.ssids:
             yield from unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
 
@@ -185,6 +190,13 @@ def _lines(files: Files) -> Iterator[Problem]:
                     message = f"{name!r} already has an order of its own at {first[field, name]}"
                     yield Problem(override.origin, field, message)
                 first.setdefault((field, name), override.origin)
+
+
+def _measurement(files: Files) -> Iterator[Problem]:
+    if files.measurement is not None and files.lines is not None:
+        origin = files.place("measurement.yaml", "judged.regions")
+        regions = [region.id for region in files.lines.regions]
+        yield from unknown(origin, "judged.regions", "region", files.measurement.judged.regions, regions)
 
 
 def _lab(files: Files) -> Iterator[Problem]:

@@ -249,7 +249,7 @@ def _whole_internet(city: City, rule: Rule) -> Iterator[Finding]:
     said = {
         (source, s)
         for other in named
-        if other.network
+        if other.network and city.scope(other) >= city.scope(rule)
         for source in other.network.from_
         for s in other.network.services
     }
