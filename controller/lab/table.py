@@ -44,7 +44,7 @@ def status_table(status: LabStatus) -> RenderableType:
     for school in status.schools:
         table.add_row(school.school, *map(_yes, school.programs.values()), *_answers(school))
     rest = Text.assemble("applications: ", _yes(status.services))
-    for name, lives in status.proxy.items():
+    for name, lives in (*status.routers.items(), *status.proxy.items()):
         rest.append_text(Text.assemble(f"; {name}: ", _yes(lives)))
     if status.missing_namespaces:
         rest.append(f"; namespaces gone: {', '.join(status.missing_namespaces)}", style="red")
