@@ -36,6 +36,8 @@ from controller.platforms import namespace
 Progress = Callable[[str], None]
 
 SERVICES = "services"
+RESPONDERS = {"responders": "controller.lab.responders"}
+"""What measurements talk to, in the regions."""
 PROXY_PROGRAMS = {
     "proxy": "controller.lab.proxy.front",
     "identity": "controller.lab.proxy.identity",
@@ -141,6 +143,7 @@ def _build(record: Record, progress: Progress, state: Path) -> None:
     progress(f"routers: {', '.join(routing.speakers(layout))}")
     for name, (inside, speaker) in routing.speakers(layout).items():
         routers.build(name, inside, speaker, state)
+    background.start(state, RESPONDERS)
     _build_schools(layout, progress, state)
     (state / place.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
     built = time.monotonic() - began

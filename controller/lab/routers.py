@@ -19,7 +19,7 @@ PROGRAMS = (*DAEMONS, LOGIN)
 """What runs for a school's router; outside the schools there is no SSH server."""
 
 _OWNER, _GROUP = "frr", "frrvty"
-_ALONE = 'mount -t tmpfs tmpfs /var/tmp && exec nice -n -10 "$0" "$@"'
+_ALONE = 'hostname "$0" && mount -t tmpfs tmpfs /var/tmp && exec nice -n -10 "$@"'
 """FRR keeps files in /var/tmp that a killed daemon leaves: it gets one of its own, which goes with it. And a machine
 that is busy must not look like a line that is dead: BFD counts tenths of a second, so the daemons go first."""
 _SHELL = """\
@@ -44,10 +44,10 @@ def build(name: str, namespace: str, speaker: Speaker, state: Path) -> None:
     for path in (paths.frr, *paths.frr.iterdir()):
         shutil.chown(path, _OWNER, _GROUP)
     paths.frr.chmod(0o2770)  # what is written in it belongs to the group
-    start(name, namespace, state)
+    start(name, speaker.hostname, namespace, state)
 
 
-def start(name: str, namespace: str, state: Path) -> None:
+def start(name: str, hostname: str, namespace: str, state: Path) -> None:
     """Start a router's daemons; it comes up with what its configuration file says.
 
     Raises:
@@ -59,7 +59,7 @@ def start(name: str, namespace: str, state: Path) -> None:
         words += ["--vty_socket", str(paths.frr), "--socket", str(paths.frr / "zserv.api")]
         words += ["--pid_file", str(paths.frr / f"{daemon}.pid"), "--log", f"file:{paths.frr / daemon}.log"]
         words += ["--bfdctl", str(paths.frr / "bfdd.sock")] if daemon == BFD else []
-        run(("sh", "-c", _ALONE, *words), around=Around(namespace))
+        run(("unshare", "--uts", "sh", "-c", _ALONE, hostname, *words), around=Around(namespace))
         login.remember(name, state, daemon, paths.frr / f"{daemon}.pid")
     run((*paths.shell, "--boot"), around=Around(namespace))
 

@@ -35,10 +35,13 @@ class SchoolStatus(Frozen):
 class LabStatus(Frozen):
     """The whole lab; `services` are the applications, `missing_namespaces` those that no school owns.
 
+    `responders` are what measurements talk to, `broken` what was broken on purpose, which lives all the same.
     `routers`: those of the regions and of the core. `proxy`: the programs that a deployed cloud adds, if one is.
     """
 
     services: bool
+    responders: bool
+    broken: tuple[str, ...] = ()
     routers: dict[str, bool] = Field(default_factory=dict)
     proxy: dict[str, bool] = Field(default_factory=dict)
     missing_namespaces: tuple[str, ...]
@@ -48,7 +51,7 @@ class LabStatus(Frozen):
     @property
     def lives(self) -> bool:
         """Whether everything lives."""
-        programs = self.services and all(self.routers.values()) and all(self.proxy.values())
+        programs = self.services and self.responders and all(self.routers.values()) and all(self.proxy.values())
         return programs and not self.missing_namespaces and all(school.lives for school in self.schools)
 
 
@@ -58,13 +61,16 @@ def status(state: Path = place.STATE) -> LabStatus:
     Raises:
         LabError: no lab is up, or only half of one.
     """
-    layout = journal.standing(state).layout
+    record = journal.standing(state)
+    layout = record.layout
     running = {key for key, process in journal.current(state).items() if alive(process)}
     present = set(network.present())
     with ThreadPoolExecutor(max_workers=8) as pool:
         schools = tuple(pool.map(lambda school: _school(layout, school, running, present, state), layout.schools))
     return LabStatus(
         services=("", city.SERVICES) in running,
+        responders=all(("", name) in running for name in city.RESPONDERS),
+        broken=tuple(map(str, record.broken)),
         routers={
             name: all((name, daemon) in running for daemon in routers.DAEMONS) for name in routing.speakers(layout)
         },
