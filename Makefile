@@ -27,6 +27,7 @@ check: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
 
 bench: setup
 	@$(PYTHON) tests/benchmarks/whole_city.py

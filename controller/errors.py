@@ -106,3 +106,7 @@ class StaleDevice(DeviceError):
 
 class LabError(TsunaguError):
     """The virtual city cannot be built, found or changed."""
+
+
+class MonitorError(TsunaguError):
+    """The monitor cannot start: its port, its store or its rules are not usable."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
 from typing import Annotated
 
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, say, say_json
+from controller.cli.progress import Progress
 from controller.model.load import load_city
 from controller.plan.document import PlanFile, load_plan
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
-from controller.telemetry.timeline import Level, Span
 from controller.telemetry.tracing import traced
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
@@ -45,7 +44,7 @@ def apply(
         errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
     with traced(timeline) as trace:
-        outcomes = apply_plan(city, plan, Settings(restore_after, state), [trace, _Progress(len(plan.devices))])
+        outcomes = apply_plan(city, plan, Settings(restore_after, state), [trace, Progress(len(plan.devices))])
     if as_json:
         say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": [u.model_dump() for u in plan.unplanned]})
     else:
@@ -53,26 +52,6 @@ def apply(
     code = _code(plan, outcomes)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
-
-
-class _Progress:
-    """A line for each device as it ends."""
-
-    def __init__(self, devices: int) -> None:
-        self._devices = devices
-        self._ended = 0
-        self._lock = Lock()
-
-    def started(self, span: Span) -> None:
-        """Progress shows ends only."""
-
-    def ended(self, span: Span) -> None:
-        """A device has ended."""
-        if span.level is Level.DEVICE:
-            with self._lock:
-                self._ended += 1
-                count = f"[{self._ended}/{self._devices}]"
-                errors.print(f"{count} {span.name} {span.outcome} ({span.seconds:.1f} s)", style="dim", markup=False)
 
 
 def _document(outcome: Outcome) -> dict[str, object]:

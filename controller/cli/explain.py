@@ -15,7 +15,14 @@ from controller.model.access import Rule
 from controller.model.city import City
 from controller.model.load import load_city
 from controller.model.reference import Person
-from controller.plan.explain import Explanation, IdentityExplanation, NetworkExplanation, Question, explain
+from controller.plan.explain import (
+    Explanation,
+    IdentityExplanation,
+    LinesExplanation,
+    NetworkExplanation,
+    Question,
+    explain,
+)
 from controller.plan.select import Selection, selected_schools
 
 LONGEST_SHOWN = 300
@@ -86,6 +93,7 @@ def _say(found: Explanation) -> None:
     say("network part (switches and routers):")
     for one in found.network:
         _say_network(one)
+    _say_lines(found.lines)
     identity = found.identity
     say(f"identity part ({identity.enforcer}):")
     if identity.answer is not None:
@@ -95,6 +103,16 @@ def _say(found: Explanation) -> None:
         say(f"  not asked (name --role ...); rules that speak of it: {_rules(identity.rules)}")
     else:
         say("  no rule speaks of people here")
+
+
+def _say_lines(lines: LinesExplanation | None) -> None:
+    if lines is None:
+        return
+    ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.ways)
+    say(f"lines: {ordered}")
+    if lines.override is not None:
+        own = lines.override
+        say(f"  an order of its own ({own.origin}), by {own.owner}: {own.reason}")
 
 
 def _say_bindings(identity: IdentityExplanation) -> None:
@@ -145,6 +163,7 @@ def _document(found: Explanation) -> dict[str, object]:
             }
             for one in found.network
         ],
+        "lines": _lines_document(found.lines),
         "identity": {
             "enforcer": found.identity.enforcer,
             "permitted": None if answer is None else answer.permitted,
@@ -154,4 +173,14 @@ def _document(found: Explanation) -> dict[str, object]:
             "bindings": [asdict(binding) for binding in found.identity.bindings],
             "access-levels": [asdict(level) for level in found.identity.levels],
         },
+    }
+
+
+def _lines_document(lines: LinesExplanation | None) -> dict[str, object] | None:
+    if lines is None:
+        return None
+    own = lines.override
+    return {
+        "ways": [{"line": way.line, "region": way.region, "origin": str(way.origin)} for way in lines.ways],
+        "override": None if own is None else {"owner": own.owner, "reason": own.reason, "origin": str(own.origin)},
     }

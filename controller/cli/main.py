@@ -19,10 +19,16 @@ COMMANDS = {
     "drift": "controller.cli.plan:drift",
     "explain": "controller.cli.explain:explain_command",
     "trust": "controller.cli.trust:trust",
+    "measure": "controller.cli.measure:measure",
     "render": "controller.cli.prove:render",
     "prove": "controller.cli.prove:prove_configs",
+    "monitor": "controller.cli.monitor:monitor",
 }
-GROUPS = {"lab": "controller.cli.lab:lab", "cloud": "controller.cli.cloud:cloud"}
+GROUPS = {
+    "lab": "controller.cli.lab:lab",
+    "cloud": "controller.cli.cloud:cloud",
+    "playbook": "controller.cli.playbook:playbook",
+}
 
 
 def application(wanted: str) -> typer.Typer:

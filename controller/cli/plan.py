@@ -125,5 +125,11 @@ def _say_plan_summary(found: Sequence[Considered], output: Path | None) -> None:
     proved = sum(one.filters_proved for one in planned)
     say(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
     say(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
+    policies = sum(one.policies_proved for one in planned)
+    if policies:
+        say(
+            f"proof: {policies} route policies: only the schools' own prefixes leave, the lines are preferred as the "
+            "policy says, and no state on the way is worse"
+        )
     if output is not None:
         say(f"saved: {output}; apply it with: tsunagu apply {output}")

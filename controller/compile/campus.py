@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from controller.compile.intent import Clause, FilterIntent, filter_intents
+from controller.compile.routing import RoutingIntent, routing_intent, wanted_routing
 from controller.errors import TsunaguError
 from controller.model.city import City, Device, DevicePort
 from controller.model.flow import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
+from controller.model.routing import NO_ROUTING
 from controller.model.state import (
     PREFIX,
     Binding,
@@ -33,11 +35,15 @@ from controller.model.state import (
 
 @dataclass(frozen=True, slots=True)
 class CampusIntent:
-    """What one device must be: the wanted state, and the intent that each of its filters must equal."""
+    """What one device must be: the wanted state, and the intent that each of its filters must equal.
+
+    `routing` is what a router must do with routes.
+    """
 
     device: Device
     wanted: DeviceState
     intents: tuple[FilterIntent, ...]
+    routing: RoutingIntent | None = None
 
 
 def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent:
@@ -57,13 +63,15 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
                 f"{device.platform} takes {can.maximum_entries}. Name fewer or larger prefixes."
             )
             raise TsunaguError(message)
+    routes = routing_intent(city, device) if device.role == "router" and can.routes else None
     wanted = device_state(
         vlans=[Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] if can.vlan_database else (),
         ports=[_port(city, port, can) for port in device.ports],
         filters=filters,
         bindings=[Binding(*one.key, one.name) for one in filters],
+        routing=wanted_routing(routes) if routes else NO_ROUTING,
     )
-    return CampusIntent(device, wanted, intents)
+    return CampusIntent(device, wanted, intents, routes)
 
 
 def _segments(city: City, device: Device) -> list[str]:

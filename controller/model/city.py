@@ -23,6 +23,7 @@ from controller.model.access import (
 )
 from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
 from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.schools import (
     Blueprint,
     BlueprintFile,
@@ -73,6 +74,7 @@ class City:
     schools: tuple[School, ...]
     blueprints: BlueprintFile
     lines: LinesFile
+    measurement: MeasurementFile
     lab: LabFile
     segments: Mapping[str, Segment]
     people: PeopleFile

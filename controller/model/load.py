@@ -23,6 +23,7 @@ from controller.model.addressing import addressing_problems
 from controller.model.city import City
 from controller.model.enforcement import enforcement_problems
 from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.names import Files, name_problems
 from controller.model.schools import BlueprintFile, CityFile, LabFile, SchoolFile
 from controller.model.source import REFUSED, Document, read_yaml
@@ -34,7 +35,7 @@ def load_city(directory: Path, *, undeployed: bool = False) -> City:
     """Load `policies/`.
 
     Args:
-        directory: the folder that holds city/ and access/.
+        directory: the folder that holds city/, access/ and measurement.yaml.
         undeployed: accept cloud applications that the stack's outputs do not hold yet; they have no addresses then.
             Only the stack that is about to make them asks so.
 
@@ -110,6 +111,7 @@ def _read(reader: _Reader) -> Files:
         schools=None if schools is None else tuple(school for file in schools for school in file.schools),
         blueprints=reader.one("city/blueprints.yaml", BlueprintFile),
         lines=reader.one("city/lines.yaml", LinesFile),
+        measurement=reader.one("measurement.yaml", MeasurementFile),
         lab=reader.one("city/lab.yaml", LabFile),
         segments=None if segments is None else segments.segments,
         people=reader.one("access/people.yaml", PeopleFile),
@@ -124,7 +126,7 @@ def _read(reader: _Reader) -> Files:
 
 def _city(files: Files, digest: str) -> City:
     assert files.city and files.schools and files.blueprints and files.lab  # noqa: S101, PT018 no problem: all read
-    assert files.lines  # noqa: S101
+    assert files.lines and files.measurement  # noqa: S101, PT018
     assert files.segments and files.people and files.admission  # noqa: S101, PT018
     assert files.applications is not None and files.prefix_lists is not None  # noqa: S101, PT018 may be empty
     assert files.rules is not None and files.necessities and files.outputs  # noqa: S101, PT018
@@ -135,6 +137,7 @@ def _city(files: Files, digest: str) -> City:
         schools=files.schools,
         blueprints=files.blueprints,
         lines=files.lines,
+        measurement=files.measurement,
         lab=files.lab,
         segments={segment.id: segment for segment in files.segments},
         people=files.people,

@@ -20,6 +20,7 @@ from controller.model.access import (
     StackOutputs,
 )
 from controller.model.lines import LinesFile
+from controller.model.measurement import MeasurementFile
 from controller.model.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, fits
 from controller.model.source import Placed
 
@@ -39,6 +40,7 @@ class Files:
     schools: tuple[School, ...] | None
     blueprints: BlueprintFile | None
     lines: LinesFile | None
+    measurement: MeasurementFile | None
     lab: LabFile | None
     segments: tuple[Segment, ...] | None
     people: PeopleFile | None
@@ -60,6 +62,7 @@ def name_problems(files: Files, *, undeployed: bool = False) -> list[Problem]:
         *_city(files),
         *_blueprints(files),
         *_lines(files),
+        *_measurement(files),
         *_lab(files),
         *_applications(files),
         *(() if undeployed else _not_deployed(files)),
@@ -173,6 +176,13 @@ def _lines(files: Files) -> Iterator[Problem]:
                     message = f"{name!r} already has an order of its own at {first[field, name]}"
                     yield Problem(override.origin, field, message)
                 first.setdefault((field, name), override.origin)
+
+
+def _measurement(files: Files) -> Iterator[Problem]:
+    if files.measurement is not None and files.lines is not None:
+        origin = files.place("measurement.yaml", "judged.regions")
+        regions = [region.id for region in files.lines.regions]
+        yield from _unknown(origin, "judged.regions", "region", files.measurement.judged.regions, regions)
 
 
 def _lab(files: Files) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from controller.model.state import DeviceState
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform
 from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
+from controller.prove.routing import routing_differences, transition_differences
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -35,11 +36,32 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
     parsed = system.parse(text, f"{name} (rendered)").state
     differences = list(differences_to_policy(intent, parsed))
     differences += _management_cut(city, intent, parsed)
+    differences += differences_of_routes(intent, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     if differences:
         raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
     return len(intent.intents)
+
+
+def prove_transition(intent: CampusIntent, now: DeviceState, system: Platform) -> None:
+    """Prove of every state that a router is in on the way: nothing more leaves than before, and some line is usable.
+
+    Raises:
+        ProofFailed: with the step, the neighbour and the route.
+    """
+    if intent.routing is None:
+        return
+    states = [(step.title, step.result.routing) for step in system.steps(now, intent.wanted)]
+    differences = list(transition_differences(intent.routing, now.routing, states))
+    if differences:
+        raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
+
+
+def differences_of_routes(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+    """Where a router does with routes what the policy does not say, each with a route that shows it."""
+    if intent.routing is not None:
+        yield from routing_differences(intent.routing, state.routing)
 
 
 def _management_cut(city: City, intent: CampusIntent, state: DeviceState) -> Iterator[str]:

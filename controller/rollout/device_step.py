@@ -60,7 +60,8 @@ class _Undecided(Exception):
 
 def change_device(change: Change, parent: Span) -> Outcome:
     """Carry out a device's part of a plan; never raises for what can go wrong with a device."""
-    with parent.child(Level.DEVICE, change.device.id, platform=change.device.platform) as span:
+    about = {"platform": change.device.platform, "school": change.device.school.id}
+    with parent.child(Level.DEVICE, change.device.id, **about) as span:
         began = time.monotonic()
         try:
             with device_lock(change.state_folder / "locks", change.device.id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import uuid
 from collections.abc import Sequence
@@ -40,9 +41,10 @@ def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequen
     """
     changes = _changes(city, plan, settings)
     stop = Event()
-    with rollout(plan.digest()[:12], listeners, city=plan.city, devices=len(changes)) as span:
-        canary = [change for change in changes if change.plan.school == plan.canary]
-        rest = [change for change in changes if change.plan.school != plan.canary]
+    canary = [change for change in changes if change.plan.school == plan.canary]
+    rest = [change for change in changes if change.plan.school != plan.canary]
+    waves = json.dumps({"canary": _by_school(canary), "rest": _by_school(rest)})
+    with rollout(plan.digest()[:12], listeners, city=plan.city, devices=len(changes), waves=waves) as span:
         outcomes = _wave(canary, span, stop)
         bad = [outcome for outcome in outcomes if not outcome.end.good]
         if bad:
@@ -105,6 +107,14 @@ def _school(name: str, changes: Sequence[Change], parent: Span, stop: Event) -> 
         ]
         span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
     return outcomes
+
+
+def _by_school(changes: Sequence[Change]) -> dict[str, list[str]]:
+    """What is planned, for who watches: the devices of each school."""
+    schools: dict[str, list[str]] = {}
+    for change in changes:
+        schools.setdefault(change.plan.school, []).append(change.device.id)
+    return schools
 
 
 def _not_attempted(change: Change, reason: str) -> Outcome:

@@ -55,6 +55,19 @@ class Span:
         with _running(Span(level, name, self, self.listeners, attributes)) as span:
             yield span
 
+    def begin(self, level: Level, name: str, start: int, **attributes: str | int) -> Span:
+        """A span below this one for what somebody else timed; `finish` ends it."""
+        span = Span(level, name, self, self.listeners, attributes, start)
+        for listener in self.listeners:
+            _tell(listener.started, span)
+        return span
+
+    def finish(self, end: int, outcome: str, error: str = "") -> None:
+        """End a span that `begin` began."""
+        self.end, self.outcome, self.error = end, outcome, error
+        for listener in self.listeners:
+            _tell(listener.ended, self)
+
     @property
     def seconds(self) -> float:
         """How long it took, once it has ended."""

@@ -14,10 +14,12 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from controller.telemetry.timeline import Listener, Span
+from controller.telemetry.otlp import Telemetry, signals_sent, telemetry
+from controller.telemetry.registry import OUTCOME, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
+from controller.telemetry.timeline import Level, Listener, Span
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -55,21 +57,29 @@ class JsonLines(SpanProcessor):
 
 
 class TraceListener:
-    """Turns spans of the timeline into spans of an OpenTelemetry trace."""
+    """Turns spans of the timeline into spans of an OpenTelemetry trace.
 
-    def __init__(self, provider: TracerProvider) -> None:
-        self._tracer = provider.get_tracer("tsunagu")
+    With `sent`, what begins is sent as an event, for a span itself is sent only at its end; and devices are counted.
+    """
+
+    def __init__(self, tracer: trace.Tracer, sent: Telemetry | None = None) -> None:
+        self._tracer = tracer
+        self._sent = sent
         self._open: dict[Span, trace.Span] = {}
 
     def started(self, span: Span) -> None:
         """Start the twin of a span below the twin of its parent."""
         parent = self._open.get(span.parent) if span.parent else None
-        context = trace.set_span_in_context(parent) if parent else Context()
+        context = trace.set_span_in_context(parent) if parent else _caller()
         attributes = {f"tsunagu.{name}": value for name, value in span.attributes.items()}
         attributes["tsunagu.level"] = span.level
-        self._open[span] = self._tracer.start_span(
-            f"{span.level} {span.name}", context, attributes=attributes, start_time=span.start
-        )
+        name = f"{span.level} {span.name}"
+        twin = self._tracer.start_span(name, context, attributes=attributes, start_time=span.start)
+        self._open[span] = twin
+        if self._sent is not None and span.level is not Level.COMMAND:
+            above = f"{parent.get_span_context().span_id:016x}" if parent else ""
+            here = trace.set_span_in_context(twin)
+            self._sent.event(EventKind.SPAN_STARTED, name, context=here, parent=above, start=span.start, **attributes)
 
     def ended(self, span: Span) -> None:
         """End it; an error makes its status."""
@@ -79,20 +89,29 @@ class TraceListener:
         if span.error:
             twin.set_status(Status(StatusCode.ERROR, span.error))
         twin.end(span.end)
+        if self._sent is not None and span.level is Level.DEVICE and span.outcome in OUTCOME.values:
+            self._sent.record(ROLLOUT_DEVICES, 1, outcome=span.outcome)
+            self._sent.record(ROLLOUT_DEVICE_DURATION, span.seconds, outcome=span.outcome)
+
+
+def _caller() -> Context:
+    """The span that started this command, where `TRACEPARENT` names one (W3C Trace Context); else none."""
+    return TraceContextTextMapPropagator().extract({"traceparent": os.environ.get("TRACEPARENT", "")}, Context())
 
 
 @contextmanager
 def traced(path: Path) -> Iterator[Listener]:
-    """A listener that exports; everything is handed over when the context ends. `path` is for JSON lines."""
-    provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)
-    if any(os.environ.get(name) for name in ENDPOINTS):
-        # Imported where it is needed: it takes a third of a second, and most runs have no endpoint.
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    """A listener that exports; everything is handed over when the context ends. `path` is for JSON lines.
 
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    else:
+    Where there is an endpoint for traces, they go there and nowhere else.
+    """
+    with telemetry() as sent:
+        if "traces" in signals_sent() and sent.tracer is not None:
+            yield TraceListener(sent.tracer, sent)
+            return
+        provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)
         provider.add_span_processor(JsonLines(path))
-    try:
-        yield TraceListener(provider)
-    finally:
-        provider.shutdown()
+        try:
+            yield TraceListener(provider.get_tracer("tsunagu"), sent)
+        finally:
+            provider.shutdown()

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from controller.telemetry.timeline import Level, Listener, Span, rollout
 from controller.telemetry.tracing import ENDPOINTS, traced
+from tests.telemetry.receivers import keeping
 
 
 class Recorder:
@@ -34,34 +31,6 @@ def a_rollout(*listeners: Listener) -> None:
             with device.child(Level.STEP, "push") as step:
                 assert step.device() == "d"
         assert school.device() == ""
-
-
-@pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """A real OTLP/HTTP endpoint on loopback that keeps what it is sent."""
-    bodies: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv(ENDPOINTS[1], f"http://127.0.0.1:{server.server_port}")
-    try:
-        yield bodies
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_listeners_hear_every_start_and_end_also_of_what_fails() -> None:
@@ -107,12 +76,18 @@ def test_without_an_endpoint_every_span_is_a_line_at_its_start_and_its_end(
     assert device["attributes"]["tsunagu.outcome"] == "applied"
 
 
-def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(tmp_path: Path, receiver: list[bytes]) -> None:
+def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "timeline.jsonl"
-    with traced(path) as listener:
-        a_rollout(listener)
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINTS[1], received.url)
+        with traced(path) as listener:
+            a_rollout(listener)
     spans = {}
-    for body in receiver:
+    for place, body in received.requests:
+        if place != "/v1/traces":
+            continue
         request = ExportTraceServiceRequest.FromString(body)
         for resource in request.resource_spans:
             for scope in resource.scope_spans:
@@ -121,3 +96,23 @@ def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(tmp_path: Path, 
     assert spans["step push"].parent_span_id == spans["device d"].span_id
     assert spans["school s"].parent_span_id == spans["rollout r"].span_id
     assert not path.exists()
+
+
+def test_a_run_continues_the_trace_of_whoever_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENDPOINTS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    with traced(tmp_path / "t.jsonl") as listener, rollout("r", [listener]):
+        pass
+    (_, ended) = map(json.loads, (tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines())
+    assert ended["context"]["trace_id"] == "0x0af7651916cd43dd8448eb211c80319c"
+    assert ended["parent_id"] == "0xb7ad6b7169203331"
+
+
+def test_a_damaged_traceparent_is_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENDPOINTS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TRACEPARENT", "nonsense")
+    with traced(tmp_path / "t.jsonl") as listener, rollout("r", [listener]):
+        pass
+    assert '"parent_id": null' in (tmp_path / "t.jsonl").read_text(encoding="utf-8")

@@ -1,0 +1,98 @@
+"""What a probe found, with everything that is needed to believe it: when, from where to where, by what method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from controller.model.flow import Family
+from controller.model.lines import LineName
+
+MeasurementId = NewType("MeasurementId", int)
+"""The number of a measurement in its store; a figure in a report names it."""
+
+
+class Kind(StrEnum):
+    """What was measured. A download flows towards the school."""
+
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+    ECHO = "echo"
+    DNS = "dns"
+    PROXY = "proxy"
+
+
+class Outcome(StrEnum):
+    """How a probe ended. `measured` alone has figures that say something about the line.
+
+    `no-answer`: nothing came back in time, so line or target may be down. `refused`: the target's machine answered, and
+    what was looked for is not there: the target is wrong or its service is down. `failed`: the probe itself could not
+    be made.
+    """
+
+    MEASURED = "measured"
+    NO_ANSWER = "no-answer"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+MBPS = "mbps"
+LATENCY_MS = "latency-ms"
+JITTER_MS = "jitter-ms"
+LOSS_RATIO = "loss-ratio"
+DURATION_MS = "duration-ms"
+"""Names of figures; each ends in its unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """From a school over one of its lines to a region, in one address family."""
+
+    school: str
+    line: LineName
+    region: str
+    family: Family
+
+    def __str__(self) -> str:
+        return f"{self.school} {self.line} line to {self.region} over IPv{int(self.family)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one probe says of a path. `reason` tells people why it is not measured and what to do.
+
+    `target` is what was asked, as people write it; `method` is how, in the words of the program; `raw` is what the
+    program said.
+    """
+
+    kind: Kind
+    outcome: Outcome
+    target: str
+    method: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A finding as it is kept. `at` is when the probe began; `in_lessons`: pupils may have used the line."""
+
+    id: MeasurementId
+    run: str
+    at: datetime
+    path: Path
+    found: Found
+    in_lessons: bool
+
+    @property
+    def measured(self) -> bool:
+        """Whether it has figures of the line."""
+        return self.found.outcome is Outcome.MEASURED
+
+    def figure(self, name: str) -> float | None:
+        """One figure, where it has it."""
+        return self.found.figures.get(name)

@@ -1,0 +1,169 @@
+"""`policies/measurement.yaml`: the recommended bandwidth, how lines are measured, and how far a figure may be wrong.
+
+Sources of the figures stand in the file, beside each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from controller.model.access import Hours
+from controller.model.lines import LineName
+from controller.model.schools import Identifier
+from controller.model.source import Placed, Strict
+
+Basis = Literal["anchor", "estimated"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The recommended bandwidth of a school in Mbit/s, and whether it is a row of the table or was estimated."""
+
+    mbps: float
+    basis: Basis
+
+
+class RecommendationRow(Placed):
+    """The recommendation for a school of exactly so many pupils."""
+
+    pupils: int = Field(ge=1)
+    mbps: float = Field(gt=0)
+
+
+class RecommendationTable(Strict):
+    """The published rows and where they were published."""
+
+    source: str = Field(min_length=1, pattern=r"\S")
+    table: tuple[RecommendationRow, ...] = Field(min_length=2)
+
+    @field_validator("table")
+    @classmethod
+    def _rises(cls, rows: tuple[RecommendationRow, ...]) -> tuple[RecommendationRow, ...]:
+        for before, after in pairwise(rows):
+            if after.pupils <= before.pupils or after.mbps < before.mbps:
+                message = (
+                    f"the row at {after.origin} must have more pupils than the one before it ({before.pupils}), "
+                    f"and not less Mbit/s ({before.mbps:g})"
+                )
+                raise ValueError(message)
+        return rows
+
+    def of(self, pupils: int) -> Recommendation:
+        """What is recommended for a school of so many pupils."""
+        for row in self.table:
+            if row.pupils == pupils:
+                return Recommendation(row.mbps, "anchor")
+        points = [(0.0, 0.0), *((float(row.pupils), row.mbps) for row in self.table)]
+        return Recommendation(_interpolated(points, float(pupils)), "estimated")
+
+
+class ErrorRow(Placed):
+    """How many percent a figure of so many Mbit/s may miss the truth by."""
+
+    mbps: float = Field(gt=0)
+    percent: float = Field(ge=0, lt=50)
+
+
+class Method(Strict):
+    """How throughput, latency, jitter and loss are measured. Times are in seconds."""
+
+    program: Literal["iperf3"]
+    streams: int = Field(ge=1, le=64)
+    seconds: int = Field(ge=1, le=60)
+    connect_within: Seconds
+    error: tuple[ErrorRow, ...] = Field(min_length=1)
+    echoes: int = Field(ge=2, le=100)
+    echo_every: float = Field(ge=0.01, le=10)
+    answer_within: float = Field(gt=0, le=10)
+
+    @field_validator("error")
+    @classmethod
+    def _in_order(cls, rows: tuple[ErrorRow, ...]) -> tuple[ErrorRow, ...]:
+        for before, after in pairwise(rows):
+            if after.mbps <= before.mbps:
+                message = f"the row at {after.origin} must be for more Mbit/s than the one before it ({before.mbps:g})"
+                raise ValueError(message)
+        return rows
+
+    def relative_error(self, mbps: float) -> float:
+        """How much of a figure may be wrong: 0.05 is 5%."""
+        points = [(row.mbps, row.percent) for row in self.error]
+        within = min(max(mbps, points[0][0]), points[-1][0])
+        return (points[0][1] if len(points) == 1 else _interpolated(points, within)) / 100
+
+
+class Judged(Strict):
+    """Whose download decides: on this line, from the first of these regions that answers."""
+
+    line: LineName
+    regions: tuple[Identifier, ...] = Field(min_length=1)
+
+
+class ThroughputTarget(Strict):
+    """A server of the method's program."""
+
+    port: Port
+
+
+class NameTarget(Strict):
+    """A name server, and the name that it is asked for."""
+
+    port: Port
+    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+
+
+class PageTarget(Strict):
+    """A page; `host` is the name in the request, and in the certificate; left out, it is the target's address."""
+
+    port: Port
+    scheme: Literal["http", "https"]
+    path: str = Field(pattern=r"^/[!-~]*$")
+    host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+
+
+class Targets(Strict):
+    """What answers at each region's own address on a line."""
+
+    throughput: ThroughputTarget
+    dns: NameTarget
+    proxy: PageTarget
+
+
+class Intervals(Strict):
+    """Seconds between two measurements of a kind."""
+
+    light: float = Field(ge=0.2, le=3600)
+    throughput: float = Field(ge=10, le=86400)
+
+
+class MeasurementFile(Strict):
+    """`policies/measurement.yaml`."""
+
+    recommended: RecommendationTable
+    method: Method
+    judged: Judged
+    targets: Targets
+    intervals: Intervals
+    down_after: int = Field(ge=1, le=20)
+    lessons: Hours
+    loss_is_a_cause_from: float = Field(gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _rounds_fit(self) -> Self:
+        if self.intervals.throughput < self.intervals.light:
+            message = "intervals.throughput must not be shorter than intervals.light"
+            raise ValueError(message)
+        return self
+
+
+def _interpolated(points: Sequence[tuple[float, float]], at: float) -> float:
+    """On the line through the two points around `at`; beyond the last point, through the last two."""
+    (x0, y0), (x1, y1) = next(((a, b) for a, b in pairwise(points) if at <= b[0]), (points[-2], points[-1]))
+    return y0 + (y1 - y0) * (at - x0) / (x1 - x0)

@@ -1,0 +1,106 @@
+"""Keeping what a device runs: read over SSH, secrets taken out, understood again, and only then written.
+
+The folder of a backup is good for `tsunagu plan --configs`: it holds a `DEVICE.cfg` for each device, and beside it
+`DEVICE.json` with what is known of the text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from controller.errors import TsunaguError
+from controller.model.city import Device
+from controller.plan.observe import NotSupported
+from controller.platforms.base import Operable, Platform
+from controller.platforms.redaction import redact
+from controller.platforms.registry import platform, supported
+from controller.platforms.ssh import session
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A saved running configuration. `read_at` is UTC (ISO 8601); `state` the digest of what in it is ours.
+
+    `lines` counts those that are no blanks or comments, `ours` those of them that are ours, `redacted` those that a
+    secret was taken out of.
+    """
+
+    device: str
+    school: str
+    platform: str
+    read_at: str
+    sha256: str
+    state: str
+    lines: int
+    ours: int
+    redacted: int
+
+
+def operable(device: Device) -> bool:
+    """Whether the device's running configuration can be asked for."""
+    return supported(device.platform) and isinstance(platform(device.platform), Operable)
+
+
+def back_up(device: Device, folder: Path) -> Backup:
+    """Save what a device runs as `folder/DEVICE.cfg`, readable by its owner alone.
+
+    Raises:
+        NotSupported: the platform cannot be asked over SSH.
+        DeviceError: the device does not answer, does not let us in, or is not the pinned one.
+        ConfigRefused: its text is not understood; nothing is saved.
+        TsunaguError: the redacted text would not mean the same, or cannot be written.
+    """
+    system = platform(device.platform) if supported(device.platform) else None
+    if not isinstance(system, Operable):
+        raise NotSupported(device, "cannot be read over SSH yet")
+    with session(device, system.device_type) as connection:
+        text = system.read(connection)
+    kept = described(device, system, text)
+    content, _ = redact(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / f"{device.id}.cfg", content)
+        _write(folder / f"{device.id}.json", json.dumps(asdict(kept), indent=1) + "\n")
+    except OSError as error:
+        message = f"{device.id}: the backup cannot be written: {folder}: {error.strerror or error}"
+        raise TsunaguError(message) from None
+    return kept
+
+
+def described(device: Device, system: Platform, text: str) -> Backup:
+    """What is known of a running configuration once its secrets are out.
+
+    Raises:
+        ConfigRefused: the text is not understood.
+        TsunaguError: without the secrets it would mean another state; then they stand where only our own lines may.
+    """
+    content, touched = redact(text)
+    seen, again = system.parse(text, device.id), system.parse(content, device.id)
+    if seen.state != again.state or seen.lines != again.lines:
+        message = f"{device.id}: without its secrets the configuration would mean another state; nothing was saved"
+        raise TsunaguError(message)
+    return Backup(
+        device=device.id,
+        school=device.school.id,
+        platform=device.platform,
+        read_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        sha256=hashlib.sha256(content.encode()).hexdigest(),
+        state=seen.state.digest(),
+        lines=seen.lines,
+        ours=seen.understood,
+        redacted=touched,
+    )
+
+
+def _write(path: Path, content: str) -> None:
+    """Whole or not at all: a name that stands in the folder is a finished file."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+    unfinished.replace(path)

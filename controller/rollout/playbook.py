@@ -1,0 +1,170 @@
+"""A playbook run by ansible-runner: hosts and tasks become spans of the timeline, timed by Ansible itself.
+
+Levels: the run is the root, a host a device, a task a step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from controller.errors import TsunaguError
+from controller.telemetry.timeline import Level, Listener, Span, rollout
+
+_ENDS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
+
+
+class HostEnd(StrEnum):
+    """How a playbook ended for a host."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    NOT_ATTEMPTED = "not attempted"
+
+
+@dataclass(slots=True)
+class HostOutcome:
+    """What became of a host: how it ended, why if not well, and what its tasks gave back (`results`, by task)."""
+
+    host: str
+    end: HostEnd = HostEnd.NOT_ATTEMPTED
+    reason: str = ""
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """A playbook and what it runs on. `hosts` are the inventory's names, all of them, none beside them.
+
+    `folder` is the one that holds `ansible.cfg`, the plugins and the inventory; `environment` is given to Ansible.
+    """
+
+    folder: Path
+    name: str
+    hosts: Sequence[str]
+    environment: Mapping[str, str]
+    variables: Mapping[str, object]
+
+
+def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[HostOutcome]:
+    """Run a playbook to its end; an outcome for each of its hosts, in their order.
+
+    Raises:
+        TsunaguError: Ansible refused the playbook or the inventory; with its words.
+    """
+    # Imported where it is needed: it takes a third of a second.
+    import ansible_runner  # noqa: PLC0415
+
+    if not (playbook.folder / f"{playbook.name}.yml").is_file():
+        message = (
+            f"there is no playbook {playbook.name!r} in {playbook.folder}; there are: {', '.join(_names(playbook))}"
+        )
+        raise TsunaguError(message)
+    with (
+        tempfile.TemporaryDirectory(prefix="tsunagu-playbook-") as private,
+        rollout(f"playbook {playbook.name}", listeners, hosts=len(playbook.hosts)) as span,
+    ):
+        hearing = _Hearing(span, {host: HostOutcome(host) for host in playbook.hosts})
+        limit = Path(private) / "hosts"
+        limit.write_text("".join(f"{host}\n" for host in playbook.hosts), encoding="utf-8")
+        done = ansible_runner.run(
+            private_data_dir=private,
+            project_dir=str(playbook.folder),
+            playbook=f"{playbook.name}.yml",
+            limit=f"@{limit}",
+            envvars={**_environment(playbook.folder), **playbook.environment},
+            extravars=dict(playbook.variables),
+            event_handler=hearing,
+            suppress_env_files=True,  # its record of the environment could hold a credential
+            quiet=True,
+        )
+        hearing.close()
+        outcomes = list(hearing.outcomes.values())
+        span.outcome = "good" if all(one.end is HostEnd.DONE for one in outcomes) else "not good"
+        if done.status == "canceled":
+            raise KeyboardInterrupt
+        if done.rc != 0 and all(one.end in (HostEnd.DONE, HostEnd.NOT_ATTEMPTED) for one in outcomes):
+            said = "\n".join(hearing.said[-12:]) or f"it ended with {done.status}, exit code {done.rc}"
+            message = f"Ansible did not run the playbook {playbook.name}:\n{said}"
+            raise TsunaguError(message)
+    return outcomes
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    # The Ansible that was installed with us comes first: only that one can load what the plugins import.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "PATH": path}
+
+
+def _names(playbook: Playbook) -> Iterable[str]:
+    return sorted(path.stem for path in playbook.folder.glob("*.yml"))
+
+
+class _Hearing:
+    """Turns Ansible's events into spans and outcomes. ansible-runner calls it from one thread."""
+
+    def __init__(self, root: Span, outcomes: dict[str, HostOutcome]) -> None:
+        self.outcomes = outcomes
+        self.said: list[str] = []
+        self._root = root
+        self._open: dict[str, Span] = {}
+        self._last: dict[str, int] = {}
+
+    def __call__(self, event: Mapping[str, Any]) -> bool:
+        """Hear one event. True keeps ansible-runner writing its own record of it."""
+        kind, data = str(event.get("event", "")), event.get("event_data") or {}
+        host = str(data.get("host", ""))
+        if kind in ("error", "verbose") and event.get("stdout"):
+            self.said.append(str(event["stdout"]))
+        if host in self.outcomes and kind == "runner_on_start":
+            self._span(host, _nanoseconds(data.get("start") or event["created"]))
+        elif host in self.outcomes and kind in _ENDS:
+            self._ended(host, kind, data)
+        return True
+
+    def close(self) -> None:
+        """End the spans of the hosts."""
+        for host, span in self._open.items():
+            outcome = self.outcomes[host]
+            span.finish(self._last.get(host, span.start), outcome.end, outcome.reason)
+
+    def _span(self, host: str, start: int) -> Span:
+        if host not in self._open:
+            self._open[host] = self._root.begin(Level.DEVICE, host, start)
+        return self._open[host]
+
+    def _ended(self, host: str, kind: str, data: Mapping[str, Any]) -> None:
+        result, task, outcome = data.get("res") or {}, str(data.get("task", "")), self.outcomes[host]
+        start, end = _nanoseconds(data["start"]), _nanoseconds(data["end"])
+        reason = "" if kind == "runner_on_ok" or data.get("ignore_errors") else _reason(host, result)
+        step = self._span(host, start).begin(Level.STEP, task, start)
+        step.finish(end, _ENDS[kind], reason)
+        self._last[host] = end
+        outcome.results[task] = dict(result)
+        if not reason:
+            outcome.end = HostEnd.DONE if outcome.end is HostEnd.NOT_ATTEMPTED else outcome.end
+            return
+        outcome.end = HostEnd.UNREACHABLE if kind == "runner_on_unreachable" else HostEnd.FAILED
+        outcome.reason = reason
+
+
+def _reason(host: str, result: Mapping[str, Any]) -> str:
+    said = result.get("msg") or json.dumps(result, default=str)[:400]
+    return str(said).removeprefix("Task failed: ").removeprefix(f"{host}: ").strip()
+
+
+def _nanoseconds(text: str) -> int:
+    """Ansible's times are ISO 8601 without a zone, in UTC."""
+    moment = datetime.fromisoformat(text)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    whole = int(moment.timestamp())
+    return whole * 10**9 + moment.microsecond * 1000

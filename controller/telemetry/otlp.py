@@ -1,0 +1,260 @@
+"""Traces, metrics and events over OTLP/HTTP to where `OTEL_EXPORTER_OTLP_ENDPOINT` points; nowhere without it.
+
+Whoever records something never waits for the network. A monitor that is away or hangs costs nothing but what could not
+be sent, which is counted by signal (`tsunagu.telemetry.dropped`), and at most `CLOSE_SECONDS` at the end of a command.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+
+from opentelemetry._logs import Logger, LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
+from opentelemetry.sdk.metrics import _Gauge as Gauge
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.trace import Tracer
+
+from controller.telemetry.instruments import Write, instruments, observe_dropped, views
+from controller.telemetry.outbox import Outbox
+from controller.telemetry.registry import SIGNAL, EventKind, Metric
+
+ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
+EVENT = "event"
+"""The attribute that says what an event is about."""
+
+INTERVAL_SECONDS = 1.0
+"""How often metrics are sent: what the page shows shall not be older than a few seconds."""
+TIMEOUT_SECONDS = 3.0
+CLOSE_SECONDS = 3.0
+
+_TEMPORALITY: dict[type, AggregationTemporality] = {
+    Counter: AggregationTemporality.CUMULATIVE,
+    ObservableCounter: AggregationTemporality.CUMULATIVE,
+    Histogram: AggregationTemporality.CUMULATIVE,
+    # A cumulative gauge would be sent again every second, as if a line had just been measured.
+    Gauge: AggregationTemporality.DELTA,
+}
+
+
+class Telemetry:
+    """Where a command says what it measured and what happened. All of it may be called from any thread."""
+
+    def __init__(self, write: Mapping[Metric, Write], logger: Logger | None, tracer: Tracer | None) -> None:
+        self._write = write
+        self._logger = logger
+        self.tracer = tracer
+        """Makes spans that are sent, or None where nothing is."""
+
+    def record(self, metric: Metric, value: float, **attributes: str) -> None:
+        """A value of a metric of the registry, in its unit.
+
+        Raises:
+            ValueError: the attributes are not those of the registry.
+        """
+        checked = metric.checked(attributes)
+        if (write := self._write.get(metric)) is not None:
+            write(value, checked)
+
+    def event(self, kind: EventKind, text: str, *, context: Context | None = None, **attributes: str | int) -> None:
+        """Something that people want to know of, now; `text` is for people, `attributes` e.g. school and line.
+
+        `context` holds the span that it belongs to, if any.
+        """
+        if self._logger is not None:
+            self._logger.emit(
+                LogRecord(
+                    timestamp=time.time_ns(),
+                    context=context,
+                    severity_number=SeverityNumber.INFO,
+                    body=text,
+                    attributes={EVENT: str(kind), **attributes},
+                    event_name=f"tsunagu.{kind}",
+                )
+            )
+
+
+@contextmanager
+def telemetry(service: str = "tsunagu") -> Iterator[Telemetry]:
+    """Telemetry for the length of a command; what waits is sent when it ends, and a loss is said once, as a warning."""
+    if not (wanted := signals_sent()):
+        yield Telemetry({}, None, None)
+        return
+    sending = Sending(service, wanted)
+    try:
+        yield sending.telemetry
+    finally:
+        lost = sending.close()
+        if any(lost.values()):
+            shown = ", ".join(f"{count} {signal}" for signal, count in lost.items() if count)
+            logging.getLogger("tsunagu").warning(
+                "telemetry is lost, because %s did not take it: %s", os.environ.get(ENDPOINT, "its receiver"), shown
+            )
+
+
+def signals_sent() -> frozenset[str]:
+    """Which of traces, metrics and logs have somewhere to go."""
+    everywhere = bool(os.environ.get(ENDPOINT))
+    return frozenset(
+        signal
+        for signal in SIGNAL.values
+        if everywhere or os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
+    )
+
+
+class Sending:
+    """The exporters of the three signals and what waits before them."""
+
+    def __init__(self, service: str, wanted: frozenset[str]) -> None:
+        # Imported where they are needed: they take a third of a second, and most runs have no endpoint.
+        from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+        # What the exporters log about each try is summed up in our own count.
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+        timeout = float(os.environ.get(TIMEOUT) or TIMEOUT_SECONDS)
+        resource = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
+        spans = OTLPSpanExporter(timeout=timeout, compression=Compression.Gzip)
+        logs = OTLPLogExporter(timeout=timeout, compression=Compression.Gzip)
+        self._exporters = (spans, logs)
+        self._spans = Outbox[ReadableSpan]("traces", lambda batch: spans.export(batch).name == "SUCCESS")
+        self._logs = Outbox[ReadableLogRecord]("logs", lambda batch: logs.export(batch).name == "SUCCESS")
+        self._points = _CountingExporter(
+            OTLPMetricExporter(timeout=timeout, compression=Compression.Gzip, preferred_temporality=_TEMPORALITY)
+        )
+        readers = [
+            PeriodicExportingMetricReader(
+                self._points,
+                export_interval_millis=INTERVAL_SECONDS * 1000,
+                export_timeout_millis=timeout * 1000,
+            )
+            for _ in wanted & {"metrics"}
+        ]
+        self._meters = MeterProvider(readers, resource, shutdown_on_exit=False, views=views())
+        meter = self._meters.get_meter("tsunagu")
+        observe_dropped(meter, self.lost)
+        traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+        if "traces" in wanted:
+            traces.add_span_processor(_Spans(self._spans))
+        events = LoggerProvider(resource, shutdown_on_exit=False)
+        if "logs" in wanted:
+            events.add_log_record_processor(_Logs(self._logs))
+        self.telemetry = Telemetry(instruments(meter), events.get_logger("tsunagu"), traces.get_tracer("tsunagu"))
+
+    def lost(self) -> dict[str, int]:
+        """How much could not be sent so far, by signal."""
+        return {"traces": self._spans.dropped, "metrics": self._points.dropped, "logs": self._logs.dropped}
+
+    def close(self) -> dict[str, int]:
+        """Send what waits, for at most `CLOSE_SECONDS`; gives what is lost."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        self._spans.finish()
+        self._logs.finish()
+        self._meters.shutdown(timeout_millis=CLOSE_SECONDS * 1000)
+        self._points.give_up()
+        self._spans.close(deadline)
+        self._logs.close(deadline)
+        for exporter in self._exporters:
+            exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
+        return self.lost()
+
+
+class _Spans(SpanProcessor):
+    """Puts spans that have ended into the outbox."""
+
+    def __init__(self, outbox: Outbox[ReadableSpan]) -> None:
+        self._outbox = outbox
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._outbox.put(span)
+
+
+class _Logs(LogRecordProcessor):
+    """Puts log records into the outbox."""
+
+    def __init__(self, outbox: Outbox[ReadableLogRecord]) -> None:
+        self._outbox = outbox
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        self._outbox.put(
+            ReadableLogRecord(
+                log_record.log_record, log_record.resource or Resource({}), log_record.instrumentation_scope
+            )
+        )
+
+    def shutdown(self) -> None:
+        """The outbox is closed by who made it."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Nothing can be hurried: the outbox sends as it can."""
+        del timeout_millis
+        return True
+
+
+class _CountingExporter(MetricExporter):
+    """Passes metrics on and counts the data points that did not arrive."""
+
+    def __init__(self, exporter: MetricExporter) -> None:
+        super().__init__(_TEMPORALITY)
+        self._exporter = exporter
+        self._lock = Lock()
+        self._sending = 0
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many data points are lost so far."""
+        with self._lock:
+            return self._dropped
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object) -> MetricExportResult:
+        """Send; the reader calls it from its own thread, one at a time."""
+        with self._lock:
+            self._sending = _points(metrics_data)
+        result = self._exporter.export(metrics_data, timeout_millis, **kwargs)
+        with self._lock:
+            if result is not MetricExportResult.SUCCESS:
+                self._dropped += self._sending
+            self._sending = 0
+        return result
+
+    def give_up(self) -> None:
+        """Count what is still under way as lost."""
+        with self._lock:
+            self._dropped += self._sending
+            self._sending = 0
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Nothing is held back here."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
+        """No more."""
+        self._exporter.shutdown(timeout_millis, **kwargs)
+
+
+def _points(data: MetricsData) -> int:
+    return sum(
+        len(metric.data.data_points)
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    )

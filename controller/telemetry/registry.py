@@ -1,0 +1,249 @@
+"""Every metric of Tsunagu, once: instruments, views, `/metrics`, the page and the alert rules take it from here.
+
+A name is OpenTelemetry's (`tsunagu.line.throughput`); `Metric.prometheus` is what the official translation makes of it
+(`tsunagu_line_throughput_Mbit_per_second`), so a value has one name whichever way it is collected. A ratio has the
+unit "1" and a name that ends in `.ratio`; a count of things has an annotation (`{device}`), which no name shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import prod
+from types import MappingProxyType
+
+from controller.telemetry.naming import prometheus_name
+
+MOST_SCHOOLS = 1_024
+"""No city of Japan has more public schools than about 900; a value beyond this is a mistake, not growth."""
+MOST_REGIONS = 4
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+class Kind(StrEnum):
+    """What kind of instrument measures it."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different."""
+
+    name: str
+    meaning: str
+    values: tuple[str, ...] = ()
+    bound: int = 0
+
+    @property
+    def most(self) -> int:
+        """How many different values it can have."""
+        return len(self.values) or self.bound
+
+
+SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
+LINE = Attribute("line", "which of a school's two lines", ("primary", "backup"))
+REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
+FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"))
+DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
+OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
+SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+REASON = Attribute("reason", "why a request was refused", ("malformed", "too-large", "busy"))
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history."""
+
+    name: str
+    kind: Kind
+    unit: str
+    meaning: str
+    attributes: tuple[Attribute, ...]
+    fresh: int
+    boundaries: tuple[float, ...] = ()
+
+    @property
+    def limit(self) -> int:
+        """How many attribute sets it can have at most; more than that is an overflow, and an alert."""
+        return prod(attribute.most for attribute in self.attributes)
+
+    @property
+    def prometheus(self) -> str:
+        """Its name at Prometheus."""
+        return prometheus_name(self.name, self.unit, gauge=self.kind is Kind.GAUGE, counter=self.kind is Kind.COUNTER)
+
+    def checked(self, attributes: Mapping[str, str]) -> dict[str, str]:
+        """The attributes of a value, in the registry's order.
+
+        Raises:
+            ValueError: one is missing, unknown, or has a value outside its closed list.
+        """
+        names = [attribute.name for attribute in self.attributes]
+        if set(names) != set(attributes):
+            message = f"{self.name}: takes the attributes {', '.join(names)}; got {', '.join(attributes) or 'none'}"
+            raise ValueError(message)
+        for attribute in self.attributes:
+            if attribute.values and attributes[attribute.name] not in attribute.values:
+                allowed = ", ".join(attribute.values)
+                message = f"{self.name}: {attribute.name} is one of {allowed}; got {attributes[attribute.name]!r}"
+                raise ValueError(message)
+        return {name: attributes[name] for name in names}
+
+
+PATH = (SCHOOL, LINE, REGION, FAMILY)
+
+LINE_THROUGHPUT = Metric(
+    "tsunagu.line.throughput",
+    Kind.GAUGE,
+    "Mbit/s",
+    "what a line carried in a test of its throughput",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+)
+LINE_LATENCY = Metric(
+    "tsunagu.line.latency", Kind.GAUGE, "ms", "round trip over a line to a region", PATH, fresh=5 * MINUTE
+)
+LINE_JITTER = Metric("tsunagu.line.jitter", Kind.GAUGE, "ms", "how much the round trip varies", PATH, fresh=5 * MINUTE)
+LINE_LOSS = Metric(
+    "tsunagu.line.loss.ratio", Kind.GAUGE, "1", "share of the packets that got no answer", PATH, fresh=5 * MINUTE
+)
+LINE_UP = Metric(
+    "tsunagu.line.up", Kind.GAUGE, "{line}", "1: the line answers, 0: it does not", (SCHOOL, LINE), fresh=MINUTE
+)
+BANDWIDTH_MEASURED = Metric(
+    "tsunagu.school.bandwidth.measured",
+    Kind.GAUGE,
+    "Mbit/s",
+    "what a school was measured to have; this is what is judged",
+    (SCHOOL,),
+    fresh=7 * DAY,
+)
+BANDWIDTH_RECOMMENDED = Metric(
+    "tsunagu.school.bandwidth.recommended",
+    Kind.GAUGE,
+    "Mbit/s",
+    "what is recommended for a school of its number of pupils",
+    (SCHOOL,),
+    fresh=7 * DAY,
+)
+JUDGEMENT = Metric(
+    "tsunagu.school.judgement",
+    Kind.GAUGE,
+    "{judgement}",
+    "0: not measured, 1: below the recommendation, 2: within the method's error, 3: meets it",
+    (SCHOOL,),
+    fresh=7 * DAY,
+)
+DNS_DURATION = Metric(
+    "tsunagu.dns.duration", Kind.GAUGE, "ms", "how long a name took to be looked up", (SCHOOL, LINE, FAMILY), fresh=HOUR
+)
+PROXY_DURATION = Metric(
+    "tsunagu.proxy.duration",
+    Kind.GAUGE,
+    "ms",
+    "how long an application's proxy took to answer",
+    (SCHOOL, LINE, FAMILY),
+    fresh=HOUR,
+)
+PROBE_LAST_SUCCESS = Metric(
+    "tsunagu.probe.last.success",
+    Kind.GAUGE,
+    "s",
+    "when a school's probe last got through, in seconds since 1970",
+    (SCHOOL,),
+    # Its age is what is of interest, so an old one is not stale but news.
+    fresh=400 * DAY,
+)
+DEVICE_DRIFT = Metric(
+    "tsunagu.device.drift",
+    Kind.GAUGE,
+    "{device}",
+    "devices of a school that differ from what the policy says",
+    (SCHOOL,),
+    fresh=7 * DAY,
+)
+ROLLOUT_DEVICES = Metric(
+    "tsunagu.rollout.devices", Kind.COUNTER, "{device}", "devices that a rollout was done with", (OUTCOME,), fresh=DAY
+)
+ROLLOUT_DEVICE_DURATION = Metric(
+    "tsunagu.rollout.device.duration",
+    Kind.HISTOGRAM,
+    "s",
+    "how long a rollout took on a device",
+    (OUTCOME,),
+    fresh=DAY,
+    boundaries=(0.5, 1, 2, 5, 10, 20, 60, 120, 300),
+)
+TELEMETRY_DROPPED = Metric(
+    "tsunagu.telemetry.dropped",
+    Kind.COUNTER,
+    "{item}",
+    "spans, data points and log records that could not be sent and are lost",
+    (SIGNAL,),
+    fresh=DAY,
+)
+MONITOR_REFUSED = Metric(
+    "tsunagu.monitor.refused",
+    Kind.COUNTER,
+    "{request}",
+    "requests that the monitor did not take",
+    (SIGNAL, REASON),
+    fresh=DAY,
+)
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        metric.name: metric
+        for metric in (
+            LINE_THROUGHPUT,
+            LINE_LATENCY,
+            LINE_JITTER,
+            LINE_LOSS,
+            LINE_UP,
+            BANDWIDTH_MEASURED,
+            BANDWIDTH_RECOMMENDED,
+            JUDGEMENT,
+            DNS_DURATION,
+            PROXY_DURATION,
+            PROBE_LAST_SUCCESS,
+            DEVICE_DRIFT,
+            ROLLOUT_DEVICES,
+            ROLLOUT_DEVICE_DURATION,
+            TELEMETRY_DROPPED,
+            MONITOR_REFUSED,
+        )
+    }
+)
+"""Every metric by its name."""
+
+
+class Judgement(StrEnum):
+    """How a school's bandwidth compares with the recommendation; `number` is the value of `JUDGEMENT`."""
+
+    NOT_MEASURED = "not-measured"
+    BELOW = "below"
+    WITHIN_ERROR = "within-error"
+    MEETS = "meets"
+
+    @property
+    def number(self) -> int:
+        """The metric's value for it."""
+        return list(Judgement).index(self)
+
+
+class EventKind(StrEnum):
+    """What an event of interest is about."""
+
+    LINE_DOWN = "line-down"
+    LINE_UP = "line-up"
+    FAILOVER = "failover"
+    REGION_DOWN = "region-down"
+    REGION_UP = "region-up"
+    DRIFT = "drift"
+    MEASURED = "measured"
+    SPAN_STARTED = "span-started"

@@ -1,0 +1,99 @@
+"""The monitor's process: `python -m monitoring`. It listens on 127.0.0.1 and nowhere else."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from controller.errors import MonitorError, TsunaguError
+from controller.model.load import load_city
+from monitoring.app import application
+from monitoring.monitor import Monitor
+from monitoring.store import Store
+
+ADDRESS = "127.0.0.1"
+PATIENCE_SECONDS = 3
+"""How long requests that are under way have when the monitor stops."""
+
+
+class Server(uvicorn.Server):
+    """Ends the open pages' streams before it waits for requests to end: they would never."""
+
+    def __init__(self, config: uvicorn.Config, monitor: Monitor) -> None:
+        super().__init__(config)
+        self._monitor = monitor
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: no new requests, what is under way ends, what was taken is written."""
+        self._monitor.stream.close()
+        await super().shutdown(sockets)
+
+
+def serve(app: Starlette, listener: socket.socket) -> None:
+    """Serve until the process is told to stop."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=PATIENCE_SECONDS,
+    )
+    asyncio.run(Server(config, app.state.monitor).serve([listener]))
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on loopback.
+
+    Raises:
+        MonitorError: the port is taken.
+    """
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((ADDRESS, port))
+    except OSError as error:
+        listener.close()
+        reason = os.strerror(error.errno or 0)
+        message = f"port {port} of {ADDRESS} cannot be listened on ({reason}); choose another with --port"
+        raise MonitorError(message) from None
+    return listener
+
+
+def main(words: list[str]) -> int:
+    """Run a monitor; 0 when it was told to stop, 1 when it could not start."""
+    parser = argparse.ArgumentParser(prog="python -m monitoring")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--policies", type=Path, required=True)
+    wanted = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        city = load_city(wanted.policies)
+        with listening(wanted.port) as listener, Store(wanted.store) as store:
+            sys.stdout.write(f"monitor: http://{ADDRESS}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
+            sys.stdout.flush()
+            serve(application(city, store), listener)
+    except TsunaguError as error:
+        sys.stderr.write(f"tsunagu: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _interrupt(*_: object) -> None:
+    """Told to stop is told to stop, whether by Ctrl-C or by a service manager."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""The monitor as one web application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib import import_module
+from importlib.util import find_spec
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from controller.model.city import City
+from monitoring import api, exposition, receiver
+from monitoring.monitor import Monitor
+from monitoring.security import Guarded
+from monitoring.store import Store
+
+
+def application(city: City, store: Store) -> Starlette:
+    """Receiver, API, `/metrics` and pages over one store; `app.state.monitor` is the monitor itself."""
+    monitor = Monitor(city, store)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        telling = asyncio.create_task(monitor.tell())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
+            monitor.close()
+
+    parts = (receiver.routes(monitor), api.routes(monitor), exposition.routes(monitor), _pages(city))
+    app = Starlette(
+        routes=[route for part in parts for route in part],
+        middleware=[Middleware(Guarded)],
+        lifespan=lifespan,
+    )
+    app.state.monitor = monitor
+    return app
+
+
+def _pages(city: City) -> list[BaseRoute]:
+    """The HTML, where this installation has it."""
+    if find_spec("monitoring.pages") is None:
+        return []
+    routes: list[BaseRoute] = import_module("monitoring.pages").routes(city)
+    return routes

@@ -1,0 +1,90 @@
+"""The tables of the monitor's store."""
+
+from __future__ import annotations
+
+FORMAT = 1
+"""Of the tables; a store of another format is refused, never guessed at."""
+
+TABLES = """
+CREATE TABLE series (
+  id INTEGER PRIMARY KEY,
+  metric TEXT NOT NULL,
+  attributes TEXT NOT NULL,
+  school TEXT NOT NULL,
+  line TEXT NOT NULL,
+  UNIQUE (metric, attributes)
+) STRICT;
+CREATE INDEX series_of_school ON series (school, metric, line);
+CREATE TABLE latest (
+  series INTEGER PRIMARY KEY,
+  at REAL NOT NULL,
+  value REAL NOT NULL
+) STRICT;
+CREATE TABLE bin (
+  step INTEGER NOT NULL,
+  series INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  total REAL NOT NULL,
+  least REAL NOT NULL,
+  most REAL NOT NULL,
+  PRIMARY KEY (step, series, at)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE part (
+  series INTEGER NOT NULL,
+  process TEXT NOT NULL,
+  began INTEGER NOT NULL,
+  at REAL NOT NULL,
+  value REAL NOT NULL,
+  counts TEXT NOT NULL,
+  PRIMARY KEY (series, process, began)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  at REAL NOT NULL,
+  kind TEXT NOT NULL,
+  school TEXT NOT NULL,
+  line TEXT NOT NULL,
+  text TEXT NOT NULL,
+  UNIQUE (at, kind, school, line, text)
+) STRICT;
+CREATE INDEX event_of_school ON event (school, at);
+CREATE TABLE span (
+  trace TEXT NOT NULL,
+  id TEXT NOT NULL,
+  parent TEXT NOT NULL,
+  level TEXT NOT NULL,
+  name TEXT NOT NULL,
+  start REAL NOT NULL,
+  ended REAL NOT NULL,
+  outcome TEXT NOT NULL,
+  error TEXT NOT NULL,
+  attributes TEXT NOT NULL,
+  PRIMARY KEY (trace, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX span_roots ON span (level, start);
+"""
+
+ADD_SERIES = "INSERT INTO series (id, metric, attributes, school, line) VALUES (?, ?, ?, ?, ?)"
+ADD_LATEST = """
+INSERT INTO latest (series, at, value) VALUES (?, ?, ?)
+ON CONFLICT (series) DO UPDATE SET at = excluded.at, value = excluded.value WHERE excluded.at >= at
+"""
+ADD_BIN = """
+INSERT INTO bin (step, series, at, n, total, least, most) VALUES (1, ?, ?, 1, ?, ?, ?)
+ON CONFLICT (step, series, at) DO UPDATE SET n = n + 1, total = total + excluded.total,
+  least = min(least, excluded.least), most = max(most, excluded.most)
+"""
+ADD_PART = """
+INSERT INTO part (series, process, began, at, value, counts) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (series, process, began) DO UPDATE
+SET at = excluded.at, value = excluded.value, counts = excluded.counts WHERE excluded.at >= at
+"""
+ADD_EVENT = "INSERT OR IGNORE INTO event (at, kind, school, line, text) VALUES (?, ?, ?, ?, ?)"
+ADD_SPAN = """
+INSERT INTO span (trace, id, parent, level, name, start, ended, outcome, error, attributes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (trace, id) DO UPDATE SET ended = excluded.ended, outcome = excluded.outcome, error = excluded.error,
+  attributes = excluded.attributes WHERE excluded.ended > 0
+"""
+"""An end adds to a start; a start that comes late takes nothing from an end."""

@@ -1,1 +1,0 @@
-"""Ansible playbooks, with an inventory fed by the same city files."""

@@ -1,0 +1,70 @@
+"""The inventory plugin: hosts and groups from the same city files that everything else is made from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from controller.errors import TsunaguError
+from controller.plan.inventory import city_at, hosts
+
+DOCUMENTATION = """
+name: tsunagu
+short_description: The devices of the city
+description:
+  - Every device that C(policies/city/) describes, in groups of its ward, school, kind, platform and role.
+  - C(operable) are those that can be read over SSH, C(not_operable) the others.
+options:
+  plugin:
+    description: This plugin's name.
+    required: true
+    choices: [tsunagu]
+  policies:
+    description: The folder of the policies; relative to the inventory file. E(TSUNAGU_POLICIES) goes before it.
+    type: str
+    required: true
+  lab:
+    description: The virtual city's devices instead of the real ones. E(TSUNAGU_LAB) goes before it.
+    type: bool
+    default: false
+"""
+ENDING = ".tsunagu.yml"
+
+
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has no types
+    """See DOCUMENTATION."""
+
+    NAME = "tsunagu"
+
+    def verify_file(self, path: str) -> bool:
+        """Whether the file is for this plugin: by its name."""
+        return bool(super().verify_file(path)) and path.endswith(ENDING)
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 Ansible's own signature
+        """Fill the inventory.
+
+        Raises:
+            AnsibleParserError: the policies cannot be loaded; with file and line.
+        """
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        # Ansible itself would let the file win over the environment; a command line must be able to name another city.
+        named = os.environ.get("TSUNAGU_POLICIES") or str(self.get_option("policies"))
+        policies = str((Path(path).parent / named).resolve())
+        lab = boolean(os.environ.get("TSUNAGU_LAB") or self.get_option("lab"))
+        try:
+            found = list(hosts(city_at(policies), lab=lab))
+        except TsunaguError as error:
+            raise AnsibleParserError(str(error)) from None
+        for host in found:
+            inventory.add_host(host.name)
+            for group in host.groups:
+                inventory.add_group(group)
+                inventory.add_child(group, host.name)
+            for name, value in {**host.variables, "tsunagu_policies": policies, "tsunagu_lab": lab}.items():
+                inventory.set_variable(host.name, name, value)

@@ -1,0 +1,48 @@
+"""Findings as the probes give them, for tests that need no probe."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+
+from controller.measure.measurement import (
+    JITTER_MS,
+    LATENCY_MS,
+    LOSS_RATIO,
+    MBPS,
+    Found,
+    Kind,
+    Measurement,
+    MeasurementId,
+    Outcome,
+    Path,
+)
+from controller.model.flow import Family
+from controller.model.lines import LineName
+
+NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+"""A Saturday."""
+_NUMBERS = count(1)
+
+
+def path(school: str, line: LineName = "primary", region: str = "tokyo", family: Family = Family.V4) -> Path:
+    return Path(school, line, region, family)
+
+
+def throughput(mbps: float, kind: Kind = Kind.DOWNLOAD) -> Found:
+    return Found(kind, Outcome.MEASURED, "100.64.0.1 port 5201", "iperf3 -P 4 -t 2", {MBPS: mbps}, raw='{"end": {}}')
+
+
+def echo(loss: float = 0.0) -> Found:
+    if loss == 1.0:
+        return Found(Kind.ECHO, Outcome.NO_ANSWER, "100.64.0.1", "ping -c 10", {LOSS_RATIO: 1.0}, "nobody answered")
+    figures = {LATENCY_MS: 4.2, JITTER_MS: 0.3, LOSS_RATIO: loss}
+    return Found(Kind.ECHO, Outcome.MEASURED, "100.64.0.1", "ping -c 10", figures)
+
+
+def failed(kind: Kind, outcome: Outcome) -> Found:
+    return Found(kind, outcome, "100.64.0.1 port 5201", "iperf3 -P 4 -t 2", reason="nobody answers")
+
+
+def measurement(where: Path, found: Found, *, run: str = "run-1", in_lessons: bool = False) -> Measurement:
+    return Measurement(MeasurementId(next(_NUMBERS)), run, NOON, where, found, in_lessons)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.measure.judging import Cause, LineState, Verdict, judge, judge_school, line_state
+from controller.measure.measurement import Kind, Outcome
+from controller.model.city import City
+from controller.model.flow import Family
+from controller.model.load import load_city
+from controller.model.schools import School
+from tests.measure.findings import echo, failed, measurement, path, throughput
+from tests.policies import SHIPPED
+from tests.soak import examples
+
+METHOD = load_city(SHIPPED).measurement.method
+MEGABITS = st.floats(0, 3000, allow_nan=False)
+RECOMMENDED = st.floats(1, 2500, allow_nan=False)
+ORDER = [Verdict.BELOW, Verdict.WITHIN_ERROR, Verdict.MEETS]
+
+
+def school(city: City, id_: str, *, pupils: int = 280, mbps: int = 1000) -> School:
+    found = city.school_by_id[id_]
+    primary = found.lines.primary.model_copy(update={"mbps": mbps})
+    lines = found.lines.model_copy(update={"primary": primary})
+    return found.model_copy(update={"pupils": pupils, "lines": lines})
+
+
+def test_a_verdict_that_the_error_cannot_turn_around() -> None:
+    assert judge(None, 100, METHOD) is Verdict.NOT_MEASURED
+    assert judge(0.0, 100, METHOD) is Verdict.BELOW
+    found = [judge(mbps, 100, METHOD) for mbps in (95.2, 95.3, 100.0, 105.2, 105.3)]
+    assert found == [Verdict.BELOW, *[Verdict.WITHIN_ERROR] * 3, Verdict.MEETS]
+
+
+@given(MEGABITS, MEGABITS, RECOMMENDED)
+@settings(max_examples=examples(300))
+def test_more_bandwidth_never_makes_the_verdict_worse(one: float, other: float, recommended: float) -> None:
+    less, more = sorted((one, other))
+    first, second = judge(less, recommended, METHOD), judge(more, recommended, METHOD)
+    assert ORDER.index(first) <= ORDER.index(second)
+
+
+@given(st.floats(1, 3000), RECOMMENDED, st.floats(-1, 1))
+@settings(max_examples=examples(300))
+def test_a_figure_inside_the_error_is_never_judged_wrong(truth: float, recommended: float, miss: float) -> None:
+    # Whatever the line really carries, a figure that misses it by no more than the method may cannot hide it.
+    measured = truth * (1 + miss * METHOD.relative_error(truth) * 0.9)
+    verdict = judge(measured, recommended, METHOD)
+    if verdict is Verdict.MEETS:
+        assert truth >= recommended * 0.98
+    if verdict is Verdict.BELOW:
+        assert truth <= recommended * 1.02
+
+
+def test_the_slower_family_of_the_first_region_that_answers_decides(city: City) -> None:
+    one = school(city, "as-e04")
+    found = [
+        measurement(path(one.id), throughput(500)),
+        measurement(path(one.id, family=Family.V6), throughput(490)),
+        measurement(path(one.id, region="osaka"), throughput(30)),
+        measurement(path(one.id, line="backup"), throughput(20)),
+        measurement(path(one.id), throughput(10, Kind.UPLOAD)),
+        measurement(path("kw-s01"), throughput(1)),
+    ]
+    judged = judge_school(one, found, city.measurement)
+    assert judged.judged is not None
+    assert (judged.verdict, judged.judged.mbps) == (Verdict.MEETS, 490)
+    assert judged.judged.measurement is found[1]
+    assert judged.line("backup").verdict is Verdict.BELOW
+    assert (judged.recommended.mbps, judged.recommended.basis) == (408, "anchor")
+    only_osaka = judge_school(one, found[2:], city.measurement)
+    assert (only_osaka.verdict, only_osaka.judged and only_osaka.judged.mbps) == (Verdict.BELOW, 30)
+
+
+def test_a_line_that_is_alive_but_slow_is_below(city: City) -> None:
+    one = school(city, "as-e04")
+    found = [measurement(path(one.id), echo()), measurement(path(one.id), throughput(0.4))]
+    judged = judge_school(one, found, city.measurement)
+    assert judged.verdict is Verdict.BELOW
+    assert judged.line("primary").state is LineState.UP
+    assert judged.causes == (Cause.LINE,)
+
+
+def test_a_dead_line_is_not_measured_and_down_even_if_it_was_fast_before(city: City) -> None:
+    one = school(city, "as-e04")
+    before = [measurement(path(one.id), throughput(900), run="before")]
+    dead = [measurement(path(one.id), echo(loss=1.0)), measurement(path(one.id, line="backup"), echo())]
+    judged = judge_school(one, [*before, *dead], city.measurement)
+    assert (judged.verdict, judged.judged, judged.causes) == (Verdict.NOT_MEASURED, None, ())
+    assert [line.state for line in judged.lines] == [LineState.DOWN, LineState.UP]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED, Outcome.NO_ANSWER])
+def test_a_test_that_failed_is_never_taken_for_a_dead_line(city: City, outcome: Outcome) -> None:
+    one = school(city, "as-e04")
+    found = [measurement(path(one.id), echo()), measurement(path(one.id), failed(Kind.DOWNLOAD, outcome))]
+    judged = judge_school(one, found, city.measurement)
+    assert judged.verdict is Verdict.NOT_MEASURED
+    assert judged.line("primary").state is LineState.UP
+    assert judged.line("primary").failures == (found[1],)
+
+
+def test_nobody_looked_is_unknown(city: City) -> None:
+    judged = judge_school(school(city, "as-e04"), [], city.measurement)
+    assert judged.verdict is Verdict.NOT_MEASURED
+    assert {line.state for line in judged.lines} == {LineState.UNKNOWN}
+    only_failed = [measurement(path("as-e04"), failed(Kind.DOWNLOAD, Outcome.NO_ANSWER))]
+    assert line_state(only_failed) is LineState.UNKNOWN
+
+
+def test_one_region_that_answers_keeps_a_line_up() -> None:
+    found = [measurement(path("x"), echo(loss=1.0)), measurement(path("x", region="osaka"), echo())]
+    assert line_state(found) is LineState.UP
+    assert line_state(found[:1]) is LineState.DOWN
+
+
+@pytest.mark.parametrize(
+    ("contract", "mbps", "loss", "causes"),
+    [
+        (200, 188, 0.0, (Cause.CONTRACT,)),
+        (200, 90, 0.0, (Cause.CONTRACT, Cause.LINE)),
+        (1000, 90, 0.0, (Cause.LINE,)),
+        (1000, 90, 0.2, (Cause.LINE, Cause.LOSS)),
+        (1000, 900, 0.2, ()),
+    ],
+)
+def test_why_a_school_is_below(city: City, contract: int, mbps: float, loss: float, causes: tuple[Cause, ...]) -> None:
+    one = school(city, "as-e04", mbps=contract)
+    found = [measurement(path(one.id), echo(loss)), measurement(path(one.id), throughput(mbps))]
+    assert judge_school(one, found, city.measurement).causes == causes

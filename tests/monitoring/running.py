@@ -1,0 +1,131 @@
+"""A monitor as its own process, for tests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+POLICIES = Path(__file__).resolve().parents[2] / "policies"
+START_SECONDS = 60.0
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+
+
+@dataclass
+class Running:
+    """A monitor that listens at `url`."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+    def json(self, path: str) -> Any:  # noqa: ANN401 a document
+        status, _, body = self.ask(path)
+        assert status == 200, body
+        return json.loads(body)
+
+    def tile(self, school: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.json(f"/api/schools/{school}")["tile"]
+        return found
+
+    def stop(self, how: int = signal.SIGINT) -> int:
+        """End it by its process id; gives its exit code."""
+        if self.process.poll() is None:
+            os.kill(self.process.pid, how)
+        return self.process.wait(timeout=30)
+
+
+def start(store: Path, port: int = 0, *, policies: Path = POLICIES) -> subprocess.Popen[str]:
+    command = "from controller.cli.main import main; main()"
+    words = ["monitor", "--port", str(port), "--store", str(store), "--policies", str(policies)]
+    return subprocess.Popen(
+        [sys.executable, "-c", command, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def monitor(store: Path, port: int = 0) -> Iterator[Running]:
+    """A monitor that is ready; it is gone afterwards, however the test ended."""
+    process = start(store, port)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("monitor: http://"), (line, process.stderr and process.stderr.read())
+        running = Running(process, line.split()[1].rstrip("/"))
+        until(lambda: answers(running), START_SECONDS)
+        yield running
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=30)
+
+
+def answers(running: Running) -> bool:
+    try:
+        return running.ask("/api/city")[0] == 200
+    except OSError:
+        return False
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait for a condition; fails when it does not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One server-sent event."""
+
+    name: str
+    id: str
+    data: Any
+
+
+@contextmanager
+def listening(running: Running, path: str = "/api/events", last: str | None = None) -> Iterator[Iterator[Heard]]:
+    """An open stream of events."""
+    with closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)) as connection:
+        connection.request("GET", path, headers={"Last-Event-ID": last} if last else {})
+        answer = connection.getresponse()
+        assert answer.headers.get_content_type() == "text/event-stream"
+        yield events(answer)
+
+
+def events(answer: http.client.HTTPResponse) -> Iterator[Heard]:
+    """Events as they come; heartbeats are left out."""
+    fields: dict[str, str] = {}
+    while line := answer.readline().decode():
+        name, _, value = line.rstrip("\n").partition(": ")
+        if name:
+            fields[name] = value
+        else:
+            if fields.get("event", "alive") != "alive":
+                yield Heard(fields["event"], fields.get("id", ""), json.loads(fields["data"]))
+            fields = {}

@@ -1,0 +1,98 @@
+"""The backup playbook on real switches: by the command, and by plain Ansible."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.lab import switches
+from controller.lab.journal import current
+from controller.lab.layout import Layout
+from controller.lab.place import STATE
+from controller.lab.processes import kill
+from controller.model.city import City
+from controller.plan.select import Selection, selected_devices
+from controller.platforms.base import Operable
+from controller.platforms.registry import platform
+from controller.platforms.ssh import session
+
+pytestmark = pytest.mark.lab
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    around = {**os.environ, "LC_ALL": "C.UTF-8", **environment}
+    cwd = ROOT / "playbooks" if words[0] == "ansible-playbook" else ROOT
+    return subprocess.run(
+        [BIN / words[0], *words[1:]], cwd=cwd, env=around, capture_output=True, text=True, check=False
+    )
+
+
+def of_the_lab(layout: Layout) -> tuple[str, ...]:
+    return tuple(word for school in layout.schools for word in ("--school", school.id))
+
+
+def texts(folder: Path) -> dict[str, str]:
+    (dated,) = folder.iterdir()
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(dated.glob("*.cfg"))}
+
+
+def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tmp_path: Path) -> None:
+    words = ("--lab", *of_the_lab(lab), "-o", str(tmp_path / "saved"), "--state", str(tmp_path), "--json")
+    done = run("tsunagu", "playbook", "run", "backup", *words)
+    assert done.returncode == 0, done.stderr
+    found = {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
+    saved = texts(tmp_path / "saved")
+    devices = selected_devices(city, Selection([school.id for school in lab.schools], lab=True))
+    assert set(saved) == {device.id for device in devices}
+    for device in devices:
+        system = platform(device.platform)
+        assert isinstance(system, Operable)
+        with session(device, system.device_type) as connection:
+            now = system.parse(system.read(connection), device.id).state
+        assert system.parse(saved[device.id], device.id).state == now
+        assert found[device.id]["backup"]["state"] == now.digest()
+
+
+def test_a_dead_device_is_named_and_the_others_are_saved(lab: Layout, tmp_path: Path) -> None:
+    dead = lab.schools[1]
+    kill(current(STATE)[dead.id, switches.LOGIN])
+    try:
+        words = ("--lab", *of_the_lab(lab), "-o", str(tmp_path / "saved"), "--state", str(tmp_path))
+        done = run("tsunagu", "playbook", "run", "backup", *words)
+        limit = ",".join(f"school_{school.id.replace('-', '_')}" for school in lab.schools)
+        extra = ("-e", f"backup_root={tmp_path / 'plain'}", "--limit", limit)
+        plain = run("ansible-playbook", "backup.yml", *extra, TSUNAGU_LAB="1")
+    finally:
+        switches.start_login(lab, dead, STATE)
+    assert done.returncode == 1
+    assert f"unreachable {dead.device}: no SSH answer" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert plain.returncode == 4
+    assert f"fatal: [{dead.device}]: UNREACHABLE!" in plain.stdout
+    for folder in (tmp_path / "saved", tmp_path / "plain"):
+        assert dead.device not in texts(folder)
+        assert lab.schools[0].device in texts(folder)
+
+
+def test_the_run_is_one_trace_timed_by_ansible(lab: Layout, tmp_path: Path) -> None:
+    school = lab.schools[0]
+    words = ("--lab", "--school", school.id, "-o", str(tmp_path / "saved"), "--state", str(tmp_path))
+    assert run("tsunagu", "playbook", "run", "backup", *words).returncode == 0
+    (timeline,) = (tmp_path / "timeline").iterdir()
+    ended: list[dict[str, Any]] = [
+        span for span in map(json.loads, timeline.read_text(encoding="utf-8").splitlines()) if span["event"] == "end"
+    ]
+    by_name = {span["name"]: span for span in ended}
+    assert len({span["context"]["trace_id"] for span in ended}) == 1
+    root, device = by_name["rollout playbook backup"], by_name[f"device {school.device}"]
+    step = by_name["step Save what the device runs"]
+    assert device["parent_id"] == root["context"]["span_id"]
+    assert step["parent_id"] == device["context"]["span_id"]
+    assert root["start_time"] <= device["start_time"] <= step["start_time"] < step["end_time"] <= root["end_time"]

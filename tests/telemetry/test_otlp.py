@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+
+from controller.telemetry.otlp import CLOSE_SECONDS, ENDPOINT, Sending, telemetry
+from controller.telemetry.outbox import Outbox
+from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICES, SIGNAL, TELEMETRY_DROPPED, EventKind
+from controller.telemetry.timeline import Level, rollout
+from controller.telemetry.tracing import traced
+from tests.telemetry.receivers import closed, hanging, keeping
+
+QUICK = 0.5
+
+
+@pytest.fixture(autouse=True)
+def no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (ENDPOINT, *(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT" for signal in SIGNAL.values)):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_values_and_events_arrive_under_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        with telemetry() as sent:
+            sent.record(LINE_UP, 0, school="s1", line="primary")
+            sent.event(EventKind.LINE_DOWN, "the primary line is down", school="s1", line="primary")
+    metrics = {metric.name: metric for metric in received.metrics()}
+    [point] = metrics["tsunagu.line.up"].gauge.data_points
+    assert {pair.key: pair.value.string_value for pair in point.attributes} == {"school": "s1", "line": "primary"}
+    assert point.as_double == 0
+    dropped = metrics["tsunagu.telemetry.dropped"].sum
+    assert {point.attributes[0].value.string_value: point.as_int for point in dropped.data_points} == dict.fromkeys(
+        SIGNAL.values, 0
+    )
+    [event] = received.events()
+    assert event.body.string_value == "the primary line is down"
+    assert {pair.key: pair.value.string_value for pair in event.attributes} == {
+        "event": "line-down",
+        "school": "s1",
+        "line": "primary",
+    }
+
+
+def test_a_gauge_is_sent_once_for_each_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        with telemetry() as sent:
+            sent.record(LINE_UP, 1, school="s1", line="primary")
+            deadline = time.monotonic() + 15
+            while len([path for path, _ in received.requests if path == "/v1/metrics"]) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    assert sum(metric.name == "tsunagu.line.up" for metric in received.metrics()) == 1
+
+
+def test_a_rollout_sends_what_begins_and_counts_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        with (
+            traced(tmp_path / "timeline.jsonl") as listener,
+            rollout("r", [listener]) as root,
+            root.child(Level.DEVICE, "d") as device,
+        ):
+            device.outcome = "applied"
+    assert [event.body.string_value for event in received.events()] == ["rollout r", "device d"]
+    first, second = received.events()
+    parent = {pair.key: pair.value.string_value for pair in second.attributes}["parent"]
+    assert first.span_id.hex() == parent
+    assert first.trace_id == second.trace_id
+    [devices] = [metric for metric in received.metrics() if metric.name == ROLLOUT_DEVICES.name][-1].sum.data_points
+    assert devices.as_double == 1 or devices.as_int == 1
+
+
+def test_without_an_endpoint_nothing_is_sent_and_mistakes_are_still_found() -> None:
+    with telemetry() as sent:
+        sent.record(LINE_UP, 1, school="s1", line="primary")
+        sent.event(EventKind.LINE_UP, "up")
+        with pytest.raises(ValueError, match="takes the attributes"):
+            sent.record(LINE_UP, 1, school="s1")
+
+
+@pytest.mark.parametrize("kind", ["closed", "hanging"])
+def test_a_monitor_that_is_away_or_hangs_stalls_nobody_and_the_loss_is_counted(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hanging() as silent:
+        monkeypatch.setenv(ENDPOINT, silent if kind == "hanging" else closed())
+        began = time.monotonic()
+        slowest = 0.0
+        with traced(tmp_path / "timeline.jsonl") as listener, rollout("r", [listener]) as root:
+            for number in range(200):
+                before = time.monotonic()
+                with root.child(Level.DEVICE, f"d{number}") as device:
+                    device.outcome = "applied"
+                slowest = max(slowest, time.monotonic() - before)
+        seconds = time.monotonic() - began
+    assert slowest < QUICK
+    assert seconds < CLOSE_SECONDS + 2 * QUICK + 1
+    [warning] = [record for record in caplog.records if record.name == "tsunagu"]
+    assert warning.levelno == logging.WARNING
+    # 201 spans, 201 events of what began, and at least one round of data points.
+    assert "201 traces" in warning.getMessage()
+    assert "201 logs" in warning.getMessage()
+    assert " metrics" in warning.getMessage()
+
+
+def test_losses_of_the_past_are_reported_when_the_monitor_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", closed() + "/v1/logs")
+        sending = Sending("test", frozenset(SIGNAL.values))
+        sending.telemetry.event(EventKind.DRIFT, "lost")
+        deadline = time.monotonic() + 15
+        while not _dropped(received.metrics()):
+            assert time.monotonic() < deadline, "the loss was never reported"
+            time.sleep(0.05)
+        assert sending.close()["logs"] == 1
+
+
+def _dropped(metrics: list[Metric]) -> bool:
+    return any(
+        point.as_int == 1 and point.attributes[0].value.string_value == "logs"
+        for metric in metrics
+        if metric.name == TELEMETRY_DROPPED.name
+        for point in metric.sum.data_points
+    )
+
+
+def test_an_outbox_that_is_full_counts_and_does_not_wait() -> None:
+    outbox = Outbox[int]("test", lambda _: True, room=0)
+    outbox.put(1)
+    outbox.put(2)
+    assert outbox.dropped == 2
+    outbox.close(time.monotonic() + 5)
+    assert outbox.dropped == 2
+
+
+def test_an_outbox_hands_over_everything_in_order() -> None:
+    arrived: list[int] = []
+
+    def send(batch: object) -> bool:
+        assert isinstance(batch, list)
+        arrived.extend(batch)
+        return True
+
+    outbox = Outbox[int]("test", send)
+    for number in range(2_000):
+        outbox.put(number)
+    outbox.close(time.monotonic() + 10)
+    assert arrived == list(range(2_000))
+    assert outbox.dropped == 0

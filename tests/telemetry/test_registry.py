@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import product
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from controller.telemetry.instruments import instruments, views
+from controller.telemetry.naming import OVERFLOW, prometheus_label
+from controller.telemetry.registry import (
+    DIRECTION,
+    FAMILY,
+    LINE,
+    LINE_LOSS,
+    LINE_THROUGHPUT,
+    LINE_UP,
+    METRICS,
+    Judgement,
+    Kind,
+    Metric,
+)
+
+PROMETHEUS = {
+    "tsunagu.line.throughput": "tsunagu_line_throughput_Mbit_per_second",
+    "tsunagu.line.latency": "tsunagu_line_latency_milliseconds",
+    "tsunagu.line.jitter": "tsunagu_line_jitter_milliseconds",
+    "tsunagu.line.loss.ratio": "tsunagu_line_loss_ratio",
+    "tsunagu.line.up": "tsunagu_line_up",
+    "tsunagu.school.bandwidth.measured": "tsunagu_school_bandwidth_measured_Mbit_per_second",
+    "tsunagu.school.bandwidth.recommended": "tsunagu_school_bandwidth_recommended_Mbit_per_second",
+    "tsunagu.school.judgement": "tsunagu_school_judgement",
+    "tsunagu.dns.duration": "tsunagu_dns_duration_milliseconds",
+    "tsunagu.proxy.duration": "tsunagu_proxy_duration_milliseconds",
+    "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
+    "tsunagu.device.drift": "tsunagu_device_drift",
+    "tsunagu.rollout.devices": "tsunagu_rollout_devices_total",
+    "tsunagu.rollout.device.duration": "tsunagu_rollout_device_duration_seconds",
+    "tsunagu.telemetry.dropped": "tsunagu_telemetry_dropped_total",
+    "tsunagu.monitor.refused": "tsunagu_monitor_refused_total",
+}
+
+
+def test_every_metric_has_the_name_that_the_official_translation_gives_it() -> None:
+    assert {metric.name: metric.prometheus for metric in METRICS.values()} == PROMETHEUS
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_a_metric_is_named_bounded_and_explained(metric: Metric) -> None:
+    assert re.fullmatch(r"tsunagu(\.[a-z]+)+", metric.name)
+    assert (metric.unit == "1") == metric.name.endswith(".ratio")
+    assert metric.meaning
+    assert metric.fresh > 0
+    assert bool(metric.boundaries) == (metric.kind is Kind.HISTOGRAM)
+    assert all(attribute.meaning and attribute.most > 1 for attribute in metric.attributes)
+    assert all(prometheus_label(attribute.name) == attribute.name for attribute in metric.attributes)
+    if metric.kind is Kind.HISTOGRAM:
+        assert "school" not in {attribute.name for attribute in metric.attributes}
+
+
+def test_attributes_are_exactly_those_of_the_registry() -> None:
+    assert list(LINE_UP.checked({"line": "backup", "school": "s"})) == ["school", "line"]
+    with pytest.raises(ValueError, match=r"tsunagu.line.up: takes the attributes school, line; got school"):
+        LINE_UP.checked({"school": "s"})
+    with pytest.raises(ValueError, match=r"line is one of primary, backup; got 'spare'"):
+        LINE_UP.checked({"school": "s", "line": "spare"})
+
+
+def test_judgements_have_the_numbers_of_the_metric() -> None:
+    assert {str(judgement): judgement.number for judgement in Judgement} == {
+        "not-measured": 0,
+        "below": 1,
+        "within-error": 2,
+        "meets": 3,
+    }
+
+
+def collected(schools: int, metric: Metric) -> list[Mapping[str, object]]:
+    """The attribute sets that the SDK gives after a value of every path of so many schools."""
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False, views=views())
+    write = instruments(provider.get_meter("test"))[metric]
+    names = [attribute.name for attribute in metric.attributes]
+    rest = {"line": LINE.values, "region": ("tokyo", "osaka"), "family": FAMILY.values, "direction": DIRECTION.values}
+    for values in product([f"s{number}" for number in range(schools)], *(rest[name] for name in names[1:])):
+        write(1.0, metric.checked(dict(zip(names, values, strict=True))))
+    data = reader.get_metrics_data()
+    provider.shutdown()
+    assert data is not None
+    return [
+        dict(point.attributes or {})
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for one in scope.metrics
+        if one.name == metric.name
+        for point in one.data.data_points
+    ]
+
+
+@pytest.mark.parametrize(("metric", "sets"), [(LINE_THROUGHPUT, 176 * 16), (LINE_LOSS, 176 * 8), (LINE_UP, 176 * 2)])
+def test_the_whole_city_fits_below_every_limit(metric: Metric, sets: int) -> None:
+    found = collected(176, metric)
+    assert len(found) == sets
+    assert not any(OVERFLOW in attributes for attributes in found)
+
+
+def test_more_than_the_limit_is_folded_into_one_overflow() -> None:
+    found = collected(LINE_UP.limit // 2 + 3, LINE_UP)
+    assert len(found) == LINE_UP.limit + 1
+    assert [attributes for attributes in found if OVERFLOW in attributes] == [{OVERFLOW: True}]
