@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
 from controller.errors import LabError
@@ -11,6 +10,7 @@ from controller.lab import account, journal, place
 from controller.lab.layout import Layout, SchoolLayout
 from controller.lab.processes import Process, alive, describe, kill, until
 from controller.lab.programs import SCHEMA, Around, run
+from controller.platforms.ovs import OpenVSwitch
 
 BRIDGE = "br0"
 DATABASE, SWITCH, LOGIN = "ovsdb-server", "ovs-vswitchd", "sshd"
@@ -105,10 +105,9 @@ def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
     Raises:
         LabError: it failed; with its words.
     """
-    script = (files("controller.platforms") / "ovs_switch.sh").read_text(encoding="utf-8")
     return run(
         ("sh", "-s", "--", verb),
-        text=script,
+        text=OpenVSwitch().program(),
         around=Around(school.switch, place.SwitchFiles(state, school.id).environment, account.account(layout.user)),
         timeout=60.0,
     )
