@@ -9,6 +9,7 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies
 from controller.cli.output import Exit, say, say_json
+from controller.compile.upstream import trusted
 from controller.model.load import load_city
 from controller.prove.findings import Severity, policy_findings
 
@@ -32,6 +33,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> No
                 "segments": len(city.segments),
                 "applications": len(city.applications),
                 "rules": len(city.rules),
+                "trusted": [{"origin": str(one.origin), "message": one.message} for one in trusted(city)],
                 "findings": [
                     {"severity": f.severity, "kind": f.kind, "origin": str(f.origin), "message": f.message}
                     for f in findings
@@ -41,6 +43,8 @@ def check(policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> No
     else:
         for finding in findings:
             say(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
+        for one in trusted(city):
+            say(f"! {one}", "magenta")
         say(
             f"{city.file.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
             f"{len(city.applications)} applications, {len(city.rules)} rules; "

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import considered, exit_code, observed, say_refusals
+from controller.cli.observation import considered, exit_code, observed, say_moved, say_refusals
 from controller.cli.options import DEFAULT_POLICIES, All, Configs, Json, Lab, Policies, Schools, Wards, selection
 from controller.cli.output import Exit, say, say_json
 from controller.model.load import load_city
@@ -68,6 +68,10 @@ def drift(  # noqa: PLR0913 the command's options
     city = load_city(policies)
     found = considered(city, observed(selected_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
+    # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
+    from controller.cli.drift_telemetry import tell_drift  # noqa: PLC0415
+
+    tell_drift(found)
     if as_json:
         say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found]})
     else:
@@ -90,6 +94,7 @@ def _understood(one: Considered) -> dict[str, object]:
         "platform": one.observed.device.platform,
         "refused": str(one.refusal) if one.refusal else None,
         "changes": list(one.changes),
+        "moved": list(one.moved),
         "lines": seen.lines if seen else None,
         "understood": seen.understood if seen else None,
         "foreign": [f"{line.number}: {line.text}" for line in seen.foreign] if seen else None,
@@ -112,6 +117,7 @@ def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None
                 say(f"  {change}", _style(change))
         elif with_reading:
             say(f"{name}: nothing would change")
+        say_moved(name, one.moved)
 
 
 def _style(change: str) -> str | None:

@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.observation import say_moved
 from controller.cli.options import DEFAULT_POLICIES, All, Lab, Policies, Schools, Wards, selection
 from controller.cli.output import Exit, say
 from controller.compile.campus import campus_intent
-from controller.errors import TsunaguError
+from controller.compile.upstream import describe_moved
+from controller.errors import BeyondCapability, TsunaguError
 from controller.model.load import load_city
 from controller.plan.observe import NotSupported, from_files
 from controller.plan.proof import differences_of_ports, differences_of_routes, differences_to_policy, prove
@@ -34,20 +36,29 @@ def render(  # noqa: PLR0913 the command's options
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies)
     _make(output)
-    unsupported = written = filters = route_policies = 0
+    unsupported = written = filters = route_policies = refused = 0
     for device in selected_devices(city, chosen):
         if not supported(device.platform):
             unsupported += 1
             continue
         system = platform(device.platform)
-        intent = campus_intent(city, device, system.capabilities)
+        try:
+            intent = campus_intent(city, device, system.capabilities)
+        except BeyondCapability as error:
+            say(f"x {error}", "red")
+            refused += 1
+            continue
         filters += prove(city, intent, system)
+        say_moved(device.id, describe_moved(intent.moved))
         route_policies += len(intent.wanted.routing.bindings)
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
         written += 1
     routes = _and_routes(route_policies)
     proved = f"{filters} filters{routes} proved"
     say(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
+    if refused:
+        say(f"refused: {refused} devices, each with its reason above", "red")
+        raise typer.Exit(Exit.FAILED)
     if unsupported:
         raise typer.Exit(Exit.NOT_SUPPORTED)
 
@@ -91,7 +102,13 @@ def prove_configs(  # noqa: PLR0913 the command's options
             say(f"x {one.refusal}", "red")
             found.add(Exit.NOT_SUPPORTED if isinstance(one.refusal, NotSupported) else Exit.FAILED)
             continue
-        intent = campus_intent(city, one.device, platform(one.device.platform).capabilities)
+        try:
+            intent = campus_intent(city, one.device, platform(one.device.platform).capabilities)
+        except BeyondCapability as error:
+            say(f"x {error}", "red")
+            found.add(Exit.FAILED)
+            continue
+        say_moved(one.device.id, describe_moved(intent.moved))
         differences = [f"{one.source}:{remark.number}: {remark.text}" for remark in one.observation.remarks]
         differences += differences_of_ports(intent, one.observation.state)
         differences += differences_to_policy(intent, one.observation.state)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from importlib.resources import files
 from pathlib import Path
 
 from controller.lab import account, journal, login, place
 from controller.lab.layout import Layout, SchoolLayout
 from controller.lab.processes import alive, kill
 from controller.lab.programs import SCHEMA, Around, run
+from controller.platforms.ovs import OpenVSwitch
 
 BRIDGE = "br0"
 DATABASE, SWITCH, LOGIN = "ovsdb-server", "ovs-vswitchd", "sshd"
@@ -78,10 +78,9 @@ def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
     Raises:
         LabError: it failed; with its words.
     """
-    script = (files("controller.platforms") / "ovs_switch.sh").read_text(encoding="utf-8")
     return run(
         ("sh", "-s", "--", verb),
-        text=script,
+        text=OpenVSwitch().program(),
         around=Around(school.switch, place.SwitchFiles(state, school.id).environment, account.account(layout.user)),
         timeout=60.0,
     )

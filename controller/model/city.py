@@ -31,6 +31,7 @@ from controller.model.schools import (
     DeviceAccess,
     DeviceGroup,
     DeviceRole,
+    KeepsState,
     LabFile,
     School,
     fits,
@@ -53,7 +54,10 @@ class DevicePort:
 
 @dataclass(frozen=True)
 class Device:
-    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it."""
+    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
+
+    `keeps_state`: who answers for it that this router keeps the state of TCP.
+    """
 
     id: str
     school: School
@@ -62,6 +66,7 @@ class Device:
     management: IPv4Address | IPv6Address
     access: DeviceAccess
     ports: tuple[DevicePort, ...]
+    keeps_state: KeepsState | None = None
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,7 @@ class City:
                     management=self.device_address(school, index),
                     access=self.file.device_access,
                     ports=tuple(self._ports(group, group.platform[lot])),
+                    keeps_state=group.keeps_state.get(lot),
                 )
                 index += 1
 

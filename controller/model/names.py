@@ -154,6 +154,8 @@ def _platforms(files: Files, file: BlueprintFile, blueprint: Blueprint) -> Itera
         if lots and set(group.platform) != lots:
             message = f"names a platform for the lots {sorted(group.platform)}; the city's lots are {sorted(lots)}"
             yield Problem(group.origin, "platform", message)
+        if lots:
+            yield from _unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
         if group.ports or group.ssids:
             yield from _unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
 

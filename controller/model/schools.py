@@ -204,14 +204,35 @@ class Ssid(Placed):
     segment: Identifier
 
 
+class KeepsState(Strict):
+    """Who answers for it that a router keeps the state of TCP, and why it is believed: Tsunagu does not see it.
+
+    Such a router lets no TCP packet without ACK or RST to a host but those that the policy permits.
+    """
+
+    owner: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
 class DeviceGroup(Placed):
-    """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name."""
+    """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name.
+
+    `keeps_state` names the lots whose routers keep the state of TCP, for switches that cannot match its flags.
+    """
 
     role: DeviceRole
     count: int = Field(ge=1, le=200)
     platform: dict[Identifier, str]
+    keeps_state: dict[Identifier, KeepsState] = Field(default_factory=dict)
     ports: tuple[PortGroup, ...] = ()
     ssids: tuple[Ssid, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_routers_keep_state(self) -> Self:
+        if self.keeps_state and self.role != "router":
+            message = "only a router can be said to keep the state of TCP"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _each_port_once(self) -> Self:

@@ -156,7 +156,10 @@ class Capabilities:
     """What a platform can do; the compiler makes only states that fit.
 
     `reads_faces`: the running configuration tells what a port faces (see `Faces`).
-    `maximum_entries` bounds a single filter; `over_ssh` False means the platform exists as text only.
+    `maximum_entries` bounds a single filter, `maximum_device_entries` all filters of a device together (None: not
+    known to be bounded); `over_ssh` False means the platform exists as text only.
+    `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
+    from new ones by a router further up, or the device is refused.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
     """
 
@@ -165,4 +168,6 @@ class Capabilities:
     reads_faces: bool
     maximum_entries: int
     over_ssh: bool
+    established: bool = True
+    maximum_device_entries: int | None = None
     routes: bool = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.upstream import describe_moved
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
@@ -37,6 +38,11 @@ class Considered:
     def differs(self) -> bool:
         """Whether the device is not as the policy wants it, running or at its next boot."""
         return bool(self.changes) or not self.saved
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """What of the policy the device leaves to another one, in words."""
+        return tuple(describe_moved(self.intent.moved)) if self.intent else ()
 
     @property
     def saved(self) -> bool:
@@ -127,4 +133,5 @@ def _device_plan(one: Considered) -> DevicePlan:
         changes=one.changes,
         filters_proved=one.filters_proved,
         saved=one.saved,
+        moved=one.moved,
     )

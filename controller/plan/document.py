@@ -40,7 +40,8 @@ class DevicePlan(_Frozen):
     """All that is to be done on one device.
 
     `seen` is the digest of the state that the plan was made from; `wanted` is the wanted state as text, so that what
-    is read back can be compared in words. `changes` is for people.
+    is read back can be compared in words. `changes` is for people, and so is `moved`: what of the policy this device
+    leaves to another one.
     """
 
     device: str
@@ -52,6 +53,7 @@ class DevicePlan(_Frozen):
     changes: tuple[str, ...]
     filters_proved: int
     saved: bool
+    moved: tuple[str, ...] = ()
 
     @property
     def states(self) -> tuple[str, ...]:
