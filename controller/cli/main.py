@@ -28,6 +28,7 @@ GROUPS = {
     "lab": "controller.cli.lab:lab",
     "cloud": "controller.cli.cloud:cloud",
     "playbook": "controller.cli.playbook:playbook",
+    "report": "controller.cli.report:report",
 }
 
 

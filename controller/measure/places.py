@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.errors import TsunaguError
-from controller.measure.measurement import Path
+from controller.measure.measurement import LinePath
 from controller.platforms.namespace import inside
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -94,7 +94,7 @@ class Namespace:
 class Route:
     """A path as a probe takes it. Programs are bound to `interface` and `source`, so no other line can carry them."""
 
-    path: Path
+    path: LinePath
     place: Place
     interface: str
     source: str

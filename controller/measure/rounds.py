@@ -13,7 +13,7 @@ from itertools import product
 from controller.measure.answers import NameLookup, PageFetch
 from controller.measure.echoes import Echoes
 from controller.measure.lessons import in_lessons
-from controller.measure.measurement import Found, Kind, Measurement, Outcome, Path
+from controller.measure.measurement import Found, Kind, LinePath, Measurement, Outcome
 from controller.measure.places import Place, Route
 from controller.measure.store import Store
 from controller.measure.throughput import Throughput
@@ -73,7 +73,7 @@ class Round:
         for line, region, family in product(wanted.lines, lines.regions, wanted.families):
             if wanted.regions is None or region.id in wanted.regions:
                 yield Route(
-                    path=Path(site.school.id, line, region.id, family),
+                    path=LinePath(site.school.id, line, region.id, family),
                     place=site.place,
                     interface=lines.link(line).interface,
                     source=str(lines.school_address(site.school, line, family)),
@@ -106,7 +106,7 @@ class Round:
                 gone[line] = one.found
             yield one
 
-    def _judged(self, routes: Iterable[Route], answering: set[Path]) -> Iterator[Route]:
+    def _judged(self, routes: Iterable[Route], answering: set[LinePath]) -> Iterator[Route]:
         """The routes that decide a school's verdict: its judged line to the first region that answers."""
         judged = self.city.measurement.judged
         mine: dict[str, list[Route]] = {}

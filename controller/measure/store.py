@@ -15,8 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 from controller.errors import TsunaguError
-from controller.measure.measurement import Found, Kind, Measurement, MeasurementId, Outcome
-from controller.measure.measurement import Path as LinePath
+from controller.measure.measurement import Found, Kind, LinePath, Measurement, MeasurementId, Outcome
 from controller.model.flow import Family
 
 FORMAT = 1

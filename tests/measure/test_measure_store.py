@@ -90,11 +90,11 @@ def test_a_number_that_nothing_has(tmp_path: Path) -> None:
 
 
 def test_a_share_never_looks_fuller_than_it_is() -> None:
-    assert [percent(part, 176) for part in (0, 1, 175, 176)] == ["0.0", "0.5", "99.4", "100.0"]
-    assert [percent(29_999, 30_000), percent(1, 30_000), percent(0, 0)] == ["99.9", "<0.1", "-"]
+    assert [percent(part, 176) for part in (0, 1, 175, 176)] == ["0.0%", "0.5%", "99.4%", "100.0%"]
+    assert [percent(29_999, 30_000), percent(1, 30_000), percent(0, 0)] == ["99.9%", "<0.1%", "-"]
     for whole in range(1, 400):
-        assert [part for part in range(whole + 1) if percent(part, whole) == "100.0"] == [whole]
-        assert [part for part in range(whole + 1) if percent(part, whole) == "0.0"] == [0]
+        assert [part for part in range(whole + 1) if percent(part, whole) == "100.0%"] == [whole]
+        assert [part for part in range(whole + 1) if percent(part, whole) == "0.0%"] == [0]
 
 
 def test_lessons_are_meant_in_the_city_s_time(city: City) -> None:

@@ -17,7 +17,7 @@ from ipaddress import ip_address
 import dns.message
 import dns.rrset
 
-from controller.measure.measurement import Path
+from controller.measure.measurement import LinePath
 from controller.measure.places import Namespace, Route
 from controller.model.flow import Family
 from controller.model.lines import LINE_NAMES, LineName
@@ -51,7 +51,7 @@ class TwoLines:
 
     def route(self, line: LineName = "primary", family: Family = Family.V4) -> Route:
         source, address = ADDRESSES[line, family]
-        return Route(Path(SCHOOL, line, "tokyo", family), Namespace(self.school), INTERFACES[line], source, address)
+        return Route(LinePath(SCHOOL, line, "tokyo", family), Namespace(self.school), INTERFACES[line], source, address)
 
     @contextmanager
     def cut(self, line: LineName, end: str) -> Iterator[None]:
