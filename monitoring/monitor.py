@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from controller.model.city import City
-from controller.telemetry.registry import MONITOR_REFUSED
+from controller.telemetry.registry import MONITOR_REFUSED, REASON, SIGNAL
 from monitoring import reading
 from monitoring.present import Present, Tile
 from monitoring.received import Batch, Key, Total
@@ -35,7 +35,10 @@ class Monitor:
         self.rollouts = Rollouts(reading.newest_trace(store))
         self.stream = Stream(self._everything)
         self._writer = Writer(store)
-        self._refused: Counter[Key] = Counter()
+        # All from the start: Prometheus sees a rise only from a value that it knows.
+        self._refused: Counter[Key] = Counter(
+            {_refusal(signal, reason): 0 for signal in SIGNAL.values for reason in REASON.values}
+        )
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
         self._looked = self._told_rollout = 0.0
 
@@ -55,7 +58,7 @@ class Monitor:
 
     def refuse(self, signal: str, reason: str) -> None:
         """Count a request that was not taken."""
-        self._refused[MONITOR_REFUSED, (("signal", signal), ("reason", reason))] += 1
+        self._refused[_refusal(signal, reason)] += 1
 
     def refused(self) -> list[Total]:
         """What was not taken since this monitor began."""
@@ -98,3 +101,7 @@ class Monitor:
 
     def _everything(self) -> list[tuple[str, object]]:
         return [("tiles", self.present.tiles()), ("rollout", self.rollouts.view())]
+
+
+def _refusal(signal: str, reason: str) -> Key:
+    return MONITOR_REFUSED, ((SIGNAL.name, signal), (REASON.name, reason))

@@ -5,7 +5,8 @@ then they are attached, each neighbour's in one command, which takes the place o
 lets FRR run the neighbour's routes through it at once (by route refresh, RFC 2918: no session is dropped); then the old
 ones go. What opens a way is attached before what closes one, so some line is usable at every moment.
 
-What runs on the router for itself is `frr_router.sh`, see `controller.platforms.own_restore`.
+FRR has no `reload in`: what runs on the router for itself is `frr_router.sh`, see `controller.platforms.own_restore`.
+The login that offers it beside vtysh is `frr_login.sh`; netmiko's `cisco_ios` finds vtysh as it expects it.
 """
 
 from __future__ import annotations
@@ -20,21 +21,25 @@ from controller.model.state import Attachment, Capabilities, DeviceState
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.frr_parse import parse
 from controller.platforms.frr_text import LISTS, attaching, clause_blocks, list_lines, render
+from controller.platforms.own_restore import OwnRestore
 
 CONFIGURE = "configure terminal"
 """A command's line; its lines go in as standard input, and the first that FRR refuses ends it."""
 
 
-class Frr:
+class Frr(OwnRestore):
     """The platform `frr`; see `controller.platforms.base.Operable` for what each member promises."""
 
     name = "frr"
+    device_type = "cisco_ios"
+    agent = "frr_router"
+    home = "TSUNAGU_ROUTER"
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=False,
         reads_faces=False,
         maximum_entries=0,
-        over_ssh=False,
+        over_ssh=True,
         routes=True,
     )
 

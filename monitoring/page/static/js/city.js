@@ -15,8 +15,9 @@ const budget = new FrameBudget(showTile, settle);
 let revealed = true;
 
 function showTile(tile) {
-  boards.show(tile);
+  const view = boards.show(tile);
   revealed = boards.reveal(tile.id, filters.match(tile)) || revealed;
+  return !view.skipped && !view.element.hidden;
 }
 
 /** After a batch: the counts, once. */
