@@ -26,7 +26,7 @@ from controller.measure.places import Namespace
 from controller.measure.pulse import Pulse
 from controller.measure.rounds import Round, Site, Wanted, new_run
 from controller.measure.store import Store, opened
-from controller.measure.table import measurements_table
+from controller.measure.table import WIDTH, measurements_table
 from controller.measure.throughput import Throughput
 from controller.messages import catalogue
 from controller.model.city import City
@@ -109,7 +109,8 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             say_json(document(run.run, store.file, judgements, found, city.timezone))
         else:
             failures = [one for one in found if not one.measured]
-            console.print(measurements_table(judgements, failures, city, catalogue("en")))
+            table = measurements_table(judgements, failures, city, catalogue("en"))
+            console.print(table, width=max(console.width, WIDTH))
             say(f"{len(found)} measurements of round {run.run} are kept in {store.file}")
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
