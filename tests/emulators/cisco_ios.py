@@ -153,7 +153,8 @@ class Switch:
             line = f"ip address {address} {mask}"
             primary = [one for one in here if ADDRESS.fullmatch(one) and not one.endswith(" secondary")]
             if no:
-                return here.remove(line + (secondary or "")) is None
+                here.remove(line + (secondary or ""))
+                return True
             if (secondary and not primary) or (not secondary and f"{line} secondary" in here):
                 raise InvalidInput(command)
             here[:] = [one for one in here if secondary or one not in primary]
