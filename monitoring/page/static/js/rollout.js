@@ -1,5 +1,6 @@
 // The view of the running rollout: its waves, how each device ended, and its spans in time.
 import { icon, make, setAttribute, setIcon, setText } from "./elements.js";
+import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
 import { say } from "./messages.js";
@@ -45,18 +46,28 @@ class WaveView {
   update(wave) {
     const ended = wave.devices.filter((device) => device.outcome !== null).length;
     setText(this.done, say("wave-done", { count: count(ended), total: count(wave.devices.length) }));
-    for (const device of wave.devices) {
-      let view = this.devices.get(device.id);
-      if (view === undefined) {
-        view = new DeviceView();
-        this.devices.set(device.id, view);
-        this.list.append(view.element);
-      }
-      view.update(device);
+    wave.devices.forEach((device) => budget.add(device.id, () => this.show(device)));
+  }
+
+  show(device) {
+    let view = this.devices.get(device.id);
+    if (view === undefined) {
+      view = new DeviceView();
+      this.devices.set(device.id, view);
+      this.list.append(view.element);
     }
+    view.update(device);
   }
 }
 
+/** A rollout may have thousands of devices; they come in frame by frame. */
+const budget = new FrameBudget(
+  (showDevice) => {
+    showDevice();
+    return true;
+  },
+  () => part("#waves").removeAttribute("aria-busy"),
+);
 let shown = null;
 
 function show(rollout) {
