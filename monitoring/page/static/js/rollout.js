@@ -3,7 +3,7 @@ import { icon, make, setAttribute, setIcon, setText } from "./elements.js";
 import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
-import { say } from "./messages.js";
+import { has, say } from "./messages.js";
 import { Timeline } from "./timeline.js";
 import { count, day } from "./words.js";
 
@@ -40,7 +40,7 @@ class WaveView {
     this.devices = new Map();
     this.done = make("span", { class: "wave-done" });
     this.list = make("ul");
-    this.element = make("article", { class: "wave" }, make("h3", {}, name, " ", this.done), this.list);
+    this.element = make("article", { class: "wave" }, make("h3", {}, has(`wave-${name}`) ? say(`wave-${name}`) : name, " ", this.done), this.list);
   }
 
   update(wave) {
