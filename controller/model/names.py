@@ -196,6 +196,11 @@ def _lab(files: Files) -> Iterator[Problem]:
         yield from _unknown(origin, "schools", "school", lab.schools, [school.id for school in files.schools])
     origin = files.place("city/lab.yaml", "canary")
     yield from _unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
+    origin = files.place("city/lab.yaml", "rates")
+    yield from _unknown(origin, "rates", "lab school", lab.rates, lab.schools)
+    without = [school for school in lab.schools if school not in lab.rates]
+    if without:
+        yield Problem(origin, "rates", f"gives no rates for the lab schools {', '.join(without)}")
     segments = _segment_names(files)
     for host in lab.hosts:
         if segments is not None:

@@ -277,14 +277,23 @@ class LabHost(Placed):
     segment: Identifier
 
 
+class LabRates(Strict):
+    """What a school's lines carry in the virtual city, each way, in Mbit/s of whole Ethernet frames."""
+
+    primary: int = Field(ge=50, le=800)
+    backup: int = Field(ge=50, le=800)
+
+
 class LabFile(Strict):
     """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
 
     The switch has a port for each host, one for its own management, and one for each segment's gateway.
+    `rates` gives every one of the schools what its two lines carry.
     """
 
     schools: tuple[Identifier, ...]
     canary: Identifier
+    rates: dict[Identifier, LabRates]
     platform: str
     hosts: tuple[LabHost, ...]
     device_access: DeviceAccess
