@@ -105,6 +105,17 @@ class DeviceAccess(Strict):
         return self
 
 
+class Office(Placed):
+    """A place of the board's own that is no school; `egress`: the addresses that only people there come from.
+
+    Devices can be registered there; it has no school network.
+    """
+
+    id: Identifier
+    name: str
+    egress: tuple[PrefixField, ...] = ()
+
+
 class CityFile(Strict):
     """`policies/city/city.yaml`.
 
@@ -122,6 +133,7 @@ class CityFile(Strict):
     reserved: tuple[PrefixField, ...]
     management_segment: Identifier
     device_access: DeviceAccess
+    offices: tuple[Office, ...] = ()
 
 
 class Line(Strict):
