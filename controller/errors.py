@@ -58,6 +58,10 @@ class ConfigRefused(InputError):
     """A device's configuration holds something inside what we own that is not understood, or a conflict."""
 
 
+class BeyondCapability(TsunaguError):
+    """A platform cannot enforce a part of the policy, and nothing further up does; names the capability."""
+
+
 class PlanRefused(TsunaguError):
     """A saved plan is damaged, from another city, or of a format this release does not read."""
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from importlib import import_module
-from importlib.util import find_spec
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
 
 from controller.model.city import City
-from monitoring import api, exposition, receiver
+from monitoring import api, exposition, pages, receiver
 from monitoring.monitor import Monitor
 from monitoring.security import Guarded
 from monitoring.store import Store
@@ -34,7 +31,7 @@ def application(city: City, store: Store) -> Starlette:
                 await telling
             monitor.close()
 
-    parts = (receiver.routes(monitor), api.routes(monitor), exposition.routes(monitor), _pages(city))
+    parts = (receiver.routes(monitor), api.routes(monitor), exposition.routes(monitor), pages.routes(city))
     app = Starlette(
         routes=[route for part in parts for route in part],
         middleware=[Middleware(Guarded)],
@@ -42,11 +39,3 @@ def application(city: City, store: Store) -> Starlette:
     )
     app.state.monitor = monitor
     return app
-
-
-def _pages(city: City) -> list[BaseRoute]:
-    """The HTML, where this installation has it."""
-    if find_spec("monitoring.pages") is None:
-        return []
-    routes: list[BaseRoute] = import_module("monitoring.pages").routes(city)
-    return routes

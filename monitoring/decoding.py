@@ -40,6 +40,7 @@ _KINDS = frozenset(EventKind)
 Point = TypeVar("Point", wire.NumberDataPoint, wire.HistogramDataPoint)
 
 
+LONGEST_TEXT = 500
 LONGEST = 64
 """Characters of an attribute's value: the longest id of the city has fewer."""
 
@@ -152,11 +153,11 @@ def _span(span: Span, attributes: dict[str, str]) -> SpanRecord:
         span.span_id.hex(),
         span.parent_span_id.hex(),
         level,
-        span.name.removeprefix(f"{level} "),
+        span.name.removeprefix(f"{level} ")[:LONGEST_TEXT],
         span.start_time_unix_nano / 1e9,
         span.end_time_unix_nano / 1e9,
         attributes.pop(OUTCOME, ""),
-        span.status.message if span.status.code == Status.STATUS_CODE_ERROR else "",
+        span.status.message[:LONGEST_TEXT] if span.status.code == Status.STATUS_CODE_ERROR else "",
         _ours(attributes),
     )
 
@@ -173,9 +174,9 @@ def _logs(body: bytes) -> Batch:
                 elif kind == EventKind.SPAN_STARTED:
                     batch.spans.append(_begun(record, attributes))
                 else:
-                    at = (record.time_unix_nano or record.observed_time_unix_nano) / 1e9
-                    place = attributes.get("school", ""), attributes.get("line", "")
-                    batch.events.append(Event(at, kind, *place, _text(record.body)))
+                    at = min((record.time_unix_nano or record.observed_time_unix_nano) / 1e9, time.time())
+                    place = attributes.get("school", "")[:LONGEST], attributes.get("line", "")[:LONGEST]
+                    batch.events.append(Event(at, kind, *place, _text(record.body)[:LONGEST_TEXT]))
     return batch
 
 
@@ -186,7 +187,7 @@ def _begun(record: LogRecord, attributes: dict[str, str]) -> SpanRecord:
         record.span_id.hex(),
         attributes.pop("parent", ""),
         level,
-        _text(record.body).removeprefix(f"{level} "),
+        _text(record.body).removeprefix(f"{level} ")[:LONGEST_TEXT],
         record.time_unix_nano / 1e9,
         attributes=_ours(attributes),
     )

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from controller.model.city import City
-from controller.telemetry.registry import MONITOR_REFUSED
+from controller.telemetry.registry import MONITOR_REFUSED, REASON, SIGNAL
 from monitoring import reading
 from monitoring.present import Present, Tile
 from monitoring.received import Batch, Key, Total
@@ -19,6 +19,8 @@ from monitoring.writer import Writer
 
 TURN_SECONDS = 0.25
 """What changes more often than this is told once."""
+ROLLOUT_SECONDS = 0.5
+"""How often a rollout is told: it is told whole, and that of a whole city is long."""
 LOOK_AGAIN_SECONDS = 1.0
 """How often every tile is looked at: one also changes by nothing coming in."""
 
@@ -33,10 +35,12 @@ class Monitor:
         self.rollouts = Rollouts(reading.newest_trace(store))
         self.stream = Stream(self._everything)
         self._writer = Writer(store)
-        self._refused: Counter[Key] = Counter()
+        # All from the start: Prometheus sees a rise only from a value that it knows.
+        self._refused: Counter[Key] = Counter(
+            {_refusal(signal, reason): 0 for signal in SIGNAL.values for reason in REASON.values}
+        )
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
-        self._looked = 0.0
-        self._began = time.time()
+        self._looked = self._told_rollout = 0.0
 
     async def keep(self, batch: Batch) -> None:
         """Keep a batch; when it returns, the batch is on the disk and part of the present.
@@ -54,7 +58,7 @@ class Monitor:
 
     def refuse(self, signal: str, reason: str) -> None:
         """Count a request that was not taken."""
-        self._refused[MONITOR_REFUSED, (("signal", signal), ("reason", reason))] += 1
+        self._refused[_refusal(signal, reason)] += 1
 
     def refused(self) -> list[Total]:
         """What was not taken since this monitor began."""
@@ -90,9 +94,14 @@ class Monitor:
             self.stream.publish("tiles", changed)
         for name in touched & self.city.school_by_id.keys():
             self.stream.nudge(name, {"id": name})
-        if self.rollouts.touched:
+        if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
+            self._told_rollout = now
             self.rollouts.touched = False
-            self.stream.publish("rollout", self.rollouts.view())
+            self.stream.publish("rollout", self.rollouts.view(), whole=True)
 
     def _everything(self) -> list[tuple[str, object]]:
         return [("tiles", self.present.tiles()), ("rollout", self.rollouts.view())]
+
+
+def _refusal(signal: str, reason: str) -> Key:
+    return MONITOR_REFUSED, ((SIGNAL.name, signal), (REASON.name, reason))

@@ -11,7 +11,8 @@ from monitoring.received import Event, SpanRecord, Total, Value, added
 from monitoring.retention import STEPS
 from monitoring.store import Store, key_of
 
-SPANS_SHOWN = 5_000
+SPANS_SHOWN = 10_000
+"""Enough for the devices of the whole city, and the steps of those that are in work."""
 
 
 def latest(store: Store) -> list[Value]:
@@ -41,7 +42,7 @@ def newest_trace(store: Store) -> list[SpanRecord]:
     query = (
         "SELECT trace, id, parent, level, name, start, ended, outcome, error, attributes FROM span "
         "WHERE trace = (SELECT trace FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT 1) "
-        "AND level != 'command' ORDER BY start LIMIT ?"
+        "AND level != 'command' ORDER BY level = 'step', start LIMIT ?"
     )
     rows = store.rows(query, SPANS_SHOWN)
     return [_span(row) for row in rows]

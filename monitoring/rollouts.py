@@ -73,10 +73,11 @@ class Rollouts:
             if span.level == COMMAND:
                 continue
             known = self._traces.setdefault(span.trace, {})
-            before = known.get(span.id)
-            if (before is None and len(known) < SPANS_SHOWN) or (before is not None and span.end):
+            if span.id not in known or span.end:
                 known[span.id] = span
                 self.touched = True
+            if len(known) > SPANS_SHOWN and span.level == STEP:
+                _thin_out(known)
         while len(self._traces) > TRACES_KEPT:
             del self._traces[min(self._traces, key=lambda trace: _began(self._traces[trace]))]
 
@@ -95,6 +96,13 @@ class Rollouts:
             "waves": _waves(root, spans),
             "spans": [_span(span) for span in spans],
         }
+
+
+def _thin_out(spans: dict[str, SpanRecord]) -> None:
+    """Forget the steps of devices that have ended; the devices themselves stay."""
+    ended = {span.id for span in spans.values() if span.level == DEVICE and span.end}
+    for step in [span.id for span in spans.values() if span.level == STEP and span.parent in ended]:
+        del spans[step]
 
 
 def _began(spans: Mapping[str, SpanRecord]) -> float:

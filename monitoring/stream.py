@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-KEPT = 600
-"""Messages that a page that comes back can be given again: some minutes of a city that changes every second."""
+KEPT_CHARACTERS = 4_000_000
+"""What a page that comes back can be given again: a minute or more of a city that changes every second."""
 BEHIND = 256
 """A reader that is so many messages behind is let go; it comes back and starts from what is then."""
 HEARTBEAT_SECONDS = 5.0
@@ -35,7 +35,10 @@ class Stream:
         self._snapshot = snapshot
         self._run = uuid.uuid4().hex[:8]
         self._number = 0
-        self._kept: deque[tuple[int, str]] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[int, str]] = deque()
+        self._kept_from = 1
+        self._size = 0
+        self._newest: dict[str, tuple[int, str]] = {}
         self._readers: set[Reader] = set()
         self._closed = False
 
@@ -44,11 +47,14 @@ class Stream:
         """How many pages are open."""
         return len(self._readers)
 
-    def publish(self, event: str, data: object) -> None:
-        """Tell every page, now or when it comes back."""
+    def publish(self, event: str, data: object, *, whole: bool = False) -> None:
+        """Tell every page, now or when it comes back. A `whole` one replaces those of its name that came before."""
         self._number += 1
         text = _message(event, data, f"{self._run}-{self._number}")
-        self._kept.append((self._number, text))
+        if whole:
+            self._newest[event] = (self._number, text)
+        else:
+            self._keep(text)
         for reader in list(self._readers):
             self._put(reader, text)
 
@@ -93,11 +99,18 @@ class Stream:
         if last is None:
             return []
         run, _, number = last.rpartition("-")
-        oldest = self._kept[0][0] if self._kept else self._number + 1
-        if run == self._run and number.isdecimal() and oldest - 1 <= int(number) <= self._number:
-            return [text for at, text in self._kept if at > int(number)]
+        if run == self._run and number.isdecimal() and self._kept_from - 1 <= int(number) <= self._number:
+            return [text for at, text in sorted([*self._kept, *self._newest.values()]) if at > int(number)]
         now = f"{self._run}-{self._number}"
         return [_message(event, data, now) for event, data in self._snapshot()]
+
+    def _keep(self, text: str) -> None:
+        self._kept.append((self._number, text))
+        self._size += len(text)
+        while self._size > KEPT_CHARACTERS:
+            at, gone = self._kept.popleft()
+            self._size -= len(gone)
+            self._kept_from = at + 1
 
     def _put(self, reader: Reader, text: str) -> None:
         try:

@@ -19,6 +19,7 @@ COMMANDS = {
     "drift": "controller.cli.plan:drift",
     "explain": "controller.cli.explain:explain_command",
     "trust": "controller.cli.trust:trust",
+    "measure": "controller.cli.measure:measure",
     "render": "controller.cli.prove:render",
     "prove": "controller.cli.prove:prove_configs",
     "monitor": "controller.cli.monitor:monitor",
@@ -27,6 +28,7 @@ GROUPS = {
     "lab": "controller.cli.lab:lab",
     "cloud": "controller.cli.cloud:cloud",
     "playbook": "controller.cli.playbook:playbook",
+    "report": "controller.cli.report:report",
 }
 
 

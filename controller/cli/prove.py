@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, All, Lab, Policies, Schools, Wards, selection
+from controller.cli.observation import say_moved
+from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
 from controller.cli.output import Exit, say
 from controller.compile.campus import campus_intent
-from controller.errors import TsunaguError
+from controller.compile.upstream import describe_moved
+from controller.errors import BeyondCapability, TsunaguError
 from controller.model.load import load_city
 from controller.plan.observe import NotSupported, from_files
-from controller.plan.proof import differences_of_ports, differences_to_policy, prove
+from controller.plan.proof import differences_of_ports, differences_of_routes, differences_to_policy, prove
 from controller.plan.select import selected_devices
 from controller.platforms.registry import platform, supported
 
@@ -29,24 +31,41 @@ def render(  # noqa: PLR0913 the command's options
     wards: Wards = None,
     everything: All = False,
     lab: Lab = False,
+    on: On = None,
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
     chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies)
+    city = load_city(policies, on=day(on))
     _make(output)
-    unsupported = written = filters = 0
+    unsupported = written = filters = route_policies = refused = 0
     for device in selected_devices(city, chosen):
         if not supported(device.platform):
             unsupported += 1
             continue
         system = platform(device.platform)
-        intent = campus_intent(city, device, system.capabilities)
+        try:
+            intent = campus_intent(city, device, system.capabilities)
+        except BeyondCapability as error:
+            say(f"x {error}", "red")
+            refused += 1
+            continue
         filters += prove(city, intent, system)
+        say_moved(device.id, describe_moved(intent.moved))
+        route_policies += len(intent.wanted.routing.bindings)
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
         written += 1
-    say(f"rendered: {written} devices into {output}; {filters} filters proved; {unsupported} devices not supported")
+    routes = _and_routes(route_policies)
+    proved = f"{filters} filters{routes} proved"
+    say(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
+    if refused:
+        say(f"refused: {refused} devices, each with its reason above", "red")
+        raise typer.Exit(Exit.FAILED)
     if unsupported:
         raise typer.Exit(Exit.NOT_SUPPORTED)
+
+
+def _and_routes(policies: int) -> str:
+    return f" and {policies} route policies" if policies else ""
 
 
 def _make(folder: Path) -> None:
@@ -65,37 +84,48 @@ def prove_configs(  # noqa: PLR0913 the command's options
     wards: Wards = None,
     everything: All = False,
     lab: Lab = False,
+    on: On = None,
 ) -> None:
     """Prove that the filters in saved configurations permit exactly what the policy's network part permits.
 
     A difference is shown as a packet, with the rule and the line. Exit code 2 when there is one.
     """
     chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies)
+    city = load_city(policies, on=day(on))
     present = {path.stem for path in configs.glob("*.cfg")}
     devices = [device for device in selected_devices(city, chosen) if device.id in present]
     if not devices:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
     found: set[Exit] = set()
-    proved = judged = 0
+    proved = route_policies = judged = 0
     for one in from_files(devices, configs):
         if one.refusal is not None or one.observation is None:
             say(f"x {one.refusal}", "red")
             found.add(Exit.NOT_SUPPORTED if isinstance(one.refusal, NotSupported) else Exit.FAILED)
             continue
-        intent = campus_intent(city, one.device, platform(one.device.platform).capabilities)
+        try:
+            intent = campus_intent(city, one.device, platform(one.device.platform).capabilities)
+        except BeyondCapability as error:
+            say(f"x {error}", "red")
+            found.add(Exit.FAILED)
+            continue
+        say_moved(one.device.id, describe_moved(intent.moved))
         differences = [f"{one.source}:{remark.number}: {remark.text}" for remark in one.observation.remarks]
         differences += differences_of_ports(intent, one.observation.state)
         differences += differences_to_policy(intent, one.observation.state)
+        differences += differences_of_routes(intent, one.observation.state)
         for difference in differences:
             say(f"x {difference}", "red")
         proved += len(intent.intents)
+        route_policies += len(intent.wanted.routing.bindings)
         judged += 1
         if differences:
             found.add(Exit.DIFFERS)
     verdict = "NOT equal" if Exit.DIFFERS in found else "equal"
-    say(f"proof: {proved} filters of {judged} devices judged: {verdict}; {len(devices) - judged} devices not judged")
+    routes = _and_routes(route_policies)
+    what = f"{proved} filters{routes} of {judged} devices"
+    say(f"proof: {what} judged: {verdict}; {len(devices) - judged} devices not judged")
     # What could not be read weighs more than a difference, and that more than a platform that is not built yet.
     for code in (Exit.FAILED, Exit.DIFFERS, Exit.NOT_SUPPORTED):
         if code in found:

@@ -12,10 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from controller.compile.aggregate import aggregate
 from controller.compile.intent import Clause, FilterIntent, filter_intents
-from controller.errors import TsunaguError
+from controller.compile.routing import RoutingIntent, routing_intent, wanted_routing
+from controller.compile.upstream import Moved, within
+from controller.errors import BeyondCapability
 from controller.model.city import City, Device, DevicePort
 from controller.model.flow import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
+from controller.model.routing import NO_ROUTING
 from controller.model.state import (
     PREFIX,
     Binding,
@@ -33,37 +37,69 @@ from controller.model.state import (
 
 @dataclass(frozen=True, slots=True)
 class CampusIntent:
-    """What one device must be: the wanted state, and the intent that each of its filters must equal."""
+    """What one device must be: the wanted state, and the intent that each of its filters must equal.
+
+    `moved` are the filters of which a part is left to a device further up, as the policy says them.
+    `routing` is what a router must do with routes.
+    """
 
     device: Device
     wanted: DeviceState
     intents: tuple[FilterIntent, ...]
+    moved: tuple[Moved, ...] = ()
+    routing: RoutingIntent | None = None
 
 
 def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent:
     """Compile the policy for one device.
 
     Raises:
-        TsunaguError: a filter is larger than the platform takes.
+        BeyondCapability: the platform cannot enforce a part, or the filters are larger than it takes.
     """
     segments = _segments(city, device)
     filtered = device.role == "core"
-    intents = tuple(filter_intents(city, device.school, device.id, segments)) if filtered else ()
-    filters = [_filter(intent) for intent in intents]
-    for one in filters:
-        if len(one.entries) > can.maximum_entries:
-            message = (
-                f"{device.id}: filter {one.name} needs {len(one.entries)} entries; "
-                f"{device.platform} takes {can.maximum_entries}. Name fewer or larger prefixes."
-            )
-            raise TsunaguError(message)
+    whole = filter_intents(city, device.school, device.id, segments) if filtered else ()
+    intents, moved = within(city, device, whole, can)
+    filters = _within_size(device, [_filter(intent) for intent in intents], can)
+    routes = routing_intent(city, device) if device.role == "router" and can.routes else None
     wanted = device_state(
         vlans=[Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] if can.vlan_database else (),
         ports=[_port(city, port, can) for port in device.ports],
         filters=filters,
         bindings=[Binding(*one.key, one.name) for one in filters],
+        routing=wanted_routing(routes) if routes else NO_ROUTING,
     )
-    return CampusIntent(device, wanted, intents)
+    return CampusIntent(device, wanted, intents, moved, routes)
+
+
+def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> list[Filter]:
+    """The filters as they are where they fit, else in fewer entries of the same meaning.
+
+    Raises:
+        BeyondCapability: they do not fit even so.
+    """
+    most, altogether = can.maximum_entries, can.maximum_device_entries
+    before = sum(len(one.entries) for one in filters)
+    crowded = altogether is not None and before > altogether
+    fewer = [
+        named_filter(*one.key, aggregate(one.entries)) if crowded or len(one.entries) > most else one for one in filters
+    ]
+    remedy = "exactly aggregated, as few as this finds. Name fewer or larger prefixes."
+    for one in fewer:
+        if len(one.entries) > most:
+            message = (
+                f"{device.id}: filter {one.name} needs {len(one.entries)} entries; "
+                f"{device.platform} takes {most} (capability 'maximum_entries'); {remedy}"
+            )
+            raise BeyondCapability(message)
+    after = sum(len(one.entries) for one in fewer)
+    if altogether is not None and after > altogether:
+        message = (
+            f"{device.id}: all filters together need {after} entries; {device.platform} takes "
+            f"{altogether} a device (capability 'maximum_device_entries'); {remedy}"
+        )
+        raise BeyondCapability(message)
+    return fewer
 
 
 def _segments(city: City, device: Device) -> list[str]:

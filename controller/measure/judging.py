@@ -70,22 +70,46 @@ class LineJudgement:
     others: tuple[Measurement, ...]
     failures: tuple[Measurement, ...]
 
+    @property
+    def bandwidths(self) -> tuple[Bandwidth, ...]:
+        """Every throughput of the line."""
+        return (*self.downloads, *self.uploads)
+
+    def figures(self, kind: Kind, name: str) -> list[float]:
+        """A figure of every measurement of a kind that has it."""
+        found = (one.figure(name) for one in self.others if one.found.kind is kind)
+        return [figure for figure in found if figure is not None]
+
 
 @dataclass(frozen=True, slots=True)
 class SchoolJudgement:
-    """A school: its verdict is that of the line that the policy judges."""
+    """A school; `decisive` is the line that the policy judges."""
 
     school: School
     recommended: Recommendation
-    verdict: Verdict
-    judged: Bandwidth | None
+    decisive: LineJudgement
     lines: tuple[LineJudgement, ...]
     causes: tuple[Cause, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the school has what is recommended."""
+        return self.decisive.verdict
+
+    @property
+    def judged(self) -> Bandwidth | None:
+        """The figure that decided, where there is one."""
+        return self.decisive.judged
 
     @property
     def measured_at(self) -> datetime | None:
         """When the judged figure was measured."""
         return self.judged.measurement.at if self.judged else None
+
+    @property
+    def contract_mbps(self) -> int:
+        """What the contract of its primary line says."""
+        return self.school.lines.primary.mbps
 
     def line(self, name: LineName) -> LineJudgement:
         """One of its lines."""
@@ -111,7 +135,7 @@ def judge_school(school: School, latest: Iterable[Measurement], policy: Measurem
     )
     decisive = next(line for line in lines if line.line == policy.judged.line)
     causes = tuple(_causes(school, decisive, recommended, policy)) if decisive.verdict is Verdict.BELOW else ()
-    return SchoolJudgement(school, recommended, decisive.verdict, decisive.judged, lines, causes)
+    return SchoolJudgement(school, recommended, decisive, lines, causes)
 
 
 def line_state(measurements: Iterable[Measurement]) -> LineState:

@@ -48,7 +48,7 @@ DURATION_MS = "duration-ms"
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class LinePath:
     """From a school over one of its lines to a region, in one address family."""
 
     school: str
@@ -84,7 +84,7 @@ class Measurement:
     id: MeasurementId
     run: str
     at: datetime
-    path: Path
+    path: LinePath
     found: Found
     in_lessons: bool
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 from controller.errors import TsunaguError
-from controller.measure.measurement import Found, Kind, Measurement, MeasurementId, Outcome
-from controller.measure.measurement import Path as LinePath
+from controller.measure.measurement import Found, Kind, LinePath, Measurement, MeasurementId, Outcome
 from controller.model.flow import Family
 
 FORMAT = 1
@@ -54,10 +54,11 @@ SELECT {_COLUMNS} FROM measurement WHERE id IN (
 
 
 class Store:
-    """Measurements in a file; safe for several processes at once. Open it with `opened`."""
+    """Measurements in a file; safe for several threads and processes at once. Open it with `opened`."""
 
     def __init__(self, connection: sqlite3.Connection, file: str) -> None:
         self._connection = connection
+        self._lock = Lock()
         self.file = file
 
     def add(self, run: str, at: datetime, path: LinePath, found: Found, *, in_lessons: bool) -> Measurement:
@@ -113,12 +114,14 @@ class Store:
 
     def _read(self, query: str, values: Sequence[object]) -> list[Measurement]:
         with self._refusing():
-            return [_measurement(row) for row in self._connection.execute(query, values)]
+            rows = self._connection.execute(query, values).fetchall()
+        return [_measurement(row) for row in rows]
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
         try:
-            yield
+            with self._lock:
+                yield
         except sqlite3.Error as error:
             message = f"{self.file}: the measurements cannot be read or kept: {error}"
             raise TsunaguError(message) from None

@@ -120,11 +120,12 @@ class NameTarget(Strict):
 
 
 class PageTarget(Strict):
-    """A page."""
+    """A page; `host` is the name in the request, and in the certificate; left out, it is the target's address."""
 
     port: Port
     scheme: Literal["http", "https"]
     path: str = Field(pattern=r"^/[!-~]*$")
+    host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
 class Targets(Strict):

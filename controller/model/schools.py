@@ -105,6 +105,17 @@ class DeviceAccess(Strict):
         return self
 
 
+class Office(Placed):
+    """A place of the board's own that is no school; `egress`: the addresses that only people there come from.
+
+    Devices can be registered there; it has no school network.
+    """
+
+    id: Identifier
+    name: str
+    egress: tuple[PrefixField, ...] = ()
+
+
 class CityFile(Strict):
     """`policies/city/city.yaml`.
 
@@ -122,6 +133,7 @@ class CityFile(Strict):
     reserved: tuple[PrefixField, ...]
     management_segment: Identifier
     device_access: DeviceAccess
+    offices: tuple[Office, ...] = ()
 
 
 class Line(Strict):
@@ -204,14 +216,35 @@ class Ssid(Placed):
     segment: Identifier
 
 
+class KeepsState(Strict):
+    """Who answers for it that a router keeps the state of TCP, and why it is believed: Tsunagu does not see it.
+
+    Such a router lets no TCP packet without ACK or RST to a host but those that the policy permits.
+    """
+
+    owner: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
 class DeviceGroup(Placed):
-    """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name."""
+    """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name.
+
+    `keeps_state` names the lots whose routers keep the state of TCP, for switches that cannot match its flags.
+    """
 
     role: DeviceRole
     count: int = Field(ge=1, le=200)
     platform: dict[Identifier, str]
+    keeps_state: dict[Identifier, KeepsState] = Field(default_factory=dict)
     ports: tuple[PortGroup, ...] = ()
     ssids: tuple[Ssid, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_routers_keep_state(self) -> Self:
+        if self.keeps_state and self.role != "router":
+            message = "only a router can be said to keep the state of TCP"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _each_port_once(self) -> Self:
@@ -256,14 +289,23 @@ class LabHost(Placed):
     segment: Identifier
 
 
+class LabRates(Strict):
+    """What a school's lines carry in the virtual city, each way, in Mbit/s of whole Ethernet frames."""
+
+    primary: int = Field(ge=50, le=800)
+    backup: int = Field(ge=50, le=800)
+
+
 class LabFile(Strict):
     """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
 
     The switch has a port for each host, one for its own management, and one for each segment's gateway.
+    `rates` gives every one of the schools what its two lines carry.
     """
 
     schools: tuple[Identifier, ...]
     canary: Identifier
+    rates: dict[Identifier, LabRates]
     platform: str
     hosts: tuple[LabHost, ...]
     device_access: DeviceAccess

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.model.flow import Direction, Effect, Family, Match, text
+from controller.model.routing import NO_ROUTING, Routing
 
 PREFIX = "TSN"
 """Every object we own on a device carries this prefix; everything else is read and left alone."""
@@ -92,10 +93,13 @@ class DeviceState:
     ports: tuple[PortState, ...] = ()
     filters: tuple[Filter, ...] = ()
     bindings: tuple[Binding, ...] = ()
+    routing: Routing = NO_ROUTING
 
     def digest(self) -> str:
         """A SHA-256 over the whole state; equal exactly when the states are equal."""
-        parts = (repr(self.vlans), repr(self.ports), *map(_filter_text, self.filters), repr(self.bindings))
+        parts = [repr(self.vlans), repr(self.ports), *map(_filter_text, self.filters), repr(self.bindings)]
+        if self.routing:
+            parts.append(self.routing.digest_text())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -104,13 +108,15 @@ def device_state(
     ports: Iterable[PortState] = (),
     filters: Iterable[Filter] = (),
     bindings: Iterable[Binding] = (),
+    routing: Routing = NO_ROUTING,
 ) -> DeviceState:
-    """A device state in canonical order."""
+    """A device state in canonical order; `routing` comes in its own."""
     return DeviceState(
         tuple(sorted(vlans)),
         tuple(sorted(ports)),
         tuple(sorted(filters, key=lambda one: one.name)),
         tuple(sorted(bindings)),
+        routing,
     )
 
 
@@ -150,7 +156,11 @@ class Capabilities:
     """What a platform can do; the compiler makes only states that fit.
 
     `reads_faces`: the running configuration tells what a port faces (see `Faces`).
-    `maximum_entries` bounds a single filter; `over_ssh` False means the platform exists as text only.
+    `maximum_entries` bounds a single filter, `maximum_device_entries` all filters of a device together (None: not
+    known to be bounded); `over_ssh` False means the platform exists as text only.
+    `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
+    from new ones by a router further up, or the device is refused.
+    `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
     """
 
     attachment: Attachment
@@ -158,3 +168,6 @@ class Capabilities:
     reads_faces: bool
     maximum_entries: int
     over_ssh: bool
+    established: bool = True
+    maximum_device_entries: int | None = None
+    routes: bool = False

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.upstream import describe_moved
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
-from controller.plan.proof import prove
+from controller.plan.proof import prove, prove_transition
 from controller.plan.review import describe_changes
+from controller.plan.review_routes import describe_preference
 from controller.platforms.base import Observation, Platform, refuse_conflicts
 from controller.platforms.registry import platform
 
@@ -28,9 +30,19 @@ class Considered:
     refusal: TsunaguError | None = None
 
     @property
+    def policies_proved(self) -> int:
+        """How many route policies were proved, each at its neighbour."""
+        return len(self.intent.wanted.routing.bindings) if self.intent else 0
+
+    @property
     def differs(self) -> bool:
         """Whether the device is not as the policy wants it, running or at its next boot."""
         return bool(self.changes) or not self.saved
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """What of the policy the device leaves to another one, in words."""
+        return tuple(describe_moved(self.intent.moved)) if self.intent else ()
 
     @property
     def saved(self) -> bool:
@@ -52,6 +64,7 @@ def consider(city: City, observed: Observed) -> Considered:
         intent = campus_intent(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
         proved = prove(city, intent, system)
+        prove_transition(intent, observed.observation.state, system)
         changes = _changes(city, observed.observation, intent, system)
     except ProofFailed:
         raise
@@ -63,7 +76,10 @@ def consider(city: City, observed: Observed) -> Considered:
 def _changes(city: City, now: Observation, intent: CampusIntent, system: Platform) -> tuple[str, ...]:
     """The difference in words; what the platform remarked on, before it."""
     names = {segment.vlan: segment.id for segment in city.segments.values()}
-    changes = describe_changes(names, now.state, intent.wanted)
+    ways = {str(one.address): one.way for one in intent.routing.neighbours} if intent.routing else {}
+    changes = describe_changes(names, now.state, intent.wanted, ways)
+    if intent.routing:
+        changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
     if not changes and now.state != intent.wanted:
         titles = ", ".join(step.title for step in system.steps(now.state, intent.wanted))
         changes = [f"~ {titles or 'same meaning, other form'}"]
@@ -86,6 +102,7 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
     return PlanFile(
         city=city.file.id,
         policy=city.digest,
+        on=city.on,
         lab=lab,
         made=datetime.now(UTC),
         canary=canary,
@@ -117,4 +134,5 @@ def _device_plan(one: Considered) -> DevicePlan:
         changes=one.changes,
         filters_proved=one.filters_proved,
         saved=one.saved,
+        moved=one.moved,
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +40,8 @@ class DevicePlan(_Frozen):
     """All that is to be done on one device.
 
     `seen` is the digest of the state that the plan was made from; `wanted` is the wanted state as text, so that what
-    is read back can be compared in words. `changes` is for people.
+    is read back can be compared in words. `changes` is for people, and so is `moved`: what of the policy this device
+    leaves to another one.
     """
 
     device: str
@@ -52,6 +53,7 @@ class DevicePlan(_Frozen):
     changes: tuple[str, ...]
     filters_proved: int
     saved: bool
+    moved: tuple[str, ...] = ()
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -68,11 +70,15 @@ class Unplanned(_Frozen):
 
 
 class PlanFile(_Frozen):
-    """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files."""
+    """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
+
+    `on` is the day that the policy was compiled for; plans of before exceptions had one have none.
+    """
 
     format: Literal[1] = FORMAT
     city: str
     policy: str
+    on: date | None = None
     lab: bool
     made: datetime
     canary: str

@@ -12,6 +12,7 @@ from controller.errors import TsunaguError
 from controller.model.access import CONTROLLER, INTERNET, Rule
 from controller.model.city import City, Device
 from controller.model.flow import Direction, Family, Packet, Service, bounds
+from controller.model.lines import Override, Way
 from controller.model.reference import Answer, Flow, Person, identity_answer, network_answer
 from controller.model.schools import School
 from controller.model.state import Filter
@@ -71,12 +72,21 @@ class IdentityExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class LinesExplanation:
+    """The lines that lead there, the preferred one first, and what gives the school an order of its own."""
+
+    ways: tuple[Way, ...]
+    override: Override | None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """Both parts. They are never mixed into one word."""
+    """Both parts. They are never mixed into one word. `lines` is None where the way does not leave the school."""
 
     question: Question
     network: tuple[NetworkExplanation, ...]
     identity: IdentityExplanation
+    lines: LinesExplanation | None = None
 
 
 def explain(city: City, question: Question) -> Explanation:
@@ -92,7 +102,14 @@ def explain(city: City, question: Question) -> Explanation:
         for service in _services(city, question.application)
         for family in Family
     )
-    return Explanation(question, network, _identity(city, question))
+    return Explanation(question, network, _identity(city, question), _lines(city, question))
+
+
+def _lines(city: City, question: Question) -> LinesExplanation | None:
+    app = city.applications.get(question.application)
+    if app is not None and app.segment:
+        return None
+    return LinesExplanation(city.lines.preference(question.school), city.lines.override(question.school))
 
 
 def _known(noun: str, name: str, known: list[str]) -> None:

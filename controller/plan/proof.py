@@ -11,7 +11,9 @@ from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform
+from controller.prove.containment import contains
 from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
+from controller.prove.routing import routing_differences, transition_differences
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -34,12 +36,44 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
         raise TsunaguError(message) from None
     parsed = system.parse(text, f"{name} (rendered)").state
     differences = list(differences_to_policy(intent, parsed))
+    differences += _denied_though_moved(intent)
     differences += _management_cut(city, intent, parsed)
+    differences += differences_of_routes(intent, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     if differences:
         raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
     return len(intent.intents)
+
+
+def prove_transition(intent: CampusIntent, now: DeviceState, system: Platform) -> None:
+    """Prove of every state that a router is in on the way: nothing more leaves than before, and some line is usable.
+
+    Raises:
+        ProofFailed: with the step, the neighbour and the route.
+    """
+    if intent.routing is None:
+        return
+    states = [(step.title, step.result.routing) for step in system.steps(now, intent.wanted)]
+    differences = list(transition_differences(intent.routing, now.routing, states))
+    if differences:
+        raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
+
+
+def differences_of_routes(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+    """Where a router does with routes what the policy does not say, each with a route that shows it."""
+    if intent.routing is not None:
+        yield from routing_differences(intent.routing, state.routing)
+
+
+def _denied_though_moved(intent: CampusIntent) -> Iterator[str]:
+    """Where the device would deny what the policy permits, because a part of the filter is left to another one."""
+    relaxed = {(one.vlan, one.direction, one.family): one for one in intent.intents}
+    for moved in intent.moved:
+        one = moved.intent
+        if not contains(relaxed[one.vlan, one.direction, one.family], one):
+            place = f"{one.device} {one.segment} {one.direction} IPv{int(one.family)}"
+            yield f"{place}: what is left to {moved.upstream} would deny packets that the policy permits"
 
 
 def _management_cut(city: City, intent: CampusIntent, state: DeviceState) -> Iterator[str]:

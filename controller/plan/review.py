@@ -7,15 +7,22 @@ from difflib import SequenceMatcher
 
 from controller.model.flow import ANY_PORTS, Effect, Ports, Prefix, Protocol
 from controller.model.state import DeviceState, Entry, Filter, PortState
+from controller.plan.review_routes import Ways, describe_routes
 
 
-def describe_changes(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> list[str]:
-    """The difference of two states, one line a change; empty when they are equal. `names` are those of the VLANs."""
+def describe_changes(
+    names: Mapping[int, str], now: DeviceState, wanted: DeviceState, ways: Ways | None = None
+) -> list[str]:
+    """The difference of two states, one line a change; empty when they are equal.
+
+    `names` are those of the VLANs, `ways` what a router's neighbours stand for.
+    """
     return [
         *_vlans(now, wanted),
         *_ports(now.ports, wanted.ports),
         *_filters(names, now, wanted),
         *_bindings(names, now, wanted),
+        *describe_routes(now.routing, wanted.routing, ways),
     ]
 
 

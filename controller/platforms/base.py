@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.flow import Direction, Family
+from controller.model.routing import RouteDirection, Routing
 from controller.model.state import Capabilities, DeviceState
 
 
@@ -41,6 +42,22 @@ Place = int | str | tuple[int, Direction, Family]
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """A neighbour that routes of a family are exchanged with, and the line that says so.
+
+    `policies` are the lines by which others decide on its routes where a policy of ours could; `default` is the line
+    that gives it a default route past every policy.
+    """
+
+    system: int
+    neighbour: str
+    family: Family
+    line: Line
+    policies: Mapping[RouteDirection, Line] = field(default_factory=dict)
+    default: Line | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """A running configuration, understood.
 
@@ -48,8 +65,8 @@ class Observation:
     Together they are all `lines` that are not blank or comments: nothing is dropped in silence.
     `remarks` say, each with the line it is about, what is ours but not as it should be, so that the state does not
     count it as in force (a plan then mends it).
-    `taken` are the places where an object of ours could stand and one of others does, each with its line; see
-    `refuse_conflicts`.
+    `taken` are the places where an object of ours could stand and one of others does, each with its line, `peers` the
+    neighbours of a router; see `refuse_conflicts`.
     """
 
     state: DeviceState
@@ -58,6 +75,7 @@ class Observation:
     lines: int
     remarks: tuple[Line, ...] = ()
     taken: Mapping[Place, Line] = field(default_factory=dict)
+    peers: tuple[Peer, ...] = ()
 
 
 def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> None:
@@ -79,9 +97,33 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
         for place, name in needed
         if place in seen.taken
     ]
+    problems += [Problem(Origin(source, line), "", text) for line, text in _peer_conflicts(seen, wanted.routing)]
     if problems:
         message = f"{source}: objects of others stand where ours must:"
         raise ConfigRefused(message, problems)
+
+
+def _peer_conflicts(seen: Observation, wanted: Routing) -> Iterator[tuple[int, str]]:
+    """Neighbours that are missing, that nobody planned, or that somebody else decides about."""
+    peers = {(one.system, one.neighbour, one.family): one for one in seen.peers}
+    known = set()
+    for binding in wanted.bindings:
+        key = binding.system, str(binding.neighbour), binding.family
+        known.add(key)
+        place = f"neighbour {binding.neighbour} IPv{int(binding.family)} in AS {binding.system}"
+        peer = peers.get(key)
+        if peer is None:
+            yield 1, f"{binding.policy} must stand at {place}, which the router does not have; set it up first"
+        elif (line := peer.policies.get(binding.direction)) is not None:
+            words = f"{binding.policy} must stand where {line.text.strip()!r} is, which is not ours"
+            yield line.number, f"conflict: {words}; remove it, or take ours out of the policy"
+        elif binding.direction is RouteDirection.OUT and peer.default is not None:
+            words = f"{peer.default.text.strip()!r} gives {place} a default route past {binding.policy}"
+            yield peer.default.number, f"conflict: {words}; remove it"
+    for key, peer in peers.items():
+        if wanted and key not in known:
+            words = f"{peer.line.text.strip()!r}: the lines know no such neighbour for IPv{int(peer.family)}"
+            yield peer.line.number, f"conflict: {words}, so anything could leave there; remove it"
 
 
 class Platform(Protocol):

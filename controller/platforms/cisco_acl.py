@@ -7,20 +7,16 @@ number 0 for `ip`, which would be every protocol.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from ipaddress import IPv4Address
-
-from controller.model.flow import ANY_PORTS, Effect, Family, Match, Ports, Prefix, Protocol, prefix
+from controller.model.flow import ANY_PORTS, Effect, Family, Match, Ports, Prefix, Protocol
 from controller.model.state import Entry
 from controller.platforms.cisco_words import ICMP_TYPES, PORTS, PROTOCOLS, word_for
+from controller.platforms.words import END, Words, read_prefix, read_wildcard
 
 _LAST_PORT = ANY_PORTS[1]
 _LAST_NUMBER = 255
 _ICMP = {Family.V4: Protocol.ICMP, Family.V6: Protocol.ICMPV6}
 _EFFECTS = {"permit": Effect.PERMIT, "deny": Effect.FORBID}
 _SAID = {effect: word for word, effect in _EFFECTS.items()}
-_END = "the end of the line"
 
 
 def write_entry(entry: Entry) -> str:
@@ -88,7 +84,7 @@ def read_entry(text: str, family: Family, origin: str) -> Entry:
     Raises:
         ValueError: a word that is not known, or means what a filter of ours cannot say; tells what was expected.
     """
-    words = _Words(text.split())
+    words = Words(text.split())
     effect = _EFFECTS[words.one_of(_EFFECTS)]
     protocol = words.number_or(PROTOCOLS[family], 1, _LAST_NUMBER, "a protocol")
     source = _read_address(words, family)
@@ -96,82 +92,24 @@ def read_entry(text: str, family: Family, origin: str) -> Entry:
     destination = _read_address(words, family)
     destination_ports = _read_icmp(words, family) if protocol == _ICMP[family] else _read_ports(words, protocol)
     established = protocol == Protocol.TCP and words.take_if("established")
-    words.end(f"eq, range, gt, lt, established (TCP) or {_END}" if protocol in PORTS else _END)
+    words.end(f"eq, range, gt, lt, established (TCP) or {END}" if protocol in PORTS else END)
     return Entry(
         effect, Match(family, protocol, source, destination, source_ports, destination_ports, established), origin
     )
 
 
-class _Words:
-    """The words of a line, taken one after the other."""
-
-    def __init__(self, words: Sequence[str]) -> None:
-        self._words = list(words)
-
-    def peek(self) -> str:
-        return self._words[0] if self._words else _END
-
-    def take(self) -> str:
-        return self._words.pop(0) if self._words else _END
-
-    def take_if(self, word: str) -> bool:
-        return self.peek() == word and bool(self.take())
-
-    def one_of(self, allowed: Sequence[str] | dict[str, Effect]) -> str:
-        if self.peek() not in allowed:
-            self.refuse(" or ".join(allowed))
-        return self.take()
-
-    def number_or(self, named: dict[str, int] | dict[str, int | None], low: int, high: int, what: str) -> int | None:
-        word = self.peek()
-        if word in named:
-            return named[self.take()]
-        if not re.fullmatch(r"[0-9]{1,5}", word) or not low <= int(word) <= high:
-            self.refuse(f"{what}: {low} to {high}, {', '.join(sorted(named))}")
-        return int(self.take())
-
-    def end(self, expected: str) -> None:
-        if self._words:
-            self.refuse(expected)
-
-    def refuse(self, expected: str) -> None:
-        message = f"unknown word {self.peek()!r}; expected {expected}"
-        raise ValueError(message)
-
-
-def _read_address(words: _Words, family: Family) -> Prefix:
+def _read_address(words: Words, family: Family) -> Prefix:
     if words.take_if("any"):
         return family.everything
     if words.take_if("host"):
-        return _prefix(words, family, words.take())
+        return read_prefix(words, family, words.take())
     if family is Family.V6:
-        return _prefix(words, family, words.take())
+        return read_prefix(words, family, words.take())
     address, wildcard = words.take(), words.take()
-    try:
-        mask = int(IPv4Address(wildcard))
-    except ValueError:
-        message = (
-            f"unknown address {address!r} {wildcard!r}; expected any, host ADDRESS, or ADDRESS and a wildcard mask"
-        )
-        raise ValueError(message) from None
-    if mask & (mask + 1):
-        message = f"the wildcard mask {wildcard} is no prefix; ours are"
-        raise ValueError(message)
-    return _prefix(words, family, f"{address}/{family.bits - mask.bit_length()}")
+    return read_wildcard(words, family, address, wildcard, "any, host ADDRESS, or ADDRESS and a wildcard mask")
 
 
-def _prefix(words: _Words, family: Family, text: str) -> Prefix:
-    try:
-        found = prefix(text.lower())
-    except ValueError:
-        found = None
-    if found is None or Family(found.version) is not family:
-        message = f"unknown address {text!r} before {words.peek()!r}; expected IPv{int(family)}, no host bits set"
-        raise ValueError(message)
-    return found
-
-
-def _read_ports(words: _Words, protocol: int | None) -> Ports:
+def _read_ports(words: Words, protocol: int | None) -> Ports:
     if protocol not in PORTS or words.peek() not in ("eq", "range", "gt", "lt"):
         return ANY_PORTS
     operator = words.take()
@@ -184,12 +122,12 @@ def _read_ports(words: _Words, protocol: int | None) -> Ports:
     return low, high
 
 
-def _read_port(words: _Words, protocol: int) -> int:
+def _read_port(words: Words, protocol: int) -> int:
     return words.number_or(PORTS[protocol], 0, _LAST_PORT, "a port") or 0
 
 
-def _read_icmp(words: _Words, family: Family) -> Ports:
-    if words.peek() == _END:
+def _read_icmp(words: Words, family: Family) -> Ports:
+    if words.peek() == END:
         return ANY_PORTS
     kind = words.number_or(ICMP_TYPES[family], 0, _LAST_NUMBER, "an ICMP type without a code") or 0
     return kind, kind

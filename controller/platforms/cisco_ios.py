@@ -22,7 +22,6 @@ from controller.model.state import (
     Binding,
     Capabilities,
     DeviceState,
-    Filter,
     PortMode,
     PortState,
     device_state,
@@ -39,6 +38,7 @@ from controller.platforms.cisco_text import (
     filter_lines,
     render,
 )
+from controller.platforms.stand_ins import with_stand_ins
 
 
 class CiscoIos:
@@ -68,31 +68,10 @@ class CiscoIos:
             ValueError: IOS cannot hold the wanted state.
         """
         render(wanted)
-        stand_in = _with_stand_ins(now, wanted)
+        stand_in = with_stand_ins(now, wanted)
         if stand_in != wanted:
             return (*_steps(now, stand_in), *_steps(stand_in, wanted))
         return tuple(_steps(now, wanted))
-
-
-def _with_stand_ins(now: DeviceState, wanted: DeviceState) -> DeviceState:
-    """The wanted state, but with another name for each filter whose own is in use for something else."""
-    there = {one.name: one for one in now.filters}
-    missing = {binding.filter for binding in now.bindings} - there.keys()
-    renamed: dict[str, str] = {}
-    for one in wanted.filters:
-        if one.name in missing or there.get(one.name, one) != one:
-            names = (f"{one.name}-mend{number}" for number in range(10))
-            renamed[one.name] = next(name for name in names if name not in missing and _free(name, one, there))
-    return device_state(
-        wanted.vlans,
-        wanted.ports,
-        [replace(one, name=renamed.get(one.name, one.name)) for one in wanted.filters],
-        [replace(one, filter=renamed.get(one.filter, one.filter)) for one in wanted.bindings],
-    )
-
-
-def _free(name: str, one: Filter, there: dict[str, Filter]) -> bool:
-    return name not in there or there[name].entries == one.entries
 
 
 def _steps(now: DeviceState, wanted: DeviceState) -> Iterator[Step]:

@@ -10,8 +10,10 @@ from controller.model.flow import Family
 from controller.model.state import PREFIX, Binding, Entry, Filter, PortMode, PortState, Vlan, device_state
 from controller.platforms.base import Line, Observation, Place
 from controller.platforms.cisco_acl import read_entry
-from controller.platforms.cisco_port import conflicting, plain, port_problems, starting, twice
-from controller.platforms.cisco_text import BINDINGS, LAST_VLAN, LISTS, PORT_MARK, SIDES, covers_everything, filter_key
+from controller.platforms.cisco_port import conflicting, port_problems
+from controller.platforms.cisco_text import BINDINGS, LISTS, PORT_MARK, SIDES
+from controller.platforms.lines import blocks, plain, starting, twice
+from controller.platforms.ours import LAST_VLAN, covers_everything, filter_key, listed_vlans
 
 _OURS = f"{PREFIX}-"
 _HEADER = re.compile(r"Building configuration|Current configuration|Last configuration change|NVRAM config last")
@@ -51,7 +53,7 @@ class _Reading:
 
     def observation(self, text: str) -> Observation:
         lines = list(_lines(text))
-        for header, children in _blocks(lines):
+        for header, children in blocks(lines):
             self._block(header, children)
         for line, message in twice(self.places):
             self._problem(line, message)
@@ -106,14 +108,10 @@ class _Reading:
             self._understand(header, ours[0])
 
     def _vlan_numbers(self, line: Line, text: str) -> list[int]:
-        numbers: list[int] = []
-        for part in text.split(","):
-            low, _, high = part.partition("-")
-            if not low.isdigit() or not (high or low).isdigit() or not 1 <= int(low) <= int(high or low) <= LAST_VLAN:
-                self._problem(line, f"{text!r} is no list of VLANs from 1 to {LAST_VLAN}")
-                return []
-            numbers.extend(range(int(low), int(high or low) + 1))
-        return numbers
+        numbers = listed_vlans(text)
+        if numbers is None:
+            self._problem(line, f"{text!r} is no list of VLANs from 1 to {LAST_VLAN}")
+        return numbers or []
 
     def _bound(self, children: list[Line]) -> Iterator[tuple[Line, Family, str, str]]:
         for line in children:
@@ -234,18 +232,3 @@ def _lines(text: str) -> Iterator[tuple[Line, bool]]:
         banner = _BANNER.fullmatch(written)
         if banner and banner[1] not in banner[2]:
             delimiter = banner[1]
-
-
-def _blocks(lines: list[tuple[Line, bool]]) -> Iterator[tuple[Line, list[Line]]]:
-    """Each line at the margin with the indented ones under it; banners are nobody's block."""
-    header: Line | None = None
-    children: list[Line] = []
-    for line, in_banner in lines:
-        if not in_banner and line.text.startswith(" "):
-            children.append(line)
-            continue
-        if header is not None:
-            yield header, children
-        header, children = (None if in_banner else line), []
-    if header is not None:
-        yield header, children

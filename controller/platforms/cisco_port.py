@@ -12,10 +12,11 @@ Command Reference (`ipv6 traffic-filter`).
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterator
 
 from controller.model.state import PREFIX
 from controller.platforms.base import Line
+from controller.platforms.lines import plain, starting, twice
 
 # A list of our prefix on a port is refused where bindings are read.
 _CONFLICTS = {
@@ -36,16 +37,6 @@ _ONCE = ("description", "switchport mode", "switchport access vlan")
 _ALLOWED = "switchport trunk allowed vlan"
 
 
-def plain(line: Line) -> str:
-    """The words of a line, with one space between."""
-    return " ".join(line.text.split())
-
-
-def starting(words: str, lines: Iterable[Line]) -> list[Line]:
-    """The lines that begin with these words and go on."""
-    return [line for line in lines if plain(line).startswith(f"{words} ")]
-
-
 def conflicting(children: list[Line]) -> Iterator[tuple[Line, str]]:
     """The lines that a port of ours cannot have, each with what the port is by it."""
     for line in children:
@@ -63,17 +54,3 @@ def port_problems(name: str, mark: Line, children: list[Line]) -> Iterator[tuple
     for index, line in enumerate(starting(_ALLOWED, children)):
         if plain(line).startswith(f"{_ALLOWED} add ") != bool(index):
             yield line, f"in {name}, {_ALLOWED!r} must stand once, continued only by lines with 'add' after it"
-
-
-def twice(found: Iterable[tuple[Hashable, Line, bool]]) -> Iterator[tuple[Line, str]]:
-    """Every repetition of a thing that is ours in one of its places; each place is a thing, a line, whether ours."""
-    places: dict[Hashable, list[tuple[Line, bool]]] = {}
-    for key, line, ours in found:
-        places.setdefault(key, []).append((line, ours))
-    for here in places.values():
-        if not any(ours for _, ours in here):
-            continue
-        first = here[0][0]
-        for line, _ in here[1:]:
-            both = f"{plain(line)!r} stands twice: {plain(first)!r} is in line {first.number}"
-            yield line, f"{both}; IOS prints it once, so the file was edited; save the running configuration anew"

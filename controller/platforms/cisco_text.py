@@ -13,45 +13,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.model.flow import Direction, Family, Match
+from controller.model.flow import Direction, Family
 from controller.model.state import PREFIX, DeviceState, Faces, Filter, PortMode, PortState
 from controller.platforms.cisco_acl import write_entry
+from controller.platforms.ours import LAST_VLAN, filter_key, filter_misfits, twice, vlan_list
 
 PORT_MARK = f"{PREFIX}-port"
 SIDES = {Direction.FROM: "in", Direction.TO: "out"}
 LISTS = {Family.V4: "ip access-list extended", Family.V6: "ipv6 access-list"}
 BINDINGS = {Family.V4: "ip access-group", Family.V6: "ipv6 traffic-filter"}
 
-LAST_VLAN = 4094
 MAXIMUM_ENTRIES = 1000
 _LONGEST_LIST = 60
 _VLAN_NAME = re.compile(rf"{PREFIX}-[!-~]{{1,28}}")
 _PORT_NAME = re.compile(r"(?!Vlan|Loopback|Tunnel)[A-Z][A-Za-z-]*\d+(/\d+)*")
-# The last part is there while a list that somebody changed is replaced by one of its own name.
-_FILTER_NAME = re.compile(rf"{PREFIX}-(\d{{1,4}})-(from|to)-([46])-[0-9a-f]{{8}}(?:-mend\d)?")
-
-
-def filter_key(name: str) -> tuple[int, Direction, Family] | None:
-    """What a filter is for, by its name; None if it is no name of ours."""
-    found = _FILTER_NAME.fullmatch(name)
-    return (int(found[1]), Direction(found[2]), Family(int(found[3]))) if found else None
-
-
-def covers_everything(match: Match) -> bool:
-    """Whether a match covers every packet of its family."""
-    return match == Match(match.family, None, match.family.everything, match.family.everything)
-
-
-def vlan_list(numbers: Iterable[int]) -> str:
-    """`10,20-22`: as IOS prints it, three or more neighbours as a range."""
-    runs: list[list[int]] = []
-    for number in sorted(numbers):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    shortest_range = 3
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) >= shortest_range else ",".join(map(str, run)) for run in runs)
 
 
 def allowed_lines(vlans: Iterable[int]) -> list[str]:
@@ -112,17 +87,11 @@ def misfits(state: DeviceState) -> Iterator[str]:
     for port in state.ports:
         yield from _port_misfits(port)
     for one in state.filters:
-        yield from _filter_misfits(one)
+        yield from filter_misfits(one, MAXIMUM_ENTRIES)
     for binding in state.bindings:
         if filter_key(binding.filter) is None or not 1 <= binding.vlan <= LAST_VLAN:
             yield f"{binding}: not the name of a filter of ours, or no VLAN"
-    for what, keys in (
-        ("VLAN", [str(vlan.number) for vlan in state.vlans]),
-        ("port", [port.name for port in state.ports]),
-        ("filter", [one.name for one in state.filters]),
-        ("binding", [f"{one.vlan} {one.direction} IPv{int(one.family)}" for one in state.bindings]),
-    ):
-        yield from (f"{what} {key} stands twice" for key in set(keys) if keys.count(key) > 1)
+    yield from twice(state)
 
 
 def _port_misfits(port: PortState) -> Iterator[str]:
@@ -136,14 +105,3 @@ def _port_misfits(port: PortState) -> Iterator[str]:
         yield f"port {port.name}: VLANs must ascend, from 1 to {LAST_VLAN}"
     if len(port.vlans) == LAST_VLAN:
         yield f"port {port.name}: IOS does not print a list of all VLANs, so it could not be told from none"
-
-
-def _filter_misfits(one: Filter) -> Iterator[str]:
-    if filter_key(one.name) != one.key:
-        yield f"{one.name}: the name of a filter must say what it is for: {one.key}"
-    if not one.entries or not covers_everything(one.entries[-1].match) or len(one.entries) > MAXIMUM_ENTRIES:
-        yield f"{one.name}: a filter needs a last entry that covers everything, and at most {MAXIMUM_ENTRIES} entries"
-    if any(entry.match.family is not one.family for entry in one.entries):
-        yield f"{one.name}: an entry of the other family"
-    if len(set(one.entries)) != len(one.entries):
-        yield f"{one.name}: an entry stands twice; IOS keeps only the first of them"

@@ -1,7 +1,7 @@
 """Open vSwitch: ports by `ovs-vsctl`, filters as OpenFlow flows changed in atomic bundles, operation over SSH.
 
-What runs on the switch for itself (lock, armed restore, boot file) is `ovs_switch.sh`, sent along with every command;
-nothing has to be installed there but Open vSwitch, a POSIX shell and util-linux.
+What runs on the switch for itself (lock, armed restore, boot file) is `ovs_switch.sh`, see
+`controller.platforms.own_restore`; nothing has to be installed there but Open vSwitch, a POSIX shell and util-linux.
 
 A bundle changes all flows at once, but ports are not in it, and between the two an old filter could meet a new VLAN.
 So that no moment permits what neither state permits, and nothing is cut that both permit:
@@ -20,32 +20,24 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 
-from controller.errors import CommandFailed, DeviceBusy
 from controller.model.state import Attachment, Capabilities, DeviceState, PortMode, PortState
-from controller.platforms.base import Command, Lock, Observation, Restore, Session, Step
+from controller.platforms.base import Command, Observation, Step
 from controller.platforms.ovs_filters import MAXIMUM_ENTRIES
 from controller.platforms.ovs_flows import OURS, OURS_MASK, PORTS, Flow, in_port
 from controller.platforms.ovs_text import BRIDGE, parse, render, state_flows
+from controller.platforms.own_restore import OwnRestore
 
 _BUNDLE = f"ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows {BRIDGE} -"
 _OURS = f"cookie={OURS:#x}/{OURS_MASK:#x}"
-# The text goes in whole and is kept, because `arm` leaves a copy of it on the switch.
-_SHELL = (
-    "sh -c 'TSUNAGU_PROGRAM=$(cat) && export TSUNAGU_PROGRAM && "
-    'exec sh -c "$TSUNAGU_PROGRAM" ovs_switch "$@"\' ovs_switch '
-)
-# By the copy that `arm` left, because the command's own input goes in here.
-_PUSH = 'sh -c \'exec sh "${TSUNAGU_SWITCH:-/var/lib/tsunagu}/restores/$1/program" push "$@"\' ovs_switch '
-_SHOWN = 12
 
 
-class OpenVSwitch:
+class OpenVSwitch(OwnRestore):
     """The platform `ovs`; see `controller.platforms.base.Operable` for what each member promises."""
 
     name = "ovs"
+    agent = "ovs_switch"
+    home = "TSUNAGU_SWITCH"
     device_type = "linux"
     capabilities = Capabilities(
         attachment=Attachment.PORT,
@@ -71,88 +63,6 @@ class OpenVSwitch:
         """
         flows = state_flows(wanted)
         return tuple(_steps(now, wanted, flows)) if now != wanted else ()
-
-    def read(self, session: Session) -> str:
-        """The running text."""
-        return _run(session, "read")
-
-    def saved(self, session: Session) -> str:
-        """The running text that the switch would start with, or "" when its boot file is missing or damaged."""
-        return _run(session, "saved")
-
-    def lock(self, session: Session, lock: Lock) -> None:
-        """Take the lock.
-
-        An expired hold of another owner whose restore has not ended still counts: that restore must not be lost.
-
-        Raises:
-            DeviceBusy: another owner's hold is valid, or its restore is still to come.
-        """
-        answer = _run(session, "lock", lock.owner, lock.run, str(lock.seconds)).split()
-        if answer[0] == "busy":
-            message = f"the lock is held by plan {answer[1][:_SHOWN]} for up to {answer[2]} s more"
-            raise DeviceBusy(session.device, message)
-        _expect(session, answer, "held")
-
-    def unlock(self, session: Session, lock: Lock) -> None:
-        """Give the lock back; no error if it is gone."""
-        _expect(session, _run(session, "unlock", lock.owner, lock.run).split(), "free", "not-held")
-
-    def arm(self, session: Session, restore: Restore) -> None:
-        """Arm the restore; the run must hold the lock.
-
-        Raises:
-            CommandFailed: the run does not hold the lock, has armed before, or the job did not start.
-        """
-        _expect(session, _run(session, "arm", restore.run, str(restore.seconds)).split(), "armed")
-
-    def push(self, session: Session, restore: Restore, command: Command) -> None:
-        """Run a command while the restore is armed and the run holds the lock.
-
-        Raises:
-            CommandFailed: the command failed, or it was too late (the message says so) and was not run.
-        """
-        session.run(Command(_PUSH + shlex.join((restore.run, command.line)), command.stdin))
-
-    def cancel(self, session: Session, restore: Restore) -> bool:
-        """Cancel the armed restore; False when it has fired or is firing, or the lock is another run's."""
-        return _expect(session, _run(session, "cancel", restore.run).split(), "cancelled", "late") == "cancelled"
-
-    def restored(self, session: Session, restore: Restore) -> bool:
-        """Whether the armed restore has fired and ended well.
-
-        Raises:
-            CommandFailed: a later run of the same plan has replaced it.
-        """
-        answer = _expect(session, _run(session, "restored", restore.run).split(), "yes", "no", "superseded")
-        if answer == "superseded":
-            raise CommandFailed(session.device, "another run of the same plan has taken the device over")
-        return answer == "yes"
-
-    def save(self, session: Session, lock: Lock) -> None:
-        """Write the boot file: all flows, of others too, and the ports, under a SHA-256.
-
-        Raises:
-            CommandFailed: the lock is another run's.
-        """
-        _expect(session, _run(session, "save", lock.run).split(), "saved")
-
-
-@cache
-def program() -> str:
-    """The text of `ovs_switch.sh`."""
-    return files(__package__).joinpath("ovs_switch.sh").read_text(encoding="utf-8")
-
-
-def _run(session: Session, *words: str) -> str:
-    return session.run(Command(_SHELL + shlex.join(words), program()))
-
-
-def _expect(session: Session, answer: list[str], *words: str) -> str:
-    if not answer or answer[0] not in words:
-        message = f"expected one of {', '.join(words)}, the switch said {' '.join(answer)!r}"
-        raise CommandFailed(session.device, message, command="ovs_switch.sh")
-    return answer[0]
 
 
 def _steps(now: DeviceState, wanted: DeviceState, flows: Iterable[Flow]) -> Iterator[Step]:

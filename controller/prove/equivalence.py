@@ -1,18 +1,22 @@
 """The proof that an ordered filter permits exactly the packets that its intent permits.
 
-Both become sets of packets in one `Space`, where equal sets are the same node. Where they differ, a packet shows it;
-the packet is replayed in `evaluate` and `wanted`, which know nothing of diagrams, before anyone is told.
+The intent is the filter that asks its forbids before its permits. The two are compared as lists, where they differ
+(`controller.prove.comparison`); most proofs end there. What that does not settle is settled by diagrams: both become
+sets of packets in one `Space`, where equal sets are the same node. Where they differ, a packet shows it; the packet is
+replayed in `evaluate` and `wanted`, which know nothing of either way, before anyone is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
+from itertools import product
 
 from controller.compile.intent import Clause, FilterIntent
 from controller.errors import ProofFailed
 from controller.model.flow import AddressSet, Effect, Family, Interval, Match, Packet, Prefix, Protocol, prefix, within
 from controller.model.state import Entry, Filter
+from controller.prove.comparison import Comparison, PlainEntry, compare
 from controller.prove.diagram import Box, Field, Node, Space
 
 # Few protocols and many addresses: with the protocol on top, a service's part of the filter stays small.
@@ -99,6 +103,8 @@ def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
             f"the policy was compiled for {_place(intent.vlan, intent.direction, intent.family)}"
         )
         raise ProofFailed(message)
+    if ends_explicitly(rendered) and _same_as_lists(intent, rendered):
+        return None
     space = packet_space(intent.family)
     policy, filtered = permitted_by_policy(space, intent), permitted_by_filter(space, rendered)
     if filtered != policy:
@@ -111,6 +117,39 @@ def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
     return _replayed(intent, rendered, _example(space, undecided, intent, rendered), undecided=True)
 
 
+def same_filters(first: Filter, second: Filter) -> bool:
+    """Whether two filters of one family permit the same packets; what no entry covers counts as denied."""
+    fields, parts = _FIELDS[first.family], (_plain(first), _plain(second))
+    result = compare(fields, *parts, _worth(*parts))
+    if result is not Comparison.GIVEN_UP:
+        return result is Comparison.SAME
+    space = packet_space(first.family)
+    return permitted_by_filter(space, first) == permitted_by_filter(space, second)
+
+
+def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
+    """Whether comparing the lists shows that they are equal; False leaves it open."""
+    policy = [
+        (box, clause.effect is Effect.PERMIT)
+        for clause in _forbids_first(intent)
+        for box in product(*_clause_box(clause))
+    ]
+    filtered = _plain(rendered)
+    return compare(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
+
+
+def _plain(rendered: Filter) -> list[PlainEntry]:
+    return [
+        (tuple([side for (side,) in _match_box(entry.match)]), entry.effect is Effect.PERMIT)
+        for entry in _entries(rendered)
+    ]
+
+
+def _worth(first: Sized, second: Sized) -> int:
+    """How many regions the comparison may look at: with more of them, building the diagrams is quicker."""
+    return 1000 + 5 * (len(first) + len(second))
+
+
 def packet_space(family: Family) -> Space:
     """A fresh space of the packets of a family. One proof takes one: what it remembers goes with it."""
     return Space(_FIELDS[family])
@@ -118,10 +157,13 @@ def packet_space(family: Family) -> Space:
 
 def permitted_by_policy(space: Space, intent: FilterIntent) -> Node:
     """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does."""
-    # A forbid wins: the set of clauses is the filter that asks the forbids before the permits.
+    return space.first_match((_clause_box(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent))
+
+
+def _forbids_first(intent: FilterIntent) -> list[Clause]:
+    """A forbid wins: the set of clauses is the filter that asks the forbids before the permits."""
     clauses = [clause for clause in intent.clauses if clause.family == intent.family]
-    clauses.sort(key=lambda clause: clause.effect is Effect.PERMIT)
-    return space.first_match((_clause_box(clause), clause.effect is Effect.PERMIT) for clause in clauses)
+    return sorted(clauses, key=lambda clause: clause.effect is Effect.PERMIT)
 
 
 def permitted_by_filter(space: Space, rendered: Filter) -> Node:

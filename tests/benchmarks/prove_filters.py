@@ -1,9 +1,11 @@
-"""CPU time and memory of the proof: one large adversarial IPv6 filter against a rewrite, and typical filters.
+"""CPU time and memory of the proof: large adversarial IPv6 filters against rewrites, beside peers, and typical ones.
 
 The adversarial filter has prefixes of 32 to 128 bits on both sides, one rule in four with one side open, mixed
-permits and denies, ports, ranges and `established`. Its rewrite means the same, in other entries and another order.
+permits and denies, ports, ranges and `established`. Its rewrites mean the same, in other entries and another order.
+The peers are OxiDD and CUDD as `tests/prove/second_engine.py` uses them; all engines get the same filters in the same
+run, and the time to bring them into an engine's own form counts for each.
 
-    python tests/benchmarks/prove_filters.py [--rules 5000] [--seed 1]
+    python tests/benchmarks/prove_filters.py [--rules 5000] [--seed 1] [--without-peers]
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from controller.compile.intent import Clause, FilterIntent
 from controller.errors import Origin
 from controller.model.flow import ANY_PORTS, AddressSet, Direction, Effect, Family, Match, Prefix, Protocol, prefix
 from controller.model.state import Entry, Filter
-from controller.prove.equivalence import packet_space, permitted_by_filter, prove_equal
+from controller.prove.equivalence import packet_space, permitted_by_filter, prove_equal, same_filters
+from tests.prove.second_engine import SecondEngine, cudd_variables, oxidd_variables
 
 ANYWHERE = Family.V6.everything
 LENGTHS = (32, 48, 48, 56, 64, 64, 128)
@@ -83,6 +86,49 @@ def rewritten(entries: list[Entry], random: Random) -> list[Entry]:
     return [entry for run in runs(pieces) for entry in random.sample(run, len(run))]
 
 
+def taken_apart(entries: list[Entry], random: Random) -> list[Entry]:
+    """The same meaning, less alike: entries cut in addresses and ports, and moved past what they do not meet."""
+    pieces: list[Entry] = []
+    for entry in entries:
+        pieces.extend(cut_thrice(entry, random) if random.random() < 0.2 else [entry])
+        if random.random() < 0.1:
+            pieces.append(replace(random.choice(pieces), effect=random.choice(tuple(Effect))))
+    for _ in range(4 * len(pieces)):
+        at = random.randrange(1, len(pieces))
+        before, entry = pieces[at - 1 : at + 1]
+        if before.effect is entry.effect or not meet(before.match, entry.match):
+            pieces[at - 1 : at + 1] = [entry, before]
+    return pieces
+
+
+def cut_thrice(entry: Entry, random: Random) -> list[Entry]:
+    """Cut in the source, one half of that in the destination, and one half of that in the ports."""
+    match = entry.match
+    if match.source.prefixlen == match.source.max_prefixlen:
+        return [entry]
+    first, second = (replace(match, source=half) for half in match.source.subnets())
+    pieces = [first, second]
+    if match.destination.prefixlen < match.destination.max_prefixlen:
+        pieces[1:] = [replace(second, destination=half) for half in match.destination.subnets()]
+    low, high = pieces[-1].destination_ports
+    if pieces[-1].protocol is not None and low < high:
+        at = random.randrange(low, high)
+        pieces[-1:] = [replace(pieces[-1], destination_ports=ports) for ports in ((low, at), (at + 1, high))]
+    return [replace(entry, match=piece) for piece in random.sample(pieces, len(pieces))]
+
+
+def meet(one: Match, other: Match) -> bool:
+    """Whether a packet could be in both; ports apart, which is on the safe side."""
+    protocols = None in (one.protocol, other.protocol) or one.protocol == other.protocol
+    return protocols and one.source.overlaps(other.source) and one.destination.overlaps(other.destination)
+
+
+def alternating(rules: int, random: Random) -> list[Entry]:
+    """The known worst case of diagrams: one source to anywhere, and anywhere to one destination, in turn."""
+    ends = ((random_prefix(random), ANYWHERE) if at % 2 else (ANYWHERE, random_prefix(random)) for at in range(rules))
+    return [Entry(random.choice(tuple(Effect)), Match(Family.V6, None, *pair)) for pair in ends]
+
+
 def runs(entries: list[Entry]) -> Iterator[list[Entry]]:
     """Neighbours with the same effect: their order among themselves means nothing."""
     run: list[Entry] = []
@@ -125,12 +171,6 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def same_meaning(first: Filter, second: Filter) -> bool:
-    """Whether two filters permit the same packets."""
-    space = packet_space(first.family)
-    return permitted_by_filter(space, first) == permitted_by_filter(space, second)
-
-
 def expect(holds: bool) -> None:  # noqa: FBT001 the one thing it is told
     """A figure of a proof that went wrong is no figure."""
     if not holds:
@@ -147,6 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="CPU time and memory of the proof of filters.")
     parser.add_argument("--rules", type=int, default=5000, help="entries of the adversarial filter (default 5000)")
     parser.add_argument("--seed", type=int, default=1, help="start of the random numbers (default 1)")
+    parser.add_argument("--without-peers", action="store_true", help="only our own engine")
     arguments = parser.parse_args()
     random = Random(arguments.seed)  # noqa: S311 figures must repeat
 
@@ -155,20 +196,54 @@ def main() -> None:
     show(f"typical filters of {TYPICAL_ENTRIES} entries: {1000 * seconds / len(pairs):.2f} ms CPU each ({len(pairs)})")
 
     entries = adversarial(arguments.rules, random)
-    first = filter_of(Family.V6, entries)
-    second = filter_of(Family.V6, rewritten(entries, random))
-    show(f"adversarial IPv6: {len(first.entries)} entries against a rewrite of {len(second.entries)}")
-    build = cpu_seconds(lambda: permitted_by_filter(packet_space(Family.V6), first))
-    both = cpu_seconds(lambda: expect(same_meaning(first, second)))
-    peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
-    show(f"  built one: {build:.2f} s CPU; proved both equal: {both:.2f} s CPU; peak of the process {peak:.0f} MiB")
+    first, second = filter_of(Family.V6, entries), filter_of(Family.V6, rewritten(entries, random))
+    one_case("adversarial IPv6", first, second, peers=not arguments.without_peers)
+    one_case("the same, taken apart", first, filter_of(Family.V6, taken_apart(entries, random)), peers=False)
+    entries = alternating(arguments.rules, random)
+    first, second = filter_of(Family.V6, entries), filter_of(Family.V6, taken_apart(entries, random))
+    one_case("one side open in turn, taken apart", first, second, peers=False)
+
+
+def one_case(name: str, first: Filter, second: Filter, *, peers: bool) -> None:
+    """Two filters that mean the same: by us, by the diagrams alone, and by the peers."""
+    show(f"{name}: {len(first.entries)} entries against a rewrite of {len(second.entries)}")
+    ours = cpu_seconds(lambda: expect(same_filters(first, second)))
+    show(f"  proved equal: {ours:.2f} s CPU; peak of the process so far {peak():.0f} MiB")
     broken = list(second.entries)
     at = next(at for at, entry in enumerate(broken) if entry.effect is Effect.PERMIT)
     broken[at] = replace(broken[at], effect=Effect.FORBID)
-    expect(not same_meaning(first, replace(second, entries=tuple(broken))))
+    seconds = cpu_seconds(lambda: expect(not same_filters(first, replace(second, entries=tuple(broken)))))
+    show(f"  one permit turned into a denial: found in {seconds:.2f} s CPU")
     tracemalloc.start()
-    same_meaning(first, second)
+    same_filters(first, second)
     show(f"  allocated by the proof alone: {tracemalloc.get_traced_memory()[1] / 2**20:.0f} MiB at its peak")
+    tracemalloc.stop()
+    if not peers:
+        return
+    others: dict[str, Callable[[], bool]] = {
+        "diagrams of ours": lambda: by_diagrams(first, second),
+        "OxiDD": lambda: by_library(SecondEngine(Family.V6, oxidd_variables), first, second),
+        "CUDD": lambda: by_library(SecondEngine(Family.V6, cudd_variables), first, second),
+    }
+    for other, work in others.items():
+        seconds = cpu_seconds(lambda work=work: expect(work()))  # type: ignore[misc]
+        show(f"  {other}: {seconds:.2f} s CPU, {seconds / ours:.1f} times ours; peak so far {peak():.0f} MiB")
+
+
+def by_diagrams(first: Filter, second: Filter) -> bool:
+    """As the proof does it when comparing lists is given up."""
+    space = packet_space(first.family)
+    return permitted_by_filter(space, first) == permitted_by_filter(space, second)
+
+
+def by_library(engine: SecondEngine, first: Filter, second: Filter) -> bool:
+    """As the second engine does it."""
+    return bool(engine.filter(first) == engine.filter(second))
+
+
+def peak() -> float:
+    """Peak memory of this process, in MiB."""
+    return getrusage(RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from controller.measure.measurement import (
     MBPS,
     Found,
     Kind,
+    LinePath,
     Measurement,
     MeasurementId,
     Outcome,
-    Path,
 )
 from controller.model.flow import Family
 from controller.model.lines import LineName
@@ -25,8 +25,8 @@ NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 _NUMBERS = count(1)
 
 
-def path(school: str, line: LineName = "primary", region: str = "tokyo", family: Family = Family.V4) -> Path:
-    return Path(school, line, region, family)
+def path(school: str, line: LineName = "primary", region: str = "tokyo", family: Family = Family.V4) -> LinePath:
+    return LinePath(school, line, region, family)
 
 
 def throughput(mbps: float, kind: Kind = Kind.DOWNLOAD) -> Found:
@@ -44,5 +44,5 @@ def failed(kind: Kind, outcome: Outcome) -> Found:
     return Found(kind, outcome, "100.64.0.1 port 5201", "iperf3 -P 4 -t 2", reason="nobody answers")
 
 
-def measurement(where: Path, found: Found, *, run: str = "run-1", in_lessons: bool = False) -> Measurement:
+def measurement(where: LinePath, found: Found, *, run: str = "run-1", in_lessons: bool = False) -> Measurement:
     return Measurement(MeasurementId(next(_NUMBERS)), run, NOON, where, found, in_lessons)

@@ -50,13 +50,13 @@ def ports(draw: st.DrawFn) -> Ports:
 
 
 @st.composite
-def matches(draw: st.DrawFn, family: Family, *, icmp_ranges: bool) -> Match:
-    """Any match of a family; `icmp_ranges`: ICMP types may be a range, not only one or any."""
+def matches(draw: st.DrawFn, family: Family, *, icmp_ranges: bool, flags: bool = True) -> Match:
+    """Any match of a family; `icmp_ranges`: ICMP types may be a range, not only one or any; `flags`: established."""
     source, destination = draw(prefixes(family)), draw(prefixes(family))
     match draw(st.sampled_from(("any", "ported", "icmp", "other"))):
         case "ported":
             protocol = draw(st.sampled_from((Protocol.TCP, Protocol.UDP)))
-            established = protocol is Protocol.TCP and draw(st.booleans())
+            established = flags and protocol is Protocol.TCP and draw(st.booleans())
             return Match(family, protocol, source, destination, draw(ports()), draw(ports()), established)
         case "icmp":
             first = draw(st.integers(0, 255))
@@ -71,12 +71,12 @@ def matches(draw: st.DrawFn, family: Family, *, icmp_ranges: bool) -> Match:
 
 
 @st.composite
-def filters(draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5) -> list[Filter]:
+def filters(draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5, flags: bool = True) -> list[Filter]:
     """Filters with different keys."""
     keys = st.tuples(st.sampled_from(VLANS), st.sampled_from(Direction), st.sampled_from(Family))
     made = []
     for vlan, direction, family in draw(st.lists(keys, unique=True, max_size=maximum)):
-        entries = st.builds(Entry, st.sampled_from(Effect), matches(family, icmp_ranges=icmp_ranges))
+        entries = st.builds(Entry, st.sampled_from(Effect), matches(family, icmp_ranges=icmp_ranges, flags=flags))
         last = everything(family, draw(st.sampled_from(Effect)))
         held = draw(st.lists(entries, max_size=4, unique=True))
         made.append(named_filter(vlan, direction, family, [*(entry for entry in held if entry != last), last]))
@@ -121,6 +121,27 @@ def cisco_states(draw: st.DrawFn) -> DeviceState:
     numbers = {one.vlan for one in in_force} | set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
     return device_state(vlans, draw(port_states(CISCO_PORTS, faces=False)), held, map(bound, in_force))
+
+
+AWPLUS_PORTS = ("port1.0.1", "port1.0.2", "port1.0.24", "sa1")
+_RECEIVED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
+
+
+@st.composite
+def awplus_states(draw: st.DrawFn) -> DeviceState:
+    """States that an AlliedWare Plus switch can hold: filters stand on trunks that receive such packets."""
+    held = draw(filters(icmp_ranges=False, flags=False))
+    placed = draw(port_states(AWPLUS_PORTS, faces=True))
+    in_force = []
+    for one in held:
+        here = [p for p in placed if one.vlan in p.vlans and _RECEIVED.get(p.faces) is one.direction]
+        if here and all(port.mode is PortMode.TRUNK for port in here) and draw(st.integers(0, 4)):
+            in_force.append(one)
+    held = [replace(one, entries=one.entries[-1:]) if draw(st.integers(0, 4)) == 0 else one for one in held]
+    held = [one for one in held if one.name in {other.name for other in in_force} or draw(st.integers(0, 3))]
+    numbers = set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
+    vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
+    return device_state(vlans, placed, held, map(bound, in_force))
 
 
 def _entry(text: str, family: Family, effect: Effect = Effect.PERMIT) -> Entry:
@@ -168,6 +189,19 @@ EXAMPLE_FILTERS = (
     ),
     _filter(20, Direction.TO, Family.V6, "icmpv6 - - 134", "tcp - 2001:db8:1:20::/64 established"),
 )
+
+
+def trunk_example(hosts: str, other: str, gateway: str) -> DeviceState:
+    """A small core switch: VLANs 10 and 20 from two floor switches to the router, without what asks TCP flags."""
+    kept = [
+        named_filter(*one.key, [entry for entry in one.entries if not entry.match.established])
+        for one in EXAMPLE_FILTERS
+    ]
+    ports = [
+        PortState(name, PortMode.TRUNK, (10, 20), faces)
+        for name, faces in ((hosts, Faces.HOSTS), (other, Faces.HOSTS), (gateway, Faces.GATEWAY))
+    ]
+    return device_state([Vlan(10, "TSN-management"), Vlan(20, "TSN-staff")], ports, kept, map(bound, kept))
 
 
 def example(*port_names: str, faces: bool, vlan_database: bool) -> DeviceState:

@@ -16,7 +16,7 @@ from controller.errors import CommandFailed, DeviceBusy
 from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
 from controller.model.state import DeviceState, Entry, Faces, PortMode, PortState, device_state, named_filter
 from controller.platforms.base import Command, Lock, Restore, Step
-from controller.platforms.ovs import OpenVSwitch, program
+from controller.platforms.ovs import OpenVSwitch
 from tests.platforms.states import bound, everything, example, ovs_states
 from tests.platforms.virtual_switch import VirtualSwitch, alive, virtual_switch, wait_until
 
@@ -182,7 +182,7 @@ def save(switch: VirtualSwitch) -> None:
 
 def load(switch: VirtualSwitch) -> str:
     """What the start-up of a switch does: the program as a file, not over SSH."""
-    (switch.folder / "ovs_switch.sh").write_text(program(), encoding="utf-8")
+    (switch.folder / "ovs_switch.sh").write_text(OVS.program(), encoding="utf-8")
     return switch.sh(f"sh {switch.folder}/ovs_switch.sh load")
 
 
@@ -543,4 +543,4 @@ def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) ->
 @pytest.mark.parametrize("words", ["", "lock a b", "lock a '$(id)' 3", "arm ../x 3", "cancel .", "arm run1 soon"])
 def test_wrong_words_are_refused(switch: VirtualSwitch, words: str) -> None:
     with pytest.raises(CommandFailed, match="ovs_switch: "):
-        switch.sh(f"sh -s -- {words}", program())
+        switch.sh(f"sh -s -- {words}", OVS.program())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import product
 from math import prod
 from random import Random
@@ -19,10 +18,10 @@ from controller.model.flow import (
     Packet,
     Protocol,
     bounds,
-    prefix,
 )
-from controller.model.state import Entry, Filter
+from controller.model.state import Filter
 from controller.prove.equivalence import evaluate, first_entry, prove_equal, wanted
+from tests.prove.edits import edited
 from tests.prove.filters import POOL, PORTS, clause, filter_of, intent_of, rendered
 from tests.soak import examples
 
@@ -77,26 +76,6 @@ intents = st.sampled_from(Family).flatmap(
 )
 
 
-def mutated(entries: list[Entry], random: Random) -> list[Entry]:
-    """The same filter with one edit, as a wrong renderer or a person could make it."""
-    at = random.randrange(len(entries))
-    entry, before, after = entries[at], entries[:at], entries[at + 1 :]
-    match = entry.match
-    wider = match.source if match.source.prefixlen == 0 else match.source.supernet()
-    edits = [
-        [],
-        [replace(entry, effect=Effect.PERMIT if entry.effect is Effect.FORBID else Effect.FORBID)],
-        [replace(entry, match=replace(match, source=wider))],
-        [replace(entry, match=replace(match, destination=prefix(random.choice(POOL[match.family]))))],
-        [replace(entry, match=replace(match, destination_ports=random.choice(PORTS)))],
-        [replace(entry, match=replace(match, source_ports=random.choice(PORTS)))],
-        [replace(entry, match=replace(match, established=not match.established))],
-        [replace(entry, match=replace(match, protocol=random.choice((None, 6, 17))))],
-    ]
-    swapped = [*after[:1], entry, *after[1:]]
-    return random.choice([*(before + edit + after for edit in edits), before + swapped])
-
-
 @settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_a_correct_filter_is_proved_in_any_form(intent: FilterIntent, random: Random) -> None:
@@ -106,14 +85,14 @@ def test_a_correct_filter_is_proved_in_any_form(intent: FilterIntent, random: Ra
 @settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_an_edit_is_caught_exactly_when_it_changes_the_meaning(intent: FilterIntent, random: Random) -> None:
-    edited = filter_of(intent.family, mutated(rendered(intent, random), random))
-    difference = prove_equal(intent, edited)
+    other = filter_of(intent.family, edited(rendered(intent, random), random))
+    difference = prove_equal(intent, other)
     if difference is None:
-        for packet in boundary_packets(intent, edited, random):
-            assert evaluate(edited, packet) == wanted(intent, packet)
-            assert first_entry(edited, packet) is not None
+        for packet in boundary_packets(intent, other, random):
+            assert evaluate(other, packet) == wanted(intent, packet)
+            assert first_entry(other, packet) is not None
         return
     packet = difference.packet
-    assert first_entry(edited, packet) == difference.entry
+    assert first_entry(other, packet) == difference.entry
     assert difference.wanted == wanted(intent, packet)
-    assert evaluate(edited, packet) != difference.wanted or difference.entry is None
+    assert evaluate(other, packet) != difference.wanted or difference.entry is None

@@ -1,0 +1,152 @@
+"""`tsunagu measure`: what each school's lines really carry, judged against the recommended bandwidth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, All, Json, Lab, Policies, Schools, State, Wards
+from controller.cli.options import selection as selection_of
+from controller.cli.output import Exit, console, errors, say, say_json
+from controller.errors import TsunaguError
+from controller.lab import journal, place
+from controller.measure.document import document
+from controller.measure.export import record_judgements, record_measurement
+from controller.measure.judging import judge_school
+from controller.measure.measurement import Kind, Measurement
+from controller.measure.places import Namespace
+from controller.measure.rounds import Round, Site, Wanted, new_run
+from controller.measure.store import opened
+from controller.measure.table import measurements_table
+from controller.measure.throughput import Throughput
+from controller.messages import catalogue
+from controller.model.city import City
+from controller.model.flow import Family
+from controller.model.lines import LINE_NAMES
+from controller.model.load import load_city
+from controller.plan.select import Selection, selected_schools
+from controller.telemetry.otlp import telemetry
+
+LAB_STORE = "measurements-lab.sqlite"
+"""The virtual city's measurements never stand among those of real schools."""
+
+
+class LineChoice(StrEnum):
+    """A kind of line."""
+
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+
+Lines = Annotated[list[LineChoice] | None, typer.Option("--line", help="Only this line: primary or backup.")]
+Regions = Annotated[list[str] | None, typer.Option("--region", help="Only to this region (may be repeated).")]
+Families = Annotated[list[int] | None, typer.Option("--family", min=4, max=6, help="Only over IPv4 (4) or IPv6 (6).")]
+Quick = Annotated[bool, typer.Option("--quick", help="Only the throughput that the verdict needs: seconds a school.")]
+Light = Annotated[bool, typer.Option("--light", help="No throughput: latency, loss, DNS and proxy only.")]
+
+
+def measure(  # noqa: PLR0913, PLR0917 the options of a command
+    schools: Schools = None,
+    wards: Wards = None,
+    lines: Lines = None,
+    regions: Regions = None,
+    families: Families = None,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = DEFAULT_STATE,
+    *,
+    everything: All = False,
+    lab: Lab = False,
+    quick: Quick = False,
+    light: Light = False,
+    as_json: Json = False,
+) -> None:
+    """Measure schools' lines and judge them; exit code 1 if something that was asked for could not be measured.
+
+    Throughput is measured one line at a time, so a school takes about 40 s (5 s with --quick).
+    """
+    chosen = selection_of(schools, wards, everything=everything, lab=lab)
+    city = load_city(policies)
+    wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
+    if not lab:
+        say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
+        raise typer.Exit(Exit.NOT_SUPPORTED)
+    sites = lab_sites(city, chosen)
+    with telemetry() as sent, opened(state / LAB_STORE) as store:
+
+        def told(one: Measurement) -> None:
+            record_measurement(sent, one)
+            if not one.measured or one.found.kind in (Kind.DOWNLOAD, Kind.UPLOAD):
+                errors.print(_progress(one), style="dim", markup=False)
+
+        run = Round(city, store, throughput(city), new_run(datetime.now(UTC)), told)
+        found = run.measure(sites, wanted)
+        latest = store.latest()
+        judgements = [judge_school(site.school, latest, city.measurement) for site in sites]
+        record_judgements(sent, judgements)
+        if as_json:
+            say_json(document(run.run, store.file, judgements, found, city.timezone))
+        else:
+            failures = [one for one in found if not one.measured]
+            console.print(measurements_table(judgements, failures, city, catalogue("en")))
+            say(f"{len(found)} measurements of round {run.run} are kept in {store.file}")
+    raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
+
+
+def lab_sites(city: City, chosen: Selection) -> list[Site]:
+    """The chosen schools of the virtual city that is up, each with its router's place.
+
+    Raises:
+        TsunaguError: no virtual city is up, a named school is not in it, or none is left.
+    """
+    layout = journal.standing(place.STATE).layout
+    standing = {school.id: school for school in layout.schools}
+    wanted = selected_schools(city, chosen)
+    for school in wanted:
+        if school.id in chosen.schools:
+            layout.school(school.id)
+    sites = [Site(school, Namespace(standing[school.id].router)) for school in wanted if school.id in standing]
+    if not sites:
+        message = f"none of these schools is in the virtual city that is up; it has: {', '.join(standing)}"
+        raise TsunaguError(message)
+    return sites
+
+
+def throughput(city: City, locks: Path = place.STATE / "locks") -> Throughput:
+    """The probe of throughput for the virtual city, whose lines all are on this machine."""
+    policy = city.measurement
+    return Throughput(policy.method, policy.targets.throughput.port, locks, everywhere=("this machine",))
+
+
+def _wanted(  # noqa: PLR0913 the options of a command
+    city: City,
+    lines: list[LineChoice] | None,
+    regions: list[str] | None,
+    families: list[int] | None,
+    *,
+    quick: bool,
+    light: bool,
+) -> Wanted:
+    known = [region.id for region in city.lines.regions]
+    for name in regions or ():
+        if name not in known:
+            message = f"there is no region {name!r}; there are: {', '.join(known)}"
+            raise TsunaguError(message)
+    if families and not set(families) <= {int(family) for family in Family}:
+        message = "--family is 4 or 6"
+        raise typer.BadParameter(message)
+    return Wanted(
+        lines=tuple(line for line in LINE_NAMES if not lines or line in lines),
+        regions=tuple(regions) if regions else None,
+        families=tuple(family for family in Family if not families or family in families),
+        only_judged=quick,
+        throughput=not light,
+    )
+
+
+def _progress(one: Measurement) -> str:
+    figure = f"{next(iter(one.found.figures.values())):.1f} Mbit/s" if one.measured else str(one.found.outcome)
+    return f"{one.path}: {one.found.kind} {figure}"

@@ -1,0 +1,66 @@
+"""One test of throughput at a time on a line, at a server, and (where its capacity counts) on a machine.
+
+Two tests at once would each measure the half. The locks are files, so they hold between processes, and a process that
+dies lets go.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from controller.errors import TsunaguError
+
+_EVERY_SECONDS = 0.05
+
+
+class LineBusy(TsunaguError):
+    """Somebody else measures there."""
+
+    temporary = True
+
+
+@contextmanager
+def alone(folder: Path, names: Sequence[str], patience: float) -> Iterator[None]:
+    """Hold the locks of these names; wait for them for so many seconds at most.
+
+    Raises:
+        LineBusy: another process held one of them all the time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
+    with ExitStack() as held:
+        # Everybody takes them in the same order, so nobody waits for somebody who waits for him.
+        for name in sorted(set(names)):
+            held.enter_context(_lock(folder / f"{_file_name(name)}.lock", name, deadline, patience))
+        yield
+
+
+@contextmanager
+def _lock(file: Path, name: str, deadline: float, patience: float) -> Iterator[None]:
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        while not _taken(descriptor):
+            if time.monotonic() >= deadline:
+                message = f"{name} has been in use by another measurement for {patience:.0f} s; try again later"
+                raise LineBusy(message)
+            time.sleep(_EVERY_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in name)

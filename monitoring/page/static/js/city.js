@@ -1,0 +1,51 @@
+// The city view: every school on the board of its ward.
+import { Boards } from "./boards.js";
+import { Filters } from "./filters.js";
+import { FrameBudget } from "./frame_budget.js";
+import { showConnection } from "./frame.js";
+import { Live, read } from "./live.js";
+import { Summary } from "./summary.js";
+
+const tiles = new Map();
+const boards = new Boards(document.querySelector("#boards"));
+const summary = new Summary();
+const filters = new Filters(() => tiles.forEach((tile) => budget.add(tile.id, tile)));
+const budget = new FrameBudget(showTile, settle);
+
+let revealed = true;
+
+function showTile(tile) {
+  const view = boards.show(tile);
+  revealed = boards.reveal(tile.id, filters.match(tile)) || revealed;
+  return !view.skipped && !view.element.hidden;
+}
+
+/** After a batch: the counts, once. */
+function settle() {
+  boards.count();
+  if (revealed) {
+    boards.retab();
+    revealed = false;
+  }
+  summary.show(tiles.values());
+  const shown = [...boards.views.values()].filter(({ element }) => !element.hidden).length;
+  filters.tell(shown, tiles.size);
+}
+
+function take(changed) {
+  for (const tile of changed) {
+    tiles.set(tile.id, tile);
+    budget.add(tile.id, tile);
+  }
+}
+
+async function snapshot() {
+  const city = await read("/api/city");
+  const ids = new Set(city.schools.map((tile) => tile.id));
+  [...tiles.keys()].filter((id) => !ids.has(id)).forEach((id) => tiles.delete(id));
+  boards.arrange(city.wards);
+  boards.keepOnly(ids);
+  take(city.schools);
+}
+
+showConnection(new Live(snapshot, { tiles: take }));

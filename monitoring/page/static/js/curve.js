@@ -1,0 +1,85 @@
+// One chart: both lines' values of one measure, and the recommendation where it has one.
+import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { language, say } from "./messages.js";
+import { exact, zone } from "./words.js";
+
+const HEIGHTS = { throughput: 240, latency: 130, loss: 130 };
+const locale = language === "ja" ? "ja-JP" : "en-GB";
+const short = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const long = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+/** A colour of the style sheet as the reader's theme has it now. */
+function ink(name) {
+  const swatch = document.querySelector(`.key [data-series="${name}"], .palette [data-series="${name}"]`);
+  return getComputedStyle(swatch).color;
+}
+
+/** Points that stand alone must be seen; many of them are a line already. */
+const few = (values) => values.reduce((sum, value) => sum + (value !== null && value !== undefined), 0) < 24;
+
+const line = (name, more = {}) => ({ stroke: () => ink(name), width: 1.8, points: { size: 5, show: (plot, index) => few(plot.data[index]) }, spanGaps: false, ...more });
+
+/** The other line's times inside a gap are part of the gap, or the chart would draw across it. */
+function openGaps(times, values, gaps) {
+  for (const [from, to] of gaps) {
+    for (let n = times.findIndex((at) => at > from); n >= 0 && times[n] < to; n += 1) {
+      values[n] = null;
+    }
+  }
+}
+
+export class Curve {
+  constructor(figure) {
+    this.figure = figure;
+    this.measure = figure.dataset.measure;
+    this.place = figure.querySelector(".plot");
+    this.plot = new uPlot(this.options(), [[], [], [], []], this.place);
+    new ResizeObserver(([{ contentRect }]) => this.plot.setSize({ width: Math.floor(contentRect.width), height: HEIGHTS[this.measure] })).observe(this.place);
+    document.addEventListener("themechange", () => this.plot.redraw(false));
+  }
+
+  options() {
+    const axis = { stroke: () => ink("axis"), grid: { stroke: () => ink("grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+    const seconds = (ticks) => ticks.length > 1 && ticks[1] - ticks[0] < 60;
+    const top = this.measure === "throughput" ? 50 : 1;
+    return {
+      width: Math.max(200, this.place.clientWidth),
+      height: HEIGHTS[this.measure],
+      padding: [10, 26, 0, 0],
+      legend: { show: false },
+      cursor: { sync: { key: "school" }, drag: { x: false, y: false }, points: { size: 6 } },
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), zone),
+      scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(top, (high ?? 0) * 1.12)] } },
+      series: [{}, line("primary", { width: 2.2 }), line("backup", { dash: [7, 4] }), line("recommended", { dash: [2, 3], width: 1.4, spanGaps: true, points: { show: false } })],
+      axes: [
+        { ...axis, values: (_, ticks) => ticks.map((at) => (seconds(ticks) ? long : short).format(at * 1000)), space: 70, size: 24 },
+        { ...axis, size: 52, space: this.measure === "throughput" ? 40 : 28 },
+      ],
+    };
+  }
+
+  /**
+   * @param {import("./series.js").Series} series
+   * @param {[number, number]} period the seconds that the chart begins and ends with
+   * @param {number | null} recommended
+   */
+  show(series, period, recommended) {
+    const scale = this.measure === "loss" ? 100 : 1;
+    const columns = ["primary", "backup"].map((name) => {
+      const [times, values, gaps] = series.columns(name, this.measure);
+      return [times, values.map((value) => (value === null ? null : value * scale)), gaps];
+    });
+    const wanted = this.measure === "throughput" && recommended !== null ? recommended : null;
+    const data = uPlot.join([...columns.map(([times, values]) => [times, values]), [period, [wanted, wanted]]]);
+    columns.forEach(([, , gaps], n) => openGaps(data[0], data[n + 1], gaps));
+    this.plot.setData(data, false);
+    this.plot.setScale("x", { min: period[0], max: period[1] });
+    const unit = say(`unit-${this.measure}`);
+    const told = (name) => {
+      const value = series.latest(name, this.measure);
+      return value === null ? say("no-value") : `${exact(value * scale)} ${unit}`;
+    };
+    const text = say("chart-says", { measure: say(this.measure), primary: told("primary"), backup: told("backup") });
+    if (this.place.ariaLabel !== text) this.place.ariaLabel = text;
+  }
+}

@@ -1,0 +1,84 @@
+// Which schools are shown. The address keeps the filters, so a view can be sent to a colleague.
+import { setText } from "./elements.js";
+import { say } from "./messages.js";
+import { traits } from "./tile.js";
+import { count } from "./words.js";
+
+const plain = (text) => text.normalize("NFKC").toLowerCase();
+
+export class Filters {
+  /** @param {() => void} changed is called when another set of schools is wanted */
+  constructor(changed) {
+    this.ward = document.querySelector("#ward");
+    this.search = document.querySelector("#search");
+    this.clear = document.querySelector("#clear");
+    this.buttons = [...document.querySelectorAll(".figure")];
+    this.changed = changed;
+    this.fromAddress();
+    this.ward.addEventListener("change", () => this.change());
+    this.search.addEventListener("input", () => this.change());
+    this.clear.addEventListener("click", () => this.reset());
+    for (const button of this.buttons) {
+      button.addEventListener("click", () => {
+        button.setAttribute("aria-pressed", String(button.ariaPressed !== "true"));
+        this.change();
+      });
+    }
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "/" && !event.target.matches("input, select")) {
+        event.preventDefault();
+        this.search.focus();
+      }
+    });
+  }
+
+  fromAddress() {
+    const query = new URLSearchParams(location.search);
+    const states = query.getAll("state");
+    this.ward.value = query.get("ward") ?? "";
+    if (this.ward.selectedIndex < 0) this.ward.value = "";
+    this.search.value = query.get("search") ?? "";
+    this.buttons.forEach((button) => button.setAttribute("aria-pressed", String(states.includes(button.dataset.filter))));
+    this.gather();
+  }
+
+  gather() {
+    this.states = this.buttons.filter((button) => button.ariaPressed === "true").map((button) => button.dataset.filter);
+    this.wanted = plain(this.search.value.trim());
+    this.any = this.states.length > 0 || this.wanted !== "" || this.ward.value !== "";
+    if (this.clear.hidden === this.any) this.clear.hidden = !this.any;
+  }
+
+  change() {
+    this.gather();
+    const query = new URLSearchParams();
+    if (this.ward.value) query.set("ward", this.ward.value);
+    if (this.wanted) query.set("search", this.search.value.trim());
+    this.states.forEach((state) => query.append("state", state));
+    history.replaceState(null, "", query.size > 0 ? `?${query}` : location.pathname);
+    this.changed();
+  }
+
+  reset() {
+    this.ward.value = "";
+    this.search.value = "";
+    this.buttons.forEach((button) => button.setAttribute("aria-pressed", "false"));
+    this.change();
+    this.search.focus();
+  }
+
+  match(tile) {
+    return (
+      (this.ward.value === "" || tile.ward === this.ward.value) &&
+      (this.states.length === 0 || traits(tile).some((trait) => this.states.includes(trait))) &&
+      (this.wanted === "" || plain(`${tile.name} ${tile.id}`).includes(this.wanted))
+    );
+  }
+
+  tell(shown, total) {
+    setText(document.querySelector("#shown"), say("shown", { count: count(shown), total: count(total) }));
+    const nothing = document.querySelector("#nothing");
+    const none = shown === 0 && total > 0;
+    if (nothing.hidden === none) nothing.hidden = !none;
+  }
+}

@@ -1,0 +1,105 @@
+// The monitor's stream of events, together with a snapshot to start from; both again after a lost connection.
+
+const RETRY = 1000;
+const RETRY_AT_MOST = 8000;
+/** The monitor says every 5 s that it is alive; one that is silent for so long hangs. */
+const SILENCE = 15_000;
+
+export class Live extends EventTarget {
+  /**
+   * @param {() => Promise<void>} snapshot fetches everything and shows it
+   * @param {Object<string, (data: any) => void>} hears what to do with an event, by its name
+   * @param {string} school the one whose points are wanted too; none by default
+   */
+  constructor(snapshot, hears, school = "") {
+    super();
+    this.state = "connecting";
+    this.freshAt = null;
+    this.snapshot = snapshot;
+    this.hears = hears;
+    this.path = `/api/events?school=${encodeURIComponent(school)}`;
+    this.waiting = null;
+    this.retry = RETRY;
+    setInterval(() => this.listen(), 1000);
+    this.open();
+  }
+
+  open() {
+    const source = new EventSource(this.path);
+    this.source = source;
+    source.addEventListener("open", () => this.start(source));
+    // The browser's own reconnecting gives up on an HTTP error, so this one does it in its place.
+    source.addEventListener("error", () => this.lose(source));
+    for (const name of Object.keys(this.hears)) {
+      source.addEventListener(name, (event) => this.hear(name, event.data));
+    }
+    // Sent when nothing else is, so that silence can be told from a monitor that hangs.
+    source.addEventListener("alive", () => this.fresh());
+  }
+
+  /** Events that come while the snapshot is on its way are newer than it, and wait for it. */
+  async start(source) {
+    this.waiting = [];
+    try {
+      await this.snapshot();
+    } catch {
+      this.lose(source);
+      return;
+    }
+    if (source !== this.source) {
+      return;
+    }
+    const held = this.waiting;
+    this.waiting = null;
+    held.forEach(([name, data]) => this.hears[name](data));
+    this.retry = RETRY;
+    this.fresh();
+    this.change("live");
+  }
+
+  hear(name, text) {
+    const data = JSON.parse(text);
+    if (this.waiting !== null) {
+      this.waiting.push([name, data]);
+      return;
+    }
+    this.fresh();
+    this.hears[name](data);
+  }
+
+  lose(source) {
+    if (source !== this.source) {
+      return;
+    }
+    source.close();
+    this.source = null;
+    this.waiting = null;
+    this.change("lost");
+    setTimeout(() => this.open(), this.retry);
+    this.retry = Math.min(this.retry * 2, RETRY_AT_MOST);
+  }
+
+  listen() {
+    if (this.state === "live" && Date.now() - this.freshAt > SILENCE) {
+      this.lose(this.source);
+    }
+  }
+
+  fresh() {
+    this.freshAt = Date.now();
+  }
+
+  change(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** JSON of the API; an answer that is not 2xx is an error. */
+export async function read(path) {
+  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  if (!answer.ok) {
+    throw new Error(`${path}: HTTP ${answer.status}`);
+  }
+  return answer.json();
+}

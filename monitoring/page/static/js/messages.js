@@ -1,0 +1,16 @@
+// The words of the page, from the server's one catalogue.
+export const language = document.documentElement.lang;
+
+const texts = await (await fetch(`/messages/${language}.json`)).json();
+
+/** A message with its marks filled in. A key that is not in the catalogue shows itself, which a test looks for. */
+export function say(key, marks = {}) {
+  const text = texts[`page.${key}`] ?? texts[key];
+  if (text === undefined) {
+    return `[${key}]`;
+  }
+  return text.replace(/\{(\w+)\}/g, (whole, name) => marks[name] ?? whole);
+}
+
+/** Whether the catalogue has a message. */
+export const has = (key) => `page.${key}` in texts;

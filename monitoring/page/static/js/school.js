@@ -1,0 +1,147 @@
+// The view of one school: its judgement, its two lines over time, its events.
+import { Curve } from "./curve.js";
+import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
+import { showConnection } from "./frame.js";
+import { Live, read } from "./live.js";
+import { has, say } from "./messages.js";
+import { LINES, MEASURES, Series } from "./series.js";
+import { filled } from "./tile.js";
+import { clock, day, exact } from "./words.js";
+
+const page = document.querySelector("#school");
+const id = page.dataset.school;
+const series = new Series();
+const curves = [...document.querySelectorAll(".curve")].map((figure) => new Curve(figure));
+const table = document.querySelector(".figures-table");
+const ROWS = 100;
+const ICONS = { "line-down": "line-down", "line-up": "up", drift: "drift", failover: "reverted" };
+let minutes = 15;
+let tile = null;
+let events = [];
+let asking = false;
+let again = false;
+
+const part = (selector) => document.querySelector(selector);
+const start = () => Date.now() / 1000 - minutes * 60;
+
+function showTile() {
+  const verdict = part("#verdict");
+  setAttribute(verdict, "data-state", tile.state);
+  setIcon(verdict.querySelector("svg"), tile.state);
+  setText(part("#verdict-word"), say(`states.${tile.state}`));
+  setText(part("#measured"), exact(tile.measured_mbps));
+  setText(part("#recommended"), exact(tile.recommended_mbps));
+  setProperty(part("#verdict-gauge"), "--part", filled(tile).toFixed(3));
+  const when = tile.measured_at === null ? say("never-measured") : say("measured-at", { time: day(tile.measured_at) });
+  setText(part("#verdict-note"), `${when} · ${say(`basis-${tile.basis}`)}`);
+  setText(part("#drift"), tile.drift === null ? say("drift-unknown") : tile.drift === 0 ? say("no-drift") : say("drift-found", { count: tile.drift }));
+  setText(part("#silent"), say(tile.silent ? "probe-silent" : "probe-heard"));
+  setAttribute(part("[data-line='devices']"), "data-state", tile.drift > 0 ? "drift" : "up");
+  LINES.forEach(showLine);
+}
+
+function showLine(line) {
+  const strand = part(`.strand[data-line="${line}"]`);
+  const state = tile.lines[line];
+  setAttribute(strand, "data-state", state);
+  setIcon(strand.querySelector("svg"), state === "down" ? "line-down" : state);
+  setText(strand.querySelector(".strand-state"), say(`line-${state}`));
+  for (const measure of MEASURES) {
+    // What a dead line carried before it died is history, and stands in the charts.
+    const value = state === "down" && measure !== "loss" ? null : series.latest(line, measure);
+    const text = value === null ? "–" : `${exact(measure === "loss" ? value * 100 : value)} ${say(`unit-${measure}`)}`;
+    setText(strand.querySelector(`[data-value="${measure}"]`), text);
+  }
+}
+
+function showCurves() {
+  const period = [start(), Date.now() / 1000];
+  curves.forEach((curve) => curve.show(series, period, tile?.recommended_mbps ?? null));
+}
+
+/** The table is filled when it is opened, and kept fresh while it is open. */
+function showRows() {
+  if (!table.open) {
+    return;
+  }
+  const rows = series.rows(ROWS).map(([at, values]) =>
+    make("tr", {}, make("th", { scope: "row" }, clock(at * 1000)), ...values.map((value, n) => make("td", {}, exact(value === null || MEASURES[n % 3] !== "loss" ? value : value * 100)))),
+  );
+  part("#rows").replaceChildren(...rows);
+}
+
+function eventText(event) {
+  const key = `event-${event.kind}`;
+  return has(key) ? say(key, { line: event.line ? say(event.line) : say("lines") }) : event.text;
+}
+
+function showEvents() {
+  const list = part("#events");
+  const key = JSON.stringify(events);
+  if (list.dataset.shown !== key) {
+    list.dataset.shown = key;
+    const items = [...events].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, ROWS);
+    list.replaceChildren(...items.map((event) => make("li", { "data-state": event.kind === "line-down" ? "down" : "up" }, icon(ICONS[event.kind] ?? "live"), make("time", { datetime: event.at }, day(event.at)), make("span", {}, eventText(event)))));
+  }
+  part("#no-events").hidden = events.length > 0;
+}
+
+function show() {
+  showTile();
+  showCurves();
+  showRows();
+  showEvents();
+}
+
+/** Ask the API for what is newer than what is shown; one question at a time. */
+async function refresh() {
+  if (asking) {
+    again = true;
+    return;
+  }
+  asking = true;
+  try {
+    await load(series.newest());
+  } catch {
+    // The stream tells of a lost connection and asks for everything when it is back.
+  } finally {
+    asking = false;
+    if (again) {
+      again = false;
+      setTimeout(refresh, 1000);
+    }
+  }
+}
+
+async function load(after) {
+  const since = Math.max(after, start());
+  const found = await read(`/api/schools/${id}?since=${encodeURIComponent(new Date(since * 1000).toISOString())}`);
+  tile = found.tile;
+  series.add(found.lines);
+  series.since(start());
+  const known = new Set(events.map((event) => JSON.stringify(event)));
+  events.push(...found.events.filter((event) => !known.has(JSON.stringify(event))));
+  show();
+}
+
+async function snapshot() {
+  series.clear();
+  events = [];
+  await load(0);
+}
+
+for (const button of document.querySelectorAll(".spans button")) {
+  button.addEventListener("click", () => {
+    minutes = Number(button.dataset.minutes);
+    document.querySelectorAll(".spans button").forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+    snapshot().catch(() => undefined);
+  });
+}
+table.addEventListener("toggle", showRows);
+setInterval(() => tile && document.visibilityState === "visible" && showCurves(), 1000);
+
+const hears = {
+  tiles: (changed) => changed.some((one) => one.id === id) && refresh(),
+  school: (news) => news.id === id && refresh(),
+};
+showConnection(new Live(snapshot, hears, id));

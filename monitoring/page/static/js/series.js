@@ -1,0 +1,79 @@
+// What was measured on the two lines of a school, over time.
+
+export const LINES = ["primary", "backup"];
+export const MEASURES = ["throughput", "latency", "loss"];
+/** Points further apart than this many usual distances have a gap between them. */
+const GAP = 4;
+
+export class Series {
+  constructor() {
+    this.clear();
+  }
+
+  clear() {
+    this.points = Object.fromEntries(LINES.map((line) => [line, Object.fromEntries(MEASURES.map((measure) => [measure, []]))]));
+  }
+
+  /** Take in points of the API, as [[seconds, value], ...]; what is known already is left out. */
+  add(lines) {
+    for (const line of LINES) {
+      for (const measure of MEASURES) {
+        const known = this.points[line][measure];
+        const last = known.at(-1)?.[0] ?? -Infinity;
+        known.push(...(lines[line]?.[measure] ?? []).filter(([at]) => at > last));
+      }
+    }
+  }
+
+  /** Forget what is older than a time in seconds. */
+  since(oldest) {
+    for (const line of LINES) {
+      for (const measure of MEASURES) {
+        const known = this.points[line][measure];
+        const keep = known.findIndex(([at]) => at >= oldest);
+        if (keep !== 0) known.splice(0, keep < 0 ? known.length : keep);
+      }
+    }
+  }
+
+  newest() {
+    return Math.max(0, ...LINES.flatMap((line) => MEASURES.map((measure) => this.points[line][measure].at(-1)?.[0] ?? 0)));
+  }
+
+  latest(line, measure) {
+    return this.points[line][measure].at(-1)?.[1] ?? null;
+  }
+
+  /** One line's measure as [times, values, gaps]; a gap is the seconds it begins and ends with, and holds a null. */
+  columns(line, measure) {
+    const points = this.points[line][measure];
+    const apart = points.slice(1).map(([at], n) => at - points[n][0]).sort((a, b) => a - b);
+    const usual = apart[Math.floor(apart.length / 2)] ?? Infinity;
+    const times = [];
+    const values = [];
+    const gaps = [];
+    points.forEach(([at, value], n) => {
+      const before = points[n - 1]?.[0];
+      if (before !== undefined && at - before > GAP * usual) {
+        times.push((at + before) / 2);
+        values.push(null);
+        gaps.push([before, at]);
+      }
+      times.push(at);
+      values.push(value);
+    });
+    return [times, values, gaps];
+  }
+
+  /** Rows of a table, newest first: [seconds, six values]. */
+  rows(most) {
+    const found = new Map();
+    LINES.forEach((line, i) => MEASURES.forEach((measure, j) => {
+      for (const [at, value] of this.points[line][measure].slice(-most)) {
+        if (!found.has(at)) found.set(at, Array(LINES.length * MEASURES.length).fill(null));
+        found.get(at)[i * MEASURES.length + j] = value;
+      }
+    }));
+    return [...found].sort(([a], [b]) => b - a).slice(0, most);
+  }
+}

@@ -1,0 +1,106 @@
+// A school on its ward's board.
+import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
+import { say } from "./messages.js";
+import { measuredRate, wantedRate } from "./words.js";
+
+const LINES = ["primary", "backup"];
+/** The bar ends at one and a half times the recommendation, so the recommendation stands at two thirds. */
+const FULL = 1.5;
+const POINTED_AT_MOST = 8;
+const POINTED_FOR = 1600;
+let pointed = 0;
+
+export const isDown = (tile) => LINES.some((line) => tile.lines[line] === "down");
+
+/** The filters that a tile answers to; the first is its judgement. */
+export function traits(tile) {
+  const found = [tile.state];
+  if (isDown(tile)) found.push("line-down");
+  if (tile.drift > 0) found.push("drift");
+  if (tile.silent) found.push("silent");
+  return found;
+}
+
+/** How much of the bar is filled, from 0 to 1. */
+export function filled(tile) {
+  return tile.measured_mbps === null ? 0 : Math.min(1, tile.measured_mbps / tile.recommended_mbps / FULL);
+}
+
+export class TileView {
+  constructor(tile) {
+    this.id = tile.id;
+    this.skipped = false;
+    this.mark = icon("not-measured", "icon mark");
+    this.measured = make("span", { class: "measured" }, "–");
+    this.recommended = make("span", {}, "–");
+    this.word = make("span", { class: "word" }, "–");
+    this.bar = make("span", { class: "gauge", "aria-hidden": "true" });
+    this.strands = Object.fromEntries(LINES.map((line) => [line, this.strand(line)]));
+    this.drift = make("span", { class: "drift" });
+    this.link = make(
+      "a",
+      { href: `/schools/${tile.id}`, tabindex: "-1" },
+      this.mark,
+      make("span", { class: "name", lang: "ja" }, tile.name),
+      make("span", { class: "rate" }, this.measured, make("span", { class: "of" }, " / ", this.recommended, make("span", { class: "unseen" }, " Mbit/s "))),
+      this.drift,
+      this.word,
+      this.bar,
+      make("span", { class: "strands" }, ...LINES.map((line) => this.strands[line].element)),
+    );
+    this.element = make("li", { class: "tile", "data-school": tile.id }, this.link);
+    this.update(tile);
+  }
+
+  strand(line) {
+    const mark = icon("unknown");
+    const word = make("span", { class: "unseen" }, "–");
+    const short = make("span", { "aria-hidden": "true" }, say(`${line}-short`));
+    return { element: make("span", { class: "strand", title: say(line) }, short, mark, make("span", { class: "unseen" }, ` ${say(line)} `), word), mark, word };
+  }
+
+  /** Show a tile. A line that is down comes first, then a probe whose figures are old, then the judgement.
+   * Only what differs from what is shown is touched. */
+  update(tile) {
+    const down = isDown(tile);
+    const changed = this.tile !== undefined && (this.tile.state !== tile.state || isDown(this.tile) !== down);
+    this.tile = tile;
+    setAttribute(this.element, "data-state", tile.state);
+    setAttribute(this.element, "data-down", down ? "" : null);
+    setAttribute(this.element, "data-silent", tile.silent ? "" : null);
+    const foremost = down ? "line-down" : tile.silent ? "silent" : tile.state;
+    setIcon(this.mark, foremost);
+    setText(this.measured, measuredRate(tile.measured_mbps));
+    setText(this.recommended, wantedRate(tile.recommended_mbps));
+    setText(this.word, say(`word-${foremost}`));
+    setProperty(this.bar, "--part", filled(tile).toFixed(3));
+    for (const line of LINES) {
+      const { element, mark, word } = this.strands[line];
+      setAttribute(element, "data-state", tile.lines[line]);
+      setIcon(mark, tile.lines[line]);
+      setText(word, say(`line-${tile.lines[line]}`));
+    }
+    this.showDrift(tile.drift ?? 0);
+    if (changed && !this.element.hidden && this.element.dataset.pointed === undefined) this.point();
+  }
+
+  showDrift(devices) {
+    if (Number(this.drift.dataset.devices ?? 0) !== devices) {
+      this.drift.dataset.devices = devices;
+      const told = [icon("drift"), make("span", { "aria-hidden": "true" }, String(devices)), make("span", { class: "unseen" }, ` ${say("drift-count", { count: devices })} `)];
+      this.drift.replaceChildren(...(devices > 0 ? told : []));
+    }
+  }
+
+  /** A state that changed is rare and worth a glance: the tile lights up for a moment. Where all change, none does. */
+  point() {
+    if (pointed < POINTED_AT_MOST && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      pointed += 1;
+      this.element.dataset.pointed = "";
+      setTimeout(() => {
+        pointed -= 1;
+        delete this.element.dataset.pointed;
+      }, POINTED_FOR);
+    }
+  }
+}

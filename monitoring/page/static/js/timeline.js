@@ -1,0 +1,91 @@
+// The spans of a rollout as rows of a table; bars beside them show when. Devices open to their steps and commands.
+import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
+import { say } from "./messages.js";
+
+const DEPTHS = { rollout: 0, school: 1, device: 2, step: 3, command: 4 };
+const KNOWN = new Set(["applied", "unchanged", "reverted", "failed", "unknown"]);
+
+/** Seconds since 1970 of a time as the API writes it, or now where it has none. */
+const seconds = (time) => (time === null ? Date.now() : new Date(time).getTime()) / 1000;
+
+export class Timeline {
+  constructor(body, axis) {
+    this.body = body;
+    this.axis = axis;
+    this.clear();
+  }
+
+  clear() {
+    this.rows = new Map();
+    this.open = new Set();
+    this.body.replaceChildren();
+  }
+
+  show(spans) {
+    this.spans = spans;
+    const children = Map.groupBy(spans, (span) => span.parent);
+    const known = new Set(spans.map((span) => span.id));
+    const from = Math.min(...spans.map((span) => seconds(span.start)));
+    const to = Math.max(...spans.map((span) => seconds(span.end)), from + 0.001);
+    const wanted = [];
+    const walk = (span) => {
+      const below = (children.get(span.id) ?? []).sort((a, b) => seconds(a.start) - seconds(b.start));
+      wanted.push(this.row(span, below.length > 0, from, to));
+      if (DEPTHS[span.level] < DEPTHS.device || this.open.has(span.id)) {
+        below.forEach(walk);
+      }
+    };
+    spans.filter((span) => !known.has(span.parent)).forEach(walk);
+    this.place(wanted);
+    setText(this.axis, spans.length > 0 ? `0–${(to - from).toFixed(1)} s` : "");
+  }
+
+  /** Put the rows in order, moving only those that are not where they belong. */
+  place(wanted) {
+    const keep = new Set(wanted);
+    [...this.body.children].filter((row) => !keep.has(row)).forEach((row) => row.remove());
+    wanted.forEach((row, n) => {
+      if (this.body.children[n] !== row) {
+        this.body.insertBefore(row, this.body.children[n] ?? null);
+      }
+    });
+  }
+
+  row(span, hasBelow, from, to) {
+    let view = this.rows.get(span.id);
+    if (view === undefined) {
+      view = this.make(span);
+      this.rows.set(span.id, view);
+    }
+    const length = to - from;
+    const ended = span.end !== null;
+    const outcome = span.outcome || (ended ? "" : "running");
+    setAttribute(view.row, "data-outcome", outcome || "done");
+    const told = outcome === "" ? "done" : outcome;
+    setText(view.outcome, KNOWN.has(told) || told === "running" || told === "done" ? say(`outcome-${told}`) : told);
+    setText(view.seconds, (seconds(span.end) - seconds(span.start)).toFixed(1));
+    setProperty(view.bar, "--from", ((seconds(span.start) - from) / length).toFixed(4));
+    setProperty(view.bar, "--long", Math.max(0.002, (seconds(span.end) - seconds(span.start)) / length).toFixed(4));
+    const opens = hasBelow && DEPTHS[span.level] >= DEPTHS.device;
+    if (view.button.hidden === opens) view.button.hidden = !opens;
+    setAttribute(view.button, "aria-expanded", String(this.open.has(span.id)));
+    setIcon(view.mark, KNOWN.has(outcome) ? (outcome === "unknown" ? "unsettled" : outcome) : ended ? "live" : "running");
+    return view.row;
+  }
+
+  make(span) {
+    const mark = icon("running");
+    const button = make("button", { type: "button", class: "opener", "aria-label": say("open", { name: span.name }), "aria-expanded": "false" });
+    button.addEventListener("click", () => {
+      this.open.has(span.id) ? this.open.delete(span.id) : this.open.add(span.id);
+      this.show(this.spans);
+    });
+    const level = make("span", { class: "level" }, say(`level-${span.level}`));
+    const name = make("th", { scope: "row" }, make("div", { class: "span-name" }, button, level, make("span", { class: "span-text" }, span.name)));
+    const outcome = make("span");
+    const time = make("td", { class: "number" }, "0");
+    const bar = make("i");
+    const row = make("tr", { "data-level": span.level }, name, make("td", {}, make("span", { class: "span-outcome" }, mark, outcome)), time, make("td", { class: "when", "aria-hidden": "true" }, bar));
+    return { row, button, outcome, seconds: time, bar, mark };
+  }
+}

@@ -1,0 +1,34 @@
+// Numbers and times as they are written: Japan time, shares never rounded up.
+import { language, say } from "./messages.js";
+
+const zone = "Asia/Tokyo";
+const locale = language === "ja" ? "ja-JP" : "en-GB";
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const clockFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const dayFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+
+export { zone };
+export const count = (number) => whole.format(number);
+/** A rate on a tile: what was measured is rounded down, so that it never looks like more. */
+export const measuredRate = (mbps) => (mbps === null ? "–" : whole.format(Math.floor(mbps)));
+export const wantedRate = (mbps) => whole.format(mbps);
+export const exact = (number) => (number === null || number === undefined ? "–" : tenth.format(number));
+/** A share rounded down to a tenth, as the reports have it: only all of them are 100%, only none is 0%. */
+export function share(part, all) {
+  if (all === 0) {
+    return "";
+  }
+  const tenths = Math.floor((1000 * part) / all);
+  return part > 0 && tenths === 0 ? "<0.1%" : `${Math.floor(tenths / 10)}.${tenths % 10}%`;
+}
+export const clock = (milliseconds) => clockFormat.format(milliseconds);
+export const day = (iso) => dayFormat.format(new Date(iso));
+
+export function age(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 90) {
+    return say("age-seconds", { count: seconds });
+  }
+  return seconds < 5400 ? say("age-minutes", { count: Math.floor(seconds / 60) }) : say("age-hours", { count: Math.floor(seconds / 3600) });
+}

@@ -1,0 +1,133 @@
+"""What a platform without TCP flags leaves to the router: never less than the policy permits, never in silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from controller.compile.aggregate import aggregate
+from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.upstream import Moved, describe_moved, trusted
+from controller.errors import BeyondCapability, ProofFailed
+from controller.model.city import City, Device
+from controller.model.flow import Direction, Effect, Family, Packet, Protocol
+from controller.model.schools import School
+from controller.plan.proof import prove
+from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
+from controller.prove.containment import contains
+from controller.prove.equivalence import evaluate, wanted
+
+AWPLUS = AlliedTelesisAwplus()
+CAN = AWPLUS.capabilities
+
+
+def second_lot(city: City) -> list[School]:
+    lots = {ward.id: ward.lot for ward in city.file.wards}
+    return [school for school in city.schools if lots[school.ward] == "lot-2"]
+
+
+def core(city: City, school: School) -> Device:
+    return next(device for device in city.devices(school) if device.role == "core")
+
+
+def without_guarantor(city: City) -> City:
+    blueprints = tuple(
+        one.model_copy(update={"devices": tuple(group.model_copy(update={"keeps_state": {}}) for group in one.devices)})
+        for one in city.blueprints.blueprints
+    )
+    return replace(city, blueprints=city.blueprints.model_copy(update={"blueprints": blueprints}))
+
+
+def test_the_cores_of_the_second_lot_compile_and_are_proved(city: City) -> None:
+    """One school of every blueprint of the lot; the whole city is the benchmark's."""
+    seen: set[int] = set()
+    for school in second_lot(city):
+        devices = city.devices(school)
+        if len(devices) in seen:
+            continue
+        seen.add(len(devices))
+        device = core(city, school)
+        assert device.platform == AWPLUS.name
+        intent = campus_intent(city, device, CAN)
+        assert prove(city, intent, AWPLUS) == 32
+        (line,) = describe_moved(intent.moved)
+        assert f"by {school.id}-rt1 alone, and Tsunagu does not prove it" in line
+    assert len(seen) > 2
+
+
+def test_nobody_answers_for_the_router_so_the_core_is_refused(city: City) -> None:
+    device = core(city, second_lot(city)[0])
+    with pytest.raises(BeyondCapability) as caught:
+        campus_intent(without_guarantor(city), device, CAN)
+    message = str(caught.value)
+    assert message.startswith(f"{device.id}: allied_telesis_awplus lacks the capability 'established'")
+    assert f"left to {device.school.id}-rt1 (nec_ix) if somebody answers for it" in message
+
+
+def test_a_platform_that_matches_flags_leaves_nothing(city: City) -> None:
+    device = core(city, second_lot(city)[0])
+    intent = campus_intent(without_guarantor(city), device, replace(CAN, established=True))
+    assert not intent.moved
+    assert not describe_moved(intent.moved)
+
+
+def compiled(city: City) -> CampusIntent:
+    return campus_intent(city, core(city, second_lot(city)[0]), CAN)
+
+
+def test_the_switch_and_the_router_together_are_the_policy(city: City) -> None:
+    """What the switch lets through beyond the policy is TCP without ACK and RST, and that is all."""
+    intent = compiled(city)
+    filters = {one.key: one for one in intent.wanted.filters}
+    school = intent.device.school
+    staff = city.segments["staff"]
+    subnet = city.segment_prefix(school, staff, Family.V4)
+    server = int(next(p for p in city.destination("affairs", school).of(Family.V4).included).network_address)
+    moved = next(m.intent for m in intent.moved if (m.intent.segment, m.intent.family) == ("staff", Family.V4))
+    answer = Packet(Family.V4, Protocol.TCP, server, int(subnet[20]), 443, 49152, established=True)
+    attack = replace(answer, established=False)
+    one = filters[staff.vlan, Direction.TO, Family.V4]
+    assert evaluate(one, answer)
+    assert wanted(moved, answer)
+    assert evaluate(one, attack), "the switch cannot tell them apart"
+    assert not wanted(moved, attack), "and the policy forbids it: this is what is left to the router"
+    assert not evaluate(one, replace(attack, source_port=444))
+
+
+def test_what_is_left_to_the_router_must_not_cut_what_the_policy_permits(city: City) -> None:
+    """A forbid of answers, taken for a forbid of everything from that port, would cut what another rule opens."""
+    intent = compiled(city)
+    moved = next(one for one in intent.moved if one.intent.direction is Direction.TO)
+    answers = next(clause for clause in moved.intent.clauses if clause.established)
+    opened = replace(answers, rule="opened", established=False)
+    cut = replace(answers, rule="cut", effect=Effect.FORBID)
+    strict = replace(moved.intent, clauses=(*moved.intent.clauses, opened, cut))
+    assert not contains(
+        replace(strict, clauses=tuple(replace(one, established=False) for one in strict.clauses)), strict
+    )
+    assert contains(intent.intents[intent_of(intent, moved)], moved.intent)
+    more = replace(moved.intent, clauses=(*moved.intent.clauses, replace(opened, source_ports=(999, 999))))
+    wrong = replace(intent, moved=(replace(moved, intent=more),))
+    with pytest.raises(ProofFailed, match=f"left to {moved.upstream} would deny packets that the policy permits"):
+        prove(city, wrong, AWPLUS)
+
+
+def intent_of(intent: CampusIntent, moved: Moved) -> int:
+    keys = [(one.vlan, one.direction, one.family) for one in intent.intents]
+    return keys.index((moved.intent.vlan, moved.intent.direction, moved.intent.family))
+
+
+def test_check_says_who_is_believed(city: City) -> None:
+    (one,) = trusted(city)
+    assert "/city/blueprints.yaml:" in str(one)
+    assert "not proved: the routers of lot-2 (nec_ix) are believed to keep the state of TCP" in str(one)
+    assert not trusted(without_guarantor(city))
+
+
+def test_all_filters_of_a_device_together_are_bounded(city: City) -> None:
+    device = core(city, second_lot(city)[0])
+    total = sum(len(aggregate(one.entries)) for one in compiled(city).wanted.filters)
+    assert campus_intent(city, device, replace(CAN, maximum_device_entries=total))
+    with pytest.raises(BeyondCapability, match=rf"need {total} entries; .* takes {total - 1} a device"):
+        campus_intent(city, device, replace(CAN, maximum_device_entries=total - 1))

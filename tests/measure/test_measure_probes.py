@@ -1,0 +1,182 @@
+"""The probes on two shaped lines between namespaces of the tests' own: what a line carries is known there."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller.errors import TsunaguError
+from controller.measure.answers import NameLookup, PageFetch
+from controller.measure.echoes import Echoes
+from controller.measure.locks import LineBusy, alone
+from controller.measure.measurement import (
+    DURATION_MS,
+    JITTER_MS,
+    LATENCY_MS,
+    LOSS_RATIO,
+    MBPS,
+    Found,
+    Kind,
+    Outcome,
+)
+from controller.measure.places import Namespace
+from controller.measure.throughput import Throughput
+from controller.model.city import City
+from controller.model.flow import Family
+from controller.model.lines import LINE_NAMES
+from controller.model.measurement import NameTarget
+from tests.measure.two_lines import NAME_PORT, PORT, TRUTH, TwoLines, two_lines
+
+SLOW, FAST = 100, 400
+
+
+@pytest.fixture(scope="module")
+def lines() -> Iterator[TwoLines]:
+    with two_lines(FAST, SLOW) as made:
+        yield made
+
+
+@pytest.fixture
+def throughput(city: City, tmp_path: Path) -> Throughput:
+    return Throughput(city.measurement.method, PORT, tmp_path / "locks")
+
+
+def mbps(found: Found) -> float:
+    assert found.outcome is Outcome.MEASURED, found.reason
+    return found.figures[MBPS]
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("family", list(Family))
+def test_a_slow_line_is_measured_within_the_method_s_error(
+    lines: TwoLines, throughput: Throughput, family: Family
+) -> None:
+    for kind in (Kind.DOWNLOAD, Kind.UPLOAD):
+        found = throughput.measure(lines.route("backup", family), kind)
+        truth = SLOW * TRUTH[family]
+        assert mbps(found) == pytest.approx(truth, rel=throughput.method.relative_error(truth))
+        assert json.loads(found.raw)["end"]["sum_received"]["bits_per_second"] == mbps(found) * 1e6
+
+
+@pytest.mark.lab
+def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, throughput: Throughput) -> None:
+    truth = FAST * TRUTH[Family.V4]
+    found = throughput.measure(lines.route(), Kind.DOWNLOAD)
+    assert mbps(found) == pytest.approx(truth, rel=throughput.method.relative_error(truth))
+
+
+@pytest.mark.lab
+def test_while_the_backup_is_measured_only_its_own_counters_rise(lines: TwoLines, throughput: Throughput) -> None:
+    before = {line: lines.received(line) for line in LINE_NAMES}
+    carried = mbps(throughput.measure(lines.route("backup"), Kind.DOWNLOAD)) * 1e6 / 8 * throughput.method.seconds
+    rose = {line: lines.received(line) - before[line] for line in LINE_NAMES}
+    assert rose["backup"] > 0.9 * carried
+    assert rose["primary"] < 1000  # a neighbour may ask for an address meanwhile
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("at_the_school", [True, False])
+def test_a_dead_line_is_not_measured_over_the_other_one(
+    lines: TwoLines, throughput: Throughput, city: City, *, at_the_school: bool
+) -> None:
+    method = city.measurement.method.model_copy(update={"connect_within": 0.5, "answer_within": 0.3})
+    throughput = replace(throughput, method=method)
+    with lines.cut("backup", lines.school if at_the_school else lines.region):
+        before = lines.received("primary")
+        for family in Family:
+            route = lines.route("backup", family)
+            found = [
+                throughput.measure(route, Kind.DOWNLOAD),
+                Echoes(method).measure(route),
+                NameLookup(city.measurement.targets.dns, 0.3).measure(route),
+                PageFetch(city.measurement.targets.proxy, 0.3).measure(route),
+            ]
+            assert [one.outcome for one in found] == [Outcome.NO_ANSWER] * 4, found
+            assert found[1].figures == {LOSS_RATIO: 1.0}
+        assert lines.received("primary") - before < 1000
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("family", list(Family))
+def test_latency_names_and_pages(lines: TwoLines, city: City, family: Family) -> None:
+    route = lines.route("primary", family)
+    echo = Echoes(city.measurement.method).measure(route)
+    assert set(echo.figures) == {LATENCY_MS, JITTER_MS, LOSS_RATIO}
+    assert (echo.outcome, echo.figures[LOSS_RATIO]) == (Outcome.MEASURED, 0.0)
+    assert 0 < echo.figures[LATENCY_MS] < 100
+    for found in (
+        NameLookup(city.measurement.targets.dns, 2.0).measure(route),
+        PageFetch(city.measurement.targets.proxy, 2.0).measure(route),
+    ):
+        assert found.outcome is Outcome.MEASURED, found.reason
+        assert 0 < found.figures[DURATION_MS] < 2000
+
+
+@pytest.mark.lab
+def test_a_wrong_target_is_told_apart_from_a_dead_line_and_says_what_to_do(
+    lines: TwoLines, throughput: Throughput, city: City
+) -> None:
+    targets = city.measurement.targets
+    route = lines.route()
+    nobody = replace(throughput, port=5999).measure(route, Kind.DOWNLOAD)
+    other_service = replace(throughput, port=80).measure(route, Kind.DOWNLOAD)
+    for found in (nobody, other_service):
+        assert found.outcome is Outcome.REFUSED, found.reason
+        assert "targets.throughput in policies/measurement.yaml" in found.reason
+    no_server = NameLookup(targets.dns.model_copy(update={"port": 54}), 1.0).measure(route)
+    no_name = NameLookup(NameTarget(port=NAME_PORT, name="nowhere.example.jp"), 1.0).measure(route)
+    no_page = PageFetch(targets.proxy.model_copy(update={"path": "/missing"}), 1.0).measure(route)
+    no_http = PageFetch(targets.proxy.model_copy(update={"port": PORT}), 1.0).measure(route)
+    no_tls = PageFetch(targets.proxy.model_copy(update={"scheme": "https"}), 1.0).measure(route)
+    for found, setting in ((no_server, "dns"), (no_name, "dns"), (no_page, "proxy"), (no_tls, "proxy")):
+        assert found.outcome is Outcome.REFUSED, found.reason
+        assert f"targets.{setting} in policies/measurement.yaml" in found.reason
+    assert no_http.outcome is not Outcome.MEASURED
+    assert "404" in no_page.reason
+
+
+@pytest.mark.lab
+def test_a_place_that_is_not_there_is_an_error(lines: TwoLines, city: City) -> None:
+    route = replace(lines.route(), place=Namespace("no-such-place"))
+    with pytest.raises(TsunaguError, match="no network namespace no-such-place; is the virtual city up"):
+        Echoes(city.measurement.method).measure(route)
+    with pytest.raises(TsunaguError, match="apt-get install missing-program"):
+        lines.route().place.run(("missing-program",), 5.0)
+
+
+@pytest.mark.lab
+def test_a_program_that_takes_too_long_is_ended_with_what_it_started(lines: TwoLines) -> None:
+    ran = lines.route().place.run(("sh", "-c", "echo begun; sleep 60; echo never"), 0.5)
+    assert (ran.code, ran.said) == (None, "begun\n")
+
+
+@pytest.mark.lab
+def test_two_tests_on_one_line_wait_for_each_other(lines: TwoLines, throughput: Throughput) -> None:
+    found: list[Found] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(throughput.measure(lines.route("backup"), Kind.DOWNLOAD)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    truth = SLOW * TRUTH[Family.V4]
+    # At once, each would have had about the half.
+    assert [mbps(one) for one in found] == pytest.approx([truth, truth], rel=0.05)
+
+
+def test_a_lock_holds_and_is_let_go(tmp_path: Path) -> None:
+    with alone(tmp_path, ["a line", "a server"], 1.0):
+        busy = "a line has been in use by another measurement for 0 s"
+        with pytest.raises(LineBusy, match=busy), alone(tmp_path, ["a line"], 0.1):
+            pass
+        with alone(tmp_path, ["another line"], 0.1):
+            pass
+    with alone(tmp_path, ["a server", "a line"], 0.1):
+        pass

@@ -1,0 +1,196 @@
+"""The monitor's API over figures in memory: what it answers is made here, so a test knows what the page must show.
+
+It keeps the contract of the API (docs of `monitoring`), and nothing of the monitor's code: what is measured arrives by
+method calls in place of OTLP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from threading import Lock
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from controller.model.city import City
+from controller.model.schools import School
+from monitoring import pages
+from monitoring.security import Guarded
+
+Tile = dict[str, Any]
+STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
+LINES = ("primary", "backup")
+ALIVE_SECONDS = 5
+
+
+@dataclass
+class Figures:
+    """Every school's figures. Methods may be called from any thread."""
+
+    city: City
+    seed: int = 1
+    tiles: dict[str, Tile] = field(default_factory=dict)
+    series: dict[str, dict[str, dict[str, list[list[float]]]]] = field(default_factory=dict)
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    rollout: dict[str, Any] | None = None
+    broken: bool = False
+    _listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[str]]] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        random = Random(self.seed)  # noqa: S311 figures, no secrets
+        for school in self.city.schools:
+            self.tiles[school.id] = self._tile(school, random)
+            self.series[school.id] = {line: {"throughput": [], "latency": [], "loss": []} for line in LINES}
+            self.events[school.id] = []
+
+    def change(self, school: str, **news: object) -> Tile:
+        """A school's tile changes in these fields, and everyone hears of it."""
+        self.tiles[school] = {**self.tiles[school], **news}
+        self.tell("tiles", [self.tiles[school]])
+        return self.tiles[school]
+
+    def measure(self, school: str, mbps: float) -> Tile:
+        """A new measured throughput, judged."""
+        tile = self.tiles[school]
+        return {**tile, "measured_mbps": mbps, "state": _judged(mbps, tile["recommended_mbps"])}
+
+    def measure_all(self, random: Random) -> None:
+        """Every school is measured again; all of it is one event, as the monitor sends it."""
+        for school, tile in list(self.tiles.items()):
+            self.tiles[school] = self.measure(school, random.uniform(0.2, 1.4) * tile["recommended_mbps"])
+        self.tell("tiles", list(self.tiles.values()))
+
+    def happened(self, school: str, kind: str, line: str | None, at: datetime) -> None:
+        """An event of a school."""
+        event = {"at": at.isoformat(), "kind": kind, "line": line, "text": f"{line} {kind}"}
+        self.events[school].append(event)
+        self.tell("school", {"id": school})
+
+    def past(self, school: str, now: datetime, minutes: int = 30) -> None:
+        """Half an hour of a school: a point every ten seconds, its primary line gone for three minutes."""
+        random = Random(school)  # noqa: S311 figures, no secrets
+        tile, series = self.tiles[school], self.series[school]
+        rate = tile["measured_mbps"] or tile["recommended_mbps"] * 0.8
+        for step in range(minutes * 6):
+            at = (now - timedelta(minutes=minutes) + timedelta(seconds=10 * step)).timestamp()
+            wave = 1 + 0.05 * math.sin(step / 9)
+            alive = not 0.62 < step / (minutes * 6) < 0.72
+            for line, part in (("primary", 1.0), ("backup", 0.45)):
+                if line == "primary" and not alive:
+                    series[line]["loss"].append([at, 1.0])
+                    continue
+                noise = random.gauss(1, 0.02)
+                series[line]["throughput"].append([at, rate * part * wave * noise])
+                series[line]["latency"].append([at, (4.2 if line == "primary" else 9.5) * wave * random.gauss(1, 0.06)])
+                series[line]["loss"].append([at, max(0.0, random.gauss(-0.01, 0.008))])
+        began = now - timedelta(minutes=minutes * 0.38)
+        self.happened(school, "line-down", "primary", began)
+        self.happened(school, "failover", "backup", began + timedelta(seconds=1))
+        self.happened(school, "line-up", "primary", began + timedelta(minutes=3))
+
+    def tell(self, name: str, data: object) -> None:
+        """Send an event to everyone who listens."""
+        text = f"event: {name}\ndata: {json.dumps(data)}\n\n"
+        with self._lock:
+            for loop, queue in self._listeners:
+                loop.call_soon_threadsafe(queue.put_nowait, text)
+
+    def hang_up(self) -> None:
+        """End every open stream."""
+        with self._lock:
+            for loop, queue in self._listeners:
+                loop.call_soon_threadsafe(queue.put_nowait, "")
+
+    def application(self) -> Starlette:
+        """The pages and the API that they read."""
+        api = [
+            Route("/api/city", self._city),
+            Route("/api/schools/{school}", self._school),
+            Route("/api/rollout", self._rollout),
+            Route("/api/events", self._events),
+        ]
+        return Starlette(routes=[*api, *pages.routes(self.city)], middleware=[Middleware(Guarded)])
+
+    async def _city(self, _: Request) -> Response:
+        if self.broken:
+            return JSONResponse({"error": "broken"}, 503)
+        wards = [{"id": ward.id, "name": ward.name} for ward in self.city.file.wards]
+        return JSONResponse({"city": self.city.file.name, "wards": wards, "schools": list(self.tiles.values())})
+
+    async def _school(self, request: Request) -> Response:
+        school = request.path_params["school"]
+        since = datetime.fromisoformat(request.query_params["since"]).timestamp()
+        lines = {
+            line: {measure: [one for one in points if one[0] > since] for measure, points in measures.items()}
+            for line, measures in self.series[school].items()
+        }
+        events = [one for one in self.events[school] if datetime.fromisoformat(one["at"]).timestamp() > since]
+        return JSONResponse({"tile": self.tiles[school], "lines": lines, "events": events})
+
+    async def _rollout(self, _: Request) -> Response:
+        return JSONResponse(self.rollout)
+
+    async def _events(self, _: Request) -> Response:
+        if self.broken:
+            return JSONResponse({"error": "broken"}, 503)
+        return StreamingResponse(self._stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    async def _stream(self) -> AsyncIterator[str]:
+        me = (asyncio.get_running_loop(), asyncio.Queue[str]())
+        with self._lock:
+            self._listeners.append(me)
+        try:
+            yield ": here\n\n"
+            while text := await self._next(me[1]):
+                yield text
+        finally:
+            with self._lock, suppress(ValueError):
+                self._listeners.remove(me)
+
+    async def _next(self, queue: asyncio.Queue[str]) -> str:
+        try:
+            async with asyncio.timeout(ALIVE_SECONDS):
+                return await queue.get()
+        except TimeoutError:
+            return "event: alive\ndata: {}\n\n"
+
+    def _tile(self, school: School, random: Random) -> Tile:
+        recommended = self.city.measurement.recommended.of(school.pupils)
+        measured: float | None = min(school.lines.primary.mbps * 0.955, recommended.mbps * random.uniform(0.35, 1.45))
+        if random.random() < 0.06:
+            measured = None
+        return {
+            "id": school.id,
+            "name": school.name,
+            "ward": school.ward,
+            "kind": school.kind,
+            "pupils": school.pupils,
+            "recommended_mbps": recommended.mbps,
+            "basis": recommended.basis,
+            "measured_mbps": measured,
+            "state": _judged(measured, recommended.mbps),
+            "lines": {"primary": "up", "backup": "up" if random.random() > 0.02 else "unknown"},
+            "drift": 2 if random.random() < 0.02 else 0,
+            "measured_at": None if measured is None else STARTED.isoformat(),
+            "silent": random.random() < 0.02,
+        }
+
+
+def _judged(mbps: float | None, recommended: float) -> str:
+    if mbps is None:
+        return "not-measured"
+    if abs(mbps - recommended) <= recommended * 0.05:
+        return "within-error"
+    return "meets" if mbps > recommended else "below"

@@ -1,0 +1,74 @@
+"""A rollout as the API tells it, at any second of its life."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from controller.model.city import City
+
+Span = dict[str, Any]
+
+BEGAN = datetime(2026, 11, 26, 5, 30, tzinfo=UTC)
+STEPS = (("read", 0.4), ("arm", 0.3), ("push", 0.6), ("read back", 0.4), ("settle", 0.2))
+COMMANDS = {
+    "read": ("ovs-vsctl --format=json list Port", "ovs-ofctl -O OpenFlow14 dump-flows br0"),
+    "push": ("ovs-ofctl -O OpenFlow14 --bundle replace-flows br0 -",),
+    "read back": ("ovs-ofctl -O OpenFlow14 dump-flows br0",),
+}
+OUTCOMES = {"tm-j06": "reverted", "kw-s01": "unchanged"}
+LONG = sum(seconds for _, seconds in STEPS)
+
+
+def rollout(city: City, after: float) -> dict[str, Any]:
+    """The lab's rollout `after` so many seconds: the canary first, then the rest side by side."""
+    schools = [city.lab.canary, *(school for school in city.lab.schools if school != city.lab.canary)]
+    begins = {school: 0.2 if n == 0 else 2.6 + 0.15 * n for n, school in enumerate(schools)}
+    ends = max(begins.values()) + LONG
+    spans: list[Span] = []
+    root = _span(spans, ("", "rollout", "closed.json"), (0.0, ends), after)
+    devices = [_school(spans, root, school, begins[school], after) for school in schools]
+    waves = [{"name": "canary", "devices": devices[:1]}, {"name": "wave 2", "devices": devices[1:]}]
+    return {
+        "id": "rollout-1",
+        "name": "closed.json",
+        "started": BEGAN.isoformat(),
+        "ended": _time(ends) if after >= ends else None,
+        "waves": waves,
+        "spans": spans,
+    }
+
+
+def _school(spans: list[Span], root: str, school: str, begins: float, after: float) -> dict[str, Any]:
+    device = f"{school}-core1"
+    span = _span(spans, (root, "school", school), (begins, begins + LONG), after)
+    own = _span(spans, (span, "device", device), (begins, begins + LONG), after)
+    at, running = begins, ""
+    for step, seconds in STEPS:
+        one = _span(spans, (own, "step", step), (at, at + seconds), after)
+        running = step if at <= after < at + seconds else running
+        each = seconds / max(1, len(COMMANDS.get(step, ())))
+        for n, command in enumerate(COMMANDS.get(step, ())):
+            _span(spans, (one, "command", command), (at + n * each, at + (n + 1) * each), after)
+        at += seconds
+    ended = after >= begins + LONG
+    outcome = OUTCOMES.get(school, "applied") if ended else None
+    for one_span in spans:
+        if one_span["id"] == own:
+            one_span["outcome"] = outcome or ""
+    seconds_so_far = min(LONG, after - begins) if after > begins else None
+    return {"id": device, "school": school, "outcome": outcome, "step": running, "seconds": seconds_so_far}
+
+
+def _span(spans: list[Span], what: tuple[str, str, str], time: tuple[float, float], after: float) -> str:
+    """Note a span that has started, as (parent, level, name) from one second to another; its id."""
+    (parent, level, name), (start, end) = what, time
+    number = f"{level} {name} {start:.3f}"
+    if start <= after:
+        times = {"start": _time(start), "end": _time(end) if end <= after else None}
+        spans.append({"id": number, "parent": parent or None, "level": level, "name": name, **times, "outcome": ""})
+    return number
+
+
+def _time(after: float) -> str:
+    return (BEGAN + timedelta(seconds=after)).isoformat()

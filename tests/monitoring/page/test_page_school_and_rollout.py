@@ -1,0 +1,110 @@
+"""The views of a school and of a rollout in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from controller.model.city import City
+from tests.monitoring.page.conftest import Visit
+from tests.monitoring.page.figures import Figures
+from tests.monitoring.page.rollouts import rollout
+
+SCHOOL = "as-e04"
+
+
+def test_a_school_shows_its_judgement_and_its_lines(visit: Visit, figures: Figures) -> None:
+    figures.past(SCHOOL, datetime.now(UTC))
+    figures.change(SCHOOL, lines={"primary": "up", "backup": "down"}, measured_mbps=191.04, state="below", drift=2)
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("#verdict")).to_contain_text("below the recommendation")
+    expect(page.locator("#measured")).to_have_text("191.0")
+    expect(page.locator("#recommended")).to_have_text(f"{figures.tiles[SCHOOL]['recommended_mbps']:.1f}")
+    expect(page.locator("#verdict")).to_contain_text("estimated")
+    expect(page.locator("[data-line=primary] .strand-state")).to_have_text("up")
+    expect(page.locator("[data-line=backup] .strand-state")).to_have_text("down")
+    expect(page.locator("#drift")).to_contain_text("2")
+    expect(page.locator("#events li").last).to_contain_text("Primary line went down")
+    assert page.locator(".plot canvas").count() == 3
+    drawn = page.locator(".plot canvas").evaluate_all(
+        "(all) => all.map((c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0))"
+    )
+    assert drawn == [True] * 3
+    assert visit.problems() == []
+
+
+def test_the_table_has_what_the_charts_have(visit: Visit, figures: Figures) -> None:
+    figures.past(SCHOOL, datetime.now(UTC))
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    page.locator(".figures-table summary").press("Enter")
+    row = page.locator("#rows tr").first
+    at, newest = figures.series[SCHOOL]["primary"]["throughput"][-1]
+    japan = datetime.fromtimestamp(at, UTC) + timedelta(hours=9)
+    expect(row.locator("th")).to_have_text(japan.strftime("%H:%M:%S"))
+    assert float(row.locator("td").first.text_content() or "") == pytest.approx(newest, abs=0.06)
+
+
+def test_new_points_come_without_a_reload(visit: Visit, figures: Figures) -> None:
+    figures.past(SCHOOL, datetime.now(UTC))
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    page.evaluate("window.same = true")
+    figures.series[SCHOOL]["primary"]["latency"].append([datetime.now(UTC).timestamp(), 77.7])
+    figures.happened(SCHOOL, "drift", None, datetime.now(UTC))
+    expect(page.locator("[data-line=primary] [data-value=latency]")).to_have_text("77.7 ms")
+    expect(page.locator("#events li").first).to_contain_text("Drift was found")
+    assert page.evaluate("window.same")
+    assert visit.problems() == []
+
+
+def test_a_longer_period_asks_for_more(visit: Visit, figures: Figures) -> None:
+    figures.past(SCHOOL, datetime.now(UTC), minutes=50)
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    page.locator(".figures-table summary").click()
+    expect(page.locator("#rows tr")).to_have_count(89)
+    page.locator("[data-minutes='60']").click()
+    expect(page.locator("#rows tr")).to_have_count(100)
+    expect(page.locator("[data-minutes='60']")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_dead_line_shows_no_living_figures(visit: Visit, figures: Figures) -> None:
+    figures.past(SCHOOL, datetime.now(UTC))
+    page = visit.open(f"/schools/{SCHOOL}")
+    figures.change(SCHOOL, lines={"primary": "down", "backup": "up"})
+    expect(page.locator("[data-line=primary] [data-value=throughput]")).to_have_text("\N{EN DASH}")
+    expect(page.locator("[data-line=backup] [data-value=throughput]")).to_contain_text("Mbit/s")
+
+
+def test_a_rollout_is_followed_to_its_end(visit: Visit, figures: Figures, city: City) -> None:
+    page = visit.open("/rollout?lang=en")
+    expect(page.locator("#nothing")).to_be_visible()
+    figures.rollout = rollout(city, 1.0)
+    figures.tell("rollout", figures.rollout)
+    expect(page.locator("#rollout-facts")).to_contain_text("running")
+    expect(page.locator(".device[data-outcome=running]")).to_contain_text("push")
+    figures.rollout = rollout(city, 60.0)
+    figures.tell("rollout", figures.rollout)
+    expect(page.locator("#rollout-facts")).to_contain_text("ended")
+    ends = {"applied": "4", "unchanged": "1", "reverted": "1", "failed": "0", "unknown": "0", "waiting": "0"}
+    for outcome, number in ends.items():
+        expect(page.locator(f"#ends [data-outcome={outcome}] b")).to_have_text(number)
+    assert visit.problems() == []
+
+
+def test_a_device_opens_to_its_steps_and_commands_by_keys(
+    visits: Callable[..., Visit], figures: Figures, city: City
+) -> None:
+    figures.rollout = rollout(city, 60.0)
+    page = visits().open("/rollout?lang=en")
+    expect(page.locator("#spans tr")).to_have_count(13)
+    opener = page.locator("[data-level=device] .opener").first
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("[data-level=step]")).to_have_count(5)
+    page.locator("[data-level=step] .opener:not([hidden])").first.press("Enter")
+    expect(page.locator("[data-level=command]").first).to_contain_text("ovs-vsctl")
+    opener.press("Enter")
+    expect(page.locator("[data-level=step]")).to_have_count(0)

@@ -1,0 +1,158 @@
+"""Debian's Prometheus and Alertmanager on loopback, in a folder of their own, ended by their process ids."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+import pytest
+import yaml
+
+from monitoring.rules import FILE
+from tests.monitoring.running import until
+
+START_SECONDS = 60.0
+
+
+def program(name: str) -> str:
+    """Where a program is; without it a test is skipped, in CI it fails."""
+    found = shutil.which(name)
+    if found is None:
+        message = f"{name} is not installed (Debian: prometheus, prometheus-alertmanager)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def get(url: str) -> Any:  # noqa: ANN401 a document
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 http on loopback
+        return json.loads(answer.read())
+
+
+def ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as answer:  # noqa: S310 http on loopback
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A running Prometheus and Alertmanager, and what the latter told the test."""
+
+    prometheus: str
+    alertmanager: str
+    told: Queue[dict[str, Any]]
+
+    def firing(self, name: str) -> list[dict[str, str]]:
+        """The labels of alerts that Alertmanager has as active."""
+        found = get(f"{self.alertmanager}/api/v2/alerts?filter=alertname%3D{name}&active=true")
+        return [alert["labels"] for alert in found]
+
+    def samples(self, query: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = get(f"{self.prometheus}/api/v1/query?query={query}")["data"]["result"]
+        return found
+
+
+@contextmanager
+def watching(folder: Path, target: str) -> Iterator[Watch]:
+    """Both, scraping `target` (address:port) every second, with the rules as they are in the project."""
+    with told() as (webhook, messages):
+        manager_port, port = free_port(), free_port()
+        manager = {
+            "route": {
+                "receiver": "test",
+                "group_by": ["alertname", "school"],
+                "group_wait": "0s",
+                "group_interval": "1s",
+            },
+            "receivers": [{"name": "test", "webhook_configs": [{"url": webhook, "send_resolved": True}]}],
+        }
+        (folder / "alertmanager.yml").write_text(yaml.safe_dump(manager), encoding="utf-8")
+        configuration = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(FILE)],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{manager_port}"]}]}]},
+            "scrape_configs": [{"job_name": "tsunagu", "static_configs": [{"targets": [target]}]}],
+        }
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+        with (
+            process(
+                folder,
+                program("prometheus-alertmanager"),
+                f"--config.file={folder}/alertmanager.yml",
+                f"--storage.path={folder}/alertmanager",
+                f"--web.listen-address=127.0.0.1:{manager_port}",
+                "--cluster.listen-address=",
+            ),
+            process(
+                folder,
+                program("prometheus"),
+                f"--config.file={folder}/prometheus.yml",
+                f"--storage.tsdb.path={folder}/prometheus",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ),
+        ):
+            watch = Watch(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{manager_port}", messages)
+            until(lambda: ready(watch.prometheus) and ready(watch.alertmanager), START_SECONDS)
+            yield watch
+
+
+@contextmanager
+def process(folder: Path, *words: str) -> Iterator[None]:
+    log = folder / f"{Path(words[0]).name}.log"
+    with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output, cwd=folder) as started:
+        try:
+            yield
+        finally:
+            started.terminate()
+            try:
+                started.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                started.kill()
+
+
+@contextmanager
+def told() -> Iterator[tuple[str, Queue[dict[str, Any]]]]:
+    """A webhook on loopback, and what it was sent."""
+    messages: Queue[dict[str, Any]] = Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it
+            del format, args
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", messages
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

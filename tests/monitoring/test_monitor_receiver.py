@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import gzip
+import math
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Gauge, Metric, Sum
+
+from controller.telemetry.naming import OVERFLOW
+from controller.telemetry.otlp import ENDPOINT, telemetry
+from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICES, EventKind
+from monitoring.decoding import decoded
+from monitoring.received import OVERFLOWN, MalformedRequest
+from monitoring.receiver import MOST_SENT, MOST_UNPACKED
+from tests.monitoring.feed import Feed, event, metrics, point
+from tests.monitoring.running import PROTOBUF, Running
+from tests.soak import examples
+
+GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
+DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+PATHS = ("/v1/traces", "/v1/metrics", "/v1/logs")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "said"),
+    [
+        (PROTOBUF, b"\xff\xff\xff", 400, b"no OTLP protobuf request"),
+        (GZIP, b"not gzip at all", 400, b"the body is no gzip"),
+        (GZIP, gzip.compress(b"")[:-4], 400, b"no whole gzip"),
+        (GZIP, gzip.compress(b"") + b"more", 400, b"no whole gzip"),
+        ({"Content-Type": "application/json"}, b"{}", 415, b"application/x-protobuf"),
+        ({}, b"", 415, b"without a content type"),
+        ({**PROTOBUF, "Content-Encoding": "br"}, b"", 415, b"gzip and identity"),
+        (PROTOBUF, b"\0" * (MOST_SENT + 1), 413, b"at most"),
+        (GZIP, gzip.compress(b"\0" * (MOST_UNPACKED + 1)), 413, b"at most"),
+    ],
+    ids=["garbage", "no gzip", "half gzip", "more than gzip", "json", "no type", "brotli", "too large", "gzip bomb"],
+)
+def test_what_is_no_otlp_is_refused_clearly(  # noqa: PLR0913, PLR0917 a table
+    running: Running, path: str, headers: Mapping[str, str], body: bytes, status: int, said: bytes
+) -> None:
+    found, _, answer = running.ask(path, "POST", body, headers)
+    assert found == status
+    assert said in answer
+
+
+def test_other_paths_and_methods_are_refused(running: Running) -> None:
+    assert running.ask("/v1/profiles", "POST", b"", PROTOBUF)[0] == 404
+    assert running.ask("/v1/metrics")[0] == 405
+
+
+def test_refusals_are_counted_under_their_name(running: Running) -> None:
+    running.ask("/v1/traces", "POST", b"\xff", PROTOBUF)
+    text = running.ask("/metrics")[2].decode()
+    assert 'tsunagu_monitor_refused_total{signal="traces",reason="malformed"}' in text
+
+
+def test_an_empty_request_of_each_signal_is_acknowledged(running: Running) -> None:
+    for path in PATHS:
+        assert running.ask(path, "POST", b"", PROTOBUF)[0] == 200
+
+
+def one(metric: Metric) -> ExportMetricsServiceRequest:
+    request = ExportMetricsServiceRequest()
+    request.resource_metrics.add().scope_metrics.add().metrics.append(metric)
+    return request
+
+
+UP = {"school": "s", "line": "primary"}
+NOW = time.time()
+WRONG = {
+    "unknown metric": Metric(name="other.metric", gauge=Gauge(data_points=[point(1, NOW, UP)])),
+    "a missing attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, {"school": "s"})])),
+    "another attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"more": "x"})])),
+    "a value outside the list": Metric(
+        name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"line": "third"})])
+    ),
+    "a very long id": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"school": "s" * 99})])),
+    "no number": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(float("nan"), NOW, UP)])),
+    "the future": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW + 86_400, UP)])),
+    "another kind": Metric(name=LINE_UP.name, sum=Sum(data_points=[point(1, NOW, UP)])),
+    "a delta": Metric(
+        name=ROLLOUT_DEVICES.name,
+        sum=Sum(data_points=[point(1, NOW, {"outcome": "applied"})], is_monotonic=True, aggregation_temporality=DELTA),
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_what_the_registry_does_not_know_is_told_back_and_the_rest_is_kept(
+    running: Running, six: Feed, wrong: Metric
+) -> None:
+    now = time.time()
+    request = metrics(six.light(now), now)
+    request.MergeFrom(one(wrong))
+    status, _, body = running.ask("/v1/metrics", "POST", request.SerializeToString(), PROTOBUF)
+    answer = ExportMetricsServiceResponse.FromString(body).partial_success
+    assert status == 200
+    assert answer.rejected_data_points == 1
+    assert answer.error_message
+    assert running.tile(six.schools[0].id)["lines"]["primary"] == "up"
+
+
+def test_an_overflow_of_the_sdk_is_kept_as_one() -> None:
+    gauge = Gauge(data_points=[point(1, NOW, {OVERFLOW: "true"})])
+    [value] = decoded("metrics", one(Metric(name=LINE_UP.name, gauge=gauge)).SerializeToString()).values
+    assert value.key == (LINE_UP, OVERFLOWN)
+
+
+VALID = {
+    "metrics": one(Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP)]))).SerializeToString(),
+    "logs": event(EventKind.DRIFT, "text", NOW, school="s").SerializeToString(),
+}
+
+
+@settings(max_examples=examples(300))
+@given(st.sampled_from(sorted(VALID)), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4))
+def test_a_damaged_request_is_refused_or_understood_and_never_breaks_the_decoder(
+    signal: str, changes: list[tuple[int, int]]
+) -> None:
+    body = bytearray(VALID[signal])
+    for place, value in changes:
+        body[place % len(body)] = value
+    batch = None
+    with suppress(MalformedRequest):
+        batch = decoded(signal, bytes(body))
+    if not changes:
+        assert batch is not None
+        assert len(batch.values) + len(batch.events) == 1
+    for found in batch.values if batch else ():
+        assert found.key[0].checked(dict(found.key[1])) == dict(found.key[1])
+        assert math.isfinite(found.value)
+        assert 0 < found.at < NOW + 86_400
+
+
+def test_the_controller_s_own_telemetry_arrives_whole(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENDPOINT, running.url)
+    with telemetry() as sent:
+        sent.record(LINE_UP, 0, school="kw-e01", line="backup")
+        sent.record(ROLLOUT_DEVICES, 3, outcome="applied")
+        sent.event(EventKind.DRIFT, "2 devices differ", school="kw-e01")
+    assert running.tile("kw-e01")["lines"]["backup"] == "down"
+    assert running.json("/api/schools/kw-e01")["events"][-1]["text"] == "2 devices differ"
+    text = running.ask("/metrics")[2].decode()
+    assert 'tsunagu_rollout_devices_total{outcome="applied"} 3' in text
+    assert 'tsunagu_telemetry_dropped_total{signal="metrics"} 0' in text
+
+
+def test_counters_of_several_processes_add_up(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENDPOINT, running.url)
+    for _ in range(2):
+        with telemetry() as sent:
+            sent.record(ROLLOUT_DEVICES, 2, outcome="reverted")
+    assert 'tsunagu_rollout_devices_total{outcome="reverted"} 4' in running.ask("/metrics")[2].decode()

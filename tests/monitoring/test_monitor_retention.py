@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES
+from monitoring import reading
+from monitoring.received import OVERFLOWN, Batch, Event, SpanRecord, Total, Value
+from monitoring.retention import EVENTS_KEPT, LEVELS, clear, roll_up
+from monitoring.store import Store
+from tests.soak import examples
+
+NOW = 1_800_000_000.0
+PATH = (("school", "s"), ("line", "primary"), ("region", "tokyo"), ("family", "ipv4"))
+KEY = (LINE_LATENCY, PATH)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "monitor.db") as opened:
+        yield opened
+
+
+ages = st.one_of(st.floats(0, 600), st.floats(0, 8 * HOUR), st.floats(0, 390 * DAY))
+samples = st.lists(st.tuples(ages, st.integers(-1000, 1000)), min_size=1, max_size=40)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(samples, st.lists(st.floats(0, 5 * DAY), max_size=3))
+def test_rolling_up_loses_no_value_and_keeps_sum_least_and_most(
+    found: list[tuple[float, int]], later: list[float]
+) -> None:
+    with TemporaryDirectory() as folder, Store(Path(folder) / "monitor.db") as store:
+        store.write([Batch(values=[Value(KEY, NOW - age, value) for age, value in found])])
+        for moment in (0.0, *sorted(later)):
+            roll_up(store, NOW + moment)
+            [(count, total, least, most)] = store.rows("SELECT SUM(n), SUM(total), MIN(least), MAX(most) FROM bin")
+            values = [value for _, value in found]
+            assert (count, total, least, most) == (len(values), sum(values), min(values), max(values))
+            for level in LEVELS[:-1]:
+                [(oldest,)] = store.rows("SELECT MIN(at) FROM bin WHERE step = ?", level.step)
+                assert oldest is None or oldest >= NOW + moment - level.kept - HOUR
+
+
+def test_a_history_is_the_same_before_and_after_a_roll_up(store: Store) -> None:
+    values = [Value(KEY, NOW - age, float(age % 7)) for age in range(0, 7 * HOUR, 30)]
+    store.write([Batch(values=values)])
+    before = reading.history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
+    roll_up(store, NOW)
+    after = reading.history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
+    assert len(before) > 300
+    assert after == before
+
+
+def test_what_is_past_its_time_goes(store: Store) -> None:
+    store.write(
+        [
+            Batch(
+                values=[Value(KEY, NOW - 401 * DAY, 1.0), Value(KEY, NOW, 2.0)],
+                events=[Event(NOW - EVENTS_KEPT - 1, "drift", "s", "", "old"), Event(NOW, "drift", "s", "", "new")],
+                spans=[
+                    SpanRecord("t1", "1", "", "rollout", "old", NOW - 91 * DAY, NOW - 91 * DAY),
+                    SpanRecord("t2", "2", "", "rollout", "new", NOW, NOW),
+                ],
+            )
+        ]
+    )
+    roll_up(store, NOW)
+    clear(store, NOW)
+    assert store.rows("SELECT total FROM bin") == [(2.0,)]
+    assert [event.text for event in reading.events(store, "s", 0, 10)] == ["new"]
+    assert [span.name for span in reading.newest_trace(store)] == ["new"]
+
+
+def test_totals_of_processes_that_have_ended_stay_in_the_sum(store: Store) -> None:
+    devices = (ROLLOUT_DEVICES, (("outcome", "applied"),))
+    durations = (ROLLOUT_DEVICE_DURATION, (("outcome", "applied"),))
+    counts = tuple(range(len(ROLLOUT_DEVICE_DURATION.boundaries) + 1))
+    old = NOW - 3 * DAY
+    store.write(
+        [
+            Batch(
+                totals=[
+                    Total(devices, "a", 1, old, 3),
+                    Total(devices, "b", 1, old, 4),
+                    Total(devices, "c", 1, NOW, 5),
+                    Total(durations, "a", 1, old, 1.5, counts),
+                    Total(durations, "b", 1, old, 2.5, counts),
+                ]
+            )
+        ]
+    )
+    before = {total.key: (total.value, total.counts) for total in reading.totals(store)}
+    for _ in range(2):
+        clear(store, NOW)
+    after = {total.key: (total.value, total.counts) for total in reading.totals(store)}
+    assert before == after == {devices: (12, ()), durations: (4.0, tuple(2 * count for count in counts))}
+    assert store.rows("SELECT COUNT(*) FROM part") == [(3,)]
+
+
+def test_a_total_that_is_sent_twice_counts_once(store: Store) -> None:
+    devices = (ROLLOUT_DEVICES, (("outcome", "applied"),))
+    for at, value in ((NOW, 2), (NOW, 2), (NOW + 1, 3), (NOW, 2)):
+        store.write([Batch(totals=[Total(devices, "a", 1, at, value)])])
+    assert [total.value for total in reading.totals(store)] == [3]
+
+
+def test_more_series_than_the_registry_allows_become_one(store: Store) -> None:
+    many = [
+        Value((LINE_UP, (("school", f"s{number}"), ("line", line))), NOW, 1.0)
+        for number in range(LINE_UP.limit // 2 + 5)
+        for line in ("primary", "backup")
+    ]
+    store.write([Batch(values=many)])
+    kept = [value.key[1] for value in reading.latest(store)]
+    assert len(kept) == LINE_UP.limit + 1
+    assert kept.count(OVERFLOWN) == 1
+
+
+def test_an_older_value_that_comes_late_changes_nothing(store: Store) -> None:
+    store.write([Batch(values=[Value(KEY, NOW, 5.0)])])
+    store.write([Batch(values=[Value(KEY, NOW - 60, 9.0)])])
+    assert [value.value for value in reading.latest(store)] == [5.0]
+
+
+def test_a_store_knows_everything_again(tmp_path: Path) -> None:
+    with Store(tmp_path / "monitor.db") as first:
+        first.write([Batch(values=[Value(KEY, time.time(), 5.0)])])
+    with Store(tmp_path / "monitor.db") as second:
+        second.write([Batch(values=[Value(KEY, time.time(), 6.0)])])
+        assert [value.value for value in reading.latest(second)] == [6.0]
+        assert second.rows("SELECT COUNT(*) FROM series") == [(1,)]

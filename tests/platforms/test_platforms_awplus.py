@@ -1,0 +1,372 @@
+"""AlliedWare Plus as text: written and read, there and back on a switch, packets, refusals and conflicts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.errors import ConfigRefused
+from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Match, Packet, Protocol
+from controller.model.state import (
+    Binding,
+    DeviceState,
+    Entry,
+    Faces,
+    Filter,
+    PortMode,
+    PortState,
+    Vlan,
+    device_state,
+    named_filter,
+)
+from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
+from controller.platforms.base import refuse_conflicts
+from controller.prove.equivalence import evaluate
+from tests.emulators.allied_telesis_awplus import Frame, InvalidInput, Switch
+from tests.platforms.states import AWPLUS_PORTS, awplus_states, bound, everything, filters, trunk_example
+from tests.soak import examples
+
+AWPLUS = AlliedTelesisAwplus()
+GOLDEN = Path(__file__).parent / "golden"
+HOSTS, OTHER, GATEWAY, _ = AWPLUS_PORTS
+EXAMPLE = trunk_example(HOSTS, OTHER, GATEWAY)
+V4, V6 = Family.V4, Family.V6
+COVER = everything(V4)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(ConfigRefused) as caught:
+        AWPLUS.parse(text, "core1.cfg")
+    return str(caught.value)
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(awplus_states())
+def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
+    seen = AWPLUS.parse(AWPLUS.render(state), "x")
+    assert seen.state == state
+    assert not seen.foreign
+    assert not seen.taken
+    assert not seen.remarks
+    assert seen.lines == seen.understood
+
+
+def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
+    """Perform the steps; after each the switch is in the state that it promises."""
+    for step in AWPLUS.steps(now, wanted):
+        switch.enter(command.line for command in step.commands)
+        assert AWPLUS.parse(switch.running(), step.title).state == step.result
+    assert AWPLUS.parse(switch.running(), "wanted").state == wanted
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(awplus_states(), awplus_states())
+def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
+    switch = Switch(*AWPLUS_PORTS)
+    walk(switch, device_state(), first)
+    walk(switch, first, second)
+    walk(switch, second, first)
+    walk(switch, first, device_state())
+    assert not AWPLUS.steps(first, first)
+    carrying = {name for name, port in switch.ports.items() if port.mode == "trunk" and port.allowed}
+    assert not carrying, "a port that left our care carries VLANs without filters"
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(filters(icmp_ranges=False, flags=False), st.data())
+def test_the_switch_does_with_a_packet_what_the_filter_says(made: list[Filter], data: st.DataObject) -> None:
+    """Lists of many VLANs and both families on one port: each packet meets only its own."""
+    made = [one for one in made if one.direction is Direction.FROM]
+    vlans = tuple(sorted({one.vlan for one in made}))
+    if not made:
+        return
+    state = device_state(
+        ports=[PortState(HOSTS, PortMode.TRUNK, vlans, Faces.HOSTS)], filters=made, bindings=map(bound, made)
+    )
+    switch = Switch(*AWPLUS_PORTS)
+    walk(switch, device_state(), state)
+    for one in made:
+        edges = [entry.match for entry in one.entries]
+        for _ in range(20):
+            match = data.draw(st.sampled_from(edges))
+            packet = Packet(
+                one.family,
+                data.draw(st.sampled_from((match.protocol or 6, 6, 17, 47))),
+                int(match.source[data.draw(st.sampled_from((0, -1)))]),
+                int(match.destination[data.draw(st.sampled_from((0, -1)))]),
+                data.draw(st.sampled_from((*match.source_ports, 7))),
+                data.draw(st.sampled_from((*match.destination_ports, 7))),
+                established=data.draw(st.booleans()),
+            )
+            frame = Frame(
+                one.vlan,
+                int(one.family),
+                packet.protocol,
+                packet.source,
+                packet.destination,
+                packet.source_port,
+                packet.destination_port,
+            )
+            assert switch.judge(HOSTS, frame) == evaluate(one, packet), packet
+
+
+def test_what_nothing_matches_is_forwarded_so_each_list_ends_in_an_entry_for_everything() -> None:
+    switch = Switch(*AWPLUS_PORTS)
+    walk(switch, device_state(), EXAMPLE)
+    strange = Frame(20, 4, 47, 1, 2, 0, 0)
+    assert not switch.judge(HOSTS, strange)
+    assert switch.judge(HOSTS, replace(strange, vlan=10)), "the emulator must forward what no list is for"
+    text = switch.running()
+    (last,) = (
+        line for line in text.splitlines() if line.endswith("deny ip any any vlan 20") and line.startswith(" 60")
+    )
+    assert "what nothing matches is forwarded" in refusal(text.replace(f"{last}\n", "", 1))
+
+
+def test_the_emulator_refuses_what_it_does_not_know() -> None:
+    for command in ("reload", "interface port9.0.1", "no access-list hardware X", "permit ip any any"):
+        with pytest.raises(InvalidInput):
+            Switch(*AWPLUS_PORTS).enter(["configure terminal", command])
+    for entry in ("10 permit tcp any any established", "10 permit ip any", "permit ip any any", "0 permit ip any any"):
+        with pytest.raises(InvalidInput):
+            Switch(*AWPLUS_PORTS).enter(["configure terminal", "access-list hardware X", entry])
+    held = ["configure terminal", "access-list hardware X", f"interface {HOSTS}", "access-group X"]
+    with pytest.raises(InvalidInput):
+        Switch(*AWPLUS_PORTS).enter([*held, "no access-list hardware X"])
+    with pytest.raises(InvalidInput):
+        Switch(*AWPLUS_PORTS).enter([*held, "access-group X"])
+
+
+def test_golden() -> None:
+    """Regenerate with GOLDEN=write pytest tests/platforms, and read the difference."""
+    text = AWPLUS.render(EXAMPLE)
+    path = GOLDEN / "allied_telesis_awplus.txt"
+    if os.environ.get("GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_ports_enter_a_vlan_only_with_their_filters() -> None:
+    titles = [step.title for step in AWPLUS.steps(device_state(), EXAMPLE)]
+    assert titles == ["make VLANs", "make access lists", "set ports"]
+    titles = [step.title for step in AWPLUS.steps(EXAMPLE, device_state())]
+    assert titles == ["set ports", "remove access lists", "remove VLANs"]
+    (_, _, ports) = AWPLUS.steps(device_state(), EXAMPLE)
+    lines = [command.line for command in ports.commands]
+    for name in (HOSTS, OTHER, GATEWAY):
+        here = lines[lines.index(f"interface {name}") :]
+        enters = next(number for number, line in enumerate(here) if "vlan add" in line)
+        assert sum(line.startswith(("access-group", "ipv6 traffic-filter")) for line in here[:enters]) == 2
+
+
+def test_a_changed_filter_is_attached_before_the_old_one_goes() -> None:
+    changed = named_filter(20, Direction.FROM, V4, [COVER])
+    others = [one for one in EXAMPLE.filters if one.key != changed.key]
+    wanted = replace(
+        EXAMPLE,
+        filters=device_state(filters=[*others, changed]).filters,
+        bindings=device_state(bindings=map(bound, [*others, changed])).bindings,
+    )
+    (old,) = (one.name for one in EXAMPLE.filters if one.key == changed.key)
+    steps = AWPLUS.steps(EXAMPLE, wanted)
+    assert [step.title for step in steps] == ["make access lists", "bind access lists", "remove access lists"]
+    attach = [f"access-group {changed.name}", f"no access-group {old}"]
+    assert [command.line for command in steps[1].commands][1:-1] == [
+        f"interface {HOSTS}",
+        *attach,
+        f"interface {OTHER}",
+        *attach,
+    ]
+
+
+def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:
+    (one,) = (each for each in EXAMPLE.filters if each.key == (20, Direction.FROM, V4))
+    opened = Filter(one.name, *one.key, (everything(V4, Effect.PERMIT),))
+    now = replace(EXAMPLE, filters=tuple(opened if each is one else each for each in EXAMPLE.filters))
+    switch = Switch(*AWPLUS_PORTS)
+    walk(switch, device_state(), now)
+    walk(switch, now, EXAMPLE)
+
+
+RENDERED = AWPLUS.render(EXAMPLE)
+MINE = f"interface {HOSTS}\n description TSN-hosts east\n switchport\n switchport mode trunk\n"
+CARRIES = " switchport trunk allowed vlan add 20\n switchport trunk native vlan none\n"
+FROM_20 = "TSN-20-from-4-01234567"
+LIST = f"access-list hardware {FROM_20}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (f"{LIST} 10 copy-to-cpu ip any any vlan 20\n", 2, "unknown word 'copy-to-cpu'; expected permit or deny"),
+        (f"{LIST} 10 permit tcp any any established vlan 20\n", 2, "unknown word 'established'; expected vlan 20"),
+        (f"{LIST} 10 permit tcp any ne 80 any vlan 20\n", 2, "unknown address 'ne' '80'"),
+        (f"{LIST} 10 permit tcp any any eq www vlan 20\n", 2, "expected a port: 0 to 65535"),
+        (f"{LIST} 10 permit ip any any vlan 30\n", 2, "expected vlan 20, which this list is for"),
+        (f"{LIST} 10 permit ip any any\n", 2, "expected vlan 20, which this list is for"),
+        (f"{LIST} 10 permit ip any any vlan 20 inner-vlan 3\n", 2, "unknown word 'inner-vlan'"),
+        (f"{LIST} 10 permit ip 10.0.0.0 0.0.255.0 any vlan 20\n", 2, "is no prefix"),
+        (f"{LIST} 20 deny ip any 10.0.0.0/8 vlan 20\n 10 deny ip any any vlan 20\n", 3, "does not ascend"),
+        (LIST, 1, "must end in an entry for everything"),
+        ("access-list hardware TSN-mine\n", 1, "expected a name like TSN-20-from-4-0123abcd"),
+        ("access-list extended TSN-20-from-4-01234567\n", 1, "none of ours"),
+        ("ipv6 access-list standard TSN-x\n", 1, "none of ours"),
+        ("vlan database\n vlan 20-22 name TSN-x\n", 2, "expected one number"),
+        ("vlan database\n vlan 20 name TSN-x state disable\n", 2, "no state but enable"),
+        (f"interface {HOSTS}\n description TSN-uplink\n", 2, "expected TSN-hosts, TSN-gateway, TSN-port"),
+        (f"interface {HOSTS}\n access-group {FROM_20}\n", 2, "which is not ours; take it off"),
+        (f"{MINE}{CARRIES} access-group OPEN\n", 7, "is filtered by a list that is not ours"),
+        (f"{MINE}{CARRIES} switchport voice vlan 9\n", 7, "carries another VLAN beside ours"),
+        (f"{MINE}{CARRIES} auth guest-vlan 9\n", 7, "puts hosts into another VLAN"),
+        (
+            f"{MINE}{CARRIES} access-group TSN-20-to-4-01234567\n",
+            7,
+            f"judges packets to hosts, and {HOSTS} faces hosts",
+        ),
+        (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "enter: no access-group TSN-30-from-4-01234567"),
+        (f"{MINE}{CARRIES} access-group {FROM_20}\n access-group TSN-20-from-4-76543210\n", 8, "a second filter"),
+        (f"{MINE}{CARRIES} access-group TSN-20-from-6-01234567\n", 7, "expected access-group TSN-VLAN-from-4-DIGEST"),
+        (f"{MINE}{MINE}", 5, "stands twice"),
+        (f"{MINE} switchport mode access\n", 5, "stands twice"),
+    ],
+)
+def test_what_is_not_understood_inside_ours_is_refused(text: str, line: int, said: str) -> None:
+    message = refusal(text)
+    assert f"core1.cfg:{line}: " in message
+    assert said in message
+
+
+def test_a_change_that_was_broken_off_is_refused_with_what_is_missing() -> None:
+    (name,) = (one.filter for one in EXAMPLE.bindings if (one.direction, one.family) == (Direction.FROM, V4))
+    text = RENDERED
+    at = text.index(f" access-group {name}\n", text.index(f"interface {OTHER}\n"))
+    half = text[:at] + text[at + len(f" access-group {name}\n") :]
+    assert f"{name} stands on {HOSTS} and not on {OTHER}; attach it, or take it off there" in refusal(half)
+
+
+def test_a_port_handed_over_without_filters_counts_as_out_of_service_and_is_set() -> None:
+    head, _, rest = RENDERED.partition(f"interface {OTHER}\n")
+    block, _, tail = rest.partition("!\n")
+    bare = "".join(f"{line}\n" for line in block.splitlines() if "TSN-20" not in line)
+    seen = AWPLUS.parse(f"{head}interface {OTHER}\n{bare}!\n{tail}", "x")
+    assert [port.name for port in seen.state.ports] == [HOSTS, GATEWAY]
+    assert ["it has none of its filters" in line.text for line in seen.remarks] == [True]
+    assert [step.title for step in AWPLUS.steps(seen.state, EXAMPLE)] == ["set ports"]
+
+
+@pytest.mark.parametrize("missing", [" switchport trunk native vlan none\n", " switchport trunk allowed vlan add 20\n"])
+def test_a_trunk_that_carries_more_or_less_than_ours_counts_as_out_of_service(missing: str) -> None:
+    seen = AWPLUS.parse(f"{MINE}{CARRIES.replace(missing, '')}", "x")
+    assert not seen.state.ports
+    assert len(seen.remarks) == 1
+    assert seen.lines == seen.understood + len(seen.foreign)
+
+
+OTHERS = """service password-encryption
+hostname core1
+access-list hardware OPEN
+ 4 permit ip any any
+vlan database
+ vlan 30 name PRINTERS state enable
+ vlan 40-42 state enable
+interface port1.0.1-1.0.3
+ description PC room
+ switchport
+ switchport mode access
+interface port1.0.5
+ no switchport
+ ip address 10.9.0.1/24
+vlan access-map MAP
+ match access-group OPEN
+vlan filter MAP vlan-list 20-21 input
+"""
+
+
+def test_nothing_of_others_is_dropped_and_their_places_are_conflicts() -> None:
+    seen = AWPLUS.parse(OTHERS, "core1.cfg")
+    assert seen.state == device_state()
+    assert len(seen.foreign) == seen.lines == 17
+    for wanted, said in (
+        (device_state([Vlan(41, "TSN-x")]), ":7: conflict: VLAN 41 TSN-x must stand where 'vlan 40-42 state enable'"),
+        (
+            device_state(ports=[PortState("port1.0.2", PortMode.ACCESS, (20,))]),
+            ":9: conflict: port port1.0.2 must stand where 'description PC room' is",
+        ),
+        (
+            device_state(ports=[PortState("port1.0.5", PortMode.ACCESS, (20,))]),
+            ":13: conflict: port port1.0.5 must stand where 'no switchport' is",
+        ),
+        (
+            device_state(bindings=[Binding(21, Direction.FROM, V4, "TSN-21-from-4-01234567")]),
+            ":17: conflict: filter TSN-21-from-4-01234567 must stand where 'vlan filter MAP",
+        ),
+    ):
+        with pytest.raises(ConfigRefused) as caught:
+            refuse_conflicts(seen, wanted, "core1.cfg")
+        assert f"core1.cfg{said}" in str(caught.value)
+
+
+def test_a_list_of_others_for_all_ports_cannot_stand_before_ours() -> None:
+    assert "judges packets before filters of ours do" in refusal(f"{RENDERED}access-group OPEN\n")
+    assert AWPLUS.parse("access-group OPEN\n", "x").foreign
+
+
+def test_the_spellings_of_the_references_are_read() -> None:
+    text = f"""{LIST} 4 permit tcp 10.0.0.0 0.0.255.255 host 10.1.1.1 eq 80 vlan 20
+ 8 permit   udp any range 67 68 10.0.0.0/8 gt 1023 vlan 20
+ 12 permit icmp any any icmp-type 8 vlan 20
+ 16 permit proto 112 any any vlan 20
+ 20 deny ip any any vlan 20
+"""
+    (one,) = AWPLUS.parse(text, "core1.cfg").state.filters
+    assert [entry.match.destination_ports for entry in one.entries] == [
+        (80, 80),
+        (1024, 65535),
+        (8, 8),
+        ANY_PORTS,
+        ANY_PORTS,
+    ]
+    assert [entry.match.protocol for entry in one.entries] == [6, 17, 1, 112, None]
+    assert one.entries[1].match.source_ports == (67, 68)
+    assert one.entries[0].origin == "core1.cfg:2"
+
+
+def one_filter(*entries: Entry) -> DeviceState:
+    return device_state(filters=[named_filter(20, Direction.FROM, V4, entries)])
+
+
+def permit(match: Match) -> DeviceState:
+    return one_filter(Entry(Effect.PERMIT, match), COVER)
+
+
+ALL = V4.everything
+ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), Faces.HOSTS)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (permit(Match(V4, Protocol.TCP, ALL, ALL, established=True)), "none can tell what is established"),
+        (permit(Match(V4, 0, ALL, ALL)), "a protocol is a number from 1"),
+        (permit(Match(V4, Protocol.ICMP, ALL, ALL, ANY_PORTS, (1, 2))), "names one of 0 to 255"),
+        (permit(Match(V4, None, ALL, ALL, (1, 1))), "only TCP and UDP have source ports"),
+        (permit(Match(V4, Protocol.TCP, ALL, ALL, (9, 3))), "ports run from 0"),
+        (one_filter(), "needs a last entry"),
+        (one_filter(everything(V6), COVER), "of the other family"),
+        (device_state([Vlan(20, "staff")]), "VLAN 20 'staff'"),
+        (device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,))]), "is no port as AlliedWare"),
+        (device_state(ports=[PortState(HOSTS, PortMode.TRUNK, ())]), "a trunk at least one"),
+        (device_state(bindings=[Binding(20, Direction.FROM, V4, FROM_20)]), "in force nowhere"),
+        (device_state(ports=[ACCESS], bindings=[Binding(20, Direction.FROM, V4, FROM_20)]), "know a VLAN by its tag"),
+    ],
+)
+def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        AWPLUS.render(state)
+    with pytest.raises(ValueError, match=said):
+        AWPLUS.steps(device_state(), state)

@@ -1,0 +1,215 @@
+"""FRR as text: written and read, from one state to another and back, refusals and conflicts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from controller.compile.routing import routing_intent, wanted_routing
+from controller.errors import ConfigRefused
+from controller.model.city import City, Device
+from controller.model.state import DeviceState, Vlan, device_state
+from controller.platforms.base import refuse_conflicts
+from controller.platforms.frr import CONFIGURE, Frr
+from tests.emulators.frr import Refused, Router
+from tests.platforms.routings import NEIGHBOURS, SYSTEM, frr_states
+from tests.soak import examples
+
+FRR = Frr()
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def router_of(city: City, school: str = "as-e04") -> Device:
+    own = city.school_by_id[school]
+    return next(one for one in city.devices(own) if one.role == "router")
+
+
+@pytest.fixture
+def wanted(city: City) -> DeviceState:
+    return device_state(routing=wanted_routing(routing_intent(city, router_of(city))))
+
+
+def bare(wanted: DeviceState) -> Router:
+    bindings = wanted.routing.bindings
+    return Router(bindings[0].system, dict.fromkeys(str(one.neighbour) for one in bindings))
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(frr_states())
+def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
+    seen = FRR.parse(FRR.render(state), "x")
+    assert seen.state == state
+    assert seen.state.digest() == state.digest()
+    assert {line.text.strip().split()[0] for line in seen.foreign} <= {
+        "router",
+        "address-family",
+        "exit-address-family",
+        "exit",
+    }
+    assert seen.lines == seen.understood + len(seen.foreign)
+
+
+def walk(router: Router, now: DeviceState, wanted: DeviceState) -> None:
+    """Perform the steps; after each the router is in the state that it promises."""
+    for step in FRR.steps(now, wanted):
+        for command in step.commands:
+            assert command.line == CONFIGURE
+            router.configure(command.stdin or "")
+        assert FRR.parse(router.running(), step.title).state == step.result
+    assert FRR.parse(router.running(), "wanted").state == wanted
+
+
+@settings(max_examples=examples(30), deadline=None)
+@given(frr_states(), frr_states())
+def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
+    router = Router(SYSTEM, NEIGHBOURS)
+    before = router.running()
+    walk(router, device_state(), first)
+    walk(router, first, second)
+    walk(router, second, first)
+    walk(router, first, device_state())
+    assert router.running() == before
+    assert not FRR.steps(first, first)
+
+
+def test_the_emulator_refuses_what_it_does_not_know() -> None:
+    for line in ("ip prefix-list X seq 5 permit 10.0.0.0", "router bgp 1", "access-list 1", "no route-map X"):
+        with pytest.raises(Refused):
+            Router(SYSTEM, NEIGHBOURS).configure(line)
+    with pytest.raises(Refused):
+        Router(SYSTEM, NEIGHBOURS).configure("route-map X permit 10\nset metric 3")
+    with pytest.raises(Refused):
+        Router(SYSTEM, NEIGHBOURS).configure(
+            f"router bgp {SYSTEM}\naddress-family ipv4 unicast\nneighbor 9.9.9.9 route-map X in"
+        )
+
+
+def test_golden(wanted: DeviceState) -> None:
+    """Regenerate with GOLDEN=write pytest tests/platforms, and read the difference."""
+    text = FRR.render(wanted)
+    path = GOLDEN / "frr.txt"
+    if os.environ.get("GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_the_order_of_steps(wanted: DeviceState) -> None:
+    titles = [step.title for step in FRR.steps(device_state(), wanted)]
+    assert titles == ["make prefix lists and route maps", "attach route maps of the ways in use"]
+    titles = [step.title for step in FRR.steps(wanted, device_state())]
+    assert titles == ["detach route maps", "remove route maps and prefix lists"]
+
+
+def test_an_edit_by_hand_is_mended_beside_it(wanted: DeviceState) -> None:
+    router = bare(wanted)
+    walk(router, device_state(), wanted)
+    name = wanted.routing.bindings[0].policy
+    router.configure(f"route-map {name} permit 20\nset local-preference 7\nexit")
+    edited = FRR.parse(router.running(), "x").state
+    assert edited != wanted
+    for step in FRR.steps(edited, wanted):
+        if any("local-preference" in (command.stdin or "") for command in step.commands):
+            held = {one.policy for one in edited.routing.bindings}
+            made = {one.name for one in step.result.routing.policies} - {one.name for one in edited.routing.policies}
+            assert made
+            assert not made & held
+    walk(router, edited, wanted)
+
+
+def test_packets_are_not_filtered_here() -> None:
+    with pytest.raises(ValueError, match="filters routes, not packets"):
+        FRR.render(device_state([Vlan(10, "TSN-x")]))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("ip prefix-list TSN-own-4-x description ours", "'ip prefix-list TSN-own-4-x description ours' is not unders"),
+        ("ip prefix-list TSN-own-4-x seq 5 permit 10.0.0.1/8", "is not understood; expected ip prefix-list NAME seq N"),
+        ("ip prefix-list TSN-x seq 5 permit 10.0.0.0/8 ge 40", "is not understood; expected ip prefix-list NAME seq N"),
+        ("route-map TSN-x permit 10\n match as-path 1\nexit", "'match as-path 1' is not understood inside a route map"),
+        ("route-map TSN-x permit 10\n set metric 5\nexit", "'set metric 5' is not understood inside a route map of"),
+        ("route-map TSN-x permit 10\n on-match next\nexit", "'on-match next' is not understood inside a route map"),
+        (
+            "route-map TSN-x permit 10\n set as-path prepend last-as 3\nexit",
+            "'set as-path prepend last-as 3' is not understood inside",
+        ),
+        (
+            "route-map TSN-x permit 10\n match ip address prefix-list A\n match ipv6 address prefix-list B\nexit",
+            "a route map of ours matches routes of one family only",
+        ),
+        ("route-map LEGACY permit 10\n match ip address prefix-list TSN-x\nexit", "refers to TSN-x, which is ours, wh"),
+        ("router bgp 5\n redistribute connected route-map TSN-x\nexit", "refers to TSN-x, which is ours, where none"),
+        (
+            "router bgp 5\n address-family ipv4 unicast\n  neighbor GROUP route-map TSN-x in\n exit-address-family",
+            "'GROUP' is no address",
+        ),
+        (
+            "router bgp 5 vrf X\n address-family ipv4 unicast\n  neighbor 10.0.0.1 route-map TSN-x in",
+            "refers to TSN-x, which is ours, where none",
+        ),
+        ("ip protocol bgp route-map TSN-x", "refers to TSN-x, which is ours, where none of ours belongs; remove it"),
+    ],
+)
+def test_an_unknown_word_inside_ours_is_refused(line: str, said: str) -> None:
+    with pytest.raises(ConfigRefused) as caught:
+        FRR.parse(f"hostname rt1\n{line}\nend\n", "rt1.cfg")
+    assert "rt1.cfg:" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_word_of_ours_in_free_text_harms_nobody() -> None:
+    seen = FRR.parse("router bgp 5\n neighbor 10.0.0.1 description see TSN-own\nexit\nend\n", "x")
+    assert len(seen.foreign) == seen.lines == 3
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            lambda text: text.replace(
+                "  neighbor 100.64.0.1 activate",
+                "  neighbor 100.64.0.1 activate\n  neighbor 100.64.0.1 route-map LEGACY out",
+            ),
+            "must stand where 'neighbor 100.64.0.1 route-map LEGACY out' is, which is not ours",
+        ),
+        (
+            lambda text: text.replace(
+                "  neighbor 100.64.0.1 activate",
+                "  neighbor 100.64.0.1 activate\n  neighbor 100.64.0.1 default-originate",
+            ),
+            "'neighbor 100.64.0.1 default-originate' gives neighbour 100.64.0.1 IPv4 in AS 4200000157 a default route",
+        ),
+        (
+            lambda text: text.replace("  neighbor 100.64.0.1 activate\n", ""),
+            "must stand at neighbour 100.64.0.1 IPv4 in AS 4200000157, which the router does not have; set it up",
+        ),
+        (
+            lambda text: text.replace("router bgp 4200000157", "router bgp 65001"),
+            "must stand at neighbour 100.64.0.1 IPv4 in AS 4200000157, which the router does not have; set it up",
+        ),
+        (
+            lambda text: text.replace(
+                "  neighbor 100.64.0.1 activate", "  neighbor 100.64.0.1 activate\n  neighbor 10.9.9.9 activate"
+            ),
+            "'neighbor 10.9.9.9 activate': the lines know no such neighbour for IPv4, so anything could leave there",
+        ),
+        (
+            lambda text: text.replace(" no bgp default ipv4-unicast\n", " neighbor 10.9.9.9 remote-as 9\n"),
+            "'neighbor 10.9.9.9 remote-as 9': the lines know no such neighbour for IPv4, so anything could leave",
+        ),
+    ],
+)
+def test_what_others_set_where_ours_must_stand_is_a_conflict(
+    wanted: DeviceState, edit: Callable[[str], str], said: str
+) -> None:
+    text = bare(wanted).running()
+    refuse_conflicts(FRR.parse(text, "rt1.cfg"), wanted, "rt1.cfg")
+    with pytest.raises(ConfigRefused) as caught:
+        refuse_conflicts(FRR.parse(edit(text), "rt1.cfg"), wanted, "rt1.cfg")
+    assert "rt1.cfg:" in str(caught.value)
+    assert said in str(caught.value)

@@ -1,0 +1,105 @@
+"""The comparison of two lists against brute force over every point of a small space."""
+
+from __future__ import annotations
+
+from itertools import product
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.prove.comparison import Comparison, PlainEntry, compare
+from controller.prove.diagram import Field
+from tests.soak import examples
+
+FIELDS = (Field("a", 2), Field("b", 7), Field("c", 7))
+POINTS = tuple(product(*(range(field.maximum + 1) for field in FIELDS)))
+NEVER = 10**9
+
+
+def interval(maximum: int) -> st.SearchStrategy[tuple[int, int]]:
+    ends = st.tuples(st.integers(0, maximum), st.integers(0, maximum))
+    return st.one_of(st.just((0, maximum)), ends.map(lambda pair: (min(pair), max(pair))))
+
+
+boxes = st.tuples(*(interval(field.maximum) for field in FIELDS))
+filters = st.lists(st.tuples(boxes, st.booleans()), max_size=10)
+
+
+def permitted(entries: list[PlainEntry]) -> set[tuple[int, ...]]:
+    def decides(point: tuple[int, ...]) -> bool:
+        covering = (
+            permits
+            for box, permits in entries
+            if all(low <= value <= high for value, (low, high) in zip(point, box, strict=True))
+        )
+        return next(covering, False)
+
+    return {point for point in POINTS if decides(point)}
+
+
+def halved(entry: PlainEntry, field: int) -> list[PlainEntry]:
+    box, permits = entry
+    low, high = box[field]
+    if low == high:
+        return [entry]
+    spans = (low, (low + high) // 2), ((low + high) // 2 + 1, high)
+    return [((*box[:field], span, *box[field + 1 :]), permits) for span in spans]
+
+
+def rewritten(entries: list[PlainEntry], random: Random) -> list[PlainEntry]:
+    """Cut in halves, with entries that never decide, and neighbours that do not meet in another order."""
+    pieces: list[PlainEntry] = []
+    for entry in entries:
+        pieces += halved(entry, random.randrange(len(FIELDS))) if random.random() < 0.3 else [entry]
+        if random.random() < 0.2:
+            pieces.append((random.choice(pieces)[0], random.random() < 0.5))
+    for _ in range(len(pieces)):
+        at = random.randrange(len(pieces))
+        one, other = pieces[at - 1], pieces[at]
+        if at and (one[1] == other[1] or not meet(one, other)):
+            pieces[at - 1 : at + 1] = [other, one]
+    return pieces
+
+
+def meet(one: PlainEntry, other: PlainEntry) -> bool:
+    return all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(one[0], other[0], strict=True))
+
+
+@settings(deadline=None, max_examples=examples(400))
+@given(filters, filters)
+def test_any_two_filters_agree_with_brute_force(first: list[PlainEntry], second: list[PlainEntry]) -> None:
+    expected = Comparison.SAME if permitted(first) == permitted(second) else Comparison.DIFFERENT
+    assert compare(FIELDS, first, second, NEVER) is expected
+
+
+@settings(deadline=None, max_examples=examples(400))
+@given(filters, st.randoms(use_true_random=False))
+def test_a_rewrite_is_the_same_and_an_edit_is_judged_by_its_meaning(first: list[PlainEntry], random: Random) -> None:
+    second = rewritten(first, random)
+    assert compare(FIELDS, first, second, NEVER) is Comparison.SAME
+    if second:
+        at = random.randrange(len(second))
+        edit = random.choice(([], [(second[at][0], not second[at][1])], halved(second[at], 1)[:1]))
+        second[at : at + 1] = edit
+        expected = Comparison.SAME if permitted(first) == permitted(second) else Comparison.DIFFERENT
+        assert compare(FIELDS, first, second, NEVER) is expected
+
+
+@settings(deadline=None)
+@given(filters, filters, st.integers(0, 3))
+def test_what_is_given_up_is_never_called_the_same(
+    first: list[PlainEntry], second: list[PlainEntry], regions: int
+) -> None:
+    result = compare(FIELDS, first, second, regions)
+    if result is not Comparison.GIVEN_UP:
+        assert (result is Comparison.SAME) == (permitted(first) == permitted(second))
+
+
+@pytest.mark.parametrize(
+    "box", [((0, 2), (0, 7)), ((0, 3), (0, 7), (0, 7)), ((0, 2), (5, 4), (0, 7)), ((0, 2), (-1, 4), (0, 7))]
+)
+def test_a_box_that_is_none_is_refused(box: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(ValueError, match=r"fields needs as many|is no interval in"):
+        compare(FIELDS, [(box, True)], [], NEVER)
