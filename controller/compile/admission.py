@@ -1,7 +1,7 @@
 """802.1X: what the admission server answers, as rows of its table. A row is for a certificate class and a place.
 
-The server sees the certificate (its class, and the school that the device is registered at) and the switch that asks; so
-it can tell a device's own school from another one, and nothing of who holds the device. The attributes are those of
+The server sees the certificate (its class, and the school that the device is registered at) and the switch that asks;
+so it can tell a device's own school from another one, and nothing of who holds the device. The attributes are those of
 RFC 2868 (tunnels), RFC 3580 (3.31: a VLAN by its number) and RFC 2865 (session limits).
 """
 
@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.errors import Origin
-from controller.model.access import Admission
-from controller.model.admission import ANY_CERTIFICATE, PLUGGED
+from controller.model.admission import ANY_CERTIFICATE, PLUGGED, Admission
 from controller.model.city import City
 
 TUNNEL_TYPE_VLAN = 13
@@ -72,6 +71,4 @@ def answer(rows: Iterable[RadiusRow], certificate: str, place: str) -> RadiusRow
 def _row(city: City, admission: Admission, place: str) -> RadiusRow:
     segment = city.segments[admission.segment]
     seconds = admission.session_hours * 3600
-    return RadiusRow(
-        admission.certificate, place, segment.id, segment.vlan, seconds, admission.id, admission.origin
-    )
+    return RadiusRow(admission.certificate, place, segment.id, segment.vlan, seconds, admission.id, admission.origin)

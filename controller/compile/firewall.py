@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from controller.errors import Origin
 from controller.model.city import City
 from controller.model.exchange import SystemFlow
-from controller.model.flow import AddressSet, Family, Prefix, Service
+from controller.model.flow import AddressSet, Effect, Family, Prefix, Service
 from controller.model.reference import connection_answer
 
 Way = Literal["ingress", "egress"]
@@ -42,13 +42,18 @@ class FirewallRule:
 
     name: str
     direction: Way
-    permits: bool
+    effect: Effect
     priority: int
     target: str
     peers: tuple[Prefix, ...]
     services: tuple[Service, ...]
     purpose: str
     origin: Origin | None
+
+    @property
+    def permits(self) -> bool:
+        """Whether it opens something."""
+        return self.effect is Effect.PERMIT
 
 
 def front_doors(city: City) -> tuple[FrontDoor, ...]:
@@ -61,10 +66,10 @@ def front_doors(city: City) -> tuple[FrontDoor, ...]:
 
 
 def firewall_rules(city: City) -> tuple[FirewallRule, ...]:
-    """The rules of the private network's firewall: the connections that flows open out of it, then nothing either way.
+    """The rules of the private network's firewall: the connections that flows open, then nothing either way.
 
-    A flow between two systems of the cloud rides on its carrier and opens nothing; whoever calls from outside comes by a
-    front door, where the proxy judges. So no flow opens anything inwards.
+    A flow between two systems of the cloud rides on its carrier and opens nothing; whoever calls from outside comes by
+    a front door, where the proxy judges. So no flow opens anything inwards.
     """
     opened = (replace(rule, priority=_FIRST + number) for number, rule in enumerate(_opened(city)))
     return (*opened, *_closed())
@@ -80,14 +85,16 @@ def _opened(city: City) -> Iterator[FirewallRule]:
             for family in Family:
                 if mine := tuple(one for one in peers if one.version == family):
                     name = f"{caller}-to-{called}-v{int(family)}"
-                    yield FirewallRule(name, "egress", True, 0, caller, mine, kept, purpose, flows[0].origin)
+                    origin = flows[0].origin
+                    yield FirewallRule(name, "egress", Effect.PERMIT, 0, caller, mine, kept, purpose, origin)
 
 
 def _closed() -> Iterator[FirewallRule]:
     for direction in DIRECTIONS:
         for family in Family:
             name = f"no-other-{direction}-v{int(family)}"
-            yield FirewallRule(name, direction, False, LAST, "", (family.everything,), (), "default deny", None)
+            everything = (family.everything,)
+            yield FirewallRule(name, direction, Effect.FORBID, LAST, "", everything, (), "default deny", None)
 
 
 def _by_ends(city: City) -> dict[tuple[str, str], list[SystemFlow]]:

@@ -17,8 +17,8 @@ UNKNOWN_CERTIFICATE = "*unknown*"
 class Admission(Placed):
     """802.1X: which segment a device is put into whose certificate is of this class; once for each place.
 
-    `certificate` is the class that the city's authority writes into the certificate (its organisational unit); `roles` are
-    whom it issues such certificates for. After `session_hours` the switch asks anew, so a revoked device is out by then.
+    `certificate` is the class that the city's authority writes into the certificate (its organisational unit); `roles`
+    are whom it issues such ones for. After `session_hours` the switch asks anew, so a revoked device is out then.
     What no admission names goes to the segment `otherwise` of the file.
     """
 

@@ -1,4 +1,4 @@
-"""The proof of admission: the rows of the RADIUS table answer as the reference does, for every certificate and place."""
+"""The proof of admission: the rows of the RADIUS table answer as the reference, for every certificate and place."""
 
 from __future__ import annotations
 

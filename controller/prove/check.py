@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Check:
     """One check. Without `differences` it holds, unless `not_judged` says why nothing can be said.
 
-    `examined` counts what was looked at (the check's own things: pairs, rows, applications). `evidence` is for auditors.
+    `examined` counts what was looked at (the check's own things: pairs, rows); `evidence` is for auditors.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Composition: what passes from a segment through its filter, the school's router, the cloud's edge and the filter of
-whoever is asked, over a whole school at once; and that it is exactly what the network part of the policy says.
+"""Composition: everything that passes in a school, put together from its filters, is what the policy says.
 
+A packet passes the filter of its segment, the school's router, the cloud's edge, and the filter of whoever is asked.
 Single filters can each be right and the path still be wrong: the filter of the one end lets through what that of the
 other does not, a segment has no filter at all, the cloud's edge is closed where a rule opens it. So the sets of all
 filters of a school are put together to one relation (who reaches whom, with which packets) and compared with
@@ -19,10 +19,10 @@ from controller.model.flow import ANY_PORTS, AddressSet, Direction, Family, Inte
 from controller.model.schools import School
 from controller.model.state import Filter
 from controller.prove.check import Check
-from controller.prove.diagram import Node, Space
+from controller.prove.diagram import Node
 from controller.prove.equivalence import ReplayError, packet_space, permitted_by_filter
 from controller.prove.hops import Hop, example, hops, told
-from controller.prove.relation import conversations, needed, permitted
+from controller.prove.relation import SchoolNetwork, conversations, needed, permitted
 from controller.prove.replay import wanted_packet
 
 Place = tuple[int, Direction, Family]
@@ -47,7 +47,7 @@ def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
     if unfiltered:
         names = {segment.vlan: segment.id for segment in city.segments.values()}
         differences = [
-            f"{here.school.id}: nothing filters {names[vlan]} (VLAN {vlan}) {direction} IPv{int(family)}: everything passes"
+            f"{here.school.id}: nothing filters {names[vlan]} (VLAN {vlan}) {direction} IPv{int(family)}; all passes"
             for vlan, direction, _ in unfiltered
         ]
         return [Check("paths", len(unfiltered), tuple(differences))]
@@ -65,6 +65,7 @@ class _Composed:
 
     def __init__(self, city: City, here: SchoolFilters, family: Family) -> None:
         self.city, self.here, self.family = city, here, family
+        self.at = SchoolNetwork(city, here.school, family)
         self.space = packet_space(family)
         self.segments = tuple(city.segments.values())
         self.spans = {one.id: city.segment_prefix(here.school, one, family) for one in self.segments}
@@ -120,12 +121,10 @@ class _Composed:
 
     def paths(self) -> Check:
         """Whether exactly what the policy says passes, and nothing that pretends to come from, or go, elsewhere."""
-        space, school, family = self.space, self.here.school, self.family
-        spoken = conversations(self.city, school, family)
-        rules = permitted(space, spoken)
+        space = self.space
+        rules = permitted(space, conversations(self.at))
         needs = {
-            direction: [needed(space, self.city, school, one, direction, family) for one in self.segments]
-            for direction in Direction
+            direction: [needed(space, self.at, one, direction) for one in self.segments] for direction in Direction
         }
         asked = {
             direction: space.union(rules, self._at_their_ends(direction, needs[direction])) for direction in Direction
@@ -160,12 +159,11 @@ class _Composed:
                 packet = example(self.space, self.space.difference(strange, need), self._liked())
                 if packet is not None:
                     end = "source" if direction is Direction.FROM else "destination"
-                    yield (
-                        f"{device} {one.name}: {packet} passes {direction} {segment.id}, but its {end} is not of the segment"
-                    )
+                    passing = f"{device} {one.name}: {packet} passes {direction} {segment.id}"
+                    yield f"{passing}, but its {end} is not of the segment"
 
     def isolation(self) -> Check:
-        """Whether nothing leaves this school for another one's addresses; where that holds at every school, none meet."""
+        """Whether nothing leaves this school for another one's addresses: where that holds at all, no two meet."""
         others = merged(
             span
             for school in self.city.schools
@@ -187,20 +185,29 @@ class _Composed:
         found = list(self._told(unasked, "reaches the management", wanted=None))
         devices = [one for one in self.city.devices(self.here.school) if one.management.version == self.family]
         for device in devices:
-            way = ((6, 6),), controllers, _one(int(device.management)), (ANY_PORTS,), _one(device.access.port), ((0, 1),)
+            way = (
+                ((6, 6),),
+                controllers,
+                _one(int(device.management)),
+                (ANY_PORTS,),
+                _one(device.access.port),
+                ((0, 1),),
+            )
             lacking = self.space.difference(self.space.box(way), self.through)
             if controllers and not self.space.is_empty(lacking):
-                found.append(f"{device.id}: the controller does not reach it at {device.management}: {self._shown(lacking)}")
+                found.append(
+                    f"{device.id}: the controller does not reach it at {device.management}: {self._shown(lacking)}"
+                )
         return Check("management from the controller only", len(devices), tuple(found))
 
     def _answered(self, segment: Segment) -> Node:
-        """What may come to the management without being asked by the controller: answers, and what the network needs."""
+        """What may come to the management unasked by the controller: answers, and what the network needs."""
         asks = [
             one
-            for one in conversations(self.city, self.here.school, self.family)
+            for one in conversations(self.at)
             if one.rule.network is not None and segment.id in one.rule.network.from_
         ]
-        needs = needed(self.space, self.city, self.here.school, segment, Direction.TO, self.family)
+        needs = needed(self.space, self.at, segment, Direction.TO)
         return self.space.union_all([needs, *(self.space.box(list(one.boxes())[1]) for one in asks)])
 
     def _ended(self, direction: Direction, addresses: tuple[Interval, ...]) -> Node:
@@ -231,11 +238,11 @@ class _Composed:
         if packet is None:
             return
         passed = list(hops(self.city, self.here.school, self.here.filters, packet))
-        _replay(self.city, self.here.school, packet, passed, wanted)
+        _replay(self.city, self.here.school, packet, passed, wanted=wanted)
         yield told(self.city, self.here.school, packet, passed, deed)
 
 
-def _replay(city: City, school: School, packet: Packet, passed: Iterable[Hop], wanted: bool | None) -> None:
+def _replay(city: City, school: School, packet: Packet, passed: Iterable[Hop], *, wanted: bool | None) -> None:
     if wanted is None:
         return
     passes = all(hop.permits for hop in passed)

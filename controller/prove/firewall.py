@@ -16,14 +16,11 @@ _STRANGERS = (Service(Protocol.TCP, (1, 1)), Service(Protocol.UDP, (9, 9)))
 
 
 def firewall_check(city: City, rules: Iterable[FirewallRule] | None = None) -> Check:
-    """Whether the rules (those that the policy compiles to, or given ones) open what the flows say, and nothing else."""
+    """Whether the rules (the policy's own, or given ones) open what the flows say, and nothing else."""
     kept = sorted(firewall_rules(city) if rules is None else rules, key=lambda rule: rule.priority)
     callers = [app.id for app in city.applications.values() if app.hosting == "cloud-run"]
     asked = [
-        (caller, address, service)
-        for caller in callers
-        for address in _addresses(city)
-        for service in _services(city)
+        (caller, address, service) for caller in callers for address in _addresses(city) for service in _services(city)
     ]
     found = [lack for caller, address, service in asked for lack in _wrong(city, kept, caller, address, service)]
     found += [
@@ -32,16 +29,18 @@ def firewall_check(city: City, rules: Iterable[FirewallRule] | None = None) -> C
         if rule.permits and rule.direction == "ingress"
     ]
     evidence = tuple(
-        f"{rule.target} may open {', '.join(map(str, rule.services))} to {', '.join(map(str, rule.peers))} ({rule.origin})"
+        f"{rule.target} may open {_listed(rule.services)} to {_listed(rule.peers)} ({rule.origin})"
         for rule in kept
         if rule.permits
     )
     return Check(NAME, len(asked), tuple(found), evidence)
 
 
-def _wrong(
-    city: City, rules: list[FirewallRule], caller: str, address: Prefix, service: Service
-) -> Iterator[str]:
+def _listed(things: Iterable[object]) -> str:
+    return ", ".join(map(str, things))
+
+
+def _wrong(city: City, rules: list[FirewallRule], caller: str, address: Prefix, service: Service) -> Iterator[str]:
     decided = next((rule for rule in rules if _covers(rule, caller, address, service)), None)
     opens = decided is not None and decided.permits
     called = [name for name in (*city.systems, *city.applications) if address in system_addresses(city, name)]
@@ -60,7 +59,10 @@ def _covers(rule: FirewallRule, caller: str, address: Prefix, service: Service) 
     return (
         rule.direction == "egress"
         and rule.target in ("", caller)
-        and any(peer.version == address.version and within(low, bounds(peer)) and within(high, bounds(peer)) for peer in rule.peers)
+        and any(
+            peer.version == address.version and within(low, bounds(peer)) and within(high, bounds(peer))
+            for peer in rule.peers
+        )
         and (not rule.services or any(_inside(service, one) for one in rule.services))
     )
 

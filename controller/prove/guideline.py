@@ -1,7 +1,8 @@
 """The clauses of the security guideline that this city's policy can be held against, as named checks with evidence.
 
-Source: 文部科学省「教育情報セキュリティポリシーに関するガイドライン」(令和7年3月). A clause that the policy alone cannot show is
-listed as not judged, with where its evidence is: an auditor must see what is missing.
+Source: 文部科学省「教育情報セキュリティポリシーに関するガイドライン」(令和7年3月).
+A clause that the policy alone cannot show is listed as not judged, with where its evidence is: an auditor must see
+what is missing.
 """
 
 from __future__ import annotations
@@ -23,10 +24,16 @@ OUTSIDE = ("I", "II", "III")
 
 _NOT_JUDGED = (
     ("4.5 pupils' devices: web filter, anti-malware, MDM", "needs an export of the device management"),
-    ("6.1(2) affairs servers are backed up regularly", "shown by the stacks' guardrails (cloud preview), not by the policy"),
+    (
+        "6.1(2) affairs servers are backed up regularly",
+        "shown by the stacks' guardrails (cloud preview), not by the policy",
+    ),
     ("6.1(3) logs are kept", "shown by the stacks' guardrails (cloud preview), not by the policy"),
     ("6.1(9) no default credentials", "needs an inventory of cameras, phones and conference units"),
-    ("9.2 SaaS: jurisdiction, tenancy, exit", "needs the contracts; the stacks' guardrails show the place of what is ours"),
+    (
+        "9.2 SaaS: jurisdiction, tenancy, exit",
+        "needs the contracts; the stacks' guardrails show the place of what is ours",
+    ),
 )
 
 
@@ -56,15 +63,21 @@ def _two_factors(city: City) -> Check:
     """Class II and above on a public cloud: behind the proxy, and every permit asks for the class's second factor."""
     found: list[str] = []
     evidence: list[str] = []
-    strict = [app for app in city.applications.values() if app.importance in STRICT and app.hosting in ("cloud-run", "saas")]
+    strict = [
+        app for app in city.applications.values() if app.importance in STRICT and app.hosting in ("cloud-run", "saas")
+    ]
     for app in strict:
         wanted = city.people.mfa.of(app.importance).strength
         permits = [rule for rule in _permits(city, app.id) if rule.identity is not None]
         if not app.proxy:
-            found.append(f"{app.origin}: {app.id} (class {app.importance}) is on a public cloud without the proxy before it")
-        for rule in permits:
-            if rule.identity is not None and city.second_factor(rule.identity, app.id) < STRENGTHS[wanted]:
-                found.append(f"{rule.origin}: rule {rule.id!r} lets people to {app.id} (class {app.importance}) below {wanted}")
+            found.append(
+                f"{app.origin}: {app.id} (class {app.importance}) is on a public cloud without the proxy before it"
+            )
+        found += [
+            f"{rule.origin}: rule {rule.id!r} lets people to {app.id} (class {app.importance}) below {wanted}"
+            for rule in permits
+            if rule.identity is not None and city.second_factor(rule.identity, app.id) < STRENGTHS[wanted]
+        ]
         evidence.append(f"{app.id}: proxy, {wanted} or stronger by {', '.join(rule.id for rule in permits)}")
     return Check("3.2(5) class II and above on a public cloud: two factors", len(strict), tuple(found), tuple(evidence))
 
@@ -109,8 +122,12 @@ def _strong_access(city: City) -> Check:
             continue
         for source in sources:
             found += _ways_outside(city, app, source)
-        evidence.append(f"{app.id}: only from {', '.join(sources) or 'nowhere'}, which reaches nothing outside the schools")
-    return Check("6.1(7) class II and above: strong access control or separation", len(strict), tuple(found), tuple(evidence))
+        evidence.append(
+            f"{app.id}: only from {', '.join(sources) or 'nowhere'}, which reaches nothing outside the schools"
+        )
+    return Check(
+        "6.1(7) class II and above: strong access control or separation", len(strict), tuple(found), tuple(evidence)
+    )
 
 
 def _ways_outside(city: City, app: Application, source: str) -> Iterator[str]:
@@ -134,7 +151,9 @@ def _least_privilege(city: City) -> Check:
 def _admission_by_certificate(city: City) -> Check:
     """Every admission asks for a certificate; whoever has none is put where nothing of the schools is reached."""
     found = [
-        f"{one.origin}: admission {one.id!r} asks for no certificate" for one in city.admissions if "certificate" not in one.postures
+        f"{one.origin}: admission {one.id!r} asks for no certificate"
+        for one in city.admissions
+        if "certificate" not in one.postures
     ]
     reached = [
         f"{rule.origin}: rule {rule.id!r} lets {city.otherwise} to {', '.join(rule.applications)}"

@@ -39,7 +39,9 @@ def hops(
         if segment is not None and (found := filters.get((segment.vlan, direction, packet.family))):
             device, one = found
             entry = first_entry(one, packet)
-            line = f" line {entry.origin}" if entry and entry.origin.isdigit() else f" ({entry.origin})" if entry else ""
+            line = (
+                f" line {entry.origin}" if entry and entry.origin.isdigit() else f" ({entry.origin})" if entry else ""
+            )
             permits = entry is not None and entry.effect is Effect.PERMIT
             yield Hop(f"{device} {one.name}{line} {'permits' if permits else 'denies'} it", permits)
     here = [door for door in front_doors(city) if door.addresses.of(packet.family).holds(packet.destination)]
@@ -62,7 +64,8 @@ def example(space: Space, wrong: Node, hosts: Sequence[int]) -> Packet | None:
     ports = _PORTS[Protocol(protocol)] if protocol in set(map(int, _PORTS)) else ((), ())
     # A packet that begins something says more than one that answers: it needs nobody else.
     point = space.example(wrong, ((protocol,), hosts, hosts, *ports, (0,))) or first
-    return Packet(family, *point[:5], established=point[5] == 1)
+    _, source, destination, source_port, destination_port, established = point
+    return Packet(family, protocol, source, destination, source_port, destination_port, established == 1)
 
 
 def told(city: City, school: School, packet: Packet, passed: Sequence[Hop], deed: str) -> str:
@@ -83,7 +86,9 @@ def _end(city: City, school: School, family: Family, address: int) -> str:
     if segment is not None:
         return f"{segment.id} at {school.id}"
     for other in city.schools:
-        if within(address, (int((own := city.school_prefix(other, family)).network_address), int(own.broadcast_address))):
+        if within(
+            address, (int((own := city.school_prefix(other, family)).network_address), int(own.broadcast_address))
+        ):
             return f"school {other.id}"
     named = [name for name in city.applications if city.destination(name, school).of(family).holds(address)]
     return named[0] if named else "an address of nobody's"

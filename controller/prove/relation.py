@@ -1,14 +1,15 @@
 """The network part of the policy as one relation over a whole school, straight from the rules.
 
-The compiler makes a set for each filter; this makes one for the school, from the rules as they are written, and shares no
-code with it. Where the paths of a school equal this relation, no filter, no order of filters and no place between them
-has changed what the policy says.
+The compiler makes a set for each filter; this makes one for the school, from the rules as they are written, and
+shares no code with it. Where the paths of a school equal this relation, no filter, no order of filters and no place
+between them has changed what the policy says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from controller.model.access import Rule, Segment
 from controller.model.city import City
@@ -20,16 +21,24 @@ from controller.model.flow import (
     Family,
     Interval,
     Packet,
-    Prefix,
     Protocol,
     prefix,
     within,
 )
-from controller.model.necessities import GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.necessities import GATEWAY, SEGMENT, Necessity
 from controller.model.schools import School
 from controller.prove.diagram import Box, Node, Space
 
 _WHOLE_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolNetwork:
+    """The network of one school in one family."""
+
+    city: City
+    school: School
+    family: Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +70,22 @@ class Conversation:
         return back and marked and within(packet.source_port, self.ports)
 
 
-def conversations(city: City, school: School, family: Family) -> tuple[Conversation, ...]:
+def conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
     """Every conversation that some rule speaks of at a school; a family without addresses on one side has none."""
-    return tuple(_conversations(city, school, family))
+    return tuple(_conversations(at))
 
 
-def _conversations(city: City, school: School, family: Family) -> Iterator[Conversation]:
+def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
+    city, school, family = at.city, at.school, at.family
     for rule in city.rules:
         if rule.network is None or not city.is_for(rule, school):
             continue
-        for source in rule.network.from_:
+        for source, name in product(rule.network.from_, rule.applications):
             asking = city.source(source, school).of(family).intervals()
-            for name in rule.applications:
-                asked = city.destination(name, school).of(family).intervals()
+            asked = city.destination(name, school).of(family).intervals()
+            if asking and asked:
                 for service in city.services(rule, name):
-                    if asking and asked:
-                        yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
+                    yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
 def permitted(space: Space, spoken: Iterable[Conversation]) -> Node:
@@ -93,23 +102,23 @@ def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]
     return tuple(dict.fromkeys([rule for rule in covering if rule.effect is Effect.FORBID] or covering))
 
 
-def needed(space: Space, city: City, school: School, segment: Segment, direction: Direction, family: Family) -> Node:
+def needed(space: Space, at: SchoolNetwork, segment: Segment, direction: Direction) -> Node:
     """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
     return space.union_all(
-        space.box(_necessity(city, school, segment, one, family))
-        for one in city.necessities
-        if one.family == family and one.direction is direction
+        space.box(_necessity(at, segment, one))
+        for one in at.city.necessities
+        if one.family == at.family and one.direction is direction
     )
 
 
-def _necessity(city: City, school: School, segment: Segment, one: Necessity, family: Family) -> Box:
+def _necessity(at: SchoolNetwork, segment: Segment, one: Necessity) -> Box:
     protocol = int(Protocol[one.protocol.upper()])
     source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
-    own = city.segment_prefix(school, segment, family)
-    gateway = prefix(family.address(city.gateway(school, segment, family)))
-    words: dict[EndPoint, Prefix] = {SEGMENT: own, GATEWAY: gateway}
+    own = at.city.segment_prefix(at.school, segment, at.family)
+    gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
+    words = {SEGMENT: own, GATEWAY: gateway}
     source, destination = (
-        AddressSet(tuple(end if not isinstance(end, str) else words[end] for end in named)).intervals()
+        AddressSet(tuple(words[end] if isinstance(end, str) else end for end in named)).intervals()
         for named in (one.source, one.destination)
     )
     state = _ESTABLISHED if one.established else _WHOLE_STATE
@@ -118,5 +127,3 @@ def _necessity(city: City, school: School, segment: Segment, one: Necessity, fam
 
 def _among(value: int, intervals: Iterable[Interval]) -> bool:
     return any(within(value, interval) for interval in intervals)
-
-

@@ -28,7 +28,9 @@ def deciding_rules(city: City, school: School, packet: Packet) -> tuple[Rule, ..
 
 def segment_of(city: City, school: School, family: Family, address: int) -> Segment | None:
     """The segment of a school that an address is in."""
-    return next((one for one in city.segments.values() if _holds(city.segment_prefix(school, one, family), address)), None)
+    return next(
+        (one for one in city.segments.values() if _holds(city.segment_prefix(school, one, family), address)), None
+    )
 
 
 def _answers(city: City, school: School, packet: Packet) -> Iterator[tuple[bool, tuple[Rule, ...]]]:
@@ -73,10 +75,10 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
 def _covers(city: City, school: School, segment: Segment, one: Necessity, packet: Packet) -> bool:
     own = city.segment_prefix(school, segment, packet.family)
     gateway = prefix(packet.family.address(city.gateway(school, segment, packet.family)))
-    words: dict[EndPoint, Prefix] = {SEGMENT: own, GATEWAY: gateway}
+    words = {SEGMENT: own, GATEWAY: gateway}
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:
-        return any(_holds(end if not isinstance(end, str) else words[end], address) for end in named)
+        return any(_holds(words[end] if isinstance(end, str) else end, address) for end in named)
 
     return (
         packet.protocol == Protocol[one.protocol.upper()]

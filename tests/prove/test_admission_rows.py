@@ -65,7 +65,9 @@ def test_a_missing_row_and_a_second_one_are_found(city: City) -> None:
 
 def test_two_admissions_of_one_certificate_at_one_place_are_refused(policies: PolicyFolder) -> None:
     policies.edit("access/admission.yaml", "certificate: pupil-device", "certificate: staff-device")
-    (problem,) = [one for one in policies.problems() if "admitted by 'staff' already" in one and "own-school" in one][:1]
+    (problem,) = [one for one in policies.problems() if "admitted by 'staff' already" in one and "own-school" in one][
+        :1
+    ]
     assert problem.startswith("access/admission.yaml:")
 
 
