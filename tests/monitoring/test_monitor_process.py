@@ -111,6 +111,20 @@ def refusal(store: Path, port: int = 0) -> str:
     return err
 
 
+def test_policies_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
+    process = start(tmp_path / "monitor.db", policies=tmp_path / "nowhere")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "no such folder" in err
+    assert "Traceback" not in err
+
+
+def test_a_port_that_is_none_is_wrong_use(tmp_path: Path) -> None:
+    process = start(tmp_path / "monitor.db", 70_000)
+    process.communicate(timeout=60)
+    assert process.returncode == 64
+
+
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

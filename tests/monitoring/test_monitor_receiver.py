@@ -26,8 +26,8 @@ from controller.telemetry.tracing import traced
 from monitoring.decoding import decoded
 from monitoring.received import OVERFLOWN, MalformedRequest
 from monitoring.receiver import MOST_SENT, MOST_UNPACKED
-from tests.monitoring.feed import Feed, event, metrics, point
-from tests.monitoring.running import PROTOBUF, Running, listening, until
+from tests.monitoring.feed import Feed, event, feed, metrics, point, post
+from tests.monitoring.running import PROTOBUF, Running, listening, monitor, until
 from tests.soak import examples
 
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
@@ -203,3 +203,14 @@ def test_a_rollout_is_seen_while_it_runs(running: Running, tmp_path: Path, monke
     after = running.json("/api/rollout")
     assert after["ended"] is not None
     assert {span["level"] for span in after["spans"]} == {"rollout", "school", "device", "step"}
+
+
+def test_a_whole_city_overflows_nothing_and_an_overflow_is_seen(tmp_path: Path) -> None:
+    city, now = feed(176), time.time()
+    with monitor(tmp_path / "monitor.db") as alone:
+        post(alone.url, metrics([*city.light(now), *city.heavy(now)], now))
+        text = alone.ask("/metrics")[2].decode()
+        assert text.count("tsunagu_line_loss_ratio{") == 176 * 8
+        assert "overflow" not in text
+        post(alone.url, one(Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, now, {OVERFLOW: "true"})]))))
+        assert 'tsunagu_line_up{otel_metric_overflow="true"} 1' in alone.ask("/metrics")[2].decode()
