@@ -181,6 +181,7 @@ class Perimeter(Frozen):
 
     `world` is the offline Google's file. `fronts` are the addresses that the proxy answers at, `backend` that of the
     stand-ins behind it. Schools without an address of their own leave through `shared_exit`, like a carrier's NAT.
+    `office` is the first address of an office of the board, where the city has one.
     """
 
     world: str
@@ -190,7 +191,13 @@ class Perimeter(Frozen):
     identity: Both
     home: Both
     abroad: Both
+    office: Both | None = None
     shared_exit: str
+
+    @property
+    def outside(self) -> tuple[Both, ...]:
+        """The addresses of people who are in no school."""
+        return (self.home, self.abroad, *((self.office,) if self.office else ()))
 
 
 class Layout(Frozen):

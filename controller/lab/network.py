@@ -6,7 +6,7 @@ What lies between the core and the schools has its addresses and routes from FRR
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
@@ -133,7 +133,7 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
     if (around := layout.perimeter) is not None:
         outside = (*around.fronts, around.backend, around.identity)
         addresses |= {both.of(family) for both in outside for family in Family}
-        yield place.HOME, _leaf(_HOME_LINK, [around.home, around.abroad])
+        yield place.HOME, _leaf(_HOME_LINK, around.outside)
     yield (
         place.INTERNET,
         [
@@ -167,14 +167,14 @@ def _core(layout: Layout) -> Iterator[str]:
     yield from _default(core_link(_INTERNET_LINK, 1))
     if (around := layout.perimeter) is not None:
         yield from _line("home", _HOME_LINK, 0)
-        for both in (around.home, around.abroad):
+        for both in around.outside:
             yield f"route add {both.v4}/32 via {core_link(_HOME_LINK, 1).v4}"
             yield f"route add {both.v6}/128 via {core_link(_HOME_LINK, 1).v6}"
     for region in layout.regions:
         yield from _up(region.id)
 
 
-def _leaf(link: int, own: list[Both]) -> list[str]:
+def _leaf(link: int, own: Sequence[Both]) -> list[str]:
     """A namespace with one line to the core; its own address, where it has one, is what it sends from."""
     words = [*_up("lo"), *_line(UPLINK, link, 1)]
     for both in own:

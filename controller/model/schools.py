@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from controller.model.flow import Prefix, prefix
 from controller.model.source import Placed, Strict
 from controller.model.state import Faces, PortMode
+from controller.model.transit import Transit
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
@@ -105,11 +106,23 @@ class DeviceAccess(Strict):
         return self
 
 
+class Office(Placed):
+    """A place of the board's own that is no school; `egress`: the addresses that only people there come from.
+
+    Devices can be registered there; it has no school network.
+    """
+
+    id: Identifier
+    name: str
+    egress: tuple[PrefixField, ...] = ()
+
+
 class CityFile(Strict):
     """`policies/city/city.yaml`.
 
     `stack` names the stack outputs in use, `reserved` the prefixes that are no internet (RFC 6890),
-    `controllers` the addresses that Tsunagu's own SSH sessions come from.
+    `controllers` the addresses that Tsunagu's own SSH sessions come from, `transit` the link between a core switch
+    that routes and its router.
     """
 
     id: Identifier
@@ -122,6 +135,8 @@ class CityFile(Strict):
     reserved: tuple[PrefixField, ...]
     management_segment: Identifier
     device_access: DeviceAccess
+    offices: tuple[Office, ...] = ()
+    transit: Transit | None = None
 
 
 class Line(Strict):
