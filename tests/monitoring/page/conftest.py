@@ -45,6 +45,7 @@ class Visit:
         """Go to a view and wait until its figures are there and live."""
         self.page.goto(self.base + path)
         self.page.wait_for_selector("html[data-connection=live]")
+        self.page.wait_for_selector("[aria-busy]", state="detached")
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return self.page
 

@@ -3,18 +3,20 @@
 // several times what the script took, so what is seen of the items counts as well as the time.
 const BUDGET = 5;
 const AT_ONCE = 24;
+const SETTLED_AT_LEAST_EVERY = 1000;
 const UNSEEN = 1 / 4;
 
 export class FrameBudget {
   /**
    * @param {(item: any) => boolean} show shows one item, and says whether it can be seen
-   * @param {() => void} settled is called once after the last of a batch
+   * @param {() => void} settled is called after the last of a batch, and now and then during a long one
    */
   constructor(show, settled) {
     this.pending = new Map();
     this.show = show;
     this.settled = settled;
     this.asked = false;
+    this.settledAt = 0;
   }
 
   /** An item by its key; a newer one takes the place of one that was not shown yet. */
@@ -43,7 +45,9 @@ export class FrameBudget {
     }
     if (this.pending.size > 0) {
       this.ask();
-    } else {
+    }
+    if (this.pending.size === 0 || performance.now() > this.settledAt + SETTLED_AT_LEAST_EVERY) {
+      this.settledAt = performance.now();
       this.settled();
     }
   }
