@@ -160,6 +160,7 @@ class Capabilities:
     known to be bounded); `over_ssh` False means the platform exists as text only.
     `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
     from new ones by a router further up, or the device is refused.
+    `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
     """
 
@@ -171,3 +172,4 @@ class Capabilities:
     established: bool = True
     maximum_device_entries: int | None = None
     routes: bool = False
+    passes_unfiltered: bool = True
