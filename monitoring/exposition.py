@@ -27,8 +27,9 @@ def routes(monitor: Monitor) -> list[BaseRoute]:
     """The path that Prometheus scrapes."""
 
     async def metrics(_: Request) -> Response:
-        totals = await run_sync(reading.totals, monitor.store)
-        text = exposition(monitor.present.values.values(), [*totals, *monitor.refused()], time.time())
+        totals = [*await run_sync(reading.totals, monitor.store), *monitor.refused()]
+        # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
+        text = await run_sync(exposition, list(monitor.present.values.values()), totals, time.time())
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
     return [Route("/metrics", metrics)]

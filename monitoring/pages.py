@@ -1,7 +1,7 @@
 """The HTML of the monitor: three pages in two languages, their messages as JSON, and their static files.
 
 A page is a frame of words; its modules fetch the figures from the API and keep them fresh. Nothing on it is inline and
-nothing comes from elsewhere, so the policy in `SECURITY_HEADERS` allows neither.
+nothing comes from elsewhere, so the policy of `monitoring.security` allows neither.
 """
 
 from __future__ import annotations
@@ -27,16 +27,6 @@ THEMES = ("light", "dark")
 SUBJECTS = ("page.", "states.")
 """The subjects of the catalogue that the page's modules read."""
 _YEAR = 365 * 24 * 3600
-
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 
 
 def routes(city: City) -> list[BaseRoute]:
@@ -93,7 +83,7 @@ def _page(request: Request, template: str, *, status: int = 200, **shown: object
             **shown,
         )
     )
-    response = HTMLResponse(text, status, {**SECURITY_HEADERS, "Cache-Control": "no-store"})
+    response = HTMLResponse(text, status)
     if request.query_params.get("lang") == language:
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict")
     return response

@@ -76,7 +76,7 @@ class Rollouts:
             if span.id not in known or span.end:
                 known[span.id] = span
                 self.touched = True
-            if len(known) > SPANS_SHOWN:
+            if len(known) > SPANS_SHOWN and span.level == STEP:
                 _thin_out(known)
         while len(self._traces) > TRACES_KEPT:
             del self._traces[min(self._traces, key=lambda trace: _began(self._traces[trace]))]

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from controller.errors import TsunaguError
-from controller.model.access import StackOutputs
+from controller.model.outputs import StackOutputs
 
 OUTPUT = "controller"
 """The stack's output that holds the document without stack and version."""

@@ -192,6 +192,7 @@ def ward_files(seed: int) -> dict[str, str]:
 
 def _header(seed: int, ward: Ward) -> str:
     return f"""\
+# yaml-language-server: $schema=../../schema/schools.json
 # Synthetic schools of {ward.name}区. No school, name, size or line here is a real one; only the city's totals of
 # schools and of pupils by kind are published figures [V]. Generated, do not edit:
 #   python tools/make_city.py --seed {seed}

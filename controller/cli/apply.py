@@ -14,6 +14,7 @@ from controller.cli.output import Exit, errors, say, say_json
 from controller.cli.progress import Progress
 from controller.model.load import load_city
 from controller.plan.document import PlanFile, load_plan
+from controller.plan.lapse import refuse_lapsed
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
 from controller.telemetry.tracing import traced
@@ -42,6 +43,7 @@ def apply(
     plan = load_plan(plan_path, city.file.id)
     if plan.policy != city.digest:
         errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")
+    refuse_lapsed(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
     with traced(timeline) as trace:
         outcomes = apply_plan(city, plan, Settings(restore_after, state), [trace, Progress(len(plan.devices))])

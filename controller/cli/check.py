@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from time import perf_counter
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, Policies
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, day
 from controller.cli.output import Exit, say, say_json
 from controller.compile.upstream import trusted
 from controller.model.load import load_city
 from controller.prove.findings import Severity, policy_findings
 
 
-def check(policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
+def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json = False) -> None:
     """Load the whole city and look for contradictions, dead rules and over-broad rules.
 
     Exit code 1 when something is an error; warnings leave it 0.
     """
     began = perf_counter()
-    city = load_city(policies)
-    findings = policy_findings(city, datetime.now(UTC).astimezone(city.timezone).date())
+    city = load_city(policies, on=day(on))
+    findings = policy_findings(city)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
     if as_json:
         say_json(
             {
                 "city": city.file.id,
+                "on": city.on,
                 "schools": len(city.schools),
                 "pupils": pupils,
                 "segments": len(city.segments),

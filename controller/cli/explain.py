@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, day
 from controller.cli.output import say, say_json
 from controller.errors import TsunaguError
 from controller.model.access import Rule
 from controller.model.city import City
+from controller.model.factors import STRENGTHS, Strength
 from controller.model.load import load_city
 from controller.model.reference import Person
 from controller.plan.explain import (
@@ -31,6 +32,12 @@ From = Annotated[str, typer.Option("--from", help="SCHOOL/SEGMENT that asks, e.g
 To = Annotated[str, typer.Option("--to", help="The application, or: internet.")]
 Role = Annotated[str | None, typer.Option("--role", help="Ask about a person of this role, too.")]
 Mfa = Annotated[bool, typer.Option("--mfa/--no-mfa", help="The person has signed in with MFA.")]
+Factor = Annotated[str, typer.Option("--factor", help=f"How good the second factor is: {', '.join(STRENGTHS)}.")]
+DeviceClass = Annotated[str, typer.Option("--device", help="The class of the person's device; unknown if left out.")]
+Registered = Annotated[
+    str | None,
+    typer.Option("--registered", help="Where the device is registered; at the school of --from if left out."),
+]
 Postures = Annotated[list[str] | None, typer.Option("--posture", help="The person's device is... (may be repeated).")]
 PlaceName = Annotated[str, typer.Option("--place", help="Where the person is.")]
 At = Annotated[str | None, typer.Option("--at", help="When, city time: 2026-11-24T10:00; now if left out.")]
@@ -43,48 +50,73 @@ def explain_command(  # noqa: PLR0913 the command's options
     policies: Policies = DEFAULT_POLICIES,
     role: Role = None,
     mfa: Mfa = True,
+    factor: Factor = "phishing-resistant",
+    device: DeviceClass = "",
+    registered: Registered = None,
     postures: Postures = None,
     place: PlaceName = "own-school",
     at: At = None,
+    on: On = None,
     lab: Lab = False,
     as_json: Json = False,
 ) -> None:
     """Say whether a segment of a school reaches an application, and whether a person may use it: two answers, apart."""
-    city = load_city(policies)
+    city = load_city(policies, on=day(on))
     school_name, slash, segment = source.partition("/")
     if not slash:
         message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/staff"
         raise TsunaguError(message)
     school = selected_schools(city, Selection((school_name,), lab=lab))[0]
-    person = _person(city, role, mfa=mfa, postures=postures or [], place=place, at=at) if role else None
-    found = explain(city, Question(school, segment, application, person, lab))
+    said = Person(
+        role=role or "",
+        mfa=_strength(factor) if mfa else Strength.NONE,
+        postures=frozenset(postures or []),
+        place=place,
+        at=_moment(city, at),
+        device=device,
+        registered=school.id if registered is None else registered,
+    )
+    found = explain(city, Question(school, segment, application, _known(city, said) if role else None, lab))
     if as_json:
         say_json(_document(found))
     else:
         _say(found)
 
 
-def _person(  # noqa: PLR0913 what makes a person
-    city: City, role: str, *, mfa: bool, postures: list[str], place: str, at: str | None
-) -> Person:
+def _known(city: City, person: Person) -> Person:
+    """The person, if the policy has all the words that describe them."""
     people = city.people
     for noun, names, known in (
-        ("role", [role], [one.id for one in people.roles]),
-        ("posture", postures, [one.id for one in people.postures]),
-        ("place", [place], [one.id for one in people.places]),
+        ("role", [person.role], [one.id for one in people.roles]),
+        ("posture", person.postures, [one.id for one in people.postures]),
+        ("place", [person.place], [one.id for one in people.places]),
+        ("device class", [person.device] if person.device else [], [one.id for one in people.device_classes]),
     ):
         for name in names:
             if name not in known:
                 message = f"there is no {noun} {name!r}; there are: {', '.join(known)}"
                 raise TsunaguError(message)
+    if person.registered and person.registered not in city.registrations:
+        message = f"no device can be registered at {person.registered!r}; name a school or an office, or '' for nowhere"
+        raise TsunaguError(message)
+    return person
+
+
+def _strength(factor: str) -> Strength:
+    found = next((strength for name, strength in STRENGTHS.items() if name == factor), None)
+    if found is None:
+        message = f"there is no second factor {factor!r}; there are: {', '.join(STRENGTHS)}"
+        raise TsunaguError(message)
+    return found
+
+
+def _moment(city: City, at: str | None) -> datetime:
     try:
         moment = datetime.fromisoformat(at) if at else datetime.now(city.timezone)
     except ValueError:
         message = f"--at {at!r}: write a time like 2026-11-24T10:00"
         raise TsunaguError(message) from None
-    return Person(
-        role, mfa, frozenset(postures), place, moment if moment.tzinfo else moment.replace(tzinfo=city.timezone)
-    )
+    return moment if moment.tzinfo else moment.replace(tzinfo=city.timezone)
 
 
 def _say(found: Explanation) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, say, say_json
-from controller.lab import city, journal, place
+from controller.lab import breaking, city, faults, journal, place
 from controller.lab.cloud.environment import Rehearsal
 from controller.lab.matrix import measure
 from controller.lab.nodes import node
@@ -31,8 +31,17 @@ Control = Annotated[bool, typer.Option("--control/--no-control", help="Try denie
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Keep the results as JSON in this file, too.")]
 NodeName = Annotated[
     str,
-    typer.Argument(metavar="NODE", help="controller, core, internet, home, SCHOOL/switch, SCHOOL/router, SCHOOL/HOST."),
+    typer.Argument(
+        metavar="NODE", help="controller, core, internet, home, tokyo, SCHOOL/switch, SCHOOL/router, SCHOOL/HOST."
+    ),
 ]
+Where = Annotated[str, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")]
+What = Annotated[str, typer.Argument(metavar="WHAT", help="primary-line, backup-line, blackhole; a region's name.")]
+MendWhere = Annotated[str | None, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")]
+MendWhat = Annotated[
+    str | None, typer.Argument(metavar="WHAT", help="primary-line, backup-line, blackhole; a region's name.")
+]
+Everything = Annotated[bool, typer.Option("--all", help="Everything that is broken.")]
 Words = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="What to run there; a shell if left out.")]
 
 
@@ -107,6 +116,31 @@ def show_people(
     else:
         console.print(people_table(found))
     raise typer.Exit(Exit.GOOD if found.agrees else Exit.FAILED)
+
+
+@lab.command("break")
+def break_something(first: Where, second: What) -> None:
+    """Break a school's line (SCHOOL primary-line | backup-line | blackhole), or lose a region (region NAME)."""
+    fault = faults.fault(journal.standing(place.STATE).layout, first, second)
+    fresh = breaking.break_(fault)
+    say(f"{fault}{'' if fresh else ' already'}. Mend it with 'tsunagu lab mend {first} {second}'.")
+
+
+@lab.command("mend")
+def mend_something(first: MendWhere = None, second: MendWhat = None, *, everything: Everything = False) -> None:
+    """Mend what 'lab break' broke, named the same way; or everything with --all."""
+    if everything:
+        if first is not None:
+            message = "name one thing, or --all"
+            raise typer.BadParameter(message)
+        mended = breaking.mend_all()
+        say("\n".join(f"Mended: {fault}" for fault in mended) or "Nothing was broken.")
+        return
+    if first is None or second is None:
+        message = "name what to mend: SCHOOL WHAT, region NAME, or --all"
+        raise typer.BadParameter(message)
+    fault = faults.fault(journal.standing(place.STATE).layout, first, second)
+    say(f"Mended: {fault}" if breaking.mend(fault) else f"Nothing to mend; it is not so that {fault}.")
 
 
 @lab.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import signal
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from threading import Event, Thread
 from typing import Annotated
 
 import typer
@@ -19,9 +23,10 @@ from controller.measure.export import record_judgements, record_measurement
 from controller.measure.judging import judge_school
 from controller.measure.measurement import Kind, Measurement
 from controller.measure.places import Namespace
+from controller.measure.pulse import Pulse
 from controller.measure.rounds import Round, Site, Wanted, new_run
-from controller.measure.store import opened
-from controller.measure.table import measurements_table
+from controller.measure.store import Store, opened
+from controller.measure.table import WIDTH, measurements_table
 from controller.measure.throughput import Throughput
 from controller.messages import catalogue
 from controller.model.city import City
@@ -29,7 +34,11 @@ from controller.model.flow import Family
 from controller.model.lines import LINE_NAMES
 from controller.model.load import load_city
 from controller.plan.select import Selection, selected_schools
-from controller.telemetry.otlp import telemetry
+from controller.resilience.exits import Exits, far_destination
+from controller.resilience.measuring import Measuring
+from controller.resilience.watch import Watch
+from controller.telemetry.otlp import Telemetry, telemetry
+from controller.telemetry.registry import EventKind
 
 LAB_STORE = "measurements-lab.sqlite"
 """The virtual city's measurements never stand among those of real schools."""
@@ -46,6 +55,10 @@ Lines = Annotated[list[LineChoice] | None, typer.Option("--line", help="Only thi
 Regions = Annotated[list[str] | None, typer.Option("--region", help="Only to this region (may be repeated).")]
 Families = Annotated[list[int] | None, typer.Option("--family", min=4, max=6, help="Only over IPv4 (4) or IPv6 (6).")]
 Quick = Annotated[bool, typer.Option("--quick", help="Only the throughput that the verdict needs: seconds a school.")]
+Watched = Annotated[
+    bool,
+    typer.Option("--watch", help="Go on until stopped: an echo a second over every line, throughput now and then."),
+]
 Light = Annotated[bool, typer.Option("--light", help="No throughput: latency, loss, DNS and proxy only.")]
 
 
@@ -62,11 +75,13 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     lab: Lab = False,
     quick: Quick = False,
     light: Light = False,
+    watch: Watched = False,
     as_json: Json = False,
 ) -> None:
     """Measure schools' lines and judge them; exit code 1 if something that was asked for could not be measured.
 
-    Throughput is measured one line at a time, so a school takes about 40 s (5 s with --quick).
+    Throughput is measured one line at a time, so a school takes about 40 s (5 s with --quick). --watch says what
+    changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
     chosen = selection_of(schools, wards, everything=everything, lab=lab)
     city = load_city(policies)
@@ -76,6 +91,9 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         raise typer.Exit(Exit.NOT_SUPPORTED)
     sites = lab_sites(city, chosen)
     with telemetry() as sent, opened(state / LAB_STORE) as store:
+        if watch:
+            watch_lines(city, sites, store, sent, as_json=as_json)
+            raise typer.Exit(Exit.GOOD)
 
         def told(one: Measurement) -> None:
             record_measurement(sent, one)
@@ -91,9 +109,49 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             say_json(document(run.run, store.file, judgements, found, city.timezone))
         else:
             failures = [one for one in found if not one.measured]
-            console.print(measurements_table(judgements, failures, city, catalogue("en")))
+            table = measurements_table(judgements, failures, city, catalogue("en"))
+            console.print(table, width=max(console.width, WIDTH))
             say(f"{len(found)} measurements of round {run.run} are kept in {store.file}")
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
+
+
+def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *, as_json: bool) -> None:
+    """Watch until SIGTERM; a Ctrl-C passes through.
+
+    Raises:
+        TsunaguError: what ended the watch otherwise.
+    """
+    stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def new_round() -> Round:
+        return Round(
+            city, store, throughput(city), new_run(datetime.now(UTC)), lambda one: record_measurement(sent, one)
+        )
+
+    def tell(kind: EventKind, text: str, about: Mapping[str, str]) -> None:
+        at = datetime.now(UTC).astimezone(city.timezone)
+        if as_json:
+            line = {"at": at.isoformat(timespec="milliseconds"), "event": str(kind), "text": text, **about}
+            say(json.dumps(line, ensure_ascii=False))
+        else:
+            say(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
+
+    # In the virtual city no pupil needs the lines.
+    slow = Measuring(city, sites, store, sent, new_round, even_in_lessons=True)
+    routes = [route for site in sites for route in new_round().routes(site, Wanted())]
+    exits = Exits(sites, city.lines, far_destination(city))
+    quick = Watch(city, sites, store, sent, Pulse(routes), exits, slow.want, tell)
+    thread = Thread(target=slow.run, args=(stop,), name="measuring")
+    thread.start()
+    errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
+    try:
+        quick.run(stop)
+    finally:
+        stop.set()
+        thread.join()
+    if slow.failure is not None:
+        raise slow.failure
 
 
 def lab_sites(city: City, chosen: Selection) -> list[Site]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,19 @@ Lab = Annotated[bool, typer.Option("--lab", help="The virtual city's devices ins
 Schools = Annotated[list[str] | None, typer.Option("--school", help="Only this school (may be repeated).")]
 Wards = Annotated[list[str] | None, typer.Option("--ward", help="Only the schools of this ward (may be repeated).")]
 All = Annotated[bool, typer.Option("--all", help="Every school.")]
+On = Annotated[
+    datetime | None,
+    typer.Option("--on", formats=["%Y-%m-%d"], help="The day that the policy is meant for; today if left out."),
+]
 Configs = Annotated[
     Path | None,
     typer.Option("--configs", help="Read DEVICE.cfg files from this folder instead of asking devices; read-only."),
 ]
+
+
+def day(on: datetime | None) -> date | None:
+    """The day of an option that may have been left out."""
+    return None if on is None else on.date()
 
 
 def selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool, lab: bool) -> Selection:

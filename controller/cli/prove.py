@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.observation import say_moved
-from controller.cli.options import DEFAULT_POLICIES, All, Lab, Policies, Schools, Wards, selection
+from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
 from controller.cli.output import Exit, say
 from controller.compile.campus import campus_intent
 from controller.compile.upstream import describe_moved
@@ -31,10 +31,11 @@ def render(  # noqa: PLR0913 the command's options
     wards: Wards = None,
     everything: All = False,
     lab: Lab = False,
+    on: On = None,
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
     chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies)
+    city = load_city(policies, on=day(on))
     _make(output)
     unsupported = written = filters = route_policies = refused = 0
     for device in selected_devices(city, chosen):
@@ -83,13 +84,14 @@ def prove_configs(  # noqa: PLR0913 the command's options
     wards: Wards = None,
     everything: All = False,
     lab: Lab = False,
+    on: On = None,
 ) -> None:
     """Prove that the filters in saved configurations permit exactly what the policy's network part permits.
 
     A difference is shown as a packet, with the rule and the line. Exit code 2 when there is one.
     """
     chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies)
+    city = load_city(policies, on=day(on))
     present = {path.stem for path in configs.glob("*.cfg")}
     devices = [device for device in selected_devices(city, chosen) if device.id in present]
     if not devices:

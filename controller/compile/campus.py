@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from controller.compile.aggregate import aggregate
 from controller.compile.intent import Clause, FilterIntent, filter_intents
 from controller.compile.routing import RoutingIntent, routing_intent, wanted_routing
 from controller.compile.upstream import Moved, within
@@ -59,8 +60,7 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
     filtered = device.role == "core"
     whole = filter_intents(city, device.school, device.id, segments) if filtered else ()
     intents, moved = within(city, device, whole, can)
-    filters = [_filter(intent) for intent in intents]
-    _refuse_larger(device, filters, can)
+    filters = _within_size(device, [_filter(intent) for intent in intents], can)
     routes = routing_intent(city, device) if device.role == "router" and can.routes else None
     wanted = device_state(
         vlans=[Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] if can.vlan_database else (),
@@ -72,23 +72,34 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
     return CampusIntent(device, wanted, intents, moved, routes)
 
 
-def _refuse_larger(device: Device, filters: Iterable[Filter], can: Capabilities) -> None:
-    sizes = {one.name: len(one.entries) for one in filters}
-    remedy = "Name fewer or larger prefixes."
-    for name, size in sizes.items():
-        if size > can.maximum_entries:
+def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> list[Filter]:
+    """The filters as they are where they fit, else in fewer entries of the same meaning.
+
+    Raises:
+        BeyondCapability: they do not fit even so.
+    """
+    most, altogether = can.maximum_entries, can.maximum_device_entries
+    before = sum(len(one.entries) for one in filters)
+    crowded = altogether is not None and before > altogether
+    fewer = [
+        named_filter(*one.key, aggregate(one.entries)) if crowded or len(one.entries) > most else one for one in filters
+    ]
+    remedy = "exactly aggregated, as few as this finds. Name fewer or larger prefixes."
+    for one in fewer:
+        if len(one.entries) > most:
             message = (
-                f"{device.id}: filter {name} needs {size} entries; "
-                f"{device.platform} takes {can.maximum_entries} (capability 'maximum_entries'). {remedy}"
+                f"{device.id}: filter {one.name} needs {len(one.entries)} entries; "
+                f"{device.platform} takes {most} (capability 'maximum_entries'); {remedy}"
             )
             raise BeyondCapability(message)
-    total = sum(sizes.values())
-    if can.maximum_device_entries is not None and total > can.maximum_device_entries:
+    after = sum(len(one.entries) for one in fewer)
+    if altogether is not None and after > altogether:
         message = (
-            f"{device.id}: all filters together need {total} entries; {device.platform} takes "
-            f"{can.maximum_device_entries} a device (capability 'maximum_device_entries'). {remedy}"
+            f"{device.id}: all filters together need {after} entries; {device.platform} takes "
+            f"{altogether} a device (capability 'maximum_device_entries'); {remedy}"
         )
         raise BeyondCapability(message)
+    return fewer
 
 
 def _segments(city: City, device: Device) -> list[str]:

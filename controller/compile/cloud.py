@@ -10,20 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from itertools import product
 
-from controller.compile.boxes import Box, Space, permitted
+from controller.compile.boxes import EVER, UNKNOWN, Box, Space, Values, permitted
 from controller.compile.hours import windows
 from controller.compile.levels import NOT, PLACES, SECOND_FACTOR, AccessLevel, Levels, ProxyFacts, place_levels
 from controller.errors import PolicyError, Problem, TsunaguError
 from controller.model.access import Application, Rule
+from controller.model.calendar import ONE_DAY
 from controller.model.city import City
+from controller.model.factors import STRENGTHS, STRICT_CLASSES, Strength
 from controller.model.flow import Effect, Service
 
 MOST_OPERATORS = 12
 MOST_BINDINGS = 20
 LONGEST_LEVEL = 16_000
 """Characters of one level's expression: our own limit, far below the 64 kB of a policy; Google publishes none."""
-STRICT_CLASSES = ("I", "II")
 REFUSED = "The policies cannot be compiled for the cloud:"
 
 
@@ -55,8 +58,12 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class CloudIntent:
-    """All that the stacks deploy of the access policy. `fronts`: applications by the addresses that they share."""
+    """All that the stacks deploy of the access policy, as it is on a day (`on`).
 
+    `fronts`: applications by the addresses that they share.
+    """
+
+    on: date
     applications: tuple[CloudApplication, ...]
     fronts: dict[str, tuple[str, ...]]
     roles: tuple[str, ...]
@@ -79,6 +86,7 @@ def cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     compiler = _Compiler(city, facts)
     bindings = tuple(compiler.bindings(app for app in chosen if app.audience != "public"))
     return CloudIntent(
+        on=city.on,
         applications=tuple(
             CloudApplication(a.id, a.name, a.audience, a.importance, a.audience != "public", front_of[a.id])
             for a in chosen
@@ -117,15 +125,20 @@ def _problems(city: City, app: Application) -> Iterator[Problem]:
     if not app.proxy:
         message = f"audience {app.audience!r} in the cloud needs the identity-aware proxy: add `proxy: true`"
         yield Problem(app.origin, "proxy", message)
-    if app.importance in STRICT_CLASSES:
+    least = city.people.mfa.of(app.importance)
+    if least.required:
         for role in city.people.roles:
             for box in permitted(city, app.id, role.id)[1]:
-                if False in box.fields[0]:
+                if _weakest(box) < STRENGTHS[least.strength]:
                     message = (
                         f"class {app.importance} needs MFA (guideline 3.2(5)), but {', '.join(sorted(box.rules))} let "
-                        f"role {role.id!r} in without: add `mfa: true`"
+                        f"role {role.id!r} in with less than {least.strength}: add `mfa: true`"
                     )
                     yield Problem(app.origin, "importance", message)
+
+
+def _weakest(box: Box) -> Strength:
+    return min(one for one in box.factors if isinstance(one, Strength))
 
 
 def _identity_rules(city: City, application: str) -> list[Rule]:
@@ -145,11 +158,11 @@ def _fronts(city: City, applications: Iterable[Application]) -> dict[str, tuple[
     return {names[0]: tuple(names) for names in grouped.values()}
 
 
-def _ways(city: City, application: str, effect: Effect) -> Iterator[tuple[str, Service]]:
+def _ways(city: City, application: str, effect: Effect) -> Iterator[tuple[str, Service, int]]:
     for rule in city.rules:
         if rule.network and rule.effect is effect and application in rule.applications:
-            for source in rule.network.from_:
-                yield from ((source, service) for service in city.services(rule, application))
+            there = [number for number, alike in enumerate(city.alike) if city.is_for(rule, alike[0])]
+            yield from product(rule.network.from_, city.services(rule, application), there)
 
 
 class _Compiler:
@@ -177,7 +190,7 @@ class _Compiler:
                 yield from self._of_role(app, role.id, space, boxes)
 
     def _of_role(self, app: Application, role: str, space: Space, boxes: Iterable[Box]) -> Iterator[Binding]:
-        terms = [(term, box.rules) for box in boxes for term in self._terms(app, space, box)]
+        terms = [(term, box.rules) for box in boxes for term in self._terms(space, box)]
         packed = list(_pack(terms, f"{app.id}, role {role}"))
         if len(packed) > MOST_BINDINGS:
             message = f"{app.id}, role {role}: needs {len(packed)} bindings, Google takes {MOST_BINDINGS}; join rules"
@@ -185,24 +198,60 @@ class _Compiler:
         for number, (expression, rules) in enumerate(packed, start=1):
             yield Binding(app.id, role, number, expression, tuple(sorted(rules)))
 
-    def _terms(self, app: Application, space: Space, box: Box) -> Iterator[str]:
+    def _terms(self, space: Space, box: Box) -> Iterator[str]:
         """Conjunctions one of which holds exactly for the people of the box; an empty one always holds."""
+        every = space.everything
         asked: list[str] = []
-        factor = SECOND_FACTOR[app.importance]
-        for key, values in zip((factor, *space.postures), box.fields, strict=False):
+        for key, values in zip(space.postures, box.postures, strict=True):
             if len(values) == 1:
                 asked.append(self._level(key if True in values else NOT + key))
-        places = frozenset(str(place) for place in box.fields[-2])
-        if places != space.places:
-            levels = [self._level(key) for key in place_levels(places)]
-            asked.append(levels[0] if len(levels) == 1 else f"({' || '.join(levels)})")
-        slots = [slot for slot in box.fields[-1] if isinstance(slot, tuple)]
-        for window in windows(slots, self._city.file.timezone):
-            yield " && ".join([*asked, *([window] if window else [])])
+        if box.devices != every.devices:
+            asked.append(_either(self._level(f"device_{one}") for one in _known(box.devices)))
+        if box.registered != every.registered:
+            asked.append(self._level(self._catalogue.registered(frozenset(_known(box.registered)))))
+        if box.kinds != every.kinds:
+            asked.append(_either(self._level(str(kind).replace("-", "_")) for kind in _known(box.kinds)))
+        if box.places != every.places:
+            asked.append(_either(map(self._level, place_levels(frozenset(_known(box.places))))))
+        if box.periods != every.periods:
+            asked.append(self._before(box.periods))
+        slots = [slot for slot in box.slots if isinstance(slot, tuple)]
+        for factors in _runs(box.factors):
+            for window in windows(slots, self._city.file.timezone):
+                yield " && ".join([*map(self._level, factors), *asked, *([window] if window else [])])
+
+    def _before(self, periods: Values) -> str:
+        """Until the end of the last of these periods; an exception lapses, so there is never a hole before it."""
+        last = max(end for end in periods if isinstance(end, date))
+        assert last != EVER  # noqa: S101 only what lapses is less than everything
+        end = datetime.combine(last + ONE_DAY, time.min, self._city.timezone).astimezone(UTC)
+        return f'request.time < timestamp("{end:%Y-%m-%dT%H:%M:%SZ}")'
 
     def _level(self, key: str) -> str:
         self._used.add(key)
         return f'"{self._facts.full_name(key)}" in request.auth.access_levels'
+
+
+def _known(values: Values) -> list[str]:
+    """The values in order; what only a forbid leaves out is never asked for by its absence."""
+    assert UNKNOWN not in values  # noqa: S101 a set that holds the unknown is everything
+    return sorted(map(str, values))
+
+
+def _either(levels: Iterable[str]) -> str:
+    asked = list(levels)
+    return asked[0] if len(asked) == 1 else f"({' || '.join(asked)})"
+
+
+def _runs(factors: Values) -> Iterator[list[str]]:
+    """The levels of each run of strengths: at least its weakest, and less than what follows its strongest."""
+    for first in Strength:
+        if first in factors and first - 1 not in factors:
+            end = next((one for one in Strength if one > first and one not in factors), None)
+            yield [
+                *([SECOND_FACTOR[first]] if first is not Strength.NONE else []),
+                *([NOT + SECOND_FACTOR[end]] if end is not None else []),
+            ]
 
 
 def _pack(terms: Iterable[tuple[str, frozenset[str]]], where: str) -> Iterator[tuple[str, frozenset[str]]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from controller.errors import Origin
-from controller.model.access import GATEWAY, INTERNET, SEGMENT, EndPoint, Necessity, Rule, Segment
+from controller.model.access import INTERNET, Rule, Segment
 from controller.model.city import City
 from controller.model.flow import (
     ANY_PORTS,
@@ -25,6 +25,7 @@ from controller.model.flow import (
     Service,
     prefix,
 )
+from controller.model.necessities import GATEWAY, SEGMENT, EndPoint, Necessity
 from controller.model.schools import School
 
 
@@ -69,7 +70,7 @@ def filter_intents(city: City, school: School, device: str, segments: Iterable[s
 
 def _rules(city: City, school: School, segment: Segment, direction: Direction, family: Family) -> Iterator[Clause]:
     for rule in city.rules:
-        if rule.network is None:
+        if rule.network is None or not city.is_for(rule, school):
             continue
         for application in rule.applications:
             here = application != INTERNET and city.applications[application].segment == segment.id

@@ -13,10 +13,11 @@ proxy can see:
 - **own-school**, **other-school**: as `school`, and the school that the *device* is registered at (written to Google as
   client state by the device management) is that school, or another. The person's own school is not known to the proxy:
   a borrowed device counts as where it is registered. A device without registration is at neither.
-- **home**: in Japan by Google's geolocation of the address, and at no school's egress. It is all that remains: a school
-  behind MAP-E, DS-Lite, LTE or a closed network counts as home, and so does a café. Rules for `home` must be good
-  enough for those.
-- **abroad**: not in Japan by geolocation, and at no school's egress. A VPN exit in Japan looks like home.
+- **board-office**: the address is an `egress` of an office of the board (city.yaml).
+- **home**: in Japan by Google's geolocation of the address, and at no egress of a school or office. It is all that
+  remains: a school behind MAP-E, DS-Lite, LTE or a closed network counts as home, and so does a café. Rules for `home`
+  must be good enough for those.
+- **abroad**: not in Japan by geolocation, and at no such egress. A VPN exit in Japan looks like home.
 
 `home` and `abroad` go by the address, too: Google derives the country from it; an unknown address is an unknown place.
 """
@@ -26,25 +27,45 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
 
+from controller.model.calendar import DayKind
 from controller.model.city import City
+from controller.model.factors import Strength
 from controller.model.flow import Prefix
+from controller.model.people import System
 from controller.model.schools import School
 
 COUNTRY = "JP"
 NOT = "not_"
 """A level that proves the absence of what the level of the rest of its name proves."""
 
-SECOND_FACTOR: Mapping[str, str] = {"I": "mfa_key", "II": "mfa_without_sms", "III": "mfa", "IV": "mfa"}
-"""What counts as MFA for an importance class: I a security key, II anything but SMS and calls, else any method."""
+SECOND_FACTOR: Mapping[Strength, str] = {
+    Strength.ANY: "mfa",
+    Strength.WITHOUT_SMS: "mfa_without_sms",
+    Strength.PHISHING_RESISTANT: "mfa_key",
+}
+"""The level that a second factor of at least this strength has."""
 
 _FACTORS: Mapping[str, tuple[str, ...]] = {
     "mfa_key": ("hwk", "swk"),
     "mfa_without_sms": ("hwk", "swk", "push", "otp"),
     "mfa": ("mfa",),
 }
-PLACES = ("own-school", "other-school", "home", "abroad")
+PLACES = ("own-school", "other-school", "board-office", "home", "abroad")
 """The places that have a meaning at the proxy."""
+LONGEST_NAME = 50
+"""Characters of an access level's name (Access Context Manager, "Access level names")."""
+OS_TYPES: Mapping[System, str] = {
+    "chrome-os": "DESKTOP_CHROME_OS",
+    "ios": "IOS",
+    "windows": "DESKTOP_WINDOWS",
+    "mac": "DESKTOP_MAC",
+    "linux": "DESKTOP_LINUX",
+    "android": "ANDROID",
+}
+"""Operating systems by their names in `device.os_type`; an iPhone and an iPad are the same there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +107,22 @@ class Levels:
     """Every level that this city could use, by its key."""
 
     def __init__(self, city: City, facts: ProxyFacts) -> None:
+        self._city = city
         self._facts = facts
-        every = [*self._factors(), *self._postures(), *self._places(city)]
+        self._registration = f'device.vendors[{_text(facts.vendor)}].data["school"]'
+        every = [*self._factors(), *self._postures(), *self._devices(), *self._days(), *self._places(city)]
         self.by_key = {level.key: level for level in every}
+
+    def registered(self, schools: frozenset[str]) -> str:
+        """The key of the level of devices that are registered at one of these schools or offices; made when asked."""
+        known = {frozenset(s.id for s in self._city.schools if g.holds(s)): g.id for g in self._city.groups.values()}
+        key = f"at_{known.get(schools, '')}"
+        if schools not in known or len(self._facts.name(key)) > LONGEST_NAME:
+            key = f"at_{sha256(' '.join(sorted(schools)).encode()).hexdigest()[:12]}"
+        if key not in self.by_key:
+            asked = f"{self._registration} in [{', '.join(map(_text, sorted(schools)))}]"
+            self.by_key[key] = self._level(key, asked, "the school that the device is registered at")
+        return key
 
     def with_needs(self, keys: Iterable[str]) -> tuple[AccessLevel, ...]:
         """The levels of these keys and those that they ask, each after what it needs."""
@@ -132,8 +166,21 @@ class Levels:
         yield self._level("certificate", f"device.certificates.exists(cert, {ours})", certificates)
         yield self._level(NOT + "certificate", f"!device.certificates.exists(cert, {ours})", certificates)
 
+    def _devices(self) -> Iterator[AccessLevel]:
+        for one in self._city.people.device_classes:
+            asked = " || ".join(f"device.os_type == OsType.{OS_TYPES[system]}" for system in one.systems)
+            yield self._level(f"device_{one.id}", asked, "the operating system that the device inventory reports")
+
+    def _days(self) -> Iterator[AccessLevel]:
+        """The school calendar, in the words that access levels have for dates: a year, and a day of the year from 0."""
+        for kind in DayKind:
+            runs = self._city.calendar.runs(kind) if self._city.calendar else ()
+            years = sorted({day.year for run in runs for day in run})
+            asked = " || ".join(_in_year(year, runs, self._city.file.timezone) for year in years)
+            yield self._level(kind.replace("-", "_"), asked or "false", "the school calendar as it was when deployed")
+
     def _places(self, city: City) -> Iterator[AccessLevel]:
-        registered = f'device.vendors[{_text(self._facts.vendor)}].data["school"]'
+        registered = self._registration
         wards: list[str] = []
         for ward in city.file.wards:
             schools = [(school, _egress(school)) for school in city.schools if school.ward == ward.id]
@@ -149,10 +196,14 @@ class Levels:
         yield self._any("own-school", [f"own_school_{ward}" for ward in wards], _REGISTERED)
         other = f'{self._ask("school")} && {registered} != "" && !{self._ask("own-school")}'
         yield self._level("other-school", other, _REGISTERED, ("school", "own-school"))
-        japan, school = f"origin.region_code == {_text(COUNTRY)}", self._ask("school")
-        yield self._level("home", f"{japan} && !{school}", _GEOLOCATION, ("school",))
-        yield self._level("japan", f"{japan} || {school}", _GEOLOCATION, ("school",))
-        yield self._level("abroad", f"origin.region_code != {_text(COUNTRY)} && !{school}", _GEOLOCATION, ("school",))
+        offices = [prefix for office in city.file.offices for prefix in office.egress]
+        asked = _from(offices) if offices else "false"
+        yield self._level("board-office", asked, "addresses that only an office of the board comes from")
+        ours = ("school", "board-office") if offices else ("school",)
+        japan, nowhere = f"origin.region_code == {_text(COUNTRY)}", " && ".join(f"!{self._ask(one)}" for one in ours)
+        yield self._level("home", f"{japan} && {nowhere}", _GEOLOCATION, ours)
+        yield self._level("japan", " || ".join((japan, *map(self._ask, ours))), _GEOLOCATION, ours)
+        yield self._level("abroad", f"origin.region_code != {_text(COUNTRY)} && {nowhere}", _GEOLOCATION, ours)
 
     def _any(self, key: str, needs: list[str], relies_on: str) -> AccessLevel:
         # Without any such school nobody is there.
@@ -165,10 +216,20 @@ _GEOLOCATION = "Google's geolocation of the address; a VPN exit in Japan looks l
 
 def place_levels(places: frozenset[str]) -> tuple[str, ...]:
     """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above)."""
-    for covered, key in (({"own-school", "other-school", "home"}, "japan"), ({"own-school", "other-school"}, "school")):
+    school = {"own-school", "other-school"}
+    for covered, key in (({*school, "board-office", "home"}, "japan"), (school, "school")):
         if covered <= places:
             return (key, *sorted(places - covered))
     return tuple(sorted(places))
+
+
+def _in_year(year: int, runs: Iterable[tuple[date, date]], timezone: str) -> str:
+    """The part of the runs that lies in one year."""
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    day = f'request.time.getDayOfYear("{timezone}")'
+    spans = [((max(a, first) - first).days, (min(b, last) - first).days) for a, b in runs if a <= last and b >= first]
+    asked = [f"{day} == {a}" if a == b else f"({day} >= {a} && {day} <= {b})" for a, b in spans]
+    return f'(request.time.getFullYear("{timezone}") == {year} && ({" || ".join(asked)}))'
 
 
 def _egress(school: School) -> list[Prefix]:

@@ -17,6 +17,8 @@ _MARK = "made by 'tsunagu lab up'"
 
 AUTHORIZED_KEYS = Path("authorized_keys")
 _HOME = Path("home")
+_ROUTER_GROUPS = ("frr", "frrvty")
+"""Whoever is in these may use FRR's shell."""
 
 
 def check(user: str) -> None:
@@ -45,7 +47,7 @@ def create(user: str, state: Path) -> None:
         remove(user)
     home = state / _HOME
     settings = ("--system", "--user-group", "--no-create-home", f"--home-dir={home}", "--shell=/bin/sh")
-    run(("useradd", *settings, f"--comment={_MARK}", user))
+    run(("useradd", *settings, f"--groups={','.join(_ROUTER_GROUPS)}", f"--comment={_MARK}", user))
     home.mkdir(mode=0o700)
     found = pwd.getpwnam(user)
     os.chown(home, found.pw_uid, found.pw_gid)

@@ -5,12 +5,24 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab import account, background, journal, kernel, network, place, switches
+from controller.lab import (
+    account,
+    background,
+    journal,
+    kernel,
+    login,
+    network,
+    place,
+    reach,
+    routers,
+    routing,
+    switches,
+)
 from controller.lab.journal import Record
 from controller.lab.layout import Layout, SchoolLayout
 from controller.lab.planning import lay_out
@@ -24,6 +36,8 @@ from controller.platforms import namespace
 Progress = Callable[[str], None]
 
 SERVICES = "services"
+RESPONDERS = {"responders": "controller.lab.responders"}
+"""What measurements talk to, in the regions."""
 PROXY_PROGRAMS = {
     "proxy": "controller.lab.proxy.front",
     "identity": "controller.lab.proxy.identity",
@@ -126,10 +140,25 @@ def _build(record: Record, progress: Progress, state: Path) -> None:
         check_addresses(layout.perimeter)
         Files(state).create()
     background.start(state, programs(layout))
+    progress(f"routers: {', '.join(routing.speakers(layout))}")
+    for name, (inside, speaker) in routing.speakers(layout).items():
+        routers.build(name, inside, speaker, state)
+    background.start(state, RESPONDERS)
     _build_schools(layout, progress, state)
-    lines = [switches.host_key(school, state, layout.ssh_port) for school in layout.schools]
-    (state / place.KNOWN_HOSTS).write_text("".join(lines), encoding="ascii")
+    (state / place.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
+    built = time.monotonic() - began
+    reach.wait(layout, state)
+    progress(f"every host reaches the internet over IPv4 and IPv6 {time.monotonic() - began - built:.1f} s later")
     progress(f"ready in {time.monotonic() - began:.1f} s")
+
+
+def _known_hosts(layout: Layout, state: Path) -> Iterator[str]:
+    for school in layout.schools:
+        for folder, address in (
+            (place.SwitchFiles(state, school.id).folder, school.management.address.v4),
+            (place.RouterFiles(state, school.id).folder, school.router_address.v4),
+        ):
+            yield login.known_host(folder, address, layout.ssh_port)
 
 
 def _build_schools(layout: Layout, progress: Progress, state: Path) -> None:
@@ -144,6 +173,7 @@ def _build_schools(layout: Layout, progress: Progress, state: Path) -> None:
 
 
 def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
+    routers.build_school(layout, school, state)
     switches.build(layout, school, state)
     if not until(lambda: answers_login(layout, school), _READY_SECONDS):
         message = f"the switch of {school.id} does not answer SSH from the controller in {_READY_SECONDS:.0f} s"

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from controller.errors import LabError
+from controller.lab.faults import Fault
 from controller.lab.layout import Frozen, Layout
 from controller.lab.processes import Process
 
@@ -25,12 +26,13 @@ class Setting(Frozen):
 
 
 class Record(Frozen):
-    """The lab as it is meant to be. `complete` becomes true when `up` has ended well."""
+    """The lab as it is meant to be. `complete` becomes true when `up` has ended well; `broken` is so on purpose."""
 
     layout: Layout
     settings: dict[str, Setting]
     made_sshd_folder: bool
     complete: bool = False
+    broken: tuple[Fault, ...] = ()
 
 
 def write(state: Path, record: Record) -> None:

@@ -6,7 +6,13 @@ from pydantic import BaseModel, ConfigDict
 
 from controller.errors import LabError
 from controller.lab import place
-from controller.model.flow import Family
+from controller.model.flow import Family, prefix
+from controller.model.lines import LineName
+
+CORE_ASN = 64800
+"""The autonomous system of the core, behind both regions (private use, RFC 6996)."""
+IPERF_PORT, DNS_PORT, HTTP_PORT = 5201, 53, 80
+"""What answers measurements at each of a region's addresses on the lines: iperf3, DNS (UDP and TCP), HTTP."""
 
 
 class Frozen(BaseModel):
@@ -62,22 +68,50 @@ class Host(Frozen):
     interface: Interface
 
 
+class Line(Frozen):
+    """A school's line: its interface and addresses on the router, its port at the carrier, its rate each way."""
+
+    name: LineName
+    interface: str
+    port: str
+    mbps: int
+    address: Both
+
+
 class SchoolLayout(Frozen):
-    """One school. `link` counts its line to the core, from 2 on (0 is the controller's, 1 the internet's).
+    """One school. `device` is its switch, `router_device` its router, which answers SSH at `router_address`.
 
     `egress`: an address (IPv4) and a prefix (IPv6) that nobody else comes from, where its line has such.
     """
 
     id: str
-    link: int
+    asn: int
     device: str
+    router_device: str
+    router_address: Both
     block: Both
     egress: Both | None = None
+    lines: tuple[Line, ...]
     ports: tuple[Port, ...]
     management_port: str
     management: Interface
     gateways: tuple[Gateway, ...]
     hosts: tuple[Host, ...]
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Its namespaces."""
+        return (self.switch, self.router, *(host.namespace for host in self.hosts))
+
+    @property
+    def own_prefixes(self) -> dict[Family, tuple[str, ...]]:
+        """What its router announces: its block, and the addresses that its sources are translated to."""
+        own = (self.block, self.egress) if self.egress else (self.block,)
+        return {family: tuple(dict.fromkeys(str(prefix(both.of(family))) for both in own)) for family in Family}
+
+    def line(self, name: LineName) -> Line:
+        """One of its lines."""
+        return next(line for line in self.lines if line.name == name)
 
     @property
     def switch(self) -> str:
@@ -88,6 +122,37 @@ class SchoolLayout(Frozen):
     def router(self) -> str:
         """The router's namespace."""
         return place.router_namespace(self.id)
+
+
+class Carrier(Frozen):
+    """The layer-2 network that all lines of a kind end in, and the lengths of its prefixes."""
+
+    line: LineName
+    v4_length: int
+    v6_length: int
+
+    @property
+    def namespace(self) -> str:
+        """Where it lives."""
+        return place.carrier_namespace(self.line)
+
+
+class RegionLayout(Frozen):
+    """A region's router: its addresses by kind of line (a school's neighbours), and on its link to the core.
+
+    At the addresses by kind of line there is also what measurements talk to: `IPERF_PORT`, `DNS_PORT`, `HTTP_PORT`.
+    """
+
+    id: str
+    asn: int
+    addresses: dict[LineName, Both]
+    core_link: Both
+    core: Both
+
+    @property
+    def namespace(self) -> str:
+        """Where it lives."""
+        return place.region_namespace(self.id)
 
 
 class Listener(Frozen):
@@ -116,6 +181,7 @@ class Perimeter(Frozen):
 
     `world` is the offline Google's file. `fronts` are the addresses that the proxy answers at, `backend` that of the
     stand-ins behind it. Schools without an address of their own leave through `shared_exit`, like a carrier's NAT.
+    `office` is the first address of an office of the board, where the city has one.
     """
 
     world: str
@@ -125,7 +191,13 @@ class Perimeter(Frozen):
     identity: Both
     home: Both
     abroad: Both
+    office: Both | None = None
     shared_exit: str
+
+    @property
+    def outside(self) -> tuple[Both, ...]:
+        """The addresses of people who are in no school."""
+        return (self.home, self.abroad, *((self.office,) if self.office else ()))
 
 
 class Layout(Frozen):
@@ -134,6 +206,8 @@ class Layout(Frozen):
     user: str
     ssh_port: int
     controller: Both
+    carriers: tuple[Carrier, ...]
+    regions: tuple[RegionLayout, ...]
     schools: tuple[SchoolLayout, ...]
     listeners: tuple[Listener, ...]
     perimeter: Perimeter | None = None
@@ -146,12 +220,26 @@ class Layout(Frozen):
             place.CORE,
             place.INTERNET,
             *((place.HOME,) if self.perimeter else ()),
-            *(
-                name
-                for school in self.schools
-                for name in (school.switch, school.router, *(host.namespace for host in school.hosts))
-            ),
+            *(carrier.namespace for carrier in self.carriers),
+            *(region.namespace for region in self.regions),
+            *(name for school in self.schools for name in school.namespaces),
         )
+
+    def region(self, name: str) -> RegionLayout:
+        """A region by its id.
+
+        Raises:
+            LabError: there is none.
+        """
+        for region in self.regions:
+            if region.id == name:
+                return region
+        message = f"the lab has no region {name}; it has: {', '.join(region.id for region in self.regions)}"
+        raise LabError(message)
+
+    def carrier(self, line: LineName) -> Carrier:
+        """The carrier of a kind of line."""
+        return next(carrier for carrier in self.carriers if carrier.line == line)
 
     def school(self, name: str) -> SchoolLayout:
         """A school by its id.

@@ -1,16 +1,18 @@
 """Namespaces, links, addresses and routes: the wires of the virtual city.
 
-The core stands for the WAN: one plain link to each school. Lines, BGP and regions take its place later.
+The core stands behind both regions; the controller, the internet and homes hang on it by plain links and fixed routes.
+What lies between the core and the schools has its addresses and routes from FRR (`controller.lab.routing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from controller.lab import kernel, place
+from controller.lab import kernel, lines, place
 from controller.lab.layout import Both, Interface, Layout, SchoolLayout
+from controller.lab.planning import core_link
 from controller.lab.programs import Around, run
 from controller.model.flow import Family
 from controller.platforms import namespace
@@ -19,12 +21,8 @@ HOST_INTERFACE = "eth0"
 UPLINK = "wan0"
 MANAGEMENT_INTERFACE = "mgmt0"
 
-_LINKS = Both(v4="100.64.0.0", v6="fd74:736e::")
-"""Links between routers take pairs of addresses from here (shared and unique local space: never a school's)."""
 _PRIVATE = "10.0.0.0/8"
-_CONTROLLER_LINK, _INTERNET_LINK = 0, 1
-_HOME_LINK = 1000
-"""Beyond every school's."""
+_CONTROLLER_LINK, _INTERNET_LINK, _HOME_LINK = range(3)
 
 
 def create(layout: Layout) -> None:
@@ -33,13 +31,15 @@ def create(layout: Layout) -> None:
     Raises:
         LabError: iproute2 refused; with its words.
     """
-    _batch(f"netns add {name}" for name in layout.namespaces)
+    batch(f"netns add {name}" for name in layout.namespaces)
     with ThreadPoolExecutor(max_workers=8) as pool:
         for name, settings in _settings(layout):
             pool.submit(kernel.set_inside, name, settings).result()
-        _batch(_links(layout))
-        for done in [pool.submit(_configure, name, lines) for name, lines in _configurations(layout)]:
+        batch(_links(layout))
+        for done in [pool.submit(_configure, name, words) for name, words in _configurations(layout)]:
             done.result()
+    for name, words in lines.shaping(layout):
+        run(("tc", "-n", name, *words.split()))
     for name, rules in _translations(layout):
         run(("nft", "-f", "-"), text=rules, around=Around(namespace=name))
 
@@ -57,18 +57,24 @@ def remove(names: Iterable[str]) -> None:
     Raises:
         LabError: iproute2 refused; with its words.
     """
-    _batch(f"netns del {name}" for name in names)
+    batch(f"netns del {name}" for name in names)
 
 
-def _batch(lines: Iterable[str], inside: str | None = None) -> None:
-    text = "\n".join(lines)
+def batch(words: Iterable[str], inside: str | None = None) -> None:
+    """Hand lines to `ip -batch`, in a namespace.
+
+    Raises:
+        LabError: iproute2 refused; with its words.
+    """
+    text = "\n".join(words)
     if text:
         run(("ip", *(("-n", inside) if inside else ()), "-batch", "-"), text=text + "\n", timeout=60.0)
 
 
 def _settings(layout: Layout) -> Iterator[tuple[str, dict[str, str]]]:
-    forwarding = {place.CORE, *(school.router for school in layout.schools)}
-    switches = {school.switch for school in layout.schools}
+    routers = (place.CORE, *(region.namespace for region in layout.regions))
+    forwarding = {*routers, *(school.router for school in layout.schools)}
+    switches = {school.switch for school in layout.schools} | {one.namespace for one in layout.carriers}
     for name in layout.namespaces:
         chosen = dict(kernel.EVERYWHERE)
         if name in forwarding:
@@ -83,8 +89,11 @@ def _links(layout: Layout) -> Iterator[str]:
     yield _pair("net", place.CORE, UPLINK, place.INTERNET)
     if layout.perimeter:
         yield _pair("home", place.CORE, UPLINK, place.HOME)
+    for region in layout.regions:
+        yield _pair(region.id, place.CORE, lines.CORE_PORT, region.namespace)
+    for wire in lines.pairs(layout):
+        yield _pair(*wire)
     for school in layout.schools:
-        yield _pair(_core_port(school), place.CORE, UPLINK, school.router)
         for gateway in school.gateways:
             yield _pair(gateway.port, school.switch, gateway.port, school.router)
         for host in school.hosts:
@@ -99,13 +108,16 @@ def _translations(layout: Layout) -> Iterator[tuple[str, str]]:
         return
     for school in layout.schools:
         if school.egress:
-            yield school.router, _translation(UPLINK, (school.block.v4,), school.egress.v4)
-    yield place.CORE, _translation("net", tuple(school.block.v4 for school in layout.schools), around.shared_exit)
+            yield school.router, _translation(lines.uplinks(school), (school.block.v4,), school.egress.v4)
+    shared = tuple(school.block.v4 for school in layout.schools)
+    yield place.CORE, _translation(("net",), shared, around.shared_exit)
 
 
-def _translation(port: str, sources: tuple[str, ...], to: str) -> str:
-    # Not towards the city's own data centre, nor between schools: those see where a packet really comes from.
-    chosen = f"oifname {port} ip saddr {{ {', '.join(sources)} }} ip daddr != {_PRIVATE}"
+def _translation(ports: tuple[str, ...], sources: tuple[str, ...], to: str) -> str:
+    # Not towards the city's own data centre, nor between schools: those see where a packet really comes from. One
+    # table for all lines of a router: a connection keeps its translation when it moves to another line.
+    leaves = f"oifname {{ {', '.join(ports)} }} ip saddr {{ {', '.join(sources)} }}"
+    chosen = f"{leaves} ip daddr != {_PRIVATE}"
     chain = f"type nat hook postrouting priority srcnat; {chosen} snat to {to};"
     return f"table ip lab {{\nchain exit {{\n{chain}\n}}\n}}\n"
 
@@ -121,7 +133,7 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
     if (around := layout.perimeter) is not None:
         outside = (*around.fronts, around.backend, around.identity)
         addresses |= {both.of(family) for both in outside for family in Family}
-        yield place.HOME, _leaf(_HOME_LINK, [around.home, around.abroad])
+        yield place.HOME, _leaf(_HOME_LINK, around.outside)
     yield (
         place.INTERNET,
         [
@@ -129,6 +141,10 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
             *_leaf(_INTERNET_LINK, []),
         ],
     )
+    for carrier in layout.carriers:
+        yield carrier.namespace, lines.carrier_links(layout, carrier)
+    for region in layout.regions:
+        yield region.namespace, [*_up("lo"), *(up for port in lines.region_ports(region) for up in _up(port))]
     for school in layout.schools:
         yield school.switch, _switch(school)
         yield school.router, _router(school)
@@ -136,57 +152,57 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
             yield host.namespace, [*_up("lo"), *_attached(HOST_INTERFACE, host.interface)]
 
 
-def _configure(name: str, lines: list[str]) -> None:
+def _configure(name: str, words: list[str]) -> None:
     if name.endswith("-sw"):
         # The ports of a switch speak no IPv6 of their own; its management interface does.
         kernel.set_inside(name, {f"net/ipv6/conf/{MANAGEMENT_INTERFACE}/disable_ipv6": "0"})
-    _batch(lines, inside=name)
+    batch(words, inside=name)
 
 
 def _core(layout: Layout) -> Iterator[str]:
     for port, link in (("ctl", _CONTROLLER_LINK), ("net", _INTERNET_LINK)):
         yield from _line(port, link, 0)
-    yield f"route add {layout.controller.v4}/32 via {_end(_CONTROLLER_LINK, 1).v4}"
-    yield f"route add {layout.controller.v6}/128 via {_end(_CONTROLLER_LINK, 1).v6}"
-    yield from _default(_end(_INTERNET_LINK, 1))
+    yield f"route add {layout.controller.v4}/32 via {core_link(_CONTROLLER_LINK, 1).v4}"
+    yield f"route add {layout.controller.v6}/128 via {core_link(_CONTROLLER_LINK, 1).v6}"
+    yield from _default(core_link(_INTERNET_LINK, 1))
     if (around := layout.perimeter) is not None:
         yield from _line("home", _HOME_LINK, 0)
-        for both in (around.home, around.abroad):
-            yield f"route add {both.v4}/32 via {_end(_HOME_LINK, 1).v4}"
-            yield f"route add {both.v6}/128 via {_end(_HOME_LINK, 1).v6}"
-    for school in layout.schools:
-        yield from _line(_core_port(school), school.link, 0)
-        if layout.perimeter and school.egress:
-            yield f"route add {school.egress.v4}/32 via {_end(school.link, 1).v4}"
-        yield f"route add {school.block.v4} via {_end(school.link, 1).v4}"
-        yield f"route add {school.block.v6} via {_end(school.link, 1).v6}"
+        for both in around.outside:
+            yield f"route add {both.v4}/32 via {core_link(_HOME_LINK, 1).v4}"
+            yield f"route add {both.v6}/128 via {core_link(_HOME_LINK, 1).v6}"
+    for region in layout.regions:
+        yield from _up(region.id)
 
 
-def _leaf(link: int, own: list[Both]) -> list[str]:
+def _leaf(link: int, own: Sequence[Both]) -> list[str]:
     """A namespace with one line to the core; its own address, where it has one, is what it sends from."""
-    lines = [*_up("lo"), *_line(UPLINK, link, 1)]
+    words = [*_up("lo"), *_line(UPLINK, link, 1)]
     for both in own:
-        lines += [_address(both.v4, 32, "lo"), _address(both.v6, 128, "lo")]
-    core = _end(link, 0)
+        words += [_address(both.v4, 32, "lo"), _address(both.v6, 128, "lo")]
+    core = core_link(link, 0)
     source = own[0] if own else None
-    lines.append(f"route add default via {core.v4}" + (f" src {source.v4}" if source else ""))
-    lines.append(f"route add default via {core.v6}" + (f" src {source.v6}" if source else ""))
-    return lines
+    words.append(f"route add default via {core.v4}" + (f" src {source.v4}" if source else ""))
+    words.append(f"route add default via {core.v6}" + (f" src {source.v6}" if source else ""))
+    return words
 
 
 def _router(school: SchoolLayout) -> list[str]:
-    lines = [*_up("lo"), *_line(UPLINK, school.link, 1), *_default(_end(school.link, 0))]
+    words = _up("lo")
+    for line in school.lines:
+        words += _up(line.interface)
     for gateway in school.gateways:
-        lines += _addresses(gateway.port, gateway.interface)
-        lines += _up(gateway.port)
-    return lines
+        words += _addresses(gateway.port, gateway.interface)
+        if gateway.interface.gateway == school.management.gateway:
+            words += _addresses(gateway.port, gateway.interface.model_copy(update={"address": school.router_address}))
+        words += _up(gateway.port)
+    return words
 
 
 def _switch(school: SchoolLayout) -> list[str]:
-    lines = [*_up("lo"), *_attached(MANAGEMENT_INTERFACE, school.management)]
+    words = [*_up("lo"), *_attached(MANAGEMENT_INTERFACE, school.management)]
     for port in school.ports:
-        lines += _up(port.name)
-    return lines
+        words += _up(port.name)
+    return words
 
 
 def _attached(interface: str, attached: Interface) -> Iterator[str]:
@@ -196,7 +212,7 @@ def _attached(interface: str, attached: Interface) -> Iterator[str]:
 
 
 def _line(port: str, link: int, side: int) -> Iterator[str]:
-    end = _end(link, side)
+    end = core_link(link, side)
     yield _address(end.v4, 31, port)
     yield _address(end.v6, 127, port)
     yield from _up(port)
@@ -217,18 +233,8 @@ def _default(via: Both) -> Iterator[str]:
     yield f"route add default via {via.v6}"
 
 
-def _up(interface: str) -> Iterator[str]:
-    yield f"link set {interface} up"
-
-
-def _end(link: int, side: int) -> Both:
-    """An end of a link between routers: side 0 is the core's."""
-    number = 2 * link + side
-    return Both(v4=str(ip_address(_LINKS.v4) + number), v6=str(ip_address(_LINKS.v6) + number))
-
-
-def _core_port(school: SchoolLayout) -> str:
-    return f"school{school.link}"
+def _up(interface: str) -> list[str]:
+    return [f"link set dev {interface} up"]
 
 
 def _bits(address: str) -> int:

@@ -35,6 +35,8 @@ def nodes(layout: Layout, state: Path = place.STATE) -> dict[str, Node]:
         "core": Node(place.CORE),
         "internet": Node(place.INTERNET),
     }
+    found |= {region.id: Node(region.namespace) for region in layout.regions}
+    found |= {f"{carrier.line}-carrier": Node(carrier.namespace) for carrier in layout.carriers}
     if layout.perimeter:
         found["home"] = Node(place.HOME)
     for school in layout.schools:

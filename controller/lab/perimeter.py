@@ -6,14 +6,15 @@ the same ones deployed is seen when it starts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 from controller.errors import LabError
 from controller.lab.layout import Both, Guarded, Perimeter
-from controller.model.access import StackApplication
 from controller.model.city import City
-from controller.model.flow import Family
+from controller.model.flow import Family, Prefix
+from controller.model.outputs import StackApplication
 from controller.model.schools import School
 
 HTTPS = 443
@@ -50,6 +51,7 @@ def perimeter(city: City, world: Path) -> Perimeter:
         identity=_IDENTITY,
         home=_HOME,
         abroad=_ABROAD,
+        office=next(filter(None, (_first(office.egress) for office in city.file.offices)), None),
         shared_exit=_SHARED_EXIT,
     )
 
@@ -67,6 +69,13 @@ def own_addresses(school: School) -> Both | None:
     v4 = [p for p in prefixes if isinstance(p, IPv4Network)]
     v6 = [p for p in prefixes if not isinstance(p, IPv4Network)]
     return Both(v4=str(v4[0].network_address), v6=str(v6[0])) if v4 and v6 else None
+
+
+def _first(egress: Iterable[Prefix]) -> Both | None:
+    """An address that somebody in an office comes from: the first that is a host's, of each family."""
+    v4 = [p for p in egress if isinstance(p, IPv4Network)]
+    v6 = [p for p in egress if not isinstance(p, IPv4Network)]
+    return Both(v4=str(v4[0].network_address), v6=str(v6[0].network_address + 1)) if v4 and v6 else None
 
 
 def _audience(name: str, placed: StackApplication) -> str:

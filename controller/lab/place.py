@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from controller.errors import LabError
 
 STATE = Path("/run/tsunagu-lab")
 """The state directory. One lab a machine: only tests that build no namespaces use another."""
+
+_PATIENCE = 1.0
 
 PREFIX = "tsn-"
 """Every network namespace of the lab begins so."""
@@ -28,6 +31,16 @@ PASSWORD = Path("keys/password")
 """In the state directory: the password of the switches' user, for tests that log in by password."""
 KNOWN_HOSTS = Path("known_hosts")
 """In the state directory: the switches' pinned host keys."""
+
+
+def carrier_namespace(line: str) -> str:
+    """Where the carrier of all lines of a kind lives."""
+    return f"{PREFIX}{line}"
+
+
+def region_namespace(region: str) -> str:
+    """Where a region's router lives."""
+    return f"{PREFIX}{region}"
 
 
 def switch_namespace(school: str) -> str:
@@ -60,6 +73,17 @@ class SwitchFiles:
         return {"OVS_RUNDIR": str(self.runtime), "TSUNAGU_SWITCH": str(self.own)}
 
 
+class RouterFiles:
+    """The files of one router: `frr` belongs to FRR's user (configuration, sockets), the folder itself to root."""
+
+    def __init__(self, state: Path, name: str) -> None:
+        self.folder = state / "routers" / name
+        self.frr = self.folder / "frr"
+        self.configuration = self.frr / "frr.conf"
+        self.shell = ("vtysh", "--vty_socket", str(self.frr), "--config_dir", str(self.frr))
+        """The words that start FRR's own shell on it."""
+
+
 @contextmanager
 def held(folder: Path, doing: str) -> Iterator[None]:
     """Hold a folder against other runs of the lab; the hold ends with the process, however it ends.
@@ -69,11 +93,21 @@ def held(folder: Path, doing: str) -> Iterator[None]:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            message = f"cannot {doing}: another 'tsunagu lab' command is at work on {folder}; wait until it has ended"
-            raise LabError(message) from None
+        # What a killed run was just starting holds its folder, too, until the program takes over.
+        deadline = time.monotonic() + _PATIENCE
+        while not _locked(descriptor):
+            if time.monotonic() > deadline:
+                message = f"cannot {doing}: another 'tsunagu lab' command is at work on {folder}; wait until it ended"
+                raise LabError(message)
+            time.sleep(0.02)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 
 from controller.errors import LabError
 from controller.lab import place
 from controller.lab.addresses import first_host, first_port, served
-from controller.lab.layout import Both, Gateway, Host, Interface, Layout, Listener, Port, SchoolLayout
+from controller.lab.layout import (
+    CORE_ASN,
+    Both,
+    Carrier,
+    Gateway,
+    Host,
+    Interface,
+    Layout,
+    Line,
+    Listener,
+    Port,
+    RegionLayout,
+    SchoolLayout,
+)
 from controller.lab.perimeter import own_addresses, perimeter, proxied
 from controller.model.city import FIRST_DEVICE, City, Device
 from controller.model.flow import Family
+from controller.model.lines import LINE_NAMES, LineName
 from controller.model.schools import School
 
 FIRST_HOST = 100
 """Hosts take the addresses of their segment from its hundredth on."""
-FIRST_SCHOOL_LINK = 2
+_ROUTER = 1
+"""The router is the second of a school's devices: its address is the one after the switch's."""
+_CORE_LINKS = Both(v4="100.65.0.0", v6="fd74:736e::")
+"""Links of the core take pairs of addresses from here (shared and unique local space: never a school's)."""
+_FIRST_REGION_LINK = 16
 
 
 def lay_out(city: City, schools: int, state: Path = place.STATE, world: Path | None = None) -> Layout:
@@ -34,14 +54,17 @@ def lay_out(city: City, schools: int, state: Path = place.STATE, world: Path | N
         message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
         raise LabError(message)
     _check_access(city, state)
-    chosen = tuple(
-        _school(city, city.school_by_id[name], FIRST_SCHOOL_LINK + n) for n, name in enumerate(known[:schools])
-    )
+    chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
     around = perimeter(city, world) if world else None
     layout = Layout(
         user=city.lab.device_access.user,
         ssh_port=city.lab.device_access.port,
         controller=_controller(city),
+        carriers=tuple(
+            Carrier(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
+            for line, link in ((line, city.lines.link(line)) for line in LINE_NAMES)
+        ),
+        regions=tuple(_region(city, number) for number in range(len(city.lines.regions))),
         schools=chosen,
         listeners=tuple(_listeners(city, chosen, proxied(around))),
         perimeter=around,
@@ -75,18 +98,58 @@ def _controller(city: City) -> Both:
     return Both(v4=found[Family.V4], v6=found[Family.V6])
 
 
-def _school(city: City, school: School, link: int) -> SchoolLayout:
+def core_link(number: int, side: int) -> Both:
+    """An end of one of the core's links: side 0 is the core's."""
+    step = 2 * number + side
+    return Both(v4=str(ip_address(_CORE_LINKS.v4) + step), v6=str(ip_address(_CORE_LINKS.v6) + step))
+
+
+def _region(city: City, number: int) -> RegionLayout:
+    region = city.lines.regions[number]
+    if region.asn == CORE_ASN:
+        message = f"{region.origin}: AS {CORE_ASN} is the core's in the lab; give region {region.id} another one"
+        raise LabError(message)
+    return RegionLayout(
+        id=region.id,
+        asn=region.asn,
+        addresses={line: _both(partial(city.lines.region_address, region, line)) for line in LINE_NAMES},
+        core_link=core_link(_FIRST_REGION_LINK + number, 1),
+        core=core_link(_FIRST_REGION_LINK + number, 0),
+    )
+
+
+def _both(address: Callable[[Family], object]) -> Both:
+    return Both(v4=str(address(Family.V4)), v6=str(address(Family.V6)))
+
+
+def _line(city: City, school: School, line: LineName) -> Line:
+    return Line(
+        name=line,
+        interface=city.lines.link(line).interface,
+        port=f"school{school.number}",
+        mbps=getattr(city.lab.rates[school.id], line),
+        address=_both(partial(city.lines.school_address, school, line)),
+    )
+
+
+def _school(city: City, school: School) -> SchoolLayout:
     device = city.lab_devices(school)[0]
     segment_of = {port.name: port.segments[0] for port in device.ports}
     return SchoolLayout(
         id=school.id,
-        link=link,
+        asn=city.lines.asn(school),
         device=device.id,
+        router_device=f"{school.id}-rt1",
+        router_address=Both(
+            v4=str(city.device_address(school, _ROUTER)),
+            v6=_interface(city, school, city.file.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
+        ),
         block=Both(
             v4=str(city.school_prefix(school, Family.V4)),
             v6=str(city.school_prefix(school, Family.V6)),
         ),
         egress=own_addresses(school),
+        lines=tuple(_line(city, school, line) for line in LINE_NAMES),
         ports=tuple(Port(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
         management_port="h-mgmt",
         management=_management(city, school, device),

@@ -18,7 +18,10 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _PACKAGES = {
     "ip": "iproute2",
+    "tc": "iproute2",
     "nft": "nftables",
+    "iperf3": "iperf3",
+    "vtysh": "frr",
     "ovs-vswitchd": "openvswitch-switch",
     "ovsdb-server": "openvswitch-switch",
     "ovsdb-tool": "openvswitch-switch",
@@ -32,9 +35,14 @@ _PACKAGES = {
     "setpriv": "util-linux",
     "setsid": "util-linux",
     "unshare": "util-linux",
+    "mount": "mount",
     "hostname": "hostname",
+    "nice": "coreutils",
 }
 """Every program that the lab runs, and the Debian package it comes from."""
+
+FRR = Path("/usr/lib/frr")
+"""Debian's folder of FRR's daemons."""
 
 
 @dataclass(frozen=True, slots=True)

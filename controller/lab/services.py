@@ -47,7 +47,7 @@ async def serve(listeners: tuple[Listener, ...]) -> None:
     """Answer until SIGTERM."""
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    servers = [await asyncio.start_server(_answering(body(one)), sock=listen(one)) for one in listeners]
+    servers = [await asyncio.start_server(answering(one), sock=listen(one)) for one in listeners]
     sys.stdout.write(f"{os.getpid()}\n")
     sys.stdout.flush()
     await ended.wait()
@@ -55,7 +55,9 @@ async def serve(listeners: tuple[Listener, ...]) -> None:
         server.close()
 
 
-def _answering(text: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+def answering(listener: Listener) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """What answers the connections of a listener."""
+    text = body(listener)
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
     answer = head.encode() + b"Connection: close\r\n\r\n" + text
 

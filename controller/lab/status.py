@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, computed_field
 
 from controller.errors import LabError
-from controller.lab import city, journal, network, place, switches
+from controller.lab import city, journal, network, place, routers, routing, switches
 from controller.lab.layout import Frozen, Layout, SchoolLayout
 from controller.lab.processes import alive
 
@@ -35,10 +35,14 @@ class SchoolStatus(Frozen):
 class LabStatus(Frozen):
     """The whole lab; `services` are the applications, `missing_namespaces` those that no school owns.
 
-    `proxy`: the programs that a deployed cloud adds; without one there are none.
+    `responders` are what measurements talk to, `broken` what was broken on purpose, which lives all the same.
+    `routers`: those of the regions and of the core. `proxy`: the programs that a deployed cloud adds, if one is.
     """
 
     services: bool
+    responders: bool
+    broken: tuple[str, ...] = ()
+    routers: dict[str, bool] = Field(default_factory=dict)
     proxy: dict[str, bool] = Field(default_factory=dict)
     missing_namespaces: tuple[str, ...]
     schools: tuple[SchoolStatus, ...]
@@ -47,7 +51,7 @@ class LabStatus(Frozen):
     @property
     def lives(self) -> bool:
         """Whether everything lives."""
-        programs = self.services and all(self.proxy.values())
+        programs = self.services and self.responders and all(self.routers.values()) and all(self.proxy.values())
         return programs and not self.missing_namespaces and all(school.lives for school in self.schools)
 
 
@@ -57,13 +61,19 @@ def status(state: Path = place.STATE) -> LabStatus:
     Raises:
         LabError: no lab is up, or only half of one.
     """
-    layout = journal.standing(state).layout
+    record = journal.standing(state)
+    layout = record.layout
     running = {key for key, process in journal.current(state).items() if alive(process)}
     present = set(network.present())
     with ThreadPoolExecutor(max_workers=8) as pool:
         schools = tuple(pool.map(lambda school: _school(layout, school, running, present, state), layout.schools))
     return LabStatus(
         services=("", city.SERVICES) in running,
+        responders=all(("", name) in running for name in city.RESPONDERS),
+        broken=tuple(map(str, record.broken)),
+        routers={
+            name: all((name, daemon) in running for daemon in routers.DAEMONS) for name in routing.speakers(layout)
+        },
         proxy={name: ("", name) in running for name in city.PROXY_PROGRAMS} if layout.perimeter else {},
         missing_namespaces=tuple(name for name in _common(layout) if name not in present),
         schools=schools,
@@ -71,17 +81,17 @@ def status(state: Path = place.STATE) -> LabStatus:
 
 
 def _common(layout: Layout) -> tuple[str, ...]:
-    return (place.CONTROLLER, place.CORE, place.INTERNET, *((place.HOME,) if layout.perimeter else ()))
+    own = {name for school in layout.schools for name in school.namespaces}
+    return tuple(name for name in layout.namespaces if name not in own)
 
 
 def _school(
     layout: Layout, school: SchoolLayout, running: set[tuple[str, str]], present: set[str], state: Path
 ) -> SchoolStatus:
-    own = (school.switch, school.router, *(host.namespace for host in school.hosts))
     return SchoolStatus(
         school=school.id,
-        programs={name: (school.id, name) in running for name in switches.PROGRAMS},
-        missing_namespaces=tuple(name for name in own if name not in present),
+        programs={name: (school.id, name) in running for name in (*switches.PROGRAMS, *routers.PROGRAMS)},
+        missing_namespaces=tuple(name for name in school.namespaces if name not in present),
         switch=_switch_answers(school, state),
         login=city.answers_login(layout, school),
     )

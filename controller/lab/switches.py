@@ -5,10 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from controller.errors import LabError
-from controller.lab import account, journal, place
+from controller.lab import account, journal, login, place
 from controller.lab.layout import Layout, SchoolLayout
-from controller.lab.processes import Process, alive, describe, kill, until
+from controller.lab.processes import alive, kill
 from controller.lab.programs import SCHEMA, Around, run
 from controller.platforms.ovs import OpenVSwitch
 
@@ -20,31 +19,6 @@ _SETTINGS = ("userspace-tso-enable=true", "n-handler-threads=1", "n-revalidator-
 _FACTORY_FLOW = "priority=0,actions=NORMAL"
 _GROUP_MAY_USE = 0o007
 """The umask of Open vSwitch: the group of the switch's user may use its sockets, others not."""
-_START_SECONDS = 15.0
-_CONFIGURATION = """\
-Port {port}
-ListenAddress {v4}
-ListenAddress {v6}
-HostKey {folder}/host_key
-PidFile {folder}/sshd.pid
-AuthorizedKeysFile {authorized_keys}
-AllowUsers {user}
-PermitRootLogin no
-PubkeyAuthentication yes
-PasswordAuthentication yes
-KbdInteractiveAuthentication no
-UsePAM no
-UseDNS no
-PrintMotd no
-PrintLastLog no
-X11Forwarding no
-AllowTcpForwarding no
-AllowAgentForwarding no
-PermitUserRC no
-MaxStartups 64
-MaxSessions 32
-SetEnv {environment}
-"""
 
 
 def build(layout: Layout, school: SchoolLayout, state: Path) -> None:
@@ -67,7 +41,6 @@ def build(layout: Layout, school: SchoolLayout, state: Path) -> None:
     run(("ovs-vsctl", f"--db={paths.database}", "-t", "20", *_ports(school)), around=inside)
     flows(school, state, "add-flow", BRIDGE, _FACTORY_FLOW)
     agent(layout, school, state, "save")
-    account.new_key(paths.folder / "host_key", school.device)
     start_login(layout, school, state)
 
 
@@ -84,8 +57,8 @@ def restart(layout: Layout, school: SchoolLayout, state: Path) -> None:
         if running is None or not alive(running):
             start(school, state)
     agent(layout, school, state, "load")
-    login = journal.current(state).get((school.id, LOGIN))
-    if login is None or not alive(login):
+    server = journal.current(state).get((school.id, LOGIN))
+    if server is None or not alive(server):
         start_login(layout, school, state)
 
 
@@ -113,14 +86,6 @@ def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
     )
 
 
-def host_key(school: SchoolLayout, state: Path, port: int) -> str:
-    """The switch's lines of a known_hosts file."""
-    words = (place.SwitchFiles(state, school.id).folder / "host_key.pub").read_text(encoding="ascii").split()
-    address = school.management.address.v4
-    name = address if port == 22 else f"[{address}]:{port}"  # noqa: PLR2004 the usual port is not written
-    return f"{name} {words[0]} {words[1]}\n"
-
-
 def start_database(school: SchoolLayout, state: Path) -> None:
     """Start the switch's database, and remember the process."""
     paths = place.SwitchFiles(state, school.id)
@@ -137,33 +102,22 @@ def start_switch(school: SchoolLayout, state: Path) -> None:
 def start_login(layout: Layout, school: SchoolLayout, state: Path) -> None:
     """Start the switch's SSH server, and remember the process."""
     paths = place.SwitchFiles(state, school.id)
-    configuration = paths.folder / "sshd_config"
-    address = school.management.address
-    configuration.write_text(
-        _CONFIGURATION.format(
-            port=layout.ssh_port,
-            v4=address.v4,
-            v6=address.v6,
-            folder=paths.folder,
-            authorized_keys=state / account.AUTHORIZED_KEYS,
-            user=layout.user,
-            environment=" ".join(f"{name}={value}" for name, value in paths.environment.items()),
-        ),
-        encoding="utf-8",
+    server = login.Login(
+        school=school.id,
+        program=LOGIN,
+        hostname=school.device,
+        namespace=school.switch,
+        folder=paths.folder,
+        address=school.management.address,
+        environment=paths.environment,
     )
-    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin") or "sshd"  # it demands to be called by its full path
-    log = str(paths.folder / "sshd.log")
-    naming = f"hostname {school.device} && exec {sshd} -f {configuration} -E {log}"
-    pidfile = paths.folder / "sshd.pid"
-    pidfile.unlink(missing_ok=True)
-    run(("unshare", "--uts", "sh", "-c", naming), around=Around(namespace=school.switch))
-    _remember(school, state, LOGIN, pidfile)
+    login.start(layout, server, state)
 
 
 def _start(school: SchoolLayout, state: Path, words: tuple[str, ...]) -> None:
     paths = place.SwitchFiles(state, school.id)
     run(words, around=Around(school.switch, paths.environment, umask=_GROUP_MAY_USE))
-    _remember(school, state, words[0], paths.runtime / f"{words[0]}.pid")
+    login.remember(school.id, state, words[0], paths.runtime / f"{words[0]}.pid")
 
 
 def _daemon(paths: place.SwitchFiles, name: str) -> tuple[str, ...]:
@@ -176,18 +130,6 @@ def _daemon(paths: place.SwitchFiles, name: str) -> tuple[str, ...]:
         "-vconsole:off",
         "-vsyslog:off",
     )
-
-
-def _remember(school: SchoolLayout, state: Path, name: str, pidfile: Path) -> Process:
-    def written() -> bool:
-        return pidfile.exists() and pidfile.read_text(encoding="ascii").strip().isdigit()
-
-    if not until(written, _START_SECONDS):
-        message = f"{name} of {school.id} did not start in {_START_SECONDS:.0f} s; see the logs beside {pidfile}"
-        raise LabError(message)
-    process = describe(name, school.id, int(pidfile.read_text(encoding="ascii")))
-    journal.add_process(state, process)
-    return process
 
 
 def _make_folders(paths: place.SwitchFiles, user: str) -> None:

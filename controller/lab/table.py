@@ -43,12 +43,13 @@ def status_table(status: LabStatus) -> RenderableType:
         table.add_column(heading)
     for school in status.schools:
         table.add_row(school.school, *map(_yes, school.programs.values()), *_answers(school))
-    rest = Text.assemble("applications: ", _yes(status.services))
-    for name, lives in status.proxy.items():
+    rest = Text.assemble("applications: ", _yes(status.services), "; responders: ", _yes(status.responders))
+    for name, lives in (*status.routers.items(), *status.proxy.items()):
         rest.append_text(Text.assemble(f"; {name}: ", _yes(lives)))
     if status.missing_namespaces:
         rest.append(f"; namespaces gone: {', '.join(status.missing_namespaces)}", style="red")
-    return Group(table, rest)
+    broken = [Text(f"broken on purpose: {one}", "yellow") for one in status.broken]
+    return Group(table, rest, *broken)
 
 
 def _answers(school: SchoolStatus) -> tuple[Text, Text, Text]:

@@ -6,10 +6,11 @@ for each other. Nothing here is rounded; people's figures are rounded where they
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from controller.measure.measurement import LOSS_RATIO, MBPS, Kind, Measurement, Outcome
 from controller.model.lines import LINE_NAMES, LineName
@@ -126,12 +127,21 @@ def judge(mbps: float | None, recommended: float, method: Method) -> Verdict:
     return Verdict.BELOW if mbps * (1 + error) < recommended else Verdict.WITHIN_ERROR
 
 
-def judge_school(school: School, latest: Iterable[Measurement], policy: MeasurementFile) -> SchoolJudgement:
-    """The verdict on a school from the latest measurement of each kind on each path of its lines."""
+def judge_school(
+    school: School,
+    latest: Iterable[Measurement],
+    policy: MeasurementFile,
+    states: Mapping[LineName, LineState] = MappingProxyType({}),
+) -> SchoolJudgement:
+    """The verdict on a school from the latest measurement of each kind on each path of its lines.
+
+    `states` are lines' states that somebody knows who looks more often than throughput is measured.
+    """
     mine = [one for one in latest if one.path.school == school.id]
     recommended = policy.recommended.of(school.pupils)
     lines = tuple(
-        _judge_line(name, [one for one in mine if one.path.line == name], recommended, policy) for name in LINE_NAMES
+        _judge_line(name, [one for one in mine if one.path.line == name], recommended, policy, states.get(name))
+        for name in LINE_NAMES
     )
     decisive = next(line for line in lines if line.line == policy.judged.line)
     causes = tuple(_causes(school, decisive, recommended, policy)) if decisive.verdict is Verdict.BELOW else ()
@@ -148,9 +158,13 @@ def line_state(measurements: Iterable[Measurement]) -> LineState:
 
 
 def _judge_line(
-    name: LineName, mine: Sequence[Measurement], recommended: Recommendation, policy: MeasurementFile
+    name: LineName,
+    mine: Sequence[Measurement],
+    recommended: Recommendation,
+    policy: MeasurementFile,
+    known: LineState | None,
 ) -> LineJudgement:
-    state = line_state(_newest_run(mine))
+    state = known or line_state(_newest_run(mine))
     downloads = _bandwidths(mine, Kind.DOWNLOAD)
     # What a line carried before it went down is no figure of the line as it is.
     judged = None if state is LineState.DOWN else _decisive(downloads, policy.judged.regions)

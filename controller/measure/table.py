@@ -27,6 +27,8 @@ STYLES = {
 }
 _HEADINGS = ("school", "line", "state", "down", "up", "latency", "jitter", "loss", "dns", "proxy")
 _VERDICT_HEADINGS = ("school", "pupils", "recommended", "measured", "measured-at", "verdict", "why")
+WIDTH = 120
+"""Columns that the tables need; a narrower terminal wraps their lines."""
 
 
 def measurements_table(

@@ -15,7 +15,7 @@ from typing import Any
 from controller.errors import TsunaguError
 from controller.measure.locks import LineBusy, alone
 from controller.measure.measurement import MBPS, Found, Kind, Outcome
-from controller.measure.places import Ran, Route
+from controller.measure.places import Place, Ran, Route
 from controller.model.measurement import Method
 
 _PATIENCE_SECONDS = 60.0
@@ -56,9 +56,9 @@ class Throughput:
         mine = (f"{route.path.school} {route.path.line} line", f"server {target}", *self.everywhere)
         try:
             with alone(self.locks, mine, _PATIENCE_SECONDS):
-                before = counters(route)
+                before = counters(route.place)
                 ran = self._run(route, words)
-                after = counters(route)
+                after = counters(route.place)
         except LineBusy as busy:
             return Found(kind, Outcome.FAILED, target, " ".join(words), reason=str(busy))
         moved = {name: after[name] - before[name] for name in after if name in before}
@@ -129,17 +129,17 @@ class Throughput:
         return Outcome.FAILED, f"iperf3 with {target}: {error}"
 
 
-def counters(route: Route) -> dict[str, int]:
-    """Bytes that each interface of a route's place has received and sent since it was made.
+def counters(place: Place) -> dict[str, int]:
+    """Bytes that each interface of a place has received and sent since it was made.
 
     Raises:
         TsunaguError: the place is gone.
     """
-    ran = route.place.run(("ip", "-json", "-statistics", "link", "show"), _SPARE_SECONDS)
+    ran = place.run(("ip", "-json", "-statistics", "link", "show"), _SPARE_SECONDS)
     try:
         return {
             one["ifname"]: one["stats64"]["rx"]["bytes"] + one["stats64"]["tx"]["bytes"] for one in json.loads(ran.said)
         }
     except (ValueError, KeyError, TypeError):
-        message = f"the interfaces at {route.path.school} cannot be read: {(ran.errors or ran.said).strip()[:200]}"
+        message = f"the interfaces of {place} cannot be read: {(ran.errors or ran.said).strip()[:200]}"
         raise TsunaguError(message) from None

@@ -1,20 +1,25 @@
-"""The access policy: segments, roles, postures, places, applications, rules, admission.
+"""The access policy: segments, applications, rules, admission.
 
-A rule has a network part (segment x destination x service; switches and routers enforce it) and an identity
-part (role, MFA, posture, place, hours; the identity-aware proxy or 802.1X enforces it). They are judged apart.
+A rule has a network part (segment x destination x service; switches and routers enforce it) and an identity part
+(role, MFA, posture, device class, place, hours; the identity-aware proxy or 802.1X enforces it). They are judged apart.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, time
 from ipaddress import IPv4Address
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Prefix, Service, service
-from controller.model.schools import Identifier, PrefixField, parse_prefix
+from controller.model.calendar import DayKind
+from controller.model.factors import Importance, StrengthName
+from controller.model.flow import Effect, Service, service
+from controller.model.people import Audience, Enforcer
+from controller.model.schools import Identifier, PrefixField
+from controller.model.scope import Scope
 from controller.model.source import Placed, Strict
 
 INTERNET = "internet"
@@ -22,9 +27,14 @@ INTERNET = "internet"
 CONTROLLER = "controller"
 """The source of Tsunagu's own SSH sessions; `controllers` in city.yaml holds its addresses."""
 
-Enforcer = Literal["proxy", "802.1x"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SchoolDays = Literal["school-days", "exam-days", "free-days"]
+_KINDS: Mapping[SchoolDays, frozenset[DayKind]] = {
+    "school-days": frozenset({DayKind.LESSON, DayKind.EXAM}),
+    "exam-days": frozenset({DayKind.EXAM}),
+    "free-days": frozenset({DayKind.FREE}),
+}
 _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 
 
@@ -70,37 +80,6 @@ class SegmentFile(Strict):
     segments: tuple[Segment, ...]
 
 
-class Role(Placed):
-    """What a person is to the schools."""
-
-    id: Identifier
-    name: str
-
-
-class Posture(Placed):
-    """A property of a device, and the enforcers that can see it."""
-
-    id: Identifier
-    name: str
-    seen_by: tuple[Enforcer, ...]
-
-
-class Place(Placed):
-    """Where a person is, and the enforcers that can tell."""
-
-    id: Identifier
-    name: str
-    seen_by: tuple[Enforcer, ...]
-
-
-class PeopleFile(Strict):
-    """`policies/access/people.yaml`."""
-
-    roles: tuple[Role, ...]
-    postures: tuple[Posture, ...]
-    places: tuple[Place, ...]
-
-
 class Application(Placed):
     """Something people use. Where it lives depends on `hosting`.
 
@@ -115,8 +94,8 @@ class Application(Placed):
     id: Identifier
     name: str
     hosting: Literal["cloud-run", "saas", "on-premises", "school"]
-    audience: Literal["staff", "pupil", "public"]
-    importance: Literal["I", "II", "III", "IV"]
+    audience: Audience
+    importance: Importance
     services: tuple[ServiceField, ...] = Field(min_length=1)
     proxy: bool = False
     prefixes: Identifier | None = None
@@ -172,10 +151,22 @@ class PrefixListFile(Strict):
     prefixes: tuple[PrefixField, ...] = Field(min_length=1)
 
 
-class Hours(Strict):
-    """Local time of the city; `until` is exclusive and later than `from`."""
+def _some_days(value: object) -> object:
+    if isinstance(value, str) and value in _KINDS:
+        return value
+    if isinstance(value, list | tuple) and value and all(day in DAYS for day in value):
+        return value
+    message = f"write a list of days, [{', '.join(DAYS)}], or one of: {', '.join(_KINDS)}"
+    raise ValueError(message)
 
-    days: tuple[Day, ...] = Field(min_length=1)
+
+class Hours(Strict):
+    """Local time of the city; `until` is exclusive and later than `from`.
+
+    `days` are days of the week, or the days of a kind in the school calendar (`city/calendar.yaml`).
+    """
+
+    days: Annotated[tuple[Day, ...] | SchoolDays, BeforeValidator(_some_days)]
     from_: ClockField = Field(alias="from")
     until: ClockField
 
@@ -186,6 +177,16 @@ class Hours(Strict):
             raise ValueError(message)
         return self
 
+    @property
+    def weekdays(self) -> tuple[Day, ...]:
+        """The days of the week that can be meant."""
+        return DAYS if isinstance(self.days, str) else self.days
+
+    @property
+    def day_kinds(self) -> frozenset[DayKind] | None:
+        """The kinds of days that are meant; None where the calendar is not asked."""
+        return _KINDS[self.days] if isinstance(self.days, str) else None
+
 
 class NetworkPart(Strict):
     """Which segments send to the rule's applications; `services` narrows (or, for the internet, names) the ports."""
@@ -195,23 +196,42 @@ class NetworkPart(Strict):
 
 
 class IdentityPart(Strict):
-    """Who, on what, from where and when; a condition left out is not asked. All conditions must hold."""
+    """Who, on what, from where and when; a condition left out is not asked. All conditions must hold.
+
+    `mfa: true` asks for what the application's importance class asks (people.yaml); a name asks for at least that.
+    `devices` are device classes.
+    """
 
     enforced_by: tuple[Enforcer, ...] = Field(min_length=1)
     roles: tuple[Identifier, ...] = ()
-    mfa: bool = False
+    mfa: bool | StrengthName = False
     postures: tuple[Identifier, ...] = ()
+    devices: tuple[Identifier, ...] = ()
     places: tuple[Identifier, ...] = ()
     hours: Hours | None = None
 
 
+class Dispensation(Strict):
+    """What makes a permit an exception: who answers for it, why it is there, and the last day that it holds on."""
+
+    owner: str = Field(min_length=1, pattern=r"\S")
+    reason: str = Field(min_length=1, pattern=r"\S")
+    expires: date
+
+
 class Rule(Placed):
-    """A member of the permit set or of the forbid set; order means nothing, a forbid wins, nothing named is denied."""
+    """A member of the permit set or of the forbid set; order means nothing, a forbid wins, nothing named is denied.
+
+    `schools` left out means every school. With `exception` the rule permits until the end of its last day, and never
+    after: a compiler of a later day does not see it, and the proxy's condition lapses by itself.
+    """
 
     id: Identifier
     effect: Effect
     purpose: str
     applications: tuple[str, ...] = Field(min_length=1)
+    schools: Scope | None = None
+    exception: Dispensation | None = None
     network: NetworkPart | None = None
     identity: IdentityPart | None = None
 
@@ -226,7 +246,14 @@ class Rule(Placed):
                 "person and the proxy does not know the segment; write two forbids"
             )
             raise ValueError(message)
+        if self.effect is Effect.FORBID and self.exception:
+            message = "an exception is a permit; a forbid that lapses would open something without anybody deciding it"
+            raise ValueError(message)
         return self
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the rule is in force on a day; only an exception ever is not."""
+        return self.exception is None or day <= self.exception.expires
 
 
 class RuleFile(Strict):
@@ -253,98 +280,3 @@ class AdmissionFile(Strict):
 
     admissions: tuple[Admission, ...]
     otherwise: Identifier
-
-
-def _end(value: object) -> object:
-    if value in (SEGMENT, GATEWAY):
-        return value
-    return parse_prefix(value)
-
-
-SEGMENT = "segment"
-GATEWAY = "gateway"
-EndPoint = Annotated[Literal["segment", "gateway"] | Prefix, BeforeValidator(_end)]
-
-
-class Necessity(Placed):
-    """Packets without which a network does not live (ARP is not IP and always passes).
-
-    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address; or a prefix.
-    ICMP types ride in `ports`.
-    """
-
-    id: Identifier
-    why: str
-    family: Literal[4, 6]
-    direction: Direction
-    protocol: Literal["icmp", "icmpv6", "tcp", "udp"]
-    source_port: int | None = Field(default=None, ge=0, le=65535)
-    ports: tuple[int, int] = ANY_PORTS
-    established: bool = False
-    source: tuple[EndPoint, ...] = Field(min_length=1)
-    destination: tuple[EndPoint, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _one_family(self) -> Self:
-        for end in (*self.source, *self.destination):
-            if not isinstance(end, str) and end.version != self.family:
-                message = f"{end} is not of family {self.family}"
-                raise ValueError(message)
-        if self.protocol == ("icmp" if Family(self.family) is Family.V6 else "icmpv6"):
-            message = f"{self.protocol} does not exist in family {self.family}"
-            raise ValueError(message)
-        if self.established and self.protocol != "tcp":
-            message = "only tcp can be established"
-            raise ValueError(message)
-        return self
-
-
-class NecessityFile(Strict):
-    """`policies/access/necessities.yaml`."""
-
-    necessities: tuple[Necessity, ...]
-
-
-class StackApplication(Strict):
-    """Where a stack put an application; `token_audience` is what the proxy's signed assertions are made out to."""
-
-    host: str
-    ipv4: tuple[PrefixField, ...] = Field(min_length=1)
-    ipv6: tuple[PrefixField, ...] = Field(min_length=1)
-    token_audience: str | None = None
-
-
-class StackRegion(Strict):
-    """What a region does for the stack: `primary` holds the writable database, `standby` follows it."""
-
-    name: str
-    role: Literal["primary", "standby"]
-    serving: bool
-
-
-class StackProbe(Strict):
-    """What to ask to measure the way to an application; the proxy answers whoever has not signed in, too."""
-
-    host: str
-    port: int = Field(ge=1, le=65535)
-    path: str
-
-
-class StackProxy(Strict):
-    """What Google knows the city by at the identity-aware proxy (see `controller.compile.levels.ProxyFacts`)."""
-
-    access_policy: str
-    prefix: str
-    device_authority: str
-    vendor: str
-
-
-class StackOutputs(Strict):
-    """`policies/stack-outputs/*.json`: written by a stack, never by hand."""
-
-    stack: str
-    version: int
-    applications: dict[Identifier, StackApplication]
-    regions: dict[Identifier, StackRegion] = Field(default_factory=dict)
-    probes: dict[Identifier, StackProbe] = Field(default_factory=dict)
-    proxy: StackProxy | None = None

@@ -90,10 +90,13 @@ def _line_problems(city: City, place: Place) -> Iterator[Problem]:
 
 
 def _egress_blocks(city: City) -> Iterator[_Block]:
-    """What proves a school must prove one school only."""
+    """What proves a school, or an office, must prove one only."""
     for school in city.schools:
         for egress in dict.fromkeys((*school.lines.primary.egress, *school.lines.backup.egress)):
             yield _Block(egress, f"the egress of school {school.id}", school.origin)
+    for office in city.file.offices:
+        for egress in dict.fromkeys(office.egress):
+            yield _Block(egress, f"the egress of office {office.id}", office.origin)
 
 
 def _overlaps(blocks: Iterable[_Block]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address
 from zoneinfo import ZoneInfo
@@ -14,16 +15,20 @@ from controller.model.access import (
     INTERNET,
     Admission,
     Application,
-    Necessity,
-    PeopleFile,
+    IdentityPart,
     PrefixListFile,
     Rule,
     Segment,
-    StackOutputs,
 )
+from controller.model.calendar import CalendarFile
+from controller.model.exchange import System, SystemFlow
+from controller.model.factors import STRENGTHS, Strength
 from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
 from controller.model.lines import LinesFile
 from controller.model.measurement import MeasurementFile
+from controller.model.necessities import Necessity
+from controller.model.outputs import StackOutputs
+from controller.model.people import PeopleFile
 from controller.model.schools import (
     Blueprint,
     BlueprintFile,
@@ -36,6 +41,7 @@ from controller.model.schools import (
     School,
     fits,
 )
+from controller.model.scope import SchoolGroup
 from controller.model.state import Faces, PortMode
 
 FIRST_DEVICE = 10
@@ -71,10 +77,15 @@ class Device:
 
 @dataclass(frozen=True)
 class City:
-    """Everything that `policies/` says. Build it with `controller.model.load.load_city`."""
+    """Everything that `policies/` says, for one day. Build it with `controller.model.load.load_city`.
+
+    `on` is that day: `rules` and `flows` are those in force on it, `lapsed` and `lapsed_flows` are expired exceptions.
+    Without a calendar every day is of no known kind.
+    """
 
     directory: str
     digest: str
+    on: date
     file: CityFile
     schools: tuple[School, ...]
     blueprints: BlueprintFile
@@ -86,6 +97,12 @@ class City:
     applications: Mapping[str, Application]
     prefix_lists: Mapping[str, PrefixListFile]
     rules: tuple[Rule, ...]
+    lapsed: tuple[Rule, ...]
+    calendar: CalendarFile | None
+    groups: Mapping[str, SchoolGroup]
+    systems: Mapping[str, System]
+    flows: tuple[SystemFlow, ...]
+    lapsed_flows: tuple[SystemFlow, ...]
     admissions: tuple[Admission, ...]
     otherwise: str
     necessities: tuple[Necessity, ...]
@@ -153,6 +170,36 @@ class City:
         if name == INTERNET:
             return chosen
         return tuple(s for s in self.applications[name].services if not chosen or s in chosen)
+
+    def is_for(self, rule: Rule, school: School) -> bool:
+        """Whether a school is in the rule's scope."""
+        return rule.schools is None or rule.schools.holds(school, self.groups)
+
+    def scope(self, rule: Rule) -> frozenset[str]:
+        """The schools of a rule, by id."""
+        return frozenset(school.id for school in self.schools if self.is_for(rule, school))
+
+    @cached_property
+    def alike(self) -> tuple[tuple[School, ...], ...]:
+        """The schools in groups that no rule's scope tells apart, in the order of their first school."""
+        scoped = [rule for rule in self.rules if rule.schools is not None]
+        grouped: dict[tuple[bool, ...], list[School]] = {}
+        for school in self.schools:
+            grouped.setdefault(tuple(self.is_for(rule, school) for rule in scoped), []).append(school)
+        return tuple(map(tuple, grouped.values()))
+
+    @cached_property
+    def registrations(self) -> frozenset[str]:
+        """Where a device can be registered: at a school, or at an office of the board."""
+        return frozenset(self.school_by_id) | {office.id for office in self.file.offices}
+
+    def second_factor(self, identity: IdentityPart, application: str) -> Strength:
+        """The least second factor that a rule asks for at one of its applications."""
+        if not identity.mfa:
+            return Strength.NONE
+        if identity.mfa is True:
+            return STRENGTHS[self.people.mfa.of(self.applications[application].importance).strength]
+        return STRENGTHS[identity.mfa]
 
     def devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a school by its blueprint."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from controller.errors import Problem
-from controller.model.access import CONTROLLER, INTERNET, Admission, Enforcer, IdentityPart, Rule
+from controller.model.access import CONTROLLER, INTERNET, Admission, IdentityPart, Rule
 from controller.model.city import City
+from controller.model.exchange import CLASS_CARRIERS
+from controller.model.factors import STRENGTHS
 from controller.model.flow import Effect, Ports, Prefix, Protocol, Service, bounds
+from controller.model.people import Enforcer
 
 BY_PROXY_AND_8021X: tuple[Enforcer, ...] = ("proxy", "802.1x")
 BY_PROXY: tuple[Enforcer, ...] = ("proxy",)
@@ -21,6 +24,7 @@ def enforcement_problems(city: City) -> list[Problem]:
         *(problem for rule in city.rules for problem in _rule_problems(city, rule)),
         *_shared_addresses(city),
         *_cut_answers(city),
+        *_half_forbidden(city),
     ]
 
 
@@ -41,6 +45,8 @@ def _conditions(city: City, identity: IdentityPart) -> Iterator[_Condition]:
         yield _Condition("mfa", "", BY_PROXY)
     if identity.hours:
         yield _Condition("hours", "", BY_PROXY)
+    if identity.devices:
+        yield _Condition("devices", ", ".join(identity.devices), BY_PROXY)
     for posture in city.people.postures:
         if posture.id in identity.postures:
             yield _Condition("postures", posture.id, posture.seen_by)
@@ -62,6 +68,7 @@ def _rule_problems(city: City, rule: Rule) -> Iterator[Problem]:
                 f"it can by: {', '.join(condition.seen_by) or 'nobody'}"
             )
             yield Problem(rule.origin, "identity.enforced-by", message)
+    yield from _vague(city, rule, identity)
     if "proxy" in identity.enforced_by:
         for name in rule.applications:
             if name == INTERNET or not city.applications[name].proxy:
@@ -72,6 +79,21 @@ def _rule_problems(city: City, rule: Rule) -> Iterator[Problem]:
         yield Problem(rule.origin, "identity.enforced-by", message)
     else:
         yield from _admission_problems(city, rule, identity)
+
+
+def _vague(city: City, rule: Rule, identity: IdentityPart) -> Iterator[Problem]:
+    """Conditions that do not say what they seem to."""
+    if identity.hours and identity.hours.day_kinds and city.calendar is None:
+        message = f"{identity.hours.days!r} needs the school calendar: write {city.directory}/city/calendar.yaml"
+        yield Problem(rule.origin, "identity.hours", message)
+    for name in rule.applications if isinstance(identity.mfa, str) else ():
+        if name == INTERNET:
+            continue
+        importance = city.applications[name].importance
+        least = city.people.mfa.of(importance).strength
+        if STRENGTHS[least] > city.second_factor(identity, name):
+            message = f"{identity.mfa!r} is less than class {importance} of {name!r} asks: {least}; write `mfa: true`"
+            yield Problem(rule.origin, "identity.mfa", message)
 
 
 def _network_problems(city: City, rule: Rule) -> Iterator[Problem]:
@@ -131,7 +153,8 @@ def _cut_answers(city: City) -> Iterator[Problem]:
             continue
         for source, asked, protocol in _ways_in_school(city, forbid):
             for permit in permits:
-                if (asked, source, protocol) in set(_ways_in_school(city, permit)):
+                there = city.scope(forbid) & city.scope(permit)
+                if there and (asked, source, protocol) in set(_ways_in_school(city, permit)):
                     message = (
                         f"forbids {source} -> {asked}, and rule {permit.id!r} ({permit.origin}) permits the other way: "
                         "a filter without state would cut its answers. Narrow the permit instead of forbidding"
@@ -148,6 +171,10 @@ def _ways_in_school(city: City, rule: Rule) -> Iterator[tuple[str, str, Protocol
                 yield source, str(asked), service.protocol
 
 
+_Way = tuple[str, Service, int]
+"""A segment, a service, and schools that no scope tells apart (by their number among `City.alike`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Front:
     """An application as a switch sees it: where it is, its services, and who is permitted or forbidden there.
@@ -159,8 +186,8 @@ class _Front:
     place: str | None
     prefixes: tuple[Prefix, ...]
     services: tuple[Service, ...]
-    permits: frozenset[tuple[str, Service]]
-    forbids: frozenset[tuple[str, Service]]
+    permits: frozenset[_Way]
+    forbids: frozenset[_Way]
 
 
 def _shared_addresses(city: City) -> Iterator[Problem]:
@@ -184,10 +211,11 @@ def _shared_addresses(city: City) -> Iterator[Problem]:
 
 
 def _front(city: City, name: str) -> _Front:
-    ways: dict[Effect, set[tuple[str, Service]]] = {Effect.PERMIT: set(), Effect.FORBID: set()}
+    ways: dict[Effect, set[_Way]] = {Effect.PERMIT: set(), Effect.FORBID: set()}
     for rule in city.rules:
         if rule.network and name in rule.applications:
-            ways[rule.effect] |= {(s, service) for s in rule.network.from_ for service in city.services(rule, name)}
+            there = [number for number, alike in enumerate(city.alike) if city.is_for(rule, alike[0])]
+            ways[rule.effect] |= set(product(rule.network.from_, city.services(rule, name), there))
     application = city.applications[name]
     return _Front(
         name,
@@ -199,14 +227,30 @@ def _front(city: City, name: str) -> _Front:
     )
 
 
-def _shared(ways: Iterable[tuple[str, Service]], other: _Front) -> set[tuple[str, Protocol, Ports]]:
+def _shared(ways: Iterable[_Way], other: _Front) -> set[tuple[str, Protocol, Ports, int]]:
     """The part of the ways that leads to ports of the other application, too."""
     return {
-        (source, s.protocol, (max(s.ports[0], t.ports[0]), min(s.ports[1], t.ports[1])))
-        for source, s in ways
+        (source, s.protocol, (max(s.ports[0], t.ports[0]), min(s.ports[1], t.ports[1])), there)
+        for source, s, there in ways
         for t in other.services
         if s.protocol == t.protocol and s.ports[0] <= t.ports[1] and t.ports[0] <= s.ports[1]
     }
+
+
+def _half_forbidden(city: City) -> Iterator[Problem]:
+    """Forbids of some of the data that one permit lets through one connection; nothing there can tell classes apart."""
+    for forbid in city.flows:
+        for permit in city.flows if forbid.effect is Effect.FORBID else ():
+            same = permit.effect is Effect.PERMIT and (permit.from_, permit.to) == (forbid.from_, forbid.to)
+            if not same or permit.carrier in CLASS_CARRIERS:
+                continue
+            taken = [one for one in permit.data if one in forbid.data]
+            if taken and len(taken) < len(permit.data):
+                message = (
+                    f"takes class {', '.join(taken)} out of flow {permit.id!r} ({permit.origin}), but {permit.carrier} "
+                    "is one connection for all its classes; narrow the permit's `data` instead"
+                )
+                yield Problem(forbid.origin, "data", message)
 
 
 def _meet(one: _Front, other: _Front) -> bool:

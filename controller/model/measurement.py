@@ -140,6 +140,7 @@ class Intervals(Strict):
     """Seconds between two measurements of a kind."""
 
     light: float = Field(ge=0.2, le=3600)
+    answers: float = Field(ge=1, le=3600)
     throughput: float = Field(ge=10, le=86400)
 
 

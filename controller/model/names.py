@@ -12,16 +12,19 @@ from controller.model.access import (
     INTERNET,
     AdmissionFile,
     Application,
-    Necessity,
-    PeopleFile,
     PrefixListFile,
     Rule,
     Segment,
-    StackOutputs,
 )
+from controller.model.calendar import CalendarFile
+from controller.model.exchange import FlowFile
 from controller.model.lines import LinesFile
 from controller.model.measurement import MeasurementFile
+from controller.model.necessities import Necessity
+from controller.model.outputs import StackOutputs
+from controller.model.people import PeopleFile
 from controller.model.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, fits
+from controller.model.scope import GroupFile
 from controller.model.source import Placed
 
 Place = Callable[[str, str], Origin]
@@ -40,6 +43,8 @@ class Files:
     schools: tuple[School, ...] | None
     blueprints: BlueprintFile | None
     lines: LinesFile | None
+    groups: GroupFile | None
+    calendar: CalendarFile | None
     measurement: MeasurementFile | None
     lab: LabFile | None
     segments: tuple[Segment, ...] | None
@@ -47,6 +52,7 @@ class Files:
     applications: tuple[Application, ...] | None
     prefix_lists: Sequence[PrefixListFile] | None
     rules: tuple[Rule, ...] | None
+    exchange: FlowFile | None
     admission: AdmissionFile | None
     necessities: tuple[Necessity, ...] | None
     outputs: StackOutputs | None
@@ -92,6 +98,11 @@ def _twice(files: Files) -> Iterator[Problem]:
         ("id", people.roles if people else (), "role"),
         ("id", people.postures if people else (), "posture"),
         ("id", people.places if people else (), "place"),
+        ("id", people.device_classes if people else (), "device class"),
+        ("id", files.groups.groups if files.groups else (), "group"),
+        ("id", files.city.offices if files.city else (), "office"),
+        ("id", files.exchange.systems if files.exchange else (), "system"),
+        ("id", files.exchange.flows if files.exchange else (), "flow"),
     ]
     for field, items, noun in groups:
         first: dict[object, Origin] = {}
@@ -104,7 +115,8 @@ def _twice(files: Files) -> Iterator[Problem]:
             first.setdefault(value, item.origin)
 
 
-def _unknown(origin: Origin, field: str, noun: str, names: Iterable[str], allowed: Iterable[str]) -> Iterator[Problem]:
+def unknown(origin: Origin, field: str, noun: str, names: Iterable[str], allowed: Iterable[str]) -> Iterator[Problem]:
+    """A problem for each name that is not among the allowed ones."""
     known = set(allowed)
     for name in names:
         if name not in known:
@@ -121,10 +133,10 @@ def _city(files: Files) -> Iterator[Problem]:
     origin = files.place("city/city.yaml", "management-segment")
     segments = _segment_names(files)
     if segments is not None:
-        yield from _unknown(origin, "management-segment", "segment", [files.city.management_segment], segments)
+        yield from unknown(origin, "management-segment", "segment", [files.city.management_segment], segments)
     for school in files.schools or ():
         wards = [ward.id for ward in files.city.wards]
-        yield from _unknown(school.origin, "ward", "ward", [school.ward], wards)
+        yield from unknown(school.origin, "ward", "ward", [school.ward], wards)
 
 
 def _blueprints(files: Files) -> Iterator[Problem]:
@@ -136,10 +148,10 @@ def _blueprints(files: Files) -> Iterator[Problem]:
         for group in blueprint.devices:
             for ports in group.ports:
                 if ports.segments != "all" and segments is not None:
-                    yield from _unknown(ports.origin, "segments", "segment", ports.segments, segments)
+                    yield from unknown(ports.origin, "segments", "segment", ports.segments, segments)
             for ssid in group.ssids:
                 if segments is not None:
-                    yield from _unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
+                    yield from unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
     for school in files.schools or ():
         found = [blueprint for blueprint in files.blueprints.blueprints if fits(blueprint, school)]
         if len(found) != 1:
@@ -155,9 +167,9 @@ def _platforms(files: Files, file: BlueprintFile, blueprint: Blueprint) -> Itera
             message = f"names a platform for the lots {sorted(group.platform)}; the city's lots are {sorted(lots)}"
             yield Problem(group.origin, "platform", message)
         if lots:
-            yield from _unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
+            yield from unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
         if group.ports or group.ssids:
-            yield from _unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
+            yield from unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
 
 
 def _lines(files: Files) -> Iterator[Problem]:
@@ -165,14 +177,14 @@ def _lines(files: Files) -> Iterator[Problem]:
         return
     regions = [region.id for region in files.lines.regions]
     for way in (*files.lines.usual, *(way for one in files.lines.overrides for way in one.preference)):
-        yield from _unknown(way.origin, "region", "region", [way.region], regions)
+        yield from unknown(way.origin, "region", "region", [way.region], regions)
     schools = None if files.schools is None else [school.id for school in files.schools]
     wards = None if files.city is None else [ward.id for ward in files.city.wards]
     first: dict[tuple[str, str], Origin] = {}
     for override in files.lines.overrides:
         for field, names, known in (("schools", override.schools, schools), ("wards", override.wards, wards)):
             if known is not None:
-                yield from _unknown(override.origin, field, field[:-1], names, known)
+                yield from unknown(override.origin, field, field[:-1], names, known)
             for name in names:
                 if (field, name) in first:
                     message = f"{name!r} already has an order of its own at {first[field, name]}"
@@ -184,7 +196,7 @@ def _measurement(files: Files) -> Iterator[Problem]:
     if files.measurement is not None and files.lines is not None:
         origin = files.place("measurement.yaml", "judged.regions")
         regions = [region.id for region in files.lines.regions]
-        yield from _unknown(origin, "judged.regions", "region", files.measurement.judged.regions, regions)
+        yield from unknown(origin, "judged.regions", "region", files.measurement.judged.regions, regions)
 
 
 def _lab(files: Files) -> Iterator[Problem]:
@@ -193,13 +205,18 @@ def _lab(files: Files) -> Iterator[Problem]:
         return
     if files.schools is not None:
         origin = files.place("city/lab.yaml", "schools")
-        yield from _unknown(origin, "schools", "school", lab.schools, [school.id for school in files.schools])
+        yield from unknown(origin, "schools", "school", lab.schools, [school.id for school in files.schools])
     origin = files.place("city/lab.yaml", "canary")
-    yield from _unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
+    yield from unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
+    origin = files.place("city/lab.yaml", "rates")
+    yield from unknown(origin, "rates", "lab school", lab.rates, lab.schools)
+    without = [school for school in lab.schools if school not in lab.rates]
+    if without:
+        yield Problem(origin, "rates", f"gives no rates for the lab schools {', '.join(without)}")
     segments = _segment_names(files)
     for host in lab.hosts:
         if segments is not None:
-            yield from _unknown(host.origin, "segment", "segment", [host.segment], segments)
+            yield from unknown(host.origin, "segment", "segment", [host.segment], segments)
         for name in (host.id, host.segment):
             if len(name) > LONGEST_LAB_NAME:
                 message = f"{name!r} is too long for the lab; at most {LONGEST_LAB_NAME} characters"
@@ -211,9 +228,9 @@ def _applications(files: Files) -> Iterator[Problem]:
     for application in files.applications or ():
         if application.prefixes and files.prefix_lists is not None:
             lists = [one.id for one in files.prefix_lists]
-            yield from _unknown(application.origin, "prefixes", "prefix list", [application.prefixes], lists)
+            yield from unknown(application.origin, "prefixes", "prefix list", [application.prefixes], lists)
         if application.segment and segments is not None:
-            yield from _unknown(application.origin, "segment", "segment", [application.segment], segments)
+            yield from unknown(application.origin, "segment", "segment", [application.segment], segments)
         if application.id == INTERNET:
             yield Problem(application.origin, "id", f"{INTERNET!r} is the name of the destination of its own")
 
@@ -233,16 +250,16 @@ def _rules(files: Files) -> Iterator[Problem]:
     for rule in files.rules or ():
         if files.applications is not None:
             names = [*(application.id for application in files.applications), INTERNET]
-            yield from _unknown(rule.origin, "applications", "application", rule.applications, names)
+            yield from unknown(rule.origin, "applications", "application", rule.applications, names)
         if rule.network and segments is not None:
-            yield from _unknown(rule.origin, "network.from", "segment", rule.network.from_, [*segments, CONTROLLER])
+            yield from unknown(rule.origin, "network.from", "segment", rule.network.from_, [*segments, CONTROLLER])
         if rule.identity and files.people is not None:
             identity, people = rule.identity, files.people
-            yield from _unknown(rule.origin, "identity.roles", "role", identity.roles, [r.id for r in people.roles])
+            yield from unknown(rule.origin, "identity.roles", "role", identity.roles, [r.id for r in people.roles])
             postures = [posture.id for posture in people.postures]
-            yield from _unknown(rule.origin, "identity.postures", "posture", identity.postures, postures)
+            yield from unknown(rule.origin, "identity.postures", "posture", identity.postures, postures)
             places = [place.id for place in people.places]
-            yield from _unknown(rule.origin, "identity.places", "place", identity.places, places)
+            yield from unknown(rule.origin, "identity.places", "place", identity.places, places)
 
 
 def _admission(files: Files) -> Iterator[Problem]:
@@ -251,14 +268,14 @@ def _admission(files: Files) -> Iterator[Problem]:
     segments = _segment_names(files)
     if segments is not None:
         origin = files.place("access/admission.yaml", "otherwise")
-        yield from _unknown(origin, "otherwise", "segment", [files.admission.otherwise], segments)
+        yield from unknown(origin, "otherwise", "segment", [files.admission.otherwise], segments)
     for admission in files.admission.admissions:
         if segments is not None:
-            yield from _unknown(admission.origin, "segment", "segment", [admission.segment], segments)
+            yield from unknown(admission.origin, "segment", "segment", [admission.segment], segments)
         if files.people is not None:
             people = files.people
-            yield from _unknown(admission.origin, "roles", "role", admission.roles, [r.id for r in people.roles])
+            yield from unknown(admission.origin, "roles", "role", admission.roles, [r.id for r in people.roles])
             postures = [posture.id for posture in people.postures]
-            yield from _unknown(admission.origin, "postures", "posture", admission.postures, postures)
+            yield from unknown(admission.origin, "postures", "posture", admission.postures, postures)
             places = [place.id for place in people.places]
-            yield from _unknown(admission.origin, "places", "place", admission.places, places)
+            yield from unknown(admission.origin, "places", "place", admission.places, places)

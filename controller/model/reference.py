@@ -1,18 +1,26 @@
 """The reference evaluator: what the policy says of one flow, or of one person, read straight off the rules.
 
 It shares no code with the compiler. Tests, the lab's matrices and the proof's counterexamples are held against it.
+What is not known of a person (the device's class, where it is registered, the kind of the day) is never good enough:
+a permit that asks for it does not hold, and a forbid that does holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Generic, TypeVar
 
 from controller.model.access import DAYS, Hours, Rule
 from controller.model.city import City
-from controller.model.flow import Effect, Family, Protocol, within
+from controller.model.exchange import SystemFlow
+from controller.model.factors import Importance, Strength
+from controller.model.flow import Effect, Family, Protocol, Service, within
 from controller.model.schools import School
+
+UNKNOWN = ""
+Named = TypeVar("Named", Rule, SystemFlow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +37,38 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as the identity-aware proxy sees them. `at` carries its time zone."""
+    """A person as the identity-aware proxy sees them. `at` carries its time zone.
+
+    `device` is the class of the device, `registered` the school (or office) that it is registered at.
+    """
 
     role: str
-    mfa: bool
+    mfa: Strength
     postures: frozenset[str]
     place: str
     at: datetime
+    device: str = UNKNOWN
+    registered: str = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Exchange:
+    """Data of one class from one system to another."""
+
+    sender: str
+    receiver: str
+    data: Importance
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[Named]):
     """Whether it is permitted, and the rules that decided (none: the default deny)."""
 
     permitted: bool
-    rules: tuple[Rule, ...]
+    rules: tuple[Named, ...]
+
+
+Answer = Decision[Rule]
 
 
 def network_answer(city: City, flow: Flow) -> Answer:
@@ -54,19 +79,35 @@ def network_answer(city: City, flow: Flow) -> Answer:
 def identity_answer(city: City, application: str, person: Person) -> Answer:
     """What the identity parts say of a person at an application that stands behind the proxy."""
     named = (rule for rule in city.rules if application in rule.applications)
-    return _decide(rule for rule in named if _identity_covers(city, rule, person))
+    return _decide(rule for rule in named if _identity_covers(city, rule, application, person))
 
 
-def _decide(covering: Iterator[Rule]) -> Answer:
+def exchange_answer(city: City, exchange: Exchange) -> Decision[SystemFlow]:
+    """What the system-to-system flows say of data between two systems."""
+    ends = (exchange.sender, exchange.receiver)
+    return _decide(flow for flow in city.flows if (flow.from_, flow.to) == ends and exchange.data in flow.data)
+
+
+def connection_answer(city: City, caller: str, called: str, service: Service) -> Decision[SystemFlow]:
+    """Whether a system may open a connection to another: some permitted exchange of theirs is carried by it."""
+    carrying = (flow for flow in city.flows if (flow.caller, flow.called) == (caller, called) and service in flow.opens)
+    kept = tuple(
+        f for f in carrying if any(exchange_answer(city, Exchange(f.from_, f.to, c)).permitted for c in f.data)
+    )
+    return Decision(bool(kept), kept)
+
+
+def _decide(covering: Iterator[Named]) -> Decision[Named]:
     rules = tuple(covering)
     forbids = tuple(rule for rule in rules if rule.effect is Effect.FORBID)
-    return Answer(bool(rules) and not forbids, forbids or rules)
+    return Decision(bool(rules) and not forbids, forbids or rules)
 
 
 def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
     return (
         rule.network is not None
         and flow.source in rule.network.from_
+        and city.is_for(rule, flow.school)
         and any(
             city.destination(name, flow.school).of(flow.family).holds(flow.destination)
             and any(s.protocol == flow.protocol and within(flow.port, s.ports) for s in city.services(rule, name))
@@ -75,19 +116,41 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
     )
 
 
-def _identity_covers(city: City, rule: Rule, person: Person) -> bool:
+def _identity_covers(city: City, rule: Rule, application: str, person: Person) -> bool:
     identity = rule.identity
+    if identity is None or "proxy" not in identity.enforced_by:
+        return False
+    on = person.at.astimezone(city.timezone).date()
     return (
-        identity is not None
-        and "proxy" in identity.enforced_by
+        rule.holds_on(on)
+        and (rule.schools is None or _registered(city, rule, person.registered))
         and (not identity.roles or person.role in identity.roles)
-        and (person.mfa or not identity.mfa)
+        and person.mfa >= city.second_factor(identity, application)
         and person.postures.issuperset(identity.postures)
+        and (not identity.devices or _among(rule, person.device, identity.devices, _device_classes(city)))
         and (not identity.places or person.place in identity.places)
-        and (identity.hours is None or _open(city, identity.hours, person.at))
+        and (identity.hours is None or _open(city, rule, identity.hours, person.at, on))
     )
 
 
-def _open(city: City, hours: Hours, at: datetime) -> bool:
-    local = at.astimezone(city.timezone)
-    return DAYS[local.weekday()] in hours.days and hours.from_ <= local.time() < hours.until
+def _registered(city: City, rule: Rule, at: str) -> bool:
+    school = city.school_by_id.get(at)
+    inside = school is not None and city.is_for(rule, school)
+    return inside or (rule.effect is Effect.FORBID and at not in city.registrations)
+
+
+def _among(rule: Rule, value: str, asked: tuple[str, ...], known: frozenset[str]) -> bool:
+    return value in asked or (rule.effect is Effect.FORBID and value not in known)
+
+
+def _device_classes(city: City) -> frozenset[str]:
+    return frozenset(one.id for one in city.people.device_classes)
+
+
+def _open(city: City, rule: Rule, hours: Hours, at: datetime, on: date) -> bool:
+    if not hours.from_ <= at.astimezone(city.timezone).time() < hours.until:
+        return False
+    if hours.day_kinds is None:
+        return DAYS[on.weekday()] in hours.weekdays
+    kind = city.calendar.kind(on) if city.calendar else None
+    return kind in hours.day_kinds or (rule.effect is Effect.FORBID and kind is None)

@@ -105,6 +105,17 @@ class DeviceAccess(Strict):
         return self
 
 
+class Office(Placed):
+    """A place of the board's own that is no school; `egress`: the addresses that only people there come from.
+
+    Devices can be registered there; it has no school network.
+    """
+
+    id: Identifier
+    name: str
+    egress: tuple[PrefixField, ...] = ()
+
+
 class CityFile(Strict):
     """`policies/city/city.yaml`.
 
@@ -122,6 +133,7 @@ class CityFile(Strict):
     reserved: tuple[PrefixField, ...]
     management_segment: Identifier
     device_access: DeviceAccess
+    offices: tuple[Office, ...] = ()
 
 
 class Line(Strict):
@@ -277,14 +289,23 @@ class LabHost(Placed):
     segment: Identifier
 
 
+class LabRates(Strict):
+    """What a school's lines carry in the virtual city, each way, in Mbit/s of whole Ethernet frames."""
+
+    primary: int = Field(ge=50, le=800)
+    backup: int = Field(ge=50, le=800)
+
+
 class LabFile(Strict):
     """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
 
     The switch has a port for each host, one for its own management, and one for each segment's gateway.
+    `rates` gives every one of the schools what its two lines carry.
     """
 
     schools: tuple[Identifier, ...]
     canary: Identifier
+    rates: dict[Identifier, LabRates]
     platform: str
     hosts: tuple[LabHost, ...]
     device_access: DeviceAccess

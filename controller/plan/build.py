@@ -109,6 +109,7 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
     return PlanFile(
         city=city.file.id,
         policy=city.digest,
+        on=city.on,
         lab=lab,
         made=datetime.now(UTC),
         canary=canary,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -70,11 +70,15 @@ class Unplanned(_Frozen):
 
 
 class PlanFile(_Frozen):
-    """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files."""
+    """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
+
+    `on` is the day that the policy was compiled for; plans of before exceptions had one have none.
+    """
 
     format: Literal[1] = FORMAT
     city: str
     policy: str
+    on: date | None = None
     lab: bool
     made: datetime
     canary: str

@@ -22,6 +22,9 @@ Attributes = Mapping[str, object]
 _TEXT, _FLAG, _NUMBER = cel.Type.STRING, cel.Type.BOOL, cel.Type.INT
 _ENCRYPTION = ("ENCRYPTION_UNSPECIFIED", "ENCRYPTION_UNSUPPORTED", "UNENCRYPTED", "ENCRYPTED")
 _CONSTANTS: dict[str, object] = {f"DeviceEncryptionStatus.{name}": n for n, name in enumerate(_ENCRYPTION)}
+SYSTEMS = ("OS_UNSPECIFIED", "DESKTOP_MAC", "DESKTOP_WINDOWS", "DESKTOP_LINUX", "DESKTOP_CHROME_OS", "ANDROID", "IOS")
+"""Operating systems by the number that `device.os_type` has for them."""
+_CONSTANTS |= {f"OsType.{name}": number for number, name in enumerate(SYSTEMS)}
 ENCRYPTED = _ENCRYPTION.index("ENCRYPTED")
 UNENCRYPTED = _ENCRYPTION.index("UNENCRYPTED")
 
@@ -30,6 +33,7 @@ _REQUEST: dict[str, cel.Type] = {
     "origin.ip": _TEXT,
     "origin.region_code": _TEXT,
     "device.encryption_status": _NUMBER,
+    "device.os_type": _NUMBER,
     "device.is_admin_approved_device": _FLAG,
     "device.is_corp_owned_device": _FLAG,
     "device.is_secured_with_screenlock": _FLAG,

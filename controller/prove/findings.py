@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from itertools import product
 
@@ -44,15 +43,15 @@ class Finding:
         return f"{self.origin}: {self.severity}: {self.kind}: {self.message}"
 
 
-def policy_findings(city: City, today: date) -> list[Finding]:
-    """Everything found, in the order of file and line."""
+def policy_findings(city: City) -> list[Finding]:
+    """Everything found on the day that the city was loaded for, in the order of file and line."""
     found = [
         *_Network(city).findings(),
         *_Identity(city).findings(),
         *_dead(city),
         *_over_broad(city),
         *_unused(city),
-        *_old_lists(city, today),
+        *_old_lists(city),
     ]
     return sorted(found, key=lambda finding: (finding.origin, finding.message))
 
@@ -183,7 +182,7 @@ def _minutes(identity: IdentityPart) -> tuple[Interval, ...]:
         return ((0, len(DAYS) * MINUTES_A_DAY - 1),)
     first = hours.from_.hour * 60 + hours.from_.minute
     last = hours.until.hour * 60 + hours.until.minute - 1
-    starts = (index * MINUTES_A_DAY for index, day in enumerate(DAYS) if day in hours.days)
+    starts = (index * MINUTES_A_DAY for index, day in enumerate(DAYS) if day in hours.weekdays)
     return tuple((start + first, start + last) for start in starts)
 
 
@@ -250,7 +249,7 @@ def _whole_internet(city: City, rule: Rule) -> Iterator[Finding]:
     said = {
         (source, s)
         for other in named
-        if other.network
+        if other.network and city.scope(other) >= city.scope(rule)
         for source in other.network.from_
         for s in other.network.services
     }
@@ -273,9 +272,9 @@ def _unused(city: City) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, "unused", application.origin, message)
 
 
-def _old_lists(city: City, today: date) -> Iterator[Finding]:
+def _old_lists(city: City) -> Iterator[Finding]:
     for one in city.prefix_lists.values():
-        age = (today - one.retrieved).days
+        age = (city.on - one.retrieved).days
         if age > OLD_LIST_DAYS:
             message = f"prefix list {one.id!r} was read {age} days ago ({one.source}); read it again"
             origin = Origin(f"{city.directory}/access/prefixes/{one.id}.yaml", 1)

@@ -14,9 +14,9 @@ RULES = "access/rules.yaml"
 
 
 def test_the_shipped_city_is_good() -> None:
-    done = in_a_process("check", cwd=ROOT)
+    done = in_a_process("check", "--on", "2026-12-01", cwd=ROOT)
     assert (done.code, done.errors) == (Exit.GOOD, "")
-    expected = r"176 schools, \d+ pupils, 8 segments, 11 applications, 16 rules; 0 errors, \d+ warnings \(\d+\.\d s\)"
+    expected = r"176 schools, \d+ pupils, 8 segments, 11 applications, 21 rules; 0 errors, \d+ warnings \(\d+\.\d s\)"
     assert re.search(expected, done.said)
     shown = [line for line in done.said.splitlines() if "old prefix list" not in line]
     assert shown[1:] == done.said.splitlines()[-1:]
@@ -29,14 +29,14 @@ def test_an_error_makes_the_check_fail_and_a_warning_does_not(tmp_path: Path) ->
         RULES,
         "  - {id: new, effect: permit, purpose: 試験, applications: [printing], network: {from: [pupil]}}\n",
     )
-    warned = here("check", cwd=tmp_path)
+    warned = here("check", "--on", "2026-12-01", cwd=tmp_path)
     assert warned.code == Exit.GOOD
     assert f"policies/{RULES}:{line}: warning: over-broad: rule 'new' opens printing (audience staff)" in warned.said
     edit = folder.edit(RULES, "      mfa: true\n", "")
-    failed = here("check", "--policies", "policies", "--json", cwd=tmp_path)
+    failed = here("check", "--on", "2026-12-01", "--policies", "policies", "--json", cwd=tmp_path)
     assert failed.code == Exit.FAILED
     document = json.loads(failed.said)
-    assert (document["city"], document["rules"]) == ("kawasaki-virtual", 17)
+    assert (document["city"], document["rules"]) == ("kawasaki-virtual", 22)
     found = {(one["severity"], one["kind"], one["origin"]) for one in document["findings"]}
     assert ("error", "guideline", f"policies/{RULES}:{edit.item}") in found
     assert ("warning", "over-broad", f"policies/{RULES}:{line - 1}") in found

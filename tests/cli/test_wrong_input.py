@@ -58,13 +58,13 @@ CASES = {
     "tab": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:6: a tab stands in the indentation; YAML allows only spaces there",),
+        ("policies/access/rules.yaml:9: a tab stands in the indentation; YAML allows only spaces there",),
         lambda folder: folder.edit(RULES, "    effect: permit", "\teffect: permit"),
     ),
     "unknown segment": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:5: network.from: unknown segment 'stuff'; allowed: controller, guest, ",),
+        ("policies/access/rules.yaml:8: network.from: unknown segment 'stuff'; allowed: controller, guest, ",),
         lambda folder: folder.edit(RULES, "{from: [staff]}", "{from: [stuff]}"),
     ),
     "overlapping prefix": Case(
@@ -76,7 +76,7 @@ CASES = {
     "two files wrong": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:6: rules.0.effect: ", "policies/access/segments.yaml:6: segments.0.vlan: "),
+        ("policies/access/rules.yaml:9: rules.0.effect: ", "policies/access/segments.yaml:7: segments.0.vlan: "),
         lambda folder: (
             folder.edit(RULES, "effect: permit", "effect: allow"),
             folder.edit("access/segments.yaml", "vlan: 10", "vlan: 0"),

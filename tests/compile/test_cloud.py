@@ -2,16 +2,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 
 import pytest
 
 from controller.compile.cloud import MOST_OPERATORS, cloud_intent, operators
+from controller.compile.levels import Levels
 from controller.errors import PolicyError
-from controller.model.access import Application, IdentityPart, Rule
+from controller.model.access import Application, Dispensation, IdentityPart, Rule
+from controller.model.calendar import ONE_DAY, DayKind
 from controller.model.city import City
+from controller.model.factors import Strength
 from controller.model.reference import Person, identity_answer
-from tests.compile.cloud_people import FACTS, WAYS, Proxy, at, everybody, moments, request, without
+from controller.prove.cel import LevelEvaluator
+from tests.compile.cloud_people import (
+    FACTS,
+    WAYS,
+    Proxy,
+    anybody,
+    at,
+    everybody,
+    moments,
+    request,
+    with_egress,
+    without,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +56,10 @@ def proxied(city: City) -> list[Application]:
 
 def test_the_compiled_conditions_are_the_reference_decision_for_everybody(city: City, proxy: Proxy) -> None:
     roles = [role.id for role in city.people.roles]
-    times = moments(city)
     asked = let_in = 0
-    for person in everybody(city):
+    for person in [*everybody(city), *anybody(city, 400)]:
         levels = proxy.levels(request(city, person))
-        for moment in times:
+        for moment in moments(city, person.at.date()):
             for role in roles:
                 one = at(person, role, moment)
                 for app in proxied(city):
@@ -54,6 +68,34 @@ def test_the_compiled_conditions_are_the_reference_decision_for_everybody(city: 
                     asked, let_in = asked + 1, let_in + expected
     assert asked > 100_000
     assert let_in > 1_000
+
+
+def test_the_levels_of_days_hold_exactly_on_the_days_of_the_calendar(city: City) -> None:
+    assert city.calendar
+    levels = Levels(city, FACTS).by_key
+    kinds = {kind: kind.replace("-", "_") for kind in DayKind}
+    evaluator = LevelEvaluator({key: levels[key].expression for key in kinds.values()})
+    around = [city.calendar.from_ - ONE_DAY, *city.calendar.days(), city.calendar.until + ONE_DAY]
+    for day in around:
+        first = datetime.combine(day, time.min, city.timezone)
+        for moment in (first, first + timedelta(days=1, seconds=-1)):
+            held = evaluator.granted({"request.time": moment})
+            assert held == {key for kind, key in kinds.items() if city.calendar.kind(day) is kind}, moment
+
+
+def test_an_exception_lapses_at_the_proxy_by_itself(city: City) -> None:
+    """Deployed while it is in force, and never deployed again: the condition ends with its last day."""
+    found = next(r for r in city.rules if r.id == "staff-ai")
+    exception = Dispensation(owner="x", reason="x", expires=date(2026, 12, 31))
+    proxy = Proxy(rule(city, "staff-ai", exception=exception))
+    person = Person(
+        "teacher", Strength.ANY, frozenset({"managed"}), "home", datetime(2026, 12, 31, tzinfo=city.timezone)
+    )
+    levels = proxy.levels(request(city, person))
+    last = datetime(2026, 12, 31, 23, 59, 59, tzinfo=city.timezone)
+    assert found.exception is None
+    assert proxy.lets_in("staff-ai", "teacher", levels, last)
+    assert not proxy.lets_in("staff-ai", "teacher", levels, last + timedelta(seconds=1))
 
 
 def test_an_unknown_attribute_lets_nobody_in_who_was_not(city: City, proxy: Proxy) -> None:
@@ -73,7 +115,9 @@ def test_who_sends_nothing_gets_nothing(proxy: Proxy) -> None:
 def test_sms_is_no_second_factor_for_class_two(city: City, proxy: Proxy, factor: str) -> None:
     noon = datetime(2026, 11, 24, 12, tzinfo=city.timezone)
     everything = frozenset(posture.id for posture in city.people.postures)
-    levels = proxy.levels(request(city, Person("teacher", True, everything, "own-school", noon), factor))  # noqa: FBT003 a person
+    own = with_egress(city)[0].id
+    person = Person("teacher", Strength.ANY, everything, "own-school", noon, registered=own)
+    levels = proxy.levels(request(city, person, factor))
     assert proxy.lets_in("affairs", "teacher", levels, noon) == (factor != "sms")
     assert proxy.lets_in("staff-ai", "teacher", levels, noon)
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
+from datetime import date, datetime, time
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from controller.errors import Origin, PolicyError
-from controller.model.access import DAYS, Hours, IdentityPart, Rule
+from controller.errors import Origin, PolicyError, TsunaguError
+from controller.model.access import DAYS, Day, Dispensation, Hours, IdentityPart, Rule, SchoolDays
 from controller.model.city import City
+from controller.model.factors import Strength
 from controller.model.flow import Effect
 from controller.model.load import load_city
-from controller.model.reference import identity_answer
-from tests.compile.cloud_people import Proxy, at, everybody, moments, request
+from controller.model.reference import Person, identity_answer
+from controller.model.scope import Scope
+from tests.compile.cloud_people import Proxy, anybody, at, days, everybody, moments, request
 
 ROLES = ("teacher", "pupil", "maintenance-vendor")
-PLACES = ("own-school", "other-school", "home", "abroad")
+PLACES = ("own-school", "other-school", "board-office", "home", "abroad")
+DEVICES = ("chromebook", "ipad", "windows-pc", "other")
+KINDS: tuple[SchoolDays, ...] = ("school-days", "exam-days", "free-days")
 POSTURES = ("managed", "encrypted", "certificate", "screen-lock")
 APPLICATIONS = ("affairs", "staff-ai")
 
@@ -26,9 +30,10 @@ APPLICATIONS = ("affairs", "staff-ai")
 @st.composite
 def hours(draw: st.DrawFn) -> Hours:
     start, end = draw(st.tuples(st.integers(0, 95), st.integers(0, 95)).filter(lambda pair: pair[0] < pair[1]))
-    days = draw(st.sets(st.sampled_from(DAYS), min_size=1))
+    week = st.sets(st.sampled_from(DAYS), min_size=1).map(lambda days: tuple(sorted(days)))
+    days: tuple[Day, ...] | SchoolDays = draw(st.one_of(week, st.sampled_from(KINDS)))
     return Hours.model_construct(
-        days=tuple(sorted(days)),
+        days=days,
         from_=time(*divmod(start * 15, 60)),
         until=time(*divmod(end * 15, 60)),
     )
@@ -39,39 +44,55 @@ def rule(draw: st.DrawFn) -> Rule:
     part = IdentityPart.model_construct(
         enforced_by=("proxy",),
         roles=tuple(sorted(draw(st.sets(st.sampled_from(ROLES))))),
-        mfa=draw(st.booleans()),
-        postures=tuple(sorted(draw(st.sets(st.sampled_from(POSTURES), max_size=3)))),
+        mfa=draw(st.booleans() | st.sampled_from(("without-sms", "phishing-resistant"))),
+        postures=tuple(sorted(draw(st.sets(st.sampled_from(POSTURES), max_size=2)))),
+        devices=tuple(sorted(draw(st.sets(st.sampled_from(DEVICES), max_size=2)))),
         places=tuple(sorted(draw(st.sets(st.sampled_from(PLACES))))),
         hours=draw(st.none() | hours()),
     )
+    effect = draw(st.sampled_from((Effect.PERMIT, Effect.PERMIT, Effect.FORBID)))
+    expires = draw(st.none() | st.dates(date(2026, 11, 20), date(2027, 4, 10)))
     return Rule.model_construct(
         origin=Origin("generated", 1),
         id=draw(st.text("abcdefgh", min_size=8, max_size=8)),
-        effect=draw(st.sampled_from((Effect.PERMIT, Effect.PERMIT, Effect.FORBID))),
+        effect=effect,
         purpose="generated",
         applications=APPLICATIONS,
+        schools=draw(st.none() | scope()),
+        exception=Dispensation(owner="x", reason="x", expires=expires) if expires and effect is Effect.PERMIT else None,
         network=None,
         identity=part,
     )
 
 
-CITY = load_city(Path(__file__).parents[2] / "policies")
+@st.composite
+def scope(draw: st.DrawFn) -> Scope:
+    wards = draw(st.sets(st.sampled_from(("asao", "tama", "kawasaki")), max_size=2))
+    kinds = draw(st.sets(st.sampled_from(("elementary", "high")), min_size=0 if wards else 1))
+    return Scope.model_validate({"wards": sorted(wards), "kinds": sorted(kinds)})
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(rule(), min_size=1, max_size=4, unique_by=lambda one: one.id), st.integers(0, 6))
-def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], weekday: int) -> None:
+CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))
+
+
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(st.lists(rule(), min_size=1, max_size=4, unique_by=lambda one: one.id), st.integers(0, 1_000_000))
+def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], seed: int) -> None:
     generated = replace(CITY, rules=tuple(rules))
-    times = [moment for moment in moments(generated) if moment.weekday() == weekday]
+    people = [*everybody(generated), *anybody(generated, 60, seed)]
     try:
         proxy = Proxy(generated)
     except PolicyError as error:
         assert "needs MFA" in str(error)  # noqa: PT017 whether it had to is asked next
-        assert someone_without_mfa(generated)
+        assert too_weak(generated, people)
         return
-    for person in everybody(generated):
+    except TsunaguError as error:
+        # More than Google takes is refused, never cut down; how often that is, the next test says.
+        assert "more at once than an IAM condition can hold" in str(error) or "bindings, Google" in str(error)  # noqa: PT017
+        return
+    for person in people:
         levels = proxy.levels(request(generated, person))
-        for moment in times:
+        for moment in moments(generated, person.at.date()):
             for role in ROLES:
                 one = at(person, role, moment)
                 for name in APPLICATIONS:
@@ -79,11 +100,14 @@ def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], w
                     assert proxy.lets_in(name, role, levels, moment) == expected, (name, one)
 
 
-def someone_without_mfa(city: City) -> bool:
-    people = [person for person in everybody(city) if not person.mfa]
+def too_weak(city: City, people: list[Person]) -> bool:
+    """Whether somebody gets at class II with less than its minimum, as far as these people show it."""
+    weak = [person for person in people if person.mfa < Strength.WITHOUT_SMS]
+    weak += [replace(person, device=one.id) for person in weak for one in city.people.device_classes]
+    weak += [replace(p, at=datetime.combine(day, time(12), city.timezone)) for p in weak for day in days(city)[::3]]
     return any(
-        identity_answer(city, "affairs", at(person, role.id, moment)).permitted
-        for moment in moments(city)
-        for person in people
-        for role in city.people.roles
+        identity_answer(city, "affairs", at(person, role, moment)).permitted
+        for person in weak
+        for moment in moments(city, person.at.date())
+        for role in ROLES
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.compile.aggregate import aggregate
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import Origin, TsunaguError
 from controller.model.access import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
@@ -162,7 +163,7 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
 
 def test_a_filter_too_large_for_the_platform_is_a_clear_error(city: City) -> None:
     device = core(city, city.schools[0])
-    largest = max(len(one.entries) for one in campus_intent(city, device, CAN).wanted.filters)
+    largest = max(len(aggregate(one.entries)) for one in campus_intent(city, device, CAN).wanted.filters)
     assert campus_intent(city, device, replace(CAN, maximum_entries=largest))
     with pytest.raises(
         TsunaguError, match=rf"^{device.id}: filter TSN-.* needs {largest} entries; {device.platform} ta"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.compile.aggregate import aggregate
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.compile.upstream import Moved, describe_moved, trusted
 from controller.errors import BeyondCapability, ProofFailed
@@ -126,7 +127,7 @@ def test_check_says_who_is_believed(city: City) -> None:
 
 def test_all_filters_of_a_device_together_are_bounded(city: City) -> None:
     device = core(city, second_lot(city)[0])
-    total = sum(len(one.entries) for one in compiled(city).wanted.filters)
+    total = sum(len(aggregate(one.entries)) for one in compiled(city).wanted.filters)
     assert campus_intent(city, device, replace(CAN, maximum_device_entries=total))
     with pytest.raises(BeyondCapability, match=rf"need {total} entries; .* takes {total - 1} a device"):
         campus_intent(city, device, replace(CAN, maximum_device_entries=total - 1))

@@ -23,7 +23,8 @@ def test_the_canary_comes_first_and_every_school_has_its_parts(city: City) -> No
         device = city.lab_devices(city.school_by_id[school.id])[0]
         assert [port.name for port in school.ports] == [port.name for port in device.ports]
         assert school.management.address.v4 == str(device.management)
-    assert len(set(layout.namespaces)) == 3 + 6 * (2 + len(city.lab.hosts))
+    outside = 3 + len(layout.carriers) + len(layout.regions)
+    assert len(set(layout.namespaces)) == outside + 6 * (2 + len(city.lab.hosts))
 
 
 def test_addresses_are_the_citys_own(city: City) -> None:

@@ -102,9 +102,13 @@ def two_lines(primary: int, backup: int) -> Iterator[TwoLines]:
         for line, mbps in zip(LINE_NAMES, (primary, backup), strict=True):
             _wire(names, line, mbps)
         # As with BGP, the other line leads to the far end of a line that is down, too. A probe must not take it.
-        for family in Family:
-            ip("-n", names.school, "route", "add", "default", "via", ADDRESSES["primary", family][1])
+        for metric, line in enumerate(LINE_NAMES, 1):
+            for family in Family:
+                via = ADDRESSES[line, family][1]
+                ip("-n", names.school, "route", "add", "default", "via", via, "metric", str(metric))
         undone.enter_context(_serving(names))
+        # An IPv6 neighbour may take a second to be found on a new link.
+        until(lambda: all(_answers(names.school, far) for _, far in ADDRESSES.values()))
         yield names
 
 
@@ -154,6 +158,11 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def _answers(namespace: str, address: str) -> bool:
+    words = ["ip", "netns", "exec", namespace, "ping", "-c", "1", "-W", "1", address]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
 
 
 def _listening(namespace: str) -> int:

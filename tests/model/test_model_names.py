@@ -31,7 +31,7 @@ SEGMENT_NAMES = "guest, learning-legacy, management, printers, pupil, quarantine
             RULES,
             "[own-school,",
             "[school,",
-            "identity.places: unknown place 'school'; allowed: abroad, home, other-sch",
+            "identity.places: unknown place 'school'; allowed: abroad, board-office, ho",
         ),
         (
             APPLICATIONS,
@@ -49,7 +49,7 @@ SEGMENT_NAMES = "guest, learning-legacy, management, printers, pupil, quarantine
         ),
         (ADMISSION, "roles: [teacher", "roles: [techer", f"roles: unknown role 'techer'; allowed: {ROLES}"),
         (ADMISSION, "[certificate]", "[cert]", "postures: unknown posture 'cert'; allowed: certificate, encrypted, ma"),
-        (ADMISSION, "[own-school]", "[here]", "places: unknown place 'here'; allowed: abroad, home, other-school, own"),
+        (ADMISSION, "[own-school]", "[here]", "places: unknown place 'here'; allowed: abroad, board-office, home, oth"),
         (LAB, "segment: staff}", "segment: stuff}", f"segment: unknown segment 'stuff'; allowed: {SEGMENT_NAMES}"),
     ],
 )
@@ -145,7 +145,7 @@ def test_what_is_given_twice(policies: PolicyFolder, name: str, old: str, new: s
 def test_a_second_prefix_list_cannot_hide_the_first(policies: PolicyFolder) -> None:
     shown = (policies.path / "access/prefixes/cbt.yaml").read_text(encoding="utf-8")
     policies.write("access/prefixes/cbt2.yaml", shown)
-    assert policies.problems() == ["access/prefixes/cbt2.yaml:2: id: must be the file's name, 'cbt2' (found 'cbt')"]
+    assert policies.problems() == ["access/prefixes/cbt2.yaml:3: id: must be the file's name, 'cbt2' (found 'cbt')"]
 
 
 def test_a_school_that_no_blueprint_fits(policies: PolicyFolder) -> None:
@@ -244,4 +244,5 @@ def test_an_application_that_belongs_to_the_internet(policies: PolicyFolder) -> 
 def test_a_policy_without_rules_and_applications_is_a_policy(policies: PolicyFolder) -> None:
     policies.write(RULES, "rules: []\n")
     policies.write(APPLICATIONS, "applications: []\n")
+    policies.write("access/flows.yaml", "flows: []\n")
     assert policies.load().rules == ()

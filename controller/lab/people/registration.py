@@ -97,6 +97,7 @@ def _device(number: int, visitor: Visitor, known: Organisation) -> Device | None
         managed="managed" in has,
         encrypted="encrypted" in has,
         screen_lock="screen-lock" in has,
+        system=visitor.system,
         certificates=(certificate,) if "certificate" in has else (),
         vendors={known.vendor: {"data": {"school": visitor.registered}}},
     )

@@ -9,6 +9,7 @@ from functools import partial
 
 from controller.lab.layout import Frozen, Layout
 from controller.model.city import City
+from controller.model.people import System
 
 BOARD = "board-office"
 """Where a device of the board of education is registered: at no school."""
@@ -20,6 +21,7 @@ class Sits(StrEnum):
 
     STAFF = "staff"
     PUPIL = "pupil"
+    BOARD = "@board-office"
     HOME = "@home"
     ABROAD = "@abroad"
 
@@ -27,7 +29,8 @@ class Sits(StrEnum):
 class Visitor(Frozen):
     """A person at a place and time.
 
-    `registered` is the school that the device belongs to; None: they come without a device that anybody knows.
+    `registered` is the school that the device belongs to; None: they come without a device that anybody knows. `system`
+    is what runs on it.
     `postures` are true of the device; every other posture is known to be untrue.
     """
 
@@ -36,6 +39,7 @@ class Visitor(Frozen):
     mfa: bool
     postures: tuple[str, ...]
     registered: str | None
+    system: System | None
     sits: Sits
     school: str
     at: datetime
@@ -70,7 +74,8 @@ def _at_school(city: City, school: str, other: str) -> Iterator[Visitor]:
     yield staff("vendor, Saturday", "maintenance-vendor", at=saturday)
     yield staff("vendor, other place", "maintenance-vendor", registered=other)
     yield staff("guardian", "guardian", postures=())
-    yield _visitor("pupil", "pupil", mfa=False, sits=Sits.PUPIL, school=school, at=lesson)
+    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=Sits.PUPIL, school=school, at=lesson)
+    yield _visitor("pupil, Windows", "pupil", mfa=False, sits=Sits.PUPIL, school=school, at=lesson)
     yield _visitor("teacher", "teacher", sits=Sits.PUPIL, school=school, at=lesson)
 
 
@@ -83,11 +88,17 @@ def _outside(city: City, school: str) -> Iterator[Visitor]:
     yield home("teacher, no certificate", "teacher", postures=("managed", "encrypted"))
     yield home("teacher, unknown device", "teacher", postures=(), registered=None)
     yield home("vendor, weekday", "maintenance-vendor", at=lesson)
-    yield home("pupil", "pupil", mfa=False)
-    yield home("pupil, own device", "pupil", mfa=False, postures=())
+    yield home("pupil", "pupil", mfa=False, system="chrome-os")
+    yield home("pupil, own device", "pupil", mfa=False, system="chrome-os", postures=())
     yield home("guardian", "guardian", postures=())
     yield _visitor("teacher", "teacher", sits=Sits.ABROAD, school=school, at=evening)
-    yield _visitor("pupil", "pupil", mfa=False, sits=Sits.ABROAD, school=school, at=evening)
+    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=Sits.ABROAD, school=school, at=evening)
+    if city.file.offices:
+        office = partial(_visitor, sits=Sits.BOARD, school=school, registered=BOARD, at=lesson)
+        yield office("board staff", "board-staff")
+        yield office("vendor, weekday", "maintenance-vendor")
+        yield office("vendor, evening", "maintenance-vendor", at=evening)
+        yield office("guardian", "guardian", postures=())
 
 
 def _visitor(  # noqa: PLR0913 a person has that many sides
@@ -100,6 +111,7 @@ def _visitor(  # noqa: PLR0913 a person has that many sides
     mfa: bool = True,
     postures: tuple[str, ...] = _ALL,
     registered: str | None = "",
+    system: System = "windows",
 ) -> Visitor:
     return Visitor(
         label=label,
@@ -107,6 +119,7 @@ def _visitor(  # noqa: PLR0913 a person has that many sides
         mfa=mfa,
         postures=postures,
         registered=school if registered == "" else registered,
+        system=None if registered is None else system,
         sits=sits,
         school=school,
         at=at,

@@ -15,8 +15,9 @@ from controller.lab.layout import Both, Frozen, Guarded, Layout, Perimeter, Scho
 from controller.lab.people.visitors import Sits, Visitor, visitors
 from controller.lab.perimeter import HTTPS
 from controller.model.city import City
+from controller.model.factors import Strength
 from controller.model.flow import Family, Protocol
-from controller.model.reference import Flow, Person, identity_answer, network_answer
+from controller.model.reference import UNKNOWN, Flow, Person, identity_answer, network_answer
 
 
 class Seat(Frozen):
@@ -82,6 +83,8 @@ def _fronts(city: City, around: Perimeter) -> dict[str, tuple[str, ...]]:
 
 def _seat(layout: Layout, around: Perimeter, visitor: Visitor) -> Seat | None:
     match visitor.sits:
+        case Sits.BOARD:
+            return Seat(label="board office", namespace=place.HOME, source=around.office) if around.office else None
         case Sits.HOME:
             return Seat(label="home", namespace=place.HOME, source=around.home)
         case Sits.ABROAD:
@@ -100,7 +103,7 @@ def _visit(  # noqa: PLR0913, PLR0917 what a visit is made of
     family = Family(ip_address(address).version)
     where = _place(layout, visitor, seat, family)
     network, network_rules = _network(city, seat, family, address)
-    person = Person(visitor.role, visitor.mfa, frozenset(visitor.postures), where, visitor.at)
+    person = _person(city, visitor, where)
     answer = identity_answer(city, guarded.application, person)
     public = guarded.audience is None
     return Visit(
@@ -133,9 +136,25 @@ def _network(city: City, seat: Seat, family: Family, address: str) -> tuple[bool
     return answer.permitted, tuple(rule.id for rule in answer.rules)
 
 
+def _person(city: City, visitor: Visitor, where: str) -> Person:
+    """The visitor as the proxy knows them; whoever has a second factor in the lab has a security key."""
+    classes = (one.id for one in city.people.device_classes if visitor.system in one.systems)
+    return Person(
+        role=visitor.role,
+        mfa=Strength.PHISHING_RESISTANT if visitor.mfa else Strength.NONE,
+        postures=frozenset(visitor.postures),
+        place=where,
+        at=visitor.at,
+        device=next(classes, UNKNOWN),
+        registered=visitor.registered or UNKNOWN,
+    )
+
+
 def _place(layout: Layout, visitor: Visitor, seat: Seat, family: Family) -> str:
     if visitor.sits is Sits.ABROAD:
         return "abroad"
+    if visitor.sits is Sits.BOARD:
+        return "board-office"
     if seat.school is None or not _proved(layout.school(seat.school), family):
         return "home"
     return "own-school" if visitor.registered == seat.school else "other-school"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 
 from controller.lab.layout import Frozen
+from controller.model.people import System
 
 FACTORS = ("push", "sms", "swk", "hwk", "otp")
 """Second factors by the names that Google's credential strength has: `hwk` is a security key."""
@@ -31,6 +32,7 @@ class Device(Frozen):
     managed: bool | None = None
     encrypted: bool | None = None
     screen_lock: bool | None = None
+    system: System | None = None
     certificates: tuple[Certificate, ...] | None = None
     vendors: dict[str, dict[str, dict[str, str]]] | None = None
 

@@ -17,6 +17,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+from controller.compile.levels import OS_TYPES
 from controller.errors import LabError
 from controller.lab import journal, place
 from controller.lab.layout import Layout, Listener, Perimeter
@@ -28,7 +29,7 @@ from controller.lab.proxy.http import Handler, Request, Response, as_json, ask, 
 from controller.lab.proxy.names import APPLICATION, SAYS
 from controller.lab.services import listen
 from controller.model.flow import Family
-from controller.prove.cel import ENCRYPTED, UNENCRYPTED
+from controller.prove.cel import ENCRYPTED, SYSTEMS, UNENCRYPTED
 
 _NOT_GOOGLE = "stand-in, not Google's"
 _PAGE = """<!doctype html><meta charset="utf-8"><title>{status}</title><h1>{status}: {reason}</h1>
@@ -152,6 +153,8 @@ def visitor_of(claims: Mapping[str, Any], address: str, country: str | None) -> 
     device = claims.get("device", {})
     if "encrypted" in device:
         known["device.encryption_status"] = ENCRYPTED if device["encrypted"] else UNENCRYPTED
+    if device.get("system") in OS_TYPES:
+        known["device.os_type"] = SYSTEMS.index(OS_TYPES[device["system"]])
     for attribute, name in (
         ("is_admin_approved_device", "managed"),
         ("is_secured_with_screenlock", "screen_lock"),
@@ -166,6 +169,7 @@ def visitor_of(claims: Mapping[str, Any], address: str, country: str | None) -> 
 def countries(layout: Layout, around: Perimeter) -> Country:
     """Where addresses are, as a geolocation would say: the lab's homes and schools in Japan, one place abroad."""
     japan = [around.home.v4, around.home.v6, around.shared_exit]
+    japan += [around.office.v4, around.office.v6] if around.office else []
     for school in layout.schools:
         japan += [school.block.v4, school.block.v6, *([school.egress.v4] if school.egress else [])]
     return (*((prefix, "JP") for prefix in japan), (around.abroad.v4, "US"), (around.abroad.v6, "US"))

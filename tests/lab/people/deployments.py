@@ -14,9 +14,9 @@ from controller.lab.cloud.world import World
 from controller.lab.people.registration import organisation
 from controller.lab.proxy import deployed
 from controller.lab.proxy.deployed import read
-from controller.model.access import StackApplication, StackOutputs
 from controller.model.city import City
 from controller.model.flow import prefix
+from controller.model.outputs import StackApplication, StackOutputs
 
 PROJECT = "tsunagu-kawasaki-lab"
 ACCESS_POLICY = "154981567200"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from controller.model.city import City
 from tests.monitoring.page.figures import Figures
@@ -44,6 +45,7 @@ class Visit:
         """Go to a view and wait until its figures are there and live."""
         self.page.goto(self.base + path)
         self.page.wait_for_selector("html[data-connection=live]")
+        self.page.wait_for_selector("[aria-busy]", state="detached")
         self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return self.page
 
@@ -85,26 +87,26 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def opened(browser: Browser, base: str, **options: object) -> Iterator[Visit]:
+    """A window, closed at the end; options are those of Playwright's contexts."""
+    wanted: dict[str, Any] = {"locale": "ja-JP", "viewport": {"width": 1440, "height": 900}, **options}
+    context = browser.new_context(**wanted)
+    context.add_init_script(_TELL_VIOLATIONS)
+    visit = Visit(context.new_page(), base)
+    visit.page.set_default_timeout(20_000)
+    visit.page.on("request", lambda request: visit.requests.append(request.url))
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    visit.page.on("console", visit.hear)
+    yield visit
+    context.close()
+
+
 @pytest.fixture
 def visits(browser: Browser, base: str) -> Iterator[Callable[..., Visit]]:
-    """Opens windows; options are those of Playwright's contexts."""
-    contexts: list[BrowserContext] = []
-
-    def window(**options: object) -> Visit:
-        wanted: dict[str, Any] = {"locale": "ja-JP", "viewport": {"width": 1440, "height": 900}, **options}
-        context = browser.new_context(**wanted)
-        contexts.append(context)
-        context.add_init_script(_TELL_VIOLATIONS)
-        visit = Visit(context.new_page(), base)
-        visit.page.set_default_timeout(20_000)
-        visit.page.on("request", lambda request: visit.requests.append(request.url))
-        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-        visit.page.on("console", visit.hear)
-        return visit
-
-    yield window
-    for context in contexts:
-        context.close()
+    """Opens windows on the figures."""
+    with ExitStack() as windows:
+        yield lambda **options: windows.enter_context(opened(browser, base, **options))
 
 
 @pytest.fixture

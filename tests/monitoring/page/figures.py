@@ -18,6 +18,7 @@ from threading import Lock
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -25,10 +26,12 @@ from starlette.routing import Route
 from controller.model.city import City
 from controller.model.schools import School
 from monitoring import pages
+from monitoring.security import Guarded
 
 Tile = dict[str, Any]
 STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 LINES = ("primary", "backup")
+ALIVE_SECONDS = 5
 
 
 @dataclass
@@ -118,7 +121,7 @@ class Figures:
             Route("/api/rollout", self._rollout),
             Route("/api/events", self._events),
         ]
-        return Starlette(routes=[*api, *pages.routes(self.city)])
+        return Starlette(routes=[*api, *pages.routes(self.city)], middleware=[Middleware(Guarded)])
 
     async def _city(self, _: Request) -> Response:
         if self.broken:
@@ -150,11 +153,18 @@ class Figures:
             self._listeners.append(me)
         try:
             yield ": here\n\n"
-            while text := await me[1].get():
+            while text := await self._next(me[1]):
                 yield text
         finally:
             with self._lock, suppress(ValueError):
                 self._listeners.remove(me)
+
+    async def _next(self, queue: asyncio.Queue[str]) -> str:
+        try:
+            async with asyncio.timeout(ALIVE_SECONDS):
+                return await queue.get()
+        except TimeoutError:
+            return "event: alive\ndata: {}\n\n"
 
     def _tile(self, school: School, random: Random) -> Tile:
         recommended = self.city.measurement.recommended.of(school.pupils)

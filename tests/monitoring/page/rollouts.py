@@ -9,7 +9,7 @@ from controller.model.city import City
 
 Span = dict[str, Any]
 
-BEGAN = datetime(2026, 11, 26, 5, 30, tzinfo=UTC)
+NOW = datetime(2026, 11, 26, 5, 30, tzinfo=UTC)
 STEPS = (("read", 0.4), ("arm", 0.3), ("push", 0.6), ("read back", 0.4), ("settle", 0.2))
 COMMANDS = {
     "read": ("ovs-vsctl --format=json list Port", "ovs-ofctl -O OpenFlow14 dump-flows br0"),
@@ -20,8 +20,8 @@ OUTCOMES = {"tm-j06": "reverted", "kw-s01": "unchanged"}
 LONG = sum(seconds for _, seconds in STEPS)
 
 
-def rollout(city: City, after: float) -> dict[str, Any]:
-    """The lab's rollout `after` so many seconds: the canary first, then the rest side by side."""
+def rollout(city: City, after: float, now: datetime = NOW) -> dict[str, Any]:
+    """The lab's rollout that is `after` seconds old `now`: the canary first, then the rest side by side."""
     schools = [city.lab.canary, *(school for school in city.lab.schools if school != city.lab.canary)]
     begins = {school: 0.2 if n == 0 else 2.6 + 0.15 * n for n, school in enumerate(schools)}
     ends = max(begins.values()) + LONG
@@ -29,11 +29,15 @@ def rollout(city: City, after: float) -> dict[str, Any]:
     root = _span(spans, ("", "rollout", "closed.json"), (0.0, ends), after)
     devices = [_school(spans, root, school, begins[school], after) for school in schools]
     waves = [{"name": "canary", "devices": devices[:1]}, {"name": "wave 2", "devices": devices[1:]}]
+    began = now - timedelta(seconds=after)
+    for span in spans:
+        span.update({edge: _time(began, span[edge]) for edge in ("start", "end") if span[edge] is not None})
+    ended = _time(began, ends) if after >= ends else None
     return {
         "id": "rollout-1",
         "name": "closed.json",
-        "started": BEGAN.isoformat(),
-        "ended": _time(ends) if after >= ends else None,
+        "started": _time(began, 0.0),
+        "ended": ended,
         "waves": waves,
         "spans": spans,
     }
@@ -65,10 +69,10 @@ def _span(spans: list[Span], what: tuple[str, str, str], time: tuple[float, floa
     (parent, level, name), (start, end) = what, time
     number = f"{level} {name} {start:.3f}"
     if start <= after:
-        times = {"start": _time(start), "end": _time(end) if end <= after else None}
+        times = {"start": start, "end": end if end <= after else None}
         spans.append({"id": number, "parent": parent or None, "level": level, "name": name, **times, "outcome": ""})
     return number
 
 
-def _time(after: float) -> str:
-    return (BEGAN + timedelta(seconds=after)).isoformat()
+def _time(began: datetime, after: float) -> str:
+    return (began + timedelta(seconds=after)).isoformat()

@@ -87,7 +87,15 @@ def test_a_rollout_is_followed_to_its_end(visit: Visit, figures: Figures, city: 
     figures.rollout = rollout(city, 60.0)
     figures.tell("rollout", figures.rollout)
     expect(page.locator("#rollout-facts")).to_contain_text("ended")
-    ends = {"applied": "4", "unchanged": "1", "reverted": "1", "failed": "0", "unknown": "0", "waiting": "0"}
+    ends = {
+        "applied": "4",
+        "unchanged": "1",
+        "reverted": "1",
+        "failed": "0",
+        "unknown": "0",
+        "running": "0",
+        "waiting": "0",
+    }
     for outcome, number in ends.items():
         expect(page.locator(f"#ends [data-outcome={outcome}] b")).to_have_text(number)
     assert visit.problems() == []
@@ -108,3 +116,13 @@ def test_a_device_opens_to_its_steps_and_commands_by_keys(
     expect(page.locator("[data-level=command]").first).to_contain_text("ovs-vsctl")
     opener.press("Enter")
     expect(page.locator("[data-level=step]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/", f"/schools/{SCHOOL}", "/rollout"])
+def test_nothing_hangs_over_a_narrow_window(
+    visits: Callable[..., Visit], figures: Figures, city: City, path: str
+) -> None:
+    figures.past(SCHOOL, datetime.now(UTC))
+    figures.rollout = rollout(city, 4.5)
+    page = visits(viewport={"width": 360, "height": 780}).open(f"{path}?lang=en")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

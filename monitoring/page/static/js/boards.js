@@ -9,6 +9,11 @@ export class Boards {
     this.root = root;
     this.views = new Map();
     this.wards = new Map();
+    // The browser skips what is far from the window; it says so of each tile.
+    root.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
+      const view = this.views.get(target.dataset.school);
+      if (view !== undefined) view.skipped = skipped;
+    });
     root.addEventListener("keydown", (event) => this.move(event));
     root.addEventListener("focusin", (event) => this.enter(event.target.closest("a")));
   }
@@ -27,11 +32,12 @@ export class Boards {
     }
   }
 
+  /** Show a school's tile; the view of it. */
   show(tile) {
     const view = this.views.get(tile.id);
     if (view !== undefined) {
       view.update(tile);
-      return;
+      return view;
     }
     const fresh = new TileView(tile);
     this.views.set(tile.id, fresh);
@@ -40,6 +46,7 @@ export class Boards {
       fresh.link.tabIndex = 0;
     }
     list.append(fresh.element);
+    return fresh;
   }
 
   /** Take away what the city no longer has. */

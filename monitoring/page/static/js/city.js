@@ -1,5 +1,6 @@
 // The city view: every school on the board of its ward.
 import { Boards } from "./boards.js";
+import { setAttribute } from "./elements.js";
 import { Filters } from "./filters.js";
 import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
@@ -15,8 +16,9 @@ const budget = new FrameBudget(showTile, settle);
 let revealed = true;
 
 function showTile(tile) {
-  boards.show(tile);
+  const view = boards.show(tile);
   revealed = boards.reveal(tile.id, filters.match(tile)) || revealed;
+  return !view.skipped && !view.element.hidden;
 }
 
 /** After a batch: the counts, once. */
@@ -29,6 +31,7 @@ function settle() {
   summary.show(tiles.values());
   const shown = [...boards.views.values()].filter(({ element }) => !element.hidden).length;
   filters.tell(shown, tiles.size);
+  setAttribute(boards.root, "aria-busy", null);
 }
 
 function take(changed) {
@@ -44,6 +47,7 @@ async function snapshot() {
   [...tiles.keys()].filter((id) => !ids.has(id)).forEach((id) => tiles.delete(id));
   boards.arrange(city.wards);
   boards.keepOnly(ids);
+  summary.begin(city.schools);
   take(city.schools);
 }
 

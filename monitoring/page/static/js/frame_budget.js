@@ -1,17 +1,22 @@
 // Changes are gathered and shown with the next frame, as many as a part of a frame allows; the rest comes with the
-// frames after it. So no amount of news makes one long task.
-const BUDGET = 6;
+// frames after it. So no amount of news makes one long task. What the browser then has to lay out and paint takes
+// several times what the script took, so what is seen of the items counts as well as the time.
+const BUDGET = 5;
+const AT_ONCE = 24;
+const SETTLED_AT_LEAST_EVERY = 1000;
+const UNSEEN = 1 / 4;
 
 export class FrameBudget {
   /**
-   * @param {(item: any) => void} show shows one item
-   * @param {() => void} settled is called once after the last of a batch
+   * @param {(item: any) => boolean} show shows one item, and says whether it can be seen
+   * @param {() => void} settled is called after the last of a batch, and now and then during a long one
    */
   constructor(show, settled) {
     this.pending = new Map();
     this.show = show;
     this.settled = settled;
     this.asked = false;
+    this.settledAt = 0;
   }
 
   /** An item by its key; a newer one takes the place of one that was not shown yet. */
@@ -30,16 +35,19 @@ export class FrameBudget {
   frame() {
     this.asked = false;
     const end = performance.now() + BUDGET;
+    let load = 0;
     for (const [key, item] of this.pending) {
       this.pending.delete(key);
-      this.show(item);
-      if (performance.now() > end) {
+      load += this.show(item) ? 1 : UNSEEN;
+      if (load >= AT_ONCE || performance.now() > end) {
         break;
       }
     }
     if (this.pending.size > 0) {
       this.ask();
-    } else {
+    }
+    if (this.pending.size === 0 || performance.now() > this.settledAt + SETTLED_AT_LEAST_EVERY) {
+      this.settledAt = performance.now();
       this.settled();
     }
   }

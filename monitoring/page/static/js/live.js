@@ -2,25 +2,30 @@
 
 const RETRY = 1000;
 const RETRY_AT_MOST = 8000;
+/** The monitor says every 5 s that it is alive; one that is silent for so long hangs. */
+const SILENCE = 15_000;
 
 export class Live extends EventTarget {
   /**
    * @param {() => Promise<void>} snapshot fetches everything and shows it
    * @param {Object<string, (data: any) => void>} hears what to do with an event, by its name
+   * @param {string} school the one whose points are wanted too; none by default
    */
-  constructor(snapshot, hears) {
+  constructor(snapshot, hears, school = "") {
     super();
     this.state = "connecting";
     this.freshAt = null;
     this.snapshot = snapshot;
     this.hears = hears;
+    this.path = `/api/events?school=${encodeURIComponent(school)}`;
     this.waiting = null;
     this.retry = RETRY;
+    setInterval(() => this.listen(), 1000);
     this.open();
   }
 
   open() {
-    const source = new EventSource("/api/events");
+    const source = new EventSource(this.path);
     this.source = source;
     source.addEventListener("open", () => this.start(source));
     // The browser's own reconnecting gives up on an HTTP error, so this one does it in its place.
@@ -72,6 +77,12 @@ export class Live extends EventTarget {
     this.change("lost");
     setTimeout(() => this.open(), this.retry);
     this.retry = Math.min(this.retry * 2, RETRY_AT_MOST);
+  }
+
+  listen() {
+    if (this.state === "live" && Date.now() - this.freshAt > SILENCE) {
+      this.lose(this.source);
+    }
   }
 
   fresh() {

@@ -6,7 +6,7 @@ import { say } from "./messages.js";
 import { Timeline } from "./timeline.js";
 import { count, day } from "./words.js";
 
-const ENDS = ["applied", "unchanged", "reverted", "failed", "unknown", "waiting"];
+const ENDS = ["applied", "unchanged", "reverted", "failed", "unknown", "running", "waiting"];
 const timeline = new Timeline(document.querySelector("#spans"), document.querySelector("#axis"));
 const waves = new Map();
 const part = (selector) => document.querySelector(selector);
@@ -91,7 +91,7 @@ function showHead(rollout) {
   const times = { start: day(rollout.started), end: rollout.ended === null ? "" : day(rollout.ended) };
   setText(part("#rollout-facts"), say(rollout.ended === null ? "rollout-running" : "rollout-ended", times));
   for (const end of ENDS) {
-    const many = outcomes.filter((outcome) => outcome === end || (end === "waiting" && outcome === "running")).length;
+    const many = outcomes.filter((outcome) => outcome === end).length;
     const item = part(`#ends [data-outcome="${end}"]`);
     setText(item.querySelector("b"), count(many));
     setAttribute(item, "data-none", many === 0 ? "" : null);

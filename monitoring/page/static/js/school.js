@@ -140,9 +140,8 @@ for (const button of document.querySelectorAll(".spans button")) {
 table.addEventListener("toggle", showRows);
 setInterval(() => tile && document.visibilityState === "visible" && showCurves(), 1000);
 
-showConnection(
-  new Live(snapshot, {
-    tiles: (changed) => changed.some((one) => one.id === id) && refresh(),
-    school: (news) => news.id === id && refresh(),
-  }),
-);
+const hears = {
+  tiles: (changed) => changed.some((one) => one.id === id) && refresh(),
+  school: (news) => news.id === id && refresh(),
+};
+showConnection(new Live(snapshot, hears, id));

@@ -1,7 +1,7 @@
 // How many schools are in which state, and their share of all.
 import { setAttribute, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
-import { traits } from "./tile.js";
+import { isDown, traits } from "./tile.js";
 import { count, share } from "./words.js";
 
 const PARTS = ["meets", "within-error", "below", "not-measured"];
@@ -11,6 +11,11 @@ export class Summary {
     this.figures = [...document.querySelectorAll(".figure")];
     this.parts = Object.fromEntries([...document.querySelectorAll("#proportion i")].map((part) => [part.dataset.state, part]));
     this.down = null;
+  }
+
+  /** What is there at the beginning is no news. */
+  begin(tiles) {
+    this.down ??= tiles.filter(isDown).length;
   }
 
   /** @param {Iterable<object>} tiles every school's tile, whatever is filtered */
@@ -34,7 +39,7 @@ export class Summary {
 
   /** Of everything that changes only this is read aloud: a line that died or came back. */
   announce(down) {
-    if (this.down !== null && this.down !== down) {
+    if (this.down !== down) {
       document.querySelector("#announcement").textContent = say("announce-down", { count: count(down) });
     }
     this.down = down;

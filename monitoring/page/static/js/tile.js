@@ -6,6 +6,9 @@ import { measuredRate, wantedRate } from "./words.js";
 const LINES = ["primary", "backup"];
 /** The bar ends at one and a half times the recommendation, so the recommendation stands at two thirds. */
 const FULL = 1.5;
+const POINTED_AT_MOST = 8;
+const POINTED_FOR = 1600;
+let pointed = 0;
 
 export const isDown = (tile) => LINES.some((line) => tile.lines[line] === "down");
 
@@ -26,22 +29,22 @@ export function filled(tile) {
 export class TileView {
   constructor(tile) {
     this.id = tile.id;
+    this.skipped = false;
     this.mark = icon("not-measured", "icon mark");
     this.measured = make("span", { class: "measured" }, "–");
     this.recommended = make("span", {}, "–");
     this.word = make("span", { class: "word" }, "–");
-    this.bar = make("i");
+    this.bar = make("span", { class: "gauge", "aria-hidden": "true" });
     this.strands = Object.fromEntries(LINES.map((line) => [line, this.strand(line)]));
     this.drift = make("span", { class: "drift" });
     this.link = make(
       "a",
       { href: `/schools/${tile.id}`, tabindex: "-1" },
       this.mark,
-      make("span", { class: "name", lang: "ja" }, tile.name),
-      make("span", { class: "rate" }, this.measured, make("span", { class: "of" }, " / ", this.recommended, make("span", { class: "unseen" }, " Mbit/s "))),
+      make("span", { class: "head" }, make("span", { class: "name", lang: "ja" }, tile.name), " ", make("span", { class: "rate" }, this.measured, make("span", { class: "of" }, " / ", this.recommended, make("span", { class: "unseen" }, " Mbit/s ")))),
       this.drift,
       this.word,
-      make("span", { class: "gauge", "aria-hidden": "true" }, this.bar),
+      this.bar,
       make("span", { class: "strands" }, ...LINES.map((line) => this.strands[line].element)),
     );
     this.element = make("li", { class: "tile", "data-school": tile.id }, this.link);
@@ -77,7 +80,7 @@ export class TileView {
       setText(word, say(`line-${tile.lines[line]}`));
     }
     this.showDrift(tile.drift ?? 0);
-    if (changed) this.point();
+    if (changed && !this.element.hidden && this.element.dataset.pointed === undefined) this.point();
   }
 
   showDrift(devices) {
@@ -88,10 +91,15 @@ export class TileView {
     }
   }
 
-  /** A state that changed is rare and worth a glance: the tile lights up for a moment. */
+  /** A state that changed is rare and worth a glance: the tile lights up for a moment. Where all change, none does. */
   point() {
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      this.element.animate([{ boxShadow: "inset 0 0 0 2px currentColor" }, { boxShadow: "inset 0 0 0 2px transparent" }], 1600);
+    if (pointed < POINTED_AT_MOST && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      pointed += 1;
+      this.element.dataset.pointed = "";
+      setTimeout(() => {
+        pointed -= 1;
+        delete this.element.dataset.pointed;
+      }, POINTED_FOR);
     }
   }
 }

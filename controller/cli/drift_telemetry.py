@@ -1,0 +1,31 @@
+"""What `tsunagu drift` found, as telemetry: a count for each school, and an event where there is drift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from controller.plan.build import Considered
+from controller.telemetry.otlp import telemetry
+from controller.telemetry.registry import DEVICE_DRIFT, EventKind
+
+
+def tell_drift(found: Sequence[Considered]) -> None:
+    """Send it to the monitor, where there is one."""
+    with telemetry() as sent:
+        for school, count in drift_by_school(found).items():
+            sent.record(DEVICE_DRIFT, count, school=school)
+            if count:
+                sent.event(EventKind.DRIFT, f"{count} devices differ from the policy", school=school)
+
+
+def drift_by_school(found: Sequence[Considered]) -> dict[str, int]:
+    """How many devices of a school differ. A school of which a device could not be read is not said to have none."""
+    schools: dict[str, list[Considered]] = {}
+    for one in found:
+        schools.setdefault(one.observed.device.school.id, []).append(one)
+    return {
+        school: count
+        for school, devices in schools.items()
+        if (count := sum(one.refusal is None and one.differs for one in devices))
+        or all(one.refusal is None for one in devices)
+    }

@@ -1,0 +1,111 @@
+"""FRR routers: zebra, bgpd, bfdd and staticd in a router's namespace, and for a school's also an SSH server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from controller.lab import login, place
+from controller.lab.layout import Layout, SchoolLayout
+from controller.lab.programs import FRR, Around, run
+from controller.lab.routing import Speaker, configuration, school
+
+ZEBRA, STATIC, BGP, BFD = "zebra", "staticd", "bgpd", "bfdd"
+DAEMONS = (ZEBRA, STATIC, BGP, BFD)
+LOGIN = "router-sshd"
+PROGRAMS = (*DAEMONS, LOGIN)
+"""What runs for a school's router; outside the schools there is no SSH server."""
+
+_OWNER, _GROUP = "frr", "frrvty"
+_ALONE = 'hostname "$0" && mount -t tmpfs tmpfs /var/tmp && exec nice -n -10 "$@"'
+"""FRR keeps files in /var/tmp that a killed daemon leaves: it gets one of its own, which goes with it. And a machine
+that is busy must not look like a line that is dead: BFD counts tenths of a second, so the daemons go first."""
+_SHELL = """\
+#!/bin/sh
+# Whoever logs in to this router has FRR's shell, as on one that was bought; an SSH command is run by it.
+if [ -n "$SSH_ORIGINAL_COMMAND" ]; then exec {shell} -c "$SSH_ORIGINAL_COMMAND"; fi
+exec {shell}
+"""
+
+
+def build(name: str, namespace: str, speaker: Speaker, state: Path) -> None:
+    """Make a router with its first configuration, and start it. `name` is a school's id, or a router's own.
+
+    Raises:
+        LabError: a program of the machine refused; with its words.
+    """
+    paths = place.RouterFiles(state, name)
+    paths.folder.mkdir(parents=True)
+    paths.frr.mkdir()
+    paths.configuration.write_text(configuration(speaker), encoding="ascii")
+    (paths.frr / "vtysh.conf").write_text("service integrated-vtysh-config\n", encoding="ascii")
+    for path in (paths.frr, *paths.frr.iterdir()):
+        shutil.chown(path, _OWNER, _GROUP)
+    paths.frr.chmod(0o2770)  # what is written in it belongs to the group
+    start(name, speaker.hostname, namespace, state)
+
+
+def start(name: str, hostname: str, namespace: str, state: Path) -> None:
+    """Start a router's daemons; it comes up with what its configuration file says.
+
+    Raises:
+        LabError: a program of the machine refused; with its words.
+    """
+    paths = place.RouterFiles(state, name)
+    for daemon in DAEMONS:
+        words = [str(FRR / daemon), "--daemon", "--vty_port", "0"]
+        words += ["--vty_socket", str(paths.frr), "--socket", str(paths.frr / "zserv.api")]
+        words += ["--pid_file", str(paths.frr / f"{daemon}.pid"), "--log", f"file:{paths.frr / daemon}.log"]
+        words += ["--bfdctl", str(paths.frr / "bfdd.sock")] if daemon == BFD else []
+        run(("unshare", "--uts", "sh", "-c", _ALONE, hostname, *words), around=Around(namespace))
+        login.remember(name, state, daemon, paths.frr / f"{daemon}.pid")
+    run((*paths.shell, "--boot"), around=Around(namespace))
+
+
+def build_school(layout: Layout, one: SchoolLayout, state: Path) -> None:
+    """Make a school's router, factory-new, with its SSH server.
+
+    Raises:
+        LabError: a program of the machine refused; with its words.
+    """
+    build(one.id, one.router, school(layout, one), state)
+    start_login(layout, one, state)
+
+
+def start_login(layout: Layout, one: SchoolLayout, state: Path) -> None:
+    """Start the SSH server of a school's router."""
+    paths = place.RouterFiles(state, one.id)
+    shell = paths.folder / "shell"
+    shell.write_text(_SHELL.format(shell=" ".join(paths.shell)), encoding="ascii")
+    shell.chmod(0o755)
+    server = login.Login(
+        school=one.id,
+        program=LOGIN,
+        hostname=one.router_device,
+        namespace=one.router,
+        folder=paths.folder,
+        address=one.router_address,
+        environment={"VTYSH_PAGER": "cat"},
+        command=str(shell),
+    )
+    login.start(layout, server, state)
+
+
+def ask(name: str, namespace: str, state: Path, command: str) -> str:
+    """What a router answers to a command of its shell.
+
+    Raises:
+        LabError: it refused; with its words.
+    """
+    return run((*place.RouterFiles(state, name).shell, "-c", command), around=Around(namespace))
+
+
+def ask_json(name: str, namespace: str, state: Path, command: str) -> Any:  # noqa: ANN401 whatever FRR says
+    """What a router answers to a command that speaks JSON.
+
+    Raises:
+        LabError: it refused; with its words.
+    """
+    return json.loads(ask(name, namespace, state, command))

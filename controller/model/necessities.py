@@ -1,0 +1,61 @@
+"""Packets without which a network does not live: `policies/access/necessities.yaml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from controller.model.flow import ANY_PORTS, Direction, Family, Prefix
+from controller.model.schools import Identifier, parse_prefix
+from controller.model.source import Placed, Strict
+
+
+def _end(value: object) -> object:
+    if value in (SEGMENT, GATEWAY):
+        return value
+    return parse_prefix(value)
+
+
+SEGMENT = "segment"
+GATEWAY = "gateway"
+EndPoint = Annotated[Literal["segment", "gateway"] | Prefix, BeforeValidator(_end)]
+
+
+class Necessity(Placed):
+    """Packets without which a network does not live (ARP is not IP and always passes).
+
+    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address; or a prefix.
+    ICMP types ride in `ports`.
+    """
+
+    id: Identifier
+    why: str
+    family: Literal[4, 6]
+    direction: Direction
+    protocol: Literal["icmp", "icmpv6", "tcp", "udp"]
+    source_port: int | None = Field(default=None, ge=0, le=65535)
+    ports: tuple[int, int] = ANY_PORTS
+    established: bool = False
+    source: tuple[EndPoint, ...] = Field(min_length=1)
+    destination: tuple[EndPoint, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_family(self) -> Self:
+        for end in (*self.source, *self.destination):
+            if not isinstance(end, str) and end.version != self.family:
+                message = f"{end} is not of family {self.family}"
+                raise ValueError(message)
+        if self.protocol == ("icmp" if Family(self.family) is Family.V6 else "icmpv6"):
+            message = f"{self.protocol} does not exist in family {self.family}"
+            raise ValueError(message)
+        if self.established and self.protocol != "tcp":
+            message = "only tcp can be established"
+            raise ValueError(message)
+        return self
+
+
+class NecessityFile(Strict):
+    """`policies/access/necessities.yaml`."""
+
+    necessities: tuple[Necessity, ...]

@@ -1,0 +1,22 @@
+"""A plan permits what was in force on the day that it was made for; an exception may expire before it is applied."""
+
+from __future__ import annotations
+
+from controller.errors import PlanRefused
+from controller.model.city import City
+from controller.plan.document import PlanFile
+
+
+def refuse_lapsed(city: City, plan: PlanFile) -> None:
+    """See that no exception with a network part has expired since the plan was made.
+
+    Raises:
+        PlanRefused: one has; the plan would put back what it permitted.
+    """
+    for rule in city.lapsed:
+        if rule.network and rule.exception and plan.on and rule.holds_on(plan.on):
+            message = (
+                f"the plan was made for {plan.on}; since then the exception {rule.id!r} ({rule.origin}) has expired "
+                f"(last day {rule.exception.expires}). Make the plan anew"
+            )
+            raise PlanRefused(message)

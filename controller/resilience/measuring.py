@@ -1,0 +1,129 @@
+"""What a watch measures beside its echoes, in a thread of its own: names and pages, and throughput when it is due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Event
+
+from controller.errors import TsunaguError
+from controller.measure.answers import NameLookup, PageFetch
+from controller.measure.export import family_name, record_judgements
+from controller.measure.judging import judge_school
+from controller.measure.lessons import in_lessons
+from controller.measure.measurement import DURATION_MS, Kind, Outcome
+from controller.measure.places import Route
+from controller.measure.rounds import Round, Site, Wanted
+from controller.measure.store import Store
+from controller.model.city import City
+from controller.telemetry.otlp import Telemetry
+from controller.telemetry.registry import DNS_DURATION, PROXY_DURATION, EventKind
+
+_LOOK_EVERY = 0.5
+_AT_ONCE = 8
+
+
+@dataclass
+class Measuring:
+    """`new_round` makes a round that keeps what it measures; `even_in_lessons` where no pupil needs the lines.
+
+    `failure` is what ended it, if anything but `stop` did.
+    """
+
+    city: City
+    sites: Sequence[Site]
+    store: Store
+    telemetry: Telemetry
+    new_round: Callable[[], Round]
+    even_in_lessons: bool
+    failure: TsunaguError | None = None
+    _wanted: SimpleQueue[Site] = field(default_factory=SimpleQueue)
+    _tried: dict[str, datetime] = field(default_factory=dict)
+
+    def want(self, site: Site) -> None:
+        """A school's throughput shall be measured anew, now."""
+        self._wanted.put(site)
+
+    def run(self, stop: Event) -> None:
+        """Measure until `stop` is set; a failure sets it."""
+        every = self.city.measurement.intervals.answers
+        asked_at = float("-inf")
+        try:
+            while not stop.is_set():
+                if time.monotonic() - asked_at >= every:
+                    asked_at = time.monotonic()
+                    self._ask()
+                for site in self._due():
+                    if stop.is_set():
+                        return
+                    self._throughput(site)
+                stop.wait(_LOOK_EVERY)
+        except TsunaguError as error:
+            self.failure = error
+            stop.set()
+
+    def _due(self) -> Iterator[Site]:
+        """Schools whose line came back, then those whose figure is too old; no school twice in a moment."""
+        asked: dict[str, Site] = {}
+        while True:
+            try:
+                site = self._wanted.get_nowait()
+            except Empty:
+                break
+            asked[site.school.id] = site
+        now = datetime.now(UTC)
+        policy = self.city.measurement
+        if not self.even_in_lessons and in_lessons(now, policy.lessons, self.city.timezone):
+            return
+        yield from asked.values()
+        oldest = now - timedelta(seconds=policy.intervals.throughput)
+        latest = self.store.latest()
+        measured = {
+            one.path.school: one.at
+            for one in latest
+            if one.found.kind is Kind.DOWNLOAD and one.path.line == policy.judged.line
+        }
+        for site in self.sites:
+            at = max(
+                (one for one in (measured.get(site.school.id), self._tried.get(site.school.id)) if one), default=None
+            )
+            if site.school.id not in asked and (at is None or at < oldest):
+                yield site
+
+    def _throughput(self, site: Site) -> None:
+        self._tried[site.school.id] = datetime.now(UTC)
+        self.new_round().measure([site], Wanted(lines=(self.city.measurement.judged.line,), only_judged=True))
+        judgement = judge_school(site.school, self.store.latest(), self.city.measurement)
+        record_judgements(self.telemetry, [judgement])
+        if judgement.judged:
+            text = f"measured {judgement.judged.mbps:.0f} of {judgement.recommended.mbps:.0f} Mbit/s"
+            line = judgement.decisive.line
+            self.telemetry.event(EventKind.MEASURED, text, school=site.school.id, line=line)
+
+    def _ask(self) -> None:
+        """A name and a page over every line in each family, from the first region that answers."""
+        by_line: dict[tuple[str, str, int], list[Route]] = {}
+        for site in self.sites:
+            for route in self.new_round().routes(site, Wanted()):
+                by_line.setdefault((route.path.school, route.path.line, int(route.path.family)), []).append(route)
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            list(pool.map(self._ask_one, by_line.values()))
+
+    def _ask_one(self, routes: Sequence[Route]) -> None:
+        policy = self.city.measurement
+        within = policy.method.answer_within
+        for metric, probe in (
+            (DNS_DURATION, NameLookup(policy.targets.dns, within)),
+            (PROXY_DURATION, PageFetch(policy.targets.proxy, within)),
+        ):
+            for route in routes:
+                found = probe.measure(route)
+                if found.outcome is Outcome.MEASURED:
+                    path = route.path
+                    place = {"school": path.school, "line": path.line, "family": family_name(path.family)}
+                    self.telemetry.record(metric, found.figures[DURATION_MS], **place)
+                    break

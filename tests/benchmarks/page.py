@@ -1,0 +1,102 @@
+"""The city view under news: every tile changes once a second, in Debian's headless Chromium.
+
+    python tests/benchmarks/page.py [--tiles 176 1000] [--rounds 10]
+
+Tells how long the page took to show every tile, how long until the last tile of a round was shown, and what the main
+thread's tasks took, on a processor and on the clock. Figures are made up; everything else is the page as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from playwright.sync_api import Browser, sync_playwright
+
+from controller.model.city import City
+from controller.model.load import load_city
+from tests.monitoring.page.conftest import ARGUMENTS
+from tests.monitoring.page.figures import Figures
+from tests.monitoring.page.main_thread import recorded
+from tests.monitoring.page.serving import served
+
+POLICIES = Path(__file__).parents[2] / "policies"
+LONG = 50.0
+SHOWN = "document.querySelectorAll('.tile').length"
+
+
+def enlarged(city: City, tiles: int) -> City:
+    """The city with so many schools; more than it has are the same ones again, under other names."""
+    own = city.schools
+    schools = [
+        own[n % len(own)].model_copy(update={"id": f"{own[n % len(own)].id}{'' if n < len(own) else f'-{n}'}"})
+        for n in range(tiles)
+    ]
+    return replace(city, schools=tuple(schools))
+
+
+def measure(browser: Browser, city: City, rounds: int) -> None:
+    """Print the figures of one size."""
+    figures, random = Figures(city), Random(1)  # noqa: S311 figures, no secrets
+    tiles = len(city.schools)
+    with served(figures) as base:
+        page = browser.new_page(viewport={"width": 1920, "height": 1080})
+        began = time.monotonic()
+        page.goto(base)
+        while page.evaluate(SHOWN) < tiles:
+            page.wait_for_timeout(10)
+        shown = time.monotonic() - began
+        page.wait_for_timeout(1000)
+        latencies = []
+
+        def act() -> None:
+            last = list(figures.tiles)[-1]
+            for _ in range(rounds):
+                told = time.monotonic()
+                figures.measure_all(random)
+                wanted = f"{int(figures.tiles[last]['measured_mbps']):,}"
+                while page.locator(f"[data-school='{last}'] .measured").text_content() != wanted:
+                    page.wait_for_timeout(5)
+                latencies.append(time.monotonic() - told)
+                page.wait_for_timeout(max(0.0, 1000 * (1 - latencies[-1])))
+
+        busy = recorded(browser, page, act)
+        heap = page.evaluate("performance.memory.usedJSHeapSize") / 2**20
+        page.close()
+    over = sum(one > LONG for one in busy.cpu)
+    sys.stdout.write(
+        f"{tiles} tiles, {rounds} rounds: all shown after {shown:.2f} s; a round shown after {median(latencies):.2f} s "
+        f"(median), {max(latencies):.2f} s (worst)\n"
+        f"  main thread: {sum(busy.cpu) / 2 / rounds:.0f} ms CPU a round; longest task {max(busy.cpu):.1f} ms CPU, "
+        f"{max(busy.wall):.1f} ms on the clock; over {LONG:.0f} ms: {over} by CPU, {len(busy.long_tasks)} by the "
+        f"Long Tasks API; JS heap {heap:.1f} MiB\n"
+    )
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description="The city view while every tile changes once a second.")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[176, 1000])
+    parser.add_argument("--rounds", type=int, default=10)
+    wanted = parser.parse_args()
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("chromium is not installed: apt-get install chromium")
+    city = load_city(POLICIES)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        for tiles in wanted.tiles:
+            measure(browser, enlarged(city, tiles), wanted.rounds)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from controller.model.city import City
+from controller.telemetry.registry import (
+    BANDWIDTH_MEASURED,
+    DEVICE_DRIFT,
+    JUDGEMENT,
+    LINE_UP,
+    METRICS,
+    PROBE_LAST_SUCCESS,
+    ROLLOUT_DEVICE_DURATION,
+    Judgement,
+    Metric,
+)
+from monitoring.exposition import exposition
+from monitoring.present import SILENT_SECONDS, Present
+from monitoring.received import SpanRecord, Total, Value
+from monitoring.rollouts import Rollouts
+from monitoring.stream import BEHIND, Stream
+
+SCHOOL = "as-e04"
+
+
+def value(metric: Metric, number: float, age: float = 0.0, **more: str) -> Value:
+    attributes = {"school": SCHOOL, **more}
+    return Value((metric, tuple(metric.checked(attributes).items())), time.time() - age, number)
+
+
+def tile(city: City, *values: Value) -> Mapping[str, object]:
+    return Present(city, values).tile(city.school_by_id[SCHOOL])
+
+
+@pytest.mark.parametrize("judgement", Judgement)
+def test_a_judgement_is_shown_as_it_was_made(city: City, judgement: Judgement) -> None:
+    assert tile(city, value(JUDGEMENT, judgement.number))["state"] == judgement
+
+
+def test_what_is_too_old_is_unknown_and_not_down(city: City) -> None:
+    lines = tile(
+        city,
+        value(LINE_UP, 0, LINE_UP.fresh + 1, line="primary"),
+        value(LINE_UP, 0, LINE_UP.fresh - 5, line="backup"),
+        value(BANDWIDTH_MEASURED, 100, BANDWIDTH_MEASURED.fresh + 1),
+        value(JUDGEMENT, 1, JUDGEMENT.fresh + 1),
+        value(DEVICE_DRIFT, 1, DEVICE_DRIFT.fresh + 1),
+    )
+    assert lines["lines"] == {"primary": "unknown", "backup": "down"}
+    assert (lines["measured_mbps"], lines["measured_at"], lines["state"]) == (None, None, "not-measured")
+    assert lines["drift"] is None
+
+
+@pytest.mark.parametrize(("age", "silent"), [(SILENT_SECONDS - 5, False), (SILENT_SECONDS + 5, True)])
+def test_a_probe_is_silent_by_when_it_last_got_through(city: City, age: float, silent: bool) -> None:  # noqa: FBT001 a table
+    assert tile(city, value(PROBE_LAST_SUCCESS, time.time() - age))["silent"] is silent
+
+
+def test_a_probe_that_was_never_heard_is_not_called_silent(city: City) -> None:
+    assert tile(city)["silent"] is False
+
+
+def test_a_value_that_comes_late_changes_nothing(city: City) -> None:
+    newer, older = value(LINE_UP, 1, 1, line="primary"), value(LINE_UP, 0, 10, line="primary")
+    assert tile(city, newer, older)["lines"] == {"primary": "up", "backup": "unknown"}
+
+
+def test_metrics_leave_out_what_is_stale() -> None:
+    fresh, stale = value(LINE_UP, 1, line="primary"), value(LINE_UP, 0, LINE_UP.fresh + 1, line="backup")
+    text = exposition([fresh, stale], [], time.time())
+    assert f'tsunagu_line_up{{school="{SCHOOL}",line="primary"}} 1\n' in text
+    assert "backup" not in text
+    assert exposition([stale], [], time.time()) == ""
+
+
+def test_a_histogram_adds_up_from_its_lowest_bucket() -> None:
+    key = (ROLLOUT_DEVICE_DURATION, (("outcome", "applied"),))
+    counts = (1, 0, 2, 0, 0, 0, 0, 0, 0, 4)
+    lines = exposition([], [Total(key, "", 0, time.time(), 12.5, counts)], time.time()).splitlines()
+    name = "tsunagu_rollout_device_duration_seconds"
+    assert lines[1] == f"# TYPE {name} histogram"
+    assert lines[2] == f'{name}_bucket{{outcome="applied",le="0.5"}} 1'
+    assert lines[4] == f'{name}_bucket{{outcome="applied",le="2"}} 3'
+    assert lines[-3:] == [
+        f'{name}_bucket{{outcome="applied",le="+Inf"}} 7',
+        f'{name}_sum{{outcome="applied"}} 12.5',
+        f'{name}_count{{outcome="applied"}} 7',
+    ]
+
+
+def test_a_label_cannot_break_out_of_its_quotes() -> None:
+    odd = Value((LINE_UP, (("school", 'a"b\\c\nd'), ("line", "primary"))), time.time(), 1)
+    assert exposition([odd], [], time.time()).splitlines()[-1] == (
+        r'tsunagu_line_up{school="a\"b\\c\nd",line="primary"} 1'
+    )
+
+
+def test_every_metric_has_a_kind_that_can_be_exposed() -> None:
+    assert {metric.kind for metric in METRICS.values()} <= {"gauge", "counter", "histogram"}
+
+
+WAVES = json.dumps({"canary": {"s1": ["d1"]}, "rest": {"s2": ["d2", "d3"]}})
+ROOT = SpanRecord("t", "0", "", "rollout", "plan", 100.0, attributes={"waves": WAVES})
+
+
+def device(number: int, *, end: float = 0.0, outcome: str = "") -> SpanRecord:
+    return SpanRecord("t", str(number), "0", "device", f"d{number}", 101.0, end, outcome, attributes={"school": "s"})
+
+
+def step(number: int, parent: int, name: str, *, end: float = 0.0) -> SpanRecord:
+    return SpanRecord("t", str(number), str(parent), "step", name, 101.0 + number / 100, end)
+
+
+def outcomes(rollouts: Rollouts) -> dict[str, tuple[object, object]]:
+    view = rollouts.view()
+    assert view is not None
+    return {one["id"]: (one["outcome"], one["step"]) for wave in view["waves"] for one in wave["devices"]}
+
+
+def test_a_rollout_shows_what_is_planned_running_and_ended() -> None:
+    rollouts = Rollouts(
+        [ROOT, device(1, end=102.0, outcome="applied"), device(2), step(20, 2, "lock"), step(21, 2, "arm")]
+    )
+    view = rollouts.view()
+    assert view is not None
+    assert [(wave["name"], len(wave["devices"])) for wave in view["waves"]] == [("canary", 1), ("rest", 2)]
+    assert outcomes(rollouts) == {"d1": ("applied", None), "d2": (None, "arm"), "d3": (None, None)}
+    assert (view["ended"], view["spans"][0]["end"]) == (None, None)
+
+
+@pytest.mark.parametrize("late_first", [False, True])
+def test_starts_and_ends_may_come_in_any_order(late_first: bool) -> None:  # noqa: FBT001 a table
+    spans: Sequence[SpanRecord] = [ROOT, device(1), device(1, end=103.0, outcome="reverted")]
+    rollouts = Rollouts(reversed(spans) if late_first else spans)
+    assert outcomes(rollouts)["d1"] == ("reverted", None)
+
+
+def test_the_rollout_that_began_last_is_shown_and_old_ones_are_forgotten() -> None:
+    rollouts = Rollouts(SpanRecord(f"t{n}", "0", "", "rollout", f"plan {n}", 100.0 + n, 101.0 + n) for n in range(9))
+    view = rollouts.view()
+    assert view is not None
+    assert view["name"] == "plan 8"
+    assert Rollouts().view() is None
+
+
+def test_a_rollout_over_the_whole_city_keeps_every_device() -> None:
+    rollouts = Rollouts([ROOT])
+    for number in range(1, 5_001):
+        rollouts.take(step(100_000 + 10 * number + n, number, f"step {n}", end=103.0) for n in range(5))
+        rollouts.take([device(number, end=103.0, outcome="applied")])
+    view = rollouts.view()
+    assert view is not None
+    assert sum(span["level"] == "device" for span in view["spans"]) == 5_000
+    assert len(view["spans"]) <= 10_001 + 5
+
+
+def test_a_page_that_does_not_read_is_let_go_and_the_others_go_on() -> None:
+    async def story() -> tuple[int, list[str], int]:
+        stream = Stream(list)
+        slow, quick = stream.read(None), stream.read(None)
+        assert await anext(slow) == await anext(quick) == "retry: 1000\n\n"
+        heard = []
+        for number in range(BEHIND + 10):
+            stream.publish("tiles", number)
+            heard.append(await anext(quick))
+        readers = stream.readers
+        left = [text async for text in slow]
+        stream.close()
+        assert [text async for text in quick] == []
+        return readers, heard, len(left)
+
+    readers, heard, left = asyncio.run(story())
+    assert len(heard) == BEHIND + 10
+    assert readers == 1
+    assert left == 0

@@ -1,0 +1,189 @@
+"""The watch on two lines between namespaces of the tests' own, which are cut and mended while it looks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from controller.measure.judging import LineState, Verdict
+from controller.measure.places import Namespace
+from controller.measure.pulse import Pulse
+from controller.measure.rounds import Round, Site, Wanted
+from controller.measure.store import Store, opened
+from controller.measure.throughput import Throughput
+from controller.model.city import City
+from controller.model.flow import Family
+from controller.model.lines import LINE_NAMES
+from controller.resilience.exits import Exits, far_destination
+from controller.resilience.measuring import Measuring
+from controller.resilience.watch import Watch
+from controller.telemetry.otlp import Telemetry
+from controller.telemetry.registry import (
+    BANDWIDTH_MEASURED,
+    DNS_DURATION,
+    JUDGEMENT,
+    LINE_LATENCY,
+    LINE_LOSS,
+    LINE_UP,
+    METRICS,
+    PROXY_DURATION,
+    EventKind,
+    Judgement,
+    Metric,
+)
+from tests.measure.two_lines import PORT, SCHOOL, TwoLines, two_lines
+
+pytestmark = pytest.mark.lab
+PROMISED = 5.0
+"""Seconds within which the page shows a line that was cut; the watch is a part of it."""
+
+
+@dataclass
+class Recorded:
+    """Takes what would be sent."""
+
+    values: dict[tuple[Metric, tuple[str, ...]], list[float]] = field(default_factory=dict)
+    events: list[tuple[EventKind, Mapping[str, str]]] = field(default_factory=list)
+
+    def telemetry(self) -> Telemetry:
+        def writer(metric: Metric) -> Callable[[float, Mapping[str, str]], None]:
+            return lambda value, at: self.values.setdefault((metric, tuple(at.values())), []).append(value)
+
+        return Telemetry({metric: writer(metric) for metric in METRICS.values()}, None, None)
+
+    def say(self, kind: EventKind, text: str, about: Mapping[str, str]) -> None:
+        assert text
+        self.events.append((kind, about))
+
+    def kinds(self) -> list[EventKind]:
+        return [kind for kind, _ in self.events]
+
+    def last(self, metric: Metric, *at: str) -> float | None:
+        values = self.values.get((metric, at))
+        return values[-1] if values else None
+
+
+@pytest.fixture
+def lines() -> Iterator[TwoLines]:
+    with two_lines(100, 50) as made:
+        yield made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with opened(tmp_path / "m.sqlite") as made:
+        yield made
+
+
+@pytest.fixture
+def quick(city: City) -> City:
+    policy = city.measurement
+    method = policy.method.model_copy(update={"seconds": 1, "connect_within": 0.5, "echoes": 2, "answer_within": 0.4})
+    intervals = policy.intervals.model_copy(update={"light": 0.5, "answers": 1.0})
+    return replace(city, measurement=policy.model_copy(update={"method": method, "intervals": intervals}))
+
+
+def until(condition: Callable[[], bool], seconds: float) -> float:
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def test_a_cut_line_is_told_in_time_and_measured_anew_when_it_is_mended(
+    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+) -> None:
+    recorded = Recorded()
+    sent = recorded.telemetry()
+    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
+
+    def new_round() -> Round:
+        probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
+        return Round(quick, store, probe, f"run-{time.monotonic()}", lambda _: None)
+
+    slow = Measuring(quick, [site], store, sent, new_round, even_in_lessons=True)
+    pulse = Pulse(list(new_round().routes(site, Wanted())))
+    exits = Exits([site], quick.lines, far_destination(quick))
+    watch = Watch(quick, [site], store, sent, pulse, exits, slow.want, recorded.say)
+    stop = threading.Event()
+    threads = [threading.Thread(target=work, args=(stop,)) for work in (watch.run, slow.run)]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: recorded.last(BANDWIDTH_MEASURED, SCHOOL) is not None, 15.0)
+        first = recorded.last(BANDWIDTH_MEASURED, SCHOOL)
+        until(lambda: recorded.last(JUDGEMENT, SCHOOL) == Judgement.BELOW.number, PROMISED)
+        assert recorded.events == []
+        until(lambda: recorded.last(LINE_LOSS, SCHOOL, "backup", "osaka", "ipv6") == 0.0, 15.0)
+        with lines.cut("primary", lines.school):
+            until(lambda: recorded.last(LINE_UP, SCHOOL, "primary") == 0.0, PROMISED)
+            until(lambda: recorded.last(JUDGEMENT, SCHOOL) == Judgement.NOT_MEASURED.number, PROMISED)
+            until(lambda: EventKind.FAILOVER in recorded.kinds(), PROMISED)
+            assert recorded.events == [
+                (EventKind.LINE_DOWN, {"school": SCHOOL, "line": "primary"}),
+                (EventKind.FAILOVER, {"school": SCHOOL, "line": "backup"}),
+            ]
+            (judged,) = watch.judgements()
+            assert (judged.verdict, judged.decisive.state) == (Verdict.NOT_MEASURED, LineState.DOWN)
+            assert judged.line("backup").state is LineState.UP
+        until(lambda: EventKind.LINE_UP in recorded.kinds(), PROMISED)
+        until(
+            lambda: len(recorded.values[BANDWIDTH_MEASURED, (SCHOOL,)]) > 1 and judgement(watch) is Verdict.BELOW, 15.0
+        )
+        assert first is not None
+        assert first == pytest.approx(100 * 1428 / 1514, rel=0.1)
+        until(lambda: recorded.last(DNS_DURATION, SCHOOL, "primary", "ipv4") is not None, PROMISED)
+        until(lambda: recorded.last(PROXY_DURATION, SCHOOL, "backup", "ipv6") is not None, PROMISED)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert slow.failure is None
+    latency = recorded.last(LINE_LATENCY, SCHOOL, "backup", "tokyo", "ipv4")
+    assert latency is not None
+    assert 0 < latency < 400
+
+
+def judgement(watch: Watch) -> Verdict:
+    return watch.judgements()[0].verdict
+
+
+def test_a_lost_region_is_told_and_no_line_is_blamed(
+    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+) -> None:
+    recorded = Recorded()
+    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
+    probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
+    routes = list(Round(quick, store, probe, "r", lambda _: None).routes(site, Wanted()))
+    exits = Exits([site], quick.lines, far_destination(quick))
+    watch = Watch(quick, [site], store, recorded.telemetry(), Pulse(routes), exits, lambda _: None, recorded.say)
+    watch.round()
+    with lines.without_tokyo("primary"), lines.without_tokyo("backup"):
+        watch.round()
+        watch.round()
+        assert recorded.events == [(EventKind.REGION_DOWN, {"school": SCHOOL, "region": "tokyo"})]
+        assert set(watch.lines.states.values()) == {LineState.UP}
+    watch.round()
+    assert recorded.kinds() == [EventKind.REGION_DOWN, EventKind.REGION_UP]
+    watch.pulse.close()
+
+
+def test_a_pulse_hears_every_route_and_only_its_own_answers(lines: TwoLines) -> None:
+    routes = [lines.route(line, family) for line, family in product(LINE_NAMES, Family)]
+    pulses = [Pulse(routes), Pulse(routes)]
+    for _ in range(3):
+        found = [pulse.beat(1.0) for pulse in pulses]
+        assert all(took is not None and 0 < took < 1000 for one in found for took in one.values())
+    with lines.cut("backup", lines.region):
+        answers = pulses[0].beat(0.3)
+        assert {path.line for path, took in answers.items() if took is None} == {"backup"}
+    until(lambda: all(took is not None for took in pulses[0].beat(0.3).values()), 5.0)
+    for pulse in pulses:
+        pulse.close()

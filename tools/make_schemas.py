@@ -1,0 +1,49 @@
+"""Writes `policies/schema/*.json` anew from the models; with `--check` it only says which are not current.
+
+python -m tools.make_schemas [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from controller.model.schema import FOLDER, schemas
+
+POLICIES = Path(__file__).resolve().parents[1] / "policies"
+
+
+def texts() -> dict[Path, str]:
+    """What each file should hold."""
+    return {
+        POLICIES / FOLDER / name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
+        for name, schema in schemas().items()
+    }
+
+
+def outdated() -> list[Path]:
+    """Files that are missing, not current, or nobody's."""
+    wanted = texts()
+    wrong = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    return sorted([*wrong, *(path for path in (POLICIES / FOLDER).glob("*.json") if path not in wanted)])
+
+
+def main() -> int:
+    """Write, or check."""
+    wrong = outdated()
+    for path in wrong:
+        sys.stdout.write(f"{path.relative_to(POLICIES.parent)}\n")
+    if "--check" in sys.argv:
+        return 1 if wrong else 0
+    (POLICIES / FOLDER).mkdir(exist_ok=True)
+    for path in wrong:
+        if path in texts():
+            path.write_text(texts()[path], encoding="utf-8")
+        else:
+            path.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
