@@ -33,9 +33,11 @@ def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[Stag
 
 
 def whole(state: DeviceState) -> DeviceState:
-    """Without bindings of filters that are not there: no wanted state has such."""
+    """Without bindings of filters that are not there, or of VLANs that no port carries: no wanted state has such."""
     names = {one.name for one in state.filters}
-    return replace(state, bindings=tuple(one for one in state.bindings if one.filter in names))
+    carried = {vlan for port in state.ports for vlan in port.vlans}
+    kept = (one for one in state.bindings if one.filter in names and one.vlan in carried)
+    return replace(state, bindings=tuple(kept))
 
 
 @settings(max_examples=examples(60), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
