@@ -43,7 +43,8 @@ def whole(state: DeviceState) -> DeviceState:
 @settings(max_examples=examples(60), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.sampled_from(CASES).flatmap(lambda case: st.tuples(st.just(case[0]), case[1], case[1])))
 def test_the_steps_of_every_platform_are_proved(case: tuple[Platform, DeviceState, DeviceState]) -> None:
-    system, now, wanted = case[0], case[1], whole(case[2])
+    system, now, wanted = case
+    wanted = whole(wanted) if system is IOS else wanted
     assert not list(map(str, transition_faults(now, stages(system, now, wanted), system.capabilities)))
 
 
