@@ -14,6 +14,7 @@ from itertools import product
 
 from controller.compile.aggregate import aggregate
 from controller.compile.intent import Clause, FilterIntent, filter_intents
+from controller.compile.interfaces import core_interfaces, onto_transit, transit_of, transit_vlan
 from controller.compile.routing import RoutingIntent, routing_intent, wanted_routing
 from controller.compile.upstream import Moved, within
 from controller.errors import BeyondCapability
@@ -22,12 +23,14 @@ from controller.model.flow import ANY_PORTS, AddressSet, Effect, Family, Match, 
 from controller.model.routing import NO_ROUTING
 from controller.model.state import (
     PREFIX,
+    Attachment,
     Binding,
     Capabilities,
     DeviceState,
     Entry,
     Faces,
     Filter,
+    PortMode,
     PortState,
     Vlan,
     device_state,
@@ -62,12 +65,17 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
     intents, moved = within(city, device, whole, can)
     filters = _within_size(device, [_filter(intent) for intent in intents], can)
     routes = routing_intent(city, device) if device.role == "router" and can.routes else None
+    transit = transit_of(city, device, can)
+    vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
+        [transit_vlan(transit)] if transit else []
+    )
     wanted = device_state(
-        vlans=[Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] if can.vlan_database else (),
-        ports=[_port(city, port, can) for port in device.ports],
+        vlans=vlans if can.vlan_database else (),
+        ports=[_port(city, device, port, can) for port in device.ports],
         filters=filters,
         bindings=[Binding(*one.key, one.name) for one in filters],
         routing=wanted_routing(routes) if routes else NO_ROUTING,
+        interfaces=core_interfaces(city, device, segments, transit) if transit else (),
     )
     return CampusIntent(device, wanted, intents, moved, routes)
 
@@ -108,9 +116,33 @@ def _segments(city: City, device: Device) -> list[str]:
     return [name for name in city.segments if name in carried]
 
 
-def _port(city: City, port: DevicePort, can: Capabilities) -> PortState:
+def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> PortState:
     vlans = tuple(sorted(city.segments[name].vlan for name in port.segments))
-    return PortState(port.name, port.mode, vlans, port.faces if can.reads_faces else Faces.UNFILTERED)
+    faces = port.faces if can.reads_faces else Faces.UNFILTERED
+    state = PortState(port.name, port.mode, vlans, faces, isolated=_isolated(city, device, port, can))
+    transit = transit_of(city, device, can)
+    return onto_transit(state, port.faces, transit) if transit else state
+
+
+def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:
+    """Whether the port must be kept from others of its segment.
+
+    A filter at the port itself does so already: it permits nothing between hosts of a segment that no rule names.
+
+    Raises:
+        BeyondCapability: it must, and the platform cannot.
+    """
+    hosts = port.mode is PortMode.ACCESS and port.faces is Faces.HOSTS
+    if not hosts or not any(city.segments[name].isolated for name in port.segments):
+        return False
+    filtered_here = can.attachment is Attachment.PORT and device.role == "core"
+    if not can.isolates and not filtered_here:
+        message = (
+            f"{device.id}: port {port.name} carries the isolated segment {', '.join(port.segments)}, and "
+            f"{device.platform} cannot keep hosts of a segment from one another (capability 'isolates')"
+        )
+        raise BeyondCapability(message)
+    return can.isolates
 
 
 def _filter(intent: FilterIntent) -> Filter:

@@ -21,6 +21,8 @@ PREFIX = "tsn-"
 
 CONTROLLER = f"{PREFIX}ctl"
 CORE = f"{PREFIX}core"
+CORE_ROUTER = "core"
+"""What the core's router is called among the routers."""
 INTERNET = f"{PREFIX}net"
 HOME = f"{PREFIX}home"
 """People outside the schools; only where a cloud is deployed."""

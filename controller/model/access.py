@@ -64,7 +64,8 @@ class SegmentIpv4(Strict):
 class Segment(Placed):
     """A network segment that every school has: a VLAN with an IPv4 subnet and an IPv6 /64.
 
-    The IPv6 /64 is the `ipv6_subnet`-th of the school's block.
+    The IPv6 /64 is the `ipv6_subnet`-th of the school's block. `isolated`: hosts on access ports of one switch do not
+    reach one another.
     """
 
     id: Identifier
@@ -72,6 +73,7 @@ class Segment(Placed):
     vlan: int = Field(ge=2, le=4094)
     ipv4: SegmentIpv4
     ipv6_subnet: int = Field(ge=0, le=0xFFFF)
+    isolated: bool = False
 
 
 class SegmentFile(Strict):

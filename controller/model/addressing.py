@@ -42,7 +42,7 @@ def addressing_problems(city: City, place: Place) -> list[Problem]:
         # By the formula one school is as good as any other.
         moved = [school for school in city.schools if school.ipv4 or school.ipv6]
         others = [school for school in city.schools if not (school.ipv4 or school.ipv6)]
-        problems += [problem for school in (*others[:1], *moved) for problem in _segment_problems(city, school)]
+        problems += [problem for school in (*others[:1], *moved) for problem in _segment_problems(city, school, place)]
     return problems
 
 
@@ -133,10 +133,33 @@ def _management_problems(city: City) -> Iterator[Problem]:
             yield Problem(segment.origin, "ipv4.length", message)
 
 
-def _segment_problems(city: City, school: School) -> Iterator[Problem]:
+def _transit_blocks(city: City, own: Prefix, place: Place) -> Iterator[_Block | Problem]:
+    transit = city.file.transit
+    if transit is None:
+        return
+    origin = place("city/city.yaml", "transit")
+    for segment in city.segments.values():
+        if segment.vlan == transit.vlan:
+            yield Problem(origin, "transit.vlan", f"VLAN {transit.vlan} is segment {segment.id}'s ({segment.origin})")
+    try:
+        subnet = transit.prefix(own)
+    except ValueError as error:
+        yield Problem(origin, "transit.ipv4-offset", f"does not fit its length: {error}")
+        return
+    if bounds(subnet)[0] < bounds(own)[0] or bounds(subnet)[1] > bounds(own)[1]:
+        yield Problem(origin, "transit", f"{subnet} lies outside a school's block, such as {own}")
+    yield _Block(subnet, "the link to the router", origin)
+
+
+def _segment_problems(city: City, school: School, place: Place) -> Iterator[Problem]:
     for family in Family:
         block = school_prefix(city.file, school, family)
         blocks = []
+        for found in _transit_blocks(city, block, place):
+            if isinstance(found, Problem):
+                yield found
+            else:
+                blocks.append(found)
         for segment in city.segments.values():
             try:
                 subnet = segment_prefix(block, segment)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from controller.model.flow import Prefix, prefix
 from controller.model.source import Placed, Strict
 from controller.model.state import Faces, PortMode
+from controller.model.transit import Transit
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
@@ -120,7 +121,8 @@ class CityFile(Strict):
     """`policies/city/city.yaml`.
 
     `stack` names the stack outputs in use, `reserved` the prefixes that are no internet (RFC 6890),
-    `controllers` the addresses that Tsunagu's own SSH sessions come from.
+    `controllers` the addresses that Tsunagu's own SSH sessions come from, `transit` the link between a core switch
+    that routes and its router.
     """
 
     id: Identifier
@@ -134,6 +136,7 @@ class CityFile(Strict):
     management_segment: Identifier
     device_access: DeviceAccess
     offices: tuple[Office, ...] = ()
+    transit: Transit | None = None
 
 
 class Line(Strict):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
 from controller.model.flow import Direction, Effect, Family, Match, text
 from controller.model.routing import NO_ROUTING, Routing
@@ -39,12 +40,43 @@ class Vlan:
 
 @dataclass(frozen=True, slots=True, order=True)
 class PortState:
-    """A switch port; `vlans` is ascending, and holds exactly one number on an access port."""
+    """A switch port; `vlans` is ascending, and holds exactly one number on an access port.
+
+    What stands behind two `isolated` ports of a switch does not reach one another through it.
+    """
 
     name: str
     mode: PortMode
     vlans: tuple[int, ...]
     faces: Faces = Faces.UNFILTERED
+    isolated: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VlanInterface:
+    """A switch's own interface in a VLAN, where it routes. Build it with `vlan_interface`.
+
+    `addresses` are written with their lengths: the primary of IPv4, others of IPv4, those of IPv6. `relays` are the
+    servers that requests for an address are handed to.
+    """
+
+    vlan: int
+    addresses: tuple[str, ...]
+    relays: tuple[str, ...] = ()
+
+
+def vlan_interface(vlan: int, addresses: Iterable[str], relays: Iterable[str] = ()) -> VlanInterface:
+    """An interface in canonical order; the first address of IPv4 is the primary.
+
+    Raises:
+        ValueError: something is no address.
+    """
+    read = [ip_interface(text) for text in addresses]
+    first = [one for one in read if isinstance(one, IPv4Interface)]
+    sixth = sorted(one for one in read if isinstance(one, IPv6Interface))
+    servers = sorted((ip_address(text) for text in relays), key=lambda one: (one.version, int(one)))
+    ordered = (*first[:1], *sorted(first[1:]), *sixth)
+    return VlanInterface(vlan, tuple(map(str, ordered)), tuple(map(str, servers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +126,25 @@ class DeviceState:
     filters: tuple[Filter, ...] = ()
     bindings: tuple[Binding, ...] = ()
     routing: Routing = NO_ROUTING
+    interfaces: tuple[VlanInterface, ...] = ()
 
     def digest(self) -> str:
         """A SHA-256 over the whole state; equal exactly when the states are equal."""
         parts = [repr(self.vlans), repr(self.ports), *map(_filter_text, self.filters), repr(self.bindings)]
         if self.routing:
             parts.append(self.routing.digest_text())
+        if self.interfaces:
+            parts.append(repr(self.interfaces))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def device_state(
+def device_state(  # noqa: PLR0913, PLR0917 the parts of a state
     vlans: Iterable[Vlan] = (),
     ports: Iterable[PortState] = (),
     filters: Iterable[Filter] = (),
     bindings: Iterable[Binding] = (),
     routing: Routing = NO_ROUTING,
+    interfaces: Iterable[VlanInterface] = (),
 ) -> DeviceState:
     """A device state in canonical order; `routing` comes in its own."""
     return DeviceState(
@@ -117,6 +153,7 @@ def device_state(
         tuple(sorted(filters, key=lambda one: one.name)),
         tuple(sorted(bindings)),
         routing,
+        tuple(sorted(interfaces)),
     )
 
 
@@ -161,6 +198,7 @@ class Capabilities:
     `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
     from new ones by a router further up, or the device is refused.
     `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
+    `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
     """
 
@@ -171,5 +209,7 @@ class Capabilities:
     over_ssh: bool
     established: bool = True
     maximum_device_entries: int | None = None
+    isolates: bool = False
+    interfaces: bool = False
     routes: bool = False
     passes_unfiltered: bool = True

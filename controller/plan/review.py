@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 
 from controller.model.flow import ANY_PORTS, Effect, Ports, Prefix, Protocol
-from controller.model.state import DeviceState, Entry, Filter, PortState
+from controller.model.state import DeviceState, Entry, Filter, PortState, VlanInterface
 from controller.plan.review_routes import Ways, describe_routes
 
 
@@ -20,6 +20,7 @@ def describe_changes(
     return [
         *_vlans(now, wanted),
         *_ports(now.ports, wanted.ports),
+        *_interfaces(now.interfaces, wanted.interfaces),
         *_filters(names, now, wanted),
         *_bindings(names, now, wanted),
         *describe_routes(now.routing, wanted.routing, ways),
@@ -49,7 +50,19 @@ def _ports(now: Iterable[PortState], wanted: Iterable[PortState]) -> Iterator[st
 
 def describe_port(port: PortState) -> str:
     """A port in words that belong to no vendor."""
-    return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} faces {port.faces}"
+    isolated = " isolated" if port.isolated else ""
+    return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} faces {port.faces}{isolated}"
+
+
+def _interfaces(now: Iterable[VlanInterface], wanted: Iterable[VlanInterface]) -> Iterator[str]:
+    before, after = set(now), set(wanted)
+    yield from (f"- {_interface(one)}" for one in sorted(before - after))
+    yield from (f"+ {_interface(one)}" for one in sorted(after - before))
+
+
+def _interface(one: VlanInterface) -> str:
+    relays = f" relays to {', '.join(one.relays)}" if one.relays else ""
+    return f"interface in vlan {one.vlan} {', '.join(one.addresses)}{relays}"
 
 
 def _filters(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:

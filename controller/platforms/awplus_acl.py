@@ -2,7 +2,7 @@
 
 Sources: Allied Telesis, Command Reference for x510 Series 5.4.7-1.x (C613-50170-01, "named hardware ACL" entries);
 for IE340 Series 5.5.3-0.x (C613-50631-01); CentreCOM x930シリーズ コマンドリファレンス 5.4.7 (613-002105,
-"ipv6 access-list (seq entry)"); How To Note "Create hardware filters" for x900 (C613-16057, port operators).
+"ipv6 access-list (seq entry)"); How To Note "Create hardware filters" for x900 (port operators).
 
 No entry can tell an established TCP conversation: the references list addresses, ports, the ICMP type, the protocol's
 number and the VLAN tag, and no flags (those only a QoS class-map matches). An entry that asks it is refused.

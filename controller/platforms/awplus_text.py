@@ -97,6 +97,8 @@ def misfits(state: DeviceState) -> Iterator[str]:
             yield f"VLAN {vlan.number} {vlan.name!r}: expected 1 to {LAST_VLAN}, named {PREFIX}- and 1 to 28 letters"
     for port in state.ports:
         yield from _port_misfits(port)
+    if state.interfaces:
+        yield f"interface in VLAN {state.interfaces[0].vlan}: interfaces of AlliedWare Plus are not built"
     for one in state.filters:
         yield from filter_misfits(one, MAXIMUM_ENTRIES)
     for binding in state.bindings:
@@ -110,6 +112,8 @@ def misfits(state: DeviceState) -> Iterator[str]:
 def _port_misfits(port: PortState) -> Iterator[str]:
     if not PORT_NAME.fullmatch(port.name):
         yield f"{port.name!r} is no port as AlliedWare Plus names it (port1.0.1)"
+    if port.isolated:
+        yield f"port {port.name}: AlliedWare Plus isolates hosts by private VLANs only, and those are not built"
     if not port.vlans or (port.mode is PortMode.ACCESS and len(port.vlans) != 1):
         yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"
     elif list(port.vlans) != sorted(set(port.vlans)) or not 1 <= port.vlans[0] <= port.vlans[-1] <= LAST_VLAN:

@@ -41,6 +41,11 @@ Place = int | str | tuple[int, Direction, Family]
 """A VLAN by its number, a port by its name, or where a filter is bound."""
 
 
+def interface_place(vlan: int) -> Place:
+    """Where the switch's own interface in a VLAN stands."""
+    return f"interface Vlan{vlan}"
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A neighbour that routes of a family are exchanged with, and the line that says so.
@@ -86,6 +91,7 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
     """
     needed: list[tuple[Place, str]] = [(vlan.number, f"VLAN {vlan.number} {vlan.name}") for vlan in wanted.vlans]
     needed += [(port.name, f"port {port.name}") for port in wanted.ports]
+    needed += [(interface_place(one.vlan), f"interface in VLAN {one.vlan}") for one in wanted.interfaces]
     needed += [((one.vlan, one.direction, one.family), f"filter {one.filter}") for one in wanted.bindings]
     problems = [
         Problem(

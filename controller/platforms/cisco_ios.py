@@ -3,10 +3,11 @@
 Each step is complete by itself: it begins with `configure terminal` and ends with `end`.
 
 The order keeps every state between inside what the old or the new one permits. New VLANs come first; then new access
-lists, in force nowhere; then they are bound, each change of a binding one command; only then do ports enter VLANs,
-whose filters therefore stand already; at last what is no longer needed goes. A list is never edited: IOS puts each line
-in force as it comes. Where a list of the wanted name holds something else, or is bound and missing (IOS permits
-everything then), one of the same entries under another name stands in for it meanwhile.
+lists, in force nowhere; then they are bound, each change of a binding one command; only then do the switch's own
+interfaces come up and do ports enter VLANs, whose filters therefore stand already; at last what is no longer needed
+goes. A list is never edited: IOS puts each line in force as it comes. Where a list of the wanted name holds something
+else, or is bound and missing (IOS permits everything then), one of the same entries under another name stands in for it
+meanwhile.
 
 A port that leaves our care keeps its VLANs and loses our mark: without them it would fall into VLAN 1, or a trunk would
 carry every VLAN.
@@ -27,9 +28,11 @@ from controller.model.state import (
     device_state,
 )
 from controller.platforms.base import Command, Observation, Step
+from controller.platforms.cisco_interface import change_lines
 from controller.platforms.cisco_parse import parse
 from controller.platforms.cisco_text import (
     BINDINGS,
+    ISOLATED,
     LISTS,
     MAXIMUM_ENTRIES,
     PORT_MARK,
@@ -51,6 +54,8 @@ class CiscoIos:
         reads_faces=False,
         maximum_entries=MAXIMUM_ENTRIES,
         over_ssh=False,
+        isolates=True,
+        interfaces=True,
     )
 
     def render(self, state: DeviceState) -> str:
@@ -88,12 +93,12 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     lines = [
         line for one in wanted.vlans if one not in now.vlans for line in (f"vlan {one.number}", f"name {one.name}")
     ]
-    state = device_state(vlans, now.ports, now.filters, now.bindings)
+    state = replace(now, vlans=device_state(vlans).vlans)
     yield "make VLANs", lines, state
 
     filters = [one for one in wanted.filters if one not in now.filters]
     lines = [line for one in filters for line in filter_lines(one)]
-    state = device_state(state.vlans, state.ports, [*now.filters, *filters], state.bindings)
+    state = replace(state, filters=device_state(filters=[*now.filters, *filters]).filters)
     yield "make access lists", lines, state
 
     kept = [one for one in now.bindings if _place(one) not in set(map(_place, wanted.bindings))]
@@ -101,6 +106,9 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     lines = [line for one in bound for line in _bind(one)]
     state = replace(state, bindings=device_state(bindings=[*kept, *wanted.bindings]).bindings)
     yield "bind access lists", lines, state
+
+    state = replace(state, interfaces=wanted.interfaces)
+    yield "set interfaces", list(_interfaces(now, wanted)), state
 
     lines = [line for one in wanted.ports if one not in now.ports for line in _set(one)]
     gone = {one.name for one in now.ports} - {one.name for one in wanted.ports}
@@ -128,10 +136,21 @@ def _bind(one: Binding, no: str = "") -> Iterable[str]:
     return f"interface Vlan{one.vlan}", f"{no}{BINDINGS[one.family]} {one.filter} {SIDES[one.direction]}"
 
 
+def _interfaces(now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+    """An interface comes up only here, when the filters of its VLAN stand."""
+    before, after = ({one.vlan: one for one in state.interfaces} for state in (now, wanted))
+    for vlan in sorted(before.keys() | after.keys()):
+        if before.get(vlan) != after.get(vlan):
+            yield f"interface Vlan{vlan}"
+            yield from change_lines(before.get(vlan), after.get(vlan))
+
+
 def _set(port: PortState) -> Iterator[str]:
     """VLANs before the mode, so that the port never carries the default ones; then the other mode's are dropped."""
     yield f"interface {port.name}"
     yield f"description {PORT_MARK}"
+    if port.isolated:
+        yield ISOLATED
     if port.mode is PortMode.ACCESS:
         yield f"switchport access vlan {port.vlans[0]}"
         yield "switchport mode access"
@@ -140,3 +159,5 @@ def _set(port: PortState) -> Iterator[str]:
         yield from allowed_lines(port.vlans)
         yield "switchport mode trunk"
         yield "no switchport access vlan"
+    if not port.isolated:
+        yield f"no {ISOLATED}"

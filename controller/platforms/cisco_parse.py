@@ -7,11 +7,22 @@ from collections.abc import Iterator
 
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.flow import Family
-from controller.model.state import PREFIX, Binding, Entry, Filter, PortMode, PortState, Vlan, device_state
-from controller.platforms.base import Line, Observation, Place
+from controller.model.state import (
+    PREFIX,
+    Binding,
+    Entry,
+    Filter,
+    PortMode,
+    PortState,
+    Vlan,
+    VlanInterface,
+    device_state,
+)
+from controller.platforms.base import Line, Observation, Place, interface_place
 from controller.platforms.cisco_acl import read_entry
+from controller.platforms.cisco_interface import Read, read_interface
 from controller.platforms.cisco_port import conflicting, port_problems
-from controller.platforms.cisco_text import BINDINGS, LISTS, PORT_MARK, SIDES
+from controller.platforms.cisco_text import BINDINGS, ISOLATED, LISTS, PORT_MARK, SIDES
 from controller.platforms.lines import blocks, plain, starting, twice
 from controller.platforms.ours import LAST_VLAN, covers_everything, filter_key, listed_vlans
 
@@ -49,6 +60,7 @@ class _Reading:
         self.ports: list[PortState] = []
         self.filters: list[Filter] = []
         self.bindings: list[Binding] = []
+        self.interfaces: list[VlanInterface] = []
         self.places: list[tuple[str, Line, bool]] = []
 
     def observation(self, text: str) -> Observation:
@@ -64,7 +76,7 @@ class _Reading:
         if len(lines) != len(self.understood) + len(foreign):
             message = f"{self.source}: {len(lines)} lines, {len(self.understood)} understood, {len(foreign)} foreign"
             raise AssertionError(message)
-        state = device_state(self.vlans, self.ports, self.filters, self.bindings)
+        state = device_state(self.vlans, self.ports, self.filters, self.bindings, interfaces=self.interfaces)
         return Observation(state, foreign, len(self.understood), len(lines), tuple(self.remarks), self.taken)
 
     def _problem(self, line: Line, message: str) -> None:
@@ -121,7 +133,9 @@ class _Reading:
 
     def _vlan_interface(self, header: Line, number: int, children: list[Line]) -> None:
         bound = list(self._bound(children))
-        ours = any(name.startswith(_OURS) for _, _, name, _ in bound)
+        read = read_interface(number, children)
+        ours = read.ours or any(name.startswith(_OURS) for _, _, name, _ in bound)
+        self._own_interface(header, number, read)
         self.places.append((f"interface vlan{number}", header, ours))
         for line, family, name, side in bound:
             direction = _DIRECTIONS.get(side)
@@ -135,6 +149,18 @@ class _Reading:
             else:
                 self.bindings.append(Binding(number, direction, family, name))
                 self._understand(header, line)
+
+    def _own_interface(self, header: Line, number: int, read: Read) -> None:
+        for line, message in read.problems:
+            self._problem(line, message)
+        if read.taken is not None:
+            self.taken[interface_place(number)] = read.taken
+        if read.ours:
+            self._understand(header, *read.understood)
+        if read.remark:
+            self.remarks.append(Line(header.number, read.remark))
+        if read.state is not None:
+            self.interfaces.append(read.state)
 
     def _port(self, header: Line, name: str, children: list[Line]) -> None:
         for line, _, bound, _ in self._bound(children):
@@ -152,6 +178,11 @@ class _Reading:
         for line, message in port_problems(name, mark, children):
             self._problem(line, message)
         mode, vlans = self._carried(children)
+        for line in starting("switchport trunk native vlan", children):
+            if mode is PortMode.TRUNK and line.text.split()[-1] in map(str, vlans):
+                self._problem(line, f"conflict: {name} is ours and carries a VLAN of ours untagged: {plain(line)!r}")
+        isolated = [line for line in children if plain(line) == ISOLATED]
+        self._understand(*isolated)
         if mode is None or not vlans:
             self.remarks.append(
                 Line(
@@ -159,7 +190,7 @@ class _Reading:
                 )
             )
         else:
-            self.ports.append(PortState(name, mode, vlans))
+            self.ports.append(PortState(name, mode, vlans, isolated=bool(isolated)))
 
     def _carried(self, children: list[Line]) -> tuple[PortMode | None, tuple[int, ...]]:
         """The mode and the VLANs of a port of ours; lines that do not count in its mode stay foreign."""

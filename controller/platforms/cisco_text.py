@@ -2,8 +2,12 @@
 
 Ours are: a VLAN whose name begins with `TSN-`; a port whose description begins with `TSN-port` (an operator may write
 more after it, and hands a port over by writing it; a description is the only free text that every IOS keeps with an
-interface); an access list named `TSN-VLAN-from-4-...`; and the places where such lists are bound to `interface VlanN`,
-inbound for what hosts send, outbound for what is sent to them. All else is left alone, also inside these blocks.
+interface); the addresses and relays of an interface VlanN whose description begins with `TSN-interface`; an access list
+named `TSN-VLAN-from-4-...`; and the places where such lists are bound to `interface VlanN`, inbound for what hosts
+send, outbound for what is sent to them. All else is left alone, also inside these blocks.
+
+An isolated port is a protected one: two protected ports of a switch exchange no packet, of whatever kind, but through
+a router. The switch next to it does not know of it.
 
 Sources: Cisco IOS Security Command Reference, IPv6 Command Reference, LAN Switching Command Reference.
 """
@@ -16,9 +20,11 @@ from collections.abc import Iterable, Iterator
 from controller.model.flow import Direction, Family
 from controller.model.state import PREFIX, DeviceState, Faces, Filter, PortMode, PortState
 from controller.platforms.cisco_acl import write_entry
+from controller.platforms.cisco_interface import interface_lines, interface_misfit
 from controller.platforms.ours import LAST_VLAN, filter_key, filter_misfits, twice, vlan_list
 
 PORT_MARK = f"{PREFIX}-port"
+ISOLATED = "switchport protected"
 SIDES = {Direction.FROM: "in", Direction.TO: "out"}
 LISTS = {Family.V4: "ip access-list extended", Family.V6: "ipv6 access-list"}
 BINDINGS = {Family.V4: "ip access-group", Family.V6: "ipv6 traffic-filter"}
@@ -60,11 +66,13 @@ def render(state: DeviceState) -> str:
         raise ValueError(misfit)
     blocks = [[f"vlan {vlan.number}", f"name {vlan.name}"] for vlan in state.vlans]
     blocks += [[f"interface {port.name}", *_port_lines(port)] for port in state.ports]
-    for number in dict.fromkeys(binding.vlan for binding in state.bindings):
+    interfaces = {one.vlan: one for one in state.interfaces}
+    for number in sorted({*interfaces, *(binding.vlan for binding in state.bindings)}):
+        own = interface_lines(interfaces[number]) if number in interfaces else ()
         here = [binding for binding in state.bindings if binding.vlan == number]
         ordered = sorted(here, key=lambda one: (one.family, one.direction))
         bound = [f"{BINDINGS[one.family]} {one.filter} {SIDES[one.direction]}" for one in ordered]
-        blocks.append([f"interface Vlan{number}", *bound])
+        blocks.append([f"interface Vlan{number}", *own, *bound])
     blocks += [filter_lines(one) for one in sorted(state.filters, key=lambda one: (one.family, one.name))]
     return "".join("\n ".join(block) + "\n!\n" for block in blocks)
 
@@ -77,6 +85,8 @@ def _port_lines(port: PortState) -> Iterator[str]:
         # VLAN 1 is the default, which IOS does not print.
         yield f"switchport access vlan {port.vlans[0]}"
     yield f"switchport mode {port.mode}"
+    if port.isolated:
+        yield ISOLATED
 
 
 def misfits(state: DeviceState) -> Iterator[str]:
@@ -88,6 +98,10 @@ def misfits(state: DeviceState) -> Iterator[str]:
         yield from _port_misfits(port)
     for one in state.filters:
         yield from filter_misfits(one, MAXIMUM_ENTRIES)
+    for interface in state.interfaces:
+        yield from filter(None, (interface_misfit(interface),))
+        if not 1 <= interface.vlan <= LAST_VLAN:
+            yield f"interface in VLAN {interface.vlan}: no VLAN"
     for binding in state.bindings:
         if filter_key(binding.filter) is None or not 1 <= binding.vlan <= LAST_VLAN:
             yield f"{binding}: not the name of a filter of ours, or no VLAN"
@@ -103,5 +117,7 @@ def _port_misfits(port: PortState) -> Iterator[str]:
         yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"
     if list(port.vlans) != sorted(set(port.vlans)) or not 1 <= port.vlans[0] <= port.vlans[-1] <= LAST_VLAN:
         yield f"port {port.name}: VLANs must ascend, from 1 to {LAST_VLAN}"
+    if port.isolated and port.mode is not PortMode.ACCESS:
+        yield f"port {port.name}: a trunk is never isolated; it would part the VLANs that others share"
     if len(port.vlans) == LAST_VLAN:
         yield f"port {port.name}: IOS does not print a list of all VLANs, so it could not be told from none"

@@ -4,7 +4,8 @@ What a device lets through stands between what it let through before and what it
 state between, a packet that passes passed before or will pass, and a packet that both let through passes all the time.
 That is asked of every VLAN, direction and family: where no port carries the VLAN nothing passes; where one does, what
 the filter in force permits; without a filter, or with one bound that does not exist, everything (or nothing, as the
-platform has it). And of every port: that it carries a VLAN only if it did before or will, and all the time if both.
+platform has it). And of every port: that it carries a VLAN only if it did before or will, and all the time if both; and
+that it reaches isolated ports only so.
 
 A step counts as one: what happens between its commands is the platform's to keep right (see `controller.platforms`).
 """
@@ -126,6 +127,8 @@ def passages(state: DeviceState, can: Capabilities) -> dict[Way, Passage]:
         carried = f"{port.name} ({port.mode}{', unfiltered' if judged == (None,) else ''})"
         for vlan, family in product(port.vlans, Family):
             found[Way(vlan, None, family, carried)] = True
+            if not port.isolated:
+                found[Way(vlan, None, family, f"{carried}, to isolated ones")] = True
             for direction in judged:
                 if direction is not None:
                     found[Way(vlan, direction, family)] = bound.get((vlan, direction, family), can.passes_unfiltered)

@@ -22,7 +22,9 @@ from controller.model.state import Attachment, Capabilities, Entry, Faces, Filte
 from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal, wanted
 from tests.soak import examples
 
-CAN = Capabilities(Attachment.PORT, vlan_database=True, reads_faces=True, maximum_entries=4096, over_ssh=False)
+CAN = Capabilities(
+    Attachment.PORT, vlan_database=True, reads_faces=True, maximum_entries=4096, over_ssh=False, isolates=True
+)
 CLIENT_PORT = 49152
 """No service of any policy here has it, so it is never taken for an answer."""
 STRANGE_SERVICES = (service("tcp/22"), service("tcp/444"), service("udp/443"))

@@ -3,7 +3,8 @@
 Written from the vendor's documents, not from our code: Cisco IOS Security Command Reference (`ip access-list`,
 `permit (IP)`, `ip access-group`), Cisco IOS IPv6 Command Reference (`ipv6 access-list`, `permit (IPv6)`,
 `ipv6 traffic-filter`), Cisco IOS LAN Switching Command Reference (`vlan (global)`, `switchport mode`,
-`switchport access vlan`, `switchport trunk allowed vlan`), Cisco IOS Interface Command Reference (`description`).
+`switchport access vlan`, `switchport trunk allowed vlan`, `switchport protected`), Cisco IOS Interface Command
+Reference (`description`, `shutdown`), Cisco IOS IP Addressing Command Reference (`ip address`, `ip helper-address`).
 A command that those do not know, or that stands in the wrong mode, is an error, as `% Invalid input` is.
 """
 
@@ -21,7 +22,7 @@ ENTRIES = {
     "ipv6": re.compile(rf"(?:permit|deny) [\w]+ {ADDRESS_6}{PORT} {ADDRESS_6}(?:{PORT}| [\w-]+)(?: established)?"),
 }
 # How the lines of an interface are ordered in the running configuration.
-ORDER = ("description", "switchport access", "switchport trunk", "switchport mode", "")
+ORDER = ("description", "switchport access", "switchport trunk", "switchport mode", "switchport protected", "")
 WIDTH = 40
 # A command, the setting it is about, and whether that then has its default, which is not shown.
 SETTINGS = (
@@ -30,6 +31,12 @@ SETTINGS = (
     (r"switchport mode (access|trunk)", "switchport mode", False),
     (r"no switchport access vlan|switchport access vlan 1", "switchport access vlan", True),
     (r"switchport access vlan \d+", "switchport access vlan", False),
+    (r"no switchport protected", "switchport protected", True),
+    (r"switchport protected", "switchport protected", False),
+)
+ADDRESS = re.compile(r"(no )?ip address ([\d.]+) ([\d.]+)( secondary)?")
+ADDED = re.compile(
+    r"(no )?((?:ip helper-address|ipv6 dhcp relay destination) [0-9A-F:.]+|ipv6 address [0-9A-F:.]+/\d+)"
 )
 
 
@@ -97,7 +104,7 @@ class Switch:
                 return lines
         if re.match(r"interface (?!Vlan)", header):
             raise InvalidInput(header)
-        self.blocks.append((header, []))
+        self.blocks.append((header, ["shutdown"] if header.startswith("interface ") else []))
         return self.blocks[-1][1]
 
     def _inside(self, command: str) -> bool:
@@ -121,6 +128,8 @@ class Switch:
         bound = re.fullmatch(r"(no )?(ip access-group|ipv6 traffic-filter) (\S+) (in|out)", command)
         if bound:
             return self._bind(*bound.groups())
+        if self._addressed(command):
+            return True
         for pattern, setting, removes in SETTINGS:
             if re.fullmatch(pattern, command):
                 return self._put(setting, None if removes else command)
@@ -129,9 +138,40 @@ class Switch:
         allowed = re.fullmatch(r"switchport trunk allowed vlan (add )?([\d,-]+)", command)
         return self._allow((self._allowed() if allowed[1] else set()) | expand(allowed[2])) if allowed else False
 
+    def _addressed(self, command: str) -> bool:
+        """What only an interface of the switch itself takes; a secondary address needs a primary."""
+        assert self.here is not None
+        here = self.here
+        if not any(block[1] is here and block[0].startswith("interface Vlan") for block in self.blocks):
+            return False
+        if command in ("no ip address", "no ipv6 address"):
+            here[:] = [line for line in here if not line.startswith(command.removeprefix("no ") + " ")]
+        elif command in ("shutdown", "no shutdown"):
+            here[:] = [line for line in here if line != "shutdown"] + (["shutdown"] if command == "shutdown" else [])
+        elif found := ADDRESS.fullmatch(command):
+            no, address, mask, secondary = found.groups()
+            line = f"ip address {address} {mask}"
+            primary = [one for one in here if ADDRESS.fullmatch(one) and not one.endswith(" secondary")]
+            if no:
+                here.remove(line + (secondary or ""))
+                return True
+            if (secondary and not primary) or (not secondary and f"{line} secondary" in here):
+                raise InvalidInput(command)
+            here[:] = [one for one in here if secondary or one not in primary]
+            # IOS shows the secondary ones first.
+            here.insert(0, line + (secondary or "")) if secondary else here.append(line)
+        elif found := ADDED.fullmatch(command):
+            if found[1]:
+                here.remove(found[2])
+            elif found[2] not in here:
+                here.append(found[2])
+        else:
+            return False
+        return True
+
     def _put(self, start: str, line: str | None) -> bool:
         assert self.here is not None
-        kept = [one for one in self.here if not one.startswith(f"{start} ")] + ([line] if line else [])
+        kept = [one for one in self.here if one != start and not one.startswith(f"{start} ")] + ([line] if line else [])
         self.here[:] = sorted(kept, key=lambda one: next(n for n, word in enumerate(ORDER) if one.startswith(word)))
         return True
 

@@ -101,11 +101,9 @@ def test_a_school_moved_to_free_addresses_of_its_own(policies: PolicyFolder) -> 
 
 def test_a_block_too_small_for_the_segments(policies: PolicyFolder) -> None:
     policies.edit(ASAO, "    ward: asao\n", "    ward: asao\n    ipv4: 172.16.0.0/20\n")
-    problems = policies.problems()
-    assert len(problems) == 1
-    assert problems[0].endswith(
-        "ipv4.offset: 172.16.16.0/20 of segment pupil lies outside 172.16.0.0/20 of school as-e01"
-    )
+    segment, link = policies.problems()
+    assert segment.endswith("ipv4.offset: 172.16.16.0/20 of segment pupil lies outside 172.16.0.0/20 of school as-e01")
+    assert link.endswith("transit: 172.16.32.0/30 lies outside a school's block, such as 172.16.0.0/20")
 
 
 def test_the_formula_is_checked_although_the_first_school_has_a_block_of_its_own(policies: PolicyFolder) -> None:
@@ -194,3 +192,18 @@ def test_internet_is_nothing_that_anything_else_names(city: City) -> None:
         others += [bounds(one) for one in (*city.file.controllers, *city.file.reserved) if one.version == family]
         assert internet
         assert not [pair for pair in product(internet, others) if pair[0][0] <= pair[1][1] and pair[1][0] <= pair[0][1]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("vlan: 99,", "vlan: 20,", "VLAN 20 is segment pupil's"),
+        ("ipv4-offset: 0.0.32.0", "ipv4-offset: 0.0.16.0", "overlaps"),
+        ("ipv4-offset: 0.0.32.0", "ipv4-offset: 0.1.0.0", "lies outside a school's block"),
+        ("ipv4-offset: 0.0.32.0", "ipv4-offset: 0.0.32.1", "does not fit its length"),
+        ("ipv6-subnet: 99}", "ipv6-subnet: 20}", "overlaps"),
+    ],
+)
+def test_the_link_to_the_router_needs_a_place_of_its_own(policies: PolicyFolder, old: str, new: str, said: str) -> None:
+    policies.edit(CITY, old, new)
+    assert said in str(policies.problems())

@@ -51,7 +51,8 @@ def test_an_empty_configuration_needs_everything(city: City, device: Device, tmp
     found = consider(city, from_files([device], tmp_path)[0])
     assert found.intent is not None
     wanted = found.intent.wanted
-    assert len(found.changes) == len(wanted.vlans) + len(wanted.ports) + len(wanted.filters)
+    parts = (wanted.vlans, wanted.ports, wanted.interfaces, wanted.filters)
+    assert len(found.changes) == sum(map(len, parts))
     assert all(change.startswith("+ ") for change in found.changes)
 
 

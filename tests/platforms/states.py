@@ -18,8 +18,10 @@ from controller.model.state import (
     PortMode,
     PortState,
     Vlan,
+    VlanInterface,
     device_state,
     named_filter,
+    vlan_interface,
 )
 
 VLANS = (10, 20, 30, 4094)
@@ -108,6 +110,26 @@ def ovs_states(draw: st.DrawFn, names: tuple[str, ...] = ("h1", "h-2", "2g", "up
     return device_state((), draw(port_states(names, faces=True)), held, map(bound, held))
 
 
+INTERFACE_ADDRESSES = (
+    "10.1.0.1/22",
+    "10.1.0.11/22",
+    "10.9.0.2/30",
+    "2001:db8::1/64",
+    "2001:db8::2/64",
+    "2001:db8:9::2/64",
+)
+RELAYS = ("10.0.0.67", "10.0.0.68", "2001:db8::67")
+
+
+@st.composite
+def vlan_interfaces(draw: st.DrawFn) -> list[VlanInterface]:
+    """Interfaces of the switch itself in some VLANs."""
+    numbers = draw(st.lists(st.sampled_from(VLANS), unique=True, max_size=3))
+    some = st.lists(st.sampled_from(INTERFACE_ADDRESSES), unique=True, min_size=1, max_size=4)
+    relays = st.lists(st.sampled_from(RELAYS), unique=True)
+    return [vlan_interface(number, draw(some), draw(relays)) for number in numbers]
+
+
 CISCO_PORTS = ("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "TenGigabitEthernet1/1/1", "Port-channel1")
 
 
@@ -120,7 +142,11 @@ def cisco_states(draw: st.DrawFn) -> DeviceState:
     held = [one for one in held if draw(st.integers(0, 5))]
     numbers = {one.vlan for one in in_force} | set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
-    return device_state(vlans, draw(port_states(CISCO_PORTS, faces=False)), held, map(bound, in_force))
+    ports = [
+        replace(port, isolated=port.mode is PortMode.ACCESS and draw(st.booleans()))
+        for port in draw(port_states(CISCO_PORTS, faces=False))
+    ]
+    return device_state(vlans, ports, held, map(bound, in_force), interfaces=draw(vlan_interfaces()))
 
 
 AWPLUS_PORTS = ("port1.0.1", "port1.0.2", "port1.0.24", "sa1")

@@ -23,6 +23,7 @@ from controller.model.state import (
     Vlan,
     device_state,
     named_filter,
+    vlan_interface,
 )
 from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
 from controller.platforms.base import refuse_conflicts
@@ -361,6 +362,8 @@ ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), Faces.HOSTS)
         (device_state([Vlan(20, "staff")]), "VLAN 20 'staff'"),
         (device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,))]), "is no port as AlliedWare"),
         (device_state(ports=[PortState(HOSTS, PortMode.TRUNK, ())]), "a trunk at least one"),
+        (device_state(ports=[PortState(HOSTS, PortMode.ACCESS, (20,), isolated=True)]), "by private VLANs only"),
+        (device_state(interfaces=[vlan_interface(20, ["10.0.0.1/8"])]), "are not built"),
         (device_state(bindings=[Binding(20, Direction.FROM, V4, FROM_20)]), "in force nowhere"),
         (device_state(ports=[ACCESS], bindings=[Binding(20, Direction.FROM, V4, FROM_20)]), "know a VLAN by its tag"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from controller.model.state import (
     PortMode,
     PortState,
     Vlan,
+    VlanInterface,
     device_state,
     named_filter,
+    vlan_interface,
 )
 from controller.platforms.base import refuse_conflicts
 from controller.platforms.cisco_ios import CiscoIos
@@ -31,7 +34,15 @@ from tests.soak import examples
 
 IOS = CiscoIos()
 GOLDEN = Path(__file__).parent / "golden"
-EXAMPLE = example(*CISCO_PORTS[:3], faces=False, vlan_database=True)
+PLAIN = example(*CISCO_PORTS[:3], faces=False, vlan_database=True)
+EXAMPLE = replace(
+    PLAIN,
+    ports=(replace(PLAIN.ports[0], isolated=True), *PLAIN.ports[1:]),
+    interfaces=(
+        vlan_interface(10, ["10.1.0.1/22", "10.1.0.11/22"]),
+        vlan_interface(20, ["10.1.20.1/24", "2001:db8:1:20::1/64"], ["10.0.0.67", "2001:db8::67"]),
+    ),
+)
 RUNNING = (GOLDEN / "cisco_ios_running.txt").read_text(encoding="utf-8")
 BARE = "!\n".join(f"interface {name}\n no shutdown\n" for name in (*CISCO_PORTS, "GigabitEthernet1/0/3"))
 
@@ -99,9 +110,9 @@ def test_golden() -> None:
 
 def test_ports_enter_a_vlan_only_when_its_filters_stand() -> None:
     titles = [step.title for step in IOS.steps(device_state(), EXAMPLE)]
-    assert titles == ["make VLANs", "make access lists", "bind access lists", "set ports"]
+    assert titles == ["make VLANs", "make access lists", "bind access lists", "set interfaces", "set ports"]
     titles = [step.title for step in IOS.steps(EXAMPLE, device_state())]
-    assert titles == ["set ports", "unbind access lists", "remove access lists", "remove VLANs"]
+    assert titles == ["set interfaces", "set ports", "unbind access lists", "remove access lists", "remove VLANs"]
 
 
 def test_nothing_of_others_is_dropped() -> None:
@@ -410,6 +421,62 @@ def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:
             in_force = {binding.filter for binding in step.result.bindings}
 
 
+OURS = "interface Vlan20\n description TSN-interface staff\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("ip address dhcp", "unknown words in 'ip address dhcp'"),
+        ("ip address 10.1.0.1 255.0.255.0", "unknown words"),
+        ("ip unnumbered Loopback0", "unknown words"),
+        ("ipv6 address FE80::1 link-local", "unknown words"),
+        ("ip helper-address global 10.0.0.67", "unknown words"),
+        ("vrf forwarding GUEST", "is in a routing table of others"),
+        ("ip policy route-map OUT", "routes packets by a policy of others"),
+        ("description PC room", "a second description"),
+    ],
+)
+def test_what_is_not_understood_inside_an_interface_of_ours_is_refused(line: str, said: str) -> None:
+    message = refusal(f"{OURS} ip address 10.1.20.1 255.255.255.0\n {line}\n")
+    assert "core1.cfg:4: " in message
+    assert said in message
+    assert IOS.parse(f"interface Vlan20\n {line}\n", "x").foreign
+
+
+def test_an_interface_that_is_down_or_bare_counts_as_out_of_service() -> None:
+    for lines in (" ip address 10.1.20.1 255.255.255.0\n shutdown\n", ""):
+        seen = IOS.parse(f"{OURS}{lines}", "x")
+        assert not seen.state.interfaces
+        assert ["interface Vlan20 counts as out of service" in line.text for line in seen.remarks] == [True]
+    switch = Switch(f"{OURS} ip address 10.1.20.9 255.255.255.0\n ipv6 address 2001:DB8::9/64\n shutdown\n")
+    wanted = device_state(interfaces=[vlan_interface(20, ["10.1.20.1/24", "10.1.20.9/24"])])
+    walk(switch, device_state(), wanted)
+
+
+def test_an_address_of_others_where_ours_must_stand_is_a_conflict() -> None:
+    wanted = device_state(interfaces=[vlan_interface(1, ["10.1.0.9/24"])])
+    with pytest.raises(
+        ConfigRefused, match=r"x:38: conflict: interface in VLAN 1 must stand where 'ip address 10.1.0.1"
+    ):
+        refuse_conflicts(IOS.parse(RUNNING, "x"), wanted, "x")
+
+
+def test_a_secondary_address_becomes_the_primary_one() -> None:
+    switch = Switch("")
+    first = device_state(interfaces=[vlan_interface(20, ["10.1.20.1/24", "10.1.20.9/24", "2001:db8::1/64"])])
+    second = device_state(interfaces=[vlan_interface(20, ["10.1.20.9/24", "10.1.20.1/24"], ["10.0.0.67"])])
+    walk(switch, device_state(), first)
+    walk(switch, first, second)
+    walk(switch, second, first)
+
+
+def test_a_native_vlan_of_ours_is_a_conflict() -> None:
+    trunk = ("description TSN-port", "switchport trunk allowed vlan 10,20", "switchport mode trunk")
+    assert "carries a VLAN of ours untagged" in refusal(listed(*trunk, "switchport trunk native vlan 20", header=PORT))
+    assert IOS.parse(listed(*trunk, "switchport trunk native vlan 999", header=PORT), "x").state.ports
+
+
 V4 = Family.V4
 ALL = V4.everything
 COVER = everything(V4)
@@ -435,6 +502,12 @@ def permit(match: Match) -> DeviceState:
         (device_state(ports=[PortState("Gi1", PortMode.ACCESS, (20,), Faces.HOSTS)]), "a port faces nothing"),
         (device_state(ports=[PortState("Gi1", PortMode.TRUNK, ())]), "a trunk at least one"),
         (device_state(ports=[PortState("Gi1", PortMode.TRUNK, tuple(range(1, 4095)))]), "does not print a list of all"),
+        (device_state(ports=[PortState("Gi1", PortMode.TRUNK, (20,), isolated=True)]), "a trunk is never isolated"),
+        (device_state(interfaces=[VlanInterface(20, ())]), "it needs an address"),
+        (device_state(interfaces=[VlanInterface(20, ("10.0.0.1/40",))]), "interface in VLAN 20: "),
+        (device_state(interfaces=[VlanInterface(20, ("2001:db8::1/64", "10.0.0.1/8"))]), "must stand in order"),
+        (device_state(interfaces=[VlanInterface(20, ("fe80::1/64",))]), "makes link-local addresses itself"),
+        (device_state(interfaces=[VlanInterface(4095, ("10.0.0.1/8",))]), "no VLAN"),
         (device_state(filters=[Filter("TSN-mine", 20, Direction.FROM, V4, (COVER,))]), "must say what it is for"),
         (device_state(bindings=[Binding(20, Direction.FROM, V4, "LEGACY")]), "not the name of a filter of ours"),
         (one_filter(), "needs a last entry"),

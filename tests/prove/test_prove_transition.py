@@ -165,3 +165,12 @@ def test_a_port_that_is_not_judged_meanwhile_is_found() -> None:
     before, between = (device_state((), [port], [IN_FORCE], [bound(IN_FORCE)]) for port in ports)
     found = faults(between, before, before=before, system=system)
     assert any("port1.0.1 (trunk, unfiltered) IPv4" in one and "passes" in one for one in found), found
+
+
+def test_a_port_that_is_not_kept_from_others_meanwhile_is_found() -> None:
+    apart = replace(BEFORE, ports=tuple(replace(port, isolated=port.mode is PortMode.ACCESS) for port in BEFORE.ports))
+    assert not faults(apart, apart, before=apart)
+    found = faults(BEFORE, apart, before=apart)
+    assert any("GigabitEthernet1/0/1 (access), to isolated ones IPv4" in one and "passes" in one for one in found), (
+        found
+    )

@@ -1,0 +1,41 @@
+"""The link between a core switch that routes and the router of its school."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+from pydantic import Field
+
+from controller.model.flow import Family, Prefix, block, bounds
+from controller.model.source import Strict
+
+ROUTER, CORE = 1, 2
+"""Whose is which address of the link, counted from the subnet's own."""
+
+
+class Transit(Strict):
+    """A VLAN of its own in every school, with a part of the school's block in each family, as segments have.
+
+    It carries no hosts. A core switch that only switches has no use for it: there the router is in every segment.
+    """
+
+    vlan: int = Field(ge=2, le=4094)
+    ipv4_offset: IPv4Address
+    ipv4_length: int = Field(ge=16, le=30)
+    ipv6_subnet: int = Field(ge=0, le=0xFFFF)
+
+    def prefix(self, own: Prefix) -> Prefix:
+        """The link's subnet inside a school's own block.
+
+        Raises:
+            ValueError: the offset does not fit the length.
+        """
+        first = bounds(own)[0]
+        if Family(own.version) is Family.V4:
+            return block(Family.V4, first + int(self.ipv4_offset), self.ipv4_length)
+        return block(Family.V6, first + (self.ipv6_subnet << 64), 64)
+
+    def address(self, own: Prefix, whose: int) -> str:
+        """An address of the link with its length: the router's, or the core's."""
+        subnet = self.prefix(own)
+        return f"{Family(own.version).address(bounds(subnet)[0] + whose)}/{subnet.prefixlen}"

@@ -1,0 +1,88 @@
+"""A core that routes: the gateways, the link to the router; and ports whose hosts are kept from one another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from controller.compile.campus import CampusIntent, campus_intent
+from controller.errors import BeyondCapability
+from controller.model.city import City, Device
+from controller.model.flow import Family
+from controller.model.state import Attachment, Capabilities, PortMode
+from controller.plan.proof import prove
+from controller.platforms.cisco_ios import CiscoIos
+from controller.platforms.ovs import OpenVSwitch
+
+IOS = CiscoIos()
+CAN = IOS.capabilities
+
+
+def device(city: City, role: str) -> Device:
+    return next(one for one in city.devices(city.school_by_id["kw-s01"]) if one.role == role)
+
+
+def compiled(city: City, role: str, can: Capabilities = CAN) -> CampusIntent:
+    return campus_intent(city, device(city, role), can)
+
+
+def without_transit(city: City) -> City:
+    return replace(city, file=city.file.model_copy(update={"transit": None}))
+
+
+def test_a_core_that_routes_is_the_gateway_of_every_segment(city: City) -> None:
+    intent = compiled(city, "core")
+    school = intent.device.school
+    by_vlan = {one.vlan: one for one in intent.wanted.interfaces}
+    assert set(by_vlan) == {segment.vlan for segment in city.segments.values()} | {99}
+    for segment in city.segments.values():
+        written = [address.partition("/")[0] for address in by_vlan[segment.vlan].addresses]
+        for family in Family:
+            assert family.address(city.gateway(school, segment, family)) in written
+        assert by_vlan[segment.vlan].relays == ("10.33.32.1", "2001:db8:8021:63::1")
+    assert by_vlan[99].addresses == ("10.33.32.2/30", "2001:db8:8021:63::2/64")
+    assert not by_vlan[99].relays
+    assert f"{intent.device.management}/23" in by_vlan[90].addresses
+    assert prove(city, intent, IOS) == 32
+
+
+def test_nothing_but_the_link_leads_past_the_filters(city: City) -> None:
+    """A segment on the port to the router would reach it without passing a filter of the core."""
+    wanted = compiled(city, "core").wanted
+    (uplink,) = (port for port in wanted.ports if port.name.endswith("/24"))
+    assert (uplink.mode, uplink.vlans) == (PortMode.ACCESS, (99,))
+    assert not [port for port in wanted.ports if port is not uplink and 99 in port.vlans]
+    assert "TSN-transit" in {vlan.name for vlan in wanted.vlans}
+
+
+def test_without_a_link_in_the_city_or_without_routing_the_core_only_switches(city: City) -> None:
+    for wanted in (
+        compiled(without_transit(city), "core").wanted,
+        compiled(city, "core", replace(CAN, interfaces=False)).wanted,
+    ):
+        assert not wanted.interfaces
+        (uplink,) = (port for port in wanted.ports if port.name.endswith("/24"))
+        assert (uplink.mode, len(uplink.vlans)) == (PortMode.TRUNK, len(city.segments))
+    assert not compiled(city, "floor").wanted.interfaces
+
+
+def test_ports_of_isolated_segments_are_protected_and_no_others(city: City) -> None:
+    wanted = compiled(city, "floor").wanted
+    assert {vlan for port in wanted.ports if port.isolated for vlan in port.vlans} == {20}
+    assert [port.isolated for port in wanted.ports if port.mode is PortMode.ACCESS and port.vlans == (20,)] == [
+        True
+    ] * 4
+    assert not [port for port in wanted.ports if port.isolated and port.mode is PortMode.TRUNK]
+    assert IOS.render(wanted).count(" switchport protected\n") == 4
+
+
+def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port(city: City) -> None:
+    with pytest.raises(BeyondCapability, match=r"carries the isolated segment pupil.*\(capability 'isolates'\)"):
+        compiled(city, "floor", replace(CAN, isolates=False))
+    with pytest.raises(BeyondCapability, match="capability 'isolates'"):
+        compiled(city, "floor", replace(CAN, isolates=False, attachment=Attachment.PORT))
+    school = city.school_by_id[city.lab.canary]
+    (switch,) = (one for one in city.lab_devices(school) if one.platform == "ovs")
+    intent = campus_intent(city, switch, OpenVSwitch().capabilities)
+    assert not [port for port in intent.wanted.ports if port.isolated]
