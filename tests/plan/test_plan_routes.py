@@ -158,7 +158,7 @@ def test_steps_that_open_a_neighbour_meanwhile_are_stopped(city: City) -> None:
     now = intent_of(city).wanted
     turned = preferring(city, ("backup", "osaka"))
     prove_transition(intent_of(turned), now, Frr())
-    with pytest.raises(ProofFailed, match=r"after 'detach everything': .* no policy is in force, which lets 0"):
+    with pytest.raises(ProofFailed, match=r"in 'detach everything': .* no policy is in force, which lets 0"):
         prove_transition(intent_of(turned), now, Hasty())
 
 
