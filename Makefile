@@ -27,12 +27,14 @@ check: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@$(PYTHON) -m monitoring.rules --check
 	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
 
 bench: setup
 	@$(PYTHON) tests/benchmarks/whole_city.py
 	@$(PYTHON) tests/benchmarks/prove_filters.py
 	@$(PYTHON) tests/benchmarks/offline_google.py
+	@$(PYTHON) -m tests.benchmarks.monitor
 
 SEED ?= $(shell date +%Y%m%d)
 soak: setup

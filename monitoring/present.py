@@ -80,7 +80,9 @@ class Present:
     def tile(self, school: School) -> Tile:
         """A school's tile."""
         recommended = self.city.measurement.recommended.of(school.pupils)
-        measured = self.fresh(BANDWIDTH_MEASURED, school.id)
+        state = self._judgement(school.id)
+        # A school that is judged "not measured" has no figure; the one from before its line went down is history.
+        measured = self.fresh(BANDWIDTH_MEASURED, school.id) if state is not Judgement.NOT_MEASURED else None
         drift = self.fresh(DEVICE_DRIFT, school.id)
         heard = self.fresh(PROBE_LAST_SUCCESS, school.id)
         return {
@@ -92,7 +94,7 @@ class Present:
             "recommended_mbps": round(recommended.mbps, 1),
             "basis": recommended.basis,
             "measured_mbps": round(measured.value, 2) if measured else None,
-            "state": self._judgement(school.id),
+            "state": state,
             "lines": {line: self._line(school.id, line) for line in LINE.values},
             "drift": int(drift.value) if drift else None,
             "measured_at": written(measured.at) if measured else None,

@@ -88,6 +88,7 @@ def alerts() -> tuple[Alert, ...]:
             "warning",
             ("signal", "reason"),
         ),
+        Alert("MonitorAbsent", "monitor-absent", f"absent({MONITOR_REFUSED.prometheus})", "1m", "critical", ()),
     )
 
 

@@ -8,13 +8,14 @@ from itertools import product
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab import routers
+from controller.lab import place, routers
 from controller.lab.layout import Host, Layout, SchoolLayout
 from controller.lab.processes import until
 from controller.model.access import INTERNET
 from controller.model.flow import Family, prefix
 from controller.platforms import namespace
 
+NOWHERE = ("", "")
 _SECONDS = 60.0
 _TRY_SECONDS = 0.5
 _AT_ONCE = 8
@@ -47,7 +48,8 @@ def missing(layout: Layout, state: Path) -> list[str]:
             for (host, family), there in zip(tried, reached, strict=True)
             if not there
         ]
-        for lost in pool.map(lambda school: list(lost_neighbours(school, state)), layout.schools):
+        asked = [(place.CORE_ROUTER, place.CORE), *((school.id, school.router) for school in layout.schools)]
+        for lost in pool.map(lambda one: list(lost_neighbours(one[0], one[1], state)), asked):
             found += lost
     return found
 
@@ -74,15 +76,31 @@ def reaches(layout: Layout, host: Host, family: Family) -> bool:
         return False
 
 
-def lost_neighbours(school: SchoolLayout, state: Path) -> Iterator[str]:
-    """The neighbours of a school's router that BGP has no session with, or that BFD does not see."""
-    summary = routers.ask_json(school.id, school.router, state, "show bgp summary json")
+def ways_out(layout: Layout, school: SchoolLayout, state: Path) -> set[tuple[str, str]]:
+    """Each line and region that a school's router sends to the internet by, in either family; or `NOWHERE`."""
+    neighbours = {
+        region.addresses[line.name].of(family): (line.name, region.id)
+        for region in layout.regions
+        for line in school.lines
+        for family in Family
+    }
+    found = set()
+    for words in ("show bgp ipv4 unicast 0.0.0.0/0 json", "show bgp ipv6 unicast ::/0 json"):
+        paths = routers.ask_json(school.id, school.router, state, words).get("paths", [])
+        best = [path["peer"]["peerId"] for path in paths if path.get("bestpath", {}).get("overall")]
+        found.add(neighbours.get(best[0], NOWHERE) if best else NOWHERE)
+    return found
+
+
+def lost_neighbours(name: str, inside: str, state: Path) -> Iterator[str]:
+    """The neighbours that a router has no BGP session and no route with, or that BFD does not see."""
+    summary = routers.ask_json(name, inside, state, "show bgp summary json")
     peers = [(address, peer) for family in summary.values() for address, peer in family.get("peers", {}).items()]
     if not peers:
-        yield f"BGP at {school.router_device}"
+        yield f"BGP at the router of {name}"
     for address, peer in peers:
-        if peer["state"] != "Established":
-            yield f"BGP session of {school.router_device} with {address}"
-    for seen in routers.ask_json(school.id, school.router, state, "show bfd peers json"):
+        if peer["state"] != "Established" or not peer["pfxRcd"]:
+            yield f"BGP session with routes between the router of {name} and {address}"
+    for seen in routers.ask_json(name, inside, state, "show bfd peers json"):
         if seen["status"] != "up":
-            yield f"BFD session of {school.router_device} with {seen['peer']}"
+            yield f"BFD session between the router of {name} and {seen['peer']}"

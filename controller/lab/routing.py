@@ -114,7 +114,7 @@ def region(layout: Layout, one: RegionLayout) -> Speaker:
 def core(layout: Layout) -> Speaker:
     """The core: it gives both regions a default route, and learns from them where schools are."""
     return Speaker(
-        hostname="core",
+        hostname=place.CORE_ROUTER,
         asn=CORE_ASN,
         router_id=layout.regions[0].core.v4,
         interfaces={one.id: _addresses(one.core, _POINT_TO_POINT) for one in layout.regions},
@@ -136,7 +136,6 @@ def _addresses(address: Both, length: Both) -> tuple[str, ...]:
 def _top(speaker: Speaker) -> Iterator[str]:
     yield "frr defaults traditional"
     yield f"hostname {speaker.hostname}"
-    yield "log syslog errors"
     for name, addresses in speaker.interfaces.items():
         yield f"interface {name}"
         for address in addresses:
@@ -159,6 +158,7 @@ def _top(speaker: Speaker) -> Iterator[str]:
 def _bgp(speaker: Speaker) -> Iterator[str]:
     yield f"router bgp {speaker.asn}"
     yield f" bgp router-id {speaker.router_id}"
+    yield " bgp log-neighbor-changes"
     yield " no bgp ebgp-requires-policy"
     yield " no bgp default ipv4-unicast"
     # Where nothing else decides, the lower address does, and not who came first: the way never depends on history.
@@ -196,4 +196,4 @@ def _neighbour(one: Neighbour) -> Iterator[str]:
 def speakers(layout: Layout) -> dict[str, tuple[str, Speaker]]:
     """The routers outside the schools by name, each with its namespace."""
     found = {one.id: (one.namespace, region(layout, one)) for one in layout.regions}
-    return {"core": (place.CORE, core(layout)), **found}
+    return {place.CORE_ROUTER: (place.CORE, core(layout)), **found}

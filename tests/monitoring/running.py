@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +56,17 @@ class Running:
         return self.process.wait(timeout=30)
 
 
-def start(store: Path, port: int = 0, *, policies: Path = POLICIES) -> subprocess.Popen[str]:
-    command = "from controller.cli.main import main; main()"
-    words = ["monitor", "--port", str(port), "--store", str(store), "--policies", str(policies)]
+TSUNAGU = ("-c", "from controller.cli.main import main; main()", "monitor")
+PROCESS = ("-m", "monitoring")
+"""What `tsunagu monitor` becomes; it starts in half the time."""
+
+
+def start(
+    store: Path, port: int = 0, *, policies: Path = POLICIES, by: Sequence[str] = PROCESS
+) -> subprocess.Popen[str]:
+    words = ["--port", str(port), "--store", str(store), "--policies", str(policies)]
     return subprocess.Popen(
-        [sys.executable, "-c", command, *words],
+        [sys.executable, *by, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -68,9 +74,9 @@ def start(store: Path, port: int = 0, *, policies: Path = POLICIES) -> subproces
 
 
 @contextmanager
-def monitor(store: Path, port: int = 0) -> Iterator[Running]:
+def monitor(store: Path, port: int = 0, *, by: Sequence[str] = PROCESS) -> Iterator[Running]:
     """A monitor that is ready; it is gone afterwards, however the test ended."""
-    process = start(store, port)
+    process = start(store, port, by=by)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -16,7 +16,7 @@ import pytest
 from controller.telemetry.registry import LINE_UP, EventKind
 from monitoring.store import Store
 from tests.monitoring.feed import Feed, event, metrics, post
-from tests.monitoring.running import Running, listening, monitor, start, until
+from tests.monitoring.running import TSUNAGU, Running, listening, monitor, start, until
 
 
 class Sender(Thread):
@@ -78,7 +78,7 @@ def test_killed_at_any_moment_it_loses_nothing_that_it_acknowledged(tmp_path: Pa
 
 
 def test_ctrl_c_ends_it_cleanly_also_while_pages_are_open(tmp_path: Path) -> None:
-    with monitor(tmp_path / "monitor.db") as running, listening(running) as heard:
+    with monitor(tmp_path / "monitor.db", by=TSUNAGU) as running, listening(running) as heard:
         began = time.monotonic()
         assert running.stop(signal.SIGINT) == 0
         assert time.monotonic() - began < 5
@@ -109,6 +109,20 @@ def refusal(store: Path, port: int = 0) -> str:
     assert process.returncode == 1, (out, err)
     assert "Traceback" not in err
     return err
+
+
+def test_policies_that_cannot_be_loaded_are_said(tmp_path: Path) -> None:
+    process = start(tmp_path / "monitor.db", policies=tmp_path / "nowhere")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "no such folder" in err
+    assert "Traceback" not in err
+
+
+def test_a_port_that_is_none_is_wrong_use(tmp_path: Path) -> None:
+    process = start(tmp_path / "monitor.db", 70_000, by=TSUNAGU)
+    process.communicate(timeout=60)
+    assert process.returncode == 64
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,11 +21,13 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, G
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.otlp import ENDPOINT, telemetry
 from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICES, EventKind
+from controller.telemetry.timeline import Level, rollout
+from controller.telemetry.tracing import traced
 from monitoring.decoding import decoded
 from monitoring.received import OVERFLOWN, MalformedRequest
 from monitoring.receiver import MOST_SENT, MOST_UNPACKED
-from tests.monitoring.feed import Feed, event, metrics, point
-from tests.monitoring.running import PROTOBUF, Running
+from tests.monitoring.feed import Feed, event, feed, metrics, point, post
+from tests.monitoring.running import PROTOBUF, Running, listening, monitor, until
 from tests.soak import examples
 
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
@@ -162,3 +167,50 @@ def test_counters_of_several_processes_add_up(running: Running, monkeypatch: pyt
         with telemetry() as sent:
             sent.record(ROLLOUT_DEVICES, 2, outcome="reverted")
     assert 'tsunagu_rollout_devices_total{outcome="reverted"} 4' in running.ask("/metrics")[2].decode()
+
+
+def test_a_rollout_is_seen_while_it_runs(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENDPOINT, running.url)
+    waves = json.dumps({"canary": {"as-e04": ["as-e04-core1"]}, "rest": {"kw-s01": ["kw-s01-core1"]}})
+
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] | None = running.json("/api/rollout")
+        return found if found is not None and found["name"] == "live" else {"waves": [{"devices": [{"step": None}]}]}
+
+    with (
+        traced(tmp_path / "timeline.jsonl") as listener,
+        rollout("live", [listener], waves=waves) as root,
+        listening(running) as heard,
+    ):
+        with root.child(Level.SCHOOL, "as-e04") as school:
+            with school.child(Level.DEVICE, "as-e04-core1", school="as-e04") as device:
+                with device.child(Level.STEP, "push"):
+                    until(lambda: shown()["waves"][0]["devices"][0]["step"] == "push")
+                    view = shown()
+                assert view["ended"] is None
+                assert [wave["name"] for wave in view["waves"]] == ["canary", "rest"]
+                assert view["waves"][0]["devices"][0]["outcome"] is None
+                assert view["waves"][1]["devices"] == [
+                    {"id": "kw-s01-core1", "school": "kw-s01", "outcome": None, "step": None, "seconds": None}
+                ]
+                device.outcome = "applied"
+            told = next(
+                one
+                for one in heard
+                if one.name == "rollout" and one.data["waves"][0]["devices"][0].get("outcome") == "applied"
+            )
+        assert told.data["ended"] is None
+    after = running.json("/api/rollout")
+    assert after["ended"] is not None
+    assert {span["level"] for span in after["spans"]} == {"rollout", "school", "device", "step"}
+
+
+def test_a_whole_city_overflows_nothing_and_an_overflow_is_seen(tmp_path: Path) -> None:
+    city, now = feed(176), time.time()
+    with monitor(tmp_path / "monitor.db") as alone:
+        post(alone.url, metrics([*city.light(now), *city.heavy(now)], now))
+        text = alone.ask("/metrics")[2].decode()
+        assert text.count("tsunagu_line_loss_ratio{") == 176 * 8
+        assert "overflow" not in text
+        post(alone.url, one(Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, now, {OVERFLOW: "true"})]))))
+        assert 'tsunagu_line_up{otel_metric_overflow="true"} 1' in alone.ask("/metrics")[2].decode()

@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
-from controller.lab import background, journal, place
+from controller.lab import background, breaking, journal, place, reach
 from controller.lab import city as virtual_city
 from controller.lab.cloud.world import World
+from controller.lab.faults import Fault, Kind
 from controller.lab.matrix import measure as measure_matrix
 from controller.lab.people.measure import measure
 from controller.lab.people.verdicts import People, Verdict
-from controller.lab.processes import kill
+from controller.lab.processes import kill, until
 from controller.lab.proxy.files import Files
 from controller.lab.status import status
 from controller.model.city import City
+from controller.model.flow import Family
+from controller.platforms import namespace
 from tests.conftest import SCHOOLS, SharedLab
 from tests.lab.people.deployments import BINDING, LEVEL, deploy
 
@@ -72,8 +75,8 @@ def test_with_factory_switches_the_networks_refusals_are_missed(deployed: City) 
 
 def test_a_binding_removed_by_hand_is_missed_and_put_back_it_is_not(deployed: City, world: Path) -> None:
     opened = World.open(world)
-    victim = next(one for one in opened.resources(BINDING) if "affairs/affairs teacher" in one.id)
-    opened.remove(victim)
+    for victim in [one for one in opened.resources(BINDING) if "affairs/affairs teacher" in one.id]:
+        opened.remove(victim)
     people = measure(deployed, [SCHOOL])
     assert not people.agrees
     missed = {one.visit.visitor.role for one in people.results if one.verdict is Verdict.REFUSED}
@@ -110,6 +113,27 @@ def test_the_matrix_of_the_network_finds_the_proxy_at_the_applications(deployed:
     permitted = [one for one in matrix.results if one.pair.permitted]
     assert any(one.pair.target.host for one in permitted)
     assert {one.verdict.value for one in permitted} == {"agrees"}
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(where=SCHOOL, kind=Kind.PRIMARY), Fault(where="tokyo", kind=Kind.REGION)], ids=str
+)
+def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: City, fault: Fault) -> None:
+    layout = journal.standing(place.STATE).layout
+    school = layout.school(SCHOOL)
+    usual = reach.ways_out(layout, school, place.STATE)
+    address, port = reach.internet(layout, Family.V4)
+    with namespace.connect(school.hosts[0].namespace, address, port, 5.0) as opened:
+        breaking.break_(fault)
+        try:
+            assert until(lambda: not reach.ways_out(layout, school, place.STATE) & {*usual, reach.NOWHERE}, 10.0)
+            opened.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert opened.recv(4096).startswith(b"HTTP/1.1 200 ")  # an open connection moved with its translation
+            assert until(lambda: all(reach.reaches(layout, school.hosts[0], family) for family in Family), 10.0)
+            assert set(of_identity(measure(deployed, [SCHOOL])).values()) == {Verdict.AGREES}
+        finally:
+            breaking.mend(fault)
+    assert until(lambda: reach.ways_out(layout, school, place.STATE) == usual, 30.0)
 
 
 def test_no_secret_outlives_the_trial_or_is_shown(deployed: City) -> None:

@@ -32,6 +32,12 @@ Tile = dict[str, Any]
 STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 LINES = ("primary", "backup")
 ALIVE_SECONDS = 5
+TEXTS = {
+    "line-down": "the {line} line is down: no region answers over it",
+    "line-up": "the {line} line answers again",
+    "failover": "traffic leaves by the {line} line",
+    "drift": "1 device is not configured as the policy says",
+}
 
 
 @dataclass
@@ -74,7 +80,7 @@ class Figures:
 
     def happened(self, school: str, kind: str, line: str | None, at: datetime) -> None:
         """An event of a school."""
-        event = {"at": at.isoformat(), "kind": kind, "line": line, "text": f"{line} {kind}"}
+        event = {"at": at.isoformat(), "kind": kind, "line": line, "text": TEXTS[kind].format(line=line)}
         self.events[school].append(event)
         self.tell("school", {"id": school})
 

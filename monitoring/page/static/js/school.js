@@ -14,7 +14,7 @@ const series = new Series();
 const curves = [...document.querySelectorAll(".curve")].map((figure) => new Curve(figure));
 const table = document.querySelector(".figures-table");
 const ROWS = 100;
-const ICONS = { "line-down": "line-down", "line-up": "up", drift: "drift", failover: "reverted" };
+const ICONS = { "line-down": "line-down", "line-up": "up", drift: "drift", failover: "reverted", "region-down": "line-down", "region-up": "up" };
 let minutes = 15;
 let tile = null;
 let events = [];
@@ -70,9 +70,11 @@ function showRows() {
   part("#rows").replaceChildren(...rows);
 }
 
-function eventText(event) {
+/** An event in the reader's words, and beside it in those of who told it, which name the rest (a region, a device). */
+function eventWords(event) {
   const key = `event-${event.kind}`;
-  return has(key) ? say(key, { line: event.line ? say(event.line) : say("lines") }) : event.text;
+  const told = make("span", { class: "quiet-note", lang: "en" }, event.text);
+  return has(key) ? [make("span", {}, say(key, { line: event.line ? say(event.line) : say("lines") })), told] : [told];
 }
 
 function showEvents() {
@@ -81,7 +83,7 @@ function showEvents() {
   if (list.dataset.shown !== key) {
     list.dataset.shown = key;
     const items = [...events].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, ROWS);
-    list.replaceChildren(...items.map((event) => make("li", { "data-state": event.kind === "line-down" ? "down" : "up" }, icon(ICONS[event.kind] ?? "live"), make("time", { datetime: event.at }, day(event.at)), make("span", {}, eventText(event)))));
+    list.replaceChildren(...items.map((event) => make("li", { "data-state": event.kind.endsWith("-down") ? "down" : "up" }, icon(ICONS[event.kind] ?? "live"), make("time", { datetime: event.at }, day(event.at)), ...eventWords(event))));
   }
   part("#no-events").hidden = events.length > 0;
 }
