@@ -199,6 +199,7 @@ class Capabilities:
     from new ones by a router further up, or the device is refused.
     `directions`: those that its filters can judge where they stand. `longest_vlan_name` and `longest_filter_name` count
     characters (None: not known to be bounded).
+    `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
     `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
     """
@@ -216,3 +217,4 @@ class Capabilities:
     isolates: bool = False
     interfaces: bool = False
     routes: bool = False
+    passes_unfiltered: bool = True
