@@ -197,6 +197,7 @@ class Capabilities:
     known to be bounded); `over_ssh` False means the platform exists as text only.
     `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
     from new ones by a router further up, or the device is refused.
+    `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
     `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
     """
@@ -211,3 +212,4 @@ class Capabilities:
     isolates: bool = False
     interfaces: bool = False
     routes: bool = False
+    passes_unfiltered: bool = True
