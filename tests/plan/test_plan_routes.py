@@ -159,7 +159,7 @@ def test_steps_that_open_a_neighbour_meanwhile_are_stopped(city: City) -> None:
     turned = preferring(city, ("backup", "osaka"))
     wanted = intent_of(turned)
     prove_transition(city, wanted, now, Frr().steps(now, wanted.wanted), Frr())
-    with pytest.raises(ProofFailed, match=r"after 'detach everything': .* no policy is in force, which lets 0"):
+    with pytest.raises(ProofFailed, match=r"in 'detach everything': .* no policy is in force, which lets 0"):
         prove_transition(city, wanted, now, Hasty().steps(now, wanted.wanted), Hasty())
 
 
