@@ -18,6 +18,7 @@ COMMANDS = {
     "apply": "controller.cli.apply:apply",
     "drift": "controller.cli.plan:drift",
     "explain": "controller.cli.explain:explain_command",
+    "what-if": "controller.cli.what_if:what_if_command",
     "trust": "controller.cli.trust:trust",
     "measure": "controller.cli.measure:measure",
     "render": "controller.cli.prove:render",

@@ -1,4 +1,4 @@
-"""The access policy: segments, applications, rules, admission.
+"""The access policy: segments, applications and rules.
 
 A rule has a network part (segment x destination x service; switches and routers enforce it) and an identity part
 (role, MFA, posture, device class, place, hours; the identity-aware proxy or 802.1X enforces it). They are judged apart.
@@ -262,23 +262,3 @@ class RuleFile(Strict):
     """`policies/access/rules.yaml`."""
 
     rules: tuple[Rule, ...]
-
-
-class Admission(Placed):
-    """802.1X: which segment a device of a person with one of these roles is put into.
-
-    What no admission names goes to the segment `otherwise` of the file.
-    """
-
-    id: Identifier
-    roles: tuple[Identifier, ...] = Field(min_length=1)
-    postures: tuple[Identifier, ...] = ()
-    places: tuple[Identifier, ...] = ()
-    segment: Identifier
-
-
-class AdmissionFile(Strict):
-    """`policies/access/admission.yaml`."""
-
-    admissions: tuple[Admission, ...]
-    otherwise: Identifier

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from controller.model.access import (
     CONTROLLER,
     INTERNET,
-    Admission,
     Application,
     IdentityPart,
     PrefixListFile,
     Rule,
     Segment,
 )
+from controller.model.admission import Admission, AdmissionLimits
 from controller.model.calendar import CalendarFile
 from controller.model.exchange import System, SystemFlow
 from controller.model.factors import STRENGTHS, Strength
@@ -105,6 +105,7 @@ class City:
     lapsed_flows: tuple[SystemFlow, ...]
     admissions: tuple[Admission, ...]
     otherwise: str
+    admission_limits: AdmissionLimits
     necessities: tuple[Necessity, ...]
     outputs: StackOutputs
 
@@ -133,7 +134,7 @@ class City:
     @cached_property
     def internet(self) -> AddressSet:
         """Every address that is neither reserved, nor the city's own, nor named by an application."""
-        named = [p for app in self.applications.values() if not app.segment for p in self._named(app)]
+        named = [p for app in self.applications.values() if not app.segment for p in self.named(app)]
         excluded: set[Prefix] = {*self.file.reserved, *self.file.controllers, *named}
         excluded |= {self.file.addressing.ipv4, self.file.addressing.ipv6}
         excluded |= {p for school in self.schools for p in (school.ipv4, school.ipv6) if p is not None}
@@ -155,7 +156,7 @@ class City:
         if app.segment:
             segment = self.segments[app.segment]
             return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
-        return AddressSet(self._named(app))
+        return AddressSet(self.named(app))
 
     def source(self, name: str, school: School) -> AddressSet:
         """The addresses of a rule's source (a segment, or the controller) at a school."""
@@ -207,7 +208,7 @@ class City:
         return tuple(self._blueprint_devices(school, blueprint))
 
     def lab_devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a lab school: one switch."""
+        """The devices of a lab school: a switch, then a router."""
         hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in self.lab.hosts]
         management = self.file.management_segment
         own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
@@ -223,6 +224,15 @@ class City:
                 access=self.lab.device_access,
                 ports=(*hosts, own, *gateways),
             ),
+            Device(
+                id=f"{school.id}-rt1",
+                school=school,
+                role="router",
+                platform=self.lab.router_platform,
+                management=self.device_address(school, 1),
+                access=self.lab.device_access,
+                ports=(),
+            ),
         )
 
     def device_address(self, school: School, index: int) -> IPv4Address | IPv6Address:
@@ -230,7 +240,8 @@ class City:
         subnet = self.segment_prefix(school, self.segments[self.file.management_segment], Family.V4)
         return ip_address(int(subnet.network_address) + FIRST_DEVICE + index)
 
-    def _named(self, app: Application) -> tuple[Prefix, ...]:
+    def named(self, app: Application) -> tuple[Prefix, ...]:
+        """The addresses that an application has the same for every school."""
         if app.hosting == "cloud-run":
             placed = self.outputs.applications.get(app.id)
             return (*placed.ipv4, *placed.ipv6) if placed else ()

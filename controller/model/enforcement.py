@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from controller.errors import Problem
-from controller.model.access import CONTROLLER, INTERNET, Admission, IdentityPart, Rule
+from controller.model.access import CONTROLLER, INTERNET, IdentityPart, Rule
+from controller.model.admission import Admission
 from controller.model.city import City
 from controller.model.exchange import CLASS_CARRIERS
 from controller.model.factors import STRENGTHS

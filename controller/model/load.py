@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 from controller.errors import Origin, PolicyError, Problem
 from controller.model.access import (
-    AdmissionFile,
     ApplicationFile,
     PrefixListFile,
     RuleFile,
     SegmentFile,
 )
 from controller.model.addressing import addressing_problems
+from controller.model.admission import AdmissionFile
 from controller.model.calendar import CalendarFile
 from controller.model.city import City
 from controller.model.enforcement import enforcement_problems
@@ -185,6 +185,7 @@ def _city(files: Files, reader: _Reader, on: date | None) -> City:
         lapsed_flows=tuple(flow for flow in flows if not flow.holds_on(day)),
         admissions=files.admission.admissions,
         otherwise=files.admission.otherwise,
+        admission_limits=files.admission.limits,
         necessities=files.necessities,
         outputs=files.outputs,
     )

@@ -10,12 +10,12 @@ from controller.errors import Origin, Problem
 from controller.model.access import (
     CONTROLLER,
     INTERNET,
-    AdmissionFile,
     Application,
     PrefixListFile,
     Rule,
     Segment,
 )
+from controller.model.admission import PLUGGED, Admission, AdmissionFile
 from controller.model.calendar import CalendarFile
 from controller.model.exchange import FlowFile
 from controller.model.lines import LinesFile
@@ -279,3 +279,19 @@ def _admission(files: Files) -> Iterator[Problem]:
             yield from unknown(admission.origin, "postures", "posture", admission.postures, postures)
             places = [place.id for place in people.places]
             yield from unknown(admission.origin, "places", "place", admission.places, places)
+    yield from _admitted_twice(files.admission.admissions)
+
+
+def _admitted_twice(admissions: Iterable[Admission]) -> Iterator[Problem]:
+    """Two admissions of one certificate class at one place: the server could not know which to answer."""
+    given: dict[tuple[str, str], Admission] = {}
+    for admission in admissions:
+        for place in admission.places or PLUGGED:
+            if place not in PLUGGED:
+                message = f"802.1X cannot see {place!r}; it can see: {', '.join(PLUGGED)}"
+                yield Problem(admission.origin, "places", message)
+            other = given.setdefault((admission.certificate, place), admission)
+            if other is not admission:
+                admitted = f"certificate {admission.certificate!r} at {place}"
+                message = f"{admitted} is admitted by {other.id!r} already ({other.origin})"
+                yield Problem(admission.origin, "certificate", message)

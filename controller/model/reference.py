@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, TypeVar
 
+from controller.errors import Origin
 from controller.model.access import DAYS, Hours, Rule
 from controller.model.city import City
 from controller.model.exchange import SystemFlow
@@ -69,6 +70,23 @@ class Decision(Generic[Named]):
 
 
 Answer = Decision[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Where 802.1X puts a device, for how many seconds at most until it is asked anew; `origin` None: quarantine."""
+
+    segment: str
+    session: int
+    origin: Origin | None
+
+
+def admitted(city: City, certificate: str, place: str) -> Admitted:
+    """Where a device with a certificate of this class ("" for none) belongs; what nothing names is quarantined."""
+    for one in city.admissions:
+        if one.certificate == certificate and (not one.places or place in one.places):
+            return Admitted(one.segment, one.session_hours * 3600, one.origin)
+    return Admitted(city.otherwise, city.admission_limits.quarantine_minutes * 60, None)
 
 
 def network_answer(city: City, flow: Flow) -> Answer:

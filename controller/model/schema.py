@@ -12,12 +12,12 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from controller.model.access import (
-    AdmissionFile,
     ApplicationFile,
     PrefixListFile,
     RuleFile,
     SegmentFile,
 )
+from controller.model.admission import AdmissionFile
 from controller.model.calendar import CalendarFile
 from controller.model.exchange import FlowFile
 from controller.model.flow import Service

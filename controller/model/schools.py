@@ -310,6 +310,7 @@ class LabFile(Strict):
     canary: Identifier
     rates: dict[Identifier, LabRates]
     platform: str
+    router_platform: str
     hosts: tuple[LabHost, ...]
     device_access: DeviceAccess
 

@@ -120,7 +120,7 @@ def test_a_rule_that_nobody_could_enforce(policies: PolicyFolder, text: str, exp
 
 
 def test_802_1x_that_admits_without_the_posture(policies: PolicyFolder) -> None:
-    policies.edit("access/admission.yaml", "    postures: [certificate]\n", "")
+    policies.edit("access/admission.yaml", "    postures: [certificate]\n", "", after="id: staff-legacy")
     problems = policies.problems()
     assert len(problems) == 1
     assert "identity: 802.1X admits devices without posture 'certificate' to segment 'staff-legacy' too" in problems[0]

@@ -43,8 +43,8 @@ SEGMENT_NAMES = "guest, learning-legacy, management, printers, pupil, quarantine
         (APPLICATIONS, "id: affairs", "id: internet", "id: 'internet' is the name of the destination of its own"),
         (
             ADMISSION,
-            "segment: staff}",
-            "segment: stuff}",
+            "segment: pupil,",
+            "segment: stuff,",
             f"segment: unknown segment 'stuff'; allowed: {SEGMENT_NAMES}",
         ),
         (ADMISSION, "roles: [teacher", "roles: [techer", f"roles: unknown role 'techer'; allowed: {ROLES}"),

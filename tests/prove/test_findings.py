@@ -148,8 +148,8 @@ def test_an_important_application_without_mfa(policies: PolicyFolder) -> None:
 def test_importance_decides_about_mfa(policies: PolicyFolder) -> None:
     policies.edit(APPLICATIONS, "importance: III", "importance: II", after="id: learning-dashboard")
     findings = found(policies)
-    assert len(findings) == 1
-    assert "error: guideline: rule 'dashboard-pupils' lets people reach learning-dashboard without MFA" in findings[0]
+    (lacking,) = [finding for finding in findings if ": error: " in finding]
+    assert "guideline: rule 'dashboard-pupils' lets people reach learning-dashboard without MFA" in lacking
 
 
 def test_an_application_that_nobody_may_use(policies: PolicyFolder) -> None:
@@ -183,9 +183,10 @@ def test_a_forbid_of_the_internet_takes_back_what_belongs_to_it(policies: Policy
 @pytest.mark.parametrize(("days", "old"), [(date(2027, 5, 22), False), (date(2027, 5, 23), True)])
 def test_a_prefix_list_read_half_a_year_ago(policies: PolicyFolder, days: date, old: bool) -> None:  # noqa: FBT001
     findings = found(policies, days)
-    assert len(findings) == (4 if old else 0)
+    aged = [finding for finding in findings if "old prefix list" in finding]
+    assert len(aged) == (4 if old else 0)
     if old:
-        assert findings[0] == (
+        assert aged[0] == (
             "access/prefixes/cbt.yaml:1: warning: old prefix list: prefix list 'cbt' was read 181 days ago "
             "(synthetic, for the virtual city); read it again"
         )

@@ -75,8 +75,8 @@ def test_with_factory_switches_the_networks_refusals_are_missed(deployed: City) 
 
 def test_a_binding_removed_by_hand_is_missed_and_put_back_it_is_not(deployed: City, world: Path) -> None:
     opened = World.open(world)
-    victim = next(one for one in opened.resources(BINDING) if "affairs/affairs teacher" in one.id)
-    opened.remove(victim)
+    for victim in [one for one in opened.resources(BINDING) if "affairs/affairs teacher" in one.id]:
+        opened.remove(victim)
     people = measure(deployed, [SCHOOL])
     assert not people.agrees
     missed = {one.visit.visitor.role for one in people.results if one.verdict is Verdict.REFUSED}

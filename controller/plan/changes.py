@@ -1,0 +1,130 @@
+"""What `tsunagu what-if` finds: answers that change from one policy to another, each kind by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Way = Literal["opens", "closes"]
+
+IMPORTANT, STRANGERS, OUTSIDE, WIDE, EVERYWHERE = (
+    "class II+",
+    "pupils, guests or guardians",
+    "from outside",
+    "wide",
+    "used by all",
+)
+SURPRISES: dict[str, int] = {IMPORTANT: 16, STRANGERS: 8, OUTSIDE: 4, WIDE: 2, EVERYWHERE: 1}
+"""What deserves a second look, and how much it weighs; the heaviest change stands first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChange:
+    """A segment's way to an application that opens or closes, at schools where it does so alike.
+
+    `partly`: only for some of the application's addresses and ports. `packet` is one that changes; `rules` permit it
+    where it is permitted, or forbid it where it is forbidden.
+    """
+
+    way: Way
+    schools: tuple[str, ...]
+    segment: str
+    application: str
+    services: tuple[str, ...]
+    families: tuple[int, ...]
+    partly: bool
+    packet: str
+    rules: tuple[str, ...]
+    surprises: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        """How many (school, segment, application) answers change."""
+        return len(self.schools)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChange:
+    """People of a role who are let in to an application, or no more; `registered` is where their devices are.
+
+    `registered` counts schools, offices, and "unregistered". `person` is one whose answer changes, in words; `places`
+    are all from where it does, `factors` and `postures` the least with which it does.
+    """
+
+    way: Way
+    registered: tuple[str, ...]
+    role: str
+    application: str
+    places: tuple[str, ...]
+    least_factor: str
+    postures: tuple[str, ...]
+    person: str
+    rules: tuple[str, ...]
+    surprises: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        """How many (registration, role, application) answers change."""
+        return len(self.registered)
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionChange:
+    """People of a role with a device like this at a place, whom 802.1X puts elsewhere."""
+
+    role: str
+    postures: tuple[str, ...]
+    place: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    surprises: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        """One (role, device, place)."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeChange:
+    """Data of some classes that one system may send to another, or no more; `connection` where the network changes."""
+
+    way: Way
+    sender: str
+    receiver: str
+    data: tuple[str, ...]
+    connection: str
+    rules: tuple[str, ...]
+    surprises: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        """How many (sender, receiver, class) answers change; a connection is one."""
+        return len(self.data) or 1
+
+
+Change = NetworkChange | IdentityChange | AdmissionChange | ExchangeChange
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """All of them; each list with the most surprising first. `before` and `after` name the policies, `on` the day."""
+
+    before: str
+    after: str
+    on: str
+    network: tuple[NetworkChange, ...]
+    identity: tuple[IdentityChange, ...]
+    admission: tuple[AdmissionChange, ...]
+    exchange: tuple[ExchangeChange, ...]
+    unjudged: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no answer changes."""
+        return not (self.network or self.identity or self.admission or self.exchange)
+
+
+def weight(change: Change) -> tuple[int, int, str]:
+    """The order of changes: surprising ones first, then those of many answers."""
+    return -sum(SURPRISES[one] for one in change.surprises), -change.answers, repr(change)

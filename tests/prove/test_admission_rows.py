@@ -1,0 +1,76 @@
+"""The rows of the RADIUS table against the policy; with mistakes planted in them."""
+
+from dataclasses import replace
+
+from controller.compile.admission import RadiusRow, answer, radius_rows
+from controller.model.city import City
+from controller.prove.admission import admission_check
+from tests.policies import PolicyFolder
+
+
+def planted(city: City, certificate: str, place: str, **changes: object) -> tuple[RadiusRow, ...]:
+    """The compiled rows with one of them changed."""
+    return tuple(
+        replace(row, **changes) if (row.certificate, row.place) == (certificate, place) else row  # type: ignore[arg-type] # fields by name
+        for row in radius_rows(city)
+    )
+
+
+def test_the_rows_put_every_device_where_the_policy_says(city: City) -> None:
+    check = admission_check(city)
+    assert check.holds
+    assert check.examined == 10
+    assert "affairs-pc at own-school: VLAN 11 (staff-legacy), asked anew after 600 minutes" in check.evidence
+
+
+def test_the_answer_holds_what_a_switch_needs(city: City) -> None:
+    row = answer(radius_rows(city), "pupil-device", "own-school")
+    assert dict(row.attributes) == {
+        "Tunnel-Type": 13,
+        "Tunnel-Medium-Type": 6,
+        "Tunnel-Private-Group-Id": "20",
+        "Session-Timeout": 36_000,
+        "Termination-Action": 1,
+    }
+
+
+def test_a_device_away_from_its_school_is_in_quarantine_where_the_policy_names_only_its_own(city: City) -> None:
+    assert answer(radius_rows(city), "affairs-pc", "other-school").segment == city.otherwise
+
+
+def test_a_row_with_another_vlan_is_found_and_named(city: City) -> None:
+    (said,) = admission_check(city, planted(city, "pupil-device", "own-school", vlan=10)).differences
+    assert said.startswith("a device with a certificate of class 'pupil-device' at own-school is put into VLAN 10")
+    assert "but the policy says pupil, VLAN 20 (" in said
+    assert "admission.yaml:" in said
+
+
+def test_a_row_that_lets_unknown_devices_in_is_found(city: City) -> None:
+    rows = planted(city, "", "own-school", segment="staff", vlan=10)
+    said = admission_check(city, rows).differences
+    assert any(one.startswith("a device with no certificate at own-school is put into VLAN 10 (staff)") for one in said)
+
+
+def test_a_session_that_lasts_longer_than_the_policy_says_is_found(city: City) -> None:
+    (said,) = admission_check(city, planted(city, "staff-device", "other-school", session=86_400)).differences
+    assert "asked anew after 86400 s only; the policy says 36000 s" in said
+
+
+def test_a_missing_row_and_a_second_one_are_found(city: City) -> None:
+    rows = radius_rows(city)
+    without = tuple(row for row in rows if row.certificate)
+    assert any("no row answers certificate 'none'" in one for one in admission_check(city, without).differences)
+    assert any(one.startswith("two rows answer") for one in admission_check(city, (*rows, rows[0])).differences)
+
+
+def test_two_admissions_of_one_certificate_at_one_place_are_refused(policies: PolicyFolder) -> None:
+    policies.edit("access/admission.yaml", "certificate: pupil-device", "certificate: staff-device")
+    (problem,) = [one for one in policies.problems() if "admitted by 'staff' already" in one and "own-school" in one][
+        :1
+    ]
+    assert problem.startswith("access/admission.yaml:")
+
+
+def test_a_place_that_a_switch_cannot_see_is_refused(policies: PolicyFolder) -> None:
+    policies.edit("access/admission.yaml", "places: [own-school]", "places: [home]")
+    assert any("802.1X cannot see 'home'" in one for one in policies.problems())

@@ -1,0 +1,78 @@
+"""The cloud's firewall against the system-to-system flows; with mistakes planted in it."""
+
+from dataclasses import replace
+
+import pytest
+
+from controller.compile.firewall import FirewallRule, firewall_rules, front_doors
+from controller.model.city import City
+from controller.prove.firewall import firewall_check
+from tests.policies import PolicyFolder
+
+FLOW = """  - id: affairs-to-aid
+    effect: permit
+    purpose: 就学援助の審査に在籍を送る
+    from: affairs
+    to: school-aid
+    data: [II]
+    carrier: https
+"""
+
+
+@pytest.fixture
+def flowing(policies: PolicyFolder) -> City:
+    """The city with a flow that an application of the cloud opens a connection for."""
+    policies.append("access/flows.yaml", FLOW)
+    return policies.load()
+
+
+def opened(city: City) -> list[FirewallRule]:
+    return [rule for rule in firewall_rules(city) if rule.permits]
+
+
+def test_every_family_is_closed_both_ways(city: City) -> None:
+    closed = {rule.name: rule for rule in firewall_rules(city) if not rule.permits}
+    assert set(closed) == {f"no-other-{way}-v{family}" for way in ("ingress", "egress") for family in (4, 6)}
+    assert firewall_check(city).holds
+
+
+def test_a_flow_opens_exactly_its_connection(flowing: City) -> None:
+    four, six = opened(flowing)
+    assert (four.target, [str(one) for one in four.peers], [str(one) for one in four.services]) == (
+        "affairs",
+        ["10.254.1.20/32"],
+        ["tcp/443"],
+    )
+    assert six.name == "affairs-to-school-aid-v6"
+    check = firewall_check(flowing)
+    assert check.holds
+    assert any(one.startswith("affairs may open tcp/443 to 10.254.1.20/32") for one in check.evidence)
+
+
+def test_a_forbid_takes_the_connection_back(policies: PolicyFolder) -> None:
+    forbid = FLOW.replace("affairs-to-aid", "no-aid").replace("permit", "forbid").replace("    carrier: https\n", "")
+    policies.append("access/flows.yaml", FLOW + forbid)
+    city = policies.load()
+    assert opened(city) == []
+    assert firewall_check(city).holds
+
+
+@pytest.mark.parametrize("kind", ["wide", "missing", "inwards"])
+def test_a_planted_mistake_is_found_and_named(flowing: City, kind: str) -> None:
+    rules = firewall_rules(flowing)
+    if kind == "wide":
+        rules = tuple(replace(rule, services=()) if rule.permits else rule for rule in rules)
+        expected = "from affairs to 10.254.1.20/32 tcp/1 is open by firewall rule affairs-to-school-aid-v4"
+    elif kind == "missing":
+        rules = tuple(rule for rule in rules if not rule.permits)
+        expected = "from affairs to 10.254.1.20/32 tcp/443 is closed by firewall rule no-other-egress-v4"
+    else:
+        rules = (*rules, replace(rules[0], name="back-door", direction="ingress"))
+        expected = "firewall rule back-door: permits ingress, but no flow opens anything inwards"
+    assert any(one.startswith(expected) for one in firewall_check(flowing, rules).differences)
+
+
+def test_front_doors_are_where_the_stack_put_them(city: City) -> None:
+    doors = {door.application: door for door in front_doors(city)}
+    assert [str(one) for one in doors["affairs"].addresses.included] == ["203.0.113.10/32", "2001:db8:c000::10/128"]
+    assert "grading" not in doors

@@ -1,0 +1,135 @@
+"""The paths of a school, composed from its filters, against the policy; with mistakes planted in them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from controller.compile.campus import campus_intent
+from controller.model.city import City
+from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.schools import School
+from controller.model.state import Entry, Filter
+from controller.platforms.registry import platform
+from controller.prove.check import Check
+from controller.prove.composition import SchoolFilters, compose
+
+SCHOOL = "kw-e01"
+Planting = Callable[[City, dict[tuple[int, Direction, Family], Filter]], None]
+
+
+@pytest.fixture(scope="module")
+def school(city: City) -> School:
+    return city.school_by_id[SCHOOL]
+
+
+def filters(city: City, school: School) -> dict[tuple[int, Direction, Family], Filter]:
+    """The filters of the school's core switch, parsed back from its own text."""
+    device = next(one for one in city.devices(school) if one.role == "core")
+    system = platform(device.platform)
+    wanted = campus_intent(city, device, system.capabilities).wanted
+    return {one.key: one for one in system.parse(system.render(wanted), device.id).state.filters}
+
+
+def checks(city: City, school: School, held: dict[tuple[int, Direction, Family], Filter]) -> dict[str, Check]:
+    named = {place: (f"{school.id}-core1", one) for place, one in held.items()}
+    found = [check for family in Family for check in compose(city, SchoolFilters(school, named), family)]
+    return {check.name + (" wrong" if check.differences else ""): check for check in found}
+
+
+def first(
+    held: dict[tuple[int, Direction, Family], Filter], place: tuple[int, Direction, Family], entry: Entry
+) -> None:
+    """Puts an entry before all others of a filter."""
+    held[place] = replace(held[place], entries=(entry, *held[place].entries))
+
+
+def permit(city: City, school: School, source: str, destination: str, *, port: int = 443) -> Entry:
+    own = city.segment_prefix(school, city.segments[source], Family.V4)
+    match = Match(Family.V4, Protocol.TCP, own, prefix(destination), destination_ports=(port, port))
+    return Entry(Effect.PERMIT, match, "77")
+
+
+def test_every_path_of_a_school_is_what_the_policy_says(city: City, school: School) -> None:
+    found = checks(city, school, filters(city, school))
+    assert set(found) == {"paths", "school-to-school isolation", "management from the controller only"}
+    assert found["school-to-school isolation"].examined == len(city.schools) - 1
+
+
+def test_a_filter_that_lets_pupils_to_the_affairs_system_is_found_with_a_packet(city: City, school: School) -> None:
+    held = filters(city, school)
+    affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
+    place = (city.segments["pupil"].vlan, Direction.FROM, Family.V4)
+    first(held, place, permit(city, school, "pupil", affairs))
+    (said,) = checks(city, school, held)["paths wrong"].differences
+    assert (
+        f"from pupil at {SCHOOL} to affairs passes: tcp 10.1.16.10 port 49152 -> {affairs.removesuffix('/32')}" in said
+    )
+    assert "line 77 permits it" in said
+    assert "no rule names it (default deny)" in said
+
+
+def test_a_filter_that_cuts_what_a_rule_permits_is_found_with_the_rule(city: City, school: School) -> None:
+    held = filters(city, school)
+    affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
+    place = (city.segments["staff"].vlan, Direction.FROM, Family.V4)
+    first(held, place, replace(permit(city, school, "staff", affairs), effect=Effect.FORBID))
+    (said,) = checks(city, school, held)["paths wrong"].differences
+    assert "from staff at kw-e01 to affairs does not pass" in said
+    assert "the policy: permit by staff-cloud (" in said
+
+
+def test_one_end_that_is_wrong_alone_changes_no_path_inside_a_school(city: City, school: School) -> None:
+    """Between two segments both filters must agree to let a packet through."""
+    held = filters(city, school)
+    staff = str(city.segment_prefix(school, city.segments["staff"], Family.V4))
+    first(held, (city.segments["pupil"].vlan, Direction.FROM, Family.V4), permit(city, school, "pupil", staff))
+    assert "paths" in checks(city, school, held)
+    first(held, (city.segments["staff"].vlan, Direction.TO, Family.V4), permit(city, school, "pupil", staff))
+    (said,) = checks(city, school, held)["paths wrong"].differences
+    assert "from pupil at kw-e01 to staff at kw-e01 passes" in said
+
+
+def test_a_way_to_another_school_is_found(city: City, school: School) -> None:
+    held = filters(city, school)
+    other = city.school_prefix(city.school_by_id["kw-e02"], Family.V4)
+    first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), permit(city, school, "staff", str(other)))
+    (said,) = checks(city, school, held)["school-to-school isolation wrong"].differences
+    assert "from staff at kw-e01 to school kw-e02 leaves for another school" in said
+
+
+def test_a_way_to_the_management_is_found(city: City, school: School) -> None:
+    held = filters(city, school)
+    management = city.segments[city.file.management_segment]
+    target = str(city.segment_prefix(school, management, Family.V4))
+    entry = permit(city, school, "staff", target, port=22)
+    first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), entry)
+    first(held, (management.vlan, Direction.TO, Family.V4), entry)
+    (said,) = checks(city, school, held)["management from the controller only wrong"].differences
+    assert "from staff at kw-e01 to management at kw-e01 reaches the management: tcp" in said
+
+
+def test_a_management_that_the_controller_does_not_reach_is_found(city: City, school: School) -> None:
+    held = filters(city, school)
+    management = city.segments[city.file.management_segment]
+    everything = Match(Family.V4, None, Family.V4.everything, Family.V4.everything)
+    first(held, (management.vlan, Direction.TO, Family.V4), Entry(Effect.FORBID, everything, "1"))
+    said = checks(city, school, held)["management from the controller only wrong"].differences
+    assert any("kw-e01-core1: the controller does not reach it at 10.1.10." in one for one in said)
+
+
+def test_a_segment_without_a_filter_is_found(city: City, school: School) -> None:
+    held = filters(city, school)
+    del held[city.segments["guest"].vlan, Direction.FROM, Family.V6]
+    assert checks(city, school, held)["paths wrong"].differences == (
+        "kw-e01: nothing filters guest (VLAN 40) from IPv6; all passes",
+    )
+
+
+def test_a_forged_source_is_found(city: City, school: School) -> None:
+    held = filters(city, school)
+    affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
+    forged = Match(Family.V4, Protocol.TCP, prefix("198.18.0.0/16"), prefix(affairs), destination_ports=(443, 443))
+    first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), Entry(Effect.PERMIT, forged, "5"))
+    (said,) = checks(city, school, held)["paths wrong"].differences
+    assert "passes from staff, but its source is not of the segment" in said
