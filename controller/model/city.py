@@ -36,13 +36,13 @@ from controller.model.schools import (
     DeviceAccess,
     DeviceGroup,
     DeviceRole,
-    KeepsState,
     LabFile,
     School,
     fits,
 )
 from controller.model.scope import SchoolGroup
 from controller.model.state import Faces, PortMode
+from controller.model.transit import KeepsState
 
 FIRST_DEVICE = 10
 """Devices take the addresses of the management segment from its tenth on; the gateway is the first."""
