@@ -175,14 +175,12 @@ def test_a_route_map_edited_by_hand_is_found_by_drift_and_mended(school: School)
     assert until(lambda: school.goes_by("primary", "tokyo"), 15.0)
 
 
-@pytest.mark.parametrize("step", ["first command", "confirm"])
-def test_killed_in_the_middle_the_router_goes_back_by_itself(school: School, step: str) -> None:
+def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: School) -> None:
     before = school.running()
     school.prefer(TURNED)
     assert school.plan().code == 0
-    _kill_at(school, step)
-    if step != "first command":
-        assert until(lambda: school.goes_by("backup", "osaka"), 10.0)
+    _kill_at(school, "confirm")
+    assert until(lambda: school.goes_by("backup", "osaka"), 10.0)
     assert until(lambda: school.running() == before, 40.0)
     assert until(lambda: school.goes_by("primary", "tokyo"), 15.0)
     applied = school.apply()
@@ -197,7 +195,7 @@ def _kill_at(school: School, step: str) -> None:
     save_plan(own, school.folder / "plan.json")
     words = [str(school.folder / name) for name in ("policies", "plan.json", "killed")]
     done = subprocess.run(
-        [sys.executable, str(script), *words, SECONDS, step, "end" if step == "first command" else "start"],
+        [sys.executable, str(script), *words, SECONDS, step, "start"],
         capture_output=True,
         text=True,
         check=False,
