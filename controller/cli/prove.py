@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated
 
 import typer
@@ -13,14 +14,18 @@ from controller.cli.output import Exit, say
 from controller.compile.campus import campus_intent
 from controller.compile.upstream import describe_moved
 from controller.errors import BeyondCapability, TsunaguError
+from controller.model.city import City
 from controller.model.load import load_city
+from controller.plan.city_proof import prove_devices
 from controller.plan.observe import NotSupported, from_files
 from controller.plan.proof import differences_of_ports, differences_of_routes, differences_to_policy, prove
-from controller.plan.select import selected_devices
+from controller.plan.proof_cache import ProofCache, cache_folder
+from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform, supported
 
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
-Given = Annotated[Path, typer.Option("--configs", help="Folder with DEVICE.cfg files to be judged.")]
+Given = Annotated[Path | None, typer.Option("--configs", help="Folder with DEVICE.cfg files to be judged.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew; read and keep no earlier proofs.")]
 
 
 def render(  # noqa: PLR0913 the command's options
@@ -77,21 +82,52 @@ def _make(folder: Path) -> None:
 
 
 def prove_configs(  # noqa: PLR0913 the command's options
-    configs: Given,
     *,
+    configs: Given = None,
     policies: Policies = DEFAULT_POLICIES,
     schools: Schools = None,
     wards: Wards = None,
     everything: All = False,
     lab: Lab = False,
     on: On = None,
+    no_cache: NoCache = False,
 ) -> None:
-    """Prove that the filters in saved configurations permit exactly what the policy's network part permits.
+    """Prove that filters permit exactly what the policy's network part permits: what we would render, or a folder's.
 
-    A difference is shown as a packet, with the rule and the line. Exit code 2 when there is one.
+    Without --configs, what is wanted of every device is rendered, parsed back and proved; unchanged devices are known
+    from the cache. With it, saved configurations are judged: exit code 2 when one differs. A difference is shown as a
+    packet, with the rule and the line.
     """
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies, on=day(on))
+    if configs is None:
+        _prove_wanted(city, chosen, ProofCache(None if no_cache else cache_folder()))
+    else:
+        _prove_given(city, chosen, configs)
+
+
+def _prove_wanted(city: City, chosen: Selection, cache: ProofCache) -> None:
+    began = perf_counter()
+    devices = selected_devices(city, chosen)
+    known = [device for device in devices if supported(device.platform)]
+    found = prove_devices(city, known, cache, lab=chosen.lab)
+    for failure in found.failures:
+        say(f"x {failure}", "red")
+    verdict = "NOT equal" if found.failures else "equal"
+    checked = found.done + found.from_cache
+    say(
+        f"proof: {found.filters} filters{_and_routes(found.policies)} of {checked} devices rendered, parsed back: "
+        f"{verdict}; {len(found.failures)} devices failed, {len(devices) - len(known)} not supported"
+    )
+    damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
+    say(f"checks: {found.done} done, {found.from_cache} from the cache{damaged}; {perf_counter() - began:.1f} s")
+    if found.failures:
+        raise typer.Exit(Exit.FAILED)
+    if len(known) < len(devices):
+        raise typer.Exit(Exit.NOT_SUPPORTED)
+
+
+def _prove_given(city: City, chosen: Selection, configs: Path) -> None:
     present = {path.stem for path in configs.glob("*.cfg")}
     devices = [device for device in selected_devices(city, chosen) if device.id in present]
     if not devices:
