@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from controller.compile.intent import FilterIntent
+from controller.compile.upstream import Moved
 from controller.model.city import City, Device
 from controller.model.flow import Family
-from controller.model.schools import School
 from controller.model.state import DeviceState, Filter
 from controller.prove.admission import admission_check
 from controller.prove.check import Check, joined
@@ -15,13 +16,17 @@ from controller.prove.composition import Place, SchoolFilters, compose
 from controller.prove.firewall import firewall_check
 from controller.prove.guideline import guideline_checks
 
+FILTERING = "core"
+"""The role of the devices that hold a school's filters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A device and what it holds (or would hold), as parsed back from its text."""
+    """A device and what it holds (or would hold), as parsed back from its text, and what is left to a router."""
 
     device: Device
     state: DeviceState
+    moved: tuple[Moved, ...] = ()
 
 
 def city_checks(city: City, held: Iterable[Held]) -> list[Check]:
@@ -34,18 +39,32 @@ def city_checks(city: City, held: Iterable[Held]) -> list[Check]:
 
 
 def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
-    """The checks of paths, over the schools whose filtering devices are all among what is held."""
-    return joined([check for school in _schools(held) for family in Family for check in compose(city, school, family)])
+    """The checks of paths, of every school that a filtering device of is among what is held."""
+    return joined(
+        [check for here in _schools(city, held) for family in Family for check in compose(city, here, family)]
+    )
 
 
-def _schools(held: Iterable[Held]) -> Iterator[SchoolFilters]:
+def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
     """The filters in force at each school: the bound ones of the devices that hold any."""
-    found: dict[str, tuple[School, dict[Place, tuple[str, Filter]]]] = {}
+    found: dict[str, list[Held]] = {}
     for one in held:
-        if one.device.role == "core":
-            filters = {filtering.name: filtering for filtering in one.state.filters}
-            _, mine = found.setdefault(one.device.school.id, (one.device.school, {}))
-            for bound in one.state.bindings:
-                if bound.filter in filters:
-                    mine[bound.vlan, bound.direction, bound.family] = (one.device.id, filters[bound.filter])
-    return (SchoolFilters(school, filters) for school, filters in found.values())
+        found.setdefault(one.device.school.id, []).append(one)
+    for devices in found.values():
+        if any(one.device.role == FILTERING for one in devices):
+            yield _school(city, devices)
+
+
+def _school(city: City, devices: list[Held]) -> SchoolFilters:
+    carried = {name for one in devices for port in one.device.ports for name in port.segments}
+    filters: dict[Place, tuple[str, Filter]] = {}
+    believed: dict[Place, FilterIntent] = {}
+    for one in devices:
+        by_name = {filtering.name: filtering for filtering in one.state.filters}
+        for bound in one.state.bindings:
+            if bound.filter in by_name:
+                filters[bound.vlan, bound.direction, bound.family] = (one.device.id, by_name[bound.filter])
+        for moved in one.moved:
+            believed[moved.intent.vlan, moved.intent.direction, moved.intent.family] = moved.intent
+    segments = tuple(segment for name, segment in city.segments.items() if name in carried)
+    return SchoolFilters(devices[0].device.school, segments, filters, believed)
