@@ -12,6 +12,7 @@ from controller.model.flow import Family
 from controller.model.state import DeviceState, Filter
 from controller.prove.admission import admission_check
 from controller.prove.check import Check, joined
+from controller.prove.cloud import cloud_check
 from controller.prove.composition import Place, SchoolFilters, compose
 from controller.prove.firewall import firewall_check
 from controller.prove.guideline import guideline_checks
@@ -35,7 +36,13 @@ def city_checks(city: City, held: Iterable[Held]) -> list[Check]:
     Raises:
         ReplayError: a counterexample is none when replayed; a bug in Tsunagu.
     """
-    return [*path_checks(city, held), admission_check(city), firewall_check(city), *guideline_checks(city)]
+    return [
+        *path_checks(city, held),
+        cloud_check(city),
+        admission_check(city),
+        firewall_check(city),
+        *guideline_checks(city),
+    ]
 
 
 def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
