@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -69,7 +70,11 @@ class Monitor:
         """Tell pages what changed, for ever."""
         while True:
             await asyncio.sleep(TURN_SECONDS)
-            self._turn(time.monotonic())
+            try:
+                self._turn(time.monotonic())
+            except Exception:
+                # Whatever it is: pages that are told nothing any more look like a city where nothing happens.
+                logging.getLogger("tsunagu").exception("a change could not be told to the pages")
 
     def close(self) -> None:
         """Write what waits."""

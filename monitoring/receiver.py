@@ -62,6 +62,8 @@ async def _take(monitor: Monitor, signal: str, request: Request) -> Response:
         return PlainTextResponse("the store does not keep up or cannot be written\n", 503, {"Retry-After": "1"})
     except ClientDisconnect:
         return Response(status_code=400)
+    if batch.refused:
+        monitor.refuse(signal, "unknown")
     return Response(_answer(signal, batch.refused), media_type=PROTOBUF)
 
 

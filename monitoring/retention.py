@@ -23,7 +23,7 @@ class Level:
     kept: int
 
 
-LEVELS = (Level(1, 5 * MINUTE), Level(10, 6 * HOUR), Level(MINUTE, 7 * DAY), Level(HOUR, 400 * DAY))
+LEVELS = (Level(1, 5 * MINUTE), Level(10, 2 * HOUR), Level(MINUTE, 2 * DAY), Level(HOUR, 400 * DAY))
 """A year can be compared with the one before; logs of six months or longer are desirable (guideline 6.1(3))."""
 STEPS = tuple(level.step for level in LEVELS)
 EVENTS_KEPT = 400 * DAY

@@ -99,7 +99,12 @@ class Store:
     def _write_values(self, connection: sqlite3.Connection, values: Sequence[Value]) -> None:
         rows = [(self._id(connection, one.key), one.at, one.value) for one in values]
         connection.executemany(schema.ADD_LATEST, rows)
-        connection.executemany(schema.ADD_BIN, [(series, int(at), value, value, value) for series, at, value in rows])
+        past = [
+            (series, int(at), value, value, value)
+            for one, (series, at, value) in zip(values, rows, strict=True)
+            if one.key[0].history
+        ]
+        connection.executemany(schema.ADD_BIN, past)
 
     def _write_totals(self, connection: sqlite3.Connection, totals: Sequence[Total]) -> None:
         rows = [

@@ -9,10 +9,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controller.telemetry.registry import MOST_SCHOOLS
+
 KEPT_CHARACTERS = 4_000_000
 """What a page that comes back can be given again: a minute or more of a city that changes every second."""
-BEHIND = 256
-"""A reader that is so many messages behind is let go; it comes back and starts from what is then."""
+BEHIND = 4 * MOST_SCHOOLS
+"""A reader that is so many messages behind, some turns of the largest city, is let go and comes back."""
 HEARTBEAT_SECONDS = 5.0
 HEARTBEAT = ": alive\nevent: alive\ndata: {}\n\n"
 

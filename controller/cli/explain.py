@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.explain_exchange import explain_flow
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, day
 from controller.cli.output import say, say_json
 from controller.errors import TsunaguError
@@ -28,8 +29,12 @@ from controller.plan.select import Selection, selected_schools
 
 LONGEST_SHOWN = 300
 
-From = Annotated[str, typer.Option("--from", help="SCHOOL/SEGMENT that asks, e.g. kw-e01/staff.")]
-To = Annotated[str, typer.Option("--to", help="The application, or: internet.")]
+From = Annotated[str | None, typer.Option("--from", help="SCHOOL/SEGMENT that asks, e.g. kw-e01/staff.")]
+FlowOf = Annotated[str | None, typer.Option("--flow", help="Instead of --from: the system that sends data to --to.")]
+Data = Annotated[
+    str | None, typer.Option("--data", help="With --flow: the importance class of the data; all if left out.")
+]
+To = Annotated[str, typer.Option("--to", help="The application, the system, or: internet.")]
 Role = Annotated[str | None, typer.Option("--role", help="Ask about a person of this role, too.")]
 Mfa = Annotated[bool, typer.Option("--mfa/--no-mfa", help="The person has signed in with MFA.")]
 Factor = Annotated[str, typer.Option("--factor", help=f"How good the second factor is: {', '.join(STRENGTHS)}.")]
@@ -45,8 +50,10 @@ At = Annotated[str | None, typer.Option("--at", help="When, city time: 2026-11-2
 
 def explain_command(  # noqa: PLR0913 the command's options
     *,
-    source: From,
     application: To,
+    source: From = None,
+    flow: FlowOf = None,
+    data: Data = None,
     policies: Policies = DEFAULT_POLICIES,
     role: Role = None,
     mfa: Mfa = True,
@@ -61,15 +68,22 @@ def explain_command(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Say whether a segment of a school reaches an application, and whether a person may use it: two answers, apart."""
+    if (source is None) == (flow is None):
+        message = "name who asks: --from SCHOOL/SEGMENT, or --flow SYSTEM for data between systems"
+        raise typer.BadParameter(message)
     city = load_city(policies, on=day(on))
+    if flow is not None or source is None:
+        explain_flow(city, (str(flow), application), data, as_json=as_json)
+        return
     school_name, slash, segment = source.partition("/")
     if not slash:
         message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/staff"
         raise TsunaguError(message)
     school = selected_schools(city, Selection((school_name,), lab=lab))[0]
+    strength = _strength(factor)
     said = Person(
         role=role or "",
-        mfa=_strength(factor) if mfa else Strength.NONE,
+        mfa=strength if mfa else Strength.NONE,
         postures=frozenset(postures or []),
         place=place,
         at=_moment(city, at),

@@ -19,8 +19,8 @@ from controller.cli.output import Exit, console, errors, say, say_json
 from controller.errors import TsunaguError
 from controller.lab import journal, place
 from controller.measure.document import document
-from controller.measure.export import record_judgements, record_measurement
-from controller.measure.judging import judge_school
+from controller.measure.export import JudgementMetrics, measured_event, record_measurement
+from controller.measure.judging import SchoolJudgement, judge_school
 from controller.measure.measurement import Kind, Measurement
 from controller.measure.places import Namespace
 from controller.measure.pulse import Pulse
@@ -95,16 +95,21 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)
 
+        metrics = JudgementMetrics(sent, since=datetime.now(UTC))
+
         def told(one: Measurement) -> None:
             record_measurement(sent, one)
             if not one.measured or one.found.kind in (Kind.DOWNLOAD, Kind.UPLOAD):
                 errors.print(_progress(one), style="dim", markup=False)
 
         run = Round(city, store, throughput(city), new_run(datetime.now(UTC)), told)
-        found = run.measure(sites, wanted)
-        latest = store.latest()
-        judgements = [judge_school(site.school, latest, city.measurement) for site in sites]
-        record_judgements(sent, judgements)
+        found: list[Measurement] = []
+        judgements: list[SchoolJudgement] = []
+        for site in sites:
+            found += run.measure([site], wanted)
+            judgements.append(judge_school(site.school, store.latest(), city.measurement))
+            metrics.record(judgements[-1:])
+            measured_event(sent, judgements[-1])
         if as_json:
             say_json(document(run.run, store.file, judgements, found, city.timezone))
         else:
@@ -138,10 +143,11 @@ def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *,
             say(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
 
     # In the virtual city no pupil needs the lines.
-    slow = Measuring(city, sites, store, sent, new_round, even_in_lessons=True)
+    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
+    slow = Measuring(city, sites, store, sent, metrics, new_round, even_in_lessons=True)
     routes = [route for site in sites for route in new_round().routes(site, Wanted())]
     exits = Exits(sites, city.lines, far_destination(city))
-    quick = Watch(city, sites, store, sent, Pulse(routes), exits, slow.want, tell)
+    quick = Watch(city, sites, store, sent, metrics, Pulse(routes), exits, slow.want, tell)
     thread = Thread(target=slow.run, args=(stop,), name="measuring")
     thread.start()
     errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)

@@ -145,6 +145,8 @@ def _say_plan_summary(found: Sequence[Considered], output: Path | None) -> None:
     proved = sum(one.filters_proved for one in planned)
     say(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
     say(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
+    between = sum(one.states_proved for one in planned)
+    say(f"proof: {between} states on the way: none lets more through than before or after, management is never cut")
     policies = sum(one.policies_proved for one in planned)
     if policies:
         say(

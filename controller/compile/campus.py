@@ -65,6 +65,7 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
     intents, moved = within(city, device, whole, can)
     filters = _within_size(device, [_filter(intent) for intent in intents], can)
     routes = routing_intent(city, device) if device.role == "router" and can.routes else None
+    _refuse_long_names(device, [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], filters, can)
     transit = transit_of(city, device, can)
     vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
         [transit_vlan(transit)] if transit else []
@@ -108,6 +109,20 @@ def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> li
         )
         raise BeyondCapability(message)
     return fewer
+
+
+def _refuse_long_names(device: Device, vlans: Iterable[str], filters: Iterable[Filter], can: Capabilities) -> None:
+    for what, names, most in (
+        ("vlan", vlans, can.longest_vlan_name),
+        ("filter", [one.name for one in filters], can.longest_filter_name),
+    ):
+        for name in names:
+            if most is not None and len(name) > most:
+                message = (
+                    f"{device.id}: the {what} name {name} has {len(name)} characters; {device.platform} takes {most} "
+                    f"(capability 'longest_{what}_name')"
+                )
+                raise BeyondCapability(message)
 
 
 def _segments(city: City, device: Device) -> list[str]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from controller.compile.intent import FilterIntent
 from controller.errors import BeyondCapability, Problem
 from controller.model.city import City, Device
-from controller.model.schools import KeepsState
 from controller.model.state import Capabilities
+from controller.model.transit import KeepsState
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,13 @@ def within(
         BeyondCapability: a part has to be left, and nobody answers for the school's router.
     """
     wanted = tuple(intents)
+    unseen = next((one for one in wanted if one.direction not in can.directions), None)
+    if unseen is not None:
+        message = (
+            f"{device.id}: {device.platform} cannot judge packets {unseen.direction} hosts (capability 'directions'), "
+            f"and segment {unseen.segment} needs it; no other device of the school is known to do it"
+        )
+        raise BeyondCapability(message)
     beyond = [one for one in wanted if any(clause.established for clause in one.clauses)]
     if can.established or not beyond:
         return wanted, ()

@@ -76,14 +76,20 @@ class SwitchFiles:
 
 
 class RouterFiles:
-    """The files of one router: `frr` belongs to FRR's user (configuration, sockets), the folder itself to root."""
+    """The files of one router: `frr` belongs to FRR's user (configuration, sockets), `own` to who logs in (locks)."""
 
     def __init__(self, state: Path, name: str) -> None:
         self.folder = state / "routers" / name
         self.frr = self.folder / "frr"
+        self.own = self.folder / "own"
         self.configuration = self.frr / "frr.conf"
         self.shell = ("vtysh", "--vty_socket", str(self.frr), "--config_dir", str(self.frr))
         """The words that start FRR's own shell on it."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a login on this router must know."""
+        return {"TSUNAGU_FRR": str(self.frr), "TSUNAGU_ROUTER": str(self.own), "VTYSH_PAGER": "cat"}
 
 
 @contextmanager

@@ -133,15 +133,15 @@ def _line(city: City, school: School, line: LineName) -> Line:
 
 
 def _school(city: City, school: School) -> SchoolLayout:
-    device = city.lab_devices(school)[0]
+    device, router = city.lab_devices(school)
     segment_of = {port.name: port.segments[0] for port in device.ports}
     return SchoolLayout(
         id=school.id,
         asn=city.lines.asn(school),
         device=device.id,
-        router_device=f"{school.id}-rt1",
+        router_device=router.id,
         router_address=Both(
-            v4=str(city.device_address(school, _ROUTER)),
+            v4=str(router.management),
             v6=_interface(city, school, city.file.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
         ),
         block=Both(

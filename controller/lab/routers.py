@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from controller.lab import login, place
+from controller.lab import account, login, place
 from controller.lab.layout import Layout, SchoolLayout
 from controller.lab.programs import FRR, Around, run
 from controller.lab.routing import Speaker, configuration, school
@@ -22,12 +23,6 @@ _OWNER, _GROUP = "frr", "frrvty"
 _ALONE = 'hostname "$0" && mount -t tmpfs tmpfs /var/tmp && exec nice -n -10 "$@"'
 """FRR keeps files in /var/tmp that a killed daemon leaves: it gets one of its own, which goes with it. And a machine
 that is busy must not look like a line that is dead: BFD counts tenths of a second, so the daemons go first."""
-_SHELL = """\
-#!/bin/sh
-# Whoever logs in to this router has FRR's shell, as on one that was bought; an SSH command is run by it.
-if [ -n "$SSH_ORIGINAL_COMMAND" ]; then exec {shell} -c "$SSH_ORIGINAL_COMMAND"; fi
-exec {shell}
-"""
 
 
 def build(name: str, namespace: str, speaker: Speaker, state: Path) -> None:
@@ -71,14 +66,18 @@ def build_school(layout: Layout, one: SchoolLayout, state: Path) -> None:
         LabError: a program of the machine refused; with its words.
     """
     build(one.id, one.router, school(layout, one), state)
+    own = place.RouterFiles(state, one.id).own
+    own.mkdir()
+    shutil.chown(own, layout.user, account.account(layout.user).group)
+    own.chmod(0o750)
     start_login(layout, one, state)
 
 
 def start_login(layout: Layout, one: SchoolLayout, state: Path) -> None:
     """Start the SSH server of a school's router."""
     paths = place.RouterFiles(state, one.id)
-    shell = paths.folder / "shell"
-    shell.write_text(_SHELL.format(shell=" ".join(paths.shell)), encoding="ascii")
+    shell = paths.folder / "login"
+    shell.write_text((files("controller.platforms") / "frr_login.sh").read_text(encoding="utf-8"), encoding="utf-8")
     shell.chmod(0o755)
     server = login.Login(
         school=one.id,
@@ -87,7 +86,7 @@ def start_login(layout: Layout, one: SchoolLayout, state: Path) -> None:
         namespace=one.router,
         folder=paths.folder,
         address=one.router_address,
-        environment={"VTYSH_PAGER": "cat"},
+        environment=paths.environment,
         command=str(shell),
     )
     login.start(layout, server, state)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from controller.measure.judging import LineState, SchoolJudgement
 from controller.measure.measurement import (
@@ -13,6 +15,7 @@ from controller.measure.measurement import (
     MBPS,
     Kind,
     Measurement,
+    MeasurementId,
 )
 from controller.model.flow import Family
 from controller.telemetry.otlp import Telemetry
@@ -28,6 +31,7 @@ from controller.telemetry.registry import (
     LINE_UP,
     PROBE_LAST_SUCCESS,
     PROXY_DURATION,
+    EventKind,
     Judgement,
     Metric,
 )
@@ -52,23 +56,47 @@ def record_measurement(telemetry: Telemetry, one: Measurement) -> None:
         telemetry.record(PROBE_LAST_SUCCESS, one.at.timestamp(), school=path.school)
 
 
-def record_judgements(telemetry: Telemetry, judgements: Iterable[SchoolJudgement]) -> None:
-    """The verdict on each school, and whether its lines are up; of a line that nobody looked at nothing is said."""
-    for one in judgements:
-        _record(telemetry, BANDWIDTH_RECOMMENDED, one.recommended.mbps, one)
-        _record(telemetry, JUDGEMENT, Judgement(one.verdict.value).number, one)
-        if one.judged:
-            _record(telemetry, BANDWIDTH_MEASURED, one.judged.mbps, one)
-        for line in one.lines:
-            if line.state is not LineState.UNKNOWN:
-                up = float(line.state is LineState.UP)
-                telemetry.record(LINE_UP, up, school=one.school.id, line=line.line)
+@dataclass
+class JudgementMetrics:
+    """Sends verdicts as often as one likes, but a measured figure once: its time is taken for that of the measurement.
+
+    Figures from before `since` are not sent at all.
+    """
+
+    telemetry: Telemetry
+    since: datetime
+    _sent: dict[str, MeasurementId] = field(default_factory=dict)
+
+    def record(self, judgements: Iterable[SchoolJudgement]) -> None:
+        """The verdict on each school, and whether its lines are up; of a line that nobody looked at nothing is said."""
+        for one in judgements:
+            self._school(BANDWIDTH_RECOMMENDED, one.recommended.mbps, one)
+            self._school(JUDGEMENT, Judgement(one.verdict.value).number, one)
+            if one.judged and self._is_new(one.judged.measurement):
+                self._school(BANDWIDTH_MEASURED, one.judged.mbps, one)
+            for line in one.lines:
+                if line.state is not LineState.UNKNOWN:
+                    up = float(line.state is LineState.UP)
+                    self.telemetry.record(LINE_UP, up, school=one.school.id, line=line.line)
+
+    def _is_new(self, measurement: Measurement) -> bool:
+        school = measurement.path.school
+        new = measurement.at >= self.since and self._sent.get(school) != measurement.id
+        if new:
+            self._sent[school] = measurement.id
+        return new
+
+    def _school(self, metric: Metric, value: float, one: SchoolJudgement) -> None:
+        self.telemetry.record(metric, value, school=one.school.id)
+
+
+def measured_event(telemetry: Telemetry, one: SchoolJudgement) -> None:
+    """Tell that a school's bandwidth was measured, and how it is."""
+    if one.judged:
+        text = f"measured {one.judged.mbps:.0f} of {one.recommended.mbps:.0f} Mbit/s: {one.verdict}"
+        telemetry.event(EventKind.MEASURED, text, school=one.school.id, line=one.decisive.line)
 
 
 def family_name(family: Family) -> str:
     """An address family as metrics name it."""
     return f"ipv{int(family)}"
-
-
-def _record(telemetry: Telemetry, metric: Metric, value: float, one: SchoolJudgement) -> None:
-    telemetry.record(metric, value, school=one.school.id)

@@ -50,6 +50,9 @@ def _outside(city: City, place: Place) -> Iterator[_Block]:
     """What stands outside the schools: controllers, and applications that have addresses of their own."""
     for controller in city.file.controllers:
         yield _Block(controller, "a controller", place("city/city.yaml", "controllers"))
+    for system in city.systems.values():
+        for own in system.addresses:
+            yield _Block(own, f"system {system.id}", system.origin)
     for application in city.applications.values():
         if application.segment or application.belongs_to:
             continue

@@ -36,13 +36,13 @@ from controller.model.schools import (
     DeviceAccess,
     DeviceGroup,
     DeviceRole,
-    KeepsState,
     LabFile,
     School,
     fits,
 )
 from controller.model.scope import SchoolGroup
 from controller.model.state import Faces, PortMode
+from controller.model.transit import KeepsState
 
 FIRST_DEVICE = 10
 """Devices take the addresses of the management segment from its tenth on; the gateway is the first."""
@@ -208,7 +208,7 @@ class City:
         return tuple(self._blueprint_devices(school, blueprint))
 
     def lab_devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a lab school: one switch."""
+        """The devices of a lab school: a switch, then a router."""
         hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in self.lab.hosts]
         management = self.file.management_segment
         own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
@@ -223,6 +223,15 @@ class City:
                 management=self.device_address(school, 0),
                 access=self.lab.device_access,
                 ports=(*hosts, own, *gateways),
+            ),
+            Device(
+                id=f"{school.id}-rt1",
+                school=school,
+                role="router",
+                platform=self.lab.router_platform,
+                management=self.device_address(school, 1),
+                access=self.lab.device_access,
+                ports=(),
             ),
         )
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from controller.model.flow import Prefix, prefix
 from controller.model.source import Placed, Strict
 from controller.model.state import Faces, PortMode
-from controller.model.transit import Transit
+from controller.model.transit import KeepsState, Transit
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
@@ -219,16 +219,6 @@ class Ssid(Placed):
     segment: Identifier
 
 
-class KeepsState(Strict):
-    """Who answers for it that a router keeps the state of TCP, and why it is believed: Tsunagu does not see it.
-
-    Such a router lets no TCP packet without ACK or RST to a host but those that the policy permits.
-    """
-
-    owner: str = Field(min_length=1)
-    reason: str = Field(min_length=1)
-
-
 class DeviceGroup(Placed):
     """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name.
 
@@ -310,6 +300,7 @@ class LabFile(Strict):
     canary: Identifier
     rates: dict[Identifier, LabRates]
     platform: str
+    router_platform: str
     hosts: tuple[LabHost, ...]
     device_access: DeviceAccess
 

@@ -197,6 +197,9 @@ class Capabilities:
     known to be bounded); `over_ssh` False means the platform exists as text only.
     `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
     from new ones by a router further up, or the device is refused.
+    `directions`: those that its filters can judge where they stand. `longest_vlan_name` and `longest_filter_name` count
+    characters (None: not known to be bounded).
+    `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
     `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
     """
@@ -208,6 +211,10 @@ class Capabilities:
     over_ssh: bool
     established: bool = True
     maximum_device_entries: int | None = None
+    directions: frozenset[Direction] = frozenset(Direction)
+    longest_vlan_name: int | None = 32
+    longest_filter_name: int | None = None
     isolates: bool = False
     interfaces: bool = False
     routes: bool = False
+    passes_unfiltered: bool = True

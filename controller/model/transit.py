@@ -1,4 +1,4 @@
-"""The link between a core switch that routes and the router of its school."""
+"""The router of a school, as its core switch knows it: the link between them, and what is believed of the router."""
 
 from __future__ import annotations
 
@@ -39,3 +39,13 @@ class Transit(Strict):
         """An address of the link with its length: the router's, or the core's."""
         subnet = self.prefix(own)
         return f"{Family(own.version).address(bounds(subnet)[0] + whose)}/{subnet.prefixlen}"
+
+
+class KeepsState(Strict):
+    """Who answers for it that a router keeps the state of TCP, and why it is believed: Tsunagu does not see it.
+
+    Such a router lets no TCP packet without ACK or RST to a host but those that the policy permits.
+    """
+
+    owner: str = Field(min_length=1)
+    reason: str = Field(min_length=1)

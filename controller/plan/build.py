@@ -16,7 +16,7 @@ from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof import prove, prove_transition
 from controller.plan.review import describe_changes
 from controller.plan.review_routes import describe_preference
-from controller.platforms.base import Observation, Platform, refuse_conflicts
+from controller.platforms.base import Observation, Step, refuse_conflicts
 from controller.platforms.registry import platform
 
 
@@ -26,9 +26,15 @@ class Considered:
 
     observed: Observed
     intent: CampusIntent | None = None
+    steps: tuple[Step, ...] = ()
     changes: tuple[str, ...] = ()
     filters_proved: int = 0
     refusal: TsunaguError | None = None
+
+    @property
+    def states_proved(self) -> int:
+        """How many states on the way were proved to be no worse than both ends."""
+        return max(0, len(self.steps) - 1)
 
     @property
     def policies_proved(self) -> int:
@@ -65,16 +71,17 @@ def consider(city: City, observed: Observed) -> Considered:
         intent = campus_intent(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
         proved = prove(city, intent, system)
-        prove_transition(intent, observed.observation.state, system)
-        changes = _changes(city, observed.observation, intent, system)
+        steps = system.steps(observed.observation.state, intent.wanted)
+        prove_transition(city, intent, observed.observation.state, steps, system)
+        changes = _changes(city, observed.observation, intent, steps)
     except ProofFailed:
         raise
     except TsunaguError as error:
         return Considered(observed, refusal=error)
-    return Considered(observed, intent, changes, proved)
+    return Considered(observed, intent, steps, changes, proved)
 
 
-def _changes(city: City, now: Observation, intent: CampusIntent, system: Platform) -> tuple[str, ...]:
+def _changes(city: City, now: Observation, intent: CampusIntent, steps: Iterable[Step]) -> tuple[str, ...]:
     """The difference in words; what the platform remarked on, before it."""
     names = {segment.vlan: segment.id for segment in city.segments.values()}
     ways = {str(one.address): one.way for one in intent.routing.neighbours} if intent.routing else {}
@@ -82,7 +89,7 @@ def _changes(city: City, now: Observation, intent: CampusIntent, system: Platfor
     if intent.routing:
         changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
     if not changes and now.state != intent.wanted:
-        titles = ", ".join(step.title for step in system.steps(now.state, intent.wanted))
+        titles = ", ".join(step.title for step in steps)
         changes = [f"~ {titles or 'same meaning, other form'}"]
     return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
 
@@ -137,7 +144,6 @@ def _device_plan(one: Considered) -> DevicePlan:
     device = one.observed.device
     system = platform(device.platform)
     now = one.observed.observation.state
-    steps = system.steps(now, one.intent.wanted)
     return DevicePlan(
         device=device.id,
         school=device.school.id,
@@ -149,7 +155,7 @@ def _device_plan(one: Considered) -> DevicePlan:
                 commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
                 leads_to=step.result.digest(),
             )
-            for step in steps
+            for step in one.steps
         ),
         wanted=system.render(one.intent.wanted),
         changes=one.changes,

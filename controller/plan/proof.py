@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from controller.compile.campus import CampusIntent
 from controller.errors import ProofFailed, TsunaguError
@@ -10,10 +10,11 @@ from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
 from controller.model.state import DeviceState
 from controller.plan.review import describe_port
-from controller.platforms.base import Platform
+from controller.platforms.base import Platform, Step
 from controller.prove.containment import contains
 from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
 from controller.prove.routing import routing_differences, transition_differences
+from controller.prove.transition import Stage, transition_faults
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -56,16 +57,27 @@ def judge(city: City, intent: CampusIntent, system: Platform) -> tuple[DeviceSta
     return parsed, differences
 
 
-def prove_transition(intent: CampusIntent, now: DeviceState, system: Platform) -> None:
-    """Prove of every state that a router is in on the way: nothing more leaves than before, and some line is usable.
+def prove_transition(
+    city: City, intent: CampusIntent, now: DeviceState, steps: Sequence[Step], system: Platform
+) -> None:
+    """Prove of every state on the way: it is no worse than both ends, and the controller's own way stays open.
+
+    Of a router: nothing more leaves than before, and some line is usable.
 
     Raises:
-        ProofFailed: with the step, the neighbour and the route.
+        ProofFailed: with the step, and a packet or a route.
     """
-    if intent.routing is None:
-        return
-    states = [(step.title, step.result.routing) for step in system.steps(now, intent.wanted)]
-    differences = list(transition_differences(intent.routing, now.routing, states))
+    stages = [Stage(step.title, step.result) for step in steps]
+    differences = [f"{intent.device.id}: {fault}" for fault in transition_faults(now, stages, system.capabilities)]
+    if steps and steps[-1].result != intent.wanted:
+        differences.append(f"{intent.device.id}: the steps do not lead to the wanted state")
+    if not list(_management_cut(city, intent, now)):
+        for number, stage in enumerate(stages[:-1], start=1):
+            cuts = _management_cut(city, intent, stage.state, now)
+            differences += [f"{cut}, after step {number} ({stage.title})" for cut in cuts]
+    if intent.routing is not None:
+        routes = [(stage.title, stage.state.routing) for stage in stages]
+        differences += transition_differences(intent.routing, now.routing, routes)
     if differences:
         raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
 
@@ -86,13 +98,21 @@ def _denied_though_moved(intent: CampusIntent) -> Iterator[str]:
             yield f"{place}: what is left to {moved.upstream} would deny packets that the policy permits"
 
 
-def _management_cut(city: City, intent: CampusIntent, state: DeviceState) -> Iterator[str]:
-    """Whether the device's filters would cut the SSH session that changes it, or its answers."""
+def _management_cut(
+    city: City, intent: CampusIntent, state: DeviceState, before: DeviceState | None = None
+) -> Iterator[str]:
+    """Whether a state cuts the SSH session that changes the device, or its answers.
+
+    By a filter in force, or, where there was a way `before`, because no port carries the segment any more.
+    """
     device = intent.device
     address = int(device.management)
     family = Family(device.management.version)
     segment = city.segments[city.file.management_segment]
-    filters = {one.key: one for one in state.filters}
+    filters = {one.name: one for one in state.filters}
+    bound = {(one.vlan, one.direction, one.family): filters.get(one.filter) for one in state.bindings}
+    if before is not None and _carries(before, segment.vlan) and not _carries(state, segment.vlan):
+        yield f"{device.id}: no port would carry VLAN {segment.vlan}, over which the controller reaches the device"
     for controller in city.file.controllers:
         if controller.version != family:
             continue
@@ -100,9 +120,13 @@ def _management_cut(city: City, intent: CampusIntent, state: DeviceState) -> Ite
         there = Packet(family, Protocol.TCP, source, address, CLIENT_PORT, device.access.port, established=False)
         back = Packet(family, Protocol.TCP, address, source, device.access.port, CLIENT_PORT, established=True)
         for direction, packet in ((Direction.TO, there), (Direction.FROM, back)):
-            one = filters.get((segment.vlan, direction, family))
+            one = bound.get((segment.vlan, direction, family))
             if one is not None and not evaluate(one, packet):
                 yield f"{device.id}: filter {one.name} would cut the controller's own SSH session: {packet}"
+
+
+def _carries(state: DeviceState, vlan: int) -> bool:
+    return any(vlan in port.vlans for port in state.ports)
 
 
 def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[str]:

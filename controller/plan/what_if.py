@@ -45,6 +45,7 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
     """What differs and is no answer to "who reaches what"."""
     for name, old, new in (
         ("necessities", before.necessities, after.necessities),
+        ("VLANs or isolation of segments", _switched(before), _switched(after)),
         ("devices and ports", before.blueprints, after.blueprints),
         ("lines", before.lines, after.lines),
         ("how lines are measured", before.measurement, after.measurement),
@@ -54,6 +55,10 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
     ):
         if _without_origins(old) != _without_origins(new):
             yield name
+
+
+def _switched(city: City) -> list[object]:
+    return [(segment.id, segment.vlan, segment.isolated) for segment in city.segments.values()]
 
 
 def _without_origins(value: object) -> object:

@@ -20,7 +20,7 @@ from controller.model.routing import (
 )
 from controller.model.state import DeviceState
 from controller.platforms.base import Line, Observation, Peer
-from controller.platforms.frr_text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS
+from controller.platforms.frr_text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, binding_line
 
 _HEADER = re.compile(r"Building configuration\.\.\.|Current configuration:|end")
 _LIST = re.compile(
@@ -173,6 +173,8 @@ class _Reading:
 
     def _bgp(self, system: int, children: list[Line]) -> None:
         usual = not any(line.text.strip() == "no bgp default ipv4-unicast" for line in children)
+        # Our part alone, as `render` writes it, tells of no neighbour but where something of ours is attached.
+        ours_alone = not any(" remote-as " in line.text or " peer-group" in line.text for line in children)
         family: Family | None = None
         for line in children:
             plain = line.text.strip()
@@ -182,6 +184,12 @@ class _Reading:
                 family = None
             elif plain.startswith(("neighbor ", "no neighbor ")):
                 self._neighbour(system, family, line, usual=usual)
+        if ours_alone:
+            for one in self.bindings:
+                if one.system == system:
+                    line = Line(int(one.origin), binding_line(one))
+                    key = system, str(one.neighbour), one.family
+                    self.peers.setdefault(key, Peer(*key, line))
 
     def _neighbour(self, system: int, family: Family | None, line: Line, *, usual: bool) -> None:
         match line.text.split():

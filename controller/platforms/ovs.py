@@ -45,6 +45,7 @@ class OpenVSwitch(OwnRestore):
         reads_faces=True,
         maximum_entries=MAXIMUM_ENTRIES,
         over_ssh=True,
+        passes_unfiltered=False,
     )
 
     def render(self, state: DeviceState) -> str:

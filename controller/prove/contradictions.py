@@ -18,6 +18,7 @@ from controller.prove.diagram import Field, Interval, Node, Space
 from controller.prove.finding import Finding, error, some, warning
 from controller.prove.people import People
 
+DEAD = "dead rule"
 _CLOUD = ("cloud-run", "saas")
 
 
@@ -144,11 +145,11 @@ def _dead(city: City, ways: Ways, people: People) -> Iterator[Finding]:
         why = "permits nothing that others do not" if rule.effect is Effect.PERMIT else "forbids nothing permitted"
         if ways.space.is_empty(kept.ways) and people.space.is_empty(kept.people):
             message = f"rule {rule.id!r} {why}; taking it out changes no answer"
-            yield warning("dead rule", rule.origin, message)
+            yield warning(DEAD, rule.origin, message)
         elif rule.schools is not None:
             idle = tuple(_idle(city, rule, ways, people, kept))
             if idle:
-                yield warning("dead rule", rule.origin, f"rule {rule.id!r} {why} at {some(idle)}; narrow its `schools`")
+                yield warning(DEAD, rule.origin, f"rule {rule.id!r} {why} at {some(idle)}; narrow its `schools`")
 
 
 def _changed(city: City, rule: Rule, space: Space, parts: dict[str, Node]) -> Node:

@@ -8,7 +8,7 @@ replayed in `evaluate` and `wanted`, which know nothing of either way, before an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import product
 
@@ -147,7 +147,7 @@ def _plain(rendered: Filter) -> list[PlainEntry]:
 
 def _worth(first: Sized, second: Sized) -> int:
     """How many regions the comparison may look at: with more of them, building the diagrams is quicker."""
-    return 1000 + 5 * (len(first) + len(second))
+    return 1000 + 20 * (len(first) + len(second))
 
 
 def packet_space(family: Family) -> Space:
@@ -265,21 +265,40 @@ def _example(space: Space, wrong: Node, intent: FilterIntent, rendered: Filter) 
     matches = [entry.match for entry in rendered.entries]
     sources = _hosts(family, (clause.sources for clause in clauses), (match.source for match in matches))
     destinations = _hosts(family, (clause.destinations for clause in clauses), (match.destination for match in matches))
-    ports = _LIKELY_PORTS[family]
-    # Which ports are likely depends on the protocol, so the protocol is chosen first.
-    first = space.example(wrong, (tuple(ports), (), (), (), (), ()))
-    likely = ports.get(first[0], ((), ())) if first else ((), ())
-    point = space.example(wrong, (first[:1], sources, destinations, *likely, (0,))) if first else None
-    if point is None:
+    packet = _likely(space, wrong, family, sources, destinations)
+    if packet is None:
         message = f"{intent.device} {rendered.name}: the proof found a difference without a packet"
         raise ReplayError(message)
+    return packet
+
+
+def likely_packet(
+    space: Space, packets: Node, family: Family, sources: Iterable[Interval], destinations: Iterable[Interval]
+) -> Packet | None:
+    """A packet of a set that an engineer could meet in a capture, its ends in the named intervals if any is there."""
+    return _likely(space, packets, family, _hosts_in(family, sources), _hosts_in(family, destinations))
+
+
+def _likely(
+    space: Space, packets: Node, family: Family, sources: Sequence[int], destinations: Sequence[int]
+) -> Packet | None:
+    ports = _LIKELY_PORTS[family]
+    # Which ports are likely depends on the protocol, so the protocol is chosen first.
+    first = space.example(packets, (tuple(ports), (), (), (), (), ()))
+    likely = ports.get(first[0], ((), ())) if first else ((), ())
+    point = space.example(packets, (first[:1], sources, destinations, *likely, (0,))) if first else None
+    if point is None:
+        return None
     protocol, source, destination, source_port, destination_port, established = point
     return Packet(family, protocol, source, destination, source_port, destination_port, established == 1)
 
 
 def _hosts(family: Family, sets: Iterable[AddressSet], prefixes: Iterable[Prefix]) -> list[int]:
     """An address of a host in everything that the policy or the filter names, and one that neither may know."""
-    intervals = [*(interval for one in sets for interval in one.intervals()), *map(_bounds, prefixes)]
+    return _hosts_in(family, [*(interval for one in sets for interval in one.intervals()), *map(_bounds, prefixes)])
+
+
+def _hosts_in(family: Family, intervals: Iterable[Interval]) -> list[int]:
     widest = (0, 2**family.bits - 1)
     return [*(min(low + 10, high) for low, high in intervals if (low, high) != widest), _DOCUMENTATION[family]]
 

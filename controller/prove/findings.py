@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.model.city import City
-from controller.prove.contradictions import contradictions, never
+from controller.prove.contradictions import DEAD, contradictions, never
 from controller.prove.exchanges import exchange_findings
 from controller.prove.finding import Finding, Severity
 from controller.prove.lapses import lapses
@@ -15,9 +15,12 @@ __all__ = ["Finding", "Severity", "policy_findings"]
 
 def policy_findings(city: City) -> list[Finding]:
     """Everything found, in the order of file and line."""
+    vain = list(never(city))
+    # What never matches is dead, too, but that is no news.
+    said = {finding.origin for finding in vain}
     found = [
-        *contradictions(city),
-        *never(city),
+        *(one for one in contradictions(city) if one.kind != DEAD or one.origin not in said),
+        *vain,
         *over_broad(city),
         *unused(city),
         *lapses(city),

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from controller.compile.routing import Neighbour, RoutingIntent
 from controller.model.flow import Family, Prefix
-from controller.model.routing import PolicyBinding, RouteClause, RouteDirection, Routing
+from controller.model.routing import PolicyBinding, RouteClause, RouteDirection, Routing, routing
 from controller.prove.routes import Piece, Routes, common, decided, every_route, exactly, example, inside, without
 
 DEFAULT_LOCAL_PREFERENCE = 100
@@ -38,19 +38,41 @@ def transition_differences(
 ) -> Iterator[str]:
     """Where a state on the way lets out what may not leave and did not before, or leaves no line usable.
 
-    `states` are the states after each step, with the step's title.
+    `states` are the states after each step, with the step's title. Inside a step neighbours change one after the other,
+    so the states between these are looked at too.
     """
     old = _Seen(intent, before)
+    now = before
     for title, state in states:
-        seen = _Seen(intent, state)
-        for one in intent.neighbours:
-            leaks = without(seen.passing(one, RouteDirection.OUT), exactly(intent.own[one.family]))
-            new = example(without(leaks, old.passing(one, RouteDirection.OUT)), one.family)
-            if new is not None:
-                yield f"{intent.device}, after {title!r}: {seen.told(one, RouteDirection.OUT, new)} lets {new} out"
-        for family in Family:
-            if old.usable(family) and not seen.usable(family):
-                yield f"{intent.device}, after {title!r}: no line carries IPv{int(family)}"
+        found = (text for between in _one_by_one(now, state) for text in _worse(intent, old, _Seen(intent, between)))
+        for text in dict.fromkeys(found):
+            yield f"{intent.device}, in {title!r}: {text}"
+        now = state
+
+
+def _worse(intent: RoutingIntent, old: _Seen, seen: _Seen) -> Iterator[str]:
+    for one in intent.neighbours:
+        leaks = without(seen.passing(one, RouteDirection.OUT), exactly(intent.own[one.family]))
+        new = example(without(leaks, old.passing(one, RouteDirection.OUT)), one.family)
+        if new is not None:
+            yield f"{seen.told(one, RouteDirection.OUT, new)} lets {new} out"
+    for family in Family:
+        if old.usable(family) and not seen.usable(family):
+            yield f"no line carries IPv{int(family)}"
+
+
+def _one_by_one(now: Routing, after: Routing) -> Iterator[Routing]:
+    """The routings between two, with their bindings changed one after the other; the last is `after`."""
+    bound = {one.place: one for one in now.bindings}
+    wanted = {one.place: one for one in after.bindings}
+    lists, policies = {*now.lists, *after.lists}, {*now.policies, *after.policies}
+    for place in sorted(bound.keys() | wanted.keys()):
+        if bound.get(place) == wanted.get(place):
+            continue
+        bound.pop(place, None)
+        bound |= {place: wanted[place]} if place in wanted else {}
+        yield routing(lists, policies, bound.values())
+    yield after
 
 
 class _Seen:

@@ -12,7 +12,7 @@ from threading import Event
 
 from controller.errors import TsunaguError
 from controller.measure.answers import NameLookup, PageFetch
-from controller.measure.export import family_name, record_judgements
+from controller.measure.export import JudgementMetrics, family_name, measured_event
 from controller.measure.judging import judge_school
 from controller.measure.lessons import in_lessons
 from controller.measure.measurement import DURATION_MS, Kind, Outcome
@@ -21,7 +21,7 @@ from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import Store
 from controller.model.city import City
 from controller.telemetry.otlp import Telemetry
-from controller.telemetry.registry import DNS_DURATION, PROXY_DURATION, EventKind
+from controller.telemetry.registry import DNS_DURATION, PROXY_DURATION
 
 _LOOK_EVERY = 0.5
 _AT_ONCE = 8
@@ -38,6 +38,7 @@ class Measuring:
     sites: Sequence[Site]
     store: Store
     telemetry: Telemetry
+    metrics: JudgementMetrics
     new_round: Callable[[], Round]
     even_in_lessons: bool
     failure: TsunaguError | None = None
@@ -57,7 +58,7 @@ class Measuring:
                 if time.monotonic() - asked_at >= every:
                     asked_at = time.monotonic()
                     self._ask()
-                for site in self._due():
+                for site in self.due():
                     if stop.is_set():
                         return
                     self._throughput(site)
@@ -66,7 +67,7 @@ class Measuring:
             self.failure = error
             stop.set()
 
-    def _due(self) -> Iterator[Site]:
+    def due(self) -> Iterator[Site]:
         """Schools whose line came back, then those whose figure is too old; no school twice in a moment."""
         asked: dict[str, Site] = {}
         while True:
@@ -98,11 +99,8 @@ class Measuring:
         self._tried[site.school.id] = datetime.now(UTC)
         self.new_round().measure([site], Wanted(lines=(self.city.measurement.judged.line,), only_judged=True))
         judgement = judge_school(site.school, self.store.latest(), self.city.measurement)
-        record_judgements(self.telemetry, [judgement])
-        if judgement.judged:
-            text = f"measured {judgement.judged.mbps:.0f} of {judgement.recommended.mbps:.0f} Mbit/s"
-            line = judgement.decisive.line
-            self.telemetry.event(EventKind.MEASURED, text, school=site.school.id, line=line)
+        self.metrics.record([judgement])
+        measured_event(self.telemetry, judgement)
 
     def _ask(self) -> None:
         """A name and a page over every line in each family, from the first region that answers."""

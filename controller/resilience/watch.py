@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import mean
 from threading import Event
 
-from controller.measure.export import family_name, record_judgements
+from controller.measure.export import JudgementMetrics, family_name
 from controller.measure.judging import LineState, SchoolJudgement, judge_school
 from controller.measure.measurement import LinePath
 from controller.measure.pulse import Pulse
@@ -50,6 +50,7 @@ class Watch:
     sites: Sequence[Site]
     store: Store
     telemetry: Telemetry
+    metrics: JudgementMetrics
     pulse: Pulse
     exits: Exits
     wanted: Callable[[Site], None]
@@ -92,7 +93,7 @@ class Watch:
             self._tell(EventKind.FAILOVER, f"traffic leaves by the {line} line", school=school, line=line)
         if changed or time.monotonic() - self._judged_at >= _JUDGED_EVERY:
             self._judged_at = time.monotonic()
-            record_judgements(self.telemetry, self.judgements())
+            self.metrics.record(self.judgements())
 
     def judgements(self) -> list[SchoolJudgement]:
         """The schools as they are now: their latest figures, and the states of their lines as the watch sees them."""

@@ -7,6 +7,7 @@ be sent, which is counted by signal (`tsunagu.telemetry.dropped`), and at most `
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 import uuid
@@ -30,6 +31,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import Tracer
 
+from controller.errors import TsunaguError
 from controller.telemetry.instruments import Write, instruments, observe_dropped, views
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
@@ -130,7 +132,7 @@ class Sending:
 
         # What the exporters log about each try is summed up in our own count.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-        timeout = float(os.environ.get(TIMEOUT) or TIMEOUT_SECONDS)
+        timeout = _timeout()
         resource = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
         spans = OTLPSpanExporter(timeout=timeout, compression=Compression.Gzip)
         logs = OTLPLogExporter(timeout=timeout, compression=Compression.Gzip)
@@ -175,6 +177,23 @@ class Sending:
         for exporter in self._exporters:
             exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
         return self.lost()
+
+
+def _timeout() -> float:
+    """Seconds that a request may take, as OpenTelemetry's own variable says it.
+
+    Raises:
+        TsunaguError: the variable holds no such number.
+    """
+    text = os.environ.get(TIMEOUT) or str(TIMEOUT_SECONDS)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        message = f"{TIMEOUT} is a number of seconds above 0, not {text!r}"
+        raise TsunaguError(message)
+    return seconds
 
 
 class _Spans(SpanProcessor):

@@ -52,12 +52,19 @@ FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6")
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
-REASON = Attribute("reason", "why a request was refused", ("malformed", "too-large", "busy"))
+REASON = Attribute(
+    "reason",
+    "why a request was refused; unknown: only a part of it, which the registry does not know",
+    ("malformed", "too-large", "busy", "unknown"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history."""
+    """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history.
+
+    `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
+    """
 
     name: str
     kind: Kind
@@ -66,6 +73,7 @@ class Metric:
     attributes: tuple[Attribute, ...]
     fresh: int
     boundaries: tuple[float, ...] = ()
+    history: bool = False
 
     @property
     def limit(self) -> int:
@@ -104,13 +112,20 @@ LINE_THROUGHPUT = Metric(
     "what a line carried in a test of its throughput",
     (*PATH, DIRECTION),
     fresh=7 * DAY,
+    history=True,
 )
 LINE_LATENCY = Metric(
-    "tsunagu.line.latency", Kind.GAUGE, "ms", "round trip over a line to a region", PATH, fresh=5 * MINUTE
+    "tsunagu.line.latency", Kind.GAUGE, "ms", "round trip over a line to a region", PATH, fresh=5 * MINUTE, history=True
 )
 LINE_JITTER = Metric("tsunagu.line.jitter", Kind.GAUGE, "ms", "how much the round trip varies", PATH, fresh=5 * MINUTE)
 LINE_LOSS = Metric(
-    "tsunagu.line.loss.ratio", Kind.GAUGE, "1", "share of the packets that got no answer", PATH, fresh=5 * MINUTE
+    "tsunagu.line.loss.ratio",
+    Kind.GAUGE,
+    "1",
+    "share of the packets that got no answer",
+    PATH,
+    fresh=5 * MINUTE,
+    history=True,
 )
 LINE_UP = Metric(
     "tsunagu.line.up", Kind.GAUGE, "{line}", "1: the line answers, 0: it does not", (SCHOOL, LINE), fresh=MINUTE
@@ -122,6 +137,7 @@ BANDWIDTH_MEASURED = Metric(
     "what a school was measured to have; this is what is judged",
     (SCHOOL,),
     fresh=7 * DAY,
+    history=True,
 )
 BANDWIDTH_RECOMMENDED = Metric(
     "tsunagu.school.bandwidth.recommended",

@@ -64,7 +64,7 @@ def measure(browser: Browser, city: City, rounds: int) -> None:
                 figures.measure_all(random)
                 wanted = f"{int(figures.tiles[last]['measured_mbps']):,}"
                 while page.locator(f"[data-school='{last}'] .measured").text_content() != wanted:
-                    page.wait_for_timeout(5)
+                    page.wait_for_timeout(50)
                 latencies.append(time.monotonic() - told)
                 page.wait_for_timeout(max(0.0, 1000 * (1 - latencies[-1])))
 

@@ -76,7 +76,7 @@ CASES = {
     "two files wrong": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:9: rules.0.effect: ", "policies/access/segments.yaml:7: segments.0.vlan: "),
+        ("policies/access/rules.yaml:9: rules.0.effect: ", "policies/access/segments.yaml:8: segments.0.vlan: "),
         lambda folder: (
             folder.edit(RULES, "effect: permit", "effect: allow"),
             folder.edit("access/segments.yaml", "vlan: 10", "vlan: 0"),

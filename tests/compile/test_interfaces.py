@@ -9,7 +9,7 @@ import pytest
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import BeyondCapability
 from controller.model.city import City, Device
-from controller.model.flow import Family
+from controller.model.flow import Direction, Family
 from controller.model.state import Attachment, Capabilities, PortMode
 from controller.plan.proof import prove
 from controller.platforms.cisco_ios import CiscoIos
@@ -86,3 +86,19 @@ def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port
     (switch,) = (one for one in city.lab_devices(school) if one.platform == "ovs")
     intent = campus_intent(city, switch, OpenVSwitch().capabilities)
     assert not [port for port in intent.wanted.ports if port.isolated]
+
+
+@pytest.mark.parametrize(
+    ("can", "said"),
+    [
+        (replace(CAN, longest_vlan_name=14), "the vlan name TSN-staff-legacy has 16 characters; cisco_ios takes 14"),
+        (
+            replace(CAN, longest_filter_name=20),
+            r"the filter name TSN-10-from-4-.* takes 20 \(capability 'longest_",
+        ),
+        (replace(CAN, directions=frozenset({Direction.FROM})), r"judge packets to hosts \(capability 'directions'\)"),
+    ],
+)
+def test_what_a_platform_has_no_room_or_place_for_is_refused_by_name(city: City, can: Capabilities, said: str) -> None:
+    with pytest.raises(BeyondCapability, match=said):
+        compiled(city, "core", can)

@@ -51,6 +51,8 @@ def measured(city: City, store: Store, lines: TwoLines, wanted: Wanted, tmp_path
 
 
 def test_both_lines_and_the_verdict_on_the_primary(quick: City, store: Store, lines: TwoLines, tmp_path: Path) -> None:
+    patient = quick.measurement.method.model_copy(update={"answer_within": 3.0, "connect_within": 3.0})
+    quick = replace(quick, measurement=quick.measurement.model_copy(update={"method": patient}))
     found = measured(quick, store, lines, Wanted(regions=("tokyo",), families=(Family.V4,)), tmp_path)
     assert all(one.measured for one in found), [one.found.reason for one in found]
     assert sorted((one.path.line, str(one.found.kind)) for one in found) == sorted(
@@ -59,10 +61,10 @@ def test_both_lines_and_the_verdict_on_the_primary(quick: City, store: Store, li
     judged = judge_school(quick.school_by_id[SCHOOL], store.latest(), quick.measurement)
     assert judged.judged is not None
     assert judged.judged.measurement.path.line == "primary"
-    assert judged.judged.mbps == pytest.approx(PRIMARY * TRUTH[Family.V4], rel=0.07)  # a test of one second only
+    assert judged.judged.mbps == pytest.approx(PRIMARY * TRUTH[Family.V4], rel=0.1)  # a test of one second only
     assert (judged.verdict, judged.causes) == (Verdict.BELOW, (Cause.LINE,))
     (backup,) = judged.line("backup").downloads
-    assert backup.mbps == pytest.approx(BACKUP * TRUTH[Family.V4], rel=0.07)
+    assert backup.mbps == pytest.approx(BACKUP * TRUTH[Family.V4], rel=0.1)
     assert store.get(judged.judged.measurement.id).found.figures[MBPS] == judged.judged.mbps
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,14 @@ class Watch:
         """The labels of alerts that Alertmanager has as active."""
         found = get(f"{self.alertmanager}/api/v2/alerts?filter=alertname%3D{name}&active=true")
         return [alert["labels"] for alert in found]
+
+    def wait_for(self, name: str, status: str, seconds: float) -> dict[str, Any]:
+        """What the webhook was told of an alert: the next message of that status."""
+        deadline = time.monotonic() + seconds
+        while True:
+            message = self.told.get(timeout=max(0.0, deadline - time.monotonic()))
+            if message["status"] == status and message["groupLabels"]["alertname"] == name:
+                return message
 
     def samples(self, query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = get(f"{self.prometheus}/api/v1/query?query={query}")["data"]["result"]

@@ -1,23 +1,29 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 import yaml
 
-from controller.messages import catalogue
-from controller.telemetry.otlp import ENDPOINT, telemetry
-from controller.telemetry.registry import LINE_UP, METRICS
+from controller.lab import breaking, faults
+from controller.lab.layout import Layout
+from controller.messages import LANGUAGES, catalogue
+from controller.telemetry.otlp import ENDPOINT
+from controller.telemetry.registry import LINE, LINE_UP, METRICS
 from monitoring import rules
 from monitoring.rules import FILE, alerts
 from tests.monitoring.feed import Feed, metrics, post
 from tests.monitoring.prometheus import program, watching
-from tests.monitoring.running import Running, monitor, until
+from tests.monitoring.running import POLICIES, Running, monitor, until
 
+PATIENCE = 120.0
 TESTS = Path(__file__).parent / "alerts_test.yaml"
 
 
@@ -64,40 +70,50 @@ def test_prometheus_finds_nothing_to_say_about_the_metrics(running: Running, six
     assert [line for line in complaints.splitlines() if "base unit" not in line] == []
 
 
-@pytest.mark.lab
-def test_a_line_that_goes_down_fires_and_resolves_an_alert_end_to_end(
-    six: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    school = six.schools[0].id
-    dead, stop = Event(), Event()
-
-    def probe() -> None:
-        with telemetry() as sent:
-            while not stop.wait(0.5):
-                sent.record(LINE_UP, 0 if dead.is_set() else 1, school=school, line="primary")
-                sent.record(LINE_UP, 1, school=school, line="backup")
-
-    probing = Thread(target=probe)
-    with monitor(tmp_path / "monitor.db") as alone, watching(tmp_path, f"127.0.0.1:{alone.port}") as watch:
-        monkeypatch.setenv(ENDPOINT, alone.url)
-        probing.start()
+@contextmanager
+def probing(school: str, state: Path, url: str) -> Iterator[None]:
+    """`tsunagu measure --watch` on a school of the lab, sending to a monitor."""
+    words = ["measure", "--lab", "--school", school, "--watch", "--state", str(state), "--policies", str(POLICIES)]
+    command = [sys.executable, "-c", "from controller.cli.main import main; main()", *words]
+    with (
+        (state / "watch.log").open("wb") as log,
+        subprocess.Popen(command, env={**os.environ, ENDPOINT: url}, stdout=log, stderr=log) as process,
+    ):
         try:
-            until(lambda: len(watch.samples(LINE_UP.prometheus)) == 2, 60)
-            assert watch.firing("TsunaguLineDown") == []
-            dead.set()
-            until(lambda: len(watch.firing("TsunaguLineDown")) == 1, 60)
-            [labels] = watch.firing("TsunaguLineDown")
-            assert (labels["school"], labels["line"], labels["severity"]) == (school, "primary", "critical")
-            message = watch.told.get(timeout=60)
-            assert message["status"] == "firing"
-            assert message["alerts"][0]["annotations"]["summary_ja"] == catalogue("ja").say(
-                "alerts.line-down-summary", school=school, line=catalogue("ja")["alerts.primary"]
-            )
-            assert message["alerts"][0]["annotations"]["summary_en"] == f"{school}: the primary line does not answer"
-            dead.clear()
-            while message["status"] != "resolved":
-                message = watch.told.get(timeout=60)
-            assert message["alerts"][0]["labels"]["line"] == "primary"
+            yield
         finally:
-            stop.set()
-            probing.join()
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@pytest.fixture
+def school(lab: Layout) -> Iterator[str]:
+    """The lab's canary; whatever was broken is whole again afterwards."""
+    yield lab.schools[0].id
+    breaking.mend_all()
+
+
+@pytest.mark.lab
+def test_a_line_cut_in_the_lab_fires_an_alert_and_mended_resolves_it(lab: Layout, school: str, tmp_path: Path) -> None:
+    with (
+        monitor(tmp_path / "monitor.db") as alone,
+        watching(tmp_path, f"127.0.0.1:{alone.port}") as watch,
+        probing(school, tmp_path, alone.url),
+    ):
+        up = f"{LINE_UP.prometheus}%20==%201"
+        until(lambda: len(watch.samples(up)) == len(LINE.values), PATIENCE)
+        assert watch.firing("TsunaguLineDown") == []
+
+        breaking.break_(faults.fault(lab, school, "primary-line"))
+        until(lambda: len(watch.firing("TsunaguLineDown")) == 1, PATIENCE)
+        [labels] = watch.firing("TsunaguLineDown")
+        assert (labels["school"], labels["line"], labels["severity"]) == (school, "primary", "critical")
+        [alert] = watch.wait_for("TsunaguLineDown", "firing", PATIENCE)["alerts"]
+        for language in LANGUAGES:
+            words = catalogue(language)
+            said = words.say("alerts.line-down-summary", school=school, line=words["alerts.primary"])
+            assert alert["annotations"][f"summary_{language}"] == said
+
+        breaking.mend_all()
+        [alert] = watch.wait_for("TsunaguLineDown", "resolved", PATIENCE)["alerts"]
+        assert (alert["labels"]["school"], alert["labels"]["line"]) == (school, "primary")

@@ -157,9 +157,10 @@ class Hasty(Frr):
 def test_steps_that_open_a_neighbour_meanwhile_are_stopped(city: City) -> None:
     now = intent_of(city).wanted
     turned = preferring(city, ("backup", "osaka"))
-    prove_transition(intent_of(turned), now, Frr())
-    with pytest.raises(ProofFailed, match=r"after 'detach everything': .* no policy is in force, which lets 0"):
-        prove_transition(intent_of(turned), now, Hasty())
+    wanted = intent_of(turned)
+    prove_transition(city, wanted, now, Frr().steps(now, wanted.wanted), Frr())
+    with pytest.raises(ProofFailed, match=r"in 'detach everything': .* no policy is in force, which lets 0"):
+        prove_transition(city, wanted, now, Hasty().steps(now, wanted.wanted), Hasty())
 
 
 def test_explain_names_the_lines_of_what_leaves_the_school(city: City) -> None:

@@ -116,6 +116,71 @@ def test_the_switch_does_with_a_packet_what_the_filter_says(made: list[Filter], 
             assert switch.judge(HOSTS, frame) == evaluate(one, packet), packet
 
 
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[DeviceState, DeviceState]:
+    """Two states: of the same switch with other filters in the same places, or of two switches."""
+    first = draw(awplus_states())
+    if draw(st.booleans()):
+        return first, draw(awplus_states())
+    other = {
+        one.name: named_filter(
+            *one.key, [replace(one.entries[0], effect=draw(st.sampled_from(Effect))), COVERS[one.family]]
+        )
+        for one in first.filters
+        if len(one.entries) > 1 and draw(st.integers(0, 3))
+    }
+    held = [other.get(one.name, one) for one in first.filters]
+    names = {one.name: one.name for one in held} | {old: new.name for old, new in other.items()}
+    in_force = [replace(one, filter=names.get(one.filter, one.filter)) for one in first.bindings]
+    return first, device_state(first.vlans, first.ports, held, in_force)
+
+
+COVERS = {family: everything(family) for family in Family}
+
+
+def passes(switch: Switch, name: str, frame: Frame) -> bool:
+    """Whether a port takes a tagged frame and forwards it."""
+    port = switch.ports[name]
+    return port.mode == "trunk" and frame.vlan in port.allowed and switch.judge(name, frame)
+
+
+@settings(max_examples=examples(20), deadline=None)
+@given(changes(), st.data())
+def test_after_every_single_command_no_packet_fares_worse_or_better_than_before_and_after(
+    states: tuple[DeviceState, DeviceState], data: st.DataObject
+) -> None:
+    """What both states let through passes all the time, what neither does never (old and new <= mid <= old or new)."""
+    first, second = states
+    switch = Switch(*AWPLUS_PORTS)
+    walk(switch, device_state(), first)
+    matched = [(one, entry.match) for state in (first, second) for one in state.filters for entry in one.entries]
+    frames = [
+        (
+            data.draw(st.sampled_from(AWPLUS_PORTS)),
+            Frame(
+                one.vlan,
+                int(one.family),
+                match.protocol or 47,
+                int(match.source[-1]),
+                int(match.destination[-1]),
+                match.source_ports[0],
+                match.destination_ports[1],
+            ),
+        )
+        for one, match in matched
+    ]
+    before = [passes(switch, *frame) for frame in frames]
+    during = []
+    for step in AWPLUS.steps(first, second):
+        for command in step.commands:
+            switch.enter([command.line])
+            during.append([passes(switch, *frame) for frame in frames])
+    after = [passes(switch, *frame) for frame in frames]
+    for now in during:
+        for old, mid, new in zip(before, now, after, strict=True):
+            assert (old and new) <= mid <= (old or new)
+
+
 def test_what_nothing_matches_is_forwarded_so_each_list_ends_in_an_entry_for_everything() -> None:
     switch = Switch(*AWPLUS_PORTS)
     walk(switch, device_state(), EXAMPLE)
@@ -286,6 +351,14 @@ vlan access-map MAP
  match access-group OPEN
 vlan filter MAP vlan-list 20-21 input
 """
+
+
+def test_ports_of_ours_that_the_device_shows_as_a_range_are_read_one_by_one() -> None:
+    text = f"{MINE}{CARRIES}".replace(HOSTS, "port1.0.1-1.0.3")
+    seen = AWPLUS.parse(text, "x")
+    assert [port.name for port in seen.state.ports] == ["port1.0.1", "port1.0.2", "port1.0.3"]
+    assert seen.lines == seen.understood
+    assert "stands twice" in refusal(f"{text}{MINE.replace(HOSTS, 'port1.0.2')}")
 
 
 def test_nothing_of_others_is_dropped_and_their_places_are_conflicts() -> None:

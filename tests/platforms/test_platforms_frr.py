@@ -213,3 +213,9 @@ def test_what_others_set_where_ours_must_stand_is_a_conflict(
         refuse_conflicts(FRR.parse(edit(text), "rt1.cfg"), wanted, "rt1.cfg")
     assert "rt1.cfg:" in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_what_was_rendered_can_be_judged_like_a_router(wanted: DeviceState) -> None:
+    seen = FRR.parse(FRR.render(wanted), "rt1.cfg")
+    refuse_conflicts(seen, wanted, "rt1.cfg")
+    assert len(seen.peers) == 8

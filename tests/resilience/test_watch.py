@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
 import pytest
 
+from controller.measure.export import JudgementMetrics
 from controller.measure.judging import LineState, Verdict
 from controller.measure.places import Namespace
 from controller.measure.pulse import Pulse
@@ -108,10 +110,11 @@ def test_a_cut_line_is_told_in_time_and_measured_anew_when_it_is_mended(
         probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
         return Round(quick, store, probe, f"run-{time.monotonic()}", lambda _: None)
 
-    slow = Measuring(quick, [site], store, sent, new_round, even_in_lessons=True)
+    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
+    slow = Measuring(quick, [site], store, sent, metrics, new_round, even_in_lessons=True)
     pulse = Pulse(list(new_round().routes(site, Wanted())))
     exits = Exits([site], quick.lines, far_destination(quick))
-    watch = Watch(quick, [site], store, sent, pulse, exits, slow.want, recorded.say)
+    watch = Watch(quick, [site], store, sent, metrics, pulse, exits, slow.want, recorded.say)
     stop = threading.Event()
     threads = [threading.Thread(target=work, args=(stop,)) for work in (watch.run, slow.run)]
     for thread in threads:
@@ -163,7 +166,9 @@ def test_a_lost_region_is_told_and_no_line_is_blamed(
     probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
     routes = list(Round(quick, store, probe, "r", lambda _: None).routes(site, Wanted()))
     exits = Exits([site], quick.lines, far_destination(quick))
-    watch = Watch(quick, [site], store, recorded.telemetry(), Pulse(routes), exits, lambda _: None, recorded.say)
+    sent = recorded.telemetry()
+    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
+    watch = Watch(quick, [site], store, sent, metrics, Pulse(routes), exits, lambda _: None, recorded.say)
     watch.round()
     with lines.without_tokyo("primary"), lines.without_tokyo("backup"):
         watch.round()

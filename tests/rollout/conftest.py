@@ -40,7 +40,7 @@ def planned(city: City, schools: tuple[str, ...]) -> PlanFile:
 
 def considered(city: City, schools: tuple[str, ...]) -> list[Considered]:
     """The switches of these lab schools, compared with the policy."""
-    devices = selected_devices(city, Selection(schools, (), lab=True))
+    devices = [one for one in selected_devices(city, Selection(schools, (), lab=True)) if one.role == "core"]
     return [consider(city, one) for one in over_ssh(devices, lambda _: None)]
 
 
@@ -67,7 +67,7 @@ def apply_now(tmp_path: Path) -> Apply:
 @pytest.fixture
 def devices(city: City, lab: Layout) -> list[Device]:
     """The switches of the lab, the canary's first."""
-    return [device for school in lab.schools for device in city.lab_devices(city.school_by_id[school.id])]
+    return [city.lab_devices(city.school_by_id[school.id])[0] for school in lab.schools]
 
 
 @pytest.fixture

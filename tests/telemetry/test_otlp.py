@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
-from controller.telemetry.otlp import CLOSE_SECONDS, ENDPOINT, Sending, telemetry
+from controller.errors import TsunaguError
+from controller.telemetry.otlp import CLOSE_SECONDS, ENDPOINT, TIMEOUT, Sending, telemetry
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICES, SIGNAL, TELEMETRY_DROPPED, EventKind
 from controller.telemetry.timeline import Level, rollout
@@ -84,15 +85,34 @@ def test_without_an_endpoint_nothing_is_sent_and_mistakes_are_still_found() -> N
             sent.record(LINE_UP, 1, school="s1")
 
 
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
+def test_a_timeout_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
+    monkeypatch.setenv(TIMEOUT, text)
+    with pytest.raises(TsunaguError, match=f"{TIMEOUT} is a number of seconds above 0, not '{text}'"), telemetry():
+        pass
+
+
+@pytest.mark.parametrize("endpoint", ["no address", "ftp://127.0.0.1", "http://[::", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_none_loses_telemetry_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, endpoint: str
+) -> None:
+    monkeypatch.setenv(ENDPOINT, endpoint)
+    with telemetry() as sent:
+        sent.event(EventKind.DRIFT, "lost")
+    assert "telemetry is lost" in caplog.text
+    assert "1 logs" in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["closed", "hanging"])
 def test_a_monitor_that_is_away_or_hangs_stalls_nobody_and_the_loss_is_counted(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with hanging() as silent:
         monkeypatch.setenv(ENDPOINT, silent if kind == "hanging" else closed())
-        began = time.monotonic()
         slowest = 0.0
         with traced(tmp_path / "timeline.jsonl") as listener, rollout("r", [listener]) as root:
+            began = time.monotonic()
             for number in range(200):
                 before = time.monotonic()
                 with root.child(Level.DEVICE, f"d{number}") as device:

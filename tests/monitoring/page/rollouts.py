@@ -28,7 +28,7 @@ def rollout(city: City, after: float, now: datetime = NOW) -> dict[str, Any]:
     spans: list[Span] = []
     root = _span(spans, ("", "rollout", "closed.json"), (0.0, ends), after)
     devices = [_school(spans, root, school, begins[school], after) for school in schools]
-    waves = [{"name": "canary", "devices": devices[:1]}, {"name": "wave 2", "devices": devices[1:]}]
+    waves = [{"name": "canary", "devices": devices[:1]}, {"name": "rest", "devices": devices[1:]}]
     began = now - timedelta(seconds=after)
     for span in spans:
         span.update({edge: _time(began, span[edge]) for edge in ("start", "end") if span[edge] is not None})

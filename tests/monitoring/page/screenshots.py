@@ -26,20 +26,17 @@ from tests.monitoring.page.serving import served
 
 ROOT = Path(__file__).parents[3]
 SCHOOL = "as-e04"
+CUT = "tk-e03"
+NOT_MEASURED = {"state": "not-measured", "measured_mbps": None, "measured_at": None}
 VIEWS = {"city": ("/", 1440, 980), "school": (f"/schools/{SCHOOL}", 1440, 1160), "rollout": ("/rollout", 1440, 900)}
 THEMES = {"ja": "light", "en": "dark"}
 SECONDS_OF_THE_ROLLOUT = 4.6
 
 
 def staged(figures: Figures) -> Figures:
-    """A city on an ordinary day, in which one line was cut a moment ago and a rollout is on its way."""
+    """A city on an ordinary day: one line is cut; the school that is looked at had its own cut a while ago."""
     figures.past(SCHOOL, datetime.now(UTC))
-    line = figures.series[SCHOOL]["primary"]
-    line["throughput"], line["latency"] = line["throughput"][:-6], line["latency"][:-6]
-    line["loss"][-6:] = [[at, 1.0] for at, _ in line["loss"][-6:]]
-    figures.happened(SCHOOL, "line-down", "primary", datetime.fromtimestamp(line["loss"][-6][0], UTC))
-    figures.change(SCHOOL, lines={"primary": "down", "backup": "up"}, drift=0)
-    figures.change("tk-e03", lines={"primary": "down", "backup": "up"})
+    figures.change(CUT, lines={"primary": "down", "backup": "up"}, **NOT_MEASURED)
     return figures
 
 

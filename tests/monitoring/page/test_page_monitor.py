@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from controller.telemetry.registry import EventKind
+from controller.telemetry.timeline import Level, rollout
+from controller.telemetry.tracing import traced
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.page.conftest import opened
 from tests.monitoring.running import Running, monitor
@@ -31,6 +34,14 @@ def cut(six: Feed) -> Iterator[tuple[str, str]]:
     yield school, "primary"
     six.down.clear()
     six.drift.clear()
+
+
+def test_the_monitor_has_no_rollout_yet(browser: Browser, running: Running) -> None:
+    with opened(browser, running.url) as visit:
+        page = visit.open("/rollout?lang=en")
+        expect(page.locator("#nothing")).to_contain_text("No rollout yet")
+        assert [url for url in visit.requests if not url.startswith(f"{running.url}/")] == []
+        assert visit.problems() == []
 
 
 def test_a_cut_line_is_seen_within_five_seconds(
@@ -94,9 +105,25 @@ def test_a_monitor_that_was_killed_is_found_again(browser: Browser, tmp_path: Pa
             assert figure.text_content() == before
 
 
-def test_the_monitor_has_no_rollout_yet(browser: Browser, running: Running) -> None:
+def test_a_rollout_is_followed_span_by_span(
+    browser: Browser, running: Running, six: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.url)
+    first, second = (school.id for school in six.schools[:2])
+    waves = {"canary": {first: [f"{first}-core1"]}, "rest": {second: [f"{second}-core1"]}}
     with opened(browser, running.url) as visit:
         page = visit.open("/rollout?lang=en")
-        expect(page.locator("#nothing")).to_contain_text("No rollout yet")
-        assert [url for url in visit.requests if not url.startswith(f"{running.url}/")] == []
+        device = page.locator(".device", has_text=f"{first}-core1")
+        with traced(tmp_path / "lines") as listener, rollout("abc123", [listener], waves=json.dumps(waves)) as root:
+            expect(page.locator("#rollout-name")).to_have_text("abc123")
+            expect(page.locator(".wave").first).to_contain_text("Canary")
+            expect(page.locator("#ends [data-outcome=waiting] b")).to_have_text("2")
+            with root.child(Level.SCHOOL, first) as school, school.child(Level.DEVICE, f"{first}-core1") as span:
+                with span.child(Level.STEP, "push"):
+                    expect(device).to_have_attribute("data-outcome", "running")
+                    expect(device).to_contain_text("push")
+                span.outcome = "applied"
+            expect(device).to_have_attribute("data-outcome", "applied")
+        expect(page.locator("#rollout-facts")).to_contain_text("ended")
+        expect(page.locator("#spans tr")).to_have_count(3)
         assert visit.problems() == []

@@ -1,8 +1,9 @@
 // The view of the running rollout: its waves, how each device ended, and its spans in time.
 import { icon, make, setAttribute, setIcon, setText } from "./elements.js";
+import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
-import { say } from "./messages.js";
+import { has, say } from "./messages.js";
 import { Timeline } from "./timeline.js";
 import { count, day } from "./words.js";
 
@@ -39,24 +40,34 @@ class WaveView {
     this.devices = new Map();
     this.done = make("span", { class: "wave-done" });
     this.list = make("ul");
-    this.element = make("article", { class: "wave" }, make("h3", {}, name, " ", this.done), this.list);
+    this.element = make("article", { class: "wave" }, make("h3", {}, has(`wave-${name}`) ? say(`wave-${name}`) : name, " ", this.done), this.list);
   }
 
   update(wave) {
     const ended = wave.devices.filter((device) => device.outcome !== null).length;
     setText(this.done, say("wave-done", { count: count(ended), total: count(wave.devices.length) }));
-    for (const device of wave.devices) {
-      let view = this.devices.get(device.id);
-      if (view === undefined) {
-        view = new DeviceView();
-        this.devices.set(device.id, view);
-        this.list.append(view.element);
-      }
-      view.update(device);
+    wave.devices.forEach((device) => budget.add(device.id, () => this.show(device)));
+  }
+
+  show(device) {
+    let view = this.devices.get(device.id);
+    if (view === undefined) {
+      view = new DeviceView();
+      this.devices.set(device.id, view);
+      this.list.append(view.element);
     }
+    view.update(device);
   }
 }
 
+/** A rollout may have thousands of devices; they come in frame by frame. */
+const budget = new FrameBudget(
+  (showDevice) => {
+    showDevice();
+    return true;
+  },
+  () => part("#waves").removeAttribute("aria-busy"),
+);
 let shown = null;
 
 function show(rollout) {

@@ -14,8 +14,10 @@ const series = new Series();
 const curves = [...document.querySelectorAll(".curve")].map((figure) => new Curve(figure));
 const table = document.querySelector(".figures-table");
 const ROWS = 100;
+/** As many points as a chart can show. */
+const POINTS = 900;
 const ICONS = { "line-down": "line-down", "line-up": "up", drift: "drift", failover: "reverted", "region-down": "line-down", "region-up": "up" };
-let minutes = 15;
+let minutes = 60;
 let tile = null;
 let events = [];
 let asking = false;
@@ -95,55 +97,61 @@ function show() {
   showEvents();
 }
 
-/** Ask the API for what is newer than what is shown; one question at a time. */
+/** Ask the API again, one question at a time, and over a long period less often: there a second is not seen. */
 async function refresh() {
   if (asking) {
-    again = true;
     return;
   }
   asking = true;
+  const next = Date.now() + Math.max(1, (minutes * 60) / POINTS) * 1000;
   try {
-    await load(series.newest());
+    await load();
   } catch {
     // The stream tells of a lost connection and asks for everything when it is back.
-  } finally {
+  }
+  setTimeout(() => {
     asking = false;
     if (again) {
       again = false;
-      setTimeout(refresh, 1000);
+      refresh();
     }
+  }, Math.max(0, next - Date.now()));
+}
+
+function news() {
+  again = asking;
+  refresh();
+}
+
+async function load() {
+  const wanted = minutes;
+  const found = await read(`/api/schools/${id}?since=${Math.floor(start())}`);
+  if (wanted === minutes) {
+    tile = found.tile;
+    events = found.events;
+    series.take(found.lines);
+    show();
   }
 }
 
-async function load(after) {
-  const since = Math.max(after, start());
-  const found = await read(`/api/schools/${id}?since=${encodeURIComponent(new Date(since * 1000).toISOString())}`);
-  tile = found.tile;
-  series.add(found.lines);
-  series.since(start());
-  const known = new Set(events.map((event) => JSON.stringify(event)));
-  events.push(...found.events.filter((event) => !known.has(JSON.stringify(event))));
-  show();
-}
-
-async function snapshot() {
-  series.clear();
-  events = [];
-  await load(0);
+/** The tile comes with the event itself, so a line that dies is seen at once; the charts follow. */
+function takeTile(changed) {
+  const own = changed.find((one) => one.id === id);
+  if (own !== undefined) {
+    tile = own;
+    showTile();
+    news();
+  }
 }
 
 for (const button of document.querySelectorAll(".spans button")) {
   button.addEventListener("click", () => {
     minutes = Number(button.dataset.minutes);
     document.querySelectorAll(".spans button").forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
-    snapshot().catch(() => undefined);
+    load().catch(() => undefined);
   });
 }
 table.addEventListener("toggle", showRows);
 setInterval(() => tile && document.visibilityState === "visible" && showCurves(), 1000);
 
-const hears = {
-  tiles: (changed) => changed.some((one) => one.id === id) && refresh(),
-  school: (news) => news.id === id && refresh(),
-};
-showConnection(new Live(snapshot, hears, id));
+showConnection(new Live(load, { tiles: takeTile, school: (told) => told.id === id && news() }, id));

@@ -7,37 +7,16 @@ const GAP = 4;
 
 export class Series {
   constructor() {
-    this.clear();
-  }
-
-  clear() {
     this.points = Object.fromEntries(LINES.map((line) => [line, Object.fromEntries(MEASURES.map((measure) => [measure, []]))]));
   }
 
-  /** Take in points of the API, as [[seconds, value], ...]; what is known already is left out. */
-  add(lines) {
+  /** Take over the points of the API, as [[seconds, value], ...]; all are of one step, which the API chose. */
+  take(lines) {
     for (const line of LINES) {
       for (const measure of MEASURES) {
-        const known = this.points[line][measure];
-        const last = known.at(-1)?.[0] ?? -Infinity;
-        known.push(...(lines[line]?.[measure] ?? []).filter(([at]) => at > last));
+        this.points[line][measure] = lines[line]?.[measure] ?? [];
       }
     }
-  }
-
-  /** Forget what is older than a time in seconds. */
-  since(oldest) {
-    for (const line of LINES) {
-      for (const measure of MEASURES) {
-        const known = this.points[line][measure];
-        const keep = known.findIndex(([at]) => at >= oldest);
-        if (keep !== 0) known.splice(0, keep < 0 ? known.length : keep);
-      }
-    }
-  }
-
-  newest() {
-    return Math.max(0, ...LINES.flatMap((line) => MEASURES.map((measure) => this.points[line][measure].at(-1)?.[0] ?? 0)));
   }
 
   latest(line, measure) {

@@ -2,6 +2,8 @@
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
 
+/** More devices than this are shown only when their school is opened. */
+const DEVICES_AT_ONCE = 60;
 const DEPTHS = { rollout: 0, school: 1, device: 2, step: 3, command: 4 };
 const KNOWN = new Set(["applied", "unchanged", "reverted", "failed", "unknown"]);
 
@@ -27,11 +29,12 @@ export class Timeline {
     const known = new Set(spans.map((span) => span.id));
     const from = Math.min(...spans.map((span) => seconds(span.start)));
     const to = Math.max(...spans.map((span) => seconds(span.end)), from + 0.001);
+    this.closedFrom = spans.filter((span) => span.level === "device").length > DEVICES_AT_ONCE ? DEPTHS.school : DEPTHS.device;
     const wanted = [];
     const walk = (span) => {
       const below = (children.get(span.id) ?? []).sort((a, b) => seconds(a.start) - seconds(b.start));
       wanted.push(this.row(span, below.length > 0, from, to));
-      if (DEPTHS[span.level] < DEPTHS.device || this.open.has(span.id)) {
+      if (DEPTHS[span.level] < this.closedFrom || this.open.has(span.id)) {
         below.forEach(walk);
       }
     };
@@ -66,7 +69,7 @@ export class Timeline {
     setText(view.seconds, (seconds(span.end) - seconds(span.start)).toFixed(1));
     setProperty(view.bar, "--from", ((seconds(span.start) - from) / length).toFixed(4));
     setProperty(view.bar, "--long", Math.max(0.002, (seconds(span.end) - seconds(span.start)) / length).toFixed(4));
-    const opens = hasBelow && DEPTHS[span.level] >= DEPTHS.device;
+    const opens = hasBelow && DEPTHS[span.level] >= this.closedFrom;
     if (view.button.hidden === opens) view.button.hidden = !opens;
     setAttribute(view.button, "aria-expanded", String(this.open.has(span.id)));
     setIcon(view.mark, KNOWN.has(outcome) ? (outcome === "unknown" ? "unsettled" : outcome) : ended ? "live" : "running");

@@ -1,0 +1,53 @@
+"""A plan records the day that it was made for, and is not applied after an exception in it has expired."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.errors import PlanRefused
+from controller.plan.document import PlanFile
+from controller.plan.lapse import refuse_lapsed
+from tests.policies import PolicyFolder
+
+LAST = date(2027, 3, 31)
+
+
+def plan(on: date | None) -> PlanFile:
+    return PlanFile(
+        city="kawasaki-virtual",
+        policy="x",
+        on=on,
+        lab=False,
+        made=datetime(2027, 3, 1, tzinfo=UTC),
+        canary="as-e04",
+        devices=(),
+        unplanned=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("made_for", "applied", "refused"),
+    [
+        (date(2027, 3, 1), LAST, False),
+        (LAST, date(2027, 4, 1), True),
+        (date(2027, 4, 1), date(2027, 4, 1), False),
+        (None, date(2027, 4, 1), False),
+    ],
+)
+def test_an_exception_that_expired_meanwhile(
+    tmp_path: Path,
+    made_for: date | None,
+    applied: date,
+    refused: bool,  # noqa: FBT001 a row of the table
+) -> None:
+    city = PolicyFolder(tmp_path).load(applied)
+    if not refused:
+        refuse_lapsed(city, plan(made_for))
+        return
+    with pytest.raises(
+        PlanRefused, match=r"'computer-room-web' \(.*rules.yaml:\d+\) has expired \(last day 2027-03-31\)"
+    ):
+        refuse_lapsed(city, plan(made_for))

@@ -1,0 +1,176 @@
+"""No state on the way is worse than both ends: what the platforms do is proved, every planted wrong order is found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.state import Binding, DeviceState, Entry, Faces, Filter, PortMode, PortState, device_state
+from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
+from controller.platforms.base import Platform
+from controller.platforms.cisco_ios import CiscoIos
+from controller.platforms.ovs import OpenVSwitch
+from controller.prove.transition import Stage, transition_faults
+from tests.platforms.states import awplus_states, bound, cisco_states, everything, example, ovs_states
+from tests.soak import examples
+
+IOS = CiscoIos()
+CASES: list[tuple[Platform, st.SearchStrategy[DeviceState]]] = [
+    (IOS, cisco_states()),
+    (AlliedTelesisAwplus(), awplus_states()),
+    (OpenVSwitch(), ovs_states()),
+]
+
+
+def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[Stage]:
+    return [Stage(step.title, step.result) for step in system.steps(now, wanted)]
+
+
+def whole(state: DeviceState) -> DeviceState:
+    """Without bindings of filters that are not there, or of VLANs that no port carries: no wanted state has such."""
+    names = {one.name for one in state.filters}
+    carried = {vlan for port in state.ports for vlan in port.vlans}
+    kept = (one for one in state.bindings if one.filter in names and one.vlan in carried)
+    return replace(state, bindings=tuple(kept))
+
+
+@settings(max_examples=examples(60), deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(st.sampled_from(CASES).flatmap(lambda case: st.tuples(st.just(case[0]), case[1], case[1])))
+def test_the_steps_of_every_platform_are_proved(case: tuple[Platform, DeviceState, DeviceState]) -> None:
+    system, now, wanted = case
+    wanted = whole(wanted) if system is IOS else wanted
+    assert not list(map(str, transition_faults(now, stages(system, now, wanted), system.capabilities)))
+
+
+BEFORE = example("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "Port-channel1", faces=False, vlan_database=True)
+IN_FORCE = next(one for one in BEFORE.filters if one.key == (20, Direction.FROM, Family.V4))
+WIDER = Entry(
+    Effect.PERMIT, Match(Family.V4, Protocol.TCP, prefix("10.1.20.0/24"), prefix("198.51.100.0/24")), "rule-x"
+)
+
+
+def changed() -> Filter:
+    """The filter that shall be in force after the change: one server less, one network more."""
+    entries = (WIDER, *(entry for entry in IN_FORCE.entries if entry.match.destination_ports != (5000, 5100)))
+    return replace(IN_FORCE, name="TSN-20-from-4-new", entries=entries)
+
+
+def holding(filters: list[Filter], bindings: list[Binding]) -> DeviceState:
+    """The example with other filters in force at VLAN 20, from hosts, IPv4."""
+    others = [one for one in BEFORE.filters if one.key != IN_FORCE.key]
+    return device_state(BEFORE.vlans, BEFORE.ports, [*others, *filters], [*map(bound, others), *bindings])
+
+
+AFTER = holding([changed()], [bound(changed())])
+BOTH_THERE = holding([IN_FORCE, changed()], [bound(IN_FORCE)])
+
+
+def faults(*states: DeviceState, before: DeviceState = BEFORE, system: Platform = IOS) -> list[str]:
+    on_the_way = [Stage(f"planted {number}", state) for number, state in enumerate(states, start=1)]
+    return [str(fault) for fault in transition_faults(before, on_the_way, system.capabilities)]
+
+
+def test_make_before_break_is_proved() -> None:
+    assert not faults(BOTH_THERE, holding([IN_FORCE, changed()], [bound(changed())]), AFTER)
+
+
+def edited_in_place(*entries: Entry) -> DeviceState:
+    one = replace(IN_FORCE, entries=entries)
+    return holding([one], [bound(one)])
+
+
+def without_vlan_20(port: str, state: DeviceState = BEFORE) -> DeviceState:
+    """The example with a trunk that does not carry VLAN 20."""
+    return replace(state, ports=tuple(replace(p, vlans=(10,)) if p.name == port else p for p in state.ports))
+
+
+UNTOUCHED = r"VLAN 20 from IPv4: \S+ .*passes \(no filter is in force\), neither before nor after"
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        (lambda: holding([IN_FORCE, changed()], []), UNTOUCHED),
+        (lambda: holding([changed()], [bound(IN_FORCE)]), UNTOUCHED),
+        (
+            lambda: edited_in_place(everything(Family.V4)),
+            r"VLAN 20 from IPv4: tcp 10.1.20.\d+ .* is cut \(filter .*\), though it passes before and after",
+        ),
+        (
+            lambda: edited_in_place(everything(Family.V4, Effect.PERMIT)),
+            r"VLAN 20 from IPv4: tcp .* passes \(filter TSN-20-from-4-\w+\), neither before nor after",
+        ),
+        (
+            lambda: edited_in_place(replace(WIDER, match=replace(WIDER.match, protocol=None)), *IN_FORCE.entries),
+            r"passes \(filter TSN-20-from-4-\w+ rule-x\), neither before nor after",
+        ),
+        (
+            lambda: without_vlan_20("Port-channel1"),
+            r"VLAN 20 at port Port-channel1 \(trunk\) IPv4: .* is cut \(the port does not carry it\), though it passes",
+        ),
+        (
+            lambda: replace(BEFORE, ports=(replace(BEFORE.ports[0], vlans=(10,)), *BEFORE.ports[1:])),
+            r"VLAN 10 at port GigabitEthernet1/0/1 \(access\) IPv4: .* passes \(the port carries it\), neither",
+        ),
+    ],
+    ids=[
+        "unbound before the new one is bound",
+        "deleted while it is bound",
+        "emptied in place",
+        "opened in place",
+        "a line too wide meanwhile",
+        "a trunk loses a VLAN meanwhile",
+        "a port is in another VLAN meanwhile",
+    ],
+)
+def test_each_kind_of_wrong_order_is_found(between: Callable[[], DeviceState], expected: str) -> None:
+    assert not faults(AFTER)
+    found = faults(between(), AFTER)
+    assert found
+    assert any(re.search(expected, one) for one in found), found
+    assert all(one.startswith("step 1 (planted 1), ") for one in found)
+
+
+def test_ports_that_enter_a_vlan_before_its_filters_are_found() -> None:
+    fresh = device_state(BEFORE.vlans)
+    assert not faults(replace(BEFORE, ports=()), BEFORE, before=fresh)
+    found = faults(replace(BEFORE, bindings=()), BEFORE, before=fresh)
+    assert any(re.search(UNTOUCHED, one) for one in found), found
+
+
+def test_filters_that_go_before_the_ports_when_a_vlan_is_deleted_are_found() -> None:
+    gone = device_state()
+    assert not faults(replace(BEFORE, ports=()), gone)
+    assert any(re.search(UNTOUCHED, one) for one in faults(replace(BEFORE, bindings=()), gone))
+
+
+def test_where_no_filter_was_everything_passed() -> None:
+    unfiltered = replace(BEFORE, bindings=())
+    assert not faults(replace(BEFORE, bindings=BEFORE.bindings[:2]), BEFORE, before=unfiltered)
+    closed = edited_in_place(everything(Family.V4))
+    assert not faults(BEFORE, unfiltered, before=BEFORE)
+    found = faults(closed, AFTER, before=unfiltered)
+    assert any("is cut" in one for one in found), found
+
+
+def test_a_port_that_is_not_judged_meanwhile_is_found() -> None:
+    system = AlliedTelesisAwplus()
+    ports = [PortState("port1.0.1", PortMode.TRUNK, (20,), faces) for faces in (Faces.HOSTS, Faces.UNFILTERED)]
+    before, between = (device_state((), [port], [IN_FORCE], [bound(IN_FORCE)]) for port in ports)
+    found = faults(between, before, before=before, system=system)
+    assert any("port1.0.1 (trunk, unfiltered) IPv4" in one and "passes" in one for one in found), found
+
+
+def test_a_port_that_is_not_kept_from_others_meanwhile_is_found() -> None:
+    apart = replace(BEFORE, ports=tuple(replace(port, isolated=port.mode is PortMode.ACCESS) for port in BEFORE.ports))
+    assert not faults(apart, apart, before=apart)
+    found = faults(BEFORE, apart, before=apart)
+    assert any("GigabitEthernet1/0/1 (access), to isolated ones IPv4" in one and "passes" in one for one in found), (
+        found
+    )
