@@ -141,15 +141,21 @@ def _build(record: Record, progress: Progress, state: Path) -> None:
         Files(state).create()
     background.start(state, programs(layout))
     progress(f"routers: {', '.join(routing.speakers(layout))}")
-    for name, (inside, speaker) in routing.speakers(layout).items():
-        routers.build(name, inside, speaker, state)
-    background.start(state, RESPONDERS)
+    _build_routers(layout, state)
     _build_schools(layout, progress, state)
+    background.start(state, RESPONDERS)
     (state / place.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
     built = time.monotonic() - began
     reach.wait(layout, state)
     progress(f"every host reaches the internet over IPv4 and IPv6 {time.monotonic() - began - built:.1f} s later")
     progress(f"ready in {time.monotonic() - began:.1f} s")
+
+
+def _build_routers(layout: Layout, state: Path) -> None:
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        speakers = routing.speakers(layout).items()
+        for done in [pool.submit(routers.build, name, *found, state) for name, found in speakers]:
+            done.result()
 
 
 def _known_hosts(layout: Layout, state: Path) -> Iterator[str]:

@@ -126,13 +126,14 @@ def _in_school(city: City, school: SchoolLayout, suffix: str) -> Iterator[Target
 
 def _addresses_in_school(city: City, school: SchoolLayout, application: Application) -> Iterator[tuple[str, bool]]:
     hosts = [host.interface for host in school.hosts if host.segment == application.segment]
-    switch = [school.management] if application.segment == city.file.management_segment else []
-    if not hosts and not switch:
+    router = school.management.model_copy(update={"address": school.router_address})
+    devices = [school.management, router] if application.segment == city.file.management_segment else []
+    if not hosts and not devices:
         message = f"application {application.id!r} lives in segment {application.segment!r}, where lab.yaml has no host"
         raise LabError(message)
-    for interface in (*hosts, *switch):
+    for interface in (*hosts, *devices):
         for family in Family:
-            yield interface.address.of(family), interface in switch
+            yield interface.address.of(family), interface in devices
 
 
 def check_same_addresses(city: City, layout: Layout) -> None:

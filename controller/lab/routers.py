@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,8 @@ PROGRAMS = (*DAEMONS, LOGIN)
 """What runs for a school's router; outside the schools there is no SSH server."""
 
 _OWNER, _GROUP = "frr", "frrvty"
-_ALONE = 'hostname "$0" && mount -t tmpfs tmpfs /var/tmp && exec nice -n -10 "$@"'
-"""FRR keeps files in /var/tmp that a killed daemon leaves: it gets one of its own, which goes with it. And a machine
-that is busy must not look like a line that is dead: BFD counts tenths of a second, so the daemons go first."""
+_NICENESS = -10
+"""A machine that is busy must not look like a line that is dead: BFD counts tenths of a second, so FRR goes first."""
 
 
 def build(name: str, namespace: str, speaker: Speaker, state: Path) -> None:
@@ -49,14 +49,24 @@ def start(name: str, hostname: str, namespace: str, state: Path) -> None:
         LabError: a program of the machine refused; with its words.
     """
     paths = place.RouterFiles(state, name)
+    script = [f"hostname {hostname}", "mount -t tmpfs tmpfs /var/tmp"]
+    script += [f"nice -n {_NICENESS} {' '.join(_daemon(paths, daemon))}" for daemon in DAEMONS]
+    script += [" ".join((*paths.shell, "--boot"))]
+    run(("unshare", "--uts", "sh", "-c", " && ".join(script)), around=Around(namespace))
     for daemon in DAEMONS:
-        words = [str(FRR / daemon), "--daemon", "--vty_port", "0"]
-        words += ["--vty_socket", str(paths.frr), "--socket", str(paths.frr / "zserv.api")]
-        words += ["--pid_file", str(paths.frr / f"{daemon}.pid"), "--log", f"file:{paths.frr / daemon}.log"]
-        words += ["--bfdctl", str(paths.frr / "bfdd.sock")] if daemon == BFD else []
-        run(("unshare", "--uts", "sh", "-c", _ALONE, hostname, *words), around=Around(namespace))
         login.remember(name, state, daemon, paths.frr / f"{daemon}.pid")
-    run((*paths.shell, "--boot"), around=Around(namespace))
+
+
+def _daemon(paths: place.RouterFiles, daemon: str) -> Iterator[str]:
+    """The words that start a daemon. Its files are all in the router's folder.
+
+    What FRR keeps in /var/tmp besides would stay when a daemon is killed: there it gets a folder that goes with it.
+    """
+    yield from (str(FRR / daemon), "--daemon", "--vty_port", "0")
+    yield from ("--vty_socket", str(paths.frr), "--socket", str(paths.frr / "zserv.api"))
+    yield from ("--pid_file", str(paths.frr / f"{daemon}.pid"), "--log", f"file:{paths.frr / daemon}.log")
+    if daemon == BFD:
+        yield from ("--bfdctl", str(paths.frr / "bfdd.sock"))
 
 
 def build_school(layout: Layout, one: SchoolLayout, state: Path) -> None:

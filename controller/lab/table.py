@@ -36,13 +36,12 @@ def matrix_table(matrix: Matrix) -> RenderableType:
 
 
 def status_table(status: LabStatus) -> RenderableType:
-    """A row for each school: its programs, whether its switch and its SSH server answer, its namespaces."""
+    """A row for each school: whether its programs live, its switch and SSH server answer, its namespaces are there."""
     table = Table(pad_edge=False, box=None)
-    programs = list(status.schools[0].programs)
-    for heading in ("school", *programs, "switch", "SSH", "namespaces"):
+    for heading in ("school", "programs", "switch", "SSH", "namespaces"):
         table.add_column(heading)
     for school in status.schools:
-        table.add_row(school.school, *map(_yes, school.programs.values()), *_answers(school))
+        table.add_row(school.school, _programs(school), *_answers(school))
     rest = Text.assemble("applications: ", _yes(status.services), "; responders: ", _yes(status.responders))
     for name, lives in (*status.routers.items(), *status.proxy.items()):
         rest.append_text(Text.assemble(f"; {name}: ", _yes(lives)))
@@ -50,6 +49,11 @@ def status_table(status: LabStatus) -> RenderableType:
         rest.append(f"; namespaces gone: {', '.join(status.missing_namespaces)}", style="red")
     broken = [Text(f"broken on purpose: {one}", "yellow") for one in status.broken]
     return Group(table, rest, *broken)
+
+
+def _programs(school: SchoolStatus) -> Text:
+    dead = [name for name, lives in school.programs.items() if not lives]
+    return Text(f"dead: {', '.join(dead)}", "red") if dead else _yes(good=True)
 
 
 def _answers(school: SchoolStatus) -> tuple[Text, Text, Text]:
