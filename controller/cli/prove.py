@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated
 
 import typer
 
 from controller.cli.observation import say_moved
 from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, errors, say, say_json
+from controller.cli.output import Exit, say, say_json
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
-from controller.plan.city_proof import city_checks, path_checks
-from controller.plan.judgement import Judged, judge_observed, judge_wanted
-from controller.plan.observe import from_files
-from controller.plan.select import selected_devices
+from controller.plan.city_checks import city_checks, path_checks
+from controller.plan.city_proof import prove_devices
+from controller.plan.judgement import judge_observed
+from controller.plan.observe import NotSupported, from_files
+from controller.plan.proof_cache import ProofCache, cache_folder
+from controller.plan.select import Selection, selected_devices
+from controller.platforms.registry import supported
 from controller.prove.check import Check
 
 Given = Annotated[
     Path | None,
     typer.Option("--configs", help="Judge DEVICE.cfg files of this folder instead of what the policy compiles to."),
 ]
-MOST_MOVED = 3
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew, and keep nothing.")]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Show what each check rests on, for auditors.")]
+DEVICES = "filters and routes, as rendered and parsed back"
+
+
+@dataclass
+class Findings:
+    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms."""
+
+    checks: list[Check]
+    summary: str
+    refused: list[str] = field(default_factory=list)
+    unsupported: int = 0
 
 
 def prove(  # noqa: PLR0913 the command's options
@@ -38,111 +53,120 @@ def prove(  # noqa: PLR0913 the command's options
     everything: All = False,
     lab: Lab = False,
     on: On = None,
+    no_cache: NoCache = False,
     evidence: Evidence = False,
     as_json: Json = False,
 ) -> None:
     """Prove that devices, paths, admission and the cloud mean exactly what the policy says. Asks no device.
 
     Without --configs the devices are judged as the policy compiles to them, and the whole city beside them: who
-    reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline. With it, saved configurations and
-    the paths through them. A difference is shown as a packet or a person, with the rule and the line. Exit code 2 when
-    there is one.
+    reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline; what was proved before of the
+    same content is known from the cache. With it, saved configurations and the paths through them. A difference is
+    shown as a packet or a person, with the rule and the line. Exit code 2 when there is one.
     """
-    began = time.perf_counter()
+    began = perf_counter()
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies, on=day(on))
-    devices = selected_devices(city, chosen)
-    judged = _judged(city, devices, configs)
-    held = [one.held for one in judged if one.held is not None]
-    checks = path_checks(city, held) if configs is not None else city_checks(city, held)
-    seconds = time.perf_counter() - began
-    if as_json:
-        say_json(_document(judged, checks, seconds))
+    if configs is None:
+        found = _wanted(city, chosen, ProofCache(None if no_cache else cache_folder()))
     else:
-        _say(judged, checks, seconds, evidence=evidence, given=configs is not None)
-    code = _code(judged, checks)
+        found = _given(city, chosen, configs)
+    seconds = perf_counter() - began
+    if as_json:
+        say_json(_document(found, seconds))
+    else:
+        _say(found, seconds, evidence=evidence)
+    code = _code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
 
 
-def _judged(city: City, devices: Sequence[Device], configs: Path | None) -> list[Judged]:
-    if configs is None:
-        return [judge_wanted(city, device) for device in devices]
+def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
+    devices = selected_devices(city, chosen)
+    known = [device for device in devices if supported(device.platform)]
+    found = prove_devices(city, known, cache, lab=chosen.lab)
+    proved = Check(DEVICES, found.filters + found.policies, tuple(found.failures))
+    ways = Check("paths, isolation of schools, management", found.paths)
+    damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
+    summary = (
+        f"proof: {found.filters} filters{_and_routes(found.policies)} of {found.done + found.from_cache} devices: "
+        f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
+    )
+    return Findings([proved, ways, *city_checks(city, cache)], summary, unsupported=len(devices) - len(known))
+
+
+def _given(city: City, chosen: Selection, configs: Path) -> Findings:
+    devices = _in_folder(city, chosen, configs)
+    judged = [judge_observed(city, one) for one in from_files(devices, configs)]
+    for one in judged:
+        say_moved(one.device.id, one.moved)
+    seen = [one for one in judged if one.refusal is None]
+    differences = tuple(found for one in seen for found in one.differences)
+    filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
+    missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
+    summary = (
+        f"proof: {filters} filters{_and_routes(routes)} of {len(seen)} devices judged: "
+        f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
+    )
+    for one in missing:
+        say(f"x {one.refusal}", "red")
+    refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
+    held = [one.held for one in seen if one.held is not None]
+    checks = [Check(DEVICES, filters + routes, differences), *path_checks(city, held)]
+    return Findings(checks, summary, refused, len(missing))
+
+
+def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
     present = {path.stem for path in configs.glob("*.cfg")}
-    given = [device for device in devices if device.id in present]
-    if not given:
+    devices = [device for device in selected_devices(city, chosen) if device.id in present]
+    if not devices:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
-    return [judge_observed(city, one) for one in from_files(given, configs)]
+    return devices
 
 
-def _say(judged: Sequence[Judged], checks: Sequence[Check], seconds: float, *, evidence: bool, given: bool) -> None:
-    for one in judged:
-        # Whoever gave a text is told why it was not judged; of a whole city's devices a count is enough.
-        if one.refusal is not None and (given or not one.unsupported):
-            say(f"x {one.refusal}", "red")
-        for difference in one.differences:
-            say(f"x {difference}", "red")
-    for check in checks:
+def _and_routes(policies: int) -> str:
+    return f" and {policies} route policies" if policies else ""
+
+
+def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
+    for refusal in found.refused:
+        say(f"x {refusal}", "red")
+    for check in found.checks:
         for difference in check.differences:
-            say(f"x {check.name}: {difference}", "red")
-    if not given and (unsupported := sum(one.unsupported for one in judged)):
-        errors.print(f"not judged: {unsupported} devices on platforms that are not built yet", style="dim")
-    _say_moved(judged)
-    for check in checks:
+            say(f"x {difference}", "red")
+    for check in found.checks:
         _say_check(check, evidence=evidence)
-    _say_devices(judged)
-    say(f"proof: {_verdict(judged, checks)} in {seconds:.1f} s")
-
-
-def _say_moved(judged: Sequence[Judged]) -> None:
-    """What is left to other devices: each device's where they are few, and their number where they are many."""
-    leaving = [one for one in judged if one.moved]
-    for one in leaving[:MOST_MOVED]:
-        say_moved(one.device.id, one.moved)
-    if len(leaving) > MOST_MOVED:
-        more = len(leaving) - MOST_MOVED
-        say(f"! and {more} more devices leave answers of TCP to their routers (--json names all)", "magenta")
+    if found.unsupported:
+        say(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
+    say(found.summary)
+    say(f"checks: {_verdict(found.checks)}; {seconds:.1f} s")
 
 
 def _say_check(check: Check, *, evidence: bool) -> None:
     if check.not_judged:
         say(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
         return
-    style = "green" if check.holds else "red"
-    say(f"  {'holds   ' if check.holds else 'DIFFERS '} {check.name} ({check.examined} examined)", style)
+    say(
+        f"  {'holds  ' if check.holds else 'DIFFERS'}  {check.name} ({check.examined})",
+        "green" if check.holds else "red",
+    )
     if evidence:
         for shown in check.evidence:
             say(f"             {shown}")
 
 
-def _say_devices(judged: Sequence[Judged]) -> None:
-    seen = [one for one in judged if one.refusal is None]
-    filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
-    verdict = "NOT equal" if any(one.differences for one in seen) else "equal"
-    what = f"{filters} filters" + (f" and {routes} route policies" if routes else "")
-    say(f"proof: {what} of {len(seen)} devices judged: {verdict}; {len(judged) - len(seen)} devices not judged")
-
-
-def _verdict(judged: Sequence[Judged], checks: Sequence[Check]) -> str:
-    differing = sum(len(one.differences) for one in judged) + sum(len(check.differences) for check in checks)
+def _verdict(checks: Sequence[Check]) -> str:
+    differing = sum(len(check.differences) for check in checks)
     done = sum(not check.not_judged for check in checks)
-    return f"{done} checks, {differing} differences" if differing else f"{done} checks, all hold"
+    return f"{done} done, {differing} differences" if differing else f"{done} done, all hold"
 
 
-def _document(judged: Sequence[Judged], checks: Sequence[Check], seconds: float) -> dict[str, object]:
+def _document(found: Findings, seconds: float) -> dict[str, object]:
     return {
-        "devices": [
-            {
-                "device": one.device.id,
-                "filters": one.filters,
-                "route_policies": one.route_policies,
-                "differences": list(one.differences),
-                "moved": list(one.moved),
-                "refused": str(one.refusal) if one.refusal is not None else None,
-            }
-            for one in judged
-        ],
+        "summary": found.summary,
+        "refused": found.refused,
+        "unsupported": found.unsupported,
         "checks": [
             {
                 "name": check.name,
@@ -152,16 +176,16 @@ def _document(judged: Sequence[Judged], checks: Sequence[Check], seconds: float)
                 "evidence": list(check.evidence),
                 "not_judged": check.not_judged or None,
             }
-            for check in checks
+            for check in found.checks
         ],
         "seconds": round(seconds, 3),
     }
 
 
-def _code(judged: Sequence[Judged], checks: Sequence[Check]) -> Exit:
+def _code(found: Findings) -> Exit:
     """What could not be judged weighs more than a difference, and that more than a platform that is not built yet."""
-    if any(one.refusal is not None and not one.unsupported for one in judged):
+    if found.refused:
         return Exit.FAILED
-    if any(one.differences for one in judged) or any(check.differences for check in checks):
+    if any(check.differences for check in found.checks):
         return Exit.DIFFERS
-    return Exit.NOT_SUPPORTED if any(one.unsupported for one in judged) else Exit.GOOD
+    return Exit.NOT_SUPPORTED if found.unsupported else Exit.GOOD

@@ -10,7 +10,7 @@ from controller.compile.campus import CampusIntent, campus_intent
 from controller.compile.upstream import describe_moved
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
-from controller.plan.city_proof import Held, path_checks
+from controller.plan.city_checks import Held, path_checks
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof import prove, prove_transition

@@ -1,77 +1,132 @@
-"""The proofs that are about more than one filter: the paths of each school, admission, the cloud, the guideline."""
+"""The proof of many devices at once: what is wanted of each, rendered, parsed back, and equal to the policy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
 
-from controller.compile.intent import FilterIntent
-from controller.compile.upstream import Moved
+from controller.compile.campus import CampusIntent, campus_intent
+from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City, Device
-from controller.model.flow import Family
-from controller.model.state import DeviceState, Filter
-from controller.prove.admission import admission_check
-from controller.prove.check import Check, joined
-from controller.prove.cloud import cloud_check
-from controller.prove.composition import Place, SchoolFilters, compose
-from controller.prove.firewall import firewall_check
-from controller.prove.guideline import guideline_checks
+from controller.model.load import load_city
+from controller.plan.city_checks import Held, path_checks
+from controller.plan.proof import prove
+from controller.plan.proof_cache import Counted, ProofCache, city_key, intent_key
+from controller.plan.select import Selection, selected_devices
+from controller.platforms.registry import platform
 
-FILTERING = "core"
-"""The role of the devices that hold a school's filters."""
+WORTH_A_PROCESS = 60
+"""Devices for which another process pays: it has to start, and to load the city."""
+
+
+@dataclass
+class CityProof:
+    """What came of it. `done` and `from_cache` count devices; `failures` holds a message for each that failed."""
+
+    done: int = 0
+    from_cache: int = 0
+    filters: int = 0
+    policies: int = 0
+    paths: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def count(self, counted: Counted) -> None:
+        """Add what a proof covered."""
+        self.filters += counted.filters
+        self.policies += counted.policies
+        self.paths += counted.paths
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A device and what it holds (or would hold), as parsed back from its text, and what is left to a router."""
+class _Judged:
+    """A device's proof, from a process that did it: what it covered, or why it failed."""
 
-    device: Device
-    state: DeviceState
-    moved: tuple[Moved, ...] = ()
+    keys: tuple[str, ...]
+    counted: Counted | None
+    from_cache: bool
+    failure: str = ""
 
 
-def city_checks(city: City, held: Iterable[Held]) -> list[Check]:
-    """Every check of a city, those of its schools put together by name.
+def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+    """Prove every device, those that were not proved before in as many processes as pay."""
+    result = CityProof()
+    todo: list[Device] = []
+    for device in devices:
+        counted = cache.find(city_key(city, device))
+        if counted is None:
+            todo.append(device)
+        else:
+            result.count(counted)
+            result.from_cache += 1
+    for judged in _judged(city, todo, cache, lab=lab):
+        if judged.counted is None:
+            result.failures.append(judged.failure)
+            continue
+        result.count(judged.counted)
+        result.from_cache += judged.from_cache
+        result.done += not judged.from_cache
+        cache.add(judged.keys, judged.counted)
+    cache.save()
+    return result
+
+
+def _judged(city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool) -> Iterator[_Judged]:
+    processes = min(len(os.sched_getaffinity(0)), len(todo) // WORTH_A_PROCESS)
+    if processes < 2:  # noqa: PLR2004 one process is this one
+        yield from (_judge(city, device, cache) for device in todo)
+        return
+    shares = [[device.id for device in todo[at::processes]] for at in range(processes)]
+    here = (Path(city.directory), city.on, city.digest, lab, cache)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here) as pool:
+        for share in pool.map(_share, shares):
+            yield from share
+
+
+def _judge(city: City, device: Device, cache: ProofCache) -> _Judged:
+    system = platform(device.platform)
+    try:
+        intent = campus_intent(city, device, system.capabilities)
+        keys = city_key(city, device), intent_key(city, intent)
+        counted = cache.find(keys[1])
+        if counted is not None:
+            return _Judged(keys, counted, from_cache=True)
+        counted = Counted(prove(city, intent, system), len(intent.wanted.routing.bindings), _paths(city, intent))
+    except TsunaguError as error:
+        return _Judged((), None, from_cache=False, failure=str(error))
+    return _Judged(keys, counted, from_cache=False)
+
+
+def _paths(city: City, intent: CampusIntent) -> int:
+    """Prove who reaches whom through a device that filters; how many ways were examined.
 
     Raises:
-        ReplayError: a counterexample is none when replayed; a bug in Tsunagu.
+        ProofFailed: with a packet for each way that differs.
     """
-    return [
-        *path_checks(city, held),
-        cloud_check(city),
-        admission_check(city),
-        firewall_check(city),
-        *guideline_checks(city),
-    ]
+    checks = path_checks(city, [Held(intent.device, intent.wanted, intent.moved)])
+    if differences := [found for check in checks for found in check.differences]:
+        raise ProofFailed("\n  ".join(differences))
+    return sum(check.examined for check in checks)
 
 
-def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
-    """The checks of paths, of every school that a filtering device of is among what is held."""
-    return joined(
-        [check for here in _schools(city, held) for family in Family for check in compose(city, here, family)]
-    )
+_SHARED: list[tuple[City, bool, ProofCache]] = []
 
 
-def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
-    """The filters in force at each school: the bound ones of the devices that hold any."""
-    found: dict[str, list[Held]] = {}
-    for one in held:
-        found.setdefault(one.device.school.id, []).append(one)
-    for devices in found.values():
-        if any(one.device.role == FILTERING for one in devices):
-            yield _school(city, devices)
+def _begin(policies: Path, on: date, digest: str, lab: bool, cache: ProofCache) -> None:  # noqa: FBT001 a process's start
+    city = load_city(policies, on=on)
+    if city.digest != digest:
+        message = f"{policies}: the policy changed while it was being proved; prove it again"
+        raise TsunaguError(message)
+    _SHARED.append((city, lab, cache))
 
 
-def _school(city: City, devices: list[Held]) -> SchoolFilters:
-    carried = {name for one in devices for port in one.device.ports for name in port.segments}
-    filters: dict[Place, tuple[str, Filter]] = {}
-    believed: dict[Place, FilterIntent] = {}
-    for one in devices:
-        by_name = {filtering.name: filtering for filtering in one.state.filters}
-        for bound in one.state.bindings:
-            if bound.filter in by_name:
-                filters[bound.vlan, bound.direction, bound.family] = (one.device.id, by_name[bound.filter])
-        for moved in one.moved:
-            believed[moved.intent.vlan, moved.intent.direction, moved.intent.family] = moved.intent
-    segments = tuple(segment for name, segment in city.segments.items() if name in carried)
-    return SchoolFilters(devices[0].device.school, segments, filters, believed)
+def _share(names: Sequence[str]) -> list[_Judged]:
+    """The part of another process."""
+    city, lab, cache = _SHARED[0]
+    wanted = set(names)
+    devices = [device for device in selected_devices(city, Selection(lab=lab)) if device.id in wanted]
+    return [_judge(city, device, cache) for device in devices]

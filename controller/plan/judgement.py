@@ -1,4 +1,4 @@
-"""Devices judged against the policy: as they would be (compiled, rendered, parsed back), or as saved texts are."""
+"""Devices judged against the policy, as saved configurations say they are."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from controller.compile.campus import CampusIntent, campus_intent
 from controller.compile.upstream import describe_moved
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
-from controller.plan.city_proof import Held
-from controller.plan.observe import NotSupported, Observed
-from controller.plan.proof import differences_of_ports, differences_of_routes, differences_to_policy, judge
-from controller.platforms.registry import platform, supported
+from controller.plan.city_checks import Held
+from controller.plan.observe import Observed
+from controller.plan.proof import differences_of_ports, differences_of_routes, differences_to_policy
+from controller.platforms.registry import platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +25,6 @@ class Judged:
     differences: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     refusal: TsunaguError | None = None
-
-    @property
-    def unsupported(self) -> bool:
-        """Whether it was not judged because its platform is not built."""
-        return isinstance(self.refusal, NotSupported)
-
-
-def judge_wanted(city: City, device: Device) -> Judged:
-    """What the policy compiles to for a device, as its text would be read back. Asks no device."""
-    if not supported(device.platform):
-        return Judged(device, refusal=NotSupported(device, "is not built yet"))
-    system = platform(device.platform)
-    try:
-        intent = campus_intent(city, device, system.capabilities)
-        state, differences = judge(city, intent, system)
-    except TsunaguError as error:
-        return Judged(device, refusal=error)
-    return _judged(intent, Held(device, state, intent.moved), tuple(differences))
 
 
 def judge_observed(city: City, seen: Observed) -> Judged:

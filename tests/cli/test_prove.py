@@ -25,20 +25,20 @@ def policies(tmp_path: Path) -> PolicyFolder:
 def test_the_whole_proof_of_a_school_with_its_evidence() -> None:
     done = here("prove", *SCHOOL, "--policies", str(SHIPPED), "--evidence", cwd=SHIPPED.parent)
     assert done.code == 3, done.errors  # access points and the router are on platforms that are not built
-    for name in ("paths", "school-to-school isolation", "management from the controller only", "802.1X rows"):
+    for name in ("paths, isolation of schools, management", "proxy conditions (CEL)", "802.1X rows", "cloud firewall"):
         assert f"holds    {name} (" in done.said
     assert "grading: only from staff-legacy" in done.said
     assert "not judged: needs an export of the device management" in done.said
-    assert "checks, all hold in" in done.said
+    assert "done, all hold;" in done.said
 
 
 def test_the_same_as_one_document() -> None:
     done = here("prove", *SCHOOL, "--policies", str(SHIPPED), "--json", cwd=SHIPPED.parent)
     found: dict[str, Any] = json.loads(done.said)
-    assert {check["name"] for check in found["checks"] if check["holds"]} >= {"paths", "proxy conditions (CEL)"}
-    core = next(one for one in found["devices"] if one["device"] == "kw-e01-core1")
-    assert core["filters"] == 32
-    assert core["differences"] == []
+    holding = {check["name"] for check in found["checks"] if check["holds"]}
+    assert holding >= {"paths, isolation of schools, management", "proxy conditions (CEL)"}
+    assert not any(check["differences"] for check in found["checks"])
+    assert found["unsupported"] > 0
 
 
 def test_a_policy_that_opens_the_management_is_named_with_the_packet_and_the_rule(policies: PolicyFolder) -> None:
@@ -46,7 +46,7 @@ def test_a_policy_that_opens_the_management_is_named_with_the_packet_and_the_rul
     policies.append("access/rules.yaml", SEE_SWITCHES)
     done = here("prove", *SCHOOL, "--policies", str(policies.path), cwd=SHIPPED.parent)
     assert done.code == 2
-    assert "DIFFERS  management from the controller only" in done.said
+    assert "DIFFERS  filters and routes, as rendered and parsed back" in done.said
     assert "from staff at kw-e01 to management at kw-e01 reaches the management: tcp 10.1.0.10" in done.said
     assert "the policy: permit by see-switches (" in done.said
 

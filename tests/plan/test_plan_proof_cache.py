@@ -1,0 +1,170 @@
+"""Earlier proofs: believed only whole, by the same prover, of the same content; shared safely; never needed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+import controller
+from controller.compile.campus import campus_intent
+from controller.errors import ProofFailed
+from controller.model.city import City, Device
+from controller.plan import city_proof, proof_cache
+from controller.plan.city_proof import prove_devices
+from controller.plan.proof_cache import Counted, ProofCache, city_key, intent_key
+from controller.platforms.cisco_ios import CiscoIos
+from tests.cli.running import ROOT, here
+
+COUNTED = Counted(32, 0)
+
+
+def file_of(folder: Path) -> Path:
+    (path,) = folder.glob("*.txt")
+    return path
+
+
+def kept(folder: Path, *keys: str) -> ProofCache:
+    cache = ProofCache(folder)
+    cache.add(keys, COUNTED)
+    cache.save()
+    return ProofCache(folder)
+
+
+def test_what_was_proved_is_known_until_the_file_is_deleted(tmp_path: Path) -> None:
+    assert kept(tmp_path, "a" * 64).find("a" * 64) == COUNTED
+    assert kept(tmp_path, "b" * 64).find("a" * 64) == COUNTED
+    file_of(tmp_path).unlink()
+    assert ProofCache(tmp_path).find("a" * 64) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content.replace(b" 32 ", b" 33 "),
+        lambda content: content[:-12],
+        lambda content: b"\x00\xff\xfe\n" + content[3:],
+        lambda content: content.replace(b"a", b"e", 1),
+    ],
+    ids=["another count", "torn", "rubbish", "another key"],
+)
+def test_a_damaged_line_is_not_believed_and_is_counted(tmp_path: Path, damage: object) -> None:
+    kept(tmp_path, "a" * 64)
+    assert callable(damage)
+    file_of(tmp_path).write_bytes(damage(file_of(tmp_path).read_bytes()))
+    cache = ProofCache(tmp_path)
+    assert cache.damaged >= 1
+    assert cache.find("a" * 64) is None
+    again = kept(tmp_path, "c" * 64)
+    assert again.find("c" * 64) == COUNTED
+
+
+def test_another_prover_does_not_believe_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(tmp_path, "a" * 64)
+    monkeypatch.setattr(proof_cache, "prover_digest", lambda: "f" * 64)
+    assert ProofCache(tmp_path).find("a" * 64) is None
+
+
+def test_the_prover_is_all_of_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "controller"
+    (package / "prove").mkdir(parents=True)
+    (package / "errors.py").write_text("", encoding="utf-8")
+    source = package / "prove" / "diagram.py"
+    monkeypatch.setattr(controller, "__file__", str(package / "__init__.py"))
+    digests = set()
+    for content in ("one", "two"):
+        source.write_text(content, encoding="utf-8")
+        digests.add(proof_cache.prover_digest.__wrapped__())
+    assert len(digests) == 2
+
+
+def test_the_file_does_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof_cache, "MOST_PROOFS", 10)
+    for number in range(40):
+        kept(tmp_path, f"{number:064x}")
+        assert len(file_of(tmp_path).read_bytes().splitlines()) <= 10
+    assert ProofCache(tmp_path).find(f"{39:064x}") == COUNTED
+    assert ProofCache(tmp_path).find(f"{0:064x}") is None
+
+
+def keep_many(folder: Path, process: int) -> None:
+    for number in range(40):
+        kept(folder, f"{process:032x}{number:032x}")
+
+
+def test_many_processes_lose_nothing_of_one_another(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+        list(pool.map(keep_many, [tmp_path] * 3, range(3)))
+    cache = ProofCache(tmp_path)
+    assert cache.damaged == 0
+    assert all(cache.find(f"{process:032x}{number:032x}") for process in range(3) for number in range(40))
+
+
+def test_a_folder_that_cannot_be_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert kept(tmp_path / "file", "a" * 64).find("a" * 64) is None
+
+
+def test_a_key_is_the_content_of_the_proof(city: City, device: Device) -> None:
+    intent = campus_intent(city, device, CiscoIos.capabilities)
+    first = intent.intents[0]
+    clause = first.clauses[0]
+    others = [
+        replace(intent, intents=(replace(first, clauses=first.clauses[1:]), *intent.intents[1:])),
+        replace(intent, intents=(replace(first, clauses=(replace(clause, established=True),)), *intent.intents[1:])),
+        replace(intent, wanted=replace(intent.wanted, ports=())),
+        replace(intent, device=replace(device, platform="other")),
+    ]
+    keys = {intent_key(city, one) for one in (intent, *others)}
+    assert len(keys) == 1 + len(others)
+    assert intent_key(city, campus_intent(city, device, CiscoIos.capabilities)) in keys
+    assert city_key(city, device) != city_key(replace(city, digest="0" * 64), device)
+    assert city_key(city, device) != city_key(replace(city, on=city.on.replace(year=2031)), device)
+
+
+def test_only_proofs_that_hold_are_kept(
+    tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> int:
+        message = "planted"
+        raise ProofFailed(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(city_proof, "prove", fails)
+        found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+        assert (found.failures, found.done) == (["planted"], 0)
+    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    assert (found.done, found.from_cache, found.filters) == (1, 0, 32)
+    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
+    # Another policy, but of this device it says the same.
+    found = prove_devices(replace(city, digest="0" * 64), [device], ProofCache(tmp_path), lab=False)
+    assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
+
+
+def test_many_devices_are_proved_in_several_processes(
+    tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 2)
+    devices = [one for one in city.devices(device.school) if one.platform == "cisco_ios"]
+    assert len(devices) >= 4
+    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
+    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    assert (found.done, found.from_cache) == (0, len(devices))
+
+
+def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for expected in ("done, 0 from the cache", ": 0 devices done, "):
+        done = here("prove", "--school", "kw-s01", "--lab", cwd=ROOT)
+        assert done.code in (0, 3)
+        assert "done, all hold;" in done.said
+        assert expected in done.said
+    file = file_of(tmp_path / "tsunagu" / "proofs")
+    file.write_bytes(b"rubbish\n" + file.read_bytes())
+    assert "1 damaged entries ignored" in here("prove", "--school", "kw-s01", "--lab", cwd=ROOT).said
+    assert " 0 from the cache; " in here("prove", "--school", "kw-s01", "--lab", "--no-cache", cwd=ROOT).said
