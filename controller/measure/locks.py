@@ -26,12 +26,17 @@ class LineBusy(TsunaguError):
 
 @contextmanager
 def alone(folder: Path, names: Sequence[str], patience: float) -> Iterator[None]:
-    """Hold the locks of these names; wait for them for so many seconds at most.
+    """Hold the locks of these names; wait for them for so many seconds at most. The folder's own folder must be there.
 
     Raises:
         LineBusy: another process held one of them all the time.
+        TsunaguError: what the folder belongs to is gone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        message = f"{folder.parent}: no such folder; is the virtual city up ('tsunagu lab status')?"
+        raise TsunaguError(message) from None
     deadline = time.monotonic() + patience
     with ExitStack() as held:
         # Everybody takes them in the same order, so nobody waits for somebody who waits for him.

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controller.errors import TsunaguError
 from controller.measure.measurement import LinePath
 from controller.measure.places import Route
 from controller.model.flow import Family
@@ -41,7 +42,11 @@ class Pulse:
     _round: int = 0
 
     def beat(self, within: float) -> Mapping[LinePath, float | None]:
-        """One round: the milliseconds that each route's answer took, or None if it had none within so many seconds."""
+        """One round: the milliseconds that each route's answer took, or None if it had none within so many seconds.
+
+        Raises:
+            TsunaguError: a place is gone, which says nothing of its lines.
+        """
         self._round = (self._round + 1) & 0xFFFF
         mark = secrets.token_bytes(_MARK_BYTES)
         sent = {route.path: at for route in self.routes if (at := self._send(route, mark)) is not None}
@@ -68,6 +73,9 @@ class Pulse:
                 opened.connect((route.address, 0))
             at = time.perf_counter()
             opened.send(self._request(route.path.family, mark))
+        except FileNotFoundError as error:
+            message = f"{route.path.school}: {error.strerror}; is the virtual city up ('tsunagu lab status')?"
+            raise TsunaguError(message) from None
         except OSError:
             return None
         return at

@@ -17,6 +17,7 @@ from controller.measure.measurement import Found, Kind, LinePath, Measurement, O
 from controller.measure.places import Place, Route
 from controller.measure.store import Store
 from controller.measure.throughput import Throughput
+from controller.model.access import Hours
 from controller.model.city import City
 from controller.model.flow import Family
 from controller.model.lines import LINE_NAMES, LineName
@@ -48,13 +49,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Round:
-    """One round; all of its measurements carry the name `run`."""
+    """One round; all of its measurements carry the name `run`. `lessons` is when pupils use the lines, if any do."""
 
     city: City
     store: Store
     throughput: Throughput
     run: str
     told: Told
+    lessons: Hours | None = None
 
     def measure(self, sites: Sequence[Site], wanted: Wanted) -> list[Measurement]:
         """Measure; what cannot be measured is a measurement too, and says why.
@@ -121,8 +123,8 @@ class Round:
     def _keep(self, route: Route, probe: Callable[[Route], Found]) -> Measurement:
         at = datetime.now(UTC)
         found = probe(route)
-        lessons = in_lessons(at, self.city.measurement.lessons, self.city.timezone)
-        kept = self.store.add(self.run, at, route.path, found, in_lessons=lessons)
+        busy = self.lessons is not None and in_lessons(at, self.lessons, self.city.timezone)
+        kept = self.store.add(self.run, at, route.path, found, in_lessons=busy)
         self.told(kept)
         return kept
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -180,3 +182,31 @@ def test_a_lock_holds_and_is_let_go(tmp_path: Path) -> None:
             pass
     with alone(tmp_path, ["a server", "a line"], 0.1):
         pass
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from controller.measure.locks import alone
+with alone(Path(sys.argv[1]), ["a line"], 5.0):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_holds_between_processes_and_a_dead_one_lets_go(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LineBusy), alone(tmp_path, ["a line"], 0.2):
+            pass
+        holder.kill()
+        with alone(tmp_path, ["a line"], 5.0):
+            pass
+
+
+def test_a_lock_of_a_city_that_is_gone_makes_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(TsunaguError, match="is the virtual city up"), alone(tmp_path / "gone" / "locks", ["a"], 1.0):
+        pass
+    assert not (tmp_path / "gone").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import TsunaguError
 from controller.measure.export import JudgementMetrics
 from controller.measure.judging import LineState, Verdict
 from controller.measure.places import Namespace
@@ -192,3 +194,29 @@ def test_a_pulse_hears_every_route_and_only_its_own_answers(lines: TwoLines) -> 
     until(lambda: all(took is not None for took in pulses[0].beat(0.3).values()), 5.0)
     for pulse in pulses:
         pulse.close()
+
+
+def test_a_place_that_is_gone_says_nothing_of_its_lines(
+    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+) -> None:
+    recorded = Recorded()
+    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
+    probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
+    routes = list(Round(quick, store, probe, "r", lambda _: None).routes(site, Wanted()))
+    exits = Exits([site], quick.lines, far_destination(quick))
+    sent = recorded.telemetry()
+    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
+    watch = Watch(quick, [site], store, sent, metrics, Pulse(routes), exits, lambda _: None, recorded.say)
+    watch.round()
+    subprocess.run(["ip", "netns", "del", lines.school], check=True)
+    gone = f"{SCHOOL}: this machine has no network namespace .*; is the virtual city"
+    try:
+        with lines.cut("primary", lines.region), lines.cut("backup", lines.region):
+            watch.round()  # the sockets that are open live on in a city without a name
+            with pytest.raises(TsunaguError, match=gone):
+                watch.round()
+        assert recorded.events == []
+        assert set(watch.lines.states.values()) == {LineState.UP}
+    finally:
+        watch.pulse.close()
+        subprocess.run(["ip", "netns", "add", lines.school], check=True)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.cli.output import Exit
+from controller.lab import place
+from tests.cli.running import here
+from tests.policies import SHIPPED
+
+POLICIES = ("--policies", str(SHIPPED))
+
+
+@pytest.fixture(autouse=True)
+def no_lab_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "STATE", tmp_path / "no-lab")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), Exit.USAGE, "name --school or --ward"),
+        (("--all", "--school", "as-e04"), Exit.USAGE, "name --school or --ward"),
+        (("--lab", "--all", "--family", "5"), Exit.USAGE, "--family is 4 or 6"),
+        (("--lab", "--all", "--line", "third"), Exit.USAGE, "'third' is not one of 'primary', 'backup'"),
+        (("--lab", "--all", "--region", "nagoya"), Exit.FAILED, "no region 'nagoya'; there are: tokyo, osaka"),
+        (("--lab", "--all"), Exit.FAILED, "no lab is up; build it with 'tsunagu lab up'"),
+        (("--lab", "--all", "--watch"), Exit.FAILED, "no lab is up; build it with 'tsunagu lab up'"),
+        (("--all",), Exit.NOT_SUPPORTED, ""),
+    ],
+)
+def test_what_cannot_be_measured_is_said_and_nothing_is_made(
+    tmp_path: Path, words: tuple[str, ...], code: Exit, said: str
+) -> None:
+    done = here("measure", *words, *POLICIES, cwd=tmp_path)
+    assert done.code == code
+    assert said in done.errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_real_schools_have_no_probe_yet(tmp_path: Path) -> None:
+    done = here("measure", "--all", *POLICIES, cwd=tmp_path)
+    assert done.said == "no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city\n"
+
+
+def test_a_wrong_policy_is_named_with_its_line(tmp_path: Path) -> None:
+    done = here("measure", "--all", "--lab", "--policies", "nowhere", cwd=tmp_path)
+    assert done.code == Exit.FAILED
+    assert "nowhere:1: no such folder" in done.errors
