@@ -75,11 +75,15 @@ class Writer:
         return taken, True
 
     def _write(self, waiting: list[_Waiting]) -> None:
+        """All in one transaction; where that fails each in its own, so that one batch does not take others with it."""
         try:
             self._store.write([batch for batch, _ in waiting])
-        except sqlite3.Error as error:
-            for _, done in waiting:
-                done.set_exception(error)
+        except Exception as error:  # noqa: BLE001 whatever it is, this thread goes on and the sender is told
+            if len(waiting) == 1:
+                waiting[0][1].set_exception(error)
+                return
+            for one in waiting:
+                self._write([one])
         else:
             for _, done in waiting:
                 done.set_result(None)
