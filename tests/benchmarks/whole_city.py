@@ -118,7 +118,7 @@ def measure(policies: Path, processes: int, schools: int) -> Measured:
     measured.findings = len(measured.stage("find", lambda: policy_findings(city)))
     devices = measured.stage("compile", lambda: selected_devices(city, Selection()))
     chosen = {school.id for school in city.schools[:: max(1, len(city.schools) // schools)][:schools]}
-    devices = [device for device in devices if device.school.id in chosen]
+    devices = tuple(device for device in devices if device.school.id in chosen)
     for device in devices:
         (measured.supported if supported(device.platform) else measured.unsupported)[device.platform] += 1
     todo = [device for device in devices if supported(device.platform)]
