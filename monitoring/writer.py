@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
 from concurrent.futures import Future
 from queue import Empty, Full, Queue
@@ -99,6 +98,6 @@ class Writer:
                 self._next_roll_up = now + ROLL_UP_SECONDS
                 # Seconds fill quickly; minutes and hours can wait.
                 roll_up(self._store, time.time(), levels=1)
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 this thread goes on, whatever it is
             # E.g. a full disk: what was kept is not touched, and the next turn tries again.
             logging.getLogger("tsunagu").warning("%s: the roll-up failed: %s", self._store.path, error)

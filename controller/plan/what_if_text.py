@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from controller.plan.changes import (
+    UNREGISTERED,
     AdmissionChange,
     Change,
     Changes,
@@ -146,7 +147,7 @@ def _identity(one: IdentityChange, schools: int) -> Row:
     least = "password" if one.least_factor == "none" else one.least_factor
     devices = f"; {', '.join(one.postures)}" if one.postures else "; any device"
     who = f"{one.role} at {one.application}"
-    there = _schools(one.registered, schools)
+    there = _registered_at(one.registered, schools)
     return _WAYS[one.way], who, ", ".join(one.places), least + devices, there, one.person, _or(one.rules)
 
 
@@ -158,6 +159,13 @@ def _data(one: ExchangeChange) -> str:
     if one.connection:
         return f"connection {one.connection}"
     return f"{one.sender} → {one.receiver}, class {', '.join(one.data)}"
+
+
+def _registered_at(names: Sequence[str], schools: int) -> str:
+    """Where devices are registered; who has none is said by itself."""
+    known = [name for name in names if name != UNREGISTERED]
+    shown = "any school or office" if len(known) > schools else _schools(known, schools) if known else ""
+    return " or ".join(part for part in (shown, "nowhere" if UNREGISTERED in names else "") if part)
 
 
 def _schools(names: Sequence[str], schools: int) -> str:
