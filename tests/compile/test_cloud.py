@@ -16,10 +16,10 @@ from controller.model.factors import Strength
 from controller.model.reference import Person, identity_answer
 from controller.model.scope import Scope
 from controller.prove.cel import LevelEvaluator
-from tests.compile.cloud_people import (
+from controller.prove.cloud import Proxy
+from controller.prove.visitors import (
     FACTS,
     WAYS,
-    Proxy,
     anybody,
     at,
     everybody,

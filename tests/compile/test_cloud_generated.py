@@ -17,7 +17,8 @@ from controller.model.flow import Effect
 from controller.model.load import load_city
 from controller.model.reference import Person, identity_answer
 from controller.model.scope import Scope
-from tests.compile.cloud_people import Proxy, anybody, at, days, everybody, moments, request
+from controller.prove.cloud import Proxy
+from controller.prove.visitors import anybody, at, days, everybody, moments, request
 
 ROLES = ("teacher", "pupil", "maintenance-vendor")
 PLACES = ("own-school", "other-school", "board-office", "home", "abroad")
