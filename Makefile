@@ -27,6 +27,7 @@ check: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@$(PYTHON) -m tools.make_schemas --check
 	@$(PYTHON) -m monitoring.rules --check
 	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
 

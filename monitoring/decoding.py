@@ -83,16 +83,24 @@ def _take(batch: Batch, known: Metric, metric: wire.Metric, process: str, latest
                     batch.refused[f"{known.name} that is no number"] += 1
         case "sum", Kind.COUNTER if _adds_up(metric.sum):
             for at, key, point in _points(batch, known, metric.sum.data_points, latest):
-                batch.totals.append(Total(key, process, point.start_time_unix_nano, at, _number(point)))
+                _add(batch, Total(key, process, point.start_time_unix_nano, at, _number(point)))
         case "histogram", Kind.HISTOGRAM if metric.histogram.aggregation_temporality == _CUMULATIVE:
             for at, key, found in _points(batch, known, metric.histogram.data_points, latest):
-                if tuple(found.explicit_bounds) == known.boundaries:
-                    counts = tuple(found.bucket_counts)
-                    batch.totals.append(Total(key, process, found.start_time_unix_nano, at, found.sum, counts))
+                counts = tuple(found.bucket_counts)
+                if tuple(found.explicit_bounds) == known.boundaries and len(counts) == len(known.boundaries) + 1:
+                    _add(batch, Total(key, process, found.start_time_unix_nano, at, found.sum, counts))
                 else:
                     batch.refused[f"{known.name} with other boundaries"] += 1
         case _:
             batch.refused[f"{known.name} that is no cumulative {known.kind}"] += _size(metric)
+
+
+def _add(batch: Batch, total: Total) -> None:
+    """Take a total that began before now and is a number."""
+    if total.began / 1e9 <= time.time() + AHEAD_SECONDS and math.isfinite(total.value):
+        batch.totals.append(total)
+    else:
+        batch.refused[f"{total.key[0].name} that is no total"] += 1
 
 
 def _adds_up(found: wire.Sum) -> bool:
@@ -199,7 +207,7 @@ def _ours(attributes: Mapping[str, str]) -> dict[str, str]:
 
 def _process(resource: Resource) -> str:
     found = _texts(resource.attributes)
-    return found.get("service.instance.id") or found.get("service.name", "")
+    return (found.get("service.instance.id") or found.get("service.name", ""))[:LONGEST]
 
 
 def _texts(pairs: Iterable[KeyValue]) -> dict[str, str]:

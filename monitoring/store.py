@@ -75,7 +75,7 @@ class Store:
                     events = [(one.at, one.kind, one.school, one.line, one.text) for one in batch.events]
                     connection.executemany(schema.ADD_EVENT, events)
                     connection.executemany(schema.ADD_SPAN, [_span_row(span) for span in batch.spans])
-        except sqlite3.Error:
+        except BaseException:
             self._remember()
             raise
 

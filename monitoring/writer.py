@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import time
 from concurrent.futures import Future
 from queue import Empty, Full, Queue
@@ -75,11 +74,15 @@ class Writer:
         return taken, True
 
     def _write(self, waiting: list[_Waiting]) -> None:
+        """All in one transaction; where that fails each in its own, so that one batch does not take others with it."""
         try:
             self._store.write([batch for batch, _ in waiting])
-        except sqlite3.Error as error:
-            for _, done in waiting:
-                done.set_exception(error)
+        except Exception as error:  # noqa: BLE001 whatever it is, this thread goes on and the sender is told
+            if len(waiting) == 1:
+                waiting[0][1].set_exception(error)
+                return
+            for one in waiting:
+                self._write([one])
         else:
             for _, done in waiting:
                 done.set_result(None)
@@ -95,6 +98,6 @@ class Writer:
                 self._next_roll_up = now + ROLL_UP_SECONDS
                 # Seconds fill quickly; minutes and hours can wait.
                 roll_up(self._store, time.time(), levels=1)
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 this thread goes on, whatever it is
             # E.g. a full disk: what was kept is not touched, and the next turn tries again.
             logging.getLogger("tsunagu").warning("%s: the roll-up failed: %s", self._store.path, error)

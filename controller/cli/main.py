@@ -21,8 +21,8 @@ COMMANDS = {
     "what-if": "controller.cli.what_if:what_if_command",
     "trust": "controller.cli.trust:trust",
     "measure": "controller.cli.measure:measure",
-    "render": "controller.cli.prove:render",
-    "prove": "controller.cli.prove:prove_configs",
+    "render": "controller.cli.render:render",
+    "prove": "controller.cli.prove:prove",
     "monitor": "controller.cli.monitor:monitor",
 }
 GROUPS = {

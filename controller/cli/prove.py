@@ -1,7 +1,9 @@
-"""`tsunagu prove` and `tsunagu render`: the filters as text, and whether a text means what the policy says."""
+"""`tsunagu prove`: whether everything means what the policy says; over devices, paths, admission and the cloud."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -9,79 +11,40 @@ from typing import Annotated
 import typer
 
 from controller.cli.observation import say_moved
-from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, say
-from controller.compile.campus import campus_intent
-from controller.compile.upstream import describe_moved
-from controller.errors import BeyondCapability, TsunaguError
-from controller.model.city import City
+from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
+from controller.cli.output import Exit, say, say_json
+from controller.errors import TsunaguError
+from controller.model.city import City, Device
 from controller.model.load import load_city
+from controller.plan.city_checks import city_checks, path_checks
 from controller.plan.city_proof import prove_devices
+from controller.plan.judgement import judge_observed
 from controller.plan.observe import NotSupported, from_files
-from controller.plan.proof import differences_of_ports, differences_of_routes, differences_to_policy, prove
 from controller.plan.proof_cache import ProofCache, cache_folder
 from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import platform, supported
+from controller.platforms.registry import supported
+from controller.prove.check import Check
 
-Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
-Given = Annotated[Path | None, typer.Option("--configs", help="Folder with DEVICE.cfg files to be judged.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew; read and keep no earlier proofs.")]
-
-
-def render(  # noqa: PLR0913 the command's options
-    output: Folder,
-    *,
-    policies: Policies = DEFAULT_POLICIES,
-    schools: Schools = None,
-    wards: Wards = None,
-    everything: All = False,
-    lab: Lab = False,
-    on: On = None,
-) -> None:
-    """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies, on=day(on))
-    _make(output)
-    unsupported = written = filters = route_policies = refused = 0
-    for device in selected_devices(city, chosen):
-        if not supported(device.platform):
-            unsupported += 1
-            continue
-        system = platform(device.platform)
-        try:
-            intent = campus_intent(city, device, system.capabilities)
-        except BeyondCapability as error:
-            say(f"x {error}", "red")
-            refused += 1
-            continue
-        filters += prove(city, intent, system)
-        say_moved(device.id, describe_moved(intent.moved))
-        route_policies += len(intent.wanted.routing.bindings)
-        (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
-        written += 1
-    routes = _and_routes(route_policies)
-    proved = f"{filters} filters{routes} proved"
-    say(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
-    if refused:
-        say(f"refused: {refused} devices, each with its reason above", "red")
-        raise typer.Exit(Exit.FAILED)
-    if unsupported:
-        raise typer.Exit(Exit.NOT_SUPPORTED)
+Given = Annotated[
+    Path | None,
+    typer.Option("--configs", help="Judge DEVICE.cfg files of this folder instead of what the policy compiles to."),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew, and keep nothing.")]
+Evidence = Annotated[bool, typer.Option("--evidence", help="Show what each check rests on, for auditors.")]
+DEVICES = "filters and routes, as rendered and parsed back"
 
 
-def _and_routes(policies: int) -> str:
-    return f" and {policies} route policies" if policies else ""
+@dataclass
+class Findings:
+    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms."""
+
+    checks: list[Check]
+    summary: str
+    refused: list[str] = field(default_factory=list)
+    unsupported: int = 0
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{folder}: the folder cannot be made: {error.strerror}"
-        raise TsunaguError(message) from None
-
-
-def prove_configs(  # noqa: PLR0913 the command's options
+def prove(  # noqa: PLR0913 the command's options
     *,
     configs: Given = None,
     policies: Policies = DEFAULT_POLICIES,
@@ -91,78 +54,138 @@ def prove_configs(  # noqa: PLR0913 the command's options
     lab: Lab = False,
     on: On = None,
     no_cache: NoCache = False,
+    evidence: Evidence = False,
+    as_json: Json = False,
 ) -> None:
-    """Prove that filters permit exactly what the policy's network part permits: what we would render, or a folder's.
+    """Prove that devices, paths, admission and the cloud mean exactly what the policy says. Asks no device.
 
-    Without --configs, what is wanted of every device is rendered, parsed back and proved; unchanged devices are known
-    from the cache. With it, saved configurations are judged: exit code 2 when one differs. A difference is shown as a
-    packet, with the rule and the line.
+    Without --configs the devices are judged as the policy compiles to them, and the whole city beside them: who
+    reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline; what was proved before of the
+    same content is known from the cache. With it, saved configurations and the paths through them. A difference is
+    shown as a packet or a person, with the rule and the line. Exit code 2 when there is one.
     """
+    began = perf_counter()
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies, on=day(on))
     if configs is None:
-        _prove_wanted(city, chosen, ProofCache(None if no_cache else cache_folder()))
+        found = _wanted(city, chosen, ProofCache(None if no_cache else cache_folder()))
     else:
-        _prove_given(city, chosen, configs)
+        found = _given(city, chosen, configs)
+    seconds = perf_counter() - began
+    if as_json:
+        say_json(_document(found, seconds))
+    else:
+        _say(found, seconds, evidence=evidence)
+    code = _code(found)
+    if code is not Exit.GOOD:
+        raise typer.Exit(code)
 
 
-def _prove_wanted(city: City, chosen: Selection, cache: ProofCache) -> None:
-    began = perf_counter()
+def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = selected_devices(city, chosen)
     known = [device for device in devices if supported(device.platform)]
     found = prove_devices(city, known, cache, lab=chosen.lab)
-    for failure in found.failures:
-        say(f"x {failure}", "red")
-    verdict = "NOT equal" if found.failures else "equal"
-    checked = found.done + found.from_cache
-    say(
-        f"proof: {found.filters} filters{_and_routes(found.policies)} of {checked} devices rendered, parsed back: "
-        f"{verdict}; {len(found.failures)} devices failed, {len(devices) - len(known)} not supported"
-    )
+    proved = Check(DEVICES, found.filters + found.policies, tuple(found.failures))
+    ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
-    say(f"checks: {found.done} done, {found.from_cache} from the cache{damaged}; {perf_counter() - began:.1f} s")
-    if found.failures:
-        raise typer.Exit(Exit.FAILED)
-    if len(known) < len(devices):
-        raise typer.Exit(Exit.NOT_SUPPORTED)
+    summary = (
+        f"proof: {found.filters} filters{_and_routes(found.policies)} of {found.done + found.from_cache} devices: "
+        f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
+    )
+    return Findings([proved, ways, *city_checks(city, cache)], summary, unsupported=len(devices) - len(known))
 
 
-def _prove_given(city: City, chosen: Selection, configs: Path) -> None:
+def _given(city: City, chosen: Selection, configs: Path) -> Findings:
+    devices = _in_folder(city, chosen, configs)
+    judged = [judge_observed(city, one) for one in from_files(devices, configs)]
+    for one in judged:
+        say_moved(one.device.id, one.moved)
+    seen = [one for one in judged if one.refusal is None]
+    differences = tuple(found for one in seen for found in one.differences)
+    filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
+    missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
+    summary = (
+        f"proof: {filters} filters{_and_routes(routes)} of {len(seen)} devices judged: "
+        f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
+    )
+    for one in missing:
+        say(f"x {one.refusal}", "red")
+    refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
+    held = [one.held for one in seen if one.held is not None]
+    checks = [Check(DEVICES, filters + routes, differences), *path_checks(city, held)]
+    return Findings(checks, summary, refused, len(missing))
+
+
+def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
     present = {path.stem for path in configs.glob("*.cfg")}
     devices = [device for device in selected_devices(city, chosen) if device.id in present]
     if not devices:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
-    found: set[Exit] = set()
-    proved = route_policies = judged = 0
-    for one in from_files(devices, configs):
-        if one.refusal is not None or one.observation is None:
-            say(f"x {one.refusal}", "red")
-            found.add(Exit.NOT_SUPPORTED if isinstance(one.refusal, NotSupported) else Exit.FAILED)
-            continue
-        try:
-            intent = campus_intent(city, one.device, platform(one.device.platform).capabilities)
-        except BeyondCapability as error:
-            say(f"x {error}", "red")
-            found.add(Exit.FAILED)
-            continue
-        say_moved(one.device.id, describe_moved(intent.moved))
-        differences = [f"{one.source}:{remark.number}: {remark.text}" for remark in one.observation.remarks]
-        differences += differences_of_ports(intent, one.observation.state)
-        differences += differences_to_policy(intent, one.observation.state)
-        differences += differences_of_routes(intent, one.observation.state)
-        for difference in differences:
+    return devices
+
+
+def _and_routes(policies: int) -> str:
+    return f" and {policies} route policies" if policies else ""
+
+
+def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
+    for refusal in found.refused:
+        say(f"x {refusal}", "red")
+    for check in found.checks:
+        for difference in check.differences:
             say(f"x {difference}", "red")
-        proved += len(intent.intents)
-        route_policies += len(intent.wanted.routing.bindings)
-        judged += 1
-        if differences:
-            found.add(Exit.DIFFERS)
-    verdict = "NOT equal" if Exit.DIFFERS in found else "equal"
-    routes = _and_routes(route_policies)
-    what = f"{proved} filters{routes} of {judged} devices"
-    say(f"proof: {what} judged: {verdict}; {len(devices) - judged} devices not judged")
-    # What could not be read weighs more than a difference, and that more than a platform that is not built yet.
-    for code in (Exit.FAILED, Exit.DIFFERS, Exit.NOT_SUPPORTED):
-        if code in found:
-            raise typer.Exit(code)
+    for check in found.checks:
+        _say_check(check, evidence=evidence)
+    if found.unsupported:
+        say(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
+    say(found.summary)
+    say(f"checks: {_verdict(found.checks)}; {seconds:.1f} s")
+
+
+def _say_check(check: Check, *, evidence: bool) -> None:
+    if check.not_judged:
+        say(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
+        return
+    say(
+        f"  {'holds  ' if check.holds else 'DIFFERS'}  {check.name} ({check.examined})",
+        "green" if check.holds else "red",
+    )
+    if evidence:
+        for shown in check.evidence:
+            say(f"             {shown}")
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    differing = sum(len(check.differences) for check in checks)
+    done = sum(not check.not_judged for check in checks)
+    return f"{done} done, {differing} differences" if differing else f"{done} done, all hold"
+
+
+def _document(found: Findings, seconds: float) -> dict[str, object]:
+    return {
+        "summary": found.summary,
+        "refused": found.refused,
+        "unsupported": found.unsupported,
+        "checks": [
+            {
+                "name": check.name,
+                "examined": check.examined,
+                "holds": check.holds,
+                "differences": list(check.differences),
+                "evidence": list(check.evidence),
+                "not_judged": check.not_judged or None,
+            }
+            for check in found.checks
+        ],
+        "seconds": round(seconds, 3),
+    }
+
+
+def _code(found: Findings) -> Exit:
+    """What could not be judged weighs more than a difference, and that more than a platform that is not built yet."""
+    if found.refused:
+        return Exit.FAILED
+    if any(check.differences for check in found.checks):
+        return Exit.DIFFERS
+    return Exit.NOT_SUPPORTED if found.unsupported else Exit.GOOD

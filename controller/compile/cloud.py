@@ -201,24 +201,31 @@ class _Compiler:
     def _terms(self, space: Space, box: Box) -> Iterator[str]:
         """Conjunctions one of which holds exactly for the people of the box; an empty one always holds."""
         every = space.everything
-        asked: list[str] = []
-        for key, values in zip(space.postures, box.postures, strict=True):
-            if len(values) == 1:
-                asked.append(self._level(key if True in values else NOT + key))
+        asked = [
+            [key if True in values else NOT + key]
+            for key, values in zip(space.postures, box.postures, strict=True)
+            if len(values) == 1
+        ]
         if box.devices != every.devices:
-            asked.append(_either(self._level(f"device_{one}") for one in _known(box.devices)))
+            asked.append([f"device_{one}" for one in _known(box.devices)])
         if box.registered != every.registered:
-            asked.append(self._level(self._catalogue.registered(frozenset(_known(box.registered)))))
+            asked.append([self._catalogue.registered(frozenset(_known(box.registered)))])
         if box.kinds != every.kinds:
-            asked.append(_either(self._level(str(kind).replace("-", "_")) for kind in _known(box.kinds)))
+            asked.append([kind.replace("-", "_") for kind in _known(box.kinds)])
         if box.places != every.places:
-            asked.append(_either(map(self._level, place_levels(frozenset(_known(box.places))))))
-        if box.periods != every.periods:
-            asked.append(self._before(box.periods))
+            asked.append(list(place_levels(frozenset(_known(box.places)))))
+        times = [self._before(box.periods)] if box.periods != every.periods else []
         slots = [slot for slot in box.slots if isinstance(slot, tuple)]
         for factors in _runs(box.factors):
             for window in windows(slots, self._city.file.timezone):
-                yield " && ".join([*map(self._level, factors), *asked, *([window] if window else [])])
+                yield self._term([*([key] for key in factors), *asked], [*times, *([window] if window else [])])
+
+    def _term(self, asked: list[list[str]], times: list[str]) -> str:
+        """One of each of these levels, and these times. More than a condition holds is asked by one level for all."""
+        term = " && ".join([*(_either(map(self._level, keys)) for keys in asked), *times])
+        if operators(term) > MOST_OPERATORS:
+            term = " && ".join([self._level(self._catalogue.composed(asked)), *times])
+        return term
 
     def _before(self, periods: Values) -> str:
         """Until the end of the last of these periods; an exception lapses, so there is never a hole before it."""

@@ -124,6 +124,15 @@ class Levels:
             self.by_key[key] = self._level(key, asked, "the school that the device is registered at")
         return key
 
+    def composed(self, asked: list[list[str]]) -> str:
+        """The key of the level that holds where one of each of these lists does; made when asked."""
+        either = [" || ".join(map(self._ask, keys)) for keys in asked]
+        expression = " && ".join(f"({one})" if len(keys) > 1 else one for one, keys in zip(either, asked, strict=True))
+        key = f"all_{sha256(expression.encode()).hexdigest()[:12]}"
+        needs = tuple(name for keys in asked for name in keys)
+        self.by_key[key] = self._level(key, expression, "the levels that it names, all at once", needs)
+        return key
+
     def with_needs(self, keys: Iterable[str]) -> tuple[AccessLevel, ...]:
         """The levels of these keys and those that they ask, each after what it needs."""
         ordered: dict[str, AccessLevel] = {}

@@ -10,6 +10,7 @@ from controller.compile.campus import CampusIntent, campus_intent
 from controller.compile.upstream import describe_moved
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
+from controller.plan.city_checks import Held, path_checks
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof import prove, prove_transition
@@ -94,7 +95,13 @@ def _changes(city: City, now: Observation, intent: CampusIntent, steps: Iterable
 
 
 def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> PlanFile:
-    """The plan for all that could be considered; what could not is listed in it with its reason."""
+    """The plan for all that could be considered; what could not is listed in it with its reason.
+
+    Raises:
+        ProofFailed: the devices are right one by one, and the paths through them are not what they must be.
+    """
+    considered = tuple(considered)
+    prove_paths(city, considered)
     devices: list[DevicePlan] = []
     unplanned: list[Unplanned] = []
     for one in considered:
@@ -116,6 +123,20 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
         devices=tuple(devices),
         unplanned=tuple(unplanned),
     )
+
+
+def prove_paths(city: City, considered: Iterable[Considered]) -> None:
+    """Prove who reaches whom through the wanted devices: the policy's paths, no other school, no way to the management.
+
+    Raises:
+        ProofFailed: with a packet for each path that differs.
+    """
+    held = [
+        Held(one.intent.device, one.intent.wanted, one.intent.moved) for one in considered if one.intent is not None
+    ]
+    differences = [found for check in path_checks(city, held) for found in check.differences]
+    if differences:
+        raise ProofFailed("The proof of paths failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
 
 
 def _device_plan(one: Considered) -> DevicePlan:

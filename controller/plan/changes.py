@@ -14,6 +14,8 @@ IMPORTANT, STRANGERS, OUTSIDE, WIDE, EVERYWHERE = (
     "wide",
     "used by all",
 )
+UNREGISTERED = "unregistered"
+"""Stands for devices that are registered at no school or office, or at one that nobody knows."""
 SURPRISES: dict[str, int] = {IMPORTANT: 16, STRANGERS: 8, OUTSIDE: 4, WIDE: 2, EVERYWHERE: 1}
 """What deserves a second look, and how much it weighs; the heaviest change stands first."""
 

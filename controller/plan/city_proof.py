@@ -10,10 +10,11 @@ from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
-from controller.compile.campus import campus_intent
-from controller.errors import TsunaguError
+from controller.compile.campus import CampusIntent, campus_intent
+from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
+from controller.plan.city_checks import Held, path_checks
 from controller.plan.proof import prove
 from controller.plan.proof_cache import Counted, ProofCache, city_key, intent_key
 from controller.plan.select import Selection, selected_devices
@@ -31,12 +32,14 @@ class CityProof:
     from_cache: int = 0
     filters: int = 0
     policies: int = 0
+    paths: int = 0
     failures: list[str] = field(default_factory=list)
 
     def count(self, counted: Counted) -> None:
         """Add what a proof covered."""
         self.filters += counted.filters
         self.policies += counted.policies
+        self.paths += counted.paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,22 @@ def _judge(city: City, device: Device, cache: ProofCache) -> _Judged:
         counted = cache.find(keys[1])
         if counted is not None:
             return _Judged(keys, counted, from_cache=True)
-        counted = Counted(prove(city, intent, system), len(intent.wanted.routing.bindings))
+        counted = Counted(prove(city, intent, system), len(intent.wanted.routing.bindings), _paths(city, intent))
     except TsunaguError as error:
         return _Judged((), None, from_cache=False, failure=str(error))
     return _Judged(keys, counted, from_cache=False)
+
+
+def _paths(city: City, intent: CampusIntent) -> int:
+    """Prove who reaches whom through a device that filters; how many ways were examined.
+
+    Raises:
+        ProofFailed: with a packet for each way that differs.
+    """
+    checks = path_checks(city, [Held(intent.device, intent.wanted, intent.moved)])
+    if differences := [found for check in checks for found in check.differences]:
+        raise ProofFailed("\n  ".join(differences))
+    return sum(check.examined for check in checks)
 
 
 _SHARED: list[tuple[City, bool, ProofCache]] = []

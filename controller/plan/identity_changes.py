@@ -16,6 +16,7 @@ from controller.plan.changes import (
     IMPORTANT,
     OUTSIDE,
     STRANGERS,
+    UNREGISTERED,
     AdmissionChange,
     IdentityChange,
     Way,
@@ -23,7 +24,6 @@ from controller.plan.changes import (
 from controller.prove.diagram import Node
 from controller.prove.people import People
 
-UNREGISTERED = "unregistered"
 _OUTSIDE = ("home", "abroad")
 Pair = tuple[City, City]
 

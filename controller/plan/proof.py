@@ -29,6 +29,18 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
         ProofFailed: with a packet for each filter that differs.
         TsunaguError: the platform cannot express the wanted state.
     """
+    _, differences = judge(city, intent, system)
+    if differences:
+        raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
+    return len(intent.intents)
+
+
+def judge(city: City, intent: CampusIntent, system: Platform) -> tuple[DeviceState, list[str]]:
+    """The wanted state as the device's text would be read back, and where that is not what the policy says.
+
+    Raises:
+        TsunaguError: the platform cannot express the wanted state.
+    """
     name = intent.device.id
     try:
         text = system.render(intent.wanted)
@@ -42,9 +54,7 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
     differences += differences_of_routes(intent, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
-    if differences:
-        raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
-    return len(intent.intents)
+    return parsed, differences
 
 
 def prove_transition(

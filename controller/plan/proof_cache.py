@@ -20,9 +20,12 @@ from pathlib import Path
 
 import controller
 from controller.compile.campus import CampusIntent
+from controller.compile.cloud import CloudIntent
+from controller.compile.firewall import front_doors
 from controller.compile.intent import FilterIntent
 from controller.model.city import City, Device
-from controller.model.flow import AddressSet, text
+from controller.model.flow import AddressSet, Family, text
+from controller.prove.relation import SchoolNetwork, conversations
 
 MOST_PROOFS = 50_000
 """Lines that the file may have; beyond, the older half is dropped. A city of 176 schools needs about 1,500 a policy."""
@@ -36,6 +39,7 @@ class Counted:
 
     filters: int
     policies: int
+    paths: int = 0
 
 
 class ProofCache:
@@ -129,9 +133,36 @@ def intent_key(city: City, intent: CampusIntent) -> str:
     way = " ".join(map(str, (segment.vlan, *city.file.controllers)))
     parts = (line for one in filters for line in _filter_lines(one))
     moved = (moved.upstream for moved in intent.moved)
-    return _digest(
-        ("intent", intent.wanted.digest(), way, repr(intent.routing), *moved, *_device(intent.device), *parts)
-    )
+    paths = _paths(city, intent) if filters else ()
+    wanted = (intent.wanted.digest(), way, repr(intent.routing))
+    return _digest(("intent", *wanted, *moved, *_device(intent.device), *paths, *parts))
+
+
+def _paths(city: City, intent: CampusIntent) -> Iterable[str]:
+    """All that the paths of a school depend on beside its filters: what the rules, in both families, say of it."""
+    school = intent.device.school
+    for family in Family:
+        at = SchoolNetwork(city, school, family)
+        yield from (str(city.school_prefix(one, family)) for one in city.schools)
+        yield from (f"{one.id} {one.vlan} {city.segment_prefix(school, one, family)}" for one in city.segments.values())
+        yield from (f"{one.rule.id} {one.rule.effect} {list(one.boxes())}" for one in conversations(at))
+    yield from map(repr, front_doors(city))
+    yield from (one.model_dump_json(exclude={"origin"}) for one in city.necessities)
+    yield from (str(one.management) for one in city.devices(school))
+    yield repr(intent.device.ports)
+
+
+def conditions_key(city: City, intent: CloudIntent) -> str:
+    """Names the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
+    rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
+    people = city.people.model_dump_json()
+    places = (f"{one.id} {one.ward} {one.kind} {one.lines.primary.egress}" for one in city.schools)
+    groups = (one.model_dump_json() for one in city.groups.values())
+    calendar = city.calendar.model_dump_json() if city.calendar else ""
+    offices = (one.model_dump_json() for one in city.file.offices)
+    applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
+    deployed = (repr(intent.levels), repr(intent.bindings))
+    return _digest(("cel", *deployed, *rules, people, *places, *groups, calendar, *offices, *applications))
 
 
 def _device(device: Device) -> tuple[str, ...]:
@@ -157,7 +188,7 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def _line(key: str, counted: Counted) -> bytes:
-    content = f"{key} {counted.filters} {counted.policies}".encode()
+    content = f"{key} {counted.filters} {counted.policies} {counted.paths}".encode()
     return content + f" {zlib.crc32(content):08x}".encode()
 
 
@@ -166,8 +197,8 @@ def _read(line: bytes) -> tuple[str, Counted] | None:
     if checksum != f"{zlib.crc32(content):08x}".encode():
         return None
     try:
-        key, filters, policies = content.decode().split(" ")
-        return key, Counted(int(filters), int(policies))
+        key, filters, policies, paths = content.decode().split(" ")
+        return key, Counted(int(filters), int(policies), int(paths))
     except ValueError:
         return None
 

@@ -8,12 +8,14 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.load import load_city
+from controller.model.schema import SCHEMAS
 from controller.plan.changes import Changes, weight
 from controller.plan.exchange_changes import exchange_changes
 from controller.plan.identity_changes import admission_changes, identity_changes
@@ -93,6 +95,9 @@ def edits(policies: Path, given: Sequence[str]) -> dict[str, Path]:
             message = f"--edit {text}: there is no file {path}"
             raise TsunaguError(message)
         replaced = name if equals else _replaced(path, names, text)
+        if not any(fnmatch(replaced, pattern) for pattern in (*SCHEMAS, "stack-outputs/*.json")):
+            message = f"--edit {text}: {replaced} is the name of no policy file; they are {', '.join(sorted(SCHEMAS))}"
+            raise TsunaguError(message)
         if replaced in found:
             message = f"--edit {text}: {replaced} is already replaced by {found[replaced]}"
             raise TsunaguError(message)

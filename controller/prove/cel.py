@@ -66,13 +66,22 @@ class LevelEvaluator:
         self._compiled = {
             name: _compile(environment, expressions[name], f"access level {name}") for name in _in_order(expressions)
         }
+        timed: set[str] = set()
+        for name in self._compiled:
+            if "request.time" in expressions[name] or any(_asks(expressions[name], other) for other in timed):
+                timed.add(name)
+        self._timed = frozenset(timed)
 
-    def granted(self, attributes: Attributes) -> frozenset[str]:
-        """The short names of the levels that hold; an error, of whatever kind, is not granted."""
+    def granted(self, attributes: Attributes, before: frozenset[str] | None = None) -> frozenset[str]:
+        """The short names of the levels that hold; an error, of whatever kind, is not granted.
+
+        `before` are those of the same request at another time: then only what depends on the time is asked anew.
+        """
         known: dict[str, object] = {**_CONSTANTS, **attributes}
         granted: set[str] = set()
         for name, expression in self._compiled.items():
-            holds = _holds(expression, known)
+            stays = before is not None and name not in self._timed
+            holds = name in (before or ()) if stays else _holds(expression, known)
             known[f"levels.{name}"] = holds
             if holds:
                 granted.add(name)

@@ -10,17 +10,18 @@ filters of a school are put together to one relation (who reaches whom, with whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.compile.firewall import front_doors
+from controller.compile.intent import FilterIntent
 from controller.model.access import Segment
 from controller.model.city import City
-from controller.model.flow import ANY_PORTS, AddressSet, Direction, Family, Interval, Packet, merged
+from controller.model.flow import ANY_PORTS, AddressSet, Direction, Family, Interval, Packet, Protocol, merged
 from controller.model.schools import School
 from controller.model.state import Filter
 from controller.prove.check import Check
 from controller.prove.diagram import Node
-from controller.prove.equivalence import ReplayError, packet_space, permitted_by_filter
+from controller.prove.equivalence import ReplayError, packet_space, permitted_by_filter, permitted_by_policy
 from controller.prove.hops import Hop, example, hops, told
 from controller.prove.relation import SchoolNetwork, conversations, needed, permitted
 from controller.prove.replay import wanted_packet
@@ -31,10 +32,16 @@ Place = tuple[int, Direction, Family]
 
 @dataclass(frozen=True, slots=True)
 class SchoolFilters:
-    """The filters in force at a school, each with the device that holds it, as parsed back from that device's text."""
+    """The filters in force at a school, each with the device that holds it, as parsed back from that device's text.
+
+    `segments` are those that the school's devices carry. `believed` are the filters of which a part is left to a router
+    that keeps the state of TCP: the router is believed to let no new conversation in that the intent does not permit.
+    """
 
     school: School
+    segments: tuple[Segment, ...]
     filters: Mapping[Place, tuple[str, Filter]]
+    believed: Mapping[Place, FilterIntent] = field(default_factory=dict)
 
 
 def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
@@ -43,9 +50,9 @@ def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
     Raises:
         ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
     """
-    unfiltered = [place for place in _places(city, family) if place not in here.filters]
+    unfiltered = [place for place in _places(here, family) if place not in here.filters]
     if unfiltered:
-        names = {segment.vlan: segment.id for segment in city.segments.values()}
+        names = {segment.vlan: segment.id for segment in here.segments}
         differences = [
             f"{here.school.id}: nothing filters {names[vlan]} (VLAN {vlan}) {direction} IPv{int(family)}; all passes"
             for vlan, direction, _ in unfiltered
@@ -55,8 +62,8 @@ def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
     return [composed.paths(), composed.isolation(), composed.management()]
 
 
-def _places(city: City, family: Family) -> Iterator[Place]:
-    for segment in city.segments.values():
+def _places(here: SchoolFilters, family: Family) -> Iterator[Place]:
+    for segment in here.segments:
         yield from ((segment.vlan, direction, family) for direction in Direction)
 
 
@@ -67,8 +74,9 @@ class _Composed:
         self.city, self.here, self.family = city, here, family
         self.at = SchoolNetwork(city, here.school, family)
         self.space = packet_space(family)
-        self.segments = tuple(city.segments.values())
+        self.segments = here.segments
         self.spans = {one.id: city.segment_prefix(here.school, one, family) for one in self.segments}
+        self.carried = AddressSet(tuple(self.spans.values())).intervals()
         self.block = AddressSet((city.school_prefix(here.school, family),)).intervals()
         self.sent, self.received = self._ends(Direction.FROM), self._ends(Direction.TO)
         self.through = self._through()
@@ -77,10 +85,20 @@ class _Composed:
         """The packets that the segments' filters let through in one direction, the segment at its own end only."""
         kept = []
         for segment in self.segments:
-            _, one = self.here.filters[segment.vlan, direction, self.family]
             own = self._ended(direction, AddressSet((self.spans[segment.id],)).intervals())
-            kept.append(self.space.intersection(own, permitted_by_filter(self.space, one)))
+            kept.append(self.space.intersection(own, self._let_through(segment, direction)))
         return self.space.union_all(kept)
+
+    def _let_through(self, segment: Segment, direction: Direction) -> Node:
+        """What the filter at a segment permits, and a router that is believed to keep state beside it."""
+        place = (segment.vlan, direction, self.family)
+        permitted_there = permitted_by_filter(self.space, self.here.filters[place][1])
+        intent = self.here.believed.get(place)
+        if intent is None:
+            return permitted_there
+        new = self.space.box((_one(int(Protocol.TCP)), *self._anywhere(), (ANY_PORTS,), (ANY_PORTS,), ((0, 0),)))
+        refused = self.space.difference(new, permitted_by_policy(self.space, intent))
+        return self.space.difference(permitted_there, refused)
 
     def _through(self) -> Node:
         """Everything that passes: out of the school, into it, and between two of its segments."""
@@ -100,7 +118,7 @@ class _Composed:
         same = self.space.union_all(
             self._pair(span, span) for span in (AddressSet((one,)).intervals() for one in self.spans.values())
         )
-        return self.space.difference(self.space.intersection(both, self._pair(self.block, self.block)), same)
+        return self.space.difference(self.space.intersection(both, self._pair(self.carried, self.carried)), same)
 
     def _closed(self) -> Node:
         """What the cloud's edge does not take: every packet to its addresses but those of an open front door."""
@@ -108,7 +126,7 @@ class _Composed:
         every = merged(span for door in doors for span in door.addresses.of(self.family).intervals())
         open_doors = self.space.union_all(
             self.space.box(
-                (_one(service.protocol), *self._anywhere(addresses), (ANY_PORTS,), (service.ports,), ((0, 1),))
+                (_one(service.protocol), self._everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
             )
             for door in doors
             for service in door.services
@@ -116,8 +134,12 @@ class _Composed:
         )
         return self.space.difference(self._ended(Direction.TO, every), open_doors)
 
-    def _anywhere(self, addresses: tuple[Interval, ...]) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
-        return ((0, 2**self.family.bits - 1),), addresses
+    @property
+    def _everywhere(self) -> tuple[Interval, ...]:
+        return ((0, 2**self.family.bits - 1),)
+
+    def _anywhere(self) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
+        return self._everywhere, self._everywhere
 
     def paths(self) -> Check:
         """Whether exactly what the policy says passes, and nothing that pretends to come from, or go, elsewhere."""
@@ -131,8 +153,8 @@ class _Composed:
         }
         inside = self._inside(asked[Direction.FROM], asked[Direction.TO])
         # Two necessities that meet are no rule of both ends: only what each end needs by itself passes both.
-        own = space.intersection(asked[Direction.FROM], self._ended(Direction.FROM, self.block))
-        into = space.intersection(asked[Direction.TO], self._ended(Direction.TO, self.block))
+        own = space.intersection(asked[Direction.FROM], self._ended(Direction.FROM, self.carried))
+        into = space.intersection(asked[Direction.TO], self._ended(Direction.TO, self.carried))
         expected = space.union_all([self._leaving(own), self._arriving(into), inside])
         found = [
             *self._told(space.difference(self.through, expected), "passes", wanted=False),
@@ -155,7 +177,8 @@ class _Composed:
             for segment, need in zip(self.segments, needs[direction], strict=True):
                 device, one = self.here.filters[segment.vlan, direction, self.family]
                 span = AddressSet((self.spans[segment.id],)).intervals()
-                strange = self.space.difference(permitted_by_filter(self.space, one), self._ended(direction, span))
+                let_through = self._let_through(segment, direction)
+                strange = self.space.difference(let_through, self._ended(direction, span))
                 packet = example(self.space, self.space.difference(strange, need), self._liked())
                 if packet is not None:
                     end = "source" if direction is Direction.FROM else "destination"
@@ -212,8 +235,7 @@ class _Composed:
 
     def _ended(self, direction: Direction, addresses: tuple[Interval, ...]) -> Node:
         """The packets from (or to) some addresses."""
-        everywhere = ((0, 2**self.family.bits - 1),)
-        ends = (addresses, everywhere) if direction is Direction.FROM else (everywhere, addresses)
+        ends = (addresses, self._everywhere) if direction is Direction.FROM else (self._everywhere, addresses)
         return self.space.box((((0, 255),), *ends, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))
 
     def _pair(self, sources: tuple[Interval, ...], destinations: tuple[Interval, ...]) -> Node:

@@ -16,7 +16,7 @@ from controller.compile.intent import Clause, FilterIntent
 from controller.errors import ProofFailed
 from controller.model.flow import AddressSet, Effect, Family, Interval, Match, Packet, Prefix, Protocol, prefix, within
 from controller.model.state import Entry, Filter
-from controller.prove.comparison import Comparison, PlainEntry, compare
+from controller.prove.comparison import Comparison, PlainEntry, compare, compare_alike
 from controller.prove.diagram import Box, Field, Node, Space
 
 # Few protocols and many addresses: with the protocol on top, a service's part of the filter stays small.
@@ -135,7 +135,7 @@ def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
         for box in product(*_clause_box(clause))
     ]
     filtered = _plain(rendered)
-    return compare(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
+    return compare_alike(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
 
 
 def _plain(rendered: Filter) -> list[PlainEntry]:

@@ -3,7 +3,9 @@
 What a stage takes is given twice: wall-clock time, and CPU time of all processes. Devices whose platform is not built
 yet are counted and named. Exit code 1 when a proof fails.
 
-    python tests/benchmarks/whole_city.py [--processes N] [--policies DIR] [--json]
+    python tests/benchmarks/whole_city.py [--processes N] [--schools N] [--policies DIR] [--json]
+
+`--schools` takes only so many, evenly spread, to see how the work grows.
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ def _share(names: Sequence[str]) -> Measured:
     return measured
 
 
-def measure(policies: Path, processes: int) -> Measured:
+def measure(policies: Path, processes: int, schools: int) -> Measured:
     """Everything, in one process or in many."""
     measured = Measured()
     # Starting waits for nothing but the CPU, and no clock of ours ran before it.
@@ -115,6 +117,8 @@ def measure(policies: Path, processes: int) -> Measured:
     city = measured.stage("load", lambda: load_city(policies))
     measured.findings = len(measured.stage("find", lambda: policy_findings(city)))
     devices = measured.stage("compile", lambda: selected_devices(city, Selection()))
+    chosen = {school.id for school in city.schools[:: max(1, len(city.schools) // schools)][:schools]}
+    devices = tuple(device for device in devices if device.school.id in chosen)
     for device in devices:
         (measured.supported if supported(device.platform) else measured.unsupported)[device.platform] += 1
     todo = [device for device in devices if supported(device.platform)]
@@ -171,13 +175,16 @@ def main() -> int:
     """Measure, and say what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, default=1, help="how many processes compile and prove")
+    parser.add_argument("--schools", type=int, default=10**6, help="how many schools (default: all)")
     parser.add_argument("--policies", type=Path, default=ROOT / "policies")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     given = parser.parse_args()
     if given.processes < 1:
         parser.error("--processes: at least 1")
+    if given.schools < 1:
+        parser.error("--schools: at least 1")
     try:
-        measured = measure(given.policies, given.processes)
+        measured = measure(given.policies, given.processes, given.schools)
     except TsunaguError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -67,11 +67,11 @@ def test_a_wrong_filter_is_shown_as_a_packet_with_rule_and_line(rendered: Path, 
     (configs / "kw-s01-core1.cfg").write_text(text.replace(line, wider, 1), encoding="utf-8")
     done = here("prove", "--configs", "configs", *SCHOOL, cwd=tmp_path)
     assert done.code == Exit.DIFFERS, done.errors
-    found = [shown for shown in done.said.splitlines() if shown.startswith("x ")]
+    found = [shown for shown in done.said.splitlines() if shown.startswith("x kw-s01-core1 ")]
     assert len(found) == 1
     assert f"configs/kw-s01-core1.cfg:{number}: permits tcp 10.33." in found[0]
     assert found[0].endswith("no rule permits it (default deny)")
-    assert done.said.splitlines()[-1] == ("proof: 32 filters of 1 devices judged: NOT equal; 0 devices not judged")
+    assert done.said.splitlines()[-2] == ("proof: 32 filters of 1 devices judged: NOT equal; 0 devices not judged")
 
 
 def test_a_failure_is_not_hidden_by_what_comes_after_it(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from controller.model.calendar import ONE_DAY, DayKind
 from controller.model.city import City
 from controller.model.factors import Strength
 from controller.model.reference import Person, identity_answer
+from controller.model.scope import Scope
 from controller.prove.cel import LevelEvaluator
-from tests.compile.cloud_people import (
+from controller.prove.cloud import Proxy
+from controller.prove.visitors import (
     FACTS,
     WAYS,
-    Proxy,
     anybody,
     at,
     everybody,
@@ -140,6 +141,34 @@ def test_conditions_stay_inside_the_limits_of_iam(proxy: Proxy) -> None:
     assert max(operators(binding.expression) for binding in proxy.intent.bindings) <= MOST_OPERATORS
     for level in proxy.intent.levels:
         assert len(level.name) <= 50, level.name
+
+
+def test_more_than_a_condition_holds_is_asked_by_one_level(city: City) -> None:
+    """Every condition that there is, at once: still one binding, and the reference's decision."""
+    hours = next(r.identity.hours for r in city.rules if r.id == "exam-marking" and r.identity)
+    everything = tuple(posture.id for posture in city.people.postures)
+    more = {
+        "postures": everything,
+        "devices": ("windows-pc", "other"),
+        "places": ("home", "board-office"),
+        "hours": hours,
+    }
+    changed = identity(city, "staff-ai", **more)
+    lapsing = Dispensation(owner="x", reason="x", expires=date(2026, 12, 31))
+    changed = rule(changed, "staff-ai", exception=lapsing, schools=Scope(groups=("exam-schools",)))
+    proxy = Proxy(changed)
+    binding = next(b for b in proxy.intent.bindings if (b.application, b.role) == ("staff-ai", "teacher"))
+    assert operators(binding.expression) <= MOST_OPERATORS
+    assert "accessLevels/tsunagu_lab_all_" in binding.expression
+    for person in [*everybody(changed), *anybody(changed, 300)]:
+        levels = proxy.levels(request(changed, person))
+        for moment in moments(changed, person.at.date()):
+            one = at(person, "teacher", moment)
+            expected = identity_answer(changed, "staff-ai", one).permitted
+            assert proxy.lets_in("staff-ai", "teacher", levels, moment) == expected, one
+    marking = datetime(2026, 12, 3, 22, 15, tzinfo=city.timezone)
+    somebody = Person("teacher", Strength.ANY, frozenset(everything), "home", marking, "other", "sw-h01")
+    assert proxy.lets_in("staff-ai", "teacher", proxy.levels(request(changed, somebody)), marking)
 
 
 def test_no_condition_negates_a_level(proxy: Proxy) -> None:

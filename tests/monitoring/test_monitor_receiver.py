@@ -4,33 +4,43 @@ import gzip
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Gauge, Metric, Sum
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    Sum,
+)
 
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.otlp import ENDPOINT, telemetry
-from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICES, EventKind
+from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
 from controller.telemetry.timeline import Level, rollout
 from controller.telemetry.tracing import traced
 from monitoring.decoding import decoded
-from monitoring.received import OVERFLOWN, MalformedRequest
+from monitoring.received import OVERFLOWN, MalformedRequest, Total, Value
 from monitoring.receiver import MOST_SENT, MOST_UNPACKED
-from tests.monitoring.feed import Feed, event, feed, metrics, point, post
+from monitoring.store import Store
+from tests.monitoring.feed import Feed, event, feed, metrics, pairs, point, post
 from tests.monitoring.running import PROTOBUF, Running, listening, monitor, until
 from tests.soak import examples
 
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
+CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 PATHS = ("/v1/traces", "/v1/metrics", "/v1/logs")
 
@@ -122,30 +132,82 @@ def test_an_overflow_of_the_sdk_is_kept_as_one() -> None:
     assert value.key == (LINE_UP, OVERFLOWN)
 
 
-VALID = {
-    "metrics": one(Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP)]))).SerializeToString(),
-    "logs": event(EventKind.DRIFT, "text", NOW, school="s").SerializeToString(),
-}
+def ended(began: int = 0) -> Metric:
+    points = [point(2, NOW, {"outcome": "failed"})]
+    points[0].start_time_unix_nano = began
+    return Metric(
+        name=ROLLOUT_DEVICES.name, sum=Sum(data_points=points, is_monotonic=True, aggregation_temporality=CUMULATIVE)
+    )
 
 
-@settings(max_examples=examples(300))
-@given(st.sampled_from(sorted(VALID)), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4))
-def test_a_damaged_request_is_refused_or_understood_and_never_breaks_the_decoder(
-    signal: str, changes: list[tuple[int, int]]
+def durations() -> Metric:
+    boundaries = ROLLOUT_DEVICE_DURATION.boundaries
+    found = HistogramDataPoint(
+        attributes=pairs({"outcome": "applied"}),
+        time_unix_nano=int(NOW * 1e9),
+        sum=1.5,
+        count=1,
+        explicit_bounds=boundaries,
+        bucket_counts=[0, 1, *(0 for _ in boundaries[1:])],
+    )
+    return Metric(
+        name=ROLLOUT_DEVICE_DURATION.name, histogram=Histogram(data_points=[found], aggregation_temporality=CUMULATIVE)
+    )
+
+
+def a_span() -> ExportTraceServiceRequest:
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name="step x")
+    span.attributes.extend(pairs({"tsunagu.level": "step"}))
+    return request
+
+
+VALID = [
+    ("metrics", one(Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP)]))).SerializeToString()),
+    ("metrics", one(ended()).SerializeToString()),
+    ("metrics", one(durations()).SerializeToString()),
+    ("logs", event(EventKind.DRIFT, "text", NOW, school="s").SerializeToString()),
+    ("traces", a_span().SerializeToString()),
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with Store(tmp_path_factory.mktemp("store") / "fuzz.db") as opened:
+        opened.rows("SELECT 1")
+        yield opened
+
+
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(VALID), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4))
+def test_a_damaged_request_is_refused_or_kept_and_breaks_nothing(
+    store: Store, valid: tuple[str, bytes], changes: list[tuple[int, int]]
 ) -> None:
-    body = bytearray(VALID[signal])
+    signal, body = valid[0], bytearray(valid[1])
     for place, value in changes:
         body[place % len(body)] = value
     batch = None
     with suppress(MalformedRequest):
         batch = decoded(signal, bytes(body))
-    if not changes:
-        assert batch is not None
-        assert len(batch.values) + len(batch.events) == 1
-    for found in batch.values if batch else ():
+    if batch is None:
+        assert changes
+        return
+    kept = [*batch.values, *batch.totals, *batch.events, *batch.spans]
+    assert len(kept) == 1 or changes
+    store.write([batch])
+    numbers: list[Value | Total] = [*batch.values, *batch.totals]
+    for found in numbers:
         assert found.key[0].checked(dict(found.key[1])) == dict(found.key[1])
         assert math.isfinite(found.value)
         assert 0 < found.at < NOW + 86_400
+
+
+def test_a_total_that_began_in_the_far_future_is_told_back_and_the_next_request_is_kept(running: Running) -> None:
+    request = one(ended(2**64 - 1)).SerializeToString()
+    status, _, body = running.ask("/v1/metrics", "POST", request, PROTOBUF)
+    assert status == 200
+    assert ExportMetricsServiceResponse.FromString(body).partial_success.rejected_data_points == 1
+    assert running.ask("/v1/metrics", "POST", one(ended()).SerializeToString(), PROTOBUF)[0] == 200
 
 
 def test_the_controller_s_own_telemetry_arrives_whole(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:

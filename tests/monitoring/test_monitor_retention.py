@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from monitoring import reading
 from monitoring.received import OVERFLOWN, Batch, Event, SpanRecord, Total, Value
 from monitoring.retention import EVENTS_KEPT, LEVELS, clear, roll_up
 from monitoring.store import Store
+from monitoring.writer import Writer
 from tests.soak import examples
 
 NOW = 1_800_000_000.0
@@ -127,6 +129,24 @@ def test_an_older_value_that_comes_late_changes_nothing(store: Store) -> None:
     store.write([Batch(values=[Value(KEY, NOW, 5.0)])])
     store.write([Batch(values=[Value(KEY, NOW - 60, 9.0)])])
     assert [value.value for value in reading.latest(store)] == [5.0]
+
+
+def test_a_batch_that_cannot_be_written_takes_no_others_with_it(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(
+            "CREATE TRIGGER bad BEFORE INSERT ON event WHEN NEW.text = 'bad' BEGIN SELECT RAISE(ABORT, 'bad'); END"
+        )
+    writer = Writer(store)
+    texts = ["1", "bad", "2", "3", "bad", "4"]
+    waiting = [(text, writer.submit(Batch(events=[Event(NOW, "drift", "s", "", text)]))) for text in texts]
+    writer.close()
+    for text, done in waiting:
+        if text == "bad":
+            with pytest.raises(sqlite3.IntegrityError, match="bad"):
+                done.result(timeout=30)
+        else:
+            assert done.result(timeout=30) is None
+    assert sorted(event.text for event in reading.events(store, "s", 0, 10)) == ["1", "2", "3", "4"]
 
 
 def test_a_store_knows_everything_again(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from controller.model.flow import Effect, Family, Protocol
 from controller.model.load import load_city
 from controller.model.reference import Flow, Person, identity_answer, network_answer
 from controller.model.scope import Scope
-from controller.plan.identity_changes import UNREGISTERED
+from controller.plan.changes import UNREGISTERED
 from controller.plan.what_if import what_if
 from tests.soak import FACTOR
 

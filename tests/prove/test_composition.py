@@ -33,7 +33,11 @@ def filters(city: City, school: School) -> dict[tuple[int, Direction, Family], F
 
 def checks(city: City, school: School, held: dict[tuple[int, Direction, Family], Filter]) -> dict[str, Check]:
     named = {place: (f"{school.id}-core1", one) for place, one in held.items()}
-    found = [check for family in Family for check in compose(city, SchoolFilters(school, named), family)]
+    found = [
+        check
+        for family in Family
+        for check in compose(city, SchoolFilters(school, tuple(city.segments.values()), named), family)
+    ]
     return {check.name + (" wrong" if check.differences else ""): check for check in found}
 
 

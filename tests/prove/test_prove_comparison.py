@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.prove.comparison import Comparison, PlainEntry, compare
+from controller.prove.comparison import Comparison, PlainEntry, compare, compare_alike
 from controller.prove.diagram import Field
 from tests.soak import examples
 
@@ -67,14 +67,14 @@ def meet(one: PlainEntry, other: PlainEntry) -> bool:
     return all(a[0] <= b[1] and b[0] <= a[1] for a, b in zip(one[0], other[0], strict=True))
 
 
-@settings(deadline=None, max_examples=examples(400))
+@settings(deadline=None, max_examples=examples(150))
 @given(filters, filters)
 def test_any_two_filters_agree_with_brute_force(first: list[PlainEntry], second: list[PlainEntry]) -> None:
     expected = Comparison.SAME if permitted(first) == permitted(second) else Comparison.DIFFERENT
     assert compare(FIELDS, first, second, NEVER) is expected
 
 
-@settings(deadline=None, max_examples=examples(400))
+@settings(deadline=None, max_examples=examples(150))
 @given(filters, st.randoms(use_true_random=False))
 def test_a_rewrite_is_the_same_and_an_edit_is_judged_by_its_meaning(first: list[PlainEntry], random: Random) -> None:
     second = rewritten(first, random)
@@ -85,6 +85,24 @@ def test_a_rewrite_is_the_same_and_an_edit_is_judged_by_its_meaning(first: list[
         second[at : at + 1] = edit
         expected = Comparison.SAME if permitted(first) == permitted(second) else Comparison.DIFFERENT
         assert compare(FIELDS, first, second, NEVER) is expected
+
+
+@settings(deadline=None, max_examples=examples(100))
+@given(filters, filters, st.integers(0, 1000), st.integers(1, 9))
+def test_filters_that_are_alike_are_answered_alike(
+    first: list[PlainEntry], second: list[PlainEntry], shift: int, stretch: int
+) -> None:
+    def moved(entries: list[PlainEntry]) -> list[PlainEntry]:
+        """The same shape over a larger field: a value becomes `stretch` values, and all begin later."""
+        return [
+            ((a, (shift + stretch * b[0], shift + stretch * b[1] + stretch - 1), c), permits)
+            for (a, b, c), permits in entries
+        ]
+
+    expected = Comparison.SAME if permitted(first) == permitted(second) else Comparison.DIFFERENT
+    larger = (FIELDS[0], Field("b", 2000), FIELDS[2])
+    assert compare_alike(FIELDS, first, second, NEVER) is expected
+    assert compare_alike(larger, moved(first), moved(second), NEVER) is expected
 
 
 @settings(deadline=None)

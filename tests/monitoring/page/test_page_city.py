@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -60,6 +61,7 @@ def test_a_cut_line_changes_its_tile_without_a_reload(visit: Visit, figures: Fig
     expect(page.locator(f"{tile(CANARY)} .strand").first).to_have_attribute("data-state", "down")
     expect(page.locator(f"{tile(CANARY)} .strand").last).to_have_attribute("data-state", "up")
     expect(page.locator("#announcement")).to_contain_text("1")
+    expect(page).to_have_title(re.compile(r"^✕1 "))
     assert page.evaluate("window.same")
     assert set(page.evaluate("window.touched")) == {CANARY}
     figures.change(CANARY, lines={"primary": "up", "backup": "up"})
@@ -157,17 +159,30 @@ def test_every_school_is_reached_by_keys_alone(visit: Visit) -> None:
     page.wait_for_url(f"**/schools/{boards[1][-1]}")
 
 
+def test_keys_go_where_the_eye_goes_in_a_ward_alone(visit: Visit) -> None:
+    page = visit.open("/?ward=asao")
+    tiles = page.locator(".tile:visible")
+    places = tiles.evaluate_all("(all) => all.map((t) => [t.getBoundingClientRect().left, t.dataset.school])")
+    columns = len({left for left, _ in places})
+    assert columns > 1
+    tiles.first.locator("a").focus()
+    for key, at in (("ArrowRight", 1), ("ArrowDown", 1 + columns), ("ArrowLeft", columns), ("ArrowUp", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.closest('.tile').dataset.school") == places[at][1], key
+
+
 def test_a_lost_monitor_is_told_plainly_and_found_again(visit: Visit, figures: Figures) -> None:
     page = visit.open("/?lang=en")
     expect(page.locator("#pulse")).to_contain_text("Live")
     figures.broken = True
     figures.hang_up()
     expect(page.locator("#lost")).to_contain_text("The connection to the monitor is lost. The figures are as of")
+    expect(page.locator("#lost-age")).to_contain_text("2 s old")
     expect(page.locator("#pulse")).to_contain_text("Stopped")
     figures.tiles[CANARY] = {**figures.tiles[CANARY], "lines": {"primary": "down", "backup": "down"}}
     figures.broken = False
     expect(page.locator("html")).to_have_attribute("data-connection", "live", timeout=15_000)
-    expect(page.locator("#lost")).to_be_empty()
+    expect(page.locator("#lost")).to_have_text("")
     expect(page.locator(f"{tile(CANARY)}[data-down]")).to_be_visible()
 
 

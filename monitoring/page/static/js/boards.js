@@ -1,8 +1,11 @@
 // The wards with their schools; moving among them by keys.
-import { make, setText } from "./elements.js";
+import { make, setAttribute, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { TileView } from "./tile.js";
 import { count } from "./words.js";
+
+/** Whether a link stands in the same column as another. */
+const below = (link) => (other) => other.getBoundingClientRect().left === link.getBoundingClientRect().left;
 
 export class Boards {
   constructor(root) {
@@ -85,6 +88,9 @@ export class Boards {
         board.element.hidden = shown === 0;
       }
     }
+    // One ward alone may take the whole width.
+    const wards = [...found.values()].filter(({ shown }) => shown > 0).length;
+    setAttribute(this.root, "data-alone", wards === 1 ? "" : null);
   }
 
   /** A ward is one stop of the tab key, so each has one school that can be reached by it. */
@@ -118,17 +124,21 @@ export class Boards {
     const links = this.links(list);
     const place = links.indexOf(link);
     const to = {
-      ArrowDown: () => links[place + 1],
-      ArrowUp: () => links[place - 1],
+      ArrowDown: () => links.slice(place + 1).find(below(link)),
+      ArrowUp: () => links.slice(0, place).findLast(below(link)),
       Home: () => links[0],
       End: () => links.at(-1),
-      ArrowRight: () => this.across(list, place, 1),
-      ArrowLeft: () => this.across(list, place, -1),
+      ArrowRight: () => (this.alone() ? links[place + 1] : this.across(list, place, 1)),
+      ArrowLeft: () => (this.alone() ? links[place - 1] : this.across(list, place, -1)),
     }[event.key]?.();
     if (to !== undefined) {
       event.preventDefault();
       to.focus();
     }
+  }
+
+  alone() {
+    return "alone" in this.root.dataset;
   }
 
   /** The same row of the next ward that shows any school. */

@@ -22,7 +22,7 @@ function showTile(tile) {
 }
 
 /** After a batch: the counts, once. */
-function settle() {
+function settle(all) {
   boards.count();
   if (revealed) {
     boards.retab();
@@ -31,7 +31,7 @@ function settle() {
   summary.show(tiles.values());
   const shown = [...boards.views.values()].filter(({ element }) => !element.hidden).length;
   filters.tell(shown, tiles.size);
-  setAttribute(boards.root, "aria-busy", null);
+  if (all) setAttribute(boards.root, "aria-busy", null);
 }
 
 function take(changed) {

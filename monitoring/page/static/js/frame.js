@@ -38,19 +38,19 @@ document.querySelector("#language").addEventListener("click", (event) => {
 /** Show in the masthead whether the stream is alive, and plainly above the figures when it is not. */
 export function showConnection(live) {
   const pulse = document.querySelector("#pulse");
-  const lost = document.querySelector("#lost");
+  const [text, old] = [document.querySelector("#lost-text"), document.querySelector("#lost-age")];
   const show = () => {
     setAttribute(root, "data-connection", live.state);
     setIcon(pulse.querySelector("svg"), ICONS[live.state]);
     setText(pulse.querySelector(".pulse-word"), say(WORDS[live.state]));
     setText(pulse.querySelector("time"), live.freshAt === null ? "" : clock(live.freshAt));
+    setText(old, live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "");
   };
-  // The region is read aloud when it changes, so it changes when the connection does; the age goes on in the masthead.
+  // What is read aloud changes when the connection does; the age beside it goes on for the eye alone.
   const tell = () => {
     show();
-    const since = live.freshAt;
-    const text = since === null ? say("lost-before") : say("lost", { time: clock(since), age: age(Date.now() - since) });
-    lost.textContent = live.state === "lost" ? text : "";
+    const lost = live.freshAt === null ? say("lost-before") : say("lost", { time: clock(live.freshAt) });
+    setText(text, live.state === "lost" ? lost : "");
   };
   live.addEventListener("change", tell);
   setInterval(show, 1000);

@@ -5,18 +5,20 @@ const BUDGET = 5;
 const AT_ONCE = 24;
 const SETTLED_AT_LEAST_EVERY = 1000;
 const UNSEEN = 1 / 4;
+const UNSEEN_EVERY = 500;
 
 export class FrameBudget {
   /**
    * @param {(item: any) => boolean} show shows one item, and says whether it can be seen
-   * @param {() => void} settled is called after the last of a batch, and now and then during a long one
+   * @param {(all: boolean) => void} settled is called after the last of a batch, and now and then during a long one
    */
   constructor(show, settled) {
     this.pending = new Map();
     this.show = show;
     this.settled = settled;
     this.asked = false;
-    this.settledAt = 0;
+    this.settledAt = performance.now();
+    document.addEventListener("visibilitychange", () => this.asked && this.schedule());
   }
 
   /** An item by its key; a newer one takes the place of one that was not shown yet. */
@@ -28,7 +30,18 @@ export class FrameBudget {
   ask() {
     if (!this.asked) {
       this.asked = true;
-      requestAnimationFrame(() => this.frame());
+      this.schedule();
+    }
+  }
+
+  /** A page that is not looked at has no frames, and its title goes on all the same. */
+  schedule() {
+    cancelAnimationFrame(this.next);
+    clearTimeout(this.later);
+    if (document.visibilityState === "hidden") {
+      this.later = setTimeout(() => this.frame(), UNSEEN_EVERY);
+    } else {
+      this.next = requestAnimationFrame(() => this.frame());
     }
   }
 
@@ -48,7 +61,7 @@ export class FrameBudget {
     }
     if (this.pending.size === 0 || performance.now() > this.settledAt + SETTLED_AT_LEAST_EVERY) {
       this.settledAt = performance.now();
-      this.settled();
+      this.settled(this.pending.size === 0);
     }
   }
 }

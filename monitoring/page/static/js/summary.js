@@ -11,6 +11,7 @@ export class Summary {
     this.figures = [...document.querySelectorAll(".figure")];
     this.parts = Object.fromEntries([...document.querySelectorAll("#proportion i")].map((part) => [part.dataset.state, part]));
     this.down = null;
+    this.title = document.title;
   }
 
   /** What is there at the beginning is no news. */
@@ -37,11 +38,13 @@ export class Summary {
     this.announce(numbers.get("line-down"));
   }
 
-  /** Of everything that changes only this is read aloud: a line that died or came back. */
+  /** Of everything that changes only this is read aloud, and stands in the title: a line that died or came back. */
   announce(down) {
     if (this.down !== down) {
       document.querySelector("#announcement").textContent = say("announce-down", { count: count(down) });
     }
     this.down = down;
+    const title = down > 0 ? `✕${count(down)} ${this.title}` : this.title;
+    if (document.title !== title) document.title = title;
   }
 }

@@ -1,4 +1,8 @@
-"""People as the reference evaluator knows them, and the same people as a request that Google's proxy sees."""
+"""People as the reference evaluator knows them, and the same people as a request that Google's proxy sees.
+
+Every class of people that some condition tells apart is among them: second factor, postures, place, device class,
+where the device is registered, kind of day, and both sides of every border of hours.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import cycle, product
 
-from controller.compile.cloud import CloudIntent, cloud_intent
 from controller.compile.levels import OS_TYPES, ProxyFacts
 from controller.model.access import DAYS, Hours
 from controller.model.calendar import ONE_DAY, DayKind
@@ -16,7 +19,7 @@ from controller.model.city import City
 from controller.model.factors import Strength
 from controller.model.reference import UNKNOWN, Person
 from controller.model.schools import School
-from controller.prove.cel import ENCRYPTED, SYSTEMS, UNENCRYPTED, Attributes, Condition, LevelEvaluator
+from controller.prove.cel import ENCRYPTED, SYSTEMS, UNENCRYPTED, Attributes
 
 FACTS = ProxyFacts("123456789", "tsunagu_lab", "3fDkKk0vR1kZ2bVYJv2Qb0rXb3mJf5nQyqTtYt0mM1c", "0kawasaki-tsunagu")
 WAYS = ("push", "sms", "swk", "hwk", "otp")
@@ -73,36 +76,6 @@ def _first(city: City, registered: str) -> object:
 def _other_school(city: City, registered: str) -> str:
     other = next(school for school in with_egress(city) if school.id != registered)
     return str(other.lines.primary.egress[-1].network_address + 5)
-
-
-class Proxy:
-    """The compiled intent, evaluated as the proxy would."""
-
-    def __init__(self, city: City) -> None:
-        self.city = city
-        self.intent: CloudIntent = cloud_intent(city, FACTS)
-        self._levels = LevelEvaluator({level.name: level.expression for level in self.intent.levels})
-        self._conditions: dict[tuple[str, str], list[Condition]] = {}
-        compiled = {b.expression: Condition(b.expression) for b in self.intent.bindings}
-        for binding in self.intent.bindings:
-            mine = self._conditions.setdefault((binding.application, binding.role), [])
-            mine.append(compiled[binding.expression])
-        self._remembered: dict[tuple[Condition, frozenset[str], datetime], bool] = {}
-
-    def levels(self, attributes: Attributes) -> frozenset[str]:
-        """Full names of the granted levels."""
-        prefix = f"accessPolicies/{FACTS.access_policy}/accessLevels/"
-        return frozenset(prefix + name for name in self._levels.granted(attributes))
-
-    def lets_in(self, application: str, role: str, levels: frozenset[str], at: datetime) -> bool:
-        """Whether some binding of the role grants the application."""
-        return any(self._holds(condition, levels, at) for condition in self._conditions.get((application, role), ()))
-
-    def _holds(self, condition: Condition, levels: frozenset[str], at: datetime) -> bool:
-        key = (condition, levels, at)
-        if key not in self._remembered:
-            self._remembered[key] = condition.holds(levels, at)
-        return self._remembered[key]
 
 
 def postures_of(city: City) -> Iterator[frozenset[str]]:

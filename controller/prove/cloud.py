@@ -1,0 +1,113 @@
+"""The proof of the cloud: the compiled bindings and access levels let in exactly whom the policy lets in.
+
+CEL's own implementation evaluates what would be deployed, over every class of people that some condition tells apart,
+and the reference evaluator says what the policy says. An attribute that is unknown must never let anybody in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import cache
+
+from controller.compile.cloud import CloudIntent, cloud_intent
+from controller.model.access import Application
+from controller.model.city import City
+from controller.model.reference import Person, identity_answer
+from controller.prove.cel import Attributes, Condition, LevelEvaluator
+from controller.prove.check import Check
+from controller.prove.visitors import FACTS, at, everybody, moments, request
+
+NAME = "proxy conditions (CEL)"
+MOST_SHOWN = 8
+
+
+class Proxy:
+    """The compiled intent, evaluated as the proxy would."""
+
+    def __init__(self, city: City, intent: CloudIntent | None = None) -> None:
+        self.city = city
+        self.intent = cloud_intent(city, FACTS) if intent is None else intent
+        self._levels = LevelEvaluator({level.name: level.expression for level in self.intent.levels})
+        self._conditions: dict[tuple[str, str], list[Condition]] = {}
+        compiled = {b.expression: Condition(b.expression) for b in self.intent.bindings}
+        for binding in self.intent.bindings:
+            mine = self._conditions.setdefault((binding.application, binding.role), [])
+            mine.append(compiled[binding.expression])
+        self._remembered: dict[tuple[Condition, frozenset[str], datetime], bool] = {}
+
+    def levels(self, attributes: Attributes) -> frozenset[str]:
+        """Full names of the granted levels."""
+        return _full(self._levels.granted(attributes))
+
+    def levels_at(
+        self, attributes: Attributes, moments: Iterable[datetime]
+    ) -> Iterator[tuple[datetime, frozenset[str]]]:
+        """Full names of the levels that one request is granted at each of some times."""
+        before: frozenset[str] | None = None
+        for moment in moments:
+            before = self._levels.granted({**attributes, "request.time": moment}, before)
+            yield moment, _full(before)
+
+    def lets_in(self, application: str, role: str, levels: frozenset[str], at: datetime) -> bool:
+        """Whether some binding of the role grants the application."""
+        return any(self._holds(condition, levels, at) for condition in self._conditions.get((application, role), ()))
+
+    def _holds(self, condition: Condition, levels: frozenset[str], at: datetime) -> bool:
+        key = (condition, levels, at)
+        if key not in self._remembered:
+            self._remembered[key] = condition.holds(levels, at)
+        return self._remembered[key]
+
+
+@cache
+def _full(names: frozenset[str]) -> frozenset[str]:
+    prefix = f"accessPolicies/{FACTS.access_policy}/accessLevels/"
+    return frozenset(prefix + name for name in names)
+
+
+def cloud_check(city: City, intent: CloudIntent | None = None) -> Check:
+    """Whether the conditions (those that the policy compiles to, or given ones) decide as the reference does.
+
+    Raises:
+        CelRefused: an expression is none that Google's proxy would take.
+    """
+    proxy = Proxy(city, intent)
+    guarded = [app for app in city.applications.values() if app.proxy]
+    asked = 0
+    found: list[str] = []
+    for person in everybody(city):
+        attributes = request(city, person)
+        for moment, levels in proxy.levels_at(attributes, moments(city, person.at.date())):
+            for role in city.people.roles:
+                one = at(person, role.id, moment)
+                found += (lack for app in guarded if (lack := _wrong(proxy, app, one, levels)))
+                asked += len(guarded)
+    evidence = (f"{len(proxy.intent.bindings)} bindings, {len(proxy.intent.levels)} access levels, {asked} decisions",)
+    return Check(NAME, asked, tuple(_shortened(found)), evidence)
+
+
+def _wrong(proxy: Proxy, app: Application, person: Person, levels: frozenset[str]) -> str:
+    answer = identity_answer(proxy.city, app.id, person)
+    if proxy.lets_in(app.id, person.role, levels, person.at) == answer.permitted:
+        return ""
+    deed = "is refused" if answer.permitted else "is let in"
+    rules = ", ".join(f"{rule.id} ({rule.origin})" for rule in answer.rules) or "no rule names them (default deny)"
+    bindings = [one for one in proxy.intent.bindings if (one.application, one.role) == (app.id, person.role)]
+    made = ", ".join(f"{one.application}-{one.role}-{one.number}" for one in bindings) or "no binding"
+    says = "permit" if answer.permitted else "deny"
+    return f"{described(person)} {deed} at {app.id} by {made}, but the policy: {says} by {rules}"
+
+
+def described(person: Person) -> str:
+    """A person in words."""
+    device = f"{person.device or 'unknown device'}, {', '.join(sorted(person.postures)) or 'no posture'}"
+    registered = f", registered at {person.registered}" if person.registered else ""
+    when = f"{person.at:%a %Y-%m-%d %H:%M:%S}"
+    return f"a {person.role} at {person.place} on {when} ({device}{registered}; second factor {person.mfa})"
+
+
+def _shortened(found: list[str]) -> Iterator[str]:
+    yield from found[:MOST_SHOWN]
+    if len(found) > MOST_SHOWN:
+        yield f"... and {len(found) - MOST_SHOWN} more people like these"
