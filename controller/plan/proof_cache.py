@@ -150,6 +150,14 @@ def _paths(city: City, intent: CampusIntent) -> Iterable[str]:
     yield from (one.model_dump_json(exclude={"origin"}) for one in city.necessities)
     yield from (str(one.management) for one in city.devices(school))
     yield repr(intent.device.ports)
+    # Whether some device carries a segment that none filters.
+    yield from (f"{one.role} {[port.segments for port in one.ports]}" for one in school_devices(city, intent.device))
+
+
+def school_devices(city: City, device: Device) -> tuple[Device, ...]:
+    """A device and those beside it: of its school, or of the virtual city's school where it is one of these."""
+    lab = city.lab_devices(device.school)
+    return lab if device in lab else city.devices(device.school)
 
 
 def conditions_key(city: City, intent: CloudIntent) -> str:
