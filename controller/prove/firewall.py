@@ -123,7 +123,7 @@ def _box(space: Space, addresses: tuple[Prefix, ...], services: tuple[Service, .
     """The packets to some addresses, of some services (none: of every protocol)."""
     anywhere = ((0, space.fields[1].maximum),)
     spans = tuple(sorted(bounds(one) for one in addresses))
-    asked = [((one.protocol, one.protocol), one.ports) for one in services] or [((0, 255), ANY_PORTS)]
+    asked = [((int(one.protocol), int(one.protocol)), one.ports) for one in services] or [((0, 255), ANY_PORTS)]
     return space.union_all(
         space.box(((protocol,), anywhere, (span,), (ANY_PORTS,), (ports,), ((0, 1),)))
         for protocol, ports in asked
