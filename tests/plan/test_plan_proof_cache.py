@@ -167,4 +167,4 @@ def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeyp
     file = file_of(tmp_path / "tsunagu" / "proofs")
     file.write_bytes(b"rubbish\n" + file.read_bytes())
     assert "1 damaged entries ignored" in here("prove", "--school", "kw-s01", "--lab", cwd=ROOT).said
-    assert " 0 from the cache; " in here("prove", "--school", "kw-s01", "--lab", "--no-cache", cwd=ROOT).said
+    assert " 0 from the cache\n" in here("prove", "--school", "kw-s01", "--lab", "--no-cache", cwd=ROOT).said
