@@ -15,7 +15,7 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, All, Json, Lab, Policies, Schools, State, Wards
 from controller.cli.options import selection as selection_of
-from controller.cli.output import Exit, console, errors, say, say_json
+from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
 from controller.lab import journal, place
 from controller.measure.document import document
@@ -84,6 +84,12 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
     chosen = selection_of(schools, wards, everything=everything, lab=lab)
+    if watch and (quick or light or lines or regions or families):
+        message = "--watch looks at every line: leave out --quick, --light, --line, --region and --family"
+        raise typer.BadParameter(message)
+    if quick and light:
+        message = "--light measures no throughput, and --quick only that of the verdict: name one of them"
+        raise typer.BadParameter(message)
     city = load_city(policies)
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not lab:
@@ -115,7 +121,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         else:
             failures = [one for one in found if not one.measured]
             table = measurements_table(judgements, failures, city, catalogue("en"))
-            console.print(table, width=max(console.width, WIDTH))
+            say_table(table, WIDTH)
             say(f"{len(found)} measurements of round {run.run} are kept in {store.file}")
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 

@@ -12,6 +12,7 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, day
 from controller.cli.output import Exit, say, say_json
+from controller.messages import LANGUAGES, Catalogue, Language, catalogue
 from controller.model.city import City
 from controller.model.load import load_city
 from controller.plan.changes import Change, Changes
@@ -24,6 +25,7 @@ Edit = Annotated[
 ]
 From = Annotated[str | None, typer.Option("--from", help="A git revision to compare with.")]
 To = Annotated[str | None, typer.Option("--to", help="The git revision to compare; the folder as it is if left out.")]
+Spoken = Annotated[str, typer.Option("--lang", help="The language of the comment: ja or en.")]
 _CITY_TIME = ZoneInfo("Asia/Tokyo")
 
 
@@ -34,6 +36,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
     to: To = None,
     policies: Policies = DEFAULT_POLICIES,
     on: On = None,
+    language: Spoken = "en",
     as_json: Json = False,
 ) -> None:
     """Say which answers change: network part, identity part, 802.1X and systems apart, the surprising ones first.
@@ -46,29 +49,39 @@ def what_if_command(  # noqa: PLR0913 the command's options
     if to and not revision:
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
-    before, after, names = _two(
-        policies, edit or [], (revision, to), day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
-    )
+    words = catalogue(_language(language))
+    today = day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
+    before, after, names = _two(policies, edit or [], (revision, to), today, words)
     changes = what_if(before, after, names)
     if as_json:
         say_json(_document(changes))
     else:
-        say(markdown(changes, len(after.schools)).rstrip("\n"))
+        say(markdown(changes, len(after.schools), words.language).rstrip("\n"))
     if not changes.nothing:
         raise typer.Exit(Exit.DIFFERS)
 
 
+def _language(asked: str) -> Language:
+    found = next((language for language in LANGUAGES if language == asked), None)
+    if found is None:
+        message = f"--lang {asked}: there are {', '.join(LANGUAGES)}"
+        raise typer.BadParameter(message)
+    return found
+
+
 def _two(
-    policies: Path, edit: list[str], revisions: tuple[str | None, str | None], on: date
+    policies: Path, edit: list[str], revisions: tuple[str | None, str | None], on: date, words: Catalogue
 ) -> tuple[City, City, tuple[str, str]]:
     first, second = revisions
     if first is None:
         changed = edits(policies, edit)
-        names = (f"`{policies}`", f"with {', '.join(f'`{name}`' for name in sorted(changed))} changed")
+        shown = words.say("what_if.changed", names=", ".join(f"`{name}`" for name in sorted(changed)))
+        names = (f"`{policies}`", shown)
         return load_city(policies, on=on), load_city(policies, on=on, instead=changed), names
     before = of_revision(policies, first, on)
     after = of_revision(policies, second, on) if second else load_city(policies, on=on, undeployed=True)
-    return before, after, (f"`{first}`", f"`{second}`" if second else f"`{policies}` as it is")
+    shown = f"`{second}`" if second else words.say("what_if.as-it-is", folder=f"`{policies}`")
+    return before, after, (f"`{first}`", shown)
 
 
 def _document(changes: Changes) -> dict[str, object]:

@@ -163,6 +163,17 @@ def test_markdown_for_a_review(policies: PolicyFolder) -> None:
     assert f"| pupils, guests or guardians | **opens** guest → workspace (tcp/443) at all {schools};" in done.said
 
 
+def test_markdown_in_japanese(policies: PolicyFolder) -> None:
+    path = edited(
+        policies, ("id: workspace", "[staff, pupil, learning-legacy]", "[staff, pupil, learning-legacy, guest]")
+    )
+    done = here("what-if", "--edit", str(path), "--lang", "ja", *DAY, cwd=policies.path.parent)
+    schools = len(policies.load().schools)
+    assert done.code == Exit.DIFFERS
+    assert f"**ネットワーク {schools} 件 (開く {schools})の答えが変わります。**" in done.said
+    assert f"| 児童生徒・来客・保護者 | **開く** guest → workspace (tcp/443)、全 {schools} 校;" in done.said
+
+
 def git(folder: Path, *words: str) -> None:
     settings = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
     subprocess.run(["git", "-C", str(folder), *settings, *words], check=True, capture_output=True)
@@ -195,6 +206,7 @@ def test_two_revisions(policies: PolicyFolder) -> None:
         (("--edit", "nowhere.yaml"), Exit.FAILED, "there is no file nowhere.yaml"),
         (("--edit", "odd.yaml"), Exit.FAILED, "no policy file has this name; write NAME=odd.yaml"),
         (("--edit", "acces/rules.yaml=odd.yaml"), Exit.FAILED, "acces/rules.yaml is the name of no policy file"),
+        (("--edit", "odd.yaml", "--lang", "fr"), Exit.USAGE, "--lang fr: there are ja, en"),
         (("--from", "no-such-revision"), Exit.FAILED, "cannot be read from revision 'no-such-revision'"),
         (("--from", "--output=x"), Exit.FAILED, "is no git revision"),
     ],
