@@ -42,6 +42,17 @@ class Slipping:
         return CiscoIos().steps(now, wanted)
 
 
+@dataclass(frozen=True)
+class Overlooking(Slipping):
+    """Cisco IOS, but a word of what is read back is passed over, as by a parser that takes it for noise."""
+
+    word: str = ""
+
+    def parse(self, text: str, source: str) -> Observation:
+        assert self.word in text
+        return CiscoIos().parse(text.replace(self.word, ""), source)
+
+
 @pytest.fixture(scope="module")
 def intent(city: City, device: Device) -> CampusIntent:
     return campus_intent(city, device, CiscoIos.capabilities)
@@ -94,6 +105,14 @@ def test_a_planted_wrong_line_is_caught_with_a_packet(
     message = str(failed.value)
     assert message.startswith("The proof failed; nothing was saved or applied:\n  kw-s01-core1 TSN-")
     assert re.search(r"access/rules\.yaml:\d+|default deny", message)
+
+
+def test_a_parser_that_passes_over_a_word_is_caught_with_a_packet(city: City, intent: CampusIntent) -> None:
+    with pytest.raises(ProofFailed) as failed:
+        prove(city, intent, Overlooking(word=" established"))
+    said = str(failed.value)
+    assert "kw-s01-core1 TSN-10-to-4-" in said
+    assert re.search(r"\(rendered\):\d+: permits tcp \S+ port \d+ -> 10\.\S+ port \d+, but no rule permits it", said)
 
 
 def test_a_filter_that_is_not_put_in_force(city: City, intent: CampusIntent) -> None:
