@@ -15,7 +15,7 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, All, Json, Lab, Policies, Schools, State, Wards
 from controller.cli.options import selection as selection_of
-from controller.cli.output import Exit, console, errors, say, say_json
+from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
 from controller.lab import journal, place
 from controller.measure.document import document
@@ -115,7 +115,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         else:
             failures = [one for one in found if not one.measured]
             table = measurements_table(judgements, failures, city, catalogue("en"))
-            console.print(table, width=max(console.width, WIDTH))
+            say_table(table, WIDTH)
             say(f"{len(found)} measurements of round {run.run} are kept in {store.file}")
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 

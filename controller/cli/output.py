@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from enum import IntEnum
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 
 class _Console(Console):
@@ -32,6 +32,12 @@ class Exit(IntEnum):
     NOT_SUPPORTED = 3
     USAGE = 64
     INTERRUPTED = 130
+
+
+def say_table(table: RenderableType, columns: int) -> None:
+    """A table that needs so many columns; a narrower terminal wraps its lines, and no cell is cut."""
+    # `Console.print` takes no width beyond the terminal's, so the table has a console of its own.
+    _Console(highlight=False, soft_wrap=True, emoji=False, width=max(console.width, columns)).print(table)
 
 
 def say(text: str = "", style: str | None = None) -> None:

@@ -39,7 +39,11 @@ class Echoes:
             route.address,
         )
         ran = route.place.run(words, method.echoes * method.echo_every + method.answer_within + _SPARE_SECONDS)
-        times = {int(seq): float(ms) for seq, ms in _REPLY.findall(ran.said)}
+        times: dict[int, float] = {}
+        for number, milliseconds in _REPLY.findall(ran.said):
+            times.setdefault(
+                int(number), float(milliseconds)
+            )  # a duplicate comes later, and is none of the line's time
         described = (Kind.ECHO, route.address, " ".join(words), ran.said + ran.errors)
         if times:
             return _found(described, Outcome.MEASURED, _figures(list(times.values()), method.echoes))

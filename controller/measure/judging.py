@@ -165,17 +165,18 @@ def _judge_line(
     known: LineState | None,
 ) -> LineJudgement:
     state = known or line_state(_newest_run(mine))
-    downloads = _bandwidths(mine, Kind.DOWNLOAD)
     # What a line carried before it went down is no figure of the line as it is.
-    judged = None if state is LineState.DOWN else _decisive(downloads, policy.judged.regions)
+    carried = () if state is LineState.DOWN else mine
+    downloads = _bandwidths(carried, Kind.DOWNLOAD)
+    judged = _decisive(downloads, policy.judged.regions)
     return LineJudgement(
         line=name,
         state=state,
         verdict=judge(judged.mbps if judged else None, recommended.mbps, policy.method),
         judged=judged,
         downloads=downloads,
-        uploads=_bandwidths(mine, Kind.UPLOAD),
-        others=tuple(one for one in mine if one.measured and one.found.kind not in (Kind.DOWNLOAD, Kind.UPLOAD)),
+        uploads=_bandwidths(carried, Kind.UPLOAD),
+        others=tuple(one for one in carried if one.measured and one.found.kind not in (Kind.DOWNLOAD, Kind.UPLOAD)),
         failures=tuple(one for one in mine if not one.measured),
     )
 

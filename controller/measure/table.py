@@ -26,8 +26,8 @@ STYLES = {
     Verdict.NOT_MEASURED: "dim",
 }
 _HEADINGS = ("school", "line", "state", "down", "up", "latency", "jitter", "loss", "dns", "proxy")
-_VERDICT_HEADINGS = ("school", "pupils", "recommended", "measured", "measured-at", "verdict", "why")
-WIDTH = 120
+_VERDICT_HEADINGS = ("school", "pupils", "recommended", "measured", "measured-at", "verdict")
+WIDTH = 110
 """Columns that the tables need; a narrower terminal wraps their lines."""
 
 
@@ -40,6 +40,7 @@ def measurements_table(
         _lines(judgements, regions, texts),
         Text(),
         _verdicts(judgements, city.timezone, texts),
+        *_reasons(judgements, texts),
         *_failures(judgements, failures, texts),
         *_totals(judgements, texts),
     )
@@ -100,7 +101,6 @@ def _verdicts(judgements: Sequence[SchoolJudgement], timezone: ZoneInfo, texts: 
             f"{one.judged.mbps:.0f}" if one.judged else NOTHING,
             at,
             Text(texts[f"states.{one.verdict}"], STYLES[one.verdict]),
-            why(one, texts),
         )
     return table
 
@@ -116,6 +116,12 @@ def why(one: SchoolJudgement, texts: Catalogue) -> str:
         Cause.LOSS: {"loss": f"{100 * max(losses, default=0.0):.0f}"},
     }
     return texts["measure.and"].join(texts.say(f"measure.cause-{cause}", **marks[cause]) for cause in one.causes)
+
+
+def _reasons(judgements: Sequence[SchoolJudgement], texts: Catalogue) -> list[Text]:
+    said = [(one, why(one, texts)) for one in judgements]
+    lines = [Text(f"{one.school.id}: {reason}") for one, reason in said if reason]
+    return [Text(), *lines] if lines else []
 
 
 def _failures(judgements: Sequence[SchoolJudgement], failures: Sequence[Measurement], texts: Catalogue) -> list[Text]:

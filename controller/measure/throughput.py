@@ -10,7 +10,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from controller.errors import TsunaguError
 from controller.measure.locks import LineBusy, alone
@@ -23,6 +24,7 @@ _BUSY_SECONDS = 15.0
 _BUSY_EVERY_SECONDS = 0.2
 _SPARE_SECONDS = 5.0
 """Beyond the test itself, for its beginning and its end."""
+_SHOWN = 200
 
 _NOBODY = (
     "timed out",
@@ -34,6 +36,26 @@ _NOBODY = (
     "No such device",
 )
 _NOT_THERE = ("Connection refused", "Connection reset", "control message", "control socket", "cookie", "protocol")
+
+
+class _Sum(BaseModel):
+    """What arrived in a whole test, as the receiver counted it."""
+
+    bits_per_second: float = Field(ge=0, allow_inf_nan=False)
+    bytes: int = Field(ge=0)
+
+
+class _End(BaseModel):
+    """The end of what iperf3 says."""
+
+    sum_received: _Sum | None = None
+
+
+class _Told(BaseModel):
+    """What iperf3 says, as far as we need it; the store keeps all of it."""
+
+    error: str = ""
+    end: _End = _End()
 
 
 @dataclass(frozen=True)
@@ -98,21 +120,19 @@ class Throughput:
         if ran.code is None:
             return without(Outcome.NO_ANSWER, f"the test with {target} did not come to its end in time")
         try:
-            result: dict[str, Any] = json.loads(ran.said)
-            error = str(result.get("error", ""))
-            received = {} if error else result["end"]["sum_received"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            said = (ran.errors or ran.said).strip()[:200]
+            told = _Told.model_validate_json(ran.said)
+        except ValidationError:
+            said = (ran.errors or ran.said).strip()[:_SHOWN]
             return without(Outcome.FAILED, f"iperf3 said nothing that is understood (exit code {ran.code}): {said}")
-        if error:
-            return without(*self._why(error, target))
-        bits, carried = float(received["bits_per_second"]), int(received["bytes"])
+        if told.error or told.end.sum_received is None:
+            return without(*self._why(told.error or "it gives no sum", target))
+        bits, carried = told.end.sum_received.bits_per_second, told.end.sum_received.bytes
         if moved.get(route.interface, 0) < carried:
             reason = (
                 f"{carried} bytes were received, but {route.interface} did not carry them: it is another line's figure"
             )
             return without(Outcome.FAILED, reason)
-        raw = json.dumps({**result, "interface_bytes": dict(moved)})
+        raw = json.dumps({**json.loads(ran.said), "interface_bytes": dict(moved)})
         return Found(kind, Outcome.MEASURED, target, method, {MBPS: bits / 1e6}, raw=raw)
 
     def _why(self, error: str, target: str) -> tuple[Outcome, str]:
@@ -141,5 +161,5 @@ def counters(place: Place) -> dict[str, int]:
             one["ifname"]: one["stats64"]["rx"]["bytes"] + one["stats64"]["tx"]["bytes"] for one in json.loads(ran.said)
         }
     except (ValueError, KeyError, TypeError):
-        message = f"the interfaces of {place} cannot be read: {(ran.errors or ran.said).strip()[:200]}"
+        message = f"the interfaces of {place} cannot be read: {(ran.errors or ran.said).strip()[:_SHOWN]}"
         raise TsunaguError(message) from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from controller.measure.export import JudgementMetrics, record_measurement
-from controller.measure.judging import judge_school
+from controller.measure.judging import Verdict, judge_school
 from controller.measure.measurement import DURATION_MS, Found, Kind, Measurement, Outcome
 from controller.model.city import City
 from controller.model.flow import Family
@@ -22,6 +22,7 @@ from controller.telemetry.registry import (
     LINE_UP,
     METRICS,
     PROBE_LAST_SUCCESS,
+    Judgement,
     Metric,
 )
 from tests.measure.findings import NOON, echo, failed, measurement, path, throughput
@@ -95,3 +96,7 @@ def test_a_dead_line_sends_not_measured_and_down(city: City) -> None:
     assert [value for value, _ in recorded.of(JUDGEMENT)] == [0]
     assert recorded.of(LINE_UP) == [(0.0, {"school": "kw-s01", "line": "primary"})]
     assert recorded.of(BANDWIDTH_MEASURED) == []
+
+
+def test_the_registry_knows_every_verdict() -> None:
+    assert {str(verdict) for verdict in Verdict} == {str(judgement) for judgement in Judgement}

@@ -90,6 +90,7 @@ def test_a_dead_line_is_not_measured_and_down_even_if_it_was_fast_before(city: C
     judged = judge_school(one, [*before, *dead], city.measurement)
     assert (judged.verdict, judged.judged, judged.causes) == (Verdict.NOT_MEASURED, None, ())
     assert [line.state for line in judged.lines] == [LineState.DOWN, LineState.UP]
+    assert judged.line("primary").bandwidths == ()
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.FAILED, Outcome.NO_ANSWER])

@@ -58,7 +58,8 @@ def mbps(found: Found) -> float:
 def test_a_slow_line_is_measured_within_the_method_s_error(
     lines: TwoLines, throughput: Throughput, family: Family
 ) -> None:
-    for kind in (Kind.DOWNLOAD, Kind.UPLOAD):
+    # Headers differ by family and not by direction: one upload is enough.
+    for kind in (Kind.DOWNLOAD, Kind.UPLOAD)[: 2 if family is Family.V4 else 1]:
         found = throughput.measure(lines.route("backup", family), kind)
         truth = SLOW * TRUTH[family]
         assert mbps(found) == pytest.approx(truth, rel=throughput.method.relative_error(truth))
@@ -159,6 +160,7 @@ def test_a_program_that_takes_too_long_is_ended_with_what_it_started(lines: TwoL
 
 @pytest.mark.lab
 def test_two_tests_on_one_line_wait_for_each_other(lines: TwoLines, throughput: Throughput) -> None:
+    throughput = replace(throughput, method=throughput.method.model_copy(update={"seconds": 1}))
     found: list[Found] = []
     threads = [
         threading.Thread(target=lambda: found.append(throughput.measure(lines.route("backup"), Kind.DOWNLOAD)))
@@ -170,7 +172,7 @@ def test_two_tests_on_one_line_wait_for_each_other(lines: TwoLines, throughput: 
         thread.join()
     truth = SLOW * TRUTH[Family.V4]
     # At once, each would have had about the half.
-    assert [mbps(one) for one in found] == pytest.approx([truth, truth], rel=0.05)
+    assert [mbps(one) for one in found] == pytest.approx([truth, truth], rel=0.1)
 
 
 def test_a_lock_holds_and_is_let_go(tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ def some(values: tuple[str, ...], least: int = 0) -> st.SearchStrategy[tuple[str
 
 
 @st.composite
-def network_rule(draw: st.DrawFn) -> Rule:
-    applications = draw(some(NETWORK_APPLICATIONS, 1))
+def network_rule(draw: st.DrawFn, among: tuple[str, ...] = NETWORK_APPLICATIONS) -> Rule:
+    applications = draw(some(among, 1))
     ports = [{}, {"services": ["tcp/443"]}, {"services": ["tcp/80", "tcp/443"]}]
     chosen = draw(st.sampled_from(ports[1:] if applications == (INTERNET,) else ports[:1]))
     if INTERNET in applications and len(applications) > 1:

@@ -72,9 +72,12 @@ def base(figures: Figures) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window; where there is none, CI fails and other machines skip."""
+    """Debian's Chromium without a window; where there is none, CI fails and other machines skip.
+
+    One a module: as long as Playwright is there, its event loop runs in this thread, and nothing else's can.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         message = "chromium is not installed: apt-get install chromium"

@@ -118,6 +118,21 @@ def test_a_device_opens_to_its_steps_and_commands_by_keys(
     expect(page.locator("[data-level=step]")).to_have_count(0)
 
 
+def test_of_a_large_rollout_schools_are_opened_first(visit: Visit, figures: Figures, city: City) -> None:
+    figures.rollout = large = rollout(city, 60.0)
+    school = next(span for span in large["spans"] if span["level"] == "school")
+    device = next(span for span in large["spans"] if span["level"] == "device")
+    large["spans"] += [{**device, "id": f"more {n}", "parent": school["id"], "name": f"more-{n}"} for n in range(300)]
+    more = [{"id": f"more-{n}", "school": "x", "outcome": "applied", "step": None, "seconds": 1.0} for n in range(300)]
+    large["waves"][1]["devices"] += more
+    page = visit.open("/rollout?lang=en")
+    expect(page.locator(".device")).to_have_count(306)
+    expect(page.locator("#spans tr")).to_have_count(7)
+    page.locator("[data-level=school] .opener").first.click()
+    expect(page.locator("#spans tr")).to_have_count(308)
+    assert visit.problems() == []
+
+
 @pytest.mark.parametrize("path", ["/", f"/schools/{SCHOOL}", "/rollout"])
 def test_nothing_hangs_over_a_narrow_window(
     visits: Callable[..., Visit], figures: Figures, city: City, path: str
