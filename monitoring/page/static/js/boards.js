@@ -28,7 +28,12 @@ export class Boards {
         const list = make("ul");
         const meet = make("p");
         const title = make("h2", { id: `ward-${id}`, lang: "ja" }, name);
-        const element = make("section", { class: "board", "aria-labelledby": title.id }, make("header", { class: "board-head" }, title, meet), list);
+        const element = make(
+          "section",
+          { class: "board", "aria-labelledby": title.id },
+          make("header", { class: "board-head" }, title, meet),
+          list,
+        );
         this.wards.set(id, { element, list, meet });
         this.root.append(element);
       }
@@ -98,7 +103,9 @@ export class Boards {
     for (const { list } of this.wards.values()) {
       const links = this.links(list);
       if (links.length > 0 && !links.some((link) => link.tabIndex === 0)) {
-        list.querySelectorAll("a[tabindex='0']").forEach((link) => { link.tabIndex = -1; });
+        list.querySelectorAll("a[tabindex='0']").forEach((link) => {
+          link.tabIndex = -1;
+        });
         links[0].tabIndex = 0;
       }
     }
@@ -110,7 +117,12 @@ export class Boards {
 
   enter(link) {
     if (link !== null && link.tabIndex !== 0) {
-      link.closest("ul").querySelectorAll("a[tabindex='0']").forEach((other) => { other.tabIndex = -1; });
+      link
+        .closest("ul")
+        .querySelectorAll("a[tabindex='0']")
+        .forEach((other) => {
+          other.tabIndex = -1;
+        });
       link.tabIndex = 0;
     }
   }

@@ -6,7 +6,13 @@ import { exact, zone } from "./words.js";
 const HEIGHTS = { throughput: 240, latency: 130, loss: 130 };
 const locale = language === "ja" ? "ja-JP" : "en-GB";
 const short = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const long = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const long = new Intl.DateTimeFormat(locale, {
+  timeZone: zone,
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 
 /** A colour of the style sheet as the reader's theme has it now. */
 function ink(name) {
@@ -17,7 +23,13 @@ function ink(name) {
 /** Points that stand alone must be seen; many of them are a line already. */
 const few = (values) => values.reduce((sum, value) => sum + (value !== null && value !== undefined), 0) < 24;
 
-const line = (name, more = {}) => ({ stroke: () => ink(name), width: 1.8, points: { size: 5, show: (plot, index) => few(plot.data[index]) }, spanGaps: false, ...more });
+const line = (name, more = {}) => ({
+  stroke: () => ink(name),
+  width: 1.8,
+  points: { size: 5, show: (plot, index) => few(plot.data[index]) },
+  spanGaps: false,
+  ...more,
+});
 
 /** The other line's times inside a gap are part of the gap, or the chart would draw across it. */
 function openGaps(times, values, gaps) {
@@ -34,12 +46,19 @@ export class Curve {
     this.measure = figure.dataset.measure;
     this.place = figure.querySelector(".plot");
     this.plot = new uPlot(this.options(), [[], [], [], []], this.place);
-    new ResizeObserver(([{ contentRect }]) => this.plot.setSize({ width: Math.floor(contentRect.width), height: HEIGHTS[this.measure] })).observe(this.place);
+    new ResizeObserver(([{ contentRect }]) =>
+      this.plot.setSize({ width: Math.floor(contentRect.width), height: HEIGHTS[this.measure] }),
+    ).observe(this.place);
     document.addEventListener("themechange", () => this.plot.redraw(false));
   }
 
   options() {
-    const axis = { stroke: () => ink("axis"), grid: { stroke: () => ink("grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+    const axis = {
+      stroke: () => ink("axis"),
+      grid: { stroke: () => ink("grid"), width: 1 },
+      ticks: { show: false },
+      font: "11px system-ui, sans-serif",
+    };
     const seconds = (ticks) => ticks.length > 1 && ticks[1] - ticks[0] < 60;
     const top = this.measure === "throughput" ? 50 : 1;
     return {
@@ -50,9 +69,19 @@ export class Curve {
       cursor: { sync: { key: "school" }, drag: { x: false, y: false }, points: { size: 6 } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), zone),
       scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(top, (high ?? 0) * 1.12)] } },
-      series: [{}, line("primary", { width: 2.2 }), line("backup", { dash: [7, 4] }), line("recommended", { dash: [2, 3], width: 1.4, spanGaps: true, points: { show: false } })],
+      series: [
+        {},
+        line("primary", { width: 2.2 }),
+        line("backup", { dash: [7, 4] }),
+        line("recommended", { dash: [2, 3], width: 1.4, spanGaps: true, points: { show: false } }),
+      ],
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((at) => (seconds(ticks) ? long : short).format(at * 1000)), space: 70, size: 24 },
+        {
+          ...axis,
+          values: (_, ticks) => ticks.map((at) => (seconds(ticks) ? long : short).format(at * 1000)),
+          space: 70,
+          size: 24,
+        },
         { ...axis, size: 52, space: this.measure === "throughput" ? 40 : 28 },
       ],
     };

@@ -38,7 +38,9 @@ export class Filters {
     this.ward.value = query.get("ward") ?? "";
     if (this.ward.selectedIndex < 0) this.ward.value = "";
     this.search.value = query.get("search") ?? "";
-    this.buttons.forEach((button) => button.setAttribute("aria-pressed", String(states.includes(button.dataset.filter))));
+    this.buttons.forEach((button) =>
+      button.setAttribute("aria-pressed", String(states.includes(button.dataset.filter))),
+    );
     this.gather();
   }
 

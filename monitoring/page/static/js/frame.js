@@ -24,7 +24,9 @@ function changeTheme() {
 }
 
 document.querySelector("#theme").addEventListener("click", changeTheme);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("themechange")));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+  document.dispatchEvent(new Event("themechange")),
+);
 nameTheme();
 
 /** The other language shows the same place with the same filters. */
@@ -44,7 +46,10 @@ export function showConnection(live) {
     setIcon(pulse.querySelector("svg"), ICONS[live.state]);
     setText(pulse.querySelector(".pulse-word"), say(WORDS[live.state]));
     setText(pulse.querySelector("time"), live.freshAt === null ? "" : clock(live.freshAt));
-    setText(old, live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "");
+    setText(
+      old,
+      live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "",
+    );
   };
   // What is read aloud changes when the connection does; the age beside it goes on for the eye alone.
   const tell = () => {

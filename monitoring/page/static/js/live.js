@@ -97,7 +97,7 @@ export class Live extends EventTarget {
 
 /** JSON of the API; an answer that is not 2xx is an error. */
 export async function read(path) {
-  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  const answer = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(SILENCE) });
   if (!answer.ok) {
     throw new Error(`${path}: HTTP ${answer.status}`);
   }

@@ -40,7 +40,12 @@ class WaveView {
     this.devices = new Map();
     this.done = make("span", { class: "wave-done" });
     this.list = make("ul");
-    this.element = make("article", { class: "wave" }, make("h3", {}, has(`wave-${name}`) ? say(`wave-${name}`) : name, " ", this.done), this.list);
+    this.element = make(
+      "article",
+      { class: "wave" },
+      make("h3", {}, has(`wave-${name}`) ? say(`wave-${name}`) : name, " ", this.done),
+      this.list,
+    );
   }
 
   update(wave) {
@@ -96,7 +101,12 @@ function show(rollout) {
 function showHead(rollout) {
   const outcomes = rollout.waves.flatMap((wave) => wave.devices.map(standing));
   setText(part("#rollout-name"), rollout.name);
-  const mark = rollout.ended === null ? "running" : outcomes.includes("failed") || outcomes.includes("unknown") ? "failed" : "applied";
+  const mark =
+    rollout.ended === null
+      ? "running"
+      : outcomes.includes("failed") || outcomes.includes("unknown")
+        ? "failed"
+        : "applied";
   setIcon(part("#rollout h1 svg"), mark);
   setAttribute(part("#rollout h1"), "data-outcome", mark);
   const times = { start: day(rollout.started), end: rollout.ended === null ? "" : day(rollout.ended) };

@@ -16,7 +16,14 @@ const table = document.querySelector(".figures-table");
 const ROWS = 100;
 /** As many points as a chart can show. */
 const POINTS = 900;
-const ICONS = { "line-down": "line-down", "line-up": "up", drift: "drift", failover: "reverted", "region-down": "line-down", "region-up": "up" };
+const ICONS = {
+  "line-down": "line-down",
+  "line-up": "up",
+  drift: "drift",
+  failover: "reverted",
+  "region-down": "line-down",
+  "region-up": "up",
+};
 let minutes = 60;
 let tile = null;
 let events = [];
@@ -36,7 +43,14 @@ function showTile() {
   setProperty(part("#verdict-gauge"), "--part", filled(tile).toFixed(3));
   const when = tile.measured_at === null ? say("never-measured") : say("measured-at", { time: day(tile.measured_at) });
   setText(part("#verdict-note"), `${when} · ${say(`basis-${tile.basis}`)}`);
-  setText(part("#drift"), tile.drift === null ? say("drift-unknown") : tile.drift === 0 ? say("no-drift") : say("drift-found", { count: tile.drift }));
+  setText(
+    part("#drift"),
+    tile.drift === null
+      ? say("drift-unknown")
+      : tile.drift === 0
+        ? say("no-drift")
+        : say("drift-found", { count: tile.drift }),
+  );
   setText(part("#silent"), say(tile.silent ? "probe-silent" : "probe-heard"));
   setAttribute(part("[data-line='devices']"), "data-state", tile.drift > 0 ? "drift" : "up");
   LINES.forEach(showLine);
@@ -66,9 +80,18 @@ function showRows() {
   if (!table.open) {
     return;
   }
-  const rows = series.rows(ROWS).map(([at, values]) =>
-    make("tr", {}, make("th", { scope: "row" }, clock(at * 1000)), ...values.map((value, n) => make("td", {}, exact(value === null || MEASURES[n % 3] !== "loss" ? value : value * 100)))),
-  );
+  const rows = series
+    .rows(ROWS)
+    .map(([at, values]) =>
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row" }, clock(at * 1000)),
+        ...values.map((value, n) =>
+          make("td", {}, exact(value === null || MEASURES[n % 3] !== "loss" ? value : value * 100)),
+        ),
+      ),
+    );
   part("#rows").replaceChildren(...rows);
 }
 
@@ -85,7 +108,17 @@ function showEvents() {
   if (list.dataset.shown !== key) {
     list.dataset.shown = key;
     const items = [...events].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, ROWS);
-    list.replaceChildren(...items.map((event) => make("li", { "data-state": event.kind.endsWith("-down") ? "down" : "up" }, icon(ICONS[event.kind] ?? "live"), make("time", { datetime: event.at }, day(event.at)), ...eventWords(event))));
+    list.replaceChildren(
+      ...items.map((event) =>
+        make(
+          "li",
+          { "data-state": event.kind.endsWith("-down") ? "down" : "up" },
+          icon(ICONS[event.kind] ?? "live"),
+          make("time", { datetime: event.at }, day(event.at)),
+          ...eventWords(event),
+        ),
+      ),
+    );
   }
   part("#no-events").hidden = events.length > 0;
 }
@@ -109,13 +142,16 @@ async function refresh() {
   } catch {
     // The stream tells of a lost connection and asks for everything when it is back.
   }
-  setTimeout(() => {
-    asking = false;
-    if (again) {
-      again = false;
-      refresh();
-    }
-  }, Math.max(0, next - Date.now()));
+  setTimeout(
+    () => {
+      asking = false;
+      if (again) {
+        again = false;
+        refresh();
+      }
+    },
+    Math.max(0, next - Date.now()),
+  );
 }
 
 function news() {
@@ -147,7 +183,9 @@ function takeTile(changed) {
 for (const button of document.querySelectorAll(".spans button")) {
   button.addEventListener("click", () => {
     minutes = Number(button.dataset.minutes);
-    document.querySelectorAll(".spans button").forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+    document
+      .querySelectorAll(".spans button")
+      .forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
     load().catch(() => undefined);
   });
 }

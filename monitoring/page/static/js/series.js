@@ -7,7 +7,9 @@ const GAP = 4;
 
 export class Series {
   constructor() {
-    this.points = Object.fromEntries(LINES.map((line) => [line, Object.fromEntries(MEASURES.map((measure) => [measure, []]))]));
+    this.points = Object.fromEntries(
+      LINES.map((line) => [line, Object.fromEntries(MEASURES.map((measure) => [measure, []]))]),
+    );
   }
 
   /** Take over the points of the API, as [[seconds, value], ...]; all are of one step, which the API chose. */
@@ -26,7 +28,10 @@ export class Series {
   /** One line's measure as [times, values, gaps]; a gap is the seconds it begins and ends with, and holds a null. */
   columns(line, measure) {
     const points = this.points[line][measure];
-    const apart = points.slice(1).map(([at], n) => at - points[n][0]).sort((a, b) => a - b);
+    const apart = points
+      .slice(1)
+      .map(([at], n) => at - points[n][0])
+      .sort((a, b) => a - b);
     const usual = apart[Math.floor(apart.length / 2)] ?? Infinity;
     const times = [];
     const values = [];
@@ -47,12 +52,14 @@ export class Series {
   /** Rows of a table, newest first: [seconds, six values]. */
   rows(most) {
     const found = new Map();
-    LINES.forEach((line, i) => MEASURES.forEach((measure, j) => {
-      for (const [at, value] of this.points[line][measure].slice(-most)) {
-        if (!found.has(at)) found.set(at, Array(LINES.length * MEASURES.length).fill(null));
-        found.get(at)[i * MEASURES.length + j] = value;
-      }
-    }));
+    LINES.forEach((line, i) =>
+      MEASURES.forEach((measure, j) => {
+        for (const [at, value] of this.points[line][measure].slice(-most)) {
+          if (!found.has(at)) found.set(at, Array(LINES.length * MEASURES.length).fill(null));
+          found.get(at)[i * MEASURES.length + j] = value;
+        }
+      }),
+    );
     return [...found].sort(([a], [b]) => b - a).slice(0, most);
   }
 }

@@ -9,7 +9,9 @@ const PARTS = ["meets", "within-error", "below", "not-measured"];
 export class Summary {
   constructor() {
     this.figures = [...document.querySelectorAll(".figure")];
-    this.parts = Object.fromEntries([...document.querySelectorAll("#proportion i")].map((part) => [part.dataset.state, part]));
+    this.parts = Object.fromEntries(
+      [...document.querySelectorAll("#proportion i")].map((part) => [part.dataset.state, part]),
+    );
     this.down = null;
     this.title = document.title;
   }

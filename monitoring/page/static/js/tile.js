@@ -41,7 +41,18 @@ export class TileView {
       "a",
       { href: `/schools/${tile.id}`, tabindex: "-1" },
       this.mark,
-      make("span", { class: "head" }, make("span", { class: "name", lang: "ja" }, tile.name), " ", make("span", { class: "rate" }, this.measured, make("span", { class: "of" }, " / ", this.recommended, make("span", { class: "unseen" }, " Mbit/s ")))),
+      make(
+        "span",
+        { class: "head" },
+        make("span", { class: "name", lang: "ja" }, tile.name),
+        " ",
+        make(
+          "span",
+          { class: "rate" },
+          this.measured,
+          make("span", { class: "of" }, " / ", this.recommended, make("span", { class: "unseen" }, " Mbit/s ")),
+        ),
+      ),
       this.drift,
       this.word,
       this.bar,
@@ -55,7 +66,18 @@ export class TileView {
     const mark = icon("unknown");
     const word = make("span", { class: "unseen" }, "–");
     const short = make("span", { "aria-hidden": "true" }, say(`${line}-short`));
-    return { element: make("span", { class: "strand", title: say(line) }, short, mark, make("span", { class: "unseen" }, ` ${say(line)} `), word), mark, word };
+    return {
+      element: make(
+        "span",
+        { class: "strand", title: say(line) },
+        short,
+        mark,
+        make("span", { class: "unseen" }, ` ${say(line)} `),
+        word,
+      ),
+      mark,
+      word,
+    };
   }
 
   /** Show a tile. A line that is down comes first, then a probe whose figures are old, then the judgement.
@@ -86,7 +108,11 @@ export class TileView {
   showDrift(devices) {
     if (Number(this.drift.dataset.devices ?? 0) !== devices) {
       this.drift.dataset.devices = devices;
-      const told = [icon("drift"), make("span", { "aria-hidden": "true" }, String(devices)), make("span", { class: "unseen" }, ` ${say("drift-count", { count: devices })} `)];
+      const told = [
+        icon("drift"),
+        make("span", { "aria-hidden": "true" }, String(devices)),
+        make("span", { class: "unseen" }, ` ${say("drift-count", { count: devices })} `),
+      ];
       this.drift.replaceChildren(...(devices > 0 ? told : []));
     }
   }

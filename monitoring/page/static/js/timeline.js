@@ -29,7 +29,8 @@ export class Timeline {
     const known = new Set(spans.map((span) => span.id));
     const from = Math.min(...spans.map((span) => seconds(span.start)));
     const to = Math.max(...spans.map((span) => seconds(span.end)), from + 0.001);
-    this.closedFrom = spans.filter((span) => span.level === "device").length > DEVICES_AT_ONCE ? DEPTHS.school : DEPTHS.device;
+    this.closedFrom =
+      spans.filter((span) => span.level === "device").length > DEVICES_AT_ONCE ? DEPTHS.school : DEPTHS.device;
     const wanted = [];
     const walk = (span) => {
       const below = (children.get(span.id) ?? []).sort((a, b) => seconds(a.start) - seconds(b.start));
@@ -72,23 +73,42 @@ export class Timeline {
     const opens = hasBelow && DEPTHS[span.level] >= this.closedFrom;
     if (view.button.hidden === opens) view.button.hidden = !opens;
     setAttribute(view.button, "aria-expanded", String(this.open.has(span.id)));
-    setIcon(view.mark, KNOWN.has(outcome) ? (outcome === "unknown" ? "unsettled" : outcome) : ended ? "live" : "running");
+    setIcon(
+      view.mark,
+      KNOWN.has(outcome) ? (outcome === "unknown" ? "unsettled" : outcome) : ended ? "live" : "running",
+    );
     return view.row;
   }
 
   make(span) {
     const mark = icon("running");
-    const button = make("button", { type: "button", class: "opener", "aria-label": say("open", { name: span.name }), "aria-expanded": "false" });
+    const button = make("button", {
+      type: "button",
+      class: "opener",
+      "aria-label": say("open", { name: span.name }),
+      "aria-expanded": "false",
+    });
     button.addEventListener("click", () => {
       this.open.has(span.id) ? this.open.delete(span.id) : this.open.add(span.id);
       this.show(this.spans);
     });
     const level = make("span", { class: "level" }, say(`level-${span.level}`));
-    const name = make("th", { scope: "row" }, make("div", { class: "span-name" }, button, level, make("span", { class: "span-text" }, span.name)));
+    const name = make(
+      "th",
+      { scope: "row" },
+      make("div", { class: "span-name" }, button, level, make("span", { class: "span-text" }, span.name)),
+    );
     const outcome = make("span");
     const time = make("td", { class: "number" }, "0");
     const bar = make("i");
-    const row = make("tr", { "data-level": span.level }, name, make("td", {}, make("span", { class: "span-outcome" }, mark, outcome)), time, make("td", { class: "when", "aria-hidden": "true" }, bar));
+    const row = make(
+      "tr",
+      { "data-level": span.level },
+      name,
+      make("td", {}, make("span", { class: "span-outcome" }, mark, outcome)),
+      time,
+      make("td", { class: "when", "aria-hidden": "true" }, bar),
+    );
     return { row, button, outcome, seconds: time, bar, mark };
   }
 }

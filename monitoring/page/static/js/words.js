@@ -5,8 +5,22 @@ const zone = "Asia/Tokyo";
 const locale = language === "ja" ? "ja-JP" : "en-GB";
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const clockFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const dayFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clockFormat = new Intl.DateTimeFormat(locale, {
+  timeZone: zone,
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const dayFormat = new Intl.DateTimeFormat(locale, {
+  timeZone: zone,
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 
 export { zone };
 export const count = (number) => whole.format(number);
@@ -30,5 +44,7 @@ export function age(milliseconds) {
   if (seconds < 90) {
     return say("age-seconds", { count: seconds });
   }
-  return seconds < 5400 ? say("age-minutes", { count: Math.floor(seconds / 60) }) : say("age-hours", { count: Math.floor(seconds / 3600) });
+  return seconds < 5400
+    ? say("age-minutes", { count: Math.floor(seconds / 60) })
+    : say("age-hours", { count: Math.floor(seconds / 3600) });
 }
