@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from rich.table import Table
 
+from controller.errors import TsunaguError
 from controller.model.load import load_city
 from tools.demo_lines import back_up, cut_a_line, lose_a_region, measure
 from tools.demo_proof import a_harmless_change
@@ -252,7 +253,7 @@ def main() -> int:
             title = (step.__doc__ or "").strip()
             console.print(f"\n[bold cyan]== {number}/{len(STEPS)} {title}[/]")
             step(demo)
-    except StepFailed as failure:
+    except (StepFailed, TsunaguError) as failure:
         console.print(f"\n[bold red]The demo failed in the step: {title}[/]")
         console.print(f"  {failure}", markup=False)
         code = 1

@@ -15,13 +15,16 @@ from controller.lab import place
 from controller.lab.gap import Probe
 from controller.lab.journal import standing
 from controller.lab.layout import Layout
+from controller.model.access import INTERNET
+from controller.model.flow import Family, prefix
 from tools.stage import Demo, StepFailed, console, must, wait_for
 
+HTTPS = 443
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 STEADY_SECONDS = 1.5
 """So long traffic must have come through again before a gap is believed to be over."""
 PROMISED_GAP = 1.0
-"""Seconds; between the city's own routers (docs/notes of the lines say what holds towards Google)."""
+"""Seconds; between the city's own routers (docs/lines.md says what holds towards Google)."""
 
 
 def measure(demo: Demo) -> None:
@@ -55,7 +58,7 @@ def cut_a_line(demo: Demo) -> None:
     demo.start("measure", "--lab", "--all", "--watch", *watch)
     wait_for("the page sees both lines of the canary school up", lambda: _lines(demo) == ("up", "up"))
     pupil = next(host for host in layout.school(demo.canary).hosts if host.segment == "pupil")
-    with Probe.to_the_internet(layout, pupil) as traffic:
+    with Probe(pupil.namespace, _websites(layout)) as traffic:
         cut = time.monotonic()
         demo.run("lab", "break", demo.canary, "primary-line")
         wait_for("traffic comes through again", lambda: traffic.answered_since(time.monotonic() - STEADY_SECONDS / 3))
@@ -74,7 +77,7 @@ def lose_a_region(demo: Demo) -> None:
     """Tokyo is lost: every school reaches its applications by Osaka; then it is back."""
     layout = _layout()
     pupil = next(host for host in layout.school(demo.canary).hosts if host.segment == "pupil")
-    with Probe.to_the_internet(layout, pupil) as traffic:
+    with Probe(pupil.namespace, _websites(layout)) as traffic:
         lost = time.monotonic()
         demo.run("lab", "break", "region", layout.regions[0].id)
         wait_for("traffic comes through by the other region", lambda: traffic.answered_since(lost + STEADY_SECONDS))
@@ -98,6 +101,15 @@ def back_up(demo: Demo) -> None:
     if folder:
         words = ("--policies", demo.policies, "--lab", "--all", "--configs", folder[1])
         demo.run("prove", *words, show=8)
+
+
+def _websites(layout: Layout) -> dict[Family, tuple[str, int]]:
+    """What pupils may open of the internet, in each family: an address with HTTPS."""
+    return {
+        Family(prefix(one.address).version): (one.address, one.port)
+        for one in layout.listeners
+        if INTERNET in one.applications and one.port == HTTPS
+    }
 
 
 def _layout() -> Layout:
