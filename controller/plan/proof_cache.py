@@ -137,7 +137,8 @@ class CityKeys:
             *(*city.schools, *city.segments.values(), *city.applications.values()),
             *(*city.prefix_lists.values(), *city.necessities),
         )
-        self._everywhere = _digest(one.model_dump_json() for one in models)
+        # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
+        self._everywhere = _digest(one.model_dump_json().replace(f"{city.directory}/", "") for one in models)
         self._spoken: dict[str, str] = {}
 
     def of(self, device: Device) -> str:
@@ -187,7 +188,8 @@ def conditions_key(city: City, intent: CloudIntent) -> str:
     offices = (one.model_dump_json() for one in city.file.offices)
     applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
     deployed = (repr(intent.levels), repr(intent.bindings))
-    return _digest(("cel", *deployed, *rules, people, *places, *groups, calendar, *offices, *applications))
+    said = (*deployed, *rules, people, *places, *groups, calendar, *offices, *applications)
+    return _digest(("cel", *(one.replace(f"{city.directory}/", "") for one in said)))
 
 
 def _device(device: Device) -> tuple[str, ...]:
