@@ -60,6 +60,7 @@ def listening(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((ADDRESS, port))
+        listener.listen()  # only then is the port surely ours: two may bind to it
     except OSError as error:
         listener.close()
         reason = os.strerror(error.errno or 0)

@@ -25,7 +25,7 @@ class Store:
     """The file. One thread writes; reading is for any thread.
 
     Raises:
-        MonitorError: another monitor has it, or it is no store of this release.
+        MonitorError: another monitor has it, it is no store of this release, or it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +33,6 @@ class Store:
         self._reading = Lock()
         self._ids: dict[Key, int] = {}
         self._sizes: Counter[str] = Counter()
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._hold = self._held()
         try:
             self._writer = self._connection()
@@ -136,7 +135,12 @@ class Store:
 
     def _held(self) -> int:
         lock = self.path.with_name(self.path.name + ".lock")
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            message = f"{self.path}: cannot be made there ({error.strerror}); name another file with --store"
+            raise MonitorError(message) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,7 +14,7 @@ import pulumi_gcp as gcp
 from controller.compile.cloud import CloudApplication
 from stacks.configuration import CloudRun, HostedApplication, OnPremises, Saas
 from stacks.foundation import Foundation
-from stacks.naming import TYPE, Naming
+from stacks.naming import TYPE, Naming, network_tag
 from stacks.places import REGIONS, RegionId
 
 HTTPS = 443
@@ -153,9 +153,14 @@ class Application(pulumi.ComponentResource):
                     {"image": hosting.image, "envs": [{"name": key, "value": values[key]} for key in sorted(values)]}
                 ],
                 "vpc_access": {
-                    "egress": "PRIVATE_RANGES_ONLY",
+                    # What did not go by the VPC would pass its firewall by.
+                    "egress": "ALL_TRAFFIC",
                     "network_interfaces": [
-                        {"network": args.foundation.vpc.id, "subnetwork": args.foundation.subnetworks[region].id}
+                        {
+                            "network": args.foundation.vpc.id,
+                            "subnetwork": args.foundation.subnetworks[region].id,
+                            "tags": [network_tag(self._name)],
+                        }
                     ],
                 },
                 "labels": labels,

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from controller.compile.cloud import CloudIntent, cloud_intent
+from controller.compile.firewall import firewall_rules
 from controller.compile.levels import ProxyFacts
 from controller.errors import TsunaguError
 from controller.model.city import City
@@ -18,10 +19,12 @@ from stacks.access import Access, AccessArgs
 from stacks.affairs import AFFAIRS, Affairs, AffairsArgs
 from stacks.application import Application, ApplicationArgs
 from stacks.configuration import (
+    CloudRun,
     ConfigurationRefused,
     StackConfiguration,
     applications_problems,
 )
+from stacks.firewall import necessities
 from stacks.foundation import Foundation, FoundationArgs
 from stacks.load_balancer import LoadBalancer, LoadBalancerArgs
 from stacks.naming import Naming
@@ -85,7 +88,14 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
     opts = pulumi.ResourceOptions(providers=[google])
     foundation = Foundation(
         "foundation",
-        FoundationArgs(configured.google, configured.network, configured.audit, naming, configured.protected),
+        FoundationArgs(
+            configured.google,
+            configured.network,
+            configured.audit,
+            naming,
+            configured.protected,
+            (*firewall_rules(city), *necessities(configured.network.services, _with_database(configured))),
+        ),
         opts=opts,
     )
     applications = _applications(configured, intent, foundation, naming, opts)
@@ -119,6 +129,12 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
         opts=opts,
     )
     return Stack(applications, load_balancer, intent, facts, hosts)
+
+
+def _with_database(configured: StackConfiguration) -> str | None:
+    """The application with a database of this stack: the affairs system, where it runs here."""
+    affairs = configured.applications.get(AFFAIRS)
+    return AFFAIRS if affairs is not None and isinstance(affairs.hosting, CloudRun) else None
 
 
 def _applications(

@@ -1,4 +1,4 @@
-"""Foundation: project services, the VPC in Tokyo and Osaka with its way out, keys, and the audit logs."""
+"""Foundation: project services, the VPC in Tokyo and Osaka, its way out and its firewall, keys, and the audit logs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
+from controller.compile.firewall import FirewallRule
 from stacks.configuration import Audit, Google, Network
+from stacks.firewall import Firewall, FirewallArgs
 from stacks.keys import Keys, KeysArgs
 from stacks.naming import TYPE, Naming
 from stacks.places import BOTH, REGIONS, Region, RegionId
+from stacks.private_access import PrivateAccess, PrivateAccessArgs
 from stacks.services import Services
 
 AUDIT_FILTER = 'log_id("cloudaudit.googleapis.com/activity") OR log_id("cloudaudit.googleapis.com/data_access")'
@@ -19,13 +22,17 @@ SECONDS_A_DAY = 86_400
 
 @dataclass(frozen=True)
 class FoundationArgs:
-    """What the foundation is made from. `protected`: nothing that holds data can be destroyed."""
+    """What the foundation is made from. `protected`: nothing that holds data can be destroyed.
+
+    `firewall` is every rule of the VPC's firewall.
+    """
 
     google: Google
     network: Network
     audit: Audit
     naming: Naming
     protected: bool
+    firewall: tuple[FirewallRule, ...]
 
 
 class Foundation(pulumi.ComponentResource):
@@ -50,7 +57,8 @@ class Foundation(pulumi.ComponentResource):
         self.subnetworks = {region.id: self._subnetwork(region) for region in REGIONS.values()}
         for region in REGIONS.values():
             self._way_out(region)
-        self._closed()
+        Firewall("firewall", FirewallArgs(args.firewall, self.vpc.self_link), opts=self._child)
+        PrivateAccess("private-access", PrivateAccessArgs(self.vpc.id, args.naming, self.services), opts=self._child)
         self.private_services = self._private_services()
         self.keys = Keys(
             "keys",
@@ -84,19 +92,6 @@ class Foundation(pulumi.ComponentResource):
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
             log_config={"enable": True, "filter": "ERRORS_ONLY"},
-            opts=self._child,
-        )
-
-    def _closed(self) -> None:
-        """Google's implied rules already refuse what comes in; this one writes it down and logs it."""
-        gcp.compute.Firewall(
-            "nothing-comes-in",
-            network=self.vpc.self_link,
-            direction="INGRESS",
-            priority=65_000,
-            denies=[{"protocol": "all"}],
-            source_ranges=["0.0.0.0/0"],
-            log_config={"metadata": "EXCLUDE_ALL_METADATA"},
             opts=self._child,
         )
 

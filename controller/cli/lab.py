@@ -134,13 +134,14 @@ def mend_something(first: MendWhere = None, second: MendWhat = None, *, everythi
             message = "name one thing, or --all"
             raise typer.BadParameter(message)
         mended = breaking.mend_all()
-        say("\n".join(f"Mended: {fault}" for fault in mended) or "Nothing was broken.")
+        say("\n".join(f"Mended. It is no longer so that {fault}." for fault in mended) or "Nothing was broken.")
         return
     if first is None or second is None:
         message = "name what to mend: SCHOOL WHAT, region NAME, or --all"
         raise typer.BadParameter(message)
     fault = faults.fault(journal.standing(place.STATE).layout, first, second)
-    say(f"Mended: {fault}" if breaking.mend(fault) else f"Nothing to mend; it is not so that {fault}.")
+    was_broken = breaking.mend(fault)
+    say(f"{'Mended. It is no longer' if was_broken else 'Nothing to mend; it is not'} so that {fault}.")
 
 
 @lab.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -84,6 +84,12 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
     chosen = selection_of(schools, wards, everything=everything, lab=lab)
+    if watch and (quick or light or lines or regions or families):
+        message = "--watch looks at every line: leave out --quick, --light, --line, --region and --family"
+        raise typer.BadParameter(message)
+    if quick and light:
+        message = "--light measures no throughput, and --quick only that of the verdict: name one of them"
+        raise typer.BadParameter(message)
     city = load_city(policies)
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not lab:

@@ -83,7 +83,10 @@ def _by_path(bandwidths: Sequence[Bandwidth], regions: Sequence[str]) -> str:
 
 
 def _mean(figures: Sequence[float]) -> str:
-    return f"{mean(figures):.1f}" if figures else NOTHING
+    if not figures:
+        return NOTHING
+    shown = mean(figures)
+    return f"{shown:.1f}" if shown >= 1 else f"{shown:.2f}"
 
 
 def _verdicts(judgements: Sequence[SchoolJudgement], timezone: ZoneInfo, texts: Catalogue) -> Table:

@@ -106,8 +106,18 @@ def telemetry(service: str = "tsunagu") -> Iterator[Telemetry]:
         if any(lost.values()):
             shown = ", ".join(f"{count} {signal}" for signal, count in lost.items() if count)
             logging.getLogger("tsunagu").warning(
-                "telemetry is lost, because %s did not take it: %s", os.environ.get(ENDPOINT, "its receiver"), shown
+                "telemetry is lost, because %s did not take it: %s; does %s name a monitor that runs?",
+                _receiver(),
+                shown,
+                ENDPOINT,
             )
+
+
+def _receiver() -> str:
+    """Where telemetry goes, as it may be shown: an address may hold a name and a password."""
+    address = os.environ.get(ENDPOINT, "its receiver")
+    before, at, after = address.rpartition("@")
+    return f"{before.partition('//')[0]}//{after}" if at and "//" in before else after
 
 
 def signals_sent() -> frozenset[str]:

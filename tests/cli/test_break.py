@@ -36,7 +36,7 @@ def test_what_is_broken_is_shown_until_it_is_mended(school: str) -> None:
     assert broken() == [f"the backup line of {school} is cut", "region osaka is lost"]
     assert tsunagu("mend", "region", "osaka").code == 0
     assert broken() == [f"the backup line of {school} is cut"]
-    assert f"the backup line of {school} is cut" in tsunagu("mend", "--all").said
+    assert f"It is no longer so that the backup line of {school} is cut." in tsunagu("mend", "--all").said
     assert broken() == []
     assert "Nothing was broken" in tsunagu("mend", "--all").said
 

@@ -28,7 +28,7 @@ def test_a_table_fits_and_says_why(city: City) -> None:
             found.append(measurement(path("as-e04", region=region, family=family), throughput(189, Kind.UPLOAD)))
     found.append(measurement(path("kw-s01", "backup"), failed(Kind.DOWNLOAD, Outcome.REFUSED)))
     lines = shown(city, found)
-    assert "as-e04 primary up 190 190, 190 190 189 189, 189 189 4.2 0.3 0% - -" in lines
+    assert "as-e04 primary up 190 190, 190 190 189 189, 189 189 4.2 0.30 0% - -" in lines
     assert "kw-s01 primary DOWN - - - - - - -" in lines
     assert "as-e04 312 421 (estimated) 190 11-21 12:00 below the recommendation" in lines
     assert "kw-s01 180 323 (anchor) - - not measured" in lines

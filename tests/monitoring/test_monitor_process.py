@@ -140,6 +140,12 @@ def test_two_monitors_do_not_share_a_store(tmp_path: Path) -> None:
         assert "another monitor is using this store" in refusal(tmp_path / "monitor.db")
 
 
+def test_a_place_where_no_store_can_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "monitor.db: cannot be made there" in refusal(tmp_path / "file" / "monitor.db")
+    assert "no-folder/monitor.db: cannot be made there" in refusal(Path("/proc/no-folder/monitor.db"))
+
+
 def test_a_file_that_is_no_store_is_said_and_left_alone(tmp_path: Path) -> None:
     garbage = tmp_path / "garbage.db"
     garbage.write_text("this is no database, and somebody may need it " * 50, encoding="utf-8")

@@ -43,6 +43,15 @@ KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
         "settings.ipConfiguration.ipv4Enabled",
         "settings.backupConfiguration.pointInTimeRecoveryEnabled",
     ),
+    "Firewall": (
+        "direction",
+        "priority",
+        "targetTags",
+        "allows",
+        "denies",
+        "sourceRanges",
+        "destinationRanges",
+    ),
     "GlobalAddress": ("ipVersion", "addressType"),
     "GlobalForwardingRule": ("portRange",),
     "Group": ("groupKey.id",),
@@ -86,10 +95,17 @@ def _fields(one: Declared) -> Iterator[str]:
 
 
 def _short(value: object) -> str:
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = ",".join(map(_item, value)) if isinstance(value, list) else str(value)
     for long in (" in request.auth.access_levels", "accessPolicies/154981567200/accessLevels/"):
         text = text.replace(long, "")
     return text
+
+
+def _item(value: object) -> str:
+    """An item of a list; of an object, its values in the order of its keys."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return "; ".join(f"{key}: {_short(value[key])}" for key in sorted(value))
 
 
 def written(city: City, stack: str) -> str:

@@ -71,7 +71,7 @@ def copied_policies(folder: Path, file: str, old: str, new: str) -> Path:
 
 def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
     lab = rehearsed("lab")
-    assert re.search(r"\+ 19\d to create", lab.succeeds("preview", *PACK))
+    assert re.search(r"\+ 21\d to create", lab.succeeds("preview", *PACK))
     lab.succeeds("up", *DO, *PACK)
     lab.succeeds("preview", "--expect-no-changes", *PACK)
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
@@ -84,7 +84,7 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     changed = {"TSUNAGU_POLICIES": str(policies)}
     shown = lab.succeeds("preview", "--diff", **changed)
     assert "staff-ai-board-staff-1" in shown
-    assert re.search(r"- 1 to delete\s+19\d unchanged", shown), shown
+    assert re.search(r"- 1 to delete\s+21\d unchanged", shown), shown
     lab.succeeds("up", *DO, *PACK, **changed)
 
     lab.succeeds("destroy", *DO)
@@ -109,7 +109,7 @@ def test_production_refuses_to_be_destroyed_and_switches_over(
     turned.write_text(text.replace("primary: tokyo", "primary: osaka"), encoding="utf-8")
     shown = production.succeeds("preview", "--config-file", str(turned), "--diff", *PACK)
     # Both instances, and the service in each region that is told where to write.
-    assert re.search(r"~ 4 to update\s+18\d unchanged", shown), shown
+    assert re.search(r"~ 4 to update\s+21\d unchanged", shown), shown
     production.succeeds("up", "--config-file", str(turned), *DO, *PACK)
 
 

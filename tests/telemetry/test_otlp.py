@@ -104,6 +104,17 @@ def test_an_endpoint_that_is_none_loses_telemetry_and_nothing_else(
     assert "1 logs" in caplog.text
 
 
+@pytest.mark.parametrize("address", ["http://name:secret@127.0.0.1:1/x", "name:secret@127.0.0.1:1/x"])
+def test_a_loss_shows_no_password_of_the_endpoint(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, address: str
+) -> None:
+    monkeypatch.setenv(ENDPOINT, address)
+    with telemetry() as sent:
+        sent.event(EventKind.DRIFT, "lost")
+    assert "127.0.0.1:1/x did not take it" in caplog.text
+    assert "secret" not in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["closed", "hanging"])
 def test_a_monitor_that_is_away_or_hangs_stalls_nobody_and_the_loss_is_counted(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
