@@ -12,6 +12,7 @@ import typer
 from controller.cli.measure import LAB_STORE
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Lab, Policies, Schools, State, Wards
 from controller.cli.output import say, say_json
+from controller.errors import TsunaguError
 from controller.measure.document import measurement_document
 from controller.measure.judging import judge_school
 from controller.measure.measurement import MeasurementId
@@ -78,4 +79,10 @@ def measurement(
 
 
 def _store(state: Path, *, lab: bool) -> Path:
+    if not lab and not (state / STORE).exists():
+        message = (
+            f"no real school was measured yet ({state / STORE}: no such file), for no probe stands at one; "
+            "with --lab it is the virtual city's measurements"
+        )
+        raise TsunaguError(message)
     return state / (LAB_STORE if lab else STORE)

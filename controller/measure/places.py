@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -76,11 +77,11 @@ class Namespace:
             try:
                 said, errors = running.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
-                os.killpg(running.pid, signal.SIGKILL)
+                _kill(running.pid)
                 said, errors = running.communicate()
                 return Ran(None, said, errors)
             except BaseException:
-                os.killpg(running.pid, signal.SIGKILL)
+                _kill(running.pid)
                 raise
         _check(self.name, words[0], errors)
         return Ran(running.returncode, said, errors)
@@ -114,6 +115,11 @@ class Route:
             made.close()
             raise
         return made
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+        os.killpg(group, signal.SIGKILL)
 
 
 def _check(namespace: str, program: str, errors: str) -> None:

@@ -13,10 +13,11 @@ from itertools import product
 from controller.measure.answers import NameLookup, PageFetch
 from controller.measure.echoes import Echoes
 from controller.measure.lessons import in_lessons
+from controller.measure.locks import LineBusy, sharing
 from controller.measure.measurement import Found, Kind, LinePath, Measurement, Outcome
 from controller.measure.places import Place, Route
 from controller.measure.store import Store
-from controller.measure.throughput import Throughput
+from controller.measure.throughput import PATIENCE_SECONDS, Throughput, line_lock
 from controller.model.access import Hours
 from controller.model.city import City
 from controller.model.flow import Family
@@ -84,12 +85,16 @@ class Round:
 
     def _light(self, route: Route) -> list[Measurement]:
         policy = self.city.measurement
-        probes = (
-            Echoes(policy.method),
-            NameLookup(policy.targets.dns, policy.method.answer_within),
-            PageFetch(policy.targets.proxy, policy.method.answer_within),
-        )
-        return [self._keep(route, probe.measure) for probe in probes]
+        probes: dict[Kind, Callable[[Route], Found]] = {
+            Kind.ECHO: Echoes(policy.method).measure,
+            Kind.DNS: NameLookup(policy.targets.dns, policy.method.answer_within).measure,
+            Kind.PROXY: PageFetch(policy.targets.proxy, policy.method.answer_within).measure,
+        }
+        try:
+            with sharing(self.throughput.locks, line_lock(route.path), PATIENCE_SECONDS):
+                return [self._keep(route, probe) for probe in probes.values()]
+        except LineBusy as busy:
+            return [self._keep(route, partial(_busy, str(busy), kind)) for kind in probes]
 
     def _heavy(self, routes: Iterable[Route], light: Sequence[Measurement], wanted: Wanted) -> Iterator[Measurement]:
         answering = {one.path for one in light if one.found.outcome in (Outcome.MEASURED, Outcome.REFUSED)}
@@ -127,6 +132,10 @@ class Round:
         kept = self.store.add(self.run, at, route.path, found, in_lessons=busy)
         self.told(kept)
         return kept
+
+
+def _busy(reason: str, kind: Kind, route: Route) -> Found:
+    return Found(kind, Outcome.FAILED, route.address, "not tried", reason=reason)
 
 
 def _dead(first: Found, kind: Kind, route: Route) -> Found:

@@ -15,11 +15,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from controller.errors import TsunaguError
 from controller.measure.locks import LineBusy, alone
-from controller.measure.measurement import MBPS, Found, Kind, Outcome
+from controller.measure.measurement import MBPS, Found, Kind, LinePath, Outcome
 from controller.measure.places import Place, Ran, Route
 from controller.model.measurement import Method
 
-_PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
+"""How long a probe waits for a line that another one uses."""
 _BUSY_SECONDS = 15.0
 _BUSY_EVERY_SECONDS = 0.2
 _SPARE_SECONDS = 5.0
@@ -75,9 +76,9 @@ class Throughput:
         """
         words = self._words(route, kind)
         target = f"{route.address} port {self.port}"
-        mine = (f"{route.path.school} {route.path.line} line", f"server {target}", *self.everywhere)
+        mine = (line_lock(route.path), f"server {target}", *self.everywhere)
         try:
-            with alone(self.locks, mine, _PATIENCE_SECONDS):
+            with alone(self.locks, mine, PATIENCE_SECONDS):
                 before = counters(route.place)
                 ran = self._run(route, words)
                 after = counters(route.place)
@@ -147,6 +148,11 @@ class Throughput:
                 f"no iperf3 server at {target} ({error}); see {setting}, or start one there: iperf3 --server",
             )
         return Outcome.FAILED, f"iperf3 with {target}: {error}"
+
+
+def line_lock(path: LinePath) -> str:
+    """The name of a line's lock."""
+    return f"{path.school} {path.line} line"
 
 
 def counters(place: Place) -> dict[str, int]:

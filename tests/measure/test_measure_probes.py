@@ -15,7 +15,7 @@ import pytest
 from controller.errors import TsunaguError
 from controller.measure.answers import NameLookup, PageFetch
 from controller.measure.echoes import Echoes
-from controller.measure.locks import LineBusy, alone
+from controller.measure.locks import LineBusy, alone, sharing
 from controller.measure.measurement import (
     DURATION_MS,
     JITTER_MS,
@@ -183,6 +183,14 @@ def test_a_lock_holds_and_is_let_go(tmp_path: Path) -> None:
         with alone(tmp_path, ["another line"], 0.1):
             pass
     with alone(tmp_path, ["a server", "a line"], 0.1):
+        pass
+
+
+def test_light_probes_share_a_line_and_wait_for_who_is_alone_there(tmp_path: Path) -> None:
+    shared = sharing(tmp_path, "a line", 1.0), sharing(tmp_path, "a line", 0.1)
+    with shared[0], shared[1], pytest.raises(LineBusy), alone(tmp_path, ["a line"], 0.1):
+        pass
+    with alone(tmp_path, ["a line"], 0.1), pytest.raises(LineBusy), sharing(tmp_path, "a line", 0.1):
         pass
 
 

@@ -148,6 +148,7 @@ def test_it_says_what_must_be_known_before_it_is_believed(city: City, figures: F
         "契約 100 Mbit/s が推奨帯域に足りない",
         "推計値",
         "簡易帯域測定",
+        "(tsunagu report measurement --lab 番号)",
     ):
         assert said in text
 
@@ -203,6 +204,8 @@ def test_the_command_writes_it_from_the_store(tmp_path: Path) -> None:
     missing = here("report", "bandwidth", "--lab", "-o", "r.html", cwd=tmp_path)
     assert (missing.code, missing.said) == (Exit.FAILED, "")
     assert "nothing was measured yet" in missing.errors
+    real = here("report", "bandwidth", "-o", "r.html", cwd=tmp_path)
+    assert (real.code, "no real school was measured yet" in real.errors) == (Exit.FAILED, True)
     with opened(tmp_path / ".tsunagu" / "measurements-lab.sqlite") as store:
         kept = [
             store.add("r", NOON + timedelta(seconds=one.id), one.path, one.found, in_lessons=False)

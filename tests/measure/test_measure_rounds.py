@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from controller.measure import rounds
 from controller.measure.judging import Cause, LineState, Verdict, judge_school
+from controller.measure.locks import alone
 from controller.measure.measurement import MBPS, Kind, Measurement, Outcome
 from controller.measure.places import Namespace
 from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import Store, opened
-from controller.measure.throughput import Throughput
+from controller.measure.throughput import Throughput, line_lock
 from controller.model.city import City
 from controller.model.flow import Family
 from tests.measure.two_lines import PORT, SCHOOL, TRUTH, TwoLines, two_lines
@@ -92,3 +94,20 @@ def test_only_what_is_judged_from_the_region_that_answers(
     assert judged.judged is not None
     assert judged.judged.measurement.path.family is Family.V6  # its headers are longer
     assert judged.line("primary").state is LineState.UP
+
+
+def test_beside_a_test_of_throughput_no_echo_is_sent_and_the_line_is_not_down(
+    quick: City, store: Store, lines: TwoLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "PATIENCE_SECONDS", 0.1)
+    wanted = Wanted(lines=("primary",), regions=("tokyo",), families=(Family.V4,), throughput=False)
+    (tmp_path / "locks").mkdir()
+    with alone(tmp_path / "locks", [line_lock(lines.route().path)], 1.0):
+        before = lines.received("primary")
+        found = measured(quick, store, lines, wanted, tmp_path)
+        assert lines.received("primary") == before
+    assert {one.found.outcome for one in found} == {Outcome.FAILED}
+    assert all("has been in use by another measurement" in one.found.reason for one in found)
+    judged = judge_school(quick.school_by_id[SCHOOL], store.latest(), quick.measurement)
+    assert judged.line("primary").state is LineState.UNKNOWN
+    assert all(one.measured for one in measured(quick, store, lines, wanted, tmp_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from controller.errors import TsunaguError
 from controller.measure.echoes import Echoes
 from controller.measure.measurement import JITTER_MS, LATENCY_MS, LOSS_RATIO, MBPS, Found, Kind, LinePath, Outcome
-from controller.measure.places import Ran, Route
+from controller.measure.places import Namespace, Ran, Route
 from controller.measure.throughput import Throughput
 from controller.model.flow import Family
 from controller.model.load import load_city
@@ -171,3 +172,13 @@ def test_no_echo_is_a_dead_line_only_if_the_echo_was_sent(
     found = Echoes(METHOD).measure(route(Stage(said, errors, code)))
     assert found.outcome is outcome
     assert found.figures == ({LOSS_RATIO: 1.0} if outcome is Outcome.NO_ANSWER else {})
+
+
+def test_an_interrupt_is_one_also_when_the_program_has_just_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(running: subprocess.Popen[str], timeout: float) -> None:
+        running.wait(timeout)  # as `communicate` does before it lets a Ctrl-C through
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Namespace("nowhere").run(("true",), 5.0)

@@ -63,6 +63,7 @@ def bandwidth_report(city: City, figures: Figures, edition: Edition, texts: Cata
         first_at=page.time(min(times, default=None)),
         last_at=page.time(max(times, default=None)),
         store=edition.store,
+        command="tsunagu report measurement --lab" if edition.virtual else "tsunagu report measurement",
         digest=city.digest[:_DIGEST_SHOWN],
     )
 
