@@ -11,7 +11,7 @@ from controller.compile.upstream import Moved
 from controller.model.city import City, Device
 from controller.model.flow import Family
 from controller.model.state import DeviceState, Filter
-from controller.plan.proof_cache import Counted, ProofCache, conditions_key
+from controller.plan.proof_cache import Counted, ProofCache, conditions_key, school_devices
 from controller.prove.admission import admission_check
 from controller.prove.check import Check, joined
 from controller.prove.cloud import NAME as CLOUD
@@ -65,25 +65,31 @@ def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
 
 
 def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
-    """The filters in force at each school: the bound ones of the devices that hold any."""
-    found: dict[str, list[Held]] = {}
-    for one in held:
-        found.setdefault(one.device.school.id, []).append(one)
-    for devices in found.values():
-        if any(one.device.role == FILTERING for one in devices):
-            yield _school(city, devices)
+    """The filters in force at each device that holds a school's filters; where there are several, each by itself."""
+    return (_school(city, one) for one in held if one.device.role == FILTERING)
 
 
-def _school(city: City, devices: list[Held]) -> SchoolFilters:
-    carried = {name for one in devices for port in one.device.ports for name in port.segments}
-    filters: dict[Place, tuple[str, Filter]] = {}
-    believed: dict[Place, FilterIntent] = {}
-    for one in devices:
-        by_name = {filtering.name: filtering for filtering in one.state.filters}
-        for bound in one.state.bindings:
-            if bound.filter in by_name:
-                filters[bound.vlan, bound.direction, bound.family] = (one.device.id, by_name[bound.filter])
-        for moved in one.moved:
-            believed[moved.intent.vlan, moved.intent.direction, moved.intent.family] = moved.intent
+def _school(city: City, one: Held) -> SchoolFilters:
+    carried = _carried([one.device]) | _carried_unfiltered(city, one.device)
+    by_name = {filtering.name: filtering for filtering in one.state.filters}
+    filters: dict[Place, tuple[str, Filter]] = {
+        (bound.vlan, bound.direction, bound.family): (one.device.id, by_name[bound.filter])
+        for bound in one.state.bindings
+        if bound.filter in by_name
+    }
+    believed: dict[Place, FilterIntent] = {
+        (moved.intent.vlan, moved.intent.direction, moved.intent.family): moved.intent for moved in one.moved
+    }
     segments = tuple(segment for name, segment in city.segments.items() if name in carried)
-    return SchoolFilters(devices[0].device.school, segments, filters, believed)
+    return SchoolFilters(one.device.school, segments, filters, believed)
+
+
+def _carried_unfiltered(city: City, device: Device) -> frozenset[str]:
+    """Segments that devices of the school carry, and the management's, that no device with filters carries."""
+    fleet = school_devices(city, device)
+    filtered = _carried([one for one in fleet if one.role == FILTERING])
+    return (_carried(fleet) | {city.file.management_segment}) - filtered
+
+
+def _carried(devices: Iterable[Device]) -> frozenset[str]:
+    return frozenset(name for device in devices for port in device.ports for name in port.segments)

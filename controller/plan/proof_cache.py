@@ -1,9 +1,9 @@
 """Proofs that were done before: what was proved, by its content, and by which prover.
 
 A file holds one line for each proof: its key, what was counted, and a checksum of the line. A key is a SHA-256 of
-everything that the proof was about. The file's name is a digest of the prover itself (its source, and the version of
-Python); another prover never reads it. Only proofs that held are kept. The file may be deleted at any time, by anyone;
-lines that are damaged are not believed, and counted.
+everything that the proof was about. The file's name is a digest of the prover itself (its source, and the versions of
+Python and of the libraries that it thinks with); another prover never reads it. Only proofs that held are kept. The
+file may be deleted at any time, by anyone; lines that are damaged are not believed, and counted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import controller
@@ -27,6 +28,8 @@ from controller.model.city import City, Device
 from controller.model.flow import AddressSet, Family, text
 from controller.prove.relation import SchoolNetwork, conversations
 
+LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
+"""What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
 MOST_PROOFS = 50_000
 """Lines that the file may have; beyond, the older half is dropped. A city of 176 schools needs about 1,500 a policy."""
 
@@ -109,8 +112,9 @@ def cache_folder() -> Path:
 
 @cache
 def prover_digest() -> str:
-    """A SHA-256 of everything that a proof is done with: our source, and the version of Python."""
-    digest = hashlib.sha256(sys.version.encode())
+    """A SHA-256 of everything that a proof is done with: our source, Python, and the libraries whose answers count."""
+    versions = [f"{name} {version(name)}" for name in LIBRARIES]
+    digest = hashlib.sha256("\n".join((sys.version, *versions)).encode())
     root = Path(controller.__file__).parent
     for part in _PARTS:
         place = root / part
@@ -150,13 +154,22 @@ def _paths(city: City, intent: CampusIntent) -> Iterable[str]:
     yield from (one.model_dump_json(exclude={"origin"}) for one in city.necessities)
     yield from (str(one.management) for one in city.devices(school))
     yield repr(intent.device.ports)
+    # Whether some device carries a segment that none filters.
+    yield from (f"{one.role} {[port.segments for port in one.ports]}" for one in school_devices(city, intent.device))
+
+
+def school_devices(city: City, device: Device) -> tuple[Device, ...]:
+    """A device and those beside it: of its school, or of the virtual city's school where it is one of these."""
+    lab = city.lab_devices(device.school)
+    return lab if device in lab else city.devices(device.school)
 
 
 def conditions_key(city: City, intent: CloudIntent) -> str:
     """Names the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
     rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
     people = city.people.model_dump_json()
-    places = (f"{one.id} {one.ward} {one.kind} {one.lines.primary.egress}" for one in city.schools)
+    lines = (f"{one.id} {one.lines.primary.egress} {one.lines.backup.egress}" for one in city.schools)
+    places = (city.file.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
     groups = (one.model_dump_json() for one in city.groups.values())
     calendar = city.calendar.model_dump_json() if city.calendar else ""
     offices = (one.model_dump_json() for one in city.file.offices)

@@ -17,9 +17,19 @@ NAME = "802.1X rows"
 def admission_check(city: City, rows: Iterable[RadiusRow] | None = None) -> Check:
     """Whether the rows (those that the policy compiles to, or given ones) put every device where the policy says."""
     kept = tuple(radius_rows(city) if rows is None else rows)
-    certificates = [*dict.fromkeys(one.certificate for one in city.admissions), UNKNOWN_CERTIFICATE, ""]
+    # A class that only the table knows (a row that was forgotten in it) is none that the policy admits.
+    named = (*(one.certificate for one in city.admissions), *(row.certificate for row in kept))
+    certificates = dict.fromkeys([*named, UNKNOWN_CERTIFICATE, ""])
     asked = [(certificate, place) for certificate in certificates for place in PLUGGED]
-    found = [*_twice(kept), *(lack for certificate, place in asked for lack in _wrong(city, kept, certificate, place))]
+    found = [
+        *_twice(kept),
+        *(
+            f"row {row.admission!r} is for {row.place!r}, where no switch asks"
+            for row in kept
+            if row.place not in PLUGGED
+        ),
+        *(lack for certificate, place in asked for lack in _wrong(city, kept, certificate, place)),
+    ]
     evidence = tuple(
         f"{row.certificate or 'any other certificate, or none'} at {row.place}: VLAN {row.vlan} ({row.segment}), "
         f"asked anew after {row.session // 60} minutes"
@@ -43,8 +53,9 @@ def _wrong(city: City, rows: tuple[RadiusRow, ...], certificate: str, place: str
             f"{who} is put into VLAN {row.vlan} ({row.segment}) by row {row.admission or 'otherwise'!r}, "
             f"but the policy says {segment.id}, VLAN {segment.vlan}{where}"
         )
-    if row.session > wanted.session:
-        yield f"{who} is asked anew after {row.session} s only; the policy says {wanted.session} s{where}"
+    # Not only a longer one: to many switches a limit of 0 s is none at all.
+    if row.session != wanted.session:
+        yield f"{who} is asked anew after {row.session} s; the policy says {wanted.session} s{where}"
 
 
 def _twice(rows: tuple[RadiusRow, ...]) -> Iterator[str]:

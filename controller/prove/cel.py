@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from cel_expr_python import cel  # type: ignore[import-untyped]  # its stubs come without a py.typed
 
@@ -134,8 +134,13 @@ def _in_ip_range() -> cel.FunctionDecl:
 
 
 def _within(address: str, ranges: Sequence[str]) -> bool:
-    asked = ip_address(address)
+    asked = _address(address)
     return any(asked in _network(one) for one in ranges)
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> IPv4Address | IPv6Address:
+    return ip_address(text)
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,8 @@
 """The proof of the cloud: the compiled bindings and access levels let in exactly whom the policy lets in.
 
-CEL's own implementation evaluates what would be deployed, over every class of people that some condition tells apart,
-and the reference evaluator says what the policy says. An attribute that is unknown must never let anybody in.
+CEL's own implementation evaluates what would be deployed, over people on both sides of everything that some condition
+tells apart (`visitors`, `borders`), and the reference evaluator says what the policy says. An attribute that is unknown
+must never let anybody in.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from controller.compile.cloud import CloudIntent, cloud_intent
 from controller.model.access import Application
 from controller.model.city import City
 from controller.model.reference import Person, identity_answer
+from controller.prove.borders import Encounter, encounters
 from controller.prove.cel import Attributes, Condition, LevelEvaluator
 from controller.prove.check import Check
 from controller.prove.visitors import FACTS, at, everybody, moments, request
@@ -74,17 +76,40 @@ def cloud_check(city: City, intent: CloudIntent | None = None) -> Check:
     """
     proxy = Proxy(city, intent)
     guarded = [app for app in city.applications.values() if app.proxy]
+    coming = _everybody(city)
     asked = 0
-    found: list[str] = []
-    for person in everybody(city):
-        attributes = request(city, person)
-        for moment, levels in proxy.levels_at(attributes, moments(city, person.at.date())):
-            for role in city.people.roles:
-                one = at(person, role.id, moment)
-                found += (lack for app in guarded if (lack := _wrong(proxy, app, one, levels)))
-                asked += len(guarded)
+
+    def counted() -> Iterator[Encounter]:
+        nonlocal asked
+        for one in coming:
+            asked += len(guarded) * len(one.moments) * len(one.roles)
+            yield one
+
+    found = list(mistakes(proxy, counted()))
     evidence = (f"{len(proxy.intent.bindings)} bindings, {len(proxy.intent.levels)} access levels, {asked} decisions",)
     return Check(NAME, asked, tuple(_shortened(found)), evidence)
+
+
+def _everybody(city: City) -> Iterator[Encounter]:
+    roles = tuple(role.id for role in city.people.roles)
+    for person in everybody(city):
+        yield Encounter(person, request(city, person), tuple(moments(city, person.at.date())), roles)
+    yield from encounters(city)
+
+
+def mistakes(proxy: Proxy, people: Iterable[Encounter]) -> Iterator[str]:
+    """Each decision about these people that the reference takes otherwise."""
+    guarded = [app for app in proxy.city.applications.values() if app.proxy]
+    for person, levels in _coming(proxy, people):
+        yield from (lack for app in guarded if (lack := _wrong(proxy, app, person, levels)))
+
+
+def _coming(proxy: Proxy, people: Iterable[Encounter]) -> Iterator[tuple[Person, frozenset[str]]]:
+    """People in each of their roles at each of their times, with the levels that they are granted."""
+    for one in people:
+        for moment, levels in proxy.levels_at(one.attributes, one.moments):
+            for role in one.roles:
+                yield at(one.person, role, moment), levels
 
 
 def _wrong(proxy: Proxy, app: Application, person: Person, levels: frozenset[str]) -> str:

@@ -16,14 +16,14 @@ from controller.compile.firewall import front_doors
 from controller.compile.intent import FilterIntent
 from controller.model.access import Segment
 from controller.model.city import City
-from controller.model.flow import ANY_PORTS, AddressSet, Direction, Family, Interval, Packet, Protocol, merged
+from controller.model.flow import ANY_PORTS, AddressSet, Direction, Effect, Family, Interval, Packet, Protocol, merged
 from controller.model.schools import School
 from controller.model.state import Filter
 from controller.prove.check import Check
 from controller.prove.diagram import Node
 from controller.prove.equivalence import ReplayError, packet_space, permitted_by_filter, permitted_by_policy
 from controller.prove.hops import Hop, example, hops, told
-from controller.prove.relation import SchoolNetwork, conversations, needed, permitted
+from controller.prove.relation import SchoolNetwork, conversations, needed, permitted_and_forbidden
 from controller.prove.replay import wanted_packet
 
 Place = tuple[int, Direction, Family]
@@ -144,9 +144,11 @@ class _Composed:
     def paths(self) -> Check:
         """Whether exactly what the policy says passes, and nothing that pretends to come from, or go, elsewhere."""
         space = self.space
-        rules = permitted(space, conversations(self.at))
+        rules, forbidden = permitted_and_forbidden(space, conversations(self.at))
+        # A forbid wins over what the network needs, too.
         needs = {
-            direction: [needed(space, self.at, one, direction) for one in self.segments] for direction in Direction
+            direction: [space.difference(needed(space, self.at, one, direction), forbidden) for one in self.segments]
+            for direction in Direction
         }
         asked = {
             direction: space.union(rules, self._at_their_ends(direction, needs[direction])) for direction in Direction
@@ -228,7 +230,7 @@ class _Composed:
         asks = [
             one
             for one in conversations(self.at)
-            if one.rule.network is not None and segment.id in one.rule.network.from_
+            if one.rule.effect is Effect.PERMIT and one.rule.network and segment.id in one.rule.network.from_
         ]
         needs = needed(self.space, self.at, segment, Direction.TO)
         return self.space.union_all([needs, *(self.space.box(list(one.boxes())[1]) for one in asks)])

@@ -88,12 +88,13 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
-def permitted(space: Space, spoken: Iterable[Conversation]) -> Node:
-    """The packets that some permit covers and no forbid does."""
+def permitted_and_forbidden(space: Space, spoken: Iterable[Conversation]) -> tuple[Node, Node]:
+    """The packets that some permit covers and no forbid does, and those that a forbid covers."""
     boxes: dict[Effect, list[Node]] = {effect: [] for effect in Effect}
     for one in spoken:
         boxes[one.rule.effect] += map(space.box, one.boxes())
-    return space.difference(space.union_all(boxes[Effect.PERMIT]), space.union_all(boxes[Effect.FORBID]))
+    forbidden = space.union_all(boxes[Effect.FORBID])
+    return space.difference(space.union_all(boxes[Effect.PERMIT]), forbidden), forbidden
 
 
 def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:

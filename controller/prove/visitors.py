@@ -1,7 +1,8 @@
 """People as the reference evaluator knows them, and the same people as a request that Google's proxy sees.
 
-Every class of people that some condition tells apart is among them: second factor, postures, place, device class,
-where the device is registered, kind of day, and both sides of every border of hours.
+Everything that some condition tells apart is among them: second factor, postures, place, device class, where the device
+is registered, kind of day, and both sides of every border of hours. The first three in every combination, the others
+in turn with them; whom that misses where conditions meet, `borders.py` adds.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from controller.model.schools import School
 from controller.prove.cel import ENCRYPTED, SYSTEMS, UNENCRYPTED, Attributes
 
 FACTS = ProxyFacts("123456789", "tsunagu_lab", "3fDkKk0vR1kZ2bVYJv2Qb0rXb3mJf5nQyqTtYt0mM1c", "0kawasaki-tsunagu")
-WAYS = ("push", "sms", "swk", "hwk", "otp")
+WAYS: Mapping[str, Strength] = {
+    "sms": Strength.ANY,
+    "push": Strength.WITHOUT_SMS,
+    "otp": Strength.WITHOUT_SMS,
+    "swk": Strength.PHISHING_RESISTANT,
+    "hwk": Strength.PHISHING_RESISTANT,
+}
+"""Second factors as Google names them, and how good each is."""
 WEAKEST: Mapping[Strength, str] = {
     Strength.NONE: "",
     Strength.ANY: "sms",
@@ -113,27 +121,28 @@ def everybody(city: City) -> Iterator[Person]:
     """Every posture, place and second factor; devices, registrations and days in turn. The role is the first one's."""
     first = city.people.roles[0].id
     places = [place.id for place in city.people.places]
-    turns = cycle(list(product(_devices(city), _registrations(city), days(city))))
+    turns = cycle(list(product(devices(city), registrations(city), days(city))))
     for factor, postures, place in product(Strength, postures_of(city), places):
-        yield _possible(city, Person(first, factor, postures, place, *_turn(city, next(turns))))
+        yield possible(city, Person(first, factor, postures, place, *_turn(city, next(turns))))
 
 
 def anybody(city: City, number: int, seed: int = 20261201) -> Iterator[Person]:
     """People drawn from all that there could be."""
     draw = random.Random(seed)  # noqa: S311 a seeded test
     postures, places = list(postures_of(city)), [place.id for place in city.people.places]
-    turns = list(product(_devices(city), _registrations(city), days(city)))
+    turns = list(product(devices(city), registrations(city), days(city)))
     for _ in range(number):
         device = _turn(city, draw.choice(turns))
         person = Person("", draw.choice(list(Strength)), draw.choice(postures), draw.choice(places), *device)
-        yield _possible(city, replace(person, role=draw.choice(city.people.roles).id))
+        yield possible(city, replace(person, role=draw.choice(city.people.roles).id))
 
 
-def _devices(city: City) -> list[str]:
+def devices(city: City) -> list[str]:
+    """Every class of device, and none that is known."""
     return [UNKNOWN, *(one.id for one in city.people.device_classes)]
 
 
-def _registrations(city: City) -> list[str]:
+def registrations(city: City) -> list[str]:
     """One school of each scope that the proxy can know by its address, an office, another city, and none."""
     known = [next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.alike]
     return [UNKNOWN, STRANGER, city.file.offices[0].id, *known]
@@ -144,7 +153,7 @@ def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:
     return datetime.combine(day, time(12), city.timezone), device, registered
 
 
-def _possible(city: City, person: Person) -> Person:
+def possible(city: City, person: Person) -> Person:
     """Nobody is at the own school of a device that is registered nowhere, or at a school without an address."""
     if person.place == "own-school" and not _first(city, person.registered):
         return replace(person, registered=with_egress(city)[0].id)

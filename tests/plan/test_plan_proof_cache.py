@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -11,12 +12,15 @@ import pytest
 
 import controller
 from controller.compile.campus import campus_intent
+from controller.compile.cloud import cloud_intent
 from controller.errors import ProofFailed
 from controller.model.city import City, Device
+from controller.model.flow import prefix
 from controller.plan import city_proof, proof_cache
 from controller.plan.city_proof import prove_devices
-from controller.plan.proof_cache import Counted, ProofCache, city_key, intent_key
+from controller.plan.proof_cache import Counted, ProofCache, city_key, conditions_key, intent_key
 from controller.platforms.cisco_ios import CiscoIos
+from controller.prove.visitors import FACTS
 from tests.cli.running import ROOT, here
 
 COUNTED = Counted(32, 0)
@@ -79,6 +83,29 @@ def test_the_prover_is_all_of_its_source(tmp_path: Path, monkeypatch: pytest.Mon
         source.write_text(content, encoding="utf-8")
         digests.add(proof_cache.prover_digest.__wrapped__())
     assert len(digests) == 2
+
+
+def test_another_version_of_what_evaluates_conditions_is_another_prover(monkeypatch: pytest.MonkeyPatch) -> None:
+    proof_cache.prover_digest.cache_clear()
+    before = proof_cache.prover_digest()
+    proof_cache.prover_digest.cache_clear()
+    monkeypatch.setattr(proof_cache, "version", lambda name: "0.0" if name == "cel-expr-python" else version(name))
+    assert proof_cache.prover_digest() != before
+    proof_cache.prover_digest.cache_clear()
+
+
+def test_conditions_are_proved_anew_when_an_address_or_the_time_zone_changes(city: City) -> None:
+    intent = cloud_intent(city, FACTS)
+    school, *others = city.schools
+    lines = school.lines
+    moved = lines.backup.model_copy(update={"kind": "fixed-ip", "egress": (prefix("198.51.100.9"),)})
+    away = school.model_copy(update={"lines": lines.model_copy(update={"backup": moved})})
+    cities = [
+        city,
+        replace(city, schools=(away, *others)),
+        replace(city, file=city.file.model_copy(update={"timezone": "Asia/Seoul"})),
+    ]
+    assert len({conditions_key(one, intent) for one in cities}) == len(cities)
 
 
 def test_the_file_does_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

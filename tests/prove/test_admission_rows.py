@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from controller.compile.admission import RadiusRow, answer, radius_rows
 from controller.model.city import City
 from controller.prove.admission import admission_check
@@ -51,9 +53,25 @@ def test_a_row_that_lets_unknown_devices_in_is_found(city: City) -> None:
     assert any(one.startswith("a device with no certificate at own-school is put into VLAN 10 (staff)") for one in said)
 
 
-def test_a_session_that_lasts_longer_than_the_policy_says_is_found(city: City) -> None:
-    (said,) = admission_check(city, planted(city, "staff-device", "other-school", session=86_400)).differences
-    assert "asked anew after 86400 s only; the policy says 36000 s" in said
+@pytest.mark.parametrize("session", [86_400, 0])
+def test_a_session_of_another_length_than_the_policy_says_is_found(city: City, session: int) -> None:
+    (said,) = admission_check(city, planted(city, "staff-device", "other-school", session=session)).differences
+    assert f"asked anew after {session} s; the policy says 36000 s" in said
+
+
+def test_a_row_for_a_certificate_that_the_policy_does_not_name_is_found(city: City) -> None:
+    rows = radius_rows(city)
+    staff = next(row for row in rows if row.certificate == "staff-device" and row.place == "own-school")
+    said, longer = admission_check(city, (*rows, replace(staff, certificate="old-vendor"))).differences
+    assert "asked anew after 36000 s; the policy says 600 s" in longer
+    assert "certificate of class 'old-vendor' at own-school is put into VLAN 10 (staff)" in said
+    assert "but the policy says quarantine" in said
+
+
+def test_a_row_for_a_place_that_no_switch_knows_is_found(city: City) -> None:
+    first, *others = radius_rows(city)
+    said = admission_check(city, (replace(first, place="home"), *others)).differences[0]
+    assert said == "row 'staff' is for 'home', where no switch asks"
 
 
 def test_a_missing_row_and_a_second_one_are_found(city: City) -> None:

@@ -1,0 +1,80 @@
+"""Paths of a whole school: segments that nobody filters, forbids over what a network needs, what the cache must see."""
+
+from pathlib import Path
+
+import pytest
+
+from controller.compile.campus import campus_intent
+from controller.model.city import City, Device
+from controller.plan.city_checks import Held, path_checks
+from controller.plan.proof_cache import intent_key
+from controller.platforms.registry import platform
+from tests.policies import PolicyFolder
+
+SCHOOL = "kw-e01"
+NEED = (
+    "  - {id: city-dns, why: x, family: 4, direction: from, protocol: tcp, ports: [443, 443], "
+    "source: [segment], destination: [10.254.0.10/32]}\n"
+)
+"""Packets to what grading lives on, as something that every segment needs."""
+FORBID = "  - {id: no-guest, effect: forbid, purpose: x, applications: [grading], network: {from: [guest]}}\n"
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> PolicyFolder:
+    return PolicyFolder(tmp_path)
+
+
+def core(city: City) -> Device:
+    return next(one for one in city.devices(city.school_by_id[SCHOOL]) if one.role == "core")
+
+
+def differences(city: City) -> list[str]:
+    device = core(city)
+    intent = campus_intent(city, device, platform(device.platform).capabilities)
+    checks = path_checks(city, [Held(device, intent.wanted, intent.moved)])
+    return [found for check in checks for found in check.differences]
+
+
+def cores_carry(policies: PolicyFolder, segments: str) -> None:
+    """The ports of every core carry these segments only; those of the floor switches are as they were."""
+    place, inside, lines = policies.path / "city/blueprints.yaml", False, []
+    for line in place.read_text(encoding="utf-8").splitlines():
+        inside = "role: core" in line if "role:" in line else inside
+        lines.append(line.replace("segments: all", f"segments: [{segments}]") if inside else line)
+    place.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_segment_that_floors_carry_and_no_core_filters_is_found(policies: PolicyFolder) -> None:
+    cores_carry(policies, "staff, staff-legacy, pupil, learning-legacy, printers, quarantine, management")
+    said = differences(policies.load())
+    assert said == [
+        f"{SCHOOL}: nothing filters guest (VLAN 40) {direction} IPv{family}; all passes"
+        for family in (4, 6)
+        for direction in ("from", "to")
+    ]
+
+
+def test_a_management_that_no_core_carries_is_a_difference_and_no_traceback(policies: PolicyFolder) -> None:
+    cores_carry(policies, "staff, pupil")
+    assert any("nothing filters management (VLAN " in one for one in differences(policies.load()))
+
+
+def test_a_forbid_wins_over_what_a_network_needs(policies: PolicyFolder) -> None:
+    policies.append("access/necessities.yaml", NEED)
+    policies.append("access/rules.yaml", FORBID)
+    assert differences(policies.load()) == []
+
+
+def test_what_other_devices_of_the_school_carry_is_part_of_the_key(policies: PolicyFolder) -> None:
+    """A floor switch that takes up another segment changes what the proof of the core has to show."""
+    before = policies.load()
+    policies.edit("city/blueprints.yaml", "segments: [printers]}", "segments: [guest]}")
+    after = policies.load()
+    keys = set()
+    for city in (before, after):
+        device = core(city)
+        intent = campus_intent(city, device, platform(device.platform).capabilities)
+        assert intent.wanted == campus_intent(before, core(before), platform(device.platform).capabilities).wanted
+        keys.add(intent_key(city, intent))
+    assert len(keys) == 2

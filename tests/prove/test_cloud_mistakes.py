@@ -1,0 +1,60 @@
+"""The proxy's conditions with mistakes planted in them: each is found, by the person whom it lets in or keeps out."""
+
+from dataclasses import replace
+
+import pytest
+
+from controller.compile.cloud import CloudIntent, cloud_intent
+from controller.model.city import City
+from controller.prove.borders import Encounter, encounters
+from controller.prove.cloud import Proxy, mistakes
+from controller.prove.visitors import FACTS
+from tests.policies import PolicyFolder
+
+DAY = 'request.time.getDayOfYear("Asia/Tokyo")'
+REGISTERED = 'device.vendors["0kawasaki-tsunagu"].data["school"]'
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """The city with few schools of each ward."""
+    return PolicyFolder(tmp_path_factory.mktemp("small")).load()
+
+
+@pytest.fixture(scope="module")
+def intent(small: City) -> CloudIntent:
+    return cloud_intent(small, FACTS)
+
+
+@pytest.fixture(scope="module")
+def people(small: City) -> list[Encounter]:
+    return list(encounters(small))
+
+
+def with_level(intent: CloudIntent, key: str, old: str, new: str) -> CloudIntent:
+    """The intent with a text in one access level changed."""
+    level = next(one for one in intent.levels if one.key == key)
+    assert old in level.expression, level.expression
+    changed = replace(level, expression=level.expression.replace(old, new, 1))
+    return replace(intent, levels=tuple(changed if one is level else one for one in intent.levels))
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new", "expected"),
+    [
+        ("own_school_kawasaki", f'{REGISTERED} == "kw-e03"', f'{REGISTERED} == "kw-e02"', "at own-school"),
+        ("own_school_kawasaki", '"2001:db8:8003::/48"', '"2001:db8:8002::/48"', "registered at kw-e03"),
+        ("school_kawasaki", '"192.0.2.3/32"', '"192.0.2.0/29"', "at home"),
+        ("school_kawasaki", '"2001:db8:8003::/48"', '"2001:db8:8003::/64"', "registered at kw-e03"),
+        ("board-office", ', "2001:db8:80fd::/48"', "", "at board-office"),
+        ("exam_day", f"{DAY} >= 174", f"{DAY} >= 175", "on Wed 2026-06-24"),
+        ("lesson_day", f"{DAY} <= 99", f"{DAY} <= 100", "on Sat 2026-04-11"),
+        ("mfa_key", "request.auth.claims.crd_str.swk", "request.auth.claims.crd_str.push", "a maintenance-vendor"),
+        ("mfa_without_sms", " || request.auth.claims.crd_str.push == true", "", "is refused"),
+    ],
+)
+def test_a_mistake_in_a_level_is_found(  # noqa: PLR0913, PLR0917 where, what, and what is said
+    small: City, intent: CloudIntent, people: list[Encounter], key: str, old: str, new: str, expected: str
+) -> None:
+    wrong = Proxy(small, with_level(intent, key, old, new))
+    assert any(expected in one for one in mistakes(wrong, people))
