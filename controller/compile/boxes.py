@@ -135,7 +135,8 @@ def space(city: City, application: str, rules: Iterable[Rule]) -> Space:
 
 def permitted(city: City, application: str, role: str) -> tuple[Space, tuple[Box, ...]]:
     """Who of a role may use an application, as few boxes, in a fixed order."""
-    rules = [rule for rule in city.rules if rule.identity and application in rule.applications]
+    judged = [rule for rule in city.rules if rule.identity and "proxy" in rule.identity.enforced_by]
+    rules = [rule for rule in judged if application in rule.applications]
     named = [rule for rule in rules if rule.identity and _speaks_of(rule.identity, role)]
     known = space(city, application, named)
     permits = [known.box(rule) for rule in named if rule.effect is Effect.PERMIT]

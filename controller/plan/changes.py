@@ -72,7 +72,10 @@ class IdentityChange:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionChange:
-    """People of a role with a device like this at a place, whom 802.1X puts elsewhere."""
+    """People of a role with a device like this at a place, whom 802.1X puts elsewhere.
+
+    `role` is `certificate CLASS` for devices that hold such a certificate, whoever they are.
+    """
 
     role: str
     postures: tuple[str, ...]

@@ -7,7 +7,9 @@ from dataclasses import replace
 from itertools import chain, combinations, product
 
 from controller.errors import ProofFailed
+from controller.model import reference
 from controller.model.access import Rule
+from controller.model.admission import PLUGGED
 from controller.model.city import City
 from controller.model.factors import STRICT_CLASSES, Strength
 from controller.model.reference import UNKNOWN, Person, identity_answer
@@ -128,8 +130,29 @@ def _surprising(cities: Pair, one: IdentityChange) -> IdentityChange:
     return replace(one, surprises=tuple(found))
 
 
-def admission_changes(before: City, after: City) -> Iterator[AdmissionChange]:
-    """Whom 802.1X puts into other segments: every role, device and place that an admission can tell apart."""
+def admission_changes(before: City, after: City) -> list[AdmissionChange]:
+    """Whom 802.1X puts into other segments: every role, device and place; and certificate classes that this hides."""
+    people = list(_people_admitted(before, after))
+    shown = {(one.place, old, new) for one in people for old in one.before for new in one.after}
+    certificates = _certificates_admitted(before, after)
+    return [*people, *(one for one in certificates if (one.place, one.before[0], one.after[0]) not in shown)]
+
+
+def _certificates_admitted(before: City, after: City) -> Iterator[AdmissionChange]:
+    """The switch sees a certificate's class: one that goes to another admission takes its devices with it."""
+    cities = (before, after)
+    classes = dict.fromkeys(one.certificate for city in cities for one in city.admissions)
+    staff = {one.id for one in after.people.roles if one.audience == "staff"}
+    for certificate, place in product(classes, PLUGGED):
+        old, new = (reference.admitted(city, certificate, place).segment for city in cities)
+        if old != new:
+            holders = {role for one in before.admissions if one.certificate == certificate for role in one.roles}
+            strange = _for_staff(after, new) and not (holders and holders <= staff)
+            surprises = (STRANGERS,) if strange else ()
+            yield AdmissionChange(f"certificate {certificate}", (), place, (old,), (new,), surprises)
+
+
+def _people_admitted(before: City, after: City) -> Iterator[AdmissionChange]:
     cities = (before, after)
     roles = dict.fromkeys(role.id for city in cities for role in city.people.roles)
     places = dict.fromkeys(place.id for city in cities for place in city.people.places)

@@ -143,6 +143,20 @@ def test_systems_and_admission(policies: PolicyFolder) -> None:
     }
 
 
+def test_a_certificate_that_goes_to_another_admission_takes_its_devices_with_it(policies: PolicyFolder) -> None:
+    """No role and no posture changes, but pupils' devices are put where the teachers' are."""
+    swapped = (
+        ("id: staff\n", "certificate: staff-device", "certificate: pupil-device"),
+        ("id: pupils", "certificate: pupil-device", "certificate: staff-device"),
+    )
+    _, found = asked(policies, edited(policies, *swapped, name="access/admission.yaml"))
+    moved = {(c["role"], tuple(c["after"]), tuple(c["surprises"])) for c in found["admission"]}
+    assert moved == {
+        ("certificate pupil-device", ("staff",), ("pupils, guests or guardians",)),
+        ("certificate staff-device", ("pupil",), ()),
+    }
+
+
 def test_what_is_no_answer_is_named(policies: PolicyFolder) -> None:
     path = edited(policies, ("id: ntp-query", "ports: [123, 123]", "ports: [123, 124]"), name="access/necessities.yaml")
     code, found = asked(policies, path)

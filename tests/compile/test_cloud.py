@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ from controller.prove.visitors import (
     with_egress,
     without,
 )
+from tests.policies import PolicyFolder
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +211,17 @@ def test_a_rule_for_everybody_needs_no_condition(city: City) -> None:
     expressions = {b.role: b.expression for b in intent.bindings if b.application == "staff-ai"}
     assert set(expressions) == {role.id for role in city.people.roles}
     assert set(expressions.values()) == {""}
+
+
+def test_who_is_admitted_to_a_segment_is_not_let_in_by_the_proxy(tmp_path: Path) -> None:
+    """A permit that 802.1X enforces opens a way for a segment; at the proxy it says nothing of anybody."""
+    policies = PolicyFolder(tmp_path)
+    before = {(b.application, b.role) for b in cloud_intent(policies.load(), FACTS).bindings}
+    policies.append(
+        "access/rules.yaml",
+        "  - {id: by-segment, effect: permit, purpose: x, applications: [learning-dashboard], "
+        "network: {from: [staff]}, identity: {enforced-by: [802.1x], postures: [certificate]}}\n",
+    )
+    after = {(b.application, b.role) for b in cloud_intent(policies.load(), FACTS).bindings}
+    assert ("learning-dashboard", "clerk") not in before
+    assert after == before
