@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,10 @@ from typing import Any, NoReturn
 
 from rich.table import Table
 
+from controller.errors import TsunaguError
 from controller.model.load import load_city
+from tools.demo_lines import back_up, cut_a_line, lose_a_region, measure
+from tools.demo_proof import a_harmless_change
 from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for
 
 SCHOOLS = 6
@@ -62,7 +64,7 @@ def build(demo: Demo) -> None:
 
 
 def plan(demo: Demo) -> None:
-    """Plan: read the switches over SSH, compile the policy, prove every filter, show the difference."""
+    """Plan: read the switches and routers over SSH, compile the policy, prove every filter, show the difference."""
     with demo.timed(f"plan with proof, {SCHOOLS} switches"):
         demo.plan("plan.json", show=26)
 
@@ -217,25 +219,6 @@ def drift_code(demo: Demo) -> int:
     return subprocess.run(words, capture_output=True, check=False, cwd=ROOT).returncode  # noqa: S603 our own command
 
 
-def plant_a_wrong_rule(demo: Demo) -> None:
-    """A wrong rule is planted in a rendered filter: the proof catches it with a packet."""
-    folder = demo.folder / "rendered"
-    demo.run("render", "--policies", demo.policies, "--lab", "--all", "-o", str(folder))
-    path = folder / f"{demo.canary}-core1.cfg"
-    right = path.read_text(encoding="utf-8")
-    wrong = "\n".join(widened(line) for line in right.split("\n"))
-    must("the dashboard's address in one line of `from pupil` is widened to 203.0.113.0/27", hold=right != wrong)
-    path.write_text(wrong, encoding="utf-8")
-    said = demo.run("prove", "--policies", demo.policies, "--lab", "--all", "--configs", str(folder), expect=2)
-    must("the proof names the line, the packet and what the policy says of it", hold=f"{path.name}:" in said)
-
-
-def widened(line: str) -> str:
-    """The line that lets pupils reach the learning dashboard, widened to its neighbours; others as they are."""
-    pupil_permit = "reg0=0x10014" in line and line.endswith("tp_dst=443 actions=NORMAL")
-    return re.sub(r"nw_dst=203\.0\.113\.\d+,", "nw_dst=203.0.113.0/27,", line) if pupil_permit else line
-
-
 STEPS: tuple[Callable[[Demo], None], ...] = (
     check,
     deploy,
@@ -248,7 +231,11 @@ STEPS: tuple[Callable[[Demo], None], ...] = (
     close_one_way,
     change_by_hand,
     kill_an_apply,
-    plant_a_wrong_rule,
+    a_harmless_change,
+    measure,
+    cut_a_line,
+    lose_a_region,
+    back_up,
 )
 
 
@@ -266,7 +253,7 @@ def main() -> int:
             title = (step.__doc__ or "").strip()
             console.print(f"\n[bold cyan]== {number}/{len(STEPS)} {title}[/]")
             step(demo)
-    except StepFailed as failure:
+    except (StepFailed, TsunaguError) as failure:
         console.print(f"\n[bold red]The demo failed in the step: {title}[/]")
         console.print(f"  {failure}", markup=False)
         code = 1
@@ -291,6 +278,7 @@ def _stopped(number: int, frame: FrameType | None) -> NoReturn:
 def _clean_up(demo: Demo) -> None:
     """Remove the virtual city; a second Ctrl-C does not stop that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    demo.end_background()
     if os.environ.get("KEEP") == "1":
         console.print("\nKEEP=1: the virtual city stays up. Its policies and offline Google are in the demo's folder:")
         console.print(f"  export TSUNAGU_REHEARSAL={demo.path('cloud')}", markup=False)

@@ -30,6 +30,7 @@ class Demo:
     folder: Path
     canary: str
     figures: list[tuple[str, str]] = field(default_factory=list)
+    background: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def policies(self) -> str:
@@ -56,6 +57,26 @@ class Demo:
             message = f"`tsunagu {shown}` ended with {done.returncode}, expected {expect}"
             raise StepFailed(message)
         return done.stdout
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command of ours that goes on until the demo ends; what it says is read from its `stdout`."""
+        self._say_command((*words, "&"))
+        started = subprocess.Popen(  # noqa: S603 our own command
+            [TSUNAGU, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+        )
+        self.background.append(started)
+        return started
+
+    def end_background(self) -> None:
+        """End what was started, the last first."""
+        while self.background:
+            ending = self.background.pop()
+            ending.terminate()
+            try:
+                ending.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                ending.kill()
+                ending.wait()
 
     def plan(self, name: str, *which: str, policies: str = "", show: int = 12) -> None:
         """Plan for the switches of the lab: all of them, or those that the words name."""

@@ -16,7 +16,7 @@ from controller.model.city import City, Device
 from controller.model.load import load_city
 from controller.plan.city_checks import Held, path_checks
 from controller.plan.proof import prove
-from controller.plan.proof_cache import Counted, ProofCache, city_key, intent_key
+from controller.plan.proof_cache import CityKeys, Counted, ProofCache, intent_key
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform
 
@@ -56,8 +56,9 @@ def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, l
     """Prove every device, those that were not proved before in as many processes as pay."""
     result = CityProof()
     todo: list[Device] = []
+    keys = CityKeys(city)
     for device in devices:
-        counted = cache.find(city_key(city, device))
+        counted = cache.find(keys.of(device))
         if counted is None:
             todo.append(device)
         else:
@@ -78,7 +79,8 @@ def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, l
 def _judged(city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool) -> Iterator[_Judged]:
     processes = min(len(os.sched_getaffinity(0)), len(todo) // WORTH_A_PROCESS)
     if processes < 2:  # noqa: PLR2004 one process is this one
-        yield from (_judge(city, device, cache) for device in todo)
+        keys = CityKeys(city)
+        yield from (_judge(city, device, keys, cache) for device in todo)
         return
     shares = [[device.id for device in todo[at::processes]] for at in range(processes)]
     here = (Path(city.directory), city.on, city.digest, lab, cache)
@@ -87,11 +89,11 @@ def _judged(city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool)
             yield from share
 
 
-def _judge(city: City, device: Device, cache: ProofCache) -> _Judged:
+def _judge(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> _Judged:
     system = platform(device.platform)
     try:
         intent = campus_intent(city, device, system.capabilities)
-        keys = city_key(city, device), intent_key(city, intent)
+        keys = city_keys.of(device), intent_key(city, intent)
         counted = cache.find(keys[1])
         if counted is not None:
             return _Judged(keys, counted, from_cache=True)
@@ -138,4 +140,5 @@ def _share(names: Sequence[str]) -> list[_Judged]:
         raise TsunaguError(message)
     wanted = set(names)
     devices = [device for device in selected_devices(city, Selection(lab=lab)) if device.id in wanted]
-    return [_judge(city, device, cache) for device in devices]
+    keys = CityKeys(city)
+    return [_judge(city, device, keys, cache) for device in devices]

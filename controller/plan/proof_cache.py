@@ -19,6 +19,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import BaseModel
+
 import controller
 from controller.compile.campus import CampusIntent
 from controller.compile.cloud import CloudIntent
@@ -125,9 +127,33 @@ def prover_digest() -> str:
     return digest.hexdigest()
 
 
-def city_key(city: City, device: Device) -> str:
-    """Names the proof of a device by all that the city says: every file of the policy, and its day."""
-    return _digest(("city", city.digest, str(city.on), repr(device.ports), *_device(device)))
+class CityKeys:
+    """Names the proofs of a city's devices without compiling them: by all that the city says that could matter to them.
+
+    The rules are those for the device's school, so a rule of some schools leaves the proofs of the others known.
+    Who people are, 802.1X, the calendar and flows between systems stand in no filter and no route.
+    """
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+        models: Iterable[BaseModel] = (
+            *(city.file, city.blueprints, city.lines, city.lab, city.outputs),
+            *(*city.schools, *city.segments.values(), *city.applications.values()),
+            *(*city.prefix_lists.values(), *city.necessities),
+        )
+        # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
+        self._everywhere = _digest(one.model_dump_json().replace(f"{city.directory}/", "") for one in models)
+        self._spoken: dict[str, str] = {}
+
+    def of(self, device: Device) -> str:
+        """The name of a device's proof."""
+        school = device.school
+        if school.id not in self._spoken:
+            rules = (rule for rule in self._city.rules if rule.network and self._city.is_for(rule, school))
+            named = (rule.model_dump_json(include={"id", "effect", "applications", "network"}) for rule in rules)
+            self._spoken[school.id] = _digest(named)
+        known = (self._everywhere, self._spoken[school.id], school.id, device.role)
+        return _digest(("city", *known, repr(device.ports), repr(device.keeps_state), *_device(device)))
 
 
 def intent_key(city: City, intent: CampusIntent) -> str:
@@ -175,7 +201,8 @@ def conditions_key(city: City, intent: CloudIntent) -> str:
     offices = (one.model_dump_json() for one in city.file.offices)
     applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
     deployed = (repr(intent.levels), repr(intent.bindings))
-    return _digest(("cel", *deployed, *rules, people, *places, *groups, calendar, *offices, *applications))
+    said = (*deployed, *rules, people, *places, *groups, calendar, *offices, *applications)
+    return _digest(("cel", *(one.replace(f"{city.directory}/", "") for one in said)))
 
 
 def _device(device: Device) -> tuple[str, ...]:

@@ -14,11 +14,13 @@ import controller
 from controller.compile.campus import campus_intent
 from controller.compile.cloud import cloud_intent
 from controller.errors import ProofFailed, TsunaguError
+from controller.model.access import Rule
 from controller.model.city import City, Device
 from controller.model.flow import prefix
+from controller.model.scope import Scope
 from controller.plan import city_proof, proof_cache
 from controller.plan.city_proof import prove_devices
-from controller.plan.proof_cache import Counted, ProofCache, city_key, conditions_key, intent_key
+from controller.plan.proof_cache import CityKeys, Counted, ProofCache, conditions_key, intent_key
 from controller.platforms.cisco_ios import CiscoIos
 from controller.prove.visitors import FACTS
 from tests.cli.running import ROOT, here
@@ -148,8 +150,29 @@ def test_a_key_is_the_content_of_the_proof(city: City, device: Device) -> None:
     keys = {intent_key(city, one) for one in (intent, *others)}
     assert len(keys) == 1 + len(others)
     assert intent_key(city, campus_intent(city, device, CiscoIos.capabilities)) in keys
-    assert city_key(city, device) != city_key(replace(city, digest="0" * 64), device)
-    assert city_key(city, device) != city_key(replace(city, on=city.on.replace(year=2031)), device)
+
+
+def test_what_the_city_says_of_a_school_names_the_proofs_of_its_devices(city: City, device: Device) -> None:
+    before = CityKeys(city).of(device)
+    assert CityKeys(replace(city, digest="0" * 64)).of(device) == before
+
+    def scoped(rule: Rule, ids: tuple[str, ...]) -> City:
+        """The city with a rule for some schools only."""
+        changed = rule.model_copy(update={"schools": Scope(ids=ids)})
+        return replace(city, rules=tuple(changed if one is rule else one for one in city.rules))
+
+    rule = next(one for one in city.rules if one.network and one.schools is None and not one.identity)
+    here, elsewhere = scoped(rule, (device.school.id,)), scoped(rule, ("kw-e01",))
+    assert device.school.id != "kw-e01"
+    assert CityKeys(here).of(device) == before  # the rule is for this school as it was
+    assert CityKeys(elsewhere).of(device) != before
+    assert CityKeys(replace(city, rules=city.rules[1:])).of(device) != before
+    assert CityKeys(replace(city, necessities=city.necessities[1:])).of(device) != before
+    assert CityKeys(replace(city, schools=city.schools[1:])).of(device) != before
+    outputs = city.outputs.model_copy(update={"applications": {}})
+    assert CityKeys(replace(city, outputs=outputs)).of(device) != before
+    assert CityKeys(city).of(replace(device, ports=device.ports[1:])) != before
+    assert CityKeys(city).of(replace(device, platform="other")) != before
 
 
 def test_only_proofs_that_hold_are_kept(

@@ -152,16 +152,6 @@ def test_names_of_google_stand_for_what_the_firewall_opens(city: City) -> None:
         assert records[name]["rrdatas"] == list(map(str, PRIVATE_ACCESS))
 
 
-def test_what_closes_waits_for_what_opens(flowing: City) -> None:
-    """Otherwise an `up` would cut for a moment what it is about to open."""
-    recorder, _ = declare(flowing, configured("lab"))
-    names = list(firewall(recorder))
-    closing = [number for number, name in enumerate(names) if name.startswith("no-other-")]
-    opening = [number for number, name in enumerate(names) if name.startswith("allow-")]
-    assert len(closing) == len(opening) == 4
-    assert max(opening) < min(closing)
-
-
 @pytest.mark.parametrize("application", ["a", "1st", "ends-in-", "x" * 39, "9" * 39])
 def test_every_application_has_a_valid_tag_of_its_own(application: str) -> None:
     tag = network_tag(application)

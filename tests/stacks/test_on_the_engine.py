@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -69,12 +70,25 @@ def copied_policies(folder: Path, file: str, old: str, new: str) -> Path:
     return copy
 
 
+def firewall_rules_kept(state: Path) -> tuple[list[str], dict[str, set[str]]]:
+    """Which rules of the firewall open, and for each that closes what was made before it."""
+    resources = json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]
+    rules = [one for one in resources if one["type"] == "gcp:compute/firewall:Firewall"]
+    opening = [one["urn"] for one in rules if one["inputs"].get("allows")]
+    return opening, {one["urn"]: set(one["dependencies"]) for one in rules if one["inputs"].get("denies")}
+
+
 def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
     lab = rehearsed("lab")
     assert re.search(r"\+ 21\d to create", lab.succeeds("preview", *PACK))
     lab.succeeds("up", *DO, *PACK)
     lab.succeeds("preview", "--expect-no-changes", *PACK)
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
+    lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
+    opening, closing = firewall_rules_kept(tmp_path / "state.json")
+    assert opening
+    assert len(closing) == 4
+    assert all(set(opening) <= waits for waits in closing.values())
 
     rule = "applications: [staff-ai]\n    network: {from: [staff]}\n    identity:\n      enforced-by: [proxy]\n"
     roles = "      roles: [teacher, principal, clerk, board-staff]\n"

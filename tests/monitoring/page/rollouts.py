@@ -10,7 +10,7 @@ from controller.model.city import City
 Span = dict[str, Any]
 
 NOW = datetime(2026, 11, 26, 5, 30, tzinfo=UTC)
-STEPS = (("read", 0.4), ("arm", 0.3), ("push", 0.6), ("read back", 0.4), ("settle", 0.2))
+STEPS = (("read", 0.4), ("arm", 0.3), ("push", 0.6), ("read back", 0.4), ("confirm", 0.2))
 COMMANDS = {
     "read": ("ovs-vsctl --format=json list Port", "ovs-ofctl -O OpenFlow14 dump-flows br0"),
     "push": ("ovs-ofctl -O OpenFlow14 --bundle replace-flows br0 -",),

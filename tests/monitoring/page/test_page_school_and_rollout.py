@@ -101,6 +101,15 @@ def test_a_rollout_is_followed_to_its_end(visit: Visit, figures: Figures, city: 
     assert visit.problems() == []
 
 
+def test_steps_are_said_in_japanese(visit: Visit, figures: Figures, city: City) -> None:
+    figures.rollout = rollout(city, 1.0)
+    page = visit.open("/rollout?lang=ja")
+    expect(page.locator(".device[data-outcome=running]")).to_contain_text("書き込み")
+    page.locator("[data-level=device] .opener").first.click()
+    expect(page.locator("[data-level=step] .span-text").first).to_have_text("読み取り")
+    assert visit.problems() == []
+
+
 def test_a_device_opens_to_its_steps_and_commands_by_keys(
     visits: Callable[..., Visit], figures: Figures, city: City
 ) -> None:

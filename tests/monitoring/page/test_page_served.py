@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from controller.messages import LANGUAGES, catalogue
 from controller.model.city import City
+from controller.rollout import device_step
 from monitoring import pages
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.serving import served
@@ -145,6 +147,14 @@ def test_every_message_is_said_somewhere() -> None:
     for key in (key.removeprefix("page.") for key in catalogue("ja").texts if key.startswith("page.")):
         known = f'"page.{key}"' in said or f'"{key}"' in said
         assert known or any(key.startswith(start) or key.endswith(start) for start in starts), key
+
+
+def test_every_step_of_a_rollout_has_its_words() -> None:
+    source = inspect.getsource(device_step)
+    steps = re.findall(r'Level\.STEP, "([^"]+)"', source)
+    assert {"read", "push", "confirm"} <= set(steps)
+    for step in steps:
+        assert f"page.step-{re.sub('[^a-z]+', '-', step)}" in catalogue("ja").texts
 
 
 def test_vendored_files_are_the_ones_that_were_noted() -> None:

@@ -5,7 +5,7 @@ import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
 import { has, say } from "./messages.js";
 import { Timeline } from "./timeline.js";
-import { count, day } from "./words.js";
+import { count, day, stepWord } from "./words.js";
 
 const ENDS = ["applied", "unchanged", "reverted", "failed", "unknown", "running", "waiting"];
 const timeline = new Timeline(document.querySelector("#spans"), document.querySelector("#axis"));
@@ -31,7 +31,7 @@ class DeviceView {
     setIcon(this.mark, shape(outcome));
     setText(this.name, device.id);
     const seconds = device.seconds === null || device.seconds === undefined ? "" : ` ${device.seconds.toFixed(1)} s`;
-    setText(this.note, outcome === "running" ? `${device.step}${seconds}` : `${say(`outcome-${outcome}`)}${seconds}`);
+    setText(this.note, outcome === "running" ? `${stepWord(device.step)}${seconds}` : `${say(`outcome-${outcome}`)}${seconds}`);
   }
 }
 

@@ -16,6 +16,8 @@ const table = document.querySelector(".figures-table");
 const ROWS = 100;
 /** As many points as a chart can show. */
 const POINTS = 900;
+/** Events of which nothing is left to say beside their kind and their line. */
+const SAYS_ALL = new Set(["line-down", "line-up", "failover"]);
 const ICONS = {
   "line-down": "line-down",
   "line-up": "up",
@@ -95,9 +97,12 @@ function showRows() {
   part("#rows").replaceChildren(...rows);
 }
 
-/** An event in the reader's words, and beside it in those of who told it, which name the rest (a region, a device). */
+/** An event in the reader's words, and beside it in those of who told it, where they name more (a region, a device). */
 function eventWords(event) {
   const key = `event-${event.kind}`;
+  if (SAYS_ALL.has(event.kind) && event.line) {
+    return [make("span", {}, say(key, { line: say(event.line) }))];
+  }
   const told = make("span", { class: "quiet-note", lang: "en" }, event.text);
   return has(key) ? [make("span", {}, say(key, { line: event.line ? say(event.line) : say("lines") })), told] : [told];
 }

@@ -1,6 +1,7 @@
 // The spans of a rollout as rows of a table; bars beside them show when. Devices open to their steps and commands.
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
+import { stepWord } from "./words.js";
 
 /** More devices than this are shown only when their school is opened. */
 const DEVICES_AT_ONCE = 60;
@@ -96,7 +97,7 @@ export class Timeline {
     const name = make(
       "th",
       { scope: "row" },
-      make("div", { class: "span-name" }, button, level, make("span", { class: "span-text" }, span.name)),
+      make("div", { class: "span-name" }, button, level, make("span", { class: "span-text" }, span.level === "step" ? stepWord(span.name) : span.name)),
     );
     const outcome = make("span");
     const time = make("td", { class: "number" }, "0");

@@ -1,5 +1,5 @@
 // Numbers and times as they are written: Japan time, shares never rounded up.
-import { language, say } from "./messages.js";
+import { has, language, say } from "./messages.js";
 
 const zone = "Asia/Tokyo";
 const locale = language === "ja" ? "ja-JP" : "en-GB";
@@ -35,6 +35,11 @@ export function share(part, all) {
   }
   const tenths = Math.floor((1000 * part) / all);
   return part > 0 && tenths === 0 ? "<0.1%" : `${Math.floor(tenths / 10)}.${tenths % 10}%`;
+}
+/** A step of a device by the reader's word; one that the page does not know (a playbook's task) by its own. */
+export function stepWord(name) {
+  const key = `step-${name.replace(/[^a-z]+/g, "-")}`;
+  return has(key) ? say(key) : name;
 }
 export const clock = (milliseconds) => clockFormat.format(milliseconds);
 export const day = (iso) => dayFormat.format(new Date(iso));
