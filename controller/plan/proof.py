@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from controller.compile.campus import CampusIntent
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
-from controller.model.state import DeviceState
+from controller.model.state import DeviceState, VlanInterface
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform, Step
 from controller.prove.containment import contains
@@ -162,3 +162,19 @@ def differences_of_ports(intent: CampusIntent, state: DeviceState) -> Iterator[s
     wanted_names = {port.name for port in intent.wanted.ports}
     for name in seen.keys() - wanted_names:
         yield f"{intent.device.id}: port {describe_port(seen[name])} is in service, which the city does not know"
+
+
+def differences_of_interfaces(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+    """Where a switch that routes has other addresses in a VLAN: its filters judge what it hands on by these."""
+    wanted, seen = ({one.vlan: one for one in of.interfaces} for of in (intent.wanted, state))
+    for vlan in sorted(wanted.keys() | seen.keys()):
+        if wanted.get(vlan) != seen.get(vlan):
+            yield f"{intent.device.id}: interface {_interface(wanted, vlan)} is wanted; it is {_interface(seen, vlan)}"
+
+
+def _interface(known: Mapping[int, VlanInterface], vlan: int) -> str:
+    if vlan not in known:
+        return f"none in VLAN {vlan}"
+    one = known[vlan]
+    relays = f", relays to {' '.join(one.relays)}" if one.relays else ""
+    return f"in VLAN {vlan} with {' '.join(one.addresses)}{relays}"

@@ -13,7 +13,7 @@ from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City, Device
 from controller.model.flow import Direction, Family
 from controller.model.state import Capabilities, DeviceState, device_state
-from controller.plan.proof import differences_to_policy, prove
+from controller.plan.proof import differences_of_interfaces, differences_to_policy, prove
 from controller.platforms.base import Observation, Step
 from controller.platforms.cisco_ios import CiscoIos
 
@@ -166,3 +166,13 @@ def test_a_plan_that_would_lock_the_controller_out_is_refused(city: City, device
     moved = city.file.model_copy(update={"controllers": (*city.file.controllers, ip_network("10.255.0.11/32"))})
     wider = replace(city, file=moved)
     assert prove(wider, campus_intent(wider, device, CiscoIos.capabilities), CiscoIos()) == 32
+
+
+def test_another_address_of_the_gateway_is_named(city: City) -> None:
+    """No filter and no port is another, but the segment's hosts find nobody at the address of their gateway."""
+    core = next(one for one in city.devices(city.school_by_id["kw-e01"]) if one.role == "core")
+    wanted = campus_intent(city, core, CiscoIos.capabilities)
+    text = CiscoIos().render(wanted.wanted).replace("ip address 10.1.16.1 ", "ip address 10.1.16.2 ")
+    (said,) = differences_of_interfaces(wanted, CiscoIos().parse(text, "x").state)
+    assert said.startswith("kw-e01-core1: interface in VLAN 20 with 10.1.16.1/20 2001:")
+    assert "is wanted; it is in VLAN 20 with 10.1.16.2/20 2001:" in said
