@@ -70,6 +70,12 @@ def prove_transition(
     """
     stages = [Stage(step.title, step.result) for step in steps]
     differences = [f"{intent.device.id}: {fault}" for fault in transition_faults(now, stages, system.capabilities)]
+    for number, stage in enumerate(stages[:-1], start=1):
+        gone = (_standing(now) & _standing(stages[-1].state)) - _standing(stage.state)
+        differences += [
+            f"{intent.device.id}: step {number} ({stage.title}) takes {one} away, though it is there before and after"
+            for one in sorted(gone)
+        ]
     if steps and steps[-1].result != intent.wanted:
         differences.append(f"{intent.device.id}: the steps do not lead to the wanted state")
     if not list(_management_cut(city, intent, now)):
@@ -131,6 +137,14 @@ def _management_cut(
 
 def _carries(state: DeviceState, vlan: int) -> bool:
     return any(vlan in port.vlans for port in state.ports)
+
+
+def _standing(state: DeviceState) -> frozenset[str]:
+    """What a switch has beside ports and filters, without which nothing passes: its VLANs, and its own addresses."""
+    addresses = ((own, one.vlan) for one in state.interfaces for own in one.addresses)
+    return frozenset([f"VLAN {one.number}" for one in state.vlans]) | {
+        f"{own} in VLAN {vlan}" for own, vlan in addresses
+    }
 
 
 def _answers_at(state: DeviceState, address: IPv4Address | IPv6Address) -> bool:
