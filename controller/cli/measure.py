@@ -153,7 +153,7 @@ def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *,
     slow = Measuring(city, sites, store, sent, metrics, new_round, even_in_lessons=True)
     routes = [route for site in sites for route in new_round().routes(site, Wanted())]
     exits = Exits(sites, city.lines, far_destination(city))
-    quick = Watch(city, sites, store, sent, metrics, Pulse(routes), exits, slow.want, tell)
+    quick = Watch(city, sites, store, sent, metrics, Pulse(routes), exits, slow.want, tell, slow.filling)
     thread = Thread(target=slow.run, args=(stop,), name="measuring")
     thread.start()
     errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)

@@ -12,6 +12,7 @@ from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.city_checks import Held, path_checks
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
+from controller.plan.lapse import first_lapse
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof import prove, prove_transition
 from controller.plan.review import describe_changes
@@ -117,6 +118,7 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
         city=city.file.id,
         policy=city.digest,
         on=city.on,
+        until=first_lapse(city),
         lab=lab,
         made=datetime.now(UTC),
         canary=canary,

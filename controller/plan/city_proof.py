@@ -115,20 +115,29 @@ def _paths(city: City, intent: CampusIntent) -> int:
     return sum(check.examined for check in checks)
 
 
-_SHARED: list[tuple[City, bool, ProofCache]] = []
+_SHARED: list[tuple[City | None, bool, ProofCache]] = []
 
 
 def _begin(policies: Path, on: date, digest: str, lab: bool, cache: ProofCache) -> None:  # noqa: FBT001 a process's start
-    city = load_city(policies, on=on)
-    if city.digest != digest:
-        message = f"{policies}: the policy changed while it was being proved; prove it again"
-        raise TsunaguError(message)
-    _SHARED.append((city, lab, cache))
+    # A process that fails here breaks the whole pool without a word; what is wrong is said with the first share.
+    try:
+        city = load_city(policies, on=on)
+    except TsunaguError:
+        _SHARED.append((None, lab, cache))
+    else:
+        _SHARED.append((city if city.digest == digest else None, lab, cache))
 
 
 def _share(names: Sequence[str]) -> list[_Judged]:
-    """The part of another process."""
+    """The part of another process.
+
+    Raises:
+        TsunaguError: the policy is not any more what this program began with.
+    """
     city, lab, cache = _SHARED[0]
+    if city is None:
+        message = "the policy changed while it was being proved; prove it again"
+        raise TsunaguError(message)
     wanted = set(names)
     devices = [device for device in selected_devices(city, Selection(lab=lab)) if device.id in wanted]
     keys = CityKeys(city)

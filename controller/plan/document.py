@@ -72,13 +72,15 @@ class Unplanned(_Frozen):
 class PlanFile(_Frozen):
     """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
 
-    `on` is the day that the policy was compiled for; plans of before exceptions had one have none.
+    `on` is the day that the policy was compiled for; plans of before exceptions had one have none. `until` is the last
+    day of the first exception in it that expires; None where it holds none.
     """
 
     format: Literal[1] = FORMAT
     city: str
     policy: str
     on: date | None = None
+    until: date | None = None
     lab: bool
     made: datetime
     canary: str

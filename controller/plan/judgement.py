@@ -10,7 +10,12 @@ from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.plan.city_checks import Held
 from controller.plan.observe import Observed
-from controller.plan.proof import differences_of_ports, differences_of_routes, differences_to_policy
+from controller.plan.proof import (
+    differences_of_interfaces,
+    differences_of_ports,
+    differences_of_routes,
+    differences_to_policy,
+)
 from controller.platforms.registry import platform
 
 
@@ -39,6 +44,7 @@ def judge_observed(city: City, seen: Observed) -> Judged:
     differences = (
         *(f"{seen.source}:{remark.number}: {remark.text}" for remark in seen.observation.remarks),
         *differences_of_ports(intent, state),
+        *differences_of_interfaces(intent, state),
         *differences_to_policy(intent, state),
         *differences_of_routes(intent, state),
     )

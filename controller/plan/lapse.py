@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.plan.document import PlanFile
+
+
+def first_lapse(city: City) -> date | None:
+    """The last day of the exception with a network part that expires first; None where none is in force."""
+    return min((rule.exception.expires for rule in city.rules if rule.network and rule.exception), default=None)
 
 
 def refuse_lapsed(city: City, plan: PlanFile) -> None:
@@ -20,3 +27,10 @@ def refuse_lapsed(city: City, plan: PlanFile) -> None:
                 f"(last day {rule.exception.expires}). Make the plan anew"
             )
             raise PlanRefused(message)
+    # The policy may have lost the rule meanwhile; the plan has not.
+    if plan.until is not None and city.on > plan.until:
+        message = (
+            f"the plan was made for {plan.on}, and an exception in it has expired (last day {plan.until}); the policy "
+            "does not name it any more. Make the plan anew"
+        )
+        raise PlanRefused(message)

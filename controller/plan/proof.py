@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 
 from controller.compile.campus import CampusIntent
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
-from controller.model.state import DeviceState
+from controller.model.state import DeviceState, VlanInterface
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform, Step
 from controller.prove.containment import contains
@@ -103,7 +104,8 @@ def _management_cut(
 ) -> Iterator[str]:
     """Whether a state cuts the SSH session that changes the device, or its answers.
 
-    By a filter in force, or, where there was a way `before`, because no port carries the segment any more.
+    By a filter in force, or, where there was a way `before`, because no port carries the segment any more, or no
+    interface has the address.
     """
     device = intent.device
     address = int(device.management)
@@ -113,6 +115,8 @@ def _management_cut(
     bound = {(one.vlan, one.direction, one.family): filters.get(one.filter) for one in state.bindings}
     if before is not None and _carries(before, segment.vlan) and not _carries(state, segment.vlan):
         yield f"{device.id}: no port would carry VLAN {segment.vlan}, over which the controller reaches the device"
+    if before is not None and _answers_at(before, device.management) and not _answers_at(state, device.management):
+        yield f"{device.id}: no interface would have {device.management}, at which the controller reaches the device"
     for controller in city.file.controllers:
         if controller.version != family:
             continue
@@ -127,6 +131,10 @@ def _management_cut(
 
 def _carries(state: DeviceState, vlan: int) -> bool:
     return any(vlan in port.vlans for port in state.ports)
+
+
+def _answers_at(state: DeviceState, address: IPv4Address | IPv6Address) -> bool:
+    return any(own.partition("/")[0] == str(address) for one in state.interfaces for own in one.addresses)
 
 
 def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
@@ -162,3 +170,19 @@ def differences_of_ports(intent: CampusIntent, state: DeviceState) -> Iterator[s
     wanted_names = {port.name for port in intent.wanted.ports}
     for name in seen.keys() - wanted_names:
         yield f"{intent.device.id}: port {describe_port(seen[name])} is in service, which the city does not know"
+
+
+def differences_of_interfaces(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+    """Where a switch that routes has other addresses in a VLAN: its filters judge what it hands on by these."""
+    wanted, seen = ({one.vlan: one for one in of.interfaces} for of in (intent.wanted, state))
+    for vlan in sorted(wanted.keys() | seen.keys()):
+        if wanted.get(vlan) != seen.get(vlan):
+            yield f"{intent.device.id}: interface {_interface(wanted, vlan)} is wanted; it is {_interface(seen, vlan)}"
+
+
+def _interface(known: Mapping[int, VlanInterface], vlan: int) -> str:
+    if vlan not in known:
+        return f"none in VLAN {vlan}"
+    one = known[vlan]
+    relays = f", relays to {' '.join(one.relays)}" if one.relays else ""
+    return f"in VLAN {vlan} with {' '.join(one.addresses)}{relays}"

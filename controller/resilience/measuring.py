@@ -20,6 +20,7 @@ from controller.measure.places import Route
 from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import Store
 from controller.model.city import City
+from controller.resilience.line_states import Line
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import DNS_DURATION, PROXY_DURATION
 
@@ -42,12 +43,17 @@ class Measuring:
     new_round: Callable[[], Round]
     even_in_lessons: bool
     failure: TsunaguError | None = None
+    _filling: Line | None = None
     _wanted: SimpleQueue[Site] = field(default_factory=SimpleQueue)
     _tried: dict[str, datetime] = field(default_factory=dict)
 
     def want(self, site: Site) -> None:
         """A school's throughput shall be measured anew, now."""
         self._wanted.put(site)
+
+    def filling(self) -> Line | None:
+        """The line that a test of throughput fills now."""
+        return self._filling
 
     def run(self, stop: Event) -> None:
         """Measure until `stop` is set; a failure sets it."""
@@ -97,7 +103,12 @@ class Measuring:
 
     def _throughput(self, site: Site) -> None:
         self._tried[site.school.id] = datetime.now(UTC)
-        self.new_round().measure([site], Wanted(lines=(self.city.measurement.judged.line,), only_judged=True))
+        line = self.city.measurement.judged.line
+        self._filling = (site.school.id, line)
+        try:
+            self.new_round().measure([site], Wanted(lines=(line,), only_judged=True))
+        finally:
+            self._filling = None
         judgement = judge_school(site.school, self.store.latest(), self.city.measurement)
         self.metrics.record([judgement])
         measured_event(self.telemetry, judgement)

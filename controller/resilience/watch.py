@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import mean
@@ -44,7 +44,10 @@ Say = Callable[[EventKind, str, Mapping[str, str]], None]
 
 @dataclass
 class Watch:
-    """Watches schools until it is stopped. `wanted` hears of a school whose throughput should be measured anew."""
+    """Watches schools until it is stopped. `wanted` hears of a school whose throughput should be measured anew.
+
+    `filling` gives the line that a test of throughput fills now: an echo over it would measure the test's queue.
+    """
 
     city: City
     sites: Sequence[Site]
@@ -55,6 +58,7 @@ class Watch:
     exits: Exits
     wanted: Callable[[Site], None]
     say: Say
+    filling: Callable[[], Line | None] = lambda: None
     lines: Watched[Line] = field(init=False)
     regions: Watched[str] = field(init=False)
     _history: dict[LinePath, deque[float | None]] = field(default_factory=dict)
@@ -82,8 +86,9 @@ class Watch:
     def round(self) -> None:
         """One round of echoes, and everything that follows from it."""
         policy = self.city.measurement
+        before = self.filling()
         answers = self.pulse.beat(min(policy.method.answer_within, _PART_OF_ROUND * policy.intervals.light))
-        self._record(answers)
+        self._record(answers, {before, self.filling()})
         changed = list(self.lines.heard(lines_answered(answers)))
         for one in changed:
             self._line_changed(one)
@@ -106,11 +111,15 @@ class Watch:
     def _states(self, school: str) -> dict[LineName, LineState]:
         return {line: state for (id_, line), state in self.lines.states.items() if id_ == school}
 
-    def _record(self, answers: Mapping[LinePath, float | None]) -> None:
+    def _record(self, answers: Mapping[LinePath, float | None], filled: Collection[Line | None]) -> None:
         record = self.telemetry.record
         now = time.time()
         for path, took in answers.items():
             history = self._history.setdefault(path, deque(maxlen=_REMEMBERED))
+            if took is not None and (path.school, path.line) in filled:
+                record(PROBE_LAST_SUCCESS, now, school=path.school)
+                history.clear()
+                continue
             history.append(took)
             place = {
                 "school": path.school,

@@ -9,17 +9,18 @@ import pytest
 
 from controller.errors import PlanRefused
 from controller.plan.document import PlanFile
-from controller.plan.lapse import refuse_lapsed
+from controller.plan.lapse import first_lapse, refuse_lapsed
 from tests.policies import PolicyFolder
 
 LAST = date(2027, 3, 31)
 
 
-def plan(on: date | None) -> PlanFile:
+def plan(on: date | None, until: date | None = None) -> PlanFile:
     return PlanFile(
         city="kawasaki-virtual",
         policy="x",
         on=on,
+        until=until,
         lab=False,
         made=datetime(2027, 3, 1, tzinfo=UTC),
         canary="as-e04",
@@ -51,3 +52,17 @@ def test_an_exception_that_expired_meanwhile(
         PlanRefused, match=r"'computer-room-web' \(.*rules.yaml:\d+\) has expired \(last day 2027-03-31\)"
     ):
         refuse_lapsed(city, plan(made_for))
+
+
+def test_an_exception_that_the_policy_has_lost_since_it_expired(tmp_path: Path) -> None:
+    """Cleaning up what has expired must not make an old plan good again."""
+    policies = PolicyFolder(tmp_path)
+    made = policies.load(LAST)
+    assert first_lapse(made) == LAST
+    rules = policies.path / "access/rules.yaml"
+    before, _, rest = rules.read_text(encoding="utf-8").partition("  - id: computer-room-web\n")
+    rules.write_text(before + rest[rest.index("\n  - ") + 1 :], encoding="utf-8")
+    assert first_lapse(policies.load(LAST)) != LAST
+    refuse_lapsed(policies.load(LAST), plan(LAST, LAST))
+    with pytest.raises(PlanRefused, match=r"an exception in it has expired \(last day 2027-03-31\)"):
+        refuse_lapsed(policies.load(date(2027, 4, 1)), plan(LAST, LAST))

@@ -19,7 +19,7 @@ from controller.errors import ConfigRefused
 from controller.model.city import City, Device
 from controller.model.flow import Family, Match
 from controller.model.state import DeviceState, Filter
-from controller.plan.proof import differences_of_ports, differences_to_policy
+from controller.plan.proof import differences_of_interfaces, differences_of_ports, differences_to_policy
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.base import Observation, Platform
 from controller.platforms.registry import platform
@@ -115,6 +115,7 @@ def blamed(intent: CampusIntent, seen: Observation) -> Iterator[str]:
     """What the product says of a configuration that it could read."""
     yield from (remark.text for remark in seen.remarks)
     yield from differences_of_ports(intent, seen.state)
+    yield from differences_of_interfaces(intent, seen.state)
     yield from differences_to_policy(intent, seen.state)
 
 
@@ -135,7 +136,10 @@ def test_every_edit_that_changes_the_meaning_is_caught_and_no_other_is_blamed(ci
             outcomes["refused"] += 1
             continue
         said = list(blamed(intent, seen))
-        same = same_by_the_second_engine(intent, seen.state) and seen.state.ports == intent.wanted.ports
+        same = same_by_the_second_engine(intent, seen.state) and (seen.state.ports, seen.state.interfaces) == (
+            intent.wanted.ports,
+            intent.wanted.interfaces,
+        )
         assert bool(said) != same or seen.remarks, f"seed {seed} ({kind}): same {same}, said {said}"
         assert said or same, f"seed {seed} ({kind}): the meaning changed, and nobody said so"
         outcomes["caught" if said else "same"] += 1

@@ -13,7 +13,7 @@ from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City, Device
 from controller.model.flow import Direction, Family
 from controller.model.state import Capabilities, DeviceState, device_state
-from controller.plan.proof import differences_to_policy, prove
+from controller.plan.proof import differences_of_interfaces, differences_to_policy, prove
 from controller.platforms.base import Observation, Step
 from controller.platforms.cisco_ios import CiscoIos
 
@@ -40,6 +40,17 @@ class Slipping:
 
     def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         return CiscoIos().steps(now, wanted)
+
+
+@dataclass(frozen=True)
+class Overlooking(Slipping):
+    """Cisco IOS, but a word of what is read back is passed over, as by a parser that takes it for noise."""
+
+    word: str = ""
+
+    def parse(self, text: str, source: str) -> Observation:
+        assert self.word in text
+        return CiscoIos().parse(text.replace(self.word, ""), source)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +107,14 @@ def test_a_planted_wrong_line_is_caught_with_a_packet(
     assert re.search(r"access/rules\.yaml:\d+|default deny", message)
 
 
+def test_a_parser_that_passes_over_a_word_is_caught_with_a_packet(city: City, intent: CampusIntent) -> None:
+    with pytest.raises(ProofFailed) as failed:
+        prove(city, intent, Overlooking(word=" established"))
+    said = str(failed.value)
+    assert "kw-s01-core1 TSN-10-to-4-" in said
+    assert re.search(r"\(rendered\):\d+: permits tcp \S+ port \d+ -> 10\.\S+ port \d+, but no rule permits it", said)
+
+
 def test_a_filter_that_is_not_put_in_force(city: City, intent: CampusIntent) -> None:
     line = line_of(intent, "ip access-group TSN-20-from-4")
     with pytest.raises(ProofFailed, match=r"VLAN 20 \(pupil\) from IPv4: no filter is in force; everything passes"):
@@ -147,3 +166,13 @@ def test_a_plan_that_would_lock_the_controller_out_is_refused(city: City, device
     moved = city.file.model_copy(update={"controllers": (*city.file.controllers, ip_network("10.255.0.11/32"))})
     wider = replace(city, file=moved)
     assert prove(wider, campus_intent(wider, device, CiscoIos.capabilities), CiscoIos()) == 32
+
+
+def test_another_address_of_the_gateway_is_named(city: City) -> None:
+    """No filter and no port is another, but the segment's hosts find nobody at the address of their gateway."""
+    core = next(one for one in city.devices(city.school_by_id["kw-e01"]) if one.role == "core")
+    wanted = campus_intent(city, core, CiscoIos.capabilities)
+    text = CiscoIos().render(wanted.wanted).replace("ip address 10.1.16.1 ", "ip address 10.1.16.2 ")
+    (said,) = differences_of_interfaces(wanted, CiscoIos().parse(text, "x").state)
+    assert said.startswith("kw-e01-core1: interface in VLAN 20 with 10.1.16.1/20 2001:")
+    assert "is wanted; it is in VLAN 20 with 10.1.16.2/20 2001:" in said

@@ -13,7 +13,7 @@ import pytest
 import controller
 from controller.compile.campus import campus_intent
 from controller.compile.cloud import cloud_intent
-from controller.errors import ProofFailed
+from controller.errors import ProofFailed, TsunaguError
 from controller.model.access import Rule
 from controller.model.city import City, Device
 from controller.model.flow import prefix
@@ -205,6 +205,16 @@ def test_many_devices_are_proved_in_several_processes(
     assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
     found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
     assert (found.done, found.from_cache) == (0, len(devices))
+
+
+def test_a_policy_that_changes_while_it_is_proved_is_said(
+    city: City, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other processes read the files anew, and find others than this one did."""
+    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 2)
+    devices = [one for one in city.devices(device.school) if one.platform == "cisco_ios"]
+    with pytest.raises(TsunaguError, match="the policy changed while it was being proved"):
+        prove_devices(replace(city, digest="0" * 64), devices, ProofCache(None), lab=False)
 
 
 def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

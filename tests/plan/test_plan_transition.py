@@ -67,10 +67,14 @@ def without_management_ports(state: DeviceState) -> DeviceState:
     ("middle", "expected"),
     [
         (denying_management, r"would cut the controller's own SSH session: tcp .* port 22.*, after step 1 \(planted\)"),
+        (
+            lambda state: replace(state, interfaces=()),
+            r"no interface would have 10\.\S+, at which the controller reaches the device, after step 1 \(planted\)",
+        ),
         (without_management_ports, r"no port would carry VLAN 90, over which the controller reaches the device, after"),
         (lambda state: replace(state, bindings=()), r"kw-s01-core1: step 1 \(planted\), VLAN 20 from IPv4: .* passes"),
     ],
-    ids=["management denied", "management without a port", "filters off"],
+    ids=["management denied", "management without an address", "management without a port", "filters off"],
 )
 def test_a_wrong_state_on_the_way_is_refused_with_its_step(
     city: City,

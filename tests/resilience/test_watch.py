@@ -25,6 +25,7 @@ from controller.model.city import City
 from controller.model.flow import Family
 from controller.model.lines import LINE_NAMES
 from controller.resilience.exits import Exits, far_destination
+from controller.resilience.line_states import Line
 from controller.resilience.measuring import Measuring
 from controller.resilience.watch import Watch
 from controller.telemetry.otlp import Telemetry
@@ -36,6 +37,7 @@ from controller.telemetry.registry import (
     LINE_LOSS,
     LINE_UP,
     METRICS,
+    PROBE_LAST_SUCCESS,
     PROXY_DURATION,
     EventKind,
     Judgement,
@@ -179,6 +181,31 @@ def test_a_lost_region_is_told_and_no_line_is_blamed(
         assert set(watch.lines.states.values()) == {LineState.UP}
     watch.round()
     assert recorded.kinds() == [EventKind.REGION_DOWN, EventKind.REGION_UP]
+    watch.pulse.close()
+
+
+def test_an_echo_beside_a_test_of_throughput_is_no_latency_of_the_line(
+    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+) -> None:
+    recorded = Recorded()
+    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
+    probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
+    routes = list(Round(quick, store, probe, "r", lambda _: None).routes(site, Wanted()))
+    exits = Exits([site], quick.lines, far_destination(quick))
+    sent = recorded.telemetry()
+    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
+    filled: list[Line | None] = [(SCHOOL, "primary")]
+    watch = Watch(
+        *(quick, [site], store, sent, metrics, Pulse(routes), exits, lambda _: None, recorded.say),
+        filling=lambda: filled[-1],
+    )
+    watch.round()
+    assert recorded.last(PROBE_LAST_SUCCESS, SCHOOL) is not None
+    assert recorded.last(LINE_LATENCY, SCHOOL, "backup", "tokyo", "ipv4") is not None
+    assert recorded.last(LINE_LATENCY, SCHOOL, "primary", "tokyo", "ipv4") is None
+    filled.append(None)
+    watch.round()
+    assert recorded.last(LINE_LATENCY, SCHOOL, "primary", "tokyo", "ipv4") is not None
     watch.pulse.close()
 
 
