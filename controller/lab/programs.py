@@ -37,6 +37,7 @@ _PACKAGES = {
     "unshare": "util-linux",
     "mount": "mount",
     "hostname": "hostname",
+    "chrt": "util-linux",
     "nice": "coreutils",
 }
 """Every program that the lab runs, and the Debian package it comes from."""

@@ -16,8 +16,11 @@ from controller.lab.layout import CORE_ASN, Both, Layout, RegionLayout, SchoolLa
 from controller.lab.lines import CORE_PORT
 from controller.model.flow import Family
 
-BFD_MILLISECONDS, BFD_MISSES = 100, 3
-"""A neighbour is lost when so many of its BFD packets, one in so many milliseconds, have not come."""
+BFD_MILLISECONDS, BFD_MISSES = 100, 5
+"""A neighbour is lost when so many of its BFD packets, one in so many milliseconds, have not come.
+
+Half a second: well inside the second that is promised, and not so little that a busy machine looks like a dead line.
+"""
 _PROFILE = "lines"
 _ONLY_DEFAULT = "only-default"
 _WORDS = {Family.V4: "ip", Family.V6: "ipv6"}
