@@ -42,6 +42,7 @@ def test_a_key_is_pinned_only_when_a_person_says_so(lab: Layout, policies: Path,
     refused = tsunagu("plan", "--school", school, *words)
     assert refused.returncode == 1
     assert f"no host key is pinned for {lab.schools[0].management.address.v4}" in refused.stdout
+    assert "is its school up in the virtual city" in refused.stdout
 
     declined = tsunagu("trust", name, *words, said="n\n")
     assert declined.returncode == 1
