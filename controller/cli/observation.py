@@ -7,9 +7,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controller.cli.output import Exit, errors, say
+from controller.errors import LabError
+from controller.lab import journal, place
 from controller.model.city import City, Device
 from controller.plan.build import Considered, consider
 from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
+from controller.plan.select import Selection, selected_devices
+
+
+def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
+    """The devices of a selection that can be asked: of the virtual city, those of the schools that are up.
+
+    A school of it that was named is asked in any case, so that its absence is told.
+    """
+    devices = selected_devices(city, chosen)
+    if not chosen.lab or chosen.schools:
+        return devices
+    try:
+        up = {school.id for school in journal.standing(place.STATE).layout.schools}
+    except LabError:
+        return devices
+    return tuple(device for device in devices if device.school.id in up)
 
 
 def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:

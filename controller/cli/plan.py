@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import considered, exit_code, observed, say_moved, say_refusals
+from controller.cli.observation import considered, exit_code, observed, reached_devices, say_moved, say_refusals
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -52,7 +52,8 @@ def plan(  # noqa: PLR0913 the command's options
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
         raise typer.BadParameter(message)
     city = load_city(policies, on=day(on))
-    found = considered(city, observed(selected_devices(city, chosen), configs))
+    devices = selected_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
+    found = considered(city, observed(devices, configs))
     document = build_plan(city, found, lab=lab)
     if output is not None:
         save_plan(document, output)
@@ -80,7 +81,7 @@ def drift(  # noqa: PLR0913 the command's options
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies, on=day(on))
-    found = considered(city, observed(selected_devices(city, chosen), None))
+    found = considered(city, observed(reached_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
     from controller.cli.drift_telemetry import tell_drift  # noqa: PLC0415

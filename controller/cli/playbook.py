@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.observation import reached_devices
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -27,7 +28,6 @@ from controller.cli.progress import Progress
 from controller.model.city import Device
 from controller.model.load import load_city
 from controller.plan.backup import operable
-from controller.plan.select import selected_devices
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
 from controller.telemetry.tracing import traced
 
@@ -65,7 +65,7 @@ def run(  # noqa: PLR0913 the command's options
     """
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies)
-    devices = selected_devices(city, chosen)
+    devices = reached_devices(city, chosen)
     hosts = [device.id for device in devices if operable(device)]
     began = datetime.now(city.timezone)
     folder = (output / f"{began:%Y-%m-%dT%H%M%S}").resolve()

@@ -44,7 +44,8 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tmp_path: Path) -> None:
-    words = ("--lab", *of_the_lab(lab), "-o", str(tmp_path / "saved"), "--state", str(tmp_path), "--json")
+    # "All" are the schools that are up, here two of the six that the overlay has.
+    words = ("--lab", "--all", "-o", str(tmp_path / "saved"), "--state", str(tmp_path), "--json")
     done = run("tsunagu", "playbook", "run", "backup", *words)
     assert done.returncode == 0, done.stderr
     found = {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
