@@ -23,6 +23,9 @@ CLASS_CARRIERS: tuple[Carrier, ...] = ("pubsub", "bigquery")
 """Carriers whose own access control tells data classes apart, and which need no way between the two systems."""
 _SERVICES: dict[Carrier, tuple[Service, ...]] = {"https": (service("tcp/443"),), "sftp": (service("tcp/22"),)}
 
+_UNENCRYPTED = (service("tcp/80"), service("tcp/21"))
+"""What looks like the encrypted carriers and is not: HTTP and FTP."""
+
 
 def _importances(value: object) -> object:
     if isinstance(value, str):
@@ -77,6 +80,9 @@ class SystemFlow(Placed):
             raise ValueError(message)
         if self.carrier in CLASS_CARRIERS and self.services:
             message = f"{self.carrier} needs no way between the systems; leave 'services' out"
+            raise ValueError(message)
+        if self.carrier in _SERVICES and (open_ones := [one for one in self.services if one in _UNENCRYPTED]):
+            message = f"{self.carrier} does not ride on {open_ones[0]}, which is not encrypted; write carrier: plain"
             raise ValueError(message)
         if self.carrier == "plain" and not self.services:
             message = "plain has no port of its own; name the services"

@@ -146,6 +146,12 @@ def test_school_days_need_a_calendar(policies: PolicyFolder) -> None:
         (FLOWS, "carrier: sftp", "carrier: plain", "plain has no port of its own; name the services"),
         (
             FLOWS,
+            "carrier: sftp",
+            "carrier: https\n    services: [tcp/80]",
+            "https does not ride on tcp/80, which is not enc",
+        ),
+        (
+            FLOWS,
             "carrier: pubsub",
             "carrier: pubsub\n    services: [tcp/443]",
             "pubsub needs no way between the systems",
