@@ -32,6 +32,7 @@ PROMISED = 5.0
 
 def measured(tmp_path: Path, *options: str, policies: Path = SHIPPED) -> tuple[int, dict[str, Any]]:
     done = here("measure", "--lab", "--json", "--policies", str(policies), *options, cwd=tmp_path)
+    assert done.said, done.errors
     document: dict[str, Any] = json.loads(done.said)
     return done.code, document
 

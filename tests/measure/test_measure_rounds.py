@@ -22,6 +22,9 @@ PRIMARY, BACKUP = 80, 40
 
 pytestmark = pytest.mark.lab
 
+A_ROUND_OF_ECHOES = 3 * 2 * 98
+"""Bytes of three echoes and their answers, with their Ethernet headers."""
+
 
 @pytest.fixture(scope="module")
 def lines() -> Iterator[TwoLines]:
@@ -105,7 +108,8 @@ def test_beside_a_test_of_throughput_no_echo_is_sent_and_the_line_is_not_down(
     with alone(tmp_path / "locks", [line_lock(lines.route().path)], 1.0):
         before = lines.received("primary")
         found = measured(quick, store, lines, wanted, tmp_path)
-        assert lines.received("primary") == before
+        # What neighbours say by themselves weighs far less than a round of echoes.
+        assert lines.received("primary") - before < A_ROUND_OF_ECHOES
     assert {one.found.outcome for one in found} == {Outcome.FAILED}
     assert all("has been in use by another measurement" in one.found.reason for one in found)
     judged = judge_school(quick.school_by_id[SCHOOL], store.latest(), quick.measurement)

@@ -42,6 +42,7 @@ def deployed(city: City, world: Path, shared_lab: SharedLab) -> Iterator[City]:
     found = deploy(city, world)
     virtual_city.up(found, SCHOOLS, lambda _: None, world=world)
     yield found
+    shared_lab.remove()  # if the last test has put it up again
     virtual_city.down(lambda _: None)
 
 
