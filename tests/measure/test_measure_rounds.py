@@ -106,8 +106,9 @@ def test_beside_a_test_of_throughput_no_echo_is_sent_and_the_line_is_not_down(
     wanted = Wanted(lines=("primary",), regions=("tokyo",), families=(Family.V4,), throughput=False)
     (tmp_path / "locks").mkdir()
     with alone(tmp_path / "locks", [line_lock(lines.route().path)], 1.0):
-        before = lines.received("primary")
+        before, sent = lines.received("primary"), lines.echoes_sent()
         found = measured(quick, store, lines, wanted, tmp_path)
+        assert lines.echoes_sent() == sent
         # What neighbours say by themselves weighs far less than a round of echoes.
         assert lines.received("primary") - before < A_ROUND_OF_ECHOES
     assert {one.found.outcome for one in found} == {Outcome.FAILED}
@@ -115,3 +116,4 @@ def test_beside_a_test_of_throughput_no_echo_is_sent_and_the_line_is_not_down(
     judged = judge_school(quick.school_by_id[SCHOOL], store.latest(), quick.measurement)
     assert judged.line("primary").state is LineState.UNKNOWN
     assert all(one.measured for one in measured(quick, store, lines, wanted, tmp_path))
+    assert lines.echoes_sent() > sent  # the count would have shown them

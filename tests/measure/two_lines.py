@@ -67,6 +67,12 @@ class TwoLines:
             for way in ("rx", "tx")
         )
 
+    def echoes_sent(self) -> int:
+        """The ICMP echo requests that the school has sent over IPv4, by its own kernel's count."""
+        lines = inside_text(self.school, "/proc/net/snmp").splitlines()
+        names, values = (line.split() for line in lines if line.startswith("Icmp:"))
+        return int(values[names.index("OutEchos")])
+
     @contextmanager
     def without_tokyo(self, line: LineName) -> Iterator[None]:
         words = [(f"{ADDRESSES[line, family][1]}/{length}", "dev", INTERFACES[line]) for family, length in _LENGTHS]

@@ -11,6 +11,7 @@ import pytest
 from controller.compile.firewall import LAST, FirewallRule, firewall_rules, system_addresses
 from controller.model.city import City
 from controller.model.flow import Prefix, bounds
+from controller.prove.firewall import firewall_check
 from stacks.affairs import AFFAIRS
 from stacks.firewall import necessities
 from stacks.naming import LONGEST_NAME, google_name, network_tag
@@ -140,6 +141,10 @@ def test_the_necessities_open_nothing_between_systems(flowing: City) -> None:
     assert addresses
     assert opened
     assert not [(peer, address) for peer in opened for address in addresses if meet(peer, address)]
+    # Over every packet, nothing differs from the flows but what the necessities open.
+    differences = firewall_check(flowing, (*firewall_rules(flowing), *needed)).differences
+    assert differences
+    assert all(any(f"firewall rule {rule.name}" in one for rule in needed) for one in differences), differences
 
 
 def meet(one: Prefix, other: Prefix) -> bool:
