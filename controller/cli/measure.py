@@ -7,7 +7,6 @@ import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated
 
@@ -185,10 +184,12 @@ def lab_sites(city: City, chosen: Selection) -> list[Site]:
     return sites
 
 
-def throughput(city: City, locks: Path = place.STATE / "locks") -> Throughput:
+def throughput(city: City) -> Throughput:
     """The probe of throughput for the virtual city, whose lines all are on this machine."""
     policy = city.measurement
-    return Throughput(policy.method, policy.targets.throughput.port, locks, everywhere=("this machine",))
+    return Throughput(
+        policy.method, policy.targets.throughput.port, place.STATE / "locks", everywhere=("this machine",)
+    )
 
 
 def _wanted(  # noqa: PLR0913 the options of a command

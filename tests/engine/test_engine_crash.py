@@ -31,13 +31,21 @@ def _killed(tiny: Tiny, rule: Rule, folder: Path) -> None:
     assert met
 
 
-@pytest.mark.parametrize("call", ["create", "update", "delete"])
-def test_after_a_kill_the_next_up_finishes(
-    tiny: Tiny, tmp_path: Path, call: str, ours: Callable[[Path], list[str]]
+@pytest.mark.parametrize(
+    ("call", "resource", "before"),
+    [
+        ("create", "more-2", {}),
+        ("create", "reader", {"word": "old"}),  # replaced, and deleted before
+        ("create", "watcher", {"account": "old-watcher"}),  # replaced, and deleted after
+        ("update", "watcher", {"title": "old"}),
+        ("delete", "word", {"title": "old", "word": "old"}),
+    ],
+)
+def test_after_a_kill_the_next_up_finishes(  # noqa: PLR0913, PLR0917 a case's parts and the fixtures
+    tiny: Tiny, tmp_path: Path, call: str, resource: str, before: dict[str, str], ours: Callable[[Path], list[str]]
 ) -> None:
-    resource = {"create": "more-2", "update": "watcher", "delete": "word"}[call]
-    if call != "create":
-        tiny.pulumi("up", "--yes", "--skip-preview", title="old", word="old")
+    if before:
+        tiny.pulumi("up", "--yes", "--skip-preview", **before)
     _killed(tiny, Rule("kill", "hang", call=call, resource=resource), tmp_path)
     assert until(lambda: ours(tmp_path) == [], 30.0), ours(tmp_path)
     said: list[str] = []
@@ -48,7 +56,8 @@ def test_after_a_kill_the_next_up_finishes(
     assert tiny.pulumi("preview", "--expect-no-changes", more=MORE).returncode == 0
     assert len(tiny.names()) == 5 + MORE
     assert len(set(tiny.names())) == 5 + MORE
-    assert tiny.pulumi("destroy", "--yes", "--skip-preview").returncode == 0
+    destroyed = tiny.pulumi("destroy", "--yes", "--skip-preview")
+    assert destroyed.returncode == 0, destroyed.stdout
     assert tiny.names() == []
 
 

@@ -60,6 +60,7 @@ class TwoLines:
             yield
         finally:
             ip("-n", end, "link", "set", INTERFACES[line], "up")
+            self.all_answer()
 
     def received(self, line: LineName) -> int:
         return sum(
@@ -83,6 +84,11 @@ class TwoLines:
         finally:
             for some in words:
                 ip("-n", self.region, "addr", "add", *some)
+            self.all_answer()
+
+    def all_answer(self) -> None:
+        """Wait until both lines carry again: a neighbour that was asked for in vain is asked for once a second."""
+        until(lambda: all(_answers(self.school, far) for _, far in ADDRESSES.values()))
 
 
 def inside_text(namespace: str, file: str) -> str:
@@ -113,8 +119,7 @@ def two_lines(primary: int, backup: int) -> Iterator[TwoLines]:
                 via = ADDRESSES[line, family][1]
                 ip("-n", names.school, "route", "add", "default", "via", via, "metric", str(metric))
         undone.enter_context(_serving(names))
-        # An IPv6 neighbour may take a second to be found on a new link.
-        until(lambda: all(_answers(names.school, far) for _, far in ADDRESSES.values()))
+        names.all_answer()
         yield names
 
 

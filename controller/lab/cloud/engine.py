@@ -99,7 +99,7 @@ class Engine:
             became = "it had been made" if identity else "it is looked at again"
             say(f"{stack}: killed while {operation['type']} {resource['urn'].rpartition('::')[2]}: {became}")
             if identity:
-                record["deployment"]["resources"].append({**resource, "id": identity})
+                _take_in(record["deployment"]["resources"], {**resource, "id": identity})
         self._asked("stack", "import", "--stack", stack, given=json.dumps(record))
         self._asked("refresh", "--yes", "--stack", stack)
 
@@ -181,6 +181,22 @@ def _plain(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 JSON
         for key, value in values.items()
         if key != "__defaults" and not isinstance(value, Mapping) and not str(value).startswith("(not shown)")
     }
+
+
+def _take_in(resources: list[dict[str, Any]], made: dict[str, Any]) -> None:
+    """Add a resource to a record, in which the one that it replaces may still stand.
+
+    That one is gone where it had to be deleted first (then it is marked as pending replacement), else it is marked as
+    one to delete, and stands after the new one: so the engine does it itself.
+    """
+    same = [one for one in resources if one["urn"] == made["urn"] and not one.get("delete")]
+    at = resources.index(same[0]) if same else len(resources)
+    resources.insert(at, made)
+    for one in same:
+        if one.get("pendingReplacement"):
+            resources.remove(one)
+        else:
+            one["delete"] = True
 
 
 def _lives(process: int) -> bool:
