@@ -121,7 +121,16 @@ class City:
 
     def school_prefix(self, school: School, family: Family) -> Prefix:
         """The school's block of one family: its own, or the one that the formula gives its number."""
-        return school_prefix(self.file, school, family)
+        # By the object: a school that a test has changed, under the same id, is another one.
+        kept = self._blocks.get((school.id, family))
+        if kept is None or kept[0] is not school:
+            kept = self._blocks[school.id, family] = (school, school_prefix(self.file, school, family))
+        return kept[1]
+
+    @cached_property
+    def _blocks(self) -> dict[tuple[str, Family], tuple[School, Prefix]]:
+        """The blocks that were asked for: a proof asks for them some thousand times a school."""
+        return {}
 
     def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
         """The segment's subnet at a school."""
@@ -148,15 +157,30 @@ class City:
 
     def destination(self, name: str, school: School) -> AddressSet:
         """The addresses of an application (or of the internet) as a school sees it."""
-        if name == INTERNET:
-            return self.internet
-        app = self.applications[name]
-        if app.belongs_to:
-            return self.internet
-        if app.segment:
-            segment = self.segments[app.segment]
-            return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
-        return AddressSet(self.named(app))
+        if name != INTERNET and (segment := self.applications[name].segment):
+            return self.source(segment, school)
+        return self._anywhere[name]
+
+    def destination_of(self, name: str, school: School, family: Family) -> AddressSet:
+        """The same in one family; where it is the same for every school, the same object."""
+        if name != INTERNET and (segment := self.applications[name].segment):
+            return self.source_of(segment, school, family)
+        return self._anywhere_of[name, family]
+
+    @cached_property
+    def _anywhere(self) -> dict[str, AddressSet]:
+        """Destinations that do not depend on the school."""
+        own = {name: app for name, app in self.applications.items() if not app.segment}
+        named = {name: self.internet if app.belongs_to else AddressSet(self.named(app)) for name, app in own.items()}
+        return {INTERNET: self.internet, **named}
+
+    @cached_property
+    def _anywhere_of(self) -> dict[tuple[str, Family], AddressSet]:
+        return {(name, family): one.of(family) for name, one in self._anywhere.items() for family in Family}
+
+    @cached_property
+    def _controllers_of(self) -> dict[Family, AddressSet]:
+        return {family: AddressSet(self.file.controllers).of(family) for family in Family}
 
     def source(self, name: str, school: School) -> AddressSet:
         """The addresses of a rule's source (a segment, or the controller) at a school."""
@@ -164,6 +188,12 @@ class City:
             return AddressSet(self.file.controllers)
         segment = self.segments[name]
         return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
+
+    def source_of(self, name: str, school: School, family: Family) -> AddressSet:
+        """The same in one family."""
+        if name == CONTROLLER:
+            return self._controllers_of[family]
+        return AddressSet((self.segment_prefix(school, self.segments[name], family),))
 
     def services(self, rule: Rule, name: str) -> tuple[Service, ...]:
         """The services of an application that the network part of a rule speaks of."""

@@ -7,7 +7,7 @@ between them has changed what the policy says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,19 +15,21 @@ from controller.model.access import Rule, Segment
 from controller.model.city import City
 from controller.model.flow import (
     ANY_PORTS,
-    AddressSet,
     Direction,
     Effect,
     Family,
     Interval,
     Packet,
+    Prefix,
     Protocol,
+    bounds,
+    merged,
     prefix,
     within,
 )
 from controller.model.necessities import GATEWAY, SEGMENT, Necessity
 from controller.model.schools import School
-from controller.prove.diagram import Box, Node, Space
+from controller.prove.passage import PacketBox
 
 _WHOLE_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
 
@@ -52,7 +54,7 @@ class Conversation:
     asked: tuple[Interval, ...]
     ports: Interval
 
-    def boxes(self) -> Iterator[Box]:
+    def boxes(self) -> Iterator[PacketBox]:
         """The packets of whoever asks, and the answers: TCP's are marked as such, UDP's only by their port."""
         protocol, wide = ((int(self.protocol), int(self.protocol)),), (ANY_PORTS,)
         yield (protocol, self.asking, self.asked, wide, (self.ports,), _WHOLE_STATE)
@@ -81,20 +83,16 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
         if rule.network is None or not city.is_for(rule, school):
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            asking = city.source(source, school).of(family).intervals()
-            asked = city.destination(name, school).of(family).intervals()
+            asking = city.source_of(source, school, family).intervals()
+            asked = city.destination_of(name, school, family).intervals()
             if asking and asked:
                 for service in city.services(rule, name):
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
-def permitted_and_forbidden(space: Space, spoken: Iterable[Conversation]) -> tuple[Node, Node]:
-    """The packets that some permit covers and no forbid does, and those that a forbid covers."""
-    boxes: dict[Effect, list[Node]] = {effect: [] for effect in Effect}
-    for one in spoken:
-        boxes[one.rule.effect] += map(space.box, one.boxes())
-    forbidden = space.union_all(boxes[Effect.FORBID])
-    return space.difference(space.union_all(boxes[Effect.PERMIT]), forbidden), forbidden
+def spoken_boxes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketBox, ...]:
+    """The packets of all conversations that a permit (or a forbid) speaks of."""
+    return tuple(box for one in spoken if one.rule.effect is effect for box in one.boxes())
 
 
 def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
@@ -103,23 +101,21 @@ def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]
     return tuple(dict.fromkeys([rule for rule in covering if rule.effect is Effect.FORBID] or covering))
 
 
-def needed(space: Space, at: SchoolNetwork, segment: Segment, direction: Direction) -> Node:
+def needed(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketBox, ...]:
     """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    return space.union_all(
-        space.box(_necessity(at, segment, one))
-        for one in at.city.necessities
-        if one.family == at.family and one.direction is direction
-    )
-
-
-def _necessity(at: SchoolNetwork, segment: Segment, one: Necessity) -> Box:
-    protocol = int(Protocol[one.protocol.upper()])
-    source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
     own = at.city.segment_prefix(at.school, segment, at.family)
     gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
+    return tuple(
+        _necessity(one, words) for one in at.city.necessities if one.family == at.family and one.direction is direction
+    )
+
+
+def _necessity(one: Necessity, words: Mapping[str, Prefix]) -> PacketBox:
+    protocol = int(Protocol[one.protocol.upper()])
+    source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
     source, destination = (
-        AddressSet(tuple(words[end] if isinstance(end, str) else end for end in named)).intervals()
+        merged(bounds(words[end] if isinstance(end, str) else end) for end in named)
         for named in (one.source, one.destination)
     )
     state = _ESTABLISHED if one.established else _WHOLE_STATE
