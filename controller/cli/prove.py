@@ -16,8 +16,8 @@ from controller.cli.output import Exit, say, say_json
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
-from controller.plan.city_checks import city_checks, path_checks
-from controller.plan.city_proof import prove_devices
+from controller.plan.city_checks import path_checks
+from controller.plan.city_proof import prove_city
 from controller.plan.judgement import judge_observed
 from controller.plan.observe import NotSupported, from_files
 from controller.plan.proof_cache import ProofCache, cache_folder
@@ -84,7 +84,7 @@ def prove(  # noqa: PLR0913 the command's options
 def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = selected_devices(city, chosen)
     known = [device for device in devices if supported(device.platform)]
-    found = prove_devices(city, known, cache, lab=chosen.lab)
+    found = prove_city(city, known, cache, lab=chosen.lab)
     proved = Check(DEVICES, found.filters + found.policies, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
@@ -92,7 +92,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
         f"proof: {found.filters} filters{_and_routes(found.policies)} of {found.done + found.from_cache} devices: "
         f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
     )
-    return Findings([proved, ways, *city_checks(city, cache)], summary, unsupported=len(devices) - len(known))
+    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known))
 
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:

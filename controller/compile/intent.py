@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from controller.errors import Origin
 from controller.model.access import CONTROLLER, INTERNET, Rule, Segment
@@ -20,6 +21,7 @@ from controller.model.flow import (
     Effect,
     Family,
     Ports,
+    Prefix,
     Protocol,
     Service,
     prefix,
@@ -105,12 +107,14 @@ def _conversation(
 
 def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
     gateway = prefix(family.address(city.gateway(school, segment, family)))
-    words = {SEGMENT: city.segment_prefix(school, segment, family), GATEWAY: gateway}
-    own = {(name,): AddressSet((place,)) for name, place in words.items()}
+    words: dict[str, Prefix] = {SEGMENT: city.segment_prefix(school, segment, family), GATEWAY: gateway}
+    own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 
     def ends(named: tuple[EndPoint, ...]) -> AddressSet:
         if len(named) == 1 and isinstance(named[0], str):
-            return own[named[0],]
+            return own[named[0]]
+        if not any(isinstance(end, str) for end in named):
+            return _anywhere(named)
         return AddressSet(tuple(words[end] if isinstance(end, str) else end for end in named))
 
     found: dict[Direction, list[Clause]] = {direction: [] for direction in Direction}
@@ -121,3 +125,9 @@ def _necessities(city: City, school: School, segment: Segment, family: Family) -
             clause = Clause(*named, ends(one.source), ends(one.destination), ports, one.ports, one.established)
             found[one.direction].append(clause)
     return found
+
+
+@lru_cache(maxsize=256)
+def _anywhere(named: tuple[EndPoint, ...]) -> AddressSet:
+    """Addresses that are the same at every segment, as one object."""
+    return AddressSet(tuple(end for end in named if not isinstance(end, str)))

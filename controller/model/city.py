@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from controller.model.access import (
@@ -23,7 +24,7 @@ from controller.model.admission import Admission, AdmissionLimits
 from controller.model.calendar import CalendarFile
 from controller.model.exchange import System, SystemFlow
 from controller.model.factors import STRENGTHS, Strength
-from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
+from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, block, bounds, merged, prefix, without
 from controller.model.lines import LinesFile
 from controller.model.measurement import MeasurementFile
 from controller.model.necessities import Necessity
@@ -75,9 +76,11 @@ class Device:
     keeps_state: KeepsState | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class City:
     """Everything that `policies/` says, for one day. Build it with `controller.model.load.load_city`.
+
+    A city is itself and no other: what was worked out of it can be kept beside it.
 
     `on` is that day: `rules` and `flows` are those in force on it, `lapsed` and `lapsed_flows` are expired exceptions.
     Without a calendar every day is of no known kind.
@@ -131,6 +134,25 @@ class City:
     def _blocks(self) -> dict[tuple[str, Family], tuple[School, Prefix]]:
         """The blocks that were asked for: a proof asks for them some thousand times a school."""
         return {}
+
+    def other_schools(self, school: School, family: Family) -> tuple[Interval, ...]:
+        """The addresses of all schools but one."""
+        blocks, together, apart = self._school_blocks[family]
+        own = bounds(self.school_prefix(school, family))
+        if not apart:
+            return merged(one for number, one in enumerate(blocks) if self.schools[number] is not school)
+        return tuple(piece for one in together for piece in without(one, *own))
+
+    @cached_property
+    def _school_blocks(self) -> dict[Family, tuple[list[Interval], tuple[Interval, ...], bool]]:
+        """By family: the block of each school, all of them together, and whether no two overlap."""
+        found = {}
+        for family in Family:
+            blocks = [bounds(self.school_prefix(school, family)) for school in self.schools]
+            ordered = sorted(blocks)
+            apart = all(one[1] < other[0] for one, other in pairwise(ordered))
+            found[family] = (blocks, merged(ordered), apart)
+        return found
 
     def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
         """The segment's subnet at a school."""
@@ -234,8 +256,16 @@ class City:
 
     def devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a school by its blueprint."""
-        blueprint = next(b for b in self.blueprints.blueprints if fits(b, school))
-        return tuple(self._blueprint_devices(school, blueprint))
+        kept = self._fleets.get(school.id)
+        if kept is None or kept[0] is not school:
+            blueprint = next(b for b in self.blueprints.blueprints if fits(b, school))
+            kept = self._fleets[school.id] = (school, tuple(self._blueprint_devices(school, blueprint)))
+        return kept[1]
+
+    @cached_property
+    def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:
+        """The devices of the schools that were asked for."""
+        return {}
 
     def lab_devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a lab school: a switch, then a router."""
@@ -284,6 +314,7 @@ class City:
         index = 0
         numbers: Counter[DeviceRole] = Counter()
         for group in blueprint.devices:
+            ports = self._ports_of(group, group.platform[lot])
             for _ in range(group.count):
                 numbers[group.role] += 1
                 yield Device(
@@ -293,10 +324,21 @@ class City:
                     platform=group.platform[lot],
                     management=self.device_address(school, index),
                     access=self.file.device_access,
-                    ports=tuple(self._ports(group, group.platform[lot])),
+                    ports=ports,
                     keeps_state=group.keeps_state.get(lot),
                 )
                 index += 1
+
+    def _ports_of(self, group: DeviceGroup, platform: str) -> tuple[DevicePort, ...]:
+        """The ports of every device of a group on a platform: one object."""
+        kept = self._wired.get((id(group), platform))
+        if kept is None:
+            kept = self._wired[id(group), platform] = (group, tuple(self._ports(group, platform)))
+        return kept[1]
+
+    @cached_property
+    def _wired(self) -> dict[tuple[int, str], tuple[DeviceGroup, tuple[DevicePort, ...]]]:
+        return {}
 
     def _ports(self, group: DeviceGroup, platform: str) -> Iterable[DevicePort]:
         pattern = self.blueprints.port_names.get(platform, "{n}")

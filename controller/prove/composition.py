@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from controller.compile.firewall import front_doors
 from controller.compile.intent import FilterIntent
@@ -123,20 +124,14 @@ def _question(
         asked.append(SegmentQuestion(span, (entries(out), entries(into)), (believed_at(out), believed_at(into)), needs))
     spoken = conversations(at)
     management = city.file.management_segment
-    doors = [
-        (_one(service.protocol), addresses, service.ports)
-        for door in front_doors(city)
-        for service in door.services
-        if (addresses := door.addresses.of(family).intervals())
-    ]
-    everywhere = bounds(family.everything)
+    edge, doors = _edge(city, family)
     return PathQuestion(
-        last=everywhere[1],
+        last=2**family.bits - 1,
         block=(bounds(city.school_prefix(school, family)),),
-        others=_others(city, school, family),
+        others=city.other_schools(school, family),
         segments=tuple(asked),
-        edge=merged(span for door in front_doors(city) for span in door.addresses.of(family).intervals()),
-        doors=tuple((protocol, (everywhere,), to, (ANY_PORTS,), (ports,), ((0, 1),)) for protocol, to, ports in doors),
+        edge=edge,
+        doors=doors,
         permits=spoken_boxes(spoken, Effect.PERMIT),
         forbids=spoken_boxes(spoken, Effect.FORBID),
         management=next(number for number, one in enumerate(segments) if one.id == management),
@@ -146,10 +141,18 @@ def _question(
     )
 
 
-def _others(city: City, school: School, family: Family) -> Intervals:
-    """The addresses of all other schools."""
-    blocks = sorted(bounds(city.school_prefix(one, family)) for one in city.schools if one is not school)
-    return merged(blocks)
+@lru_cache(maxsize=8)
+def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketBox, ...]]:
+    """The addresses of the cloud's front doors, and the packets that these take."""
+    doors = [(door, door.addresses.of(family).intervals()) for door in front_doors(city)]
+    everywhere = ((0, 2**family.bits - 1),)
+    taken: list[PacketBox] = [
+        (_one(service.protocol), everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
+        for door, addresses in doors
+        for service in door.services
+        if addresses
+    ]
+    return merged(span for _, addresses in doors for span in addresses), tuple(taken)
 
 
 def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketBox, ...]:

@@ -8,8 +8,9 @@ questions are the same one then, and it is answered once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from controller.model.flow import ANY_PORTS, Direction, Interval, Protocol, merged
@@ -20,7 +21,6 @@ PacketBox = tuple[Intervals, Intervals, Intervals, Intervals, Intervals, Interva
 """Protocols, sources, destinations, source ports, destination ports, whether established."""
 Entries = tuple[tuple[PacketBox, bool], ...]
 """A filter: the first box that holds a packet decides whether it is permitted; none denies."""
-_Renamed = Callable[[Intervals], Intervals]
 
 
 class SegmentQuestion(NamedTuple):
@@ -58,67 +58,68 @@ class PathQuestion(NamedTuple):
     def numbered(self) -> PathQuestion:
         """The same question with the addresses replaced by their places in the order of all that begins or ends."""
         starts = {0, self.last + 1}
-
-        def noted(spans: Intervals) -> Intervals:
+        sets = {id(spans): spans for spans in self._address_sets()}
+        for spans in sets.values():
             for low, high in spans:
                 starts.add(low)
                 starts.add(high + 1)
-            return spans
-
-        self._renamed(noted)
         places = {start: place for place, start in enumerate(sorted(starts))}
-
-        def placed(spans: Intervals) -> Intervals:
-            return tuple([(places[low], places[high + 1] - 1) for low, high in spans])
-
-        return self._renamed(placed)._replace(last=len(starts) - 2)
-
-    def _renamed(self, name: _Renamed) -> PathQuestion:
-        """The same with all addresses under other names. Sets that are one object are renamed once."""
-        known: dict[int, Intervals] = {}
-
-        def once(spans: Intervals) -> Intervals:
-            found = known.get(id(spans))
-            if found is None:
-                found = known[id(spans)] = name(spans)
-            return found
-
+        # A set is one object in many boxes, and is renamed once.
+        names = {
+            known: tuple([(places[low], places[high + 1] - 1) for low, high in spans]) for known, spans in sets.items()
+        }
         return PathQuestion(
-            self.last,
-            once(self.block),
-            once(self.others),
-            tuple([_segment_renamed(one, once) for one in self.segments]),
-            once(self.edge),
-            _boxes_renamed(self.doors, once),
-            _boxes_renamed(self.permits, once),
-            _boxes_renamed(self.forbids, once),
+            len(starts) - 2,
+            names[id(self.block)],
+            names[id(self.others)],
+            tuple([_segment_renamed(one, names) for one in self.segments]),
+            names[id(self.edge)],
+            _boxes_renamed(self.doors, names),
+            _boxes_renamed(self.permits, names),
+            _boxes_renamed(self.forbids, names),
             self.management,
-            once(self.controllers),
-            _boxes_renamed(self.answers, once),
-            _boxes_renamed(self.ways, once),
+            names[id(self.controllers)],
+            _boxes_renamed(self.answers, names),
+            _boxes_renamed(self.ways, names),
         )
 
+    def _address_sets(self) -> Iterator[Intervals]:
+        yield from (self.block, self.others, self.edge, self.controllers)
+        for box in chain(self.doors, self.permits, self.forbids, self.answers, self.ways):
+            yield box[1]
+            yield box[2]
+        for one in self.segments:
+            yield one.span
+            for box in chain(*one.needs):
+                yield box[1]
+                yield box[2]
+            for box, _ in chain(*one.filters, *filter(None, one.believed)):
+                yield box[1]
+                yield box[2]
 
-def _segment_renamed(one: SegmentQuestion, name: _Renamed) -> SegmentQuestion:
+
+def _segment_renamed(one: SegmentQuestion, names: Mapping[int, Intervals]) -> SegmentQuestion:
     out, into = one.filters
     believed_out, believed_into = one.believed
     return SegmentQuestion(
-        name(one.span),
-        (_entries_renamed(out, name), _entries_renamed(into, name)),
+        names[id(one.span)],
+        (_entries_renamed(out, names), _entries_renamed(into, names)),
         (
-            None if believed_out is None else _entries_renamed(believed_out, name),
-            None if believed_into is None else _entries_renamed(believed_into, name),
+            None if believed_out is None else _entries_renamed(believed_out, names),
+            None if believed_into is None else _entries_renamed(believed_into, names),
         ),
-        (_boxes_renamed(one.needs[0], name), _boxes_renamed(one.needs[1], name)),
+        (_boxes_renamed(one.needs[0], names), _boxes_renamed(one.needs[1], names)),
     )
 
 
-def _entries_renamed(entries: Entries, name: _Renamed) -> Entries:
-    return tuple([((box[0], name(box[1]), name(box[2]), *box[3:]), permits) for box, permits in entries])
+def _entries_renamed(entries: Entries, names: Mapping[int, Intervals]) -> Entries:
+    return tuple(
+        [((box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]), permits) for box, permits in entries]
+    )
 
 
-def _boxes_renamed(boxes: Iterable[PacketBox], name: _Renamed) -> tuple[PacketBox, ...]:
-    return tuple([(box[0], name(box[1]), name(box[2]), *box[3:]) for box in boxes])
+def _boxes_renamed(boxes: Iterable[PacketBox], names: Mapping[int, Intervals]) -> tuple[PacketBox, ...]:
+    return tuple([(box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]) for box in boxes])
 
 
 def good(question: PathQuestion) -> bool:

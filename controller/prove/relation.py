@@ -7,9 +7,11 @@ between them has changed what the policy says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 from controller.model.access import Rule, Segment
 from controller.model.city import City
@@ -27,9 +29,9 @@ from controller.model.flow import (
     prefix,
     within,
 )
-from controller.model.necessities import GATEWAY, SEGMENT, Necessity
+from controller.model.necessities import GATEWAY, SEGMENT, EndPoint, Necessity
 from controller.model.schools import School
-from controller.prove.passage import PacketBox
+from controller.prove.passage import Intervals, PacketBox
 
 _WHOLE_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
 
@@ -103,23 +105,54 @@ def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]
 
 def needed(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketBox, ...]:
     """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    own = at.city.segment_prefix(at.school, segment, at.family)
     gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
-    words = {SEGMENT: own, GATEWAY: gateway}
-    return tuple(
-        _necessity(one, words) for one in at.city.necessities if one.family == at.family and one.direction is direction
-    )
+    own = at.city.segment_prefix(at.school, segment, at.family)
+    words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
+    alone: dict[str, Intervals] = {name: (bounds(place),) for name, place in words.items()}
+
+    def ends(need: _Ends) -> Intervals:
+        if need.anywhere:
+            return need.anywhere
+        only = need.named[0]
+        if len(need.named) == 1 and isinstance(only, str):
+            return alone[only]
+        return merged(bounds(words[end] if isinstance(end, str) else end) for end in need.named)
+
+    needs = _needs(at.city, at.family, direction)
+    return tuple([(need.protocol, ends(need.source), ends(need.destination), *need.rest) for need in needs])
 
 
-def _necessity(one: Necessity, words: Mapping[str, Prefix]) -> PacketBox:
+class _Ends(NamedTuple):
+    """One side of a necessity; `anywhere` are its addresses where they are the same at every segment."""
+
+    named: tuple[EndPoint, ...]
+    anywhere: Intervals
+
+
+class _Need(NamedTuple):
+    """A necessity, with all that is the same at every segment worked out."""
+
+    protocol: Intervals
+    source: _Ends
+    destination: _Ends
+    rest: tuple[Intervals, Intervals, Intervals]
+
+
+@lru_cache(maxsize=16)
+def _needs(city: City, family: Family, direction: Direction) -> tuple[_Need, ...]:
+    return tuple(_need(one) for one in city.necessities if one.family == family and one.direction is direction)
+
+
+def _need(one: Necessity) -> _Need:
     protocol = int(Protocol[one.protocol.upper()])
     source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
-    source, destination = (
-        merged(bounds(words[end] if isinstance(end, str) else end) for end in named)
-        for named in (one.source, one.destination)
-    )
-    state = _ESTABLISHED if one.established else _WHOLE_STATE
-    return (((protocol, protocol),), source, destination, (source_ports,), (one.ports,), state)
+    rest = (source_ports,), (one.ports,), _ESTABLISHED if one.established else _WHOLE_STATE
+    return _Need(((protocol, protocol),), _ends(one.source), _ends(one.destination), rest)
+
+
+def _ends(named: tuple[EndPoint, ...]) -> _Ends:
+    fixed = [end for end in named if not isinstance(end, str)]
+    return _Ends(named, merged(map(bounds, fixed)) if len(fixed) == len(named) else ())
 
 
 def _among(value: int, intervals: Iterable[Interval]) -> bool:
