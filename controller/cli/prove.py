@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import say_moved
 from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, say, say_json
+from controller.cli.output import Exit, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
