@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from controller.compile.campus import FILTERING
-from controller.compile.cloud import CloudIntent, cloud_intent
+from controller.compile.cloud import cloud_intent
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
@@ -21,7 +21,7 @@ from controller.plan.city_checks import city_checks
 from controller.plan.device_proof import Judged, judge_device
 from controller.plan.proof_cache import CityKeys, Counted, ProofCache, conditions_key
 from controller.plan.select import Selection, selected_devices
-from controller.prove.check import Check
+from controller.prove.check import Check, joined
 from controller.prove.cloud import NAME as CONDITIONS
 from controller.prove.cloud import cloud_check
 from controller.prove.visitors import FACTS
@@ -64,12 +64,15 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab:
     key = conditions_key(city, intent)
     believed = cache.find(key)
     with _workers(city, todo, cache, lab=lab, more=believed is None) as workers:
-        asked = workers.submit(_conditions) if workers and believed is None else None
+        parts = _cores() if workers and believed is None else 0
+        asked = [workers.submit(_conditions, part, parts) for part in range(parts)] if workers else []
         _collect(result, _judged(city, todo, cache, workers), cache)
         if believed is not None:
             check = Check(CONDITIONS, believed.filters, evidence=("known from an earlier proof of the same content",))
+        elif asked:
+            (check,) = joined([part.result() for part in asked])
         else:
-            check = asked.result() if asked else cloud_check(city, intent)
+            check = cloud_check(city, intent)
     if believed is None and check.holds:
         cache.add({key: Counted(check.examined, 0)})
     cache.save()
@@ -120,7 +123,7 @@ def _judged(
         return
     # Devices of one platform together: what they have in common is then thought about in fewer processes.
     ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING, one.platform))]
-    size = -(-len(ordered) // (_SHARES * _cores()))
+    size = max(1, -(-len(ordered) // (_SHARES * _cores())))
     shares = [ordered[at : at + size] for at in range(0, len(ordered), size)]
     for share in workers.map(_share, shares):
         yield from share
@@ -143,7 +146,7 @@ def _workers(
     filtering = sum(device.role == FILTERING for device in todo)
     copied = _can_be_copied()
     worth = WORTH_A_PROCESS if copied else WORTH_A_START
-    processes = min(_cores(), filtering // worth + more)
+    processes = min(_cores(), filtering // worth + 2 * more)
     if processes < 2:  # noqa: PLR2004 one process is this one
         yield None
         return
@@ -204,13 +207,12 @@ def _share(names: Sequence[str]) -> list[Judged]:
     return [judge_device(city, here.devices[name], keys, here.cache) for name in names]
 
 
-def _conditions() -> Check:
-    """The proxy's conditions, in another process.
+def _conditions(part: int, parts: int) -> Check:
+    """A part of the proof of the proxy's conditions, in another process.
 
     Raises:
         TsunaguError: the policy is not any more what this program began with.
         CelRefused: a compiled condition is none that Google's proxy would take.
     """
     city = _shared_city()
-    intent: CloudIntent = cloud_intent(city, FACTS)
-    return cloud_check(city, intent)
+    return cloud_check(city, cloud_intent(city, FACTS), part, parts)
