@@ -72,7 +72,7 @@ def cloud_check(city: City, intent: CloudIntent | None = None, part: int = 0, pa
     """
     proxy = Proxy(city, intent)
     guarded = [app for app in city.applications.values() if app.proxy]
-    coming = islice(_everybody(city), part, None, parts)
+    coming = islice(visitors(city), part, None, parts)
     asked = 0
 
     def counted() -> Iterator[Encounter]:
@@ -86,7 +86,8 @@ def cloud_check(city: City, intent: CloudIntent | None = None, part: int = 0, pa
     return Check(NAME, asked, tuple(_shortened(found)), evidence)
 
 
-def _everybody(city: City) -> Iterator[Encounter]:
+def visitors(city: City) -> Iterator[Encounter]:
+    """Everybody that the conditions are asked about."""
     roles = tuple(role.id for role in city.people.roles)
     for person in everybody(city):
         yield Encounter(person, request(city, person), tuple(moments(city, person.at.date())), roles)

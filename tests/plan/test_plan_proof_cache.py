@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from controller.model.flow import prefix
 from controller.model.scope import Scope
 from controller.model.transit import KeepsState
 from controller.plan import city_proof, device_proof, proof_cache
-from controller.plan.city_proof import prove_devices
+from controller.plan.city_proof import prove_city, prove_devices
 from controller.plan.proof import prove
 from controller.plan.proof_cache import CityKeys, Counted, ProofCache, conditions_key, filter_key
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios import CiscoIos
 from controller.platforms.registry import platform
+from controller.prove import cloud
+from controller.prove.cloud import cloud_check
 from controller.prove.visitors import FACTS
 from tests.cli.running import ROOT, here
 
@@ -308,3 +311,17 @@ def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeyp
     file.write_bytes(b"rubbish\n" + file.read_bytes())
     assert "1 damaged entries ignored" in here("prove", "--school", "kw-s01", "--lab", cwd=ROOT).said
     assert " 0 from the cache\n" in here("prove", "--school", "kw-s01", "--lab", "--no-cache", cwd=ROOT).said
+
+
+def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No device is left to prove, and the people are shared out to two processes: all are asked, as in one."""
+    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)
+    monkeypatch.setattr(city_proof, "_cores", lambda: 2)
+    some = list(islice(cloud.visitors(city), 101))
+    monkeypatch.setattr(cloud, "visitors", lambda _: iter(some))
+    whole = cloud_check(city)
+    found = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    assert (found.checks[0].name, found.checks[0].examined) == (whole.name, whole.examined)
+    known = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    assert known.checks[0].evidence == ("known from an earlier proof of the same content",)
+    assert known.checks[0].examined == whole.examined
