@@ -1,4 +1,4 @@
-"""`tsunagu prove` as a user runs it: the whole proof, and a mistake of each kind planted in what is proved."""
+"""`tsunagu prove` as a user runs it: the whole proof. Mistakes of each kind are in `test_prove_planted.py`."""
 
 import json
 import shutil
@@ -39,16 +39,6 @@ def test_the_same_as_one_document() -> None:
     assert holding >= {"paths, isolation of schools, management", "proxy conditions (CEL)"}
     assert not any(check["differences"] for check in found["checks"])
     assert found["unsupported"] > 0
-
-
-def test_a_policy_that_opens_the_management_is_named_with_the_packet_and_the_rule(policies: PolicyFolder) -> None:
-    """It looks harmless: staff may look at the state of the school's switches."""
-    policies.append("access/rules.yaml", SEE_SWITCHES)
-    done = here("prove", *SCHOOL, "--policies", str(policies.path), cwd=SHIPPED.parent)
-    assert done.code == 2
-    assert "DIFFERS  filters and routes, as rendered and parsed back" in done.said
-    assert "from staff at kw-e01 to management at kw-e01 reaches the management: tcp 10.1.0.10" in done.said
-    assert "the policy: permit by see-switches (" in done.said
 
 
 def test_a_plan_is_refused_for_the_same_reason(policies: PolicyFolder, tmp_path: Path) -> None:
