@@ -17,16 +17,21 @@ from controller.plan.proof import (
     differences_to_policy,
 )
 from controller.platforms.registry import platform
+from controller.prove.wireless import network_differences
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A device and what was found. Without `refusal`, `held` is set; `moved` says what is left to other devices."""
+    """A device and what was found. Without `refusal`, `held` is set; `moved` says what is left to other devices.
+
+    `filters`, `route_policies` and `networks` count what was judged.
+    """
 
     device: Device
     held: Held | None = None
     filters: int = 0
     route_policies: int = 0
+    networks: int = 0
     differences: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     refusal: TsunaguError | None = None
@@ -47,6 +52,7 @@ def judge_observed(city: City, seen: Observed) -> Judged:
         *differences_of_interfaces(intent, state),
         *differences_to_policy(intent, state),
         *differences_of_routes(intent, state),
+        *network_differences(seen.device.id, intent.networks, state),
     )
     return _judged(intent, Held(seen.device, state, intent.moved), differences)
 
@@ -57,6 +63,7 @@ def _judged(intent: CampusIntent, held: Held, differences: tuple[str, ...]) -> J
         held,
         len(intent.intents),
         len(intent.wanted.routing.bindings),
+        len(intent.networks),
         differences,
         tuple(describe_moved(intent.moved)),
     )
