@@ -32,6 +32,7 @@ Given = Annotated[
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew, and keep nothing.")]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Show what each check rests on, for auditors.")]
 DEVICES = "filters, routes and wireless networks, as rendered and parsed back"
+WAY = "every state on the way to the policy: old AND new <= between <= old OR new, management never cut"
 
 
 @dataclass
@@ -61,8 +62,9 @@ def prove(  # noqa: PLR0913 the command's options
 
     Without --configs the devices are judged as the policy compiles to them, and the whole city beside them: who
     reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline; what was proved before of the
-    same content is known from the cache. With it, saved configurations and the paths through them. A difference is
-    shown as a packet or a person, with the rule and the line. Exit code 2 when there is one.
+    same content is known from the cache. With it, saved configurations, the paths through them, and every state that a
+    plan would lead through from there. A difference is shown as a packet or a person, with the rule and the line. Exit
+    code 2 when there is one.
     """
     began = perf_counter()
     chosen = selection(schools, wards, everything=everything, lab=lab)
@@ -114,7 +116,8 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
         say(f"x {one.refusal}", "red")
     refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
     held = [one.held for one in seen if one.held is not None]
-    checks = [Check(DEVICES, filters + routes + networks, differences), *path_checks(city, held)]
+    ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.on_the_way))
+    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *path_checks(city, held)]
     return Findings(checks, summary, refused, len(missing))
 
 

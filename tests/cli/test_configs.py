@@ -81,7 +81,7 @@ def test_a_wrong_filter_is_shown_as_a_packet_with_rule_and_line(
     found = [shown for shown in done.said.splitlines() if shown.startswith("x kw-s01-core1 ")]
     assert len(found) == 1
     assert f"configs/kw-s01-core1.cfg:{number}: permits tcp 10.33." in found[0]
-    assert found[0].endswith("no rule permits it (default deny)")
+    assert "no rule permits it (default deny); the compiler has such a line for web (" in found[0]
     assert done.said.splitlines()[-2] == ("proof: 32 filters of 1 devices judged: NOT equal; 0 devices not judged")
 
 
@@ -136,3 +136,44 @@ def test_a_network_that_no_longer_isolates_is_shown_with_the_line_of_the_policy(
     (found,) = (line for line in done.said.splitlines() if line.startswith("x kw-s01-ap3"))
     assert "network 'school-pupil' lets its clients reach one another; the policy isolates segment pupil (" in found
     assert "policies/city/blueprints.yaml:" in found
+
+
+def test_other_vlans_in_the_database_are_differences(rendered: Path, tmp_path: Path, school: tuple[str, ...]) -> None:
+    """A VLAN that is in no database passes through no port, whatever ports and filters say."""
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    core = (rendered / "kw-s01-core1.cfg").read_text(encoding="utf-8")
+    for old, new in (
+        ("vlan 20\n name TSN-pupil\n", ""),
+        ("vlan 30\n name TSN-printers\n", "vlan 30\n name TSN-copiers\n"),
+        ("vlan 40\n name TSN-guest\n", "vlan 40\n name visitors\n"),
+        ("vlan 90\n", "vlan 77\n name TSN-forgotten\nvlan 90\n"),
+    ):
+        assert old in core, old
+        core = core.replace(old, new, 1)
+    (configs / "kw-s01-core1.cfg").write_text(core, encoding="utf-8")
+    line = core.splitlines().index("vlan 40") + 2
+    done = here("prove", "--configs", "configs", *school, cwd=tmp_path)
+    assert done.code == Exit.DIFFERS
+    for said in (
+        "x kw-s01-core1: VLAN 20 TSN-pupil is wanted; it is missing, or not ours by its name",
+        "x kw-s01-core1: VLAN 30 TSN-printers is wanted; its name is TSN-copiers",
+        "x kw-s01-core1: VLAN 40 TSN-guest is wanted; it is missing, or not ours by its name",
+        "x kw-s01-core1: VLAN 77 TSN-forgotten is there, which the device does not need",
+        f"x configs/kw-s01-core1.cfg:{line}: conflict: VLAN 40 TSN-guest must stand where 'vlan 40 visitors' is, ",
+    ):
+        assert said in done.said, done.said
+
+
+def test_the_way_from_a_factory_new_device_is_proved_beside_what_it_lacks(
+    tmp_path: Path, school: tuple[str, ...]
+) -> None:
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    (configs / "kw-s01-core1.cfg").write_text("hostname core1\n", encoding="utf-8")
+    done = here("prove", "--configs", "configs", *school, cwd=tmp_path)
+    assert done.code == Exit.DIFFERS
+    assert "no filter is in force; everything passes" in done.said
+    (way,) = [line for line in done.said.splitlines() if "every state on the way to the policy" in line]
+    assert way.startswith("  holds  ")
+    assert way.endswith("(4)")
