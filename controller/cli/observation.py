@@ -51,6 +51,12 @@ def considered(city: City, found: Sequence[Observed]) -> list[Considered]:
     return [consider(city, one) for one in found]
 
 
+def beside_filters(policies: int, networks: int) -> str:
+    """What was proved beside filters, as it follows their number."""
+    counted = ((policies, "route policies"), (networks, "wireless networks"))
+    return "".join(f" and {count} {what}" for count, what in counted if count)
+
+
 def say_refusals(found: Sequence[Considered]) -> None:
     """What could not be looked at; platforms that are not supported are counted, everything else named."""
     unsupported: dict[str, int] = {}

@@ -38,6 +38,7 @@ from controller.model.schools import (
     DeviceRole,
     LabFile,
     School,
+    Ssid,
     fits,
 )
 from controller.model.scope import SchoolGroup
@@ -62,7 +63,7 @@ class DevicePort:
 class Device:
     """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
 
-    `keeps_state`: who answers for it that this router keeps the state of TCP.
+    `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Device:
     access: DeviceAccess
     ports: tuple[DevicePort, ...]
     keeps_state: KeepsState | None = None
+    networks: tuple[Ssid, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class City:
     admissions: tuple[Admission, ...]
     otherwise: str
     admission_limits: AdmissionLimits
+    admission_servers: tuple[IPv4Address | IPv6Address, ...]
     necessities: tuple[Necessity, ...]
     outputs: StackOutputs
 
@@ -254,6 +257,7 @@ class City:
         index = 0
         numbers: Counter[DeviceRole] = Counter()
         for group in blueprint.devices:
+            ports = tuple(self._ports(group, group.platform[lot]))
             for _ in range(group.count):
                 numbers[group.role] += 1
                 yield Device(
@@ -263,8 +267,9 @@ class City:
                     platform=group.platform[lot],
                     management=self.device_address(school, index),
                     access=self.file.device_access,
-                    ports=tuple(self._ports(group, group.platform[lot])),
+                    ports=ports,
                     keeps_state=group.keeps_state.get(lot),
+                    networks=group.ssids,
                 )
                 index += 1
 

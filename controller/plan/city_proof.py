@@ -33,6 +33,7 @@ class CityProof:
     filters: int = 0
     policies: int = 0
     paths: int = 0
+    networks: int = 0
     failures: list[str] = field(default_factory=list)
 
     def count(self, counted: Counted) -> None:
@@ -40,6 +41,7 @@ class CityProof:
         self.filters += counted.filters
         self.policies += counted.policies
         self.paths += counted.paths
+        self.networks += counted.networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def _judge(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -
         counted = cache.find(keys[1])
         if counted is not None:
             return _Judged(keys, counted, from_cache=True)
-        counted = Counted(prove(city, intent, system), len(intent.wanted.routing.bindings), _paths(city, intent))
+        proved, policies = prove(city, intent, system), len(intent.wanted.routing.bindings)
+        counted = Counted(proved, policies, _paths(city, intent), len(intent.networks))
     except TsunaguError as error:
         return _Judged((), None, from_cache=False, failure=str(error))
     return _Judged(keys, counted, from_cache=False)

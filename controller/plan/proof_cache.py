@@ -28,12 +28,13 @@ from controller.compile.firewall import front_doors
 from controller.compile.intent import FilterIntent
 from controller.model.city import City, Device
 from controller.model.flow import AddressSet, Family, text
+from controller.model.schools import School
 from controller.prove.relation import SchoolNetwork, conversations
 
 LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
 """What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
-MOST_PROOFS = 50_000
-"""Lines that the file may have; beyond, the older half is dropped. A city of 176 schools needs about 1,500 a policy."""
+MOST_PROOFS = 100_000
+"""Lines that the file may have; beyond, the older half is dropped. 176 schools need about 10,000 a policy."""
 
 _PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "platforms", "plan")
 
@@ -45,6 +46,7 @@ class Counted:
     filters: int
     policies: int
     paths: int = 0
+    networks: int = 0
 
 
 class ProofCache:
@@ -130,7 +132,8 @@ def prover_digest() -> str:
 class CityKeys:
     """Names the proofs of a city's devices without compiling them: by all that the city says that could matter to them.
 
-    The rules are those for the device's school, so a rule of some schools leaves the proofs of the others known.
+    The rules are those for the device's school, so a rule of some schools leaves the proofs of the others known; what
+    holds no filters is not about rules at all.
     Who people are, 802.1X, the calendar and flows between systems stand in no filter and no route.
     """
 
@@ -142,18 +145,23 @@ class CityKeys:
             *(*city.prefix_lists.values(), *city.necessities),
         )
         # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
-        self._everywhere = _digest(one.model_dump_json().replace(f"{city.directory}/", "") for one in models)
+        said = [one.model_dump_json().replace(f"{city.directory}/", "") for one in models]
+        self._everywhere = _digest([*said, *map(str, city.admission_servers)])
         self._spoken: dict[str, str] = {}
 
     def of(self, device: Device) -> str:
         """The name of a device's proof."""
-        school = device.school
+        # Rules stand in filters, and only a core holds these.
+        spoken = self._rules(device.school) if device.role == "core" else ""
+        known = (self._everywhere, spoken, device.school.id, device.role)
+        return _digest(("city", *known, repr(device.ports), repr(device.keeps_state), *_device(device)))
+
+    def _rules(self, school: School) -> str:
         if school.id not in self._spoken:
             rules = (rule for rule in self._city.rules if rule.network and self._city.is_for(rule, school))
             named = (rule.model_dump_json(include={"id", "effect", "applications", "network"}) for rule in rules)
             self._spoken[school.id] = _digest(named)
-        known = (self._everywhere, self._spoken[school.id], school.id, device.role)
-        return _digest(("city", *known, repr(device.ports), repr(device.keeps_state), *_device(device)))
+        return self._spoken[school.id]
 
 
 def intent_key(city: City, intent: CampusIntent) -> str:
@@ -164,7 +172,7 @@ def intent_key(city: City, intent: CampusIntent) -> str:
     parts = (line for one in filters for line in _filter_lines(one))
     moved = (moved.upstream for moved in intent.moved)
     paths = _paths(city, intent) if filters else ()
-    wanted = (intent.wanted.digest(), way, repr(intent.routing))
+    wanted = (intent.wanted.digest(), way, repr(intent.routing), repr(intent.networks))
     return _digest(("intent", *wanted, *moved, *_device(intent.device), *paths, *parts))
 
 
@@ -228,7 +236,7 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def _line(key: str, counted: Counted) -> bytes:
-    content = f"{key} {counted.filters} {counted.policies} {counted.paths}".encode()
+    content = f"{key} {counted.filters} {counted.policies} {counted.paths} {counted.networks}".encode()
     return content + f" {zlib.crc32(content):08x}".encode()
 
 
@@ -237,8 +245,8 @@ def _read(line: bytes) -> tuple[str, Counted] | None:
     if checksum != f"{zlib.crc32(content):08x}".encode():
         return None
     try:
-        key, filters, policies, paths = content.decode().split(" ")
-        return key, Counted(int(filters), int(policies), int(paths))
+        key, filters, policies, paths, networks = content.decode().split(" ")
+        return key, Counted(int(filters), int(policies), int(paths), int(networks))
     except ValueError:
         return None
 
