@@ -19,8 +19,7 @@ demo: engine
 	@$(PYTHON) -m tools.demo
 
 test: engine
-	@echo "test: unit and property tests, then the lab (real switches in network namespaces)"
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m tools.run_tests
 
 check: setup
 	@.venv/bin/ruff format --check .

@@ -15,6 +15,7 @@ need ssh-keygen openssh-client
 need ping iputils-ping
 need vtysh frr
 need iperf3 iperf3
+need hostapd hostapd
 need chromium chromium
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager

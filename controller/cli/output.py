@@ -55,3 +55,9 @@ def say_moved(device: str, moved: Sequence[str]) -> None:
     """What of the policy a device leaves to another one; nobody may overlook it."""
     for line in moved:
         say(f"! {device}: {line}", "magenta")
+
+
+def beside_filters(policies: int, networks: int) -> str:
+    """What was proved beside filters, as it follows their number."""
+    counted = ((policies, "route policies"), (networks, "wireless networks"))
+    return "".join(f" and {count} {what}" for count, what in counted if count)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, say, say_json, say_moved
+from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
@@ -30,7 +30,8 @@ Given = Annotated[
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew, and keep nothing.")]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Show what each check rests on, for auditors.")]
-DEVICES = "filters and routes, as rendered and parsed back"
+DEVICES = "filters, routes and wireless networks, as rendered and parsed back"
+WAY = "every state on the way to the policy: old AND new <= between <= old OR new, management never cut"
 
 
 @dataclass
@@ -60,8 +61,9 @@ def prove(  # noqa: PLR0913 the command's options
 
     Without --configs the devices are judged as the policy compiles to them, and the whole city beside them: who
     reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline; what was proved before of the
-    same content is known from the cache. With it, saved configurations and the paths through them. A difference is
-    shown as a packet or a person, with the rule and the line. Exit code 2 when there is one.
+    same content is known from the cache. With it, saved configurations, the paths through them, and every state that a
+    plan would lead through from there. A difference is shown as a packet or a person, with the rule and the line. Exit
+    code 2 when there is one.
     """
     began = perf_counter()
     chosen = selection(schools, wards, everything=everything, lab=lab)
@@ -84,11 +86,12 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = selected_devices(city, chosen)
     known = [device for device in devices if supported(device.platform)]
     found = prove_city(city, known, cache, lab=chosen.lab)
-    proved = Check(DEVICES, found.filters + found.policies, tuple(found.failures))
+    proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
+    beside = beside_filters(found.policies, found.networks)
     summary = (
-        f"proof: {found.filters} filters{_and_routes(found.policies)} of {found.done + found.from_cache} devices: "
+        f"proof: {found.filters} filters{beside} of {found.done + found.from_cache} devices: "
         f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
     )
     return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known))
@@ -102,16 +105,18 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
+    networks = sum(one.networks for one in seen)
     missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
     summary = (
-        f"proof: {filters} filters{_and_routes(routes)} of {len(seen)} devices judged: "
+        f"proof: {filters} filters{beside_filters(routes, networks)} of {len(seen)} devices judged: "
         f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
     )
     for one in missing:
         say(f"x {one.refusal}", "red")
     refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
     held = [one.held for one in seen if one.held is not None]
-    checks = [Check(DEVICES, filters + routes, differences), *path_checks(city, held)]
+    ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.on_the_way))
+    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *path_checks(city, held)]
     return Findings(checks, summary, refused, len(missing))
 
 
@@ -122,10 +127,6 @@ def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
     return devices
-
-
-def _and_routes(policies: int) -> str:
-    return f" and {policies} route policies" if policies else ""
 
 
 def _say(found: Findings, seconds: float, *, evidence: bool) -> None:

@@ -17,6 +17,7 @@ from controller.compile.intent import Clause, FilterIntent, filter_intents
 from controller.compile.interfaces import core_interfaces, onto_transit, transit_of, transit_vlan
 from controller.compile.routing import RoutingIntent, routing_intent, wanted_routing
 from controller.compile.upstream import Moved, within
+from controller.compile.wireless import NetworkIntent, network_intents, wanted_network
 from controller.errors import BeyondCapability
 from controller.model.city import City, Device, DevicePort
 from controller.model.flow import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
@@ -43,7 +44,8 @@ class CampusIntent:
     """What one device must be: the wanted state, and the intent that each of its filters must equal.
 
     `moved` are the filters of which a part is left to a device further up, as the policy says them.
-    `routing` is what a router must do with routes. `aggregated`: filters were written in fewer entries to fit.
+    `routing` is what a router must do with routes, `networks` what an access point's wireless networks must be.
+    `aggregated`: filters were written in fewer entries to fit.
     """
 
     device: Device
@@ -51,6 +53,7 @@ class CampusIntent:
     intents: tuple[FilterIntent, ...]
     moved: tuple[Moved, ...] = ()
     routing: RoutingIntent | None = None
+    networks: tuple[NetworkIntent, ...] = ()
     aggregated: bool = False
 
 
@@ -91,19 +94,21 @@ def with_filters(
     filters = _within_size(device, whole, can)
     routes = routing_intent(city, device) if device.role == "router" and can.routes else None
     _refuse_long_names(device, [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], filters, can)
+    networks = network_intents(city, device, can)
     transit = transit_of(city, device, can)
     vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
         [transit_vlan(transit)] if transit else []
     )
     wanted = device_state(
         vlans=vlans if can.vlan_database else (),
-        ports=[_port(city, device, port, can) for port in device.ports],
+        ports=[_port(city, device, port, can) for port in device.ports] if can.switches else (),
         filters=filters,
         bindings=[Binding(*one.key, one.name) for one in filters],
         routing=wanted_routing(routes) if routes else NO_ROUTING,
         interfaces=core_interfaces(city, device, segments, transit) if transit else (),
+        networks=map(wanted_network, networks),
     )
-    return CampusIntent(device, wanted, intents, moved, routes, aggregated=filters != whole)
+    return CampusIntent(device, wanted, intents, moved, routes, networks, aggregated=filters != whole)
 
 
 def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> list[Filter]:

@@ -39,6 +39,7 @@ from controller.model.schools import (
     DeviceRole,
     LabFile,
     School,
+    Ssid,
     fits,
 )
 from controller.model.scope import SchoolGroup
@@ -63,7 +64,7 @@ class DevicePort:
 class Device:
     """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
 
-    `keeps_state`: who answers for it that this router keeps the state of TCP.
+    `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Device:
     access: DeviceAccess
     ports: tuple[DevicePort, ...]
     keeps_state: KeepsState | None = None
+    networks: tuple[Ssid, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,7 @@ class City:
     admissions: tuple[Admission, ...]
     otherwise: str
     admission_limits: AdmissionLimits
+    admission_servers: tuple[IPv4Address | IPv6Address, ...]
     necessities: tuple[Necessity, ...]
     outputs: StackOutputs
 
@@ -326,6 +329,7 @@ class City:
                     access=self.file.device_access,
                     ports=ports,
                     keeps_state=group.keeps_state.get(lot),
+                    networks=group.ssids,
                 )
                 index += 1
 

@@ -43,6 +43,7 @@ class CityProof:
     filters: int = 0
     policies: int = 0
     paths: int = 0
+    networks: int = 0
     failures: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
 
@@ -51,6 +52,7 @@ class CityProof:
         self.filters += counted.filters
         self.policies += counted.policies
         self.paths += counted.paths
+        self.networks += counted.networks
 
 
 def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:

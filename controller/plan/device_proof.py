@@ -44,7 +44,8 @@ def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
     try:
         if device.role != FILTERING:
             intent = campus_intent(city, device, system.capabilities)
-            counted = Counted(prove(city, intent, system), len(intent.wanted.routing.bindings))
+            proved = prove(city, intent, system)
+            counted = Counted(proved, len(intent.wanted.routing.bindings), networks=len(intent.networks))
             return Judged(counted, {key: counted})
         return _judge_filters(city, device, system, key, cache)
     except TsunaguError as error:

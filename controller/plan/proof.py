@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 from controller.compile.campus import CampusIntent
+from controller.compile.intent import FilterIntent
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.flow import Direction, Family, Packet, Protocol
@@ -13,9 +14,10 @@ from controller.model.state import DeviceState, VlanInterface
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform, Step
 from controller.prove.containment import contains
-from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal
+from controller.prove.equivalence import Difference, deciding, ends_explicitly, evaluate, prove_equal
 from controller.prove.routing import routing_differences, transition_differences
-from controller.prove.transition import Stage, transition_faults
+from controller.prove.transition import Fault, Stage, transition_faults
+from controller.prove.wireless import network_differences
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -53,6 +55,7 @@ def judge(city: City, intent: CampusIntent, system: Platform) -> tuple[DeviceSta
     differences += _denied_though_moved(intent)
     differences += _management_cut(city, intent, parsed)
     differences += differences_of_routes(intent, parsed)
+    differences += network_differences(name, intent.networks, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     return parsed, differences
@@ -68,25 +71,43 @@ def prove_transition(
     Raises:
         ProofFailed: with the step, and a packet or a route.
     """
+    differences = list(differences_on_the_way(city, intent, now, steps, system))
+    if differences:
+        raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
+
+
+def differences_on_the_way(
+    city: City, intent: CampusIntent, now: DeviceState, steps: Sequence[Step], system: Platform
+) -> Iterator[str]:
+    """Where a state between is worse than both ends of the way, each with the step, and a packet or a route."""
+    name = intent.device.id
     stages = [Stage(step.title, step.result) for step in steps]
-    differences = [f"{intent.device.id}: {fault}" for fault in transition_faults(now, stages, system.capabilities)]
+    for fault in transition_faults(now, stages, system.capabilities):
+        yield f"{name}: {fault}{_said_of(intent, fault)}"
     for number, stage in enumerate(stages[:-1], start=1):
-        gone = (_standing(now) & _standing(stages[-1].state)) - _standing(stage.state)
-        differences += [
-            f"{intent.device.id}: step {number} ({stage.title}) takes {one} away, though it is there before and after"
-            for one in sorted(gone)
-        ]
+        for one in sorted((_standing(now) & _standing(stages[-1].state)) - _standing(stage.state)):
+            yield f"{name}: step {number} ({stage.title}) takes {one} away, though it is there before and after"
     if steps and steps[-1].result != intent.wanted:
-        differences.append(f"{intent.device.id}: the steps do not lead to the wanted state")
+        yield f"{name}: the steps do not lead to the wanted state"
     if not list(_management_cut(city, intent, now)):
         for number, stage in enumerate(stages[:-1], start=1):
             cuts = _management_cut(city, intent, stage.state, now)
-            differences += [f"{cut}, after step {number} ({stage.title})" for cut in cuts]
+            yield from (f"{cut}, after step {number} ({stage.title})" for cut in cuts)
     if intent.routing is not None:
         routes = [(stage.title, stage.state.routing) for stage in stages]
-        differences += transition_differences(intent.routing, now.routing, routes)
-    if differences:
-        raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
+        yield from transition_differences(intent.routing, now.routing, routes)
+
+
+def _said_of(intent: CampusIntent, fault: Fault) -> str:
+    """What the policy says of the packet of a fault; nothing where it is about a port, of which no rule speaks."""
+    way = fault.way
+    for one in intent.intents:
+        if (one.vlan, one.direction, one.family) == (way.vlan, way.direction, way.family):
+            rules = dict.fromkeys(
+                f"{rule.effect} by {rule.rule} ({rule.origin})" for rule in deciding(one, fault.packet)
+            )
+            return f"; the policy: {', '.join(rules) or 'no rule names it (default deny)'}"
+    return ""
 
 
 def differences_of_routes(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
@@ -167,11 +188,20 @@ def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[
         else:
             difference = prove_equal(wanted, by_name[bound[key]])
             if difference is not None:
-                yield str(difference)
+                yield f"{difference}{_made_for(intent, wanted, difference)}"
     known = {(wanted.vlan, wanted.direction, wanted.family) for wanted in intent.intents}
     for key, name in bound.items():
         if key not in known:
             yield f"{intent.device.id}: filter {name} is in force for VLAN {key[0]}, which the policy does not filter"
+
+
+def _made_for(intent: CampusIntent, wanted: FilterIntent, difference: Difference) -> str:
+    """Whose line it is that decides wrongly, where the filter that was compiled has the same line."""
+    key = wanted.vlan, wanted.direction, wanted.family
+    compiled = [entry for one in intent.wanted.filters if one.key == key for entry in one.entries]
+    names = {name for entry in compiled if entry == difference.entry for name in entry.origin.split(", ")}
+    made = dict.fromkeys(f"{one.rule} ({one.origin})" for one in wanted.clauses if one.rule in names)
+    return f"; the compiler has such a line for {', '.join(made)}" if made else ""
 
 
 def differences_of_ports(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
@@ -184,6 +214,19 @@ def differences_of_ports(intent: CampusIntent, state: DeviceState) -> Iterator[s
     wanted_names = {port.name for port in intent.wanted.ports}
     for name in seen.keys() - wanted_names:
         yield f"{intent.device.id}: port {describe_port(seen[name])} is in service, which the city does not know"
+
+
+def differences_of_vlans(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+    """Where the switch's database has other VLANs of ours: what is in no database passes through no port."""
+    wanted, seen = ({vlan.number: vlan.name for vlan in of.vlans} for of in (intent.wanted, state))
+    for number in sorted(wanted.keys() | seen.keys()):
+        if number not in wanted:
+            yield f"{intent.device.id}: VLAN {number} {seen[number]} is there, which the device does not need"
+        elif number not in seen:
+            missing = "it is missing, or not ours by its name"
+            yield f"{intent.device.id}: VLAN {number} {wanted[number]} is wanted; {missing}"
+        elif wanted[number] != seen[number]:
+            yield f"{intent.device.id}: VLAN {number} {wanted[number]} is wanted; its name is {seen[number]}"
 
 
 def differences_of_interfaces(intent: CampusIntent, state: DeviceState) -> Iterator[str]:

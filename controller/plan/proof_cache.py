@@ -31,8 +31,9 @@ from controller.model.schools import School
 
 LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
 """What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
-MOST_PROOFS = 50_000
-"""Lines that the file may have; beyond, the older half is dropped. A city of 176 schools needs about 6,000 a policy."""
+MOST_PROOFS = 100_000
+"""Lines that the file may have; beyond, the older half is dropped. A city of 176 schools has about 10,000 proofs, and
+about 6,000 of them depend on the policy."""
 
 _PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "platforms", "plan")
 
@@ -44,6 +45,7 @@ class Counted:
     filters: int
     policies: int
     paths: int = 0
+    networks: int = 0
     entries: int = 0
 
 
@@ -143,7 +145,8 @@ class CityKeys:
             *(*city.prefix_lists.values(), *city.necessities),
         )
         # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
-        self._everywhere = _digest(one.model_dump_json().replace(f"{city.directory}/", "") for one in models)
+        said = [one.model_dump_json().replace(f"{city.directory}/", "") for one in models]
+        self._everywhere = _digest([*said, *map(str, city.admission_servers)])
         self._spoken: dict[str, str] = {}
         self._alike: dict[int, tuple[tuple[DevicePort, ...], str]] = {}
 
@@ -210,7 +213,8 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def _line(key: str, counted: Counted) -> bytes:
-    content = f"{key} {counted.filters} {counted.policies} {counted.paths} {counted.entries}".encode()
+    counts = (counted.filters, counted.policies, counted.paths, counted.networks, counted.entries)
+    content = " ".join((key, *map(str, counts))).encode()
     return content + f" {zlib.crc32(content):08x}".encode()
 
 
@@ -220,8 +224,8 @@ def _read(line: bytes) -> tuple[str, Counted] | None:
         return None
     try:
         key, *numbers = content.decode().split(" ")
-        filters, policies, paths, entries = map(int, numbers)
-        return key, Counted(filters, policies, paths, entries)
+        filters, policies, paths, networks, entries = map(int, numbers)
+        return key, Counted(filters, policies, paths, networks, entries)
     except ValueError:
         return None
 

@@ -7,12 +7,14 @@ must never let anybody in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import islice
 
-from controller.compile.cloud import CloudIntent, cloud_intent
+from controller.compile.cloud import Binding, CloudIntent, cloud_intent
 from controller.model.access import Application
 from controller.model.city import City
 from controller.model.reference import Person, identity_answer
@@ -23,6 +25,7 @@ from controller.prove.visitors import FACTS, at, everybody, moments, request
 
 NAME = "proxy conditions (CEL)"
 MOST_SHOWN = 8
+_LEVEL = re.compile(r"accessLevels/(\w+)\"")
 
 
 class Proxy:
@@ -81,7 +84,7 @@ def cloud_check(city: City, intent: CloudIntent | None = None, part: int = 0, pa
             asked += len(guarded) * len(one.moments) * len(one.roles)
             yield one
 
-    found = list(mistakes(proxy, counted()))
+    found = list(_mistakes(proxy, counted()))
     evidence = (f"{len(proxy.intent.bindings)} bindings, {len(proxy.intent.levels)} access levels, {asked} decisions",)
     return Check(NAME, asked, tuple(_shortened(found)), evidence)
 
@@ -94,8 +97,20 @@ def visitors(city: City) -> Iterator[Encounter]:
     yield from encounters(city)
 
 
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    """A wrong decision in words. Of people who are `alike` (role, place, application) the first says enough."""
+
+    alike: tuple[str, str, str]
+    words: str
+
+
 def mistakes(proxy: Proxy, people: Iterable[Encounter]) -> Iterator[str]:
     """Each decision about these people that the reference takes otherwise."""
+    return (one.words for one in _mistakes(proxy, people))
+
+
+def _mistakes(proxy: Proxy, people: Iterable[Encounter]) -> Iterator[_Mistake]:
     guarded = [app for app in proxy.city.applications.values() if app.proxy]
     for person, levels in _coming(proxy, people):
         yield from (lack for app in guarded if (lack := _wrong(proxy, app, person, levels)))
@@ -109,16 +124,25 @@ def _coming(proxy: Proxy, people: Iterable[Encounter]) -> Iterator[tuple[Person,
                 yield at(one.person, role, moment), levels
 
 
-def _wrong(proxy: Proxy, app: Application, person: Person, levels: frozenset[str]) -> str:
+def _wrong(proxy: Proxy, app: Application, person: Person, levels: frozenset[str]) -> _Mistake | None:
     answer = identity_answer(proxy.city, app.id, person)
     if proxy.lets_in(app.id, person.role, levels, person.at) == answer.permitted:
-        return ""
+        return None
     deed = "is refused" if answer.permitted else "is let in"
     rules = ", ".join(f"{rule.id} ({rule.origin})" for rule in answer.rules) or "no rule names them (default deny)"
     bindings = [one for one in proxy.intent.bindings if (one.application, one.role) == (app.id, person.role)]
-    made = ", ".join(f"{one.application}-{one.role}-{one.number}" for one in bindings) or "no binding"
+    made = ", ".join(_asking(one, levels) for one in bindings) or "no binding"
     says = "permit" if answer.permitted else "deny"
-    return f"{described(person)} {deed} at {app.id} by {made}, but the policy: {says} by {rules}"
+    words = f"{described(person)} {deed} at {app.id} by {made}, but the policy: {says} by {rules}"
+    return _Mistake((person.role, person.place, app.id), words)
+
+
+def _asking(binding: Binding, granted: frozenset[str]) -> str:
+    """A binding by its name, with the access levels that it asks: a wrong answer comes from one of these."""
+    asked = dict.fromkeys(_LEVEL.findall(binding.expression))
+    said = [f"{one} {'granted' if _full(frozenset([one])) <= granted else 'not granted'}" for one in asked]
+    name = f"{binding.application}-{binding.role}-{binding.number}"
+    return f"{name} (access levels {', '.join(said)})" if said else name
 
 
 def described(person: Person) -> str:
@@ -129,7 +153,12 @@ def described(person: Person) -> str:
     return f"a {person.role} at {person.place} on {when} ({device}{registered}; second factor {person.mfa})"
 
 
-def _shortened(found: list[str]) -> Iterator[str]:
-    yield from found[:MOST_SHOWN]
-    if len(found) > MOST_SHOWN:
-        yield f"... and {len(found) - MOST_SHOWN} more people like these"
+def _shortened(found: Sequence[_Mistake]) -> Iterator[str]:
+    """One of each kind first: a hundred times of day of one pupil say no more than one."""
+    first: dict[tuple[str, str, str], _Mistake] = {}
+    for one in found:
+        first.setdefault(one.alike, one)
+    shown = list(first.values())[:MOST_SHOWN]
+    yield from (one.words for one in shown)
+    if len(found) > len(shown):
+        yield f"... and {len(found) - len(shown)} more decisions, in all about people of {len(first)} kinds"

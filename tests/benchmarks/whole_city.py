@@ -1,4 +1,4 @@
-"""The whole city as text, from cold: load, check, compile, render, parse back, and prove every filter.
+"""The whole city as text, from cold: load, check, compile, render, parse back, and prove every device.
 
 What a stage takes is given twice: wall-clock time, and CPU time of all processes. Devices whose platform is not built
 yet are counted and named. Exit code 1 when a proof fails.
@@ -16,7 +16,7 @@ import os
 import platform as machine
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -32,10 +32,12 @@ from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
-from controller.plan.proof import differences_to_policy
+from controller.model.state import DeviceState
+from controller.plan.proof import differences_of_routes, differences_to_policy
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform, supported
 from controller.prove.findings import policy_findings
+from controller.prove.wireless import network_differences
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("start Python", "load", "find", "compile", "render", "parse back", "prove")
@@ -52,6 +54,8 @@ class Measured:
     devices: int = 0
     filters: int = 0
     entries: int = 0
+    policies: int = 0
+    networks: int = 0
     lines: int = 0
     differences: list[str] = field(default_factory=list)
     supported: Counter[str] = field(default_factory=Counter)
@@ -71,6 +75,8 @@ class Measured:
             self.cpu[name] += other.cpu[name]
         self.filters += other.filters
         self.entries += other.entries
+        self.policies += other.policies
+        self.networks += other.networks
         self.lines += other.lines
         self.devices += other.devices
         self.differences += other.differences
@@ -84,11 +90,19 @@ def one_device(city: City, device: Device, measured: Measured) -> None:
     parsed = measured.stage("parse back", lambda: system.parse(text, device.id).state)
     if parsed != intent.wanted:
         measured.differences.append(f"{device.id}: what is rendered does not parse back to the same state")
-    measured.differences += measured.stage("prove", lambda: list(differences_to_policy(intent, parsed)))
+    measured.differences += measured.stage("prove", lambda: list(_differences(intent, parsed)))
     measured.devices += 1
     measured.filters += len(intent.wanted.filters)
     measured.entries += sum(len(one.entries) for one in intent.wanted.filters)
+    measured.policies += len(intent.wanted.routing.bindings)
+    measured.networks += len(intent.wanted.networks)
     measured.lines += text.count("\n")
+
+
+def _differences(intent: CampusIntent, parsed: DeviceState) -> Iterator[str]:
+    yield from differences_to_policy(intent, parsed)
+    yield from differences_of_routes(intent, parsed)
+    yield from network_differences(intent.device.id, intent.networks, parsed)
 
 
 _CITY: list[City] = []
@@ -162,8 +176,9 @@ def table(measured: Measured, processes: int) -> str:
         f"{'all':<14}{sum(measured.seconds.values()):>9.2f}{sum(measured.cpu.values()):>9.2f}",
         f"devices: {measured.devices} of {measured.devices + measured.unsupported.total()}",
         f"written: {measured.filters:,} filters, {measured.entries:,} entries, {measured.lines:,} lines",
+        f"and {measured.policies:,} route policies, {measured.networks:,} wireless networks",
         f"supported: {supported_}",
-        f"not supported: {missing}",
+        f"not supported: {missing or 'none'}",
         f"peak memory: {megabytes(RUSAGE_SELF):.0f} MB{others}",
         f"findings: {measured.findings}; proof: {len(measured.differences)} differences",
         *(f"  {difference}" for difference in measured.differences[:10]),
