@@ -67,7 +67,8 @@ def measure(times: int, *, paths: bool) -> Size:
 def slope(points: Sequence[tuple[float, float]]) -> float:
     """Of the least-squares line through the logarithms."""
     logs = [(log(x), log(y)) for x, y in points]
-    middle_x, middle_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
+    middle_x = sum(x for x, _ in logs) / len(logs)
+    middle_y = sum(y for _, y in logs) / len(logs)
     above = sum((x - middle_x) * (y - middle_y) for x, y in logs)
     return above / sum((x - middle_x) * (x - middle_x) for x, _ in logs)
 
