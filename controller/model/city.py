@@ -23,7 +23,7 @@ from controller.model.admission import Admission, AdmissionLimits
 from controller.model.calendar import CalendarFile
 from controller.model.exchange import System, SystemFlow
 from controller.model.factors import STRENGTHS, Strength
-from controller.model.flow import AddressSet, Family, Prefix, Service, block, bounds, prefix
+from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, block, bounds, merged, prefix
 from controller.model.lines import LinesFile
 from controller.model.measurement import MeasurementFile
 from controller.model.necessities import Necessity
@@ -125,6 +125,13 @@ class City:
     def school_prefix(self, school: School, family: Family) -> Prefix:
         """The school's block of one family: its own, or the one that the formula gives its number."""
         return school_prefix(self.file, school, family)
+
+    @cached_property
+    def school_spans(self) -> Mapping[Family, tuple[Interval, ...]]:
+        """The blocks of all schools together, of each family, as intervals."""
+        return {
+            family: merged(bounds(self.school_prefix(school, family)) for school in self.schools) for family in Family
+        }
 
     def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
         """The segment's subnet at a school."""

@@ -173,7 +173,7 @@ class AddressSet:
         """The same set as ordered, disjoint, non-adjacent intervals."""
         kept = merged(bounds(p) for p in self.included)
         for low, high in merged(bounds(p) for p in self.excluded):
-            kept = tuple(piece for interval in kept for piece in _without(interval, low, high))
+            kept = without(kept, low, high)
         return kept
 
 
@@ -186,6 +186,11 @@ def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
         else:
             joined.append((low, high))
     return tuple(joined)
+
+
+def without(intervals: Iterable[Interval], low: int, high: int) -> tuple[Interval, ...]:
+    """What is left of intervals outside one of them."""
+    return tuple(piece for interval in intervals for piece in _without(interval, low, high))
 
 
 def _without(interval: Interval, low: int, high: int) -> Iterable[Interval]:

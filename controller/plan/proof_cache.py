@@ -181,7 +181,7 @@ def _paths(city: City, intent: CampusIntent) -> Iterable[str]:
     school = intent.device.school
     for family in Family:
         at = SchoolNetwork(city, school, family)
-        yield from (str(city.school_prefix(one, family)) for one in city.schools)
+        yield f"{city.school_prefix(school, family)} {city.school_spans[family]}"
         yield from (f"{one.id} {one.vlan} {city.segment_prefix(school, one, family)}" for one in city.segments.values())
         yield from (f"{one.rule.id} {one.rule.effect} {list(one.boxes())}" for one in conversations(at))
     yield from map(repr, front_doors(city))
