@@ -144,7 +144,7 @@ class City:
         own = bounds(self.school_prefix(school, family))
         if not apart:
             return merged(one for number, one in enumerate(blocks) if self.schools[number] is not school)
-        return tuple(piece for one in together for piece in without(one, *own))
+        return without(together, *own)
 
     @cached_property
     def _school_blocks(self) -> dict[Family, tuple[list[Interval], tuple[Interval, ...], bool]]:

@@ -177,7 +177,7 @@ class AddressSet:
     def _intervals(self) -> tuple[Interval, ...]:
         kept = merged(bounds(p) for p in self.included)
         for low, high in merged(bounds(p) for p in self.excluded):
-            kept = tuple(piece for interval in kept for piece in without(interval, low, high))
+            kept = without(kept, low, high)
         return kept
 
     @cached_property
@@ -197,8 +197,12 @@ def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(joined)
 
 
-def without(interval: Interval, low: int, high: int) -> Iterable[Interval]:
-    """The pieces of an interval outside another one."""
+def without(intervals: Iterable[Interval], low: int, high: int) -> tuple[Interval, ...]:
+    """What is left of intervals outside one of them."""
+    return tuple(piece for interval in intervals for piece in _without(interval, low, high))
+
+
+def _without(interval: Interval, low: int, high: int) -> Iterable[Interval]:
     first, last = interval
     if high < first or last < low:
         yield interval
