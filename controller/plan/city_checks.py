@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 
 from controller.compile.cloud import cloud_intent
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
 from controller.model.city import City, Device
-from controller.model.flow import Family
+from controller.model.flow import Direction, Family
 from controller.model.state import DeviceState, Filter
 from controller.plan.proof_cache import Counted, ProofCache, conditions_key, school_devices
 from controller.prove.admission import admission_check
@@ -65,23 +66,43 @@ def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
 
 
 def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
-    """The filters in force at each device that holds a school's filters; where there are several, each by itself."""
-    return (_school(city, one) for one in held if one.device.role == FILTERING)
+    """The filters in force at each device that holds a school's filters, and at each two of one school.
+
+    Two are put together both ways round: a packet comes in at the one and goes out at the other.
+    """
+    filtering = [one for one in held if one.device.role == FILTERING]
+    for one in filtering:
+        yield _school(city, one, one)
+    for one, other in permutations(filtering, 2):
+        if one.device.school == other.device.school:
+            yield _school(city, one, other)
 
 
-def _school(city: City, one: Held) -> SchoolFilters:
-    carried = _carried([one.device]) | _carried_unfiltered(city, one.device)
+def _school(city: City, entered: Held, left: Held) -> SchoolFilters:
+    """What judges packets that come in at one device and go out at another (or at the same)."""
+    carried = _carried([entered.device, left.device]) | _carried_unfiltered(city, entered.device)
+    filters: dict[Place, tuple[str, Filter]] = {}
+    believed: dict[Place, FilterIntent] = {}
+    for direction, nearer, farther in ((Direction.FROM, entered, left), (Direction.TO, left, entered)):
+        # A segment that only the other one carries is judged there.
+        for one in (farther, nearer):
+            filters |= {place: kept for place, kept in _in_force(one).items() if place[1] is direction}
+            believed |= {place: kept for place, kept in _believed(one).items() if place[1] is direction}
+    segments = tuple(segment for name, segment in city.segments.items() if name in carried)
+    return SchoolFilters(entered.device.school, segments, filters, believed)
+
+
+def _in_force(one: Held) -> dict[Place, tuple[str, Filter]]:
     by_name = {filtering.name: filtering for filtering in one.state.filters}
-    filters: dict[Place, tuple[str, Filter]] = {
+    return {
         (bound.vlan, bound.direction, bound.family): (one.device.id, by_name[bound.filter])
         for bound in one.state.bindings
         if bound.filter in by_name
     }
-    believed: dict[Place, FilterIntent] = {
-        (moved.intent.vlan, moved.intent.direction, moved.intent.family): moved.intent for moved in one.moved
-    }
-    segments = tuple(segment for name, segment in city.segments.items() if name in carried)
-    return SchoolFilters(one.device.school, segments, filters, believed)
+
+
+def _believed(one: Held) -> dict[Place, FilterIntent]:
+    return {(moved.intent.vlan, moved.intent.direction, moved.intent.family): moved.intent for moved in one.moved}
 
 
 def _carried_unfiltered(city: City, device: Device) -> frozenset[str]:

@@ -70,7 +70,9 @@ def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
         ]
         return [Check("paths", len(unfiltered), tuple(differences))]
     composed = _Composed(city, here, family)
-    return [composed.paths(), composed.isolation(), composed.management()]
+    # Where a school has several cores, the management is asked about at the one that carries it.
+    carries = any(segment.id == city.file.management_segment for segment in here.segments)
+    return [composed.paths(), composed.isolation(), *([composed.management()] if carries else ())]
 
 
 def _places(here: SchoolFilters, family: Family) -> Iterator[Place]:
