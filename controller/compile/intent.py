@@ -57,6 +57,11 @@ class FilterIntent:
     family: Family
     clauses: tuple[Clause, ...]
 
+    @property
+    def place(self) -> tuple[int, Direction, Family]:
+        """What the filter is for."""
+        return self.vlan, self.direction, self.family
+
 
 def filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
     """The intents of all filters of a device that serves these segments of a school."""

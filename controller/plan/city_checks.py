@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 
 from controller.compile.campus import FILTERING
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
 from controller.model.access import Segment
 from controller.model.city import City, Device
-from controller.model.flow import Family
+from controller.model.flow import Direction, Family
 from controller.model.state import DeviceState, Filter
 from controller.prove.admission import admission_check
 from controller.prove.check import Check, joined
@@ -41,18 +42,38 @@ def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
 
 
 def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
-    """The filters in force at each device that holds a school's filters; where there are several, each by itself."""
-    return (_school(city, one) for one in held if one.device.role == FILTERING)
+    """The filters in force at each device that holds a school's filters, and at each two of one school.
+
+    Two are put together both ways round: a packet comes in at the one and goes out at the other.
+    """
+    by_school: dict[str, list[Held]] = {}
+    for one in held:
+        if one.device.role == FILTERING:
+            by_school.setdefault(one.device.school.id, []).append(one)
+    for cores in by_school.values():
+        yield from (_school(city, one, one) for one in cores)
+        yield from (_school(city, one, other) for one, other in permutations(cores, 2))
 
 
-def _school(city: City, one: Held) -> SchoolFilters:
+def _school(city: City, entered: Held, left: Held) -> SchoolFilters:
+    """What judges packets that come in at one device and go out at another (or at the same)."""
+    filters: dict[Place, tuple[str, Filter]] = {}
+    believed: dict[Place, FilterIntent] = {}
+    for direction, nearer, farther in ((Direction.FROM, entered, left), (Direction.TO, left, entered)):
+        # A segment that only the other one carries is judged there.
+        for one in (farther, nearer):
+            filters |= {place: kept for place, kept in _in_force(one).items() if place[1] is direction}
+            believed |= {m.intent.place: m.intent for m in one.moved if m.intent.direction is direction}
+    return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, believed)
+
+
+def _in_force(one: Held) -> dict[Place, tuple[str, Filter]]:
     by_name = {filtering.name: filtering for filtering in one.state.filters}
-    filters: dict[Place, tuple[str, Filter]] = {
+    return {
         (bound.vlan, bound.direction, bound.family): (one.device.id, by_name[bound.filter])
         for bound in one.state.bindings
         if bound.filter in by_name
     }
-    return SchoolFilters(one.device.school, _segments(city, one.device), filters, _placed(m.intent for m in one.moved))
 
 
 def paths_of_intents(city: City, device: Device, intents: Iterable[FilterIntent], moved: Iterable[Moved]) -> int | None:
@@ -60,21 +81,17 @@ def paths_of_intents(city: City, device: Device, intents: Iterable[FilterIntent]
 
     None where a way is not what the policy says: `path_checks` of the filters tells which.
     """
-    believed = _placed(one.intent for one in moved)
-    checks = intents_compose(city, device.school, _segments(city, device), _placed(intents), believed)
+    wanted, believed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
+    checks = intents_compose(city, device.school, _segments(city, device), wanted, believed)
     return None if checks is None else sum(check.examined for check in checks)
 
 
-def _placed(intents: Iterable[FilterIntent]) -> dict[Place, FilterIntent]:
-    return {(one.vlan, one.direction, one.family): one for one in intents}
-
-
-def _segments(city: City, device: Device) -> tuple[Segment, ...]:
-    """The segments that a device with filters carries, and those of its school that no device with filters does."""
-    fleet = school_devices(city, device)
+def _segments(city: City, *devices: Device) -> tuple[Segment, ...]:
+    """The segments that devices with filters carry, and those of their school that no device with filters does."""
+    fleet = school_devices(city, devices[0])
     filtered = _carried([one for one in fleet if one.role == FILTERING])
     unfiltered = (_carried(fleet) | {city.file.management_segment}) - filtered
-    carried = _carried([device]) | unfiltered
+    carried = _carried(devices) | unfiltered
     return tuple(segment for name, segment in city.segments.items() if name in carried)
 
 

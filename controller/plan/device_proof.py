@@ -54,8 +54,8 @@ def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
 
 def _judge_filters(city: City, device: Device, system: Platform, key: str, cache: ProofCache) -> Judged:
     intents, moved = device_intents(city, device, system.capabilities)
-    left = {(one.intent.vlan, one.intent.direction, one.intent.family): one for one in moved}
-    names = [filter_key(city, device, one, left.get((one.vlan, one.direction, one.family))) for one in intents]
+    left = {one.intent.place: one for one in moved}
+    names = [filter_key(city, device, one, left.get(one.place)) for one in intents]
     known = [cache.find(name) for name in names]
     part = _part(city, device, system, (intents, moved), known)
     if part is None:
@@ -68,9 +68,9 @@ def _judge_filters(city: City, device: Device, system: Platform, key: str, cache
     proofs = {key: counted}
     if not part.aggregated:
         fresh = [name for name, found in zip(names, known, strict=True) if found is None]
-        sizes = {(one.vlan, one.direction, one.family): len(one.entries) for one in part.wanted.filters}
+        sizes = {one.key: len(one.entries) for one in part.wanted.filters}
         for name, one in zip(fresh, part.intents, strict=True):
-            proofs[name] = Counted(1, 0, entries=sizes[one.vlan, one.direction, one.family])
+            proofs[name] = Counted(1, 0, entries=sizes[one.place])
     return Judged(counted, proofs, from_cache=not part.intents and any(known))
 
 
@@ -86,8 +86,8 @@ def _part(
     if not any(known):
         return None
     fresh = tuple(one for one, found in zip(whole[0], known, strict=True) if found is None)
-    places = {(one.vlan, one.direction, one.family) for one in fresh}
-    left = tuple(one for one in whole[1] if (one.intent.vlan, one.intent.direction, one.intent.family) in places)
+    places = {one.place for one in fresh}
+    left = tuple(one for one in whole[1] if one.intent.place in places)
     part = with_filters(city, device, can, fresh, left)
     entries = sum(len(one.entries) for one in part.wanted.filters) + sum(found.entries for found in known if found)
     crowded = can.maximum_device_entries is not None and entries > can.maximum_device_entries

@@ -87,11 +87,15 @@ def intents_compose(
 
 
 def examined(at: SchoolNetwork, segments: tuple[Segment, ...]) -> list[Check]:
-    """The checks of a school that hold, with how many ways each is about."""
+    """The checks of a school that hold, with how many ways each is about.
+
+    Where a school has several cores, the management is asked about at the one that carries it.
+    """
+    carried = any(segment.id == at.city.file.management_segment for segment in segments)
     return [
         Check(_PATHS, len(segments) * (len(segments) - 1 + len(at.city.applications) + 1)),
         Check(_ISOLATION, len(at.city.schools) - 1),
-        Check(_MANAGEMENT, len(_devices(at))),
+        *([Check(_MANAGEMENT, len(_devices(at)))] if carried else ()),
     ]
 
 
@@ -134,10 +138,10 @@ def _question(
         doors=doors,
         permits=spoken_boxes(spoken, Effect.PERMIT),
         forbids=spoken_boxes(spoken, Effect.FORBID),
-        management=next(number for number, one in enumerate(segments) if one.id == management),
+        management=next((number for number, one in enumerate(segments) if one.id == management), None),
         controllers=AddressSet(city.file.controllers).of(family).intervals(),
         answers=_answered(spoken, management),
-        ways=tuple(_ways(at)),
+        ways=tuple(_ways(at)) if any(one.id == management for one in segments) else (),
     )
 
 
@@ -193,7 +197,7 @@ class _Told:
 
     def checks(self) -> list[Check]:
         """The checks, with every kind of difference that was found."""
-        paths, isolation, management = examined(self.at, self.here.segments)
+        paths, isolation, *management = examined(self.at, self.here.segments)
         passage = self.passage
         wrong = [
             *self._told(passage.excess, "passes", wanted=False),
@@ -201,12 +205,15 @@ class _Told:
             *self._pretended(),
         ]
         meeting = tuple(self._told(passage.meeting, "leaves for another school", wanted=None))
-        reached = [*self._told(passage.unasked, "reaches the management", wanted=None), *self._unreached()]
         return [
             Check(paths.name, paths.examined, tuple(wrong)),
             Check(isolation.name, isolation.examined, meeting),
-            Check(management.name, management.examined, tuple(reached)),
+            *(Check(one.name, one.examined, tuple(self._reached())) for one in management),
         ]
+
+    def _reached(self) -> Iterator[str]:
+        yield from self._told(self.passage.unasked, "reaches the management", wanted=None)
+        yield from self._unreached()
 
     def _pretended(self) -> Iterator[str]:
         """Packets with an address of elsewhere at the segment's own end, beyond what the network needs to live."""

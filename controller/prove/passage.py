@@ -39,7 +39,8 @@ class PathQuestion(NamedTuple):
     """All that the paths of a school in one family depend on; addresses run from 0 to `last`.
 
     `edge` are the addresses of the cloud's front doors, `doors` what they take. `permits` and `forbids` are what the
-    rules say, `answers` what may come to the management unasked, `ways` those of the controllers to the devices.
+    rules say, `management` the number of the segment that devices are managed in (None: not carried here), `answers`
+    what may come there unasked, `ways` those of the controllers to the devices.
     """
 
     last: int
@@ -50,7 +51,7 @@ class PathQuestion(NamedTuple):
     doors: tuple[PacketBox, ...]
     permits: tuple[PacketBox, ...]
     forbids: tuple[PacketBox, ...]
-    management: int
+    management: int | None
     controllers: Intervals
     answers: tuple[PacketBox, ...]
     ways: tuple[PacketBox, ...]
@@ -261,6 +262,8 @@ class Passage:
     @property
     def unasked(self) -> Node:
         """What reaches the management from others than the controllers, beyond answers and what the network needs."""
+        if self.question.management is None:
+            return self.space.nothing
         management = self.question.segments[self.question.management]
         reaching = self.space.intersection(self.through, self._ended(Direction.TO, management.span))
         strangers = self.space.difference(reaching, self._ended(Direction.FROM, self.question.controllers))
