@@ -25,7 +25,7 @@ from controller.model.flow import (
     Service,
     prefix,
 )
-from controller.model.necessities import GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.necessities import ADMISSION, GATEWAY, SEGMENT, EndPoint, Necessity
 from controller.model.schools import School
 
 
@@ -131,15 +131,18 @@ def _necessities(
     city: City, school: School, segment: Segment, direction: Direction, family: Family
 ) -> Iterator[Clause]:
     for necessity in city.necessities:
-        if necessity.family == family and necessity.direction is direction:
-            yield _necessity(city, school, segment, necessity)
+        if necessity.family == family and necessity.direction is direction and necessity.is_for(segment.id):
+            clause = _necessity(city, school, segment, necessity)
+            # A family without addresses on either side has no packets.
+            if clause.sources.included and clause.destinations.included:
+                yield clause
 
 
 def _necessity(city: City, school: School, segment: Segment, necessity: Necessity) -> Clause:
     family = Family(necessity.family)
 
     def ends(named: Iterable[EndPoint]) -> AddressSet:
-        return AddressSet(tuple(_end(city, school, segment, family, end) for end in named))
+        return AddressSet(tuple(one for end in named for one in _end(city, school, segment, family, end)))
 
     source_port = necessity.source_port
     return Clause(
@@ -156,10 +159,12 @@ def _necessity(city: City, school: School, segment: Segment, necessity: Necessit
     )
 
 
-def _end(city: City, school: School, segment: Segment, family: Family, end: EndPoint) -> Prefix:
+def _end(city: City, school: School, segment: Segment, family: Family, end: EndPoint) -> tuple[Prefix, ...]:
     if end == SEGMENT:
-        return city.segment_prefix(school, segment, family)
+        return (city.segment_prefix(school, segment, family),)
     if end == GATEWAY:
-        return prefix(family.address(city.gateway(school, segment, family)))
-    assert not isinstance(end, str)  # noqa: S101 the model knows no third word
-    return end
+        return (prefix(family.address(city.gateway(school, segment, family))),)
+    if end == ADMISSION:
+        return tuple(prefix(str(one)) for one in city.admission_servers if one.version == family)
+    assert not isinstance(end, str)  # noqa: S101 the model knows no fourth word
+    return (end,)

@@ -12,27 +12,30 @@ from controller.model.source import Placed, Strict
 
 
 def _end(value: object) -> object:
-    if value in (SEGMENT, GATEWAY):
+    if value in (SEGMENT, GATEWAY, ADMISSION):
         return value
     return parse_prefix(value)
 
 
 SEGMENT = "segment"
 GATEWAY = "gateway"
-EndPoint = Annotated[Literal["segment", "gateway"] | Prefix, BeforeValidator(_end)]
+ADMISSION = "admission"
+EndPoint = Annotated[Literal["segment", "gateway", "admission"] | Prefix, BeforeValidator(_end)]
 
 
 class Necessity(Placed):
     """Packets without which a network does not live (ARP is not IP and always passes).
 
-    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address; or a prefix.
-    ICMP types ride in `ports`.
+    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address, `admission` the
+    servers of admission.yaml; or a prefix. ICMP types ride in `ports`. `segments`: where it is needed; left out, in
+    every segment.
     """
 
     id: Identifier
     why: str
     family: Literal[4, 6]
     direction: Direction
+    segments: tuple[Identifier, ...] = ()
     protocol: Literal["icmp", "icmpv6", "tcp", "udp"]
     source_port: int | None = Field(default=None, ge=0, le=65535)
     ports: tuple[int, int] = ANY_PORTS
@@ -53,6 +56,10 @@ class Necessity(Placed):
             message = "only tcp can be established"
             raise ValueError(message)
         return self
+
+    def is_for(self, segment: str) -> bool:
+        """Whether a segment needs it."""
+        return not self.segments or segment in self.segments
 
 
 class NecessityFile(Strict):

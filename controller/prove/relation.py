@@ -25,7 +25,7 @@ from controller.model.flow import (
     prefix,
     within,
 )
-from controller.model.necessities import GATEWAY, SEGMENT, Necessity
+from controller.model.necessities import ADMISSION, GATEWAY, SEGMENT, Necessity
 from controller.model.schools import School
 from controller.prove.diagram import Box, Node, Space
 
@@ -108,7 +108,7 @@ def needed(space: Space, at: SchoolNetwork, segment: Segment, direction: Directi
     return space.union_all(
         space.box(_necessity(at, segment, one))
         for one in at.city.necessities
-        if one.family == at.family and one.direction is direction
+        if one.family == at.family and one.direction is direction and one.is_for(segment.id)
     )
 
 
@@ -117,9 +117,10 @@ def _necessity(at: SchoolNetwork, segment: Segment, one: Necessity) -> Box:
     source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
     own = at.city.segment_prefix(at.school, segment, at.family)
     gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
-    words = {SEGMENT: own, GATEWAY: gateway}
+    servers = [prefix(str(one)) for one in at.city.admission_servers if one.version == at.family]
+    words = {SEGMENT: [own], GATEWAY: [gateway], ADMISSION: servers}
     source, destination = (
-        AddressSet(tuple(words[end] if isinstance(end, str) else end for end in named)).intervals()
+        AddressSet(tuple(one for end in named for one in (words[end] if isinstance(end, str) else [end]))).intervals()
         for named in (one.source, one.destination)
     )
     state = _ESTABLISHED if one.established else _WHOLE_STATE
