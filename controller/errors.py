@@ -66,6 +66,10 @@ class PlanRefused(TsunaguError):
     """A saved plan is damaged, from another city, or of a format this release does not read."""
 
 
+class PlanLapsed(PlanRefused):
+    """An exception that a plan permits has expired since the plan was made; names it, and its last day."""
+
+
 class ProofFailed(TsunaguError):
     """A rendered filter is not what the policy says; nothing was saved or applied."""
 

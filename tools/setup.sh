@@ -15,6 +15,7 @@ need ssh-keygen openssh-client
 need ping iputils-ping
 need vtysh frr
 need iperf3 iperf3
+need hostapd hostapd
 need chromium chromium
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager
@@ -59,14 +60,19 @@ if [ ${#packages[@]} -gt 0 ]; then
     }
 fi
 
-stamp=.venv/.tsunagu-lock
+stamp=.venv/.tsunagu-lock project=.venv/.tsunagu-project
 if ! cmp -s requirements.lock "$stamp" 2>/dev/null || [ ! -x .venv/bin/tsunagu ]; then
     echo "set-up: creating the virtual environment in .venv from requirements.lock (hashes checked)"
     rm -f "$stamp"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
-    cp requirements.lock "$stamp"
+    rm -f "$project"
 fi
+# The names of commands and platforms (entry points) stand in what this writes, not in the checkout.
+if ! cmp -s pyproject.toml "$project" 2>/dev/null; then
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+    cp pyproject.toml "$project"
+fi
+cmp -s requirements.lock "$stamp" 2>/dev/null || cp requirements.lock "$stamp"
 echo "set-up: ready"

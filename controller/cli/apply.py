@@ -46,7 +46,8 @@ def apply(
     refuse_lapsed(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
     with traced(timeline) as trace:
-        outcomes = apply_plan(city, plan, Settings(restore_after, state), [trace, Progress(len(plan.devices))])
+        settings = Settings(restore_after, state, lambda: datetime.now(city.timezone).date())
+        outcomes = apply_plan(city, plan, settings, [trace, Progress(len(plan.devices))])
     if as_json:
         say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": [u.model_dump() for u in plan.unplanned]})
     else:

@@ -65,12 +65,6 @@ def say_refusals(found: Sequence[Considered]) -> None:
         say(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
 
 
-def say_moved(device: str, moved: Sequence[str]) -> None:
-    """What of the policy a device leaves to another one; nobody may overlook it."""
-    for line in moved:
-        say(f"! {device}: {line}", "magenta")
-
-
 def exit_code(found: Sequence[Considered]) -> Exit:
     """The code for what could not be looked at: a failure weighs more than a missing platform."""
     refusals = [one.refusal for one in found if one.refusal is not None]

@@ -10,14 +10,13 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import say_moved
 from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, say, say_json
+from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
-from controller.plan.city_checks import city_checks, path_checks
-from controller.plan.city_proof import prove_devices
+from controller.plan.city_checks import path_checks
+from controller.plan.city_proof import prove_city
 from controller.plan.judgement import judge_observed
 from controller.plan.observe import NotSupported, from_files
 from controller.plan.proof_cache import ProofCache, cache_folder
@@ -31,7 +30,7 @@ Given = Annotated[
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew, and keep nothing.")]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Show what each check rests on, for auditors.")]
-DEVICES = "filters and routes, as rendered and parsed back"
+DEVICES = "filters, routes and wireless networks, as rendered and parsed back"
 WAY = "every state on the way to the policy: old AND new <= between <= old OR new, management never cut"
 
 
@@ -86,15 +85,16 @@ def prove(  # noqa: PLR0913 the command's options
 def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = selected_devices(city, chosen)
     known = [device for device in devices if supported(device.platform)]
-    found = prove_devices(city, known, cache, lab=chosen.lab)
-    proved = Check(DEVICES, found.filters + found.policies, tuple(found.failures))
+    found = prove_city(city, known, cache, lab=chosen.lab)
+    proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
+    beside = beside_filters(found.policies, found.networks)
     summary = (
-        f"proof: {found.filters} filters{_and_routes(found.policies)} of {found.done + found.from_cache} devices: "
+        f"proof: {found.filters} filters{beside} of {found.done + found.from_cache} devices: "
         f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
     )
-    return Findings([proved, ways, *city_checks(city, cache)], summary, unsupported=len(devices) - len(known))
+    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known))
 
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:
@@ -105,9 +105,10 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
+    networks = sum(one.networks for one in seen)
     missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
     summary = (
-        f"proof: {filters} filters{_and_routes(routes)} of {len(seen)} devices judged: "
+        f"proof: {filters} filters{beside_filters(routes, networks)} of {len(seen)} devices judged: "
         f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
     )
     for one in missing:
@@ -115,7 +116,7 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
     held = [one.held for one in seen if one.held is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.on_the_way))
-    checks = [Check(DEVICES, filters + routes, differences), ways, *path_checks(city, held)]
+    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *path_checks(city, held)]
     return Findings(checks, summary, refused, len(missing))
 
 
@@ -126,10 +127,6 @@ def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
     return devices
-
-
-def _and_routes(policies: int) -> str:
-    return f" and {policies} route policies" if policies else ""
 
 
 def _say(found: Findings, seconds: float, *, evidence: bool) -> None:

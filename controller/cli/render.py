@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import say_moved
 from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, say
+from controller.cli.output import Exit, beside_filters, say, say_moved
 from controller.compile.campus import campus_intent
 from controller.compile.upstream import describe_moved
 from controller.errors import BeyondCapability, TsunaguError
@@ -35,7 +34,7 @@ def render(  # noqa: PLR0913 the command's options
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies, on=day(on))
     _make(output)
-    unsupported = written = filters = route_policies = refused = 0
+    unsupported = written = filters = route_policies = networks = refused = 0
     for device in selected_devices(city, chosen):
         if not supported(device.platform):
             unsupported += 1
@@ -50,20 +49,16 @@ def render(  # noqa: PLR0913 the command's options
         filters += prove(city, intent, system)
         say_moved(device.id, describe_moved(intent.moved))
         route_policies += len(intent.wanted.routing.bindings)
+        networks += len(intent.networks)
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
         written += 1
-    routes = _and_routes(route_policies)
-    proved = f"{filters} filters{routes} proved"
+    proved = f"{filters} filters{beside_filters(route_policies, networks)} proved"
     say(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
     if refused:
         say(f"refused: {refused} devices, each with its reason above", "red")
         raise typer.Exit(Exit.FAILED)
     if unsupported:
         raise typer.Exit(Exit.NOT_SUPPORTED)
-
-
-def _and_routes(policies: int) -> str:
-    return f" and {policies} route policies" if policies else ""
 
 
 def _make(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.errors import Origin, Problem
 from controller.model.city import FIRST_DEVICE, City, school_prefix, segment_prefix
-from controller.model.flow import Family, Prefix, bounds
+from controller.model.flow import Family, Prefix, bounds, prefix
 from controller.model.lines import FIRST_SCHOOL, LINE_NAMES, PRIVATE_ASN
 from controller.model.names import Place
 from controller.model.schools import School
@@ -50,6 +50,8 @@ def _outside(city: City, place: Place) -> Iterator[_Block]:
     """What stands outside the schools: controllers, and applications that have addresses of their own."""
     for controller in city.file.controllers:
         yield _Block(controller, "a controller", place("city/city.yaml", "controllers"))
+    for server in city.admission_servers:
+        yield _Block(prefix(str(server)), "an admission server", place("access/admission.yaml", "servers"))
     for system in city.systems.values():
         for own in system.addresses:
             yield _Block(own, f"system {system.id}", system.origin)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 from pydantic import Field
 
 from controller.model.schools import Identifier
@@ -38,8 +40,9 @@ class AdmissionLimits(Strict):
 
 
 class AdmissionFile(Strict):
-    """`policies/access/admission.yaml`."""
+    """`policies/access/admission.yaml`. `servers` are asked in this order; only addresses, never a secret."""
 
     admissions: tuple[Admission, ...]
     otherwise: Identifier
     limits: AdmissionLimits = AdmissionLimits()
+    servers: tuple[IPv4Address | IPv6Address, ...] = ()

@@ -34,6 +34,7 @@ from controller.model.schools import BlueprintFile, CityFile, LabFile, SchoolFil
 from controller.model.scope import GroupFile
 from controller.model.scope_names import scope_problems
 from controller.model.source import REFUSED, Document, read_yaml
+from controller.model.wireless_names import wireless_problems
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -65,6 +66,7 @@ def load_city(
     reader = _Reader(directory, instead or {}, shown_as or str(directory))
     files = _read(reader)
     problems = [*reader.problems, *name_problems(files, undeployed=undeployed), *scope_problems(files)]
+    problems += wireless_problems(files)
     if not problems:
         city = _city(files, reader, on)
         problems = [*addressing_problems(city, reader.place), *enforcement_problems(city)]
@@ -186,6 +188,7 @@ def _city(files: Files, reader: _Reader, on: date | None) -> City:
         admissions=files.admission.admissions,
         otherwise=files.admission.otherwise,
         admission_limits=files.admission.limits,
+        admission_servers=files.admission.servers,
         necessities=files.necessities,
         outputs=files.outputs,
     )

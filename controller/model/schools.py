@@ -12,6 +12,7 @@ from controller.model.flow import Prefix, prefix
 from controller.model.source import Placed, Strict
 from controller.model.state import Faces, PortMode
 from controller.model.transit import KeepsState, Transit
+from controller.model.wireless import Protection
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
@@ -213,10 +214,11 @@ class PortGroup(Placed):
 
 
 class Ssid(Placed):
-    """A wireless network of an access point and the segment its clients land in."""
+    """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
 
-    ssid: str
+    ssid: Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,30}[!-~])?$")]
     segment: Identifier
+    protection: Protection = Protection.WPA3_ENTERPRISE
 
 
 class DeviceGroup(Placed):

@@ -10,6 +10,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
 from controller.model.flow import Direction, Effect, Family, Match, text
 from controller.model.routing import NO_ROUTING, Routing
+from controller.model.wireless import WirelessNetwork
 
 PREFIX = "TSN"
 """Every object we own on a device carries this prefix; everything else is read and left alone."""
@@ -127,6 +128,7 @@ class DeviceState:
     bindings: tuple[Binding, ...] = ()
     routing: Routing = NO_ROUTING
     interfaces: tuple[VlanInterface, ...] = ()
+    networks: tuple[WirelessNetwork, ...] = ()
 
     def digest(self) -> str:
         """A SHA-256 over the whole state; equal exactly when the states are equal."""
@@ -135,6 +137,8 @@ class DeviceState:
             parts.append(self.routing.digest_text())
         if self.interfaces:
             parts.append(repr(self.interfaces))
+        if self.networks:
+            parts.append(repr(self.networks))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -145,6 +149,7 @@ def device_state(  # noqa: PLR0913, PLR0917 the parts of a state
     bindings: Iterable[Binding] = (),
     routing: Routing = NO_ROUTING,
     interfaces: Iterable[VlanInterface] = (),
+    networks: Iterable[WirelessNetwork] = (),
 ) -> DeviceState:
     """A device state in canonical order; `routing` comes in its own."""
     return DeviceState(
@@ -154,6 +159,7 @@ def device_state(  # noqa: PLR0913, PLR0917 the parts of a state
         tuple(sorted(bindings)),
         routing,
         tuple(sorted(interfaces)),
+        tuple(sorted(networks)),
     )
 
 
@@ -202,6 +208,8 @@ class Capabilities:
     `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
     `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
+    `switches`: it has ports whose VLANs it sets. `wireless`: it has wireless networks; `isolates` is then about their
+    clients.
     """
 
     attachment: Attachment
@@ -217,4 +225,6 @@ class Capabilities:
     isolates: bool = False
     interfaces: bool = False
     routes: bool = False
+    switches: bool = True
+    wireless: bool = False
     passes_unfiltered: bool = True

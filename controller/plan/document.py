@@ -72,14 +72,14 @@ class Unplanned(_Frozen):
 class PlanFile(_Frozen):
     """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
 
-    `on` is the day that the policy was compiled for; plans of before exceptions had one have none. `until` is the last
-    day of the first exception in it that expires; None where it holds none.
+    `on` is the day that the policy was compiled for. `until` is the last day of the first exception in it that expires;
+    None where it holds none.
     """
 
     format: Literal[1] = FORMAT
     city: str
     policy: str
-    on: date | None = None
+    on: date
     until: date | None = None
     lab: bool
     made: datetime
@@ -141,6 +141,12 @@ def _read(path: Path) -> tuple[PlanFile, str]:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["plan"]["format"] != FORMAT:
             message = f"{path}: the plan is of format {document['plan']['format']}; this release reads {FORMAT}"
+            raise PlanRefused(message)
+        if "made" in document["plan"] and document["plan"].get("on") is None:
+            message = (
+                f"{path}: the plan does not say for which day it was made, so an exception in it may have expired. "
+            )
+            message += "Make it anew"
             raise PlanRefused(message)
         return PlanFile.model_validate(document["plan"]), str(document["sha256"])
     except FileNotFoundError:

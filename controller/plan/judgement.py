@@ -21,12 +21,14 @@ from controller.plan.proof import (
 )
 from controller.platforms.base import Platform, refuse_conflicts
 from controller.platforms.registry import platform
+from controller.prove.wireless import network_differences
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A device and what was found. Without `refusal`, `held` is set; `moved` says what is left to other devices.
 
+    `filters`, `route_policies` and `networks` count what was judged.
     `states` counts the states that a plan would lead through, `on_the_way` says which of them are worse than both ends.
     """
 
@@ -34,6 +36,7 @@ class Judged:
     held: Held | None = None
     filters: int = 0
     route_policies: int = 0
+    networks: int = 0
     differences: tuple[str, ...] = ()
     states: int = 0
     on_the_way: tuple[str, ...] = ()
@@ -60,6 +63,7 @@ def judge_observed(city: City, seen: Observed) -> Judged:
         *differences_of_interfaces(intent, state),
         *differences_to_policy(intent, state),
         *differences_of_routes(intent, state),
+        *network_differences(seen.device.id, intent.networks, state),
     )
     # Where an object of others stands in the way there is no plan, and so no state between.
     try:
@@ -72,6 +76,7 @@ def judge_observed(city: City, seen: Observed) -> Judged:
         Held(seen.device, state, intent.moved),
         filters=len(intent.intents),
         route_policies=len(intent.wanted.routing.bindings),
+        networks=len(intent.networks),
         differences=differences,
         states=states,
         on_the_way=on_the_way,

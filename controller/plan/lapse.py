@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from controller.errors import PlanRefused
+from controller.errors import PlanLapsed
 from controller.model.city import City
 from controller.plan.document import PlanFile
 
@@ -14,23 +14,26 @@ def first_lapse(city: City) -> date | None:
     return min((rule.exception.expires for rule in city.rules if rule.network and rule.exception), default=None)
 
 
-def refuse_lapsed(city: City, plan: PlanFile) -> None:
+def refuse_lapsed(city: City, plan: PlanFile, today: date | None = None) -> None:
     """See that no exception with a network part has expired since the plan was made.
 
+    `today` is a day since the city was loaded; without it, that day itself. A rollout may last over midnight.
+
     Raises:
-        PlanRefused: one has; the plan would put back what it permitted.
+        PlanLapsed: one has; the plan would put back what it permitted.
     """
-    for rule in city.lapsed:
-        if rule.network and rule.exception and plan.on and rule.holds_on(plan.on):
+    today = city.on if today is None else today
+    for rule in (*city.lapsed, *city.rules):
+        if rule.network and rule.exception and rule.holds_on(plan.on) and not rule.holds_on(today):
             message = (
                 f"the plan was made for {plan.on}; since then the exception {rule.id!r} ({rule.origin}) has expired "
                 f"(last day {rule.exception.expires}). Make the plan anew"
             )
-            raise PlanRefused(message)
+            raise PlanLapsed(message)
     # The policy may have lost the rule meanwhile; the plan has not.
-    if plan.until is not None and city.on > plan.until:
+    if plan.until is not None and today > plan.until:
         message = (
             f"the plan was made for {plan.on}, and an exception in it has expired (last day {plan.until}); the policy "
             "does not name it any more. Make the plan anew"
         )
-        raise PlanRefused(message)
+        raise PlanLapsed(message)

@@ -17,6 +17,7 @@ from controller.prove.containment import contains
 from controller.prove.equivalence import Difference, deciding, ends_explicitly, evaluate, prove_equal
 from controller.prove.routing import routing_differences, transition_differences
 from controller.prove.transition import Fault, Stage, transition_faults
+from controller.prove.wireless import network_differences
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -54,6 +55,7 @@ def judge(city: City, intent: CampusIntent, system: Platform) -> tuple[DeviceSta
     differences += _denied_though_moved(intent)
     differences += _management_cut(city, intent, parsed)
     differences += differences_of_routes(intent, parsed)
+    differences += network_differences(name, intent.networks, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     return parsed, differences

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 
 from controller.model.flow import ANY_PORTS, Effect, Ports, Prefix, Protocol
 from controller.model.state import DeviceState, Entry, Filter, PortState, VlanInterface
+from controller.model.wireless import WirelessNetwork
 from controller.plan.review_routes import Ways, describe_routes
 
 
@@ -21,6 +22,7 @@ def describe_changes(
         *_vlans(now, wanted),
         *_ports(now.ports, wanted.ports),
         *_interfaces(now.interfaces, wanted.interfaces),
+        *_networks(names, now.networks, wanted.networks),
         *_filters(names, now, wanted),
         *_bindings(names, now, wanted),
         *describe_routes(now.routing, wanted.routing, ways),
@@ -63,6 +65,21 @@ def _interfaces(now: Iterable[VlanInterface], wanted: Iterable[VlanInterface]) -
 def _interface(one: VlanInterface) -> str:
     relays = f" relays to {', '.join(one.relays)}" if one.relays else ""
     return f"interface in vlan {one.vlan} {', '.join(one.addresses)}{relays}"
+
+
+def _networks(
+    names: Mapping[int, str], now: Iterable[WirelessNetwork], wanted: Iterable[WirelessNetwork]
+) -> Iterator[str]:
+    before, after = set(now), set(wanted)
+    yield from (f"- {_network(names, one)}" for one in sorted(before - after))
+    yield from (f"+ {_network(names, one)}" for one in sorted(after - before))
+
+
+def _network(names: Mapping[int, str], one: WirelessNetwork) -> str:
+    isolated = ", clients isolated" if one.isolated else ""
+    servers = f", asks {', '.join(one.servers)} as {one.identity}" if one.servers else ""
+    segment = names.get(one.vlan, f"VLAN {one.vlan}")
+    return f"network {one.ssid!r} into {segment} on {one.uplink}, {one.protection}{isolated}{servers}"
 
 
 def _filters(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:

@@ -99,6 +99,8 @@ def misfits(state: DeviceState) -> Iterator[str]:
         yield from _port_misfits(port)
     if state.interfaces:
         yield f"interface in VLAN {state.interfaces[0].vlan}: interfaces of AlliedWare Plus are not built"
+    if state.networks:
+        yield f"network {state.networks[0].ssid!r}: a switch has no wireless networks"
     for one in state.filters:
         yield from filter_misfits(one, MAXIMUM_ENTRIES)
     for binding in state.bindings:

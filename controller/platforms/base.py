@@ -46,6 +46,11 @@ def interface_place(vlan: int) -> Place:
     return f"interface Vlan{vlan}"
 
 
+def network_place(ssid: str) -> Place:
+    """Where a wireless network stands: two of one name on an access point cannot be told apart."""
+    return f"network {ssid}"
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A neighbour that routes of a family are exchanged with, and the line that says so.
@@ -92,6 +97,8 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
     needed: list[tuple[Place, str]] = [(vlan.number, f"VLAN {vlan.number} {vlan.name}") for vlan in wanted.vlans]
     needed += [(port.name, f"port {port.name}") for port in wanted.ports]
     needed += [(interface_place(one.vlan), f"interface in VLAN {one.vlan}") for one in wanted.interfaces]
+    needed += [(network_place(one.ssid), f"network {one.ssid!r}") for one in wanted.networks]
+    needed += [(one.vlan, f"network {one.ssid!r} in VLAN {one.vlan}") for one in wanted.networks]
     needed += [((one.vlan, one.direction, one.family), f"filter {one.filter}") for one in wanted.bindings]
     problems = [
         Problem(

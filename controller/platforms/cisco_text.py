@@ -94,6 +94,7 @@ def misfits(state: DeviceState) -> Iterator[str]:
     for vlan in state.vlans:
         if not _VLAN_NAME.fullmatch(vlan.name) or not 1 <= vlan.number <= LAST_VLAN:
             yield f"VLAN {vlan.number} {vlan.name!r}: expected 1 to {LAST_VLAN}, named {PREFIX}- and 1 to 28 letters"
+    yield from (f"network {one.ssid!r}: a switch has no wireless networks" for one in state.networks)
     for port in state.ports:
         yield from _port_misfits(port)
     for one in state.filters:

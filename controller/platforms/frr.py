@@ -41,6 +41,7 @@ class Frr(OwnRestore):
         maximum_entries=0,
         over_ssh=True,
         routes=True,
+        switches=False,
     )
 
     def render(self, state: DeviceState) -> str:

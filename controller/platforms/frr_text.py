@@ -31,7 +31,7 @@ def render(state: DeviceState) -> str:
     Raises:
         ValueError: FRR cannot hold the state.
     """
-    if state.vlans or state.ports or state.filters or state.bindings:
+    if state.vlans or state.ports or state.filters or state.bindings or state.networks:
         message = "FRR filters routes, not packets, and has no ports of a switch"
         raise ValueError(message)
     routing = state.routing

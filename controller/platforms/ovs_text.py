@@ -78,8 +78,8 @@ def _misfits(state: DeviceState) -> Iterator[str]:
     """Why an Open vSwitch cannot hold the state; each reason may rest on the absence of those before it."""
     if state.vlans:
         yield f"Open vSwitch has no VLAN database; the state names VLAN {state.vlans[0].number}"
-    if state.interfaces or any(port.isolated for port in state.ports):
-        yield "interfaces of the switch itself and isolated ports are not built for Open vSwitch"
+    if state.interfaces or state.networks or any(port.isolated for port in state.ports):
+        yield "interfaces of the switch, isolated ports and wireless networks are not built for Open vSwitch"
     for port in state.ports:
         if not _PORT_NAME.fullmatch(port.name) or port.name.upper() in _RESERVED:
             yield f"{port.name!r} is no name of a port: 1 to 15 of letters, digits, '.', '_', '-'; no word of OpenFlow"

@@ -2,7 +2,7 @@
 
 Rather too much than too little: what follows a word such as `password` or `key` is taken out to the end of its line,
 whatever the vendor's grammar says of it. Words and lines are those of the command references of Cisco IOS, FRR,
-AlliedWare Plus, Yamaha RTX and NEC UNIVERGE IX; a line that is ours never holds one of them.
+AlliedWare Plus, Yamaha RTX and NEC UNIVERGE IX, and the settings of hostapd; a line that is ours never holds a secret.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ def _taken_back(ways: Ways) -> Iterator[Finding]:
             way = ways.way(rule, source, name)
             taking = [f for f in forbids if not space.is_empty(space.intersection(way, ways.parts[f.id]))]
             left = space.difference(way, space.union_all(ways.parts[forbid.id] for forbid in taking))
-            void = tuple(school for school in ways.schools(way) if school not in set(ways.schools(left)))
+            kept = set(ways.schools(left))
+            void = tuple(school for school in ways.schools(way) if school not in kept)
             if void:
                 where = "" if space.is_empty(left) else f" at {some(void)}"
                 names = ", ".join(f"{forbid.id!r} ({forbid.origin})" for forbid in taking)

@@ -15,7 +15,8 @@ CLASSES: tuple[Importance, ...] = get_args(Importance)
 """The most important first."""
 _SENSITIVE: tuple[Importance, ...] = ("I", "II", "III")
 """Sending these outside needs encryption and an official service (guideline 3.2(7))."""
-_KIND = "data class"
+DATA_CLASS = "data class"
+"""The kind of what is found where data meets a system of another class."""
 
 
 def exchange_findings(city: City) -> Iterator[Finding]:
@@ -29,20 +30,21 @@ def exchange_findings(city: City) -> Iterator[Finding]:
             yield from _idle_forbid(city, flow)
 
 
-def _importance(city: City, end: str) -> Importance:
+def importance_of(city: City, end: str) -> Importance:
+    """The class that an end of a flow is built for."""
     return city.systems[end].importance if end in city.systems else city.applications[end].importance
 
 
 def _classes(city: City, flow: SystemFlow) -> Iterator[Finding]:
     for end, does in ((flow.to, "receives"), (flow.from_, "sends")):
-        built_for = _importance(city, end)
+        built_for = importance_of(city, end)
         over = [one for one in flow.data if CLASSES.index(one) < CLASSES.index(built_for)]
         if over:
             message = (
                 f"flow {flow.id!r}: {end} is of class {built_for} and {does} data of class {', '.join(over)}; "
                 "send less, or give the system the class of its data (guideline 3.1)"
             )
-            yield error(_KIND, flow.origin, message)
+            yield error(DATA_CLASS, flow.origin, message)
 
 
 def _outside(city: City, flow: SystemFlow) -> Iterator[Finding]:

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 
 from controller.model.access import CONTROLLER, INTERNET, Application, Rule
 from controller.model.city import City
+from controller.model.exchange import SystemFlow
 from controller.model.factors import STRENGTHS
 from controller.model.flow import Effect
 from controller.prove.check import Check
+from controller.prove.exchanges import CLASSES, DATA_CLASS, exchange_findings, importance_of
+from controller.prove.external import undeclared
 from controller.prove.findings import policy_findings
 
 STRICT = ("I", "II")
@@ -52,11 +55,32 @@ def guideline_checks(city: City) -> list[Check]:
 
 
 def _classes(city: City) -> Check:
+    """The classes fit the data: no system holds more than it is built for, and what is sent lower has its reason.
+
+    That there is a class at all holds by the schema; so it is told as evidence, and not counted as proved.
+    """
     counted: dict[str, list[str]] = {}
-    for app in city.applications.values():
-        counted.setdefault(app.importance, []).append(app.id)
-    evidence = tuple(f"class {name}: {', '.join(apps)}" for name, apps in sorted(counted.items()))
-    return Check("3.1 every application has an importance class", len(city.applications), (), evidence)
+    for name in (*city.applications, *city.systems):
+        counted.setdefault(importance_of(city, name), []).append(name)
+    lowered = [flow for flow in city.flows if _lowers(city, flow)]
+    found = [str(one) for one in exchange_findings(city) if one.kind == DATA_CLASS]
+    found += [
+        f"{flow.origin}: flow {flow.id!r} sends data of {flow.from_} (class {importance_of(city, flow.from_)}) to "
+        f"{flow.to} (class {importance_of(city, flow.to)}), and its purpose does not say why that is less important"
+        for flow in lowered
+        if not flow.purpose.strip()
+    ]
+    evidence = [
+        f"class {name}: {', '.join(ids)} (that each has one holds by schema)" for name, ids in sorted(counted.items())
+    ]
+    evidence += [f"{flow.id}: class {', '.join(flow.data)} to {flow.to}: {flow.purpose}" for flow in lowered]
+    return Check("3.1 importance classes fit the data", len(city.flows), tuple(found), tuple(evidence))
+
+
+def _lowers(city: City, flow: SystemFlow) -> bool:
+    """Whether a flow takes data out of a system of a class to one of a less important class."""
+    ends = [CLASSES.index(importance_of(city, end)) for end in (flow.from_, flow.to)]
+    return flow.effect is Effect.PERMIT and ends[1] > ends[0]
 
 
 def _two_factors(city: City) -> Check:
@@ -99,15 +123,24 @@ def _official_only(city: City) -> Check:
 
 
 def _external_connections(city: City) -> Check:
-    """Every line out of a school is known, with its kind and the bandwidth that the school should have."""
+    """What the compiled policy opens to the outside is declared as a line, an application, a system or the controller.
+
+    The bandwidth of the lines is evidence: whether it is enough is measured, not proved.
+    """
     kinds = Counter(line.kind for school in city.schools for line in (school.lines.primary, school.lines.backup))
     recommended = {school.id: city.measurement.recommended.of(school.pupils).mbps for school in city.schools}
     short = sum(school.lines.primary.mbps < recommended[school.id] for school in city.schools)
+    outside = [app for app in city.applications.values() if not app.segment]
+    placed = ", ".join(f"{app.id} ({app.hosting}, {len(city.named(app))} prefixes)" for app in outside)
     evidence = (
         "lines by kind: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())),
         f"{short} of {len(city.schools)} schools have a primary line contracted below the recommended bandwidth",
+        f"applications outside the schools: {placed}",
+        "offices of the board: " + (", ".join(office.id for office in city.file.offices) or "none"),
+        "systems that exchange data: " + (", ".join(city.systems) or "none"),
     )
-    return Check("4.3 every external connection is known", 2 * len(city.schools), (), evidence)
+    examined = 2 * len(city.schools) + len(outside) + len(city.systems)
+    return Check("4.3 every external connection is known", examined, tuple(undeclared(city)), evidence)
 
 
 def _strong_access(city: City) -> Check:

@@ -8,6 +8,7 @@ plan reads first, and pushes only what is missing.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -29,7 +30,10 @@ DIFFERENCES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore."""
+    """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore.
+
+    `still_in_force` raises PlanLapsed once an exception in the plan has expired; then nothing more may be written.
+    """
 
     device: Device
     system: Operable
@@ -38,6 +42,7 @@ class Change:
     run: str
     restore_after: int
     state_folder: Path
+    still_in_force: Callable[[], None]
 
     @property
     def lock(self) -> Lock:
@@ -64,6 +69,7 @@ def change_device(change: Change, parent: Span) -> Outcome:
     with parent.child(Level.DEVICE, change.device.id, **about) as span:
         began = time.monotonic()
         try:
+            change.still_in_force()
             with device_lock(change.state_folder / "locks", change.device.id):
                 end, reason = _procedure(change, span)
         except TsunaguError as error:
@@ -100,6 +106,8 @@ class _Steps:
                 found = self._digest()
             with self._span.child(Level.STEP, "compare"):
                 done = _position(change.plan, found, change.device.id)
+                # Waiting for the device may have lasted over midnight, too.
+                change.still_in_force()
             remaining = change.plan.steps[done:]
             if not remaining:
                 return self._keep()

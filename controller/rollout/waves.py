@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import signal
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from threading import Event
 
 from controller.errors import PlanRefused
 from controller.model.city import City, Device
 from controller.plan.document import DevicePlan, PlanFile
+from controller.plan.lapse import refuse_lapsed
 from controller.plan.select import device_by_id
 from controller.platforms.base import Operable
 from controller.platforms.registry import platform
@@ -27,10 +29,14 @@ INTERRUPTED = "not attempted: interrupted"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to roll out. `restore_after` is in seconds; `state_folder` keeps locks and timelines."""
+    """How to roll out. `restore_after` is in seconds; `state_folder` keeps locks and timelines.
+
+    `today` is asked before each device: an exception in the plan may expire while it is being rolled out.
+    """
 
     restore_after: int
     state_folder: Path
+    today: Callable[[], date]
 
 
 def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequence[Listener]) -> list[Outcome]:
@@ -59,11 +65,16 @@ def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequen
 
 def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
     digest, run = plan.digest(), uuid.uuid4().hex[:12]
+
+    def still_in_force() -> None:
+        refuse_lapsed(city, plan, settings.today())
+
     changes = []
     for one in plan.devices:
         device = device_by_id(city, one.device, lab=plan.lab)
+        system = _operable(device, one)
         changes.append(
-            Change(device, _operable(device, one), one, digest, run, settings.restore_after, settings.state_folder)
+            Change(device, system, one, digest, run, settings.restore_after, settings.state_folder, still_in_force)
         )
     return changes
 

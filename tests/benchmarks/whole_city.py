@@ -1,11 +1,12 @@
-"""The whole city as text, from cold: load, check, compile, render, parse back, and prove every filter.
+"""The whole city as text, from cold: load, check, compile, render, parse back, and prove every device.
 
 What a stage takes is given twice: wall-clock time, and CPU time of all processes. Devices whose platform is not built
 yet are counted and named. Exit code 1 when a proof fails.
 
-    python tests/benchmarks/whole_city.py [--processes N] [--schools N] [--policies DIR] [--json]
+    python tests/benchmarks/whole_city.py [--processes N] [--schools N] [--policies DIR] [--paths] [--json]
 
-`--schools` takes only so many, evenly spread, to see how the work grows.
+`--schools` takes only so many, evenly spread; how the work grows with the city is told by `growth.py`. `--paths` proves
+the paths through every school, too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import platform as machine
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -32,13 +33,16 @@ from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
-from controller.plan.proof import differences_to_policy
+from controller.model.state import DeviceState
+from controller.plan.city_checks import Held, path_checks
+from controller.plan.proof import differences_of_routes, differences_to_policy
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform, supported
 from controller.prove.findings import policy_findings
+from controller.prove.wireless import network_differences
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("start Python", "load", "find", "compile", "render", "parse back", "prove")
+STAGES = ("start Python", "load", "find", "compile", "render", "parse back", "prove", "paths")
 Result = TypeVar("Result")
 
 
@@ -52,6 +56,8 @@ class Measured:
     devices: int = 0
     filters: int = 0
     entries: int = 0
+    policies: int = 0
+    networks: int = 0
     lines: int = 0
     differences: list[str] = field(default_factory=list)
     supported: Counter[str] = field(default_factory=Counter)
@@ -71,12 +77,14 @@ class Measured:
             self.cpu[name] += other.cpu[name]
         self.filters += other.filters
         self.entries += other.entries
+        self.policies += other.policies
+        self.networks += other.networks
         self.lines += other.lines
         self.devices += other.devices
         self.differences += other.differences
 
 
-def one_device(city: City, device: Device, measured: Measured) -> None:
+def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -> None:
     """All that is done for a device before anything could be sent to it."""
     system = platform(device.platform)
     intent: CampusIntent = measured.stage("compile", lambda: campus_intent(city, device, system.capabilities))
@@ -84,32 +92,44 @@ def one_device(city: City, device: Device, measured: Measured) -> None:
     parsed = measured.stage("parse back", lambda: system.parse(text, device.id).state)
     if parsed != intent.wanted:
         measured.differences.append(f"{device.id}: what is rendered does not parse back to the same state")
-    measured.differences += measured.stage("prove", lambda: list(differences_to_policy(intent, parsed)))
+    measured.differences += measured.stage("prove", lambda: list(_differences(intent, parsed)))
+    if paths:
+        held = Held(device, parsed, intent.moved)
+        checks = measured.stage("paths", lambda: path_checks(city, [held]))
+        measured.differences += [found for check in checks for found in check.differences]
     measured.devices += 1
     measured.filters += len(intent.wanted.filters)
     measured.entries += sum(len(one.entries) for one in intent.wanted.filters)
+    measured.policies += len(intent.wanted.routing.bindings)
+    measured.networks += len(intent.wanted.networks)
     measured.lines += text.count("\n")
 
 
-_CITY: list[City] = []
+def _differences(intent: CampusIntent, parsed: DeviceState) -> Iterator[str]:
+    yield from differences_to_policy(intent, parsed)
+    yield from differences_of_routes(intent, parsed)
+    yield from network_differences(intent.device.id, intent.networks, parsed)
 
 
-def _begin(policies: Path) -> None:
-    _CITY.append(load_city(policies))
+_CITY: list[tuple[City, bool]] = []
+
+
+def _begin(policies: Path, paths: bool) -> None:  # noqa: FBT001 a process's start
+    _CITY.append((load_city(policies), paths))
 
 
 def _share(names: Sequence[str]) -> Measured:
     """The part of another process."""
     measured = Measured()
-    city = _CITY[0]
+    city, paths = _CITY[0]
     wanted = set(names)
     for device in selected_devices(city, Selection()):
         if device.id in wanted:
-            one_device(city, device, measured)
+            one_device(city, device, measured, paths=paths)
     return measured
 
 
-def measure(policies: Path, processes: int, schools: int) -> Measured:
+def measure(policies: Path, processes: int, schools: int, *, paths: bool) -> Measured:
     """Everything, in one process or in many."""
     measured = Measured()
     # Starting waits for nothing but the CPU, and no clock of ours ran before it.
@@ -124,13 +144,15 @@ def measure(policies: Path, processes: int, schools: int) -> Measured:
     todo = [device for device in devices if supported(device.platform)]
     if processes == 1:
         for device in todo:
-            one_device(city, device, measured)
+            one_device(city, device, measured, paths=paths)
         return measured
     began = perf_counter()
     names = [device.id for device in todo]
     with ExitStack() as stack:
         pool = stack.enter_context(
-            ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(policies,))
+            ProcessPoolExecutor(
+                processes, mp_context=get_context("spawn"), initializer=_begin, initargs=(policies, paths)
+            )
         )
         for part in pool.map(_share, [names[at::processes] for at in range(processes)]):
             measured.add(part)
@@ -162,8 +184,9 @@ def table(measured: Measured, processes: int) -> str:
         f"{'all':<14}{sum(measured.seconds.values()):>9.2f}{sum(measured.cpu.values()):>9.2f}",
         f"devices: {measured.devices} of {measured.devices + measured.unsupported.total()}",
         f"written: {measured.filters:,} filters, {measured.entries:,} entries, {measured.lines:,} lines",
+        f"and {measured.policies:,} route policies, {measured.networks:,} wireless networks",
         f"supported: {supported_}",
-        f"not supported: {missing}",
+        f"not supported: {missing or 'none'}",
         f"peak memory: {megabytes(RUSAGE_SELF):.0f} MB{others}",
         f"findings: {measured.findings}; proof: {len(measured.differences)} differences",
         *(f"  {difference}" for difference in measured.differences[:10]),
@@ -177,6 +200,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1, help="how many processes compile and prove")
     parser.add_argument("--schools", type=int, default=10**6, help="how many schools (default: all)")
     parser.add_argument("--policies", type=Path, default=ROOT / "policies")
+    parser.add_argument("--paths", action="store_true", help="prove the paths through every school, too")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     given = parser.parse_args()
     if given.processes < 1:
@@ -184,7 +208,7 @@ def main() -> int:
     if given.schools < 1:
         parser.error("--schools: at least 1")
     try:
-        measured = measure(given.policies, given.processes, given.schools)
+        measured = measure(given.policies, given.processes, given.schools, paths=given.paths)
     except TsunaguError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -12,7 +12,7 @@ import pytest
 from controller.cli.output import Exit
 from controller.plan.document import PlanFile, save_plan
 from tests.cli.running import Done, here, in_a_process
-from tests.policies import PolicyFolder
+from tests.policies import TODAY, PolicyFolder
 
 RULES = "access/rules.yaml"
 
@@ -37,7 +37,14 @@ def plan_file(text: str) -> Callable[[PolicyFolder], object]:
 
 def plan_of_another_city(folder: PolicyFolder) -> None:
     plan = PlanFile(
-        city="osaka-virtual", policy="", lab=True, made=datetime.now(UTC), canary="", devices=(), unplanned=()
+        city="osaka-virtual",
+        policy="",
+        on=TODAY,
+        lab=True,
+        made=datetime.now(UTC),
+        canary="",
+        devices=(),
+        unplanned=(),
     )
     save_plan(plan, folder.path.parent / "plan.json")
 

@@ -114,6 +114,8 @@ def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
 def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: City) -> None:
     school = city.schools[0]
     for device in city.devices(school):
+        if device.networks:
+            continue  # no switch: tests/platforms/test_platforms_hostapd.py
         intent = campus_intent(city, device, CAN)
         assert bool(intent.wanted.filters) == (device.role == "core")
         carried = {name for port in device.ports for name in port.segments}

@@ -62,7 +62,7 @@ def test_nobody_answers_for_the_router_so_the_core_is_refused(city: City) -> Non
         campus_intent(without_guarantor(city), device, CAN)
     message = str(caught.value)
     assert message.startswith(f"{device.id}: allied_telesis_awplus lacks the capability 'established'")
-    assert f"left to {device.school.id}-rt1 (nec_ix) if somebody answers for it" in message
+    assert f"left to {device.school.id}-rt1 (frr) if somebody answers for it" in message
 
 
 def test_a_platform_that_matches_flags_leaves_nothing(city: City) -> None:
@@ -121,7 +121,7 @@ def intent_of(intent: CampusIntent, moved: Moved) -> int:
 def test_check_says_who_is_believed(city: City) -> None:
     (one,) = trusted(city)
     assert "/city/blueprints.yaml:" in str(one)
-    assert "not proved: the routers of lot-2 (nec_ix) are believed to keep the state of TCP" in str(one)
+    assert "not proved: the routers of lot-2 (frr) are believed to keep the state of TCP" in str(one)
     assert not trusted(without_guarantor(city))
 
 

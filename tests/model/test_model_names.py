@@ -89,8 +89,8 @@ def test_an_unknown_name_outside_of_lists(policies: PolicyFolder, name: str, old
 
 def test_unknown_names_in_a_blueprint(policies: PolicyFolder) -> None:
     ports = policies.edit(BLUEPRINTS, "segments: [staff]}", "segments: [stuff]}")
-    ssid = policies.edit(BLUEPRINTS, "segment: guest}", "segment: visitors}")
-    platform = policies.edit(BLUEPRINTS, "lot-2: yamaha_swx}", "lot-2: yamaha}")
+    ssid = policies.edit(BLUEPRINTS, "segment: guest,", "segment: visitors,")
+    platform = policies.edit(BLUEPRINTS, "lot-2: hostapd}", "lot-2: yamaha}")
     problems = policies.problems()
     assert any(
         problem.startswith(f"{BLUEPRINTS}:{ports.line}: segments: unknown segment 'stuff'; ") for problem in problems
@@ -105,7 +105,7 @@ def test_unknown_names_in_a_blueprint(policies: PolicyFolder) -> None:
 
 
 def test_a_platform_for_a_lot_that_no_ward_is_in(policies: PolicyFolder) -> None:
-    policies.edit(BLUEPRINTS, "{lot-1: yamaha_rtx, lot-2: nec_ix}", "{lot-1: yamaha_rtx, lot-3: nec_ix}")
+    policies.edit(BLUEPRINTS, "{lot-1: frr, lot-2: frr}", "{lot-1: frr, lot-3: frr}")
     expected = "platform: names a platform for the lots ['lot-1', 'lot-3']; the city's lots are ['lot-1', 'lot-2']"
     assert all(problem.endswith(expected) for problem in policies.problems())
     assert policies.problems()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def plan(**changes: Any) -> PlanFile:  # noqa: ANN401 any field
     made: dict[str, Any] = {
         "city": CITY,
         "policy": "0123",
+        "on": date(2026, 11, 23),
         "lab": True,
         "made": datetime(2026, 11, 23, 8, 0, 0, 123456, tzinfo=UTC),
         "canary": "kw-s01",
@@ -127,6 +128,18 @@ def test_what_is_no_plan_at_all(saved: Path, text: str, where: str) -> None:
 def test_what_is_no_text(saved: Path) -> None:
     saved.write_bytes(b"\xff\xfe")
     with pytest.raises(PlanRefused, match="not a whole plan"):
+        load_plan(saved, CITY)
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["of an earlier release", "emptied"])
+def test_a_plan_without_its_day_is_refused(saved: Path, *, old: bool) -> None:
+    """Whether an exception in it has expired could not be told."""
+    document = json.loads(saved.read_text(encoding="utf-8"))
+    document["plan"]["on"] = None
+    if old:
+        del document["plan"]["on"]
+    saved.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(PlanRefused, match="does not say for which day it was made"):
         load_plan(saved, CITY)
 
 

@@ -14,6 +14,15 @@ from controller.plan.build import build_plan, consider
 from controller.plan.observe import NoConfiguration, NotSupported, Observed, from_files
 from controller.plan.select import Selection, device_by_id, selected_devices
 from controller.platforms.registry import platform
+from tests.policies import PolicyFolder
+
+
+@pytest.fixture
+def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """A city whose routers and access points are on platforms that are not built."""
+    policies = PolicyFolder(tmp_path_factory.mktemp("unbuilt"))
+    policies.unbuilt()
+    return policies.load()
 
 
 @pytest.fixture
@@ -79,8 +88,8 @@ def test_a_file_that_is_no_text(device: Device, tmp_path: Path) -> None:
     assert str(seen.refusal).startswith(f"{tmp_path / device.id}.cfg: cannot be read as UTF-8 text: ")
 
 
-def test_a_missing_file_and_a_missing_platform_are_said_device_by_device(city: City, configs: Path) -> None:
-    devices = selected_devices(city, Selection(("kw-s01",)))
+def test_a_missing_file_and_a_missing_platform_are_said_device_by_device(unbuilt: City, configs: Path) -> None:
+    devices = selected_devices(unbuilt, Selection(("kw-s01",)))
     seen = {one.device.id: one.refusal for one in from_files(devices, configs)}
     assert seen["kw-s01-core1"] is None
     assert isinstance(seen["kw-s01-floor1"], NoConfiguration)
@@ -107,18 +116,20 @@ def test_a_missing_folder(device: Device, tmp_path: Path) -> None:
         from_files([device], tmp_path / "nowhere")
 
 
-def test_the_plan_of_what_was_read(city: City, device: Device, configs: Path) -> None:
+def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path) -> None:
     (configs / "kw-s01-floor1.cfg").write_text("hostname floor\n", encoding="utf-8")
-    devices = selected_devices(city, Selection(("kw-s01",)))
-    found = [consider(city, one) for one in from_files(devices, configs)]
-    plan = build_plan(city, found, lab=False)
-    assert (plan.city, plan.policy, plan.lab, plan.canary) == (city.file.id, city.digest, False, "kw-s01")
+    devices = selected_devices(unbuilt, Selection(("kw-s01",)))
+    found = [consider(unbuilt, one) for one in from_files(devices, configs)]
+    plan = build_plan(unbuilt, found, lab=False)
+    assert (plan.city, plan.policy, plan.lab, plan.canary) == (unbuilt.file.id, unbuilt.digest, False, "kw-s01")
     core, floor = plan.devices
     assert (core.device, core.steps, core.changes, core.filters_proved) == (device.id, (), (), 32)
     assert core.states == (core.seen,)
     assert (floor.device, floor.filters_proved) == ("kw-s01-floor1", 0)
     assert [step.title for step in floor.steps] == ["make VLANs", "set ports"]
-    intent = consider(city, from_files([device_by_id(city, "kw-s01-floor1", lab=False), device], configs)[0]).intent
+    intent = consider(
+        unbuilt, from_files([device_by_id(unbuilt, "kw-s01-floor1", lab=False), device], configs)[0]
+    ).intent
     assert intent is not None
     assert floor.states[-1] == intent.wanted.digest()
     assert {(one.device, one.kind) for one in plan.unplanned} >= {

@@ -58,7 +58,7 @@ def test_registry_knows_the_platforms() -> None:
     assert platform("ovs") is platform("ovs")
     assert isinstance(platform("ovs"), Operable)
     assert not isinstance(platform("cisco_ios"), Operable)
-    with pytest.raises(LookupError, match="installed: allied_telesis_awplus, cisco_ios, frr, ovs"):
+    with pytest.raises(LookupError, match="installed: allied_telesis_awplus, cisco_ios, frr, hostapd, ovs"):
         platform("nonesuch")
 
 

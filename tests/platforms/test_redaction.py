@@ -28,6 +28,9 @@ LINES = (
     f" pp auth myname school01 {SECRET}",
     f" ipsec ike pre-shared-key 1 text {SECRET}",
     f"  authentication password school01 {SECRET}",
+    # hostapd
+    f"auth_server_shared_secret={SECRET}",
+    f"wpa_passphrase={SECRET}",
 )
 
 

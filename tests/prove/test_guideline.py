@@ -56,3 +56,51 @@ def test_an_admission_without_a_certificate_and_an_open_quarantine_are_found(pol
     one, other = clause(policies.load(), "6.2(3)").differences
     assert "admission 'pupils' asks for no certificate" in one
     assert "rule 'workspace' lets quarantine to workspace" in other
+
+
+def test_data_that_is_more_important_than_the_system_that_gets_it_is_found(policies: PolicyFolder) -> None:
+    policies.edit("access/flows.yaml", "data: [III]", "data: [II, III]", after="id: affairs-to-analytics")
+    (said,) = clause(policies.load(), "3.1").differences
+    assert "flow 'affairs-to-analytics': learning-analytics is of class III and receives data of class II" in said
+    assert "flows.yaml:" in said
+
+
+def test_data_that_is_sent_to_a_lower_class_without_a_reason_is_found(policies: PolicyFolder) -> None:
+    check = clause(policies.load(), "3.1")
+    assert check.holds
+    assert any("affairs-to-analytics: class III to learning-analytics: 出欠と" in one for one in check.evidence)
+    policies.edit("access/flows.yaml", "purpose: 出欠と学習の記録を分析する。氏名と成績は出さない", 'purpose: " "')
+    (said,) = clause(policies.load(), "3.1").differences
+    assert "'affairs-to-analytics' sends data of affairs (class II) to learning-analytics (class III), and its" in said
+
+
+def test_a_connection_that_is_declared_as_nothing_is_found(policies: PolicyFolder) -> None:
+    """A resolver on the internet, opened as something that every segment needs."""
+    policies.append(
+        "access/necessities.yaml",
+        "  - {id: other-dns, why: x, family: 4, direction: from, protocol: udp, ports: [53, 53], source: [segment], "
+        "destination: [192.0.2.253/32]}\n",
+    )
+    (said,) = clause(policies.load(), "4.3").differences
+    assert "'other-dns' opens a connection between guest, learning-legacy, management, printers, pupil, quara" in said
+    assert "and 192.0.2.253/32, which is neither the school's own nor declared" in said
+    assert "necessities.yaml:" in said
+
+
+def test_a_line_of_which_nobody_knows_the_addresses_is_found(policies: PolicyFolder) -> None:
+    old = 'primary: {kind: fixed-ip, mbps: 1000, egress: [192.0.2.2, "2001:db8:8002::/48"]}'
+    policies.edit("city/schools/kawasaki.yaml", old, "primary: {kind: fixed-ip, mbps: 1000}")
+    (said,) = clause(policies.load(), "4.3").differences
+    assert "the primary line of kw-e02 has addresses of its own (fixed-ip), but no 'egress' says which" in said
+    assert "kawasaki.yaml:" in said
+
+
+def test_a_connection_between_systems_at_an_unknown_address_is_found(policies: PolicyFolder) -> None:
+    policies.edit("access/flows.yaml", "carrier: pubsub", "carrier: https", after="id: affairs-to-analytics")
+    (said,) = clause(policies.load(), "4.3").differences
+    assert "affairs opens tcp/443 to learning-analytics, and nobody says at which addresses" in said
+
+
+def test_a_rule_that_is_broader_than_it_needs_is_found(policies: PolicyFolder) -> None:
+    policies.edit("access/rules.yaml", "      mfa: true\n      postures: [managed, encrypted]\n", "      mfa: true\n")
+    assert clause(policies.load(), "6.2(1)").differences

@@ -61,7 +61,7 @@ def apply_now(tmp_path: Path) -> Apply:
     """Carry out a plan with a short restore."""
 
     def apply_now(city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
-        return apply_plan(city, plan, Settings(RESTORE_SECONDS, tmp_path / "state"), listeners)
+        return apply_plan(city, plan, Settings(RESTORE_SECONDS, tmp_path / "state", lambda: city.on), listeners)
 
     return apply_now
 

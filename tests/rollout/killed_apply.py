@@ -42,7 +42,7 @@ def main() -> None:
     policies, plan_path, state, seconds, step, moment = sys.argv[1:]
     city = load_city(Path(policies))
     plan = load_plan(Path(plan_path), city.file.id)
-    apply_plan(city, plan, Settings(int(seconds), Path(state)), [Killer(step, moment)])
+    apply_plan(city, plan, Settings(int(seconds), Path(state), lambda: city.on), [Killer(step, moment)])
 
 
 if __name__ == "__main__":
