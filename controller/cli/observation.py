@@ -51,12 +51,6 @@ def considered(city: City, found: Sequence[Observed]) -> list[Considered]:
     return [consider(city, one) for one in found]
 
 
-def beside_filters(policies: int, networks: int) -> str:
-    """What was proved beside filters, as it follows their number."""
-    counted = ((policies, "route policies"), (networks, "wireless networks"))
-    return "".join(f" and {count} {what}" for count, what in counted if count)
-
-
 def say_refusals(found: Sequence[Considered]) -> None:
     """What could not be looked at; platforms that are not supported are counted, everything else named."""
     unsupported: dict[str, int] = {}
@@ -69,12 +63,6 @@ def say_refusals(found: Sequence[Considered]) -> None:
     if unsupported:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(unsupported.items()))
         say(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
-
-
-def say_moved(device: str, moved: Sequence[str]) -> None:
-    """What of the policy a device leaves to another one; nobody may overlook it."""
-    for line in moved:
-        say(f"! {device}: {line}", "magenta")
 
 
 def exit_code(found: Sequence[Considered]) -> Exit:

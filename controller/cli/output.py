@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from rich.console import Console, RenderableType
@@ -49,3 +49,15 @@ def say_json(document: Mapping[str, object]) -> None:
     """The one JSON document of a `--json` run."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=1, default=str)
     sys.stdout.write("\n")
+
+
+def say_moved(device: str, moved: Sequence[str]) -> None:
+    """What of the policy a device leaves to another one; nobody may overlook it."""
+    for line in moved:
+        say(f"! {device}: {line}", "magenta")
+
+
+def beside_filters(policies: int, networks: int) -> str:
+    """What was proved beside filters, as it follows their number."""
+    counted = ((policies, "route policies"), (networks, "wireless networks"))
+    return "".join(f" and {count} {what}" for count, what in counted if count)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import considered, exit_code, observed, reached_devices, say_moved, say_refusals
+from controller.cli.observation import considered, exit_code, observed, reached_devices, say_refusals
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -22,7 +22,7 @@ from controller.cli.options import (
     day,
     selection,
 )
-from controller.cli.output import Exit, say, say_json
+from controller.cli.output import Exit, say, say_json, say_moved
 from controller.model.load import load_city
 from controller.plan.build import Considered, build_plan
 from controller.plan.document import save_plan

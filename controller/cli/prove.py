@@ -10,14 +10,13 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import beside_filters, say_moved
 from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, say, say_json
+from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
-from controller.plan.city_checks import city_checks, path_checks
-from controller.plan.city_proof import prove_devices
+from controller.plan.city_checks import path_checks
+from controller.plan.city_proof import prove_city
 from controller.plan.judgement import judge_observed
 from controller.plan.observe import NotSupported, from_files
 from controller.plan.proof_cache import ProofCache, cache_folder
@@ -86,7 +85,7 @@ def prove(  # noqa: PLR0913 the command's options
 def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = selected_devices(city, chosen)
     known = [device for device in devices if supported(device.platform)]
-    found = prove_devices(city, known, cache, lab=chosen.lab)
+    found = prove_city(city, known, cache, lab=chosen.lab)
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
@@ -95,7 +94,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
         f"proof: {found.filters} filters{beside} of {found.done + found.from_cache} devices: "
         f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
     )
-    return Findings([proved, ways, *city_checks(city, cache)], summary, unsupported=len(devices) - len(known))
+    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known))
 
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:

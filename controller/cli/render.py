@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.observation import beside_filters, say_moved
 from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
-from controller.cli.output import Exit, say
+from controller.cli.output import Exit, beside_filters, say, say_moved
 from controller.compile.campus import campus_intent
 from controller.compile.upstream import describe_moved
 from controller.errors import BeyondCapability, TsunaguError

@@ -45,6 +45,7 @@ class CampusIntent:
 
     `moved` are the filters of which a part is left to a device further up, as the policy says them.
     `routing` is what a router must do with routes, `networks` what an access point's wireless networks must be.
+    `aggregated`: filters were written in fewer entries to fit.
     """
 
     device: Device
@@ -53,6 +54,11 @@ class CampusIntent:
     moved: tuple[Moved, ...] = ()
     routing: RoutingIntent | None = None
     networks: tuple[NetworkIntent, ...] = ()
+    aggregated: bool = False
+
+
+FILTERING = "core"
+"""The role of the devices that hold a school's filters."""
 
 
 def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent:
@@ -61,11 +67,31 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
     Raises:
         BeyondCapability: the platform cannot enforce a part, or the filters are larger than it takes.
     """
+    return with_filters(city, device, can, *device_intents(city, device, can))
+
+
+def device_intents(city: City, device: Device, can: Capabilities) -> tuple[tuple[FilterIntent, ...], tuple[Moved, ...]]:
+    """What each filter of a device must be, and the filters of which a part is left to a device further up.
+
+    Raises:
+        BeyondCapability: the platform cannot enforce a part.
+    """
+    if device.role != FILTERING:
+        return (), ()
+    return within(city, device, filter_intents(city, device.school, device.id, _segments(city, device)), can)
+
+
+def with_filters(
+    city: City, device: Device, can: Capabilities, intents: tuple[FilterIntent, ...], moved: tuple[Moved, ...]
+) -> CampusIntent:
+    """A device with these filters and no other, and with everything else that the policy wants of it.
+
+    Raises:
+        BeyondCapability: the platform cannot enforce a part, or the filters are larger than it takes.
+    """
     segments = _segments(city, device)
-    filtered = device.role == "core"
-    whole = filter_intents(city, device.school, device.id, segments) if filtered else ()
-    intents, moved = within(city, device, whole, can)
-    filters = _within_size(device, [_filter(intent) for intent in intents], can)
+    whole = [_filter(intent) for intent in intents]
+    filters = _within_size(device, whole, can)
     routes = routing_intent(city, device) if device.role == "router" and can.routes else None
     _refuse_long_names(device, [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], filters, can)
     networks = network_intents(city, device, can)
@@ -82,7 +108,7 @@ def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent
         interfaces=core_interfaces(city, device, segments, transit) if transit else (),
         networks=map(wanted_network, networks),
     )
-    return CampusIntent(device, wanted, intents, moved, routes, networks)
+    return CampusIntent(device, wanted, intents, moved, routes, networks, aggregated=filters != whole)
 
 
 def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> list[Filter]:
@@ -154,7 +180,7 @@ def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -
     hosts = port.mode is PortMode.ACCESS and port.faces is Faces.HOSTS
     if not hosts or not any(city.segments[name].isolated for name in port.segments):
         return False
-    filtered_here = can.attachment is Attachment.PORT and device.role == "core"
+    filtered_here = can.attachment is Attachment.PORT and device.role == FILTERING
     if not can.isolates and not filtered_here:
         message = (
             f"{device.id}: port {port.name} carries the isolated segment {', '.join(port.segments)}, and "

@@ -8,10 +8,11 @@ gives a clause for its packets there, and one for their way back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from controller.errors import Origin
-from controller.model.access import INTERNET, Rule, Segment
+from controller.model.access import CONTROLLER, INTERNET, Rule, Segment
 from controller.model.city import City
 from controller.model.flow import (
     ANY_PORTS,
@@ -25,7 +26,7 @@ from controller.model.flow import (
     Service,
     prefix,
 )
-from controller.model.necessities import ADMISSION, GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.necessities import GATEWAY, SEGMENT, EndPoint
 from controller.model.schools import School
 
 
@@ -56,115 +57,82 @@ class FilterIntent:
     family: Family
     clauses: tuple[Clause, ...]
 
+    @property
+    def place(self) -> tuple[int, Direction, Family]:
+        """What the filter is for."""
+        return self.vlan, self.direction, self.family
+
 
 def filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
     """The intents of all filters of a device that serves these segments of a school."""
+    spoken = {family: _by_place(city, school, family) for family in Family}
     for name in segments:
         segment = city.segments[name]
+        needed = {family: _necessities(city, school, segment, family) for family in Family}
         for direction in Direction:
             for family in Family:
-                clauses = (*_rules(city, school, segment, direction, family),)
-                clauses += (*_necessities(city, school, segment, direction, family),)
+                clauses = (*spoken[family].get((name, direction), ()), *needed[family][direction])
                 yield FilterIntent(device, name, segment.vlan, direction, family, clauses)
 
 
-def _rules(city: City, school: School, segment: Segment, direction: Direction, family: Family) -> Iterator[Clause]:
+def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Direction], list[Clause]]:
+    """What the rules say at each segment and direction, in the order of the rules; a clause is made once.
+
+    A family without addresses on either side has no packets: the clause falls away, it never becomes "any".
+    """
+    found: dict[tuple[str, Direction], list[Clause]] = {}
+    ends = {name: city.source_of(name, school, family) for name in (*city.segments, CONTROLLER)}
     for rule in city.rules:
         if rule.network is None or not city.is_for(rule, school):
             continue
         for application in rule.applications:
-            here = application != INTERNET and city.applications[application].segment == segment.id
-            sends = segment.id in rule.network.from_
+            asked = city.destination_of(application, school, family)
+            sources = [name for name in rule.network.from_ if ends[name].included and asked.included]
             for service in city.services(rule, application):
-                if sends:
-                    clause = _conversation(city, school, rule, segment.id, application, service, family)
-                    yield from _seen(clause, asks=True, direction=direction)
-                if here:
-                    for source in rule.network.from_:
-                        clause = _conversation(city, school, rule, source, application, service, family)
-                        yield from _seen(clause, asks=False, direction=direction)
+                spoken = {name: _conversation(rule, service, family, ends[name], asked) for name in sources}
+                for name, (there, back) in spoken.items():
+                    found.setdefault((name, Direction.FROM), []).append(there)
+                    found.setdefault((name, Direction.TO), []).append(back)
+                here = None if application == INTERNET else city.applications[application].segment
+                if here is not None:
+                    found.setdefault((here, Direction.TO), []).extend(there for there, _ in spoken.values())
+                    found.setdefault((here, Direction.FROM), []).extend(back for _, back in spoken.values())
+    return found
 
 
-def _conversation(  # noqa: PLR0913, PLR0917 what names a conversation
-    city: City, school: School, rule: Rule, source: str, application: str, service: Service, family: Family
-) -> Clause:
-    return Clause(
-        effect=rule.effect,
-        rule=rule.id,
-        origin=rule.origin,
-        family=family,
-        protocol=service.protocol,
-        sources=city.source(source, school).of(family),
-        destinations=city.destination(application, school).of(family),
-        source_ports=ANY_PORTS,
-        destination_ports=service.ports,
-        established=False,
-    )
+def _conversation(
+    rule: Rule, service: Service, family: Family, asking: AddressSet, asked: AddressSet
+) -> tuple[Clause, Clause]:
+    """What is asked, and the answers: TCP only once the conversation stands; UDP has no such mark, so all of a port."""
+    named = (rule.effect, rule.id, rule.origin, family, service.protocol)
+    there = Clause(*named, asking, asked, ANY_PORTS, service.ports, established=False)
+    back = Clause(*named, asked, asking, service.ports, ANY_PORTS, established=service.protocol is Protocol.TCP)
+    return there, back
 
 
-def _seen(clause: Clause, *, asks: bool, direction: Direction) -> Iterator[Clause]:
-    """The packets of a conversation that pass a segment which asks, or which is asked, in one direction.
+def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
+    gateway = prefix(family.address(city.gateway(school, segment, family)))
+    words: dict[str, Prefix] = {SEGMENT: city.segment_prefix(school, segment, family), GATEWAY: gateway}
+    own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 
-    A family without addresses on either side has no packets: the clause falls away, it never becomes "any".
-    """
-    if not clause.sources.included or not clause.destinations.included:
-        return
-    if asks == (direction is Direction.FROM):
-        yield clause
-    else:
-        yield _way_back(clause)
+    def ends(named: tuple[EndPoint, ...]) -> AddressSet:
+        if len(named) == 1 and isinstance(named[0], str):
+            return own[named[0]]
+        if not any(isinstance(end, str) for end in named):
+            return _anywhere(named)
+        return AddressSet(tuple(words[end] if isinstance(end, str) else end for end in named))
 
-
-def _way_back(clause: Clause) -> Clause:
-    """Answers: TCP only once the conversation stands; UDP has no such mark, so the whole port answers."""
-    return replace(
-        clause,
-        sources=clause.destinations,
-        destinations=clause.sources,
-        source_ports=clause.destination_ports,
-        destination_ports=clause.source_ports,
-        established=clause.protocol == Protocol.TCP,
-    )
+    found: dict[Direction, list[Clause]] = {direction: [] for direction in Direction}
+    for one in city.necessities:
+        if one.family == family and one.is_for(segment.id):
+            ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
+            named = (Effect.PERMIT, one.id, one.origin, family, Protocol[one.protocol.upper()])
+            clause = Clause(*named, ends(one.source), ends(one.destination), ports, one.ports, one.established)
+            found[one.direction].append(clause)
+    return found
 
 
-def _necessities(
-    city: City, school: School, segment: Segment, direction: Direction, family: Family
-) -> Iterator[Clause]:
-    for necessity in city.necessities:
-        if necessity.family == family and necessity.direction is direction and necessity.is_for(segment.id):
-            clause = _necessity(city, school, segment, necessity)
-            # A family without addresses on either side has no packets.
-            if clause.sources.included and clause.destinations.included:
-                yield clause
-
-
-def _necessity(city: City, school: School, segment: Segment, necessity: Necessity) -> Clause:
-    family = Family(necessity.family)
-
-    def ends(named: Iterable[EndPoint]) -> AddressSet:
-        return AddressSet(tuple(one for end in named for one in _end(city, school, segment, family, end)))
-
-    source_port = necessity.source_port
-    return Clause(
-        effect=Effect.PERMIT,
-        rule=necessity.id,
-        origin=necessity.origin,
-        family=family,
-        protocol=Protocol[necessity.protocol.upper()],
-        sources=ends(necessity.source),
-        destinations=ends(necessity.destination),
-        source_ports=ANY_PORTS if source_port is None else (source_port, source_port),
-        destination_ports=necessity.ports,
-        established=necessity.established,
-    )
-
-
-def _end(city: City, school: School, segment: Segment, family: Family, end: EndPoint) -> tuple[Prefix, ...]:
-    if end == SEGMENT:
-        return (city.segment_prefix(school, segment, family),)
-    if end == GATEWAY:
-        return (prefix(family.address(city.gateway(school, segment, family))),)
-    if end == ADMISSION:
-        return tuple(prefix(str(one)) for one in city.admission_servers if one.version == family)
-    assert not isinstance(end, str)  # noqa: S101 the model knows no fourth word
-    return (end,)
+@lru_cache(maxsize=256)
+def _anywhere(named: tuple[EndPoint, ...]) -> AddressSet:
+    """Addresses that are the same at every segment, as one object."""
+    return AddressSet(tuple(end for end in named if not isinstance(end, str)))

@@ -168,7 +168,8 @@ def _judge_line(
     # What a line carried before it went down is no figure of the line as it is.
     carried = () if state is LineState.DOWN else mine
     downloads = _bandwidths(carried, Kind.DOWNLOAD)
-    judged = _decisive(downloads, policy.judged.regions)
+    tested = _newest_run([one for one in carried if one.found.kind is Kind.DOWNLOAD])
+    judged = _decisive(_bandwidths(tested, Kind.DOWNLOAD), policy.judged.regions)
     return LineJudgement(
         line=name,
         state=state,
@@ -182,7 +183,7 @@ def _judge_line(
 
 
 def _newest_run(mine: Sequence[Measurement]) -> list[Measurement]:
-    """Only the newest run says whether a line is up: the one before it may have been on another day."""
+    """Only the newest run says whether a line is up, and what it carries: one before it may be of another day."""
     newest = max(mine, key=lambda one: one.id, default=None)
     return [one for one in mine if newest is not None and one.run == newest.run]
 
@@ -192,6 +193,10 @@ def _bandwidths(mine: Iterable[Measurement], kind: Kind) -> tuple[Bandwidth, ...
 
 
 def _decisive(downloads: Sequence[Bandwidth], regions: Sequence[str]) -> Bandwidth | None:
+    """Of the newest run that tested the line's download: the first region that it measured, there the slower family.
+
+    Where that run measured none, nothing decides: an older figure, of another region even, is not the line as it is.
+    """
     for region in regions:
         there = [one for one in downloads if one.measurement.path.region == region]
         if there:

@@ -65,7 +65,7 @@ class Found:
     """What one probe says of a path. `reason` tells people why it is not measured and what to do.
 
     `target` is what was asked, as people write it; `method` is how, in the words of the program; `raw` is what the
-    program said.
+    program said. `began` is when the probe itself began, where it had to wait for its turn before.
     """
 
     kind: Kind
@@ -75,6 +75,7 @@ class Found:
     figures: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     raw: str = ""
+    began: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

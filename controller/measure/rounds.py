@@ -126,8 +126,9 @@ class Round:
             yield from (route for route in alive if route.path.region == region)
 
     def _keep(self, route: Route, probe: Callable[[Route], Found]) -> Measurement:
-        at = datetime.now(UTC)
+        asked = datetime.now(UTC)
         found = probe(route)
+        at, found = found.began or asked, replace(found, began=None)
         busy = self.lessons is not None and in_lessons(at, self.lessons, self.city.timezone)
         kept = self.store.add(self.run, at, route.path, found, in_lessons=busy)
         self.told(kept)

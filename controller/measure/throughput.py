@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
@@ -80,12 +81,12 @@ class Throughput:
         try:
             with alone(self.locks, mine, PATIENCE_SECONDS):
                 before = counters(route.place)
-                ran = self._run(route, words)
+                began, ran = self._run(route, words)
                 after = counters(route.place)
         except LineBusy as busy:
             return Found(kind, Outcome.FAILED, target, " ".join(words), reason=str(busy))
         moved = {name: after[name] - before[name] for name in after if name in before}
-        return self._found(route, kind, words, ran, moved)
+        return replace(self._found(route, kind, words, ran, moved), began=began)
 
     def _words(self, route: Route, kind: Kind) -> tuple[str, ...]:
         return (
@@ -102,14 +103,16 @@ class Throughput:
             *(("--reverse",) if kind is Kind.DOWNLOAD else ()),
         )
 
-    def _run(self, route: Route, words: tuple[str, ...]) -> Ran:
+    def _run(self, route: Route, words: tuple[str, ...]) -> tuple[datetime, Ran]:
+        """When the test began that came to something, and what the program said."""
         timeout = self.method.seconds + self.method.connect_within + _SPARE_SECONDS
         deadline = time.monotonic() + _BUSY_SECONDS
         while True:
+            began = datetime.now(UTC)
             ran = route.place.run(words, timeout)
             # Somebody outside our locks: a server serves one test at a time, and says so.
             if "server is busy" not in ran.said or time.monotonic() >= deadline:
-                return ran
+                return began, ran
             time.sleep(_BUSY_EVERY_SECONDS)
 
     def _found(self, route: Route, kind: Kind, words: tuple[str, ...], ran: Ran, moved: Mapping[str, int]) -> Found:

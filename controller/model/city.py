@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from controller.model.access import (
@@ -23,7 +24,7 @@ from controller.model.admission import Admission, AdmissionLimits
 from controller.model.calendar import CalendarFile
 from controller.model.exchange import System, SystemFlow
 from controller.model.factors import STRENGTHS, Strength
-from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, block, bounds, merged, prefix
+from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, block, bounds, merged, prefix, without
 from controller.model.lines import LinesFile
 from controller.model.measurement import MeasurementFile
 from controller.model.necessities import Necessity
@@ -77,12 +78,14 @@ class Device:
     networks: tuple[Ssid, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class City:
     """Everything that `policies/` says, for one day. Build it with `controller.model.load.load_city`.
 
+    A city is itself and no other: what was worked out of it can be kept beside it.
+
     `on` is that day: `rules` and `flows` are those in force on it, `lapsed` and `lapsed_flows` are expired exceptions.
-    Without a calendar every day is of no known kind.
+    Without a calendar every day is of no known kind. `necessities` hold addresses where their file says `admission`.
     """
 
     directory: str
@@ -124,14 +127,35 @@ class City:
 
     def school_prefix(self, school: School, family: Family) -> Prefix:
         """The school's block of one family: its own, or the one that the formula gives its number."""
-        return school_prefix(self.file, school, family)
+        # By the object: a school that a test has changed, under the same id, is another one.
+        kept = self._blocks.get((school.id, family))
+        if kept is None or kept[0] is not school:
+            kept = self._blocks[school.id, family] = (school, school_prefix(self.file, school, family))
+        return kept[1]
 
     @cached_property
-    def school_spans(self) -> Mapping[Family, tuple[Interval, ...]]:
-        """The blocks of all schools together, of each family, as intervals."""
-        return {
-            family: merged(bounds(self.school_prefix(school, family)) for school in self.schools) for family in Family
-        }
+    def _blocks(self) -> dict[tuple[str, Family], tuple[School, Prefix]]:
+        """The blocks that were asked for: a proof asks for them some thousand times a school."""
+        return {}
+
+    def other_schools(self, school: School, family: Family) -> tuple[Interval, ...]:
+        """The addresses of all schools but one."""
+        blocks, together, apart = self._school_blocks[family]
+        own = bounds(self.school_prefix(school, family))
+        if not apart:
+            return merged(one for number, one in enumerate(blocks) if self.schools[number] is not school)
+        return without(together, *own)
+
+    @cached_property
+    def _school_blocks(self) -> dict[Family, tuple[list[Interval], tuple[Interval, ...], bool]]:
+        """By family: the block of each school, all of them together, and whether no two overlap."""
+        found = {}
+        for family in Family:
+            blocks = [bounds(self.school_prefix(school, family)) for school in self.schools]
+            ordered = sorted(blocks)
+            apart = all(one[1] < other[0] for one, other in pairwise(ordered))
+            found[family] = (blocks, merged(ordered), apart)
+        return found
 
     def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
         """The segment's subnet at a school."""
@@ -158,15 +182,30 @@ class City:
 
     def destination(self, name: str, school: School) -> AddressSet:
         """The addresses of an application (or of the internet) as a school sees it."""
-        if name == INTERNET:
-            return self.internet
-        app = self.applications[name]
-        if app.belongs_to:
-            return self.internet
-        if app.segment:
-            segment = self.segments[app.segment]
-            return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
-        return AddressSet(self.named(app))
+        if name != INTERNET and (segment := self.applications[name].segment):
+            return self.source(segment, school)
+        return self._anywhere[name]
+
+    def destination_of(self, name: str, school: School, family: Family) -> AddressSet:
+        """The same in one family; where it is the same for every school, the same object."""
+        if name != INTERNET and (segment := self.applications[name].segment):
+            return self.source_of(segment, school, family)
+        return self._anywhere_of[name, family]
+
+    @cached_property
+    def _anywhere(self) -> dict[str, AddressSet]:
+        """Destinations that do not depend on the school."""
+        own = {name: app for name, app in self.applications.items() if not app.segment}
+        named = {name: self.internet if app.belongs_to else AddressSet(self.named(app)) for name, app in own.items()}
+        return {INTERNET: self.internet, **named}
+
+    @cached_property
+    def _anywhere_of(self) -> dict[tuple[str, Family], AddressSet]:
+        return {(name, family): one.of(family) for name, one in self._anywhere.items() for family in Family}
+
+    @cached_property
+    def _controllers_of(self) -> dict[Family, AddressSet]:
+        return {family: AddressSet(self.file.controllers).of(family) for family in Family}
 
     def source(self, name: str, school: School) -> AddressSet:
         """The addresses of a rule's source (a segment, or the controller) at a school."""
@@ -174,6 +213,12 @@ class City:
             return AddressSet(self.file.controllers)
         segment = self.segments[name]
         return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
+
+    def source_of(self, name: str, school: School, family: Family) -> AddressSet:
+        """The same in one family."""
+        if name == CONTROLLER:
+            return self._controllers_of[family]
+        return AddressSet((self.segment_prefix(school, self.segments[name], family),))
 
     def services(self, rule: Rule, name: str) -> tuple[Service, ...]:
         """The services of an application that the network part of a rule speaks of."""
@@ -214,8 +259,16 @@ class City:
 
     def devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a school by its blueprint."""
-        blueprint = next(b for b in self.blueprints.blueprints if fits(b, school))
-        return tuple(self._blueprint_devices(school, blueprint))
+        kept = self._fleets.get(school.id)
+        if kept is None or kept[0] is not school:
+            blueprint = next(b for b in self.blueprints.blueprints if fits(b, school))
+            kept = self._fleets[school.id] = (school, tuple(self._blueprint_devices(school, blueprint)))
+        return kept[1]
+
+    @cached_property
+    def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:
+        """The devices of the schools that were asked for."""
+        return {}
 
     def lab_devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a lab school: a switch, then a router."""
@@ -264,7 +317,7 @@ class City:
         index = 0
         numbers: Counter[DeviceRole] = Counter()
         for group in blueprint.devices:
-            ports = tuple(self._ports(group, group.platform[lot]))
+            ports = self._ports_of(group, group.platform[lot])
             for _ in range(group.count):
                 numbers[group.role] += 1
                 yield Device(
@@ -279,6 +332,17 @@ class City:
                     networks=group.ssids,
                 )
                 index += 1
+
+    def _ports_of(self, group: DeviceGroup, platform: str) -> tuple[DevicePort, ...]:
+        """The ports of every device of a group on a platform: one object."""
+        kept = self._wired.get((id(group), platform))
+        if kept is None:
+            kept = self._wired[id(group), platform] = (group, tuple(self._ports(group, platform)))
+        return kept[1]
+
+    @cached_property
+    def _wired(self) -> dict[tuple[int, str], tuple[DeviceGroup, tuple[DevicePort, ...]]]:
+        return {}
 
     def _ports(self, group: DeviceGroup, platform: str) -> Iterable[DevicePort]:
         pattern = self.blueprints.port_names.get(platform, "{n}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 Prefix = IPv4Network | IPv6Network
@@ -149,7 +149,7 @@ def within(value: int, interval: Interval) -> bool:
     return interval[0] <= value <= interval[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AddressSet:
     """The addresses in `included` and not in `excluded`. Empty `included` is the empty set, never "any"."""
 
@@ -170,11 +170,20 @@ class AddressSet:
         )
 
     def intervals(self) -> tuple[Interval, ...]:
-        """The same set as ordered, disjoint, non-adjacent intervals."""
+        """The same set as ordered, disjoint, non-adjacent intervals; of one set always the same object."""
+        return self._intervals
+
+    @cached_property
+    def _intervals(self) -> tuple[Interval, ...]:
         kept = merged(bounds(p) for p in self.included)
         for low, high in merged(bounds(p) for p in self.excluded):
             kept = without(kept, low, high)
         return kept
+
+    @cached_property
+    def text(self) -> str:
+        """What is included, a minus, and what is excluded: as many texts as there are sets."""
+        return f"{','.join(map(text, self.included))}-{','.join(map(text, self.excluded))}"
 
 
 def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.model.flow import ANY_PORTS, Direction, Family, Prefix
+from controller.model.flow import ANY_PORTS, Direction, Family, Prefix, prefix
 from controller.model.schools import Identifier, parse_prefix
 from controller.model.source import Placed, Strict
 
@@ -60,6 +62,18 @@ class Necessity(Placed):
     def is_for(self, segment: str) -> bool:
         """Whether a segment needs it."""
         return not self.segments or segment in self.segments
+
+    def among(self, servers: Iterable[IPv4Address | IPv6Address]) -> Necessity | None:
+        """With the addresses of the admission servers in place of their word; None where its family has none.
+
+        A family without addresses never becomes "any": such a necessity falls away.
+        """
+        own = tuple(prefix(str(one)) for one in servers if one.version == self.family)
+        ends = [
+            tuple(one for end in named for one in (own if end == ADMISSION else (end,)))
+            for named in (self.source, self.destination)
+        ]
+        return self.model_copy(update={"source": ends[0], "destination": ends[1]}) if all(ends) else None
 
 
 class NecessityFile(Strict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from controller.errors import Origin
@@ -96,8 +96,9 @@ def network_answer(city: City, flow: Flow) -> Answer:
 
 def identity_answer(city: City, application: str, person: Person) -> Answer:
     """What the identity parts say of a person at an application that stands behind the proxy."""
+    at = person.at.astimezone(city.timezone)
     named = (rule for rule in city.rules if application in rule.applications)
-    return _decide(rule for rule in named if _identity_covers(city, rule, application, person))
+    return _decide(rule for rule in named if _identity_covers(city, rule, application, person, at))
 
 
 def exchange_answer(city: City, exchange: Exchange) -> Decision[SystemFlow]:
@@ -134,20 +135,19 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
     )
 
 
-def _identity_covers(city: City, rule: Rule, application: str, person: Person) -> bool:
+def _identity_covers(city: City, rule: Rule, application: str, person: Person, at: datetime) -> bool:
     identity = rule.identity
     if identity is None or "proxy" not in identity.enforced_by:
         return False
-    on = person.at.astimezone(city.timezone).date()
     return (
-        rule.holds_on(on)
+        (not identity.roles or person.role in identity.roles)
+        and rule.holds_on(at.date())
         and (rule.schools is None or _registered(city, rule, person.registered))
-        and (not identity.roles or person.role in identity.roles)
         and person.mfa >= city.second_factor(identity, application)
         and person.postures.issuperset(identity.postures)
         and (not identity.devices or _among(rule, person.device, identity.devices, _device_classes(city)))
         and (not identity.places or person.place in identity.places)
-        and (identity.hours is None or _open(city, rule, identity.hours, person.at, on))
+        and (identity.hours is None or _open(city, rule, identity.hours, at))
     )
 
 
@@ -165,8 +165,9 @@ def _device_classes(city: City) -> frozenset[str]:
     return frozenset(one.id for one in city.people.device_classes)
 
 
-def _open(city: City, rule: Rule, hours: Hours, at: datetime, on: date) -> bool:
-    if not hours.from_ <= at.astimezone(city.timezone).time() < hours.until:
+def _open(city: City, rule: Rule, hours: Hours, at: datetime) -> bool:
+    on = at.date()
+    if not hours.from_ <= at.time() < hours.until:
         return False
     if hours.day_kinds is None:
         return DAYS[on.weekday()] in hours.weekdays

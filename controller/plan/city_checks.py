@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 
-from controller.compile.cloud import cloud_intent
+from controller.compile.campus import FILTERING
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
+from controller.model.access import Segment
 from controller.model.city import City, Device
-from controller.model.flow import Family
+from controller.model.flow import Direction, Family
 from controller.model.state import DeviceState, Filter
-from controller.plan.proof_cache import Counted, ProofCache, conditions_key, school_devices
 from controller.prove.admission import admission_check
 from controller.prove.check import Check, joined
-from controller.prove.cloud import NAME as CLOUD
-from controller.prove.cloud import cloud_check
-from controller.prove.composition import Place, SchoolFilters, compose
+from controller.prove.composition import Place, SchoolFilters, compose, intents_compose
 from controller.prove.firewall import firewall_check
 from controller.prove.guideline import guideline_checks
-from controller.prove.visitors import FACTS
-
-FILTERING = "core"
-"""The role of the devices that hold a school's filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +29,9 @@ class Held:
     moved: tuple[Moved, ...] = ()
 
 
-def city_checks(city: City, cache: ProofCache) -> list[Check]:
-    """The checks that are about no device: the proxy's conditions, 802.1X, the cloud's firewall, the guideline.
-
-    Raises:
-        CelRefused: a compiled condition is none that Google's proxy would take.
-    """
-    return [_cloud(city, cache), admission_check(city), firewall_check(city), *guideline_checks(city)]
-
-
-def _cloud(city: City, cache: ProofCache) -> Check:
-    """The proxy's conditions; they take seconds, so what was proved before of the same content is believed."""
-    intent = cloud_intent(city, FACTS)
-    key = conditions_key(city, intent)
-    counted = cache.find(key)
-    if counted is not None:
-        return Check(CLOUD, counted.filters, evidence=("known from an earlier proof of the same content",))
-    check = cloud_check(city, intent)
-    if check.holds:
-        cache.add((key,), Counted(check.examined, 0))
-        cache.save()
-    return check
+def city_checks(city: City) -> list[Check]:
+    """The checks that are about no device and take no time: 802.1X, the cloud's firewall, the guideline."""
+    return [admission_check(city), firewall_check(city), *guideline_checks(city)]
 
 
 def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
@@ -65,31 +42,64 @@ def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
 
 
 def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
-    """The filters in force at each device that holds a school's filters; where there are several, each by itself."""
-    return (_school(city, one) for one in held if one.device.role == FILTERING)
+    """The filters in force at each device that holds a school's filters, and at each two of one school.
+
+    Two are put together both ways round: a packet comes in at the one and goes out at the other.
+    """
+    by_school: dict[str, list[Held]] = {}
+    for one in held:
+        if one.device.role == FILTERING:
+            by_school.setdefault(one.device.school.id, []).append(one)
+    for cores in by_school.values():
+        yield from (_school(city, one, one) for one in cores)
+        yield from (_school(city, one, other) for one, other in permutations(cores, 2))
 
 
-def _school(city: City, one: Held) -> SchoolFilters:
-    carried = _carried([one.device]) | _carried_unfiltered(city, one.device)
+def _school(city: City, entered: Held, left: Held) -> SchoolFilters:
+    """What judges packets that come in at one device and go out at another (or at the same)."""
+    filters: dict[Place, tuple[str, Filter]] = {}
+    believed: dict[Place, FilterIntent] = {}
+    for direction, nearer, farther in ((Direction.FROM, entered, left), (Direction.TO, left, entered)):
+        # A segment that only the other one carries is judged there.
+        for one in (farther, nearer):
+            filters |= {place: kept for place, kept in _in_force(one).items() if place[1] is direction}
+            believed |= {m.intent.place: m.intent for m in one.moved if m.intent.direction is direction}
+    return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, believed)
+
+
+def _in_force(one: Held) -> dict[Place, tuple[str, Filter]]:
     by_name = {filtering.name: filtering for filtering in one.state.filters}
-    filters: dict[Place, tuple[str, Filter]] = {
+    return {
         (bound.vlan, bound.direction, bound.family): (one.device.id, by_name[bound.filter])
         for bound in one.state.bindings
         if bound.filter in by_name
     }
-    believed: dict[Place, FilterIntent] = {
-        (moved.intent.vlan, moved.intent.direction, moved.intent.family): moved.intent for moved in one.moved
-    }
-    segments = tuple(segment for name, segment in city.segments.items() if name in carried)
-    return SchoolFilters(one.device.school, segments, filters, believed)
 
 
-def _carried_unfiltered(city: City, device: Device) -> frozenset[str]:
-    """Segments that devices of the school carry, and the management's, that no device with filters carries."""
-    fleet = school_devices(city, device)
+def paths_of_intents(city: City, device: Device, intents: Iterable[FilterIntent], moved: Iterable[Moved]) -> int | None:
+    """The same of a device's filters that were proved to equal their intents; how many ways were examined.
+
+    None where a way is not what the policy says: `path_checks` of the filters tells which.
+    """
+    wanted, believed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
+    checks = intents_compose(city, device.school, _segments(city, device), wanted, believed)
+    return None if checks is None else sum(check.examined for check in checks)
+
+
+def _segments(city: City, *devices: Device) -> tuple[Segment, ...]:
+    """The segments that devices with filters carry, and those of their school that no device with filters does."""
+    fleet = school_devices(city, devices[0])
     filtered = _carried([one for one in fleet if one.role == FILTERING])
-    return (_carried(fleet) | {city.file.management_segment}) - filtered
+    unfiltered = (_carried(fleet) | {city.file.management_segment}) - filtered
+    carried = _carried(devices) | unfiltered
+    return tuple(segment for name, segment in city.segments.items() if name in carried)
 
 
 def _carried(devices: Iterable[Device]) -> frozenset[str]:
     return frozenset(name for device in devices for port in device.ports for name in port.segments)
+
+
+def school_devices(city: City, device: Device) -> tuple[Device, ...]:
+    """A device and those beside it: of its school, or of the virtual city's school where it is one of these."""
+    lab = city.lab_devices(device.school)
+    return lab if device in lab else city.devices(device.school)

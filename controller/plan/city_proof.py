@@ -1,27 +1,37 @@
-"""The proof of many devices at once: what is wanted of each, rendered, parsed back, and equal to the policy."""
+"""The proof of a city: its devices in as many processes as pay, the proxy's conditions beside them, and the rest."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
-from controller.compile.campus import CampusIntent, campus_intent
-from controller.errors import ProofFailed, TsunaguError
+from controller.compile.campus import FILTERING
+from controller.compile.cloud import cloud_intent
+from controller.errors import TsunaguError
 from controller.model.city import City, Device
 from controller.model.load import load_city
-from controller.plan.city_checks import Held, path_checks
-from controller.plan.proof import prove
-from controller.plan.proof_cache import CityKeys, Counted, ProofCache, intent_key
+from controller.plan.city_checks import city_checks
+from controller.plan.device_proof import Judged, judge_device
+from controller.plan.proof_cache import CityKeys, Counted, ProofCache, conditions_key
 from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import platform
+from controller.prove.check import Check, joined
+from controller.prove.cloud import NAME as CONDITIONS
+from controller.prove.cloud import cloud_check
+from controller.prove.visitors import FACTS
 
-WORTH_A_PROCESS = 60
-"""Devices for which another process pays: it has to start, and to load the city."""
+WORTH_A_PROCESS = 8
+"""Devices with filters for which a copy of this process pays."""
+WORTH_A_START = 60
+"""The same where it cannot be copied: a new one has to start, and to load the city."""
+_SHARES = 4
+"""Parts that each process takes one after the other: some devices take longer than others."""
 
 
 @dataclass
@@ -35,6 +45,7 @@ class CityProof:
     paths: int = 0
     networks: int = 0
     failures: list[str] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
 
     def count(self, counted: Counted) -> None:
         """Add what a proof covered."""
@@ -44,20 +55,45 @@ class CityProof:
         self.networks += counted.networks
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """A device's proof, from a process that did it: what it covered, or why it failed."""
+def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+    """Prove devices, and all that is about no device: conditions, 802.1X, the cloud's firewall, the guideline.
 
-    keys: tuple[str, ...]
-    counted: Counted | None
-    from_cache: bool
-    failure: str = ""
+    Raises:
+        CelRefused: a compiled condition is none that Google's proxy would take.
+    """
+    result, todo = _known(city, devices, cache)
+    intent = cloud_intent(city, FACTS)
+    key = conditions_key(city, intent)
+    believed = cache.find(key)
+    with _workers(city, todo, cache, lab=lab, more=believed is None) as workers:
+        parts = _cores() if workers and believed is None else 0
+        asked = [workers.submit(_conditions, part, parts) for part in range(parts)] if workers else []
+        _collect(result, _judged(city, todo, cache, workers), cache)
+        if believed is not None:
+            check = Check(CONDITIONS, believed.filters, evidence=("known from an earlier proof of the same content",))
+        elif asked:
+            (check,) = joined([part.result() for part in asked])
+        else:
+            check = cloud_check(city, intent)
+    if believed is None and check.holds:
+        cache.add({key: Counted(check.examined, 0)})
+    cache.save()
+    result.checks = [check, *city_checks(city)]
+    return result
 
 
 def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
     """Prove every device, those that were not proved before in as many processes as pay."""
-    result = CityProof()
-    todo: list[Device] = []
+    result, todo = _known(city, devices, cache)
+    with _workers(city, todo, cache, lab=lab) as workers:
+        _collect(result, _judged(city, todo, cache, workers), cache)
+    cache.save()
+    return result
+
+
+def _known(city: City, devices: Iterable[Device], cache: ProofCache) -> tuple[CityProof, list[Device]]:
+    """What was proved of these devices before, and those that were not."""
+    result, todo = CityProof(), []
     keys = CityKeys(city)
     for device in devices:
         counted = cache.find(keys.of(device))
@@ -66,82 +102,119 @@ def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, l
         else:
             result.count(counted)
             result.from_cache += 1
-    for judged in _judged(city, todo, cache, lab=lab):
+    return result, todo
+
+
+def _collect(result: CityProof, found: Iterable[Judged], cache: ProofCache) -> None:
+    for judged in found:
         if judged.counted is None:
             result.failures.append(judged.failure)
             continue
         result.count(judged.counted)
         result.from_cache += judged.from_cache
         result.done += not judged.from_cache
-        cache.add(judged.keys, judged.counted)
-    cache.save()
-    return result
+        cache.add(judged.proofs)
 
 
-def _judged(city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool) -> Iterator[_Judged]:
-    processes = min(len(os.sched_getaffinity(0)), len(todo) // WORTH_A_PROCESS)
-    if processes < 2:  # noqa: PLR2004 one process is this one
+def _judged(
+    city: City, todo: Sequence[Device], cache: ProofCache, workers: ProcessPoolExecutor | None
+) -> Iterator[Judged]:
+    if workers is None:
         keys = CityKeys(city)
-        yield from (_judge(city, device, keys, cache) for device in todo)
+        yield from (judge_device(city, device, keys, cache) for device in todo)
         return
-    shares = [[device.id for device in todo[at::processes]] for at in range(processes)]
-    here = (Path(city.directory), city.on, city.digest, lab, cache)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here) as pool:
-        for share in pool.map(_share, shares):
-            yield from share
+    # Devices of one platform together: what they have in common is then thought about in fewer processes.
+    ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING, one.platform))]
+    size = max(1, -(-len(ordered) // (_SHARES * _cores())))
+    shares = [ordered[at : at + size] for at in range(0, len(ordered), size)]
+    for share in workers.map(_share, shares):
+        yield from share
 
 
-def _judge(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> _Judged:
-    system = platform(device.platform)
+def _can_be_copied() -> bool:
+    """Whether this process has one thread: a copy of one with more may wait for ever for what another holds."""
+    return threading.active_count() == 1
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def _workers(
+    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool = False
+) -> Iterator[ProcessPoolExecutor | None]:
+    """Other processes, if they pay (`more` says that there is long work beside the devices); else None."""
+    filtering = sum(device.role == FILTERING for device in todo)
+    copied = _can_be_copied()
+    worth = WORTH_A_PROCESS if copied else WORTH_A_START
+    processes = min(_cores(), filtering // worth + 2 * more)
+    if processes < 2:  # noqa: PLR2004 one process is this one
+        yield None
+        return
+    _SHARED[:] = [_Shared(city, {device.id: device for device in todo}, cache)]
+    if copied:
+        pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
+    else:
+        here = (Path(city.directory), city.on, city.digest, lab, cache)
+        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here)
     try:
-        intent = campus_intent(city, device, system.capabilities)
-        keys = city_keys.of(device), intent_key(city, intent)
-        counted = cache.find(keys[1])
-        if counted is not None:
-            return _Judged(keys, counted, from_cache=True)
-        proved, policies = prove(city, intent, system), len(intent.wanted.routing.bindings)
-        counted = Counted(proved, policies, _paths(city, intent), len(intent.networks))
-    except TsunaguError as error:
-        return _Judged((), None, from_cache=False, failure=str(error))
-    return _Judged(keys, counted, from_cache=False)
+        with pool:
+            yield pool
+    finally:
+        _SHARED.clear()
 
 
-def _paths(city: City, intent: CampusIntent) -> int:
-    """Prove who reaches whom through a device that filters; how many ways were examined.
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What every process knows. Without a city, it could not be read as this program had read it."""
 
-    Raises:
-        ProofFailed: with a packet for each way that differs.
-    """
-    checks = path_checks(city, [Held(intent.device, intent.wanted, intent.moved)])
-    if differences := [found for check in checks for found in check.differences]:
-        raise ProofFailed("\n  ".join(differences))
-    return sum(check.examined for check in checks)
+    city: City | None
+    devices: dict[str, Device]
+    cache: ProofCache
 
 
-_SHARED: list[tuple[City | None, bool, ProofCache]] = []
+_SHARED: list[_Shared] = []
 
 
 def _begin(policies: Path, on: date, digest: str, lab: bool, cache: ProofCache) -> None:  # noqa: FBT001 a process's start
     # A process that fails here breaks the whole pool without a word; what is wrong is said with the first share.
     try:
-        city = load_city(policies, on=on)
+        city: City | None = load_city(policies, on=on)
     except TsunaguError:
-        _SHARED.append((None, lab, cache))
+        city = None
+    if city is None or city.digest != digest:
+        _SHARED.append(_Shared(None, {}, cache))
     else:
-        _SHARED.append((city if city.digest == digest else None, lab, cache))
+        devices = {device.id: device for device in selected_devices(city, Selection(lab=lab))}
+        _SHARED.append(_Shared(city, devices, cache))
 
 
-def _share(names: Sequence[str]) -> list[_Judged]:
+def _shared_city() -> City:
+    city = _SHARED[0].city
+    if city is None:
+        message = "the policy changed while it was being proved; prove it again"
+        raise TsunaguError(message)
+    return city
+
+
+def _share(names: Sequence[str]) -> list[Judged]:
     """The part of another process.
 
     Raises:
         TsunaguError: the policy is not any more what this program began with.
     """
-    city, lab, cache = _SHARED[0]
-    if city is None:
-        message = "the policy changed while it was being proved; prove it again"
-        raise TsunaguError(message)
-    wanted = set(names)
-    devices = [device for device in selected_devices(city, Selection(lab=lab)) if device.id in wanted]
+    city, here = _shared_city(), _SHARED[0]
     keys = CityKeys(city)
-    return [_judge(city, device, keys, cache) for device in devices]
+    return [judge_device(city, here.devices[name], keys, here.cache) for name in names]
+
+
+def _conditions(part: int, parts: int) -> Check:
+    """A part of the proof of the proxy's conditions, in another process.
+
+    Raises:
+        TsunaguError: the policy is not any more what this program began with.
+        CelRefused: a compiled condition is none that Google's proxy would take.
+    """
+    city = _shared_city()
+    return cloud_check(city, cloud_intent(city, FACTS), part, parts)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import ConfigRefused, DeviceError, InputError, Origin, Problem, TsunaguError
 from controller.model.city import Device
 from controller.model.state import DeviceState
-from controller.platforms.base import Observation, Operable, Platform
+from controller.platforms.base import Observation, Operable, Platform, Session
 from controller.platforms.registry import platform, supported
-from controller.platforms.ssh import session
 
 UNREADABLE = "The saved configurations cannot be read:"
 AT_ONCE = 20
@@ -43,9 +43,11 @@ class NotSupported(TsunaguError):
 
 def over_ssh(devices: Sequence[Device], seen: Callable[[Observed], None]) -> list[Observed]:
     """Read devices over SSH, many at once; `seen` is called for each as it comes."""
+    # To load SSH takes as long as all else that a command loads, and most commands need none.
+    from controller.platforms.ssh import session  # noqa: PLC0415
 
     def one(device: Device) -> Observed:
-        found = _over_ssh(device)
+        found = _over_ssh(device, session)
         seen(found)
         return found
 
@@ -53,7 +55,7 @@ def over_ssh(devices: Sequence[Device], seen: Callable[[Observed], None]) -> lis
         return list(pool.map(one, devices))
 
 
-def _over_ssh(device: Device) -> Observed:
+def _over_ssh(device: Device, session: Callable[[Device, str], AbstractContextManager[Session]]) -> Observed:
     if not supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     system = platform(device.platform)

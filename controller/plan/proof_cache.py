@@ -13,7 +13,7 @@ import hashlib
 import os
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -22,31 +22,31 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import controller
-from controller.compile.campus import CampusIntent
+from controller.compile.campus import FILTERING
 from controller.compile.cloud import CloudIntent
-from controller.compile.firewall import front_doors
 from controller.compile.intent import FilterIntent
-from controller.model.city import City, Device
-from controller.model.flow import AddressSet, Family, text
+from controller.compile.upstream import Moved
+from controller.model.city import City, Device, DevicePort
 from controller.model.schools import School
-from controller.prove.relation import SchoolNetwork, conversations
 
 LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
 """What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
 MOST_PROOFS = 100_000
-"""Lines that the file may have; beyond, the older half is dropped. 176 schools need about 10,000 a policy."""
+"""Lines that the file may have; beyond, the older half is dropped. A city of 176 schools has about 10,000 proofs, and
+about 6,000 of them depend on the policy."""
 
 _PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "platforms", "plan")
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a proof covered."""
+    """What a proof covered; `entries` are those of a single filter."""
 
     filters: int
     policies: int
     paths: int = 0
     networks: int = 0
+    entries: int = 0
 
 
 class ProofCache:
@@ -68,9 +68,9 @@ class ProofCache:
         """What an earlier proof of this content covered; None when there was none."""
         return self._known.get(key)
 
-    def add(self, keys: Iterable[str], counted: Counted) -> None:
-        """Remember a proof that held, under every key that names its content."""
-        self._fresh |= {key: counted for key in keys if key not in self._known}
+    def add(self, proofs: Mapping[str, Counted]) -> None:
+        """Remember proofs that held, by their keys."""
+        self._fresh |= {key: counted for key, counted in proofs.items() if key not in self._known}
 
     def save(self) -> None:
         """Write what is new after what others have written meanwhile. A cache that cannot be written is no error."""
@@ -132,9 +132,9 @@ def prover_digest() -> str:
 class CityKeys:
     """Names the proofs of a city's devices without compiling them: by all that the city says that could matter to them.
 
-    The rules are those for the device's school, so a rule of some schools leaves the proofs of the others known; what
-    holds no filters is not about rules at all.
-    Who people are, 802.1X, the calendar and flows between systems stand in no filter and no route.
+    The rules are those for the device's school, so a rule of some schools leaves the proofs of the others known; only
+    devices with filters depend on rules at all. Who people are, 802.1X, the calendar and flows between systems stand in
+    no filter and no route.
     """
 
     def __init__(self, city: City) -> None:
@@ -148,13 +148,13 @@ class CityKeys:
         said = [one.model_dump_json().replace(f"{city.directory}/", "") for one in models]
         self._everywhere = _digest([*said, *map(str, city.admission_servers)])
         self._spoken: dict[str, str] = {}
+        self._alike: dict[int, tuple[tuple[DevicePort, ...], str]] = {}
 
     def of(self, device: Device) -> str:
         """The name of a device's proof."""
-        # Rules stand in filters, and only a core holds these.
-        spoken = self._rules(device.school) if device.role == "core" else ""
+        spoken = self._rules(device.school) if device.role == FILTERING else ""
         known = (self._everywhere, spoken, device.school.id, device.role)
-        return _digest(("city", *known, repr(device.ports), repr(device.keeps_state), *_device(device)))
+        return _digest(("city", *known, self._ports(device), repr(device.keeps_state), *_device(device)))
 
     def _rules(self, school: School) -> str:
         if school.id not in self._spoken:
@@ -163,39 +163,20 @@ class CityKeys:
             self._spoken[school.id] = _digest(named)
         return self._spoken[school.id]
 
+    def _ports(self, device: Device) -> str:
+        """The ports in words; the ports of devices of one blueprint are one object."""
+        kept = self._alike.get(id(device.ports))
+        if kept is None:
+            kept = self._alike[id(device.ports)] = (device.ports, repr(device.ports))
+        return kept[1]
 
-def intent_key(city: City, intent: CampusIntent) -> str:
-    """Names the proof of a device by what it reads of the city: the intents, the wanted state, the controller's way."""
-    filters = [*intent.intents, *(moved.intent for moved in intent.moved)]
+
+def filter_key(city: City, device: Device, intent: FilterIntent, moved: Moved | None) -> str:
+    """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
     segment = city.segments[city.file.management_segment]
     way = " ".join(map(str, (segment.vlan, *city.file.controllers)))
-    parts = (line for one in filters for line in _filter_lines(one))
-    moved = (moved.upstream for moved in intent.moved)
-    paths = _paths(city, intent) if filters else ()
-    wanted = (intent.wanted.digest(), way, repr(intent.routing), repr(intent.networks))
-    return _digest(("intent", *wanted, *moved, *_device(intent.device), *paths, *parts))
-
-
-def _paths(city: City, intent: CampusIntent) -> Iterable[str]:
-    """All that the paths of a school depend on beside its filters: what the rules, in both families, say of it."""
-    school = intent.device.school
-    for family in Family:
-        at = SchoolNetwork(city, school, family)
-        yield f"{city.school_prefix(school, family)} {city.school_spans[family]}"
-        yield from (f"{one.id} {one.vlan} {city.segment_prefix(school, one, family)}" for one in city.segments.values())
-        yield from (f"{one.rule.id} {one.rule.effect} {list(one.boxes())}" for one in conversations(at))
-    yield from map(repr, front_doors(city))
-    yield from (one.model_dump_json(exclude={"origin"}) for one in city.necessities)
-    yield from (str(one.management) for one in city.devices(school))
-    yield repr(intent.device.ports)
-    # Whether some device carries a segment that none filters.
-    yield from (f"{one.role} {[port.segments for port in one.ports]}" for one in school_devices(city, intent.device))
-
-
-def school_devices(city: City, device: Device) -> tuple[Device, ...]:
-    """A device and those beside it: of its school, or of the virtual city's school where it is one of these."""
-    lab = city.lab_devices(device.school)
-    return lab if device in lab else city.devices(device.school)
+    left = (moved.upstream, *_filter_lines(moved.intent)) if moved else ()
+    return _digest(("filter", way, *_device(device), *_filter_lines(intent), *left))
 
 
 def conditions_key(city: City, intent: CloudIntent) -> str:
@@ -221,14 +202,10 @@ def _filter_lines(one: FilterIntent) -> Iterable[str]:
     yield f"{one.segment} {one.vlan} {one.direction} {int(one.family)}"
     for clause in one.clauses:
         yield (
-            f"{clause.effect} {clause.rule} {clause.origin} {int(clause.family)} {int(clause.protocol)} "
-            f"{_addresses(clause.sources)} {clause.source_ports} {_addresses(clause.destinations)} "
+            f"{clause.effect} {clause.rule} {int(clause.family)} {int(clause.protocol)} "
+            f"{clause.sources.text} {clause.source_ports} {clause.destinations.text} "
             f"{clause.destination_ports} {clause.established}"
         )
-
-
-def _addresses(one: AddressSet) -> str:
-    return f"{','.join(map(text, one.included))}-{','.join(map(text, one.excluded))}"
 
 
 def _digest(parts: Iterable[str]) -> str:
@@ -236,7 +213,8 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def _line(key: str, counted: Counted) -> bytes:
-    content = f"{key} {counted.filters} {counted.policies} {counted.paths} {counted.networks}".encode()
+    counts = (counted.filters, counted.policies, counted.paths, counted.networks, counted.entries)
+    content = " ".join((key, *map(str, counts))).encode()
     return content + f" {zlib.crc32(content):08x}".encode()
 
 
@@ -245,8 +223,9 @@ def _read(line: bytes) -> tuple[str, Counted] | None:
     if checksum != f"{zlib.crc32(content):08x}".encode():
         return None
     try:
-        key, filters, policies, paths, networks = content.decode().split(" ")
-        return key, Counted(int(filters), int(policies), int(paths), int(networks))
+        key, *numbers = content.decode().split(" ")
+        filters, policies, paths, networks, entries = map(int, numbers)
+        return key, Counted(filters, policies, paths, networks, entries)
     except ValueError:
         return None
 

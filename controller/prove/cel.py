@@ -71,6 +71,9 @@ class LevelEvaluator:
             if "request.time" in expressions[name] or any(_asks(expressions[name], other) for other in timed):
                 timed.add(name)
         self._timed = frozenset(timed)
+        # CEL has no state: a level is the same wherever the attributes that its text names are the same.
+        self._named = {name: _attributes_in(expressions[name], variables) for name in self._compiled}
+        self._remembered: dict[tuple[object, ...], bool] = {}
 
     def granted(self, attributes: Attributes, before: frozenset[str] | None = None) -> frozenset[str]:
         """The short names of the levels that hold; an error, of whatever kind, is not granted.
@@ -81,11 +84,30 @@ class LevelEvaluator:
         granted: set[str] = set()
         for name, expression in self._compiled.items():
             stays = before is not None and name not in self._timed
-            holds = name in (before or ()) if stays else _holds(expression, known)
+            holds = name in (before or ()) if stays else self._level(name, expression, known)
             known[f"levels.{name}"] = holds
             if holds:
                 granted.add(name)
         return frozenset(granted)
+
+    def _level(self, name: str, expression: cel.Expression, known: Mapping[str, object]) -> bool:
+        key = (name, *(_hashable(known.get(one, _UNKNOWN)) for one in self._named[name]))
+        found = self._remembered.get(key)
+        if found is None:
+            found = self._remembered[key] = _holds(expression, known)
+        return found
+
+
+_UNKNOWN = object()
+
+
+def _attributes_in(expression: str, variables: Iterable[str]) -> tuple[str, ...]:
+    """The attributes that an expression could ask for: those whose name stands anywhere in its text."""
+    return tuple(name for name in variables if name in expression and name not in _CONSTANTS)
+
+
+def _hashable(value: object) -> object:
+    return repr(value) if isinstance(value, (list, dict)) else value
 
 
 class Condition:
@@ -98,12 +120,21 @@ class Condition:
             CelRefused: it does not compile.
         """
         self._compiled = _compile(_conditions(), expression, "condition") if expression else None
+        self._expression = expression
+        self._remembered: dict[tuple[frozenset[str], datetime | None], bool] = {}
 
     def holds(self, levels: Iterable[str], at: datetime) -> bool:
         """Whether it holds for a request that was granted these levels (by full name) at this time."""
         if self._compiled is None:
             return True
-        return _holds(self._compiled, {"request.auth.access_levels": list(levels), "request.time": at})
+        # One that does not name the time is the same at all times.
+        granted = frozenset(levels)
+        key = (granted, at if "request.time" in self._expression else None)
+        found = self._remembered.get(key)
+        if found is None:
+            asked = {"request.auth.access_levels": sorted(granted), "request.time": at}
+            found = self._remembered[key] = _holds(self._compiled, asked)
+        return found
 
 
 @lru_cache(maxsize=1)

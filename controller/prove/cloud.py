@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 
 from controller.compile.cloud import Binding, CloudIntent, cloud_intent
 from controller.model.access import Application
@@ -39,7 +40,6 @@ class Proxy:
         for binding in self.intent.bindings:
             mine = self._conditions.setdefault((binding.application, binding.role), [])
             mine.append(compiled[binding.expression])
-        self._remembered: dict[tuple[Condition, frozenset[str], datetime], bool] = {}
 
     def levels(self, attributes: Attributes) -> frozenset[str]:
         """Full names of the granted levels."""
@@ -56,13 +56,7 @@ class Proxy:
 
     def lets_in(self, application: str, role: str, levels: frozenset[str], at: datetime) -> bool:
         """Whether some binding of the role grants the application."""
-        return any(self._holds(condition, levels, at) for condition in self._conditions.get((application, role), ()))
-
-    def _holds(self, condition: Condition, levels: frozenset[str], at: datetime) -> bool:
-        key = (condition, levels, at)
-        if key not in self._remembered:
-            self._remembered[key] = condition.holds(levels, at)
-        return self._remembered[key]
+        return any(condition.holds(levels, at) for condition in self._conditions.get((application, role), ()))
 
 
 @cache
@@ -71,15 +65,17 @@ def _full(names: frozenset[str]) -> frozenset[str]:
     return frozenset(prefix + name for name in names)
 
 
-def cloud_check(city: City, intent: CloudIntent | None = None) -> Check:
+def cloud_check(city: City, intent: CloudIntent | None = None, part: int = 0, parts: int = 1) -> Check:
     """Whether the conditions (those that the policy compiles to, or given ones) decide as the reference does.
+
+    `part` of `parts` takes every so-many-th of the people; all parts together take everybody.
 
     Raises:
         CelRefused: an expression is none that Google's proxy would take.
     """
     proxy = Proxy(city, intent)
     guarded = [app for app in city.applications.values() if app.proxy]
-    coming = _everybody(city)
+    coming = islice(visitors(city), part, None, parts)
     asked = 0
 
     def counted() -> Iterator[Encounter]:
@@ -93,7 +89,8 @@ def cloud_check(city: City, intent: CloudIntent | None = None) -> Check:
     return Check(NAME, asked, tuple(_shortened(found)), evidence)
 
 
-def _everybody(city: City) -> Iterator[Encounter]:
+def visitors(city: City) -> Iterator[Encounter]:
+    """Everybody that the conditions are asked about."""
     roles = tuple(role.id for role in city.people.roles)
     for person in everybody(city):
         yield Encounter(person, request(city, person), tuple(moments(city, person.at.date())), roles)

@@ -9,32 +9,23 @@ filters of a school are put together to one relation (who reaches whom, with whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from controller.compile.firewall import front_doors
 from controller.compile.intent import FilterIntent
 from controller.model.access import Segment
-from controller.model.city import City
-from controller.model.flow import (
-    ANY_PORTS,
-    AddressSet,
-    Direction,
-    Effect,
-    Family,
-    Interval,
-    Packet,
-    Protocol,
-    merged,
-    without,
-)
+from controller.model.city import City, Device
+from controller.model.flow import ANY_PORTS, AddressSet, Direction, Effect, Family, Interval, Packet, bounds, merged
 from controller.model.schools import School
 from controller.model.state import Filter
 from controller.prove.check import Check
 from controller.prove.diagram import Node
-from controller.prove.equivalence import ReplayError, packet_space, permitted_by_filter, permitted_by_policy
+from controller.prove.equivalence import ReplayError, filter_entries, intent_entries
 from controller.prove.hops import Hop, example, hops, told
-from controller.prove.relation import SchoolNetwork, conversations, needed, permitted_and_forbidden
+from controller.prove.passage import Entries, Intervals, PacketBox, Passage, PathQuestion, SegmentQuestion, good
+from controller.prove.relation import Conversation, SchoolNetwork, conversations, needed, spoken_boxes
 from controller.prove.replay import wanted_packet
 
 Place = tuple[int, Direction, Family]
@@ -61,7 +52,7 @@ def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
     Raises:
         ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
     """
-    unfiltered = [place for place in _places(here, family) if place not in here.filters]
+    unfiltered = [place for place in _places(here.segments, family) if place not in here.filters]
     if unfiltered:
         names = {segment.vlan: segment.id for segment in here.segments}
         differences = [
@@ -69,203 +60,193 @@ def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
             for vlan, direction, _ in unfiltered
         ]
         return [Check("paths", len(unfiltered), tuple(differences))]
-    composed = _Composed(city, here, family)
-    return [composed.paths(), composed.isolation(), composed.management()]
+    at = SchoolNetwork(city, here.school, family)
+    question = _question(at, here.segments, lambda place: filter_entries(here.filters[place][1]), here.believed)
+    if good(question):
+        return examined(at, here.segments)
+    return _Told(at, here, question).checks()
 
 
-def _places(here: SchoolFilters, family: Family) -> Iterator[Place]:
-    for segment in here.segments:
+def intents_compose(
+    city: City,
+    school: School,
+    segments: tuple[Segment, ...],
+    intents: Mapping[Place, FilterIntent],
+    believed: Mapping[Place, FilterIntent],
+) -> list[Check] | None:
+    """The same checks in both families of filters that were proved equal to their intents; None where one differs."""
+    found: list[Check] = []
+    for family in Family:
+        if not all(place in intents for place in _places(segments, family)):
+            return None
+        at = SchoolNetwork(city, school, family)
+        if not good(_question(at, segments, lambda place: intent_entries(intents[place]), believed)):
+            return None
+        found += examined(at, segments)
+    return found
+
+
+def examined(at: SchoolNetwork, segments: tuple[Segment, ...]) -> list[Check]:
+    """The checks of a school that hold, with how many ways each is about.
+
+    Where a school has several cores, the management is asked about at the one that carries it.
+    """
+    carried = any(segment.id == at.city.file.management_segment for segment in segments)
+    return [
+        Check(_PATHS, len(segments) * (len(segments) - 1 + len(at.city.applications) + 1)),
+        Check(_ISOLATION, len(at.city.schools) - 1),
+        *([Check(_MANAGEMENT, len(_devices(at)))] if carried else ()),
+    ]
+
+
+_PATHS, _ISOLATION = "paths", "school-to-school isolation"
+_MANAGEMENT = "management from the controller only"
+
+
+def _places(segments: Iterable[Segment], family: Family) -> Iterator[Place]:
+    for segment in segments:
         yield from ((segment.vlan, direction, family) for direction in Direction)
 
 
-class _Composed:
-    """The relation of one school in one family, and the questions that are asked of it."""
+def _question(
+    at: SchoolNetwork,
+    segments: tuple[Segment, ...],
+    entries: Callable[[Place], Entries],
+    believed: Mapping[Place, FilterIntent],
+) -> PathQuestion:
+    """All that the school's paths depend on, as boxes."""
+    city, school, family = at.city, at.school, at.family
 
-    def __init__(self, city: City, here: SchoolFilters, family: Family) -> None:
-        self.city, self.here, self.family = city, here, family
-        self.at = SchoolNetwork(city, here.school, family)
-        self.space = packet_space(family)
-        self.segments = here.segments
-        self.spans = {one.id: city.segment_prefix(here.school, one, family) for one in self.segments}
-        self.carried = AddressSet(tuple(self.spans.values())).intervals()
-        self.block = AddressSet((city.school_prefix(here.school, family),)).intervals()
-        self.sent, self.received = self._ends(Direction.FROM), self._ends(Direction.TO)
-        self.through = self._through()
+    def believed_at(place: Place) -> Entries | None:
+        return intent_entries(believed[place]) if place in believed else None
 
-    def _ends(self, direction: Direction) -> Node:
-        """The packets that the segments' filters let through in one direction, the segment at its own end only."""
-        kept = []
-        for segment in self.segments:
-            own = self._ended(direction, AddressSet((self.spans[segment.id],)).intervals())
-            kept.append(self.space.intersection(own, self._let_through(segment, direction)))
-        return self.space.union_all(kept)
+    asked: list[SegmentQuestion] = []
+    for one in segments:
+        out, into = ((one.vlan, direction, family) for direction in Direction)
+        needs = (needed(at, one, Direction.FROM), needed(at, one, Direction.TO))
+        span = (bounds(city.segment_prefix(school, one, family)),)
+        asked.append(SegmentQuestion(span, (entries(out), entries(into)), (believed_at(out), believed_at(into)), needs))
+    spoken = conversations(at)
+    management = city.file.management_segment
+    edge, doors = _edge(city, family)
+    return PathQuestion(
+        last=2**family.bits - 1,
+        block=(bounds(city.school_prefix(school, family)),),
+        others=city.other_schools(school, family),
+        segments=tuple(asked),
+        edge=edge,
+        doors=doors,
+        permits=spoken_boxes(spoken, Effect.PERMIT),
+        forbids=spoken_boxes(spoken, Effect.FORBID),
+        management=next((number for number, one in enumerate(segments) if one.id == management), None),
+        controllers=AddressSet(city.file.controllers).of(family).intervals(),
+        answers=_answered(spoken, management),
+        ways=tuple(_ways(at)) if any(one.id == management for one in segments) else (),
+    )
 
-    def _let_through(self, segment: Segment, direction: Direction) -> Node:
-        """What the filter at a segment permits, and a router that is believed to keep state beside it."""
-        place = (segment.vlan, direction, self.family)
-        permitted_there = permitted_by_filter(self.space, self.here.filters[place][1])
-        intent = self.here.believed.get(place)
-        if intent is None:
-            return permitted_there
-        new = self.space.box((_one(int(Protocol.TCP)), *self._anywhere(), (ANY_PORTS,), (ANY_PORTS,), ((0, 0),)))
-        refused = self.space.difference(new, permitted_by_policy(self.space, intent))
-        return self.space.difference(permitted_there, refused)
 
-    def _through(self) -> Node:
-        """Everything that passes: out of the school, into it, and between two of its segments."""
-        space = self.space
-        out = space.difference(self._leaving(self.sent), self._closed())
-        return space.union_all([out, self._arriving(self.received), self._inside(self.sent, self.received)])
+@lru_cache(maxsize=8)
+def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketBox, ...]]:
+    """The addresses of the cloud's front doors, and the packets that these take."""
+    doors = [(door, door.addresses.of(family).intervals()) for door in front_doors(city)]
+    everywhere = ((0, 2**family.bits - 1),)
+    taken: list[PacketBox] = [
+        (_one(service.protocol), everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
+        for door, addresses in doors
+        for service in door.services
+        if addresses
+    ]
+    return merged(span for _, addresses in doors for span in addresses), tuple(taken)
 
-    def _leaving(self, node: Node) -> Node:
-        return self.space.difference(node, self._ended(Direction.TO, self.block))
 
-    def _arriving(self, node: Node) -> Node:
-        return self.space.difference(node, self._ended(Direction.FROM, self.block))
+def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketBox, ...]:
+    """What answers the management when it asks somebody, as a rule lets it."""
+    asks = [
+        one
+        for one in spoken
+        if one.rule.effect is Effect.PERMIT and one.rule.network and management in one.rule.network.from_
+    ]
+    return tuple(list(one.boxes())[1] for one in asks)
 
-    def _inside(self, sent: Node, received: Node) -> Node:
-        """Between two segments; what stays in one is switched, and no routed filter sees it."""
-        both = self.space.intersection(sent, received)
-        same = self.space.union_all(
-            self._pair(span, span) for span in (AddressSet((one,)).intervals() for one in self.spans.values())
-        )
-        return self.space.difference(self.space.intersection(both, self._pair(self.carried, self.carried)), same)
 
-    def _closed(self) -> Node:
-        """What the cloud's edge does not take: every packet to its addresses but those of an open front door."""
-        doors = front_doors(self.city)
-        every = merged(span for door in doors for span in door.addresses.of(self.family).intervals())
-        open_doors = self.space.union_all(
-            self.space.box(
-                (_one(service.protocol), self._everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
-            )
-            for door in doors
-            for service in door.services
-            if (addresses := door.addresses.of(self.family).intervals())
-        )
-        return self.space.difference(self._ended(Direction.TO, every), open_doors)
+def _devices(at: SchoolNetwork) -> list[Device]:
+    """The school's devices that are managed over this family."""
+    return [one for one in at.city.devices(at.school) if one.management.version == at.family]
 
-    @property
-    def _everywhere(self) -> tuple[Interval, ...]:
-        return ((0, 2**self.family.bits - 1),)
 
-    def _anywhere(self) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
-        return self._everywhere, self._everywhere
+def _ways(at: SchoolNetwork) -> Iterator[PacketBox]:
+    """The controller's way to the school's devices, one box a port of SSH."""
+    by_port: dict[int, list[Interval]] = {}
+    for one in _devices(at):
+        by_port.setdefault(one.access.port, []).append((int(one.management), int(one.management)))
+    for port, addresses in by_port.items():
+        yield _way(at, merged(addresses), port)
 
-    def paths(self) -> Check:
-        """Whether exactly what the policy says passes, and nothing that pretends to come from, or go, elsewhere."""
-        space = self.space
-        rules, forbidden = permitted_and_forbidden(space, conversations(self.at))
-        # A forbid wins over what the network needs, too.
-        needs = {
-            direction: [space.difference(needed(space, self.at, one, direction), forbidden) for one in self.segments]
-            for direction in Direction
-        }
-        asked = {
-            direction: space.union(rules, self._at_their_ends(direction, needs[direction])) for direction in Direction
-        }
-        inside = self._inside(asked[Direction.FROM], asked[Direction.TO])
-        # Two necessities that meet are no rule of both ends: only what each end needs by itself passes both.
-        own = space.intersection(asked[Direction.FROM], self._ended(Direction.FROM, self.carried))
-        into = space.intersection(asked[Direction.TO], self._ended(Direction.TO, self.carried))
-        expected = space.union_all([self._leaving(own), self._arriving(into), inside])
-        found = [
-            *self._told(space.difference(self.through, expected), "passes", wanted=False),
-            *self._told(space.difference(expected, self.through), "does not pass", wanted=True),
-            *self._pretended(needs),
+
+def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketBox:
+    controllers = AddressSet(at.city.file.controllers).of(at.family).intervals()
+    return (((6, 6),), controllers, addresses, (ANY_PORTS,), _one(port), ((0, 1),))
+
+
+class _Told:
+    """What is wrong at a school in one family, each with a packet."""
+
+    def __init__(self, at: SchoolNetwork, here: SchoolFilters, question: PathQuestion) -> None:
+        self.at, self.city, self.here = at, at.city, here
+        self.passage = Passage(question)
+
+    def checks(self) -> list[Check]:
+        """The checks, with every kind of difference that was found."""
+        paths, isolation, *management = examined(self.at, self.here.segments)
+        passage = self.passage
+        wrong = [
+            *self._told(passage.excess, "passes", wanted=False),
+            *self._told(passage.lacking, "does not pass", wanted=True),
+            *self._pretended(),
         ]
-        pairs = len(self.segments) * (len(self.segments) - 1 + len(self.city.applications) + 1)
-        return Check("paths", pairs, tuple(found))
-
-    def _at_their_ends(self, direction: Direction, needs: Iterable[Node]) -> Node:
-        kept = [
-            self.space.intersection(self._ended(direction, AddressSet((self.spans[one.id],)).intervals()), need)
-            for one, need in zip(self.segments, needs, strict=True)
+        meeting = tuple(self._told(passage.meeting, "leaves for another school", wanted=None))
+        return [
+            Check(paths.name, paths.examined, tuple(wrong)),
+            Check(isolation.name, isolation.examined, meeting),
+            *(Check(one.name, one.examined, tuple(self._reached())) for one in management),
         ]
-        return self.space.union_all(kept)
 
-    def _pretended(self, needs: Mapping[Direction, Iterable[Node]]) -> Iterator[str]:
+    def _reached(self) -> Iterator[str]:
+        yield from self._told(self.passage.unasked, "reaches the management", wanted=None)
+        yield from self._unreached()
+
+    def _pretended(self) -> Iterator[str]:
         """Packets with an address of elsewhere at the segment's own end, beyond what the network needs to live."""
-        for direction in Direction:
-            for segment, need in zip(self.segments, needs[direction], strict=True):
-                device, one = self.here.filters[segment.vlan, direction, self.family]
-                span = AddressSet((self.spans[segment.id],)).intervals()
-                let_through = self._let_through(segment, direction)
-                strange = self.space.difference(let_through, self._ended(direction, span))
-                packet = example(self.space, self.space.difference(strange, need), self._liked())
-                if packet is not None:
-                    end = "source" if direction is Direction.FROM else "destination"
-                    passing = f"{device} {one.name}: {packet} passes {direction} {segment.id}"
-                    yield f"{passing}, but its {end} is not of the segment"
+        for number, direction, node in self.passage.strange():
+            packet = example(self.passage.space, node, self._liked())
+            if packet is not None:
+                segment = self.here.segments[number]
+                device, one = self.here.filters[segment.vlan, direction, self.at.family]
+                end = "source" if direction is Direction.FROM else "destination"
+                passing = f"{device} {one.name}: {packet} passes {direction} {segment.id}"
+                yield f"{passing}, but its {end} is not of the segment"
 
-    def isolation(self) -> Check:
-        """Whether nothing leaves this school for another one's addresses: where that holds at all, no two meet."""
-        # No two schools' blocks overlap; loading the policy refuses that.
-        others = without(self.city.school_spans[self.family], *self.block[0])
-        meeting = self.space.intersection(self.through, self._pair(self.block, others))
-        found = self._told(meeting, "leaves for another school", wanted=None)
-        return Check("school-to-school isolation", len(self.city.schools) - 1, tuple(found))
-
-    def management(self) -> Check:
-        """Whether only the controller opens anything at the school's own devices, and whether it can."""
-        segment = self.city.segments[self.city.file.management_segment]
-        span = AddressSet((self.spans[segment.id],)).intervals()
-        controllers = AddressSet(self.city.file.controllers).of(self.family).intervals()
-        reaching = self.space.intersection(self.through, self._ended(Direction.TO, span))
-        strangers = self.space.difference(reaching, self._ended(Direction.FROM, controllers))
-        unasked = self.space.difference(strangers, self._answered(segment))
-        found = list(self._told(unasked, "reaches the management", wanted=None))
-        devices = [one for one in self.city.devices(self.here.school) if one.management.version == self.family]
-        for device in devices:
-            way = (
-                ((6, 6),),
-                controllers,
-                _one(int(device.management)),
-                (ANY_PORTS,),
-                _one(device.access.port),
-                ((0, 1),),
-            )
-            lacking = self.space.difference(self.space.box(way), self.through)
-            if controllers and not self.space.is_empty(lacking):
-                found.append(
-                    f"{device.id}: the controller does not reach it at {device.management}: {self._shown(lacking)}"
-                )
-        return Check("management from the controller only", len(devices), tuple(found))
-
-    def _answered(self, segment: Segment) -> Node:
-        """What may come to the management unasked by the controller: answers, and what the network needs."""
-        asks = [
-            one
-            for one in conversations(self.at)
-            if one.rule.effect is Effect.PERMIT and one.rule.network and segment.id in one.rule.network.from_
-        ]
-        needs = needed(self.space, self.at, segment, Direction.TO)
-        return self.space.union_all([needs, *(self.space.box(list(one.boxes())[1]) for one in asks)])
-
-    def _ended(self, direction: Direction, addresses: tuple[Interval, ...]) -> Node:
-        """The packets from (or to) some addresses."""
-        ends = (addresses, self._everywhere) if direction is Direction.FROM else (self._everywhere, addresses)
-        return self.space.box((((0, 255),), *ends, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))
-
-    def _pair(self, sources: tuple[Interval, ...], destinations: tuple[Interval, ...]) -> Node:
-        return self.space.box((((0, 255),), sources, destinations, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))
+    def _unreached(self) -> Iterator[str]:
+        for device in _devices(self.at):
+            address = int(device.management)
+            lacking = self.passage.unreached(_way(self.at, ((address, address),), device.access.port))
+            packet = example(self.passage.space, lacking, self._liked())
+            if packet is not None:
+                yield f"{device.id}: the controller does not reach it at {device.management}: {packet}"
 
     def _liked(self) -> list[int]:
         """A host of every segment, and an address in everything that applications name."""
         named = [
             span
             for name in self.city.applications
-            for span in self.city.destination(name, self.here.school).of(self.family).intervals()[:1]
+            for span in self.city.destination_of(name, self.here.school, self.at.family).intervals()[:1]
         ]
-        spans = [AddressSet((one,)).intervals()[0] for one in self.spans.values()]
+        spans = [one.span[0] for one in self.passage.question.segments]
         return [min(low + 10, high) for low, high in (*spans, *named)]
-
-    def _shown(self, node: Node) -> str:
-        return str(example(self.space, node, self._liked()))
 
     def _told(self, wrong: Node, deed: str, *, wanted: bool | None) -> Iterator[str]:
         """A packet of the set in words, replayed first: by the filters' entries one by one, and by the reference."""
-        packet = example(self.space, wrong, self._liked())
+        packet = example(self.passage.space, wrong, self._liked())
         if packet is None:
             return
         passed = list(hops(self.city, self.here.school, self.here.filters, packet))

@@ -17,7 +17,8 @@ from controller.errors import ProofFailed
 from controller.model.flow import AddressSet, Effect, Family, Interval, Match, Packet, Prefix, Protocol, prefix, within
 from controller.model.state import Entry, Filter
 from controller.prove.comparison import Comparison, PlainEntry, compare, compare_alike
-from controller.prove.diagram import Box, Field, Node, Space
+from controller.prove.diagram import Field, Node, Space
+from controller.prove.passage import Entries, PacketBox
 
 # Few protocols and many addresses: with the protocol on top, a service's part of the filter stays small.
 _FIELDS = {
@@ -157,7 +158,7 @@ def packet_space(family: Family) -> Space:
 
 def permitted_by_policy(space: Space, intent: FilterIntent) -> Node:
     """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does."""
-    return space.first_match((_clause_box(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent))
+    return space.first_match(intent_entries(intent))
 
 
 def _forbids_first(intent: FilterIntent) -> list[Clause]:
@@ -168,7 +169,7 @@ def _forbids_first(intent: FilterIntent) -> list[Clause]:
 
 def permitted_by_filter(space: Space, rendered: Filter) -> Node:
     """The packets that a filter permits, in the space of its family; what no entry covers counts as denied."""
-    return space.first_match((_match_box(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered))
+    return space.first_match(filter_entries(rendered))
 
 
 def ends_explicitly(rendered: Filter) -> bool:
@@ -222,7 +223,17 @@ def _entries(rendered: Filter) -> Iterator[Entry]:
     return (entry for entry in rendered.entries if entry.match.family == rendered.family)
 
 
-def _clause_box(clause: Clause) -> Box:
+def intent_entries(intent: FilterIntent) -> Entries:
+    """An intent as a filter of boxes."""
+    return tuple([(_clause_box(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
+
+
+def filter_entries(rendered: Filter) -> Entries:
+    """A filter as boxes; what none covers counts as denied."""
+    return tuple([(_match_box(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
+
+
+def _clause_box(clause: Clause) -> PacketBox:
     return (
         ((clause.protocol, clause.protocol),),
         clause.sources.intervals(),
@@ -233,7 +244,7 @@ def _clause_box(clause: Clause) -> Box:
     )
 
 
-def _match_box(match: Match) -> Box:
+def _match_box(match: Match) -> PacketBox:
     return (
         _ANY_PROTOCOL if match.protocol is None else ((match.protocol, match.protocol),),
         (_bounds(match.source),),

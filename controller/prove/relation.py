@@ -9,25 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 from controller.model.access import Rule, Segment
 from controller.model.city import City
 from controller.model.flow import (
     ANY_PORTS,
-    AddressSet,
     Direction,
     Effect,
     Family,
     Interval,
     Packet,
+    Prefix,
     Protocol,
+    bounds,
+    merged,
     prefix,
     within,
 )
-from controller.model.necessities import ADMISSION, GATEWAY, SEGMENT, Necessity
+from controller.model.necessities import GATEWAY, SEGMENT, EndPoint, Necessity
 from controller.model.schools import School
-from controller.prove.diagram import Box, Node, Space
+from controller.prove.passage import Intervals, PacketBox
 
 _WHOLE_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
 
@@ -52,7 +56,7 @@ class Conversation:
     asked: tuple[Interval, ...]
     ports: Interval
 
-    def boxes(self) -> Iterator[Box]:
+    def boxes(self) -> Iterator[PacketBox]:
         """The packets of whoever asks, and the answers: TCP's are marked as such, UDP's only by their port."""
         protocol, wide = ((int(self.protocol), int(self.protocol)),), (ANY_PORTS,)
         yield (protocol, self.asking, self.asked, wide, (self.ports,), _WHOLE_STATE)
@@ -81,20 +85,16 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
         if rule.network is None or not city.is_for(rule, school):
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            asking = city.source(source, school).of(family).intervals()
-            asked = city.destination(name, school).of(family).intervals()
+            asking = city.source_of(source, school, family).intervals()
+            asked = city.destination_of(name, school, family).intervals()
             if asking and asked:
                 for service in city.services(rule, name):
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
-def permitted_and_forbidden(space: Space, spoken: Iterable[Conversation]) -> tuple[Node, Node]:
-    """The packets that some permit covers and no forbid does, and those that a forbid covers."""
-    boxes: dict[Effect, list[Node]] = {effect: [] for effect in Effect}
-    for one in spoken:
-        boxes[one.rule.effect] += map(space.box, one.boxes())
-    forbidden = space.union_all(boxes[Effect.FORBID])
-    return space.difference(space.union_all(boxes[Effect.PERMIT]), forbidden), forbidden
+def spoken_boxes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketBox, ...]:
+    """The packets of all conversations that a permit (or a forbid) speaks of."""
+    return tuple(box for one in spoken if one.rule.effect is effect for box in one.boxes())
 
 
 def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
@@ -103,28 +103,67 @@ def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]
     return tuple(dict.fromkeys([rule for rule in covering if rule.effect is Effect.FORBID] or covering))
 
 
-def needed(space: Space, at: SchoolNetwork, segment: Segment, direction: Direction) -> Node:
+def needed(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketBox, ...]:
     """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    return space.union_all(
-        space.box(_necessity(at, segment, one))
-        for one in at.city.necessities
-        if one.family == at.family and one.direction is direction and one.is_for(segment.id)
+    gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
+    own = at.city.segment_prefix(at.school, segment, at.family)
+    words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
+    alone: dict[str, Intervals] = {name: (bounds(place),) for name, place in words.items()}
+
+    def ends(need: _Ends) -> Intervals:
+        if need.anywhere:
+            return need.anywhere
+        only = need.named[0]
+        if len(need.named) == 1 and isinstance(only, str):
+            return alone[only]
+        return merged(bounds(words[end] if isinstance(end, str) else end) for end in need.named)
+
+    needs = _needs(at.city, at.family, direction)
+    return tuple(
+        [
+            (need.protocol, ends(need.source), ends(need.destination), *need.rest)
+            for need in needs
+            if need.is_for(segment)
+        ]
     )
 
 
-def _necessity(at: SchoolNetwork, segment: Segment, one: Necessity) -> Box:
+class _Ends(NamedTuple):
+    """One side of a necessity; `anywhere` are its addresses where they are the same at every segment."""
+
+    named: tuple[EndPoint, ...]
+    anywhere: Intervals
+
+
+class _Need(NamedTuple):
+    """A necessity, with all that is the same at every segment worked out; `segments` empty: it is for every one."""
+
+    segments: tuple[str, ...]
+    protocol: Intervals
+    source: _Ends
+    destination: _Ends
+    rest: tuple[Intervals, Intervals, Intervals]
+
+    def is_for(self, segment: Segment) -> bool:
+        """Whether a segment needs it."""
+        return not self.segments or segment.id in self.segments
+
+
+@lru_cache(maxsize=16)
+def _needs(city: City, family: Family, direction: Direction) -> tuple[_Need, ...]:
+    return tuple(_need(one) for one in city.necessities if one.family == family and one.direction is direction)
+
+
+def _need(one: Necessity) -> _Need:
     protocol = int(Protocol[one.protocol.upper()])
     source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
-    own = at.city.segment_prefix(at.school, segment, at.family)
-    gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
-    servers = [prefix(str(one)) for one in at.city.admission_servers if one.version == at.family]
-    words = {SEGMENT: [own], GATEWAY: [gateway], ADMISSION: servers}
-    source, destination = (
-        AddressSet(tuple(one for end in named for one in (words[end] if isinstance(end, str) else [end]))).intervals()
-        for named in (one.source, one.destination)
-    )
-    state = _ESTABLISHED if one.established else _WHOLE_STATE
-    return (((protocol, protocol),), source, destination, (source_ports,), (one.ports,), state)
+    rest = (source_ports,), (one.ports,), _ESTABLISHED if one.established else _WHOLE_STATE
+    return _Need(one.segments, ((protocol, protocol),), _ends(one.source), _ends(one.destination), rest)
+
+
+def _ends(named: tuple[EndPoint, ...]) -> _Ends:
+    fixed = [end for end in named if not isinstance(end, str)]
+    return _Ends(named, merged(map(bounds, fixed)) if len(fixed) == len(named) else ())
 
 
 def _among(value: int, intervals: Iterable[Interval]) -> bool:

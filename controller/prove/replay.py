@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from controller.model.access import CONTROLLER, Rule, Segment
 from controller.model.city import City
 from controller.model.flow import AddressSet, Direction, Family, Packet, Prefix, Protocol, bounds, prefix, within
-from controller.model.necessities import ADMISSION, GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.necessities import GATEWAY, SEGMENT, EndPoint, Necessity
 from controller.model.reference import Flow, network_answer
 from controller.model.schools import School
 
@@ -76,13 +76,9 @@ def _covers(city: City, school: School, segment: Segment, one: Necessity, packet
     own = city.segment_prefix(school, segment, packet.family)
     gateway = prefix(packet.family.address(city.gateway(school, segment, packet.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
-    servers = [int(one) for one in city.admission_servers if one.version == packet.family]
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:
-        prefixes = (words.get(end) if isinstance(end, str) else end for end in named)
-        return any(one is not None and _holds(one, address) for one in prefixes) or (
-            ADMISSION in named and address in servers
-        )
+        return any(_holds(words[end] if isinstance(end, str) else end, address) for end in named)
 
     return (
         packet.protocol == Protocol[one.protocol.upper()]

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.lab
 PATIENCE = 30.0
 LONGEST_GAP = 10.0
 """Seconds, on a machine that does much else besides; tests/benchmarks/failover.py measures the gap."""
+PROMISED_GAP = 1.0
+"""Seconds, when a line is cut: what the README promises of a machine that does nothing else."""
+TRIES = 3
 
 
 def pupil(school: SchoolLayout) -> Host:
@@ -113,22 +116,32 @@ def test_schools_do_not_meet_at_the_carrier(whole: Layout) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.PRIMARY, Kind.BLACKHOLE])
-def test_the_backup_carries_while_the_primary_does_not_and_no_longer(whole: Layout, kind: Kind) -> None:
-    school = whole.schools[0]
-    other = whole.schools[1]
+def test_within_a_second_the_backup_carries_while_the_primary_does_not_and_no_longer(whole: Layout, kind: Kind) -> None:
+    """On a quiet machine the first try shows it; on a busy one other work may hold up a try, so the best counts."""
+    gaps: list[float] = []
+    while not gaps or (min(gaps) > PROMISED_GAP and len(gaps) < TRIES):
+        gaps.append(_cut_and_mended(whole, whole.schools[0], kind))
+    assert 0 < min(gaps) <= PROMISED_GAP, gaps
+    assert max(gaps) < LONGEST_GAP
+
+
+def _cut_and_mended(layout: Layout, school: SchoolLayout, kind: Kind) -> float:
+    """The seconds that nothing came through when a school's primary line was cut."""
     assert until(lambda: goes_out_by(school, "primary"), PATIENCE)
     fault = Fault(where=school.id, kind=kind)
-    with Probe.to_the_internet(whole, pupil(school)) as probe:
+    with Probe.to_the_internet(layout, pupil(school)) as cut:
         assert breaking.break_(fault)
         assert until(lambda: goes_out_by(school, "backup"), LONGEST_GAP)
-        assert carries_again(probe)
-        assert goes_out_by(other, "primary")
-        assert not breaking.break_(fault)
+        assert carries_again(cut)
+    assert all(goes_out_by(other, "primary") for other in layout.schools if other is not school)
+    assert not breaking.break_(fault)
+    with Probe.to_the_internet(layout, pupil(school)) as back:
         assert breaking.mend(fault)
         assert until(lambda: goes_out_by(school, "primary"), PATIENCE)
         assert not breaking.mend(fault)
-    assert 0 < probe.longest_gap < LONGEST_GAP
-    assert until(lambda: not reach.missing(whole, place.STATE), PATIENCE, every=0.2)
+    assert back.longest_gap < LONGEST_GAP
+    assert until(lambda: not reach.missing(layout, place.STATE), PATIENCE, every=0.2)
+    return cut.longest_gap
 
 
 def test_a_cut_backup_is_not_noticed_by_anybody(whole: Layout) -> None:

@@ -5,6 +5,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,9 @@ from controller.model.city import City
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
 
 ROOT = Path(__file__).resolve().parents[2]
+SCHOOLS = 6
+PROMISED_SECONDS = 30.0
+"""From nothing until everybody reaches the internet, unless the machine has much else to do."""
 STAGES = ("network:", "applications:", "school ")
 
 
@@ -37,8 +41,11 @@ def traces(user: str) -> dict[str, object]:
 
 
 def running() -> Iterator[str]:
-    for entry in Path("/proc").iterdir():
+    """What runs for the lab, and where another `/run` is in place, not for the lab there."""
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
+            if not (entry / "root" / place.STATE.parent.relative_to("/")).samefile(place.STATE.parent):
+                continue
             words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
@@ -70,7 +77,12 @@ def test_nothing_is_left_behind(city: City) -> None:
     user = city.lab.device_access.user
     before = traces(user)
     said: list[str] = []
-    layout = virtual_city.up(city, 2, said.append)
+    busy = os.getloadavg()[0] > 2 * len(os.sched_getaffinity(0))
+    began = time.monotonic()
+    layout = virtual_city.up(city, SCHOOLS, said.append)
+    seconds = time.monotonic() - began
+    # `up` ends when every host, each school's pupils among them, reaches the internet over IPv4 and IPv6.
+    assert busy or seconds < PROMISED_SECONDS, f"{SCHOOLS} schools, load {os.getloadavg()[0]:.1f}"
     assert set(network.present()) == set(layout.namespaces)
     assert traces(user)["user"] == [user]
     assert said[-1].startswith("ready in ")

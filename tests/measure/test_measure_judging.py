@@ -74,6 +74,32 @@ def test_the_slower_family_of_the_first_region_that_answers_decides(city: City) 
     assert (only_osaka.verdict, only_osaka.judged and only_osaka.judged.mbps) == (Verdict.BELOW, 30)
 
 
+def test_the_newest_run_that_tested_the_download_decides(city: City) -> None:
+    """An old figure says nothing of a line whose newest test failed; a run without throughput says nothing of it."""
+    one = school(city, "as-e04")
+    before = [
+        measurement(path(one.id), throughput(900), run="before"),
+        measurement(path(one.id, region="osaka"), throughput(800), run="before"),
+    ]
+    light = [measurement(path(one.id), echo(), run="light")]
+    kept = judge_school(one, [*before, *light], city.measurement)
+    assert (kept.verdict, kept.judged and kept.judged.mbps) == (Verdict.MEETS, 900)
+    refused = measurement(path(one.id), failed(Kind.DOWNLOAD, Outcome.REFUSED), run="now")
+    gone = judge_school(one, [before[1], *light, refused], city.measurement)
+    assert (gone.verdict, gone.judged) == (Verdict.NOT_MEASURED, None)
+    assert gone.line("primary").downloads[0].mbps == 800, "what was measured before is still shown"
+    # The same run went on to the second region; there the slower family decides.
+    osaka = [
+        measurement(path(one.id, region="osaka"), throughput(300), run="now"),
+        measurement(path(one.id, region="osaka", family=Family.V6), throughput(290), run="now"),
+    ]
+    instead = judge_school(one, [before[1], *light, refused, *osaka], city.measurement)
+    assert (instead.verdict, instead.judged and instead.judged.mbps) == (Verdict.BELOW, 290)
+    # The first region did not even answer an echo, so that run tested the second only; it is newer than the first's.
+    only = judge_school(one, [before[0], *light, *osaka], city.measurement)
+    assert (only.verdict, only.judged and only.judged.mbps) == (Verdict.BELOW, 290)
+
+
 def test_a_line_that_is_alive_but_slow_is_below(city: City) -> None:
     one = school(city, "as-e04")
     found = [measurement(path(one.id), echo()), measurement(path(one.id), throughput(0.4))]

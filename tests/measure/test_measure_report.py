@@ -219,3 +219,12 @@ def test_the_command_writes_it_from_the_store(tmp_path: Path) -> None:
     assert '"raw": "{\\"end\\": {}}"' in one.said
     none = here("report", "measurement", "9999", "--lab", cwd=tmp_path)
     assert (none.code, "there is no measurement 9999" in none.errors) == (Exit.FAILED, True)
+
+
+def test_the_note_behind_the_name_of_the_city_stands_in_no_japanese_report(city: City, figures: Figures) -> None:
+    name, _, note = city.file.name.partition(" (")
+    japanese, english = (outline(report(city, figures, language)).text for language in ("ja", "en"))
+    assert name in japanese
+    assert note not in japanese
+    assert note in english
+    assert catalogue("ja")["report.virtual"] in japanese

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +20,23 @@ from hypothesis import strategies as st
 
 from controller.errors import TsunaguError
 from controller.measure.echoes import Echoes
-from controller.measure.measurement import JITTER_MS, LATENCY_MS, LOSS_RATIO, MBPS, Found, Kind, LinePath, Outcome
+from controller.measure.locks import alone
+from controller.measure.measurement import (
+    JITTER_MS,
+    LATENCY_MS,
+    LOSS_RATIO,
+    MBPS,
+    Found,
+    Kind,
+    LinePath,
+    Measurement,
+    Outcome,
+)
 from controller.measure.places import Namespace, Ran, Route
+from controller.measure.rounds import Round, Site, Wanted
+from controller.measure.store import opened
 from controller.measure.throughput import Throughput
+from controller.model.city import City
 from controller.model.flow import Family
 from controller.model.load import load_city
 from tests.policies import SHIPPED
@@ -61,6 +80,14 @@ class Stage:
         raise NotImplementedError
 
 
+class Deaf(Stage):
+    """A place whose network takes nothing but the programs'."""
+
+    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+        del family, kind, protocol
+        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+
 def route(place: Stage) -> Route:
     return Route(LinePath("s", "primary", "tokyo", Family.V4), place, "wan0", "100.64.0.17", "100.64.0.1")
 
@@ -81,6 +108,30 @@ def test_the_program_is_bound_to_the_line_and_told_what_the_policy_says(tmp_path
     assert down == up + " --reverse"
     for part in ("--bind 100.64.0.17", "--bind-dev wan0", "--parallel 4", "--time 2", "--connect-timeout 1500"):
         assert f" {part} " in f"{up} "
+
+
+def test_the_time_of_a_test_is_when_it_began_and_not_when_it_was_asked_for(city: City, tmp_path: Path) -> None:
+    """It waits until nobody else uses the line; meanwhile lessons may have begun."""
+    throughput = Throughput(METHOD, 5201, tmp_path / "locks")
+    wanted = Wanted(lines=("primary",), regions=("tokyo",), families=(Family.V4,))
+    site = Site(city.school_by_id["as-e04"], Deaf(result(95.5e6, 1000)))
+    light = Event()
+
+    def told(one: Measurement) -> None:
+        if one.found.kind is Kind.PROXY:
+            light.set()
+
+    with opened(tmp_path / "m.sqlite") as store, ThreadPoolExecutor(1) as pool:
+        round_ = Round(city, store, throughput, "run", told)
+        with alone(throughput.locks, ["server 100.64.0.1 port 5201"], 1.0):
+            measuring = pool.submit(round_.measure, [site], wanted)
+            assert light.wait(10.0)
+            Event().wait(0.3)
+            released = datetime.now(UTC)
+        found = measuring.result(10.0)
+    heavy = [one for one in found if one.found.kind in (Kind.DOWNLOAD, Kind.UPLOAD)]
+    assert len(heavy) == 2
+    assert all(one.measured and one.at >= released for one in heavy)
 
 
 def test_a_figure_of_another_line_is_none(tmp_path: Path) -> None:

@@ -79,11 +79,17 @@ def test_what_is_asked_there_is_declared_and_composed(city: City) -> None:
     checks = path_checks(city, [Held(intent.device, intent.wanted, intent.moved)])
     assert [found for check in checks for found in check.differences] == []
     assert not [said for said in undeclared(city) if "admission" in said]
-    elsewhere = replace(city, admission_servers=())
+
+
+def test_without_servers_of_a_family_nothing_is_asked_there(tmp_path: Path) -> None:
+    """It never becomes "anything at port 1812"."""
+    policies = PolicyFolder(tmp_path)
+    policies.edit("access/admission.yaml", "[10.254.3.10, 10.254.3.11]", '["2001:db8:80fe:3::10"]')
+    elsewhere = policies.load()
     assert not [
         one for one in compiled(elsewhere).intents for clause in one.clauses if clause.rule == "admission-query"
     ]
-    assert prove(elsewhere, compiled(elsewhere), IOS) == len(intent.intents)
+    assert prove(elsewhere, compiled(elsewhere), IOS) == 32
 
 
 def test_a_core_that_cuts_the_servers_off_is_found(city: City) -> None:

@@ -1,13 +1,15 @@
 """Paths of a whole school: segments that nobody filters, forbids over what a network needs, what the cache must see."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.campus import campus_intent, device_intents
 from controller.model.city import City, Device
-from controller.plan.city_checks import Held, path_checks
-from controller.plan.proof_cache import intent_key
+from controller.model.flow import Direction, Effect, Family, Match, Protocol
+from controller.model.state import Entry
+from controller.plan.city_checks import Held, path_checks, paths_of_intents
 from controller.platforms.registry import platform
 from tests.policies import PolicyFolder
 
@@ -66,15 +68,60 @@ def test_a_forbid_wins_over_what_a_network_needs(policies: PolicyFolder) -> None
     assert differences(policies.load()) == []
 
 
-def test_what_other_devices_of_the_school_carry_is_part_of_the_key(policies: PolicyFolder) -> None:
-    """A floor switch that takes up another segment changes what the proof of the core has to show."""
-    before = policies.load()
-    policies.edit("city/blueprints.yaml", "segments: [printers]}", "segments: [guest]}")
-    after = policies.load()
-    keys = set()
-    for city in (before, after):
-        device = core(city)
-        intent = campus_intent(city, device, platform(device.platform).capabilities)
-        assert intent.wanted == campus_intent(before, core(before), platform(device.platform).capabilities).wanted
-        keys.add(intent_key(city, intent))
-    assert len(keys) == 2
+def test_what_other_devices_of_the_school_carry_counts(policies: PolicyFolder) -> None:
+    """A floor switch that takes up another segment changes what the paths of the core have to show."""
+    cores_carry(policies, "staff, staff-legacy, pupil, learning-legacy, printers, quarantine, management")
+    policies.edit("city/blueprints.yaml", "[staff, pupil, guest, management]", "[staff, pupil, management]")
+    city = policies.load()
+    device = core(city)
+    intents, moved = device_intents(city, device, platform(device.platform).capabilities)
+    assert paths_of_intents(city, device, intents, moved) is None, "floors still carry every segment to the core"
+
+
+@pytest.fixture
+def two_cores(policies: PolicyFolder) -> list[Held]:
+    """A school with two cores: one carries the staff's segments and the management, the other all the rest."""
+    city = policies.load()
+    device = core(city)
+    staff = {"staff", "staff-legacy", "management"}
+    held = []
+    for number, kept in ((1, staff), (2, set(city.segments) - staff)):
+        ports = tuple(
+            replace(port, segments=named)
+            for port in device.ports
+            if (named := tuple(one for one in port.segments if one in kept))
+        )
+        one = replace(device, id=f"{SCHOOL}-core{number}", ports=ports)
+        intent = campus_intent(city, one, platform(one.platform).capabilities)
+        held.append(Held(one, intent.wanted, intent.moved))
+    return held
+
+
+def wrong(policies: PolicyFolder, held: list[Held]) -> list[str]:
+    return [found for check in path_checks(policies.load(), held) for found in check.differences]
+
+
+def test_a_path_through_two_cores_of_a_school_is_put_together(policies: PolicyFolder, two_cores: list[Held]) -> None:
+    """Each core lets through only what its own segments' ends may; together they let pupils to the teachers."""
+    city, school = policies.load(), policies.load().school_by_id[SCHOOL]
+    assert not wrong(policies, two_cores)
+    pupils, staff = (city.segment_prefix(school, city.segments[name], Family.V4) for name in ("pupil", "staff"))
+    entry = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, pupils, staff, destination_ports=(443, 443)), "77")
+
+    def opened(one: Held, segment: str, direction: Direction) -> Held:
+        key = (city.segments[segment].vlan, direction, Family.V4)
+        filters = [
+            replace(kept, entries=(entry, *kept.entries)) if kept.key == key else kept for kept in one.state.filters
+        ]
+        return replace(one, state=replace(one.state, filters=tuple(filters)))
+
+    first, second = two_cores
+    second = opened(second, "pupil", Direction.FROM)
+    assert not wrong(policies, [first, second]), "the other end still refuses it"
+    found = wrong(policies, [opened(first, "staff", Direction.TO), second])
+    assert any(
+        f"from pupil at {SCHOOL} to staff at {SCHOOL} passes: tcp 10.1.16.10" in said
+        and f"{SCHOOL}-core2 TSN-20-from-4-" in said
+        and f"{SCHOOL}-core1 TSN-10-to-4-" in said
+        for said in found
+    ), found

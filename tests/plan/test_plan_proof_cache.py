@@ -5,23 +5,31 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 import controller
-from controller.compile.campus import campus_intent
+from controller.compile.campus import CampusIntent, campus_intent, device_intents
 from controller.compile.cloud import cloud_intent
-from controller.errors import ProofFailed, TsunaguError
+from controller.compile.upstream import Moved
+from controller.errors import Origin, ProofFailed, TsunaguError
 from controller.model.access import Rule
 from controller.model.city import City, Device
 from controller.model.flow import prefix
 from controller.model.scope import Scope
-from controller.plan import city_proof, proof_cache
-from controller.plan.city_proof import prove_devices
-from controller.plan.proof_cache import CityKeys, Counted, ProofCache, conditions_key, intent_key
+from controller.model.transit import KeepsState
+from controller.plan import city_proof, device_proof, proof_cache
+from controller.plan.city_proof import prove_city, prove_devices
+from controller.plan.proof import prove
+from controller.plan.proof_cache import CityKeys, Counted, ProofCache, conditions_key, filter_key
+from controller.platforms.base import Platform
 from controller.platforms.cisco_ios import CiscoIos
+from controller.platforms.registry import platform
+from controller.prove import cloud
+from controller.prove.cloud import cloud_check
 from controller.prove.visitors import FACTS
 from tests.cli.running import ROOT, here
 
@@ -35,7 +43,7 @@ def file_of(folder: Path) -> Path:
 
 def kept(folder: Path, *keys: str) -> ProofCache:
     cache = ProofCache(folder)
-    cache.add(keys, COUNTED)
+    cache.add(dict.fromkeys(keys, COUNTED))
     cache.save()
     return ProofCache(folder)
 
@@ -137,19 +145,87 @@ def test_a_folder_that_cannot_be_is_no_error(tmp_path: Path) -> None:
     assert kept(tmp_path / "file", "a" * 64).find("a" * 64) is None
 
 
-def test_a_key_is_the_content_of_the_proof(city: City, device: Device) -> None:
-    intent = campus_intent(city, device, CiscoIos.capabilities)
-    first = intent.intents[0]
-    clause = first.clauses[0]
-    others = [
-        replace(intent, intents=(replace(first, clauses=first.clauses[1:]), *intent.intents[1:])),
-        replace(intent, intents=(replace(first, clauses=(replace(clause, established=True),)), *intent.intents[1:])),
-        replace(intent, wanted=replace(intent.wanted, ports=())),
-        replace(intent, device=replace(device, platform="other")),
+def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) -> None:
+    intents, _ = device_intents(city, device, CiscoIos.capabilities)
+    first = next(one for one in intents if len(one.clauses) > 1)
+    clause, *others = first.clauses
+    kept = KeepsState(owner="x", reason="y")
+    away = city.file.model_copy(update={"controllers": (prefix("10.255.9.0/24"),)})
+    elsewhere = replace(clause, origin=Origin("elsewhere.yaml", 1))
+    keys = [
+        filter_key(city, device, first, None),
+        filter_key(city, device, replace(first, clauses=tuple(others)), None),
+        filter_key(city, device, replace(first, clauses=(replace(clause, established=True), *others)), None),
+        filter_key(city, device, replace(first, vlan=first.vlan + 1), None),
+        filter_key(city, device, first, Moved(first, "rt1", kept)),
+        filter_key(city, replace(device, platform="other"), first, None),
+        filter_key(replace(city, file=away), device, first, None),
     ]
-    keys = {intent_key(city, one) for one in (intent, *others)}
-    assert len(keys) == 1 + len(others)
-    assert intent_key(city, campus_intent(city, device, CiscoIos.capabilities)) in keys
+    assert len(set(keys)) == len(keys)
+    # A line that moves in its file changes nothing that a proof is about.
+    assert filter_key(city, device, replace(first, clauses=(elsewhere, *others)), None) == keys[0]
+
+
+@pytest.fixture
+def proved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many filters each call of the proof was about."""
+    seen: list[int] = []
+
+    def counted(city: City, intent: CampusIntent, system: Platform) -> int:
+        seen.append(len(intent.intents))
+        return prove(city, intent, system)
+
+    monkeypatch.setattr(device_proof, "prove", counted)
+    return seen
+
+
+def wider(city: City) -> City:
+    """The same, but from printers pupils' records are reached, too."""
+    rule = next(one for one in city.rules if one.id == "dashboard-pupils")
+    assert rule.network
+    changed = rule.model_copy(update={"network": rule.network.model_copy(update={"from_": ("pupil", "printers")})})
+    return replace(city, rules=tuple(changed if one is rule else one for one in city.rules))
+
+
+def test_after_a_change_only_the_filters_that_changed_are_proved(
+    tmp_path: Path, city: City, device: Device, proved: list[int]
+) -> None:
+    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    assert (found.done, found.from_cache, found.filters, found.failures) == (1, 0, 32, [])
+    assert proved == [32, 4]  # printers, both families, both ways
+    # Back again: the device is known as a whole.
+    assert prove_devices(city, [device], ProofCache(tmp_path), lab=False).from_cache == 1
+
+
+def test_a_mistake_in_a_filter_that_changed_is_found_among_known_ones(
+    tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    fewer = replace(city, rules=tuple(one for one in city.rules if one.id != "dashboard-pupils"))
+    monkeypatch.setattr(device_proof, "device_intents", lambda _, *rest: device_intents(city, *rest))
+    found = prove_devices(fewer, [device], ProofCache(tmp_path), lab=False)
+    assert found.done == 0
+    (said,) = found.failures
+    assert f"from pupil at {device.school.id} to learning-dashboard passes: tcp" in said
+
+
+def test_a_device_that_gets_too_full_is_proved_whole(
+    tmp_path: Path, city: City, proved: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Filters that are known count, too, with the size that they were proved in."""
+    fleets = (one for school in city.schools for one in city.devices(school))
+    device = next(one for one in fleets if one.platform == "allied_telesis_awplus" and one.role == "core")
+    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    prove_devices(wider(city), [device], ProofCache(tmp_path / "other"), lab=False)
+    system = platform(device.platform)
+    size = sum(len(one.entries) for one in campus_intent(city, device, system.capabilities).wanted.filters)
+    monkeypatch.setattr(type(system), "capabilities", replace(system.capabilities, maximum_device_entries=size))
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    assert proved == [32, 32, 32]
+    assert found.failures == []
+    # Now its filters are written in fewer entries: none is known as it was.
+    assert prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False).from_cache == 1
 
 
 def test_what_the_city_says_of_a_school_names_the_proofs_of_its_devices(city: City, device: Device) -> None:
@@ -183,7 +259,7 @@ def test_only_proofs_that_hold_are_kept(
         raise ProofFailed(message)
 
     with monkeypatch.context() as patched:
-        patched.setattr(city_proof, "prove", fails)
+        patched.setattr(device_proof, "prove", fails)
         found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
         assert (found.failures, found.done) == (["planted"], 0)
     found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
@@ -195,26 +271,33 @@ def test_only_proofs_that_hold_are_kept(
     assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
 
 
+def cores(city: City, count: int) -> list[Device]:
+    found = (one for school in city.schools for one in city.devices(school) if one.role == "core")
+    return [one for one in found if one.platform == "cisco_ios"][:count]
+
+
+@pytest.mark.parametrize("copied", [True, False])
 def test_many_devices_are_proved_in_several_processes(
-    tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch, *, copied: bool
 ) -> None:
-    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 2)
-    devices = [one for one in city.devices(device.school) if one.platform == "cisco_ios"]
-    assert len(devices) >= 4
+    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: copied)
+    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
+    floors = [one for one in city.devices(device.school) if one.role == "floor"]
+    devices = [*cores(city, 3), *floors]
     found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
     assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
+    assert found.filters == 3 * 32
     found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
     assert (found.done, found.from_cache) == (0, len(devices))
 
 
-def test_a_policy_that_changes_while_it_is_proved_is_said(
-    city: City, device: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other processes read the files anew, and find others than this one did."""
-    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 2)
-    devices = [one for one in city.devices(device.school) if one.platform == "cisco_ios"]
+def test_a_policy_that_changes_while_it_is_proved_is_said(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that cannot be copies read the files anew, and find others than this one did."""
+    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: False)
+    monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
     with pytest.raises(TsunaguError, match="the policy changed while it was being proved"):
-        prove_devices(replace(city, digest="0" * 64), devices, ProofCache(None), lab=False)
+        prove_devices(replace(city, digest="0" * 64), cores(city, 3), ProofCache(None), lab=False)
 
 
 def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,3 +335,17 @@ def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City)
         assert CityKeys(other).of(point) != before
     core = next(one for one in city.devices(city.schools[0]) if one.role == "core")
     assert CityKeys(replace(city, rules=city.rules[1:])).of(core) != CityKeys(city).of(core)
+
+
+def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No device is left to prove, and the people are shared out to two processes: all are asked, as in one."""
+    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)
+    monkeypatch.setattr(city_proof, "_cores", lambda: 2)
+    some = list(islice(cloud.visitors(city), 101))
+    monkeypatch.setattr(cloud, "visitors", lambda _: iter(some))
+    whole = cloud_check(city)
+    found = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    assert (found.checks[0].name, found.checks[0].examined) == (whole.name, whole.examined)
+    known = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    assert known.checks[0].evidence == ("known from an earlier proof of the same content",)
+    assert known.checks[0].examined == whole.examined

@@ -39,7 +39,7 @@ def bandwidth_report(city: City, figures: Figures, edition: Edition, texts: Cata
     measured = figures.measured
     times = [one.at for one in figures.sources]
     return template.render(
-        city_name=city.file.name,
+        city_name=page.city_name,
         texts=texts,
         style=Markup(style),  # noqa: S704 ours
         style_hash=f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}",
@@ -76,6 +76,8 @@ class _Page:
         self.figures = figures
         self.texts = texts
         japanese = texts.language == "ja"
+        # What stands in brackets behind the name is a note in English; in the virtual city the report says so itself.
+        self.city_name = city.file.name.partition(" (")[0] if japanese else city.file.name
         self.ward_names = {ward.id: ward.name if japanese else ward.id.title() for ward in city.file.wards}
         self.region_names = {one.id: one.name if japanese else one.id.title() for one in city.lines.regions}
 

@@ -1,0 +1,38 @@
+"""The text of a filter means the same beside other filters: what the proof after a change takes for granted."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from controller.compile.campus import campus_intent
+from controller.model.city import City, Device
+from controller.model.state import DeviceState
+from controller.platforms.registry import platform
+from tests.soak import FACTOR
+
+
+def first(city: City, name: str) -> Device:
+    fleets = [*(city.devices(school) for school in city.schools), city.lab_devices(city.schools[0])]
+    return next(one for fleet in fleets for one in fleet if one.platform == name and one.role == "core")
+
+
+def part(state: DeviceState, names: set[str]) -> DeviceState:
+    """The state with these filters only."""
+    filters = tuple(one for one in state.filters if one.name in names)
+    return replace(state, filters=filters, bindings=tuple(one for one in state.bindings if one.filter in names))
+
+
+@pytest.mark.parametrize("name", ["cisco_ios", "allied_telesis_awplus", "ovs"])
+def test_a_part_of_the_filters_reads_back_as_that_part_of_the_whole(city: City, name: str) -> None:
+    system, device = platform(name), first(city, name)
+    wanted = campus_intent(city, device, system.capabilities).wanted
+    whole = system.parse(system.render(wanted), "whole").state
+    names = sorted(one.name for one in whole.filters)
+    assert len(names) > 8
+    draw = random.Random(20261126)  # noqa: S311 a seeded test
+    for _ in range(8 * FACTOR):
+        chosen = set(draw.sample(names, draw.randrange(1, len(names))))
+        assert system.parse(system.render(part(wanted, chosen)), "part").state == part(whole, chosen)
