@@ -63,12 +63,13 @@ def create(user: str, state: Path) -> None:
 
 
 def remove(user: str) -> None:
-    """Remove a user that the lab made.
+    """Remove a user that the lab made, after everything in the lab's namespaces has been ended.
 
     Raises:
         LabError: a program of the machine refused; with its words.
     """
-    run(("userdel", user))
+    # Without --force it looks at every process of the machine, and a container's lab may have a user of this number.
+    run(("userdel", "--force", user))
 
 
 def new_key(path: Path, comment: str) -> None:

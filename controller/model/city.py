@@ -85,7 +85,7 @@ class City:
     A city is itself and no other: what was worked out of it can be kept beside it.
 
     `on` is that day: `rules` and `flows` are those in force on it, `lapsed` and `lapsed_flows` are expired exceptions.
-    Without a calendar every day is of no known kind.
+    Without a calendar every day is of no known kind. `necessities` hold addresses where their file says `admission`.
     """
 
     directory: str

@@ -48,6 +48,8 @@ def test_after_a_kill_the_next_up_finishes(  # noqa: PLR0913, PLR0917 a case's p
         tiny.pulumi("up", "--yes", "--skip-preview", **before)
     _killed(tiny, Rule("kill", "hang", call=call, resource=resource), tmp_path)
     assert until(lambda: ours(tmp_path) == [], 30.0), ours(tmp_path)
+    # Half a note beside the record would stop the engine for good.
+    assert not list(tiny.rehearsal.backend.rglob("*.attrs"))
     said: list[str] = []
     tiny.engine.ready("lab", said.append)
     assert any("removed the lock" in line for line in said)

@@ -41,8 +41,11 @@ def traces(user: str) -> dict[str, object]:
 
 
 def running() -> Iterator[str]:
-    for entry in Path("/proc").iterdir():
+    """What runs for the lab, and where another `/run` is in place, not for the lab there."""
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
+            if not (entry / "root" / place.STATE.parent.relative_to("/")).samefile(place.STATE.parent):
+                continue
             words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue

@@ -21,6 +21,9 @@ FOLDER = "TSUNAGU_REHEARSAL"
 """Names another folder for the rehearsal than the project's own."""
 
 _PASSPHRASE = "offline rehearsal: this protects nothing\n"  # noqa: S105 it says so itself
+_WHOLE_FILES = "metadata=skip"
+"""The engine replaces its files whole, but writes a note beside each (`.attrs`) in place: killed then, it would read an
+empty one, say "EOF" and do nothing any more. Nobody needs the notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def offline_environment(
         **with_engine(progress, base, first=[str(ENGINE_SOURCE / "offline")]),
         OFFLINE: "1",
         STATE: str(rehearsal.world),
-        "PULUMI_BACKEND_URL": rehearsal.backend.resolve().as_uri(),
+        "PULUMI_BACKEND_URL": f"{rehearsal.backend.resolve().as_uri()}?{_WHOLE_FILES}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(rehearsal.passphrase.resolve()),
         "PULUMI_HOME": str((rehearsal.folder / "home").resolve()),
     }
