@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -157,6 +158,8 @@ def _workers(
         return
     _SHARED[:] = [_Shared(city, {device.id: device for device in todo}, cache)]
     if copied:
+        # What is there now stays: a collection in a copy need not look at it, nor copy its pages.
+        gc.freeze()
         pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
     else:
         here = (Path(city.directory), city.on, city.digest, lab, cache)
@@ -165,6 +168,7 @@ def _workers(
         with pool:
             yield pool
     finally:
+        gc.unfreeze()
         _SHARED.clear()
 
 

@@ -151,11 +151,11 @@ def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) 
     clause, *others = first.clauses
     kept = KeepsState(owner="x", reason="y")
     away = city.file.model_copy(update={"controllers": (prefix("10.255.9.0/24"),)})
-    elsewhere = replace(clause, origin=Origin("elsewhere.yaml", 1))
+    elsewhere = clause._replace(origin=Origin("elsewhere.yaml", 1))
     keys = [
         filter_key(city, device, first, None),
         filter_key(city, device, replace(first, clauses=tuple(others)), None),
-        filter_key(city, device, replace(first, clauses=(replace(clause, established=True), *others)), None),
+        filter_key(city, device, replace(first, clauses=(clause._replace(established=True), *others)), None),
         filter_key(city, device, replace(first, vlan=first.vlan + 1), None),
         filter_key(city, device, first, Moved(first, "rt1", kept)),
         filter_key(city, replace(device, platform="other"), first, None),
