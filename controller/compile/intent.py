@@ -124,7 +124,7 @@ def _necessities(city: City, school: School, segment: Segment, family: Family) -
 
     found: dict[Direction, list[Clause]] = {direction: [] for direction in Direction}
     for one in city.necessities:
-        if one.family == family:
+        if one.family == family and one.is_for(segment.id):
             ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
             named = (Effect.PERMIT, one.id, one.origin, family, Protocol[one.protocol.upper()])
             clause = Clause(*named, ends(one.source), ends(one.destination), ports, one.ports, one.established)

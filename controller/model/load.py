@@ -189,6 +189,8 @@ def _city(files: Files, reader: _Reader, on: date | None) -> City:
         otherwise=files.admission.otherwise,
         admission_limits=files.admission.limits,
         admission_servers=files.admission.servers,
-        necessities=files.necessities,
+        necessities=tuple(
+            known for one in files.necessities if (known := one.among(files.admission.servers)) is not None
+        ),
         outputs=files.outputs,
     )

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.model.flow import ANY_PORTS, Direction, Family, Prefix
+from controller.model.flow import ANY_PORTS, Direction, Family, Prefix, prefix
 from controller.model.schools import Identifier, parse_prefix
 from controller.model.source import Placed, Strict
 
 
 def _end(value: object) -> object:
-    if value in (SEGMENT, GATEWAY):
+    if value in (SEGMENT, GATEWAY, ADMISSION):
         return value
     return parse_prefix(value)
 
 
 SEGMENT = "segment"
 GATEWAY = "gateway"
-EndPoint = Annotated[Literal["segment", "gateway"] | Prefix, BeforeValidator(_end)]
+ADMISSION = "admission"
+EndPoint = Annotated[Literal["segment", "gateway", "admission"] | Prefix, BeforeValidator(_end)]
 
 
 class Necessity(Placed):
     """Packets without which a network does not live (ARP is not IP and always passes).
 
-    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address; or a prefix.
-    ICMP types ride in `ports`.
+    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address, `admission` the
+    servers of admission.yaml; or a prefix. ICMP types ride in `ports`. `segments`: where it is needed; left out, in
+    every segment.
     """
 
     id: Identifier
     why: str
     family: Literal[4, 6]
     direction: Direction
+    segments: tuple[Identifier, ...] = ()
     protocol: Literal["icmp", "icmpv6", "tcp", "udp"]
     source_port: int | None = Field(default=None, ge=0, le=65535)
     ports: tuple[int, int] = ANY_PORTS
@@ -53,6 +58,22 @@ class Necessity(Placed):
             message = "only tcp can be established"
             raise ValueError(message)
         return self
+
+    def is_for(self, segment: str) -> bool:
+        """Whether a segment needs it."""
+        return not self.segments or segment in self.segments
+
+    def among(self, servers: Iterable[IPv4Address | IPv6Address]) -> Necessity | None:
+        """With the addresses of the admission servers in place of their word; None where its family has none.
+
+        A family without addresses never becomes "any": such a necessity falls away.
+        """
+        own = tuple(prefix(str(one)) for one in servers if one.version == self.family)
+        ends = [
+            tuple(one for end in named for one in (own if end == ADMISSION else (end,)))
+            for named in (self.source, self.destination)
+        ]
+        return self.model_copy(update={"source": ends[0], "destination": ends[1]}) if all(ends) else None
 
 
 class NecessityFile(Strict):

@@ -1,4 +1,4 @@
-"""Names of scopes, devices, offices, systems and flows: whatever is named exists."""
+"""Names of scopes, devices, offices, systems, flows and necessities: whatever is named exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from controller.model.names import Files, unknown
 
 def scope_problems(files: Files) -> list[Problem]:
     """What is named and is not there. Files that could not be read are passed over."""
-    return [*_groups(files), *_offices(files), *_rules(files), *_exchanges(files)]
+    return [*_groups(files), *_offices(files), *_rules(files), *_exchanges(files), *_necessities(files)]
+
+
+def _necessities(files: Files) -> Iterator[Problem]:
+    for one in files.necessities or ():
+        if files.segments is not None:
+            known = [segment.id for segment in files.segments]
+            yield from unknown(one.origin, "segments", "segment", one.segments, known)
 
 
 def _groups(files: Files) -> Iterator[Problem]:

@@ -49,6 +49,8 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
         ("necessities", before.necessities, after.necessities),
         ("VLANs or isolation of segments", _switched(before), _switched(after)),
         ("devices and ports", before.blueprints, after.blueprints),
+        ("wireless networks: whom they let in, and where to", _networks(before), _networks(after)),
+        ("the admission servers", before.admission_servers, after.admission_servers),
         ("lines", before.lines, after.lines),
         ("how lines are measured", before.measurement, after.measurement),
         ("the lab", before.lab, after.lab),
@@ -61,6 +63,15 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
 
 def _switched(city: City) -> list[object]:
     return [(segment.id, segment.vlan, segment.isolated) for segment in city.segments.values()]
+
+
+def _networks(city: City) -> list[object]:
+    return [
+        (blueprint.id, group.role, one.ssid, one.segment, one.protection)
+        for blueprint in city.blueprints.blueprints
+        for group in blueprint.devices
+        for one in group.ssids
+    ]
 
 
 def _without_origins(value: object) -> object:

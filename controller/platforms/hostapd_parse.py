@@ -92,10 +92,10 @@ class _Reading:
         blocks = list(_blocks(files.get(MAIN, [])))
         for block in blocks:
             self._block(block)
-        wanted = {vlan_file(one.vlan) for one in self.networks if one.servers}
-        for path in self.vlan_files.keys() - wanted:
+        named = {value for block in blocks for key, value, _ in block.settings if key == "vlan_file"}
+        for path in self.vlan_files.keys() - named:
             for line in self.vlan_files[path]:
-                self._problem(line, f"{path} bears a name of ours, and no network of ours with 802.1X names it")
+                self._problem(line, f"{path} bears a name of ours, and no network names it")
         self._twice(blocks)
         if self.problems:
             message = f"{self.source}: the configuration is refused; nothing was changed:"

@@ -1,8 +1,9 @@
 """External connections (guideline 4.3): what the compiled policy opens to the outside, held against what is declared.
 
 A school's filters let packets out to, and in from, addresses outside its own block. Each of them must be one that the
-policy declares as something: an application, the internet (by a rule that says so), or the controller. What a network
-needs to live stays on the link; a necessity that leaves it opens a connection that no list of connections shows.
+policy declares as something: an application, the internet (by a rule that says so), an admission server, or the
+controller. Else what a network needs to live stays on the link; a necessity that leaves it opens a connection that no
+list of connections shows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import cache
 from controller.compile.exchange import exchange_intent
 from controller.compile.intent import Clause, filter_intents
 from controller.model.city import City
-from controller.model.flow import Direction, Effect, Family, Prefix, Protocol
+from controller.model.flow import Direction, Effect, Family, Prefix, Protocol, prefix
 from controller.model.schools import School
 
 _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
@@ -33,7 +34,7 @@ def undeclared(city: City) -> Iterator[str]:
         )
         yield (
             f"{origin}: {rule!r} opens a connection between {', '.join(segments)} and {far}, which is neither the "
-            "school's own nor declared as an application or the controller"
+            "school's own nor declared as an application, an admission server or the controller"
         )
     for school in city.schools:
         for name, line in (("primary", school.lines.primary), ("backup", school.lines.backup)):
@@ -52,7 +53,13 @@ def undeclared(city: City) -> Iterator[str]:
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
     own = [city.school_prefix(school, family) for family in Family]
-    known = [*own, *city.file.controllers, *(one for app in city.applications.values() for one in city.named(app))]
+    servers = [prefix(str(one)) for one in city.admission_servers]
+    known = [
+        *own,
+        *servers,
+        *city.file.controllers,
+        *(one for app in city.applications.values() for one in city.named(app)),
+    ]
 
     @cache
     def strange(one: Prefix) -> bool:

@@ -119,7 +119,13 @@ def needed(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[P
         return merged(bounds(words[end] if isinstance(end, str) else end) for end in need.named)
 
     needs = _needs(at.city, at.family, direction)
-    return tuple([(need.protocol, ends(need.source), ends(need.destination), *need.rest) for need in needs])
+    return tuple(
+        [
+            (need.protocol, ends(need.source), ends(need.destination), *need.rest)
+            for need in needs
+            if need.is_for(segment)
+        ]
+    )
 
 
 class _Ends(NamedTuple):
@@ -130,12 +136,17 @@ class _Ends(NamedTuple):
 
 
 class _Need(NamedTuple):
-    """A necessity, with all that is the same at every segment worked out."""
+    """A necessity, with all that is the same at every segment worked out; `segments` empty: it is for every one."""
 
+    segments: tuple[str, ...]
     protocol: Intervals
     source: _Ends
     destination: _Ends
     rest: tuple[Intervals, Intervals, Intervals]
+
+    def is_for(self, segment: Segment) -> bool:
+        """Whether a segment needs it."""
+        return not self.segments or segment.id in self.segments
 
 
 @lru_cache(maxsize=16)
@@ -147,7 +158,7 @@ def _need(one: Necessity) -> _Need:
     protocol = int(Protocol[one.protocol.upper()])
     source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
     rest = (source_ports,), (one.ports,), _ESTABLISHED if one.established else _WHOLE_STATE
-    return _Need(((protocol, protocol),), _ends(one.source), _ends(one.destination), rest)
+    return _Need(one.segments, ((protocol, protocol),), _ends(one.source), _ends(one.destination), rest)
 
 
 def _ends(named: tuple[EndPoint, ...]) -> _Ends:

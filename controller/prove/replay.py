@@ -64,7 +64,7 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
     here = [(segment, direction) for segment, direction in ends if segment is not None]
     return bool(here) and all(
         any(
-            one.direction is direction and _covers(city, school, segment, one, packet)
+            one.direction is direction and one.is_for(segment.id) and _covers(city, school, segment, one, packet)
             for one in city.necessities
             if one.family == packet.family
         )

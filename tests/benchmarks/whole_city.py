@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
@@ -214,7 +214,7 @@ def main() -> int:
         return 1
     if given.json:
         peak = {"self": megabytes(RUSAGE_SELF), "largest_other": megabytes(RUSAGE_CHILDREN)}
-        shown = json.dumps({"processes": given.processes, **asdict(measured), "megabytes": peak}, indent=1)
+        shown = json.dumps({"processes": given.processes, **vars(measured), "megabytes": peak}, indent=1)
     else:
         shown = table(measured, given.processes)
     sys.stdout.write(f"{shown}\n")

@@ -163,6 +163,15 @@ def test_what_is_no_answer_is_named(policies: PolicyFolder) -> None:
     assert (code, found["nothing"], found["unjudged"]) == (Exit.GOOD, True, ["necessities"])
 
 
+def test_a_network_that_lets_in_others_and_servers_that_are_asked_are_named(policies: PolicyFolder) -> None:
+    opened = ("ssid: school-guest", "ssid: school-guest", "ssid: visitors")
+    _, found = asked(policies, edited(policies, opened, name="city/blueprints.yaml"))
+    assert found["unjudged"] == ["devices and ports", "wireless networks: whom they let in, and where to"]
+    moved = ("servers:", "10.254.3.11", "10.254.3.12")
+    _, found = asked(policies, edited(policies, moved, name="access/admission.yaml"))
+    assert found["unjudged"] == ["necessities", "the admission servers"]
+
+
 def test_markdown_for_a_review(policies: PolicyFolder) -> None:
     path = edited(
         policies, ("id: workspace", "[staff, pupil, learning-legacy]", "[staff, pupil, learning-legacy, guest]")

@@ -317,6 +317,30 @@ def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeyp
     assert " 0 from the cache\n" in here(*prove, "--no-cache", cwd=ROOT).said
 
 
+def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City) -> None:
+    """3,857 access points need not be proved again for a rule; for a server or an isolated segment they do."""
+    point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
+    before = CityKeys(city).of(point)
+    assert CityKeys(replace(city, rules=city.rules[1:])).of(point) == before
+    segments = {
+        name: one.model_copy(update={"isolated": False}) if name == "pupil" else one
+        for name, one in city.segments.items()
+    }
+    group = city.blueprints.blueprints[0].devices[-1]
+    ssids = (group.ssids[0].model_copy(update={"ssid": "staff"}), *group.ssids[1:])
+    first = city.blueprints.blueprints[0]
+    renamed = first.model_copy(update={"devices": (*first.devices[:-1], group.model_copy(update={"ssids": ssids}))})
+    blueprints = city.blueprints.model_copy(update={"blueprints": (renamed, *city.blueprints.blueprints[1:])})
+    for other in (
+        replace(city, segments=segments),
+        replace(city, admission_servers=city.admission_servers[1:]),
+        replace(city, blueprints=blueprints),
+    ):
+        assert CityKeys(other).of(point) != before
+    core = next(one for one in city.devices(city.schools[0]) if one.role == "core")
+    assert CityKeys(replace(city, rules=city.rules[1:])).of(core) != CityKeys(city).of(core)
+
+
 def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     """No device is left to prove, and the people are shared out to two processes: all are asked, as in one."""
     monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -24,6 +25,8 @@ HEAD = "interface=none0\ndriver=none\nssid=setup\n"
 CHECKED = "Completing interface initialization"
 """hostapd says this when it has read the file and found nothing wrong with it."""
 REFUSED = "found in configuration file"
+PATIENCE = 30.0
+"""Seconds until a hostapd that neither ends nor is up is ended."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,12 +48,15 @@ def said(folder: Path, text: str) -> str:
         [PROGRAM, "-dd", str(path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
     ) as running:
         assert running.stdout is not None
+        late = Timer(PATIENCE, running.kill)
+        late.start()
         lines: list[str] = []
         for line in running.stdout:
             lines.append(line)
             if "AP-ENABLED" in line:
                 running.terminate()
                 break
+        late.cancel()
     return "".join(lines)
 
 
