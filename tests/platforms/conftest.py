@@ -1,0 +1,26 @@
+"""One real Open vSwitch for the tests of a module; each finds it as it came from the factory."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.platforms.one_switch import PORTS, jobs
+from tests.platforms.virtual_switch import VirtualSwitch, virtual_switch
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[VirtualSwitch]:
+    with virtual_switch(*PORTS) as made:
+        yield made
+
+
+@pytest.fixture
+def switch(shared: VirtualSwitch) -> Iterator[VirtualSwitch]:
+    shared.reset(*PORTS)
+    yield shared
+    for job in jobs(shared):
+        os.killpg(job, signal.SIGKILL)

@@ -1,0 +1,42 @@
+"""What the tests on one real Open vSwitch share: its ports, runs of plans, and what is asked of it."""
+
+from __future__ import annotations
+
+from controller.model.state import DeviceState
+from controller.platforms.base import Lock, Restore, Step
+from controller.platforms.ovs import OpenVSwitch
+from tests.platforms.states import example
+from tests.platforms.virtual_switch import VirtualSwitch, alive
+
+OVS = OpenVSwitch()
+PORTS = ("h1", "h-2", "up1")  # The switch writes a name with a dash in quotes.
+EXAMPLE = example(*PORTS, faces=True, vlan_database=False)
+FOREIGN = "cookie=0x77, table=9, priority=5,tcp,in_port=h1 actions=drop"
+TOO_LATE = Restore(seconds=600, run="run1")
+FIRST = Lock(owner="plan1", run="run1", seconds=60)
+OTHER = Lock(owner="plan2", run="run2", seconds=60)
+
+
+def jobs(switch: VirtualSwitch) -> list[int]:
+    """The restore jobs that still live on the switch."""
+    found = [int(path.read_text("ascii").split()[0]) for path in switch.folder.glob("switch/restores/*/job")]
+    return [pid for pid in found if alive(pid)]
+
+
+def state_of(switch: VirtualSwitch) -> DeviceState:
+    return OVS.parse(OVS.read(switch), "virtual").state
+
+
+def perform(switch: VirtualSwitch, step: Step) -> None:
+    for command in step.commands:
+        switch.run(command)
+
+
+def apply(switch: VirtualSwitch, wanted: DeviceState) -> None:
+    for step in OVS.steps(state_of(switch), wanted):
+        perform(switch, step)
+    assert state_of(switch) == wanted
+
+
+def lines_of_ours(text: str) -> list[str]:
+    return sorted(line for line in text.splitlines() if "cookie=0x5453" in line)

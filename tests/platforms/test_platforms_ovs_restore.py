@@ -1,0 +1,342 @@
+"""Open vSwitch for real: its lock, its armed restore, and runs that take over from one another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from controller.errors import CommandFailed, DeviceBusy
+from controller.model.state import DeviceState, device_state
+from controller.platforms.base import Command, Lock, Restore
+from tests.platforms.one_switch import (
+    EXAMPLE,
+    FIRST,
+    FOREIGN,
+    OTHER,
+    OVS,
+    TOO_LATE,
+    apply,
+    jobs,
+    state_of,
+)
+from tests.platforms.states import example
+from tests.platforms.virtual_switch import VirtualSwitch, wait_until
+
+pytestmark = pytest.mark.lab
+
+
+def test_the_lock_excludes_another_plan(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    with pytest.raises(DeviceBusy, match=r"plan1 for up to (60|59) s"):
+        OVS.lock(switch, OTHER)
+    OVS.unlock(switch, OTHER)
+    with pytest.raises(DeviceBusy):
+        OVS.lock(switch, OTHER)
+    OVS.unlock(switch, FIRST)
+    OVS.unlock(switch, FIRST)
+    OVS.lock(switch, OTHER)
+
+
+def test_an_expired_lock_is_taken_over(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, Lock("plan1", "run1", 0))
+    OVS.lock(switch, OTHER)
+    with pytest.raises(CommandFailed, match="run run1 does not hold the lock"):
+        OVS.arm(switch, TOO_LATE)
+
+
+def test_one_of_many_gets_the_lock(switch: VirtualSwitch) -> None:
+    answers: list[bool] = []
+
+    def compete(number: int) -> None:
+        try:
+            OVS.lock(switch, Lock(f"plan{number}", f"run{number}", 60))
+        except DeviceBusy:
+            answers.append(False)
+        else:
+            answers.append(True)
+
+    threads = [threading.Thread(target=compete, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [False] * 7 + [True]
+
+
+def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
+    switch.sh(f"ovs-ofctl -O OpenFlow14 add-flow br0 '{FOREIGN}'")
+    apply(switch, EXAMPLE)
+    before = OVS.read(switch)
+    OVS.lock(switch, FIRST)
+    restore = Restore(seconds=6, run="run1")
+    OVS.arm(switch, restore)
+    apply(switch, example("up1", "h-2", "h1", faces=True, vlan_database=False))
+    assert not OVS.restored(switch, restore)
+    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
+    assert not OVS.cancel(switch, restore)
+    OVS.lock(switch, OTHER)
+    wait_until(lambda: not jobs(switch), "the end of the job")
+
+
+def test_a_cancelled_restore_does_not_fire_and_leaves_no_process(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    assert len(jobs(switch)) == 1
+    assert OVS.cancel(switch, TOO_LATE)
+    assert not jobs(switch)
+    assert OVS.cancel(switch, TOO_LATE)
+    assert not OVS.restored(switch, TOO_LATE)
+    with pytest.raises(CommandFailed, match="armed or cancelled a restore before"):
+        OVS.arm(switch, TOO_LATE)
+
+
+def test_a_cancel_that_overtakes_its_arm_wins(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    assert OVS.cancel(switch, TOO_LATE)
+    with pytest.raises(CommandFailed, match="armed or cancelled a restore before"):
+        OVS.arm(switch, TOO_LATE)
+    assert not jobs(switch)
+
+
+def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
+    """The session's process group is killed, as sshd's child and everything under it may be."""
+    apply(switch, EXAMPLE)
+    OVS.lock(switch, FIRST)
+
+    class Killed(VirtualSwitch):
+        def run(self, command: Command) -> str:
+            words = ("ip", "netns", "exec", self.namespace, "sh", "-c", f"{command.line}; echo done; exec sleep 600")
+            pipe = subprocess.PIPE
+            with subprocess.Popen(
+                words, stdin=pipe, stdout=pipe, text=True, env=self.environment, start_new_session=True
+            ) as client:
+                assert client.stdin is not None
+                assert client.stdout is not None
+                client.stdin.write(command.stdin or "")
+                client.stdin.close()
+                said = client.stdout.readline()
+                assert client.stdout.readline() == "done\n"
+                os.killpg(client.pid, signal.SIGKILL)
+            return said
+
+    restore = Restore(seconds=4, run="run1")
+    OVS.arm(Killed(switch.device, switch.namespace, switch.folder), restore)
+    switch.sh("ovs-ofctl -O OpenFlow14 del-flows br0")
+    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    assert state_of(switch) == EXAMPLE
+
+
+def test_cancel_and_fire_never_both_win(switch: VirtualSwitch) -> None:
+    outcomes = set()
+    for number in range(8):
+        run = f"race{number}"
+        OVS.lock(switch, Lock("plan1", run, 60))
+        restore = Restore(seconds=0, run=run)
+        OVS.arm(switch, restore)
+        cancelled = OVS.cancel(switch, restore)
+        wait_until(lambda: not jobs(switch), "the end of the job")
+        assert OVS.restored(switch, restore) is not cancelled
+        outcomes.add(cancelled)
+    assert False in outcomes
+
+
+def interfere(switch: VirtualSwitch, run: str) -> None:
+    """Push, as a run, what would let everything through."""
+    line = "ovs-ofctl -O OpenFlow14 --bundle add-flows br0 -"
+    OVS.push(switch, Restore(600, run), Command(line, "add table=0,priority=60000,actions=NORMAL\n"))
+
+
+def push_all(switch: VirtualSwitch, restore: Restore, wanted: DeviceState) -> None:
+    for step in OVS.steps(state_of(switch), wanted):
+        for command in step.commands:
+            OVS.push(switch, restore, command)
+    assert state_of(switch) == wanted
+
+
+def test_a_push_hands_on_input_output_and_errors(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    with pytest.raises(CommandFailed):
+        interfere(switch, "run1")
+    OVS.arm(switch, TOO_LATE)
+    push_all(switch, TOO_LATE, EXAMPLE)
+    with pytest.raises(CommandFailed, match=r"exit status 7: it's bad"):
+        OVS.push(switch, TOO_LATE, Command('echo "it\'s bad" >&2; exit 7'))
+    assert OVS.cancel(switch, TOO_LATE)
+    before = OVS.read(switch)
+    with pytest.raises(CommandFailed, match="late: the restore"):
+        interfere(switch, "run1")
+    assert OVS.read(switch) == before
+
+
+def test_a_push_after_the_restore_fired_changes_nothing(switch: VirtualSwitch) -> None:
+    apply(switch, EXAMPLE)
+    before = OVS.read(switch)
+    restore = Restore(seconds=1, run="run1")
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, restore)
+    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    for _ in range(2):
+        with pytest.raises(CommandFailed, match="late: run run1 does not hold the lock"):
+            interfere(switch, "run1")
+        # Not even when it has the lock again.
+        OVS.lock(switch, FIRST)
+        with pytest.raises(CommandFailed, match="late: the restore fired"):
+            interfere(switch, "run1")
+        OVS.unlock(switch, FIRST)
+    assert not OVS.cancel(switch, restore)
+    assert OVS.read(switch) == before
+
+
+def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) -> None:
+    before = OVS.read(switch)
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    (job,) = jobs(switch)
+    os.killpg(job, signal.SIGKILL)
+    with pytest.raises(CommandFailed, match="late: the restore"):
+        interfere(switch, "run1")
+    assert OVS.read(switch) == before
+
+
+def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualSwitch) -> None:
+    apply(switch, EXAMPLE)
+    restore = Restore(seconds=2, run="run1")
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, restore)
+    slow = "sleep 4; ovs-ofctl -O OpenFlow14 del-flows br0"
+    OVS.push(switch, restore, Command(slow))
+    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    assert state_of(switch) == EXAMPLE
+
+
+def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
+    """Both runs are killed, the second before it arms."""
+    apply(switch, EXAMPLE)
+    first = Restore(seconds=6, run="run1")
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, first)
+    push_all(switch, first, device_state())
+    OVS.lock(switch, Lock("plan1", "run2", 4))
+    OVS.unlock(switch, Lock("plan1", "run2", 4))
+    OVS.lock(switch, Lock("plan1", "run3", 4))
+    assert state_of(switch) == device_state()
+    wait_until(lambda: OVS.restored(switch, first), "the restore")
+    assert state_of(switch) == EXAMPLE
+    # What the later run has read is not so any more.
+    with pytest.raises(CommandFailed, match="run run3 does not hold the lock"):
+        OVS.arm(switch, Restore(2, "run3"))
+    OVS.lock(switch, OTHER)
+
+
+def test_a_take_over_prolongs_what_is_armed(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, Restore(5, "run1"))
+    OVS.lock(switch, Lock("plan1", "run2", 60))
+    time.sleep(6)
+    assert not OVS.restored(switch, Restore(5, "run1"))
+    OVS.arm(switch, Restore(600, "run2"))
+
+
+def test_a_later_run_puts_back_what_was_there_before_the_first(switch: VirtualSwitch) -> None:
+    apply(switch, EXAMPLE)
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    push_all(switch, TOO_LATE, example("up1", "h-2", "h1", faces=True, vlan_database=False))
+    OVS.lock(switch, Lock("plan1", "run2", 60))
+    second = Restore(seconds=600, run="run2")
+    OVS.arm(switch, second)
+    assert len(jobs(switch)) == 1
+    with pytest.raises(CommandFailed, match="another run of the same plan"):
+        OVS.restored(switch, TOO_LATE)
+    push_all(switch, second, device_state())
+    OVS.lock(switch, Lock("plan1", "run3", 60))
+    third = Restore(seconds=1, run="run3")
+    OVS.arm(switch, third)
+    wait_until(lambda: OVS.restored(switch, third), "the restore")
+    assert state_of(switch) == EXAMPLE
+    wait_until(lambda: not jobs(switch), "the end of the job")
+
+
+@pytest.mark.parametrize("armed", [False, True])
+def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, armed: bool) -> None:  # noqa: FBT001
+    apply(switch, EXAMPLE)
+    before = OVS.read(switch)
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    OVS.lock(switch, Lock("plan1", "run2", 60))
+    if armed:
+        OVS.arm(switch, Restore(600, "run2"))
+    with pytest.raises(CommandFailed, match="late: run run1 does not hold the lock"):
+        interfere(switch, "run1")
+    assert not OVS.cancel(switch, TOO_LATE)
+    with pytest.raises(CommandFailed, match="nothing was saved"):
+        OVS.save(switch, FIRST)
+    OVS.unlock(switch, FIRST)
+    assert len(jobs(switch)) == 1
+    assert OVS.read(switch) == before
+    assert OVS.saved(switch) == ""
+    if not armed:
+        OVS.arm(switch, Restore(600, "run2"))
+    assert OVS.cancel(switch, Restore(600, "run2"))
+    assert not jobs(switch)
+    OVS.save(switch, Lock("plan1", "run2", 60))
+
+
+def test_a_later_run_that_finds_all_done_cancels_what_is_armed(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, FIRST)
+    OVS.arm(switch, TOO_LATE)
+    push_all(switch, TOO_LATE, EXAMPLE)
+    OVS.lock(switch, Lock("plan1", "run2", 60))
+    assert OVS.cancel(switch, Restore(600, "run2"))
+    assert not jobs(switch)
+    assert not OVS.cancel(switch, TOO_LATE)
+    assert state_of(switch) == EXAMPLE
+
+
+def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -> None:
+    OVS.lock(switch, Lock("plan1", "run1", 1))
+    OVS.arm(switch, Restore(seconds=5, run="run1"))
+    with pytest.raises(DeviceBusy):
+        OVS.lock(switch, OTHER)
+
+    def taken() -> bool:
+        try:
+            OVS.lock(switch, OTHER)
+        except DeviceBusy:
+            return False
+        return True
+
+    wait_until(taken, "the lock")
+    assert OVS.restored(switch, Restore(5, "run1"))
+
+
+def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) -> None:
+    apply(switch, EXAMPLE)
+    OVS.lock(switch, Lock("plan1", "run1", 2))
+    OVS.arm(switch, TOO_LATE)
+    (job,) = jobs(switch)
+    os.killpg(job, signal.SIGKILL)
+    apply(switch, device_state())
+
+    def taken() -> bool:
+        try:
+            OVS.lock(switch, OTHER)
+        except DeviceBusy:
+            return False
+        return True
+
+    wait_until(taken, "the lock")
+    assert OVS.restored(switch, TOO_LATE)
+    assert state_of(switch) == EXAMPLE
+
+
+@pytest.mark.parametrize("words", ["", "lock a b", "lock a '$(id)' 3", "arm ../x 3", "cancel .", "arm run1 soon"])
+def test_wrong_words_are_refused(switch: VirtualSwitch, words: str) -> None:
+    with pytest.raises(CommandFailed, match="ovs_switch: "):
+        switch.sh(f"sh -s -- {words}", OVS.program())
