@@ -23,7 +23,7 @@ from rich.table import Table
 
 from controller.errors import TsunaguError
 from controller.model.load import load_city
-from tools.demo_lines import back_up, cut_a_line, lose_a_region, measure
+from tools.demo_lines import back_up, cut_a_line, devices, lose_a_region, measure
 from tools.demo_proof import a_harmless_change
 from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for
 
@@ -65,13 +65,13 @@ def build(demo: Demo) -> None:
 
 def plan(demo: Demo) -> None:
     """Plan: read the switches and routers over SSH, compile the policy, prove every filter, show the difference."""
-    with demo.timed(f"plan with proof, {SCHOOLS} switches"):
+    with demo.timed(f"plan with proof, {devices()}"):
         demo.plan("plan.json", show=26)
 
 
 def apply(demo: Demo) -> None:
     """Apply in waves: the canary school first, then the rest."""
-    with demo.timed(f"apply, {SCHOOLS} switches"):
+    with demo.timed(f"apply, {devices()}"):
         demo.apply("plan.json", show=16)
 
 

@@ -17,7 +17,8 @@ from controller.lab.journal import standing
 from controller.lab.layout import Layout
 from controller.model.access import INTERNET
 from controller.model.flow import Family, prefix
-from tools.stage import Demo, StepFailed, console, must, wait_for
+from controller.model.load import load_city
+from tools.stage import ROOT, Demo, StepFailed, console, must, wait_for
 
 HTTPS = 443
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -33,7 +34,7 @@ def measure(demo: Demo) -> None:
     os.environ[ENDPOINT] = _address(monitor.stdout.readline() if monitor.stdout else "")
     console.print(f"  the page: {os.environ[ENDPOINT]}/", markup=False)
     where = ("--policies", demo.policies, "--state", demo.path("state"))
-    with demo.timed("measure the primary line of 6 schools"):
+    with demo.timed(f"measure the primary line of {len(_layout().schools)} schools"):
         demo.run("measure", "--lab", "--all", "--quick", *where, show=30)
     demo.run("report", "bandwidth", "--lab", "--lang", "ja", "-o", demo.path("report.html"), *where)
     tiles = _tiles()
@@ -93,7 +94,7 @@ def lose_a_region(demo: Demo) -> None:
 
 def back_up(demo: Demo) -> None:
     """The backup playbook saves what every device runs, secrets taken out; the saved texts are judged."""
-    with demo.timed("backup playbook, 12 devices"):
+    with demo.timed(f"backup playbook, {devices()}"):
         words = ("--lab", "--all", "--policies", demo.policies, "--state", demo.path("state"))
         said = demo.run("playbook", "run", "backup", *words, "-o", demo.path("backups"), show=16)
     folder = re.search(r"saved in (\S+);", said)
@@ -101,6 +102,13 @@ def back_up(demo: Demo) -> None:
     if folder:
         words = ("--policies", demo.policies, "--lab", "--all", "--configs", folder[1])
         demo.run("prove", *words, show=8)
+
+
+def devices() -> str:
+    """The switches and routers that are planned, applied and saved, counted."""
+    city = load_city(ROOT / "policies")
+    number = sum(len(city.lab_devices(city.school_by_id[school.id])) for school in _layout().schools)
+    return f"{number} devices"
 
 
 def _websites(layout: Layout) -> dict[Family, tuple[str, int]]:

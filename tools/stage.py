@@ -15,6 +15,7 @@ from rich.console import Console
 ROOT = Path(__file__).resolve().parent.parent
 TSUNAGU = str(Path(sys.executable).parent / "tsunagu")
 PATIENCE_SECONDS = 60.0
+CLEAN_UP_SECONDS = 20.0
 
 console = Console(highlight=False, soft_wrap=True, emoji=False)
 
@@ -44,19 +45,24 @@ class Demo:
     def run(self, *words: str, expect: int = 0, show: int = 12) -> str:
         """Run a command of ours, and show the beginning and the end of what it says; all of it is returned."""
         shown = self._say_command(words)
-        done = subprocess.run(  # noqa: S603 our own command
-            [TSUNAGU, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=ROOT
-        )
-        lines = done.stdout.replace(f"{self.folder}/", "").splitlines()
+        with subprocess.Popen(  # noqa: S603 our own command
+            [TSUNAGU, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+        ) as running:
+            try:
+                said, _ = running.communicate()
+            except KeyboardInterrupt:
+                _let_end(running)
+                raise
+        lines = said.replace(f"{self.folder}/", "").splitlines()
         if len(lines) > show:
             half = show // 2
             lines = [*lines[:half], f"  ... {len(lines) - show} more lines ...", *lines[half - show :]]
         for line in lines:
             console.print(f"  {line}", markup=False)
-        if done.returncode != expect:
-            message = f"`tsunagu {shown}` ended with {done.returncode}, expected {expect}"
+        if running.returncode != expect:
+            message = f"`tsunagu {shown}` ended with {running.returncode}, expected {expect}"
             raise StepFailed(message)
-        return done.stdout
+        return said
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command of ours that goes on until the demo ends; what it says is read from its `stdout`."""
@@ -72,11 +78,7 @@ class Demo:
         while self.background:
             ending = self.background.pop()
             ending.terminate()
-            try:
-                ending.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                ending.kill()
-                ending.wait()
+            _let_end(ending)
 
     def plan(self, name: str, *which: str, policies: str = "", show: int = 12) -> None:
         """Plan for the switches of the lab: all of them, or those that the words name."""
@@ -99,6 +101,18 @@ class Demo:
         shown = " ".join(word.replace(f"{self.folder}/", "") for word in words)
         console.print(f"$ tsunagu {shown}", style="bold", markup=False)
         return shown
+
+
+def _let_end(ending: subprocess.Popen[str]) -> None:
+    """Wait for a command that a signal has reached: it cleans up. In vain, it is told to end, then made to."""
+    for told in (ending.terminate, ending.kill):
+        try:
+            ending.communicate(timeout=CLEAN_UP_SECONDS)
+        except subprocess.TimeoutExpired:
+            told()
+        else:
+            return
+    ending.communicate()
 
 
 def must(message: str, *, hold: bool) -> None:

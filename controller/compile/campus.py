@@ -90,10 +90,9 @@ def with_filters(
         BeyondCapability: the platform cannot enforce a part, or the filters are larger than it takes.
     """
     segments = _segments(city, device)
-    whole = [_filter(intent) for intent in intents]
-    filters = _within_size(device, whole, can)
+    whole, filters = _filters(device, can, intents)
     routes = routing_intent(city, device) if device.role == "router" and can.routes else None
-    _refuse_long_names(device, [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], filters, can)
+    _refuse_long_names(device, "vlan", [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], can)
     networks = network_intents(city, device, can)
     transit = transit_of(city, device, can)
     vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
@@ -103,12 +102,37 @@ def with_filters(
         vlans=vlans if can.vlan_database else (),
         ports=[_port(city, device, port, can) for port in device.ports] if can.switches else (),
         filters=filters,
-        bindings=[Binding(*one.key, one.name) for one in filters],
+        bindings=_bindings(filters),
         routing=wanted_routing(routes) if routes else NO_ROUTING,
         interfaces=core_interfaces(city, device, segments, transit) if transit else (),
         networks=map(wanted_network, networks),
     )
     return CampusIntent(device, wanted, intents, moved, routes, networks, aggregated=filters != whole)
+
+
+def filters_alone(
+    device: Device, can: Capabilities, intents: tuple[FilterIntent, ...], moved: tuple[Moved, ...]
+) -> CampusIntent:
+    """A device with these filters and nothing else.
+
+    Raises:
+        BeyondCapability: the filters are larger than the platform takes.
+    """
+    whole, filters = _filters(device, can, intents)
+    wanted = device_state(filters=filters, bindings=_bindings(filters))
+    return CampusIntent(device, wanted, intents, moved, aggregated=filters != whole)
+
+
+def _filters(device: Device, can: Capabilities, intents: Iterable[FilterIntent]) -> tuple[list[Filter], list[Filter]]:
+    """The filters as they come, and as they fit the platform."""
+    whole = [_filter(intent) for intent in intents]
+    filters = _within_size(device, whole, can)
+    _refuse_long_names(device, "filter", [one.name for one in filters], can)
+    return whole, filters
+
+
+def _bindings(filters: Iterable[Filter]) -> list[Binding]:
+    return [Binding(*one.key, one.name) for one in filters]
 
 
 def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> list[Filter]:
@@ -141,18 +165,15 @@ def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> li
     return fewer
 
 
-def _refuse_long_names(device: Device, vlans: Iterable[str], filters: Iterable[Filter], can: Capabilities) -> None:
-    for what, names, most in (
-        ("vlan", vlans, can.longest_vlan_name),
-        ("filter", [one.name for one in filters], can.longest_filter_name),
-    ):
-        for name in names:
-            if most is not None and len(name) > most:
-                message = (
-                    f"{device.id}: the {what} name {name} has {len(name)} characters; {device.platform} takes {most} "
-                    f"(capability 'longest_{what}_name')"
-                )
-                raise BeyondCapability(message)
+def _refuse_long_names(device: Device, what: str, names: Iterable[str], can: Capabilities) -> None:
+    most = can.longest_vlan_name if what == "vlan" else can.longest_filter_name
+    for name in names:
+        if most is not None and len(name) > most:
+            message = (
+                f"{device.id}: the {what} name {name} has {len(name)} characters; {device.platform} takes {most} "
+                f"(capability 'longest_{what}_name')"
+            )
+            raise BeyondCapability(message)
 
 
 def _segments(city: City, device: Device) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from controller.errors import Origin
 from controller.model.access import CONTROLLER, INTERNET, Rule, Segment
@@ -30,9 +31,11 @@ from controller.model.necessities import GATEWAY, SEGMENT, EndPoint
 from controller.model.schools import School
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A set of packets of one family, and the rule or necessity that permits or forbids them."""
+class Clause(NamedTuple):
+    """A set of packets of one family, and the rule or necessity that permits or forbids them.
+
+    A tuple, because a city is made of some ten thousand and each change of a rule makes them anew.
+    """
 
     effect: Effect
     rule: str

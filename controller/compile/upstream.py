@@ -65,7 +65,7 @@ def within(
         )
         raise BeyondCapability(message)
     relaxed = (
-        replace(one, clauses=tuple(replace(clause, established=False) for clause in one.clauses)) for one in wanted
+        replace(one, clauses=tuple(clause._replace(established=False) for clause in one.clauses)) for one in wanted
     )
     return tuple(relaxed), tuple(Moved(one, router.id, router.keeps_state) for one in beyond)
 

@@ -21,7 +21,7 @@ from controller.model.access import (
     Segment,
 )
 from controller.model.admission import Admission, AdmissionLimits
-from controller.model.calendar import CalendarFile
+from controller.model.calendar import CalendarFile, DayKind
 from controller.model.exchange import System, SystemFlow
 from controller.model.factors import STRENGTHS, Strength
 from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, block, bounds, merged, prefix, without
@@ -243,6 +243,31 @@ class City:
         for school in self.schools:
             grouped.setdefault(tuple(self.is_for(rule, school) for rule in scoped), []).append(school)
         return tuple(map(tuple, grouped.values()))
+
+    @cached_property
+    def rules_at(self) -> dict[str, tuple[Rule, ...]]:
+        """By application (and the internet): the rules that name it, in order."""
+        found: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            for name in dict.fromkeys(rule.applications):
+                found.setdefault(name, []).append(rule)
+        return {name: tuple(rules) for name, rules in found.items()}
+
+    @cached_property
+    def device_classes(self) -> frozenset[str]:
+        """The classes of devices that people use."""
+        return frozenset(one.id for one in self.people.device_classes)
+
+    def day_kind(self, day: date) -> DayKind | None:
+        """What kind of day the calendar says it is; None where it says nothing."""
+        if day not in self._day_kinds:
+            self._day_kinds[day] = self.calendar.kind(day) if self.calendar else None
+        return self._day_kinds[day]
+
+    @cached_property
+    def _day_kinds(self) -> dict[date, DayKind | None]:
+        """The kinds of the days that were asked for."""
+        return {}
 
     @cached_property
     def registrations(self) -> frozenset[str]:

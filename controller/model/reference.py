@@ -97,7 +97,7 @@ def network_answer(city: City, flow: Flow) -> Answer:
 def identity_answer(city: City, application: str, person: Person) -> Answer:
     """What the identity parts say of a person at an application that stands behind the proxy."""
     at = person.at.astimezone(city.timezone)
-    named = (rule for rule in city.rules if application in rule.applications)
+    named = city.rules_at.get(application, ())
     return _decide(rule for rule in named if _identity_covers(city, rule, application, person, at))
 
 
@@ -145,7 +145,7 @@ def _identity_covers(city: City, rule: Rule, application: str, person: Person, a
         and (rule.schools is None or _registered(city, rule, person.registered))
         and person.mfa >= city.second_factor(identity, application)
         and person.postures.issuperset(identity.postures)
-        and (not identity.devices or _among(rule, person.device, identity.devices, _device_classes(city)))
+        and (not identity.devices or _among(rule, person.device, identity.devices, city.device_classes))
         and (not identity.places or person.place in identity.places)
         and (identity.hours is None or _open(city, rule, identity.hours, at))
     )
@@ -161,15 +161,11 @@ def _among(rule: Rule, value: str, asked: tuple[str, ...], known: frozenset[str]
     return value in asked or (rule.effect is Effect.FORBID and value not in known)
 
 
-def _device_classes(city: City) -> frozenset[str]:
-    return frozenset(one.id for one in city.people.device_classes)
-
-
 def _open(city: City, rule: Rule, hours: Hours, at: datetime) -> bool:
     on = at.date()
     if not hours.from_ <= at.time() < hours.until:
         return False
     if hours.day_kinds is None:
         return DAYS[on.weekday()] in hours.weekdays
-    kind = city.calendar.kind(on) if city.calendar else None
+    kind = city.day_kind(on)
     return kind in hours.day_kinds or (rule.effect is Effect.FORBID and kind is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -68,7 +70,10 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab:
     with _workers(city, todo, cache, lab=lab, more=believed is None) as workers:
         parts = _cores() if workers and believed is None else 0
         asked = [workers.submit(_conditions, part, parts) for part in range(parts)] if workers else []
-        _collect(result, _judged(city, todo, cache, workers), cache)
+        found = _judged(city, todo, cache, workers)
+        # Meanwhile others work.
+        others = city_checks(city)
+        _collect(result, found, cache)
         if believed is not None:
             check = Check(CONDITIONS, believed.filters, evidence=("known from an earlier proof of the same content",))
         elif asked:
@@ -78,7 +83,7 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab:
     if believed is None and check.holds:
         cache.add({key: Counted(check.examined, 0)})
     cache.save()
-    result.checks = [check, *city_checks(city)]
+    result.checks = [check, *others]
     return result
 
 
@@ -119,16 +124,15 @@ def _collect(result: CityProof, found: Iterable[Judged], cache: ProofCache) -> N
 def _judged(
     city: City, todo: Sequence[Device], cache: ProofCache, workers: ProcessPoolExecutor | None
 ) -> Iterator[Judged]:
+    """What comes of each device; other processes begin at once, this one when it is asked."""
     if workers is None:
         keys = CityKeys(city)
-        yield from (judge_device(city, device, keys, cache) for device in todo)
-        return
+        return (judge_device(city, device, keys, cache) for device in todo)
     # Devices of one platform together: what they have in common is then thought about in fewer processes.
     ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING, one.platform))]
     size = max(1, -(-len(ordered) // (_SHARES * _cores())))
     shares = [ordered[at : at + size] for at in range(0, len(ordered), size)]
-    for share in workers.map(_share, shares):
-        yield from share
+    return chain.from_iterable(workers.map(_share, shares))
 
 
 def _can_be_copied() -> bool:
@@ -154,6 +158,8 @@ def _workers(
         return
     _SHARED[:] = [_Shared(city, {device.id: device for device in todo}, cache)]
     if copied:
+        # What is there now stays: a collection in a copy need not look at it, nor copy its pages.
+        gc.freeze()
         pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
     else:
         here = (Path(city.directory), city.on, city.digest, lab, cache)
@@ -162,6 +168,7 @@ def _workers(
         with pool:
             yield pool
     finally:
+        gc.unfreeze()
         _SHARED.clear()
 
 

@@ -2,8 +2,8 @@
 
 A device is first proved whole: its text is rendered, parsed back, and every filter and every path is what the policy
 says. What is then remembered are the device and each of its filters. When a rule changes, most filters of a school are
-what they were; then the device is rendered and parsed back with the others only, and the paths are put together from
-the intents of all. What this takes for granted is that the text of a filter means the same beside others: a plan proves
+what they were; then the others are rendered and parsed back alone, and the paths are put together from the intents of
+all. What this takes for granted is that the text of a filter means the same beside others: a plan proves
 the whole text of every device that it changes, always.
 """
 
@@ -12,11 +12,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controller.compile.campus import FILTERING, CampusIntent, campus_intent, device_intents, with_filters
+from controller.compile.campus import (
+    FILTERING,
+    CampusIntent,
+    campus_intent,
+    device_intents,
+    filters_alone,
+    with_filters,
+)
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City, Device
+from controller.model.state import Attachment
 from controller.plan.city_checks import Held, path_checks, paths_of_intents
 from controller.plan.proof import prove
 from controller.plan.proof_cache import CityKeys, Counted, ProofCache, filter_key
@@ -40,35 +48,34 @@ class Judged:
 def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> Judged:
     """Prove a device that is not known as a whole."""
     system = platform(device.platform)
-    key = city_keys.of(device)
     try:
         if device.role != FILTERING:
             intent = campus_intent(city, device, system.capabilities)
             proved = prove(city, intent, system)
             counted = Counted(proved, len(intent.wanted.routing.bindings), networks=len(intent.networks))
-            return Judged(counted, {key: counted})
-        return _judge_filters(city, device, system, key, cache)
+            return Judged(counted, {city_keys.of(device): counted})
+        return _judge_filters(city, device, system, city_keys, cache)
     except TsunaguError as error:
         return Judged(None, {}, failure=str(error))
 
 
-def _judge_filters(city: City, device: Device, system: Platform, key: str, cache: ProofCache) -> Judged:
+def _judge_filters(city: City, device: Device, system: Platform, keys: CityKeys, cache: ProofCache) -> Judged:
     intents, moved = device_intents(city, device, system.capabilities)
     left = {one.intent.place: one for one in moved}
     names = [filter_key(city, device, one, left.get(one.place)) for one in intents]
     known = [cache.find(name) for name in names]
-    part = _part(city, device, system, (intents, moved), known)
+    bare = keys.bare(device)
+    part = _part(city, device, system, (intents, moved), known) if cache.find(bare) else None
     if part is None:
         part = with_filters(city, device, system.capabilities, intents, moved)
         known = [None] * len(intents)
     if part.intents or not any(known):
         prove(city, part, system)
-    ways = _paths(city, device, system, (intents, moved))
-    counted = Counted(len(intents), 0, ways)
-    proofs = {key: counted}
+    counted = Counted(len(intents), 0, _paths(city, device, system, (intents, moved)))
+    proofs = {keys.of(device): counted, bare: Counted(0, 0)}
     if not part.aggregated:
-        fresh = [name for name, found in zip(names, known, strict=True) if found is None]
         sizes = {one.key: len(one.entries) for one in part.wanted.filters}
+        fresh = [name for name, found in zip(names, known, strict=True) if found is None]
         for name, one in zip(fresh, part.intents, strict=True):
             proofs[name] = Counted(1, 0, entries=sizes[one.place])
     return Judged(counted, proofs, from_cache=not part.intents and any(known))
@@ -77,7 +84,7 @@ def _judge_filters(city: City, device: Device, system: Platform, key: str, cache
 def _part(
     city: City, device: Device, system: Platform, whole: Intents, known: Sequence[Counted | None]
 ) -> CampusIntent | None:
-    """The device with the filters that are not known; None where it must be proved whole.
+    """The device with nothing but the filters that are not known; None where it must be proved whole.
 
     That is where no filter is known, and where all together are larger than the device takes: then none is written as
     it was proved.
@@ -88,7 +95,9 @@ def _part(
     fresh = tuple(one for one, found in zip(whole[0], known, strict=True) if found is None)
     places = {one.place for one in fresh}
     left = tuple(one for one in whole[1] if one.intent.place in places)
-    part = with_filters(city, device, can, fresh, left)
+    # A filter at ports stands nowhere without them.
+    alone = can.attachment is Attachment.VLAN_INTERFACE
+    part = filters_alone(device, can, fresh, left) if alone else with_filters(city, device, can, fresh, left)
     entries = sum(len(one.entries) for one in part.wanted.filters) + sum(found.entries for found in known if found)
     crowded = can.maximum_device_entries is not None and entries > can.maximum_device_entries
     return None if part.aggregated or crowded else part

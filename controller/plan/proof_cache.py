@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import marshal
 import os
 import sys
 import zlib
@@ -27,6 +28,7 @@ from controller.compile.cloud import CloudIntent
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
 from controller.model.city import City, Device, DevicePort
+from controller.model.flow import Effect
 from controller.model.schools import School
 
 LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
@@ -156,6 +158,11 @@ class CityKeys:
         known = (self._everywhere, spoken, device.school.id, device.role)
         return _digest(("city", *known, self._ports(device), repr(device.keeps_state), *_device(device)))
 
+    def bare(self, device: Device) -> str:
+        """The name of the proof of all that a device holds beside filters, which no rule has a part in."""
+        known = (self._everywhere, device.school.id, device.role, self._ports(device), repr(device.keeps_state))
+        return _digest(("bare", *known, *_device(device)))
+
     def _rules(self, school: School) -> str:
         if school.id not in self._spoken:
             rules = (rule for rule in self._city.rules if rule.network and self._city.is_for(rule, school))
@@ -175,8 +182,9 @@ def filter_key(city: City, device: Device, intent: FilterIntent, moved: Moved | 
     """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
     segment = city.segments[city.file.management_segment]
     way = " ".join(map(str, (segment.vlan, *city.file.controllers)))
-    left = (moved.upstream, *_filter_lines(moved.intent)) if moved else ()
-    return _digest(("filter", way, *_device(device), *_filter_lines(intent), *left))
+    left = [moved.upstream, *_filter_content(moved.intent)] if moved else []
+    content = marshal.dumps([*_device(device), way, *_filter_content(intent), *left], _PLAIN)
+    return hashlib.sha256(b"filter" + content).hexdigest()
 
 
 def conditions_key(city: City, intent: CloudIntent) -> str:
@@ -198,14 +206,24 @@ def _device(device: Device) -> tuple[str, ...]:
     return device.id, device.platform, str(device.management), str(device.access.port)
 
 
-def _filter_lines(one: FilterIntent) -> Iterable[str]:
-    yield f"{one.segment} {one.vlan} {one.direction} {int(one.family)}"
+def _filter_content(one: FilterIntent) -> Iterable[tuple[int | str | tuple[int, int], ...]]:
+    """What an intent says, as plain values."""
+    yield (one.segment, one.vlan, str(one.direction), int(one.family))
     for clause in one.clauses:
         yield (
-            f"{clause.effect} {clause.rule} {int(clause.family)} {int(clause.protocol)} "
-            f"{clause.sources.text} {clause.source_ports} {clause.destinations.text} "
-            f"{clause.destination_ports} {clause.established}"
+            clause.effect is Effect.PERMIT,
+            clause.rule,
+            int(clause.protocol),
+            clause.sources.text,
+            clause.source_ports,
+            clause.destinations.text,
+            clause.destination_ports,
+            clause.established,
         )
+
+
+_PLAIN = 2
+"""The last version of marshal that writes equal values as equal bytes (later ones refer back to the same object)."""
 
 
 def _digest(parts: Iterable[str]) -> str:

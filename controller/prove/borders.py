@@ -8,7 +8,8 @@ each prefix, and the one behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import product
@@ -17,7 +18,7 @@ from controller.model.access import Rule
 from controller.model.calendar import ONE_DAY, DayKind
 from controller.model.city import City
 from controller.model.factors import Strength
-from controller.model.flow import Family, Prefix, bounds
+from controller.model.flow import Family, Interval, Prefix, bounds, merged
 from controller.model.reference import UNKNOWN, Person
 from controller.prove.cel import Attributes
 from controller.prove.visitors import WAYS, days, devices, possible, registrations, request
@@ -174,18 +175,19 @@ def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
     """The person at every address that proves a school or an office, and at the one behind it, where it is nobody's."""
     schools = [(one, (*one.lines.primary.egress, *one.lines.backup.egress)) for one in city.schools]
     offices = [prefix for office in city.file.offices for prefix in office.egress]
-    every = [*(prefix for _, egress in schools for prefix in egress), *offices]
+    every = (*(prefix for _, egress in schools for prefix in egress), *offices)
+    taken = {family: merged(bounds(one) for one in every if one.version == family) for family in Family}
     for number, (school, egress) in enumerate(schools):
         elsewhere = city.schools[(number + 1) % len(schools)].id
         for address in _ends(egress):
             if elsewhere != school.id:
                 yield replace(person, place="other-school", registered=elsewhere), address
             yield replace(person, place="own-school", registered=school.id), address
-        for address in _behind(egress, every):
+        for address in _behind(egress, taken):
             yield replace(person, place="home", registered=school.id), address
     for address in _ends(offices):
         yield replace(person, place="board-office"), address
-    for address in _behind(offices, every):
+    for address in _behind(offices, taken):
         yield replace(person, place="home"), address
 
 
@@ -194,9 +196,9 @@ def _ends(egress: Iterable[Prefix]) -> Iterator[str]:
         yield from (Family(one.version).address(value) for value in dict.fromkeys(bounds(one)))
 
 
-def _behind(egress: Iterable[Prefix], every: Iterable[Prefix]) -> Iterator[str]:
-    taken = [(one.version, *bounds(one)) for one in every]
+def _behind(egress: Iterable[Prefix], taken: Mapping[Family, Sequence[Interval]]) -> Iterator[str]:
     for one in dict.fromkeys(egress):
-        value = bounds(one)[1] + 1
-        if not any(version == one.version and low <= value <= high for version, low, high in taken):
-            yield Family(one.version).address(value)
+        family, value = Family(one.version), bounds(one)[1] + 1
+        before = bisect_right(taken[family], value, key=lambda interval: interval[0])
+        if not before or taken[family][before - 1][1] < value:
+            yield family.address(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from controller.compile.intent import FilterIntent
 from controller.model.flow import Effect
 from controller.prove.equivalence import packet_space, permitted_by_policy
@@ -20,6 +18,6 @@ def contains(wider: FilterIntent, narrower: FilterIntent) -> bool:
 def _widened(wider: FilterIntent, narrower: FilterIntent) -> bool:
     """Whether the one is the other with some permits that ask for less: seen without a diagram."""
     return len(wider.clauses) == len(narrower.clauses) and all(
-        one == other or (one.effect is Effect.PERMIT and one == replace(other, established=False))
+        one == other or (one.effect is Effect.PERMIT and one == other._replace(established=False))
         for one, other in zip(wider.clauses, narrower.clauses, strict=True)
     )

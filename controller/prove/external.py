@@ -8,13 +8,15 @@ list of connections shows.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
+from operator import itemgetter
 
 from controller.compile.exchange import exchange_intent
 from controller.compile.intent import Clause, filter_intents
 from controller.model.city import City
-from controller.model.flow import Direction, Effect, Family, Prefix, Protocol, prefix
+from controller.model.flow import Direction, Effect, Family, Prefix, Protocol, bounds, merged, prefix
 from controller.model.schools import School
 
 _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
@@ -61,9 +63,15 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
         *(one for app in city.applications.values() for one in city.named(app)),
     ]
 
+    # A service may publish thousands of prefixes, so they are looked up and not gone through.
+    spans = {family: merged(bounds(one) for one in known if one.version == family) for family in Family}
+
     @cache
     def strange(one: Prefix) -> bool:
-        return not _on_link(one) and not any(_within(one, other) for other in known)
+        low, high = bounds(one)
+        there = spans[Family(one.version)]
+        at = bisect_right(there, low, key=itemgetter(0))
+        return not _on_link(one) and (at == 0 or high > there[at - 1][1])
 
     for intent in filter_intents(city, school, school.id, city.segments):
         for clause in intent.clauses:
@@ -82,7 +90,3 @@ def _on_link(one: Prefix) -> bool:
     """What does not leave the link: link-local and multicast addresses, the broadcast, and "no address yet"."""
     lone = one.prefixlen == one.max_prefixlen and str(one.network_address) in ("0.0.0.0", "::", "255.255.255.255")  # noqa: S104 an address in a filter
     return lone or one.is_link_local or one.is_multicast
-
-
-def _within(one: Prefix, other: Prefix) -> bool:
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type] # of one version

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import cycle, product
 
 from controller.compile.levels import OS_TYPES, ProxyFacts
@@ -70,9 +71,10 @@ def request(city: City, person: Person, factor: str | None = None) -> Attributes
     }
 
 
-def with_egress(city: City) -> list[School]:
+@lru_cache(maxsize=4)
+def with_egress(city: City) -> tuple[School, ...]:
     """The schools that the proxy can know by their address."""
-    return [school for school in city.schools if school.lines.primary.egress]
+    return tuple(school for school in city.schools if school.lines.primary.egress)
 
 
 def _first(city: City, registered: str) -> object:
@@ -93,7 +95,8 @@ def postures_of(city: City) -> Iterator[frozenset[str]]:
         yield frozenset(name for name, has in zip(names, chosen, strict=True) if has)
 
 
-def days(city: City) -> list[date]:
+@lru_cache(maxsize=4)
+def days(city: City) -> tuple[date, ...]:
     """A week in term, a day of each kind, and the days round the ends of the calendar and of every exception."""
     found = {date(2026, 11, 23) + timedelta(days=index) for index in range(len(DAYS))}
     if city.calendar:
@@ -102,7 +105,7 @@ def days(city: City) -> list[date]:
     for rule in city.rules:
         if rule.exception:
             found |= {rule.exception.expires, rule.exception.expires + ONE_DAY}
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def moments(city: City, day: date) -> list[datetime]:

@@ -100,14 +100,14 @@ def test_what_is_left_to_the_router_must_not_cut_what_the_policy_permits(city: C
     intent = compiled(city)
     moved = next(one for one in intent.moved if one.intent.direction is Direction.TO)
     answers = next(clause for clause in moved.intent.clauses if clause.established)
-    opened = replace(answers, rule="opened", established=False)
-    cut = replace(answers, rule="cut", effect=Effect.FORBID)
+    opened = answers._replace(rule="opened", established=False)
+    cut = answers._replace(rule="cut", effect=Effect.FORBID)
     strict = replace(moved.intent, clauses=(*moved.intent.clauses, opened, cut))
     assert not contains(
-        replace(strict, clauses=tuple(replace(one, established=False) for one in strict.clauses)), strict
+        replace(strict, clauses=tuple(one._replace(established=False) for one in strict.clauses)), strict
     )
     assert contains(intent.intents[intent_of(intent, moved)], moved.intent)
-    more = replace(moved.intent, clauses=(*moved.intent.clauses, replace(opened, source_ports=(999, 999))))
+    more = replace(moved.intent, clauses=(*moved.intent.clauses, opened._replace(source_ports=(999, 999))))
     wrong = replace(intent, moved=(replace(moved, intent=more),))
     with pytest.raises(ProofFailed, match=f"left to {moved.upstream} would deny packets that the policy permits"):
         prove(city, wrong, AWPLUS)

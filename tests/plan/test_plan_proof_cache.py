@@ -151,11 +151,11 @@ def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) 
     clause, *others = first.clauses
     kept = KeepsState(owner="x", reason="y")
     away = city.file.model_copy(update={"controllers": (prefix("10.255.9.0/24"),)})
-    elsewhere = replace(clause, origin=Origin("elsewhere.yaml", 1))
+    elsewhere = clause._replace(origin=Origin("elsewhere.yaml", 1))
     keys = [
         filter_key(city, device, first, None),
         filter_key(city, device, replace(first, clauses=tuple(others)), None),
-        filter_key(city, device, replace(first, clauses=(replace(clause, established=True), *others)), None),
+        filter_key(city, device, replace(first, clauses=(clause._replace(established=True), *others)), None),
         filter_key(city, device, replace(first, vlan=first.vlan + 1), None),
         filter_key(city, device, first, Moved(first, "rt1", kept)),
         filter_key(city, replace(device, platform="other"), first, None),
@@ -302,15 +302,19 @@ def test_a_policy_that_changes_while_it_is_proved_is_said(city: City, monkeypatc
 
 def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for expected in ("done, 0 from the cache", ": 0 devices done, "):
-        done = here("prove", "--school", "kw-s01", "--lab", cwd=ROOT)
-        assert done.code in (0, 3)
-        assert "done, all hold;" in done.said
-        assert expected in done.said
+    prove = ("prove", "--school", "kw-s01", "--lab")
+    first = here(*prove, cwd=ROOT)
+    assert first.code in (0, 3)
+    assert "done, all hold;" in first.said
+    assert "done, 0 from the cache" in first.said
     file = file_of(tmp_path / "tsunagu" / "proofs")
     file.write_bytes(b"rubbish\n" + file.read_bytes())
-    assert "1 damaged entries ignored" in here("prove", "--school", "kw-s01", "--lab", cwd=ROOT).said
-    assert " 0 from the cache\n" in here("prove", "--school", "kw-s01", "--lab", "--no-cache", cwd=ROOT).said
+    second = here(*prove, cwd=ROOT)
+    assert second.code == first.code
+    assert "done, all hold;" in second.said
+    assert ": 0 devices done, " in second.said
+    assert "1 damaged entries ignored" in second.said
+    assert " 0 from the cache\n" in here(*prove, "--no-cache", cwd=ROOT).said
 
 
 def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from controller.compile.campus import campus_intent
 from controller.model.city import City, Device
-from controller.model.state import DeviceState
+from controller.model.state import Attachment, DeviceState
 from controller.platforms.registry import platform
 from tests.soak import FACTOR
 
@@ -36,3 +36,6 @@ def test_a_part_of_the_filters_reads_back_as_that_part_of_the_whole(city: City, 
     for _ in range(8 * FACTOR):
         chosen = set(draw.sample(names, draw.randrange(1, len(names))))
         assert system.parse(system.render(part(wanted, chosen)), "part").state == part(whole, chosen)
+        if system.capabilities.attachment is Attachment.VLAN_INTERFACE:
+            alone = replace(part(whole, chosen), vlans=(), ports=(), interfaces=())
+            assert system.parse(system.render(alone), "alone").state == alone

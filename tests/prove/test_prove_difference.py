@@ -117,7 +117,7 @@ def test_a_difference_is_one_clear_sentence() -> None:
 
 def test_several_rules_are_all_named() -> None:
     intent, entries = staff_filter(Family.V4)
-    second = replace(intent.clauses[0], rule="clerk-affairs", origin=Origin("access/rules.yaml", 40))
+    second = intent.clauses[0]._replace(rule="clerk-affairs", origin=Origin("access/rules.yaml", 40))
     both = replace(intent, clauses=(*intent.clauses, second, second))
     assert str(prove_equal(both, filter_of(Family.V4, [entries[3]]))).endswith(
         "but rules staff-affairs (access/rules.yaml:12), clerk-affairs (access/rules.yaml:40) permit it"
