@@ -9,7 +9,8 @@ from pathlib import Path
 from controller.cli.output import Exit, errors, say
 from controller.errors import LabError
 from controller.lab import journal, place
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.plan.build import Considered, consider
 from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
 from controller.plan.select import Selection, selected_devices

@@ -25,7 +25,7 @@ from controller.cli.options import (
 )
 from controller.cli.output import Exit, say, say_json
 from controller.cli.progress import Progress
-from controller.model.city import Device
+from controller.model.devices import Device
 from controller.model.load import load_city
 from controller.plan.backup import operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook

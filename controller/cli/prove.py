@@ -13,7 +13,8 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
 from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.load import load_city
 from controller.plan.city_checks import path_checks
 from controller.plan.city_proof import prove_city

@@ -19,7 +19,8 @@ from controller.compile.routing import RoutingIntent, routing_intent, wanted_rou
 from controller.compile.upstream import Moved, within
 from controller.compile.wireless import NetworkIntent, network_intents, wanted_network
 from controller.errors import BeyondCapability
-from controller.model.city import City, Device, DevicePort
+from controller.model.city import City
+from controller.model.devices import Device, DevicePort
 from controller.model.flow import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
 from controller.model.routing import NO_ROUTING
 from controller.model.state import (

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Family
 from controller.model.state import PREFIX, Capabilities, Faces, PortMode, PortState, Vlan, VlanInterface, vlan_interface
 from controller.model.transit import CORE, ROUTER, Transit

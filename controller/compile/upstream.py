@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from controller.compile.intent import FilterIntent
 from controller.errors import BeyondCapability, Problem
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.state import Capabilities
 from controller.model.transit import KeepsState
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.errors import BeyondCapability, Origin
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.schools import Ssid
 from controller.model.state import Capabilities
 from controller.model.wireless import Protection, WirelessNetwork

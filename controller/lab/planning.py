@@ -26,7 +26,8 @@ from controller.lab.layout import (
     SchoolLayout,
 )
 from controller.lab.perimeter import own_addresses, perimeter, proxied
-from controller.model.city import FIRST_DEVICE, City, Device
+from controller.model.city import City
+from controller.model.devices import FIRST_DEVICE, Device
 from controller.model.flow import Family
 from controller.model.lines import LINE_NAMES, LineName
 from controller.model.schools import School

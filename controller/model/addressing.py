@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from controller.errors import Origin, Problem
-from controller.model.city import FIRST_DEVICE, City, school_prefix, segment_prefix
+from controller.model.blocks import school_prefix, segment_prefix
+from controller.model.city import City
+from controller.model.devices import FIRST_DEVICE
 from controller.model.flow import Family, Prefix, bounds, prefix
 from controller.model.lines import FIRST_SCHOOL, LINE_NAMES, PRIVATE_ASN
 from controller.model.names import Place

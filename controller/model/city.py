@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -21,61 +20,33 @@ from controller.model.access import (
     Segment,
 )
 from controller.model.admission import Admission, AdmissionLimits
+from controller.model.blocks import school_prefix, segment_prefix
 from controller.model.calendar import CalendarFile, DayKind
+from controller.model.devices import (
+    FIRST_DEVICE,
+    Device,
+    DevicePort,
+    blueprint_devices,
+    group_ports,
+    lab_school_devices,
+)
 from controller.model.exchange import System, SystemFlow
 from controller.model.factors import STRENGTHS, Strength
-from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, block, bounds, merged, prefix, without
+from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, bounds, merged, prefix, without
 from controller.model.lines import LinesFile
 from controller.model.measurement import MeasurementFile
 from controller.model.necessities import Necessity
 from controller.model.outputs import StackOutputs
 from controller.model.people import PeopleFile
 from controller.model.schools import (
-    Blueprint,
     BlueprintFile,
     CityFile,
-    DeviceAccess,
     DeviceGroup,
-    DeviceRole,
     LabFile,
     School,
-    Ssid,
     fits,
 )
 from controller.model.scope import SchoolGroup
-from controller.model.state import Faces, PortMode
-from controller.model.transit import KeepsState
-
-FIRST_DEVICE = 10
-"""Devices take the addresses of the management segment from its tenth on; the gateway is the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class DevicePort:
-    """A port by its name on the device, with the segments it carries."""
-
-    name: str
-    mode: PortMode
-    segments: tuple[str, ...]
-    faces: Faces
-
-
-@dataclass(frozen=True)
-class Device:
-    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
-
-    `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
-    """
-
-    id: str
-    school: School
-    role: DeviceRole
-    platform: str
-    management: IPv4Address | IPv6Address
-    access: DeviceAccess
-    ports: tuple[DevicePort, ...]
-    keeps_state: KeepsState | None = None
-    networks: tuple[Ssid, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,42 +257,22 @@ class City:
         """The devices of a school by its blueprint."""
         kept = self._fleets.get(school.id)
         if kept is None or kept[0] is not school:
-            blueprint = next(b for b in self.blueprints.blueprints if fits(b, school))
-            kept = self._fleets[school.id] = (school, tuple(self._blueprint_devices(school, blueprint)))
+            kept = self._fleets[school.id] = (school, tuple(self._devices(school)))
         return kept[1]
+
+    def _devices(self, school: School) -> Iterator[Device]:
+        blueprint = next(one for one in self.blueprints.blueprints if fits(one, school))
+        lot = next(ward.lot for ward in self.file.wards if ward.id == school.ward)
+        return blueprint_devices(school, blueprint, lot, self.file.device_access, self._ports_of, self.device_address)
+
+    def lab_devices(self, school: School) -> tuple[Device, ...]:
+        """The devices of a lab school: a switch, then a router."""
+        return lab_school_devices(school, self.lab, self.file.management_segment, self.device_address)
 
     @cached_property
     def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:
         """The devices of the schools that were asked for."""
         return {}
-
-    def lab_devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a lab school: a switch, then a router."""
-        hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in self.lab.hosts]
-        management = self.file.management_segment
-        own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
-        served = dict.fromkeys([*(host.segment for host in self.lab.hosts), management])
-        gateways = [DevicePort(f"g-{name}", PortMode.ACCESS, (name,), Faces.GATEWAY) for name in served]
-        return (
-            Device(
-                id=f"{school.id}-core1",
-                school=school,
-                role="core",
-                platform=self.lab.platform,
-                management=self.device_address(school, 0),
-                access=self.lab.device_access,
-                ports=(*hosts, own, *gateways),
-            ),
-            Device(
-                id=f"{school.id}-rt1",
-                school=school,
-                role="router",
-                platform=self.lab.router_platform,
-                management=self.device_address(school, 1),
-                access=self.lab.device_access,
-                ports=(),
-            ),
-        )
 
     def device_address(self, school: School, index: int) -> IPv4Address | IPv6Address:
         """The management address of the school's `index`-th device, counted from 0."""
@@ -337,79 +288,15 @@ class City:
             return self.prefix_lists[app.prefixes].prefixes
         return app.addresses
 
-    def _blueprint_devices(self, school: School, blueprint: Blueprint) -> Iterable[Device]:
-        lot = next(ward.lot for ward in self.file.wards if ward.id == school.ward)
-        index = 0
-        numbers: Counter[DeviceRole] = Counter()
-        for group in blueprint.devices:
-            ports = self._ports_of(group, group.platform[lot])
-            for _ in range(group.count):
-                numbers[group.role] += 1
-                yield Device(
-                    id=f"{school.id}-{_SHORT[group.role]}{numbers[group.role]}",
-                    school=school,
-                    role=group.role,
-                    platform=group.platform[lot],
-                    management=self.device_address(school, index),
-                    access=self.file.device_access,
-                    ports=ports,
-                    keeps_state=group.keeps_state.get(lot),
-                    networks=group.ssids,
-                )
-                index += 1
-
     def _ports_of(self, group: DeviceGroup, platform: str) -> tuple[DevicePort, ...]:
         """The ports of every device of a group on a platform: one object."""
         kept = self._wired.get((id(group), platform))
         if kept is None:
-            kept = self._wired[id(group), platform] = (group, tuple(self._ports(group, platform)))
+            pattern = self.blueprints.port_names.get(platform, "{n}")
+            ports = group_ports(group, pattern, tuple(self.segments), self.file.management_segment)
+            kept = self._wired[id(group), platform] = (group, tuple(ports))
         return kept[1]
 
     @cached_property
     def _wired(self) -> dict[tuple[int, str], tuple[DeviceGroup, tuple[DevicePort, ...]]]:
         return {}
-
-    def _ports(self, group: DeviceGroup, platform: str) -> Iterable[DevicePort]:
-        pattern = self.blueprints.port_names.get(platform, "{n}")
-        if group.ssids:
-            named = [*(ssid.segment for ssid in group.ssids), self.file.management_segment]
-            carried = tuple(dict.fromkeys(named))
-            yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, Faces.GATEWAY)
-        for ports in group.ports:
-            carried = tuple(self.segments) if ports.segments == "all" else ports.segments
-            for number in range(ports.first, ports.last + 1):
-                yield DevicePort(pattern.format(n=number), ports.mode, carried, ports.faces)
-
-
-_SHORT: dict[DeviceRole, str] = {"router": "rt", "core": "core", "floor": "floor", "access-point": "ap"}
-
-
-def school_prefix(file: CityFile, school: School, family: Family) -> Prefix:
-    """The block of a school.
-
-    Raises:
-        ValueError: the formula leads outside the city's prefix.
-    """
-    addressing = file.addressing
-    own = school.ipv4 if family is Family.V4 else school.ipv6
-    if own is not None:
-        return own
-    if family is Family.V4:
-        return _nth(addressing.ipv4, addressing.school_ipv4_length, school.number)
-    return _nth(addressing.ipv6, addressing.school_ipv6_length, school.number)
-
-
-def segment_prefix(own: Prefix, segment: Segment) -> Prefix:
-    """The subnet of a segment inside a school's own block."""
-    if Family(own.version) is Family.V4:
-        return block(Family.V4, bounds(own)[0] + int(segment.ipv4.offset), segment.ipv4.length)
-    return block(Family.V6, bounds(own)[0] + (segment.ipv6_subnet << 64), 64)
-
-
-def _nth(city: Prefix, length: int, number: int) -> Prefix:
-    low, high = bounds(city)
-    first = low + (number << (city.max_prefixlen - length))
-    if first > high:
-        message = f"school number {number} leads outside the city's {city}"
-        raise ValueError(message)
-    return block(Family(city.version), first, length)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.errors import TsunaguError
-from controller.model.city import Device
+from controller.model.devices import Device
 from controller.plan.observe import NotSupported
 from controller.platforms.base import Operable, Platform
 from controller.platforms.redaction import redact

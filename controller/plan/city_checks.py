@@ -10,7 +10,8 @@ from controller.compile.campus import FILTERING
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
 from controller.model.access import Segment
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Direction, Family
 from controller.model.state import DeviceState, Filter
 from controller.prove.admission import admission_check

@@ -17,7 +17,8 @@ from pathlib import Path
 from controller.compile.campus import FILTERING
 from controller.compile.cloud import cloud_intent
 from controller.errors import TsunaguError
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.load import load_city
 from controller.plan.city_checks import city_checks
 from controller.plan.device_proof import Judged, judge_device

@@ -23,7 +23,8 @@ from controller.compile.campus import (
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
 from controller.errors import ProofFailed, TsunaguError
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.state import Attachment
 from controller.plan.city_checks import Held, path_checks, paths_of_intents
 from controller.plan.proof import prove

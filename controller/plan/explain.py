@@ -10,7 +10,8 @@ from controller.compile.cloud import Binding, cloud_intent
 from controller.compile.levels import AccessLevel, ProxyFacts
 from controller.errors import TsunaguError
 from controller.model.access import CONTROLLER, INTERNET, Rule
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Direction, Family, Packet, Service, bounds
 from controller.model.lines import Override, Way
 from controller.model.reference import Answer, Flow, Person, identity_answer, network_answer

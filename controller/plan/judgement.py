@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.compile.upstream import describe_moved
 from controller.errors import ConfigRefused, TsunaguError
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.state import DeviceState
 from controller.plan.city_checks import Held
 from controller.plan.observe import Observed

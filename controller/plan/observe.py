@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import ConfigRefused, DeviceError, InputError, Origin, Problem, TsunaguError
-from controller.model.city import Device
+from controller.model.devices import Device
 from controller.model.state import DeviceState
 from controller.platforms.base import Observation, Operable, Platform, Session
 from controller.platforms.registry import platform, supported

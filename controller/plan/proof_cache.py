@@ -27,7 +27,8 @@ from controller.compile.campus import FILTERING
 from controller.compile.cloud import CloudIntent
 from controller.compile.intent import FilterIntent
 from controller.compile.upstream import Moved
-from controller.model.city import City, Device, DevicePort
+from controller.model.city import City
+from controller.model.devices import Device, DevicePort
 from controller.model.flow import Effect
 from controller.model.schools import School
 

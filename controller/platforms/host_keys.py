@@ -10,7 +10,7 @@ from pathlib import Path
 import paramiko
 
 from controller.errors import DeviceUnreachable, HostKeyRefused
-from controller.model.city import Device
+from controller.model.devices import Device
 from controller.platforms.namespace import connect
 
 SECONDS = 10.0

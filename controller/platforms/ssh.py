@@ -15,7 +15,7 @@ from netmiko import BaseConnection, ConnectHandler
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException
 
 from controller.errors import CommandFailed, DeviceUnreachable, HostKeyRefused, LoginRefused
-from controller.model.city import Device
+from controller.model.devices import Device
 from controller.platforms.base import Command
 from controller.platforms.credentials import resolve
 from controller.platforms.host_keys import dial, known_name, pinned_keys

@@ -16,7 +16,8 @@ from functools import lru_cache
 from controller.compile.firewall import front_doors
 from controller.compile.intent import FilterIntent
 from controller.model.access import Segment
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import ANY_PORTS, AddressSet, Direction, Effect, Family, Interval, Packet, bounds, merged
 from controller.model.schools import School
 from controller.model.state import Filter

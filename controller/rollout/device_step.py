@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 
 from controller.errors import CommandFailed, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
-from controller.model.city import Device
+from controller.model.devices import Device
 from controller.plan.document import DevicePlan
 from controller.plan.review import describe_changes
 from controller.platforms.base import Command, Lock, Operable, Restore

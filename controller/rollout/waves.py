@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import Event
 
 from controller.errors import PlanRefused
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
 from controller.plan.lapse import refuse_lapsed
 from controller.plan.select import device_by_id

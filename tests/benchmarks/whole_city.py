@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import TsunaguError
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.load import load_city
 from controller.model.state import DeviceState
 from controller.plan.city_checks import Held, path_checks

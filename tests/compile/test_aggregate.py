@@ -14,7 +14,8 @@ from controller.compile import campus
 from controller.compile.aggregate import aggregate
 from controller.compile.campus import campus_intent
 from controller.errors import BeyondCapability, ProofFailed
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, Protocol, prefix
 from controller.model.state import Entry, named_filter
 from controller.plan.proof import prove

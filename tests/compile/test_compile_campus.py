@@ -14,7 +14,8 @@ from controller.compile.aggregate import aggregate
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import Origin, TsunaguError
 from controller.model.access import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Direction, Effect, Family, Match, Packet, Protocol, Service, bounds, prefix, service
 from controller.model.reference import Flow, network_answer
 from controller.model.schools import School

@@ -8,7 +8,8 @@ import pytest
 
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import BeyondCapability
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Direction, Family
 from controller.model.state import Attachment, Capabilities, PortMode
 from controller.plan.proof import prove

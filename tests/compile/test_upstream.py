@@ -10,7 +10,8 @@ from controller.compile.aggregate import aggregate
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.compile.upstream import Moved, describe_moved, trusted
 from controller.errors import BeyondCapability, ProofFailed
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Direction, Effect, Family, Packet, Protocol
 from controller.model.schools import School
 from controller.plan.proof import prove

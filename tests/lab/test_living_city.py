@@ -14,7 +14,8 @@ from controller.lab import journal, place, switches
 from controller.lab.layout import Host, Layout, SchoolLayout
 from controller.lab.processes import alive, kill
 from controller.lab.status import status
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Family
 from controller.model.schools import Secret
 from controller.platforms import namespace

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.city import FIRST_DEVICE, City
+from controller.model.city import City
+from controller.model.devices import FIRST_DEVICE
 from controller.model.flow import Family, bounds, prefix
 from tests.policies import PolicyFolder
 from tests.soak import examples

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.plan.select import device_by_id
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from controller.compile.campus import campus_intent, device_intents
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Direction, Effect, Family, Match, Protocol
 from controller.model.state import Entry
 from controller.plan.city_checks import Held, path_checks, paths_of_intents

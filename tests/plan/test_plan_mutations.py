@@ -16,7 +16,8 @@ import pytest
 
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import ConfigRefused
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Family, Match
 from controller.model.state import DeviceState, Filter
 from controller.plan.proof import differences_of_interfaces, differences_of_ports, differences_to_policy

@@ -10,7 +10,8 @@ import pytest
 
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import ProofFailed, TsunaguError
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Direction, Family
 from controller.model.state import Capabilities, DeviceState, device_state
 from controller.plan.proof import differences_of_interfaces, differences_to_policy, prove

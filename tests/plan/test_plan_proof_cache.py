@@ -17,7 +17,8 @@ from controller.compile.cloud import cloud_intent
 from controller.compile.upstream import Moved
 from controller.errors import Origin, ProofFailed, TsunaguError
 from controller.model.access import Rule
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import prefix
 from controller.model.scope import Scope
 from controller.model.transit import KeepsState

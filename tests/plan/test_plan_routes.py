@@ -8,7 +8,8 @@ import pytest
 
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import ConfigRefused, ProofFailed
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.routing import routing
 from controller.model.state import DeviceState
 from controller.plan.build import Considered, build_plan, consider

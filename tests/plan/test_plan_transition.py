@@ -9,7 +9,8 @@ import pytest
 
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import ProofFailed
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Effect
 from controller.model.state import DeviceState
 from controller.plan.proof import prove_transition

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 
 from controller.compile.routing import routing_intent, wanted_routing
 from controller.errors import ConfigRefused
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.state import DeviceState, Vlan, device_state
 from controller.platforms.base import refuse_conflicts
 from controller.platforms.frr import CONFIGURE, Frr

@@ -12,7 +12,8 @@ import pytest
 
 from controller.compile.campus import campus_intent
 from controller.errors import CommandFailed, DeviceBusy
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Family
 from controller.model.state import DeviceState
 from controller.platforms.base import Command, Lock, Operable, Restore

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 
 from controller.compile.campus import CampusIntent, campus_intent
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.state import DeviceState, Vlan, device_state
 from controller.model.wireless import Protection, WirelessNetwork
 from controller.plan.proof import prove

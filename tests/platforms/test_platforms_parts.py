@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from controller.compile.campus import campus_intent
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.state import Attachment, DeviceState
 from controller.platforms.registry import platform
 from tests.soak import FACTOR

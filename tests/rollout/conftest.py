@@ -12,7 +12,8 @@ import pytest
 from controller.lab import place
 from controller.lab.layout import Layout
 from controller.lab.processes import until
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.state import DeviceState
 from controller.plan.build import Considered, build_plan, consider
 from controller.plan.document import PlanFile

@@ -20,7 +20,8 @@ from controller.lab.layout import Layout
 from controller.lab.matrix import measure
 from controller.lab.pairs import pairs
 from controller.lab.programs import run
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.schools import Secret
 from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
 from controller.plan.observe import over_ssh

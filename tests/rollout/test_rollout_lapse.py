@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from controller.lab.layout import Layout
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
 from controller.plan.lapse import first_lapse
 from controller.rollout import device_step

@@ -17,7 +17,8 @@ from controller.errors import CommandFailed
 from controller.lab import place, routers
 from controller.lab.layout import SchoolLayout
 from controller.lab.processes import until
-from controller.model.city import City, Device
+from controller.model.city import City
+from controller.model.devices import Device
 from controller.model.flow import Family
 from controller.model.state import DeviceState
 from controller.plan.document import load_plan, save_plan
