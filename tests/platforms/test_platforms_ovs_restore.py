@@ -13,17 +13,7 @@ import pytest
 from controller.errors import CommandFailed, DeviceBusy
 from controller.model.state import DeviceState, device_state
 from controller.platforms.base import Command, Lock, Restore
-from tests.platforms.one_switch import (
-    EXAMPLE,
-    FIRST,
-    FOREIGN,
-    OTHER,
-    OVS,
-    TOO_LATE,
-    apply,
-    jobs,
-    state_of,
-)
+from tests.platforms.one_switch import EXAMPLE, FIRST, FOREIGN, OTHER, OVS, TOO_LATE, apply, jobs, state_of
 from tests.platforms.states import example
 from tests.platforms.virtual_switch import VirtualSwitch, wait_until
 

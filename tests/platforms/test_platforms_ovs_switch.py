@@ -9,17 +9,7 @@ from controller.errors import CommandFailed
 from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
 from controller.model.state import DeviceState, Entry, Faces, PortMode, PortState, device_state, named_filter
 from controller.platforms.base import Command
-from tests.platforms.one_switch import (
-    EXAMPLE,
-    FIRST,
-    FOREIGN,
-    OVS,
-    PORTS,
-    apply,
-    lines_of_ours,
-    perform,
-    state_of,
-)
+from tests.platforms.one_switch import EXAMPLE, FIRST, FOREIGN, OVS, PORTS, apply, lines_of_ours, perform, state_of
 from tests.platforms.states import bound, everything, ovs_states
 from tests.platforms.virtual_switch import VirtualSwitch
 
