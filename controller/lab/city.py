@@ -119,9 +119,10 @@ def _build_uninterrupted(record: Record, progress: Progress, state: Path) -> Non
         progress(message)
 
     with ThreadPoolExecutor(max_workers=1) as pool:
-        building = pool.submit(_build, record, going_on, state)
         try:
-            building.result()
+            # Its thread is started for nothing: interrupted while it starts, the pool would not wait for it at the end.
+            pool.submit(int).result()
+            pool.submit(_build, record, going_on, state).result()
         except BaseException:
             interrupted.set()  # leaving the block waits for the step that is being made
             raise
