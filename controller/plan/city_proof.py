@@ -150,6 +150,19 @@ def _workers(
     city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool = False
 ) -> Iterator[ProcessPoolExecutor | None]:
     """Other processes, if they pay (`more` says that there is long work beside the devices); else None."""
+    # The city stays: collections of garbage need not look through it again and again, nor copy its pages in a copy.
+    gc.freeze()
+    try:
+        with _pool(city, todo, cache, lab=lab, more=more) as pool:
+            yield pool
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def _pool(
+    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool
+) -> Iterator[ProcessPoolExecutor | None]:
     filtering = sum(device.role == FILTERING for device in todo)
     copied = _can_be_copied()
     worth = WORTH_A_PROCESS if copied else WORTH_A_START
@@ -159,8 +172,6 @@ def _workers(
         return
     _SHARED[:] = [_Shared(city, {device.id: device for device in todo}, cache)]
     if copied:
-        # What is there now stays: a collection in a copy need not look at it, nor copy its pages.
-        gc.freeze()
         pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
     else:
         here = (Path(city.directory), city.on, city.digest, lab, cache)
@@ -169,7 +180,6 @@ def _workers(
         with pool:
             yield pool
     finally:
-        gc.unfreeze()
         _SHARED.clear()
 
 

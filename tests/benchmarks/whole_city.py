@@ -12,6 +12,7 @@ the paths through every school, too.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform as machine
@@ -35,7 +36,7 @@ from controller.model.city import City
 from controller.model.devices import Device
 from controller.model.load import load_city
 from controller.model.state import DeviceState
-from controller.plan.city_checks import Held, path_checks
+from controller.plan.city_checks import paths_of_intents
 from controller.plan.proof import differences_of_routes, differences_to_policy
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform, supported
@@ -94,10 +95,10 @@ def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -
     if parsed != intent.wanted:
         measured.differences.append(f"{device.id}: what is rendered does not parse back to the same state")
     measured.differences += measured.stage("prove", lambda: list(_differences(intent, parsed)))
-    if paths:
-        held = Held(device, parsed, intent.moved)
-        checks = measured.stage("paths", lambda: path_checks(city, [held]))
-        measured.differences += [found for check in checks for found in check.differences]
+    if paths and intent.intents:
+        ways = measured.stage("paths", lambda: paths_of_intents(city, device, intent.intents, intent.moved))
+        if ways is None:
+            measured.differences.append(f"{device.id}: its paths are not what the policy says ('tsunagu prove')")
     measured.devices += 1
     measured.filters += len(intent.wanted.filters)
     measured.entries += sum(len(one.entries) for one in intent.wanted.filters)
@@ -143,6 +144,7 @@ def measure(policies: Path, processes: int, schools: int, *, paths: bool) -> Mea
     for device in devices:
         (measured.supported if supported(device.platform) else measured.unsupported)[device.platform] += 1
     todo = [device for device in devices if supported(device.platform)]
+    gc.freeze()  # as `tsunagu prove` does
     if processes == 1:
         for device in todo:
             one_device(city, device, measured, paths=paths)
