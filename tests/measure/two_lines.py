@@ -60,7 +60,7 @@ class TwoLines:
             yield
         finally:
             ip("-n", end, "link", "set", INTERFACES[line], "up")
-            self.all_answer()
+            self.answers(line)
 
     def received(self, line: LineName) -> int:
         return sum(
@@ -84,11 +84,11 @@ class TwoLines:
         finally:
             for some in words:
                 ip("-n", self.region, "addr", "add", *some)
-            self.all_answer()
+            self.answers(line)
 
-    def all_answer(self) -> None:
-        """Wait until both lines carry again: a neighbour that was asked for in vain is asked for once a second."""
-        until(lambda: all(_answers(self.school, far) for _, far in ADDRESSES.values()))
+    def answers(self, line: LineName) -> None:
+        """Wait until a line carries again: a neighbour that was asked for in vain is asked for once a second."""
+        until(lambda: all(_answers(self.school, ADDRESSES[line, family][1]) for family in Family))
 
 
 def inside_text(namespace: str, file: str) -> str:
@@ -119,7 +119,8 @@ def two_lines(primary: int, backup: int) -> Iterator[TwoLines]:
                 via = ADDRESSES[line, family][1]
                 ip("-n", names.school, "route", "add", "default", "via", via, "metric", str(metric))
         undone.enter_context(_serving(names))
-        names.all_answer()
+        for line in LINE_NAMES:
+            names.answers(line)
         yield names
 
 
