@@ -26,6 +26,9 @@ lab = typer.Typer(
 )
 
 Number = Annotated[int, typer.Option("--schools", min=1, help="How many schools of the lab overlay.")]
+Denied = Annotated[
+    bool, typer.Option("--denied/--permitted-only", help="Try what must not connect, too, or only what must.")
+]
 Control = Annotated[bool, typer.Option("--control/--no-control", help="Try denied pairs again with the filters off.")]
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Keep the results as JSON in this file, too.")]
@@ -80,16 +83,17 @@ def show_status(*, as_json: Json = False) -> None:
 
 
 @lab.command("matrix")
-def show_matrix(
+def show_matrix(  # noqa: PLR0913 the command's options
     schools: Schools = None,
     policies: Policies = DEFAULT_POLICIES,
     *,
     control: Control = True,
+    denied: Denied = True,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Try every host with every application by real connections; exit code 0 only if all are as the policy says."""
-    found = measure(load_city(policies), schools or (), control=control, progress=_progress)
+    found = measure(load_city(policies), schools or (), control=control, denied=denied, progress=_progress)
     if output is not None:
         output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:

@@ -32,15 +32,19 @@ _COUNTED_SECONDS = 1.5
 _AT_ONCE = 48
 
 
-def measure(
+def measure(  # noqa: PLR0913 what is tried, and where
     city: City,
     schools: Iterable[str] = (),
     *,
     control: bool = True,
+    denied: bool = True,
     progress: Progress = lambda _: None,
     state: Path = place.STATE,
 ) -> Matrix:
     """Try every pair of these schools (none named: of all) in the lab that is up.
+
+    Without `denied` only the pairs that must connect are tried, which takes a second or two; without `control` denied
+    pairs are not tried again with the filters off.
 
     Raises:
         LabError: no lab is up, it was built from another city, a school is not in it, or a switch does not answer.
@@ -51,11 +55,10 @@ def measure(
     with place.held(state, "measure the matrix"), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         switches = Switches(layout.schools, state, pool)
         switches.close()
-        results = _Measurement(city, switches, pool, progress).results(
-            list(pairs(city, layout, chosen)), control=control
-        )
+        tried = [pair for pair in pairs(city, layout, chosen) if denied or pair.permitted]
+        results = _Measurement(city, switches, pool, progress).results(tried, control=control and denied)
     return Matrix(
-        with_control=control,
+        with_control=control and denied,
         results=tuple(results),
         untested=untested(city),
         seconds=round(time.monotonic() - began, 2),
@@ -77,7 +80,7 @@ class _Measurement:
             pair: permitted_verdict(pair, connected=seen.answered, detail=seen.detail)
             for pair, seen in self._attempts(open_pairs, OPEN_SECONDS)
         }
-        seen = self._denied(closed_pairs)
+        seen = self._denied(closed_pairs) if closed_pairs else {}
         controlled = self._control(closed_pairs) if control else {}
         for pair, (outcome, counted) in seen.items():
             check = controlled.get(pair)

@@ -105,6 +105,8 @@ def _totals(matrix: Matrix) -> list[Text]:
         counts = f"{part.agree} of {part.pairs} pairs agree ({part.permitted} permitted, {part.denied} denied)"
         lines.append(Text(f"IPv{int(part.family)}: {counts}", "green" if part.agree == part.pairs else "red"))
     control = "each denied pair also connected with the filters off" if matrix.with_control else "without the control"
+    if not any(part.denied for part in matrix.summary):
+        control = "only what must connect"
     lines.append(Text(f"{matrix.seconds:.1f} s; asked: {control}"))
     if matrix.untested:
         lines.append(Text(f"not tried, because they have no TCP service: {', '.join(matrix.untested)}", "yellow"))

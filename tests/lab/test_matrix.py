@@ -86,6 +86,10 @@ def test_with_the_compiled_filters_it_agrees_and_leaves_the_switches_as_they_wer
     assert [dump(school) for school in filtered.schools] == before
     assert said
     assert matrix_table(matrix)
+    only = measure(city, denied=False)
+    assert only.agrees
+    assert not only.with_control
+    assert {one.pair for one in only.results} == {one.pair for one in matrix.results if one.pair.permitted}
 
 
 def test_what_is_not_the_filters_doing_is_not_taken_for_it(city: City, filtered: Layout) -> None:
