@@ -31,16 +31,18 @@ check: setup
 	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
 
 bench: setup
-	@$(PYTHON) tests/benchmarks/whole_city.py
+	@$(PYTHON) tests/benchmarks/whole_city.py --paths
+	@$(PYTHON) tests/benchmarks/prove_city.py
 	@$(PYTHON) tests/benchmarks/prove_filters.py
 	@$(PYTHON) tests/benchmarks/offline_google.py
 	@$(PYTHON) -m tests.benchmarks.monitor
 
 SEED ?= $(shell date +%Y%m%d)
+SOAK ?= 25
 soak: setup
-	@echo "soak: 25 times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
-	@TSUNAGU_SOAK=25 $(PYTHON) -m pytest -q -m "not lab" --hypothesis-seed=$(SEED) \
-		tests/model tests/compile tests/prove tests/platforms
+	@echo "soak: $(SOAK) times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
+	@TSUNAGU_SOAK=$(SOAK) $(PYTHON) -m pytest -q -n $$(nproc) --dist worksteal -m "not lab" --hypothesis-seed=$(SEED) \
+		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py
 
 # Builds the Pulumi engine where the machine has none; once, outside the project.
 engine: setup
