@@ -45,7 +45,8 @@ PROXY_PROGRAMS = {
 }
 """What a deployed cloud adds: the proxy, the identity provider, and the applications that the proxy guards."""
 _SSHD_FOLDER = Path("/run/sshd")
-_AT_ONCE = 4
+_AT_ONCE = 12
+"""Schools that are built at the same time: most of it is waiting, for routes among others."""
 _READY_SECONDS = 20.0
 
 
