@@ -30,7 +30,7 @@ from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for
 SCHOOLS = 6
 CLOSED_RULE = "parents"
 CONDITION = "      mfa: true\n"
-RESTORE_SECONDS = 8
+RESTORE_SECONDS = 6
 
 
 PairKey = tuple[str, str, str, int]
