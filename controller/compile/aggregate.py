@@ -26,13 +26,22 @@ Rest = tuple[Hashable, ...]
 
 def aggregate(entries: Sequence[Entry]) -> list[Entry]:
     """The entries of a filter, as few as this finds, with the same meaning."""
-    found = list(entries)
+    found = _reached(entries)
     while True:
         runs = groupby(found, key=lambda entry: entry.effect)
-        fewer = _once(entry for _, run in runs for entry in _fewest(list(run)))
+        fewer = _reached(_once(entry for _, run in runs for entry in _fewest(list(run))))
         if len(fewer) == len(found):
             return fewer
         found = fewer
+
+
+def _reached(entries: Sequence[Entry]) -> list[Entry]:
+    """Up to the first entry that every packet meets; nothing comes to those behind it, whose rules it names, too."""
+    for number, entry in enumerate(entries):
+        everything = entry.match.family.everything
+        if entry.match == Match(entry.match.family, None, everything, everything):
+            return [*entries[:number], replace(entry, origin=_origins(entries[number:]))]
+    return list(entries)
 
 
 def _once(entries: Iterable[Entry]) -> list[Entry]:

@@ -57,6 +57,15 @@ def entries(draw: st.DrawFn, family: Family) -> list[Entry]:
     return [*found, replace(everything(family), origin="default deny")]
 
 
+def test_nothing_stands_behind_what_every_packet_meets() -> None:
+    """A soak found it: the last entry was taken for a repetition of one further up, and a permit came last."""
+    inside = prefix("10.0.0.0/28")
+    all_, default = replace(everything(Family.V4), origin="all"), replace(everything(Family.V4), origin="default deny")
+    behind = Entry(Effect.PERMIT, Match(Family.V4, None, inside, inside), "behind")
+    (one,) = aggregate([all_, behind, default])
+    assert (one, one.origin) == (all_, "all, behind, default deny")
+
+
 @settings(max_examples=examples(60), deadline=None)
 @given(st.sampled_from(Family).flatmap(entries))
 def test_no_packet_is_judged_otherwise(found: list[Entry]) -> None:
