@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -179,6 +180,9 @@ def _pool(
     try:
         with pool:
             yield pool
+    except BrokenProcessPool:
+        message = "a process that proved a part was ended from outside (memory?); nothing was decided: prove it again"
+        raise TsunaguError(message) from None
     finally:
         _SHARED.clear()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
@@ -291,6 +293,18 @@ def test_many_devices_are_proved_in_several_processes(
     assert found.filters == 3 * 32
     found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
     assert (found.done, found.from_cache) == (0, len(devices))
+
+
+def test_a_process_that_is_killed_is_said_and_nothing_is_kept(
+    tmp_path: Path, city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does it where memory runs out."""
+    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)
+    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(city_proof, "judge_device", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(TsunaguError, match="ended from outside"):
+        prove_devices(city, cores(city, 3), ProofCache(tmp_path), lab=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_policy_that_changes_while_it_is_proved_is_said(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
