@@ -27,7 +27,7 @@ check: setup
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m tools.make_schemas --check
-	@$(PYTHON) -m monitoring.rules --check
+	@$(PYTHON) -m monitoring.alerts.rules --check
 	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
 
 bench: setup
@@ -46,7 +46,7 @@ soak: setup
 
 # Builds the Pulumi engine where the machine has none; once, outside the project.
 engine: setup
-	@$(PYTHON) -m controller.lab.cloud.installation >/dev/null
+	@$(PYTHON) -m controller.cloud.installation >/dev/null
 
 engine-shell: engine
 	@$(PYTHON) tools/engine/shell.py

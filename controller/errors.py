@@ -112,6 +112,10 @@ class StaleDevice(DeviceError):
     """The device is in none of the states that the plan knows."""
 
 
+class CloudError(TsunaguError):
+    """The Pulumi engine cannot be had or ended badly, or a stack is not as a command needs it."""
+
+
 class LabError(TsunaguError):
     """The virtual city cannot be built, found or changed."""
 

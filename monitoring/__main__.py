@@ -14,10 +14,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from controller.errors import MonitorError, TsunaguError
-from controller.model.load import load_city
-from monitoring.app import application
-from monitoring.monitor import Monitor
-from monitoring.store import Store
+from controller.model.loading.load import load_city
+from monitoring.city_state.monitor import Monitor
+from monitoring.timeseries.store import Store
+from monitoring.web.app import application
 
 ADDRESS = "127.0.0.1"
 PATIENCE_SECONDS = 3

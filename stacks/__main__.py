@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from controller.errors import TsunaguError  # noqa: E402 the engine starts us inside stacks/
-from controller.model.load import load_city  # noqa: E402
+from controller.model.loading.load import load_city  # noqa: E402
 from stacks.city import deploy, outputs, refuse_real_google  # noqa: E402
-from stacks.configuration import configuration  # noqa: E402
-from stacks.outputs import OUTPUT  # noqa: E402
+from stacks.settings.configuration import configuration  # noqa: E402
+from stacks.settings.outputs import OUTPUT  # noqa: E402
 
 POLICIES = "TSUNAGU_POLICIES"
 """Names another policies folder than the configuration's, for a rehearsal of a change."""

@@ -10,25 +10,20 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
-from controller.compile.cloud import CloudIntent, cloud_intent
-from controller.compile.firewall import firewall_rules
-from controller.compile.levels import ProxyFacts
+from controller.compile.cloud_firewall import firewall_rules
+from controller.compile.identity.access_levels import ProxyFacts
+from controller.compile.identity.proxy import CloudIntent, cloud_intent
 from controller.errors import TsunaguError
 from controller.model.city import City
-from stacks.access import Access, AccessArgs
-from stacks.affairs import AFFAIRS, Affairs, AffairsArgs
-from stacks.application import Application, ApplicationArgs
-from stacks.configuration import (
-    CloudRun,
-    ConfigurationRefused,
-    StackConfiguration,
-    applications_problems,
-)
-from stacks.firewall import necessities
+from stacks.applications.access import Access, AccessArgs
+from stacks.applications.affairs import AFFAIRS, Affairs, AffairsArgs
+from stacks.applications.application import Application, ApplicationArgs
 from stacks.foundation import Foundation, FoundationArgs
-from stacks.load_balancer import LoadBalancer, LoadBalancerArgs
-from stacks.naming import Naming
-from stacks.places import REGIONS, TOKYO
+from stacks.network.firewall import necessities
+from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
+from stacks.settings.configuration import CloudRun, ConfigurationRefused, StackConfiguration, applications_problems
+from stacks.settings.naming import Naming
+from stacks.settings.regions import REGIONS, TOKYO
 
 OFFLINE = "TSUNAGU_OFFLINE"
 LAB = "lab"
@@ -178,7 +173,7 @@ def _importance(intent: CloudIntent) -> dict[str, str]:
 
 
 def outputs(stack: Stack, configured: StackConfiguration) -> dict[str, Any]:
-    """What the controller reads (see `stacks.outputs`), without stack and version."""
+    """What the controller reads (see `stacks.settings.outputs`), without stack and version."""
     number = configured.google.project_number
     placed = {}
     for front, names in stack.intent.fronts.items():

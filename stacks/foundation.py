@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from controller.compile.firewall import FirewallRule
-from stacks.configuration import Audit, Google, Network
-from stacks.firewall import Firewall, FirewallArgs
-from stacks.keys import Keys, KeysArgs
-from stacks.naming import TYPE, Naming
-from stacks.places import BOTH, REGIONS, Region, RegionId
-from stacks.private_access import PrivateAccess, PrivateAccessArgs
+from controller.compile.cloud_firewall import FirewallRule
+from stacks.data.keys import Keys, KeysArgs
+from stacks.network.firewall import Firewall, FirewallArgs
+from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
 from stacks.services import Services
+from stacks.settings.configuration import Audit, Google, Network
+from stacks.settings.naming import TYPE, Naming
+from stacks.settings.regions import BOTH, REGIONS, Region, RegionId
 
 AUDIT_FILTER = 'log_id("cloudaudit.googleapis.com/activity") OR log_id("cloudaudit.googleapis.com/data_access")'
 SECONDS_A_DAY = 86_400

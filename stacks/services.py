@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.naming import TYPE
+from stacks.settings.naming import TYPE
 
 SERVICES = (
     "accesscontextmanager",

@@ -14,12 +14,12 @@ from hypothesis import settings
 
 from controller.errors import LabError
 from controller.lab import city as virtual_city
-from controller.lab import place
-from controller.lab.layout import Layout
-from controller.lab.processes import until
-from controller.lab.programs import check_requirements
+from controller.lab.network.programs import check_requirements
+from controller.lab.state import paths
+from controller.lab.state.layout import Layout
+from controller.lab.state.processes import until
 from controller.model.city import City
-from controller.model.load import load_city
+from controller.model.loading.load import load_city
 from tests.policies import TODAY
 from tests.soak import FACTOR
 
@@ -62,8 +62,8 @@ class SharedLab:
     def standing(self) -> Layout:
         """A lab of two schools, the canary first."""
         if self.layout is None:
-            if place.STATE.exists():
-                pytest.fail(f"a lab that is not the tests' own is up ({place.STATE}); run 'tsunagu lab down' first")
+            if paths.STATE.exists():
+                pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
             self.layout = virtual_city.up(self.city, SCHOOLS, lambda _: None)
         return self.layout
 
@@ -105,8 +105,8 @@ def fresh_lab(shared_lab: SharedLab) -> Layout:
 def no_lab(shared_lab: SharedLab) -> Iterator[None]:
     """No lab before, and none left after."""
     shared_lab.remove()
-    if place.STATE.exists():
-        pytest.fail(f"a lab that is not the tests' own is up ({place.STATE}); run 'tsunagu lab down' first")
+    if paths.STATE.exists():
+        pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
     yield
     virtual_city.down(lambda _: None)
 

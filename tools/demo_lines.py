@@ -11,13 +11,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from controller.lab import place
-from controller.lab.gap import Probe
-from controller.lab.journal import standing
-from controller.lab.layout import Layout
-from controller.model.access import INTERNET
-from controller.model.flow import Family, prefix
-from controller.model.load import load_city
+from controller.lab.state import paths
+from controller.lab.state.layout import Layout
+from controller.lab.state.undo_log import standing
+from controller.lab.trials.outage_probe import Probe
+from controller.model.access.rules import INTERNET
+from controller.model.loading.load import load_city
+from controller.model.network.packets import Family, prefix
 from tools.stage import ROOT, Demo, StepFailed, console, must, wait_for
 
 HTTPS = 443
@@ -121,7 +121,7 @@ def _websites(layout: Layout) -> dict[Family, tuple[str, int]]:
 
 
 def _layout() -> Layout:
-    return standing(place.STATE).layout
+    return standing(paths.STATE).layout
 
 
 def _tiles() -> dict[str, dict[str, Any]]:

@@ -2,9 +2,10 @@
 
     tools/gcp_facts.py FACTS.json
 
-reads the types named in `controller/lab/cloud/types.txt` and writes `controller/lab/cloud/facts.jsonl`: a header line
-with the source, then one resource a line, sorted by token. FACTS.json holds names, flags and limits only, read out of
-the provider's source; its README names the releases and licences, `controller/lab/cloud/LICENCES.md` repeats them.
+reads the types named in `types.txt` of `controller/offline_google/provider/` and writes `facts.jsonl` there: a header
+line with the source, then one resource a line, sorted by token. FACTS.json holds names, flags and limits only, read
+out of the provider's source; its README names the releases and licences; `controller/offline_google/LICENCES.md` repeats
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).resolve().parents[1] / "controller" / "lab" / "cloud"
+PACKAGE = Path(__file__).resolve().parents[1] / "controller" / "offline_google" / "provider"
 HEADER = {
     "sdk": "10.2.0",
     "source": "hashicorp/terraform-provider-google-beta 93c65b2d60fea598528f2769b5b09de856f8cb8c; see LICENCES.md",

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from controller.model.schema import FOLDER, schemas
+from controller.model.loading.schema import FOLDER, schemas
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 

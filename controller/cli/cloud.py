@@ -9,9 +9,10 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Policies
 from controller.cli.output import errors, say
-from controller.lab.cloud.engine import LAB, Engine, banner, engine_for
-from controller.lab.cloud.installation import PROJECT
-from stacks.outputs import write_outputs
+from controller.cloud.engine import LAB, Engine
+from controller.cloud.installation import PROJECT
+from controller.offline_google.rehearsal import RehearsalEngine, banner, engine_for
+from stacks.settings.outputs import write_outputs
 
 cloud = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The cloud's stacks: preview, up, refresh, destroy."
@@ -55,7 +56,7 @@ def destroy(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
 
 def _run(command: str, stack: str, policies: Path) -> Engine:
     engine = engine_for(stack, _progress, policies=policies)
-    said = banner(stack, is_offline=engine.rehearsal is not None)
+    said = banner(stack, is_offline=isinstance(engine, RehearsalEngine))
     if said:
         say(said)
     engine.ready(stack, _progress)

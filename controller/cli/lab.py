@@ -10,16 +10,18 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, say, say_json
-from controller.lab import breaking, city, faults, journal, place
-from controller.lab.cloud.environment import Rehearsal
-from controller.lab.matrix import measure
-from controller.lab.nodes import node
-from controller.lab.people.measure import measure as measure_people
-from controller.lab.people.table import people_table
-from controller.lab.proxy.deployed import standing
+from controller.lab import city
+from controller.lab.iap.deployed import standing
+from controller.lab.network import breaking
+from controller.lab.network.nodes import node
+from controller.lab.state import faults, paths, undo_log
 from controller.lab.status import status
-from controller.lab.table import matrix_table, status_table
-from controller.model.load import load_city
+from controller.lab.trials.matrix import measure
+from controller.lab.trials.people.measure import measure as measure_people
+from controller.lab.trials.people.table import people_table
+from controller.lab.trials.table import matrix_table, status_table
+from controller.model.loading.load import load_city
+from controller.offline_google.environment import Rehearsal
 
 lab = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The virtual city: real switches, routers, hosts and packets."
@@ -125,7 +127,7 @@ def show_people(
 @lab.command("break")
 def break_something(first: Where, second: What) -> None:
     """Break a school's line (SCHOOL primary-line | backup-line | blackhole), or lose a region (region NAME)."""
-    fault = faults.fault(journal.standing(place.STATE).layout, first, second)
+    fault = faults.fault(undo_log.standing(paths.STATE).layout, first, second)
     fresh = breaking.break_(fault)
     say(f"{fault}{'' if fresh else ' already'}. Mend it with 'tsunagu lab mend {first} {second}'.")
 
@@ -143,7 +145,7 @@ def mend_something(first: MendWhere = None, second: MendWhat = None, *, everythi
     if first is None or second is None:
         message = "name what to mend: SCHOOL WHAT, region NAME, or --all"
         raise typer.BadParameter(message)
-    fault = faults.fault(journal.standing(place.STATE).layout, first, second)
+    fault = faults.fault(undo_log.standing(paths.STATE).layout, first, second)
     was_broken = breaking.mend(fault)
     say(f"{'Mended. It is no longer' if was_broken else 'Nothing to mend; it is not'} so that {fault}.")
 
@@ -151,6 +153,6 @@ def mend_something(first: MendWhere = None, second: MendWhat = None, *, everythi
 @lab.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def run(name: NodeName, command: Words = None) -> None:
     """Run a command, or a shell, where a node of the virtual city stands: tsunagu lab run kw-s01/staff ping -c1 ..."""
-    where = node(journal.standing(place.STATE).layout, name)
+    where = node(undo_log.standing(paths.STATE).layout, name)
     words = where.words(command or [os.environ.get("SHELL", "/bin/sh")])
     os.execvpe(words[0], words, where.full_environment())  # noqa: S606 the user's own command, word for word

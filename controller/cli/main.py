@@ -13,23 +13,23 @@ from controller.cli.output import Exit, errors
 from controller.errors import TsunaguError
 
 COMMANDS = {
-    "check": "controller.cli.check:check",
-    "plan": "controller.cli.plan:plan",
-    "apply": "controller.cli.apply:apply",
-    "drift": "controller.cli.plan:drift",
-    "explain": "controller.cli.explain:explain_command",
-    "what-if": "controller.cli.what_if:what_if_command",
-    "trust": "controller.cli.trust:trust",
-    "measure": "controller.cli.measure:measure",
-    "render": "controller.cli.render:render",
-    "prove": "controller.cli.prove:prove",
-    "monitor": "controller.cli.monitor:monitor",
+    "check": "controller.cli.policy.check:check",
+    "plan": "controller.cli.devices.plan:plan",
+    "apply": "controller.cli.devices.apply:apply",
+    "drift": "controller.cli.devices.plan:drift",
+    "explain": "controller.cli.policy.explain:explain_command",
+    "what-if": "controller.cli.policy.what_if:what_if_command",
+    "trust": "controller.cli.devices.trust:trust",
+    "measure": "controller.cli.measurement.measure:measure",
+    "render": "controller.cli.policy.render:render",
+    "prove": "controller.cli.policy.prove:prove",
+    "monitor": "controller.cli.measurement.monitor:monitor",
 }
 GROUPS = {
     "lab": "controller.cli.lab:lab",
     "cloud": "controller.cli.cloud:cloud",
-    "playbook": "controller.cli.playbook:playbook",
-    "report": "controller.cli.report:report",
+    "playbook": "controller.cli.devices.playbook:playbook",
+    "report": "controller.cli.measurement.report:report",
 }
 
 

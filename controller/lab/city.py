@@ -10,38 +10,27 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab import (
-    account,
-    background,
-    journal,
-    kernel,
-    login,
-    network,
-    place,
-    reach,
-    routers,
-    routing,
-    switches,
-)
-from controller.lab.journal import Record
-from controller.lab.layout import Layout, SchoolLayout
-from controller.lab.planning import lay_out
-from controller.lab.processes import end, identities, inhabitants, until
-from controller.lab.programs import check_requirements
-from controller.lab.proxy.deployed import check_addresses
-from controller.lab.proxy.files import Files
+from controller.lab.iap.deployed import check_addresses
+from controller.lab.iap.files import Files
+from controller.lab.network import background, kernel, login, network, reach, routers, routing, ssh_user, switches
+from controller.lab.network.programs import check_requirements
+from controller.lab.state import paths, undo_log
+from controller.lab.state.layout import Layout, SchoolLayout
+from controller.lab.state.planning import lay_out
+from controller.lab.state.processes import end, identities, inhabitants, until
+from controller.lab.state.undo_log import Record
 from controller.model.city import City
-from controller.platforms import namespace
+from controller.platforms.transport import namespace
 
 Progress = Callable[[str], None]
 
 SERVICES = "services"
-RESPONDERS = {"responders": "controller.lab.responders"}
+RESPONDERS = {"responders": "controller.lab.services.responders"}
 """What measurements talk to, in the regions."""
 PROXY_PROGRAMS = {
-    "proxy": "controller.lab.proxy.front",
-    "identity": "controller.lab.proxy.identity",
-    "guarded": "controller.lab.proxy.application",
+    "proxy": "controller.lab.iap.front",
+    "identity": "controller.lab.iap.identity",
+    "guarded": "controller.lab.iap.application",
 }
 """What a deployed cloud adds: the proxy, the identity provider, and the applications that the proxy guards."""
 _SSHD_FOLDER = Path("/run/sshd")
@@ -50,7 +39,7 @@ _AT_ONCE = 12
 _READY_SECONDS = 20.0
 
 
-def up(city: City, schools: int, progress: Progress, state: Path = place.STATE, *, world: Path | None = None) -> Layout:
+def up(city: City, schools: int, progress: Progress, state: Path = paths.STATE, *, world: Path | None = None) -> Layout:
     """Build the virtual city with so many schools; all its switches are factory-new and let everything through.
 
     With a `world` that a stack was deployed to, its applications are served by the proxy, over HTTPS.
@@ -62,18 +51,18 @@ def up(city: City, schools: int, progress: Progress, state: Path = place.STATE, 
     """
     check_requirements()
     layout = lay_out(city, schools, state, world)
-    account.check(layout.user)
+    ssh_user.check(layout.user)
     try:
         state.mkdir(mode=0o755)
     except FileExistsError:
         message = f"a lab is up already, or was left half built ({state}); remove it with 'tsunagu lab down'"
         raise LabError(message) from None
-    with place.held(state, "build the lab"):
+    with paths.held(state, "build the lab"):
         record = Record(layout=layout, settings=kernel.machine_settings(), made_sshd_folder=not _SSHD_FOLDER.exists())
         try:
-            journal.write(state, record)
+            undo_log.write(state, record)
             _build_uninterrupted(record, progress, state)
-            journal.write(state, record.model_copy(update={"complete": True}))
+            undo_log.write(state, record.model_copy(update={"complete": True}))
         except BaseException:
             progress("it failed: removing what was built")
             _remove(state)
@@ -81,7 +70,7 @@ def up(city: City, schools: int, progress: Progress, state: Path = place.STATE, 
     return layout
 
 
-def down(progress: Progress, state: Path = place.STATE) -> bool:
+def down(progress: Progress, state: Path = paths.STATE) -> bool:
     """Remove the lab, whole or half built; says each thing that it removed. Whether there was anything.
 
     Raises:
@@ -90,7 +79,7 @@ def down(progress: Progress, state: Path = place.STATE) -> bool:
     check_requirements()
     removed: list[str]
     if state.is_dir():
-        with place.held(state, "remove the lab"):
+        with paths.held(state, "remove the lab"):
             removed = _remove(state)
     else:
         removed = _remove(state)
@@ -99,13 +88,13 @@ def down(progress: Progress, state: Path = place.STATE) -> bool:
     return bool(removed)
 
 
-def restart_switch(school: str, state: Path = place.STATE) -> None:
+def restart_switch(school: str, state: Path = paths.STATE) -> None:
     """Cut the power of a school's switch and give it back: it comes up with what its boot file says.
 
     Raises:
         LabError: no lab is up, the school is not in it, or the switch does not start.
     """
-    layout = journal.standing(state).layout
+    layout = undo_log.standing(state).layout
     switches.restart(layout, layout.school(school), state)
 
 
@@ -135,7 +124,7 @@ def _build(record: Record, progress: Progress, state: Path) -> None:
     progress(f"network: {len(layout.namespaces)} namespaces, {len(layout.schools)} schools")
     kernel.apply_machine_settings(record.settings)
     _SSHD_FOLDER.mkdir(exist_ok=True)
-    account.create(layout.user, state)
+    ssh_user.create(layout.user, state)
     network.create(layout)
     progress(f"applications: {len(layout.listeners)} HTTP services")
     if layout.perimeter:
@@ -146,7 +135,7 @@ def _build(record: Record, progress: Progress, state: Path) -> None:
     _build_routers(layout, state)
     _build_schools(layout, progress, state)
     background.start(state, RESPONDERS)
-    (state / place.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
+    (state / paths.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
     built = time.monotonic() - began
     reach.wait(layout, state)
     progress(f"every host reaches the internet over IPv4 and IPv6 {time.monotonic() - began - built:.1f} s later")
@@ -163,8 +152,8 @@ def _build_routers(layout: Layout, state: Path) -> None:
 def _known_hosts(layout: Layout, state: Path) -> Iterator[str]:
     for school in layout.schools:
         for folder, address in (
-            (place.SwitchFiles(state, school.id).folder, school.management.address.v4),
-            (place.RouterFiles(state, school.id).folder, school.router_address.v4),
+            (paths.SwitchFiles(state, school.id).folder, school.management.address.v4),
+            (paths.RouterFiles(state, school.id).folder, school.router_address.v4),
         ):
             yield login.known_host(folder, address, layout.ssh_port)
 
@@ -191,7 +180,7 @@ def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
 def answers_login(layout: Layout, school: SchoolLayout) -> bool:
     """Whether the switch's SSH server answers where the controller is, through the core, the router and the switch."""
     try:
-        with namespace.connect(place.CONTROLLER, school.management.address.v4, layout.ssh_port, 2.0) as opened:
+        with namespace.connect(paths.CONTROLLER, school.management.address.v4, layout.ssh_port, 2.0) as opened:
             return opened.recv(4) == b"SSH-"
     except OSError:
         return False
@@ -199,22 +188,22 @@ def answers_login(layout: Layout, school: SchoolLayout) -> bool:
 
 def programs(layout: Layout) -> dict[str, str]:
     """The programs that stand for everything outside the schools, each with its module."""
-    return {SERVICES: "controller.lab.services", **(PROXY_PROGRAMS if layout.perimeter else {})}
+    return {SERVICES: "controller.lab.services.services", **(PROXY_PROGRAMS if layout.perimeter else {})}
 
 
 def _remove(state: Path) -> list[str]:
     record, damaged = _record_if_whole(state)
     names = network.present()
     ours = identities(names)
-    ended = end([*journal.processes(state), *inhabitants(ours)])
+    ended = end([*undo_log.processes(state), *inhabitants(ours)])
     network.remove(names)
     while late := inhabitants(ours):  # what an ending process had still started
         ended += end(late)
     removed = [f"{ended} processes"] if ended else []
     removed += [f"{len(names)} network namespaces"] if names else []
-    while users := account.made():  # until none is left: one may have been in the making when we first looked
+    while users := ssh_user.made():  # until none is left: one may have been in the making when we first looked
         for user in users:
-            account.remove(user)
+            ssh_user.remove(user)
             removed.append(f"user {user}")
     if record is not None:
         restored = kernel.restore_machine_settings(record.settings)
@@ -231,6 +220,6 @@ def _remove(state: Path) -> list[str]:
 
 def _record_if_whole(state: Path) -> tuple[Record | None, bool]:
     try:
-        return journal.read(state), False
+        return undo_log.read(state), False
     except LabError:
         return None, True

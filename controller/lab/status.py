@@ -8,9 +8,11 @@ from pathlib import Path
 from pydantic import Field, computed_field
 
 from controller.errors import LabError
-from controller.lab import city, journal, network, place, routers, routing, switches
-from controller.lab.layout import Frozen, Layout, SchoolLayout
-from controller.lab.processes import alive
+from controller.lab import city
+from controller.lab.network import network, routers, routing, switches
+from controller.lab.state import paths, undo_log
+from controller.lab.state.layout import Frozen, Layout, SchoolLayout
+from controller.lab.state.processes import alive
 
 
 class SchoolStatus(Frozen):
@@ -55,15 +57,15 @@ class LabStatus(Frozen):
         return programs and not self.missing_namespaces and all(school.lives for school in self.schools)
 
 
-def status(state: Path = place.STATE) -> LabStatus:
+def status(state: Path = paths.STATE) -> LabStatus:
     """Ask every part of the lab whether it lives.
 
     Raises:
         LabError: no lab is up, or only half of one.
     """
-    record = journal.standing(state)
+    record = undo_log.standing(state)
     layout = record.layout
-    running = {key for key, process in journal.current(state).items() if alive(process)}
+    running = {key for key, process in undo_log.current(state).items() if alive(process)}
     present = set(network.present())
     with ThreadPoolExecutor(max_workers=8) as pool:
         schools = tuple(pool.map(lambda school: _school(layout, school, running, present, state), layout.schools))

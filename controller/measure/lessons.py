@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from controller.model.access import DAYS, Hours
+from controller.model.access.rules import DAYS, Hours
 
 
 def in_lessons(at: datetime, lessons: Hours, timezone: ZoneInfo) -> bool:

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from controller.model.flow import Family
-from controller.model.lines import LineName
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LineName
 
 MeasurementId = NewType("MeasurementId", int)
 """The number of a measurement in its store; a figure in a report names it."""

@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import product
 
-from controller.measure.answers import NameLookup, PageFetch
-from controller.measure.echoes import Echoes
 from controller.measure.lessons import in_lessons
-from controller.measure.locks import LineBusy, sharing
 from controller.measure.measurement import Found, Kind, LinePath, Measurement, Outcome
-from controller.measure.places import Place, Route
+from controller.measure.probes.answers import NameLookup, PageFetch
+from controller.measure.probes.ping import Echoes
+from controller.measure.probes.probe_targets import Place, Route
+from controller.measure.probes.throughput import PATIENCE_SECONDS, Throughput, line_lock
+from controller.measure.probes.throughput_locks import LineBusy, sharing
 from controller.measure.store import Store
-from controller.measure.throughput import PATIENCE_SECONDS, Throughput, line_lock
-from controller.model.access import Hours
+from controller.model.access.rules import Hours
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.lines import LINE_NAMES, LineName
-from controller.model.schools import School
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.model.sites.schools import School
 
 _AT_ONCE = 8
 Told = Callable[[Measurement], None]

@@ -16,7 +16,7 @@ from threading import Lock
 
 from controller.errors import TsunaguError
 from controller.measure.measurement import Found, Kind, LinePath, Measurement, MeasurementId, Outcome
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 
 FORMAT = 1
 """Of the tables; a store of another format is refused, never guessed at."""

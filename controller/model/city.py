@@ -10,7 +10,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collap
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from controller.model.access import (
+from controller.model.access.admission import Admission, AdmissionLimits
+from controller.model.access.data_flows import System, SystemFlow
+from controller.model.access.infrastructure_protocols import Necessity
+from controller.model.access.people import PeopleFile
+from controller.model.access.rules import (
     CONTROLLER,
     INTERNET,
     Application,
@@ -19,10 +23,23 @@ from controller.model.access import (
     Rule,
     Segment,
 )
-from controller.model.admission import Admission, AdmissionLimits
-from controller.model.blocks import school_prefix, segment_prefix
-from controller.model.calendar import CalendarFile, DayKind
-from controller.model.devices import (
+from controller.model.access.second_factors import STRENGTHS, Strength
+from controller.model.address_blocks import school_prefix, segment_prefix
+from controller.model.measurement import MeasurementFile
+from controller.model.network.packets import (
+    AddressSet,
+    Family,
+    Interval,
+    Prefix,
+    Service,
+    bounds,
+    merged,
+    prefix,
+    without,
+)
+from controller.model.sites.access_lines import LinesFile
+from controller.model.sites.calendar import CalendarFile, DayKind
+from controller.model.sites.devices import (
     FIRST_DEVICE,
     Device,
     DevicePort,
@@ -30,28 +47,14 @@ from controller.model.devices import (
     group_ports,
     lab_school_devices,
 )
-from controller.model.exchange import System, SystemFlow
-from controller.model.factors import STRENGTHS, Strength
-from controller.model.flow import AddressSet, Family, Interval, Prefix, Service, bounds, merged, prefix, without
-from controller.model.lines import LinesFile
-from controller.model.measurement import MeasurementFile
-from controller.model.necessities import Necessity
-from controller.model.outputs import StackOutputs
-from controller.model.people import PeopleFile
-from controller.model.schools import (
-    BlueprintFile,
-    CityFile,
-    DeviceGroup,
-    LabFile,
-    School,
-    fits,
-)
-from controller.model.scope import SchoolGroup
+from controller.model.sites.schools import BlueprintFile, CityFile, DeviceGroup, LabFile, School, fits
+from controller.model.sites.scope import SchoolGroup
+from controller.model.sites.stack_outputs import StackOutputs
 
 
 @dataclass(frozen=True, eq=False)
 class City:
-    """Everything that `policies/` says, for one day. Build it with `controller.model.load.load_city`.
+    """Everything that `policies/` says, for one day. Build it with `controller.model.loading.load.load_city`.
 
     A city is itself and no other: what was worked out of it can be kept beside it.
 

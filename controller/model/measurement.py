@@ -12,9 +12,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from controller.model.access import Hours
-from controller.model.lines import LineName
-from controller.model.schools import Identifier
+from controller.model.access.rules import Hours
+from controller.model.sites.access_lines import LineName
+from controller.model.sites.schools import Identifier
 from controller.model.source import Placed, Strict
 
 Basis = Literal["anchor", "estimated"]

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.errors import TsunaguError
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported
 from controller.platforms.base import Operable, Platform
-from controller.platforms.redaction import redact
+from controller.platforms.common.redaction import redact
 from controller.platforms.registry import platform, supported
-from controller.platforms.ssh import session
+from controller.platforms.transport.ssh import session
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.compile.campus import CampusIntent, campus_intent
-from controller.compile.upstream import describe_moved
+from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.upstream import describe_moved
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
-from controller.plan.city_checks import Held, path_checks
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
-from controller.plan.lapse import first_lapse
+from controller.plan.expiry import first_lapse
 from controller.plan.observe import NotSupported, Observed
-from controller.plan.proof import prove, prove_transition
+from controller.plan.proof.city_checks import Held, path_checks
+from controller.plan.proof.proof import prove, prove_transition
 from controller.plan.review import describe_changes
 from controller.plan.review_routes import describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts

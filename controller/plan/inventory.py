@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.load import load_city
+from controller.model.loading.load import load_city
+from controller.model.sites.devices import Device
 from controller.plan.backup import operable
 from controller.plan.select import Selection, selected_devices
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import ConfigRefused, DeviceError, InputError, Origin, Problem, TsunaguError
-from controller.model.devices import Device
-from controller.model.state import DeviceState
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
 from controller.platforms.base import Observation, Operable, Platform, Session
 from controller.platforms.registry import platform, supported
 
@@ -44,7 +44,7 @@ class NotSupported(TsunaguError):
 def over_ssh(devices: Sequence[Device], seen: Callable[[Observed], None]) -> list[Observed]:
     """Read devices over SSH, many at once; `seen` is called for each as it comes."""
     # To load SSH takes as long as all else that a command loads, and most commands need none.
-    from controller.platforms.ssh import session  # noqa: PLC0415
+    from controller.platforms.transport.ssh import session  # noqa: PLC0415
 
     def one(device: Device) -> Observed:
         found = _over_ssh(device, session)

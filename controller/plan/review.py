@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
 
-from controller.model.flow import ANY_PORTS, Effect, Ports, Prefix, Protocol
-from controller.model.state import DeviceState, Entry, Filter, PortState, VlanInterface
-from controller.model.wireless import WirelessNetwork
+from controller.model.network.device_state import DeviceState, Entry, Filter, PortState, VlanInterface
+from controller.model.network.packets import ANY_PORTS, Effect, Ports, Prefix, Protocol
+from controller.model.network.wireless import WirelessNetwork
 from controller.plan.review_routes import Ways, describe_routes
 
 

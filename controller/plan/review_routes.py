@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from controller.compile.routing import RoutingIntent
-from controller.model.flow import Effect, Family
-from controller.model.routing import PrefixList, PrefixRange, RouteClause, RouteDirection, RoutePolicy, Routing
-from controller.prove.routes import deciding
-from controller.prove.routing import DEFAULT_LOCAL_PREFERENCE
+from controller.compile.network.route_policies import RoutingIntent
+from controller.model.network.packets import Effect, Family
+from controller.model.network.route_policies import (
+    PrefixList,
+    PrefixRange,
+    RouteClause,
+    RouteDirection,
+    RoutePolicy,
+    Routing,
+)
+from controller.prove.routes.policies import DEFAULT_LOCAL_PREFERENCE
+from controller.prove.routes.route_sets import deciding
 
 Ways = Mapping[str, str]
 """What a neighbour's address stands for, in words."""

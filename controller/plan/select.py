@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.schools import School
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
 
 
 @dataclass(frozen=True, slots=True)

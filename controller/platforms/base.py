@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.flow import Direction, Family
-from controller.model.routing import RouteDirection, Routing
-from controller.model.state import Capabilities, DeviceState
+from controller.model.network.device_state import Capabilities, DeviceState
+from controller.model.network.packets import Direction, Family
+from controller.model.network.route_policies import RouteDirection, Routing
 
 
 @dataclass(frozen=True, slots=True)

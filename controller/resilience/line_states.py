@@ -6,9 +6,9 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from controller.measure.judging import LineState
+from controller.measure.assessment.assess import LineState
 from controller.measure.measurement import LinePath
-from controller.model.lines import LineName
+from controller.model.sites.access_lines import LineName
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -11,12 +11,12 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from controller.errors import TsunaguError
-from controller.measure.answers import NameLookup, PageFetch
-from controller.measure.export import JudgementMetrics, family_name, measured_event
-from controller.measure.judging import judge_school
+from controller.measure.assessment.assess import judge_school
+from controller.measure.assessment.export import JudgementMetrics, family_name, measured_event
 from controller.measure.lessons import in_lessons
 from controller.measure.measurement import DURATION_MS, Kind, Outcome
-from controller.measure.places import Route
+from controller.measure.probes.answers import NameLookup, PageFetch
+from controller.measure.probes.probe_targets import Route
 from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import Store
 from controller.model.city import City

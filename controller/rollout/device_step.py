@@ -14,11 +14,11 @@ from pathlib import Path
 from threading import Event
 
 from controller.errors import CommandFailed, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan
 from controller.plan.review import describe_changes
 from controller.platforms.base import Command, Lock, Operable, Restore
-from controller.platforms.ssh import SshSession, session
+from controller.platforms.transport.ssh import SshSession, session
 from controller.rollout.device_lock import device_lock
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span

@@ -14,9 +14,9 @@ from threading import Event
 
 from controller.errors import PlanRefused
 from controller.model.city import City
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.lapse import refuse_lapsed
+from controller.plan.expiry import refuse_lapsed
 from controller.plan.select import device_by_id
 from controller.platforms.base import Operable
 from controller.platforms.registry import platform

@@ -15,8 +15,8 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.guardrails.doors import CLOSED, PROXY, PUBLIC
 from policies.guardrails.found import UNKNOWN, Found, Guardrail
+from policies.guardrails.frontends import CLOSED, PROXY, PUBLIC
 from policies.guardrails.japan import JAPAN
 from policies.guardrails.labels import LABELS
 from policies.guardrails.stores import KEPT, KEYS

@@ -24,13 +24,15 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from controller.errors import LabError, TsunaguError
-from controller.lab import breaking, city, place, reach
-from controller.lab.faults import Fault, Kind
-from controller.lab.gap import Probe
-from controller.lab.layout import Host, Layout, SchoolLayout
-from controller.lab.processes import until
-from controller.lab.routing import BFD_MILLISECONDS, BFD_MISSES
-from controller.model.load import load_city
+from controller.lab import city
+from controller.lab.network import breaking, reach
+from controller.lab.network.routing import BFD_MILLISECONDS, BFD_MISSES
+from controller.lab.state import paths
+from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.layout import Host, Layout, SchoolLayout
+from controller.lab.state.processes import until
+from controller.lab.trials.outage_probe import Probe
+from controller.model.loading.load import load_city
 
 PROMISED_SECONDS = 1.0
 _PATIENCE = 60.0
@@ -65,7 +67,7 @@ def one_cut(layout: Layout, school: SchoolLayout, pupil: Host, fault: Fault) -> 
     Raises:
         LabError: traffic does not come through again, or the city does not become whole.
     """
-    _wait(lambda: not reach.missing(layout, place.STATE) and _usual(layout, school), "whole")
+    _wait(lambda: not reach.missing(layout, paths.STATE) and _usual(layout, school), "whole")
     with Probe.to_the_internet(layout, pupil) as breaking_gap:
         breaking.break_(fault)
         _wait_for_answers(breaking_gap)
@@ -83,7 +85,7 @@ def _wait_for_answers(probe: Probe) -> None:
 
 
 def _usual(layout: Layout, school: SchoolLayout) -> bool:
-    return reach.ways_out(layout, school, place.STATE) == {("primary", layout.regions[0].id)}
+    return reach.ways_out(layout, school, paths.STATE) == {("primary", layout.regions[0].id)}
 
 
 def _wait(condition: Callable[[], bool], what: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from controller.lab.cloud.values import to_wire
+from controller.offline_google.provider.values import to_wire
 
 SECRET = "gcp:secretmanager/secret:Secret"  # noqa: S105 a resource type
 INPUTS = {"replication": {"auto": {}}, "labels": {"environment": "lab"}, "deletionProtection": False}
@@ -31,7 +31,7 @@ def main(number: int) -> None:
     """Print the figures."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"TSUNAGU_OFFLINE": "1", "TSUNAGU_OFFLINE_STATE": f"{folder}/world.sqlite"}
-        command = [sys.executable, "-m", "controller.lab.cloud.provider"]
+        command = [sys.executable, "-m", "controller.offline_google.provider.provider"]
         started = time.monotonic()
         with subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

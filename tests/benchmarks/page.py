@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from playwright.sync_api import Browser, sync_playwright
 
 from controller.model.city import City
-from controller.model.load import load_city
+from controller.model.loading.load import load_city
 from tests.monitoring.page.conftest import ARGUMENTS
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.main_thread import recorded

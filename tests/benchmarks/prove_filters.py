@@ -23,11 +23,21 @@ from resource import RUSAGE_SELF, getrusage
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from controller.compile.intent import Clause, FilterIntent
+from controller.compile.network.intent import Clause, FilterIntent
 from controller.errors import Origin
-from controller.model.flow import ANY_PORTS, AddressSet, Direction, Effect, Family, Match, Prefix, Protocol, prefix
-from controller.model.state import Entry, Filter
-from controller.prove.equivalence import packet_space, permitted_by_filter, prove_equal, same_filters
+from controller.model.network.device_state import Entry, Filter
+from controller.model.network.packets import (
+    ANY_PORTS,
+    AddressSet,
+    Direction,
+    Effect,
+    Family,
+    Match,
+    Prefix,
+    Protocol,
+    prefix,
+)
+from controller.prove.filters.equivalence import packet_space, permitted_by_filter, prove_equal, same_filters
 from tests.prove.second_engine import SecondEngine, cudd_variables, oxidd_variables
 
 ANYWHERE = Family.V6.everything

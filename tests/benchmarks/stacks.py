@@ -16,8 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from controller.lab.cloud.engine import Engine, engine_for
-from controller.lab.cloud.environment import Rehearsal
+from controller.cloud.engine import Engine
+from controller.offline_google.environment import Rehearsal
+from controller.offline_google.rehearsal import engine_for
 
 PROGRAM = """
 import os

@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from controller.measure.measurement import MBPS, Kind  # noqa: E402 the path comes first
-from controller.measure.throughput import Throughput  # noqa: E402
-from controller.model.flow import Family  # noqa: E402
-from controller.model.load import load_city  # noqa: E402
+from controller.measure.probes.throughput import Throughput  # noqa: E402
+from controller.model.loading.load import load_city  # noqa: E402
 from controller.model.measurement import Method  # noqa: E402
+from controller.model.network.packets import Family  # noqa: E402
 from tests.measure.two_lines import PORT, TRUTH, TwoLines, two_lines  # noqa: E402
 
 RATES = (50, 100, 200, 400, 600, 800)

@@ -30,18 +30,18 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.load import load_city
-from controller.model.state import DeviceState
-from controller.plan.city_checks import paths_of_intents
-from controller.plan.proof import differences_of_routes, differences_to_policy
+from controller.model.loading.load import load_city
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
+from controller.plan.proof.city_checks import paths_of_intents
+from controller.plan.proof.proof import differences_of_routes, differences_to_policy
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform, supported
-from controller.prove.findings import policy_findings
-from controller.prove.wireless import network_differences
+from controller.prove.compliance.wireless import network_differences
+from controller.prove.lint.findings import policy_findings
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("start Python", "load", "find", "compile", "render", "parse back", "prove", "paths")

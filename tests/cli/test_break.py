@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.lab import breaking
-from controller.lab.layout import Layout
+from controller.lab.network import breaking
+from controller.lab.state.layout import Layout
 from tests.cli.running import ROOT, Done, here
 
 pytestmark = pytest.mark.lab

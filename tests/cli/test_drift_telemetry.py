@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from controller.cli.drift_telemetry import drift_by_school, tell_drift
+from controller.cli.devices.drift_telemetry import drift_by_school, tell_drift
 from controller.errors import DeviceUnreachable
 from controller.model.city import City
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.build import Considered
 from controller.plan.observe import Observed
 from controller.telemetry.otlp import ENDPOINT

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.output import Exit
-from controller.lab import place
+from controller.lab.state import paths
 from tests.cli.running import here
 from tests.policies import SHIPPED
 
@@ -14,7 +14,7 @@ POLICIES = ("--policies", str(SHIPPED))
 
 @pytest.fixture(autouse=True)
 def no_lab_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "STATE", tmp_path / "no-lab")
+    monkeypatch.setattr(paths, "STATE", tmp_path / "no-lab")
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile import admission, aggregate
-from controller.compile.admission import RadiusRow
-from controller.compile.levels import AccessLevel, Levels
-from controller.model.admission import Admission
+from controller.compile.identity import admission
+from controller.compile.identity.access_levels import AccessLevel, Levels
+from controller.compile.identity.admission import RadiusRow
+from controller.compile.network import aggregate
+from controller.model.access.admission import Admission
 from controller.model.city import City
-from controller.model.flow import Family, Match, Ports, Prefix, prefix
-from controller.model.state import DeviceState
-from controller.platforms import cisco_acl, cisco_ios
+from controller.model.network.device_state import DeviceState
+from controller.model.network.packets import Family, Match, Ports, Prefix, prefix
 from controller.platforms.base import Step
-from controller.platforms.words import Words
+from controller.platforms.cisco_ios import acl, driver
+from controller.platforms.common.words import Words
 from tests.cli.running import Done, here
 from tests.policies import PolicyFolder
 
@@ -97,7 +98,7 @@ def test_renderer(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
     def forgetful(good: Callable[[Match, Ports], list[str]], match: Match, ports: Ports) -> list[str]:
         return [] if (ports, match.destination.prefixlen) == ((80, 80), 0) else good(match, ports)
 
-    plant(monkeypatch, cisco_acl, "_port_words", forgetful)
+    plant(monkeypatch, acl, "_port_words", forgetful)
     done = prover()
     assert FILTERS in done.said
     assert re.search(
@@ -115,7 +116,7 @@ def test_parser(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
         narrower = "0.0.7.255" if wildcard == "0.0.15.255" else wildcard
         return good(words, family, address, narrower, expected)
 
-    plant(monkeypatch, cisco_acl, "read_wildcard", short)
+    plant(monkeypatch, acl, "read_wildcard", short)
     done = prover()
     assert FILTERS in done.said
     assert re.search(
@@ -203,7 +204,7 @@ def test_order_of_a_plan(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> Non
         yield Step("bind access lists", (), replace(wanted, filters=tuple(bound)))
         yield from good(now, wanted)
 
-    plant(monkeypatch, cisco_ios, "_steps", hasty)
+    plant(monkeypatch, driver, "_steps", hasty)
     done = prover("--configs", str(configs))
     assert "DIFFERS  every state on the way" in done.said
     assert re.search(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab import place
-from controller.lab.layout import Layout
+from controller.lab.state import paths
+from controller.lab.state.layout import Layout
 from tests.conftest import POLICIES
 
 pytestmark = pytest.mark.lab
@@ -30,7 +30,7 @@ def policies(tmp_path: Path) -> Path:
     shutil.copytree(POLICIES, copy)
     path = copy / "city" / "lab.yaml"
     old = path.read_text(encoding="utf-8")
-    new = old.replace(str(place.STATE / place.KNOWN_HOSTS), str(tmp_path / "pinned"))
+    new = old.replace(str(paths.STATE / paths.KNOWN_HOSTS), str(tmp_path / "pinned"))
     assert new != old
     path.write_text(new, encoding="utf-8")
     return copy
@@ -61,7 +61,7 @@ def test_a_key_is_pinned_only_when_a_person_says_so(lab: Layout, policies: Path,
 
 def test_a_changed_key_is_shown_as_changed(lab: Layout, policies: Path, tmp_path: Path) -> None:
     first, second = lab.schools[0], lab.schools[1]
-    lines = (place.STATE / place.KNOWN_HOSTS).read_text(encoding="ascii").splitlines()
+    lines = (paths.STATE / paths.KNOWN_HOSTS).read_text(encoding="ascii").splitlines()
     keys = dict(line.split(" ", 1) for line in lines)
     pinned = tmp_path / "pinned"
     pinned.write_text(f"{first.management.address.v4} {keys[second.management.address.v4]}\n", encoding="ascii")

@@ -9,18 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compile import aggregate as aggregation
-from controller.compile import campus
-from controller.compile.aggregate import aggregate
-from controller.compile.campus import campus_intent
+from controller.compile.network import aggregate as aggregation
+from controller.compile.network import device_state
+from controller.compile.network.aggregate import aggregate
+from controller.compile.network.device_state import campus_intent
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, Protocol, prefix
-from controller.model.state import Entry, named_filter
-from controller.plan.proof import prove
-from controller.platforms.cisco_ios import CiscoIos
-from controller.prove.equivalence import packet_space, permitted_by_filter
+from controller.model.network.device_state import Entry, named_filter
+from controller.model.network.packets import (
+    ANY_PORTS,
+    Direction,
+    Effect,
+    Family,
+    Match,
+    Ports,
+    Prefix,
+    Protocol,
+    prefix,
+)
+from controller.model.sites.devices import Device
+from controller.plan.proof.proof import prove
+from controller.platforms.cisco_ios.driver import CiscoIos
+from controller.prove.filters.equivalence import packet_space, permitted_by_filter
 from tests.platforms.states import everything, matches
 from tests.soak import examples
 
@@ -177,7 +187,7 @@ def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeyp
 
     large = crowded(city)
     device = core(large)
-    monkeypatch.setattr(campus, "aggregate", careless)
+    monkeypatch.setattr(device_state, "aggregate", careless)
     intent = campus_intent(large, device, replace(IOS.capabilities, maximum_entries=500))
     with pytest.raises(ProofFailed, match=r"permits tcp .* -> 203\.0\.4[01]\.\d+ port \d+, but"):
         prove(large, intent, IOS)

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.cloud import MOST_OPERATORS, cloud_intent, operators
-from controller.compile.levels import Levels
+from controller.compile.identity.access_levels import Levels
+from controller.compile.identity.proxy import MOST_OPERATORS, cloud_intent, operators
 from controller.errors import PolicyError
-from controller.model.access import Application, Dispensation, IdentityPart, Rule
-from controller.model.calendar import ONE_DAY, DayKind
+from controller.model.access.rules import Application, Dispensation, IdentityPart, Rule
+from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.factors import Strength
-from controller.model.reference import Person, identity_answer
-from controller.model.scope import Scope
-from controller.prove.cel import LevelEvaluator
-from controller.prove.cloud import Proxy
-from controller.prove.visitors import (
+from controller.model.reference_evaluator import Person, identity_answer
+from controller.model.sites.calendar import ONE_DAY, DayKind
+from controller.model.sites.scope import Scope
+from controller.prove.engine.cel import LevelEvaluator
+from controller.prove.identity.proxy import Proxy
+from controller.prove.identity.synthetic_people import (
     FACTS,
     WAYS,
     anybody,

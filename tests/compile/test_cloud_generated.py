@@ -10,15 +10,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import Origin, PolicyError, TsunaguError
-from controller.model.access import DAYS, Day, Dispensation, Hours, IdentityPart, Rule, SchoolDays
+from controller.model.access.rules import DAYS, Day, Dispensation, Hours, IdentityPart, Rule, SchoolDays
+from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.factors import Strength
-from controller.model.flow import Effect
-from controller.model.load import load_city
-from controller.model.reference import Person, identity_answer
-from controller.model.scope import Scope
-from controller.prove.cloud import Proxy
-from controller.prove.visitors import anybody, at, days, everybody, moments, request
+from controller.model.loading.load import load_city
+from controller.model.network.packets import Effect
+from controller.model.reference_evaluator import Person, identity_answer
+from controller.model.sites.scope import Scope
+from controller.prove.identity.proxy import Proxy
+from controller.prove.identity.synthetic_people import anybody, at, days, everybody, moments, request
 
 ROLES = ("teacher", "pupil", "maintenance-vendor")
 PLACES = ("own-school", "other-school", "board-office", "home", "abroad")

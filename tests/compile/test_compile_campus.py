@@ -10,17 +10,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compile.aggregate import aggregate
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.aggregate import aggregate
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import Origin, TsunaguError
-from controller.model.access import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
+from controller.model.access.rules import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Direction, Effect, Family, Match, Packet, Protocol, Service, bounds, prefix, service
-from controller.model.reference import Flow, network_answer
-from controller.model.schools import School
-from controller.model.state import Attachment, Capabilities, Entry, Faces, Filter
-from controller.prove.equivalence import ends_explicitly, evaluate, prove_equal, wanted
+from controller.model.network.device_state import Attachment, Capabilities, Entry, Faces, Filter
+from controller.model.network.packets import (
+    Direction,
+    Effect,
+    Family,
+    Match,
+    Packet,
+    Protocol,
+    Service,
+    bounds,
+    prefix,
+    service,
+)
+from controller.model.reference_evaluator import Flow, network_answer
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
+from controller.prove.filters.equivalence import ends_explicitly, evaluate, prove_equal, wanted
 from tests.soak import examples
 
 CAN = Capabilities(

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compile.exchange import ExchangeIntent, exchange_intent
+from controller.compile.data_flows import ExchangeIntent, exchange_intent
 from controller.errors import Origin
+from controller.model.access.data_flows import CLASS_CARRIERS, Carrier, SystemFlow
+from controller.model.access.second_factors import Importance
 from controller.model.city import City
-from controller.model.exchange import CLASS_CARRIERS, Carrier, SystemFlow
-from controller.model.factors import Importance
-from controller.model.flow import Effect, Family, service
-from controller.model.reference import Exchange, connection_answer, exchange_answer
+from controller.model.network.packets import Effect, Family, service
+from controller.model.reference_evaluator import Exchange, connection_answer, exchange_answer
 from tests.soak import FACTOR
 
 ENDS = ("affairs", "grading", "resident-register", "learning-analytics")

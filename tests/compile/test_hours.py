@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.compile.boxes import Slot
-from controller.compile.hours import windows
-from controller.model.access import DAYS
-from controller.prove.cel import Condition
+from controller.compile.identity.header_space import Slot
+from controller.compile.identity.hours import windows
+from controller.model.access.rules import DAYS
+from controller.prove.engine.cel import Condition
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MONDAY = datetime(2026, 11, 23, tzinfo=TOKYO)

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import BeyondCapability
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Direction, Family
-from controller.model.state import Attachment, Capabilities, PortMode
-from controller.plan.proof import prove
-from controller.platforms.cisco_ios import CiscoIos
-from controller.platforms.ovs import OpenVSwitch
+from controller.model.network.device_state import Attachment, Capabilities, PortMode
+from controller.model.network.packets import Direction, Family
+from controller.model.sites.devices import Device
+from controller.plan.proof.proof import prove
+from controller.platforms.cisco_ios.driver import CiscoIos
+from controller.platforms.ovs.driver import OpenVSwitch
 
 IOS = CiscoIos()
 CAN = IOS.capabilities

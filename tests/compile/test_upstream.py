@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.aggregate import aggregate
-from controller.compile.campus import CampusIntent, campus_intent
-from controller.compile.upstream import Moved, describe_moved, trusted
+from controller.compile.network.aggregate import aggregate
+from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.upstream import Moved, describe_moved, trusted
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Direction, Effect, Family, Packet, Protocol
-from controller.model.schools import School
-from controller.plan.proof import prove
-from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
-from controller.prove.containment import contains
-from controller.prove.equivalence import evaluate, wanted
+from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
+from controller.plan.proof.proof import prove
+from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
+from controller.prove.filters.containment import contains
+from controller.prove.filters.equivalence import evaluate, wanted
 
 AWPLUS = AlliedTelesisAwplus()
 CAN = AWPLUS.capabilities

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from controller.platforms.base import Command
-from controller.platforms.hostapd_text import FOLDER, MAIN, SECRET_FILE
+from controller.platforms.hostapd.text import FOLDER, MAIN, SECRET_FILE
 
 HEAD = "interface=wlan0\ndriver=nl80211\ncountry_code=JP\nhw_mode=a\nchannel=36\nssid=setup\nstart_disabled=1\n"
 """What an installer leaves: the radio, and a first network that does not send."""

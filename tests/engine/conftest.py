@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from controller.lab.cloud.engine import Engine, engine_for
-from controller.lab.cloud.environment import Rehearsal
-from controller.lab.cloud.world import World
+from controller.cloud.engine import Engine
+from controller.offline_google.environment import Rehearsal
+from controller.offline_google.rehearsal import engine_for
+from controller.offline_google.world.world import World
 
 PROGRAM = """
 import json

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.cloud import engine
-from controller.lab.cloud.environment import OFFLINE, Rehearsal, offline_environment
-from controller.lab.cloud.installation import ENGINE_SOURCE, built_engine, own_engine
+from controller.cloud.installation import ENGINE_SOURCE, built_engine, own_engine
+from controller.offline_google import rehearsal
+from controller.offline_google.environment import OFFLINE, Rehearsal, offline_environment
 
 
 def test_a_rehearsal_says_that_nothing_is_deployed() -> None:
-    assert "OFFLINE" in engine.banner("lab", is_offline=True)
+    assert "OFFLINE" in rehearsal.banner("lab", is_offline=True)
     for stack in ("staging", "production"):
-        assert "nothing is deployed" in engine.banner(stack, is_offline=True)
-        assert engine.banner(stack, is_offline=False) == ""
+        assert "nothing is deployed" in rehearsal.banner(stack, is_offline=True)
+        assert rehearsal.banner(stack, is_offline=False) == ""
 
 
 def test_the_lab_is_offline_whatever_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(OFFLINE, raising=False)
-    found = engine.engine_for("lab", lambda _: None, project=tmp_path, rehearsal=Rehearsal(tmp_path / "offline"))
+    found = rehearsal.engine_for("lab", lambda _: None, project=tmp_path, rehearsal=Rehearsal(tmp_path / "offline"))
     assert found.environment[OFFLINE] == "1"
     assert found.environment["PATH"].split(":")[0] == str(ENGINE_SOURCE / "offline")
 
@@ -29,12 +29,14 @@ def test_another_stack_meets_google_unless_a_rehearsal_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(OFFLINE, raising=False)
-    real = engine.engine_for("production", lambda _: None, project=tmp_path)
-    assert real.rehearsal is None
+    real = rehearsal.engine_for("production", lambda _: None, project=tmp_path)
+    assert not isinstance(real, rehearsal.RehearsalEngine)
     assert str(ENGINE_SOURCE / "offline") not in real.environment["PATH"]
     assert "PULUMI_BACKEND_URL" not in real.environment or real.environment["PULUMI_BACKEND_URL"]
     monkeypatch.setenv(OFFLINE, "1")
-    rehearsed = engine.engine_for("production", lambda _: None, project=tmp_path, rehearsal=Rehearsal(tmp_path / "o"))
+    rehearsed = rehearsal.engine_for(
+        "production", lambda _: None, project=tmp_path, rehearsal=Rehearsal(tmp_path / "o")
+    )
     assert rehearsed.environment["PULUMI_BACKEND_URL"].startswith("file://")
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import LabError
-from controller.lab.cloud.environment import FAULTS
-from controller.lab.cloud.faults import Rule, as_file
-from controller.lab.processes import until
+from controller.errors import CloudError
+from controller.lab.state.processes import until
+from controller.offline_google.environment import FAULTS
+from controller.offline_google.world.faults import Rule, as_file
 from tests.engine.conftest import Tiny
 
 MORE = 6
@@ -71,7 +71,7 @@ def test_a_stack_that_an_engine_is_working_on_is_left_alone(tiny: Tiny, tmp_path
     process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert until(lambda: tiny.rehearsal.world.exists() and bool(tiny.world().faults()), 120.0)
-        with pytest.raises(LabError, match=f"another engine .process {process.pid}. is at work"):
+        with pytest.raises(CloudError, match=f"another engine .process {process.pid}. is at work"):
             tiny.engine.ready("lab", lambda _: None)
     finally:
         process.kill()

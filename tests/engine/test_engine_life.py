@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.lab.cloud.world import World
+from controller.offline_google.world.world import World
 from tests.engine.conftest import Tiny
 
 EVERYTHING = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from policies.guardrails.doors import PUBLIC
 from policies.guardrails.found import UNKNOWN, Found, Guardrail
+from policies.guardrails.frontends import PUBLIC
 from policies.guardrails.pack import GUARDRAILS
 
 BY_NAME = {guardrail.name: guardrail for guardrail in GUARDRAILS}

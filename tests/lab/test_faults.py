@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import LabError
-from controller.lab.faults import LINE_KINDS, Fault, Kind, fault
-from controller.lab.planning import lay_out
+from controller.lab.state.faults import LINE_KINDS, Fault, Kind, fault
+from controller.lab.state.planning import lay_out
 from controller.model.city import City
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.lab.gap import EVERY_SECONDS, gaps_in
+from controller.lab.trials.outage_probe import EVERY_SECONDS, gaps_in
 
 RUNS = st.lists(st.tuples(st.integers(1, 20), st.booleans()), min_size=1, max_size=12)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
-from controller.lab import journal
-from controller.lab.journal import Record, Setting
-from controller.lab.place import held
-from controller.lab.planning import lay_out
-from controller.lab.processes import Process
+from controller.lab.state import undo_log
+from controller.lab.state.paths import held
+from controller.lab.state.planning import lay_out
+from controller.lab.state.processes import Process
+from controller.lab.state.undo_log import Record, Setting
 from controller.model.city import City
 
 
@@ -20,39 +20,39 @@ def record(city: City) -> Record:
 
 
 def test_a_record_comes_back_as_it_was(record: Record, tmp_path: Path) -> None:
-    journal.write(tmp_path, record)
-    assert journal.read(tmp_path) == record
+    undo_log.write(tmp_path, record)
+    assert undo_log.read(tmp_path) == record
 
 
 def test_no_lab(tmp_path: Path) -> None:
-    assert journal.read(tmp_path) is None
+    assert undo_log.read(tmp_path) is None
     with pytest.raises(LabError, match="no lab is up; build it with 'tsunagu lab up'"):
-        journal.standing(tmp_path)
+        undo_log.standing(tmp_path)
 
 
 def test_half_a_lab_is_no_lab(record: Record, tmp_path: Path) -> None:
-    journal.write(tmp_path, record)
+    undo_log.write(tmp_path, record)
     with pytest.raises(LabError, match="only half built"):
-        journal.standing(tmp_path)
-    journal.write(tmp_path, record.model_copy(update={"complete": True}))
-    assert journal.standing(tmp_path).complete
+        undo_log.standing(tmp_path)
+    undo_log.write(tmp_path, record.model_copy(update={"complete": True}))
+    assert undo_log.standing(tmp_path).complete
 
 
 def test_a_damaged_record_is_one_clear_message(tmp_path: Path) -> None:
     (tmp_path / "lab.json").write_text('{"layout": ', encoding="utf-8")
     with pytest.raises(LabError, match="damaged or of another release"):
-        journal.read(tmp_path)
+        undo_log.read(tmp_path)
 
 
 def test_the_last_process_of_a_name_counts_and_a_cut_line_spoils_no_other(tmp_path: Path) -> None:
     first = Process(name="sshd", school="as-e04", pid=1, started=1)
     second = first.model_copy(update={"pid": 2})
-    journal.add_process(tmp_path, first)
+    undo_log.add_process(tmp_path, first)
     with (tmp_path / "processes.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"name":"ss')
-    journal.add_process(tmp_path, second)
-    assert journal.processes(tmp_path) == [first, second]
-    assert journal.current(tmp_path) == {("as-e04", "sshd"): second}
+    undo_log.add_process(tmp_path, second)
+    assert undo_log.processes(tmp_path) == [first, second]
+    assert undo_log.current(tmp_path) == {("as-e04", "sshd"): second}
 
 
 def test_two_commands_exclude_each_other(tmp_path: Path) -> None:

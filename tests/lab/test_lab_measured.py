@@ -17,13 +17,14 @@ from typing import Any
 import pytest
 
 from controller.cli.output import Exit
-from controller.lab import breaking, place
-from controller.lab.faults import Fault, Kind
-from controller.lab.layout import Layout
-from controller.lab.processes import until
-from controller.lab.reach import ways_out
-from controller.measure.places import Namespace
-from controller.measure.throughput import counters
+from controller.lab.network import breaking
+from controller.lab.network.reach import ways_out
+from controller.lab.state import paths
+from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.layout import Layout
+from controller.lab.state.processes import until
+from controller.measure.probes.probe_targets import Namespace
+from controller.measure.probes.throughput import counters
 from controller.model.city import City
 from tests.cli.running import PROGRAM, ROOT, here
 from tests.policies import SHIPPED, PolicyFolder
@@ -108,7 +109,7 @@ def test_a_wrong_target_is_a_clear_error_and_no_dead_line(lab: Layout, tmp_path:
 def test_the_watch_tells_a_cut_line_in_time(lab: Layout, tmp_path: Path) -> None:
     school = lab.schools[0].id
     # What an earlier test has mended takes seconds to carry traffic again, and only then can it be lost.
-    assert until(lambda: {line for line, _ in ways_out(lab, lab.schools[0], place.STATE)} == {"primary"}, 60.0)
+    assert until(lambda: {line for line, _ in ways_out(lab, lab.schools[0], paths.STATE)} == {"primary"}, 60.0)
     words = [sys.executable, "-c", PROGRAM, "measure", "--watch", "--lab", "--school", school, "--json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     options = ["--policies", str(SHIPPED)]

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from controller.lab import routing
-from controller.lab.layout import Layout
-from controller.lab.planning import lay_out
+from controller.lab.network import routing
+from controller.lab.state.layout import Layout
+from controller.lab.state.planning import lay_out
 from controller.model.city import City
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 
 
 @pytest.fixture

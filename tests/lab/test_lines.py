@@ -9,15 +9,16 @@ from ipaddress import ip_address
 import pytest
 
 from controller.errors import LabError
-from controller.lab import breaking, journal, place, reach, routers
-from controller.lab.faults import Fault, Kind
-from controller.lab.gap import Probe
-from controller.lab.layout import Host, Layout, SchoolLayout
-from controller.lab.processes import until
-from controller.lab.programs import Around, run
+from controller.lab.network import breaking, reach, routers
+from controller.lab.network.programs import Around, run
+from controller.lab.state import paths, undo_log
+from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.layout import Host, Layout, SchoolLayout
+from controller.lab.state.processes import until
 from controller.lab.status import status
-from controller.model.flow import Family
-from controller.model.lines import LineName
+from controller.lab.trials.outage_probe import Probe
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LineName
 
 pytestmark = pytest.mark.lab
 
@@ -56,7 +57,7 @@ def received(layout: Layout, region: str, kind: str, family: Family) -> dict[str
         for line in school.lines:
             neighbour = line.address.of(family)
             command = f"show bgp ipv{int(family)} unicast neighbors {neighbour} {kind} json"
-            answer = routers.ask_json(region, inside, place.STATE, command)
+            answer = routers.ask_json(region, inside, paths.STATE, command)
             found[neighbour] = set(answer["routes" if kind == "routes" else "receivedRoutes"])
     return found
 
@@ -64,7 +65,7 @@ def received(layout: Layout, region: str, kind: str, family: Family) -> dict[str
 @pytest.fixture
 def whole(lab: Layout) -> Iterator[Layout]:
     """A lab with nothing broken and every session up, before and after."""
-    assert until(lambda: not reach.missing(lab, place.STATE), PATIENCE, every=0.2), reach.missing(lab, place.STATE)
+    assert until(lambda: not reach.missing(lab, paths.STATE), PATIENCE, every=0.2), reach.missing(lab, paths.STATE)
     yield lab
     breaking.mend_all()
 
@@ -91,11 +92,11 @@ def test_every_host_reaches_the_internet_in_both_families(whole: Layout) -> None
 
 def test_a_school_has_both_regions_on_both_lines_in_both_families(whole: Layout) -> None:
     for school in whole.schools:
-        summary = routers.ask_json(school.id, school.router, place.STATE, "show bgp summary json")
+        summary = routers.ask_json(school.id, school.router, paths.STATE, "show bgp summary json")
         for family, name in ((Family.V4, "ipv4Unicast"), (Family.V6, "ipv6Unicast")):
             wanted = {one.addresses[line.name].of(family) for one in whole.regions for line in school.lines}
             assert {str(ip_address(peer)) for peer in summary[name]["peers"]} == wanted
-        assert not list(reach.lost_neighbours(school.id, school.router, place.STATE))
+        assert not list(reach.lost_neighbours(school.id, school.router, paths.STATE))
 
 
 def test_the_lines_are_shaped_both_ways(whole: Layout) -> None:
@@ -140,7 +141,7 @@ def _cut_and_mended(layout: Layout, school: SchoolLayout, kind: Kind) -> float:
         assert until(lambda: goes_out_by(school, "primary"), PATIENCE)
         assert not breaking.mend(fault)
     assert back.longest_gap < LONGEST_GAP
-    assert until(lambda: not reach.missing(layout, place.STATE), PATIENCE, every=0.2)
+    assert until(lambda: not reach.missing(layout, paths.STATE), PATIENCE, every=0.2)
     return cut.longest_gap
 
 
@@ -149,7 +150,7 @@ def test_a_cut_backup_is_not_noticed_by_anybody(whole: Layout) -> None:
     fault = Fault(where=school.id, kind=Kind.BACKUP)
     with Probe.to_the_internet(whole, pupil(school)) as probe:
         breaking.break_(fault)
-        assert until(lambda: len(list(reach.lost_neighbours(school.id, school.router, place.STATE))) > 0, PATIENCE)
+        assert until(lambda: len(list(reach.lost_neighbours(school.id, school.router, paths.STATE))) > 0, PATIENCE)
         assert goes_out_by(school, "primary")
         breaking.mend(fault)
     assert probe.longest_gap < LONGEST_GAP
@@ -190,7 +191,7 @@ def test_breaking_is_written_down_and_mended_exactly(whole: Layout) -> None:
     faults = [Fault(where=school.id, kind=kind) for kind in (Kind.BLACKHOLE, Kind.PRIMARY)]
     for fault in faults:
         breaking.break_(fault)
-    assert journal.standing(place.STATE).broken == tuple(faults)
+    assert undo_log.standing(paths.STATE).broken == tuple(faults)
     assert status().broken == tuple(str(fault) for fault in faults)
     breaking.mend(faults[1])  # the other one stays
     assert "state UP" in looks()

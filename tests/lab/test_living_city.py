@@ -10,17 +10,18 @@ import pytest
 
 from controller.errors import LabError, LoginRefused
 from controller.lab import city as virtual_city
-from controller.lab import journal, place, switches
-from controller.lab.layout import Host, Layout, SchoolLayout
-from controller.lab.processes import alive, kill
+from controller.lab.network import switches
+from controller.lab.state import paths, undo_log
+from controller.lab.state.layout import Host, Layout, SchoolLayout
+from controller.lab.state.processes import alive, kill
 from controller.lab.status import status
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Family
-from controller.model.schools import Secret
-from controller.platforms import namespace
+from controller.model.network.packets import Family
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import Secret
 from controller.platforms.base import Command
-from controller.platforms.ssh import session
+from controller.platforms.transport import namespace
+from controller.platforms.transport.ssh import session
 
 pytestmark = pytest.mark.lab
 
@@ -61,7 +62,7 @@ def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_l
         device = switch(city, school)
         with session(device, "linux") as open_session:
             said = open_session.run(Command("hostname; echo $OVS_RUNDIR $TSUNAGU_SWITCH; ovs-vsctl list-ports br0"))
-        files = place.SwitchFiles(place.STATE, school.id)
+        files = paths.SwitchFiles(paths.STATE, school.id)
         assert said.split() == [device.id, str(files.runtime), str(files.own), *sorted(p.name for p in school.ports)]
 
 
@@ -77,7 +78,7 @@ def test_a_wrong_password_is_refused_and_the_right_one_not(city: City, fresh_lab
 
     with pytest.raises(LoginRefused), session(by_password(wrong), "linux"):
         pass
-    with session(by_password(place.STATE / place.PASSWORD), "linux") as open_session:
+    with session(by_password(paths.STATE / paths.PASSWORD), "linux") as open_session:
         assert open_session.run(Command("id -un")).strip() == fresh_lab.user
 
 
@@ -85,13 +86,13 @@ def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) ->
     """The kernel must not answer for the management address past Open vSwitch."""
     school = fresh_lab.schools[0]
     assert virtual_city.answers_login(fresh_lab, school)
-    switches.flows(school, place.STATE, "del-flows", switches.BRIDGE)
+    switches.flows(school, paths.STATE, "del-flows", switches.BRIDGE)
     for interface in (school.gateways[-1].port,):
         run = ["ip", "-n", school.router, "neigh", "flush", "dev", interface]
         subprocess.run(run, check=True, capture_output=True)
     for family in Family:
         with pytest.raises(OSError, match=r"timed out|host"):
-            namespace.connect(place.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
+            namespace.connect(paths.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
     assert virtual_city.answers_login(fresh_lab, fresh_lab.schools[1])
 
 
@@ -99,13 +100,13 @@ def test_a_restarted_switch_comes_up_as_its_boot_file_says(fresh_lab: Layout) ->
     school = fresh_lab.schools[0]
 
     def state() -> tuple[str, str]:
-        read = switches.agent(fresh_lab, school, place.STATE, "read")
-        return read, switches.flows(school, place.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
+        read = switches.agent(fresh_lab, school, paths.STATE, "read")
+        return read, switches.flows(school, paths.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
 
-    switches.flows(school, place.STATE, "add-flow", switches.BRIDGE, "cookie=7,priority=9,in_port=h-pupil,actions=drop")
-    switches.agent(fresh_lab, school, place.STATE, "save")
+    switches.flows(school, paths.STATE, "add-flow", switches.BRIDGE, "cookie=7,priority=9,in_port=h-pupil,actions=drop")
+    switches.agent(fresh_lab, school, paths.STATE, "save")
     before = state()
-    old = journal.current(place.STATE)[school.id, switches.SWITCH]
+    old = undo_log.current(paths.STATE)[school.id, switches.SWITCH]
     virtual_city.restart_switch(school.id)
     assert not alive(old)
     assert state() == before
@@ -117,16 +118,16 @@ def test_a_restarted_switch_comes_up_as_its_boot_file_says(fresh_lab: Layout) ->
 
 def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> None:
     school = fresh_lab.schools[0]
-    boot = place.SwitchFiles(place.STATE, school.id).own / "boot"
+    boot = paths.SwitchFiles(paths.STATE, school.id).own / "boot"
     boot.write_bytes(boot.read_bytes()[:-20])
     with pytest.raises(LabError, match="damaged"):
         virtual_city.restart_switch(school.id)
-    flows = switches.flows(school, place.STATE, "dump-flows", switches.BRIDGE)
+    flows = switches.flows(school, paths.STATE, "dump-flows", switches.BRIDGE)
     assert "actions=" not in flows
     for host in school.hosts:
         with pytest.raises(OSError, match=r"timed out|host"):
             namespace.connect(host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
-    user_sockets = place.SwitchFiles(place.STATE, school.id).runtime / "br0.mgmt"
+    user_sockets = paths.SwitchFiles(paths.STATE, school.id).runtime / "br0.mgmt"
     assert user_sockets.stat().st_mode & 0o060 == 0o060
 
 
@@ -138,8 +139,8 @@ def test_a_school_that_is_not_in_the_lab(lab: Layout) -> None:
 def test_status_tells_what_is_dead(fresh_lab: Layout) -> None:
     assert status().lives
     school = fresh_lab.schools[1]
-    kill(journal.current(place.STATE)[school.id, switches.LOGIN])
-    kill(journal.current(place.STATE)["", virtual_city.SERVICES])
+    kill(undo_log.current(paths.STATE)[school.id, switches.LOGIN])
+    kill(undo_log.current(paths.STATE)["", virtual_city.SERVICES])
     found = status()
     assert not found.lives
     assert not found.services

@@ -8,17 +8,18 @@ from itertools import chain
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.network.device_state import campus_intent
 from controller.errors import LabError
-from controller.lab import place, switches
-from controller.lab.layout import Layout, SchoolLayout
-from controller.lab.matrix import measure
-from controller.lab.table import matrix_table
-from controller.lab.verdicts import Result, Verdict
+from controller.lab.network import switches
+from controller.lab.state import paths
+from controller.lab.state.layout import Layout, SchoolLayout
+from controller.lab.trials.matrix import measure
+from controller.lab.trials.table import matrix_table
+from controller.lab.trials.verdicts import Result, Verdict
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.state import DeviceState
-from controller.platforms.ovs import OpenVSwitch
+from controller.model.network.device_state import DeviceState
+from controller.model.network.packets import Family
+from controller.platforms.ovs.driver import OpenVSwitch
 
 pytestmark = pytest.mark.lab
 
@@ -29,7 +30,7 @@ def put_in_force(city: City, school: SchoolLayout) -> None:
     platform = OpenVSwitch()
     device = city.lab_devices(city.school_by_id[school.id])[0]
     wanted = campus_intent(city, device, platform.capabilities).wanted
-    environment = {**os.environ, **place.SwitchFiles(place.STATE, school.id).environment}
+    environment = {**os.environ, **paths.SwitchFiles(paths.STATE, school.id).environment}
     for command in chain.from_iterable(step.commands for step in platform.steps(DeviceState(), wanted)):
         run = subprocess.run(
             ["sh", "-c", command.line],
@@ -73,10 +74,10 @@ def test_on_factory_switches_the_matrix_fails(city: City, fresh_lab: Layout) -> 
 
 def test_with_the_compiled_filters_it_agrees_and_leaves_the_switches_as_they_were(city: City, filtered: Layout) -> None:
     def dump(school: SchoolLayout) -> str:
-        return switches.flows(school, place.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
+        return switches.flows(school, paths.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
 
     before = [dump(school) for school in filtered.schools]
-    switches.flows(filtered.schools[1], place.STATE, "add-flow", switches.BRIDGE, LEFTOVER)
+    switches.flows(filtered.schools[1], paths.STATE, "add-flow", switches.BRIDGE, LEFTOVER)
     said: list[str] = []
     matrix = measure(city, progress=said.append)
     assert wrong(matrix.results) == {}
@@ -96,9 +97,9 @@ def test_what_is_not_the_filters_doing_is_not_taken_for_it(city: City, filtered:
     """In IPv4 only: a flow that drops before the filter sees it, a dead service; and a permit deleted, not applied."""
     school = filtered.schools[0]
     flow = "cookie=7,priority=60000,ip,in_port=h-pupil,nw_dst=10.254.0.10,actions=drop"
-    switches.flows(school, place.STATE, "add-flow", switches.BRIDGE, flow)
+    switches.flows(school, paths.STATE, "add-flow", switches.BRIDGE, flow)
     staff_ai = next(p.network_address for p in city.outputs.applications["staff-ai"].ipv4)
-    words = ["ip", "-n", place.INTERNET, "addr", "del", f"{staff_ai}/32", "dev", "lo"]
+    words = ["ip", "-n", paths.INTERNET, "addr", "del", f"{staff_ai}/32", "dev", "lo"]
     subprocess.run(words, check=True, capture_output=True)
     less = replace(city, rules=tuple(rule for rule in city.rules if rule.id != "printing"))
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab import place
-from controller.lab.layout import Layout
-from controller.platforms import namespace
+from controller.lab.state import paths
+from controller.lab.state.layout import Layout
+from controller.platforms.transport import namespace
 
 pytestmark = pytest.mark.lab
 
@@ -24,25 +24,25 @@ def test_a_missing_namespace_is_named() -> None:
 def test_a_connection_leaves_the_caller_where_it_was(lab: Layout) -> None:
     before = own_network()
     school = lab.schools[0]
-    with namespace.connect(place.CONTROLLER, school.management.address.v4, lab.ssh_port, 5.0) as opened:
+    with namespace.connect(paths.CONTROLLER, school.management.address.v4, lab.ssh_port, 5.0) as opened:
         assert opened.gettimeout() == 5.0
         assert opened.getsockname()[0] == lab.controller.v4
     with pytest.raises(OSError, match=r".+"):
-        namespace.connect(place.CONTROLLER, lab.controller.v4, 9, 1.0)
+        namespace.connect(paths.CONTROLLER, lab.controller.v4, 9, 1.0)
     assert own_network() == before
 
 
 def test_work_is_done_inside_and_its_error_comes_out(lab: Layout) -> None:
-    inside = namespace.inside(place.CORE, own_network)
+    inside = namespace.inside(paths.CORE, own_network)
     assert inside != own_network()
-    assert inside == namespace.inside(place.CORE, own_network)
+    assert inside == namespace.inside(paths.CORE, own_network)
     with pytest.raises(ZeroDivisionError):
-        namespace.inside(place.CORE, lambda: 1 // (len(lab.schools) - 2))
+        namespace.inside(paths.CORE, lambda: 1 // (len(lab.schools) - 2))
 
 
 def test_the_main_thread_never_enters() -> None:
     assert threading.current_thread() is threading.main_thread()
-    with pytest.raises(RuntimeError, match="main thread"), namespace.entered(place.CORE):
+    with pytest.raises(RuntimeError, match="main thread"), namespace.entered(paths.CORE):
         pass
 
 

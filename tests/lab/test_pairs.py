@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from controller.errors import LabError
-from controller.lab.counters import deny_counts
-from controller.lab.pairs import Pair, pairs, untested
-from controller.lab.planning import lay_out
-from controller.lab.verdicts import Matrix, Verdict, denied_verdict, permitted_verdict
-from controller.model.access import Application
+from controller.lab.state.planning import lay_out
+from controller.lab.trials.counters import deny_counts
+from controller.lab.trials.pairs import Pair, pairs, untested
+from controller.lab.trials.verdicts import Matrix, Verdict, denied_verdict, permitted_verdict
+from controller.model.access.rules import Application
 from controller.model.city import City
-from controller.model.flow import Direction, Family
-from controller.platforms.ovs_flows import Cookie, Kind
+from controller.model.network.packets import Direction, Family
+from controller.platforms.ovs.flows import Cookie, Kind
 
 
 def tried(city: City) -> list[Pair]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
-from controller.lab import place
-from controller.lab.addresses import internet_address, internet_ports
-from controller.lab.planning import lay_out
+from controller.lab.state import paths
+from controller.lab.state.addresses import internet_address, internet_ports
+from controller.lab.state.planning import lay_out
 from controller.model.city import City
-from controller.model.flow import Family, Protocol, prefix
-from controller.model.schools import LabHost
+from controller.model.network.packets import Family, Protocol, prefix
+from controller.model.sites.schools import LabHost
 
 
 def test_the_canary_comes_first_and_every_school_has_its_parts(city: City) -> None:
@@ -94,6 +94,6 @@ def test_a_host_that_would_take_the_switchs_namespace(city: City) -> None:
     host = city.lab.hosts[0]
     bad = LabHost.model_validate({"id": "sw", "segment": host.segment, "origin": host.origin})
     other = replace(city, lab=city.lab.model_copy(update={"hosts": (*city.lab.hosts, bad)}))
-    name = place.switch_namespace(city.lab.canary)
+    name = paths.switch_namespace(city.lab.canary)
     with pytest.raises(LabError, match=name):
         lay_out(other, 1)

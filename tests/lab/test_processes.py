@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
-from controller.lab.processes import alive, describe, end, kill, until
+from controller.lab.state.processes import alive, describe, end, kill, until
 
 Child = subprocess.Popen[bytes]
 

@@ -7,8 +7,9 @@ import pytest
 
 from controller.errors import LabError
 from controller.lab import city as virtual_city
-from controller.lab import place, programs
-from controller.lab.programs import run
+from controller.lab.network import programs
+from controller.lab.network.programs import run
+from controller.lab.state import paths
 from controller.model.city import City
 
 
@@ -44,4 +45,4 @@ def test_a_program_that_is_not_there() -> None:
 
 
 def test_the_place_is_one_constant() -> None:
-    assert Path("/run/tsunagu-lab") == place.STATE
+    assert Path("/run/tsunagu-lab") == paths.STATE

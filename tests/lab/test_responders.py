@@ -5,10 +5,10 @@ import dns.message
 import dns.rdatatype
 import pytest
 
-from controller.lab.planning import lay_out
-from controller.lab.responders import answer, places
+from controller.lab.services.responders import answer, places
+from controller.lab.state.planning import lay_out
 from controller.model.city import City
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import pytest
 
 from controller.errors import LabError
 from controller.lab import city as virtual_city
-from controller.lab import journal, kernel, network, place
-from controller.lab.processes import until
+from controller.lab.network import kernel, network
+from controller.lab.state import paths, undo_log
+from controller.lab.state.processes import until
 from controller.model.city import City
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
@@ -34,7 +35,7 @@ def traces(user: str) -> dict[str, object]:
         "namespaces": network.present(),
         "user": [found.pw_name for found in pwd.getpwall() if found.pw_name == user],
         "settings": [(Path("/proc/sys") / name).read_text() for name in kernel.MACHINE],
-        "files": place.STATE.exists(),
+        "files": paths.STATE.exists(),
         "sshd folder": Path("/run/sshd").exists(),
         "processes": sorted(running()),
     }
@@ -44,12 +45,12 @@ def running() -> Iterator[str]:
     """What runs for the lab, and where another `/run` is in place, not for the lab there."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if not (entry / "root" / place.STATE.parent.relative_to("/")).samefile(place.STATE.parent):
+            if not (entry / "root" / paths.STATE.parent.relative_to("/")).samefile(paths.STATE.parent):
                 continue
             words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if str(place.STATE) in words:
+        if str(paths.STATE) in words:
             # sshd counts the logins under way in its title.
             yield words.partition(" [listener]")[0]
 
@@ -95,10 +96,10 @@ def test_nothing_is_left_behind(city: City) -> None:
 
 def test_secrets_are_for_root_alone(city: City) -> None:
     virtual_city.up(city, 1, lambda _: None)
-    keys = place.STATE / place.CONTROLLER_KEY.parent
+    keys = paths.STATE / paths.CONTROLLER_KEY.parent
     assert keys.stat().st_mode & 0o777 == 0o700
-    assert (place.STATE / place.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
-    assert (place.STATE / place.PASSWORD).stat().st_mode & 0o077 == 0
+    assert (paths.STATE / paths.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
+    assert (paths.STATE / paths.PASSWORD).stat().st_mode & 0o077 == 0
 
 
 def test_a_second_up_is_refused_and_harms_nothing(city: City) -> None:
@@ -116,7 +117,7 @@ def test_down_removes_what_a_killed_up_left(city: City, stage: str) -> None:
     with building() as process:
         wait_for(process, stage)
         process.kill()
-    assert place.STATE.exists()
+    assert paths.STATE.exists()
     with pytest.raises(LabError, match="left half built"):
         virtual_city.up(city, 1, lambda _: None)
     virtual_city.down(lambda _: None)
@@ -148,9 +149,9 @@ def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
 
 def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
     layout = virtual_city.up(city, 1, lambda _: None)
-    settings = journal.standing(place.STATE).settings
-    record = (place.STATE / "lab.json").read_text(encoding="utf-8")
-    (place.STATE / "lab.json").write_text(record[: len(record) // 2], encoding="utf-8")
+    settings = undo_log.standing(paths.STATE).settings
+    record = (paths.STATE / "lab.json").read_text(encoding="utf-8")
+    (paths.STATE / "lab.json").write_text(record[: len(record) // 2], encoding="utf-8")
     said: list[str] = []
     virtual_city.down(said.append)
     try:
@@ -167,14 +168,14 @@ def test_an_other_users_name_is_not_taken(city: City) -> None:
     other = replace(city, lab=city.lab.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):
         virtual_city.up(other, 1, lambda _: None)
-    assert not place.STATE.exists()
+    assert not paths.STATE.exists()
 
 
 def test_a_process_of_others_is_left_alone(city: City) -> None:
     virtual_city.up(city, 1, lambda _: None)
     with subprocess.Popen(["sleep", "60"]) as stranger:
         line = f'{{"name":"sshd","school":"x","pid":{stranger.pid},"started":1}}'
-        with (place.STATE / "processes.jsonl").open("a", encoding="utf-8") as file:
+        with (paths.STATE / "processes.jsonl").open("a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
         virtual_city.down(lambda _: None)
         assert stranger.poll() is None

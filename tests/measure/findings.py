@@ -17,8 +17,8 @@ from controller.measure.measurement import (
     MeasurementId,
     Outcome,
 )
-from controller.model.flow import Family
-from controller.model.lines import LineName
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LineName
 
 NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 """A Saturday."""

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from controller.measure.answers import PageFetch
 from controller.measure.measurement import DURATION_MS, Kind, LinePath, Outcome
-from controller.measure.places import Ran, Route
-from controller.model.flow import Family
+from controller.measure.probes.answers import PageFetch
+from controller.measure.probes.probe_targets import Ran, Route
 from controller.model.measurement import PageTarget
+from controller.model.network.packets import Family
 
 NAME = "proxy.example.jp"
 

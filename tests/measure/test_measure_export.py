@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from controller.measure.export import JudgementMetrics, record_measurement
-from controller.measure.judging import Verdict, judge_school
+from controller.measure.assessment.assess import Verdict, judge_school
+from controller.measure.assessment.export import JudgementMetrics, record_measurement
 from controller.measure.measurement import DURATION_MS, Found, Kind, Measurement, Outcome
 from controller.model.city import City
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
     BANDWIDTH_MEASURED,

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.measure.judging import Cause, LineState, Verdict, judge, judge_school, line_state
+from controller.measure.assessment.assess import Cause, LineState, Verdict, judge, judge_school, line_state
 from controller.measure.measurement import Kind, Outcome
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.load import load_city
-from controller.model.schools import School
+from controller.model.loading.load import load_city
+from controller.model.network.packets import Family
+from controller.model.sites.schools import School
 from tests.measure.findings import echo, failed, measurement, path, throughput
 from tests.policies import SHIPPED
 from tests.soak import examples

@@ -13,9 +13,6 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
-from controller.measure.answers import NameLookup, PageFetch
-from controller.measure.echoes import Echoes
-from controller.measure.locks import LineBusy, alone, sharing
 from controller.measure.measurement import (
     DURATION_MS,
     JITTER_MS,
@@ -26,12 +23,15 @@ from controller.measure.measurement import (
     Kind,
     Outcome,
 )
-from controller.measure.places import Namespace
-from controller.measure.throughput import Throughput
+from controller.measure.probes.answers import NameLookup, PageFetch
+from controller.measure.probes.ping import Echoes
+from controller.measure.probes.probe_targets import Namespace
+from controller.measure.probes.throughput import Throughput
+from controller.measure.probes.throughput_locks import LineBusy, alone, sharing
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.lines import LINE_NAMES
 from controller.model.measurement import NameTarget
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LINE_NAMES
 from tests.measure.two_lines import NAME_PORT, PORT, TRUTH, TwoLines, two_lines
 
 SLOW, FAST = 100, 400

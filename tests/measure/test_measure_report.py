@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.cli.output import Exit
-from controller.measure.judging import Cause, SchoolJudgement, Verdict, judge_school
+from controller.measure.assessment.assess import Cause, SchoolJudgement, Verdict, judge_school
 from controller.measure.measurement import Kind, Measurement, Outcome
 from controller.measure.report.charts import recommendation_curve, school_bars, ward_bars
 from controller.measure.report.drawing import scale
@@ -21,8 +21,8 @@ from controller.measure.report.page import Edition, bandwidth_report
 from controller.measure.store import opened
 from controller.messages import LANGUAGES, Language, catalogue
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.load import load_city
+from controller.model.loading.load import load_city
+from controller.model.network.packets import Family
 from tests.cli.running import here
 from tests.measure.findings import NOON, echo, failed, measurement, path, throughput
 from tests.policies import SHIPPED, PolicyFolder

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from controller.measure import rounds
-from controller.measure.judging import Cause, LineState, Verdict, judge_school
-from controller.measure.locks import alone
+from controller.measure.assessment.assess import Cause, LineState, Verdict, judge_school
 from controller.measure.measurement import MBPS, Kind, Measurement, Outcome
-from controller.measure.places import Namespace
+from controller.measure.probes.probe_targets import Namespace
+from controller.measure.probes.throughput import Throughput, line_lock
+from controller.measure.probes.throughput_locks import alone
 from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import Store, opened
-from controller.measure.throughput import Throughput, line_lock
 from controller.model.city import City
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 from tests.measure.two_lines import PORT, SCHOOL, TRUTH, TwoLines, two_lines
 
 PRIMARY, BACKUP = 80, 40

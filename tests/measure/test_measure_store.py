@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
+from controller.measure.assessment.shares import percent
 from controller.measure.lessons import in_lessons
 from controller.measure.measurement import Kind, MeasurementId, Outcome
-from controller.measure.shares import percent
 from controller.measure.store import opened
 from controller.model.city import City
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 from tests.measure.findings import NOON, echo, failed, path, throughput
 
 WRITER = """

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from controller.measure.judging import judge_school
+from controller.measure.assessment.assess import judge_school
+from controller.measure.assessment.table import WIDTH, measurements_table
 from controller.measure.measurement import Kind, Measurement, Outcome
-from controller.measure.table import WIDTH, measurements_table
 from controller.messages import Language, catalogue
 from controller.model.city import City
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 from tests.measure.findings import echo, failed, measurement, path, throughput
 
 

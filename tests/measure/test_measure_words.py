@@ -19,8 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.errors import TsunaguError
-from controller.measure.echoes import Echoes
-from controller.measure.locks import alone
 from controller.measure.measurement import (
     JITTER_MS,
     LATENCY_MS,
@@ -32,13 +30,15 @@ from controller.measure.measurement import (
     Measurement,
     Outcome,
 )
-from controller.measure.places import Namespace, Ran, Route
+from controller.measure.probes.ping import Echoes
+from controller.measure.probes.probe_targets import Namespace, Ran, Route
+from controller.measure.probes.throughput import Throughput
+from controller.measure.probes.throughput_locks import alone
 from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import opened
-from controller.measure.throughput import Throughput
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.load import load_city
+from controller.model.loading.load import load_city
+from controller.model.network.packets import Family
 from tests.policies import SHIPPED
 from tests.soak import examples
 

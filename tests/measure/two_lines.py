@@ -18,10 +18,10 @@ import dns.message
 import dns.rrset
 
 from controller.measure.measurement import LinePath
-from controller.measure.places import Namespace, Route
-from controller.model.flow import Family
-from controller.model.lines import LINE_NAMES, LineName
-from controller.platforms.namespace import inside
+from controller.measure.probes.probe_targets import Namespace, Route
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.platforms.transport.namespace import inside
 
 INTERFACES: dict[LineName, str] = {"primary": "wan0", "backup": "wan1"}
 PORT, NAME_PORT, PAGE_PORT = 5201, 53, 80

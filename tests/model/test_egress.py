@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from controller.errors import Origin
-from controller.model.addressing import addressing_problems
 from controller.model.city import City
-from controller.model.schools import Line
+from controller.model.loading.addressing import addressing_problems
+from controller.model.sites.schools import Line
 
 
 @pytest.mark.parametrize("kind", ["map-e", "ds-lite", "lte", "closed-vpn"])

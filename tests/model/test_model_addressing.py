@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.model.city import City
-from controller.model.devices import FIRST_DEVICE
-from controller.model.flow import Family, bounds, prefix
+from controller.model.network.packets import Family, bounds, prefix
+from controller.model.sites.devices import FIRST_DEVICE
 from tests.policies import PolicyFolder
 from tests.soak import examples
 

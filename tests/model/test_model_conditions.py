@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from controller.model.calendar import CalendarFile, DayKind
 from controller.model.city import City
+from controller.model.sites.calendar import CalendarFile, DayKind
 from tests.policies import PolicyFolder
 
 RULES, FLOWS, PEOPLE = "access/rules.yaml", "access/flows.yaml", "access/people.yaml"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from controller.model.flow import (
+from controller.model.network.packets import (
     ANY_PORTS,
     AddressSet,
     Family,

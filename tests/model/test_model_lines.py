@@ -7,8 +7,8 @@ from ipaddress import ip_address
 import pytest
 
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.lines import LINE_NAMES
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LINE_NAMES
 from tests.policies import PolicyFolder
 
 LINES = "city/lines.yaml"

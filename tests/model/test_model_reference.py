@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.factors import Strength
-from controller.model.flow import Family, Protocol, prefix
-from controller.model.reference import Flow, Person, identity_answer, network_answer
+from controller.model.network.packets import Family, Protocol, prefix
+from controller.model.reference_evaluator import Flow, Person, identity_answer, network_answer
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MONDAY = datetime(2026, 11, 23, 10, 0, tzinfo=TOKYO)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.model.wireless import Protection
+from controller.model.network.wireless import Protection
 from tests.policies import PolicyFolder
 
 BLUEPRINTS = "city/blueprints.yaml"

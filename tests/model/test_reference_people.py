@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.factors import Strength
-from controller.model.flow import Effect
-from controller.model.reference import Person, identity_answer
+from controller.model.network.packets import Effect
+from controller.model.reference_evaluator import Person, identity_answer
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 COLUMNS = ("affairs", "file-exchange", "learning-dashboard", "staff-ai")

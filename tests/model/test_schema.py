@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from controller.model.schema import FOLDER, SCHEMAS, schema_name, schemas
+from controller.model.loading.schema import FOLDER, SCHEMAS, schema_name, schemas
 from tests.policies import SHIPPED
 from tools.make_schemas import outdated
 

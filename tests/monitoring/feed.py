@@ -24,8 +24,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, NumberDataPoint
 
 from controller.model.city import City
-from controller.model.load import load_city
-from controller.model.schools import School
+from controller.model.loading.load import load_city
+from controller.model.sites.schools import School
 from controller.telemetry import registry
 from controller.telemetry.registry import EventKind, Judgement, Metric
 

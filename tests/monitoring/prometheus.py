@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from monitoring.rules import FILE
+from monitoring.alerts.rules import FILE
 from tests.monitoring.running import until
 
 START_SECONDS = 60.0

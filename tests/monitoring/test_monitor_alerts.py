@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.lab import breaking, faults
-from controller.lab.layout import Layout
+from controller.lab.network import breaking
+from controller.lab.state import faults
+from controller.lab.state.layout import Layout
 from controller.messages import LANGUAGES, catalogue
 from controller.telemetry.otlp import ENDPOINT
 from controller.telemetry.registry import LINE, LINE_UP, METRICS
-from monitoring import rules
-from monitoring.rules import FILE, alerts
+from monitoring.alerts import rules
+from monitoring.alerts.rules import FILE, alerts
 from tests.monitoring.feed import Feed, metrics, post
 from tests.monitoring.prometheus import program, watching
 from tests.monitoring.running import POLICIES, Running, monitor, until

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from controller.telemetry.registry import EventKind
-from monitoring.present import written
+from monitoring.city_state.present import written
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.running import Running, listening, until
 

@@ -19,11 +19,11 @@ from controller.telemetry.registry import (
     Judgement,
     Metric,
 )
-from monitoring.exposition import exposition
-from monitoring.present import SILENT_SECONDS, Present
-from monitoring.received import SpanRecord, Total, Value
-from monitoring.rollouts import Rollouts
-from monitoring.stream import BEHIND, Stream
+from monitoring.city_state.present import SILENT_SECONDS, Present
+from monitoring.city_state.rollouts import Rollouts
+from monitoring.city_state.stream import BEHIND, Stream
+from monitoring.timeseries.points import SpanRecord, Total, Value
+from monitoring.web.exposition import exposition
 
 SCHOOL = "as-e04"
 

@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from controller.telemetry.registry import LINE_LOSS, EventKind
-from monitoring.store import Store
+from monitoring.timeseries.store import Store
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.running import TSUNAGU, Running, listening, monitor, start, until
 

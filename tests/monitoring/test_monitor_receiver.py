@@ -31,10 +31,10 @@ from controller.telemetry.otlp import ENDPOINT, telemetry
 from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
 from controller.telemetry.timeline import Level, rollout
 from controller.telemetry.tracing import traced
-from monitoring.decoding import decoded
-from monitoring.received import OVERFLOWN, MalformedRequest, Total, Value
-from monitoring.receiver import MOST_SENT, MOST_UNPACKED
-from monitoring.store import Store
+from monitoring.ingest.decoding import decoded
+from monitoring.ingest.receiver import MOST_SENT, MOST_UNPACKED
+from monitoring.timeseries.points import OVERFLOWN, MalformedRequest, Total, Value
+from monitoring.timeseries.store import Store
 from tests.monitoring.feed import Feed, event, feed, metrics, pairs, point, post
 from tests.monitoring.running import PROTOBUF, Running, listening, monitor, until
 from tests.soak import examples

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES
-from monitoring import reading
-from monitoring.received import OVERFLOWN, Batch, Event, SpanRecord, Total, Value
-from monitoring.retention import EVENTS_KEPT, LEVELS, clear, roll_up
-from monitoring.store import Store
-from monitoring.writer import Writer
+from monitoring.timeseries import reading
+from monitoring.timeseries.points import OVERFLOWN, Batch, Event, SpanRecord, Total, Value
+from monitoring.timeseries.retention import EVENTS_KEPT, LEVELS, clear, roll_up
+from monitoring.timeseries.store import Store
+from monitoring.timeseries.writer import Writer
 from tests.soak import examples
 
 NOW = 1_800_000_000.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from controller.model.city import City
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.select import device_by_id
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.model.city import City
-from controller.model.flow import Direction, Family, Packet, Protocol
-from controller.plan.city_checks import Held, path_checks
-from controller.plan.proof import prove
+from controller.model.network.packets import Direction, Family, Packet, Protocol
+from controller.plan.proof.city_checks import Held, path_checks
+from controller.plan.proof.proof import prove
 from controller.plan.select import device_by_id
-from controller.platforms.cisco_ios import CiscoIos
-from controller.prove.equivalence import evaluate
-from controller.prove.external import undeclared
-from controller.prove.replay import wanted_packet
+from controller.platforms.cisco_ios.driver import CiscoIos
+from controller.prove.compliance.external_connections import undeclared
+from controller.prove.filters.equivalence import evaluate
+from controller.prove.reachability.replay import wanted_packet
 from tests.policies import PolicyFolder
 
 IOS = CiscoIos()

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.campus import campus_intent, device_intents
+from controller.compile.network.device_state import campus_intent, device_intents
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Direction, Effect, Family, Match, Protocol
-from controller.model.state import Entry
-from controller.plan.city_checks import Held, path_checks, paths_of_intents
+from controller.model.network.device_state import Entry
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol
+from controller.model.sites.devices import Device
+from controller.plan.proof.city_checks import Held, path_checks, paths_of_intents
 from controller.platforms.registry import platform
 from tests.policies import PolicyFolder
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from controller.model.access import INTERNET, Rule
-from controller.plan.what_if import what_if
-from controller.prove.contradictions import DEAD, contradictions
+from controller.model.access.rules import INTERNET, Rule
+from controller.plan.what_if.what_if import what_if
+from controller.prove.lint.contradictions import DEAD, contradictions
 from tests.plan.test_what_if_property import CITY, identity_rule, network_rule
 from tests.soak import FACTOR
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.network.device_state import campus_intent
 from controller.errors import ConfigRefused, InputError, TsunaguError
 from controller.model.city import City
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.build import build_plan, consider
 from controller.plan.observe import NoConfiguration, NotSupported, Observed, from_files
 from controller.plan.select import Selection, device_by_id, selected_devices

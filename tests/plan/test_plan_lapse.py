@@ -9,7 +9,7 @@ import pytest
 
 from controller.errors import PlanLapsed
 from controller.plan.document import PlanFile
-from controller.plan.lapse import first_lapse, refuse_lapsed
+from controller.plan.expiry import first_lapse, refuse_lapsed
 from tests.policies import PolicyFolder
 
 LAST = date(2027, 3, 31)

@@ -14,13 +14,13 @@ from random import Random
 
 import pytest
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import ConfigRefused
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Family, Match
-from controller.model.state import DeviceState, Filter
-from controller.plan.proof import differences_of_interfaces, differences_of_ports, differences_to_policy
+from controller.model.network.device_state import DeviceState, Filter
+from controller.model.network.packets import Family, Match
+from controller.model.sites.devices import Device
+from controller.plan.proof.proof import differences_of_interfaces, differences_of_ports, differences_to_policy
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.base import Observation, Platform
 from controller.platforms.registry import platform

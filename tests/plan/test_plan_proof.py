@@ -8,15 +8,15 @@ from ipaddress import ip_network
 
 import pytest
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Direction, Family
-from controller.model.state import Capabilities, DeviceState, device_state
-from controller.plan.proof import differences_of_interfaces, differences_to_policy, prove
+from controller.model.network.device_state import Capabilities, DeviceState, device_state
+from controller.model.network.packets import Direction, Family
+from controller.model.sites.devices import Device
+from controller.plan.proof.proof import differences_of_interfaces, differences_to_policy, prove
 from controller.platforms.base import Observation, Step
-from controller.platforms.cisco_ios import CiscoIos
+from controller.platforms.cisco_ios.driver import CiscoIos
 
 
 @dataclass(frozen=True)

@@ -14,26 +14,26 @@ from pathlib import Path
 import pytest
 
 import controller
-from controller.compile.campus import CampusIntent, campus_intent, device_intents
-from controller.compile.cloud import cloud_intent
-from controller.compile.upstream import Moved
+from controller.compile.identity.proxy import cloud_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent, device_intents
+from controller.compile.network.upstream import Moved
 from controller.errors import Origin, ProofFailed, TsunaguError
-from controller.model.access import Rule
+from controller.model.access.rules import Rule
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import prefix
-from controller.model.scope import Scope
-from controller.model.transit import KeepsState
-from controller.plan import city_proof, device_proof, proof_cache
-from controller.plan.city_proof import prove_city, prove_devices
-from controller.plan.proof import prove
-from controller.plan.proof_cache import CityKeys, Counted, ProofCache, conditions_key, filter_key
+from controller.model.network.packets import prefix
+from controller.model.network.router_link import KeepsState
+from controller.model.sites.devices import Device
+from controller.model.sites.scope import Scope
+from controller.plan.proof import city_proof, device_proof, proof_cache
+from controller.plan.proof.city_proof import prove_city, prove_devices
+from controller.plan.proof.proof import prove
+from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, conditions_key, filter_key
 from controller.platforms.base import Platform
-from controller.platforms.cisco_ios import CiscoIos
+from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.registry import platform
-from controller.prove import cloud
-from controller.prove.cloud import cloud_check
-from controller.prove.visitors import FACTS
+from controller.prove.identity import proxy
+from controller.prove.identity.proxy import cloud_check
+from controller.prove.identity.synthetic_people import FACTS
 from tests.cli.running import ROOT, here
 
 COUNTED = Counted(32, 0)
@@ -360,8 +360,8 @@ def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkey
     """No device is left to prove, and the people are shared out to two processes: all are asked, as in one."""
     monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)
     monkeypatch.setattr(city_proof, "_cores", lambda: 2)
-    some = list(islice(cloud.visitors(city), 101))
-    monkeypatch.setattr(cloud, "visitors", lambda _: iter(some))
+    some = list(islice(proxy.visitors(city), 101))
+    monkeypatch.setattr(proxy, "visitors", lambda _: iter(some))
     whole = cloud_check(city)
     found = prove_city(city, [], ProofCache(tmp_path), lab=False)
     assert (found.checks[0].name, found.checks[0].examined) == (whole.name, whole.examined)

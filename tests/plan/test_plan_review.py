@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
-from controller.model.state import (
+from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
@@ -15,6 +14,7 @@ from controller.model.state import (
     device_state,
     named_filter,
 )
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
 from controller.plan.review import describe, describe_changes
 
 NAMES = {10: "staff", 20: "pupil"}

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import ConfigRefused, ProofFailed
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.routing import routing
-from controller.model.state import DeviceState
+from controller.model.network.device_state import DeviceState
+from controller.model.network.route_policies import routing
+from controller.model.sites.devices import Device
 from controller.plan.build import Considered, build_plan, consider
 from controller.plan.observe import Observed
-from controller.plan.proof import prove, prove_transition
+from controller.plan.proof.proof import prove, prove_transition
 from controller.platforms.base import Step
-from controller.platforms.frr import Frr
+from controller.platforms.frr.driver import Frr
 from controller.platforms.registry import platform
 from tests.cli.running import ROOT, here
 from tests.emulators.frr import Router

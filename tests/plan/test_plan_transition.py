@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import ProofFailed
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Effect
-from controller.model.state import DeviceState
-from controller.plan.proof import prove_transition
+from controller.model.network.device_state import DeviceState
+from controller.model.network.packets import Effect
+from controller.model.sites.devices import Device
+from controller.plan.proof.proof import prove_transition
 from controller.platforms.base import Step
-from controller.platforms.cisco_ios import CiscoIos
+from controller.platforms.cisco_ios.driver import CiscoIos
 
 IOS = CiscoIos()
 MANAGEMENT = 90

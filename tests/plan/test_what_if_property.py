@@ -12,15 +12,24 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import Origin
-from controller.model.access import INTERNET, Day, Dispensation, Hours, IdentityPart, NetworkPart, Rule, SchoolDays
+from controller.model.access.rules import (
+    INTERNET,
+    Day,
+    Dispensation,
+    Hours,
+    IdentityPart,
+    NetworkPart,
+    Rule,
+    SchoolDays,
+)
+from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.factors import Strength
-from controller.model.flow import Effect, Family, Protocol
-from controller.model.load import load_city
-from controller.model.reference import Flow, Person, identity_answer, network_answer
-from controller.model.scope import Scope
-from controller.plan.changes import UNREGISTERED
-from controller.plan.what_if import what_if
+from controller.model.loading.load import load_city
+from controller.model.network.packets import Effect, Family, Protocol
+from controller.model.reference_evaluator import Flow, Person, identity_answer, network_answer
+from controller.model.sites.scope import Scope
+from controller.plan.what_if.changes import UNREGISTERED
+from controller.plan.what_if.what_if import what_if
 from tests.soak import FACTOR
 
 CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))

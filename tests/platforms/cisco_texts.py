@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import ConfigRefused
-from controller.model.state import DeviceState, vlan_interface
-from controller.platforms.cisco_ios import CiscoIos
+from controller.model.network.device_state import DeviceState, vlan_interface
+from controller.platforms.cisco_ios.driver import CiscoIos
 from tests.emulators.cisco_ios import Switch
 from tests.platforms.states import CISCO_PORTS, example
 

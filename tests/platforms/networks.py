@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from controller.model.state import DeviceState, device_state
-from controller.model.wireless import Protection, WirelessNetwork
+from controller.model.network.device_state import DeviceState, device_state
+from controller.model.network.wireless import Protection, WirelessNetwork
 
 UPLINK = "eth1"
 _INNER = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=30)

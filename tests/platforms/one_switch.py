@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controller.model.state import DeviceState
+from controller.model.network.device_state import DeviceState
 from controller.platforms.base import Lock, Restore, Step
-from controller.platforms.ovs import OpenVSwitch
+from controller.platforms.ovs.driver import OpenVSwitch
 from tests.platforms.states import example
 from tests.platforms.virtual_switch import VirtualSwitch, alive
 

@@ -7,8 +7,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from hypothesis import strategies as st
 
-from controller.model.flow import Effect, Family
-from controller.model.routing import (
+from controller.model.network.device_state import DeviceState, device_state
+from controller.model.network.packets import Effect, Family
+from controller.model.network.route_policies import (
     PolicyBinding,
     PrefixList,
     PrefixRange,
@@ -19,7 +20,6 @@ from controller.model.routing import (
     named_policy,
     routing,
 )
-from controller.model.state import DeviceState, device_state
 from tests.platforms.states import prefixes
 
 SYSTEM = 4_200_000_004

@@ -7,8 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from hypothesis import strategies as st
 
-from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, Protocol, prefix
-from controller.model.state import (
+from controller.model.network.device_state import (
     PREFIX,
     Binding,
     DeviceState,
@@ -22,6 +21,17 @@ from controller.model.state import (
     device_state,
     named_filter,
     vlan_interface,
+)
+from controller.model.network.packets import (
+    ANY_PORTS,
+    Direction,
+    Effect,
+    Family,
+    Match,
+    Ports,
+    Prefix,
+    Protocol,
+    prefix,
 )
 
 VLANS = (10, 20, 30, 4094)

@@ -14,10 +14,10 @@ from threading import Timer
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.network.device_state import campus_intent
 from controller.model.city import City
-from controller.platforms.hostapd import Hostapd
-from controller.platforms.hostapd_text import FOLDER, MAIN, bss_name, header, main_text, vlan_file, vlan_line
+from controller.platforms.hostapd.driver import Hostapd
+from controller.platforms.hostapd.text import FOLDER, MAIN, bss_name, header, main_text, vlan_file, vlan_line
 
 HOSTAPD = Hostapd()
 PROGRAM = shutil.which("hostapd", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin")

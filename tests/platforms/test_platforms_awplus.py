@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.errors import ConfigRefused
-from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Match, Packet, Protocol
-from controller.model.state import (
+from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
@@ -25,9 +24,10 @@ from controller.model.state import (
     named_filter,
     vlan_interface,
 )
-from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
+from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Packet, Protocol
+from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import refuse_conflicts
-from controller.prove.equivalence import evaluate
+from controller.prove.filters.equivalence import evaluate
 from tests.emulators.allied_telesis_awplus import Frame, InvalidInput, Switch
 from tests.platforms.states import AWPLUS_PORTS, awplus_states, bound, everything, filters, trunk_example
 from tests.soak import examples

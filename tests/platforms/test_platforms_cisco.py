@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
-from controller.model.flow import ANY_PORTS, Direction, Effect, Family, Match, Protocol
-from controller.model.state import (
+from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
@@ -22,8 +21,9 @@ from controller.model.state import (
     device_state,
     named_filter,
 )
+from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Protocol
 from controller.platforms.base import refuse_conflicts
-from controller.platforms.cisco_text import allowed_lines
+from controller.platforms.cisco_ios.text import allowed_lines
 from tests.emulators.cisco_ios import InvalidInput, Switch
 from tests.platforms.cisco_texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
 from tests.platforms.states import CISCO_PORTS, bound, cisco_states, everything

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import ConfigRefused
-from controller.model.state import PortMode, PortState, device_state, vlan_interface
+from controller.model.network.device_state import PortMode, PortState, device_state, vlan_interface
 from controller.platforms.base import refuse_conflicts
 from tests.emulators.cisco_ios import Switch
 from tests.platforms.cisco_texts import IOS, RUNNING, refusal, walk

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from controller.compile.routing import routing_intent, wanted_routing
+from controller.compile.network.route_policies import routing_intent, wanted_routing
 from controller.errors import ConfigRefused
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.state import DeviceState, Vlan, device_state
+from controller.model.network.device_state import DeviceState, Vlan, device_state
+from controller.model.sites.devices import Device
 from controller.platforms.base import refuse_conflicts
-from controller.platforms.frr import CONFIGURE, Frr
+from controller.platforms.frr.driver import CONFIGURE, Frr
 from tests.emulators.frr import Refused, Router
 from tests.platforms.routings import NEIGHBOURS, SYSTEM, frr_states
 from tests.soak import examples

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.network.device_state import campus_intent
 from controller.errors import CommandFailed, DeviceBusy
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Family
-from controller.model.state import DeviceState
+from controller.model.network.device_state import DeviceState
+from controller.model.network.packets import Family
+from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore
-from controller.platforms.frr import CONFIGURE, Frr
+from controller.platforms.frr.driver import CONFIGURE, Frr
 from tests.platforms.virtual_router import CORE, VirtualRouter, virtual_router
 from tests.platforms.virtual_switch import alive, wait_until
 

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from controller.compile.campus import CampusIntent, campus_intent
+from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.state import DeviceState, Vlan, device_state
-from controller.model.wireless import Protection, WirelessNetwork
-from controller.plan.proof import prove
+from controller.model.network.device_state import DeviceState, Vlan, device_state
+from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.sites.devices import Device
+from controller.plan.proof.proof import prove
 from controller.plan.review import describe_changes
-from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
+from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Observation, refuse_conflicts
-from controller.platforms.hostapd import Hostapd
-from controller.platforms.hostapd_text import MAIN, header
-from controller.platforms.hostapd_text import SECRET as MARK
+from controller.platforms.hostapd.driver import Hostapd
+from controller.platforms.hostapd.text import MAIN, header
+from controller.platforms.hostapd.text import SECRET as MARK
 from tests.emulators.hostapd import HEAD, SECRET, AccessPoint
 from tests.platforms.networks import network_states
 from tests.soak import examples

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
-from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
-from controller.model.state import (
+from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
@@ -22,8 +21,9 @@ from controller.model.state import (
     device_state,
     named_filter,
 )
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
 from controller.platforms.base import Operable
-from controller.platforms.ovs import OpenVSwitch
+from controller.platforms.ovs.driver import OpenVSwitch
 from controller.platforms.registry import names, platform, supported
 from tests.platforms.states import bound, everything, example, ovs_states
 from tests.soak import examples

@@ -11,10 +11,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
-from controller.model.state import DeviceState, Entry, Faces, PortMode, PortState, device_state, named_filter
-from controller.platforms.ovs import OpenVSwitch
-from controller.platforms.ovs_flows import Cookie, Kind
+from controller.model.network.device_state import (
+    DeviceState,
+    Entry,
+    Faces,
+    PortMode,
+    PortState,
+    device_state,
+    named_filter,
+)
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.platforms.ovs.driver import OpenVSwitch
+from controller.platforms.ovs.flows import Cookie, Kind
 from tests.platforms.states import ICMP, bound, everything
 from tests.platforms.virtual_switch import VirtualSwitch, run, virtual_switch
 

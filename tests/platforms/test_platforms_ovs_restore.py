@@ -11,7 +11,7 @@ import time
 import pytest
 
 from controller.errors import CommandFailed, DeviceBusy
-from controller.model.state import DeviceState, device_state
+from controller.model.network.device_state import DeviceState, device_state
 from controller.platforms.base import Command, Lock, Restore
 from tests.platforms.one_switch import EXAMPLE, FIRST, FOREIGN, OTHER, OVS, TOO_LATE, apply, jobs, state_of
 from tests.platforms.states import example

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from controller.errors import CommandFailed
-from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
-from controller.model.state import DeviceState, Entry, Faces, PortMode, PortState, device_state, named_filter
+from controller.model.network.device_state import (
+    DeviceState,
+    Entry,
+    Faces,
+    PortMode,
+    PortState,
+    device_state,
+    named_filter,
+)
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
 from controller.platforms.base import Command
 from tests.platforms.one_switch import EXAMPLE, FIRST, FOREIGN, OVS, PORTS, apply, lines_of_ours, perform, state_of
 from tests.platforms.states import bound, everything, ovs_states

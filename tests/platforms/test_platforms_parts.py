@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.network.device_state import campus_intent
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.state import Attachment, DeviceState
+from controller.model.network.device_state import Attachment, DeviceState
+from controller.model.sites.devices import Device
 from controller.platforms.registry import platform
 from tests.soak import FACTOR
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from controller.errors import CommandFailed
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.lines import LINE_NAMES, Region
-from controller.model.schools import School
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LINE_NAMES, Region
+from controller.model.sites.schools import School
 from controller.platforms.base import Command
 from tests.platforms.virtual_switch import alive, run, wait_until
 

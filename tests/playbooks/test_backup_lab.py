@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from controller.lab import switches
-from controller.lab.journal import current
-from controller.lab.layout import Layout
-from controller.lab.place import STATE
-from controller.lab.processes import kill
+from controller.lab.network import switches
+from controller.lab.state.layout import Layout
+from controller.lab.state.paths import STATE
+from controller.lab.state.processes import kill
+from controller.lab.state.undo_log import current
 from controller.model.city import City
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.base import Operable
 from controller.platforms.registry import platform
-from controller.platforms.ssh import session
+from controller.platforms.transport.ssh import session
 
 pytestmark = pytest.mark.lab
 

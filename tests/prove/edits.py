@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from controller.model.flow import Effect, prefix
-from controller.model.state import Entry
+from controller.model.network.device_state import Entry
+from controller.model.network.packets import Effect, prefix
 from tests.prove.filters import POOL, PORTS
 
 

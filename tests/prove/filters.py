@@ -8,9 +8,10 @@ from ipaddress import summarize_address_range
 from itertools import product
 from random import Random
 
-from controller.compile.intent import Clause, FilterIntent
+from controller.compile.network.intent import Clause, FilterIntent
 from controller.errors import Origin
-from controller.model.flow import (
+from controller.model.network.device_state import Entry, Filter
+from controller.model.network.packets import (
     ANY_PORTS,
     AddressSet,
     Direction,
@@ -22,7 +23,6 @@ from controller.model.flow import (
     Protocol,
     prefix,
 )
-from controller.model.state import Entry, Filter
 
 POOL = {
     Family.V4: (

@@ -13,9 +13,9 @@ from typing import Any
 import dd.cudd  # type: ignore[import-not-found]  # a compiled module without types
 from oxidd.bdd import BDDManager
 
-from controller.compile.intent import Clause, FilterIntent
-from controller.model.flow import Effect, Family, Interval, Match, bounds
-from controller.model.state import Entry, Filter
+from controller.compile.network.intent import Clause, FilterIntent
+from controller.model.network.device_state import Entry, Filter
+from controller.model.network.packets import Effect, Family, Interval, Match, bounds
 
 Set = Any  # a function of a library that has no types
 """A set of packets of one family. Equal sets are equal functions."""

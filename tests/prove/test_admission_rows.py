@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.admission import RadiusRow, answer, radius_rows
+from controller.compile.identity.admission import RadiusRow, answer, radius_rows
 from controller.model.city import City
-from controller.prove.admission import admission_check
+from controller.prove.compliance.admission import admission_check
 from tests.policies import PolicyFolder
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.firewall import FirewallRule, firewall_rules, front_doors
+from controller.compile.cloud_firewall import FirewallRule, firewall_rules, front_doors
 from controller.model.city import City
-from controller.model.flow import prefix, service
-from controller.prove.firewall import firewall_check
+from controller.model.network.packets import prefix, service
+from controller.prove.compliance.firewall import firewall_check
 from tests.policies import PolicyFolder
 
 FLOW = """  - id: affairs-to-aid

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.cloud import CloudIntent, cloud_intent
+from controller.compile.identity.proxy import CloudIntent, cloud_intent
 from controller.model.city import City
-from controller.prove.borders import Encounter, encounters
-from controller.prove.cloud import Proxy, mistakes
-from controller.prove.visitors import FACTS
+from controller.prove.identity.boundary_cases import Encounter, encounters
+from controller.prove.identity.proxy import Proxy, mistakes
+from controller.prove.identity.synthetic_people import FACTS
 from tests.policies import PolicyFolder
 
 DAY = 'request.time.getDayOfYear("Asia/Tokyo")'

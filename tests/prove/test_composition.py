@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.network.device_state import campus_intent
 from controller.model.city import City
-from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
-from controller.model.schools import School
-from controller.model.state import Entry, Filter
+from controller.model.network.device_state import Entry, Filter
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.sites.schools import School
 from controller.platforms.registry import platform
 from controller.prove.check import Check
-from controller.prove.composition import SchoolFilters, compose
+from controller.prove.reachability.composition import SchoolFilters, compose
 
 SCHOOL = "kw-e01"
 Planting = Callable[[City, dict[tuple[int, Direction, Family], Filter]], None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.model.city import City
-from controller.prove.findings import Severity, policy_findings
+from controller.prove.lint.findings import Severity, policy_findings
 from tests.policies import PolicyFolder
 
 TODAY = date(2026, 12, 1)

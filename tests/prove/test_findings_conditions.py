@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.prove.findings import policy_findings
+from controller.prove.lint.findings import policy_findings
 from tests.policies import TODAY, PolicyFolder
 
 RULES, FLOWS, PEOPLE, APPLICATIONS = (

@@ -2,7 +2,7 @@
 
 from controller.model.city import City
 from controller.prove.check import Check
-from controller.prove.guideline import guideline_checks
+from controller.prove.compliance.guideline import guideline_checks
 from tests.policies import PolicyFolder
 
 

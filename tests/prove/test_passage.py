@@ -5,8 +5,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.flow import ANY_PORTS, merged
-from controller.prove.passage import Entries, Intervals, PacketBox, Passage, PathQuestion, SegmentQuestion, good
+from controller.model.network.packets import ANY_PORTS, merged
+from controller.prove.reachability.forwarding import (
+    Entries,
+    Intervals,
+    PacketBox,
+    Passage,
+    PathQuestion,
+    SegmentQuestion,
+    good,
+)
 from tests.soak import examples
 
 LAST = 63

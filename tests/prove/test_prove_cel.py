@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.prove.cel import CelRefused, Condition, LevelEvaluator
+from controller.prove.engine.cel import CelRefused, Condition, LevelEvaluator
 
 MONDAY_MORNING_IN_JAPAN = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.prove.comparison import Comparison, PlainEntry, compare, compare_alike
-from controller.prove.diagram import Field
+from controller.prove.engine.comparison import Comparison, PlainEntry, compare, compare_alike
+from controller.prove.engine.diagram import Field
 from tests.soak import examples
 
 FIELDS = (Field("a", 2), Field("b", 7), Field("c", 7))

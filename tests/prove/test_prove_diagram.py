@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.flow import merged
-from controller.prove.diagram import Box, Field, Node, Space
+from controller.model.network.packets import merged
+from controller.prove.engine.diagram import Box, Field, Node, Space
 
 SIZES = (8, 8, 8)
 POINTS = tuple(product(*(range(size) for size in SIZES)))

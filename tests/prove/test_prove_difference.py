@@ -7,18 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.intent import FilterIntent
+from controller.compile.network.intent import FilterIntent
 from controller.errors import Origin, ProofFailed
-from controller.model.flow import (
-    Effect,
-    Family,
-    Packet,
-    Protocol,
-    prefix,
-)
-from controller.model.state import Entry, Filter
-from controller.prove import equivalence
-from controller.prove.equivalence import Difference, ends_explicitly, prove_equal, wanted
+from controller.model.network.device_state import Entry, Filter
+from controller.model.network.packets import Effect, Family, Packet, Protocol, prefix
+from controller.prove.filters import equivalence
+from controller.prove.filters.equivalence import Difference, ends_explicitly, prove_equal, wanted
 from tests.prove.filters import clause, deny_all, entries_of, filter_of, intent_of
 
 SOURCE = {Family.V4: "10.1.4.0/24", Family.V6: "2001:db8:1:4::/64"}

@@ -10,17 +10,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compile.intent import Clause, FilterIntent
-from controller.model.flow import (
-    Effect,
-    Family,
-    Interval,
-    Packet,
-    Protocol,
-    bounds,
-)
-from controller.model.state import Filter
-from controller.prove.equivalence import evaluate, first_entry, prove_equal, wanted
+from controller.compile.network.intent import Clause, FilterIntent
+from controller.model.network.device_state import Filter
+from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, bounds
+from controller.prove.filters.equivalence import evaluate, first_entry, prove_equal, wanted
 from tests.prove.edits import edited
 from tests.prove.filters import POOL, PORTS, clause, filter_of, intent_of, rendered
 from tests.soak import examples

@@ -7,9 +7,19 @@ from ipaddress import IPv4Network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.flow import Effect, Family, Prefix, prefix
-from controller.model.routing import PrefixList, PrefixRange, RouteClause, RoutePolicy, routing
-from controller.prove.routes import common, decided, deciding, every_route, exactly, example, inside, listed, without
+from controller.model.network.packets import Effect, Family, Prefix, prefix
+from controller.model.network.route_policies import PrefixList, PrefixRange, RouteClause, RoutePolicy, routing
+from controller.prove.routes.route_sets import (
+    common,
+    decided,
+    deciding,
+    every_route,
+    exactly,
+    example,
+    inside,
+    listed,
+    without,
+)
 from tests.soak import examples
 
 V4 = Family.V4

@@ -8,14 +8,14 @@ from itertools import permutations
 
 import pytest
 
-from controller.compile.routing import RoutingIntent, routing_intent, wanted_routing
+from controller.compile.network.route_policies import RoutingIntent, routing_intent, wanted_routing
 from controller.model.city import City
-from controller.model.flow import Effect, Family, prefix
-from controller.model.lines import Way
-from controller.model.routing import PrefixRange, RouteClause, RoutePolicy, Routing, routing
-from controller.model.state import DeviceState
-from controller.platforms.frr import Frr
-from controller.prove.routing import routing_differences, transition_differences
+from controller.model.network.device_state import DeviceState
+from controller.model.network.packets import Effect, Family, prefix
+from controller.model.network.route_policies import PrefixRange, RouteClause, RoutePolicy, Routing, routing
+from controller.model.sites.access_lines import Way
+from controller.platforms.frr.driver import Frr
+from controller.prove.routes.policies import routing_differences, transition_differences
 
 SCHOOL = "as-e04"
 

@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from controller.compile.intent import Clause, FilterIntent
-from controller.model.flow import Effect, Family, Protocol
-from controller.model.state import Entry
-from controller.prove.equivalence import (
+from controller.compile.network.intent import Clause, FilterIntent
+from controller.model.network.device_state import Entry
+from controller.model.network.packets import Effect, Family, Protocol
+from controller.prove.filters.equivalence import (
     packet_space,
     permitted_by_filter,
     permitted_by_policy,

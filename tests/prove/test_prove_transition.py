@@ -10,13 +10,22 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from controller.model.flow import Direction, Effect, Family, Match, Protocol, prefix
-from controller.model.state import Binding, DeviceState, Entry, Faces, Filter, PortMode, PortState, device_state
-from controller.platforms.allied_telesis_awplus import AlliedTelesisAwplus
+from controller.model.network.device_state import (
+    Binding,
+    DeviceState,
+    Entry,
+    Faces,
+    Filter,
+    PortMode,
+    PortState,
+    device_state,
+)
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Platform
-from controller.platforms.cisco_ios import CiscoIos
-from controller.platforms.ovs import OpenVSwitch
-from controller.prove.transition import Stage, transition_faults
+from controller.platforms.cisco_ios.driver import CiscoIos
+from controller.platforms.ovs.driver import OpenVSwitch
+from controller.prove.filters.transition import Stage, transition_faults
 from tests.platforms.states import awplus_states, bound, cisco_states, everything, example, ovs_states
 from tests.soak import examples
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.measure.judging import LineState
+from controller.measure.assessment.assess import LineState
 from controller.measure.measurement import LinePath
-from controller.model.flow import Family
+from controller.model.network.packets import Family
 from controller.resilience.line_states import Changed, Watched, lines_answered, regions_answered
 from tests.measure.findings import path
 from tests.soak import examples

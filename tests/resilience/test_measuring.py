@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from controller.measure.export import JudgementMetrics
-from controller.measure.places import Namespace
+from controller.measure.assessment.export import JudgementMetrics
+from controller.measure.probes.probe_targets import Namespace
 from controller.measure.rounds import Round, Site
 from controller.measure.store import Store, opened
-from controller.model.access import DAYS, Hours
+from controller.model.access.rules import DAYS, Hours
 from controller.model.city import City
 from controller.resilience.measuring import Measuring
 from controller.telemetry.otlp import Telemetry

@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
-from controller.measure.export import JudgementMetrics
-from controller.measure.judging import LineState, Verdict
-from controller.measure.places import Namespace
-from controller.measure.pulse import Pulse
+from controller.measure.assessment.assess import LineState, Verdict
+from controller.measure.assessment.export import JudgementMetrics
+from controller.measure.probes.icmp_prober import Pulse
+from controller.measure.probes.probe_targets import Namespace
+from controller.measure.probes.throughput import Throughput
 from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import Store, opened
-from controller.measure.throughput import Throughput
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.model.lines import LINE_NAMES
-from controller.resilience.exits import Exits, far_destination
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LINE_NAMES
+from controller.resilience.egress_tracker import Exits, far_destination
+from controller.resilience.line_monitor import Watch
 from controller.resilience.line_states import Line
 from controller.resilience.measuring import Measuring
-from controller.resilience.watch import Watch
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
     BANDWIDTH_MEASURED,

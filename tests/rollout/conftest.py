@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab import place
-from controller.lab.layout import Layout
-from controller.lab.processes import until
+from controller.lab.state import paths
+from controller.lab.state.layout import Layout
+from controller.lab.state.processes import until
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.state import DeviceState
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
 from controller.plan.build import Considered, build_plan, consider
 from controller.plan.document import PlanFile
 from controller.plan.observe import over_ssh
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform
-from controller.platforms.ssh import session
+from controller.platforms.transport.ssh import session
 from controller.rollout.outcome import Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Listener
@@ -75,7 +75,7 @@ def devices(city: City, lab: Layout) -> list[Device]:
 
 def at_work(device: Device) -> list[str]:
     """What the switch does by itself just now: the restores that it has armed or that run."""
-    own = str(place.SwitchFiles(place.STATE, device.school.id).own / "restores").encode()
+    own = str(paths.SwitchFiles(paths.STATE, device.school.id).own / "restores").encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -98,7 +98,7 @@ def in_force(city: City, lab: Layout, apply_now: Apply, devices: list[Device]) -
     for device in devices:
         assert until(partial(idle, device), 3 * RESTORE_SECONDS + 10.0, every=0.1), at_work(device)
         # What a killed apply locked would run out by itself, which has a test of its own.
-        (place.SwitchFiles(place.STATE, device.school.id).own / "lock").unlink(missing_ok=True)
+        (paths.SwitchFiles(paths.STATE, device.school.id).own / "lock").unlink(missing_ok=True)
     plan = planned(city, tuple(school.id for school in lab.schools))
     if any(one.steps or not one.saved for one in plan.devices):
         outcomes = apply_now(city, plan)

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.model.load import load_city
+from controller.model.loading.load import load_city
 from controller.plan.document import load_plan
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Level, Span

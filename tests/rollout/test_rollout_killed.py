@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.processes import until
+from controller.lab.state.processes import until
 from controller.model.city import City
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.document import PlanFile, save_plan
 from controller.rollout.outcome import End
 from tests.conftest import POLICIES

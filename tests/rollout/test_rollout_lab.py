@@ -11,18 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.campus import campus_intent
+from controller.compile.network.device_state import campus_intent
 from controller.errors import HostKeyRefused, LabError, LoginRefused, ProofFailed
 from controller.lab import city as virtual_city
-from controller.lab import journal, place, switches
-from controller.lab.attempts import attempt
-from controller.lab.layout import Layout
-from controller.lab.matrix import measure
-from controller.lab.pairs import pairs
-from controller.lab.programs import run
+from controller.lab.network import switches
+from controller.lab.network.programs import run
+from controller.lab.state import paths, undo_log
+from controller.lab.state.layout import Layout
+from controller.lab.trials.attempts import attempt
+from controller.lab.trials.matrix import measure
+from controller.lab.trials.pairs import pairs
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.schools import Secret
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import Secret
 from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
 from controller.plan.observe import over_ssh
 from controller.platforms.registry import platform
@@ -67,7 +68,7 @@ def test_a_stale_device_is_refused_and_the_others_go_on(in_force: City, lab: Lay
     less = without(in_force, WITHOUT)
     plan = planned(less, schools_of(lab))
     last = lab.schools[-1]
-    files = place.SwitchFiles(place.STATE, last.id)
+    files = paths.SwitchFiles(paths.STATE, last.id)
     run(("ovs-vsctl", f"--db={files.database}", "set", "Port", "h-pupil", "tag=10"))
     first, second = apply_now(less, plan)
     assert first.end is End.APPLIED
@@ -82,7 +83,7 @@ def test_a_dead_sshd_fails_its_device_only(in_force: City, lab: Layout, apply_no
     less = without(in_force, WITHOUT)
     plan = planned(less, schools_of(lab))
     last = lab.schools[-1]
-    login = journal.current(place.STATE)[last.id, switches.LOGIN]
+    login = undo_log.current(paths.STATE)[last.id, switches.LOGIN]
     os.kill(login.pid, signal.SIGTERM)
     try:
         first, second = apply_now(less, plan)
@@ -170,7 +171,7 @@ def test_a_restart_keeps_the_filters_and_a_damaged_boot_file_closes_the_switch(
     assert running(devices[0]) == before
     assert measure(in_force, (school,), control=False, progress=lambda _: None).agrees
 
-    boot = place.SwitchFiles(place.STATE, school).own / "boot"
+    boot = paths.SwitchFiles(paths.STATE, school).own / "boot"
     whole = boot.read_bytes()
     boot.write_bytes(whole[: len(whole) // 2])
     try:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.layout import Layout
+from controller.lab.state.layout import Layout
 from controller.model.city import City
-from controller.model.devices import Device
+from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.lapse import first_lapse
+from controller.plan.expiry import first_lapse
 from controller.rollout import device_step
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan

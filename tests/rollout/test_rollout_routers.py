@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 
 from controller.errors import CommandFailed
-from controller.lab import place, routers
-from controller.lab.layout import SchoolLayout
-from controller.lab.processes import until
+from controller.lab.network import routers
+from controller.lab.state import paths
+from controller.lab.state.layout import SchoolLayout
+from controller.lab.state.processes import until
 from controller.model.city import City
-from controller.model.devices import Device
-from controller.model.flow import Family
-from controller.model.state import DeviceState
+from controller.model.network.device_state import DeviceState
+from controller.model.network.packets import Family
+from controller.model.sites.devices import Device
 from controller.plan.document import load_plan, save_plan
 from controller.platforms.base import Command
-from controller.platforms.frr import Frr
-from controller.platforms.ssh import session
+from controller.platforms.frr.driver import Frr
+from controller.platforms.transport.ssh import session
 from tests.cli.running import ROOT, Done, here
 from tests.conftest import SharedLab
 
@@ -85,7 +86,7 @@ class School:
         return self.tsunagu("drift", "--lab", "--school", self.layout.id)
 
     def ask(self, command: str) -> Any:  # noqa: ANN401 whatever FRR says
-        return routers.ask_json(self.layout.id, self.layout.router, place.STATE, command)
+        return routers.ask_json(self.layout.id, self.layout.router, paths.STATE, command)
 
     def best(self, family: Family) -> str:
         """The neighbour that the router takes its default route from."""
@@ -146,14 +147,14 @@ def test_a_changed_preference_is_planned_in_words_applied_and_seen_in_bgp(school
         name: one["connectionsEstablished"] for name, one in sessions.items()
     }
     assert school.drift().code == 0
-    boot = place.RouterFiles(place.STATE, school.layout.id).configuration.read_text(encoding="utf-8")
+    boot = paths.RouterFiles(paths.STATE, school.layout.id).configuration.read_text(encoding="utf-8")
     assert Frr().parse(boot, "boot").state == Frr().parse(school.running(), "running").state
     # The way that the preference leaves out carries nothing: the region hears nothing of the school there.
     address = next(line.address.v4 for line in school.layout.lines if line.name == "backup")
-    tokyo = place.region_namespace("tokyo")
+    tokyo = paths.region_namespace("tokyo")
 
     def heard() -> set[str]:
-        table = routers.ask_json("tokyo", tokyo, place.STATE, "show bgp ipv4 unicast json")
+        table = routers.ask_json("tokyo", tokyo, paths.STATE, "show bgp ipv4 unicast json")
         return {path["peerId"] for paths in table["routes"].values() for path in paths}
 
     assert until(lambda: address not in heard(), 10.0)
@@ -164,7 +165,7 @@ def test_a_route_map_edited_by_hand_is_found_by_drift_and_mended(school: School)
     assert school.drift().code == 0
     name = next(line.split()[3] for line in school.running().splitlines() if "route-map TSN-in-4-backup-osaka" in line)
     words = ("configure terminal", f"route-map {name} permit 20", "set local-preference 999")
-    vtysh = place.RouterFiles(place.STATE, school.layout.id).shell
+    vtysh = paths.RouterFiles(paths.STATE, school.layout.id).shell
     subprocess.run(
         ["ip", "netns", "exec", school.layout.router, *vtysh, *(w for one in words for w in ("-c", one))],
         check=True,

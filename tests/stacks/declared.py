@@ -14,7 +14,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
 from controller.model.city import City
 from stacks.city import Stack, deploy, outputs
-from stacks.configuration import StackConfiguration, configuration
+from stacks.settings.configuration import StackConfiguration, configuration
 
 ROOT = Path(__file__).parents[2]
 SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 a mark of the wire

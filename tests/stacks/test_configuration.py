@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from stacks.configuration import ConfigurationRefused, StackConfiguration, applications_problems, configuration
-from stacks.outputs import OUTPUT, write_outputs
+from stacks.settings.configuration import (
+    ConfigurationRefused,
+    StackConfiguration,
+    applications_problems,
+    configuration,
+)
+from stacks.settings.outputs import OUTPUT, write_outputs
 from tests.stacks.declared import STACKS, configured, file, values
 
 

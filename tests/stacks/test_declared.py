@@ -12,16 +12,16 @@ import pulumi_gcp as gcp
 import pytest
 
 from controller.errors import PolicyError, TsunaguError
-from controller.lab.cloud.checks import check
-from controller.lab.cloud.facts import resource_type
 from controller.model.city import City
-from controller.model.load import load_city
+from controller.model.loading.load import load_city
+from controller.offline_google.provider.checks import check
+from controller.offline_google.provider.facts import resource_type
 from policies.guardrails.found import Found
 from policies.guardrails.pack import GUARDRAILS
-from stacks.access import group_member
+from stacks.applications.access import group_member
 from stacks.city import refuse_real_google
-from stacks.configuration import ConfigurationRefused, HostedApplication, StackConfiguration
-from stacks.outputs import OUTPUT, document, write_outputs
+from stacks.settings.configuration import ConfigurationRefused, HostedApplication, StackConfiguration
+from stacks.settings.outputs import OUTPUT, document, write_outputs
 from tests.stacks.declared import ROOT, STACKS, Declared, Recorder, application, configured, declare
 from tests.stacks.inventory import GOLDEN, inventory
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.firewall import LAST, FirewallRule, firewall_rules, system_addresses
+from controller.compile.cloud_firewall import LAST, FirewallRule, firewall_rules, system_addresses
 from controller.model.city import City
-from controller.model.flow import Prefix, bounds
-from controller.prove.firewall import firewall_check
-from stacks.affairs import AFFAIRS
-from stacks.firewall import necessities
-from stacks.naming import LONGEST_NAME, google_name, network_tag
-from stacks.private_access import PRIVATE_ACCESS
+from controller.model.network.packets import Prefix, bounds
+from controller.prove.compliance.firewall import firewall_check
+from stacks.applications.affairs import AFFAIRS
+from stacks.network.firewall import necessities
+from stacks.network.private_access import PRIVATE_ACCESS
+from stacks.settings.naming import LONGEST_NAME, google_name, network_tag
 from tests.policies import PolicyFolder
 from tests.stacks.declared import STACKS, Declared, Recorder, configured, declare
 from tests.stacks.test_declared import SAAS, complaints, hosted

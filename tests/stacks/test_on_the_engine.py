@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.cloud.engine import Engine, engine_for
-from controller.lab.cloud.environment import Rehearsal
-from controller.lab.cloud.world import World
+from controller.cloud.engine import Engine
+from controller.offline_google.environment import Rehearsal
+from controller.offline_google.rehearsal import engine_for
+from controller.offline_google.world.world import World
 from tests.stacks.declared import ROOT
 
 PACK = ("--policy-pack", str(ROOT / "policies/guardrails"))

@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 from pydantic import BaseModel
 
-from controller.model.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, SchoolFile, fits
+from controller.model.sites.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, SchoolFile, fits
 from controller.model.source import read_yaml
 from tools.make_city import KINDS, OUTPUT, SEED, WARDS, draw_city, kanji, main, ward_files
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.processes import until
+from controller.lab.state.processes import until
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = "def test_good() -> None:\n    pass\n"

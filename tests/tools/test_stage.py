@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from controller.lab.processes import until
+from controller.lab.state.processes import until
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGED = """

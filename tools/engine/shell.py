@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-from controller.errors import LabError
-from controller.lab.cloud.engine import STACKS, engine_for
-from controller.lab.cloud.installation import PROJECT
+from controller.cloud.engine import STACKS
+from controller.cloud.installation import PROJECT
+from controller.errors import CloudError
+from controller.offline_google.rehearsal import engine_for
 
 
 def _say(text: str) -> None:
@@ -23,7 +24,7 @@ def main(command: list[str]) -> int:
         engine = engine_for("lab", _say)
         for stack in STACKS:
             engine.ready(stack, _say)
-    except LabError as error:
+    except CloudError as error:
         _say(f"engine-shell: {error}")
         return error.exit_code
     if not command:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from controller.measure.judging import SchoolJudgement, Verdict
+from controller.measure.assessment.assess import SchoolJudgement, Verdict
 from controller.measure.report.drawing import line, marker, path, picture, rectangle, scale, words
 from controller.measure.report.figures import Counts
 from controller.messages import Catalogue

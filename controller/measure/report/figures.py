@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from controller.measure.judging import Cause, SchoolJudgement, Verdict
+from controller.measure.assessment.assess import Cause, SchoolJudgement, Verdict
+from controller.measure.assessment.shares import percent
 from controller.measure.measurement import Kind, Measurement
-from controller.measure.shares import percent
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from controller.measure.judging import SchoolJudgement
+from controller.measure.assessment.assess import SchoolJudgement
+from controller.measure.assessment.table import why
 from controller.measure.report.charts import ORDER, legend_mark, recommendation_curve, school_bars, ward_bars
 from controller.measure.report.figures import Figures
-from controller.measure.table import why
 from controller.messages import Catalogue
 from controller.model.city import City
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.cloud.google import Google
+from controller.offline_google.world.google import Google
 from tests.lab.cloud.worlds import a_google
 
 

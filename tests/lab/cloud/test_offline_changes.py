@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from controller.lab.cloud.changes import Difference, Kind, difference
-from controller.lab.cloud.checks import DEFAULTS
-from controller.lab.cloud.conditional import RULES
-from controller.lab.cloud.facts import known_types, resource_type
-from controller.lab.cloud.google import Google
-from controller.lab.cloud.operations import diff
-from controller.lab.cloud.refusal import Refused
-from controller.lab.cloud.values import UNKNOWN, to_wire
+from controller.offline_google.provider.changes import Difference, Kind, difference
+from controller.offline_google.provider.checks import DEFAULTS
+from controller.offline_google.provider.conditional import RULES
+from controller.offline_google.provider.facts import known_types, resource_type
+from controller.offline_google.provider.operations import diff
+from controller.offline_google.provider.values import UNKNOWN, to_wire
+from controller.offline_google.world.errors import Refused
+from controller.offline_google.world.google import Google
 from tests.lab.cloud.worlds import BUCKET, DATABASE, FIREWALL, KEY, NETWORK, PROJECT_MEMBER, SUBNETWORK, database
 
 BINDING = "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from controller.lab.cloud.checks import DEFAULTS, check
-from controller.lab.cloud.defaults import Naming, filled
-from controller.lab.cloud.facts import known_types, resource_type
-from controller.lab.cloud.operations import check_inputs
-from controller.lab.cloud.plan_rules import RULES, plan_failures
-from controller.lab.cloud.values import UNKNOWN, from_wire, to_wire
+from controller.offline_google.provider.checks import DEFAULTS, check
+from controller.offline_google.provider.defaults import Naming, filled
+from controller.offline_google.provider.facts import known_types, resource_type
+from controller.offline_google.provider.operations import check_inputs
+from controller.offline_google.provider.plan_rules import RULES, plan_failures
+from controller.offline_google.provider.values import UNKNOWN, from_wire, to_wire
 from tests.lab.cloud.worlds import (
     ADDRESS,
     BACKEND,

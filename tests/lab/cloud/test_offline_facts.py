@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 from pulumi._types import input_type_py_to_pulumi_names, input_type_types, is_input_type
 
-from controller.lab.cloud.facts import Property, UnknownType, known_types, resource_type
+from controller.offline_google.provider.facts import Property, UnknownType, known_types, resource_type
 
 # The SDK warns of its own old names while it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -17,11 +17,11 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from controller.lab.cloud.facts import sdk_version
-from controller.lab.cloud.faults import Rule, as_file, read_rules
-from controller.lab.cloud.google import Google
-from controller.lab.cloud.provider import Provider
-from controller.lab.cloud.values import to_wire
+from controller.offline_google.provider.facts import sdk_version
+from controller.offline_google.provider.provider import Provider
+from controller.offline_google.provider.values import to_wire
+from controller.offline_google.world.faults import Rule, as_file, read_rules
+from controller.offline_google.world.google import Google
 from tests.lab.cloud.worlds import ADDRESS, GLOBAL_ADDRESS, NETWORK, OSAKA, PROJECT, TOKYO
 
 Stub = provider_pb2_grpc.ResourceProviderStub
@@ -161,7 +161,7 @@ def _started(state: Path, *, offline: bool) -> subprocess.Popen[str]:
         **({"TSUNAGU_OFFLINE": "1"} if offline else {}),
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "controller.lab.cloud.provider"],
+        [sys.executable, "-m", "controller.offline_google.provider.provider"],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from controller.lab.cloud.google import Google
-from controller.lab.cloud.identity import project_number
-from controller.lab.cloud.refusal import Refused
-from controller.lab.cloud.store import Resource
+from controller.offline_google.world.errors import Refused
+from controller.offline_google.world.google import Google
+from controller.offline_google.world.identity import project_number
+from controller.offline_google.world.store import Resource
 from tests.lab.cloud.worlds import (
     BACKEND,
     GROUP,

@@ -9,14 +9,14 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from controller.errors import LabError
-from controller.lab.cloud.google import Google
-from controller.lab.cloud.identity import project_number
-from controller.lab.cloud.laws import SERVICE
-from controller.lab.cloud.operations import create, delete, invoke, read
-from controller.lab.cloud.refusal import Refused
-from controller.lab.cloud.store import Resource, Store
-from controller.lab.cloud.values import from_wire, to_wire
-from controller.lab.cloud.world import World, main
+from controller.offline_google.provider.operations import create, delete, invoke, read
+from controller.offline_google.provider.values import from_wire, to_wire
+from controller.offline_google.world.cross_resource_rules import SERVICE
+from controller.offline_google.world.errors import Refused
+from controller.offline_google.world.google import Google
+from controller.offline_google.world.identity import project_number
+from controller.offline_google.world.store import Resource, Store
+from controller.offline_google.world.world import World, main
 from tests.lab.cloud.worlds import (
     ADDRESS,
     BACKEND,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from controller.lab.cloud.google import Google
-from controller.lab.cloud.laws import SERVICE
-from controller.lab.cloud.store import Resource, Store
+from controller.offline_google.world.cross_resource_rules import SERVICE
+from controller.offline_google.world.google import Google
+from controller.offline_google.world.store import Resource, Store
 
 PROJECT = "school-lab"
 TOKYO = "asia-northeast1"

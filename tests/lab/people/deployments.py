@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from controller.compile.cloud import cloud_intent
-from controller.compile.levels import ProxyFacts
-from controller.lab.cloud.store import Resource, Store
-from controller.lab.cloud.world import World
-from controller.lab.people.registration import organisation
-from controller.lab.proxy import deployed
-from controller.lab.proxy.deployed import read
+from controller.compile.identity.access_levels import ProxyFacts
+from controller.compile.identity.proxy import cloud_intent
+from controller.lab.iap import deployed
+from controller.lab.iap.deployed import read
+from controller.lab.trials.people.registration import organisation
 from controller.model.city import City
-from controller.model.flow import prefix
-from controller.model.outputs import StackApplication, StackOutputs
+from controller.model.network.packets import prefix
+from controller.model.sites.stack_outputs import StackApplication, StackOutputs
+from controller.offline_google.world.store import Resource, Store
+from controller.offline_google.world.world import World
 
 PROJECT = "tsunagu-kawasaki-lab"
 ACCESS_POLICY = "154981567200"

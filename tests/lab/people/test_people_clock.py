@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.lab.proxy import clock
+from controller.lab.iap import clock
 
 KEY = b"k" * 32
 AT = datetime(2026, 11, 25, 10, tzinfo=ZoneInfo("Asia/Tokyo"))

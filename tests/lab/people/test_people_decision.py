@@ -4,8 +4,8 @@ from datetime import datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
-from controller.lab.proxy.decision import Judge, Part, Visitor, alternatives
-from controller.lab.proxy.deployed import Backend, Binding, Deployed
+from controller.lab.iap.decision import Judge, Part, Visitor, alternatives
+from controller.lab.iap.deployed import Backend, Binding, Deployed
 
 PREFIX = "accessPolicies/1/accessLevels/"
 MANAGED = f'"{PREFIX}managed" in request.auth.access_levels'

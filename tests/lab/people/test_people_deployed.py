@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
-from controller.lab.cloud.store import Store
-from controller.lab.cloud.world import World
-from controller.lab.perimeter import perimeter
-from controller.lab.proxy.deployed import Watch, check_addresses, read, standing
+from controller.lab.iap.deployed import Watch, check_addresses, read, standing
+from controller.lab.state.perimeter import perimeter
 from controller.model.city import City
+from controller.offline_google.world.store import Store
+from controller.offline_google.world.world import World
 from tests.lab.people.deployments import BACKEND, BINDING, LEVEL, deploy, put
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.cloud.world import World
-from controller.lab.people.forgeries import claims
-from controller.lab.perimeter import perimeter
-from controller.lab.planning import lay_out
-from controller.lab.proxy import clock, identity, tokens
-from controller.lab.proxy.files import Files
-from controller.lab.proxy.front import Proxy, countries, visitor_of
-from controller.lab.proxy.http import Request, Response
-from controller.lab.proxy.names import APPLICATION, SAYS
+from controller.lab.iap import clock, identity, tokens
+from controller.lab.iap.files import Files
+from controller.lab.iap.front import Proxy, countries, visitor_of
+from controller.lab.iap.http import Request, Response
+from controller.lab.iap.names import APPLICATION, SAYS
+from controller.lab.state.perimeter import perimeter
+from controller.lab.state.planning import lay_out
+from controller.lab.trials.people.forgeries import claims
 from controller.model.city import City
+from controller.offline_google.world.world import World
 from tests.lab.people.deployments import deploy
 
 HOST = "affairs.school.example"

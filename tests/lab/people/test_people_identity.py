@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from controller.lab.proxy import identity, tokens
-from controller.lab.proxy.accounts import Account, Accounts, Device
-from controller.lab.proxy.files import Files
-from controller.lab.proxy.http import Request, Response
+from controller.lab.iap import identity, tokens
+from controller.lab.iap.accounts import Account, Accounts, Device
+from controller.lab.iap.files import Files
+from controller.lab.iap.http import Request, Response
 
 ACCOUNT = Account(subject="7", email="t@s.example", groups=("g@s.example",), password="p", factors={"hwk": "k"})  # noqa: S106 of nobody
 DEVICE = Device(id="d", secret="s", managed=True)  # noqa: S106 of nothing

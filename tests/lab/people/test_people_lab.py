@@ -6,19 +6,20 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
-from controller.lab import background, breaking, journal, place, reach
 from controller.lab import city as virtual_city
-from controller.lab.cloud.world import World
-from controller.lab.faults import Fault, Kind
-from controller.lab.matrix import measure as measure_matrix
-from controller.lab.people.measure import measure
-from controller.lab.people.verdicts import People, Verdict
-from controller.lab.processes import kill, until
-from controller.lab.proxy.files import Files
+from controller.lab.iap.files import Files
+from controller.lab.network import background, breaking, reach
+from controller.lab.state import paths, undo_log
+from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.processes import kill, until
 from controller.lab.status import status
+from controller.lab.trials.matrix import measure as measure_matrix
+from controller.lab.trials.people.measure import measure
+from controller.lab.trials.people.verdicts import People, Verdict
 from controller.model.city import City
-from controller.model.flow import Family
-from controller.platforms import namespace
+from controller.model.network.packets import Family
+from controller.offline_google.world.world import World
+from controller.platforms.transport import namespace
 from tests.conftest import SCHOOLS, SharedLab
 from tests.lab.people.deployments import BINDING, LEVEL, deploy
 
@@ -37,8 +38,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deployed(city: City, world: Path, shared_lab: SharedLab) -> Iterator[City]:
     """A lab with the proxy, of a world made by hand; its switches let everything through."""
     shared_lab.remove()
-    if place.STATE.exists():
-        pytest.fail(f"a lab that is not the tests' own is up ({place.STATE}); run 'tsunagu lab down' first")
+    if paths.STATE.exists():
+        pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
     found = deploy(city, world)
     virtual_city.up(found, SCHOOLS, lambda _: None, world=world)
     yield found
@@ -99,13 +100,13 @@ def test_a_level_weakened_by_hand_lets_people_in_and_is_seen(deployed: City, wor
 
 
 def test_a_dead_application_does_not_pass_for_a_refusal(deployed: City) -> None:
-    kill(journal.current(place.STATE)["", "guarded"])
+    kill(undo_log.current(paths.STATE)["", "guarded"])
     assert not status().proxy["guarded"]
     people = measure(deployed, [SCHOOL])
     expected_in = [one for one in people.results if one.visit.permitted]
     assert {one.verdict for one in expected_in} == {Verdict.OTHER}
     assert not people.agrees
-    background.start(place.STATE, {"guarded": virtual_city.PROXY_PROGRAMS["guarded"]})
+    background.start(paths.STATE, {"guarded": virtual_city.PROXY_PROGRAMS["guarded"]})
     assert status().proxy["guarded"]
 
 
@@ -120,27 +121,27 @@ def test_the_matrix_of_the_network_finds_the_proxy_at_the_applications(deployed:
     "fault", [Fault(where=SCHOOL, kind=Kind.PRIMARY), Fault(where="tokyo", kind=Kind.REGION)], ids=str
 )
 def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: City, fault: Fault) -> None:
-    layout = journal.standing(place.STATE).layout
+    layout = undo_log.standing(paths.STATE).layout
     school = layout.school(SCHOOL)
-    usual = reach.ways_out(layout, school, place.STATE)
+    usual = reach.ways_out(layout, school, paths.STATE)
     address, port = reach.internet(layout, Family.V4)
     with namespace.connect(school.hosts[0].namespace, address, port, 5.0) as opened:
         breaking.break_(fault)
         try:
-            assert until(lambda: not reach.ways_out(layout, school, place.STATE) & {*usual, reach.NOWHERE}, 10.0)
+            assert until(lambda: not reach.ways_out(layout, school, paths.STATE) & {*usual, reach.NOWHERE}, 10.0)
             opened.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert opened.recv(4096).startswith(b"HTTP/1.1 200 ")  # an open connection moved with its translation
             assert until(lambda: all(reach.reaches(layout, school.hosts[0], family) for family in Family), 10.0)
             assert set(of_identity(measure(deployed, [SCHOOL])).values()) == {Verdict.AGREES}
         finally:
             breaking.mend(fault)
-    assert until(lambda: reach.ways_out(layout, school, place.STATE) == usual, 30.0)
+    assert until(lambda: reach.ways_out(layout, school, paths.STATE) == usual, 30.0)
 
 
 def test_no_secret_outlives_the_trial_or_is_shown(deployed: City) -> None:
     people = measure(deployed, [SCHOOL]).model_dump_json()
     assert "password" not in people
-    assert Files(place.STATE).accounts.read_text(encoding="utf-8") == '{"accounts":[],"devices":[]}'
+    assert Files(paths.STATE).accounts.read_text(encoding="utf-8") == '{"accounts":[],"devices":[]}'
 
 
 def test_another_city_is_refused(city: City, deployed: City) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey
 
-from controller.lab.people.forgeries import GENUINE, claims, forgeries
-from controller.lab.proxy import tokens
+from controller.lab.iap import tokens
+from controller.lab.trials.people.forgeries import GENUINE, claims, forgeries
 
 AUDIENCE = "/projects/1/global/backendServices/2"
 

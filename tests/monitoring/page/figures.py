@@ -24,9 +24,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from controller.model.city import City
-from controller.model.schools import School
-from monitoring import pages
-from monitoring.security import Guarded
+from controller.model.sites.schools import School
+from monitoring.web import pages
+from monitoring.web.security import Guarded
 
 Tile = dict[str, Any]
 STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)

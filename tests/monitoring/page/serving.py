@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from controller.lab.processes import until
+from controller.lab.state.processes import until
 from tests.monitoring.page.figures import Figures
 
 _PATIENCE = 20.0

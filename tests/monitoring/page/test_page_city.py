@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from controller.lab.processes import until
+from controller.lab.state.processes import until
 from tests.monitoring.page.conftest import Visit
 from tests.monitoring.page.figures import Figures
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from controller.lab import breaking, faults
-from controller.lab.layout import Layout
+from controller.lab.network import breaking
+from controller.lab.state import faults
+from controller.lab.state.layout import Layout
 from tests.monitoring.page.conftest import opened
 from tests.monitoring.running import POLICIES, monitor
 

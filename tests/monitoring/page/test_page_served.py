@@ -18,7 +18,7 @@ import pytest
 from controller.messages import LANGUAGES, catalogue
 from controller.model.city import City
 from controller.rollout import device_step
-from monitoring import pages
+from monitoring.web import pages
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.serving import served
 from tools import vendor_npm

@@ -1,0 +1,1 @@
+"""Commands about devices: plan, drift, apply, trust, playbook."""

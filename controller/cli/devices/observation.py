@@ -1,0 +1,74 @@
+"""What plan, drift and prove share: read the selected devices with progress, and say what came of each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller.cli.output import Exit, errors, say
+from controller.errors import LabError
+from controller.lab.state import paths, undo_log
+from controller.model.city import City
+from controller.model.sites.devices import Device
+from controller.plan.build import Considered, consider
+from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
+from controller.plan.select import Selection, selected_devices
+
+
+def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
+    """The devices of a selection that can be asked: of the virtual city, those of the schools that are up.
+
+    A school of it that was named is asked in any case, so that its absence is told.
+    """
+    devices = selected_devices(city, chosen)
+    if not chosen.lab or chosen.schools:
+        return devices
+    try:
+        up = {school.id for school in undo_log.standing(paths.STATE).layout.schools}
+    except LabError:
+        return devices
+    return tuple(device for device in devices if device.school.id in up)
+
+
+def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
+    """Devices as they are, over SSH with progress on standard error, or from saved files."""
+    if configs is not None:
+        return from_files(devices, configs)
+    count = 0
+
+    def seen(one: Observed) -> None:
+        nonlocal count
+        count += 1
+        if sys.stderr.isatty() or count == len(devices):
+            state = "read" if one.refusal is None else "not read"
+            errors.print(f"[{count}/{len(devices)}] {one.device.id} {state}", style="dim", markup=False)
+
+    return over_ssh(devices, seen)
+
+
+def considered(city: City, found: Sequence[Observed]) -> list[Considered]:
+    """Each device compiled, proved and compared."""
+    return [consider(city, one) for one in found]
+
+
+def say_refusals(found: Sequence[Considered]) -> None:
+    """What could not be looked at; platforms that are not supported are counted, everything else named."""
+    unsupported: dict[str, int] = {}
+    for one in found:
+        if isinstance(one.refusal, NotSupported):
+            name = one.observed.device.platform
+            unsupported[name] = unsupported.get(name, 0) + 1
+        elif one.refusal is not None:
+            say(f"x {one.refusal}", "red")
+    if unsupported:
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(unsupported.items()))
+        say(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
+
+
+def exit_code(found: Sequence[Considered]) -> Exit:
+    """The code for what could not be looked at: a failure weighs more than a missing platform."""
+    refusals = [one.refusal for one in found if one.refusal is not None]
+    if any(not isinstance(refusal, NotSupported) for refusal in refusals):
+        return Exit.FAILED
+    return Exit.NOT_SUPPORTED if refusals else Exit.GOOD

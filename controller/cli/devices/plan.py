@@ -1,0 +1,158 @@
+"""`tsunagu plan` and `tsunagu drift`: what would change, proved, and saved for `tsunagu apply`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.devices.observation import considered, exit_code, observed, reached_devices, say_refusals
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    All,
+    Configs,
+    Json,
+    Lab,
+    On,
+    Policies,
+    Schools,
+    Wards,
+    day,
+    selection,
+)
+from controller.cli.output import Exit, say, say_json, say_moved
+from controller.model.loading.load import load_city
+from controller.plan.build import Considered, build_plan
+from controller.plan.document import save_plan
+from controller.plan.select import selected_devices
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
+
+
+def plan(  # noqa: PLR0913 the command's options
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    schools: Schools = None,
+    wards: Wards = None,
+    everything: All = False,
+    lab: Lab = False,
+    on: On = None,
+    configs: Configs = None,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Compile the policy, read the devices, show the difference, prove the result, save the plan. Changes nothing.
+
+    Exit code 1 when a device could not be planned, 3 when only platforms are not supported.
+    """
+    chosen = selection(schools, wards, everything=everything, lab=lab)
+    if configs is not None and output is not None:
+        message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
+        raise typer.BadParameter(message)
+    city = load_city(policies, on=day(on))
+    devices = selected_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
+    found = considered(city, observed(devices, configs))
+    document = build_plan(city, found, lab=lab)
+    if output is not None:
+        save_plan(document, output)
+    if as_json:
+        say_json({"plan": document.model_dump(mode="json"), "observed": [_understood(one) for one in found]})
+    else:
+        _say_differences(found, with_reading=configs is not None)
+        say_refusals(found)
+        _say_plan_summary(found, output)
+    code = exit_code(found)
+    if code is not Exit.GOOD:
+        raise typer.Exit(code)
+
+
+def drift(  # noqa: PLR0913 the command's options
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    schools: Schools = None,
+    wards: Wards = None,
+    everything: All = False,
+    lab: Lab = False,
+    on: On = None,
+    as_json: Json = False,
+) -> None:
+    """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
+    chosen = selection(schools, wards, everything=everything, lab=lab)
+    city = load_city(policies, on=day(on))
+    found = considered(city, observed(reached_devices(city, chosen), None))
+    differing = [one for one in found if one.refusal is None and one.differs]
+    # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
+    from controller.cli.devices.drift_telemetry import tell_drift  # noqa: PLC0415
+
+    tell_drift(found)
+    if as_json:
+        say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found]})
+    else:
+        _say_differences(differing, with_reading=False)
+        for one in differing:
+            if not one.saved:
+                say(f"{one.observed.device.id}: would not boot with what it runs; `tsunagu plan` and apply save it")
+        say_refusals(found)
+        same = sum(one.refusal is None for one in found) - len(differing)
+        say(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
+    code = Exit.DIFFERS if differing else exit_code(found)
+    if code is not Exit.GOOD:
+        raise typer.Exit(code)
+
+
+def _understood(one: Considered) -> dict[str, object]:
+    seen = one.observed.observation
+    return {
+        "device": one.observed.device.id,
+        "platform": one.observed.device.platform,
+        "refused": str(one.refusal) if one.refusal else None,
+        "changes": list(one.changes),
+        "moved": list(one.moved),
+        "lines": seen.lines if seen else None,
+        "understood": seen.understood if seen else None,
+        "foreign": [f"{line.number}: {line.text}" for line in seen.foreign] if seen else None,
+    }
+
+
+def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None:
+    for one in found:
+        if one.refusal is not None:
+            continue
+        name, seen = one.observed.device.id, one.observed.observation
+        if with_reading and seen is not None:
+            say(
+                f"{name}: {seen.lines} lines read: {seen.understood} are ours and understood, "
+                f"{len(seen.foreign)} are not ours and left alone"
+            )
+        if one.changes:
+            say(f"{name} ({one.observed.device.platform}) would change:", "bold")
+            for change in one.changes:
+                say(f"  {change}", _style(change))
+        elif with_reading:
+            say(f"{name}: nothing would change")
+        say_moved(name, one.moved)
+
+
+def _style(change: str) -> str | None:
+    mark = change.strip()[:1]
+    return {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}.get(mark)
+
+
+def _say_plan_summary(found: Sequence[Considered], output: Path | None) -> None:
+    planned = [one for one in found if one.refusal is None]
+    changing = sum(bool(one.changes) for one in planned)
+    proved = sum(one.filters_proved for one in planned)
+    say(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
+    say(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
+    between = sum(one.states_proved for one in planned)
+    say(f"proof: {between} states on the way: none lets more through than before or after, management is never cut")
+    policies = sum(one.policies_proved for one in planned)
+    if policies:
+        say(
+            f"proof: {policies} route policies: only the schools' own prefixes leave, the lines are preferred as the "
+            "policy says, and no state on the way is worse"
+        )
+    if output is not None:
+        say(f"saved: {output}; apply it with: tsunagu apply {output}")

@@ -1,0 +1,119 @@
+"""`tsunagu playbook`: the playbooks of `playbooks/`, on the devices that the city knows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.devices.observation import reached_devices
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    DEFAULT_STATE,
+    All,
+    Json,
+    Lab,
+    Policies,
+    Schools,
+    State,
+    Wards,
+    selection,
+)
+from controller.cli.output import Exit, say, say_json
+from controller.cli.progress import Progress
+from controller.model.loading.load import load_city
+from controller.model.sites.devices import Device
+from controller.plan.backup import operable
+from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
+from controller.telemetry.tracing import traced
+
+playbook = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Playbooks for network operators.")
+
+FOLDER = Path("playbooks")
+SAVED = "Save what the device runs"
+
+Folder = Annotated[Path, typer.Option("--playbooks", help="Folder with the playbooks and their ansible.cfg.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Folder in which the dated folder is made.")]
+
+
+@playbook.callback()
+def _playbooks() -> None:
+    """Without it, a group of one command would be that command."""
+
+
+@playbook.command("run")
+def run(  # noqa: PLR0913 the command's options
+    name: Annotated[str, typer.Argument(help="The playbook: backup.")],
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    playbooks: Folder = FOLDER,
+    schools: Schools = None,
+    wards: Wards = None,
+    everything: All = False,
+    lab: Lab = False,
+    output: Output = Path("backups"),
+    state: State = DEFAULT_STATE,
+    as_json: Json = False,
+) -> None:
+    """Run a playbook on the devices of some schools or wards, with progress and a trace.
+
+    Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
+    """
+    chosen = selection(schools, wards, everything=everything, lab=lab)
+    city = load_city(policies)
+    devices = reached_devices(city, chosen)
+    hosts = [device.id for device in devices if operable(device)]
+    began = datetime.now(city.timezone)
+    folder = (output / f"{began:%Y-%m-%dT%H%M%S}").resolve()
+    outcomes: list[HostOutcome] = []
+    if hosts:
+        environment = {"TSUNAGU_POLICIES": str(policies.resolve()), "TSUNAGU_LAB": str(int(lab))}
+        book = Playbook(playbooks.resolve(), name, hosts, environment, {"backup_folder": str(folder)})
+        with traced(state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl") as trace:
+            outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])
+    left_out = [device for device in devices if device.id not in hosts]
+    if as_json:
+        say_json(_document(folder, outcomes, left_out))
+    else:
+        _say(name, folder, outcomes, left_out)
+    if any(one.end is not HostEnd.DONE for one in outcomes):
+        raise typer.Exit(Exit.FAILED)
+    if left_out:
+        raise typer.Exit(Exit.NOT_SUPPORTED)
+
+
+def _say(name: str, folder: Path, outcomes: Sequence[HostOutcome], left_out: Sequence[Device]) -> None:
+    for one in outcomes:
+        if one.end is HostEnd.DONE:
+            saved = one.results.get(SAVED, {})
+            what = f": {saved['backup']['lines']} lines, {saved['backup']['redacted']} redacted" if saved else ""
+            say(f"done        {one.host}{what}", "green")
+        else:
+            say(f"{one.end:<11} {one.host}" + (f": {one.reason}" if one.reason else ""), "red")
+    for platform, count in sorted(Counter(device.platform for device in left_out).items()):
+        say(f"left out    {count} devices: platform {platform!r} cannot be read over SSH yet", "yellow")
+    counts = Counter(one.end for one in outcomes)
+    shown = ", ".join(f"{counts[end]} {end}" for end in HostEnd if counts[end])
+    say(f"playbook {name}: {shown or 'nothing to do'}" + (f", {len(left_out)} left out" if left_out else ""))
+    if counts[HostEnd.DONE]:
+        say(f"saved in {folder}; it can be read by: tsunagu plan --configs")
+
+
+def _document(folder: Path, outcomes: Sequence[HostOutcome], left_out: Sequence[Device]) -> dict[str, object]:
+    return {
+        "folder": str(folder),
+        "hosts": [
+            {
+                "host": one.host,
+                "end": one.end,
+                "reason": one.reason,
+                "backup": one.results.get(SAVED, {}).get("backup"),
+            }
+            for one in outcomes
+        ],
+        "left_out": [device.id for device in left_out],
+    }

@@ -1,0 +1,1 @@
+"""Commands about measurements: measure, report, monitor."""

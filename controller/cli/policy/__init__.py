@@ -1,0 +1,1 @@
+"""Commands about the policy: check, explain, what-if, prove, render."""

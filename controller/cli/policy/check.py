@@ -1,0 +1,54 @@
+"""`tsunagu check`: does the policy load, and is there something wrong with what it says."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, day
+from controller.cli.output import Exit, say, say_json
+from controller.compile.network.upstream import trusted
+from controller.model.loading.load import load_city
+from controller.prove.lint.findings import Severity, policy_findings
+
+
+def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json = False) -> None:
+    """Load the whole city and look for contradictions, dead rules and over-broad rules.
+
+    Exit code 1 when something is an error; warnings leave it 0.
+    """
+    began = perf_counter()
+    city = load_city(policies, on=day(on))
+    findings = policy_findings(city)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    pupils = sum(school.pupils for school in city.schools)
+    if as_json:
+        say_json(
+            {
+                "city": city.file.id,
+                "on": city.on,
+                "schools": len(city.schools),
+                "pupils": pupils,
+                "segments": len(city.segments),
+                "applications": len(city.applications),
+                "rules": len(city.rules),
+                "trusted": [{"origin": str(one.origin), "message": one.message} for one in trusted(city)],
+                "findings": [
+                    {"severity": f.severity, "kind": f.kind, "origin": str(f.origin), "message": f.message}
+                    for f in findings
+                ],
+            }
+        )
+    else:
+        for finding in findings:
+            say(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
+        for one in trusted(city):
+            say(f"! {one}", "magenta")
+        say(
+            f"{city.file.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
+            f"{len(city.applications)} applications, {len(city.rules)} rules; "
+            f"{len(errors)} errors, {len(findings) - len(errors)} warnings ({perf_counter() - began:.1f} s)"
+        )
+    if errors:
+        raise typer.Exit(Exit.FAILED)

@@ -1,0 +1,232 @@
+"""`tsunagu explain`: may these reach that, and why."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, day
+from controller.cli.output import say, say_json
+from controller.cli.policy.explain_data_flow import explain_flow
+from controller.errors import TsunaguError
+from controller.model.access.rules import Rule
+from controller.model.access.second_factors import STRENGTHS, Strength
+from controller.model.city import City
+from controller.model.loading.load import load_city
+from controller.model.reference_evaluator import Person
+from controller.plan.explain.explain import (
+    Explanation,
+    IdentityExplanation,
+    LinesExplanation,
+    NetworkExplanation,
+    Question,
+    explain,
+)
+from controller.plan.select import Selection, selected_schools
+
+LONGEST_SHOWN = 300
+
+From = Annotated[str | None, typer.Option("--from", help="SCHOOL/SEGMENT that asks, e.g. kw-e01/staff.")]
+FlowOf = Annotated[str | None, typer.Option("--flow", help="Instead of --from: the system that sends data to --to.")]
+Data = Annotated[
+    str | None, typer.Option("--data", help="With --flow: the importance class of the data; all if left out.")
+]
+To = Annotated[str, typer.Option("--to", help="The application, the system, or: internet.")]
+Role = Annotated[str | None, typer.Option("--role", help="Ask about a person of this role, too.")]
+Mfa = Annotated[bool, typer.Option("--mfa/--no-mfa", help="The person has signed in with MFA.")]
+Factor = Annotated[str, typer.Option("--factor", help=f"How good the second factor is: {', '.join(STRENGTHS)}.")]
+DeviceClass = Annotated[str, typer.Option("--device", help="The class of the person's device; unknown if left out.")]
+Registered = Annotated[
+    str | None,
+    typer.Option("--registered", help="Where the device is registered; at the school of --from if left out."),
+]
+Postures = Annotated[list[str] | None, typer.Option("--posture", help="The person's device is... (may be repeated).")]
+PlaceName = Annotated[str, typer.Option("--place", help="Where the person is.")]
+At = Annotated[str | None, typer.Option("--at", help="When, city time: 2026-11-24T10:00; now if left out.")]
+
+
+def explain_command(  # noqa: PLR0913 the command's options
+    *,
+    application: To,
+    source: From = None,
+    flow: FlowOf = None,
+    data: Data = None,
+    policies: Policies = DEFAULT_POLICIES,
+    role: Role = None,
+    mfa: Mfa = True,
+    factor: Factor = "phishing-resistant",
+    device: DeviceClass = "",
+    registered: Registered = None,
+    postures: Postures = None,
+    place: PlaceName = "own-school",
+    at: At = None,
+    on: On = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Say whether a segment of a school reaches an application, and whether a person may use it: two answers, apart."""
+    if (source is None) == (flow is None):
+        message = "name who asks: --from SCHOOL/SEGMENT, or --flow SYSTEM for data between systems"
+        raise typer.BadParameter(message)
+    city = load_city(policies, on=day(on))
+    if flow is not None or source is None:
+        explain_flow(city, (str(flow), application), data, as_json=as_json)
+        return
+    school_name, slash, segment = source.partition("/")
+    if not slash:
+        message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/staff"
+        raise TsunaguError(message)
+    school = selected_schools(city, Selection((school_name,), lab=lab))[0]
+    strength = _strength(factor)
+    said = Person(
+        role=role or "",
+        mfa=strength if mfa else Strength.NONE,
+        postures=frozenset(postures or []),
+        place=place,
+        at=_moment(city, at),
+        device=device,
+        registered=school.id if registered is None else registered,
+    )
+    found = explain(city, Question(school, segment, application, _known(city, said) if role else None, lab))
+    if as_json:
+        say_json(_document(found))
+    else:
+        _say(found)
+
+
+def _known(city: City, person: Person) -> Person:
+    """The person, if the policy has all the words that describe them."""
+    people = city.people
+    for noun, names, known in (
+        ("role", [person.role], [one.id for one in people.roles]),
+        ("posture", person.postures, [one.id for one in people.postures]),
+        ("place", [person.place], [one.id for one in people.places]),
+        ("device class", [person.device] if person.device else [], [one.id for one in people.device_classes]),
+    ):
+        for name in names:
+            if name not in known:
+                message = f"there is no {noun} {name!r}; there are: {', '.join(known)}"
+                raise TsunaguError(message)
+    if person.registered and person.registered not in city.registrations:
+        message = f"no device can be registered at {person.registered!r}; name a school or an office, or '' for nowhere"
+        raise TsunaguError(message)
+    return person
+
+
+def _strength(factor: str) -> Strength:
+    found = next((strength for name, strength in STRENGTHS.items() if name == factor), None)
+    if found is None:
+        message = f"there is no second factor {factor!r}; there are: {', '.join(STRENGTHS)}"
+        raise TsunaguError(message)
+    return found
+
+
+def _moment(city: City, at: str | None) -> datetime:
+    try:
+        moment = datetime.fromisoformat(at) if at else datetime.now(city.timezone)
+    except ValueError:
+        message = f"--at {at!r}: write a time like 2026-11-24T10:00"
+        raise TsunaguError(message) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=city.timezone)
+
+
+def _say(found: Explanation) -> None:
+    asked = found.question
+    say(f"{asked.school.id}/{asked.segment} -> {asked.application}", "bold")
+    say("network part (switches and routers):")
+    for one in found.network:
+        _say_network(one)
+    _say_lines(found.lines)
+    identity = found.identity
+    say(f"identity part ({identity.enforcer}):")
+    if identity.answer is not None:
+        say(f"  {_word(permitted=identity.answer.permitted)}  {_rules(identity.answer.rules)}")
+        _say_bindings(identity)
+    elif identity.rules:
+        say(f"  not asked (name --role ...); rules that speak of it: {_rules(identity.rules)}")
+    else:
+        say("  no rule speaks of people here")
+
+
+def _say_lines(lines: LinesExplanation | None) -> None:
+    if lines is None:
+        return
+    ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.ways)
+    say(f"lines: {ordered}")
+    if lines.override is not None:
+        own = lines.override
+        say(f"  an order of its own ({own.origin}), by {own.owner}: {own.reason}")
+
+
+def _say_bindings(identity: IdentityExplanation) -> None:
+    if identity.note:
+        say(f"    {identity.note}", "yellow")
+    for one in identity.bindings:
+        made_of = f"IAP binding {one.number} of role {one.role}, from {', '.join(one.rules)}"
+        say(f"    {made_of}: {one.expression or 'always'}")
+    for level in identity.levels:
+        say(f"    access level {level.name} ({level.relies_on}): {_short(level.expression)}")
+
+
+def _short(expression: str) -> str:
+    return expression if len(expression) <= LONGEST_SHOWN else f"{expression[:LONGEST_SHOWN]} ..."
+
+
+def _say_network(one: NetworkExplanation) -> None:
+    verdict = _word(permitted=one.answer.permitted)
+    say(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {_rules(one.answer.rules)}")
+    for place in one.enforced:
+        say(f"    {place.filter}, {place.line}: {place.entry}")
+    if one.note:
+        say(f"    {one.note}", "yellow")
+
+
+def _word(*, permitted: bool) -> str:
+    return "permitted" if permitted else "DENIED"
+
+
+def _rules(rules: tuple[Rule, ...]) -> str:
+    return "; ".join(f"{r.effect} {r.id} ({r.origin})" for r in rules) or "no rule names it: default deny"
+
+
+def _document(found: Explanation) -> dict[str, object]:
+    answer = found.identity.answer
+    return {
+        "from": f"{found.question.school.id}/{found.question.segment}",
+        "to": found.question.application,
+        "network": [
+            {
+                "family": int(one.family),
+                "service": str(one.service),
+                "destination": one.destination,
+                "permitted": one.answer.permitted,
+                "rules": [{"id": rule.id, "origin": str(rule.origin)} for rule in one.answer.rules],
+                "enforced": [asdict(place) for place in one.enforced],
+                "note": one.note,
+            }
+            for one in found.network
+        ],
+        "lines": _lines_document(found.lines),
+        "identity": {
+            "enforcer": found.identity.enforcer,
+            "permitted": None if answer is None else answer.permitted,
+            "rules": [
+                {"id": r.id, "origin": str(r.origin)} for r in (answer.rules if answer else found.identity.rules)
+            ],
+            "bindings": [asdict(binding) for binding in found.identity.bindings],
+            "access-levels": [asdict(level) for level in found.identity.levels],
+        },
+    }
+
+
+def _lines_document(lines: LinesExplanation | None) -> dict[str, object] | None:
+    if lines is None:
+        return None
+    own = lines.override
+    return {
+        "ways": [{"line": way.line, "region": way.region, "origin": str(way.origin)} for way in lines.ways],
+        "override": None if own is None else {"owner": own.owner, "reason": own.reason, "origin": str(own.origin)},
+    }

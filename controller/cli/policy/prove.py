@@ -1,0 +1,192 @@
+"""`tsunagu prove`: whether everything means what the policy says; over devices, paths, admission and the cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
+from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
+from controller.errors import TsunaguError
+from controller.model.city import City
+from controller.model.loading.load import load_city
+from controller.model.sites.devices import Device
+from controller.plan.observe import NotSupported, from_files
+from controller.plan.proof.city_checks import path_checks
+from controller.plan.proof.city_proof import prove_city
+from controller.plan.proof.judgement import judge_observed
+from controller.plan.proof.proof_cache import ProofCache, cache_folder
+from controller.plan.select import Selection, selected_devices
+from controller.platforms.registry import supported
+from controller.prove.check import Check
+
+Given = Annotated[
+    Path | None,
+    typer.Option("--configs", help="Judge DEVICE.cfg files of this folder instead of what the policy compiles to."),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Prove everything anew, and keep nothing.")]
+Evidence = Annotated[bool, typer.Option("--evidence", help="Show what each check rests on, for auditors.")]
+DEVICES = "filters, routes and wireless networks, as rendered and parsed back"
+WAY = "every state on the way to the policy: old AND new <= between <= old OR new, management never cut"
+
+
+@dataclass
+class Findings:
+    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms."""
+
+    checks: list[Check]
+    summary: str
+    refused: list[str] = field(default_factory=list)
+    unsupported: int = 0
+
+
+def prove(  # noqa: PLR0913 the command's options
+    *,
+    configs: Given = None,
+    policies: Policies = DEFAULT_POLICIES,
+    schools: Schools = None,
+    wards: Wards = None,
+    everything: All = False,
+    lab: Lab = False,
+    on: On = None,
+    no_cache: NoCache = False,
+    evidence: Evidence = False,
+    as_json: Json = False,
+) -> None:
+    """Prove that devices, paths, admission and the cloud mean exactly what the policy says. Asks no device.
+
+    Without --configs the devices are judged as the policy compiles to them, and the whole city beside them: who
+    reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline; what was proved before of the
+    same content is known from the cache. With it, saved configurations, the paths through them, and every state that a
+    plan would lead through from there. A difference is shown as a packet or a person, with the rule and the line. Exit
+    code 2 when there is one.
+    """
+    began = perf_counter()
+    chosen = selection(schools, wards, everything=everything, lab=lab)
+    city = load_city(policies, on=day(on))
+    if configs is None:
+        found = _wanted(city, chosen, ProofCache(None if no_cache else cache_folder()))
+    else:
+        found = _given(city, chosen, configs)
+    seconds = perf_counter() - began
+    if as_json:
+        say_json(_document(found, seconds))
+    else:
+        _say(found, seconds, evidence=evidence)
+    code = _code(found)
+    if code is not Exit.GOOD:
+        raise typer.Exit(code)
+
+
+def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
+    devices = selected_devices(city, chosen)
+    known = [device for device in devices if supported(device.platform)]
+    found = prove_city(city, known, cache, lab=chosen.lab)
+    proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
+    ways = Check("paths, isolation of schools, management", found.paths)
+    damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
+    beside = beside_filters(found.policies, found.networks)
+    summary = (
+        f"proof: {found.filters} filters{beside} of {found.done + found.from_cache} devices: "
+        f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
+    )
+    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known))
+
+
+def _given(city: City, chosen: Selection, configs: Path) -> Findings:
+    devices = _in_folder(city, chosen, configs)
+    judged = [judge_observed(city, one) for one in from_files(devices, configs)]
+    for one in judged:
+        say_moved(one.device.id, one.moved)
+    seen = [one for one in judged if one.refusal is None]
+    differences = tuple(found for one in seen for found in one.differences)
+    filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
+    networks = sum(one.networks for one in seen)
+    missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
+    summary = (
+        f"proof: {filters} filters{beside_filters(routes, networks)} of {len(seen)} devices judged: "
+        f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
+    )
+    for one in missing:
+        say(f"x {one.refusal}", "red")
+    refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
+    held = [one.held for one in seen if one.held is not None]
+    ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.on_the_way))
+    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *path_checks(city, held)]
+    return Findings(checks, summary, refused, len(missing))
+
+
+def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
+    present = {path.stem for path in configs.glob("*.cfg")}
+    devices = [device for device in selected_devices(city, chosen) if device.id in present]
+    if not devices:
+        message = f"{configs}: holds no DEVICE.cfg of a selected device"
+        raise TsunaguError(message)
+    return devices
+
+
+def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
+    for refusal in found.refused:
+        say(f"x {refusal}", "red")
+    for check in found.checks:
+        for difference in check.differences:
+            say(f"x {difference}", "red")
+    for check in found.checks:
+        _say_check(check, evidence=evidence)
+    if found.unsupported:
+        say(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
+    say(found.summary)
+    say(f"checks: {_verdict(found.checks)}; {seconds:.1f} s")
+
+
+def _say_check(check: Check, *, evidence: bool) -> None:
+    if check.not_judged:
+        say(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
+        return
+    say(
+        f"  {'holds  ' if check.holds else 'DIFFERS'}  {check.name} ({check.examined})",
+        "green" if check.holds else "red",
+    )
+    if evidence:
+        for shown in check.evidence:
+            say(f"             {shown}")
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    differing = sum(len(check.differences) for check in checks)
+    done = sum(not check.not_judged for check in checks)
+    return f"{done} done, {differing} differences" if differing else f"{done} done, all hold"
+
+
+def _document(found: Findings, seconds: float) -> dict[str, object]:
+    return {
+        "summary": found.summary,
+        "refused": found.refused,
+        "unsupported": found.unsupported,
+        "checks": [
+            {
+                "name": check.name,
+                "examined": check.examined,
+                "holds": check.holds,
+                "differences": list(check.differences),
+                "evidence": list(check.evidence),
+                "not_judged": check.not_judged or None,
+            }
+            for check in found.checks
+        ],
+        "seconds": round(seconds, 3),
+    }
+
+
+def _code(found: Findings) -> Exit:
+    """What could not be judged weighs more than a difference, and that more than a platform that is not built yet."""
+    if found.refused:
+        return Exit.FAILED
+    if any(check.differences for check in found.checks):
+        return Exit.DIFFERS
+    return Exit.NOT_SUPPORTED if found.unsupported else Exit.GOOD

@@ -1,0 +1,69 @@
+"""`tsunagu render`: what each device should hold of ours, as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
+from controller.cli.output import Exit, beside_filters, say, say_moved
+from controller.compile.network.device_state import campus_intent
+from controller.compile.network.upstream import describe_moved
+from controller.errors import BeyondCapability, TsunaguError
+from controller.model.loading.load import load_city
+from controller.plan.proof.proof import prove
+from controller.plan.select import selected_devices
+from controller.platforms.registry import platform, supported
+
+Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
+
+
+def render(  # noqa: PLR0913 the command's options
+    output: Folder,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    schools: Schools = None,
+    wards: Wards = None,
+    everything: All = False,
+    lab: Lab = False,
+    on: On = None,
+) -> None:
+    """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
+    chosen = selection(schools, wards, everything=everything, lab=lab)
+    city = load_city(policies, on=day(on))
+    _make(output)
+    unsupported = written = filters = route_policies = networks = refused = 0
+    for device in selected_devices(city, chosen):
+        if not supported(device.platform):
+            unsupported += 1
+            continue
+        system = platform(device.platform)
+        try:
+            intent = campus_intent(city, device, system.capabilities)
+        except BeyondCapability as error:
+            say(f"x {error}", "red")
+            refused += 1
+            continue
+        filters += prove(city, intent, system)
+        say_moved(device.id, describe_moved(intent.moved))
+        route_policies += len(intent.wanted.routing.bindings)
+        networks += len(intent.networks)
+        (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
+        written += 1
+    proved = f"{filters} filters{beside_filters(route_policies, networks)} proved"
+    say(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
+    if refused:
+        say(f"refused: {refused} devices, each with its reason above", "red")
+        raise typer.Exit(Exit.FAILED)
+    if unsupported:
+        raise typer.Exit(Exit.NOT_SUPPORTED)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{folder}: the folder cannot be made: {error.strerror}"
+        raise TsunaguError(message) from None

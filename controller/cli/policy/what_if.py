@@ -1,0 +1,102 @@
+"""`tsunagu what-if`: which answers a change of the policy changes, for a review comment."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, day
+from controller.cli.output import Exit, say, say_json
+from controller.messages import LANGUAGES, Catalogue, Language, catalogue
+from controller.model.city import City
+from controller.model.loading.load import load_city
+from controller.plan.what_if.changes import Change, Changes
+from controller.plan.what_if.text import markdown
+from controller.plan.what_if.what_if import edits, of_revision, what_if
+
+Edit = Annotated[
+    list[str] | None,
+    typer.Option("--edit", help="A changed policy file, laid over the policies: FILE or NAME=FILE (may be repeated)."),
+]
+From = Annotated[str | None, typer.Option("--from", help="A git revision to compare with.")]
+To = Annotated[str | None, typer.Option("--to", help="The git revision to compare; the folder as it is if left out.")]
+Spoken = Annotated[str, typer.Option("--lang", help="The language of the comment: ja or en.")]
+_CITY_TIME = ZoneInfo("Asia/Tokyo")
+
+
+def what_if_command(  # noqa: PLR0913 the command's options
+    *,
+    edit: Edit = None,
+    revision: From = None,
+    to: To = None,
+    policies: Policies = DEFAULT_POLICIES,
+    on: On = None,
+    language: Spoken = "en",
+    as_json: Json = False,
+) -> None:
+    """Say which answers change: network part, identity part, 802.1X and systems apart, the surprising ones first.
+
+    Prints Markdown, or JSON. Exit code 2 when an answer changes, 0 when none does.
+    """
+    if bool(edit) == bool(revision):
+        message = "name what changes: --edit FILE (may be repeated), or --from REVISION and perhaps --to REVISION"
+        raise typer.BadParameter(message)
+    if to and not revision:
+        message = "--to REVISION needs --from REVISION"
+        raise typer.BadParameter(message)
+    words = catalogue(_language(language))
+    today = day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
+    before, after, names = _two(policies, edit or [], (revision, to), today, words)
+    changes = what_if(before, after, names)
+    if as_json:
+        say_json(_document(changes))
+    else:
+        say(markdown(changes, len(after.schools), words.language).rstrip("\n"))
+    if not changes.nothing:
+        raise typer.Exit(Exit.DIFFERS)
+
+
+def _language(asked: str) -> Language:
+    found = next((language for language in LANGUAGES if language == asked), None)
+    if found is None:
+        message = f"--lang {asked}: there are {', '.join(LANGUAGES)}"
+        raise typer.BadParameter(message)
+    return found
+
+
+def _two(
+    policies: Path, edit: list[str], revisions: tuple[str | None, str | None], on: date, words: Catalogue
+) -> tuple[City, City, tuple[str, str]]:
+    first, second = revisions
+    if first is None:
+        changed = edits(policies, edit)
+        shown = words.say("what_if.changed", names=", ".join(f"`{name}`" for name in sorted(changed)))
+        names = (f"`{policies}`", shown)
+        return load_city(policies, on=on), load_city(policies, on=on, instead=changed), names
+    before = of_revision(policies, first, on)
+    after = of_revision(policies, second, on) if second else load_city(policies, on=on, undeployed=True)
+    shown = f"`{second}`" if second else words.say("what_if.as-it-is", folder=f"`{policies}`")
+    return before, after, (f"`{first}`", shown)
+
+
+def _document(changes: Changes) -> dict[str, object]:
+    lists: dict[str, tuple[Change, ...]] = {
+        "network": changes.network,
+        "identity": changes.identity,
+        "admission": changes.admission,
+        "exchange": changes.exchange,
+    }
+    return {
+        "before": changes.before,
+        "after": changes.after,
+        "on": changes.on,
+        "nothing": changes.nothing,
+        "answers": {name: sum(one.answers for one in found) for name, found in lists.items()},
+        **{name: [{"answers": one.answers, **asdict(one)} for one in found] for name, found in lists.items()},
+        "unjudged": list(changes.unjudged),
+    }

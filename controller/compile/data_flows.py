@@ -1,0 +1,132 @@
+"""System-to-system flows -> what their places must enforce, in no vendor's words.
+
+- A **channel** (Pub/Sub, BigQuery) holds data of one class from one sender, and grants its receivers to read it: IAM
+  enforces it, there is no way between the two systems.
+- A **connection** (https, sftp, plain) is opened by the caller to the called system's services. A firewall enforces who
+  may open it; it is compiled where both ends have addresses. What comes in at an address says nothing of where an
+  application in the cloud, or a SaaS, calls from: such a caller has no addresses until a stack's outputs give them, and
+  its connections are named as `unplaced`, never opened to everybody.
+
+A school's networks have no part in it: no segment sends or receives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.errors import Origin
+from controller.model.access.data_flows import CLASS_CARRIERS, Carrier, SystemFlow
+from controller.model.access.second_factors import Importance
+from controller.model.city import City
+from controller.model.network.packets import AddressSet, Effect, Family, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Data of one class that a sender puts there and the receivers read; `flows` made it."""
+
+    carrier: Carrier
+    sender: str
+    data: Importance
+    receivers: tuple[str, ...]
+    flows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a firewall permits, of one family and service. Everything else between systems is denied."""
+
+    caller: str
+    called: str
+    family: Family
+    service: Service
+    sources: AddressSet
+    destinations: AddressSet
+    flows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A permitted connection that cannot be compiled yet, because an end has no addresses."""
+
+    caller: str
+    called: str
+    service: Service
+    lacking: tuple[str, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeIntent:
+    """All of it, in the order of the flows."""
+
+    channels: tuple[Channel, ...]
+    connections: tuple[Connection, ...]
+    unplaced: tuple[Unplaced, ...]
+
+
+def exchange_intent(city: City) -> ExchangeIntent:
+    """Compile the flows that are in force."""
+    channels: dict[tuple[Carrier, str, Importance], list[SystemFlow]] = {}
+    opened: dict[tuple[str, str, Service], list[SystemFlow]] = {}
+    for flow in city.flows:
+        kept = permitted_data(city, flow)
+        for data in kept:
+            if flow.carrier in CLASS_CARRIERS and flow.carrier is not None:
+                channels.setdefault((flow.carrier, flow.from_, data), []).append(flow)
+        for service in flow.opens if kept else ():
+            opened.setdefault((flow.caller, flow.called, service), []).append(flow)
+    connections, unplaced = _placed(city, opened)
+    return ExchangeIntent(
+        channels=tuple(
+            Channel(carrier, sender, data, tuple(dict.fromkeys(f.to for f in flows)), tuple(f.id for f in flows))
+            for (carrier, sender, data), flows in channels.items()
+        ),
+        connections=tuple(connections),
+        unplaced=tuple(unplaced),
+    )
+
+
+def permitted_data(city: City, flow: SystemFlow) -> tuple[Importance, ...]:
+    """The classes of a permit that no forbid takes back."""
+    if flow.effect is Effect.FORBID:
+        return ()
+    forbids = [other for other in city.flows if other.effect is Effect.FORBID]
+    taken = {data for other in forbids if (other.from_, other.to) == (flow.from_, flow.to) for data in other.data}
+    return tuple(data for data in flow.data if data not in taken)
+
+
+def _placed(
+    city: City, opened: dict[tuple[str, str, Service], list[SystemFlow]]
+) -> tuple[list[Connection], list[Unplaced]]:
+    connections: list[Connection] = []
+    unplaced: list[Unplaced] = []
+    for (caller, called, service), flows in opened.items():
+        sources, destinations = calls_from(city, caller), answers_at(city, called)
+        names = tuple(flow.id for flow in flows)
+        families = [f for f in Family if sources.of(f).included and destinations.of(f).included]
+        connections += [
+            Connection(caller, called, f, service, sources.of(f), destinations.of(f), names) for f in families
+        ]
+        if not families:
+            lacking = [end for end, where in ((caller, sources), (called, destinations)) if not where.included]
+            unplaced.append(Unplaced(caller, called, service, tuple(lacking or (caller, called)), flows[0].origin))
+    return connections, unplaced
+
+
+def calls_from(city: City, end: str) -> AddressSet:
+    """The addresses that a system opens connections from; none where nobody has said."""
+    if end in city.systems:
+        return AddressSet(city.systems[end].addresses)
+    application = city.applications[end]
+    return AddressSet(application.addresses if application.hosting == "on-premises" else ())
+
+
+def answers_at(city: City, end: str) -> AddressSet:
+    """The addresses that a system answers at."""
+    if end in city.systems:
+        return AddressSet(city.systems[end].addresses)
+    application = city.applications[end]
+    # In a school's segment there is no one place, and the internet is everywhere.
+    somewhere = not application.segment and not application.belongs_to
+    return city.destination(end, city.schools[0]) if somewhere else AddressSet(())

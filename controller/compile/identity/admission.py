@@ -1,0 +1,74 @@
+"""802.1X: what the admission server answers, as rows of its table. A row is for a certificate class and a place.
+
+The server sees the certificate (its class, and the school that the device is registered at) and the switch that asks;
+so it can tell a device's own school from another one, and nothing of who holds the device. The attributes are those of
+RFC 2868 (tunnels), RFC 3580 (3.31: a VLAN by its number) and RFC 2865 (session limits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controller.errors import Origin
+from controller.model.access.admission import ANY_CERTIFICATE, PLUGGED, Admission
+from controller.model.city import City
+
+TUNNEL_TYPE_VLAN = 13
+TUNNEL_MEDIUM_802 = 6
+TERMINATION_RADIUS_REQUEST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RadiusRow:
+    """A row: for whom (`certificate`, `place`), and the answer. `session` is in seconds, then the device is asked anew.
+
+    `certificate` "" stands for every certificate that no other row names, and for none at all.
+    """
+
+    certificate: str
+    place: str
+    segment: str
+    vlan: int
+    session: int
+    admission: str
+    origin: Origin | None
+
+    @property
+    def attributes(self) -> tuple[tuple[str, int | str], ...]:
+        """The attributes of the Access-Accept."""
+        return (
+            ("Tunnel-Type", TUNNEL_TYPE_VLAN),
+            ("Tunnel-Medium-Type", TUNNEL_MEDIUM_802),
+            ("Tunnel-Private-Group-Id", str(self.vlan)),
+            ("Session-Timeout", self.session),
+            ("Termination-Action", TERMINATION_RADIUS_REQUEST),
+        )
+
+
+def radius_rows(city: City) -> tuple[RadiusRow, ...]:
+    """Every row of the table; those that no admission names lead to quarantine."""
+    rows = [_row(city, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
+    vlan = city.segments[city.otherwise].vlan
+    session = city.admission_limits.quarantine_minutes * 60
+    rows += [RadiusRow(ANY_CERTIFICATE, place, city.otherwise, vlan, session, "", None) for place in PLUGGED]
+    return tuple(rows)
+
+
+def answer(rows: Iterable[RadiusRow], certificate: str, place: str) -> RadiusRow:
+    """What the server answers to a certificate of this class at this place: its own row, else that of every other.
+
+    Raises:
+        LookupError: the table has no row for it.
+    """
+    kept = [row for row in rows if row.place == place and row.certificate in (certificate, ANY_CERTIFICATE)]
+    if not kept:
+        message = f"no row answers certificate {certificate or 'none'!r} at {place}"
+        raise LookupError(message)
+    return min(kept, key=lambda row: row.certificate == ANY_CERTIFICATE)
+
+
+def _row(city: City, admission: Admission, place: str) -> RadiusRow:
+    segment = city.segments[admission.segment]
+    seconds = admission.session_hours * 3600
+    return RadiusRow(admission.certificate, place, segment.id, segment.vlan, seconds, admission.id, admission.origin)

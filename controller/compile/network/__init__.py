@@ -1,0 +1,1 @@
+"""The network part of the policy: intent, ACLs, device states, route policies."""

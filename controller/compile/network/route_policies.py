@@ -1,0 +1,148 @@
+"""Lines and their preference -> the route policies of a school's router.
+
+In: what comes over a way gets a local preference by its rank, so the router's own choice follows the policy; the
+school's own prefixes are not taken back. Out: only the school's own prefixes leave, and the lower the rank, the more
+often the school's system stands in the path, so the choice of the others follows too. A way that the preference leaves
+out carries nothing in either direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from controller.model.city import City
+from controller.model.network.device_state import PREFIX
+from controller.model.network.packets import Effect, Family, Prefix
+from controller.model.network.route_policies import (
+    PolicyBinding,
+    PrefixList,
+    PrefixRange,
+    RouteClause,
+    RouteDirection,
+    RoutePolicy,
+    Routing,
+    named_list,
+    named_policy,
+    routing,
+)
+from controller.model.sites.access_lines import LineName
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
+
+LOCAL_PREFERENCE_STEP = 100
+"""Between two ranks; the last rank stands one step above what routers give by default (100)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A region's router as a school's router sees it on one line, in one family.
+
+    `rank` counts from 0, the preferred way; None: the preference leaves it out. `rule` is where the policy says so.
+    """
+
+    line: LineName
+    region: str
+    family: Family
+    address: IPv4Address | IPv6Address
+    rank: int | None
+    rule: str
+
+    @property
+    def way(self) -> str:
+        """The way in words."""
+        return f"{self.line} to {self.region}"
+
+    def __str__(self) -> str:
+        return f"neighbour {self.address} ({self.way})"
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingIntent:
+    """What a school's router must do with routes: its neighbours in the order of families, lines and regions."""
+
+    device: str
+    system: int
+    own: Mapping[Family, tuple[Prefix, ...]]
+    neighbours: tuple[Neighbour, ...]
+
+    def used(self, family: Family) -> list[Neighbour]:
+        """The neighbours of one family that the preference names, the preferred one first."""
+        return sorted(
+            (one for one in self.neighbours if one.family is family and one.rank is not None),
+            key=lambda one: one.rank or 0,
+        )
+
+
+def routing_intent(city: City, device: Device) -> RoutingIntent:
+    """What the policy wants of a school's router."""
+    school = device.school
+    return RoutingIntent(
+        device=device.id,
+        system=city.lines.asn(school),
+        own={family: own_prefixes(city, school, family) for family in Family},
+        neighbours=tuple(_neighbours(city, school)),
+    )
+
+
+def own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
+    """What a school may announce: its block, and what the internet sees its lines by."""
+    lines = (school.lines.primary, school.lines.backup)
+    egress = (one for line in lines for one in line.egress if one.version == family)
+    return tuple(dict.fromkeys((city.school_prefix(school, family), *egress)))
+
+
+def wanted_routing(intent: RoutingIntent) -> Routing:
+    """The lists, policies and bindings that do what is wanted."""
+    own = {family: _list("own", family, prefixes, exact=True) for family, prefixes in intent.own.items()}
+    inside = {family: _list("inside", family, prefixes, exact=False) for family, prefixes in intent.own.items()}
+    policies: list[RoutePolicy] = []
+    bindings: list[PolicyBinding] = []
+    for one in intent.neighbours:
+        ranks = len(intent.used(one.family))
+        made = {
+            RouteDirection.IN: list(_in(one, inside[one.family], ranks)),
+            RouteDirection.OUT: list(_out(one, own[one.family], intent.system)),
+        }
+        for direction, clauses in made.items():
+            name = f"{PREFIX}-{direction}-{int(one.family)}-{one.line}-{one.region}"
+            policy = named_policy(name, one.family, clauses)
+            policies.append(policy)
+            bindings.append(PolicyBinding(intent.system, one.address, one.family, direction, policy.name, one.rule))
+    named = {clause.prefixes for policy in policies for clause in policy.clauses}
+    lists = [one for one in (*own.values(), *inside.values()) if one.name in named]
+    return routing(lists, policies, bindings)
+
+
+def _neighbours(city: City, school: School) -> Iterator[Neighbour]:
+    preference = city.lines.preference(school)
+    ranks = {way.pair: rank for rank, way in enumerate(preference)}
+    for family in Family:
+        for line, region in city.lines.ways():
+            rank = ranks.get((line, region.id))
+            rule = str(preference[0 if rank is None else rank].origin)
+            address = city.lines.region_address(region, line, family)
+            yield Neighbour(line, region.id, family, address, rank, rule)
+
+
+def _list(what: str, family: Family, prefixes: tuple[Prefix, ...], *, exact: bool) -> PrefixList:
+    entries = (
+        PrefixRange(Effect.PERMIT, one, one.prefixlen, one.prefixlen if exact else family.bits) for one in prefixes
+    )
+    return named_list(f"{PREFIX}-{what}-{int(family)}", family, entries)
+
+
+def _in(one: Neighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]:
+    if one.rank is not None:
+        yield RouteClause(Effect.FORBID, inside.name, origin=one.rule)
+        preference = LOCAL_PREFERENCE_STEP * (ranks - one.rank + 1)
+        yield RouteClause(Effect.PERMIT, local_preference=preference, origin=one.rule)
+    else:
+        yield RouteClause(Effect.FORBID, origin=one.rule)
+
+
+def _out(one: Neighbour, own: PrefixList, system: int) -> Iterator[RouteClause]:
+    if one.rank is not None:
+        yield RouteClause(Effect.PERMIT, own.name, prepend=(system,) * one.rank, origin=one.rule)
+    yield RouteClause(Effect.FORBID, origin=one.rule)

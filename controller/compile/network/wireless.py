@@ -1,0 +1,75 @@
+"""The blueprint's wireless networks -> what an access point must hold of each.
+
+A network stands for one segment. Where 802.1X lets clients in, the access point accepts only those whom the admission
+servers answer that very segment: a certificate of another class does not open it, and quarantine is not reached there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.errors import BeyondCapability, Origin
+from controller.model.city import City
+from controller.model.network.device_state import Capabilities
+from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import Ssid
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkIntent:
+    """What a wireless network must be: whom it lets in and where they land; `origin` is where the policy says so."""
+
+    ssid: str
+    segment: str
+    vlan: int
+    protection: Protection
+    isolated: bool
+    uplink: str
+    identity: str
+    servers: tuple[str, ...]
+    origin: Origin
+
+
+def network_intents(city: City, device: Device, can: Capabilities) -> tuple[NetworkIntent, ...]:
+    """The networks of an access point.
+
+    Raises:
+        BeyondCapability: the platform has no wireless networks, or cannot keep the clients of one from one another.
+    """
+    if not device.networks:
+        return ()
+    if not can.wireless:
+        message = (
+            f"{device.id}: the blueprint gives it the network {device.networks[0].ssid!r}, and {device.platform} has "
+            "no wireless networks (capability 'wireless')"
+        )
+        raise BeyondCapability(message)
+    return tuple(_network(city, device, network, can) for network in device.networks)
+
+
+def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> NetworkIntent:
+    segment = city.segments[network.segment]
+    if segment.isolated and not can.isolates:
+        message = (
+            f"{device.id}: network {network.ssid!r} carries the isolated segment {segment.id}, and {device.platform} "
+            "cannot keep clients of a network from one another (capability 'isolates')"
+        )
+        raise BeyondCapability(message)
+    asks = network.protection is Protection.WPA3_ENTERPRISE
+    return NetworkIntent(
+        ssid=network.ssid,
+        segment=segment.id,
+        vlan=segment.vlan,
+        protection=network.protection,
+        isolated=segment.isolated,
+        uplink=device.ports[0].name,
+        identity=device.id if asks else "",
+        servers=tuple(map(str, city.admission_servers)) if asks else (),
+        origin=network.origin,
+    )
+
+
+def wanted_network(one: NetworkIntent) -> WirelessNetwork:
+    """The network that does what is wanted."""
+    return WirelessNetwork(one.ssid, one.vlan, one.protection, one.isolated, one.uplink, one.identity, one.servers)

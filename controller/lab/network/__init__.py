@@ -1,0 +1,1 @@
+"""The network of the virtual city: namespaces, switches, routers, access lines."""

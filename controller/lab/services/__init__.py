@@ -1,0 +1,1 @@
+"""The services of the virtual city that hosts talk to."""

@@ -1,0 +1,1 @@
+"""What the virtual city keeps of itself: its layout, its processes, what is to be undone."""

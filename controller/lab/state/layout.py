@@ -1,0 +1,254 @@
+"""The plan of the virtual city: its namespaces, addresses, ports and services. It is kept in the state directory."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from controller.errors import LabError
+from controller.lab.state import paths
+from controller.model.network.packets import Family, prefix
+from controller.model.sites.access_lines import LineName
+
+CORE_ASN = 64800
+"""The autonomous system of the core, behind both regions (private use, RFC 6996)."""
+IPERF_PORT, DNS_PORT, HTTP_PORT = 5201, 53, 80
+"""What answers measurements at each of a region's addresses on the lines: iperf3, DNS (UDP and TCP), HTTP."""
+
+
+class Frozen(BaseModel):
+    """A value of the lab that never changes and knows all its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Both(Frozen):
+    """The same thing in both families: an address, or a prefix, as text."""
+
+    v4: str
+    v6: str
+
+    def of(self, family: Family) -> str:
+        """The one of a family."""
+        return self.v4 if family is Family.V4 else self.v6
+
+
+class Interface(Frozen):
+    """An interface in a segment: its addresses, the lengths of the subnets, and the segment's gateway."""
+
+    address: Both
+    v4_length: int
+    v6_length: int
+    gateway: Both
+
+
+class Port(Frozen):
+    """A port of a switch and the VLAN of its untagged packets."""
+
+    name: str
+    vlan: int
+
+
+class Gateway(Frozen):
+    """The router's interface in a segment; `port` is its name on the switch and on the router."""
+
+    segment: str
+    vlan: int
+    port: str
+    interface: Interface
+
+
+class Host(Frozen):
+    """A host of a school; `port` is its switch port."""
+
+    id: str
+    school: str
+    segment: str
+    namespace: str
+    port: str
+    interface: Interface
+
+
+class Line(Frozen):
+    """A school's line: its interface and addresses on the router, its port at the carrier, its rate each way."""
+
+    name: LineName
+    interface: str
+    port: str
+    mbps: int
+    address: Both
+
+
+class SchoolLayout(Frozen):
+    """One school. `device` is its switch, `router_device` its router, which answers SSH at `router_address`.
+
+    `egress`: an address (IPv4) and a prefix (IPv6) that nobody else comes from, where its line has such.
+    """
+
+    id: str
+    asn: int
+    device: str
+    router_device: str
+    router_address: Both
+    block: Both
+    egress: Both | None = None
+    lines: tuple[Line, ...]
+    ports: tuple[Port, ...]
+    management_port: str
+    management: Interface
+    gateways: tuple[Gateway, ...]
+    hosts: tuple[Host, ...]
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Its namespaces."""
+        return (self.switch, self.router, *(host.namespace for host in self.hosts))
+
+    @property
+    def own_prefixes(self) -> dict[Family, tuple[str, ...]]:
+        """What its router announces: its block, and the addresses that its sources are translated to."""
+        own = (self.block, self.egress) if self.egress else (self.block,)
+        return {family: tuple(dict.fromkeys(str(prefix(both.of(family))) for both in own)) for family in Family}
+
+    def line(self, name: LineName) -> Line:
+        """One of its lines."""
+        return next(line for line in self.lines if line.name == name)
+
+    @property
+    def switch(self) -> str:
+        """The switch's namespace."""
+        return paths.switch_namespace(self.id)
+
+    @property
+    def router(self) -> str:
+        """The router's namespace."""
+        return paths.router_namespace(self.id)
+
+
+class Carrier(Frozen):
+    """The layer-2 network that all lines of a kind end in, and the lengths of its prefixes."""
+
+    line: LineName
+    v4_length: int
+    v6_length: int
+
+    @property
+    def namespace(self) -> str:
+        """Where it lives."""
+        return paths.carrier_namespace(self.line)
+
+
+class RegionLayout(Frozen):
+    """A region's router: its addresses by kind of line (a school's neighbours), and on its link to the core.
+
+    At the addresses by kind of line there is also what measurements talk to: `IPERF_PORT`, `DNS_PORT`, `HTTP_PORT`.
+    """
+
+    id: str
+    asn: int
+    addresses: dict[LineName, Both]
+    core_link: Both
+    core: Both
+
+    @property
+    def namespace(self) -> str:
+        """Where it lives."""
+        return paths.region_namespace(self.id)
+
+
+class Listener(Frozen):
+    """One HTTP socket: where it listens, and the applications it stands for."""
+
+    namespace: str
+    address: str
+    port: int
+    applications: tuple[str, ...]
+
+
+class Guarded(Frozen):
+    """An application behind the identity-aware proxy: its host name, and what assertions for it are made out to.
+
+    Its stand-in listens on `port`; no `audience` means that the proxy asks nobody there.
+    """
+
+    application: str
+    host: str
+    audience: str | None
+    port: int
+
+
+class Perimeter(Frozen):
+    """What a deployed cloud adds: the proxy at its addresses, who signs people in, and people outside the schools.
+
+    `world` is the offline Google's file. `fronts` are the addresses that the proxy answers at, `backend` that of the
+    stand-ins behind it. Schools without an address of their own leave through `shared_exit`, like a carrier's NAT.
+    `office` is the first address of an office of the board, where the city has one.
+    """
+
+    world: str
+    fronts: tuple[Both, ...]
+    guarded: tuple[Guarded, ...]
+    backend: Both
+    identity: Both
+    home: Both
+    abroad: Both
+    office: Both | None = None
+    shared_exit: str
+
+    @property
+    def outside(self) -> tuple[Both, ...]:
+        """The addresses of people who are in no school."""
+        return (self.home, self.abroad, *((self.office,) if self.office else ()))
+
+
+class Layout(Frozen):
+    """The whole virtual city; the first school is the canary."""
+
+    user: str
+    ssh_port: int
+    controller: Both
+    carriers: tuple[Carrier, ...]
+    regions: tuple[RegionLayout, ...]
+    schools: tuple[SchoolLayout, ...]
+    listeners: tuple[Listener, ...]
+    perimeter: Perimeter | None = None
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Every network namespace, by name."""
+        return (
+            paths.CONTROLLER,
+            paths.CORE,
+            paths.INTERNET,
+            *((paths.HOME,) if self.perimeter else ()),
+            *(carrier.namespace for carrier in self.carriers),
+            *(region.namespace for region in self.regions),
+            *(name for school in self.schools for name in school.namespaces),
+        )
+
+    def region(self, name: str) -> RegionLayout:
+        """A region by its id.
+
+        Raises:
+            LabError: there is none.
+        """
+        for region in self.regions:
+            if region.id == name:
+                return region
+        message = f"the lab has no region {name}; it has: {', '.join(region.id for region in self.regions)}"
+        raise LabError(message)
+
+    def carrier(self, line: LineName) -> Carrier:
+        """The carrier of a kind of line."""
+        return next(carrier for carrier in self.carriers if carrier.line == line)
+
+    def school(self, name: str) -> SchoolLayout:
+        """A school by its id.
+
+        Raises:
+            LabError: it is not in the lab.
+        """
+        for school in self.schools:
+            if school.id == name:
+                return school
+        message = f"the lab has no school {name}; it has: {', '.join(school.id for school in self.schools)}"
+        raise LabError(message)

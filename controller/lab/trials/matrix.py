@@ -1,0 +1,139 @@
+"""The matrix: every host with every application by real connections, against what the policy says.
+
+Permitted pairs are tried all at once. Denied ones go in rounds, so that in one round each filter denies one attempt at
+most: then its counter tells whether it was that filter. Last, with the filters off, each denied pair must connect:
+otherwise a dead service or a missing route would pass for a filter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
+from pathlib import Path
+
+from controller.lab.state import paths, undo_log
+from controller.lab.state.processes import until
+from controller.lab.trials.attempts import Attempt, attempt
+from controller.lab.trials.counters import Lane, Switches
+from controller.lab.trials.pairs import Pair, pairs, untested
+from controller.lab.trials.verdicts import Matrix, Result, denied_verdict, permitted_verdict
+from controller.model.city import City
+
+Progress = Callable[[str], None]
+
+OPEN_SECONDS = 3.5
+"""For what must connect: long enough for TCP to try three times (at 0, 1 and 3 s) on a busy machine."""
+DENIED_SECONDS = 0.5
+"""For what must not: shorter than TCP's first repetition (1 s), so that one attempt is one packet."""
+_COUNTED_SECONDS = 1.5
+_AT_ONCE = 48
+
+
+def measure(  # noqa: PLR0913 what is tried, and where
+    city: City,
+    schools: Iterable[str] = (),
+    *,
+    control: bool = True,
+    denied: bool = True,
+    progress: Progress = lambda _: None,
+    state: Path = paths.STATE,
+) -> Matrix:
+    """Try every pair of these schools (none named: of all) in the lab that is up.
+
+    Without `denied` only the pairs that must connect are tried, which takes a second or two; without `control` denied
+    pairs are not tried again with the filters off.
+
+    Raises:
+        LabError: no lab is up, it was built from another city, a school is not in it, or a switch does not answer.
+    """
+    layout = undo_log.standing(state).layout
+    chosen = tuple(layout.school(name).id for name in schools) or tuple(school.id for school in layout.schools)
+    began = time.monotonic()
+    with paths.held(state, "measure the matrix"), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        switches = Switches(layout.schools, state, pool)
+        switches.close()
+        tried = [pair for pair in pairs(city, layout, chosen) if denied or pair.permitted]
+        results = _Measurement(city, switches, pool, progress).results(tried, control=control and denied)
+    return Matrix(
+        with_control=control and denied,
+        results=tuple(results),
+        untested=untested(city),
+        seconds=round(time.monotonic() - began, 2),
+    )
+
+
+class _Measurement:
+    def __init__(self, city: City, switches: Switches, pool: ThreadPoolExecutor, progress: Progress) -> None:
+        self._city = city
+        self._switches = switches
+        self._pool = pool
+        self._progress = progress
+
+    def results(self, tried: Sequence[Pair], *, control: bool) -> list[Result]:
+        open_pairs = [pair for pair in tried if pair.permitted]
+        closed_pairs = [pair for pair in tried if not pair.permitted]
+        self._progress(f"{len(open_pairs)} pairs that must connect")
+        judged = {
+            pair: permitted_verdict(pair, connected=seen.answered, detail=seen.detail)
+            for pair, seen in self._attempts(open_pairs, OPEN_SECONDS)
+        }
+        seen = self._denied(closed_pairs) if closed_pairs else {}
+        controlled = self._control(closed_pairs) if control else {}
+        for pair, (outcome, counted) in seen.items():
+            check = controlled.get(pair)
+            judged[pair] = denied_verdict(
+                pair,
+                connected=outcome.connected,
+                counted=counted,
+                control=check.answered if check else None,
+                detail=f"filters off: {check.detail}" if check and check.detail else outcome.detail,
+            )
+        return [judged[pair] for pair in tried]
+
+    def _denied(self, closed_pairs: Sequence[Pair]) -> dict[Pair, tuple[Attempt, bool]]:
+        """Each pair's attempt, and whether its filter's counter rose in it."""
+        rounds = self._rounds(closed_pairs)
+        seen: dict[Pair, tuple[Attempt, bool]] = {}
+        self._switches.settle()
+        before = self._switches.denied()
+        self._progress(f"{len(closed_pairs)} pairs that must not connect, in {len(rounds)} rounds")
+        for one_round in rounds:
+            attempts = dict(self._attempts(one_round, DENIED_SECONDS))
+            silent = {self._lane(pair) for pair, outcome in attempts.items() if not outcome.connected}
+            after = self._counters_after(before, silent)
+            for pair, outcome in attempts.items():
+                lane = self._lane(pair)
+                seen[pair] = (outcome, after[lane] > before[lane])
+            before = after
+        return seen
+
+    def _counters_after(self, before: Counter[Lane], silent: set[Lane]) -> Counter[Lane]:
+        after = before
+
+        def all_counted() -> bool:
+            nonlocal after
+            after = self._switches.denied()
+            return all(after[lane] > before[lane] for lane in silent)
+
+        until(all_counted, _COUNTED_SECONDS)
+        return after
+
+    def _rounds(self, closed_pairs: Sequence[Pair]) -> list[list[Pair]]:
+        queues: dict[Lane, list[Pair]] = {}
+        for pair in closed_pairs:
+            queues.setdefault(self._lane(pair), []).append(pair)
+        return [[pair for pair in one if pair is not None] for one in zip_longest(*queues.values())]
+
+    def _control(self, closed_pairs: Sequence[Pair]) -> dict[Pair, Attempt]:
+        self._progress(f"{len(closed_pairs)} pairs again, with the filters off")
+        with self._switches.open():
+            return dict(self._attempts(closed_pairs, OPEN_SECONDS))
+
+    def _attempts(self, tried: Sequence[Pair], seconds: float) -> Iterable[tuple[Pair, Attempt]]:
+        return zip(tried, self._pool.map(lambda pair: attempt(pair, seconds), tried), strict=True)
+
+    def _lane(self, pair: Pair) -> Lane:
+        return pair.school, self._city.segments[pair.segment].vlan, pair.target.family

@@ -1,0 +1,75 @@
+"""Attempts to get in without being let in: past the proxy, and through it with what it must not believe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from joserfc.jwk import ECKey
+
+from controller.lab.iap import clock, identity, tokens
+from controller.lab.iap.files import Files
+from controller.lab.state import paths
+from controller.lab.state.layout import Perimeter
+from controller.lab.state.perimeter import HTTPS
+from controller.lab.trials.people.browser import Door, Page
+from controller.lab.trials.people.forgeries import GENUINE, claims, forgeries
+from controller.lab.trials.people.visits import Seat
+from controller.model.network.packets import Family
+
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attack as it is made. `application` is what the attacker wants."""
+
+    name: str
+    application: str
+    seat: Seat
+    door: Door
+    headers: Mapping[str, str] = field(default_factory=dict)
+    must_work: bool = False
+
+    def came_in(self, page: Page) -> bool:
+        """Whether the application itself answered."""
+        return page.status == _OK and page.says("application") == self.application
+
+
+def attacks(
+    files: Files, around: Perimeter, fronts: Mapping[str, tuple[str, ...]], outsider: str
+) -> Iterator[Attempted]:
+    """Every attack on every application that asks people who they are.
+
+    `fronts` are the addresses of each application; `outsider` is the token of somebody who may use none of them.
+    """
+    home = Seat(label="home", namespace=paths.HOME, source=around.home)
+    inside = Seat(label="inside the cloud", namespace=paths.INTERNET)
+    proxy_key, identity_key = tokens.read_key(files.assertion_key), tokens.read_key(files.identity_key)
+    for guarded in around.guarded:
+        if guarded.audience is None:
+            continue
+        name = guarded.application
+        right = claims(tokens.ISSUER, guarded.audience, google={"access_levels": []})
+        for how, token in forgeries(proxy_key, right):
+            for seat, family in ((home, Family.V4), (inside, Family.V6)):
+                door = Door(around.backend.of(family), guarded.port, guarded.host, tls=False)
+                headers = {tokens.ASSERTION_HEADER: token} if token else {}
+                label = f"past the proxy from {seat.label}: assertion {how}"
+                yield Attempted(label, name, seat, door, headers, must_work=how == GENUINE)
+        genuine = tokens.sign(proxy_key, right)
+        for address in fronts[name]:
+            door = Door(address, HTTPS, guarded.host)
+            for how, shown in _through(identity_key, genuine, outsider):
+                yield Attempted(f"through the proxy: {how}", name, home, door, shown)
+
+
+def _through(key: ECKey, genuine: str, outsider: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    for how, token in forgeries(key, claims(identity.ISSUER, identity.CLIENT, groups=[])):
+        # A genuine token of nobody in particular is no control here: such a person may use nothing.
+        yield f"identity {how}", {"authorization": f"Bearer {token}"} if token else {}
+    own = {tokens.ASSERTION_HEADER: genuine, "x-goog-authenticated-user-email": "accounts.google.com:x@example.com"}
+    yield "a genuine assertion and no sign-in", own
+    yield "an outsider with a genuine assertion", {**own, "authorization": f"Bearer {outsider}"}
+    forged = f"2026-11-25T10:00:00+09:00;{'0' * 64}"
+    yield "a test clock of one's own", {"authorization": f"Bearer {outsider}", clock.HEADER: forged}

@@ -1,0 +1,131 @@
+"""The cast: people with a role, a second factor or none, a device, a place and a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+
+from controller.lab.state.layout import Frozen, Layout
+from controller.model.access.people import System
+from controller.model.city import City
+
+BOARD = "board-office"
+"""Where a device of the board of education is registered: at no school."""
+_ALL = ("managed", "encrypted", "screen-lock", "certificate")
+
+
+class Sits(StrEnum):
+    """Where somebody sits: in a school, by the segment, or outside."""
+
+    STAFF = "staff"
+    PUPIL = "pupil"
+    BOARD = "@board-office"
+    HOME = "@home"
+    ABROAD = "@abroad"
+
+
+class Visitor(Frozen):
+    """A person at a place and time.
+
+    `registered` is the school that the device belongs to; None: they come without a device that anybody knows. `system`
+    is what runs on it.
+    `postures` are true of the device; every other posture is known to be untrue.
+    """
+
+    label: str
+    role: str
+    mfa: bool
+    postures: tuple[str, ...]
+    registered: str | None
+    system: System | None
+    sits: Sits
+    school: str
+    at: datetime
+
+    @property
+    def row(self) -> str:
+        """What tells this visitor from every other."""
+        return f"{self.school}|{self.sits}|{self.label}"
+
+
+def visitors(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[Visitor]:
+    """The people of these schools, each school's own, and those outside."""
+    for number, school in enumerate(layout.schools):
+        if school.id in schools:
+            other = layout.schools[(number + 1) % len(layout.schools)].id
+            yield from _at_school(city, school.id, other if other != school.id else BOARD)
+    yield from _outside(city, schools[0])
+
+
+def _at_school(city: City, school: str, other: str) -> Iterator[Visitor]:
+    lesson, saturday = _time(city, 25, 10), _time(city, 28, 10)
+    staff = partial(_visitor, sits=Sits.STAFF, school=school, at=lesson)
+    yield staff("teacher", "teacher")
+    yield staff("teacher, no MFA", "teacher", mfa=False)
+    yield staff("teacher, unmanaged device", "teacher", postures=())
+    yield staff("teacher, not encrypted", "teacher", postures=("managed", "certificate"))
+    yield staff("teacher of another school", "teacher", registered=other)
+    yield staff("principal", "principal")
+    yield staff("clerk", "clerk")
+    yield staff("board staff", "board-staff", registered=BOARD)
+    yield staff("vendor, weekday", "maintenance-vendor")
+    yield staff("vendor, Saturday", "maintenance-vendor", at=saturday)
+    yield staff("vendor, other place", "maintenance-vendor", registered=other)
+    yield staff("guardian", "guardian", postures=())
+    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=Sits.PUPIL, school=school, at=lesson)
+    yield _visitor("pupil, Windows", "pupil", mfa=False, sits=Sits.PUPIL, school=school, at=lesson)
+    yield _visitor("teacher", "teacher", sits=Sits.PUPIL, school=school, at=lesson)
+
+
+def _outside(city: City, school: str) -> Iterator[Visitor]:
+    evening, night, lesson = _time(city, 25, 20), _time(city, 25, 23), _time(city, 25, 10)
+    home = partial(_visitor, sits=Sits.HOME, school=school, at=evening)
+    yield home("teacher, evening", "teacher")
+    yield home("teacher, 23:00", "teacher", at=night)
+    yield home("teacher, no MFA", "teacher", mfa=False)
+    yield home("teacher, no certificate", "teacher", postures=("managed", "encrypted"))
+    yield home("teacher, unknown device", "teacher", postures=(), registered=None)
+    yield home("vendor, weekday", "maintenance-vendor", at=lesson)
+    yield home("pupil", "pupil", mfa=False, system="chrome-os")
+    yield home("pupil, own device", "pupil", mfa=False, system="chrome-os", postures=())
+    yield home("guardian", "guardian", postures=())
+    yield _visitor("teacher", "teacher", sits=Sits.ABROAD, school=school, at=evening)
+    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=Sits.ABROAD, school=school, at=evening)
+    if city.file.offices:
+        office = partial(_visitor, sits=Sits.BOARD, school=school, registered=BOARD, at=lesson)
+        yield office("board staff", "board-staff")
+        yield office("vendor, weekday", "maintenance-vendor")
+        yield office("vendor, evening", "maintenance-vendor", at=evening)
+        yield office("guardian", "guardian", postures=())
+
+
+def _visitor(  # noqa: PLR0913 a person has that many sides
+    label: str,
+    role: str,
+    *,
+    sits: Sits,
+    school: str,
+    at: datetime,
+    mfa: bool = True,
+    postures: tuple[str, ...] = _ALL,
+    registered: str | None = "",
+    system: System = "windows",
+) -> Visitor:
+    return Visitor(
+        label=label,
+        role=role,
+        mfa=mfa,
+        postures=postures,
+        registered=school if registered == "" else registered,
+        system=None if registered is None else system,
+        sits=sits,
+        school=school,
+        at=at,
+    )
+
+
+def _time(city: City, day: int, hour: int) -> datetime:
+    """An hour of a day in November 2026, local time: the 25th is a Wednesday."""
+    return datetime(2026, 11, day, hour, tzinfo=city.timezone)

@@ -1,0 +1,165 @@
+"""Who asks for what from where, and what the policy says of it.
+
+The time of a visit is the test clock's (`controller.lab.iap.clock`). The place is what the proxy can tell: a school
+whose line has no address of its own counts as home, like any other place in Japan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from ipaddress import ip_address
+
+from controller.lab.state import paths
+from controller.lab.state.layout import Both, Frozen, Guarded, Layout, Perimeter, SchoolLayout
+from controller.lab.state.perimeter import HTTPS
+from controller.lab.trials.people.synthetic_people import Sits, Visitor, visitors
+from controller.model.access.second_factors import Strength
+from controller.model.city import City
+from controller.model.network.packets import Family, Protocol
+from controller.model.reference_evaluator import UNKNOWN, Flow, Person, identity_answer, network_answer
+
+
+class Seat(Frozen):
+    """Where somebody sits. In a school: at a host of a segment; else at an address of `source`."""
+
+    label: str
+    namespace: str
+    school: str | None = None
+    segment: str | None = None
+    source: Both | None = None
+
+
+class Visit(Frozen):
+    """A visitor at an application over one family, and what the policy says.
+
+    `place` is as the proxy sees it. `network` and `identity` are the two parts' answers, with the rules that decided.
+    """
+
+    visitor: Visitor
+    seat: Seat
+    at: datetime
+    place: str
+    application: str
+    host: str
+    address: str
+    network: bool
+    network_rules: tuple[str, ...]
+    identity: bool
+    identity_rules: tuple[str, ...]
+
+    @property
+    def family(self) -> Family:
+        """The family of the address."""
+        return Family(ip_address(self.address).version)
+
+    @property
+    def permitted(self) -> bool:
+        """Whether both parts let them in."""
+        return self.network and self.identity
+
+
+def visits(city: City, layout: Layout, around: Perimeter, schools: tuple[str, ...]) -> Iterator[Visit]:
+    """Every visit of the people of these schools, and of those outside."""
+    fronts = _fronts(city, around)
+    for visitor in visitors(city, layout, schools):
+        seat = _seat(layout, around, visitor)
+        if seat is None:
+            continue  # the lab has no host in that segment
+        for guarded in around.guarded:
+            for address in fronts[guarded.application]:
+                yield _visit(city, layout, visitor, seat, guarded, address)
+
+
+def _fronts(city: City, around: Perimeter) -> dict[str, tuple[str, ...]]:
+    placed = city.outputs.applications
+    return {
+        one.application: tuple(
+            str(prefix.network_address) for prefix in (*placed[one.application].ipv4, *placed[one.application].ipv6)
+        )
+        for one in around.guarded
+    }
+
+
+def _seat(layout: Layout, around: Perimeter, visitor: Visitor) -> Seat | None:
+    match visitor.sits:
+        case Sits.BOARD:
+            return Seat(label="board office", namespace=paths.HOME, source=around.office) if around.office else None
+        case Sits.HOME:
+            return Seat(label="home", namespace=paths.HOME, source=around.home)
+        case Sits.ABROAD:
+            return Seat(label="abroad", namespace=paths.HOME, source=around.abroad)
+    hosts = layout.school(visitor.school).hosts
+    found = next((host for host in hosts if host.segment == visitor.sits.value), None)
+    if found is None:
+        return None
+    label = f"{visitor.school} {found.id}"
+    return Seat(label=label, namespace=found.namespace, school=visitor.school, segment=found.segment)
+
+
+def _visit(  # noqa: PLR0913, PLR0917 what a visit is made of
+    city: City, layout: Layout, visitor: Visitor, seat: Seat, guarded: Guarded, address: str
+) -> Visit:
+    family = Family(ip_address(address).version)
+    where = _place(layout, visitor, seat, family)
+    network, network_rules = _network(city, seat, family, address)
+    person = _person(city, visitor, where)
+    answer = identity_answer(city, guarded.application, person)
+    public = guarded.audience is None
+    return Visit(
+        visitor=visitor,
+        seat=seat,
+        at=visitor.at,
+        place=where,
+        application=guarded.application,
+        host=guarded.host,
+        address=address,
+        network=network,
+        network_rules=network_rules,
+        identity=public or answer.permitted,  # before a public application the proxy asks nobody
+        identity_rules=tuple(rule.id for rule in answer.rules),
+    )
+
+
+def _network(city: City, seat: Seat, family: Family, address: str) -> tuple[bool, tuple[str, ...]]:
+    if seat.school is None or seat.segment is None:
+        return True, ()  # no network of the city's lies between
+    flow = Flow(
+        school=city.school_by_id[seat.school],
+        source=seat.segment,
+        family=family,
+        protocol=Protocol.TCP,
+        destination=int(ip_address(address)),
+        port=HTTPS,
+    )
+    answer = network_answer(city, flow)
+    return answer.permitted, tuple(rule.id for rule in answer.rules)
+
+
+def _person(city: City, visitor: Visitor, where: str) -> Person:
+    """The visitor as the proxy knows them; whoever has a second factor in the lab has a security key."""
+    classes = (one.id for one in city.people.device_classes if visitor.system in one.systems)
+    return Person(
+        role=visitor.role,
+        mfa=Strength.PHISHING_RESISTANT if visitor.mfa else Strength.NONE,
+        postures=frozenset(visitor.postures),
+        place=where,
+        at=visitor.at,
+        device=next(classes, UNKNOWN),
+        registered=visitor.registered or UNKNOWN,
+    )
+
+
+def _place(layout: Layout, visitor: Visitor, seat: Seat, family: Family) -> str:
+    if visitor.sits is Sits.ABROAD:
+        return "abroad"
+    if visitor.sits is Sits.BOARD:
+        return "board-office"
+    if seat.school is None or not _proved(layout.school(seat.school), family):
+        return "home"
+    return "own-school" if visitor.registered == seat.school else "other-school"
+
+
+def _proved(school: SchoolLayout, family: Family) -> bool:
+    """Whether the school's address of this family is nobody else's."""
+    return school.egress is not None and bool(school.egress.of(family))

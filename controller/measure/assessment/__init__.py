@@ -1,0 +1,1 @@
+"""Measurements against the recommended bandwidth, as values, metrics, documents and tables."""

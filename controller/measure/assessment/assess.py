@@ -1,0 +1,219 @@
+"""From measurements to a verdict on a school: pure functions, no probe and no store.
+
+A line that carries little is `below`; a line that carries nothing is not measured, and is down: the two are never taken
+for each other. Nothing here is rounded; people's figures are rounded where they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from controller.measure.measurement import LOSS_RATIO, MBPS, Kind, Measurement, Outcome
+from controller.model.measurement import MeasurementFile, Method, Recommendation
+from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.model.sites.schools import School
+
+CARRIED = 1428 / 1514
+"""What TCP over IPv6 carries of a line's rate: a full segment of a full Ethernet frame. IPv4 carries a little more."""
+
+
+class Verdict(StrEnum):
+    """Whether a school's measured bandwidth is what is recommended."""
+
+    MEETS = "meets"
+    BELOW = "below"
+    WITHIN_ERROR = "within-error"
+    NOT_MEASURED = "not-measured"
+
+
+class LineState(StrEnum):
+    """Whether a line carries anything at all; `unknown` where nobody has looked."""
+
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+class Cause(StrEnum):
+    """Why a school is below its recommendation, as far as the measurements and the contract can say.
+
+    `contract`: the line was ordered smaller than the recommendation. `line`: it was ordered large enough and carries
+    less (equipment, settings, congestion, the carrier: to be looked for part by part). `loss`: it loses packets.
+    """
+
+    CONTRACT = "contract"
+    LINE = "line"
+    LOSS = "loss"
+
+
+@dataclass(frozen=True, slots=True)
+class Bandwidth:
+    """A throughput in Mbit/s as measured, with the measurement that it comes from."""
+
+    mbps: float
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class LineJudgement:
+    """A line of a school; `downloads` and `uploads` hold the latest of each region and family."""
+
+    line: LineName
+    state: LineState
+    verdict: Verdict
+    judged: Bandwidth | None
+    downloads: tuple[Bandwidth, ...]
+    uploads: tuple[Bandwidth, ...]
+    others: tuple[Measurement, ...]
+    failures: tuple[Measurement, ...]
+
+    @property
+    def bandwidths(self) -> tuple[Bandwidth, ...]:
+        """Every throughput of the line."""
+        return (*self.downloads, *self.uploads)
+
+    def figures(self, kind: Kind, name: str) -> list[float]:
+        """A figure of every measurement of a kind that has it."""
+        found = (one.figure(name) for one in self.others if one.found.kind is kind)
+        return [figure for figure in found if figure is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolJudgement:
+    """A school; `decisive` is the line that the policy judges."""
+
+    school: School
+    recommended: Recommendation
+    decisive: LineJudgement
+    lines: tuple[LineJudgement, ...]
+    causes: tuple[Cause, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the school has what is recommended."""
+        return self.decisive.verdict
+
+    @property
+    def judged(self) -> Bandwidth | None:
+        """The figure that decided, where there is one."""
+        return self.decisive.judged
+
+    @property
+    def measured_at(self) -> datetime | None:
+        """When the judged figure was measured."""
+        return self.judged.measurement.at if self.judged else None
+
+    @property
+    def contract_mbps(self) -> int:
+        """What the contract of its primary line says."""
+        return self.school.lines.primary.mbps
+
+    def line(self, name: LineName) -> LineJudgement:
+        """One of its lines."""
+        return next(line for line in self.lines if line.line == name)
+
+
+def judge(mbps: float | None, recommended: float, method: Method) -> Verdict:
+    """A verdict that the method's error cannot turn around."""
+    if mbps is None:
+        return Verdict.NOT_MEASURED
+    error = method.relative_error(mbps)
+    if mbps * (1 - error) >= recommended:
+        return Verdict.MEETS
+    return Verdict.BELOW if mbps * (1 + error) < recommended else Verdict.WITHIN_ERROR
+
+
+def judge_school(
+    school: School,
+    latest: Iterable[Measurement],
+    policy: MeasurementFile,
+    states: Mapping[LineName, LineState] = MappingProxyType({}),
+) -> SchoolJudgement:
+    """The verdict on a school from the latest measurement of each kind on each path of its lines.
+
+    `states` are lines' states that somebody knows who looks more often than throughput is measured.
+    """
+    mine = [one for one in latest if one.path.school == school.id]
+    recommended = policy.recommended.of(school.pupils)
+    lines = tuple(
+        _judge_line(name, [one for one in mine if one.path.line == name], recommended, policy, states.get(name))
+        for name in LINE_NAMES
+    )
+    decisive = next(line for line in lines if line.line == policy.judged.line)
+    causes = tuple(_causes(school, decisive, recommended, policy)) if decisive.verdict is Verdict.BELOW else ()
+    return SchoolJudgement(school, recommended, decisive, lines, causes)
+
+
+def line_state(measurements: Iterable[Measurement]) -> LineState:
+    """Up if anything was heard over it; down only if everybody was asked for an echo and nobody answered."""
+    found = [one.found for one in measurements]
+    if any(one.outcome in (Outcome.MEASURED, Outcome.REFUSED) for one in found):
+        return LineState.UP
+    echoes = [one for one in found if one.kind is Kind.ECHO and one.outcome is Outcome.NO_ANSWER]
+    return LineState.DOWN if echoes else LineState.UNKNOWN
+
+
+def _judge_line(
+    name: LineName,
+    mine: Sequence[Measurement],
+    recommended: Recommendation,
+    policy: MeasurementFile,
+    known: LineState | None,
+) -> LineJudgement:
+    state = known or line_state(_newest_run(mine))
+    # What a line carried before it went down is no figure of the line as it is.
+    carried = () if state is LineState.DOWN else mine
+    downloads = _bandwidths(carried, Kind.DOWNLOAD)
+    tested = _newest_run([one for one in carried if one.found.kind is Kind.DOWNLOAD])
+    judged = _decisive(_bandwidths(tested, Kind.DOWNLOAD), policy.judged.regions)
+    return LineJudgement(
+        line=name,
+        state=state,
+        verdict=judge(judged.mbps if judged else None, recommended.mbps, policy.method),
+        judged=judged,
+        downloads=downloads,
+        uploads=_bandwidths(carried, Kind.UPLOAD),
+        others=tuple(one for one in carried if one.measured and one.found.kind not in (Kind.DOWNLOAD, Kind.UPLOAD)),
+        failures=tuple(one for one in mine if not one.measured),
+    )
+
+
+def _newest_run(mine: Sequence[Measurement]) -> list[Measurement]:
+    """Only the newest run says whether a line is up, and what it carries: one before it may be of another day."""
+    newest = max(mine, key=lambda one: one.id, default=None)
+    return [one for one in mine if newest is not None and one.run == newest.run]
+
+
+def _bandwidths(mine: Iterable[Measurement], kind: Kind) -> tuple[Bandwidth, ...]:
+    return tuple(Bandwidth(one.found.figures[MBPS], one) for one in mine if one.found.kind is kind and one.measured)
+
+
+def _decisive(downloads: Sequence[Bandwidth], regions: Sequence[str]) -> Bandwidth | None:
+    """Of the newest run that tested the line's download: the first region that it measured, there the slower family.
+
+    Where that run measured none, nothing decides: an older figure, of another region even, is not the line as it is.
+    """
+    for region in regions:
+        there = [one for one in downloads if one.measurement.path.region == region]
+        if there:
+            return min(there, key=lambda one: one.mbps)
+    return None
+
+
+def _causes(
+    school: School, line: LineJudgement, recommended: Recommendation, policy: MeasurementFile
+) -> Iterable[Cause]:
+    contract = school.lines.primary if line.line == "primary" else school.lines.backup
+    if contract.mbps < recommended.mbps:
+        yield Cause.CONTRACT
+    if line.judged and judge(line.judged.mbps, min(contract.mbps * CARRIED, recommended.mbps), policy.method) is (
+        Verdict.BELOW
+    ):
+        yield Cause.LINE
+    losses = [one.figure(LOSS_RATIO) or 0.0 for one in line.others if one.found.kind is Kind.ECHO]
+    if losses and 100 * max(losses) >= policy.loss_is_a_cause_from:
+        yield Cause.LOSS

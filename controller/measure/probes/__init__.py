@@ -1,0 +1,1 @@
+"""Probes: what is sent over a line, and what came back."""

@@ -1,0 +1,1 @@
+"""The files of `policies/access/`: who may reach what."""

@@ -1,0 +1,48 @@
+"""802.1X in the policy: which certificates there are, and which segment a device with one of them is put into."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from pydantic import Field
+
+from controller.model.sites.schools import Identifier
+from controller.model.source import Placed, Strict
+
+PLUGGED = ("own-school", "other-school")
+"""Where a device can be when a switch asks for it: at the school that it is registered at, or at another."""
+ANY_CERTIFICATE = ""
+UNKNOWN_CERTIFICATE = "*unknown*"
+"""Stands in proofs for a certificate of a class that the policy does not name; no identifier looks like it."""
+
+
+class Admission(Placed):
+    """802.1X: which segment a device is put into whose certificate is of this class; once for each place.
+
+    `certificate` is the class that the city's authority writes into the certificate (its organisational unit); `roles`
+    are whom it issues such ones for. After `session_hours` the switch asks anew, so a revoked device is out then.
+    What no admission names goes to the segment `otherwise` of the file.
+    """
+
+    id: Identifier
+    certificate: Identifier
+    roles: tuple[Identifier, ...] = Field(min_length=1)
+    postures: tuple[Identifier, ...] = ()
+    places: tuple[Identifier, ...] = ()
+    segment: Identifier
+    session_hours: int = Field(default=10, ge=1, le=24)
+
+
+class AdmissionLimits(Strict):
+    """How often a device in quarantine is asked anew: often, so that one that was mended need not wait."""
+
+    quarantine_minutes: int = Field(default=10, ge=1, le=60)
+
+
+class AdmissionFile(Strict):
+    """`policies/access/admission.yaml`. `servers` are asked in this order; only addresses, never a secret."""
+
+    admissions: tuple[Admission, ...]
+    otherwise: Identifier
+    limits: AdmissionLimits = AdmissionLimits()
+    servers: tuple[IPv4Address | IPv6Address, ...] = ()

@@ -1,0 +1,82 @@
+"""Packets without which a network does not live: `policies/access/necessities.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from controller.model.network.packets import ANY_PORTS, Direction, Family, Prefix, prefix
+from controller.model.sites.schools import Identifier, parse_prefix
+from controller.model.source import Placed, Strict
+
+
+def _end(value: object) -> object:
+    if value in (SEGMENT, GATEWAY, ADMISSION):
+        return value
+    return parse_prefix(value)
+
+
+SEGMENT = "segment"
+GATEWAY = "gateway"
+ADMISSION = "admission"
+EndPoint = Annotated[Literal["segment", "gateway", "admission"] | Prefix, BeforeValidator(_end)]
+
+
+class Necessity(Placed):
+    """Packets without which a network does not live (ARP is not IP and always passes).
+
+    `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address, `admission` the
+    servers of admission.yaml; or a prefix. ICMP types ride in `ports`. `segments`: where it is needed; left out, in
+    every segment.
+    """
+
+    id: Identifier
+    why: str
+    family: Literal[4, 6]
+    direction: Direction
+    segments: tuple[Identifier, ...] = ()
+    protocol: Literal["icmp", "icmpv6", "tcp", "udp"]
+    source_port: int | None = Field(default=None, ge=0, le=65535)
+    ports: tuple[int, int] = ANY_PORTS
+    established: bool = False
+    source: tuple[EndPoint, ...] = Field(min_length=1)
+    destination: tuple[EndPoint, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_family(self) -> Self:
+        for end in (*self.source, *self.destination):
+            if not isinstance(end, str) and end.version != self.family:
+                message = f"{end} is not of family {self.family}"
+                raise ValueError(message)
+        if self.protocol == ("icmp" if Family(self.family) is Family.V6 else "icmpv6"):
+            message = f"{self.protocol} does not exist in family {self.family}"
+            raise ValueError(message)
+        if self.established and self.protocol != "tcp":
+            message = "only tcp can be established"
+            raise ValueError(message)
+        return self
+
+    def is_for(self, segment: str) -> bool:
+        """Whether a segment needs it."""
+        return not self.segments or segment in self.segments
+
+    def among(self, servers: Iterable[IPv4Address | IPv6Address]) -> Necessity | None:
+        """With the addresses of the admission servers in place of their word; None where its family has none.
+
+        A family without addresses never becomes "any": such a necessity falls away.
+        """
+        own = tuple(prefix(str(one)) for one in servers if one.version == self.family)
+        ends = [
+            tuple(one for end in named for one in (own if end == ADMISSION else (end,)))
+            for named in (self.source, self.destination)
+        ]
+        return self.model_copy(update={"source": ends[0], "destination": ends[1]}) if all(ends) else None
+
+
+class NecessityFile(Strict):
+    """`policies/access/necessities.yaml`."""
+
+    necessities: tuple[Necessity, ...]

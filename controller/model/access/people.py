@@ -1,0 +1,68 @@
+"""Who people are, what their devices are, where they sit, and what a second factor must be."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from controller.model.access.second_factors import Minimums
+from controller.model.sites.schools import Identifier
+from controller.model.source import Placed, Strict
+
+Enforcer = Literal["proxy", "802.1x"]
+Audience = Literal["staff", "pupil", "public"]
+System = Literal["chrome-os", "ios", "windows", "mac", "linux", "android"]
+
+
+class Role(Placed):
+    """What a person is to the schools; `audience` is whom an application would count them among."""
+
+    id: Identifier
+    name: str
+    audience: Audience = "staff"
+
+
+class Posture(Placed):
+    """A property of a device, and the enforcers that can see it."""
+
+    id: Identifier
+    name: str
+    seen_by: tuple[Enforcer, ...]
+
+
+class DeviceClass(Placed):
+    """A kind of device, by its operating system; only the identity-aware proxy can see it."""
+
+    id: Identifier
+    name: str
+    systems: tuple[System, ...] = Field(min_length=1)
+
+
+class Place(Placed):
+    """Where a person is, and the enforcers that can tell."""
+
+    id: Identifier
+    name: str
+    seen_by: tuple[Enforcer, ...]
+
+
+class PeopleFile(Strict):
+    """`policies/access/people.yaml`. `mfa` says what a second factor must be, by importance class."""
+
+    roles: tuple[Role, ...]
+    postures: tuple[Posture, ...]
+    places: tuple[Place, ...]
+    device_classes: tuple[DeviceClass, ...] = ()
+    mfa: Minimums = Minimums()
+
+    @model_validator(mode="after")
+    def _one_class(self) -> Self:
+        given: dict[System, str] = {}
+        for one in self.device_classes:
+            for system in one.systems:
+                if system in given:
+                    message = f"the system {system!r} is of the device class {given[system]!r} and of {one.id!r}"
+                    raise ValueError(message)
+                given[system] = one.id
+        return self

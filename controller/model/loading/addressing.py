@@ -1,0 +1,181 @@
+"""Addresses by formula: every block inside the one above it, and no two over one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from controller.errors import Origin, Problem
+from controller.model.address_blocks import school_prefix, segment_prefix
+from controller.model.city import City
+from controller.model.loading.names import Place
+from controller.model.network.packets import Family, Prefix, bounds, prefix
+from controller.model.sites.access_lines import FIRST_SCHOOL, LINE_NAMES, PRIVATE_ASN
+from controller.model.sites.devices import FIRST_DEVICE
+from controller.model.sites.schools import School
+
+_LINES_FILE = "city/lines.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    prefix: Prefix
+    what: str
+    origin: Origin
+
+
+def addressing_problems(city: City, place: Place) -> list[Problem]:
+    """Blocks outside the one above them, and blocks that overlap, each naming both sides."""
+    problems: list[Problem] = []
+    blocks: list[_Block] = []
+    for school in city.schools:
+        for family in Family:
+            try:
+                block = school_prefix(city.file, school, family)
+            except ValueError as error:
+                problems.append(Problem(school.origin, "number", str(error)))
+                continue
+            blocks.append(_Block(block, f"school {school.id}", school.origin))
+    problems += _overlaps([*blocks, *_outside(city, place), *_links(city, place)])
+    problems += _overlaps(_egress_blocks(city))
+    problems += _line_problems(city, place)
+    problems += _management_problems(city)
+    if not problems:
+        # By the formula one school is as good as any other.
+        moved = [school for school in city.schools if school.ipv4 or school.ipv6]
+        others = [school for school in city.schools if not (school.ipv4 or school.ipv6)]
+        problems += [problem for school in (*others[:1], *moved) for problem in _segment_problems(city, school, place)]
+    return problems
+
+
+def _outside(city: City, place: Place) -> Iterator[_Block]:
+    """What stands outside the schools: controllers, and applications that have addresses of their own."""
+    for controller in city.file.controllers:
+        yield _Block(controller, "a controller", place("city/city.yaml", "controllers"))
+    for server in city.admission_servers:
+        yield _Block(prefix(str(server)), "an admission server", place("access/admission.yaml", "servers"))
+    for system in city.systems.values():
+        for own in system.addresses:
+            yield _Block(own, f"system {system.id}", system.origin)
+    for application in city.applications.values():
+        if application.segment or application.belongs_to:
+            continue
+        for address in dict.fromkeys(city.destination(application.id, city.schools[0]).included):
+            if not any(address == other for other in city.file.controllers):
+                yield _Block(address, f"application {application.id}", application.origin)
+
+
+def _links(city: City, place: Place) -> Iterator[_Block]:
+    for line in LINE_NAMES:
+        for family in Family:
+            origin = place(_LINES_FILE, f"links.{line}.ipv{int(family)}")
+            yield _Block(city.lines.link(line).prefix(family), f"the {line} lines", origin)
+
+
+def _line_problems(city: City, place: Place) -> Iterator[Problem]:
+    """Every school's router needs an address of its own on each link, and an autonomous system of its own."""
+    lines = city.lines
+    highest = max(city.schools, key=lambda school: school.number)
+    for line in LINE_NAMES:
+        for family in Family:
+            network = lines.link(line).prefix(family)
+            # The last address of an IPv4 network is its broadcast address.
+            last = bounds(network)[1] - (1 if family is Family.V4 else 0)
+            if int(network.network_address) + FIRST_SCHOOL + highest.number > last:
+                message = f"{network} has no host number {FIRST_SCHOOL + highest.number} for school {highest.id}"
+                yield Problem(place(_LINES_FILE, f"links.{line}.ipv{int(family)}"), f"links.{line}", message)
+    if lines.asn(highest) > PRIVATE_ASN[1]:
+        message = (
+            f"school {highest.id} would be {lines.asn(highest)}; private systems end at {PRIVATE_ASN[1]} (RFC 6996)"
+        )
+        yield Problem(place(_LINES_FILE, "school-asn-base"), "school-asn-base", message)
+    schools = {lines.asn(school): school for school in city.schools}
+    for region in lines.regions:
+        if region.asn in schools:
+            message = f"{region.asn} is the autonomous system of school {schools[region.asn].id}"
+            yield Problem(region.origin, "asn", message)
+
+
+def _egress_blocks(city: City) -> Iterator[_Block]:
+    """What proves a school, or an office, must prove one only."""
+    for school in city.schools:
+        for egress in dict.fromkeys((*school.lines.primary.egress, *school.lines.backup.egress)):
+            yield _Block(egress, f"the egress of school {school.id}", school.origin)
+    for office in city.file.offices:
+        for egress in dict.fromkeys(office.egress):
+            yield _Block(egress, f"the egress of office {office.id}", office.origin)
+
+
+def _overlaps(blocks: Iterable[_Block]) -> Iterator[Problem]:
+    """Neighbours in address order overlap exactly when any two blocks do."""
+    ordered = sorted(blocks, key=lambda block: (block.prefix.version, *bounds(block.prefix)))
+    widest: _Block | None = None
+    for block in ordered:
+        same_family = widest is not None and widest.prefix.version == block.prefix.version
+        if widest is not None and same_family and bounds(block.prefix)[0] <= bounds(widest.prefix)[1]:
+            if not _may_share(widest, block):
+                message = f"{block.prefix} of {block.what} overlaps {widest.prefix} of {widest.what} ({widest.origin})"
+                yield Problem(block.origin, "", message)
+            if bounds(block.prefix)[1] <= bounds(widest.prefix)[1]:
+                continue
+        widest = block
+
+
+def _may_share(one: _Block, other: _Block) -> bool:
+    """Applications may live on one address; whether their rules allow that is another question."""
+    return one.what.startswith("application") and other.what.startswith("application")
+
+
+def _management_problems(city: City) -> Iterator[Problem]:
+    """Devices take addresses of the management segment; the largest blueprint must have room there."""
+    segment = city.segments[city.file.management_segment]
+    room = (1 << (Family.V4.bits - segment.ipv4.length)) - 1 - FIRST_DEVICE
+    for blueprint in city.blueprints.blueprints:
+        devices = sum(group.count for group in blueprint.devices)
+        if devices > room:
+            message = (
+                f"the management segment has room for {max(room, 0)} devices from its address {FIRST_DEVICE} on; "
+                f"blueprint {blueprint.id} ({blueprint.origin}) has {devices}"
+            )
+            yield Problem(segment.origin, "ipv4.length", message)
+
+
+def _transit_blocks(city: City, own: Prefix, place: Place) -> Iterator[_Block | Problem]:
+    transit = city.file.transit
+    if transit is None:
+        return
+    origin = place("city/city.yaml", "transit")
+    for segment in city.segments.values():
+        if segment.vlan == transit.vlan:
+            yield Problem(origin, "transit.vlan", f"VLAN {transit.vlan} is segment {segment.id}'s ({segment.origin})")
+    try:
+        subnet = transit.prefix(own)
+    except ValueError as error:
+        yield Problem(origin, "transit.ipv4-offset", f"does not fit its length: {error}")
+        return
+    if bounds(subnet)[0] < bounds(own)[0] or bounds(subnet)[1] > bounds(own)[1]:
+        yield Problem(origin, "transit", f"{subnet} lies outside a school's block, such as {own}")
+    yield _Block(subnet, "the link to the router", origin)
+
+
+def _segment_problems(city: City, school: School, place: Place) -> Iterator[Problem]:
+    for family in Family:
+        block = school_prefix(city.file, school, family)
+        blocks = []
+        for found in _transit_blocks(city, block, place):
+            if isinstance(found, Problem):
+                yield found
+            else:
+                blocks.append(found)
+        for segment in city.segments.values():
+            try:
+                subnet = segment_prefix(block, segment)
+            except ValueError as error:
+                field = "ipv4.offset" if family is Family.V4 else "ipv6-subnet"
+                yield Problem(segment.origin, field, f"does not fit its length: {error}")
+                continue
+            if bounds(subnet)[0] < bounds(block)[0] or bounds(subnet)[1] > bounds(block)[1]:
+                message = f"{subnet} of segment {segment.id} lies outside {block} of school {school.id}"
+                yield Problem(segment.origin, "ipv4.offset" if family is Family.V4 else "ipv6-subnet", message)
+            blocks.append(_Block(subnet, f"segment {segment.id}", segment.origin))
+        yield from _overlaps(blocks)

@@ -1,0 +1,1 @@
+"""Packets, device states and routes, free of any vendor."""

@@ -1,0 +1,230 @@
+"""What a device holds, free of any vendor's words: VLANs, ports, filters and where they are bound."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+
+from controller.model.network.packets import Direction, Effect, Family, Match, text
+from controller.model.network.route_policies import NO_ROUTING, Routing
+from controller.model.network.wireless import WirelessNetwork
+
+PREFIX = "TSN"
+"""Every object we own on a device carries this prefix; everything else is read and left alone."""
+
+
+class PortMode(StrEnum):
+    """How a port carries VLANs."""
+
+    ACCESS = "access"
+    TRUNK = "trunk"
+
+
+class Faces(StrEnum):
+    """What stands behind a port; decides which filter a platform that filters at ports attaches there."""
+
+    HOSTS = "hosts"
+    GATEWAY = "gateway"
+    UNFILTERED = "unfiltered"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Vlan:
+    """A VLAN in the switch's database."""
+
+    number: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortState:
+    """A switch port; `vlans` is ascending, and holds exactly one number on an access port.
+
+    What stands behind two `isolated` ports of a switch does not reach one another through it.
+    """
+
+    name: str
+    mode: PortMode
+    vlans: tuple[int, ...]
+    faces: Faces = Faces.UNFILTERED
+    isolated: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VlanInterface:
+    """A switch's own interface in a VLAN, where it routes. Build it with `vlan_interface`.
+
+    `addresses` are written with their lengths: the primary of IPv4, others of IPv4, those of IPv6. `relays` are the
+    servers that requests for an address are handed to.
+    """
+
+    vlan: int
+    addresses: tuple[str, ...]
+    relays: tuple[str, ...] = ()
+
+
+def vlan_interface(vlan: int, addresses: Iterable[str], relays: Iterable[str] = ()) -> VlanInterface:
+    """An interface in canonical order; the first address of IPv4 is the primary.
+
+    Raises:
+        ValueError: something is no address.
+    """
+    read = [ip_interface(text) for text in addresses]
+    first = [one for one in read if isinstance(one, IPv4Interface)]
+    sixth = sorted(one for one in read if isinstance(one, IPv6Interface))
+    servers = sorted((ip_address(text) for text in relays), key=lambda one: (one.version, int(one)))
+    ordered = (*first[:1], *sorted(first[1:]), *sixth)
+    return VlanInterface(vlan, tuple(map(str, ordered)), tuple(map(str, servers)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an ordered filter: the first entry that covers a packet decides.
+
+    `origin` tells where it comes from (the rule when wanted, the line when read) and does not count in comparisons.
+    """
+
+    effect: Effect
+    match: Match
+    origin: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An ordered packet filter of one family, for one VLAN and direction; its last entry covers everything."""
+
+    name: str
+    vlan: int
+    direction: Direction
+    family: Family
+    entries: tuple[Entry, ...]
+
+    @property
+    def key(self) -> tuple[int, Direction, Family]:
+        """What the filter is for; a device binds at most one filter to a key."""
+        return self.vlan, self.direction, self.family
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Binding:
+    """A filter in force for the packets of one VLAN, direction and family."""
+
+    vlan: int
+    direction: Direction
+    family: Family
+    filter: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """All that we own on a device. Build it with `device_state`, which puts it in canonical order."""
+
+    vlans: tuple[Vlan, ...] = ()
+    ports: tuple[PortState, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    routing: Routing = NO_ROUTING
+    interfaces: tuple[VlanInterface, ...] = ()
+    networks: tuple[WirelessNetwork, ...] = ()
+
+    def digest(self) -> str:
+        """A SHA-256 over the whole state; equal exactly when the states are equal."""
+        parts = [repr(self.vlans), repr(self.ports), *map(_filter_text, self.filters), repr(self.bindings)]
+        if self.routing:
+            parts.append(self.routing.digest_text())
+        if self.interfaces:
+            parts.append(repr(self.interfaces))
+        if self.networks:
+            parts.append(repr(self.networks))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def device_state(  # noqa: PLR0913, PLR0917 the parts of a state
+    vlans: Iterable[Vlan] = (),
+    ports: Iterable[PortState] = (),
+    filters: Iterable[Filter] = (),
+    bindings: Iterable[Binding] = (),
+    routing: Routing = NO_ROUTING,
+    interfaces: Iterable[VlanInterface] = (),
+    networks: Iterable[WirelessNetwork] = (),
+) -> DeviceState:
+    """A device state in canonical order; `routing` comes in its own."""
+    return DeviceState(
+        tuple(sorted(vlans)),
+        tuple(sorted(ports)),
+        tuple(sorted(filters, key=lambda one: one.name)),
+        tuple(sorted(bindings)),
+        routing,
+        tuple(sorted(interfaces)),
+        tuple(sorted(networks)),
+    )
+
+
+def filter_name(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> str:
+    """The name of a filter: what it is for, and a digest of its entries, so that a changed filter is a new object."""
+    digest = hashlib.sha256("\n".join(map(_entry_text, entries)).encode()).hexdigest()[:8]
+    return f"{PREFIX}-{vlan}-{direction}-{int(family)}-{digest}"
+
+
+def named_filter(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> Filter:
+    """A filter under the name that its entries give it."""
+    kept = tuple(entries)
+    return Filter(filter_name(vlan, direction, family, kept), vlan, direction, family, kept)
+
+
+def _filter_text(one: Filter) -> str:
+    return f"{one.name}|{one.key}|" + ";".join(map(_entry_text, one.entries))
+
+
+def _entry_text(entry: Entry) -> str:
+    match = entry.match
+    return (
+        f"{entry.effect} {match.protocol} {text(match.source)} {match.source_ports}"
+        f" {text(match.destination)} {match.destination_ports} {match.established}"
+    )
+
+
+class Attachment(StrEnum):
+    """Where a platform puts filters in force."""
+
+    VLAN_INTERFACE = "vlan-interface"
+    PORT = "port"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do; the compiler makes only states that fit.
+
+    `reads_faces`: the running configuration tells what a port faces (see `Faces`).
+    `maximum_entries` bounds a single filter, `maximum_device_entries` all filters of a device together (None: not
+    known to be bounded); `over_ssh` False means the platform exists as text only.
+    `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
+    from new ones by a router further up, or the device is refused.
+    `directions`: those that its filters can judge where they stand. `longest_vlan_name` and `longest_filter_name` count
+    characters (None: not known to be bounded).
+    `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
+    `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
+    `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
+    `switches`: it has ports whose VLANs it sets. `wireless`: it has wireless networks; `isolates` is then about their
+    clients.
+    """
+
+    attachment: Attachment
+    vlan_database: bool
+    reads_faces: bool
+    maximum_entries: int
+    over_ssh: bool
+    established: bool = True
+    maximum_device_entries: int | None = None
+    directions: frozenset[Direction] = frozenset(Direction)
+    longest_vlan_name: int | None = 32
+    longest_filter_name: int | None = None
+    isolates: bool = False
+    interfaces: bool = False
+    routes: bool = False
+    switches: bool = True
+    wireless: bool = False
+    passes_unfiltered: bool = True

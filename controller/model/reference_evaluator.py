@@ -1,0 +1,171 @@
+"""The reference evaluator: what the policy says of one flow, or of one person, read straight off the rules.
+
+It shares no code with the compiler. Tests, the lab's matrices and the proof's counterexamples are held against it.
+What is not known of a person (the device's class, where it is registered, the kind of the day) is never good enough:
+a permit that asks for it does not hold, and a forbid that does holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from controller.errors import Origin
+from controller.model.access.data_flows import SystemFlow
+from controller.model.access.rules import DAYS, Hours, Rule
+from controller.model.access.second_factors import Importance, Strength
+from controller.model.city import City
+from controller.model.network.packets import Effect, Family, Protocol, Service, within
+from controller.model.sites.schools import School
+
+UNKNOWN = ""
+Named = TypeVar("Named", Rule, SystemFlow)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The first packet of a conversation: who (a segment of a school, or the controller) sends where."""
+
+    school: School
+    source: str
+    family: Family
+    protocol: Protocol
+    destination: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as the identity-aware proxy sees them. `at` carries its time zone.
+
+    `device` is the class of the device, `registered` the school (or office) that it is registered at.
+    """
+
+    role: str
+    mfa: Strength
+    postures: frozenset[str]
+    place: str
+    at: datetime
+    device: str = UNKNOWN
+    registered: str = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Data of one class from one system to another."""
+
+    sender: str
+    receiver: str
+    data: Importance
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[Named]):
+    """Whether it is permitted, and the rules that decided (none: the default deny)."""
+
+    permitted: bool
+    rules: tuple[Named, ...]
+
+
+Answer = Decision[Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Where 802.1X puts a device, for how many seconds at most until it is asked anew; `origin` None: quarantine."""
+
+    segment: str
+    session: int
+    origin: Origin | None
+
+
+def admitted(city: City, certificate: str, place: str) -> Admitted:
+    """Where a device with a certificate of this class ("" for none) belongs; what nothing names is quarantined."""
+    for one in city.admissions:
+        if one.certificate == certificate and (not one.places or place in one.places):
+            return Admitted(one.segment, one.session_hours * 3600, one.origin)
+    return Admitted(city.otherwise, city.admission_limits.quarantine_minutes * 60, None)
+
+
+def network_answer(city: City, flow: Flow) -> Answer:
+    """What the network parts say."""
+    return _decide(rule for rule in city.rules if _network_covers(city, rule, flow))
+
+
+def identity_answer(city: City, application: str, person: Person) -> Answer:
+    """What the identity parts say of a person at an application that stands behind the proxy."""
+    at = person.at.astimezone(city.timezone)
+    named = city.rules_at.get(application, ())
+    return _decide(rule for rule in named if _identity_covers(city, rule, application, person, at))
+
+
+def exchange_answer(city: City, exchange: Exchange) -> Decision[SystemFlow]:
+    """What the system-to-system flows say of data between two systems."""
+    ends = (exchange.sender, exchange.receiver)
+    return _decide(flow for flow in city.flows if (flow.from_, flow.to) == ends and exchange.data in flow.data)
+
+
+def connection_answer(city: City, caller: str, called: str, service: Service) -> Decision[SystemFlow]:
+    """Whether a system may open a connection to another: some permitted exchange of theirs is carried by it."""
+    carrying = (flow for flow in city.flows if (flow.caller, flow.called) == (caller, called) and service in flow.opens)
+    kept = tuple(
+        f for f in carrying if any(exchange_answer(city, Exchange(f.from_, f.to, c)).permitted for c in f.data)
+    )
+    return Decision(bool(kept), kept)
+
+
+def _decide(covering: Iterator[Named]) -> Decision[Named]:
+    rules = tuple(covering)
+    forbids = tuple(rule for rule in rules if rule.effect is Effect.FORBID)
+    return Decision(bool(rules) and not forbids, forbids or rules)
+
+
+def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
+    return (
+        rule.network is not None
+        and flow.source in rule.network.from_
+        and city.is_for(rule, flow.school)
+        and any(
+            city.destination(name, flow.school).of(flow.family).holds(flow.destination)
+            and any(s.protocol == flow.protocol and within(flow.port, s.ports) for s in city.services(rule, name))
+            for name in rule.applications
+        )
+    )
+
+
+def _identity_covers(city: City, rule: Rule, application: str, person: Person, at: datetime) -> bool:
+    identity = rule.identity
+    if identity is None or "proxy" not in identity.enforced_by:
+        return False
+    return (
+        (not identity.roles or person.role in identity.roles)
+        and rule.holds_on(at.date())
+        and (rule.schools is None or _registered(city, rule, person.registered))
+        and person.mfa >= city.second_factor(identity, application)
+        and person.postures.issuperset(identity.postures)
+        and (not identity.devices or _among(rule, person.device, identity.devices, city.device_classes))
+        and (not identity.places or person.place in identity.places)
+        and (identity.hours is None or _open(city, rule, identity.hours, at))
+    )
+
+
+def _registered(city: City, rule: Rule, at: str) -> bool:
+    school = city.school_by_id.get(at)
+    inside = school is not None and city.is_for(rule, school)
+    return inside or (rule.effect is Effect.FORBID and at not in city.registrations)
+
+
+def _among(rule: Rule, value: str, asked: tuple[str, ...], known: frozenset[str]) -> bool:
+    return value in asked or (rule.effect is Effect.FORBID and value not in known)
+
+
+def _open(city: City, rule: Rule, hours: Hours, at: datetime) -> bool:
+    on = at.date()
+    if not hours.from_ <= at.time() < hours.until:
+        return False
+    if hours.day_kinds is None:
+        return DAYS[on.weekday()] in hours.weekdays
+    kind = city.day_kind(on)
+    return kind in hours.day_kinds or (rule.effect is Effect.FORBID and kind is None)

@@ -1,0 +1,1 @@
+"""The files of `policies/city/`, and what stacks say of themselves."""

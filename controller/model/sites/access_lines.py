@@ -1,0 +1,150 @@
+"""The lines of `policies/city/lines.yaml`: regions, links, addresses by formula, and which line is preferred."""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from controller.model.network.packets import Family, Prefix
+from controller.model.sites.schools import Identifier, Ipv4Field, Ipv6Field, School
+from controller.model.source import Placed, Strict
+
+LineName = Literal["primary", "backup"]
+LINE_NAMES: tuple[LineName, ...] = ("primary", "backup")
+
+FIRST_SCHOOL = 16
+"""School number n has the host number 16 + n on a link; the regions' host numbers stand below."""
+PRIVATE_ASN = (4_200_000_000, 4_294_967_294)
+"""Autonomous systems of 32 bits for private use (RFC 6996)."""
+
+InterfaceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]{0,14}$")]
+
+
+class Region(Placed):
+    """A region of the cloud; `asn` is its routers' autonomous system, `host` its number on every link."""
+
+    id: Identifier
+    name: str
+    asn: int = Field(ge=1, le=4_294_967_294)
+    host: int = Field(ge=1, lt=FIRST_SCHOOL)
+
+
+class Link(Strict):
+    """One kind of line, as a network between schools and regions; `interface` is its name on a school's router."""
+
+    interface: InterfaceName
+    ipv4: Ipv4Field
+    ipv6: Ipv6Field
+
+    def prefix(self, family: Family) -> Prefix:
+        """The network of one family."""
+        return self.ipv4 if family is Family.V4 else self.ipv6
+
+
+class Links(Strict):
+    """The two kinds of line that every school has."""
+
+    primary: Link
+    backup: Link
+
+
+class Way(Placed):
+    """A way out of a school: one of its lines, to one of the regions."""
+
+    line: LineName
+    region: Identifier
+
+    @property
+    def pair(self) -> tuple[LineName, str]:
+        """The way without the place where it was written."""
+        return self.line, self.region
+
+    def __str__(self) -> str:
+        return f"{self.line} to {self.region}"
+
+
+def _each_once(ways: tuple[Way, ...]) -> None:
+    for pair, count in Counter(way.pair for way in ways).items():
+        if count > 1:
+            message = f"names {pair[0]} to {pair[1]} {count} times; once is enough"
+            raise ValueError(message)
+
+
+class Override(Placed):
+    """Schools, by themselves or by ward, with an order of their own; somebody answers for it."""
+
+    schools: tuple[Identifier, ...] = ()
+    wards: tuple[Identifier, ...] = ()
+    preference: tuple[Way, ...] = Field(min_length=1)
+    owner: str = Field(min_length=1, pattern=r"\S")
+    reason: str = Field(min_length=1, pattern=r"\S")
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        if not self.schools and not self.wards:
+            message = "names neither schools nor wards, so it is for nobody"
+            raise ValueError(message)
+        _each_once(self.preference)
+        return self
+
+
+class LinesFile(Strict):
+    """`policies/city/lines.yaml`. `usual` is the order of all schools without one of their own."""
+
+    school_asn_base: int = Field(ge=PRIVATE_ASN[0], le=PRIVATE_ASN[1])
+    regions: tuple[Region, ...] = Field(min_length=1)
+    links: Links
+    usual: tuple[Way, ...] = Field(min_length=1, alias="preference")
+    overrides: tuple[Override, ...]
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        _each_once(self.usual)
+        if self.links.primary.interface == self.links.backup.interface:
+            message = f"both links have the interface {self.links.backup.interface!r}; every line needs its own"
+            raise ValueError(message)
+        return self
+
+    def link(self, line: LineName) -> Link:
+        """The network of a line."""
+        return self.links.primary if line == "primary" else self.links.backup
+
+    def region(self, name: str) -> Region:
+        """A region by its id.
+
+        Raises:
+            KeyError: there is no such region.
+        """
+        return {region.id: region for region in self.regions}[name]
+
+    def asn(self, school: School) -> int:
+        """The school's autonomous system."""
+        return self.school_asn_base + school.number
+
+    def school_address(self, school: School, line: LineName, family: Family) -> IPv4Address | IPv6Address:
+        """The address of a school's router on one of its lines."""
+        return self._address(line, family, FIRST_SCHOOL + school.number)
+
+    def region_address(self, region: Region, line: LineName, family: Family) -> IPv4Address | IPv6Address:
+        """The address of a region's router on a kind of line: a school's neighbour there."""
+        return self._address(line, family, region.host)
+
+    def ways(self) -> tuple[tuple[LineName, Region], ...]:
+        """Every line to every region: the neighbours that a school's router has, once a family."""
+        return tuple((line, region) for line in LINE_NAMES for region in self.regions)
+
+    def override(self, school: School) -> Override | None:
+        """What gives a school an order of its own; where it is named itself goes before its ward."""
+        own = (one for one in self.overrides if school.id in one.schools)
+        return next(own, None) or next((one for one in self.overrides if school.ward in one.wards), None)
+
+    def preference(self, school: School) -> tuple[Way, ...]:
+        """A school's ways, the preferred one first; one that is left out carries nothing."""
+        override = self.override(school)
+        return override.preference if override else self.usual
+
+    def _address(self, line: LineName, family: Family, host: int) -> IPv4Address | IPv6Address:
+        return ip_address(int(self.link(line).prefix(family).network_address) + host)

@@ -1,0 +1,118 @@
+"""The devices of a school: what its blueprint says, and what stands in the virtual city."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from controller.model.network.device_state import Faces, PortMode
+from controller.model.network.router_link import KeepsState
+from controller.model.sites.schools import Blueprint, DeviceAccess, DeviceGroup, DeviceRole, LabFile, School, Ssid
+
+Address = IPv4Address | IPv6Address
+
+FIRST_DEVICE = 10
+"""Devices take the addresses of the management segment from its tenth on; the gateway is the first."""
+
+_SHORT: dict[DeviceRole, str] = {"router": "rt", "core": "core", "floor": "floor", "access-point": "ap"}
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePort:
+    """A port by its name on the device, with the segments it carries."""
+
+    name: str
+    mode: PortMode
+    segments: tuple[str, ...]
+    faces: Faces
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
+
+    `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
+    """
+
+    id: str
+    school: School
+    role: DeviceRole
+    platform: str
+    management: IPv4Address | IPv6Address
+    access: DeviceAccess
+    ports: tuple[DevicePort, ...]
+    keeps_state: KeepsState | None = None
+    networks: tuple[Ssid, ...] = ()
+
+
+def blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
+    school: School,
+    blueprint: Blueprint,
+    lot: str,
+    access: DeviceAccess,
+    ports_of: Callable[[DeviceGroup, str], tuple[DevicePort, ...]],
+    address: Callable[[School, int], Address],
+) -> Iterator[Device]:
+    """The devices of a school by its blueprint; `ports_of` a group on a platform, `address` of the n-th device."""
+    index = 0
+    numbers: Counter[DeviceRole] = Counter()
+    for group in blueprint.devices:
+        ports = ports_of(group, group.platform[lot])
+        for _ in range(group.count):
+            numbers[group.role] += 1
+            yield Device(
+                id=f"{school.id}-{_SHORT[group.role]}{numbers[group.role]}",
+                school=school,
+                role=group.role,
+                platform=group.platform[lot],
+                management=address(school, index),
+                access=access,
+                ports=ports,
+                keeps_state=group.keeps_state.get(lot),
+                networks=group.ssids,
+            )
+            index += 1
+
+
+def group_ports(group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str) -> Iterator[DevicePort]:
+    """The ports of each device of a group; `pattern` names the n-th of its platform, `segments` are all there are."""
+    if group.ssids:
+        named = [*(ssid.segment for ssid in group.ssids), management]
+        carried = tuple(dict.fromkeys(named))
+        yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, Faces.GATEWAY)
+    for ports in group.ports:
+        carried = segments if ports.segments == "all" else ports.segments
+        for number in range(ports.first, ports.last + 1):
+            yield DevicePort(pattern.format(n=number), ports.mode, carried, ports.faces)
+
+
+def lab_school_devices(
+    school: School, lab: LabFile, management: str, address: Callable[[School, int], Address]
+) -> tuple[Device, ...]:
+    """The devices of a lab school: a switch, then a router."""
+    hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in lab.hosts]
+    own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
+    served = dict.fromkeys([*(host.segment for host in lab.hosts), management])
+    gateways = [DevicePort(f"g-{name}", PortMode.ACCESS, (name,), Faces.GATEWAY) for name in served]
+    return (
+        Device(
+            id=f"{school.id}-core1",
+            school=school,
+            role="core",
+            platform=lab.platform,
+            management=address(school, 0),
+            access=lab.device_access,
+            ports=(*hosts, own, *gateways),
+        ),
+        Device(
+            id=f"{school.id}-rt1",
+            school=school,
+            role="router",
+            platform=lab.router_platform,
+            management=address(school, 1),
+            access=lab.device_access,
+            ports=(),
+        ),
+    )

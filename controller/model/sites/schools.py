@@ -1,0 +1,313 @@
+"""The files of `policies/city/`: wards, schools and their lines, device blueprints, addressing, the lab overlay."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from string import Formatter
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from controller.model.network.device_state import Faces, PortMode
+from controller.model.network.packets import Prefix, prefix
+from controller.model.network.router_link import KeepsState, Transit
+from controller.model.network.wireless import Protection
+from controller.model.source import Placed, Strict
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
+SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
+LineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
+DeviceRole = Literal["router", "core", "floor", "access-point"]
+
+
+def parse_prefix(value: object) -> object:
+    """Text as a prefix; a bare number is refused, because `ip_network` takes it for an address.
+
+    Raises:
+        ValueError: it is no prefix.
+    """
+    if isinstance(value, int | float):
+        message = "write a prefix, e.g. 10.0.0.0/8 or 2001:db8::/32"
+        raise ValueError(message)  # noqa: TRY004 pydantic turns only a ValueError into a message
+    return prefix(value) if isinstance(value, str) else value
+
+
+def _port_pattern(pattern: str) -> str:
+    if [name for _, name, _, _ in Formatter().parse(pattern) if name is not None] != ["n"]:
+        message = "needs exactly one mark {n}, where the port's number goes, e.g. GigabitEthernet1/0/{n}"
+        raise ValueError(message)
+    return pattern
+
+
+PrefixField = Annotated[Prefix, BeforeValidator(parse_prefix)]
+Ipv4Field = Annotated[IPv4Network, BeforeValidator(parse_prefix)]
+Ipv6Field = Annotated[IPv6Network, BeforeValidator(parse_prefix)]
+PortPattern = Annotated[str, AfterValidator(_port_pattern)]
+
+
+class Ward(Placed):
+    """A ward; `lot` names the procurement lot that decides the platforms of its schools."""
+
+    id: Identifier
+    name: str
+    lot: Identifier
+
+
+class Addressing(Strict):
+    """School number n takes the n-th block of each family out of the city's own prefix."""
+
+    ipv4: Ipv4Field
+    ipv6: Ipv6Field
+    school_ipv4_length: int = Field(ge=8, le=24)
+    school_ipv6_length: int = Field(ge=16, le=56)
+
+    @model_validator(mode="after")
+    def _blocks_fit(self) -> Self:
+        for city, length in ((self.ipv4, self.school_ipv4_length), (self.ipv6, self.school_ipv6_length)):
+            if length < city.prefixlen:
+                message = f"a school block of /{length} is larger than the city's {city}"
+                raise ValueError(message)
+        return self
+
+
+class Secret(Strict):
+    """A secret by reference: exactly one of an environment variable, a file, or a command that prints it."""
+
+    env: str | None = None
+    file: str | None = None
+    command: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.env, self.file, self.command)) != 1:
+            message = "name exactly one of env, file, command"
+            raise ValueError(message)
+        return self
+
+
+class DeviceAccess(Strict):
+    """How the controller reaches devices over SSH. Exactly one of `password` and `key`.
+
+    `known_hosts` is the file of pinned host keys. `namespace` is a Linux network namespace (a management
+    VRF) that connections are opened in.
+    """
+
+    user: str
+    password: Secret | None = None
+    key: Secret | None = None
+    known_hosts: str
+    port: int = Field(default=22, ge=1, le=65535)
+    namespace: str | None = None
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if (self.password is None) == (self.key is None):
+            message = "name exactly one of password, key"
+            raise ValueError(message)
+        return self
+
+
+class Office(Placed):
+    """A place of the board's own that is no school; `egress`: the addresses that only people there come from.
+
+    Devices can be registered there; it has no school network.
+    """
+
+    id: Identifier
+    name: str
+    egress: tuple[PrefixField, ...] = ()
+
+
+class CityFile(Strict):
+    """`policies/city/city.yaml`.
+
+    `stack` names the stack outputs in use, `reserved` the prefixes that are no internet (RFC 6890),
+    `controllers` the addresses that Tsunagu's own SSH sessions come from, `transit` the link between a core switch
+    that routes and its router.
+    """
+
+    id: Identifier
+    name: str
+    timezone: Literal["Asia/Tokyo"]
+    wards: tuple[Ward, ...]
+    addressing: Addressing
+    stack: Identifier
+    controllers: tuple[PrefixField, ...] = Field(min_length=1)
+    reserved: tuple[PrefixField, ...]
+    management_segment: Identifier
+    device_access: DeviceAccess
+    offices: tuple[Office, ...] = ()
+    transit: Transit | None = None
+
+
+class Line(Strict):
+    """A school's line as contracted; `mbps` is the contract figure, never a measured one.
+
+    `egress`: what the internet sees as this school's sources, and nobody else's. It proves a place, so only a line with
+    addresses of its own has it; behind MAP-E, DS-Lite or LTE many customers share an IPv4 address.
+    """
+
+    kind: LineKind
+    mbps: int = Field(gt=0, le=100_000)
+    egress: tuple[PrefixField, ...] = ()
+
+    @model_validator(mode="after")
+    def _own_addresses(self) -> Self:
+        if self.egress and self.kind != "fixed-ip":
+            message = f"a line of kind {self.kind!r} has no addresses of its own; only fixed-ip takes 'egress'"
+            raise ValueError(message)
+        return self
+
+
+class Lines(Strict):
+    """Every school has two lines."""
+
+    primary: Line
+    backup: Line
+
+
+class School(Placed):
+    """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it."""
+
+    id: Identifier
+    number: int = Field(ge=1, le=4095)
+    name: str
+    ward: Identifier
+    kind: SchoolKind
+    pupils: int = Field(ge=1, le=5000)
+    lines: Lines
+    ipv4: Ipv4Field | None = None
+    ipv6: Ipv6Field | None = None
+
+
+class SchoolFile(Strict):
+    """`policies/city/schools/*.yaml`."""
+
+    schools: tuple[School, ...]
+
+
+class PupilRange(Strict):
+    """An inclusive range of pupil numbers."""
+
+    at_least: int = 0
+    at_most: int = 1_000_000
+
+
+class PortGroup(Placed):
+    """Consecutive ports set alike. `segments` "all" means every segment of the school."""
+
+    first: int = Field(ge=1)
+    last: int
+    mode: PortMode
+    segments: Literal["all"] | tuple[Identifier, ...]
+    faces: Faces = Faces.HOSTS
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        if self.last < self.first:
+            message = f"last port {self.last} stands before first port {self.first}"
+            raise ValueError(message)
+        if self.mode is PortMode.ACCESS and (self.segments == "all" or len(self.segments) != 1):
+            message = "an access port carries exactly one segment"
+            raise ValueError(message)
+        return self
+
+
+class Ssid(Placed):
+    """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
+
+    ssid: Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,30}[!-~])?$")]
+    segment: Identifier
+    protection: Protection = Protection.WPA3_ENTERPRISE
+
+
+class DeviceGroup(Placed):
+    """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name.
+
+    `keeps_state` names the lots whose routers keep the state of TCP, for switches that cannot match its flags.
+    """
+
+    role: DeviceRole
+    count: int = Field(ge=1, le=200)
+    platform: dict[Identifier, str]
+    keeps_state: dict[Identifier, KeepsState] = Field(default_factory=dict)
+    ports: tuple[PortGroup, ...] = ()
+    ssids: tuple[Ssid, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_routers_keep_state(self) -> Self:
+        if self.keeps_state and self.role != "router":
+            message = "only a router can be said to keep the state of TCP"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _each_port_once(self) -> Self:
+        # An access point's port to the switch is its first.
+        given = {1} if self.ssids else set()
+        for group in self.ports:
+            numbers = set(range(group.first, group.last + 1))
+            if numbers & given:
+                message = f"port {min(numbers & given)} is given twice"
+                raise ValueError(message)
+            given |= numbers
+        return self
+
+
+class Blueprint(Placed):
+    """The devices of a school of these kinds and this size."""
+
+    id: Identifier
+    kinds: tuple[SchoolKind, ...]
+    pupils: PupilRange
+    devices: tuple[DeviceGroup, ...]
+
+    @model_validator(mode="after")
+    def _has_core(self) -> Self:
+        if not any(group.role == "core" for group in self.devices):
+            message = "needs a device of the role core: it holds the filters of its school"
+            raise ValueError(message)
+        return self
+
+
+class BlueprintFile(Strict):
+    """`policies/city/blueprints.yaml`. `port_names` holds, per platform, a pattern with `{n}`."""
+
+    port_names: dict[str, PortPattern]
+    blueprints: tuple[Blueprint, ...]
+
+
+class LabHost(Placed):
+    """A host of the virtual city, in a segment of each of its schools."""
+
+    id: Identifier
+    segment: Identifier
+
+
+class LabRates(Strict):
+    """What a school's lines carry in the virtual city, each way, in Mbit/s of whole Ethernet frames."""
+
+    primary: int = Field(ge=50, le=800)
+    backup: int = Field(ge=50, le=800)
+
+
+class LabFile(Strict):
+    """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
+
+    The switch has a port for each host, one for its own management, and one for each segment's gateway.
+    `rates` gives every one of the schools what its two lines carry.
+    """
+
+    schools: tuple[Identifier, ...]
+    canary: Identifier
+    rates: dict[Identifier, LabRates]
+    platform: str
+    router_platform: str
+    hosts: tuple[LabHost, ...]
+    device_access: DeviceAccess
+
+
+def fits(blueprint: Blueprint, school: School) -> bool:
+    """Whether a blueprint is for schools like this."""
+    size = blueprint.pupils
+    return school.kind in blueprint.kinds and size.at_least <= school.pupils <= size.at_most

@@ -1,0 +1,74 @@
+"""Which schools a rule is for: by ward, by kind, by id, or by a group that `policies/city/groups.yaml` names.
+
+For the network part a scope is the school whose segment asks. For the identity part it is the school that the *device*
+is registered at: that is what the identity-aware proxy can know; nobody tells it a person's school.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import model_validator
+
+from controller.model.sites.schools import Identifier, School, SchoolKind
+from controller.model.source import Placed, Strict
+
+
+class SchoolGroup(Placed):
+    """Schools with a name. Each list that is given narrows: a school of the group is in all of them."""
+
+    id: Identifier
+    name: str
+    wards: tuple[Identifier, ...] = ()
+    kinds: tuple[SchoolKind, ...] = ()
+    ids: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _narrow(self) -> Self:
+        if not (self.wards or self.kinds or self.ids):
+            message = "names no wards, kinds or ids; leave a rule's `schools` out to mean every school"
+            raise ValueError(message)
+        return self
+
+    def holds(self, school: School) -> bool:
+        """Whether a school is in the group."""
+        return (
+            _narrowed(self.wards, school.ward) and _narrowed(self.kinds, school.kind) and _narrowed(self.ids, school.id)
+        )
+
+
+class GroupFile(Strict):
+    """`policies/city/groups.yaml`."""
+
+    groups: tuple[SchoolGroup, ...]
+
+
+class Scope(Strict):
+    """The schools of a rule. Each list that is given narrows; of `groups`, one must hold the school."""
+
+    wards: tuple[Identifier, ...] = ()
+    kinds: tuple[SchoolKind, ...] = ()
+    ids: tuple[Identifier, ...] = ()
+    groups: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _narrow(self) -> Self:
+        if not (self.wards or self.kinds or self.ids or self.groups):
+            message = "names no wards, kinds, ids or groups; leave `schools` out to mean every school"
+            raise ValueError(message)
+        return self
+
+    def holds(self, school: School, groups: Mapping[str, SchoolGroup]) -> bool:
+        """Whether a school is meant."""
+        named = [groups[name] for name in self.groups]
+        return (
+            _narrowed(self.wards, school.ward)
+            and _narrowed(self.kinds, school.kind)
+            and _narrowed(self.ids, school.id)
+            and (not named or any(group.holds(school) for group in named))
+        )
+
+
+def _narrowed(named: tuple[str, ...], value: str) -> bool:
+    return not named or value in named

@@ -1,0 +1,55 @@
+"""What a stack says of itself after `up`, in `policies/stack-outputs/`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from controller.model.sites.schools import Identifier, PrefixField
+from controller.model.source import Strict
+
+
+class StackApplication(Strict):
+    """Where a stack put an application; `token_audience` is what the proxy's signed assertions are made out to."""
+
+    host: str
+    ipv4: tuple[PrefixField, ...] = Field(min_length=1)
+    ipv6: tuple[PrefixField, ...] = Field(min_length=1)
+    token_audience: str | None = None
+
+
+class StackRegion(Strict):
+    """What a region does for the stack: `primary` holds the writable database, `standby` follows it."""
+
+    name: str
+    role: Literal["primary", "standby"]
+    serving: bool
+
+
+class StackProbe(Strict):
+    """What to ask to measure the way to an application; the proxy answers whoever has not signed in, too."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    path: str
+
+
+class StackProxy(Strict):
+    """What Google knows the city by at the identity-aware proxy (see `ProxyFacts` of `access_levels`)."""
+
+    access_policy: str
+    prefix: str
+    device_authority: str
+    vendor: str
+
+
+class StackOutputs(Strict):
+    """`policies/stack-outputs/*.json`: written by a stack, never by hand."""
+
+    stack: str
+    version: int
+    applications: dict[Identifier, StackApplication]
+    regions: dict[Identifier, StackRegion] = Field(default_factory=dict)
+    probes: dict[Identifier, StackProbe] = Field(default_factory=dict)
+    proxy: StackProxy | None = None

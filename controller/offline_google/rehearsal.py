@@ -1,0 +1,154 @@
+"""A rehearsal: the Pulumi engine on the offline Google, whose killed engines it mends after.
+
+`engine_for` chooses between it and the engine that deploys to Google.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.cloud.engine import LAB, POLICIES, Engine
+from controller.cloud.environment import with_engine
+from controller.cloud.installation import PROJECT, Progress
+from controller.errors import CloudError
+from controller.offline_google.environment import Rehearsal, offline, offline_environment
+from controller.offline_google.world.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalEngine(Engine):
+    """An engine on an offline Google: it makes the stack where there is none, and mends what a kill left half done."""
+
+    rehearsal: Rehearsal
+
+    def ready(self, stack: str, say: Progress) -> None:
+        """See to it that the stack is there and that no crash has left it half done (offline only).
+
+        Raises:
+            EngineFailed: the engine cannot do that.
+        """
+        if stack not in self._stacks():
+            self.ask("stack", "init", stack)
+        if self._unlocked(stack):
+            say(f"{stack}: removed the lock of an engine that was killed")
+        self._mend(stack, say)
+
+    def _unlocked(self, stack: str) -> bool:
+        """Remove the lock that a killed engine left.
+
+        Raises:
+            CloudError: its holder lives.
+        """
+        locks = list(self.rehearsal.backend.glob(f".pulumi/locks/organization/*/{stack}/*.json"))
+        for lock in locks:
+            holder = int(json.loads(lock.read_bytes())["pid"])
+            if _lives(holder):
+                message = f"another engine (process {holder}) is at work on the stack {stack}; wait until it has ended"
+                raise CloudError(message)
+        if locks:
+            self.ask("cancel", "--yes", "--stack", stack)
+        return bool(locks)
+
+    def _mend(self, stack: str, say: Progress) -> None:
+        """Find out what became of the resources that a killed engine was working on.
+
+        Its record says "creating", with the inputs. The offline Google knows whether it came that far: what is there is
+        taken into the record under its id, what is not is struck off, and the next `up` makes it. (The engine's own
+        `refresh --import-pending-creates` only renames the note: the next `up` makes the resource a second time.)
+        """
+        record = json.loads(self.ask("stack", "export", "--stack", stack))
+        pending = (record.get("deployment") or {}).pop("pending_operations", None)
+        if not pending:
+            return
+        for operation in pending:
+            resource = operation["resource"]
+            identity = self._made(resource) if operation["type"] == "creating" else ""
+            became = "it had been made" if identity else "it is looked at again"
+            say(f"{stack}: killed while {operation['type']} {resource['urn'].rpartition('::')[2]}: {became}")
+            if identity:
+                _take_in(record["deployment"]["resources"], {**resource, "id": identity})
+        self.ask("stack", "import", "--stack", stack, given=json.dumps(record))
+        self.ask("refresh", "--yes", "--stack", stack)
+
+    def _made(self, resource: Mapping[str, Any]) -> str:
+        """The id of what a pending creation made; empty where it made nothing."""
+        if not self.rehearsal.world.exists():
+            return ""
+        world = World.open(self.rehearsal.world)
+        try:
+            wanted = _plain(resource.get("inputs", {}))
+            found = [entry.id for entry in world.resources(resource["type"]) if _plain(entry.inputs) == wanted]
+        finally:
+            world.close()
+        return found[0] if len(found) == 1 else ""
+
+    def _stacks(self) -> set[str]:
+        return {str(entry["name"]).rpartition("/")[2] for entry in json.loads(self.ask("stack", "ls", "--json"))}
+
+
+def engine_for(
+    stack: str,
+    say: Progress,
+    *,
+    project: Path = PROJECT,
+    rehearsal: Rehearsal | None = None,
+    policies: Path | None = None,
+) -> Engine:
+    """The engine for a stack: with the offline Google for the lab, and for others where TSUNAGU_OFFLINE=1 asks for it.
+
+    `policies` is the folder that the stack's program reads; None leaves that to the stack's configuration.
+
+    Raises:
+        CloudError: there is no engine, and none can be built.
+    """
+    chosen = {} if policies is None else {POLICIES: str(policies.resolve())}
+    if offline() or stack == LAB:
+        place = rehearsal or Rehearsal()
+        return RehearsalEngine({**offline_environment(place, say), **chosen}, project, place)
+    return Engine({**with_engine(say, first=[]), **chosen}, project)
+
+
+def banner(stack: str, *, is_offline: bool) -> str:
+    """What must be said before and after a command on this stack; nothing where it means Google."""
+    if not is_offline:
+        return ""
+    if stack == LAB:
+        return "OFFLINE: the stack lab lives in the offline Google, on this machine only"
+    return f"OFFLINE REHEARSAL of {stack}: nothing is deployed, Google was not asked"
+
+
+def _plain(values: Mapping[str, Any]) -> Any:  # noqa: ANN401 JSON
+    """Inputs without notes on defaults and without what is secret: enough to know a resource again."""
+    return {
+        key: value
+        for key, value in values.items()
+        if key != "__defaults" and not isinstance(value, Mapping) and not str(value).startswith("(not shown)")
+    }
+
+
+def _take_in(resources: list[dict[str, Any]], made: dict[str, Any]) -> None:
+    """Add a resource to a record, in which the one that it replaces may still stand.
+
+    That one is gone where it had to be deleted first (then it is marked as pending replacement), else it is marked as
+    one to delete, and stands after the new one: so the engine does it itself.
+    """
+    same = [one for one in resources if one["urn"] == made["urn"] and not one.get("delete")]
+    at = resources.index(same[0]) if same else len(resources)
+    resources.insert(at, made)
+    for one in same:
+        if one.get("pendingReplacement"):
+            resources.remove(one)
+        else:
+            one["delete"] = True
+
+
+def _lives(process: int) -> bool:
+    """Whether this process runs, and is an engine: the number of one that died may have gone to another program."""
+    try:
+        return b"pulumi" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False

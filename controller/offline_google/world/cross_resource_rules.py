@@ -1,0 +1,116 @@
+"""What Google refuses because of what is already there: networks that overlap, ports in use, services not enabled."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+
+from controller.offline_google.provider.diff_suppress import last
+from controller.offline_google.provider.facts import ResourceType
+from controller.offline_google.provider.values import Value
+from controller.offline_google.world.errors import Refused
+from controller.offline_google.world.identity import project_number
+from controller.offline_google.world.store import Store
+
+Values = Mapping[str, Value]
+
+_SERVICES: Mapping[str, str] = {
+    "accesscontextmanager": "accesscontextmanager",
+    "artifactregistry": "artifactregistry",
+    "certificatemanager": "certificatemanager",
+    "cloudidentity": "cloudidentity",
+    "cloudrunv2": "run",
+    "compute": "compute",
+    "dns": "dns",
+    "iap": "iap",
+    "kms": "cloudkms",
+    "secretmanager": "secretmanager",
+    "serviceaccount": "iam",
+    "servicenetworking": "servicenetworking",
+    "sql": "sqladmin",
+}
+"""The API that must be enabled before. Those not here are on in every new project, or part of what sets one up."""
+SERVICE = "gcp:projects/service:Service"
+
+
+def check_laws(store: Store, kind: ResourceType, identity: str, values: Values) -> None:
+    """Refuse what the rest of the world does not allow.
+
+    Raises:
+        Refused: the resource cannot be as it is wanted, beside what there is.
+    """
+    _service_enabled(store, kind, values)
+    law = _LAWS.get(kind.token)
+    if law is not None:
+        law(store, identity, values)
+
+
+def _service_enabled(store: Store, kind: ResourceType, values: Values) -> None:
+    service = f"{_SERVICES.get(kind.module)}.googleapis.com"
+    project = str(values.get("project") or "")
+    if kind.module not in _SERVICES or not project or store.get(SERVICE, f"{project}/{service}"):
+        return
+    message = (
+        f"{service} has not been used in project {project_number(project)} ({project}) before or it is disabled. "
+        "Enable it first (projects.Service), and let this resource depend on it"
+    )
+    raise Refused(403, message, "accessNotConfigured")
+
+
+def _subnetwork(store: Store, identity: str, values: Values) -> None:
+    wanted = values.get("ipCidrRange")
+    if not isinstance(wanted, str):
+        return
+    for other in store.all("gcp:compute/subnetwork:Subnetwork"):
+        same = last(str(other.outputs.get("network"))) == last(str(values.get("network")))
+        there = other.outputs.get("ipCidrRange")
+        if other.id == identity or not same or not there or other.project != values.get("project"):
+            continue
+        if ipaddress.ip_network(wanted).overlaps(ipaddress.ip_network(there)):
+            message = f"Invalid IPCidrRange: {wanted} conflicts with existing subnetwork '{other.name}' ({there})"
+            raise Refused(400, message, "invalid")
+
+
+def _forwarding_rule(store: Store, identity: str, values: Values) -> None:
+    address, ports = values.get("ipAddress"), values.get("portRange")
+    if not address or not ports:
+        return
+    for token in _RULES:
+        for other in store.all(token):
+            if other.id != identity and (other.outputs.get("ipAddress"), other.outputs.get("portRange")) == (
+                address,
+                ports,
+            ):
+                message = (
+                    f"Invalid value for field 'ipAddress': '{address}'. Specified IP address is in-use on port {ports} "
+                    f"by '{other.id}' and would result in a conflict"
+                )
+                raise Refused(400, message, "invalid")
+
+
+def _connection_unused(store: Store, values: Values) -> None:
+    network = last(str(values.get("network")))
+    for other in store.all("gcp:sql/databaseInstance:DatabaseInstance"):
+        settings = (other.outputs.get("settings") or {}).get("ipConfiguration") or {}
+        if last(str(settings.get("privateNetwork"))) == network:
+            message = (
+                f"Failed to delete connection; Producer services (e.g. CloudSQL '{other.name}') are still using it"
+            )
+            raise Refused(400, message, "FLOW_SN_DC_RESOURCE_PREVENTING_DELETE_CONNECTION")
+
+
+def check_deletion(store: Store, token: str, values: Values) -> None:
+    """Refuse a deletion for a reason that no link tells.
+
+    Raises:
+        Refused: something still needs it.
+    """
+    if token == "gcp:servicenetworking/connection:Connection":  # noqa: S105 a resource type
+        _connection_unused(store, values)
+
+
+_RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
+_LAWS: Mapping[str, Callable[[Store, str, Values], None]] = {
+    "gcp:compute/subnetwork:Subnetwork": _subnetwork,
+    **dict.fromkeys(_RULES, _forwarding_rule),
+}

@@ -1,0 +1,250 @@
+"""The offline Google: makes, shows, changes and removes resources, and refuses what Google would refuse."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.offline_google.provider.diff_suppress import relative
+from controller.offline_google.provider.facts import ResourceType, resource_type
+from controller.offline_google.provider.references import Named, named
+from controller.offline_google.provider.values import Value
+from controller.offline_google.world.addresses import allocate
+from controller.offline_google.world.computed import after_identity
+from controller.offline_google.world.cross_resource_rules import SERVICE, check_deletion, check_laws
+from controller.offline_google.world.errors import Refused, exists, in_use, not_found
+from controller.offline_google.world.existing_organisation import landscape
+from controller.offline_google.world.generated_names import before_identity
+from controller.offline_google.world.identity import IAM, aliases, identity, self_link
+from controller.offline_google.world.locations import check_places, location, same_place
+from controller.offline_google.world.members import check_members
+from controller.offline_google.world.roles import CUSTOM_ROLE, check_permissions, check_role
+from controller.offline_google.world.store import Link, Resource, Store
+
+Values = Mapping[str, Value]
+
+_IN_ID = re.compile(r"/(?:locations|regions)/([^/]+)/")
+_ALREADY_THERE = frozenset(
+    {
+        SERVICE,
+        "gcp:projects/serviceIdentity:ServiceIdentity",
+        "gcp:projects/iAMAuditConfig:IAMAuditConfig",
+        "gcp:iap/settings:Settings",
+        "gcp:compute/projectMetadata:ProjectMetadata",
+        "gcp:compute/sharedVPCHostProject:SharedVPCHostProject",
+        "gcp:organizations/policy:Policy",
+    }
+)
+"""Setting these a second time is no conflict: they are settings of something that is there anyway."""
+_NAME_STAYS = frozenset(
+    {
+        "gcp:kms/keyRing:KeyRing",
+        "gcp:kms/cryptoKey:CryptoKey",
+        "gcp:sql/databaseInstance:DatabaseInstance",
+        "gcp:organizations/project:Project",
+    }
+)
+"""Google keeps the name: key rings and keys are never deleted, a database's name rests a week, a project's for ever."""
+_ADDRESSES = {
+    "gcp:compute/address:Address": "address",
+    "gcp:compute/globalAddress:GlobalAddress": "address",
+    "gcp:compute/forwardingRule:ForwardingRule": "ipAddress",
+    "gcp:compute/globalForwardingRule:GlobalForwardingRule": "ipAddress",
+}
+_PROJECT = "gcp:organizations/project:Project"
+
+
+@dataclass(frozen=True, slots=True)
+class Google:
+    """The world, seen by one configured provider: its project, region and zone stand in where a resource names none."""
+
+    store: Store
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+    def placed(self, kind: ResourceType, inputs: Values) -> dict[str, Value]:
+        """The inputs with the provider's own project, region and zone."""
+        own = {
+            name: value
+            for name, value in self.defaults.items()
+            if name in kind.properties and inputs.get(name) is None and value
+        }
+        return {**own, **inputs}
+
+    def judge(self, kind: ResourceType, values: Values) -> None:
+        """What can be said without the rest of the world: places, predefined roles, permissions.
+
+        Raises:
+            Refused: one of them does not exist.
+        """
+        check_places(kind.module, values)
+        if kind.token == CUSTOM_ROLE:
+            check_permissions(values)
+        if IAM.match(kind.name):
+            check_role(values.get("role"), lambda _: True)
+
+    def create(self, token: str, inputs: Values) -> Resource:
+        """Make a resource.
+
+        Raises:
+            Refused: its name is taken, or something that it names is not there or not allowed.
+        """
+        kind = resource_type(token)
+        values = self.placed(kind, inputs)
+        self.judge(kind, values)
+        with self.store.writing():
+            values |= before_identity(self.store, kind, values)
+            key = identity(kind, values)
+            repeatable = token in _ALREADY_THERE or IAM.match(kind.name) is not None
+            if not repeatable and (self.store.get(token, key) or self.store.is_taken(token, key)):
+                raise exists(key)
+            return self._settle(kind, key, inputs, values, {})
+
+    def update(self, token: str, key: str, inputs: Values) -> Resource:
+        """Change a resource in place.
+
+        Raises:
+            Refused: it is not there, or something that it names is not.
+        """
+        kind = resource_type(token)
+        found = self.store.get(token, key)
+        if found is None:
+            raise not_found(key, "the resource that was to be changed")
+        values = self.placed(kind, inputs)
+        self.judge(kind, values)
+        with self.store.writing():
+            kept = {name: value for name, value in found.outputs.items() if _googles(kind, name)}
+            return self._settle(kind, key, inputs, {**kept, **values}, found.outputs)
+
+    def read(self, token: str, key: str) -> Resource | None:
+        """A resource as it is now; None where it is gone."""
+        return self.store.get(token, key)
+
+    def delete(self, token: str, key: str) -> None:
+        """Remove a resource; one that is gone already is no error.
+
+        Raises:
+            Refused: it is protected, or something still refers to it.
+        """
+        found = self.store.get(token, key)
+        if found is None:
+            return
+        reason = protection(found.outputs)
+        if reason:
+            message = f"'{key}' cannot be deleted: {reason}"
+            raise Refused(400, message, "deletionProtected")
+        if found.outputs.get("deletionPolicy") == "ABANDON" or _stays(token, found.outputs):
+            return
+        with self.store.writing():
+            check_deletion(self.store, token, found.outputs)
+            for user_token, user, path in self.store.users(token, key, "holds"):
+                raise in_use(key, f"{user} ({resource_type(user_token).short}.{path})")
+            self._remove(token, key)
+
+    def _remove(self, token: str, key: str) -> None:
+        """A resource and what belongs to it."""
+        for user_token, user, _ in self.store.users(token, key, "belongs"):
+            self._remove(user_token, user)
+        if token in _NAME_STAYS:
+            self.store.take_name(token, key)
+        self.store.drop(token, key)
+
+    def _settle(self, kind: ResourceType, key: str, inputs: Values, values: Values, previous: Values) -> Resource:
+        """Check a resource against the world, fill in Google's part and keep it. Inside a transaction."""
+        self._project_exists(values)
+        check_laws(self.store, kind, key, {**self.defaults, **values})
+        entries = [entry for entry in named(kind.short, values) if _refers(entry)]
+        links = tuple(self._link(kind, entry, values) for entry in entries)
+        if IAM.match(kind.name):
+            check_role(values.get("role"), lambda role: self.store.called(role, [CUSTOM_ROLE]) is not None)
+            check_members(self.store, self._projects(), values)
+        outputs = dict(values)
+        at = _ADDRESSES.get(kind.token)
+        if at is not None and (at == "address" or not values.get(at)):
+            outputs[at] = previous.get(at) or allocate(self.store, kind.token, key, values)
+        outputs |= after_identity(self.store, kind, key, outputs, previous)
+        if "selfLink" in kind.properties:
+            outputs["selfLink"] = self_link(kind, key)
+        names = aliases(kind, key, outputs)
+        name = str(outputs.get("name") or key)
+        resource = Resource(kind.token, key, str(outputs.get("project", "")), name, inputs, outputs, links, names)
+        self.store.put(resource)
+        return resource
+
+    def _link(self, kind: ResourceType, entry: Named, values: Values) -> Link:
+        """The resource that a field names.
+
+        Raises:
+            Refused: it is not there, or in another place.
+        """
+        where = f"{kind.short} field '{entry.path}'"
+        target = self._called(entry, values)
+        if target is None:
+            raise not_found(relative(entry.value), where)
+        if not entry.reference.elsewhere:
+            here = location(entry.holder) or location(values)
+            wrong = same_place(here, self._location(target), entry.path, entry.value)
+            if wrong is not None:
+                raise wrong
+        return Link(entry.path, target.token, target.id, entry.reference.kind)
+
+    def _called(self, entry: Named, values: Values) -> Resource | None:
+        text = entry.value.removeprefix("//certificatemanager.googleapis.com/")
+        project = values.get("project") or self.defaults.get("project")
+        candidates = [text, relative(text), f"{project}|{text}"]
+        if "/" in text:
+            candidates.append(f"{project}|{text.rpartition('/')[2]}" if "projects/" not in text else text)
+        for candidate in dict.fromkeys(candidates):
+            found = self.store.called(candidate, entry.reference.targets)
+            if found is not None:
+                return found
+        return None
+
+    def _location(self, target: Resource) -> str:
+        found = _IN_ID.search(target.id)
+        return location(target.outputs) or (found[1].lower() if found else "")
+
+    def _project_exists(self, values: Values) -> None:
+        project = str(values.get("project") or "").removeprefix("projects/")
+        if project and project not in self._projects():
+            message = f"Project '{project}' was not found, or the caller may not use it"
+            raise Refused(403, message, "forbidden")
+
+    def _projects(self) -> frozenset[str]:
+        made = {str(found.outputs["projectId"]) for found in self.store.all(_PROJECT)}
+        return frozenset(made | {self.defaults.get("project", ""), *landscape().projects})
+
+
+def protection(outputs: Values) -> str:
+    """Why a resource may not be deleted; empty where it may."""
+    for name in ("deletionProtection", "deletionProtectionEnabled"):
+        if outputs.get(name) is True:
+            return f"{name} is true; set it to false and deploy that first"
+    if (outputs.get("settings") or {}).get("deletionProtectionEnabled") is True:
+        return "settings.deletionProtectionEnabled is true; set it to false and deploy that first"
+    if outputs.get("deletionPolicy") == "PREVENT":
+        return "deletionPolicy is PREVENT; change it and deploy that first"
+    return ""
+
+
+def _googles(kind: ResourceType, name: str) -> bool:
+    """Google filled it in, and it stays where the program says nothing of it."""
+    found = kind.properties.get(name)
+    return found is None or "computed" in found.mode
+
+
+def _stays(token: str, outputs: Values) -> bool:
+    """A service that is not to be disabled stays enabled when the program lets go of it."""
+    return token == SERVICE and outputs.get("disableOnDestroy") is False
+
+
+def _refers(entry: Named) -> bool:
+    """An address written out as such names no resource here, nor does what the organisation has had before."""
+    if entry.reference.field != "ipAddress":
+        return entry.value not in landscape().access_policies
+    try:
+        ipaddress.ip_address(entry.value)
+    except ValueError:
+        return True
+    return False

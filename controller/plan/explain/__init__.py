@@ -1,0 +1,1 @@
+"""May these reach that, and why."""

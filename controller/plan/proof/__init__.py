@@ -1,0 +1,1 @@
+"""The proofs of devices, of a city and of a plan, and the proofs done before."""

@@ -1,0 +1,256 @@
+"""Proofs that were done before: what was proved, by its content, and by which prover.
+
+A file holds one line for each proof: its key, what was counted, and a checksum of the line. A key is a SHA-256 of
+everything that the proof was about. The file's name is a digest of the prover itself (its source, and the versions of
+Python and of the libraries that it thinks with); another prover never reads it. Only proofs that held are kept. The
+file may be deleted at any time, by anyone; lines that are damaged are not believed, and counted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import marshal
+import os
+import sys
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import BaseModel
+
+import controller
+from controller.compile.identity.proxy import CloudIntent
+from controller.compile.network.device_state import FILTERING
+from controller.compile.network.intent import FilterIntent
+from controller.compile.network.upstream import Moved
+from controller.model.city import City
+from controller.model.network.packets import Effect
+from controller.model.sites.devices import Device, DevicePort
+from controller.model.sites.schools import School
+
+LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
+"""What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
+MOST_PROOFS = 100_000
+"""Lines that the file may have; beyond, the older half is dropped. A city of 176 schools has about 10,000 proofs, and
+about 6,000 of them depend on the policy."""
+
+_PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "platforms", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a proof covered; `entries` are those of a single filter."""
+
+    filters: int
+    policies: int
+    paths: int = 0
+    networks: int = 0
+    entries: int = 0
+
+
+class ProofCache:
+    """The proofs of one prover in the user's cache folder; `folder` None keeps and knows nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.damaged = 0
+        self._path = folder / f"{prover_digest()[:16]}.txt" if folder else None
+        self._known: dict[str, Counted] = {}
+        self._fresh: dict[str, Counted] = {}
+        for line in self._lines():
+            entry = _read(line)
+            if entry is None:
+                self.damaged += 1
+            else:
+                self._known[entry[0]] = entry[1]
+
+    def find(self, key: str) -> Counted | None:
+        """What an earlier proof of this content covered; None when there was none."""
+        return self._known.get(key)
+
+    def add(self, proofs: Mapping[str, Counted]) -> None:
+        """Remember proofs that held, by their keys."""
+        self._fresh |= {key: counted for key, counted in proofs.items() if key not in self._known}
+
+    def save(self) -> None:
+        """Write what is new after what others have written meanwhile. A cache that cannot be written is no error."""
+        if self._path is None or not self._fresh:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.seek(0)
+                lines = file.read().splitlines()
+                added = [_line(key, counted) for key, counted in self._fresh.items()]
+                if len(lines) + len(added) > MOST_PROOFS:
+                    file.truncate(0)
+                    added = [*lines, *added][-(MOST_PROOFS // 2) :]
+                elif lines and not _ends_whole(file.name):
+                    added = [b"", *added]
+                file.write(b"\n".join(added) + b"\n")
+            self._drop_others()
+        except OSError:
+            return
+        self._known |= self._fresh
+        self._fresh = {}
+
+    def _lines(self) -> list[bytes]:
+        try:
+            return [line for line in self._path.read_bytes().splitlines() if line] if self._path else []
+        except OSError:
+            return []
+
+    def _drop_others(self) -> None:
+        """What other provers have left, once it is old: this one never reads it, and neither will they."""
+        assert self._path is not None  # noqa: S101 only called after writing to it
+        others = [path for path in self._path.parent.glob("*.txt") if path != self._path]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-2]:
+            path.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """Where the user's proofs are: under XDG_CACHE_HOME, or ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tsunagu" / "proofs"
+
+
+@cache
+def prover_digest() -> str:
+    """A SHA-256 of everything that a proof is done with: our source, Python, and the libraries whose answers count."""
+    versions = [f"{name} {version(name)}" for name in LIBRARIES]
+    digest = hashlib.sha256("\n".join((sys.version, *versions)).encode())
+    root = Path(controller.__file__).parent
+    for part in _PARTS:
+        place = root / part
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file() and path.suffix != ".pyc":
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+class CityKeys:
+    """Names the proofs of a city's devices without compiling them: by all that the city says that could matter to them.
+
+    The rules are those for the device's school, so a rule of some schools leaves the proofs of the others known; only
+    devices with filters depend on rules at all. Who people are, 802.1X, the calendar and flows between systems stand in
+    no filter and no route.
+    """
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+        models: Iterable[BaseModel] = (
+            *(city.file, city.blueprints, city.lines, city.lab, city.outputs),
+            *(*city.schools, *city.segments.values(), *city.applications.values()),
+            *(*city.prefix_lists.values(), *city.necessities),
+        )
+        # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
+        said = [one.model_dump_json().replace(f"{city.directory}/", "") for one in models]
+        self._everywhere = _digest([*said, *map(str, city.admission_servers)])
+        self._spoken: dict[str, str] = {}
+        self._alike: dict[int, tuple[tuple[DevicePort, ...], str]] = {}
+
+    def of(self, device: Device) -> str:
+        """The name of a device's proof."""
+        spoken = self._rules(device.school) if device.role == FILTERING else ""
+        known = (self._everywhere, spoken, device.school.id, device.role)
+        return _digest(("city", *known, self._ports(device), repr(device.keeps_state), *_device(device)))
+
+    def bare(self, device: Device) -> str:
+        """The name of the proof of all that a device holds beside filters, which no rule has a part in."""
+        known = (self._everywhere, device.school.id, device.role, self._ports(device), repr(device.keeps_state))
+        return _digest(("bare", *known, *_device(device)))
+
+    def _rules(self, school: School) -> str:
+        if school.id not in self._spoken:
+            rules = (rule for rule in self._city.rules if rule.network and self._city.is_for(rule, school))
+            named = (rule.model_dump_json(include={"id", "effect", "applications", "network"}) for rule in rules)
+            self._spoken[school.id] = _digest(named)
+        return self._spoken[school.id]
+
+    def _ports(self, device: Device) -> str:
+        """The ports in words; the ports of devices of one blueprint are one object."""
+        kept = self._alike.get(id(device.ports))
+        if kept is None:
+            kept = self._alike[id(device.ports)] = (device.ports, repr(device.ports))
+        return kept[1]
+
+
+def filter_key(city: City, device: Device, intent: FilterIntent, moved: Moved | None) -> str:
+    """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
+    segment = city.segments[city.file.management_segment]
+    way = " ".join(map(str, (segment.vlan, *city.file.controllers)))
+    left = [moved.upstream, *_filter_content(moved.intent)] if moved else []
+    content = marshal.dumps([*_device(device), way, *_filter_content(intent), *left], _PLAIN)
+    return hashlib.sha256(b"filter" + content).hexdigest()
+
+
+def conditions_key(city: City, intent: CloudIntent) -> str:
+    """Names the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
+    rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
+    people = city.people.model_dump_json()
+    lines = (f"{one.id} {one.lines.primary.egress} {one.lines.backup.egress}" for one in city.schools)
+    places = (city.file.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
+    groups = (one.model_dump_json() for one in city.groups.values())
+    calendar = city.calendar.model_dump_json() if city.calendar else ""
+    offices = (one.model_dump_json() for one in city.file.offices)
+    applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
+    deployed = (repr(intent.levels), repr(intent.bindings))
+    said = (*deployed, *rules, people, *places, *groups, calendar, *offices, *applications)
+    return _digest(("cel", *(one.replace(f"{city.directory}/", "") for one in said)))
+
+
+def _device(device: Device) -> tuple[str, ...]:
+    return device.id, device.platform, str(device.management), str(device.access.port)
+
+
+def _filter_content(one: FilterIntent) -> Iterable[tuple[int | str | tuple[int, int], ...]]:
+    """What an intent says, as plain values."""
+    yield (one.segment, one.vlan, str(one.direction), int(one.family))
+    for clause in one.clauses:
+        yield (
+            clause.effect is Effect.PERMIT,
+            clause.rule,
+            int(clause.protocol),
+            clause.sources.text,
+            clause.source_ports,
+            clause.destinations.text,
+            clause.destination_ports,
+            clause.established,
+        )
+
+
+_PLAIN = 2
+"""The last version of marshal that writes equal values as equal bytes (later ones refer back to the same object)."""
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _line(key: str, counted: Counted) -> bytes:
+    counts = (counted.filters, counted.policies, counted.paths, counted.networks, counted.entries)
+    content = " ".join((key, *map(str, counts))).encode()
+    return content + f" {zlib.crc32(content):08x}".encode()
+
+
+def _read(line: bytes) -> tuple[str, Counted] | None:
+    content, _, checksum = line.rpartition(b" ")
+    if checksum != f"{zlib.crc32(content):08x}".encode():
+        return None
+    try:
+        key, *numbers = content.decode().split(" ")
+        filters, policies, paths, networks, entries = map(int, numbers)
+        return key, Counted(filters, policies, paths, networks, entries)
+    except ValueError:
+        return None
+
+
+def _ends_whole(path: str) -> bool:
+    """Whether the file's last line was written whole: another program may have been killed in it."""
+    with Path(path).open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -1,0 +1,162 @@
+"""From two policies to the answers that change; from files laid over a policy, or git revisions, to two policies."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from fnmatch import fnmatch
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from controller.errors import TsunaguError
+from controller.model.city import City
+from controller.model.loading.load import load_city
+from controller.model.loading.schema import SCHEMAS
+from controller.plan.what_if.changes import Changes, weight
+from controller.plan.what_if.data_flow_changes import exchange_changes
+from controller.plan.what_if.identity_changes import admission_changes, identity_changes
+from controller.plan.what_if.network_changes import network_changes
+
+
+def what_if(before: City, after: City, names: tuple[str, str] = ("before", "after")) -> Changes:
+    """Every answer that differs between two policies of the same day.
+
+    Raises:
+        TsunaguError: the policies were loaded for different days.
+    """
+    if before.on != after.on:
+        message = f"two policies can be compared on one day only, not on {before.on} and {after.on}"
+        raise TsunaguError(message)
+    return Changes(
+        before=names[0],
+        after=names[1],
+        on=str(before.on),
+        network=tuple(sorted(network_changes(before, after), key=weight)),
+        identity=tuple(sorted(identity_changes(before, after), key=weight)),
+        admission=tuple(sorted(admission_changes(before, after), key=weight)),
+        exchange=tuple(sorted(exchange_changes(before, after), key=weight)),
+        unjudged=tuple(_unjudged(before, after)),
+    )
+
+
+def _unjudged(before: City, after: City) -> Iterator[str]:
+    """What differs and is no answer to "who reaches what"."""
+    for name, old, new in (
+        ("necessities", before.necessities, after.necessities),
+        ("VLANs or isolation of segments", _switched(before), _switched(after)),
+        ("devices and ports", before.blueprints, after.blueprints),
+        ("wireless networks: whom they let in, and where to", _networks(before), _networks(after)),
+        ("the admission servers", before.admission_servers, after.admission_servers),
+        ("lines", before.lines, after.lines),
+        ("how lines are measured", before.measurement, after.measurement),
+        ("the lab", before.lab, after.lab),
+        ("pupils or lines of schools", [s.lines for s in before.schools], [s.lines for s in after.schools]),
+        ("how devices are reached", before.file.device_access, after.file.device_access),
+    ):
+        if _without_origins(old) != _without_origins(new):
+            yield name
+
+
+def _switched(city: City) -> list[object]:
+    return [(segment.id, segment.vlan, segment.isolated) for segment in city.segments.values()]
+
+
+def _networks(city: City) -> list[object]:
+    return [
+        (blueprint.id, group.role, one.ssid, one.segment, one.protection)
+        for blueprint in city.blueprints.blueprints
+        for group in blueprint.devices
+        for one in group.ssids
+    ]
+
+
+def _without_origins(value: object) -> object:
+    """A model without the places where it was written: a file that only moved has not changed."""
+    if hasattr(value, "model_dump"):
+        return _without_origins(value.model_dump())
+    if isinstance(value, dict):
+        return {name: _without_origins(item) for name, item in value.items() if name != "origin"}
+    if isinstance(value, list | tuple):
+        return [_without_origins(item) for item in value]
+    return value
+
+
+def edits(policies: Path, given: Sequence[str]) -> dict[str, Path]:
+    """The files that stand in for some of `policies`, each by the name that it replaces.
+
+    Each is `FILE`, whose path ends as the name of a policy file does (`new/access/rules.yaml`, or `rules.yaml` where
+    that is clear), or `NAME=FILE`.
+
+    Raises:
+        TsunaguError: a file does not exist, or it is not clear what it replaces.
+    """
+    found: dict[str, Path] = {}
+    names = sorted(
+        str(path.relative_to(policies)) for path in policies.rglob("*.yaml") if "guardrails" not in path.parts
+    )
+    names += sorted(str(path.relative_to(policies)) for path in policies.glob("stack-outputs/*.json"))
+    for text in given:
+        name, equals, file = text.partition("=")
+        path = Path(file if equals else text)
+        if not path.is_file():
+            message = f"--edit {text}: there is no file {path}"
+            raise TsunaguError(message)
+        replaced = name if equals else _replaced(path, names, text)
+        if not any(fnmatch(replaced, pattern) for pattern in (*SCHEMAS, "stack-outputs/*.json")):
+            message = f"--edit {text}: {replaced} is the name of no policy file; they are {', '.join(sorted(SCHEMAS))}"
+            raise TsunaguError(message)
+        if replaced in found:
+            message = f"--edit {text}: {replaced} is already replaced by {found[replaced]}"
+            raise TsunaguError(message)
+        found[replaced] = path
+    return found
+
+
+def _replaced(path: Path, names: Sequence[str], text: str) -> str:
+    parts = path.resolve().parts
+    for length in range(min(3, len(parts)), 0, -1):
+        tail = "/".join(parts[-length:])
+        fitting = [name for name in names if name == tail or (length == 1 and name.endswith(f"/{tail}"))]
+        if len(fitting) == 1:
+            return fitting[0]
+        if len(fitting) > 1:
+            message = f"--edit {text}: could replace {' or '.join(fitting)}; write NAME={path}"
+            raise TsunaguError(message)
+    message = f"--edit {text}: no policy file has this name; write NAME={path}, e.g. access/rules.yaml={path}"
+    raise TsunaguError(message)
+
+
+@contextmanager
+def revision(policies: Path, name: str) -> Iterator[Path]:
+    """The policies as they are in a git revision, in a folder of their own for as long as it is needed.
+
+    Raises:
+        TsunaguError: git does not know the revision, or it holds no such folder.
+    """
+    if name.startswith("-"):
+        message = f"{name!r} is no git revision"
+        raise TsunaguError(message)
+    words = ["git", "-C", str(policies), "archive", "--format=tar", name, "--", "."]
+    try:
+        done = subprocess.run(words, capture_output=True, check=False)  # noqa: S603 git, with a name that is no option
+    except OSError as error:
+        message = f"git cannot be started: {error.strerror}; --from needs it"
+        raise TsunaguError(message) from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        message = f"{policies} cannot be read from revision {name!r}: {said}"
+        raise TsunaguError(message)
+    with TemporaryDirectory(prefix="tsunagu-policies-") as folder:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def of_revision(policies: Path, name: str, on: date) -> City:
+    """The city as a git revision describes it; messages name files as `REVISION:policies/...`."""
+    with revision(policies, name) as folder:
+        return load_city(folder, on=on, undeployed=True, shown_as=f"{name}:{policies}")

@@ -1,0 +1,1 @@
+"""Allied Telesis AlliedWare Plus."""

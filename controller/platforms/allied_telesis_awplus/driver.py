@@ -1,0 +1,178 @@
+"""AlliedWare Plus (Allied Telesis x-series), as text: what a configuration says, what ours would be, and the commands.
+
+What of a configuration is ours, and where filters stand, is told in `text`. Each step is
+complete by itself: it begins with `configure terminal` and ends with `end`.
+
+The order keeps every state between inside what the old or the new one permits. New VLANs come first; then new access
+lists, in force nowhere; then they are attached to the ports that are in service: the new list after the old one, whose
+last entry covers everything, so that the removal of the old one puts the new one in force at once. Only then do ports
+enter VLANs, each with its lists already on it; a port leaves a VLAN before its list goes. At last what is no longer
+needed goes. A list is never edited: see `controller.platforms.common.replacement_names`.
+
+A port that leaves our care is left as a trunk without VLANs: with its VLANs and without its lists it would be open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from controller.model.network.device_state import (
+    Attachment,
+    Binding,
+    Capabilities,
+    DeviceState,
+    PortMode,
+    PortState,
+    device_state,
+)
+from controller.platforms.allied_telesis_awplus.parse import parse
+from controller.platforms.allied_telesis_awplus.text import (
+    LISTS,
+    MARKS,
+    MAXIMUM_ENTRIES,
+    attach_line,
+    attached,
+    filter_lines,
+    misfits,
+    render,
+)
+from controller.platforms.base import Command, Observation, Step
+from controller.platforms.common.managed import vlan_list
+from controller.platforms.common.replacement_names import with_stand_ins
+
+MAXIMUM_DEVICE_ENTRIES = 2048
+"""A bound of this project, not of a data sheet: the references only say that the room for entries is limited."""
+
+
+class AlliedTelesisAwplus:
+    """The platform `allied_telesis_awplus`; see `controller.platforms.base.Platform` for what each member promises."""
+
+    name = "allied_telesis_awplus"
+    capabilities = Capabilities(
+        attachment=Attachment.PORT,
+        vlan_database=True,
+        reads_faces=True,
+        maximum_entries=MAXIMUM_ENTRIES,
+        over_ssh=False,
+        established=False,
+        maximum_device_entries=MAXIMUM_DEVICE_ENTRIES,
+    )
+
+    def render(self, state: DeviceState) -> str:
+        """Our part of `show running-config`."""
+        return render(state)
+
+    def parse(self, text: str, source: str) -> Observation:
+        """Understand a running configuration; what is ours in it is told in `text`."""
+        return parse(text, source)
+
+    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        """The ordered steps; see the module for the order.
+
+        Raises:
+            ValueError: AlliedWare Plus cannot hold the wanted state.
+        """
+        render(wanted)
+        stand_in = with_stand_ins(now, wanted)
+        if stand_in != wanted:
+            return (*_steps(now, stand_in), *_steps(stand_in, wanted))
+        return tuple(_steps(now, wanted))
+
+
+def _steps(now: DeviceState, wanted: DeviceState) -> Iterator[Step]:
+    for title, lines, state in _changes(now, wanted):
+        if state != now:
+            yield Step(title, tuple(map(Command, ("configure terminal", *lines, "end"))), state)
+            now = state
+
+
+def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[str], DeviceState]]:
+    """Every kind of change in its order, also those with nothing to do."""
+    numbers = {vlan.number for vlan in wanted.vlans}
+    vlans = [*wanted.vlans, *(vlan for vlan in now.vlans if vlan.number not in numbers)]
+    lines = [f"vlan {one.number} name {one.name}" for one in wanted.vlans if one not in now.vlans]
+    state = replace(now, vlans=device_state(vlans).vlans)
+    yield "make VLANs", ["vlan database", *lines], state
+
+    filters = [one for one in wanted.filters if one not in now.filters]
+    lines = [line for one in filters for line in filter_lines(one)]
+    state = replace(state, filters=device_state(filters=[*now.filters, *filters]).filters)
+    yield "make access lists", lines, state
+
+    places = set(map(_place, wanted.bindings))
+    kept = [one for one in now.bindings if _place(one) not in places]
+    yield "bind access lists", *_attach(state, now.ports, _in_force(now.ports, [*wanted.bindings, *kept]))
+    state = replace(state, bindings=_in_force(now.ports, [*wanted.bindings, *kept]))
+
+    bindings = _in_force(wanted.ports, [*wanted.bindings, *kept])
+    yield "set ports", *_attach(state, wanted.ports, bindings)
+    state = replace(state, ports=wanted.ports, bindings=bindings)
+
+    yield "unbind access lists", *_attach(state, wanted.ports, wanted.bindings)
+    state = replace(state, bindings=wanted.bindings)
+
+    unneeded = [one for one in state.filters if one not in wanted.filters]
+    state = replace(state, filters=wanted.filters)
+    yield "remove access lists", [f"no {LISTS[one.family]} {one.name}" for one in unneeded], state
+
+    lines = [f"no vlan {vlan.number}" for vlan in now.vlans if vlan.number not in numbers]
+    yield "remove VLANs", ["vlan database", *lines], wanted
+
+
+def _place(one: Binding) -> tuple[int, str, int]:
+    return one.vlan, one.direction, one.family
+
+
+def _in_force(ports: Iterable[PortState], bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+    """The bindings that these ports can hold: a filter stands on a port, or nowhere."""
+    ports = tuple(ports)
+    return tuple(sorted(one for one in bindings if not any(misfits(DeviceState(ports=ports, bindings=(one,))))))
+
+
+def _attach(
+    state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[Binding, ...]
+) -> tuple[list[str], DeviceState]:
+    """The lines that give ports their VLANs and lists, and the state that they lead to."""
+    before = {port.name: port for port in state.ports}
+    after = {port.name: port for port in ports}
+    lines: list[str] = []
+    for name in sorted(before.keys() | after.keys()):
+        here = list(_port(before.get(name), after.get(name), state.bindings, bindings))
+        lines += [f"interface {name}", *here] if here else []
+    return lines, replace(state, ports=ports, bindings=bindings)
+
+
+def _port(
+    old: PortState | None, new: PortState | None, now: tuple[Binding, ...], wanted: tuple[Binding, ...]
+) -> Iterator[str]:
+    """New lists before the VLANs, old lists after them."""
+    stand = [attach_line(one) for one in attached(old, now)] if old else []
+    needed = [attach_line(one) for one in attached(new, wanted)] if new else []
+    if new is not None and (old is None or old.faces is not new.faces):
+        yield f"description {MARKS[new.faces]}"
+    yield from (line for line in needed if line not in stand)
+    if new is None:
+        yield from ("switchport mode trunk", "switchport trunk native vlan none", "switchport trunk allowed vlan none")
+    elif old is None or (old.mode, old.vlans) != (new.mode, new.vlans):
+        yield from _vlans(old, new)
+    yield from (f"no {line}" for line in stand if line not in needed)
+    if new is None:
+        yield "no description"
+
+
+def _vlans(old: PortState | None, new: PortState) -> Iterator[str]:
+    if new.mode is PortMode.ACCESS:
+        if old is None or old.mode is not new.mode:
+            yield "switchport mode access"
+        yield f"switchport access vlan {new.vlans[0]}"
+        return
+    if old is None or old.mode is not new.mode:
+        yield from ("switchport mode trunk", "switchport trunk native vlan none", "switchport trunk allowed vlan none")
+        yield f"switchport trunk allowed vlan add {vlan_list(new.vlans)}"
+        return
+    lost, gained = set(old.vlans) - set(new.vlans), set(new.vlans) - set(old.vlans)
+    if lost:
+        yield f"switchport trunk allowed vlan remove {vlan_list(lost)}"
+    if gained:
+        yield f"switchport trunk allowed vlan add {vlan_list(gained)}"

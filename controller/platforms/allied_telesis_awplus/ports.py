@@ -1,0 +1,228 @@
+"""Ports of AlliedWare Plus, read: what a port of ours carries, and which filters stand on which ports.
+
+A port of ours is switched, in the VLANs that we give it, and judged by our lists alone: a list of others before ours
+could permit what ours deny. A filter is in force when it stands on every port that receives such packets; on some of
+them only, which happens when commands were entered halfway, the configuration is refused with what is missing.
+
+Sources: see `text`; for what puts hosts into another VLAN, the authentication and private
+VLAN chapters of the same references.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+
+from controller.model.network.device_state import PREFIX, Binding, Faces, PortMode, PortState
+from controller.model.network.packets import Family
+from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
+from controller.platforms.base import Line
+from controller.platforms.common.lines import plain, starting
+from controller.platforms.common.managed import filter_key, listed_vlans
+
+_FACES = {mark: faces for faces, mark in MARKS.items()}
+_ATTACHED = re.compile(r"(access-group|ipv6 traffic-filter) (\S+)")
+_FAMILIES = {words: family for family, words in ATTACHED.items()}
+_ACCESS, _ADD = "switchport access vlan", "switchport trunk allowed vlan"
+_CONFLICTS = {
+    re.compile(pattern): what
+    for pattern, what in (
+        (r"no switchport", "is a routed port"),
+        (r"(access-group|ipv6 traffic-filter) .*", "is filtered by a list that is not ours"),
+        (r"switchport mode private-vlan( .*)?", "is in a private VLAN"),
+        (r"switchport voice vlan( .*)?", "carries another VLAN beside ours"),
+        (r"switchport vlan (translation|mapping)( .*)?", "puts frames into another VLAN"),
+        (r"switchport vlan-stacking( .*)?", "puts frames into another VLAN"),
+        (r"auth (guest-vlan|auth-fail vlan|dynamic-vlan-creation)( .*)?", "puts hosts into another VLAN"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port as read. `state` is None when it is not ours, or not as we set it; `lists` are those of ours on it."""
+
+    name: str
+    header: Line
+    ours: bool
+    state: PortState | None = None
+    lists: tuple[tuple[Binding, Line], ...] = ()
+    understood: tuple[Line, ...] = ()
+    problems: tuple[tuple[Line, str], ...] = ()
+    conflict: Line | None = None
+
+
+def real_names(written: str) -> tuple[str, ...]:
+    """The ports of `port1.0.1-1.0.4` or `port1.0.1-port1.0.4,port1.0.9`, one by one; () for no switch ports."""
+    names: list[str] = []
+    for part in written.split(","):
+        first, dash, last = part.partition("-")
+        last = last if last.startswith("port") or not dash else f"port{last}"
+        if not PORT_NAME.fullmatch(first) or (dash and not PORT_NAME.fullmatch(last)):
+            return ()
+        names += _between(first, last) if dash else [first]
+    return tuple(names)
+
+
+def _between(first: str, last: str) -> list[str]:
+    head, _, low = first.rpartition(".")
+    other, _, high = last.rpartition(".")
+    return [f"{head}.{number}" for number in range(int(low), int(high) + 1)] if head == other else [first, last]
+
+
+def read_port(name: str, header: Line, children: list[Line]) -> Port:
+    """Understand the lines of a port."""
+    marks = [line for line in starting("description", children) if line.text.split()[1].startswith(f"{PREFIX}-")]
+    ours = [line for line in marks if line.text.split()[1] in _FACES]
+    mine = list(_lists(children))
+    if not ours:
+        said = [*starting("description", children), *(line for line, _ in _conflicting(children))]
+        problems = [(line, _stray(one, name)) for one, line in mine]
+        problems += [(line, f"unknown mark in {plain(line)!r}; expected {', '.join(_FACES)}") for line in marks]
+        return Port(name, header, ours=False, problems=tuple(problems), conflict=said[0] if said else None)
+    faces = _FACES[ours[0].text.split()[1]]
+    mode, vlans, lines = _carried(children)
+    problems = [(line, _conflict(name, ours[0], line, what)) for line, what in _conflicting(children)]
+    problems += _repeated(name, children)
+    problems += _misplaced(name, faces, vlans if mode else (), mine)
+    understood = (header, ours[0], *lines, *(line for _, line in mine))
+    state = PortState(name, mode, vlans, faces) if mode and vlans else None
+    lists = tuple((one, line) for one, line in mine if one is not None)
+    return Port(name, header, ours=True, state=state, lists=lists, understood=understood, problems=tuple(problems))
+
+
+def _lists(children: list[Line]) -> Iterator[tuple[Binding | None, Line]]:
+    """The lines that attach a list under our prefix; None where its name is none of ours."""
+    for line in children:
+        found = _ATTACHED.fullmatch(plain(line))
+        if found and found[2].startswith(f"{PREFIX}-"):
+            key = filter_key(found[2])
+            yield (Binding(*key, found[2]) if key and key[2] is _FAMILIES[found[1]] else None), line
+
+
+def _stray(one: Binding | None, name: str) -> str:
+    what = one.filter if one else "a list under our prefix"
+    return f"{what} stands on {name}, which is not ours; take it off, or give the port our description"
+
+
+def _conflicting(children: list[Line]) -> Iterator[tuple[Line, str]]:
+    for line in children:
+        found = _ATTACHED.fullmatch(plain(line))
+        if not (found and found[2].startswith(f"{PREFIX}-")):
+            yield from ((line, what) for pattern, what in _CONFLICTS.items() if pattern.fullmatch(plain(line)))
+
+
+def _conflict(name: str, mark: Line, line: Line, what: str) -> str:
+    ours = f"{name} is ours ({plain(mark)!r}, line {mark.number})"
+    return f"conflict: {ours} and {what}: {plain(line)!r}; remove this line, or take our description off the port"
+
+
+def _repeated(name: str, children: list[Line]) -> Iterator[tuple[Line, str]]:
+    for words in ("description", "switchport mode", _ACCESS, "switchport trunk native vlan"):
+        for line in starting(words, children)[1:]:
+            yield line, f"{plain(line)!r} stands twice in {name}; a device prints it once, so the file was edited"
+
+
+def _misplaced(
+    name: str, faces: Faces, vlans: Container[int], mine: Iterable[tuple[Binding | None, Line]]
+) -> Iterator[tuple[Line, str]]:
+    """Lists of ours where they judge nothing, or the wrong packets."""
+    seen: set[tuple[int, Family]] = set()
+    for one, line in mine:
+        if one is None:
+            yield (
+                line,
+                f"expected {ATTACHED[Family.V4]} {PREFIX}-VLAN-from-4-DIGEST, or {ATTACHED[Family.V6]} ...-6-...",
+            )
+        elif JUDGED.get(faces) is not one.direction:
+            yield line, f"{one.filter} judges packets {one.direction} hosts, and {name} faces {faces}"
+        elif one.vlan not in vlans:
+            yield line, f"{one.filter} stands on {name}, which is not in VLAN {one.vlan}; enter: no {plain(line)}"
+        elif (one.vlan, one.family) in seen:
+            yield line, f"a second filter for VLAN {one.vlan} on {name}; only the first judges. Take one of them off"
+        else:
+            seen.add((one.vlan, one.family))
+
+
+def _carried(children: list[Line]) -> tuple[PortMode | None, tuple[int, ...], list[Line]]:
+    """The mode and the VLANs of a port of ours, and the lines that say so; others stay foreign."""
+    modes = starting("switchport mode", children)
+    word = plain(modes[0]).removeprefix("switchport mode ") if modes else ""
+    mode = next((mode for mode in PortMode if mode.value == word), None)
+    bare = [line for line in children if plain(line) == "switchport"]
+    if mode is None:
+        return None, (), []
+    if mode is PortMode.ACCESS:
+        lines = starting(_ACCESS, children)
+        numbers = [1] if not lines else _listed(lines, rf"{_ACCESS} (\d+)")
+        return (mode if numbers and len(numbers) == 1 else None), tuple(numbers or ()), [*bare, *modes, *lines]
+    native, lines = starting("switchport trunk native vlan", children), starting(_ADD, children)
+    numbers = _listed(lines, rf"{_ADD} add ([\d,-]+)")
+    tagged = [plain(line).split()[-1] for line in native] == ["none"]
+    known = mode if tagged and numbers else None
+    return known, tuple(sorted(set(numbers or ()))), [*bare, *modes, *native, *lines] if known else []
+
+
+def _listed(lines: Iterable[Line], pattern: str) -> list[int] | None:
+    """The VLANs of all lines; None if one of them is not of the pattern."""
+    numbers: list[int] = []
+    for line in lines:
+        found = re.fullmatch(pattern, plain(line))
+        listed = listed_vlans(found[1]) if found else None
+        if listed is None:
+            return None
+        numbers += listed
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The ports in service and the filters in force, what forbids to tell, and remarks on ports that do not count."""
+
+    ports: tuple[PortState, ...]
+    bindings: tuple[Binding, ...]
+    problems: tuple[tuple[Line, str], ...]
+    remarks: tuple[Line, ...]
+
+
+def standing(ports: Iterable[Port]) -> Standing:
+    """What the ports of ours are together.
+
+    A port with VLANs and without any list, where other ports have theirs, is one that was handed over: it counts as
+    out of service, so that a plan sets it. One with some of its lists cannot be told from a change that was broken off.
+    """
+    ports = tuple(ports)
+    first: dict[tuple[int, str, int], tuple[Binding, Port]] = {}
+    problems: list[tuple[Line, str]] = []
+    for port in ports:
+        for one, line in port.lists:
+            known, where = first.setdefault((one.vlan, one.direction, one.family), (one, port))
+            if known != one:
+                problems.append(
+                    (line, f"{one.filter} stands here, and {known.filter} on {where.name}; make them agree")
+                )
+    in_service, remarks = [], []
+    for port in ports:
+        mine = {one for one, _ in port.lists}
+        lacking = [(one, where.name) for one, where in first.values() if _judges(port, one) and one not in mine]
+        if port.state is None:
+            remarks.append(_out(port, "its mode or its VLANs are not as we set them"))
+        elif lacking and not mine:
+            remarks.append(_out(port, f"it has none of its filters, such as {lacking[0][0].filter}"))
+        else:
+            in_service.append(port.state)
+            problems += [
+                (port.header, f"{one.filter} stands on {where} and not on {port.name}; attach it, or take it off there")
+                for one, where in lacking
+            ]
+    bindings = tuple(one for one, _ in first.values())
+    return Standing(tuple(in_service), bindings, tuple(problems), tuple(remarks))
+
+
+def _judges(port: Port, one: Binding) -> bool:
+    return port.state is not None and JUDGED.get(port.state.faces) is one.direction and one.vlan in port.state.vlans
+
+
+def _out(port: Port, why: str) -> Line:
+    return Line(port.header.number, f"port {port.name} counts as out of service: {why}")

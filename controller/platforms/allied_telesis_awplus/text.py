@@ -1,0 +1,136 @@
+"""The running configuration of AlliedWare Plus: what of it is ours, written.
+
+Ours are: a VLAN whose name begins with `TSN-`; a port whose description begins with `TSN-hosts`, `TSN-gateway` or
+`TSN-port` (it tells what the port faces: hosts, the way to the gateway, or nothing that is filtered here); and a
+hardware access list named `TSN-VLAN-from-4-...`, with the places where it is attached. All else is left alone.
+
+Hardware access lists judge what a port *receives*, and nothing else. So the filter of what hosts send stands on the
+ports that face them, and the filter of what is sent to them on the ports that face the gateway, which must be the
+router of every segment. Several lists on a port are asked in their order until one of their entries matches; each entry
+names its VLAN by the tag, so that the lists of a port never meet. **What nothing matches is forwarded**: every list of
+ours ends in an entry for all packets of its VLAN and family.
+
+Sources: CentreCOM x930シリーズ コマンドリファレンス 5.4.7 (613-002105; `ipv6 access-list`), AT-DC2552XS コマンド
+リファレンス 2.5.3.1 (`access-group`: the order of lists, the default, 256 lists a port), Command Reference for x510
+Series (C613-50170-01) and for IE340 Series (C613-50631-01); running configurations in the tests of Allied Telesis' own
+Ansible collection (alliedtelesis/ansible_awplus). Not verified on a device.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from controller.model.network.device_state import PREFIX, Binding, DeviceState, Faces, Filter, PortMode, PortState
+from controller.model.network.packets import Direction, Family
+from controller.platforms.allied_telesis_awplus.acl import write_entry
+from controller.platforms.common.managed import LAST_VLAN, filter_key, filter_misfits, twice, vlan_list
+
+LISTS = {Family.V4: "access-list hardware", Family.V6: "ipv6 access-list"}
+ATTACHED = {Family.V4: "access-group", Family.V6: "ipv6 traffic-filter"}
+MARKS = {Faces.HOSTS: f"{PREFIX}-hosts", Faces.GATEWAY: f"{PREFIX}-gateway", Faces.UNFILTERED: f"{PREFIX}-port"}
+JUDGED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
+"""The direction of the filters that a port has, by what it faces: it judges only what it receives."""
+
+STEP = 10
+MAXIMUM_ENTRIES = 65535 // STEP
+"""A sequence number is at most 65535."""
+MAXIMUM_LISTS = 256
+_VLAN_NAME = re.compile(rf"{PREFIX}-[!-~]{{1,28}}")
+PORT_NAME = re.compile(r"port\d+\.\d+\.\d+|(?:sa|po)\d+")
+
+
+def attached(port: PortState, bindings: Iterable[Binding]) -> list[Binding]:
+    """The filters that must stand on a port, in the order in which they are attached."""
+    direction = JUDGED.get(port.faces)
+    here = [one for one in bindings if one.direction is direction and one.vlan in port.vlans]
+    return sorted(here, key=lambda one: (one.family, one.vlan))
+
+
+def filter_lines(one: Filter) -> list[str]:
+    """The list and its entries, without indentation.
+
+    Raises:
+        ValueError: a hardware access list cannot express an entry.
+    """
+    entries = (f"{number * STEP} {write_entry(entry, one.vlan)}" for number, entry in enumerate(one.entries, start=1))
+    return [f"{LISTS[one.family]} {one.name}", *entries]
+
+
+def attach_line(one: Binding) -> str:
+    """The line that attaches a filter to the port it stands under."""
+    return f"{ATTACHED[one.family]} {one.filter}"
+
+
+def render(state: DeviceState) -> str:
+    """Our part of `show running-config` of a switch with this state.
+
+    Raises:
+        ValueError: AlliedWare Plus cannot hold the state.
+    """
+    for misfit in misfits(state):
+        raise ValueError(misfit)
+    blocks = [filter_lines(one) for one in sorted(state.filters, key=lambda one: (one.family, one.name))]
+    if state.vlans:
+        blocks.append(["vlan database", *(f"vlan {vlan.number} name {vlan.name}" for vlan in state.vlans)])
+    blocks += [[f"interface {port.name}", *_port_lines(port, state.bindings)] for port in state.ports]
+    return "".join("\n ".join(block) + "\n!\n" for block in blocks)
+
+
+def _port_lines(port: PortState, bindings: Iterable[Binding]) -> Iterator[str]:
+    yield f"description {MARKS[port.faces]}"
+    yield "switchport"
+    yield f"switchport mode {port.mode}"
+    if port.mode is PortMode.TRUNK:
+        yield f"switchport trunk allowed vlan add {vlan_list(port.vlans)}"
+        yield "switchport trunk native vlan none"
+    elif port.vlans != (1,):
+        # VLAN 1 is the default, which is not shown.
+        yield f"switchport access vlan {port.vlans[0]}"
+    yield from map(attach_line, attached(port, bindings))
+
+
+def misfits(state: DeviceState) -> Iterator[str]:
+    """Why AlliedWare Plus cannot hold the state; each reason may rest on the absence of those before it."""
+    for vlan in state.vlans:
+        if not _VLAN_NAME.fullmatch(vlan.name) or not 1 <= vlan.number <= LAST_VLAN:
+            yield f"VLAN {vlan.number} {vlan.name!r}: expected 1 to {LAST_VLAN}, named {PREFIX}- and 1 to 28 letters"
+    for port in state.ports:
+        yield from _port_misfits(port)
+    if state.interfaces:
+        yield f"interface in VLAN {state.interfaces[0].vlan}: interfaces of AlliedWare Plus are not built"
+    if state.networks:
+        yield f"network {state.networks[0].ssid!r}: a switch has no wireless networks"
+    for one in state.filters:
+        yield from filter_misfits(one, MAXIMUM_ENTRIES)
+    for binding in state.bindings:
+        yield from _binding_misfits(binding, state.ports)
+    for port in state.ports:
+        if len(attached(port, state.bindings)) > MAXIMUM_LISTS:
+            yield f"port {port.name}: more than {MAXIMUM_LISTS} access lists"
+    yield from twice(state)
+
+
+def _port_misfits(port: PortState) -> Iterator[str]:
+    if not PORT_NAME.fullmatch(port.name):
+        yield f"{port.name!r} is no port as AlliedWare Plus names it (port1.0.1)"
+    if port.isolated:
+        yield f"port {port.name}: AlliedWare Plus isolates hosts by private VLANs only, and those are not built"
+    if not port.vlans or (port.mode is PortMode.ACCESS and len(port.vlans) != 1):
+        yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"
+    elif list(port.vlans) != sorted(set(port.vlans)) or not 1 <= port.vlans[0] <= port.vlans[-1] <= LAST_VLAN:
+        yield f"port {port.name}: VLANs must ascend, from 1 to {LAST_VLAN}"
+
+
+def _binding_misfits(binding: Binding, ports: Iterable[PortState]) -> Iterator[str]:
+    if filter_key(binding.filter) is None:
+        yield f"{binding}: not the name of a filter of ours"
+    here = [port for port in ports if attached(port, [binding])]
+    if not here:
+        yield f"{binding}: no port of ours receives such packets, so the filter would be in force nowhere"
+    for port in here:
+        if port.mode is PortMode.ACCESS:
+            yield (
+                f"port {port.name}: a filter of VLAN {binding.vlan} would stand on an access port; hardware access "
+                "lists know a VLAN by its tag, and what an access port receives has none"
+            )

@@ -1,0 +1,140 @@
+"""The words of Cisco IOS access lists: protocols, ports and ICMP types, as IOS prints them.
+
+Sources: Cisco IOS Security Command Reference, `permit (IP)` / `access-list (IP extended)`, and Cisco IOS IPv6 Command
+Reference, `permit (IPv6)`; the port words as `permit tcp any any eq ?` lists them on IOS 12.4 to IOS XE 16. IOS prints
+a word where it has one and the number otherwise (22 and 443 have none). Words that stand for an ICMP type *and* code
+(`host-unreachable`, `ttl-exceeded`) are left out: a filter of ours cannot say them, so they are refused when read.
+"""
+
+from __future__ import annotations
+
+from controller.model.network.packets import Family, Protocol
+
+_COMMON_PORTS = {
+    "echo": 7,
+    "discard": 9,
+    "time": 37,
+    "tacacs": 49,
+    "domain": 53,
+    "sunrpc": 111,
+    "pim-auto-rp": 496,
+    "talk": 517,
+}
+_TCP_PORTS = {
+    "daytime": 13,
+    "chargen": 19,
+    "ftp-data": 20,
+    "ftp": 21,
+    "telnet": 23,
+    "smtp": 25,
+    "whois": 43,
+    "gopher": 70,
+    "finger": 79,
+    "www": 80,
+    "hostname": 101,
+    "pop2": 109,
+    "pop3": 110,
+    "ident": 113,
+    "nntp": 119,
+    "bgp": 179,
+    "irc": 194,
+    "exec": 512,
+    "login": 513,
+    "cmd": 514,
+    "lpd": 515,
+    "uucp": 540,
+    "klogin": 543,
+    "kshell": 544,
+    "drip": 3949,
+}
+_UDP_PORTS = {
+    "nameserver": 42,
+    "bootps": 67,
+    "bootpc": 68,
+    "tftp": 69,
+    "ntp": 123,
+    "netbios-ns": 137,
+    "netbios-dgm": 138,
+    "netbios-ss": 139,
+    "snmp": 161,
+    "snmptrap": 162,
+    "xdmcp": 177,
+    "dnsix": 195,
+    "mobile-ip": 434,
+    "isakmp": 500,
+    "biff": 512,
+    "who": 513,
+    "syslog": 514,
+    "rip": 520,
+    "non500-isakmp": 4500,
+}
+PORTS: dict[int, dict[str, int]] = {
+    Protocol.TCP: {**_COMMON_PORTS, **_TCP_PORTS},
+    Protocol.UDP: {**_COMMON_PORTS, **_UDP_PORTS},
+}
+
+ICMP_TYPES: dict[Family, dict[str, int]] = {
+    Family.V4: {
+        "echo-reply": 0,
+        "unreachable": 3,
+        "source-quench": 4,
+        "redirect": 5,
+        "alternate-address": 6,
+        "echo": 8,
+        "router-advertisement": 9,
+        "router-solicitation": 10,
+        "time-exceeded": 11,
+        "parameter-problem": 12,
+        "timestamp-request": 13,
+        "timestamp-reply": 14,
+        "information-request": 15,
+        "information-reply": 16,
+        "mask-request": 17,
+        "mask-reply": 18,
+        "traceroute": 30,
+        "conversion-error": 31,
+        "mobile-redirect": 32,
+    },
+    Family.V6: {
+        "unreachable": 1,
+        "packet-too-big": 2,
+        "time-exceeded": 3,
+        "parameter-problem": 4,
+        "echo-request": 128,
+        "echo-reply": 129,
+        "mld-query": 130,
+        "mld-report": 131,
+        "mld-reduction": 132,
+        "router-solicitation": 133,
+        "router-advertisement": 134,
+        "nd-ns": 135,
+        "nd-na": 136,
+        "redirect": 137,
+        "router-renumbering": 138,
+    },
+}
+
+PROTOCOLS: dict[Family, dict[str, int | None]] = {
+    Family.V4: {
+        "ip": None,
+        "icmp": 1,
+        "igmp": 2,
+        "ipinip": 4,
+        "tcp": 6,
+        "udp": 17,
+        "gre": 47,
+        "esp": 50,
+        "ahp": 51,
+        "eigrp": 88,
+        "ospf": 89,
+        "nos": 94,
+        "pim": 103,
+        "pcp": 108,
+    },
+    Family.V6: {"ipv6": None, "icmp": 58, "tcp": 6, "udp": 17, "esp": 50, "ahp": 51, "pcp": 108, "sctp": 132},
+}
+
+
+def word_for(words: dict[str, int] | dict[str, int | None], number: int | None) -> str:
+    """The word that IOS prints for a number, or the number itself."""
+    return next((word for word, meant in words.items() if meant == number), str(number))

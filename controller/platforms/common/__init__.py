@@ -1,0 +1,1 @@
+"""What platforms share: managed and unmanaged objects, replacement names, redaction, the own restore."""

@@ -1,0 +1,120 @@
+"""The operation of a device that runs a POSIX shell: its lock and its own restore are `own_restore.sh`, run on it.
+
+The text of the script goes to the device with every command, so nothing has to be installed there. A system puts its
+own part before it (`ovs/switch.sh`, `frr/router.sh`): how it is read, put back and saved.
+"""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from importlib.resources import files
+
+from controller.errors import CommandFailed, DeviceBusy
+from controller.platforms.base import Command, Lock, Restore, Session
+
+_SHOWN = 12
+
+
+class OwnRestore:
+    """What `controller.platforms.base.Operable` promises beyond text, by a script on the device.
+
+    `agent` is what the script is called on the device, `script` the file of the system's part, beside the class that
+    names it, `home` the environment variable with the folder that it keeps.
+    """
+
+    agent: str
+    script: str
+    home: str
+
+    def program(self) -> str:
+        """The whole text that the device runs."""
+        owner = next(cls for cls in type(self).__mro__ if "script" in vars(cls))
+        return _program(owner.__module__.rpartition(".")[0], self.script)
+
+    def read(self, session: Session) -> str:
+        """The running configuration."""
+        return self._run(session, "read")
+
+    def saved(self, session: Session) -> str:
+        """The configuration that the device would start with, or "" when there is none, or none whole."""
+        return self._run(session, "saved")
+
+    def lock(self, session: Session, lock: Lock) -> None:
+        """Take the lock.
+
+        An expired hold of another owner whose restore has not ended still counts: that restore must not be lost.
+
+        Raises:
+            DeviceBusy: another owner's hold is valid, or its restore is still to come.
+        """
+        answer = self._run(session, "lock", lock.owner, lock.run, str(lock.seconds)).split()
+        if answer[0] == "busy":
+            message = f"the lock is held by plan {answer[1][:_SHOWN]} for up to {answer[2]} s more"
+            raise DeviceBusy(session.device, message)
+        self._expect(session, answer, "held")
+
+    def unlock(self, session: Session, lock: Lock) -> None:
+        """Give the lock back; no error if it is gone."""
+        self._expect(session, self._run(session, "unlock", lock.owner, lock.run).split(), "free", "not-held")
+
+    def arm(self, session: Session, restore: Restore) -> None:
+        """Arm the restore; the run must hold the lock.
+
+        Raises:
+            CommandFailed: the run does not hold the lock, has armed before, or the job did not start.
+        """
+        self._expect(session, self._run(session, "arm", restore.run, str(restore.seconds)).split(), "armed")
+
+    def push(self, session: Session, restore: Restore, command: Command) -> None:
+        """Run a command while the restore is armed and the run holds the lock.
+
+        Raises:
+            CommandFailed: the command failed, or it was too late (the message says so) and was not run.
+        """
+        # By the copy that `arm` left, because the command's own input goes in here.
+        copy = f'"${{{self.home}:-/var/lib/tsunagu}}/restores/$1/program"'
+        push = f"sh -c 'exec sh {copy} push \"$@\"' {self.agent} "
+        session.run(Command(push + shlex.join((restore.run, command.line)), command.stdin))
+
+    def cancel(self, session: Session, restore: Restore) -> bool:
+        """Cancel the armed restore; False when it has fired or is firing, or the lock is another run's."""
+        answer = self._run(session, "cancel", restore.run).split()
+        return self._expect(session, answer, "cancelled", "late") == "cancelled"
+
+    def restored(self, session: Session, restore: Restore) -> bool:
+        """Whether the armed restore has fired and ended well.
+
+        Raises:
+            CommandFailed: a later run of the same plan has replaced it.
+        """
+        answer = self._expect(session, self._run(session, "restored", restore.run).split(), "yes", "no", "superseded")
+        if answer == "superseded":
+            raise CommandFailed(session.device, "another run of the same plan has taken the device over")
+        return answer == "yes"
+
+    def save(self, session: Session, lock: Lock) -> None:
+        """Make the running configuration the one that the device starts with, whole or not at all.
+
+        Raises:
+            CommandFailed: the lock is another run's.
+        """
+        self._expect(session, self._run(session, "save", lock.run).split(), "saved")
+
+    def _run(self, session: Session, *words: str) -> str:
+        # The text goes in whole and is kept, because `arm` leaves a copy of it on the device.
+        shell = "sh -c 'TSUNAGU_PROGRAM=$(cat) && export TSUNAGU_PROGRAM && "
+        shell += f'exec sh -c "$TSUNAGU_PROGRAM" {self.agent} "$@"\' {self.agent} '
+        return session.run(Command(shell + shlex.join(words), self.program()))
+
+    def _expect(self, session: Session, answer: list[str], *words: str) -> str:
+        if not answer or answer[0] not in words:
+            message = f"expected one of {', '.join(words)}, the device said {' '.join(answer)!r}"
+            raise CommandFailed(session.device, message, command=f"{self.agent}.sh")
+        return answer[0]
+
+
+@cache
+def _program(package: str, script: str) -> str:
+    parts = (files(package) / script, files(__package__) / "own_restore.sh")
+    return "".join(part.read_text(encoding="utf-8") for part in parts)

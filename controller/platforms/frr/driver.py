@@ -1,0 +1,149 @@
+"""FRR (vtysh) as the router of a school: route policies, operated over SSH.
+
+A prefix list and a route map are named by their content, so they are never edited: new ones are made, in force nowhere;
+then they are attached, each neighbour's in one command, which takes the place of what was attached there before and
+lets FRR run the neighbour's routes through it at once (by route refresh, RFC 2918: no session is dropped); then the old
+ones go. What opens a way is attached before what closes one, so some line is usable at every moment.
+
+FRR has no `reload in`: what runs on the router for itself is `router.sh`, see `platforms.common.own_restore`.
+The login that offers it beside vtysh is `login.sh`; netmiko's `cisco_ios` finds vtysh as it expects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from itertools import count
+
+from controller.model.network.device_state import Attachment, Capabilities, DeviceState
+from controller.model.network.packets import Effect
+from controller.model.network.route_policies import PolicyBinding, RoutePolicy, Routing, routing
+from controller.platforms.base import Command, Observation, Step
+from controller.platforms.common.own_restore import OwnRestore
+from controller.platforms.frr.parse import parse
+from controller.platforms.frr.text import LISTS, attaching, clause_blocks, list_lines, render
+
+CONFIGURE = "configure terminal"
+"""A command's line; its lines go in as standard input, and the first that FRR refuses ends it."""
+
+
+class Frr(OwnRestore):
+    """The platform `frr`; see `controller.platforms.base.Operable` for what each member promises."""
+
+    name = "frr"
+    device_type = "cisco_ios"
+    agent = "frr_router"
+    script = "router.sh"
+    home = "TSUNAGU_ROUTER"
+    capabilities = Capabilities(
+        attachment=Attachment.PORT,
+        vlan_database=False,
+        reads_faces=False,
+        maximum_entries=0,
+        over_ssh=True,
+        routes=True,
+        switches=False,
+    )
+
+    def render(self, state: DeviceState) -> str:
+        """Our part of `show running-config`."""
+        return render(state)
+
+    def parse(self, text: str, source: str) -> Observation:
+        """Understand a running configuration; what is ours in it is told in `controller.platforms.frr.text`."""
+        return parse(text, source)
+
+    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        """The ordered steps; see the module for the order.
+
+        Raises:
+            ValueError: FRR cannot hold the wanted state.
+        """
+        render(wanted)
+        stand_in = _with_stand_ins(now.routing, wanted.routing)
+        states = [stand_in, wanted.routing] if stand_in != wanted.routing else [wanted.routing]
+        steps: list[Step] = []
+        for goal in states:
+            start = steps[-1].result.routing if steps else now.routing
+            steps += _steps(start, goal)
+        return tuple(steps)
+
+
+def _with_stand_ins(now: Routing, wanted: Routing) -> Routing:
+    """The wanted routing, but with another name for what was edited by hand under the name that it should have.
+
+    To mend it where it stands would put each line in force as it comes. A list stands in only inside a map of its own.
+    """
+    lists = {one.name: one for one in now.lists}
+    policies = {one.name: one for one in now.policies}
+    bound = {one.policy for one in now.bindings}
+    missing = {c.prefixes for p in now.policies for c in p.clauses if c.prefixes} - lists.keys()
+    taken = lists.keys() | policies.keys() | bound | missing
+    renamed = {
+        one.name: _free(one.name, taken)
+        for one in wanted.lists
+        if lists.get(one.name, one) != one or one.name in missing
+    }
+    for policy in wanted.policies:
+        dangling = policy.name in bound and policy.name not in policies
+        edited = policies.get(policy.name, policy) != policy
+        if dangling or edited or any(clause.prefixes in renamed for clause in policy.clauses):
+            renamed[policy.name] = _free(policy.name, taken)
+    if not renamed:
+        return wanted
+    return routing(
+        (replace(one, name=renamed.get(one.name, one.name)) for one in wanted.lists),
+        (_renamed(one, renamed) for one in wanted.policies),
+        (replace(one, policy=renamed.get(one.policy, one.policy)) for one in wanted.bindings),
+    )
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    return next(free for number in count(1) if (free := f"{name}-mend{number}") not in taken)
+
+
+def _renamed(one: RoutePolicy, renamed: dict[str, str]) -> RoutePolicy:
+    clauses = tuple(replace(c, prefixes=renamed.get(c.prefixes, c.prefixes)) for c in one.clauses)
+    return RoutePolicy(renamed.get(one.name, one.name), one.family, clauses)
+
+
+def _steps(now: Routing, wanted: Routing) -> Iterator[Step]:
+    for title, lines, state in _changes(now, wanted):
+        if state != now:
+            yield Step(title, (Command(CONFIGURE, "".join(f"{line}\n" for line in lines)),), DeviceState(routing=state))
+            now = state
+
+
+def _changes(now: Routing, wanted: Routing) -> Iterator[tuple[str, list[str], Routing]]:
+    """Every kind of change in its order, also those with nothing to do."""
+    fresh_lists = [one for one in wanted.lists if one not in now.lists]
+    fresh = [one for one in wanted.policies if one not in now.policies]
+    lines = [line for one in fresh_lists for line in list_lines(one)]
+    lines += [line.strip() for one in fresh for block in clause_blocks(one) for line in block]
+    state = routing([*now.lists, *fresh_lists], [*now.policies, *fresh], now.bindings)
+    yield "make prefix lists and route maps", lines, state
+
+    changed = [one for one in wanted.bindings if one not in now.bindings]
+    opening, closing = _opening_first(wanted, changed)
+    for title, bindings in (("attach route maps of the ways in use", opening), ("close the other ways", closing)):
+        state = replace(state, bindings=_bound(state.bindings, bindings))
+        yield title, list(attaching(bindings)), state
+
+    places = {one.place for one in wanted.bindings}
+    gone = [one for one in state.bindings if one.place not in places]
+    state = replace(state, bindings=wanted.bindings)
+    yield "detach route maps", list(attaching(gone, "no ")), state
+
+    lines = [f"no route-map {one.name}" for one in state.policies if one not in wanted.policies]
+    lines += [f"no {LISTS[one.family]} {one.name}" for one in state.lists if one not in wanted.lists]
+    yield "remove route maps and prefix lists", lines, wanted
+
+
+def _opening_first(wanted: Routing, changed: list[PolicyBinding]) -> tuple[list[PolicyBinding], list[PolicyBinding]]:
+    passes = {policy.name for policy in wanted.policies if any(c.effect is Effect.PERMIT for c in policy.clauses)}
+    return [one for one in changed if one.policy in passes], [one for one in changed if one.policy not in passes]
+
+
+def _bound(now: Iterable[PolicyBinding], changed: Iterable[PolicyBinding]) -> tuple[PolicyBinding, ...]:
+    places = {one.place: one for one in now} | {one.place: one for one in changed}
+    return routing(bindings=places.values()).bindings

@@ -1,0 +1,277 @@
+"""Reading a running configuration of FRR 8.4; what is ours in it is told in `controller.platforms.frr.text`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from controller.errors import ConfigRefused, Origin, Problem
+from controller.model.network.device_state import DeviceState
+from controller.model.network.packets import Family, prefix
+from controller.model.network.route_policies import (
+    PolicyBinding,
+    PrefixList,
+    PrefixRange,
+    RouteClause,
+    RouteDirection,
+    RoutePolicy,
+    routing,
+)
+from controller.platforms.base import Line, Observation, Peer
+from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, binding_line
+
+_HEADER = re.compile(r"Building configuration\.\.\.|Current configuration:|end")
+_LIST = re.compile(
+    r"(?P<kind>ip|ipv6) prefix-list (?P<name>\S+) seq (?P<number>\d+) (?P<effect>permit|deny) (?P<range>.+)"
+)
+_RANGE = re.compile(r"(?P<prefix>any|\S+/\d+)(?: ge (?P<ge>\d+))?(?: le (?P<le>\d+))?")
+_CLAUSE = re.compile(r"route-map (?P<name>\S+) (?P<effect>permit|deny) (?P<number>\d+)")
+_NAMED = re.compile(rf"(?<!\S){re.escape(OURS)}\S*")
+_FREE_TEXT = re.compile(r"hostname |neighbor \S+ description |description |! |banner |log ")
+_EFFECTS = {word: effect for effect, word in EFFECTS.items()}
+_FAMILIES = {words: family for family, words in FAMILIES.items()}
+_KINDS = {words.split()[0]: family for family, words in LISTS.items()}
+
+
+def parse(text: str, source: str) -> Observation:
+    """Understand a running configuration.
+
+    Raises:
+        ConfigRefused: something inside what is ours is not understood, or something of others refers to it.
+    """
+    return _Reading(source).observation(text)
+
+
+@dataclass
+class _Policy:
+    """A route map as it is read, clause by clause; the first match tells its family."""
+
+    family: Family | None = None
+    clauses: dict[int, RouteClause] = field(default_factory=dict)
+
+
+class _Reading:
+    """One pass over a configuration: every line goes to exactly one of understood and foreign."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.understood: set[int] = set()
+        self.lists: dict[tuple[Family, str], dict[int, PrefixRange]] = {}
+        self.policies: dict[str, _Policy] = {}
+        self.bindings: list[PolicyBinding] = []
+        self.peers: dict[tuple[int, str, Family], Peer] = {}
+
+    def observation(self, text: str) -> Observation:
+        lines = list(_lines(text))
+        for header, children in _blocks(lines):
+            self._block(header, children)
+        for line in lines:
+            if line.number not in self.understood:
+                self._refer(line)
+        state = self._state()
+        if self.problems:
+            message = f"{self.source}: the configuration is refused; nothing was changed:"
+            raise ConfigRefused(message, self.problems)
+        foreign = tuple(line for line in lines if line.number not in self.understood)
+        return Observation(state, foreign, len(self.understood), len(lines), peers=tuple(self.peers.values()))
+
+    def _state(self) -> DeviceState:
+        lists = [
+            PrefixList(name, family, tuple(entry for _, entry in sorted(entries.items())))
+            for (family, name), entries in self.lists.items()
+        ]
+        families = {one.policy: one.family for one in self.bindings}
+        policies = [
+            RoutePolicy(
+                name,
+                one.family or families.get(name) or _family_in(name),
+                tuple(clause for _, clause in sorted(one.clauses.items())),
+            )
+            for name, one in self.policies.items()
+        ]
+        return DeviceState(routing=routing(lists, policies, self.bindings))
+
+    def _problem(self, line: Line, message: str) -> None:
+        self.problems.append(Problem(Origin(self.source, line.number), "", message))
+
+    def _block(self, header: Line, children: list[Line]) -> None:
+        words = header.text.split()
+        match words:
+            case ["ip" | "ipv6", "prefix-list", name, *_] if name.startswith(OURS):
+                self._entry(header)
+            case ["route-map", name, *_] if name.startswith(OURS):
+                self._clause(header, children)
+            case ["router", "bgp", number] if number.isdigit():
+                self._bgp(int(number), children)
+
+    def _refer(self, line: Line) -> None:
+        """A line of others that names what is ours would break, or change its meaning, with the next plan."""
+        found = None if _FREE_TEXT.match(line.text.strip()) else _NAMED.search(line.text)
+        if found:
+            self._problem(
+                line,
+                f"{line.text.strip()!r} refers to {found[0]}, which is ours, where none of ours belongs; remove it",
+            )
+
+    def _entry(self, line: Line) -> None:
+        found = _LIST.fullmatch(line.text)
+        family = _KINDS[line.text.split()[0]]
+        entry = _entry(found["effect"], found["range"], family, str(line.number)) if found else None
+        if found is None or entry is None:
+            expected = f"{LISTS[family]} NAME seq N permit|deny PREFIX [ge N] [le N]"
+            self._problem(line, f"{line.text!r} is not understood; expected {expected}")
+            return
+        held = self.lists.setdefault((family, found["name"]), {})
+        if int(found["number"]) in held:
+            self._problem(line, f"{found['name']} has the entry {found['number']} twice")
+        held[int(found["number"])] = entry
+        self.understood.add(line.number)
+
+    def _clause(self, header: Line, children: list[Line]) -> None:
+        found = _CLAUSE.fullmatch(header.text)
+        if not found:
+            self._problem(header, f"{header.text!r} is not understood; expected route-map NAME permit|deny N")
+            return
+        policy = self.policies.setdefault(found["name"], _Policy())
+        if int(found["number"]) in policy.clauses:
+            self._problem(header, f"{found['name']} has the clause {found['number']} twice")
+        values: dict[str, str] = {}
+        for line in children:
+            name, value = self._inside(policy, line)
+            if name in values:
+                self._problem(line, f"{line.text.strip()!r} stands beside another {name!r}")
+            values[name] = value
+        self.understood.update(line.number for line in (header, *children))
+        preference = values.get("set local-preference")
+        policy.clauses[int(found["number"])] = RouteClause(
+            _EFFECTS[found["effect"]],
+            values.get("match", ""),
+            None if preference is None else int(preference),
+            tuple(map(int, values.get("set as-path prepend", "").split())),
+            str(header.number),
+        )
+
+    def _inside(self, policy: _Policy, line: Line) -> tuple[str, str]:
+        plain = line.text.strip()
+        for family, words in MATCHES.items():
+            name = plain.removeprefix(f"{words} ")
+            if name != plain and " " not in name:
+                if policy.family not in (None, family):
+                    self._problem(line, "a route map of ours matches routes of one family only")
+                policy.family = family
+                return "match", name
+        for words, form in (("set local-preference", r"\d+"), ("set as-path prepend", r"\d+( \d+)*")):
+            value = plain.removeprefix(f"{words} ")
+            if value != plain and re.fullmatch(form, value):
+                return words, value
+        if plain != "exit":
+            self._problem(line, f"{plain!r} is not understood inside a route map of ours")
+        return plain, ""
+
+    def _bgp(self, system: int, children: list[Line]) -> None:
+        usual = not any(line.text.strip() == "no bgp default ipv4-unicast" for line in children)
+        # Our part alone, as `render` writes it, tells of no neighbour but where something of ours is attached.
+        ours_alone = not any(" remote-as " in line.text or " peer-group" in line.text for line in children)
+        family: Family | None = None
+        for line in children:
+            plain = line.text.strip()
+            if plain.startswith("address-family "):
+                family = _FAMILIES.get(plain.removeprefix("address-family "))
+            elif plain == "exit-address-family":
+                family = None
+            elif plain.startswith(("neighbor ", "no neighbor ")):
+                self._neighbour(system, family, line, usual=usual)
+        if ours_alone:
+            for one in self.bindings:
+                if one.system == system:
+                    line = Line(int(one.origin), binding_line(one))
+                    key = system, str(one.neighbour), one.family
+                    self.peers.setdefault(key, Peer(*key, line))
+
+    def _neighbour(self, system: int, family: Family | None, line: Line, *, usual: bool) -> None:
+        match line.text.split():
+            case ["neighbor", name, "remote-as", _] | ["neighbor", name, "peer-group", _] if family is None and usual:
+                self.peers.setdefault((system, name, Family.V4), Peer(system, name, Family.V4, line))
+            case ["neighbor", name, "activate"] if family is not None:
+                self.peers[system, name, family] = Peer(system, name, family, line)
+            case ["no", "neighbor", name, "activate"] if family is not None:
+                self.peers.pop((system, name, family), None)
+            case ["neighbor", name, "route-map", policy, "in" | "out" as direction] if family is not None:
+                if policy.startswith(OURS):
+                    self._bind(system, family, name, line)
+                else:
+                    self._mark(system, name, family, RouteDirection(direction), line)
+            case ["neighbor", name, "default-originate", *_] if family is not None:
+                self._mark(system, name, family, None, line)
+
+    def _mark(self, system: int, name: str, family: Family, direction: RouteDirection | None, line: Line) -> None:
+        """What of others decides routes at a neighbour; FRR writes `activate` before it."""
+        peer = self.peers.get((system, name, family), Peer(system, name, family, line))
+        if direction is None:
+            peer = Peer(system, name, family, peer.line, peer.policies, line)
+        else:
+            peer = Peer(system, name, family, peer.line, {**peer.policies, direction: line}, peer.default)
+        self.peers[system, name, family] = peer
+
+    def _bind(self, system: int, family: Family, name: str, line: Line) -> None:
+        *_, policy, direction = line.text.split()
+        try:
+            neighbour = ip_address(name)
+        except ValueError:
+            self._problem(line, f"{name!r} is no address; a route map of ours is attached to neighbours by address")
+            return
+        self.bindings.append(
+            PolicyBinding(system, neighbour, family, RouteDirection(direction), policy, str(line.number))
+        )
+        self.understood.add(line.number)
+
+
+def _lines(text: str) -> Iterator[Line]:
+    """The lines that say something."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        plain = line.strip()
+        if plain and not plain.startswith("!") and not _HEADER.fullmatch(line.rstrip()):
+            yield Line(number, line.rstrip())
+
+
+def _blocks(lines: list[Line]) -> Iterator[tuple[Line, list[Line]]]:
+    """Each line at the margin with those indented below it, and the `exit` that ends it."""
+    header: Line | None = None
+    children: list[Line] = []
+    for line in lines:
+        if header is not None and (line.text.startswith(" ") or (line.text == "exit" and header.text != "exit")):
+            children.append(line)
+            continue
+        if header is not None:
+            yield header, children
+        header, children = line, []
+    if header is not None:
+        yield header, children
+
+
+def _entry(effect: str, text: str, family: Family, origin: str) -> PrefixRange | None:
+    found = _RANGE.fullmatch(text)
+    if not found:
+        return None
+    try:
+        network = family.everything if found["prefix"] == "any" else prefix(found["prefix"])
+    except ValueError:
+        return None
+    if network.version != family:
+        return None
+    longest = family.bits if found["prefix"] == "any" else network.prefixlen
+    if found["ge"] and not found["le"]:
+        longest = family.bits
+    shortest = int(found["ge"] or network.prefixlen)
+    longest = int(found["le"] or longest)
+    if not network.prefixlen <= shortest <= longest <= family.bits:
+        return None
+    return PrefixRange(_EFFECTS[effect], network, shortest, longest, origin)
+
+
+def _family_in(name: str) -> Family:
+    """The family of a map that matches nothing and is attached nowhere: its name tells, and else it does not matter."""
+    return Family.V6 if "-6-" in name else Family.V4

@@ -1,0 +1,1 @@
+"""hostapd, of Linux access points."""

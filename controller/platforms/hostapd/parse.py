@@ -1,0 +1,283 @@
+"""Reading the files of hostapd; what is ours in them is told in `controller.platforms.hostapd.text`.
+
+As hostapd reads them: a line is a setting as far as its end, spaces and all; only a `#` at its very beginning makes a
+comment; a setting belongs to the last `bss=` above it. Inside what is ours, every setting must be one that we write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from controller.errors import ConfigRefused, Origin, Problem
+from controller.model.network.device_state import device_state
+from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.platforms.base import Line, Observation, Place, network_place
+from controller.platforms.common.managed import LAST_VLAN
+from controller.platforms.hostapd.text import (
+    BY_SERVER,
+    COMMON,
+    FOLDER,
+    IDENTITY,
+    KEYS,
+    MAIN,
+    OURS,
+    RADIUS_PORT,
+    SECRET_KEY,
+    SSID,
+    UPLINK,
+    bss_name,
+    vlan_file,
+    vlan_line,
+)
+
+_HEADER = re.compile(r"==> (?P<path>\S+) <==")
+_NAME = re.compile(rf"{OURS}(?P<vlan>[1-9]\d{{0,3}})")
+_VLAN_FILE = re.compile(rf"{re.escape(FOLDER)}/{OURS}[^/]*")
+_BRIDGE = re.compile(r"br(?P<uplink>.+)\.(?P<vlan>\d{1,4})")
+_PROTECTIONS = {words: protection for protection, words in KEYS.items()}
+_SERVER = ("auth_server_addr", "auth_server_port", SECRET_KEY)
+_OWN = frozenset({"ssid", "ap_isolate", "wpa_key_mgmt", *COMMON})
+_SETTINGS = {
+    Protection.ENHANCED_OPEN: _OWN | {"bridge"},
+    Protection.WPA3_ENTERPRISE: _OWN | {*BY_SERVER, "vlan_file", "vlan_tagged_interface", "nas_identifier"},
+}
+
+
+def parse(text: str, source: str) -> Observation:
+    """Understand the files.
+
+    Raises:
+        ConfigRefused: something inside what is ours is not understood, or a file of ours is missing.
+    """
+    return _Reading(source).observation(text)
+
+
+class _Refused(ValueError):
+    """Why a network of ours is not understood, and in which line."""
+
+    def __init__(self, line: Line, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass
+class _Block:
+    """The settings under one `bss=` (or, of the radio, under none), in their order."""
+
+    header: Line | None
+    settings: list[tuple[str, str, Line]] = field(default_factory=list)
+
+
+class _Reading:
+    """One pass over the files: every line goes to exactly one of understood and foreign."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.understood: set[int] = set()
+        self.networks: list[WirelessNetwork] = []
+        self.taken: dict[Place, Line] = {}
+        self.vlan_files: dict[str, list[Line]] = {}
+
+    def observation(self, text: str) -> Observation:
+        files: dict[str, list[Line]] = {}
+        for path, found in _files(text):
+            if path in files:
+                self._problem(found[0], f"the file {path} stands twice")
+            files[path] = found
+        self.vlan_files = {path: lines for path, lines in files.items() if _VLAN_FILE.fullmatch(path)}
+        blocks = list(_blocks(files.get(MAIN, [])))
+        for block in blocks:
+            self._block(block)
+        named = {value for block in blocks for key, value, _ in block.settings if key == "vlan_file"}
+        for path in self.vlan_files.keys() - named:
+            for line in self.vlan_files[path]:
+                self._problem(line, f"{path} bears a name of ours, and no network names it")
+        self._twice(blocks)
+        if self.problems:
+            message = f"{self.source}: the configuration is refused; nothing was changed:"
+            raise ConfigRefused(message, self.problems)
+        lines = [line for path in files for line in files[path]]
+        foreign = tuple(line for line in lines if line.number not in self.understood)
+        state = device_state(networks=self.networks)
+        return Observation(state, foreign, len(self.understood), len(lines), taken=self.taken)
+
+    def _problem(self, line: Line, message: str) -> None:
+        self.problems.append(Problem(Origin(self.source, line.number), "", message))
+
+    def _block(self, block: _Block) -> None:
+        if block.header is None or not block.header.text.startswith(f"bss={OURS}"):
+            self._note_foreign(block)
+            return
+        try:
+            network = self._network(block, block.header)
+        except _Refused as refused:
+            self._problem(refused.line, str(refused))
+            return
+        self.networks.append(network)
+        self.understood |= {block.header.number, *(line.number for _, _, line in block.settings)}
+
+    def _note_foreign(self, block: _Block) -> None:
+        """A network of others takes its SSID, and the VLAN that it leads into."""
+        for key, value, line in block.settings:
+            if key == "ssid":
+                self.taken[network_place(value)] = line
+            elif key == "bridge" and (found := _BRIDGE.fullmatch(value)):
+                self.taken[int(found["vlan"])] = line
+            elif key == "vlan_file" and _VLAN_FILE.fullmatch(value):
+                self._problem(line, f"{value} is ours, and a network of others uses it")
+
+    def _network(self, block: _Block, header: Line) -> WirelessNetwork:
+        name = _NAME.fullmatch(header.text.removeprefix("bss="))
+        if name is None or int(name["vlan"]) > LAST_VLAN:
+            raise _Refused(header, f"a network of ours is named {OURS}VLAN, 1 to {LAST_VLAN}")
+        vlan = int(name["vlan"])
+        settings = _once(block)
+        protection = _protection(settings, header)
+        servers = _servers(block)
+        for key, (value, line) in settings.items():
+            if key not in _SETTINGS[protection]:
+                raise _Refused(line, f"unknown setting {key!r} in {bss_name(vlan)}, a network of ours")
+            fixed = {**COMMON, **BY_SERVER}.get(key)
+            if fixed is not None and value != fixed:
+                raise _Refused(line, f"{key}={value}; ours have {key}={fixed}")
+        for key in sorted(_SETTINGS[protection] - settings.keys()):
+            raise _Refused(
+                header, f"{bss_name(vlan)} has no {key!r}; without it hostapd takes a default that is not ours"
+            )
+        ssid, isolated = _matching(settings, "ssid", SSID), _matching(settings, "ap_isolate", _SWITCH) == "1"
+        if protection is Protection.ENHANCED_OPEN:
+            if servers:
+                raise _Refused(header, f"{bss_name(vlan)} lets everybody in, and names admission servers")
+            return WirelessNetwork(ssid, vlan, protection, isolated, _bridged(settings, vlan))
+        if not servers:
+            raise _Refused(header, f"{bss_name(vlan)} asks no admission server")
+        self._own_vlan(settings["vlan_file"], vlan)
+        uplink = _matching(settings, "vlan_tagged_interface", UPLINK)
+        return WirelessNetwork(ssid, vlan, protection, isolated, uplink, _identity(settings, vlan), servers)
+
+    def _own_vlan(self, setting: tuple[str, Line], vlan: int) -> None:
+        """The network's file must be there, and hold its VLAN and no other."""
+        path, line = setting
+        if path != vlan_file(vlan):
+            raise _Refused(line, f"the VLANs of {bss_name(vlan)} stand in {vlan_file(vlan)}, not in {path}")
+        lines = self.vlan_files.get(path)
+        if lines is None:
+            how = f"save it with: tail -n +1 {MAIN} {FOLDER}/{OURS}*.vlan"
+            raise _Refused(
+                line, f"{path} is empty, or not in this text, so nobody knows which VLANs it lets clients into; {how}"
+            )
+        if [one.text for one in lines] != [vlan_line(vlan)]:
+            raise _Refused(lines[0] if lines else line, f"{path} must hold exactly {vlan_line(vlan)!r}")
+        self.understood.add(lines[0].number)
+
+    def _twice(self, blocks: list[_Block]) -> None:
+        """What stands twice: hostapd takes an interface or an SSID twice without a word."""
+        for what, values in (
+            ("network", [(one.header.text, one.header) for one in blocks if one.header is not None]),
+            ("SSID", [(value, line) for one in blocks for key, value, line in one.settings if key == "ssid"]),
+        ):
+            first: dict[str, Line] = {}
+            mine = {f"bss={bss_name(one.vlan)}" for one in self.networks} | {one.ssid for one in self.networks}
+            for value, line in values:
+                if value in first and value in mine and (what == "network" or line.number in self.understood):
+                    self._problem(line, f"the {what} {value!r} stands in line {first[value].number} already")
+                first.setdefault(value, line)
+
+
+_SWITCH = re.compile("[01]")
+
+
+def _once(block: _Block) -> Mapping[str, tuple[str, Line]]:
+    """The settings of a network but those of its servers, each given once."""
+    found: dict[str, tuple[str, Line]] = {}
+    for key, value, line in block.settings:
+        if key in _SERVER:
+            continue
+        if key in found:
+            raise _Refused(line, f"{key!r} stands in line {found[key][1].number} already")
+        found[key] = value, line
+    return found
+
+
+def _protection(settings: Mapping[str, tuple[str, Line]], header: Line) -> Protection:
+    value, line = settings.get("wpa_key_mgmt", ("", header))
+    if value not in _PROTECTIONS:
+        raise _Refused(line, f"wpa_key_mgmt={value}; ours have one of: {', '.join(sorted(_PROTECTIONS))}")
+    return _PROTECTIONS[value]
+
+
+def _matching(settings: Mapping[str, tuple[str, Line]], key: str, pattern: re.Pattern[str]) -> str:
+    value, line = settings[key]
+    if not pattern.fullmatch(value):
+        raise _Refused(line, f"{key}={value!r} is not as we write it ({pattern.pattern})")
+    return value
+
+
+def _bridged(settings: Mapping[str, tuple[str, Line]], vlan: int) -> str:
+    """The wired port of a network that is put into a bridge."""
+    value, line = settings["bridge"]
+    found = _BRIDGE.fullmatch(value)
+    if found is None or int(found["vlan"]) != vlan or not UPLINK.fullmatch(found["uplink"]):
+        raise _Refused(line, f"the clients of {bss_name(vlan)} belong into a bridge br<port>.{vlan}, not {value!r}")
+    return found["uplink"]
+
+
+def _identity(settings: Mapping[str, tuple[str, Line]], vlan: int) -> str:
+    value, line = settings["nas_identifier"]
+    identity, _, network = value.partition("/")
+    if network != bss_name(vlan) or not IDENTITY.fullmatch(identity):
+        raise _Refused(line, f"nas_identifier={value!r} is not the access point's name and /{bss_name(vlan)}")
+    return identity
+
+
+def _servers(block: _Block) -> tuple[str, ...]:
+    """The admission servers: an address, a port and a secret each, in this order; the secret is not looked at."""
+    given = [(key, value, line) for key, value, line in block.settings if key in _SERVER]
+    servers: list[str] = []
+    for number, (key, value, line) in enumerate(given):
+        expected = _SERVER[number % len(_SERVER)]
+        if key != expected:
+            raise _Refused(line, f"{key!r} stands where {expected!r} must: a server is {', '.join(_SERVER)}")
+        if key == "auth_server_addr":
+            try:
+                servers.append(str(ip_address(value)))
+            except ValueError:
+                raise _Refused(line, f"{value!r} is no address of a server") from None
+        elif key == "auth_server_port" and value != str(RADIUS_PORT):
+            raise _Refused(line, f"port {value}; the admission servers listen at {RADIUS_PORT} (RFC 2865)")
+        elif key == SECRET_KEY and not value:
+            raise _Refused(line, "the server's secret is empty")
+    if len(given) % len(_SERVER):
+        raise _Refused(given[-1][2], f"the last server is not whole: {', '.join(_SERVER)}")
+    return tuple(servers)
+
+
+def _files(text: str) -> Iterator[tuple[str, list[Line]]]:
+    """Each file with its lines that say something; a text without names of files is hostapd.conf alone."""
+    path, lines = MAIN, list[Line]()
+    for number, line in enumerate(text.split("\n"), start=1):
+        if found := _HEADER.fullmatch(line):
+            if lines:
+                yield path, lines
+            path, lines = found["path"], []
+        elif line and not line.startswith("#"):
+            lines.append(Line(number, line))
+    if lines:
+        yield path, lines
+
+
+def _blocks(lines: list[Line]) -> Iterator[_Block]:
+    """The radio with its first network, then each `bss=` with what stands under it."""
+    block = _Block(None)
+    for line in lines:
+        key, _, value = line.text.partition("=")
+        if key == "bss":
+            yield block
+            block = _Block(line)
+        else:
+            block.settings.append((key, value, line))
+    yield block

@@ -1,0 +1,292 @@
+"""The running text of an Open vSwitch: three sections, one line for each bridge, port and flow.
+
+    # bridge
+    br0,secure
+    # ports
+    h1,10,access,
+    up1,,trunk,10 20
+    # flows
+     cookie=0x5453000000000000, priority=1 actions=drop
+
+A line of `# ports` is name, tag, vlan_mode, trunks, as `ovs-vsctl --format=csv --data=bare` prints them.
+
+A port is in service, and therefore in the state, when flows of ours classify it *and* its record agrees with them. If
+the record carries less, the port carries what both say. If the two contradict each other (somebody moved the tag), the
+port is left out of the state with a remark, so that a plan sees it as missing and puts it right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from controller.errors import ConfigRefused, Origin, Problem
+from controller.model.network.device_state import Binding, DeviceState, Filter, PortMode, PortState, device_state
+from controller.platforms.base import Line, Observation
+from controller.platforms.ovs.filters import filter_flows, read_filter
+from controller.platforms.ovs.flows import (
+    BASE,
+    FILTERS,
+    LOWEST,
+    PORTS,
+    TABLES,
+    Flow,
+    Kind,
+    classified_port,
+    cookie_of,
+    parse_flow,
+    port_flows,
+)
+
+BRIDGE = "br0"
+_PORT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_RESERVED = {"IN_PORT", "TABLE", "NORMAL", "FLOOD", "ALL", "CONTROLLER", "LOCAL", "NONE", "ANY", "MAX", "UNSET"}
+_LAST_VLAN = 4094
+_FIELDS = 4
+
+
+def render(state: DeviceState) -> str:
+    """The text of a switch that holds this state and nothing else.
+
+    Raises:
+        ValueError: an Open vSwitch cannot hold the state.
+    """
+    records = [f"{port.name},{tag},{port.mode},{trunks}" for port in state.ports for tag, trunks in [_carried(port)]]
+    flows = [str(flow) for flow in state_flows(state)]
+    return "\n".join(("# bridge", f"{BRIDGE},secure", "# ports", *records, "# flows", *flows, ""))
+
+
+def state_flows(state: DeviceState) -> tuple[Flow, ...]:
+    """Every flow that a state is made of.
+
+    Raises:
+        ValueError: an Open vSwitch cannot hold the state.
+    """
+    for misfit in _misfits(state):
+        raise ValueError(misfit)
+    ports = (flow for port in state.ports for flow in port_flows(port))
+    return (*ports, *(flow for one in state.filters for flow in filter_flows(one)), *BASE)
+
+
+def _carried(port: PortState) -> tuple[str, str]:
+    numbers = " ".join(map(str, port.vlans))
+    return (numbers, "") if port.mode is PortMode.ACCESS else ("", numbers)
+
+
+def _misfits(state: DeviceState) -> Iterator[str]:
+    """Why an Open vSwitch cannot hold the state; each reason may rest on the absence of those before it."""
+    if state.vlans:
+        yield f"Open vSwitch has no VLAN database; the state names VLAN {state.vlans[0].number}"
+    if state.interfaces or state.networks or any(port.isolated for port in state.ports):
+        yield "interfaces of the switch, isolated ports and wireless networks are not built for Open vSwitch"
+    for port in state.ports:
+        if not _PORT_NAME.fullmatch(port.name) or port.name.upper() in _RESERVED:
+            yield f"{port.name!r} is no name of a port: 1 to 15 of letters, digits, '.', '_', '-'; no word of OpenFlow"
+        if not port.vlans or (port.mode is PortMode.ACCESS and len(port.vlans) != 1):
+            # An empty list of trunks would carry every VLAN.
+            yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"
+        if list(port.vlans) != sorted(set(port.vlans)) or not 1 <= port.vlans[0] <= port.vlans[-1] <= _LAST_VLAN:
+            yield f"port {port.name}: VLANs must ascend, from 1 to {_LAST_VLAN}"
+    if len({port.name for port in state.ports}) != len(state.ports):
+        yield "a port stands twice"
+    if len({one.key for one in state.filters}) != len(state.filters):
+        yield "two filters for one VLAN, direction and family"
+    if state.bindings != device_state(bindings=map(_binding, state.filters)).bindings:
+        yield "every filter must be bound to its own VLAN, direction and family: a flow cannot wait unbound"
+
+
+def _binding(one: Filter) -> Binding:
+    return Binding(*one.key, one.name)
+
+
+def parse(text: str, source: str) -> Observation:
+    """Understand a running text; see the module for what counts as a port of ours.
+
+    Raises:
+        ConfigRefused: a flow of ours is not as we write it, a flow of others stands above ours, a section is missing,
+            or the bridge is not secure (a restart would open it).
+    """
+    return _Reading(text, source).observation()
+
+
+class _Reading:
+    """One pass over a running text: every line goes to exactly one of understood and foreign."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.foreign: list[Line] = []
+        self.remarks: list[Line] = []
+        self.lines = 0
+        self.understood = 0
+        self.records: dict[str, tuple[Line, PortState | None]] = {}
+        self.flows: list[tuple[Flow, Line]] = []
+        self.bridge = False
+        self._sort(text)
+
+    def _sort(self, text: str) -> None:
+        section = ""
+        for number, written in enumerate(text.splitlines(), start=1):
+            line = Line(number, written)
+            if not written.strip():
+                continue
+            if written.startswith("#"):
+                section = written.removeprefix("#").strip()
+                continue
+            self.lines += 1
+            match section:
+                case "bridge":
+                    self._bridge(line)
+                case "ports":
+                    self._record(line)
+                case "flows":
+                    self._flow(line)
+                case _:
+                    self._problem(line, "stands in no section; expected # bridge, # ports or # flows before it")
+
+    def observation(self) -> Observation:
+        if not self.bridge:
+            self._problem(Line(1, ""), "the section '# bridge' with the bridge and its fail_mode is missing")
+        ours = [(flow, line) for flow, line in self.flows if flow.ours]
+        self._find_conflicts()
+        filters = self._filters(ours)
+        ports = self._ports(ours)
+        if ours and not {flow for flow, _ in ours} >= set(BASE):
+            # Without them a port that nobody knows may be open, so nothing here counts as in force; a plan mends it.
+            missing = "; ".join(str(flow).strip() for flow in BASE if flow not in {one for one, _ in ours})
+            self.remarks.append(
+                Line(ours[0][1].number, f"no port counts as in service: a base flow is gone: {missing}")
+            )
+            ports = []
+        if self.problems:
+            what = f"{self.source}: the configuration is refused; nothing was changed:"
+            raise ConfigRefused(what, self.problems)
+        if self.lines != self.understood + len(self.foreign):
+            message = f"{self.source}: {self.lines} lines, {self.understood} understood, {len(self.foreign)} foreign"
+            raise AssertionError(message)
+        state = device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
+        foreign = tuple(sorted(self.foreign, key=lambda line: line.number))
+        return Observation(state, foreign, self.understood, self.lines, tuple(self.remarks))
+
+    def _problem(self, line: Line, message: str, field: str = "") -> None:
+        self.problems.append(Problem(Origin(self.source, line.number), field, message))
+
+    def _bridge(self, line: Line) -> None:
+        name, _, mode = line.text.partition(",")
+        self.bridge = True
+        self.understood += 1
+        if mode != "secure":
+            advice = f"a restart would open the switch; set it: ovs-vsctl set Bridge {name} fail_mode=secure"
+            self._problem(line, f"bridge {name} has fail_mode {mode!r}, expected 'secure': {advice}", "fail_mode")
+
+    def _record(self, line: Line) -> None:
+        fields = line.text.split(",")
+        if len(fields) != _FIELDS:
+            self._problem(line, "expected NAME,TAG,VLAN_MODE,TRUNKS")
+            return
+        if fields[0] in self.records:
+            self._problem(line, f"port {fields[0]} stands twice")
+            return
+        self.records[fields[0]] = (line, _record(*fields))
+
+    def _flow(self, line: Line) -> None:
+        try:
+            flow = parse_flow(line.text)
+        except ValueError as error:
+            self._problem(line, str(error))
+            return
+        self.flows.append((flow, line))
+        if flow.ours:
+            self.understood += 1
+        else:
+            self.foreign.append(line)
+
+    def _find_conflicts(self) -> None:
+        ours = {table: [line for flow, line in self.flows if flow.ours and flow.table == table] for table in TABLES}
+        for flow, line in self.flows:
+            if flow.ours or flow.table not in TABLES or flow.priority < LOWEST:
+                continue
+            stands = ours[flow.table]
+            beside = f"line {stands[-1].number} ({stands[-1].text.strip()})" if stands else "ours once they are there"
+            self._problem(
+                line,
+                f"a flow that is not ours ({line.text.strip()}) conflicts with {beside}: in table {flow.table} "
+                f"priorities from {LOWEST} on are ours; move it below or into another table",
+            )
+
+    def _filters(self, ours: Iterable[tuple[Flow, Line]]) -> list[Filter]:
+        by_cookie: dict[int, list[tuple[Flow, str]]] = {}
+        numbers: dict[str, Line] = {}
+        for flow, line in ours:
+            place = str(Origin(self.source, line.number))
+            numbers[place] = line
+            if self._fits(flow, line) is Kind.FILTER:
+                by_cookie.setdefault(flow.cookie, []).append((flow, place))
+        filters = []
+        for flows in by_cookie.values():
+            try:
+                filters.append(read_filter(flows))
+            except ValueError as error:
+                place, reason = error.args
+                self._problem(numbers[place], reason)
+        return filters
+
+    def _fits(self, flow: Flow, line: Line) -> Kind | None:
+        """The kind of a flow of ours, if it stands where flows of its kind stand."""
+        try:
+            kind = cookie_of(flow.cookie).kind
+        except ValueError as error:
+            self._problem(line, str(error))
+            return None
+        if flow.extra or (kind is Kind.BASE and flow not in BASE):
+            self._problem(line, f"not one of our flows as we write them: {line.text.strip()}")
+            return None
+        if flow.table != {Kind.PORT: PORTS, Kind.FILTER: FILTERS}.get(kind, flow.table):
+            self._problem(line, f"a flow of ours in table {flow.table}, where none of its kind belongs")
+            return None
+        return kind
+
+    def _ports(self, ours: Iterable[tuple[Flow, Line]]) -> list[PortState]:
+        by_port: dict[str, list[tuple[Flow, Line]]] = {}
+        for flow, line in ours:
+            if flow.cookie >> 32 & 0xFFFF == Kind.PORT:
+                by_port.setdefault("".join(flow.match[:1]), []).append((flow, line))
+        ports: list[PortState] = []
+        for flows in by_port.values():
+            try:
+                classified = classified_port(flow for flow, _ in flows)
+            except ValueError as error:
+                self._problem(flows[0][1], str(error))
+                continue
+            ports.extend(self._in_service(classified, flows[0][1]))
+        taken = {port.partition("=")[2] for port in by_port}
+        for name, (line, _) in self.records.items():
+            if name in taken:
+                self.understood += 1
+            else:
+                self.foreign.append(line)
+        return ports
+
+    def _in_service(self, classified: PortState, flow: Line) -> Iterator[PortState]:
+        line, record = self.records.get(classified.name, (flow, None))
+        carried = set(record.vlans) & set(classified.vlans) if record and record.mode is classified.mode else set()
+        if record and carried == set(record.vlans):
+            yield replace(classified, vlans=record.vlans)
+            return
+        is_set = f"is set to {line.text}" if line is not flow else "is not on the bridge"
+        wanted = f"{classified.mode} {','.join(map(str, classified.vlans))}"
+        self.remarks.append(
+            Line(line.number, f"port {classified.name} counts as out of service: it {is_set}, its flows say {wanted}")
+        )
+
+
+def _record(name: str, tag: str, mode: str, trunks: str) -> PortState | None:
+    """What a port's record says, or None when it is not one that we would write."""
+    if not re.fullmatch(r"\d*", tag) or not re.fullmatch(r"[\d ]*", trunks):
+        return None
+    if tag and not trunks and mode in ("access", ""):
+        return PortState(name, PortMode.ACCESS, (int(tag),))
+    if trunks and not tag and mode in ("trunk", ""):
+        return PortState(name, PortMode.TRUNK, tuple(sorted(map(int, trunks.split()))))
+    return None

@@ -1,0 +1,1 @@
+"""How a device is reached: SSH, host keys, credentials, network namespaces."""

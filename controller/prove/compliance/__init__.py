@@ -1,0 +1,1 @@
+"""The guideline of the ministry, checked clause by clause."""

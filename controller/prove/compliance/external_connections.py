@@ -1,0 +1,92 @@
+"""External connections (guideline 4.3): what the compiled policy opens to the outside, held against what is declared.
+
+A school's filters let packets out to, and in from, addresses outside its own block. Each of them must be one that the
+policy declares as something: an application, the internet (by a rule that says so), an admission server, or the
+controller. Else what a network needs to live stays on the link; a necessity that leaves it opens a connection that no
+list of connections shows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cache
+from operator import itemgetter
+
+from controller.compile.data_flows import exchange_intent
+from controller.compile.network.intent import Clause, filter_intents
+from controller.model.city import City
+from controller.model.network.packets import Direction, Effect, Family, Prefix, Protocol, bounds, merged, prefix
+from controller.model.sites.schools import School
+
+_ICMP = (Protocol.ICMP, Protocol.ICMPV6)
+
+
+def undeclared(city: City) -> Iterator[str]:
+    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
+    opened: dict[tuple[Clause, Prefix], list[str]] = {}
+    for schools in city.alike:
+        for clause, far, segment in _opened(city, schools[0]):
+            opened.setdefault((clause, far), []).append(segment)
+    # The same necessity has other clauses at other segments and schools; it is said once.
+    told = {(clause.origin, clause.rule, far) for clause, far in opened}
+    for origin, rule, far in sorted(told, key=str):
+        segments = sorted(
+            {one for (clause, to), names in opened.items() for one in names if (clause.rule, to) == (rule, far)}
+        )
+        yield (
+            f"{origin}: {rule!r} opens a connection between {', '.join(segments)} and {far}, which is neither the "
+            "school's own nor declared as an application, an admission server or the controller"
+        )
+    for school in city.schools:
+        for name, line in (("primary", school.lines.primary), ("backup", school.lines.backup)):
+            if line.kind == "fixed-ip" and not line.egress:
+                yield (
+                    f"{school.origin}: the {name} line of {school.id} has addresses of its own (fixed-ip), but no "
+                    "'egress' says which: nobody can tell its connection from a stranger's"
+                )
+    for one in exchange_intent(city).unplaced:
+        yield (
+            f"{one.origin}: {one.caller} opens {one.service} to {one.called}, and nobody says at which addresses "
+            f"{' and '.join(one.lacking)} is"
+        )
+
+
+def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
+    """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
+    own = [city.school_prefix(school, family) for family in Family]
+    servers = [prefix(str(one)) for one in city.admission_servers]
+    known = [
+        *own,
+        *servers,
+        *city.file.controllers,
+        *(one for app in city.applications.values() for one in city.named(app)),
+    ]
+
+    # A service may publish thousands of prefixes, so they are looked up and not gone through.
+    spans = {family: merged(bounds(one) for one in known if one.version == family) for family in Family}
+
+    @cache
+    def strange(one: Prefix) -> bool:
+        low, high = bounds(one)
+        there = spans[Family(one.version)]
+        at = bisect_right(there, low, key=itemgetter(0))
+        return not _on_link(one) and (at == 0 or high > there[at - 1][1])
+
+    for intent in filter_intents(city, school, school.id, city.segments):
+        for clause in intent.clauses:
+            far = clause.destinations if intent.direction is Direction.FROM else clause.sources
+            # Everything but a list is the internet: only a rule that names it has that.
+            if clause.effect is Effect.PERMIT and not far.excluded and not _told_of(clause, intent.direction):
+                yield from ((clause, one, intent.segment) for one in far.included if strange(one))
+
+
+def _told_of(clause: Clause, direction: Direction) -> bool:
+    """Errors about what was sent (ICMP to a host) come from anywhere on the way: no connection is opened by them."""
+    return direction is Direction.TO and clause.protocol in _ICMP
+
+
+def _on_link(one: Prefix) -> bool:
+    """What does not leave the link: link-local and multicast addresses, the broadcast, and "no address yet"."""
+    lone = one.prefixlen == one.max_prefixlen and str(one.network_address) in ("0.0.0.0", "::", "255.255.255.255")  # noqa: S104 an address in a filter
+    return lone or one.is_link_local or one.is_multicast

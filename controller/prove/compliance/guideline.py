@@ -1,0 +1,202 @@
+"""The clauses of the security guideline that this city's policy can be held against, as named checks with evidence.
+
+Source: 文部科学省「教育情報セキュリティポリシーに関するガイドライン」(令和7年3月).
+A clause that the policy alone cannot show is listed as not judged, with where its evidence is: an auditor must see
+what is missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from controller.model.access.data_flows import SystemFlow
+from controller.model.access.rules import CONTROLLER, INTERNET, Application, Rule
+from controller.model.access.second_factors import STRENGTHS
+from controller.model.city import City
+from controller.model.network.packets import Effect
+from controller.prove.check import Check
+from controller.prove.compliance.external_connections import undeclared
+from controller.prove.lint.data_flows import CLASSES, DATA_CLASS, exchange_findings, importance_of
+from controller.prove.lint.findings import policy_findings
+
+STRICT = ("I", "II")
+"""Importance classes that ask for strong access control (3.1, 3.2(5), 6.1(7))."""
+OUTSIDE = ("I", "II", "III")
+"""Importance classes whose data leaves only to official services (3.2(7))."""
+
+_NOT_JUDGED = (
+    ("4.5 pupils' devices: web filter, anti-malware, MDM", "needs an export of the device management"),
+    (
+        "6.1(2) affairs servers are backed up regularly",
+        "shown by the stacks' guardrails (cloud preview), not by the policy",
+    ),
+    ("6.1(3) logs are kept", "shown by the stacks' guardrails (cloud preview), not by the policy"),
+    ("6.1(9) no default credentials", "needs an inventory of cameras, phones and conference units"),
+    (
+        "9.2 SaaS: jurisdiction, tenancy, exit",
+        "needs the contracts; the stacks' guardrails show the place of what is ours",
+    ),
+)
+
+
+def guideline_checks(city: City) -> list[Check]:
+    """Every clause, judged or with the reason why not."""
+    return [
+        _classes(city),
+        _two_factors(city),
+        _official_only(city),
+        _external_connections(city),
+        _strong_access(city),
+        _least_privilege(city),
+        _admission_by_certificate(city),
+        *(Check(name, 0, not_judged=why) for name, why in _NOT_JUDGED),
+    ]
+
+
+def _classes(city: City) -> Check:
+    """The classes fit the data: no system holds more than it is built for, and what is sent lower has its reason.
+
+    That there is a class at all holds by the schema; so it is told as evidence, and not counted as proved.
+    """
+    counted: dict[str, list[str]] = {}
+    for name in (*city.applications, *city.systems):
+        counted.setdefault(importance_of(city, name), []).append(name)
+    lowered = [flow for flow in city.flows if _lowers(city, flow)]
+    found = [str(one) for one in exchange_findings(city) if one.kind == DATA_CLASS]
+    found += [
+        f"{flow.origin}: flow {flow.id!r} sends data of {flow.from_} (class {importance_of(city, flow.from_)}) to "
+        f"{flow.to} (class {importance_of(city, flow.to)}), and its purpose does not say why that is less important"
+        for flow in lowered
+        if not flow.purpose.strip()
+    ]
+    evidence = [
+        f"class {name}: {', '.join(ids)} (that each has one holds by schema)" for name, ids in sorted(counted.items())
+    ]
+    evidence += [f"{flow.id}: class {', '.join(flow.data)} to {flow.to}: {flow.purpose}" for flow in lowered]
+    return Check("3.1 importance classes fit the data", len(city.flows), tuple(found), tuple(evidence))
+
+
+def _lowers(city: City, flow: SystemFlow) -> bool:
+    """Whether a flow takes data out of a system of a class to one of a less important class."""
+    ends = [CLASSES.index(importance_of(city, end)) for end in (flow.from_, flow.to)]
+    return flow.effect is Effect.PERMIT and ends[1] > ends[0]
+
+
+def _two_factors(city: City) -> Check:
+    """Class II and above on a public cloud: behind the proxy, and every permit asks for the class's second factor."""
+    found: list[str] = []
+    evidence: list[str] = []
+    strict = [
+        app for app in city.applications.values() if app.importance in STRICT and app.hosting in ("cloud-run", "saas")
+    ]
+    for app in strict:
+        wanted = city.people.mfa.of(app.importance).strength
+        permits = [rule for rule in _permits(city, app.id) if rule.identity is not None]
+        if not app.proxy:
+            found.append(
+                f"{app.origin}: {app.id} (class {app.importance}) is on a public cloud without the proxy before it"
+            )
+        found += [
+            f"{rule.origin}: rule {rule.id!r} lets people to {app.id} (class {app.importance}) below {wanted}"
+            for rule in permits
+            if rule.identity is not None and city.second_factor(rule.identity, app.id) < STRENGTHS[wanted]
+        ]
+        evidence.append(f"{app.id}: proxy, {wanted} or stronger by {', '.join(rule.id for rule in permits)}")
+    return Check("3.2(5) class II and above on a public cloud: two factors", len(strict), tuple(found), tuple(evidence))
+
+
+def _official_only(city: City) -> Check:
+    flows = [flow for flow in city.flows if flow.effect is Effect.PERMIT and set(flow.data) & set(OUTSIDE)]
+    found = [
+        f"{flow.origin}: flow {flow.id!r} sends class {', '.join(flow.data)} to {flow.to}, which is no official service"
+        for flow in flows
+        if (system := city.systems.get(flow.to)) is not None and not system.official
+    ]
+    found += [
+        f"{flow.origin}: flow {flow.id!r} carries class {', '.join(flow.data)} without encryption"
+        for flow in flows
+        if flow.carrier == "plain"
+    ]
+    evidence = tuple(f"{flow.id}: class {', '.join(flow.data)} to {flow.to} by {flow.carrier}" for flow in flows)
+    return Check("3.2(7) class III and above leaves to official services only", len(flows), tuple(found), evidence)
+
+
+def _external_connections(city: City) -> Check:
+    """What the compiled policy opens to the outside is declared as a line, an application, a system or the controller.
+
+    The bandwidth of the lines is evidence: whether it is enough is measured, not proved.
+    """
+    kinds = Counter(line.kind for school in city.schools for line in (school.lines.primary, school.lines.backup))
+    recommended = {school.id: city.measurement.recommended.of(school.pupils).mbps for school in city.schools}
+    short = sum(school.lines.primary.mbps < recommended[school.id] for school in city.schools)
+    outside = [app for app in city.applications.values() if not app.segment]
+    placed = ", ".join(f"{app.id} ({app.hosting}, {len(city.named(app))} prefixes)" for app in outside)
+    evidence = (
+        "lines by kind: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())),
+        f"{short} of {len(city.schools)} schools have a primary line contracted below the recommended bandwidth",
+        f"applications outside the schools: {placed}",
+        "offices of the board: " + (", ".join(office.id for office in city.file.offices) or "none"),
+        "systems that exchange data: " + (", ".join(city.systems) or "none"),
+    )
+    examined = 2 * len(city.schools) + len(outside) + len(city.systems)
+    return Check("4.3 every external connection is known", examined, tuple(undeclared(city)), evidence)
+
+
+def _strong_access(city: City) -> Check:
+    """Class II and above: the proxy judges everybody, or (three-way separation) its segment reaches nothing outside."""
+    found: list[str] = []
+    evidence: list[str] = []
+    strict = [app for app in city.applications.values() if app.importance in STRICT]
+    for app in strict:
+        sources = sorted({name for rule in _permits(city, app.id) if rule.network for name in rule.network.from_})
+        if app.proxy:
+            evidence.append(f"{app.id}: the proxy judges everybody, from {', '.join(sources)} as from everywhere")
+            continue
+        for source in sources:
+            found += _ways_outside(city, app, source)
+        evidence.append(
+            f"{app.id}: only from {', '.join(sources) or 'nowhere'}, which reaches nothing outside the schools"
+        )
+    return Check(
+        "6.1(7) class II and above: strong access control or separation", len(strict), tuple(found), tuple(evidence)
+    )
+
+
+def _ways_outside(city: City, app: Application, source: str) -> Iterator[str]:
+    if source == CONTROLLER:
+        return
+    for rule in city.rules:
+        if rule.effect is Effect.PERMIT and rule.network and source in rule.network.from_:
+            for name in rule.applications:
+                if name == INTERNET or city.applications[name].hosting in ("saas", "cloud-run"):
+                    yield (
+                        f"{rule.origin}: rule {rule.id!r} lets {source} out to {name}, and {source} reaches {app.id} "
+                        f"(class {app.importance}) without the proxy"
+                    )
+
+
+def _least_privilege(city: City) -> Check:
+    broad = [found for found in policy_findings(city) if "broad" in found.kind]
+    return Check("6.2(1) least privilege", len(city.rules), tuple(map(str, broad)))
+
+
+def _admission_by_certificate(city: City) -> Check:
+    """Every admission asks for a certificate; whoever has none is put where nothing of the schools is reached."""
+    found = [
+        f"{one.origin}: admission {one.id!r} asks for no certificate"
+        for one in city.admissions
+        if "certificate" not in one.postures
+    ]
+    reached = [
+        f"{rule.origin}: rule {rule.id!r} lets {city.otherwise} to {', '.join(rule.applications)}"
+        for rule in city.rules
+        if rule.effect is Effect.PERMIT and rule.network and city.otherwise in rule.network.from_
+    ]
+    evidence = tuple(f"{one.certificate}: {one.segment}" for one in city.admissions)
+    evidence += (f"any other, or none: {city.otherwise}", "compiled and proved here; not deployed to switches yet")
+    return Check("6.2(3) devices are admitted by certificate", len(city.admissions), (*found, *reached), evidence)
+
+
+def _permits(city: City, application: str) -> list[Rule]:
+    return [rule for rule in city.rules if rule.effect is Effect.PERMIT and application in rule.applications]

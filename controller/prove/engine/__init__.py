@@ -1,0 +1,1 @@
+"""Interval decision diagrams, comparison of filters as lists, evaluation of CEL."""

@@ -1,0 +1,1 @@
+"""Whether a filter equals the intent, and every state on the way of a change."""

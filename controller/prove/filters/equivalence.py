@@ -1,0 +1,329 @@
+"""The proof that an ordered filter permits exactly the packets that its intent permits.
+
+The intent is the filter that asks its forbids before its permits. The two are compared as lists, where they differ
+(`prove.engine.comparison`); most proofs end there. What that does not settle is settled by diagrams: both become
+sets of packets in one `Space`, where equal sets are the same node. Where they differ, a packet shows it; the packet is
+replayed in `evaluate` and `wanted`, which know nothing of either way, before anyone is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from itertools import product
+
+from controller.compile.network.intent import Clause, FilterIntent
+from controller.errors import ProofFailed
+from controller.model.network.device_state import Entry, Filter
+from controller.model.network.packets import (
+    AddressSet,
+    Effect,
+    Family,
+    Interval,
+    Match,
+    Packet,
+    Prefix,
+    Protocol,
+    prefix,
+    within,
+)
+from controller.prove.engine.comparison import Comparison, PlainEntry, compare, compare_alike
+from controller.prove.engine.diagram import Field, Node, Space
+from controller.prove.reachability.forwarding import Entries, PacketBox
+
+# Few protocols and many addresses: with the protocol on top, a service's part of the filter stays small.
+_FIELDS = {
+    family: (
+        Field("protocol", 255),
+        Field("source", 2**family.bits - 1),
+        Field("destination", 2**family.bits - 1),
+        Field("source port", 65535),
+        Field("destination port", 65535),
+        Field("established", 1),
+    )
+    for family in Family
+}
+# The ports (source, destination) of a packet that an engineer could meet in a capture; for ICMP an echo request.
+_CLIENT_FIRST, _SERVER_FIRST = (49152, 443), (443, 49152)
+_LIKELY_PORTS: dict[Family, dict[int, tuple[tuple[int, ...], tuple[int, ...]]]] = {
+    family: {
+        Protocol.TCP: (_CLIENT_FIRST, _SERVER_FIRST),
+        Protocol.UDP: (_CLIENT_FIRST, _SERVER_FIRST),
+        icmp: ((0,), (echo_request,)),
+    }
+    for family, icmp, echo_request in ((Family.V4, Protocol.ICMP, 8), (Family.V6, Protocol.ICMPV6, 128))
+}
+_DOCUMENTATION = {
+    family: int(prefix(text).network_address)
+    for family, text in ((Family.V4, "192.0.2.10"), (Family.V6, "2001:db8::10"))
+}
+_ANY_PROTOCOL = ((0, 255),)
+_ANY_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
+
+
+class ReplayError(RuntimeError):
+    """The diagram and the reference evaluator contradict each other: a bug in Tsunagu, never in a policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A packet on which a filter is not what the policy says.
+
+    `wanted` tells whether the policy permits the packet, by `rules`: the forbids that cover it, else the permits,
+    else none (default deny). `entry` is the filter's first entry that covers it; None means that no entry decides,
+    and what the device then does depends on its vendor.
+    """
+
+    device: str
+    filter: str
+    packet: Packet
+    wanted: bool
+    rules: tuple[Clause, ...]
+    entry: Entry | None
+
+    def __str__(self) -> str:
+        origin = self.entry.origin if self.entry else ""
+        line = f" line {origin}" if origin.isdigit() else f" {origin}" if origin else ""
+        if self.entry is None:
+            deed = f"no entry decides {self.packet} (vendors' defaults differ)"
+        else:
+            deed = f"{'permits' if self.entry.effect is Effect.PERMIT else 'denies'} {self.packet}"
+        return f"{self.device} {self.filter}{line}: {deed}, but {self._policy()}"
+
+    def _policy(self) -> str:
+        if not self.rules:
+            return "no rule permits it (default deny)"
+        named = tuple(dict.fromkeys(f"{clause.rule} ({clause.origin})" for clause in self.rules))
+        verb = "permit" if self.wanted else "forbid"
+        if len(named) == 1:
+            return f"rule {named[0]} {verb}s it"
+        return f"rules {', '.join(named)} {verb} it"
+
+
+def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
+    """None when the filter decides every packet, and permits exactly what the intent permits; else one difference.
+
+    A packet that the filter permits and the policy does not is shown before one that it denies.
+
+    Raises:
+        ProofFailed: the filter is for another VLAN, direction or family than the intent.
+        ReplayError: the two ways to evaluate a packet contradict each other.
+    """
+    if (intent.vlan, intent.direction, intent.family) != rendered.key:
+        message = (
+            f"{intent.device}: filter {rendered.name} is for {_place(*rendered.key)}; "
+            f"the policy was compiled for {_place(intent.vlan, intent.direction, intent.family)}"
+        )
+        raise ProofFailed(message)
+    if ends_explicitly(rendered) and _same_as_lists(intent, rendered):
+        return None
+    space = packet_space(intent.family)
+    policy, filtered = permitted_by_policy(space, intent), permitted_by_filter(space, rendered)
+    if filtered != policy:
+        excess = space.difference(filtered, policy)
+        wrong = space.difference(policy, filtered) if space.is_empty(excess) else excess
+        return _replayed(intent, rendered, _example(space, wrong, intent, rendered))
+    undecided = space.nothing if ends_explicitly(rendered) else _undecided(space, rendered)
+    if space.is_empty(undecided):
+        return None
+    return _replayed(intent, rendered, _example(space, undecided, intent, rendered), undecided=True)
+
+
+def same_filters(first: Filter, second: Filter) -> bool:
+    """Whether two filters of one family permit the same packets; what no entry covers counts as denied."""
+    fields, parts = _FIELDS[first.family], (_plain(first), _plain(second))
+    result = compare(fields, *parts, _worth(*parts))
+    if result is not Comparison.GIVEN_UP:
+        return result is Comparison.SAME
+    space = packet_space(first.family)
+    return permitted_by_filter(space, first) == permitted_by_filter(space, second)
+
+
+def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
+    """Whether comparing the lists shows that they are equal; False leaves it open."""
+    policy = [
+        (box, clause.effect is Effect.PERMIT)
+        for clause in _forbids_first(intent)
+        for box in product(*_clause_box(clause))
+    ]
+    filtered = _plain(rendered)
+    return compare_alike(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
+
+
+def _plain(rendered: Filter) -> list[PlainEntry]:
+    return [
+        (tuple([side for (side,) in _match_box(entry.match)]), entry.effect is Effect.PERMIT)
+        for entry in _entries(rendered)
+    ]
+
+
+def _worth(first: Sized, second: Sized) -> int:
+    """How many regions the comparison may look at: with more of them, building the diagrams is quicker."""
+    return 1000 + 20 * (len(first) + len(second))
+
+
+def packet_space(family: Family) -> Space:
+    """A fresh space of the packets of a family. One proof takes one: what it remembers goes with it."""
+    return Space(_FIELDS[family])
+
+
+def permitted_by_policy(space: Space, intent: FilterIntent) -> Node:
+    """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does."""
+    return space.first_match(intent_entries(intent))
+
+
+def _forbids_first(intent: FilterIntent) -> list[Clause]:
+    """A forbid wins: the set of clauses is the filter that asks the forbids before the permits."""
+    clauses = [clause for clause in intent.clauses if clause.family == intent.family]
+    return sorted(clauses, key=lambda clause: clause.effect is Effect.PERMIT)
+
+
+def permitted_by_filter(space: Space, rendered: Filter) -> Node:
+    """The packets that a filter permits, in the space of its family; what no entry covers counts as denied."""
+    return space.first_match(filter_entries(rendered))
+
+
+def ends_explicitly(rendered: Filter) -> bool:
+    """Whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides."""
+    if not rendered.entries:
+        return False
+    match = rendered.entries[-1].match
+    return match == Match(rendered.family, None, rendered.family.everything, rendered.family.everything)
+
+
+def evaluate(rendered: Filter, packet: Packet) -> bool:
+    """Whether a filter permits a packet: the first entry that covers it decides, and without one it is denied."""
+    entry = first_entry(rendered, packet)
+    return entry is not None and entry.effect is Effect.PERMIT
+
+
+def first_entry(rendered: Filter, packet: Packet) -> Entry | None:
+    """The entry that decides about a packet."""
+    return next((entry for entry in rendered.entries if entry.match.covers(packet)), None)
+
+
+def wanted(intent: FilterIntent, packet: Packet) -> bool:
+    """Whether the policy permits a packet: some permit covers it and no forbid does."""
+    return any(clause.effect is Effect.PERMIT for clause in deciding(intent, packet))
+
+
+def deciding(intent: FilterIntent, packet: Packet) -> tuple[Clause, ...]:
+    """The clauses that decide about a packet: the forbids that cover it, else the permits, else none."""
+    covering = [clause for clause in intent.clauses if _clause_covers(clause, packet)]
+    return tuple([clause for clause in covering if clause.effect is Effect.FORBID] or covering)
+
+
+def _clause_covers(clause: Clause, packet: Packet) -> bool:
+    return (
+        packet.family == clause.family
+        and packet.protocol == clause.protocol
+        and clause.sources.holds(packet.source)
+        and clause.destinations.holds(packet.destination)
+        and within(packet.source_port, clause.source_ports)
+        and within(packet.destination_port, clause.destination_ports)
+        and (packet.established or not clause.established)
+    )
+
+
+def _undecided(space: Space, rendered: Filter) -> Node:
+    return space.complement(space.union_all(space.box(_match_box(entry.match)) for entry in _entries(rendered)))
+
+
+def _entries(rendered: Filter) -> Iterator[Entry]:
+    """The entries that cover any packet of the filter's family."""
+    return (entry for entry in rendered.entries if entry.match.family == rendered.family)
+
+
+def intent_entries(intent: FilterIntent) -> Entries:
+    """An intent as a filter of boxes."""
+    return tuple([(_clause_box(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
+
+
+def filter_entries(rendered: Filter) -> Entries:
+    """A filter as boxes; what none covers counts as denied."""
+    return tuple([(_match_box(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
+
+
+def _clause_box(clause: Clause) -> PacketBox:
+    return (
+        ((clause.protocol, clause.protocol),),
+        clause.sources.intervals(),
+        clause.destinations.intervals(),
+        (clause.source_ports,),
+        (clause.destination_ports,),
+        _ESTABLISHED if clause.established else _ANY_STATE,
+    )
+
+
+def _match_box(match: Match) -> PacketBox:
+    return (
+        _ANY_PROTOCOL if match.protocol is None else ((match.protocol, match.protocol),),
+        (_bounds(match.source),),
+        (_bounds(match.destination),),
+        (match.source_ports,),
+        (match.destination_ports,),
+        _ESTABLISHED if match.established else _ANY_STATE,
+    )
+
+
+def _bounds(network: Prefix) -> Interval:
+    # Not `flow.bounds`: looking a prefix up in its cache costs more than this.
+    low = int(network.network_address)
+    return low, low | ((1 << (network.max_prefixlen - network.prefixlen)) - 1)
+
+
+def _replayed(intent: FilterIntent, rendered: Filter, packet: Packet, *, undecided: bool = False) -> Difference:
+    entry, is_wanted = first_entry(rendered, packet), wanted(intent, packet)
+    holds = entry is None if undecided else evaluate(rendered, packet) != is_wanted
+    if not holds:
+        message = f"{intent.device} {rendered.name}: the proof shows {packet}, but replayed it makes no difference"
+        raise ReplayError(message)
+    return Difference(intent.device, rendered.name, packet, is_wanted, deciding(intent, packet), entry)
+
+
+def _example(space: Space, wrong: Node, intent: FilterIntent, rendered: Filter) -> Packet:
+    """A packet of the set; of the possible ones, one that an engineer could meet in a capture."""
+    family, clauses = intent.family, intent.clauses
+    matches = [entry.match for entry in rendered.entries]
+    sources = _hosts(family, (clause.sources for clause in clauses), (match.source for match in matches))
+    destinations = _hosts(family, (clause.destinations for clause in clauses), (match.destination for match in matches))
+    packet = _likely(space, wrong, family, sources, destinations)
+    if packet is None:
+        message = f"{intent.device} {rendered.name}: the proof found a difference without a packet"
+        raise ReplayError(message)
+    return packet
+
+
+def likely_packet(
+    space: Space, packets: Node, family: Family, sources: Iterable[Interval], destinations: Iterable[Interval]
+) -> Packet | None:
+    """A packet of a set that an engineer could meet in a capture, its ends in the named intervals if any is there."""
+    return _likely(space, packets, family, _hosts_in(family, sources), _hosts_in(family, destinations))
+
+
+def _likely(
+    space: Space, packets: Node, family: Family, sources: Sequence[int], destinations: Sequence[int]
+) -> Packet | None:
+    ports = _LIKELY_PORTS[family]
+    # Which ports are likely depends on the protocol, so the protocol is chosen first.
+    first = space.example(packets, (tuple(ports), (), (), (), (), ()))
+    likely = ports.get(first[0], ((), ())) if first else ((), ())
+    point = space.example(packets, (first[:1], sources, destinations, *likely, (0,))) if first else None
+    if point is None:
+        return None
+    protocol, source, destination, source_port, destination_port, established = point
+    return Packet(family, protocol, source, destination, source_port, destination_port, established == 1)
+
+
+def _hosts(family: Family, sets: Iterable[AddressSet], prefixes: Iterable[Prefix]) -> list[int]:
+    """An address of a host in everything that the policy or the filter names, and one that neither may know."""
+    return _hosts_in(family, [*(interval for one in sets for interval in one.intervals()), *map(_bounds, prefixes)])
+
+
+def _hosts_in(family: Family, intervals: Iterable[Interval]) -> list[int]:
+    widest = (0, 2**family.bits - 1)
+    return [*(min(low + 10, high) for low, high in intervals if (low, high) != widest), _DOCUMENTATION[family]]
+
+
+def _place(vlan: int, direction: str, family: Family) -> str:
+    return f"VLAN {vlan}, {direction}, IPv{int(family)}"

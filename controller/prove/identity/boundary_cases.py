@@ -1,0 +1,204 @@
+"""People at the borders of what the rules say, and addresses at the borders of what proves a place.
+
+`visitors.py` mixes all that can be told apart; a mistake that shows only where several conditions meet could slip
+between. So for every rule, and for every two that speak of one application, there is somebody who just meets them, and
+everybody who differs from that person in one thing. Addresses are those of every school and office, first and last of
+each prefix, and the one behind it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from itertools import product
+
+from controller.model.access.rules import Rule
+from controller.model.access.second_factors import Strength
+from controller.model.city import City
+from controller.model.network.packets import Family, Interval, Prefix, bounds, merged
+from controller.model.reference_evaluator import UNKNOWN, Person
+from controller.model.sites.calendar import ONE_DAY, DayKind
+from controller.prove.engine.cel import Attributes
+from controller.prove.identity.synthetic_people import WAYS, days, devices, possible, registrations, request
+
+
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """A person with the request that Google sees, the times at which they come, and the roles that they come in."""
+
+    person: Person
+    attributes: Attributes
+    moments: tuple[datetime, ...]
+    roles: tuple[str, ...]
+
+
+def encounters(city: City) -> Iterator[Encounter]:
+    """Everybody at the borders of rules, and somebody at every address that proves a place."""
+    roles = tuple(role.id for role in city.people.roles)
+    for person in dict.fromkeys(_people(city)):
+        yield Encounter(person, request(city, person), _round(city, person.at), roles)
+    calendar = _calendar_borders(city)
+    for person in dict.fromkeys(_centre(city, [rule], app) for rule, app in _judged(city) if _by_calendar(rule)):
+        yield Encounter(person, request(city, person), calendar, roles)
+    for person, way in _signed_in(city):
+        yield Encounter(person, request(city, person, way), (person.at,), roles)
+    for person in _tell_places_apart(city):
+        for one, address in _addressed(city, person):
+            yield Encounter(one, {**request(city, one), "origin.ip": address}, (one.at,), (one.role,))
+
+
+def _judged(city: City) -> Iterator[tuple[Rule, str]]:
+    for rule in city.rules:
+        if rule.identity and "proxy" in rule.identity.enforced_by:
+            yield from ((rule, name) for name in rule.applications if name in city.applications)
+
+
+def _people(city: City) -> Iterator[Person]:
+    judged = list(_judged(city))
+    pairs = [(rule, other, app) for rule, app in judged for other, name in judged if name == app]
+    for centre in dict.fromkeys(_centre(city, [rule, other], app) for rule, other, app in pairs):
+        yield centre
+        yield from _neighbours(city, centre)
+
+
+def _centre(city: City, rules: list[Rule], app: str) -> Person:
+    """Somebody who just meets the first rule, and the second where it does not contradict."""
+    parts = [(rule, rule.identity) for rule in rules if rule.identity]
+    schools = [(rule, rule.schools) for rule in rules if rule.schools is not None]
+    registered = next((s.id for s in city.schools if all(city.is_for(r, s) for r, _ in schools)), city.schools[0].id)
+    places = [part.places for _, part in parts if part.places]
+    kinds = [part.devices for _, part in parts if part.devices]
+    person = Person(
+        role=city.people.roles[0].id,
+        mfa=max(city.second_factor(part, app) for _, part in parts),
+        postures=frozenset(name for _, part in parts for name in part.postures),
+        place=_common(places) or "home",
+        at=_moment(city, [rule for rule, _ in parts]),
+        device=_common(kinds) or next((one.id for one in city.people.device_classes), UNKNOWN),
+        registered=registered,
+    )
+    return possible(city, person)
+
+
+def _common(lists: list[tuple[str, ...]]) -> str:
+    """A value of all the lists, else one of the first."""
+    return next((one for one in (lists[0] if lists else ()) if all(one in other for other in lists)), "") or (
+        lists[0][0] if lists else ""
+    )
+
+
+def _moment(city: City, rules: list[Rule]) -> datetime:
+    """When the rules hold, if there is such a moment among the days that tell anything apart; else a noon."""
+    known = days(city)
+    for day, hour in product(known, (12, 18, 3, 8, 22)):
+        moment = datetime.combine(day, time(hour), city.timezone)
+        if all(_holds(city, rule, moment) for rule in rules):
+            return moment
+    return datetime.combine(known[0], time(12), city.timezone)
+
+
+def _holds(city: City, rule: Rule, moment: datetime) -> bool:
+    hours = rule.identity.hours if rule.identity else None
+    if not rule.holds_on(moment.date()) or hours is None:
+        return rule.holds_on(moment.date())
+    kind = city.calendar.kind(moment.date()) if city.calendar else None
+    named = moment.strftime("%a").lower() in hours.weekdays if hours.day_kinds is None else kind in hours.day_kinds
+    return named and hours.from_ <= moment.time() < hours.until
+
+
+def _neighbours(city: City, centre: Person) -> Iterator[Person]:
+    """Everybody who differs from somebody in one thing."""
+    found = [
+        *(replace(centre, mfa=factor) for factor in Strength),
+        *(replace(centre, postures=centre.postures ^ {posture.id}) for posture in city.people.postures),
+        *(replace(centre, place=place.id) for place in city.people.places),
+        *(replace(centre, device=device) for device in devices(city)),
+        *(replace(centre, registered=registered) for registered in registrations(city)),
+        *(replace(centre, at=datetime.combine(day, centre.at.time(), city.timezone)) for day in days(city)),
+    ]
+    yield from (possible(city, one) for one in found)
+
+
+def _round(city: City, at: datetime) -> tuple[datetime, ...]:
+    """A moment, and what stands on both sides of the border of hours that is next to it."""
+    borders = sorted({at, *(_border(city, at, clock) for clock in _clocks(city))})
+    where = borders.index(at)
+    near = [one for one in borders[max(0, where - 1) : where + 2] if one != at]
+    return tuple(sorted({at, *near, *(one - timedelta(seconds=1) for one in near)}))
+
+
+def _border(city: City, at: datetime, clock: time) -> datetime:
+    return datetime.combine(at.date(), clock, city.timezone)
+
+
+def _clocks(city: City) -> set[time]:
+    hours = [rule.identity.hours for rule in city.rules if rule.identity and rule.identity.hours]
+    return {clock for one in hours for clock in (one.from_, one.until)}
+
+
+def _signed_in(city: City) -> Iterator[tuple[Person, str]]:
+    """Somebody who just meets each rule, with every way to sign in that there is."""
+    for person in dict.fromkeys(_centre(city, [rule], app) for rule, app in _judged(city)):
+        yield from ((replace(person, mfa=strength), way) for way, strength in WAYS.items())
+
+
+def _by_calendar(rule: Rule) -> bool:
+    return bool(rule.identity and rule.identity.hours and rule.identity.hours.day_kinds is not None)
+
+
+def _calendar_borders(city: City) -> tuple[datetime, ...]:
+    """Noon of the first and the last day of every run of the calendar, and of the days beside them."""
+    runs = [run for kind in DayKind for run in (city.calendar.runs(kind) if city.calendar else ())]
+    named: set[date] = {day + step for run in runs for day in run for step in (-ONE_DAY, timedelta(0), ONE_DAY)}
+    return tuple(datetime.combine(day, time(12), city.timezone) for day in sorted(named))
+
+
+def _tell_places_apart(city: City) -> list[Person]:
+    """As few people as it takes, so that any two places that some rule tells apart are told apart by one of them."""
+    told: set[tuple[str, str]] = set()
+    found: list[Person] = []
+    for rule, app in _judged(city):
+        asked = rule.identity.places if rule.identity else ()
+        others = [place.id for place in city.people.places if place.id not in asked]
+        new = set(product(asked, others)) | set(product(others, asked))
+        if asked and not new <= told:
+            told |= new
+            named = rule.identity.roles if rule.identity else ()
+            person = _centre(city, [rule], app)
+            found.append(replace(person, role=named[0]) if named else person)
+    return found
+
+
+def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
+    """The person at every address that proves a school or an office, and at the one behind it, where it is nobody's."""
+    schools = [(one, (*one.lines.primary.egress, *one.lines.backup.egress)) for one in city.schools]
+    offices = [prefix for office in city.file.offices for prefix in office.egress]
+    every = (*(prefix for _, egress in schools for prefix in egress), *offices)
+    taken = {family: merged(bounds(one) for one in every if one.version == family) for family in Family}
+    for number, (school, egress) in enumerate(schools):
+        elsewhere = city.schools[(number + 1) % len(schools)].id
+        for address in _ends(egress):
+            if elsewhere != school.id:
+                yield replace(person, place="other-school", registered=elsewhere), address
+            yield replace(person, place="own-school", registered=school.id), address
+        for address in _behind(egress, taken):
+            yield replace(person, place="home", registered=school.id), address
+    for address in _ends(offices):
+        yield replace(person, place="board-office"), address
+    for address in _behind(offices, taken):
+        yield replace(person, place="home"), address
+
+
+def _ends(egress: Iterable[Prefix]) -> Iterator[str]:
+    for one in dict.fromkeys(egress):
+        yield from (Family(one.version).address(value) for value in dict.fromkeys(bounds(one)))
+
+
+def _behind(egress: Iterable[Prefix], taken: Mapping[Family, Sequence[Interval]]) -> Iterator[str]:
+    for one in dict.fromkeys(egress):
+        family, value = Family(one.version), bounds(one)[1] + 1
+        before = bisect_right(taken[family], value, key=lambda interval: interval[0])
+        if not before or taken[family][before - 1][1] < value:
+            yield family.address(value)

@@ -1,0 +1,1 @@
+"""Findings of `check`: contradictions, rules without effect, expiries, too wide permits."""

@@ -1,0 +1,1 @@
+"""Which packets get from one place to another through all enforcement points."""

@@ -1,0 +1,286 @@
+"""Composition: everything that passes in a school, put together from its filters, is what the policy says.
+
+A packet passes the filter of its segment, the school's router, the cloud's edge, and the filter of whoever is asked.
+Single filters can each be right and the path still be wrong: the filter of the one end lets through what that of the
+other does not, a segment has no filter at all, the cloud's edge is closed where a rule opens it. So the sets of all
+filters of a school are put together to one relation (who reaches whom, with which packets) and compared with
+`relation.py`, which is made from the rules without the compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from controller.compile.cloud_firewall import front_doors
+from controller.compile.network.intent import FilterIntent
+from controller.model.access.rules import Segment
+from controller.model.city import City
+from controller.model.network.device_state import Filter
+from controller.model.network.packets import (
+    ANY_PORTS,
+    AddressSet,
+    Direction,
+    Effect,
+    Family,
+    Interval,
+    Packet,
+    bounds,
+    merged,
+)
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
+from controller.prove.check import Check
+from controller.prove.engine.diagram import Node
+from controller.prove.filters.equivalence import ReplayError, filter_entries, intent_entries
+from controller.prove.reachability.enforcement_points import Hop, example, hops, told
+from controller.prove.reachability.forwarding import (
+    Entries,
+    Intervals,
+    PacketBox,
+    Passage,
+    PathQuestion,
+    SegmentQuestion,
+    good,
+)
+from controller.prove.reachability.relation import Conversation, SchoolNetwork, conversations, needed, spoken_boxes
+from controller.prove.reachability.replay import wanted_packet
+
+Place = tuple[int, Direction, Family]
+"""Where a filter stands: VLAN, direction, family."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolFilters:
+    """The filters in force at a school, each with the device that holds it, as parsed back from that device's text.
+
+    `segments` are those that the school's devices carry. `believed` are the filters of which a part is left to a router
+    that keeps the state of TCP: the router is believed to let no new conversation in that the intent does not permit.
+    """
+
+    school: School
+    segments: tuple[Segment, ...]
+    filters: Mapping[Place, tuple[str, Filter]]
+    believed: Mapping[Place, FilterIntent] = field(default_factory=dict)
+
+
+def compose(city: City, here: SchoolFilters, family: Family) -> list[Check]:
+    """The checks of one school in one family: paths, isolation from other schools, and who reaches the management.
+
+    Raises:
+        ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
+    """
+    unfiltered = [place for place in _places(here.segments, family) if place not in here.filters]
+    if unfiltered:
+        names = {segment.vlan: segment.id for segment in here.segments}
+        differences = [
+            f"{here.school.id}: nothing filters {names[vlan]} (VLAN {vlan}) {direction} IPv{int(family)}; all passes"
+            for vlan, direction, _ in unfiltered
+        ]
+        return [Check("paths", len(unfiltered), tuple(differences))]
+    at = SchoolNetwork(city, here.school, family)
+    question = _question(at, here.segments, lambda place: filter_entries(here.filters[place][1]), here.believed)
+    if good(question):
+        return examined(at, here.segments)
+    return _Told(at, here, question).checks()
+
+
+def intents_compose(
+    city: City,
+    school: School,
+    segments: tuple[Segment, ...],
+    intents: Mapping[Place, FilterIntent],
+    believed: Mapping[Place, FilterIntent],
+) -> list[Check] | None:
+    """The same checks in both families of filters that were proved equal to their intents; None where one differs."""
+    found: list[Check] = []
+    for family in Family:
+        if not all(place in intents for place in _places(segments, family)):
+            return None
+        at = SchoolNetwork(city, school, family)
+        if not good(_question(at, segments, lambda place: intent_entries(intents[place]), believed)):
+            return None
+        found += examined(at, segments)
+    return found
+
+
+def examined(at: SchoolNetwork, segments: tuple[Segment, ...]) -> list[Check]:
+    """The checks of a school that hold, with how many ways each is about.
+
+    Where a school has several cores, the management is asked about at the one that carries it.
+    """
+    carried = any(segment.id == at.city.file.management_segment for segment in segments)
+    return [
+        Check(_PATHS, len(segments) * (len(segments) - 1 + len(at.city.applications) + 1)),
+        Check(_ISOLATION, len(at.city.schools) - 1),
+        *([Check(_MANAGEMENT, len(_devices(at)))] if carried else ()),
+    ]
+
+
+_PATHS, _ISOLATION = "paths", "school-to-school isolation"
+_MANAGEMENT = "management from the controller only"
+
+
+def _places(segments: Iterable[Segment], family: Family) -> Iterator[Place]:
+    for segment in segments:
+        yield from ((segment.vlan, direction, family) for direction in Direction)
+
+
+def _question(
+    at: SchoolNetwork,
+    segments: tuple[Segment, ...],
+    entries: Callable[[Place], Entries],
+    believed: Mapping[Place, FilterIntent],
+) -> PathQuestion:
+    """All that the school's paths depend on, as boxes."""
+    city, school, family = at.city, at.school, at.family
+
+    def believed_at(place: Place) -> Entries | None:
+        return intent_entries(believed[place]) if place in believed else None
+
+    asked: list[SegmentQuestion] = []
+    for one in segments:
+        out, into = ((one.vlan, direction, family) for direction in Direction)
+        needs = (needed(at, one, Direction.FROM), needed(at, one, Direction.TO))
+        span = (bounds(city.segment_prefix(school, one, family)),)
+        asked.append(SegmentQuestion(span, (entries(out), entries(into)), (believed_at(out), believed_at(into)), needs))
+    spoken = conversations(at)
+    management = city.file.management_segment
+    edge, doors = _edge(city, family)
+    return PathQuestion(
+        last=2**family.bits - 1,
+        block=(bounds(city.school_prefix(school, family)),),
+        others=city.other_schools(school, family),
+        segments=tuple(asked),
+        edge=edge,
+        doors=doors,
+        permits=spoken_boxes(spoken, Effect.PERMIT),
+        forbids=spoken_boxes(spoken, Effect.FORBID),
+        management=next((number for number, one in enumerate(segments) if one.id == management), None),
+        controllers=AddressSet(city.file.controllers).of(family).intervals(),
+        answers=_answered(spoken, management),
+        ways=tuple(_ways(at)) if any(one.id == management for one in segments) else (),
+    )
+
+
+@lru_cache(maxsize=8)
+def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketBox, ...]]:
+    """The addresses of the cloud's front doors, and the packets that these take."""
+    doors = [(door, door.addresses.of(family).intervals()) for door in front_doors(city)]
+    everywhere = ((0, 2**family.bits - 1),)
+    taken: list[PacketBox] = [
+        (_one(service.protocol), everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
+        for door, addresses in doors
+        for service in door.services
+        if addresses
+    ]
+    return merged(span for _, addresses in doors for span in addresses), tuple(taken)
+
+
+def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketBox, ...]:
+    """What answers the management when it asks somebody, as a rule lets it."""
+    asks = [
+        one
+        for one in spoken
+        if one.rule.effect is Effect.PERMIT and one.rule.network and management in one.rule.network.from_
+    ]
+    return tuple(list(one.boxes())[1] for one in asks)
+
+
+def _devices(at: SchoolNetwork) -> list[Device]:
+    """The school's devices that are managed over this family."""
+    return [one for one in at.city.devices(at.school) if one.management.version == at.family]
+
+
+def _ways(at: SchoolNetwork) -> Iterator[PacketBox]:
+    """The controller's way to the school's devices, one box a port of SSH."""
+    by_port: dict[int, list[Interval]] = {}
+    for one in _devices(at):
+        by_port.setdefault(one.access.port, []).append((int(one.management), int(one.management)))
+    for port, addresses in by_port.items():
+        yield _way(at, merged(addresses), port)
+
+
+def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketBox:
+    controllers = AddressSet(at.city.file.controllers).of(at.family).intervals()
+    return (((6, 6),), controllers, addresses, (ANY_PORTS,), _one(port), ((0, 1),))
+
+
+class _Told:
+    """What is wrong at a school in one family, each with a packet."""
+
+    def __init__(self, at: SchoolNetwork, here: SchoolFilters, question: PathQuestion) -> None:
+        self.at, self.city, self.here = at, at.city, here
+        self.passage = Passage(question)
+
+    def checks(self) -> list[Check]:
+        """The checks, with every kind of difference that was found."""
+        paths, isolation, *management = examined(self.at, self.here.segments)
+        passage = self.passage
+        wrong = [
+            *self._told(passage.excess, "passes", wanted=False),
+            *self._told(passage.lacking, "does not pass", wanted=True),
+            *self._pretended(),
+        ]
+        meeting = tuple(self._told(passage.meeting, "leaves for another school", wanted=None))
+        return [
+            Check(paths.name, paths.examined, tuple(wrong)),
+            Check(isolation.name, isolation.examined, meeting),
+            *(Check(one.name, one.examined, tuple(self._reached())) for one in management),
+        ]
+
+    def _reached(self) -> Iterator[str]:
+        yield from self._told(self.passage.unasked, "reaches the management", wanted=None)
+        yield from self._unreached()
+
+    def _pretended(self) -> Iterator[str]:
+        """Packets with an address of elsewhere at the segment's own end, beyond what the network needs to live."""
+        for number, direction, node in self.passage.strange():
+            packet = example(self.passage.space, node, self._liked())
+            if packet is not None:
+                segment = self.here.segments[number]
+                device, one = self.here.filters[segment.vlan, direction, self.at.family]
+                end = "source" if direction is Direction.FROM else "destination"
+                passing = f"{device} {one.name}: {packet} passes {direction} {segment.id}"
+                yield f"{passing}, but its {end} is not of the segment"
+
+    def _unreached(self) -> Iterator[str]:
+        for device in _devices(self.at):
+            address = int(device.management)
+            lacking = self.passage.unreached(_way(self.at, ((address, address),), device.access.port))
+            packet = example(self.passage.space, lacking, self._liked())
+            if packet is not None:
+                yield f"{device.id}: the controller does not reach it at {device.management}: {packet}"
+
+    def _liked(self) -> list[int]:
+        """A host of every segment, and an address in everything that applications name."""
+        named = [
+            span
+            for name in self.city.applications
+            for span in self.city.destination_of(name, self.here.school, self.at.family).intervals()[:1]
+        ]
+        spans = [one.span[0] for one in self.passage.question.segments]
+        return [min(low + 10, high) for low, high in (*spans, *named)]
+
+    def _told(self, wrong: Node, deed: str, *, wanted: bool | None) -> Iterator[str]:
+        """A packet of the set in words, replayed first: by the filters' entries one by one, and by the reference."""
+        packet = example(self.passage.space, wrong, self._liked())
+        if packet is None:
+            return
+        passed = list(hops(self.city, self.here.school, self.here.filters, packet))
+        _replay(self.city, self.here.school, packet, passed, wanted=wanted)
+        yield told(self.city, self.here.school, packet, passed, deed)
+
+
+def _replay(city: City, school: School, packet: Packet, passed: Iterable[Hop], *, wanted: bool | None) -> None:
+    if wanted is None:
+        return
+    passes = all(hop.permits for hop in passed)
+    if wanted_packet(city, school, packet) != wanted or passes == wanted:
+        message = f"{school.id}: the proof shows {packet}, but replayed it makes no difference"
+        raise ReplayError(message)
+
+
+def _one(value: int) -> tuple[Interval, ...]:
+    return ((value, value),)

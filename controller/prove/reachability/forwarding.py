@@ -1,0 +1,286 @@
+"""What passes in a school, as boxes alone: no names, no rules. Made of filters, compared with what is wanted.
+
+Everything asked here is about the order of addresses, never about their values: no box tells two addresses apart
+between which no box begins or ends. So a question can be asked with each address replaced by its place in that order
+(`PathQuestion.numbered`), and the answer is the same. Schools of a city differ in their addresses; most of their
+questions are the same one then, and it is answered once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+from controller.model.network.packets import ANY_PORTS, Direction, Interval, Protocol, merged
+from controller.prove.engine.diagram import Box, Field, Node, Space
+
+Intervals = tuple[Interval, ...]
+PacketBox = tuple[Intervals, Intervals, Intervals, Intervals, Intervals, Intervals]
+"""Protocols, sources, destinations, source ports, destination ports, whether established."""
+Entries = tuple[tuple[PacketBox, bool], ...]
+"""A filter: the first box that holds a packet decides whether it is permitted; none denies."""
+
+
+class SegmentQuestion(NamedTuple):
+    """A segment, by its addresses; the filters at it, what a router beside them is believed to let through, its needs.
+
+    Each pair stands in the order of `Direction`: from the segment, to it.
+    """
+
+    span: Intervals
+    filters: tuple[Entries, Entries]
+    believed: tuple[Entries | None, Entries | None]
+    needs: tuple[tuple[PacketBox, ...], tuple[PacketBox, ...]]
+
+
+class PathQuestion(NamedTuple):
+    """All that the paths of a school in one family depend on; addresses run from 0 to `last`.
+
+    `edge` are the addresses of the cloud's front doors, `doors` what they take. `permits` and `forbids` are what the
+    rules say, `management` the number of the segment that devices are managed in (None: not carried here), `answers`
+    what may come there unasked, `ways` those of the controllers to the devices.
+    """
+
+    last: int
+    block: Intervals
+    others: Intervals
+    segments: tuple[SegmentQuestion, ...]
+    edge: Intervals
+    doors: tuple[PacketBox, ...]
+    permits: tuple[PacketBox, ...]
+    forbids: tuple[PacketBox, ...]
+    management: int | None
+    controllers: Intervals
+    answers: tuple[PacketBox, ...]
+    ways: tuple[PacketBox, ...]
+
+    def numbered(self) -> PathQuestion:
+        """The same question with the addresses replaced by their places in the order of all that begins or ends."""
+        starts = {0, self.last + 1}
+        sets = {id(spans): spans for spans in self._address_sets()}
+        for spans in sets.values():
+            for low, high in spans:
+                starts.add(low)
+                starts.add(high + 1)
+        places = {start: place for place, start in enumerate(sorted(starts))}
+        # A set is one object in many boxes, and is renamed once.
+        names = {
+            known: tuple([(places[low], places[high + 1] - 1) for low, high in spans]) for known, spans in sets.items()
+        }
+        return PathQuestion(
+            len(starts) - 2,
+            names[id(self.block)],
+            names[id(self.others)],
+            tuple([_segment_renamed(one, names) for one in self.segments]),
+            names[id(self.edge)],
+            _boxes_renamed(self.doors, names),
+            _boxes_renamed(self.permits, names),
+            _boxes_renamed(self.forbids, names),
+            self.management,
+            names[id(self.controllers)],
+            _boxes_renamed(self.answers, names),
+            _boxes_renamed(self.ways, names),
+        )
+
+    def _address_sets(self) -> Iterator[Intervals]:
+        yield from (self.block, self.others, self.edge, self.controllers)
+        for box in chain(self.doors, self.permits, self.forbids, self.answers, self.ways):
+            yield box[1]
+            yield box[2]
+        for one in self.segments:
+            yield one.span
+            for box in chain(*one.needs):
+                yield box[1]
+                yield box[2]
+            for box, _ in chain(*one.filters, *filter(None, one.believed)):
+                yield box[1]
+                yield box[2]
+
+
+def _segment_renamed(one: SegmentQuestion, names: Mapping[int, Intervals]) -> SegmentQuestion:
+    out, into = one.filters
+    believed_out, believed_into = one.believed
+    return SegmentQuestion(
+        names[id(one.span)],
+        (_entries_renamed(out, names), _entries_renamed(into, names)),
+        (
+            None if believed_out is None else _entries_renamed(believed_out, names),
+            None if believed_into is None else _entries_renamed(believed_into, names),
+        ),
+        (_boxes_renamed(one.needs[0], names), _boxes_renamed(one.needs[1], names)),
+    )
+
+
+def _entries_renamed(entries: Entries, names: Mapping[int, Intervals]) -> Entries:
+    return tuple(
+        [((box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]), permits) for box, permits in entries]
+    )
+
+
+def _boxes_renamed(boxes: Iterable[PacketBox], names: Mapping[int, Intervals]) -> tuple[PacketBox, ...]:
+    return tuple([(box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]) for box in boxes])
+
+
+def good(question: PathQuestion) -> bool:
+    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again."""
+    return _good(question.numbered())
+
+
+@lru_cache(maxsize=64)
+def _good(question: PathQuestion) -> bool:
+    passage = Passage(question)
+    wrong = (passage.excess, passage.lacking, passage.meeting, passage.unasked, *map(passage.unreached, question.ways))
+    return all(node == passage.space.nothing for node in (*wrong, *(node for *_, node in passage.strange())))
+
+
+_DIRECTIONS = tuple(Direction)
+
+
+class Passage:
+    """The relation of one school in one family, and what is wrong with it as sets of packets."""
+
+    def __init__(self, question: PathQuestion) -> None:
+        self.question = question
+        self.space = Space(
+            (
+                Field("protocol", 255),
+                Field("source", question.last),
+                Field("destination", question.last),
+                Field("source port", ANY_PORTS[1]),
+                Field("destination port", ANY_PORTS[1]),
+                Field("established", 1),
+            )
+        )
+        self._everywhere: Intervals = ((0, question.last),)
+        self._carried = merged(span for one in question.segments for span in one.span)
+        self._let_through = {
+            (number, direction): self._let(one, at)
+            for number, one in enumerate(question.segments)
+            for at, direction in enumerate(_DIRECTIONS)
+        }
+
+    def _let(self, one: SegmentQuestion, at: int) -> Node:
+        """What the filter at a segment permits, and a router that is believed to keep state beside it."""
+        permitted_there = self.space.first_match(one.filters[at])
+        intent = one.believed[at]
+        if intent is None:
+            return permitted_there
+        tcp, wide = ((int(Protocol.TCP), int(Protocol.TCP)),), (ANY_PORTS,)
+        new = self.space.box((tcp, self._everywhere, self._everywhere, wide, wide, ((0, 0),)))
+        return self.space.difference(permitted_there, self.space.difference(new, self.space.first_match(intent)))
+
+    @cached_property
+    def through(self) -> Node:
+        """Everything that passes: out of the school, into it, and between two of its segments."""
+        sent, received = self._ends(Direction.FROM), self._ends(Direction.TO)
+        out = self.space.difference(self._leaving(sent), self._closed())
+        return self.space.union_all([out, self._arriving(received), self._inside(sent, received)])
+
+    def _ends(self, direction: Direction) -> Node:
+        """The packets that the segments' filters let through in one direction, the segment at its own end only."""
+        return self.space.union_all(
+            self.space.intersection(self._ended(direction, one.span), self._let_through[number, direction])
+            for number, one in enumerate(self.question.segments)
+        )
+
+    def _leaving(self, node: Node) -> Node:
+        return self.space.difference(node, self._ended(Direction.TO, self.question.block))
+
+    def _arriving(self, node: Node) -> Node:
+        return self.space.difference(node, self._ended(Direction.FROM, self.question.block))
+
+    def _inside(self, sent: Node, received: Node) -> Node:
+        """Between two segments; what stays in one is switched, and no routed filter sees it."""
+        both = self.space.intersection(sent, received)
+        same = self.space.union_all(self._pair(one.span, one.span) for one in self.question.segments)
+        return self.space.difference(self.space.intersection(both, self._pair(self._carried, self._carried)), same)
+
+    def _closed(self) -> Node:
+        """What the cloud's edge does not take: every packet to its addresses but those of an open front door."""
+        opened = self._union(self.question.doors)
+        return self.space.difference(self._ended(Direction.TO, self.question.edge), opened)
+
+    @cached_property
+    def _forbidden(self) -> Node:
+        return self._union(self.question.forbids)
+
+    @cached_property
+    def _needs(self) -> dict[Direction, list[Node]]:
+        """What each segment needs to live. A forbid wins over it, too."""
+        return {
+            direction: [
+                self.space.difference(self._union(one.needs[at]), self._forbidden) for one in self.question.segments
+            ]
+            for at, direction in enumerate(_DIRECTIONS)
+        }
+
+    @cached_property
+    def wanted(self) -> Node:
+        """Everything that the rules and the necessities let pass."""
+        space = self.space
+        rules = space.difference(self._union(self.question.permits), self._forbidden)
+        asked = {
+            direction: space.union(rules, self._at_their_ends(direction, self._needs[direction]))
+            for direction in Direction
+        }
+        inside = self._inside(asked[Direction.FROM], asked[Direction.TO])
+        # Two necessities that meet are no rule of both ends: only what each end needs by itself passes both.
+        own = space.intersection(asked[Direction.FROM], self._ended(Direction.FROM, self._carried))
+        into = space.intersection(asked[Direction.TO], self._ended(Direction.TO, self._carried))
+        return space.union_all([self._leaving(own), self._arriving(into), inside])
+
+    def _at_their_ends(self, direction: Direction, needs: Iterable[Node]) -> Node:
+        return self.space.union_all(
+            self.space.intersection(self._ended(direction, one.span), need)
+            for one, need in zip(self.question.segments, needs, strict=True)
+        )
+
+    @property
+    def excess(self) -> Node:
+        """What passes and should not."""
+        return self.space.difference(self.through, self.wanted)
+
+    @property
+    def lacking(self) -> Node:
+        """What should pass and does not."""
+        return self.space.difference(self.wanted, self.through)
+
+    def strange(self) -> Iterator[tuple[int, Direction, Node]]:
+        """By segment and direction: packets with an address of elsewhere at its own end, beyond what it needs."""
+        for direction in Direction:
+            for number, (one, need) in enumerate(zip(self.question.segments, self._needs[direction], strict=True)):
+                outside = self.space.difference(self._let_through[number, direction], self._ended(direction, one.span))
+                yield number, direction, self.space.difference(outside, need)
+
+    @property
+    def meeting(self) -> Node:
+        """What leaves this school for another one's addresses: where that is nothing at all schools, no two meet."""
+        return self.space.intersection(self.through, self._pair(self.question.block, self.question.others))
+
+    @property
+    def unasked(self) -> Node:
+        """What reaches the management from others than the controllers, beyond answers and what the network needs."""
+        if self.question.management is None:
+            return self.space.nothing
+        management = self.question.segments[self.question.management]
+        reaching = self.space.intersection(self.through, self._ended(Direction.TO, management.span))
+        strangers = self.space.difference(reaching, self._ended(Direction.FROM, self.question.controllers))
+        needs = management.needs[_DIRECTIONS.index(Direction.TO)]
+        return self.space.difference(strangers, self._union((*needs, *self.question.answers)))
+
+    def unreached(self, way: PacketBox) -> Node:
+        """What of a controller's way to a device does not pass."""
+        return self.space.difference(self.space.box(way), self.through)
+
+    def _union(self, boxes: Iterable[Box]) -> Node:
+        return self.space.union_all(map(self.space.box, boxes))
+
+    def _ended(self, direction: Direction, addresses: Intervals) -> Node:
+        """The packets from (or to) some addresses."""
+        ends = (addresses, self._everywhere) if direction is Direction.FROM else (self._everywhere, addresses)
+        return self.space.box((((0, 255),), *ends, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))
+
+    def _pair(self, sources: Intervals, destinations: Intervals) -> Node:
+        return self.space.box((((0, 255),), sources, destinations, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))

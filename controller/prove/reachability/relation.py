@@ -1,0 +1,170 @@
+"""The network part of the policy as one relation over a whole school, straight from the rules.
+
+The compiler makes a set for each filter; this makes one for the school, from the rules as they are written, and
+shares no code with it. Where the paths of a school equal this relation, no filter, no order of filters and no place
+between them has changed what the policy says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+from controller.model.access.infrastructure_protocols import GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.access.rules import Rule, Segment
+from controller.model.city import City
+from controller.model.network.packets import (
+    ANY_PORTS,
+    Direction,
+    Effect,
+    Family,
+    Interval,
+    Packet,
+    Prefix,
+    Protocol,
+    bounds,
+    merged,
+    prefix,
+    within,
+)
+from controller.model.sites.schools import School
+from controller.prove.reachability.forwarding import Intervals, PacketBox
+
+_WHOLE_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolNetwork:
+    """The network of one school in one family."""
+
+    city: City
+    school: School
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Who may ask (`asking`) whom (`asked`) for what, by one rule. Its answers are the same, turned round."""
+
+    rule: Rule
+    family: Family
+    protocol: Protocol
+    asking: tuple[Interval, ...]
+    asked: tuple[Interval, ...]
+    ports: Interval
+
+    def boxes(self) -> Iterator[PacketBox]:
+        """The packets of whoever asks, and the answers: TCP's are marked as such, UDP's only by their port."""
+        protocol, wide = ((int(self.protocol), int(self.protocol)),), (ANY_PORTS,)
+        yield (protocol, self.asking, self.asked, wide, (self.ports,), _WHOLE_STATE)
+        marked = _ESTABLISHED if self.protocol is Protocol.TCP else _WHOLE_STATE
+        yield (protocol, self.asked, self.asking, (self.ports,), wide, marked)
+
+    def holds(self, packet: Packet) -> bool:
+        """Whether a packet is one of the conversation's, judged by itself: nothing of diagrams is asked."""
+        if packet.protocol != self.protocol:
+            return False
+        if _among(packet.source, self.asking) and _among(packet.destination, self.asked):
+            return within(packet.destination_port, self.ports)
+        back = _among(packet.source, self.asked) and _among(packet.destination, self.asking)
+        marked = packet.established or self.protocol is not Protocol.TCP
+        return back and marked and within(packet.source_port, self.ports)
+
+
+def conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
+    """Every conversation that some rule speaks of at a school; a family without addresses on one side has none."""
+    return tuple(_conversations(at))
+
+
+def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
+    city, school, family = at.city, at.school, at.family
+    for rule in city.rules:
+        if rule.network is None or not city.is_for(rule, school):
+            continue
+        for source, name in product(rule.network.from_, rule.applications):
+            asking = city.source_of(source, school, family).intervals()
+            asked = city.destination_of(name, school, family).intervals()
+            if asking and asked:
+                for service in city.services(rule, name):
+                    yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
+
+
+def spoken_boxes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketBox, ...]:
+    """The packets of all conversations that a permit (or a forbid) speaks of."""
+    return tuple(box for one in spoken if one.rule.effect is effect for box in one.boxes())
+
+
+def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
+    """The rules that decide about a packet: the forbids that cover it, else the permits, else none."""
+    covering = [one.rule for one in spoken if one.holds(packet)]
+    return tuple(dict.fromkeys([rule for rule in covering if rule.effect is Effect.FORBID] or covering))
+
+
+def needed(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketBox, ...]:
+    """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
+    gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
+    own = at.city.segment_prefix(at.school, segment, at.family)
+    words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
+    alone: dict[str, Intervals] = {name: (bounds(place),) for name, place in words.items()}
+
+    def ends(need: _Ends) -> Intervals:
+        if need.anywhere:
+            return need.anywhere
+        only = need.named[0]
+        if len(need.named) == 1 and isinstance(only, str):
+            return alone[only]
+        return merged(bounds(words[end] if isinstance(end, str) else end) for end in need.named)
+
+    needs = _needs(at.city, at.family, direction)
+    return tuple(
+        [
+            (need.protocol, ends(need.source), ends(need.destination), *need.rest)
+            for need in needs
+            if need.is_for(segment)
+        ]
+    )
+
+
+class _Ends(NamedTuple):
+    """One side of a necessity; `anywhere` are its addresses where they are the same at every segment."""
+
+    named: tuple[EndPoint, ...]
+    anywhere: Intervals
+
+
+class _Need(NamedTuple):
+    """A necessity, with all that is the same at every segment worked out; `segments` empty: it is for every one."""
+
+    segments: tuple[str, ...]
+    protocol: Intervals
+    source: _Ends
+    destination: _Ends
+    rest: tuple[Intervals, Intervals, Intervals]
+
+    def is_for(self, segment: Segment) -> bool:
+        """Whether a segment needs it."""
+        return not self.segments or segment.id in self.segments
+
+
+@lru_cache(maxsize=16)
+def _needs(city: City, family: Family, direction: Direction) -> tuple[_Need, ...]:
+    return tuple(_need(one) for one in city.necessities if one.family == family and one.direction is direction)
+
+
+def _need(one: Necessity) -> _Need:
+    protocol = int(Protocol[one.protocol.upper()])
+    source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
+    rest = (source_ports,), (one.ports,), _ESTABLISHED if one.established else _WHOLE_STATE
+    return _Need(one.segments, ((protocol, protocol),), _ends(one.source), _ends(one.destination), rest)
+
+
+def _ends(named: tuple[EndPoint, ...]) -> _Ends:
+    fixed = [end for end in named if not isinstance(end, str)]
+    return _Ends(named, merged(map(bounds, fixed)) if len(fixed) == len(named) else ())
+
+
+def _among(value: int, intervals: Iterable[Interval]) -> bool:
+    return any(within(value, interval) for interval in intervals)

@@ -1,0 +1,1 @@
+"""What a router takes and gives, proved against the preference of lines."""

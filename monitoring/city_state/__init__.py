@@ -1,0 +1,1 @@
+"""How the city stands now, and what of it changed."""

@@ -1,0 +1,112 @@
+"""The monitor between its store and its pages: what is kept becomes the present, and what changed is told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from controller.model.city import City
+from controller.telemetry.registry import MONITOR_REFUSED, REASON, SIGNAL
+from monitoring.city_state.present import Present, Tile
+from monitoring.city_state.rollouts import Rollouts
+from monitoring.city_state.stream import Stream
+from monitoring.timeseries import reading
+from monitoring.timeseries.points import Batch, Key, Total
+from monitoring.timeseries.store import Store
+from monitoring.timeseries.writer import Writer
+
+TURN_SECONDS = 0.25
+"""What changes more often than this is told once."""
+ROLLOUT_SECONDS = 0.5
+"""How often a rollout is told: it is told whole, and that of a whole city is long."""
+LOOK_AGAIN_SECONDS = 1.0
+"""How often every tile is looked at: one also changes by nothing coming in."""
+
+
+class Monitor:
+    """All parts of a running monitor. Its methods belong to the event loop's thread."""
+
+    def __init__(self, city: City, store: Store) -> None:
+        self.city = city
+        self.store = store
+        self.present = Present(city, reading.latest(store))
+        self.rollouts = Rollouts(reading.newest_trace(store))
+        self.stream = Stream(self._everything)
+        self._writer = Writer(store)
+        # All from the start: Prometheus sees a rise only from a value that it knows.
+        self._refused: Counter[Key] = Counter(
+            {_refusal(signal, reason): 0 for signal in SIGNAL.values for reason in REASON.values}
+        )
+        self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
+        self._looked = self._told_rollout = 0.0
+
+    async def keep(self, batch: Batch) -> None:
+        """Keep a batch; when it returns, the batch is on the disk and part of the present.
+
+        Raises:
+            Busy: too much waits for the disk already.
+            sqlite3.Error: it could not be written.
+        """
+        # Shielded: a sender that hangs up does not undo what is being written.
+        await asyncio.shield(asyncio.wrap_future(self._writer.submit(batch)))
+        self.present.take(batch.values)
+        self.rollouts.take(batch.spans)
+        for event in batch.events:
+            self.present.touched.add(event.school)
+
+    def refuse(self, signal: str, reason: str) -> None:
+        """Count a request that was not taken."""
+        self._refused[_refusal(signal, reason)] += 1
+
+    def refused(self) -> list[Total]:
+        """What was not taken since this monitor began."""
+        now = time.time()
+        return [Total(key, "", 0, now, count) for key, count in self._refused.items()]
+
+    async def tell(self) -> None:
+        """Tell pages what changed, for ever."""
+        while True:
+            await asyncio.sleep(TURN_SECONDS)
+            try:
+                self._turn(time.monotonic())
+            except Exception:
+                # Whatever it is: pages that are told nothing any more look like a city where nothing happens.
+                logging.getLogger("tsunagu").exception("a change could not be told to the pages")
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._writer.close()
+
+    def _turn(self, now: float) -> None:
+        touched, self.present.touched = self.present.touched, set()
+        every = now >= self._looked + LOOK_AGAIN_SECONDS
+        if every:
+            self._looked = now
+        schools: Mapping[str, object] = self.city.school_by_id if every else dict.fromkeys(touched)
+        changed = []
+        for name in schools:
+            school = self.city.school_by_id.get(name)
+            if school is None:
+                continue
+            tile = self.present.tile(school)
+            if self._shown.get(name) != tile:
+                self._shown[name] = tile
+                changed.append(tile)
+        if changed:
+            self.stream.publish("tiles", changed)
+        for name in touched & self.city.school_by_id.keys():
+            self.stream.nudge(name, {"id": name})
+        if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
+            self._told_rollout = now
+            self.rollouts.touched = False
+            self.stream.publish("rollout", self.rollouts.view(), whole=True)
+
+    def _everything(self) -> list[tuple[str, object]]:
+        return [("tiles", self.present.tiles()), ("rollout", self.rollouts.view())]
+
+
+def _refusal(signal: str, reason: str) -> Key:
+    return MONITOR_REFUSED, ((SIGNAL.name, signal), (REASON.name, reason))

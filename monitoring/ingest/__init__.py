@@ -1,0 +1,1 @@
+"""OTLP as the monitor receives it."""

@@ -1,0 +1,101 @@
+"""The JSON API that the page reads, and the stream of what changes."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from controller.telemetry.registry import DAY, HOUR, LINE, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT
+from monitoring.city_state.monitor import Monitor
+from monitoring.city_state.present import written
+from monitoring.timeseries import reading
+from monitoring.timeseries.retention import LEVELS
+
+EVENTS_SHOWN = 200
+SHOWN_SECONDS = HOUR
+"""How far back a school is shown when nobody asks for more."""
+_HIGHEST, _MEAN = True, False
+_MEASURES = {"throughput": (LINE_THROUGHPUT, _HIGHEST), "latency": (LINE_LATENCY, _MEAN), "loss": (LINE_LOSS, _MEAN)}
+"""A line's throughput is that of its best path; latency and loss are the mean of its paths."""
+
+
+def routes(monitor: Monitor) -> list[BaseRoute]:
+    """The paths below /api."""
+
+    async def city(_: Request) -> Response:
+        wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.file.wards]
+        return JSONResponse({"city": monitor.city.file.name, "wards": wards, "schools": monitor.present.tiles()})
+
+    async def school(request: Request) -> Response:
+        found = monitor.city.school_by_id.get(request.path_params["school"])
+        if found is None:
+            return _wrong(404, "the city has no such school")
+        try:
+            since = _since(request.query_params.get("since"))
+        except ValueError:
+            return _wrong(400, "since is a time in ISO 8601, e.g. 2026-04-01T00:00:00Z, or in seconds since 1970")
+        lines, events = await run_sync(_past, monitor, found.id, since)
+        return JSONResponse({"tile": monitor.present.tile(found), "lines": lines, "events": events})
+
+    async def rollout(_: Request) -> Response:
+        return JSONResponse(monitor.rollouts.view())
+
+    async def events(request: Request) -> Response:
+        last = request.headers.get("last-event-id") or request.query_params.get("last")
+        stream = monitor.stream.read(last, request.query_params.get("school"))
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+    return [
+        Route("/api/city", city),
+        Route("/api/schools/{school}", school),
+        Route("/api/rollout", rollout),
+        Route("/api/events", events),
+    ]
+
+
+def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[str, list[list[float]]]], list[object]]:
+    """What was measured on a school's lines, and its events; in a thread, for the disk may be slow."""
+    step = next((level.step for level in LEVELS if since >= time.time() - level.kept), LEVELS[-1].step)
+    lines = {
+        line: {
+            name: [
+                [slot, round(highest if best else mean, 4)]
+                for slot, mean, highest in reading.history(monitor.store, (school, line), metric, since, step)
+            ]
+            for name, (metric, best) in _MEASURES.items()
+        }
+        for line in LINE.values
+    }
+    events: list[object] = [
+        {"at": written(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}
+        for one in reading.events(monitor.store, school, since, EVENTS_SHOWN)
+    ]
+    return lines, events
+
+
+def _since(text: str | None) -> float:
+    """When to begin, in seconds since 1970.
+
+    Raises:
+        ValueError: the text is no time.
+    """
+    now = time.time()
+    if text is None:
+        return now - SHOWN_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if seconds != seconds:  # noqa: PLR0124 not a number
+        raise ValueError(text)
+    return min(max(seconds, now - 400 * DAY), now + HOUR)
+
+
+def _wrong(status: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status)

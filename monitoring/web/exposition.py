@@ -1,0 +1,85 @@
+"""`/metrics`: what the monitor knows, in Prometheus' text format, under the names of the registry.
+
+A value that may no longer stand for the present is left out, so that Prometheus marks its series as stale.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from controller.telemetry.naming import prometheus_label
+from controller.telemetry.registry import METRICS, Kind, Metric
+from monitoring.city_state.monitor import Monitor
+from monitoring.timeseries import reading
+from monitoring.timeseries.points import Attributes, Total, Value
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def routes(monitor: Monitor) -> list[BaseRoute]:
+    """The path that Prometheus scrapes."""
+
+    async def metrics(_: Request) -> Response:
+        totals = [*await run_sync(reading.totals, monitor.store), *monitor.refused()]
+        # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
+        text = await run_sync(exposition, list(monitor.present.values.values()), totals, time.time())
+        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+
+    return [Route("/metrics", metrics)]
+
+
+def exposition(values: Iterable[Value], totals: Iterable[Total], now: float) -> str:
+    """Prometheus' text format."""
+    found: dict[Metric, list[Value | Total]] = {}
+    known: list[Value | Total] = [*values, *totals]
+    for one in known:
+        metric = one.key[0]
+        if one.at >= now - metric.fresh:
+            found.setdefault(metric, []).append(one)
+    lines: list[str] = []
+    for metric in METRICS.values():
+        if metric in found:
+            lines += _family(metric, found[metric])
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _family(metric: Metric, found: Sequence[Value | Total]) -> Iterator[str]:
+    name = metric.prometheus
+    yield f"# HELP {name} {_escaped(metric.meaning, quotes=False)}"
+    yield f"# TYPE {name} {metric.kind}"
+    for one in found:
+        if metric.kind is Kind.HISTOGRAM and isinstance(one, Total):
+            yield from _histogram(metric, one)
+        else:
+            yield f"{name}{_labels(one.key[1])} {_number(one.value)}"
+
+
+def _histogram(metric: Metric, one: Total) -> Iterator[str]:
+    """Buckets add up from the lowest; the last one is the number of all values."""
+    name, attributes = metric.prometheus, one.key[1]
+    ends = [*(_number(boundary) for boundary in metric.boundaries), "+Inf"]
+    for end, count in zip(ends, accumulate(one.counts), strict=True):
+        yield f"{name}_bucket{_labels((*attributes, ('le', end)))} {count}"
+    yield f"{name}_sum{_labels(attributes)} {_number(one.value)}"
+    yield f"{name}_count{_labels(attributes)} {sum(one.counts)}"
+
+
+def _labels(attributes: Attributes) -> str:
+    inside = ",".join(f'{prometheus_label(name)}="{_escaped(value)}"' for name, value in attributes)
+    return f"{{{inside}}}" if inside else ""
+
+
+def _escaped(text: str, *, quotes: bool = True) -> str:
+    text = text.replace("\\", "\\\\").replace("\n", "\\n")
+    return text.replace('"', '\\"') if quotes else text
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(float(value))

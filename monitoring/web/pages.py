@@ -1,0 +1,102 @@
+"""The HTML of the monitor: three pages in two languages, their messages as JSON, and their static files.
+
+A page is a frame of words; its modules fetch the figures from the API and keep them fresh. Nothing on it is inline and
+nothing comes from elsewhere, so the policy of `monitoring.web.security` allows neither.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from controller.messages import LANGUAGES, Language, catalogue
+from controller.model.city import City
+
+FOLDER = Path(__file__).parent / "page"
+LANGUAGE_COOKIE = "tsunagu_language"
+THEME_COOKIE = "tsunagu_theme"
+THEMES = ("light", "dark")
+"""What a reader can choose; without a choice the page follows the system."""
+SUBJECTS = ("page.", "states.")
+"""The subjects of the catalogue that the page's modules read."""
+_YEAR = 365 * 24 * 3600
+
+
+def routes(city: City) -> list[BaseRoute]:
+    """The pages of a city, to be served beside the API that they read."""
+    name, _, note = city.file.name.partition(" (")
+    shown: dict[str, Any] = {"city": name, "note": note.removesuffix(")"), "wards": city.file.wards}
+
+    async def city_page(request: Request) -> Response:
+        return _page(request, "city.html", **shown)
+
+    async def school_page(request: Request) -> Response:
+        school = city.school_by_id.get(request.path_params["school"])
+        if school is None:
+            return _page(request, "unknown.html", status=404, **shown)
+        ward = next(ward for ward in city.file.wards if ward.id == school.ward)
+        return _page(request, "school.html", school=school, ward=ward, **shown)
+
+    async def rollout_page(request: Request) -> Response:
+        return _page(request, "rollout.html", **shown)
+
+    return [
+        Route("/", city_page),
+        Route("/schools/{school}", school_page),
+        Route("/rollout", rollout_page),
+        Route("/messages/{language}.json", _messages),
+        Mount("/static", StaticFiles(directory=FOLDER / "static")),
+    ]
+
+
+def language_of(request: Request) -> Language:
+    """The reader's language: what the address asks for, else the last choice, else the browser's, else Japanese."""
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if asked in LANGUAGES:
+            return asked
+    for entry in request.headers.get("accept-language", "").split(","):
+        spoken = entry.split(";")[0].strip().split("-")[0].lower()
+        if spoken in LANGUAGES:
+            return spoken
+    return "ja"
+
+
+def _page(request: Request, template: str, *, status: int = 200, **shown: object) -> Response:
+    language = language_of(request)
+    theme = request.cookies.get(THEME_COOKIE)
+    text = (
+        _templates()
+        .get_template(template)
+        .render(
+            say=catalogue(language),
+            language=language,
+            other=next(one for one in LANGUAGES if one != language),
+            theme=theme if theme in THEMES else "",
+            path=request.url.path,
+            **shown,
+        )
+    )
+    response = HTMLResponse(text, status)
+    if request.query_params.get("lang") == language:
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict")
+    return response
+
+
+async def _messages(request: Request) -> Response:
+    language = request.path_params["language"]
+    if language not in LANGUAGES:
+        return JSONResponse({"languages": LANGUAGES}, 404)
+    texts = {key: text for key, text in catalogue(language).texts.items() if key.startswith(SUBJECTS)}
+    return JSONResponse(texts, headers={"Cache-Control": "no-cache"})
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)

@@ -1,0 +1,1 @@
+"""Applications behind the load balancer, and who may use them."""

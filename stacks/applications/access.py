@@ -1,0 +1,137 @@
+"""Who may use what: groups for roles, access levels, and the proxy's bindings, all as compiled from the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+from controller.compile.identity.access_levels import AccessLevel
+from controller.compile.identity.proxy import Binding, CloudIntent
+from controller.errors import TsunaguError
+from stacks.services import Services
+from stacks.settings.configuration import Google
+from stacks.settings.naming import TYPE, Naming
+
+ACCESS = "roles/iap.httpsResourceAccessor"
+GROUP_LABELS = {
+    "cloudidentity.googleapis.com/groups.discussion_forum": "",
+    # A security group takes no members from outside that are not security groups themselves.
+    "cloudidentity.googleapis.com/groups.security": "",
+}
+LONGEST_DESCRIPTION = 256
+SIGN_IN_AGAIN = "36000s"
+"""10 hours: a working day. Then the proxy asks for the second factor again."""
+
+
+@dataclass(frozen=True)
+class AccessArgs:
+    """What access is made from. `role_names` are people's words for the roles; `backends` are by application."""
+
+    google: Google
+    intent: CloudIntent
+    role_names: Mapping[str, str]
+    backends: Mapping[str, gcp.compute.BackendService]
+    naming: Naming
+    protected: bool
+    services: Services
+
+
+class Access(pulumi.ComponentResource):
+    """Groups, access levels and bindings.
+
+    Outputs: `groups` (e-mail by role; people are put in by the directory, never here), `levels` (by short name).
+    """
+
+    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{TYPE}Access", name, {}, opts)
+        self._args, self._own = args, args.services.ready(self, "iap")
+        self.groups = {role: self._group(role) for role in args.intent.roles}
+        self.levels: dict[str, gcp.accesscontextmanager.AccessLevel] = {}
+        for level in args.intent.levels:
+            self.levels[level.key] = self._level(level)
+        for binding in args.intent.bindings:
+            self._binding(binding)
+        for application, backend in args.backends.items():
+            if any(one.id == application and one.iap for one in args.intent.applications):
+                self._session(application, backend)
+        self.register_outputs({"groups": {role: self.group_email(role) for role in self.groups}})
+
+    def group_email(self, role: str) -> str:
+        """The e-mail address of a role's group."""
+        return f"{self._args.naming.prefix}-{role}@{self._args.google.directory}"
+
+    def _group(self, role: str) -> gcp.cloudidentity.Group:
+        return gcp.cloudidentity.Group(
+            role,
+            parent=f"customers/{self._args.google.customer}",
+            group_key={"id": self.group_email(role)},
+            display_name=f"{self._args.role_names[role]} ({self._args.naming.stack})",
+            description="Members come from the city's directory; Tsunagu binds the group and puts nobody in.",
+            labels=GROUP_LABELS,
+            initial_group_config="EMPTY",
+            opts=self._args.services.ready(self, "cloudidentity", protect=self._args.protected),
+        )
+
+    def _level(self, level: AccessLevel) -> gcp.accesscontextmanager.AccessLevel:
+        parent = f"accessPolicies/{self._args.google.access_policy}"
+        needed: list[pulumi.Resource] = [self.levels[key] for key in level.needs]
+        return gcp.accesscontextmanager.AccessLevel(
+            level.key,
+            parent=parent,
+            name=f"{parent}/accessLevels/{level.name}",
+            title=level.name,
+            description=f"Relies on {level.relies_on}.",
+            custom={"expr": {"expression": level.expression, "title": level.key}},
+            opts=self._args.services.ready(self, "accesscontextmanager", after=needed),
+        )
+
+    def _binding(self, binding: Binding) -> None:
+        asked = [level for level in self._args.intent.levels if f'/{level.name}"' in binding.expression]
+        condition = gcp.iap.WebBackendServiceIamBindingConditionArgs(
+            # IAM puts bindings together whose conditions are the same in every word: the title tells them apart.
+            title=f"{binding.application} {binding.role} {binding.number}",
+            description=f"From the policy's {', '.join(binding.rules)}"[:LONGEST_DESCRIPTION],
+            expression=binding.expression,
+        )
+        gcp.iap.WebBackendServiceIamBinding(
+            f"{binding.application}-{binding.role}-{binding.number}",
+            project=self._args.google.project,
+            web_backend_service=self._args.backends[binding.application].name,
+            role=ACCESS,
+            members=[self.groups[binding.role].group_key.apply(lambda key: group_member(key.id))],
+            condition=condition if binding.expression else None,
+            opts=self._args.services.ready(self, "iap", after=[self.levels[level.key] for level in asked]),
+        )
+
+    def _session(self, application: str, backend: gcp.compute.BackendService) -> None:
+        google = self._args.google
+        gcp.iap.Settings(
+            application,
+            name=backend.generated_id.apply(
+                lambda id_: f"projects/{google.project_number}/iap_web/compute/services/{id_}"
+            ),
+            access_settings={
+                "reauth_settings": {
+                    "method": "ENROLLED_SECOND_FACTORS",
+                    "max_age": SIGN_IN_AGAIN,
+                    "policy_type": "DEFAULT",
+                }
+            },
+            opts=self._own,
+        )
+
+
+def group_member(name: str) -> str:
+    """A group as IAM writes it.
+
+    Raises:
+        TsunaguError: it is a single user, a service account, or everybody: roles are groups.
+    """
+    kind, found, email = name.rpartition(":")
+    if (found and kind != "group") or "@" not in email:
+        message = f"a binding to {name!r} is refused: only groups are bound, so that people change in one place"
+        raise TsunaguError(message)
+    return f"group:{email}"

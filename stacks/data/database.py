@@ -1,0 +1,130 @@
+"""PostgreSQL in one region with a replica in the other; which is which is configuration (`database.primary`).
+
+Where a switchover must be possible, both instances carry explicit names (`database.generation`), and each declares its
+`instance_type`, the primary its `replica_names`, the replica its `replica_configuration`: with those in place a changed
+`primary` is a switchover that keeps both instances. Without them, the changed master
+would replace the replica, and the data with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+from stacks.data.keys import Keys
+from stacks.services import Services
+from stacks.settings.configuration import DatabaseSize
+from stacks.settings.naming import TYPE, Naming
+from stacks.settings.regions import REGIONS, RegionId, other
+
+_Kept = gcp.sql.DatabaseInstanceSettingsBackupConfigurationBackupRetentionSettingsArgs
+VERSION = "POSTGRES_17"
+FLAGS = ("cloudsql.iam_authentication", "log_connections", "log_disconnections")
+"""Switched on: applications sign in as themselves, without a password, and who came and went is logged."""
+
+AFTER_A_SWITCHOVER = ["instance"]
+"""A database and its users came to the other instance with the data; they are not made there a second time."""
+
+
+@dataclass(frozen=True)
+class DatabaseArgs:
+    """What the database is made from. `network` is the VPC's id; `ready` must exist before a private address can."""
+
+    size: DatabaseSize
+    network: pulumi.Output[str]
+    keys: Keys
+    naming: Naming
+    importance: str
+    protected: bool
+    services: Services
+    ready: list[pulumi.Resource]
+
+
+class Database(pulumi.ComponentResource):
+    """A private, encrypted PostgreSQL with point-in-time recovery.
+
+    Outputs: `instances` (by region), `primary` (the region that is written to), `connection_name` of the primary.
+    """
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{TYPE}Database", name, {}, opts)
+        self._name, self._args = name, args
+        self.primary: RegionId = args.size.primary
+        standby = other(self.primary)
+        first = self._instance(self.primary, None)
+        self.instances = {self.primary: first, standby: self._instance(standby, first)}
+        self.connection_name = first.connection_name
+        self.database = gcp.sql.Database(
+            name,
+            name=name,
+            instance=first.name,
+            charset="UTF8",
+            # Data is not dropped with the resource: an instance's own protection and backups decide.
+            deletion_policy="ABANDON",
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=AFTER_A_SWITCHOVER),
+        )
+        self.register_outputs({"primary": self.primary, "connectionName": self.connection_name})
+
+    def instance_name(self, region: RegionId) -> str | None:
+        """The name of a region's instance; it says nothing of who is written to, because that changes.
+
+        None without a generation: the engine then gives a name that was never used.
+        """
+        generation = self._args.size.generation
+        return None if generation is None else f"{self._args.naming.prefix}-{self._name}-{region}-{generation}"
+
+    def _instance(self, region: RegionId, master: gcp.sql.DatabaseInstance | None) -> gcp.sql.DatabaseInstance:
+        """An instance; a replica if there is a master. The primary names its replica where names are given."""
+        args = self._args
+        replica = self.instance_name(other(region))
+        after: list[pulumi.Resource] = [*args.keys.database_users, *([master] if master else args.ready)]
+        return gcp.sql.DatabaseInstance(
+            region,
+            name=self.instance_name(region),
+            region=REGIONS[region].name,
+            database_version=VERSION,
+            encryption_key_name=args.keys.database[region].id,
+            deletion_protection=args.protected,
+            settings=self._settings(is_primary=master is None),
+            instance_type="READ_REPLICA_INSTANCE" if master else "CLOUD_SQL_INSTANCE",
+            replica_names=[replica] if replica and not master else [],
+            master_instance_name=(self.instance_name(other(region)) or master.name) if master else None,
+            replica_configuration={"cascadable_replica": True} if master else None,
+            opts=args.services.ready(self, "sqladmin", protect=args.protected, after=after),
+        )
+
+    def _settings(self, *, is_primary: bool) -> gcp.sql.DatabaseInstanceSettingsArgs:
+        args, size = self._args, self._args.size
+        return gcp.sql.DatabaseInstanceSettingsArgs(
+            tier=size.tier,
+            edition=size.edition,
+            availability_type=size.availability,
+            disk_type="PD_SSD",
+            disk_size=size.disk_gigabytes,
+            disk_autoresize=True,
+            deletion_protection_enabled=args.protected,
+            database_flags=[gcp.sql.DatabaseInstanceSettingsDatabaseFlagArgs(name=name, value="on") for name in FLAGS],
+            ip_configuration=gcp.sql.DatabaseInstanceSettingsIpConfigurationArgs(
+                ipv4_enabled=False, private_network=args.network, ssl_mode="ENCRYPTED_ONLY"
+            ),
+            # Sunday, 3 o'clock in the morning in Japan, is Saturday 18 o'clock UTC; days count from Monday = 1.
+            maintenance_window=gcp.sql.DatabaseInstanceSettingsMaintenanceWindowArgs(
+                day=6, hour=18, update_track="stable"
+            ),
+            # Google refuses backups of a replica: they are the primary's, kept in the other region.
+            backup_configuration=self._backups() if is_primary else None,
+            user_labels=args.naming.labels(args.importance, self._name),
+        )
+
+    def _backups(self) -> gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs:
+        size = self._args.size
+        return gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs(
+            enabled=True,
+            start_time="17:00",
+            location=REGIONS[other(self.primary)].name,
+            point_in_time_recovery_enabled=True,
+            transaction_log_retention_days=size.log_days,
+            backup_retention_settings=_Kept(retained_backups=size.backups, retention_unit="COUNT"),
+        )

@@ -1,0 +1,1 @@
+"""The VPC: firewall, private access, load balancer."""
