@@ -75,8 +75,8 @@ class Observation:
     Together they are all `lines` that are not blank or comments: nothing is dropped in silence.
     `remarks` say, each with the line it is about, what is ours but not as it should be, so that the state does not
     count it as in force (a plan then mends it).
-    `conflicting` are the places where an object of ours could stand and one of others does, each with its line, `peers` the
-    neighbours of a router; see `refuse_conflicts`.
+    `conflicting` are the places where an object of ours could stand and one of others does, each with its line,
+    `peers` the neighbours of a router; see `refuse_conflicts`.
     """
 
     state: DeviceState
