@@ -27,9 +27,9 @@ from controller.model.network.device_state import (
     Capabilities,
     DeviceState,
     Entry,
-    Faces,
     Filter,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     device_state,
@@ -185,10 +185,10 @@ def _segments(city: City, device: Device) -> list[str]:
 
 def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> PortState:
     vlans = tuple(sorted(city.segments[name].vlan for name in port.segments))
-    faces = port.faces if can.reads_faces else Faces.UNFILTERED
-    state = PortState(port.name, port.mode, vlans, faces, isolated=_isolated(city, device, port, can))
+    role = port.role if can.reads_port_roles else PortRole.UNFILTERED
+    state = PortState(port.name, port.mode, vlans, role, isolated=_isolated(city, device, port, can))
     transit = transit_of(city, device, can)
-    return onto_transit(state, port.faces, transit) if transit else state
+    return onto_transit(state, port.role, transit) if transit else state
 
 
 def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:
@@ -199,7 +199,7 @@ def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -
     Raises:
         BeyondCapability: it must, and the platform cannot.
     """
-    hosts = port.mode is PortMode.ACCESS and port.faces is Faces.HOSTS
+    hosts = port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING
     if not hosts or not any(city.segments[name].isolated for name in port.segments):
         return False
     filtered_here = can.attachment is Attachment.PORT and device.role == FILTERING
