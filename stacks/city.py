@@ -72,7 +72,7 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
         ConfigurationRefused: the configuration and the policy do not name the same applications.
         PolicyError: the policy cannot be compiled for the cloud.
     """
-    naming = Naming(configured.environment, city.file.id)
+    naming = Naming(configured.environment, city.id)
     facts = proxy_facts(configured, naming)
     intent = cloud_intent(city, facts)
     problems = applications_problems(configured, {app.id: app.audience for app in intent.applications}, file)

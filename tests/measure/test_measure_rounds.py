@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from controller.measure.rounds import Round, Site, Wanted
 from controller.measure.store import Store, opened
 from controller.model.city import City
 from controller.model.network.packets import Family
+from controller.model.policy_files import MEASUREMENT
 from tests.measure.two_lines import PORT, SCHOOL, TRUTH, TwoLines, two_lines
 
 PRIMARY, BACKUP = 80, 40
@@ -43,7 +43,7 @@ def quick(city: City) -> City:
     method = city.measurement.method.model_copy(
         update={"seconds": 1, "connect_within": 0.5, "echoes": 3, "answer_within": 0.5}
     )
-    return replace(city, measurement=city.measurement.model_copy(update={"method": method}))
+    return city.replace_file(MEASUREMENT, city.measurement.model_copy(update={"method": method}))
 
 
 def measured(city: City, store: Store, lines: TwoLines, wanted: Wanted, tmp_path: Path) -> list[Measurement]:
@@ -57,7 +57,7 @@ def measured(city: City, store: Store, lines: TwoLines, wanted: Wanted, tmp_path
 
 def test_both_lines_and_the_verdict_on_the_primary(quick: City, store: Store, lines: TwoLines, tmp_path: Path) -> None:
     patient = quick.measurement.method.model_copy(update={"answer_within": 3.0, "connect_within": 3.0})
-    quick = replace(quick, measurement=quick.measurement.model_copy(update={"method": patient}))
+    quick = quick.replace_file(MEASUREMENT, quick.measurement.model_copy(update={"method": patient}))
     found = measured(quick, store, lines, Wanted(regions=("tokyo",), families=(Family.V4,)), tmp_path)
     assert all(one.measured for one in found), [one.found.reason for one in found]
     assert sorted((one.path.line, str(one.found.kind)) for one in found) == sorted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import pulumi
 import yaml
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
+from controller.model.access.rules import ApplicationFile
 from controller.model.city import City
+from controller.model.policy_files import APPLICATIONS
 from stacks.city import Stack, deploy, outputs
 from stacks.settings.configuration import StackConfiguration, configuration
 
@@ -108,7 +110,9 @@ def declare(city: City, settings: StackConfiguration) -> tuple[Recorder, dict[st
 def application(city: City, name: str, **changes: object) -> City:
     """The city with one application changed."""
     changed = city.applications[name].model_copy(update=changes)
-    return replace(city, applications={**city.applications, name: changed})
+    return city.replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, name: changed}).values()))
+    )
 
 
 def _text(value: object) -> str:

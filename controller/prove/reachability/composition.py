@@ -110,7 +110,7 @@ def examined(at: SchoolNetwork, segments: tuple[Segment, ...]) -> list[Check]:
 
     Where a school has several cores, the management is asked about at the one that carries it.
     """
-    carried = any(segment.id == at.city.file.management_segment for segment in segments)
+    carried = any(segment.id == at.city.management_segment for segment in segments)
     return [
         Check(_PATHS, len(segments) * (len(segments) - 1 + len(at.city.applications) + 1)),
         Check(_ISOLATION, len(at.city.schools) - 1),
@@ -143,22 +143,22 @@ def _question(
     for one in segments:
         out, into = ((one.vlan, direction, family) for direction in Direction)
         needs = (needed(at, one, Direction.FROM), needed(at, one, Direction.TO))
-        span = (get_bounds(city.segment_prefix(school, one, family)),)
+        span = (get_bounds(city.addresses.segment_prefix(school, one, family)),)
         asked.append(SegmentQuestion(span, (entries(out), entries(into)), (believed_at(out), believed_at(into)), needs))
     spoken = conversations(at)
-    management = city.file.management_segment
+    management = city.management_segment
     edge, doors = _edge(city, family)
     return PathQuestion(
         last=2**family.bits - 1,
-        block=(get_bounds(city.school_prefix(school, family)),),
-        others=city.other_schools(school, family),
+        block=(get_bounds(city.addresses.school_prefix(school, family)),),
+        others=city.addresses.other_schools(school, family),
         segments=tuple(asked),
         edge=edge,
         doors=doors,
         permits=spoken_boxes(spoken, Effect.PERMIT),
         forbids=spoken_boxes(spoken, Effect.FORBID),
         management=next((number for number, one in enumerate(segments) if one.id == management), None),
-        controllers=AddressSet(city.file.controllers).of(family).intervals(),
+        controllers=AddressSet(city.controllers).in_family(family).intervals(),
         answers=_answered(spoken, management),
         ways=tuple(_ways(at)) if any(one.id == management for one in segments) else (),
     )
@@ -167,7 +167,7 @@ def _question(
 @lru_cache(maxsize=8)
 def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketBox, ...]]:
     """The addresses of the cloud's front doors, and the packets that these take."""
-    doors = [(door, door.addresses.of(family).intervals()) for door in front_doors(city)]
+    doors = [(door, door.addresses.in_family(family).intervals()) for door in front_doors(city)]
     everywhere = ((0, 2**family.bits - 1),)
     taken: list[PacketBox] = [
         (_one(service.protocol), everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
@@ -203,7 +203,7 @@ def _ways(at: SchoolNetwork) -> Iterator[PacketBox]:
 
 
 def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketBox:
-    controllers = AddressSet(at.city.file.controllers).of(at.family).intervals()
+    controllers = AddressSet(at.city.controllers).in_family(at.family).intervals()
     return (((6, 6),), controllers, addresses, (ANY_PORTS,), _one(port), ((0, 1),))
 
 
@@ -258,7 +258,9 @@ class _Told:
         named = [
             span
             for name in self.city.applications
-            for span in self.city.destination_of(name, self.here.school, self.at.family).intervals()[:1]
+            for span in self.city.addresses.destination_addresses_in(
+                name, self.here.school, self.at.family
+            ).intervals()[:1]
         ]
         spans = [one.span[0] for one in self.passage.question.segments]
         return [min(low + 10, high) for low, high in (*spans, *named)]
