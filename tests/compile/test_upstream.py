@@ -16,8 +16,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.plan.proof.proof import prove
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
-from controller.prove.filters.containment import contains
-from controller.prove.filters.equivalence import evaluate, wanted
+from controller.prove.filters.equivalence import contains, evaluate, wanted
 
 AWPLUS = AlliedTelesisAwplus()
 CAN = AWPLUS.capabilities

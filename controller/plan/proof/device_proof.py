@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from controller.compile.network.acl import compile_acls
 from controller.compile.network.device_state import (
     FILTERING,
     CampusIntent,
+    build_acl_intent,
+    build_device_intent,
     campus_intent,
     device_intents,
-    filters_alone,
-    with_filters,
 )
 from controller.compile.network.intent import FilterIntent
 from controller.compile.network.upstream import Moved
@@ -61,14 +62,15 @@ def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
 
 
 def _judge_filters(city: City, device: Device, system: Platform, keys: CityKeys, cache: ProofCache) -> Judged:
-    intents, moved = device_intents(city, device, system.capabilities)
+    can = system.capabilities
+    intents, moved = device_intents(city, device, can)
     left = {one.intent.place: one for one in moved}
     names = [filter_key(city, device, one, left.get(one.place)) for one in intents]
     known = [cache.find(name) for name in names]
     bare = keys.bare(device)
     part = _part(city, device, system, (intents, moved), known) if cache.find(bare) else None
     if part is None:
-        part = with_filters(city, device, system.capabilities, intents, moved)
+        part = build_device_intent(city, device, can, compile_acls(device, can, intents, moved))
         known = [None] * len(intents)
     if part.intents or not any(known):
         prove(city, part, system)
@@ -98,7 +100,8 @@ def _part(
     left = tuple(one for one in whole[1] if one.intent.place in places)
     # A filter at ports stands nowhere without them.
     alone = can.attachment is Attachment.VLAN_INTERFACE
-    part = filters_alone(device, can, fresh, left) if alone else with_filters(city, device, can, fresh, left)
+    acls = compile_acls(device, can, fresh, left)
+    part = build_acl_intent(device, acls) if alone else build_device_intent(city, device, can, acls)
     entries = sum(len(one.entries) for one in part.wanted.filters) + sum(found.entries for found in known if found)
     crowded = can.maximum_device_entries is not None and entries > can.maximum_device_entries
     return None if part.aggregated or crowded else part
@@ -114,7 +117,8 @@ def _paths(city: City, device: Device, system: Platform, whole: Intents) -> int:
     ways = paths_of_intents(city, device, *whole)
     if ways is not None:
         return ways
-    intent = with_filters(city, device, system.capabilities, *whole)
+    can = system.capabilities
+    intent = build_device_intent(city, device, can, compile_acls(device, can, *whole))
     checks = path_checks(city, [Held(device, intent.wanted, intent.moved)])
     differences = [found for check in checks for found in check.differences]
     if not differences:

@@ -14,8 +14,7 @@ from controller.model.network.packets import Direction, Family, Packet, Protocol
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform, Step
 from controller.prove.compliance.wireless import network_differences
-from controller.prove.filters.containment import contains
-from controller.prove.filters.equivalence import Difference, deciding, ends_explicitly, evaluate, prove_equal
+from controller.prove.filters.equivalence import Difference, contains, deciding, ends_explicitly, evaluate, prove_equal
 from controller.prove.filters.transition import Fault, Stage, transition_faults
 from controller.prove.routes.policies import routing_differences, transition_differences
 

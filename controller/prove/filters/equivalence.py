@@ -29,7 +29,7 @@ from controller.model.network.packets import (
 )
 from controller.prove.engine.comparison import Comparison, PlainEntry, compare, compare_alike
 from controller.prove.engine.diagram import Field, Node, Space
-from controller.prove.reachability.forwarding import Entries, PacketBox
+from controller.prove.engine.packets import Entries, PacketBox
 
 # Few protocols and many addresses: with the protocol on top, a service's part of the filter stays small.
 _FIELDS = {
@@ -137,6 +137,22 @@ def same_filters(first: Filter, second: Filter) -> bool:
         return result is Comparison.SAME
     space = packet_space(first.family)
     return permitted_by_filter(space, first) == permitted_by_filter(space, second)
+
+
+def contains(wider: FilterIntent, narrower: FilterIntent) -> bool:
+    """Whether everything that the one intent permits, the other permits too."""
+    if _widened(wider, narrower):
+        return True
+    space = packet_space(wider.family)
+    return space.is_empty(space.difference(permitted_by_policy(space, narrower), permitted_by_policy(space, wider)))
+
+
+def _widened(wider: FilterIntent, narrower: FilterIntent) -> bool:
+    """Whether the one is the other with some permits that ask for less: seen without a diagram."""
+    return len(wider.clauses) == len(narrower.clauses) and all(
+        one == other or (one.effect is Effect.PERMIT and one == other._replace(established=False))
+        for one, other in zip(wider.clauses, narrower.clauses, strict=True)
+    )
 
 
 def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:

@@ -33,12 +33,10 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.prove.check import Check
 from controller.prove.engine.diagram import Node
+from controller.prove.engine.packets import Entries, Intervals, PacketBox
 from controller.prove.filters.equivalence import ReplayError, filter_entries, intent_entries
 from controller.prove.reachability.enforcement_points import Hop, example, hops, told
 from controller.prove.reachability.forwarding import (
-    Entries,
-    Intervals,
-    PacketBox,
     Passage,
     PathQuestion,
     SegmentQuestion,

@@ -13,14 +13,9 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from controller.model.network.packets import ANY_PORTS, Direction, Interval, Protocol, merged
+from controller.model.network.packets import ANY_PORTS, Direction, Protocol, merged
 from controller.prove.engine.diagram import Box, Field, Node, Space
-
-Intervals = tuple[Interval, ...]
-PacketBox = tuple[Intervals, Intervals, Intervals, Intervals, Intervals, Intervals]
-"""Protocols, sources, destinations, source ports, destination ports, whether established."""
-Entries = tuple[tuple[PacketBox, bool], ...]
-"""A filter: the first box that holds a packet decides whether it is permitted; none denies."""
+from controller.prove.engine.packets import Entries, Intervals, PacketBox
 
 
 class SegmentQuestion(NamedTuple):

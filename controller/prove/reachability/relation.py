@@ -31,7 +31,7 @@ from controller.model.network.packets import (
     within,
 )
 from controller.model.sites.schools import School
-from controller.prove.reachability.forwarding import Intervals, PacketBox
+from controller.prove.engine.packets import Intervals, PacketBox
 
 _WHOLE_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
 
