@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from controller.compile.network.aggregate import aggregate
+from controller.compile.network.aggregate import aggregate_entries
 from controller.compile.network.intent import Clause, FilterIntent
-from controller.compile.network.upstream import Moved
+from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import BeyondCapability
 from controller.model.network.device_state import Binding, Capabilities, Entry, Filter, named_filter
 from controller.model.network.packets import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
@@ -30,7 +30,7 @@ class DeviceAcls:
     """
 
     intents: tuple[FilterIntent, ...]
-    delegated: tuple[Moved, ...]
+    delegated: tuple[DelegatedFilter, ...]
     filters: tuple[Filter, ...]
     aggregated: bool = False
 
@@ -41,7 +41,7 @@ class DeviceAcls:
 
 
 def compile_acls(
-    device: Device, can: Capabilities, intents: Iterable[FilterIntent], delegated: tuple[Moved, ...] = ()
+    device: Device, can: Capabilities, intents: Iterable[FilterIntent], delegated: tuple[DelegatedFilter, ...] = ()
 ) -> DeviceAcls:
     """Write every intent as an ordered filter that fits the platform.
 
@@ -65,7 +65,8 @@ def _fit_to_size(device: Device, filters: list[Filter], can: Capabilities) -> li
     before = sum(len(one.entries) for one in filters)
     crowded = altogether is not None and before > altogether
     fewer = [
-        named_filter(*one.key, aggregate(one.entries)) if crowded or len(one.entries) > most else one for one in filters
+        named_filter(*one.key, aggregate_entries(one.entries)) if crowded or len(one.entries) > most else one
+        for one in filters
     ]
     remedy = "exactly aggregated, as few as this finds. Name fewer or larger prefixes."
     for one in fewer:

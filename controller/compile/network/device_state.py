@@ -8,11 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.compile.network.acl import DeviceAcls, compile_acls, refuse_long_names
-from controller.compile.network.intent import FilterIntent, filter_intents
-from controller.compile.network.interfaces import core_interfaces, onto_transit, transit_of, transit_vlan
-from controller.compile.network.route_policies import RoutingIntent, routing_intent, wanted_routing
-from controller.compile.network.upstream import Moved, within
-from controller.compile.network.wireless import NetworkIntent, network_intents, wanted_network
+from controller.compile.network.intent import FilterIntent, compile_filter_intents
+from controller.compile.network.interfaces import (
+    compile_core_interfaces,
+    find_transit,
+    make_transit_vlan,
+    move_onto_transit,
+)
+from controller.compile.network.route_policies import RoutingIntent, build_routing, compile_routing_intent
+from controller.compile.network.upstream import DelegatedFilter, delegate_upstream
+from controller.compile.network.wireless import WirelessIntent, build_wireless_network, compile_wireless
 from controller.errors import BeyondCapability
 from controller.model.city import City
 from controller.model.network.device_state import (
@@ -31,10 +36,10 @@ from controller.model.sites.devices import Device, DevicePort
 
 
 @dataclass(frozen=True, slots=True)
-class CampusIntent:
+class DeviceIntent:
     """What one device must be: the wanted state, and the intent that each of its filters must equal.
 
-    `moved` are the filters of which a part is left to a device further up, as the policy says them.
+    `delegated` are the filters of which a part is left to a device further up, as the policy says them.
     `routing` is what a router must do with routes, `networks` what an access point's wireless networks must be.
     `aggregated`: filters were written in fewer entries to fit.
     """
@@ -42,68 +47,72 @@ class CampusIntent:
     device: Device
     wanted: DeviceState
     intents: tuple[FilterIntent, ...]
-    moved: tuple[Moved, ...] = ()
+    delegated: tuple[DelegatedFilter, ...] = ()
     routing: RoutingIntent | None = None
-    networks: tuple[NetworkIntent, ...] = ()
+    networks: tuple[WirelessIntent, ...] = ()
     aggregated: bool = False
 
 
-FILTERING = "core"
+FILTERING_ROLE = "core"
 """The role of the devices that hold a school's filters."""
 
 
-def campus_intent(city: City, device: Device, can: Capabilities) -> CampusIntent:
+def compile_device(city: City, device: Device, can: Capabilities) -> DeviceIntent:
     """Compile the policy for one device.
 
     Raises:
         BeyondCapability: the platform cannot enforce a part, or the filters are larger than it takes.
     """
-    intents, delegated = device_intents(city, device, can)
+    intents, delegated = compile_device_filters(city, device, can)
     acls = compile_acls(device, can, intents, delegated)
     return build_device_intent(city, device, can, acls)
 
 
-def device_intents(city: City, device: Device, can: Capabilities) -> tuple[tuple[FilterIntent, ...], tuple[Moved, ...]]:
+def compile_device_filters(
+    city: City, device: Device, can: Capabilities
+) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
     """What each filter of a device must be, and the filters of which a part is left to a device further up.
 
     Raises:
         BeyondCapability: the platform cannot enforce a part.
     """
-    if device.role != FILTERING:
+    if device.role != FILTERING_ROLE:
         return (), ()
-    return within(city, device, filter_intents(city, device.school, device.id, _segments(city, device)), can)
+    return delegate_upstream(
+        city, device, compile_filter_intents(city, device.school, device.id, _segments(city, device)), can
+    )
 
 
-def build_device_intent(city: City, device: Device, can: Capabilities, acls: DeviceAcls) -> CampusIntent:
+def build_device_intent(city: City, device: Device, can: Capabilities, acls: DeviceAcls) -> DeviceIntent:
     """Put together a device: these access control lists and no other, and everything else that the policy wants of it.
 
     Raises:
         BeyondCapability: the platform cannot enforce a part.
     """
     segments = _segments(city, device)
-    routes = routing_intent(city, device) if device.role == "router" and can.routes else None
+    routes = compile_routing_intent(city, device) if device.role == "router" and can.routes else None
     refuse_long_names(device, "vlan", [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], can)
-    networks = network_intents(city, device, can)
-    transit = transit_of(city, device, can)
+    networks = compile_wireless(city, device, can)
+    transit = find_transit(city, device, can)
     vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
-        [transit_vlan(transit)] if transit else []
+        [make_transit_vlan(transit)] if transit else []
     )
     wanted = device_state(
         vlans=vlans if can.vlan_database else (),
         ports=[_port(city, device, port, can) for port in device.ports] if can.switches else (),
         filters=acls.filters,
         bindings=acls.bindings,
-        routing=wanted_routing(routes) if routes else NO_ROUTING,
-        interfaces=core_interfaces(city, device, segments, transit) if transit else (),
-        networks=map(wanted_network, networks),
+        routing=build_routing(routes) if routes else NO_ROUTING,
+        interfaces=compile_core_interfaces(city, device, segments, transit) if transit else (),
+        networks=map(build_wireless_network, networks),
     )
-    return CampusIntent(device, wanted, acls.intents, acls.delegated, routes, networks, aggregated=acls.aggregated)
+    return DeviceIntent(device, wanted, acls.intents, acls.delegated, routes, networks, aggregated=acls.aggregated)
 
 
-def build_acl_intent(device: Device, acls: DeviceAcls) -> CampusIntent:
+def build_acl_intent(device: Device, acls: DeviceAcls) -> DeviceIntent:
     """Put together a device with these access control lists and nothing else."""
     wanted = device_state(filters=acls.filters, bindings=acls.bindings)
-    return CampusIntent(device, wanted, acls.intents, acls.delegated, aggregated=acls.aggregated)
+    return DeviceIntent(device, wanted, acls.intents, acls.delegated, aggregated=acls.aggregated)
 
 
 def _segments(city: City, device: Device) -> list[str]:
@@ -116,8 +125,8 @@ def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> Po
     vlans = tuple(sorted(city.segments[name].vlan for name in port.segments))
     faces = port.faces if can.reads_faces else Faces.UNFILTERED
     state = PortState(port.name, port.mode, vlans, faces, isolated=_isolated(city, device, port, can))
-    transit = transit_of(city, device, can)
-    return onto_transit(state, port.faces, transit) if transit else state
+    transit = find_transit(city, device, can)
+    return move_onto_transit(state, port.faces, transit) if transit else state
 
 
 def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:
@@ -131,7 +140,7 @@ def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -
     hosts = port.mode is PortMode.ACCESS and port.faces is Faces.HOSTS
     if not hosts or not any(city.segments[name].isolated for name in port.segments):
         return False
-    filtered_here = can.attachment is Attachment.PORT and device.role == FILTERING
+    filtered_here = can.attachment is Attachment.PORT and device.role == FILTERING_ROLE
     if not can.isolates and not filtered_here:
         message = (
             f"{device.id}: port {port.name} carries the isolated segment {', '.join(port.segments)}, and "

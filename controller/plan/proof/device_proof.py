@@ -14,15 +14,15 @@ from dataclasses import dataclass
 
 from controller.compile.network.acl import compile_acls
 from controller.compile.network.device_state import (
-    FILTERING,
-    CampusIntent,
+    FILTERING_ROLE,
+    DeviceIntent,
     build_acl_intent,
     build_device_intent,
-    campus_intent,
-    device_intents,
+    compile_device,
+    compile_device_filters,
 )
 from controller.compile.network.intent import FilterIntent
-from controller.compile.network.upstream import Moved
+from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import Attachment
@@ -34,7 +34,7 @@ from controller.platforms.base import Platform
 from controller.platforms.registry import platform
 from controller.prove.filters.equivalence import ReplayError
 
-Intents = tuple[tuple[FilterIntent, ...], tuple[Moved, ...]]
+Intents = tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
     """Prove a device that is not known as a whole."""
     system = platform(device.platform)
     try:
-        if device.role != FILTERING:
-            intent = campus_intent(city, device, system.capabilities)
+        if device.role != FILTERING_ROLE:
+            intent = compile_device(city, device, system.capabilities)
             proved = prove(city, intent, system)
             counted = Counted(proved, len(intent.wanted.routing.bindings), networks=len(intent.networks))
             return Judged(counted, {city_keys.of(device): counted})
@@ -63,7 +63,7 @@ def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
 
 def _judge_filters(city: City, device: Device, system: Platform, keys: CityKeys, cache: ProofCache) -> Judged:
     can = system.capabilities
-    intents, moved = device_intents(city, device, can)
+    intents, moved = compile_device_filters(city, device, can)
     left = {one.intent.place: one for one in moved}
     names = [filter_key(city, device, one, left.get(one.place)) for one in intents]
     known = [cache.find(name) for name in names]
@@ -86,7 +86,7 @@ def _judge_filters(city: City, device: Device, system: Platform, keys: CityKeys,
 
 def _part(
     city: City, device: Device, system: Platform, whole: Intents, known: Sequence[Counted | None]
-) -> CampusIntent | None:
+) -> DeviceIntent | None:
     """The device with nothing but the filters that are not known; None where it must be proved whole.
 
     That is where no filter is known, and where all together are larger than the device takes: then none is written as
@@ -119,7 +119,7 @@ def _paths(city: City, device: Device, system: Platform, whole: Intents) -> int:
         return ways
     can = system.capabilities
     intent = build_device_intent(city, device, can, compile_acls(device, can, *whole))
-    checks = path_checks(city, [Held(device, intent.wanted, intent.moved)])
+    checks = path_checks(city, [Held(device, intent.wanted, intent.delegated)])
     differences = [found for check in checks for found in check.differences]
     if not differences:
         message = f"{device.id}: its filters compose to what the policy says, and their intents do not"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.model.network.packets import Interval
 
 Intervals = tuple[Interval, ...]
-PacketBox = tuple[Intervals, Intervals, Intervals, Intervals, Intervals, Intervals]
+PacketCube = tuple[Intervals, Intervals, Intervals, Intervals, Intervals, Intervals]
 """Protocols, sources, destinations, source ports, destination ports, whether established."""
-Entries = tuple[tuple[PacketBox, bool], ...]
+FilterEntries = tuple[tuple[PacketCube, bool], ...]
 """A filter: the first box that holds a packet decides whether it is permitted; none denies."""
