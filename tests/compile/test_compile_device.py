@@ -15,7 +15,7 @@ from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import Origin, TsunaguError
 from controller.model.access.rules import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
 from controller.model.city import City
-from controller.model.network.device_state import Attachment, Capabilities, Entry, Faces, Filter
+from controller.model.network.device_state import Attachment, Capabilities, Entry, Filter, PortRole
 from controller.model.network.packets import (
     Direction,
     Effect,
@@ -40,7 +40,7 @@ from controller.prove.filters.equivalence import (
 from tests.soak import examples
 
 CAN = Capabilities(
-    Attachment.PORT, vlan_database=True, reads_faces=True, maximum_entries=4096, over_ssh=False, isolates=True
+    Attachment.PORT, vlan_database=True, reads_port_roles=True, maximum_entries=4096, over_ssh=False, isolates=True
 )
 CLIENT_PORT = 49152
 """No service of any policy here has it, so it is never taken for an answer."""
@@ -132,7 +132,7 @@ def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: C
     school = city.schools[0]
     for device in city.devices(school):
         if device.networks:
-            continue  # no switch: tests/platforms/test_platforms_hostapd.py
+            continue  # no switch: tests/platforms/hostapd/test_hostapd.py
         intent = compile_device(city, device, CAN)
         assert bool(intent.wanted.filters) == (device.role == "core")
         carried = {name for port in device.ports for name in port.segments}
@@ -142,9 +142,9 @@ def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: C
 
 def test_what_a_platform_cannot_tell_is_not_asked_of_it(city: City) -> None:
     device = core(city, city.schools[0])
-    poor = compile_device(city, device, replace(CAN, vlan_database=False, reads_faces=False)).wanted
+    poor = compile_device(city, device, replace(CAN, vlan_database=False, reads_port_roles=False)).wanted
     assert poor.vlans == ()
-    assert {port.faces for port in poor.ports} == {Faces.UNFILTERED}
+    assert {port.role for port in poor.ports} == {PortRole.UNFILTERED}
     assert len(poor.filters) == len(poor.bindings) == 4 * len(city.segments)
 
 

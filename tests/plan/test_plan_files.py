@@ -38,8 +38,8 @@ def configs(city: City, device: Device, tmp_path: Path) -> Path:
 def test_what_is_ours_is_understood_and_the_rest_left_alone(city: City, device: Device, configs: Path) -> None:
     (seen,) = from_files([device], configs)
     assert seen.observation is not None
-    assert [line.text for line in seen.observation.foreign] == [f"hostname {device.id}", "ntp server 192.0.2.1"]
-    assert seen.observation.understood + 2 == seen.observation.lines
+    assert [line.text for line in seen.observation.unmanaged] == [f"hostname {device.id}", "ntp server 192.0.2.1"]
+    assert seen.observation.managed + 2 == seen.observation.lines
     found = consider(city, seen)
     assert (found.changes, found.differs, found.refusal, found.filters_proved) == ((), False, None, 32)
 
@@ -160,7 +160,7 @@ def test_a_policy_too_large_for_the_device_refuses_that_device_only(
         message = f"{device.id}: filter TSN needs 2000 entries; cisco_ios takes 1000. Name fewer or larger prefixes."
         raise TsunaguError(message)
 
-    monkeypatch.setattr("controller.plan.build.campus_intent", too_large)
+    monkeypatch.setattr("controller.plan.build.compile_device", too_large)
     found = consider(city, from_files([device], configs)[0])
     assert str(found.refusal).startswith(f"{device.id}: filter TSN needs 2000 entries")
     plan = build_plan(city, [found], lab=False)

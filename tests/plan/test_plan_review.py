@@ -6,9 +6,9 @@ from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     device_state,
@@ -42,20 +42,20 @@ def test_equal_states_have_nothing_to_review() -> None:
 
 
 def test_vlans_and_ports() -> None:
-    now = device_state([Vlan(10, "TSN-staff")], [PortState("1", PortMode.ACCESS, (10,), Faces.HOSTS)])
+    now = device_state([Vlan(10, "TSN-staff")], [PortState("1", PortMode.ACCESS, (10,), PortRole.HOST_FACING)])
     wanted = device_state(
         [Vlan(20, "TSN-pupil")],
         [
-            PortState("1", PortMode.TRUNK, (10, 20), Faces.GATEWAY),
+            PortState("1", PortMode.TRUNK, (10, 20), PortRole.UPLINK),
             PortState("2", PortMode.ACCESS, (20,)),
         ],
     )
     assert describe_changes(NAMES, now, wanted) == [
         "- vlan 10 TSN-staff",
         "+ vlan 20 TSN-pupil",
-        "- port 1 access 10 faces hosts",
-        "+ port 1 trunk 10,20 faces gateway",
-        "+ port 2 access 20 faces unfiltered",
+        "- port 1 access 10 host-facing",
+        "+ port 1 trunk 10,20 uplink",
+        "+ port 2 access 20 unfiltered",
     ]
 
 

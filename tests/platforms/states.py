@@ -12,9 +12,9 @@ from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     VlanInterface,
@@ -96,14 +96,14 @@ def filters(draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5, flags: bool
 
 
 @st.composite
-def port_states(draw: st.DrawFn, names: tuple[str, ...], *, faces: bool) -> list[PortState]:
+def port_states(draw: st.DrawFn, names: tuple[str, ...], *, port_roles: bool) -> list[PortState]:
     """Some of the named ports, in any mode."""
     made = []
     for name in draw(st.lists(st.sampled_from(names), unique=True)):
         mode = draw(st.sampled_from(PortMode))
         most = 1 if mode is PortMode.ACCESS else len(VLANS)
         vlans = draw(st.lists(st.sampled_from(VLANS), unique=True, min_size=1, max_size=most))
-        facing = draw(st.sampled_from(Faces)) if faces else Faces.UNFILTERED
+        facing = draw(st.sampled_from(PortRole)) if port_roles else PortRole.UNFILTERED
         made.append(PortState(name, mode, tuple(sorted(vlans)), facing))
     return made
 
@@ -117,7 +117,7 @@ def bound(one: Filter) -> Binding:
 def ovs_states(draw: st.DrawFn, names: tuple[str, ...] = ("h1", "h-2", "2g", "up.1")) -> DeviceState:
     """States that an Open vSwitch can hold."""
     held = draw(filters(icmp_ranges=True))
-    return device_state((), draw(port_states(names, faces=True)), held, map(bound, held))
+    return device_state((), draw(port_states(names, port_roles=True)), held, map(bound, held))
 
 
 INTERFACE_ADDRESSES = (
@@ -154,23 +154,23 @@ def cisco_states(draw: st.DrawFn) -> DeviceState:
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
     ports = [
         replace(port, isolated=port.mode is PortMode.ACCESS and draw(st.booleans()))
-        for port in draw(port_states(CISCO_PORTS, faces=False))
+        for port in draw(port_states(CISCO_PORTS, port_roles=False))
     ]
     return device_state(vlans, ports, held, map(bound, in_force), interfaces=draw(vlan_interfaces()))
 
 
 AWPLUS_PORTS = ("port1.0.1", "port1.0.2", "port1.0.24", "sa1")
-_RECEIVED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
+_RECEIVED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 
 
 @st.composite
 def awplus_states(draw: st.DrawFn) -> DeviceState:
     """States that an AlliedWare Plus switch can hold: filters stand on trunks that receive such packets."""
     held = draw(filters(icmp_ranges=False, flags=False))
-    placed = draw(port_states(AWPLUS_PORTS, faces=True))
+    placed = draw(port_states(AWPLUS_PORTS, port_roles=True))
     in_force = []
     for one in held:
-        here = [p for p in placed if one.vlan in p.vlans and _RECEIVED.get(p.faces) is one.direction]
+        here = [p for p in placed if one.vlan in p.vlans and _RECEIVED.get(p.role) is one.direction]
         if here and all(port.mode is PortMode.TRUNK for port in here) and draw(st.integers(0, 4)):
             in_force.append(one)
     held = [replace(one, entries=one.entries[-1:]) if draw(st.integers(0, 4)) == 0 else one for one in held]
@@ -234,22 +234,22 @@ def trunk_example(hosts: str, other: str, gateway: str) -> DeviceState:
         for one in EXAMPLE_FILTERS
     ]
     ports = [
-        PortState(name, PortMode.TRUNK, (10, 20), faces)
-        for name, faces in ((hosts, Faces.HOSTS), (other, Faces.HOSTS), (gateway, Faces.GATEWAY))
+        PortState(name, PortMode.TRUNK, (10, 20), role)
+        for name, role in ((hosts, PortRole.HOST_FACING), (other, PortRole.HOST_FACING), (gateway, PortRole.UPLINK))
     ]
     return device_state([Vlan(10, "TSN-management"), Vlan(20, "TSN-staff")], ports, kept, map(bound, kept))
 
 
-def example(*port_names: str, faces: bool, vlan_database: bool) -> DeviceState:
+def example(*port_names: str, port_roles: bool, vlan_database: bool) -> DeviceState:
     """A small school: two hosts in VLAN 20, a trunk towards the router."""
     first, second, up = port_names
-    shown = (lambda one: one) if faces else (lambda _: Faces.UNFILTERED)
+    shown = (lambda one: one) if port_roles else (lambda _: PortRole.UNFILTERED)
     return device_state(
         [Vlan(10, "TSN-management"), Vlan(20, "TSN-staff")] if vlan_database else [],
         [
-            PortState(first, PortMode.ACCESS, (20,), shown(Faces.HOSTS)),
-            PortState(second, PortMode.ACCESS, (20,), shown(Faces.HOSTS)),
-            PortState(up, PortMode.TRUNK, (10, 20), shown(Faces.GATEWAY)),
+            PortState(first, PortMode.ACCESS, (20,), shown(PortRole.HOST_FACING)),
+            PortState(second, PortMode.ACCESS, (20,), shown(PortRole.HOST_FACING)),
+            PortState(up, PortMode.TRUNK, (10, 20), shown(PortRole.UPLINK)),
         ],
         EXAMPLE_FILTERS,
         map(bound, EXAMPLE_FILTERS),

@@ -14,9 +14,9 @@ from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
     PortMode,
+    PortRole,
     PortState,
     device_state,
 )
@@ -57,7 +57,7 @@ def test_the_steps_of_every_platform_are_proved(case: tuple[Platform, DeviceStat
     assert not list(map(str, find_transition_faults(now, stages(system, now, wanted), system.capabilities)))
 
 
-BEFORE = example("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "Port-channel1", faces=False, vlan_database=True)
+BEFORE = example("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "Port-channel1", port_roles=False, vlan_database=True)
 IN_FORCE = next(one for one in BEFORE.filters if one.key == (20, Direction.FROM, Family.V4))
 WIDER = Entry(
     Effect.PERMIT, Match(Family.V4, Protocol.TCP, prefix("10.1.20.0/24"), prefix("198.51.100.0/24")), "rule-x"
@@ -170,7 +170,9 @@ def test_where_no_filter_was_everything_passed() -> None:
 
 def test_a_port_that_is_not_judged_meanwhile_is_found() -> None:
     system = AlliedTelesisAwplus()
-    ports = [PortState("port1.0.1", PortMode.TRUNK, (20,), faces) for faces in (Faces.HOSTS, Faces.UNFILTERED)]
+    ports = [
+        PortState("port1.0.1", PortMode.TRUNK, (20,), role) for role in (PortRole.HOST_FACING, PortRole.UNFILTERED)
+    ]
     before, between = (device_state((), [port], [IN_FORCE], [bound(IN_FORCE)]) for port in ports)
     found = faults(between, before, before=before, system=system)
     assert any("port1.0.1 (trunk, unfiltered) IPv4" in one and "passes" in one for one in found), found

@@ -25,8 +25,8 @@ from controller.model.network.device_state import (
     Attachment,
     Capabilities,
     DeviceState,
-    Faces,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     device_state,
@@ -123,10 +123,10 @@ def _segments(city: City, device: Device) -> list[str]:
 
 def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> PortState:
     vlans = tuple(sorted(city.segments[name].vlan for name in port.segments))
-    faces = port.faces if can.reads_faces else Faces.UNFILTERED
-    state = PortState(port.name, port.mode, vlans, faces, isolated=_isolated(city, device, port, can))
+    role = port.role if can.reads_port_roles else PortRole.UNFILTERED
+    state = PortState(port.name, port.mode, vlans, role, isolated=_isolated(city, device, port, can))
     transit = find_transit(city, device, can)
-    return move_onto_transit(state, port.faces, transit) if transit else state
+    return move_onto_transit(state, port.role, transit) if transit else state
 
 
 def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:
@@ -137,7 +137,7 @@ def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -
     Raises:
         BeyondCapability: it must, and the platform cannot.
     """
-    hosts = port.mode is PortMode.ACCESS and port.faces is Faces.HOSTS
+    hosts = port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING
     if not hosts or not any(city.segments[name].isolated for name in port.segments):
         return False
     filtered_here = can.attachment is Attachment.PORT and device.role == FILTERING_ROLE

@@ -13,8 +13,8 @@ from controller.model.city import City
 from controller.model.network.device_state import (
     PREFIX,
     Capabilities,
-    Faces,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     VlanInterface,
@@ -35,9 +35,9 @@ def make_transit_vlan(transit: Transit) -> Vlan:
     return Vlan(transit.vlan, f"{PREFIX}-transit")
 
 
-def move_onto_transit(port: PortState, faces: Faces, transit: Transit) -> PortState:
+def move_onto_transit(port: PortState, role: PortRole, transit: Transit) -> PortState:
     """The port towards the router carries the link alone: a segment on it would pass the filters by."""
-    if faces is not Faces.GATEWAY:
+    if role is not PortRole.UPLINK:
         return port
     return replace(port, mode=PortMode.ACCESS, vlans=(transit.vlan,), isolated=False)
 

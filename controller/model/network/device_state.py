@@ -23,12 +23,20 @@ class PortMode(StrEnum):
     TRUNK = "trunk"
 
 
-class Faces(StrEnum):
-    """What stands behind a port; decides which filter a platform that filters at ports attaches there."""
+class PortRole(StrEnum):
+    """What a port leads to; decides which filter a platform that filters at ports attaches there.
 
-    HOSTS = "hosts"
-    GATEWAY = "gateway"
+    The values are those of `faces` in `policies/city/blueprints.yaml`; people read `words`.
+    """
+
+    HOST_FACING = "hosts"
+    UPLINK = "gateway"
     UNFILTERED = "unfiltered"
+
+    @property
+    def words(self) -> str:
+        """The role as messages and plans write it: `host-facing`, `uplink` or `unfiltered`."""
+        return self.name.lower().replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +57,7 @@ class PortState:
     name: str
     mode: PortMode
     vlans: tuple[int, ...]
-    faces: Faces = Faces.UNFILTERED
+    role: PortRole = PortRole.UNFILTERED
     isolated: bool = False
 
 
@@ -198,7 +206,7 @@ class Attachment(StrEnum):
 class Capabilities:
     """What a platform can do; the compiler makes only states that fit.
 
-    `reads_faces`: the running configuration tells what a port faces (see `Faces`).
+    `reads_port_roles`: the running configuration tells the role of a port (see `PortRole`).
     `maximum_entries` bounds a single filter, `maximum_device_entries` all filters of a device together (None: not
     known to be bounded); `over_ssh` False means the platform exists as text only.
     `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
@@ -214,7 +222,7 @@ class Capabilities:
 
     attachment: Attachment
     vlan_database: bool
-    reads_faces: bool
+    reads_port_roles: bool
     maximum_entries: int
     over_ssh: bool
     established: bool = True

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from controller.model.network.device_state import Faces, PortMode
+from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Prefix, prefix
 from controller.model.network.router_link import KeepsState, Transit
 from controller.model.network.wireless import Protection
@@ -200,7 +200,7 @@ class PortGroup(Placed):
     last: int
     mode: PortMode
     segments: Literal["all"] | tuple[Identifier, ...]
-    faces: Faces = Faces.HOSTS
+    faces: PortRole = PortRole.HOST_FACING
 
     @model_validator(mode="after")
     def _sane(self) -> Self:

@@ -39,7 +39,7 @@ from controller.platforms.allied_telesis_awplus.text import (
 )
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.common.managed import vlan_list
-from controller.platforms.common.replacement_names import with_stand_ins
+from controller.platforms.common.replacement_names import use_replacement_names
 
 MAXIMUM_DEVICE_ENTRIES = 2048
 """A bound of this project, not of a data sheet: the references only say that the room for entries is limited."""
@@ -52,7 +52,7 @@ class AlliedTelesisAwplus:
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=True,
-        reads_faces=True,
+        reads_port_roles=True,
         maximum_entries=MAXIMUM_ENTRIES,
         over_ssh=False,
         established=False,
@@ -74,7 +74,7 @@ class AlliedTelesisAwplus:
             ValueError: AlliedWare Plus cannot hold the wanted state.
         """
         render(wanted)
-        stand_in = with_stand_ins(now, wanted)
+        stand_in = use_replacement_names(now, wanted)
         if stand_in != wanted:
             return (*_steps(now, stand_in), *_steps(stand_in, wanted))
         return tuple(_steps(now, wanted))
@@ -149,8 +149,8 @@ def _port(
     """New lists before the VLANs, old lists after them."""
     stand = [attach_line(one) for one in attached(old, now)] if old else []
     needed = [attach_line(one) for one in attached(new, wanted)] if new else []
-    if new is not None and (old is None or old.faces is not new.faces):
-        yield f"description {MARKS[new.faces]}"
+    if new is not None and (old is None or old.role is not new.role):
+        yield f"description {MARKS[new.role]}"
     yield from (line for line in needed if line not in stand)
     if new is None:
         yield from ("switchport mode trunk", "switchport trunk native vlan none", "switchport trunk allowed vlan none")

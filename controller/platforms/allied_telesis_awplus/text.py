@@ -1,7 +1,7 @@
 """The running configuration of AlliedWare Plus: what of it is ours, written.
 
 Ours are: a VLAN whose name begins with `TSN-`; a port whose description begins with `TSN-hosts`, `TSN-gateway` or
-`TSN-port` (it tells what the port faces: hosts, the way to the gateway, or nothing that is filtered here); and a
+`TSN-port` (it tells the role of the port: host-facing, uplink, or nothing that is filtered here); and a
 hardware access list named `TSN-VLAN-from-4-...`, with the places where it is attached. All else is left alone.
 
 Hardware access lists judge what a port *receives*, and nothing else. So the filter of what hosts send stands on the
@@ -21,16 +21,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.model.network.device_state import PREFIX, Binding, DeviceState, Faces, Filter, PortMode, PortState
+from controller.model.network.device_state import PREFIX, Binding, DeviceState, Filter, PortMode, PortRole, PortState
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import write_entry
 from controller.platforms.common.managed import LAST_VLAN, filter_key, filter_misfits, twice, vlan_list
 
 LISTS = {Family.V4: "access-list hardware", Family.V6: "ipv6 access-list"}
 ATTACHED = {Family.V4: "access-group", Family.V6: "ipv6 traffic-filter"}
-MARKS = {Faces.HOSTS: f"{PREFIX}-hosts", Faces.GATEWAY: f"{PREFIX}-gateway", Faces.UNFILTERED: f"{PREFIX}-port"}
-JUDGED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
-"""The direction of the filters that a port has, by what it faces: it judges only what it receives."""
+MARKS = {
+    PortRole.HOST_FACING: f"{PREFIX}-hosts",
+    PortRole.UPLINK: f"{PREFIX}-gateway",
+    PortRole.UNFILTERED: f"{PREFIX}-port",
+}
+JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
+"""The direction of the filters that a port has, by its role: it judges only what it receives."""
 
 STEP = 10
 MAXIMUM_ENTRIES = 65535 // STEP
@@ -42,7 +46,7 @@ PORT_NAME = re.compile(r"port\d+\.\d+\.\d+|(?:sa|po)\d+")
 
 def attached(port: PortState, bindings: Iterable[Binding]) -> list[Binding]:
     """The filters that must stand on a port, in the order in which they are attached."""
-    direction = JUDGED.get(port.faces)
+    direction = JUDGED.get(port.role)
     here = [one for one in bindings if one.direction is direction and one.vlan in port.vlans]
     return sorted(here, key=lambda one: (one.family, one.vlan))
 
@@ -78,7 +82,7 @@ def render(state: DeviceState) -> str:
 
 
 def _port_lines(port: PortState, bindings: Iterable[Binding]) -> Iterator[str]:
-    yield f"description {MARKS[port.faces]}"
+    yield f"description {MARKS[port.role]}"
     yield "switchport"
     yield f"switchport mode {port.mode}"
     if port.mode is PortMode.TRUNK:

@@ -41,7 +41,7 @@ from controller.platforms.cisco_ios.text import (
     filter_lines,
     render,
 )
-from controller.platforms.common.replacement_names import with_stand_ins
+from controller.platforms.common.replacement_names import use_replacement_names
 
 
 class CiscoIos:
@@ -51,7 +51,7 @@ class CiscoIos:
     capabilities = Capabilities(
         attachment=Attachment.VLAN_INTERFACE,
         vlan_database=True,
-        reads_faces=False,
+        reads_port_roles=False,
         maximum_entries=MAXIMUM_ENTRIES,
         over_ssh=False,
         isolates=True,
@@ -73,7 +73,7 @@ class CiscoIos:
             ValueError: IOS cannot hold the wanted state.
         """
         render(wanted)
-        stand_in = with_stand_ins(now, wanted)
+        stand_in = use_replacement_names(now, wanted)
         if stand_in != wanted:
             return (*_steps(now, stand_in), *_steps(stand_in, wanted))
         return tuple(_steps(now, wanted))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from controller.model.network.device_state import DeviceState, Filter, device_state
 
 
-def with_stand_ins(now: DeviceState, wanted: DeviceState) -> DeviceState:
+def use_replacement_names(now: DeviceState, wanted: DeviceState) -> DeviceState:
     """The wanted state, but with another name for each filter whose own is in use for something else."""
     there = {one.name: one for one in now.filters}
     missing = {binding.filter for binding in now.bindings} - there.keys()

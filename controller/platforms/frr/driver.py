@@ -38,7 +38,7 @@ class Frr(OwnRestore):
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=False,
-        reads_faces=False,
+        reads_port_roles=False,
         maximum_entries=0,
         over_ssh=True,
         routes=True,

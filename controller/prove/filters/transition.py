@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Faces, Filter
+from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Filter, PortRole
 from controller.model.network.packets import Direction, Family, Packet, bounds
 from controller.prove.engine.diagram import HeaderSpace, Node
 from controller.prove.filters.equivalence import (
@@ -28,7 +28,7 @@ from controller.prove.filters.equivalence import (
     make_packet_space,
 )
 
-_JUDGED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
+_JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 
 PermittedPackets = Filter | bool
 """What passes: what a filter permits, everything, or nothing."""
@@ -125,7 +125,7 @@ def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow
     if not at_port:
         found |= {VlanFlow(*key, foreign=True): passage for key, passage in bound.items()}
     for port in state.ports:
-        judged = (_JUDGED.get(port.faces),) if at_port else tuple(Direction)
+        judged = (_JUDGED.get(port.role),) if at_port else tuple(Direction)
         carried = f"{port.name} ({port.mode}{', unfiltered' if judged == (None,) else ''})"
         for vlan, family in product(port.vlans, Family):
             found[VlanFlow(vlan, None, family, carried)] = True

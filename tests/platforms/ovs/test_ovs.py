@@ -13,9 +13,9 @@ from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     device_state,
@@ -30,7 +30,7 @@ from tests.soak import examples
 
 OVS = OpenVSwitch()
 GOLDEN = Path(__file__).parent / "golden" / "ovs.txt"
-EXAMPLE = example("h1", "h2", "up1", faces=True, vlan_database=False)
+EXAMPLE = example("h1", "h2", "up1", port_roles=True, vlan_database=False)
 FILTER_COOKIE = "cookie=0x5453000201040014"
 
 
@@ -67,9 +67,9 @@ def test_registry_knows_the_platforms() -> None:
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = OVS.parse(OVS.render(state), "x")
     assert seen.state == state
-    assert not seen.foreign
+    assert not seen.unmanaged
     assert not seen.remarks
-    assert seen.lines == seen.understood
+    assert seen.lines == seen.managed
 
 
 @settings(max_examples=examples(40), deadline=None)
@@ -93,9 +93,9 @@ def test_nothing_of_others_is_dropped() -> None:
     text = OVS.render(EXAMPLE).replace("# flows\n", "theirs,7,,\n\n# flows\n priority=0 actions=NORMAL\n")
     seen = OVS.parse(text, "x")
     assert seen.state == EXAMPLE
-    assert [line.text for line in seen.foreign] == ["theirs,7,,", " priority=0 actions=NORMAL"]
-    assert [text.splitlines()[line.number - 1] for line in seen.foreign] == [line.text for line in seen.foreign]
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert [line.text for line in seen.unmanaged] == ["theirs,7,,", " priority=0 actions=NORMAL"]
+    assert [text.splitlines()[line.number - 1] for line in seen.unmanaged] == [line.text for line in seen.unmanaged]
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 @pytest.mark.parametrize("mode", ["[]", "standalone"])
@@ -180,13 +180,13 @@ def test_what_no_longer_fits_its_flows_counts_as_out_of_service(old: str, new: s
     seen = OVS.parse(changed(old, new), "x")
     assert [remark in line.text for line in seen.remarks] == [True]
     assert set(seen.state.ports) < set(EXAMPLE.ports)
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
     assert OVS.steps(seen.state, EXAMPLE)[-1].result == EXAMPLE
 
 
 def test_a_trunk_that_carries_less_than_its_flows_say_is_seen_so() -> None:
     seen = OVS.parse(changed("up1,,trunk,10 20", "up1,,trunk,10"), "x")
-    assert PortState("up1", PortMode.TRUNK, (10,), Faces.GATEWAY) in seen.state.ports
+    assert PortState("up1", PortMode.TRUNK, (10,), PortRole.UPLINK) in seen.state.ports
 
 
 def one_filter(*entries: Entry) -> DeviceState:

@@ -15,7 +15,7 @@ from tests.platforms.states import CISCO_PORTS, example
 
 IOS = CiscoIos()
 GOLDEN = Path(__file__).parent / "golden"
-PLAIN = example(*CISCO_PORTS[:3], faces=False, vlan_database=True)
+PLAIN = example(*CISCO_PORTS[:3], port_roles=False, vlan_database=True)
 EXAMPLE = replace(
     PLAIN,
     ports=(replace(PLAIN.ports[0], isolated=True), *PLAIN.ports[1:]),

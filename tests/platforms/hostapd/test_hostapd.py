@@ -24,7 +24,7 @@ from controller.platforms.hostapd.driver import Hostapd
 from controller.platforms.hostapd.text import MAIN, header
 from controller.platforms.hostapd.text import SECRET as MARK
 from tests.emulators.hostapd import HEAD, SECRET, AccessPoint
-from tests.platforms.networks import network_states
+from tests.platforms.hostapd.networks import network_states
 from tests.soak import examples
 
 HOSTAPD = Hostapd()
@@ -52,7 +52,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = HOSTAPD.parse(HOSTAPD.render(state), "x")
     assert seen.state == state
     assert seen.state.digest() == state.digest()
-    assert (seen.foreign, seen.understood) == ((), seen.lines)
+    assert (seen.unmanaged, seen.managed) == ((), seen.lines)
 
 
 @settings(max_examples=examples(12), deadline=None)
@@ -72,7 +72,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
                 assert HOSTAPD.parse(point.text(), step.title).state == step.result
             seen = HOSTAPD.parse(point.text(), "wanted")
             assert seen.state == wanted
-            assert [line.text for line in seen.foreign] == HEAD.splitlines()
+            assert [line.text for line in seen.unmanaged] == HEAD.splitlines()
             assert point.text().count(f"auth_server_shared_secret={SECRET}\n") == sum(
                 len(one.servers) for one in wanted.networks
             )
@@ -167,7 +167,7 @@ def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: DeviceIn
     whole = f"==> /etc/hostapd/hostapd.conf <==\n# radio\n{HEAD}{club}{ours}"
     seen = HOSTAPD.parse(whole, "x")
     assert seen.state == intent.wanted
-    assert [line.text for line in seen.foreign] == (HEAD + club).splitlines()
+    assert [line.text for line in seen.unmanaged] == (HEAD + club).splitlines()
     refuse_conflicts(seen, intent.wanted, "x")
 
 

@@ -13,9 +13,19 @@ import pytest
 from controller.errors import CommandFailed, DeviceBusy
 from controller.model.network.device_state import DeviceState, device_state
 from controller.platforms.base import Command, Lock, Restore
-from tests.platforms.one_switch import EXAMPLE, FIRST, FOREIGN, OTHER, OVS, TOO_LATE, apply, jobs, state_of
+from tests.platforms.ovs.one_switch import (
+    EXAMPLE,
+    FIRST,
+    FOREIGN,
+    OTHER,
+    OVS,
+    TOO_LATE,
+    apply,
+    jobs,
+    state_of,
+)
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, wait_until
 from tests.platforms.states import example
-from tests.platforms.virtual_switch import VirtualSwitch, wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -65,7 +75,7 @@ def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
     restore = Restore(seconds=6, run="run1")
     OVS.arm(switch, restore)
-    apply(switch, example("up1", "h-2", "h1", faces=True, vlan_database=False))
+    apply(switch, example("up1", "h-2", "h1", port_roles=True, vlan_database=False))
     assert not OVS.restored(switch, restore)
     wait_until(lambda: OVS.restored(switch, restore), "the restore")
     assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
@@ -237,7 +247,7 @@ def test_a_later_run_puts_back_what_was_there_before_the_first(switch: VirtualSw
     apply(switch, EXAMPLE)
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
-    push_all(switch, TOO_LATE, example("up1", "h-2", "h1", faces=True, vlan_database=False))
+    push_all(switch, TOO_LATE, example("up1", "h-2", "h1", port_roles=True, vlan_database=False))
     OVS.lock(switch, Lock("plan1", "run2", 60))
     second = Restore(seconds=600, run="run2")
     OVS.arm(switch, second)

@@ -14,8 +14,8 @@ import pytest
 from controller.model.network.device_state import (
     DeviceState,
     Entry,
-    Faces,
     PortMode,
+    PortRole,
     PortState,
     device_state,
     named_filter,
@@ -23,8 +23,8 @@ from controller.model.network.device_state import (
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
 from controller.platforms.ovs.driver import OpenVSwitch
 from controller.platforms.ovs.flows import Cookie, Kind
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, run, virtual_switch
 from tests.platforms.states import ICMP, bound, everything
-from tests.platforms.virtual_switch import VirtualSwitch, run, virtual_switch
 
 pytestmark = pytest.mark.lab
 
@@ -102,8 +102,8 @@ def permitting(*permitted: int) -> DeviceState:
         made.append(named_filter(VLAN, Direction.TO, family, [back, icmp, everything(family)]))
     return device_state(
         ports=[
-            PortState("host", PortMode.ACCESS, (VLAN,), Faces.HOSTS),
-            PortState("gate", PortMode.ACCESS, (VLAN,), Faces.GATEWAY),
+            PortState("host", PortMode.ACCESS, (VLAN,), PortRole.HOST_FACING),
+            PortState("gate", PortMode.ACCESS, (VLAN,), PortRole.UPLINK),
         ],
         filters=made,
         bindings=map(bound, made),

@@ -15,9 +15,9 @@ from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     device_state,
@@ -51,10 +51,10 @@ def refusal(text: str) -> str:
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = AWPLUS.parse(AWPLUS.render(state), "x")
     assert seen.state == state
-    assert not seen.foreign
-    assert not seen.taken
+    assert not seen.unmanaged
+    assert not seen.conflicting
     assert not seen.remarks
-    assert seen.lines == seen.understood
+    assert seen.lines == seen.managed
 
 
 def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
@@ -87,7 +87,7 @@ def test_the_switch_does_with_a_packet_what_the_filter_says(made: list[Filter], 
     if not made:
         return
     state = device_state(
-        ports=[PortState(HOSTS, PortMode.TRUNK, vlans, Faces.HOSTS)], filters=made, bindings=map(bound, made)
+        ports=[PortState(HOSTS, PortMode.TRUNK, vlans, PortRole.HOST_FACING)], filters=made, bindings=map(bound, made)
     )
     switch = Switch(*AWPLUS_PORTS)
     walk(switch, device_state(), state)
@@ -292,7 +292,7 @@ LIST = f"access-list hardware {FROM_20}\n"
         (
             f"{MINE}{CARRIES} access-group TSN-20-to-4-01234567\n",
             7,
-            f"judges packets to hosts, and {HOSTS} faces hosts",
+            f"judges packets to hosts, and {HOSTS} is host-facing",
         ),
         (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "enter: no access-group TSN-30-from-4-01234567"),
         (f"{MINE}{CARRIES} access-group {FROM_20}\n access-group TSN-20-from-4-76543210\n", 8, "a second filter"),
@@ -330,7 +330,7 @@ def test_a_trunk_that_carries_more_or_less_than_ours_counts_as_out_of_service(mi
     seen = AWPLUS.parse(f"{MINE}{CARRIES.replace(missing, '')}", "x")
     assert not seen.state.ports
     assert len(seen.remarks) == 1
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 OTHERS = """service password-encryption
@@ -357,14 +357,14 @@ def test_ports_of_ours_that_the_device_shows_as_a_range_are_read_one_by_one() ->
     text = f"{MINE}{CARRIES}".replace(HOSTS, "port1.0.1-1.0.3")
     seen = AWPLUS.parse(text, "x")
     assert [port.name for port in seen.state.ports] == ["port1.0.1", "port1.0.2", "port1.0.3"]
-    assert seen.lines == seen.understood
+    assert seen.lines == seen.managed
     assert "stands twice" in refusal(f"{text}{MINE.replace(HOSTS, 'port1.0.2')}")
 
 
 def test_nothing_of_others_is_dropped_and_their_places_are_conflicts() -> None:
     seen = AWPLUS.parse(OTHERS, "core1.cfg")
     assert seen.state == device_state()
-    assert len(seen.foreign) == seen.lines == 17
+    assert len(seen.unmanaged) == seen.lines == 17
     for wanted, said in (
         (device_state([Vlan(41, "TSN-x")]), ":7: conflict: VLAN 41 TSN-x must stand where 'vlan 40-42 state enable'"),
         (
@@ -387,7 +387,7 @@ def test_nothing_of_others_is_dropped_and_their_places_are_conflicts() -> None:
 
 def test_a_list_of_others_for_all_ports_cannot_stand_before_ours() -> None:
     assert "judges packets before filters of ours do" in refusal(f"{RENDERED}access-group OPEN\n")
-    assert AWPLUS.parse("access-group OPEN\n", "x").foreign
+    assert AWPLUS.parse("access-group OPEN\n", "x").unmanaged
 
 
 def test_the_spellings_of_the_references_are_read() -> None:
@@ -419,7 +419,7 @@ def permit(match: Match) -> DeviceState:
 
 
 ALL = V4.everything
-ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), Faces.HOSTS)
+ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), PortRole.HOST_FACING)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from controller.model.sites.devices import Device
 from controller.platforms.base import refuse_conflicts
 from controller.platforms.frr.driver import CONFIGURE, Frr
 from tests.emulators.frr import Refused, Router
-from tests.platforms.routings import NEIGHBOURS, SYSTEM, frr_states
+from tests.platforms.frr.routings import NEIGHBOURS, SYSTEM, frr_states
 from tests.soak import examples
 
 FRR = Frr()
@@ -45,13 +45,13 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = FRR.parse(FRR.render(state), "x")
     assert seen.state == state
     assert seen.state.digest() == state.digest()
-    assert {line.text.strip().split()[0] for line in seen.foreign} <= {
+    assert {line.text.strip().split()[0] for line in seen.unmanaged} <= {
         "router",
         "address-family",
         "exit-address-family",
         "exit",
     }
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 def walk(router: Router, now: DeviceState, wanted: DeviceState) -> None:
@@ -165,7 +165,7 @@ def test_an_unknown_word_inside_ours_is_refused(line: str, said: str) -> None:
 
 def test_a_word_of_ours_in_free_text_harms_nobody() -> None:
     seen = FRR.parse("router bgp 5\n neighbor 10.0.0.1 description see TSN-own\nexit\nend\n", "x")
-    assert len(seen.foreign) == seen.lines == 3
+    assert len(seen.unmanaged) == seen.lines == 3
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from controller.model.network.device_state import (
     Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     VlanInterface,
@@ -25,7 +25,7 @@ from controller.model.network.packets import ANY_PORTS, Direction, Effect, Famil
 from controller.platforms.base import refuse_conflicts
 from controller.platforms.cisco_ios.text import allowed_lines
 from tests.emulators.cisco_ios import InvalidInput, Switch
-from tests.platforms.cisco_texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
+from tests.platforms.cisco_ios.texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
 from tests.platforms.states import CISCO_PORTS, bound, cisco_states, everything
 from tests.soak import examples
 
@@ -35,21 +35,21 @@ from tests.soak import examples
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = IOS.parse(IOS.render(state), "x")
     assert seen.state == state
-    assert not seen.foreign
-    assert not seen.taken
-    assert seen.lines == seen.understood
+    assert not seen.unmanaged
+    assert not seen.conflicting
+    assert seen.lines == seen.managed
 
 
 @settings(max_examples=examples(40), deadline=None)
 @given(cisco_states(), cisco_states())
 def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     switch = Switch(BARE)
-    before = {line.text for line in IOS.parse(switch.running(), "bare").foreign}
+    before = {line.text for line in IOS.parse(switch.running(), "bare").unmanaged}
     walk(switch, device_state(), first)
     walk(switch, first, second)
     walk(switch, second, first)
     walk(switch, first, device_state())
-    assert before <= {line.text for line in IOS.parse(switch.running(), "again").foreign}
+    assert before <= {line.text for line in IOS.parse(switch.running(), "again").unmanaged}
     assert not IOS.steps(first, first)
 
 
@@ -83,11 +83,11 @@ def test_ports_enter_a_vlan_only_when_its_filters_stand() -> None:
 def test_nothing_of_others_is_dropped() -> None:
     seen = IOS.parse(RUNNING, "x")
     assert seen.state == device_state(ports=[PortState("GigabitEthernet1/0/3", PortMode.ACCESS, (1,))])
-    assert seen.understood == 4
-    assert seen.lines == seen.understood + len(seen.foreign) == 36
+    assert seen.managed == 4
+    assert seen.lines == seen.managed + len(seen.unmanaged) == 36
     together = RUNNING.replace("end\n", "") + IOS.render(EXAMPLE).replace("GigabitEthernet1/0/", "GigabitEthernet2/0/")
     both = IOS.parse(together, "x")
-    assert len(both.foreign) == len(seen.foreign) - 1
+    assert len(both.unmanaged) == len(seen.unmanaged) - 1
     assert set(both.state.filters) == set(EXAMPLE.filters)
 
 
@@ -148,7 +148,7 @@ ipv6 access-list TSN-20-to-6-01234567
     assert first.entries[0].origin == "core1.cfg:3"
     assert [entry.match.destination_ports for entry in second.entries] == [(136, 136), (546, 547), ANY_PORTS]
     assert second.entries[2] == everything(v6)
-    assert seen.lines == seen.understood == 12
+    assert seen.lines == seen.managed == 12
 
 
 def test_a_long_list_of_vlans_is_continued() -> None:
@@ -208,7 +208,7 @@ def permit(match: Match) -> DeviceState:
         (device_state([Vlan(20, "TSN-a"), Vlan(20, "TSN-b")]), "VLAN 20 stands twice"),
         (device_state(ports=[PortState("eth0", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
         (device_state(ports=[PortState("Vlan20", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
-        (device_state(ports=[PortState("Gi1", PortMode.ACCESS, (20,), Faces.HOSTS)]), "a port faces nothing"),
+        (device_state(ports=[PortState("Gi1", PortMode.ACCESS, (20,), PortRole.HOST_FACING)]), "a port has no role"),
         (device_state(ports=[PortState("Gi1", PortMode.TRUNK, ())]), "a trunk at least one"),
         (device_state(ports=[PortState("Gi1", PortMode.TRUNK, tuple(range(1, 4095)))]), "does not print a list of all"),
         (device_state(ports=[PortState("Gi1", PortMode.TRUNK, (20,), isolated=True)]), "a trunk is never isolated"),

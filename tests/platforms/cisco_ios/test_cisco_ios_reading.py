@@ -8,7 +8,7 @@ from controller.errors import ConfigRefused
 from controller.model.network.device_state import PortMode, PortState, device_state, vlan_interface
 from controller.platforms.base import refuse_conflicts
 from tests.emulators.cisco_ios import Switch
-from tests.platforms.cisco_texts import IOS, RUNNING, refusal, walk
+from tests.platforms.cisco_ios.texts import IOS, RUNNING, refusal, walk
 
 
 def listed(*entries: str, header: str = "ip access-list extended TSN-20-from-4-01234567") -> str:
@@ -128,7 +128,7 @@ def test_lines_that_change_no_vlan_and_no_filter_are_left_alone() -> None:
     lines = ("no ip address", "authentication port-control auto", "authentication event fail action next-method", "mab")
     seen = IOS.parse(listed(*MARKED, *lines, header=PORT), "x")
     assert seen.state.ports == (PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,)),)
-    assert len(seen.foreign) == 1 + len(lines)
+    assert len(seen.unmanaged) == 1 + len(lines)
 
 
 OTHERS = f"{PORT}\n description PC room\n"
@@ -167,7 +167,7 @@ def test_what_stands_twice_is_refused_with_both_lines(text: str, line: int, firs
 def test_what_others_have_twice_is_left_alone() -> None:
     seen = IOS.parse(OTHERS * 2 + "vlan 30\n name PRINTERS\n" * 2, "x")
     assert seen.state == device_state()
-    assert len(seen.foreign) == 8
+    assert len(seen.unmanaged) == 8
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_port_of_ours_that_is_not_as_we_set_it_counts_as_out_of_service(lines:
     seen = IOS.parse(listed("description TSN-port", *lines, header="interface GigabitEthernet1/0/1"), "x")
     assert not seen.state.ports
     assert ["counts as out of service" in line.text for line in seen.remarks] == [True]
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 OURS = "interface Vlan20\n description TSN-interface staff\n"
@@ -231,7 +231,7 @@ def test_what_is_not_understood_inside_an_interface_of_ours_is_refused(line: str
     message = refusal(f"{OURS} ip address 10.1.20.1 255.255.255.0\n {line}\n")
     assert "core1.cfg:4: " in message
     assert said in message
-    assert IOS.parse(f"interface Vlan20\n {line}\n", "x").foreign
+    assert IOS.parse(f"interface Vlan20\n {line}\n", "x").unmanaged
 
 
 def test_an_interface_that_is_down_or_bare_counts_as_out_of_service() -> None:
