@@ -15,7 +15,7 @@ from controller.compile.cloud_firewall import (
     find_system_addresses,
 )
 from controller.model.city import City
-from controller.model.network.packets import Prefix, bounds
+from controller.model.network.packets import Prefix, get_bounds
 from controller.prove.compliance.firewall import prove_cloud_firewall
 from stacks.applications.affairs import AFFAIRS
 from stacks.network.firewall import necessities
@@ -154,7 +154,7 @@ def test_the_necessities_open_nothing_between_systems(flowing: City) -> None:
 
 def meet(one: Prefix, other: Prefix) -> bool:
     """Whether two prefixes have an address in common."""
-    (low, high), (first, last) = bounds(one), bounds(other)
+    (low, high), (first, last) = get_bounds(one), get_bounds(other)
     return one.version == other.version and low <= last and first <= high
 
 

@@ -16,7 +16,7 @@ from controller.compile.network.aggregate import aggregate_entries
 from controller.compile.network.intent import Clause, FilterIntent
 from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import BeyondCapability
-from controller.model.network.device_state import Binding, Capabilities, Entry, Filter, named_filter
+from controller.model.network.device_state import Capabilities, Entry, Filter, FilterBinding, build_filter
 from controller.model.network.packets import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
 from controller.model.sites.devices import Device
 
@@ -35,9 +35,9 @@ class DeviceAcls:
     aggregated: bool = False
 
     @property
-    def bindings(self) -> list[Binding]:
+    def bindings(self) -> list[FilterBinding]:
         """Each filter bound to the VLAN, direction and family that it is for."""
-        return [Binding(*one.key, one.name) for one in self.filters]
+        return [FilterBinding(*one.key, one.name) for one in self.filters]
 
 
 def compile_acls(
@@ -65,7 +65,7 @@ def _fit_to_size(device: Device, filters: list[Filter], can: Capabilities) -> li
     before = sum(len(one.entries) for one in filters)
     crowded = altogether is not None and before > altogether
     fewer = [
-        named_filter(*one.key, aggregate_entries(one.entries)) if crowded or len(one.entries) > most else one
+        build_filter(*one.key, aggregate_entries(one.entries)) if crowded or len(one.entries) > most else one
         for one in filters
     ]
     remedy = "exactly aggregated, as few as this finds. Name fewer or larger prefixes."
@@ -115,7 +115,7 @@ def build_acl(intent: FilterIntent) -> Filter:
     ]
     last = Match(intent.family, None, intent.family.everything, intent.family.everything)
     kept = dict.fromkeys(entries)
-    return named_filter(
+    return build_filter(
         intent.vlan, intent.direction, intent.family, [*kept, Entry(Effect.FORBID, last, "default deny")]
     )
 

@@ -15,7 +15,7 @@ from controller.compile.network.interfaces import (
     make_transit_vlan,
     move_onto_transit,
 )
-from controller.compile.network.route_policies import RoutingIntent, build_routing, compile_routing_intent
+from controller.compile.network.route_policies import RoutingIntent, build_wanted_routing, compile_routing_intent
 from controller.compile.network.upstream import DelegatedFilter, delegate_upstream
 from controller.compile.network.wireless import WirelessIntent, build_wireless_network, compile_wireless
 from controller.errors import BeyondCapability
@@ -29,7 +29,7 @@ from controller.model.network.device_state import (
     PortRole,
     PortState,
     Vlan,
-    device_state,
+    build_device_state,
 )
 from controller.model.network.route_policies import NO_ROUTING
 from controller.model.sites.devices import Device, DevicePort
@@ -97,12 +97,12 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
     vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
         [make_transit_vlan(transit)] if transit else []
     )
-    wanted = device_state(
+    wanted = build_device_state(
         vlans=vlans if can.vlan_database else (),
         ports=[_port(city, device, port, can) for port in device.ports] if can.switches else (),
         filters=acls.filters,
         bindings=acls.bindings,
-        routing=build_routing(routes) if routes else NO_ROUTING,
+        routing=build_wanted_routing(routes) if routes else NO_ROUTING,
         interfaces=compile_core_interfaces(city, device, segments, transit) if transit else (),
         networks=map(build_wireless_network, networks),
     )
@@ -111,7 +111,7 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
 
 def build_acl_intent(device: Device, acls: DeviceAcls) -> DeviceIntent:
     """Put together a device with these access control lists and nothing else."""
-    wanted = device_state(filters=acls.filters, bindings=acls.bindings)
+    wanted = build_device_state(filters=acls.filters, bindings=acls.bindings)
     return DeviceIntent(device, wanted, acls.intents, acls.delegated, aggregated=acls.aggregated)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Filter, PortRole
-from controller.model.network.packets import Direction, Family, Packet, bounds
+from controller.model.network.packets import Direction, Family, Packet, get_bounds
 from controller.prove.engine.diagram import HeaderSpace, Node
 from controller.prove.filters.equivalence import (
     ReplayError,
@@ -172,7 +172,11 @@ def _packets(space: HeaderSpace, passage: PermittedPackets) -> Node:
 def _packet(space: HeaderSpace, wrong: Node, family: Family, passages: tuple[PermittedPackets, ...]) -> Packet:
     matches = [entry.match for one in passages if isinstance(one, Filter) for entry in one.entries]
     packet = find_likely_packet(
-        space, wrong, family, [bounds(one.source) for one in matches], [bounds(one.destination) for one in matches]
+        space,
+        wrong,
+        family,
+        [get_bounds(one.source) for one in matches],
+        [get_bounds(one.destination) for one in matches],
     )
     if packet is None:
         message = "the proof of a transition found a difference without a packet"

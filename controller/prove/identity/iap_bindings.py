@@ -17,7 +17,7 @@ from itertools import islice
 from controller.compile.identity.iap_bindings import CloudIntent, IapBinding, compile_cloud_intent
 from controller.model.access.rules import Application
 from controller.model.city import City
-from controller.model.reference_evaluator import Person, identity_answer
+from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.prove.check import Check
 from controller.prove.engine.cel import IamCondition, LevelEvaluator, RequestAttributes
 from controller.prove.identity.boundary_cases import Encounter, list_boundary_cases
@@ -133,7 +133,7 @@ def _coming(proxy: IapEvaluator, people: Iterable[Encounter]) -> Iterator[tuple[
 
 
 def _wrong(proxy: IapEvaluator, app: Application, person: Person, levels: frozenset[str]) -> _Mistake | None:
-    answer = identity_answer(proxy.city, app.id, person)
+    answer = evaluate_identity(proxy.city, app.id, person)
     if proxy.lets_in(app.id, person.role, levels, person.at) == answer.permitted:
         return None
     deed = "is refused" if answer.permitted else "is let in"
