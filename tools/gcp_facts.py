@@ -4,7 +4,7 @@
 
 reads the types named in `types.txt` of `controller/offline_google/provider/` and writes `facts.jsonl` there: a header
 line with the source, then one resource a line, sorted by token. FACTS.json holds names, flags and limits only, read
-out of the provider's source; its README names the releases and licences; `controller/offline_google/LICENCES.md` repeats
+out of the source of the provider; its README names the releases and licences, as `LICENCES.md` does.
 them.
 """
 

@@ -20,7 +20,8 @@ need chromium chromium
 need promtool prometheus
 need prometheus-alertmanager prometheus-alertmanager
 # Screenshots of the page and of reports are Japanese too.
-fc-list 2>/dev/null | grep -q NotoSansCJK || packages+=(fonts-noto-cjk fontconfig)
+# Not `grep -q`: with pipefail, fc-list killed by its broken pipe would count as "no font".
+fc-list 2>/dev/null | grep NotoSansCJK >/dev/null || packages+=(fonts-noto-cjk fontconfig)
 
 python=""
 for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
