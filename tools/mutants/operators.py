@@ -255,10 +255,11 @@ def _text_decides(node: ast.Constant) -> bool:
     if isinstance(parent, ast.Compare | ast.Subscript | ast.MatchValue | ast.Set):
         return True
     if isinstance(parent, ast.Dict):
-        return field == "keys"
+        return bool(field == "keys")
     if isinstance(parent, ast.Tuple | ast.List):
         return isinstance(parent.__dict__["parent"][0], ast.Compare)
-    return isinstance(parent, ast.Call) and field == "args" and index == 0 and _called(parent) in TEXT_METHODS
+    is_first = field == "args" and index == 0
+    return is_first and isinstance(parent, ast.Call) and _called(parent) in TEXT_METHODS
 
 
 def _delete_statements(node: ast.AST) -> Iterator[_Change]:
@@ -303,8 +304,7 @@ def _returns_bool(node: ast.AST) -> bool:
     around: ast.AST = node
     while not isinstance(around, ast.FunctionDef | ast.AsyncFunctionDef):
         around = around.__dict__["parent"][0]
-    kind: ast.expr | None = around.returns
-    return isinstance(kind, ast.Name) and kind.id == "bool"
+    return isinstance(around.returns, ast.Name) and around.returns.id == "bool"
 
 
 def _is_type_union(node: ast.BinOp) -> bool:

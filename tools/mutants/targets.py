@@ -23,6 +23,7 @@ NEAR = {
     "stacks": ("tests/stacks",),
 }
 """Folders of tests beside those that mirror the module's; the longest key that begins the module's path counts."""
+PACKAGES = ("controller", "monitoring", "stacks")
 LIBRARIES = ("hypothesis", "pydantic", "yaml", "rich", "typer", "netmiko", "opentelemetry.sdk.trace", "cryptography")
 """Loaded once before the first mutant; what the tests import themselves is loaded in each."""
 
@@ -77,10 +78,10 @@ def find_imports(path: Path) -> set[str]:
 
 def find_modules_apart(root: Path, module: str, tests: list[str]) -> list[str]:
     """Return the modules that the tests need and that do not need this one: they may be loaded before it."""
-    files = {name_module(str(path.relative_to(root))): path for path in _project_files(root)}
+    files = {name_module(str(path.relative_to(root))): path for path in _python_files(root)}
     imports = {name: _with_packages(find_imports(path) & set(files)) & set(files) for name, path in files.items()}
     reached: set[str] = set()
-    waiting = [name for test in tests for name in find_imports(root / test) if name in files]
+    waiting = [name_module(test) for test in [*tests, *_find_conftests(root, tests)]]
     while waiting:
         name = waiting.pop()
         if name not in reached:
@@ -89,11 +90,16 @@ def find_modules_apart(root: Path, module: str, tests: list[str]) -> list[str]:
     needing = {name_module(module)}
     while more := {name for name in reached - needing if imports[name] & needing}:
         needing |= more
-    return sorted(reached - needing)
+    return sorted(name for name in reached - needing if name.split(".")[0] in PACKAGES)
 
 
-def _project_files(root: Path) -> list[Path]:
-    return [path for top in ("controller", "monitoring", "stacks") for path in (root / top).rglob("*.py")]
+def _python_files(root: Path) -> list[Path]:
+    return [path for top in (*PACKAGES, "tests") for path in (root / top).rglob("*.py")]
+
+
+def _find_conftests(root: Path, tests: list[str]) -> list[str]:
+    folders = {folder for test in tests for folder in Path(test).parents}
+    return sorted(str(folder / "conftest.py") for folder in folders if (root / folder / "conftest.py").is_file())
 
 
 def _with_packages(names: set[str]) -> set[str]:

@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -257,6 +258,8 @@ def main() -> int:
     root = Path.cwd()
     for name in (*LIBRARIES, *job["preload"]):
         importlib.import_module(name)
+    for plugin in entry_points(group="pytest11"):
+        plugin.load()
     if job["task"] == "baseline":
         print(json.dumps(asdict(run_baseline(root, job["modules"], job["tests"]))), flush=True)  # noqa: T201 the answer
         return 0
