@@ -18,7 +18,7 @@ from controller.model.network.device_state import (
     PortState,
     Vlan,
     VlanInterface,
-    vlan_interface,
+    build_vlan_interface,
 )
 from controller.model.network.packets import Family
 from controller.model.network.router_link import CORE, ROUTER, Transit
@@ -53,5 +53,5 @@ def core_interfaces(city: City, device: Device, segments: Iterable[str], transit
         addresses = [f"{family.address(city.gateway(school, segment, family))}/{lengths[family]}" for family in Family]
         if name == city.file.management_segment:
             addresses.insert(1, f"{device.management}/{lengths[Family(device.management.version)]}")
-        yield vlan_interface(segment.vlan, addresses, servers)
-    yield vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])
+        yield build_vlan_interface(segment.vlan, addresses, servers)
+    yield build_vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])

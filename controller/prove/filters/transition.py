@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Filter, PortRole
-from controller.model.network.packets import Direction, Family, Packet, bounds
+from controller.model.network.packets import Direction, Family, Packet, get_bounds
 from controller.prove.engine.diagram import Node, Space
 from controller.prove.filters.equivalence import (
     ReplayError,
@@ -159,7 +159,11 @@ def _packets(space: Space, passage: Passage) -> Node:
 def _packet(space: Space, wrong: Node, family: Family, passages: tuple[Passage, ...]) -> Packet:
     matches = [entry.match for one in passages if isinstance(one, Filter) for entry in one.entries]
     packet = likely_packet(
-        space, wrong, family, [bounds(one.source) for one in matches], [bounds(one.destination) for one in matches]
+        space,
+        wrong,
+        family,
+        [get_bounds(one.source) for one in matches],
+        [get_bounds(one.destination) for one in matches],
     )
     if packet is None:
         message = "the proof of a transition found a difference without a packet"
