@@ -19,9 +19,9 @@ from dataclasses import replace
 
 from controller.model.network.device_state import (
     Attachment,
-    Binding,
     Capabilities,
     DeviceState,
+    FilterBinding,
     PortMode,
     PortState,
 )
@@ -106,14 +106,14 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[Change]:
     yield from remove_unneeded(ACCESS_LISTS, state, wanted, "vlan database")
 
 
-def _keep_in_force(ports: Iterable[PortState], bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+def _keep_in_force(ports: Iterable[PortState], bindings: Iterable[FilterBinding]) -> tuple[FilterBinding, ...]:
     """Return the bindings that these ports can hold: a filter stands on a port, or nowhere."""
     ports = tuple(ports)
     return tuple(sorted(one for one in bindings if not any(find_misfits(DeviceState(ports=ports, bindings=(one,))))))
 
 
 def _attach(
-    state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[Binding, ...]
+    state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[FilterBinding, ...]
 ) -> tuple[list[str], DeviceState]:
     """Return the lines that give ports their VLANs and lists, and the state that they lead to."""
     before = {port.name: port for port in state.ports}
@@ -126,7 +126,7 @@ def _attach(
 
 
 def _change_port(
-    old: PortState | None, new: PortState | None, now: tuple[Binding, ...], wanted: tuple[Binding, ...]
+    old: PortState | None, new: PortState | None, now: tuple[FilterBinding, ...], wanted: tuple[FilterBinding, ...]
 ) -> Iterator[str]:
     """Yield the lines of a port: new lists before the VLANs, old lists after them."""
     stand = [write_attachment(one) for one in list_attached(old, now)] if old else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from controller.model.network.device_state import PREFIX, Filter, Vlan, device_state
+from controller.model.network.device_state import PREFIX, Filter, Vlan, build_device_state
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS
 from controller.platforms.allied_telesis_awplus.ports import Port, join_ports, list_port_names, read_port
@@ -33,7 +33,7 @@ def parse(text: str, source: str) -> Observation:
     for line in reading.other_filters if joined.bindings else ():
         reading.refuse(line, f"{join_words(line)!r} judges packets before filters of ours do; remove it, or ours")
     reading.remarks += joined.remarks
-    return reading.observe(lines, device_state(reading.vlans, joined.ports, reading.filters, joined.bindings))
+    return reading.observe(lines, build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings))
 
 
 class _AwplusReading(Reading):

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.model.network.device_state import PREFIX, Binding, DeviceState, PortMode, PortRole, PortState
+from controller.model.network.device_state import PREFIX, DeviceState, FilterBinding, PortMode, PortRole, PortState
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS, MAXIMUM_ENTRIES
 from controller.platforms.common.managed import (
@@ -47,14 +47,14 @@ MAXIMUM_LISTS = 256
 PORT_NAME = re.compile(r"port\d+\.\d+\.\d+|(?:sa|po)\d+")
 
 
-def list_attached(port: PortState, bindings: Iterable[Binding]) -> list[Binding]:
+def list_attached(port: PortState, bindings: Iterable[FilterBinding]) -> list[FilterBinding]:
     """Return the filters that must stand on a port, in the order in which they are attached."""
     direction = JUDGED.get(port.role)
     here = [one for one in bindings if one.direction is direction and one.vlan in port.vlans]
     return sorted(here, key=lambda one: (one.family, one.vlan))
 
 
-def write_attachment(one: Binding) -> str:
+def write_attachment(one: FilterBinding) -> str:
     """Write the line that attaches a filter to the port it stands under."""
     return f"{ATTACHED[one.family]} {one.filter}"
 
@@ -74,7 +74,7 @@ def render(state: DeviceState) -> str:
     return "".join("\n ".join(block) + "\n!\n" for block in blocks)
 
 
-def _port_lines(port: PortState, bindings: Iterable[Binding]) -> Iterator[str]:
+def _port_lines(port: PortState, bindings: Iterable[FilterBinding]) -> Iterator[str]:
     yield f"description {MARKS[port.role]}"
     yield "switchport"
     yield f"switchport mode {port.mode}"
@@ -104,7 +104,7 @@ def find_misfits(state: DeviceState) -> Iterator[str]:
     yield from find_repeated_objects(state)
 
 
-def _find_binding_misfits(binding: Binding, ports: Iterable[PortState]) -> Iterator[str]:
+def _find_binding_misfits(binding: FilterBinding, ports: Iterable[PortState]) -> Iterator[str]:
     if parse_filter_name(binding.filter) is None:
         yield f"{binding}: not the name of a filter of ours"
     here = [port for port in ports if list_attached(port, [binding])]

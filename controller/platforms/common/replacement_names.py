@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from controller.model.network.device_state import DeviceState, device_state
+from controller.model.network.device_state import DeviceState, build_device_state
 
 
 def choose_replacement_name(name: str, numbers: Iterable[int], used: Collection[str]) -> str:
@@ -32,5 +32,5 @@ def use_replacement_names(now: DeviceState, wanted: DeviceState) -> DeviceState:
             renamed[one.name] = choose_replacement_name(one.name, range(10), used)
     filters = [replace(one, name=renamed.get(one.name, one.name)) for one in wanted.filters]
     bindings = [replace(one, filter=renamed.get(one.filter, one.filter)) for one in wanted.bindings]
-    named = device_state(filters=filters, bindings=bindings)
+    named = build_device_state(filters=filters, bindings=bindings)
     return replace(wanted, filters=named.filters, bindings=named.bindings)

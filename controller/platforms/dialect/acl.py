@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from controller.model.network.device_state import PREFIX, Entry, Filter
-from controller.model.network.packets import ANY_PORTS, Effect, Family, Match, Ports, Prefix, Protocol, text
+from controller.model.network.packets import ANY_PORTS, Effect, Family, Match, Ports, Prefix, Protocol, format_prefix
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import covers_everything, parse_filter_name
 from controller.platforms.dialect.blocks import Block, Reading, join_words
@@ -167,7 +167,7 @@ def _write_address(grammar: AclGrammar, network: Prefix) -> list[str]:
         case AddressForm.WILDCARD:
             words = [str(network.network_address), str(network.hostmask)]
         case _:
-            words = [text(network)]
+            words = [format_prefix(network)]
     return [*words[:-1], words[-1].upper()] if grammar.capitals else words
 
 

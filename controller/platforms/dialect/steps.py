@@ -16,7 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from controller.model.network.device_state import Binding, DeviceState, Filter, PortMode, PortState, Vlan, device_state
+from controller.model.network.device_state import (
+    DeviceState,
+    Filter,
+    FilterBinding,
+    PortMode,
+    PortState,
+    Vlan,
+    build_device_state,
+)
 from controller.platforms.base import Command, Step
 from controller.platforms.common.replacement_names import use_replacement_names
 from controller.platforms.dialect.acl import AclGrammar, write_filter
@@ -59,7 +67,7 @@ def add_new(now: DeviceState, wanted: DeviceState) -> tuple[DeviceState, list[Vl
     vlans = [*wanted.vlans, *(vlan for vlan in now.vlans if vlan.number not in numbers)]
     filters = [one for one in wanted.filters if one not in now.filters]
     state = replace(
-        now, vlans=device_state(vlans).vlans, filters=device_state(filters=[*now.filters, *filters]).filters
+        now, vlans=build_device_state(vlans).vlans, filters=build_device_state(filters=[*now.filters, *filters]).filters
     )
     return state, [one for one in wanted.vlans if one not in now.vlans], filters
 
@@ -69,7 +77,7 @@ def write_filters(grammar: AclGrammar, filters: Iterable[Filter]) -> list[str]:
     return [line for one in filters for line in write_filter(grammar, one)]
 
 
-def find_kept_bindings(now: DeviceState, wanted: DeviceState) -> list[Binding]:
+def find_kept_bindings(now: DeviceState, wanted: DeviceState) -> list[FilterBinding]:
     """Return the present bindings at places where the wanted state has none."""
     places = {one.key for one in wanted.bindings}
     return [one for one in now.bindings if one.key not in places]
@@ -97,7 +105,7 @@ def change_switch(grammar: SwitchGrammar, now: DeviceState, wanted: DeviceState)
 
     kept = find_kept_bindings(now, wanted)
     bound = [one for one in wanted.bindings if one not in now.bindings]
-    state = replace(state, bindings=device_state(bindings=[*kept, *wanted.bindings]).bindings)
+    state = replace(state, bindings=build_device_state(bindings=[*kept, *wanted.bindings]).bindings)
     yield "bind access lists", [line for one in bound for line in _bind(grammar, one)], state
 
     state = replace(state, interfaces=wanted.interfaces)
@@ -116,7 +124,7 @@ def change_switch(grammar: SwitchGrammar, now: DeviceState, wanted: DeviceState)
     yield from remove_unneeded(grammar.acl, state, wanted)
 
 
-def _bind(grammar: SwitchGrammar, one: Binding, no: str = "") -> tuple[str, str]:
+def _bind(grammar: SwitchGrammar, one: FilterBinding, no: str = "") -> tuple[str, str]:
     return f"interface {grammar.vlan_interface.format(one.vlan)}", f"{no}{grammar.bind(one)}"
 
 

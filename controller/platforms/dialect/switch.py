@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from controller.model.network.device_state import PREFIX, Binding, DeviceState, PortMode, PortState
+from controller.model.network.device_state import PREFIX, DeviceState, FilterBinding, PortMode, PortState
 from controller.model.network.packets import Direction, Family
 from controller.platforms.common.managed import (
     LAST_VLAN,
@@ -79,7 +79,7 @@ class SwitchGrammar:
         """Return the name that is shown as `text`."""
         return text[1:-1] if self.quotes and text.startswith('"') and text.endswith('"') else text
 
-    def bind(self, one: Binding) -> str:
+    def bind(self, one: FilterBinding) -> str:
         """Write the line that binds a list, without indentation."""
         return f"{self.bindings[one.family]} {one.filter} {self.sides[one.direction]}"
 

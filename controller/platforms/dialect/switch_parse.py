@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 
 from controller.model.network.device_state import (
     PREFIX,
-    Binding,
     Filter,
+    FilterBinding,
     PortMode,
     PortState,
     Vlan,
     VlanInterface,
-    device_state,
+    build_device_state,
 )
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, Observation
@@ -43,7 +43,9 @@ def parse_switch(grammar: SwitchGrammar, text: str, source: str) -> Observation:
     reading = _SwitchReading(grammar, source)
     for block in blocks:
         reading.read_block(block)
-    state = device_state(reading.vlans, reading.ports, reading.filters, reading.bindings, interfaces=reading.interfaces)
+    state = build_device_state(
+        reading.vlans, reading.ports, reading.filters, reading.bindings, interfaces=reading.interfaces
+    )
     return reading.observe(lines, state)
 
 
@@ -56,7 +58,7 @@ class _SwitchReading(Reading):
         self.vlans: list[Vlan] = []
         self.ports: list[PortState] = []
         self.filters: list[Filter] = []
-        self.bindings: list[Binding] = []
+        self.bindings: list[FilterBinding] = []
         self.interfaces: list[VlanInterface] = []
         self._vlan_interface = re.compile(grammar.vlan_interface.format(r"(\d+)"))
         words = "|".join(grammar.bindings.values())
@@ -140,7 +142,7 @@ class _SwitchReading(Reading):
             elif (number, direction, family) in {one.key for one in self.bindings}:
                 self.refuse(line, "a second filter for the same VLAN, direction and family")
             else:
-                self.bindings.append(Binding(number, direction, family, name))
+                self.bindings.append(FilterBinding(number, direction, family, name))
                 self.manage(header, line)
 
     def _read_port(self, header: ConfigLine, name: str, children: Sequence[ConfigLine]) -> None:

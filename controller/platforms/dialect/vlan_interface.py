@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
 
-from controller.model.network.device_state import PREFIX, VlanInterface, vlan_interface
+from controller.model.network.device_state import PREFIX, VlanInterface, build_vlan_interface
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, interface_place
 from controller.platforms.dialect.blocks import Reading, join_words, lines_starting
@@ -72,7 +72,7 @@ def _ipv4(address: IPv4Interface) -> str:
 def find_interface_misfit(one: VlanInterface) -> str:
     """Return why no switch of this kind can hold an interface; "" if it can."""
     try:
-        ordered = vlan_interface(one.vlan, one.addresses, one.relays)
+        ordered = build_vlan_interface(one.vlan, one.addresses, one.relays)
     except ValueError as error:
         return f"interface in VLAN {one.vlan}: {error}"
     if one != ordered or len(set(one.addresses)) != len(one.addresses):
@@ -144,7 +144,7 @@ def read_interface(
         out = f"{name} counts as out of service: it is down, or has no address"
         reading.remarks.append(ConfigLine(header.number, out))
         return True, None
-    return True, vlan_interface(number, [*found["primary"], *found["other"]], found["relay"])
+    return True, build_vlan_interface(number, [*found["primary"], *found["other"]], found["relay"])
 
 
 def _read_line(grammar: AddressGrammar, line: ConfigLine) -> tuple[str | None, str]:

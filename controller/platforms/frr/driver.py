@@ -17,7 +17,7 @@ from itertools import count
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState
 from controller.model.network.packets import Effect
-from controller.model.network.route_policies import PolicyBinding, RoutePolicy, Routing, routing
+from controller.model.network.route_policies import PolicyBinding, RoutePolicy, Routing, build_routing
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
@@ -98,7 +98,7 @@ def _replace_names(now: Routing, wanted: Routing) -> Routing:
             renamed[policy.name] = choose_replacement_name(policy.name, count(1), used)
     if not renamed:
         return wanted
-    return routing(
+    return build_routing(
         (replace(one, name=renamed.get(one.name, one.name)) for one in wanted.lists),
         (_rename_policy(one, renamed) for one in wanted.policies),
         (replace(one, policy=renamed.get(one.policy, one.policy)) for one in wanted.bindings),
@@ -121,7 +121,7 @@ def _change_routing(now: Routing, wanted: Routing) -> Iterator[tuple[str, list[s
     fresh = [one for one in wanted.policies if one not in now.policies]
     lines = [line for one in fresh_lists for line in write_prefix_list(one)]
     lines += [line.strip() for one in fresh for block in write_route_map(one) for line in block]
-    state = routing([*now.lists, *fresh_lists], [*now.policies, *fresh], now.bindings)
+    state = build_routing([*now.lists, *fresh_lists], [*now.policies, *fresh], now.bindings)
     yield "make prefix lists and route maps", lines, state
 
     changed = [one for one in wanted.bindings if one not in now.bindings]
@@ -147,4 +147,4 @@ def _opening_first(wanted: Routing, changed: list[PolicyBinding]) -> tuple[list[
 
 def _bind(now: Iterable[PolicyBinding], changed: Iterable[PolicyBinding]) -> tuple[PolicyBinding, ...]:
     places = {one.place: one for one in now} | {one.place: one for one in changed}
-    return routing(bindings=places.values()).bindings
+    return build_routing(bindings=places.values()).bindings

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from controller.model.network.device_state import DeviceState
-from controller.model.network.packets import Family, prefix
+from controller.model.network.packets import Family, parse_prefix
 from controller.model.network.route_policies import (
     PolicyBinding,
     PrefixList,
@@ -16,7 +16,7 @@ from controller.model.network.route_policies import (
     RouteClause,
     RouteDirection,
     RoutePolicy,
-    routing,
+    build_routing,
 )
 from controller.platforms.base import ConfigLine, Observation, Peer
 from controller.platforms.dialect.blocks import Layout, Reading, read_blocks
@@ -85,7 +85,7 @@ class _FrrReading(Reading):
             )
             for name, one in self.policies.items()
         ]
-        return DeviceState(routing=routing(lists, policies, self.bindings))
+        return DeviceState(routing=build_routing(lists, policies, self.bindings))
 
     def read_block(self, header: ConfigLine, children: Sequence[ConfigLine]) -> None:
         words = header.text.split()
@@ -224,7 +224,7 @@ def _parse_entry(effect: str, text: str, family: Family, origin: str) -> PrefixR
     if not found:
         return None
     try:
-        network = family.everything if found["prefix"] == "any" else prefix(found["prefix"])
+        network = family.everything if found["prefix"] == "any" else parse_prefix(found["prefix"])
     except ValueError:
         return None
     if network.version != family:

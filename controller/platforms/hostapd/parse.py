@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from controller.model.network.device_state import device_state
+from controller.model.network.device_state import build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.platforms.base import ConfigLine, Observation, network_place
 from controller.platforms.common.managed import LAST_VLAN
@@ -95,7 +95,7 @@ class _HostapdReading(Reading):
                 self.refuse(line, f"{path} bears a name of ours, and no network names it")
         self._refuse_repeated(blocks)
         lines = [line for path in files for line in files[path]]
-        return self.observe(lines, device_state(networks=self.networks))
+        return self.observe(lines, build_device_state(networks=self.networks))
 
     def _block(self, block: _Block) -> None:
         if block.header is None or not block.header.text.startswith(f"bss={OURS}"):

@@ -22,7 +22,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from controller.errors import Origin
-from controller.model.network.device_state import Binding, DeviceState, Filter, PortMode, PortState, device_state
+from controller.model.network.device_state import (
+    DeviceState,
+    Filter,
+    FilterBinding,
+    PortMode,
+    PortState,
+    build_device_state,
+)
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.common.managed import find_port_misfits
 from controller.platforms.dialect.blocks import Reading
@@ -85,12 +92,12 @@ def _find_misfits(state: DeviceState) -> Iterator[str]:
         yield "a port stands twice"
     if len({one.key for one in state.filters}) != len(state.filters):
         yield "two filters for one VLAN, direction and family"
-    if state.bindings != device_state(bindings=map(_binding, state.filters)).bindings:
+    if state.bindings != build_device_state(bindings=map(_binding, state.filters)).bindings:
         yield "every filter must be bound to its own VLAN, direction and family: a flow cannot wait unbound"
 
 
-def _binding(one: Filter) -> Binding:
-    return Binding(*one.key, one.name)
+def _binding(one: Filter) -> FilterBinding:
+    return FilterBinding(*one.key, one.name)
 
 
 def parse(text: str, source: str) -> Observation:
@@ -148,7 +155,9 @@ class _OvsReading(Reading):
                 ConfigLine(ours[0][1].number, f"no port counts as in service: a base flow is gone: {missing}")
             )
             ports = []
-        return self.observe(self.lines, device_state(ports=ports, filters=filters, bindings=map(_binding, filters)))
+        return self.observe(
+            self.lines, build_device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
+        )
 
     def _bridge(self, line: ConfigLine) -> None:
         name, _, mode = line.text.partition(",")
