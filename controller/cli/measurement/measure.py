@@ -12,7 +12,19 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, All, Json, Lab, Policies, Schools, State, Wards
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    DEFAULT_STATE,
+    All,
+    Json,
+    Lab,
+    Lang,
+    LanguageChoice,
+    Policies,
+    Schools,
+    State,
+    Wards,
+)
 from controller.cli.options import selection as selection_of
 from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
@@ -75,6 +87,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     families: Families = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = DEFAULT_STATE,
+    lang: Lang = LanguageChoice.ENGLISH,
     *,
     everything: All = False,
     lab: Lab = False,
@@ -124,10 +137,11 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         if as_json:
             say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
         else:
+            texts = catalogue(lang.value)
             failures = [one for one in found if not one.measured]
-            table = build_measurement_tables(assessments, failures, city, catalogue("en"))
+            table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
-            say(f"{len(found)} measurements of round {run.run} are kept in {store.file}")
+            say(texts.say("measure.kept", count=len(found), run=run.run, file=store.file))
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from controller.cli.measurement.measure import LAB_STORE
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Lab, Policies, Schools, State, Wards
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    DEFAULT_STATE,
+    Lab,
+    Lang,
+    LanguageChoice,
+    Policies,
+    Schools,
+    State,
+    Wards,
+)
 from controller.cli.output import say, say_json
 from controller.errors import TsunaguError
 from controller.measure.assessment.assess import assess_school
@@ -28,14 +37,6 @@ STORE = "measurements.sqlite"
 report = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Reports on what was measured.")
 
 
-class LanguageChoice(StrEnum):
-    """A language of the message catalogue."""
-
-    JAPANESE = "ja"
-    ENGLISH = "en"
-
-
-Lang = Annotated[LanguageChoice, typer.Option("--lang", help="Language: ja or en.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurement's number, as reports give it.")]
 

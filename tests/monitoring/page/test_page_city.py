@@ -56,7 +56,7 @@ def test_a_cut_line_changes_its_tile_without_a_reload(visit: Visit, figures: Fig
     page = visit.open()
     page.evaluate("window.same = true")
     page.evaluate(WATCH)
-    figures.change(CANARY, lines={"primary": "down", "backup": "up"}, state="not-measured", measured_mbps=None)
+    figures.change(CANARY, lines={"primary": "down", "backup": "up"}, assessment="not-measured", measured_mbps=None)
     expect(page.locator(f"{tile(CANARY)}[data-down]")).to_contain_text("回線断", timeout=5000)
     expect(page.locator(f"{tile(CANARY)} .strand").first).to_have_attribute("data-state", "down")
     expect(page.locator(f"{tile(CANARY)} .strand").last).to_have_attribute("data-state", "up")
@@ -73,8 +73,8 @@ def test_only_tiles_that_changed_are_touched(visit: Visit, figures: Figures) -> 
     page = visit.open()
     page.evaluate(WATCH)
     figures.tell("tiles", list(figures.tiles.values()))
-    figures.change("nh-j05", measured_mbps=figures.tiles["nh-j05"]["recommended_mbps"] * 1.3, state="meets")
-    figures.change("nh-j06", measured_mbps=12.0, state="below")
+    figures.change("nh-j05", measured_mbps=figures.tiles["nh-j05"]["recommended_mbps"] * 1.3, assessment="meets")
+    figures.change("nh-j06", measured_mbps=12.0, assessment="below")
     expect(page.locator(f"{tile('nh-j06')} .measured")).to_have_text("12")
     touched = set(page.evaluate("window.touched"))
     assert {"nh-j05", "nh-j06"} <= touched
@@ -103,7 +103,7 @@ def test_a_share_is_rounded_down(visit: Visit, figures: Figures) -> None:
     figures.tell("tiles", list(figures.tiles.values()))
     share = page.locator("[data-filter=meets] .figure-share")
     expect(share).to_have_text("100.0%")
-    figures.change(CANARY, state="below")
+    figures.change(CANARY, assessment="below")
     expect(share).to_have_text("99.4%")
 
 
@@ -118,7 +118,7 @@ def test_filters_stay_in_the_address(visit: Visit, figures: Figures) -> None:
     page.reload()
     expect(shown).to_have_count(len(wanted))
     gone = next(iter(wanted))
-    figures.change(gone, state="meets")
+    figures.change(gone, assessment="meets")
     expect(shown).to_have_count(len(wanted) - 1)
     page.locator("#clear").click()
     expect(shown).to_have_count(len(figures.tiles))
