@@ -7,37 +7,47 @@ from dataclasses import replace
 from typing import Any
 
 from controller.telemetry.registry import DIRECTION, Metric
-from monitoring.timeseries.points import Event, SpanRecord, Total, Value, added
+from monitoring.timeseries.records import (
+    CumulativeTotal,
+    EventRecord,
+    GaugeValue,
+    SpanRecord,
+    add_up_totals,
+)
 from monitoring.timeseries.retention import STEPS
-from monitoring.timeseries.store import Store, key_of
+from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key
 
 SPANS_SHOWN = 10_000
 """Enough for the devices of the whole city, and the steps of those that are in work."""
 
 
-def latest(store: Store) -> list[Value]:
+def read_latest_values(store: TimeSeriesStore) -> list[GaugeValue]:
     """The newest value of every gauge."""
     rows = store.rows("SELECT metric, attributes, at, value FROM latest JOIN series ON series.id = latest.series")
-    return [Value(key, at, value) for metric, attributes, at, value in rows if (key := key_of(metric, attributes))]
+    return [
+        GaugeValue(key, at, value)
+        for metric, attributes, at, value in rows
+        if (key := parse_series_key(metric, attributes))
+    ]
 
 
-def totals(store: Store) -> list[Total]:
+def read_totals(store: TimeSeriesStore) -> list[CumulativeTotal]:
     """What counters and histograms have come to, over all processes."""
     query = "SELECT metric, attributes, at, value, counts FROM part JOIN series ON series.id = part.series"
-    return added(
-        Total(key, "", 0, at, value, tuple(json.loads(counts)))
+    return add_up_totals(
+        CumulativeTotal(key, "", 0, at, value, tuple(json.loads(counts)))
         for metric, attributes, at, value, counts in store.rows(query)
-        if (key := key_of(metric, attributes))
+        if (key := parse_series_key(metric, attributes))
     )
 
 
-def events(store: Store, school: str, since: float, most: int) -> list[Event]:
+def read_events(store: TimeSeriesStore, school: str, since: float, most: int) -> list[EventRecord]:
     """A school's newest events, the oldest of them first."""
     query = "SELECT at, kind, school, line, text FROM event WHERE school = ? AND at >= ? ORDER BY at DESC LIMIT ?"
-    return [Event(*row) for row in reversed(store.rows(query, school, since, most))]
+    return [EventRecord(*row) for row in reversed(store.rows(query, school, since, most))]
 
 
-def newest_trace(store: Store) -> list[SpanRecord]:
+def read_newest_trace(store: TimeSeriesStore) -> list[SpanRecord]:
     """The spans of the rollout that began last, but for single commands; none where there was none."""
     query = (
         "SELECT trace, id, parent, level, name, start, ended, outcome, error, attributes FROM span "
@@ -48,8 +58,8 @@ def newest_trace(store: Store) -> list[SpanRecord]:
     return [_span(row) for row in rows]
 
 
-def history(
-    store: Store, place: tuple[str, str], metric: Metric, since: float, step: int
+def read_line_history(
+    store: TimeSeriesStore, place: tuple[str, str], metric: Metric, since: float, step: int
 ) -> list[tuple[int, float, float]]:
     """A line's values as (seconds since 1970, mean, highest) of each `step` seconds; of throughput, the downloads.
 

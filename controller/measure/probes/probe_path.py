@@ -25,18 +25,18 @@ _PACKAGES = {"iperf3": "iperf3", "ping": "iputils-ping", "ip": "iproute2"}
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CompletedProcess:
     """How a program ended; `code` is None if it was ended because it took too long."""
 
-    code: int | None
-    said: str
-    errors: str
+    returncode: int | None
+    stdout: str
+    stderr: str
 
 
-class Place(Protocol):
+class ProbeHost(Protocol):
     """A school's place in the network, as far as probes need one."""
 
-    def run(self, words: Sequence[str], timeout: float) -> Ran:
+    def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
         """Run a program there to its end, for so many seconds at most.
 
         Raises:
@@ -52,12 +52,12 @@ class Place(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace:
+class NamespaceHost:
     """A network namespace of this machine."""
 
     name: str
 
-    def run(self, words: Sequence[str], timeout: float) -> Ran:
+    def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
         """Run a program in the namespace."""
         try:
             running = subprocess.Popen(  # noqa: S603 every word is ours or from a checked policy
@@ -79,12 +79,12 @@ class Namespace:
             except subprocess.TimeoutExpired:
                 _kill(running.pid)
                 said, errors = running.communicate()
-                return Ran(None, said, errors)
+                return CompletedProcess(None, said, errors)
             except BaseException:
                 _kill(running.pid)
                 raise
         _check(self.name, words[0], errors)
-        return Ran(running.returncode, said, errors)
+        return CompletedProcess(running.returncode, said, errors)
 
     def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         """A socket that lives in the namespace."""
@@ -92,23 +92,23 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ProbePath:
     """A path as a probe takes it. Programs are bound to `interface` and `source`, so no other line can carry them."""
 
     path: LinePath
-    place: Place
+    host: ProbeHost
     interface: str
     source: str
-    address: str
+    target: str
 
-    def bound(self, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    def open_bound_socket(self, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         """A socket of the route's family that sends over its line only.
 
         Raises:
             OSError: the line's interface is gone, or this program may not bind to it.
         """
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        made = self.place.socket(family, kind, protocol)
+        family = socket.AF_INET6 if ":" in self.target else socket.AF_INET
+        made = self.host.socket(family, kind, protocol)
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode() + b"\0")
         except BaseException:

@@ -11,16 +11,21 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from controller.errors import TsunaguError
-from controller.measure.assessment.assess import judge_school
-from controller.measure.assessment.export import JudgementMetrics, family_name, measured_event
-from controller.measure.lessons import in_lessons
-from controller.measure.measurement import DURATION_MS, Kind, Outcome
-from controller.measure.probes.answers import NameLookup, PageFetch
-from controller.measure.probes.probe_targets import Route
-from controller.measure.rounds import Round, Site, Wanted
-from controller.measure.store import Store
+from controller.measure.assessment.assess import assess_school
+from controller.measure.assessment.metrics_export import (
+    AssessmentMetrics,
+    name_family,
+    send_measured_event,
+)
+from controller.measure.lesson_hours import is_lesson_time
+from controller.measure.measurement import DURATION_MS, MeasurementKind, ProbeOutcome
+from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
+from controller.measure.measurement_store import MeasurementStore
+from controller.measure.probes.dns_probe import DnsProbe
+from controller.measure.probes.http_probe import HttpProbe
+from controller.measure.probes.probe_path import ProbePath
 from controller.model.city import City
-from controller.resilience.line_states import Line
+from controller.resilience.line_states import SchoolLine
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import DNS_DURATION, PROXY_DURATION
 
@@ -29,29 +34,29 @@ _AT_ONCE = 8
 
 
 @dataclass
-class Measuring:
+class BackgroundMeasurement:
     """`new_round` makes a round that keeps what it measures; `even_in_lessons` where no pupil needs the lines.
 
     `failure` is what ended it, if anything but `stop` did.
     """
 
     city: City
-    sites: Sequence[Site]
-    store: Store
+    sites: Sequence[ProbeSite]
+    store: MeasurementStore
     telemetry: Telemetry
-    metrics: JudgementMetrics
-    new_round: Callable[[], Round]
+    metrics: AssessmentMetrics
+    new_round: Callable[[], MeasurementRound]
     even_in_lessons: bool
     failure: TsunaguError | None = None
-    _filling: Line | None = None
-    _wanted: SimpleQueue[Site] = field(default_factory=SimpleQueue)
+    _filling: SchoolLine | None = None
+    _wanted: SimpleQueue[ProbeSite] = field(default_factory=SimpleQueue)
     _tried: dict[str, datetime] = field(default_factory=dict)
 
-    def want(self, site: Site) -> None:
+    def request_throughput(self, site: ProbeSite) -> None:
         """A school's throughput shall be measured anew, now."""
         self._wanted.put(site)
 
-    def filling(self) -> Line | None:
+    def line_under_test(self) -> SchoolLine | None:
         """The line that a test of throughput fills now."""
         return self._filling
 
@@ -64,7 +69,7 @@ class Measuring:
                 if time.monotonic() - asked_at >= every:
                     asked_at = time.monotonic()
                     self._ask()
-                for site in self.due():
+                for site in self.list_due_sites():
                     if stop.is_set():
                         return
                     self._throughput(site)
@@ -73,9 +78,9 @@ class Measuring:
             self.failure = error
             stop.set()
 
-    def due(self) -> Iterator[Site]:
+    def list_due_sites(self) -> Iterator[ProbeSite]:
         """Schools whose line came back, then those whose figure is too old; no school twice in a moment."""
-        asked: dict[str, Site] = {}
+        asked: dict[str, ProbeSite] = {}
         while True:
             try:
                 site = self._wanted.get_nowait()
@@ -84,15 +89,15 @@ class Measuring:
             asked[site.school.id] = site
         now = datetime.now(UTC)
         policy = self.city.measurement
-        if not self.even_in_lessons and in_lessons(now, policy.lessons, self.city.timezone):
+        if not self.even_in_lessons and is_lesson_time(now, policy.lessons, self.city.timezone):
             return
         yield from asked.values()
         oldest = now - timedelta(seconds=policy.intervals.throughput)
-        latest = self.store.latest()
+        latest = self.store.read_latest()
         measured = {
             one.path.school: one.at
             for one in latest
-            if one.found.kind is Kind.DOWNLOAD and one.path.line == policy.judged.line
+            if one.result.kind is MeasurementKind.DOWNLOAD and one.path.line == policy.judged.line
         }
         for site in self.sites:
             at = max(
@@ -101,38 +106,38 @@ class Measuring:
             if site.school.id not in asked and (at is None or at < oldest):
                 yield site
 
-    def _throughput(self, site: Site) -> None:
+    def _throughput(self, site: ProbeSite) -> None:
         self._tried[site.school.id] = datetime.now(UTC)
         line = self.city.measurement.judged.line
         self._filling = (site.school.id, line)
         try:
-            self.new_round().measure([site], Wanted(lines=(line,), only_judged=True))
+            self.new_round().measure([site], RoundScope(lines=(line,), only_assessed=True))
         finally:
             self._filling = None
-        judgement = judge_school(site.school, self.store.latest(), self.city.measurement)
-        self.metrics.record([judgement])
-        measured_event(self.telemetry, judgement)
+        assessment = assess_school(site.school, self.store.read_latest(), self.city.measurement)
+        self.metrics.record_assessments([assessment])
+        send_measured_event(self.telemetry, assessment)
 
     def _ask(self) -> None:
         """A name and a page over every line in each family, from the first region that answers."""
-        by_line: dict[tuple[str, str, int], list[Route]] = {}
+        by_line: dict[tuple[str, str, int], list[ProbePath]] = {}
         for site in self.sites:
-            for route in self.new_round().routes(site, Wanted()):
+            for route in self.new_round().list_probe_paths(site, RoundScope()):
                 by_line.setdefault((route.path.school, route.path.line, int(route.path.family)), []).append(route)
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             list(pool.map(self._ask_one, by_line.values()))
 
-    def _ask_one(self, routes: Sequence[Route]) -> None:
+    def _ask_one(self, routes: Sequence[ProbePath]) -> None:
         policy = self.city.measurement
         within = policy.method.answer_within
         for metric, probe in (
-            (DNS_DURATION, NameLookup(policy.targets.dns, within)),
-            (PROXY_DURATION, PageFetch(policy.targets.proxy, within)),
+            (DNS_DURATION, DnsProbe(policy.targets.dns, within)),
+            (PROXY_DURATION, HttpProbe(policy.targets.proxy, within)),
         ):
             for route in routes:
                 found = probe.measure(route)
-                if found.outcome is Outcome.MEASURED:
+                if found.outcome is ProbeOutcome.MEASURED:
                     path = route.path
-                    place = {"school": path.school, "line": path.line, "family": family_name(path.family)}
+                    place = {"school": path.school, "line": path.line, "family": name_family(path.family)}
                     self.telemetry.record(metric, found.figures[DURATION_MS], **place)
                     break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def percent(part: int, whole: int) -> str:
+def format_share(part: int, whole: int) -> str:
     """A share with one decimal, rounded down; a share of nothing is a dash.
 
     Only all is "100.0%", and only none is "0.0%": one of a great many is shown as "<0.1%".

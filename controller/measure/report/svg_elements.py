@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 Attributes = dict[str, str | float]
 
 
-def element(name: str, attributes: Attributes, text: str = "") -> Markup:
+def make_element(name: str, attributes: Attributes, text: str = "") -> Markup:
     """One element; an underscore in an attribute's name stands for a dash."""
     shown = Markup("").join(
         Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _number(value))
@@ -19,41 +19,41 @@ def element(name: str, attributes: Attributes, text: str = "") -> Markup:
     return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), shown, text)  # noqa: S704 the name is ours
 
 
-def rectangle(x: float, y: float, width: float, height: float, css: str) -> Markup:
+def draw_rectangle(x: float, y: float, width: float, height: float, css: str) -> Markup:
     """A filled box."""
-    return element("rect", {"x": x, "y": y, "width": max(width, 0.0), "height": height, "class": css})
+    return make_element("rect", {"x": x, "y": y, "width": max(width, 0.0), "height": height, "class": css})
 
 
-def line(start: tuple[float, float], end: tuple[float, float], css: str) -> Markup:
+def draw_line(start: tuple[float, float], end: tuple[float, float], css: str) -> Markup:
     """A straight line."""
-    return element("line", {"x1": start[0], "y1": start[1], "x2": end[0], "y2": end[1], "class": css})
+    return make_element("line", {"x1": start[0], "y1": start[1], "x2": end[0], "y2": end[1], "class": css})
 
 
-def path(points: Sequence[tuple[float, float]], css: str) -> Markup:
+def draw_path(points: Sequence[tuple[float, float]], css: str) -> Markup:
     """A line through points."""
     steps = " L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    return element("path", {"d": f"M{steps}", "class": css})
+    return make_element("path", {"d": f"M{steps}", "class": css})
 
 
-def words(x: float, y: float, text: str, css: str = "", anchor: str = "start") -> Markup:
+def draw_text(x: float, y: float, text: str, css: str = "", anchor: str = "start") -> Markup:
     """Text at a place; `anchor` is start, middle or end."""
-    return element("text", {"x": x, "y": y, "class": css, "text_anchor": anchor}, text)
+    return make_element("text", {"x": x, "y": y, "class": css, "text_anchor": anchor}, text)
 
 
-def marker(x: float, y: float, shape: str, css: str) -> Markup:
+def draw_marker(x: float, y: float, shape: str, css: str) -> Markup:
     """A mark that is told apart by its shape, too: circle, triangle, diamond or ring."""
     if shape in ("circle", "ring"):
-        return element("circle", {"cx": x, "cy": y, "r": 6.5, "class": css})
+        return make_element("circle", {"cx": x, "cy": y, "r": 6.5, "class": css})
     corners = {
         "triangle": [(-7, -6), (7, -6), (0, 7)],
         "diamond": [(0, -8), (8, 0), (0, 8), (-8, 0)],
     }[shape]
-    return element(
+    return make_element(
         "path", {"d": "M" + " L".join(f"{x + dx:.1f} {y + dy:.1f}" for dx, dy in corners) + "Z", "class": css}
     )
 
 
-def picture(identity: str, size: tuple[float, float], title: str, parts: Iterable[Markup]) -> Markup:
+def draw_picture(identity: str, size: tuple[float, float], title: str, parts: Iterable[Markup]) -> Markup:
     """The whole drawing, with a title for those who do not see it; the table beside it has the figures."""
     width, height = size
     inside = Markup("").join(parts)
@@ -63,7 +63,7 @@ def picture(identity: str, size: tuple[float, float], title: str, parts: Iterabl
     ).format(w=_number(width), h=_number(height), i=identity, t=escape(title), p=inside)
 
 
-def scale(most: float, steps: int = 5) -> list[float]:
+def choose_axis_ticks(most: float, steps: int = 5) -> list[float]:
     """Round figures for an axis from 0 to at least `most`."""
     if most <= 0:
         return [0.0, 1.0]

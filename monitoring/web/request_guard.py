@@ -28,7 +28,7 @@ HEADERS = {
 }
 
 
-class Guarded:
+class RequestGuard:
     """Only requests that name this machine, and the headers on every answer."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -15,7 +15,14 @@ from pathlib import Path
 from threading import Lock
 
 from controller.errors import TsunaguError
-from controller.measure.measurement import Found, Kind, LinePath, Measurement, MeasurementId, Outcome
+from controller.measure.measurement import (
+    LinePath,
+    Measurement,
+    MeasurementId,
+    MeasurementKind,
+    ProbeOutcome,
+    ProbeResult,
+)
 from controller.model.network.packets import Family
 
 FORMAT = 1
@@ -53,15 +60,15 @@ SELECT {_COLUMNS} FROM measurement WHERE id IN (
 """  # noqa: S608 every word is ours
 
 
-class Store:
-    """Measurements in a file; safe for several threads and processes at once. Open it with `opened`."""
+class MeasurementStore:
+    """Measurements in a file; safe for several threads and processes at once. Open it with `open_measurement_store`."""
 
     def __init__(self, connection: sqlite3.Connection, file: str) -> None:
         self._connection = connection
         self._lock = Lock()
         self.file = file
 
-    def add(self, run: str, at: datetime, path: LinePath, found: Found, *, in_lessons: bool) -> Measurement:
+    def add(self, run: str, at: datetime, path: LinePath, found: ProbeResult, *, in_lessons: bool) -> Measurement:
         """Keep a finding; it is on the disk when this returns.
 
         Raises:
@@ -104,11 +111,11 @@ class Store:
             raise TsunaguError(message)
         return found[0]
 
-    def latest(self, until: datetime | None = None) -> list[Measurement]:
+    def read_latest(self, until: datetime | None = None) -> list[Measurement]:
         """The newest measurement of each kind on each path, as of a time; in the order they were made."""
         return self._read(_LATEST, (_text(until or datetime.now(UTC)),))
 
-    def run(self, run: str) -> list[Measurement]:
+    def read_run(self, run: str) -> list[Measurement]:
         """Everything that one run measured, in order."""
         return self._read(f"SELECT {_COLUMNS} FROM measurement WHERE run = ? ORDER BY id", (run,))  # noqa: S608 ours
 
@@ -128,7 +135,7 @@ class Store:
 
 
 @contextmanager
-def opened(file: Path, *, must_exist: bool = False) -> Iterator[Store]:
+def open_measurement_store(file: Path, *, must_exist: bool = False) -> Iterator[MeasurementStore]:
     """The store in a file; the file and its folder are made if they are missing, unless it must exist.
 
     Raises:
@@ -149,7 +156,7 @@ def opened(file: Path, *, must_exist: bool = False) -> Iterator[Store]:
         except sqlite3.Error as error:
             message = f"{file}: is no store of measurements: {error}"
             raise TsunaguError(message) from None
-        yield Store(connection, str(file))
+        yield MeasurementStore(connection, str(file))
 
 
 def _prepare(connection: sqlite3.Connection, file: Path) -> None:
@@ -191,9 +198,9 @@ def _measurement(row: Sequence[object]) -> Measurement:
         run=str(run),
         at=datetime.fromisoformat(str(at)),
         path=LinePath(str(school), "primary" if line == "primary" else "backup", str(region), Family(int(str(family)))),
-        found=Found(
-            kind=Kind(str(kind)),
-            outcome=Outcome(str(outcome)),
+        result=ProbeResult(
+            kind=MeasurementKind(str(kind)),
+            outcome=ProbeOutcome(str(outcome)),
             target=str(target),
             method=str(method),
             figures=json.loads(str(figures)),

@@ -15,9 +15,9 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from controller.errors import TsunaguError
-from controller.measure.measurement import MBPS, Found, Kind, LinePath, Outcome
-from controller.measure.probes.probe_targets import Place, Ran, Route
-from controller.measure.probes.throughput_locks import LineBusy, alone
+from controller.measure.measurement import MBPS, LinePath, MeasurementKind, ProbeOutcome, ProbeResult
+from controller.measure.probes.probe_path import CompletedProcess, ProbeHost, ProbePath
+from controller.measure.probes.throughput_locks import LineBusy, hold_exclusive_locks
 from controller.model.measurement import Method
 
 PATIENCE_SECONDS = 60.0
@@ -61,7 +61,7 @@ class _Told(BaseModel):
 
 
 @dataclass(frozen=True)
-class Throughput:
+class ThroughputProbe:
     """The probe. `locks` is the folder of the locks, `everywhere` names what all tests that use it share."""
 
     method: Method
@@ -69,30 +69,30 @@ class Throughput:
     locks: Path
     everywhere: tuple[str, ...] = ()
 
-    def measure(self, route: Route, kind: Kind) -> Found:
+    def measure(self, route: ProbePath, kind: MeasurementKind) -> ProbeResult:
         """Download or upload over a route.
 
         Raises:
             TsunaguError: the program or the place is missing.
         """
         words = self._words(route, kind)
-        target = f"{route.address} port {self.port}"
-        mine = (line_lock(route.path), f"server {target}", *self.everywhere)
+        target = f"{route.target} port {self.port}"
+        mine = (name_line_lock(route.path), f"server {target}", *self.everywhere)
         try:
-            with alone(self.locks, mine, PATIENCE_SECONDS):
-                before = counters(route.place)
+            with hold_exclusive_locks(self.locks, mine, PATIENCE_SECONDS):
+                before = read_interface_counters(route.host)
                 began, ran = self._run(route, words)
-                after = counters(route.place)
+                after = read_interface_counters(route.host)
         except LineBusy as busy:
-            return Found(kind, Outcome.FAILED, target, " ".join(words), reason=str(busy))
+            return ProbeResult(kind, ProbeOutcome.FAILED, target, " ".join(words), reason=str(busy))
         moved = {name: after[name] - before[name] for name in after if name in before}
         return replace(self._found(route, kind, words, ran, moved), began=began)
 
-    def _words(self, route: Route, kind: Kind) -> tuple[str, ...]:
+    def _words(self, route: ProbePath, kind: MeasurementKind) -> tuple[str, ...]:
         return (
             "iperf3",
             "--json",
-            *("--client", route.address),
+            *("--client", route.target),
             *("--port", str(self.port)),
             *("--bind", route.source),
             *("--bind-dev", route.interface),
@@ -100,34 +100,43 @@ class Throughput:
             *("--time", str(self.method.seconds)),
             *("--interval", "0"),
             *("--connect-timeout", f"{1000 * self.method.connect_within:.0f}"),
-            *(("--reverse",) if kind is Kind.DOWNLOAD else ()),
+            *(("--reverse",) if kind is MeasurementKind.DOWNLOAD else ()),
         )
 
-    def _run(self, route: Route, words: tuple[str, ...]) -> tuple[datetime, Ran]:
+    def _run(self, route: ProbePath, words: tuple[str, ...]) -> tuple[datetime, CompletedProcess]:
         """When the test began that came to something, and what the program said."""
         timeout = self.method.seconds + self.method.connect_within + _SPARE_SECONDS
         deadline = time.monotonic() + _BUSY_SECONDS
         while True:
             began = datetime.now(UTC)
-            ran = route.place.run(words, timeout)
+            ran = route.host.run(words, timeout)
             # Somebody outside our locks: a server serves one test at a time, and says so.
-            if "server is busy" not in ran.said or time.monotonic() >= deadline:
+            if "server is busy" not in ran.stdout or time.monotonic() >= deadline:
                 return began, ran
             time.sleep(_BUSY_EVERY_SECONDS)
 
-    def _found(self, route: Route, kind: Kind, words: tuple[str, ...], ran: Ran, moved: Mapping[str, int]) -> Found:
-        target, method = f"{route.address} port {self.port}", " ".join(words)
+    def _found(
+        self,
+        route: ProbePath,
+        kind: MeasurementKind,
+        words: tuple[str, ...],
+        ran: CompletedProcess,
+        moved: Mapping[str, int],
+    ) -> ProbeResult:
+        target, method = f"{route.target} port {self.port}", " ".join(words)
 
-        def without(outcome: Outcome, reason: str) -> Found:
-            return Found(kind, outcome, target, method, reason=reason, raw=ran.said + ran.errors)
+        def without(outcome: ProbeOutcome, reason: str) -> ProbeResult:
+            return ProbeResult(kind, outcome, target, method, reason=reason, raw=ran.stdout + ran.stderr)
 
-        if ran.code is None:
-            return without(Outcome.NO_ANSWER, f"the test with {target} did not come to its end in time")
+        if ran.returncode is None:
+            return without(ProbeOutcome.NO_ANSWER, f"the test with {target} did not come to its end in time")
         try:
-            told = _Told.model_validate_json(ran.said)
+            told = _Told.model_validate_json(ran.stdout)
         except ValidationError:
-            said = (ran.errors or ran.said).strip()[:_SHOWN]
-            return without(Outcome.FAILED, f"iperf3 said nothing that is understood (exit code {ran.code}): {said}")
+            said = (ran.stderr or ran.stdout).strip()[:_SHOWN]
+            return without(
+                ProbeOutcome.FAILED, f"iperf3 said nothing that is understood (exit code {ran.returncode}): {said}"
+            )
         if told.error or told.end.sum_received is None:
             return without(*self._why(told.error or "it gives no sum", target))
         bits, carried = told.end.sum_received.bits_per_second, told.end.sum_received.bytes
@@ -135,30 +144,33 @@ class Throughput:
             reason = (
                 f"{carried} bytes were received, but {route.interface} did not carry them: it is another line's figure"
             )
-            return without(Outcome.FAILED, reason)
-        raw = json.dumps({**json.loads(ran.said), "interface_bytes": dict(moved)})
-        return Found(kind, Outcome.MEASURED, target, method, {MBPS: bits / 1e6}, raw=raw)
+            return without(ProbeOutcome.FAILED, reason)
+        raw = json.dumps({**json.loads(ran.stdout), "interface_bytes": dict(moved)})
+        return ProbeResult(kind, ProbeOutcome.MEASURED, target, method, {MBPS: bits / 1e6}, raw=raw)
 
-    def _why(self, error: str, target: str) -> tuple[Outcome, str]:
+    def _why(self, error: str, target: str) -> tuple[ProbeOutcome, str]:
         setting = "targets.throughput in policies/measurement.yaml"
         if any(word in error for word in _NOBODY):
-            return Outcome.NO_ANSWER, f"nobody answers at {target} ({error})"
+            return ProbeOutcome.NO_ANSWER, f"nobody answers at {target} ({error})"
         if "busy" in error:
-            return Outcome.FAILED, f"the iperf3 server at {target} has been busy for {_BUSY_SECONDS:.0f} s; try later"
+            return (
+                ProbeOutcome.FAILED,
+                f"the iperf3 server at {target} has been busy for {_BUSY_SECONDS:.0f} s; try later",
+            )
         if any(word in error for word in _NOT_THERE):
             return (
-                Outcome.REFUSED,
+                ProbeOutcome.REFUSED,
                 f"no iperf3 server at {target} ({error}); see {setting}, or start one there: iperf3 --server",
             )
-        return Outcome.FAILED, f"iperf3 with {target}: {error}"
+        return ProbeOutcome.FAILED, f"iperf3 with {target}: {error}"
 
 
-def line_lock(path: LinePath) -> str:
+def name_line_lock(path: LinePath) -> str:
     """The name of a line's lock."""
     return f"{path.school} {path.line} line"
 
 
-def counters(place: Place) -> dict[str, int]:
+def read_interface_counters(place: ProbeHost) -> dict[str, int]:
     """Bytes that each interface of a place has received and sent since it was made.
 
     Raises:
@@ -167,8 +179,9 @@ def counters(place: Place) -> dict[str, int]:
     ran = place.run(("ip", "-json", "-statistics", "link", "show"), _SPARE_SECONDS)
     try:
         return {
-            one["ifname"]: one["stats64"]["rx"]["bytes"] + one["stats64"]["tx"]["bytes"] for one in json.loads(ran.said)
+            one["ifname"]: one["stats64"]["rx"]["bytes"] + one["stats64"]["tx"]["bytes"]
+            for one in json.loads(ran.stdout)
         }
     except (ValueError, KeyError, TypeError):
-        message = f"the interfaces of {place} cannot be read: {(ran.errors or ran.said).strip()[:_SHOWN]}"
+        message = f"the interfaces of {place} cannot be read: {(ran.stderr or ran.stdout).strip()[:_SHOWN]}"
         raise TsunaguError(message) from None

@@ -1,4 +1,7 @@
-"""Verdicts and measurements as the JSON document of `tsunagu measure --json`; keys are those of the monitor's API."""
+"""Assessments and measurements as the JSON document of `tsunagu measure --json`.
+
+A school has the keys that its tile has in the monitor's API; a test holds the two together.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from controller.measure.assessment.assess import Bandwidth, LineJudgement, SchoolJudgement
+from controller.measure.assessment.assess import Bandwidth, LineAssessment, SchoolAssessment
 from controller.measure.measurement import Measurement
 
 
-def school_document(one: SchoolJudgement, timezone: ZoneInfo) -> dict[str, object]:
-    """A school's verdict, with the numbers of the measurements that it comes from."""
+def build_school_document(one: SchoolAssessment, timezone: ZoneInfo) -> dict[str, object]:
+    """A school's assessment, with the numbers of the measurements that it comes from."""
     return {
         "id": one.school.id,
         "name": one.school.name,
@@ -20,19 +23,19 @@ def school_document(one: SchoolJudgement, timezone: ZoneInfo) -> dict[str, objec
         "pupils": one.school.pupils,
         "recommended_mbps": round(one.recommended.mbps, 1),
         "basis": one.recommended.basis,
-        "measured_mbps": round(one.judged.mbps, 1) if one.judged else None,
-        "state": str(one.verdict),
+        "measured_mbps": round(one.assessed_bandwidth.mbps, 1) if one.assessed_bandwidth else None,
+        "assessment": str(one.assessment),
         "measured_at": _time(one.measured_at, timezone),
-        "measurement": one.judged.measurement.id if one.judged else None,
+        "measurement": one.assessed_bandwidth.measurement.id if one.assessed_bandwidth else None,
         "causes": [str(cause) for cause in one.causes],
         "contract_mbps": one.contract_mbps,
         "lines": {line.line: str(line.state) for line in one.lines},
-        "verdicts": {line.line: str(line.verdict) for line in one.lines},
+        "assessments": {line.line: str(line.assessment) for line in one.lines},
         "throughput": [_bandwidth(line, bandwidth) for line in one.lines for bandwidth in line.bandwidths],
     }
 
 
-def measurement_document(one: Measurement, timezone: ZoneInfo) -> dict[str, object]:
+def build_measurement_document(one: Measurement, timezone: ZoneInfo) -> dict[str, object]:
     """One measurement, without what the program said; the store has that under its number."""
     return {
         "id": one.id,
@@ -42,35 +45,35 @@ def measurement_document(one: Measurement, timezone: ZoneInfo) -> dict[str, obje
         "line": one.path.line,
         "region": one.path.region,
         "family": int(one.path.family),
-        "kind": str(one.found.kind),
-        "outcome": str(one.found.outcome),
-        "figures": dict(one.found.figures),
-        "target": one.found.target,
-        "method": one.found.method,
-        "reason": one.found.reason,
+        "kind": str(one.result.kind),
+        "outcome": str(one.result.outcome),
+        "figures": dict(one.result.figures),
+        "target": one.result.target,
+        "method": one.result.method,
+        "reason": one.result.reason,
         "in_lessons": one.in_lessons,
     }
 
 
-def document(
-    run: str, store: str, judgements: Iterable[SchoolJudgement], found: Iterable[Measurement], timezone: ZoneInfo
+def build_round_document(
+    run: str, store: str, assessments: Iterable[SchoolAssessment], found: Iterable[Measurement], timezone: ZoneInfo
 ) -> dict[str, object]:
     """The whole document of a round."""
     return {
         "run": run,
         "store": store,
-        "schools": [school_document(one, timezone) for one in judgements],
-        "measurements": [measurement_document(one, timezone) for one in found],
+        "schools": [build_school_document(one, timezone) for one in assessments],
+        "measurements": [build_measurement_document(one, timezone) for one in found],
     }
 
 
-def _bandwidth(line: LineJudgement, one: Bandwidth) -> dict[str, object]:
+def _bandwidth(line: LineAssessment, one: Bandwidth) -> dict[str, object]:
     path = one.measurement.path
     return {
         "line": line.line,
         "region": path.region,
         "family": int(path.family),
-        "direction": str(one.measurement.found.kind),
+        "direction": str(one.measurement.result.kind),
         "mbps": round(one.mbps, 1),
         "measurement": one.measurement.id,
     }

@@ -8,33 +8,33 @@ from concurrent.futures import Future
 from queue import Empty, Full, Queue
 from threading import Thread
 
-from monitoring.timeseries.points import Batch
-from monitoring.timeseries.retention import clear, roll_up
-from monitoring.timeseries.store import Store
+from monitoring.timeseries.records import TelemetryBatch
+from monitoring.timeseries.retention import delete_expired, roll_up
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 
 WAITING = 256
 """Requests that may wait for the disk; beyond that a sender is told to come again."""
 ROLL_UP_SECONDS = 10.0
 CLEAR_SECONDS = 600.0
 
-_Waiting = tuple[Batch, "Future[None]"]
+_Waiting = tuple[TelemetryBatch, "Future[None]"]
 
 
-class Busy(Exception):
+class StoreBusy(Exception):
     """The disk does not keep up; the sender may try again."""
 
 
-class Writer:
+class StoreWriter:
     """Hands batches to the store from a thread of its own."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: TimeSeriesStore) -> None:
         self._store = store
         self._queue: Queue[_Waiting | None] = Queue(WAITING)
         self._thread = Thread(target=self._work, name="store", daemon=True)
         self._next_roll_up = self._next_clear = 0.0
         self._thread.start()
 
-    def submit(self, batch: Batch) -> Future[None]:
+    def submit(self, batch: TelemetryBatch) -> Future[None]:
         """Queue a batch; the future is done when it is on the disk, or holds the error that kept it off.
 
         Raises:
@@ -44,7 +44,7 @@ class Writer:
         try:
             self._queue.put_nowait((batch, done))
         except Full:
-            raise Busy from None
+            raise StoreBusy from None
         return done
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Writer:
             if now >= self._next_clear:
                 self._next_clear, self._next_roll_up = now + CLEAR_SECONDS, now + ROLL_UP_SECONDS
                 roll_up(self._store, time.time())
-                clear(self._store, time.time())
+                delete_expired(self._store, time.time())
             elif now >= self._next_roll_up:
                 self._next_roll_up = now + ROLL_UP_SECONDS
                 # Seconds fill quickly; minutes and hours can wait.

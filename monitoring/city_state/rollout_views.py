@@ -9,9 +9,9 @@ from typing import TypedDict
 from pydantic import TypeAdapter, ValidationError
 
 from controller.telemetry.timeline import Level
-from monitoring.city_state.present import written
-from monitoring.timeseries.points import SpanRecord
-from monitoring.timeseries.reading import SPANS_SHOWN
+from monitoring.city_state.school_tiles import format_time
+from monitoring.timeseries.queries import SPANS_SHOWN
+from monitoring.timeseries.records import SpanRecord
 
 ROLLOUT, DEVICE, STEP, COMMAND = (str(level) for level in (Level.ROLLOUT, Level.DEVICE, Level.STEP, Level.COMMAND))
 TRACES_KEPT = 4
@@ -58,7 +58,7 @@ class RolloutView(TypedDict):
     spans: list[SpanView]
 
 
-class Rollouts:
+class RolloutViews:
     """Spans of the newest rollouts. Belongs to one thread, the event loop's."""
 
     def __init__(self, spans: Iterable[SpanRecord] = ()) -> None:
@@ -91,8 +91,8 @@ class Rollouts:
         return {
             "id": root.trace,
             "name": root.name,
-            "started": written(root.start),
-            "ended": written(root.end) if root.end else None,
+            "started": format_time(root.start),
+            "ended": format_time(root.end) if root.end else None,
             "waves": _waves(root, spans),
             "spans": [_span(span) for span in spans],
         }
@@ -150,7 +150,7 @@ def _span(span: SpanRecord) -> SpanView:
         "parent": span.parent or None,
         "level": span.level,
         "name": span.name,
-        "start": written(span.start),
-        "end": written(span.end) if span.end else None,
+        "start": format_time(span.start),
+        "end": format_time(span.end) if span.end else None,
         "outcome": span.outcome or ("failed" if span.error else None),
     }

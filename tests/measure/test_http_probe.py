@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from controller.measure.measurement import DURATION_MS, Kind, LinePath, Outcome
-from controller.measure.probes.answers import PageFetch
-from controller.measure.probes.probe_targets import Ran, Route
+from controller.measure.measurement import DURATION_MS, LinePath, MeasurementKind, ProbeOutcome
+from controller.measure.probes.http_probe import HttpProbe
+from controller.measure.probes.probe_path import CompletedProcess, ProbePath
 from controller.model.measurement import PageTarget
 from controller.model.network.packets import Family
 
@@ -27,7 +27,7 @@ NAME = "proxy.example.jp"
 class Loopback:
     """This process's own place."""
 
-    def run(self, words: Sequence[str], timeout: float) -> Ran:
+    def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
         raise NotImplementedError
 
     def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
@@ -88,14 +88,14 @@ def port(certificate: Path) -> Iterator[int]:
         thread.join()
 
 
-def route() -> Route:
-    return Route(LinePath("s", "primary", "tokyo", Family.V4), Loopback(), "lo", "127.0.0.1", "127.0.0.1")
+def route() -> ProbePath:
+    return ProbePath(LinePath("s", "primary", "tokyo", Family.V4), Loopback(), "lo", "127.0.0.1", "127.0.0.1")
 
 
 def test_a_page_over_tls_is_timed_if_the_certificate_is_trusted(certificate: Path, port: int) -> None:
     trust = ssl.create_default_context(cafile=str(certificate))
-    found = PageFetch(PageTarget(port=port, scheme="https", path="/", host=NAME), 5.0, trust).measure(route())
-    assert (found.kind, found.outcome) == (Kind.PROXY, Outcome.MEASURED), found.reason
+    found = HttpProbe(PageTarget(port=port, scheme="https", path="/", host=NAME), 5.0, trust).measure(route())
+    assert (found.kind, found.outcome) == (MeasurementKind.HTTP, ProbeOutcome.MEASURED), found.reason
     assert 0 < found.figures[DURATION_MS] < 5000
     assert found.raw.startswith("HTTP/1.1 204")
 
@@ -103,7 +103,7 @@ def test_a_page_over_tls_is_timed_if_the_certificate_is_trusted(certificate: Pat
 @pytest.mark.parametrize("host", [NAME, "other.example.jp"])
 def test_an_untrusted_or_other_name_is_a_wrong_target(certificate: Path, port: int, host: str) -> None:
     trust = ssl.create_default_context(cafile=None if host == NAME else str(certificate))
-    found = PageFetch(PageTarget(port=port, scheme="https", path="/", host=host), 5.0, trust).measure(route())
-    assert found.outcome is Outcome.REFUSED
+    found = HttpProbe(PageTarget(port=port, scheme="https", path="/", host=host), 5.0, trust).measure(route())
+    assert found.outcome is ProbeOutcome.REFUSED
     assert "certificate verify failed" in found.reason
     assert "see targets.proxy in policies/measurement.yaml" in found.reason

@@ -12,10 +12,16 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from controller.measure.assessment.assess import SchoolJudgement
-from controller.measure.assessment.table import why
-from controller.measure.report.charts import ORDER, legend_mark, recommendation_curve, school_bars, ward_bars
-from controller.measure.report.figures import Figures
+from controller.measure.assessment.assess import SchoolAssessment
+from controller.measure.assessment.terminal_tables import explain_assessment
+from controller.measure.report.charts import (
+    ORDER,
+    draw_legend_mark,
+    draw_recommendation_curve,
+    draw_school_bars,
+    draw_ward_bars,
+)
+from controller.measure.report.city_figures import CityFigures
 from controller.messages import Catalogue
 from controller.model.city import City
 
@@ -23,7 +29,7 @@ _DIGEST_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class ReportEdition:
     """One report: when it was made, where its measurements are kept, and whether no real school is meant."""
 
     made_at: datetime
@@ -31,7 +37,7 @@ class Edition:
     virtual: bool
 
 
-def bandwidth_report(city: City, figures: Figures, edition: Edition, texts: Catalogue) -> str:
+def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdition, texts: Catalogue) -> str:
     """The report as HTML."""
     page = _Page(city, figures, texts)
     template = page.environment().from_string(_resource("bandwidth.html.j2"))
@@ -56,9 +62,9 @@ def bandwidth_report(city: City, figures: Figures, edition: Edition, texts: Cata
         table=city.measurement.recommended,
         method=list(page.method()),
         warnings=list(page.warnings()),
-        ward_chart=ward_bars(figures.wards, page.ward_names, texts),
-        school_chart=school_bars(measured, city.measurement.method, texts) if measured else "",
-        curve_chart=recommendation_curve(measured, city.measurement.recommended, texts),
+        ward_chart=draw_ward_bars(figures.wards, page.ward_names, texts),
+        school_chart=draw_school_bars(measured, city.measurement.method, texts) if measured else "",
+        curve_chart=draw_recommendation_curve(measured, city.measurement.recommended, texts),
         made_at=page.time(edition.made_at),
         first_at=page.time(min(times, default=None)),
         last_at=page.time(max(times, default=None)),
@@ -71,7 +77,7 @@ def bandwidth_report(city: City, figures: Figures, edition: Edition, texts: Cata
 class _Page:
     """How a city's figures are said in one language."""
 
-    def __init__(self, city: City, figures: Figures, texts: Catalogue) -> None:
+    def __init__(self, city: City, figures: CityFigures, texts: Catalogue) -> None:
         self.city = city
         self.figures = figures
         self.texts = texts
@@ -86,13 +92,13 @@ class _Page:
         made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         made.globals |= {
             "say": self.say,
-            "states": lambda verdict: self.texts[f"states.{verdict}"],
+            "name_assessment": lambda assessment: self.texts[f"assessments.{assessment}"],
             "kinds": lambda kind: self.say(f"kind-{kind}"),
             "basis": self.say,
-            "mark": legend_mark,
+            "mark": draw_legend_mark,
             "mbps": lambda figure: f"{figure:.0f}",
             "error_of": lambda mbps: f"{100 * self.city.measurement.method.relative_error(mbps):.1f}%",
-            "why": lambda one: why(one, self.texts),
+            "why": lambda one: explain_assessment(one, self.texts),
             "upload_of": self.upload,
             "time": self.time,
             "seconds": lambda at: f"{at.astimezone(self.city.timezone):%Y-%m-%d %H:%M:%S}",
@@ -107,10 +113,10 @@ class _Page:
         """A time in the city's zone."""
         return f"{at.astimezone(self.city.timezone):%Y-%m-%d %H:%M}" if at else self.say("never")
 
-    def upload(self, one: SchoolJudgement) -> str:
-        """The upload beside the judged download, over the same family to the same region."""
-        wanted = one.judged.measurement.path if one.judged else None
-        found = [upload.mbps for upload in one.decisive.uploads if upload.measurement.path == wanted]
+    def upload(self, one: SchoolAssessment) -> str:
+        """The upload beside the assessed download, over the same family to the same region."""
+        wanted = one.assessed_bandwidth.measurement.path if one.assessed_bandwidth else None
+        found = [upload.mbps for upload in one.assessed_line.uploads if upload.measurement.path == wanted]
         return f"{found[0]:.0f}" if found else "-"
 
     def method(self) -> Iterator[str]:
@@ -119,7 +125,7 @@ class _Page:
         method = policy.method
         yield self.say("method-program", program=method.program, streams=method.streams, seconds=method.seconds)
         regions = self.say("comma").join(self.region_names[name] for name in policy.judged.regions)
-        yield self.say("method-judged", line=self.say(policy.judged.line), regions=regions)
+        yield self.say("method-assessed", line=self.say(policy.judged.line), regions=regions)
         rows = (self.say("method-error-row", mbps=f"{row.mbps:g}", percent=f"{row.percent:g}") for row in method.error)
         yield self.say("method-error", rows=self.say("comma").join(rows))
         yield self.say("method-values")

@@ -15,9 +15,9 @@ from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.registry import SIGNAL
 from monitoring.city_state.monitor import Monitor
-from monitoring.ingest.decoding import decoded
-from monitoring.timeseries.points import MalformedRequest
-from monitoring.timeseries.writer import Busy
+from monitoring.ingest.otlp_decoder import decode_request
+from monitoring.timeseries.records import MalformedRequest
+from monitoring.timeseries.store_writer import StoreBusy
 
 PROTOBUF = "application/x-protobuf"
 MOST_SENT = 4 * 1024 * 1024
@@ -27,11 +27,11 @@ MOST_UNPACKED = 32 * 1024 * 1024
 _REASONS_SHOWN = 5
 
 
-class TooLarge(Exception):
+class RequestTooLarge(Exception):
     """More than the monitor takes at once."""
 
 
-def routes(monitor: Monitor) -> list[BaseRoute]:
+def build_receiver_routes(monitor: Monitor) -> list[BaseRoute]:
     """A path for each signal."""
 
     async def take(request: Request) -> Response:
@@ -49,15 +49,15 @@ async def _take(monitor: Monitor, signal: str, request: Request) -> Response:
         monitor.refuse(signal, "malformed")
         return refused
     try:
-        batch = decoded(signal, await _body(request))
+        batch = decode_request(signal, await _body(request))
         await monitor.keep(batch)
-    except TooLarge as error:
+    except RequestTooLarge as error:
         monitor.refuse(signal, "too-large")
         return PlainTextResponse(f"{error}\n", 413)
     except MalformedRequest as error:
         monitor.refuse(signal, "malformed")
         return PlainTextResponse(f"{error}\n", 400)
-    except (Busy, sqlite3.Error):
+    except (StoreBusy, sqlite3.Error):
         monitor.refuse(signal, "busy")
         return PlainTextResponse("the store does not keep up or cannot be written\n", 503, {"Retry-After": "1"})
     except ClientDisconnect:
@@ -88,7 +88,7 @@ async def _body(request: Request) -> bytes:
         packed += chunk
         if len(packed) > MOST_SENT:
             message = f"a request has at most {MOST_SENT} bytes"
-            raise TooLarge(message)
+            raise RequestTooLarge(message)
     if request.headers.get("content-encoding", "identity").lower() == "identity":
         return bytes(packed)
     return _unpacked(bytes(packed))
@@ -103,7 +103,7 @@ def _unpacked(packed: bytes) -> bytes:
         raise MalformedRequest(message) from None
     if unpacking.unconsumed_tail:
         message = f"an unpacked request has at most {MOST_UNPACKED} bytes"
-        raise TooLarge(message)
+        raise RequestTooLarge(message)
     if not unpacking.eof or unpacking.unused_data:
         message = "the body is no whole gzip"
         raise MalformedRequest(message)

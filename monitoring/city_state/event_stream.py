@@ -20,14 +20,14 @@ HEARTBEAT = ": alive\nevent: alive\ndata: {}\n\n"
 
 
 @dataclass(eq=False)
-class Reader:
+class StreamReader:
     """One open page."""
 
     school: str | None
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BEHIND))
 
 
-class Stream:
+class EventStream:
     """All open pages. Belongs to one thread, the event loop's.
 
     `snapshot` gives everything as it is, for a page that was away for too long.
@@ -41,7 +41,7 @@ class Stream:
         self._kept_from = 1
         self._size = 0
         self._newest: dict[str, tuple[int, str]] = {}
-        self._readers: set[Reader] = set()
+        self._readers: set[StreamReader] = set()
         self._closed = False
 
     @property
@@ -77,7 +77,7 @@ class Stream:
 
     async def read(self, last: str | None, school: str | None = None) -> AsyncIterator[str]:
         """What a page is sent. `last` is the id of the last message that it got before, if any."""
-        reader = Reader(school)
+        reader = StreamReader(school)
         self._readers.add(reader)
         try:
             yield "retry: 1000\n\n"
@@ -114,13 +114,13 @@ class Stream:
             self._size -= len(gone)
             self._kept_from = at + 1
 
-    def _put(self, reader: Reader, text: str) -> None:
+    def _put(self, reader: StreamReader, text: str) -> None:
         try:
             reader.queue.put_nowait(text)
         except asyncio.QueueFull:
             self._end(reader)
 
-    def _end(self, reader: Reader) -> None:
+    def _end(self, reader: StreamReader) -> None:
         self._readers.discard(reader)
         while not reader.queue.empty():
             reader.queue.get_nowait()

@@ -18,8 +18,17 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from controller.telemetry.naming import OVERFLOW
-from controller.telemetry.registry import METRICS, EventKind, Kind, Metric
-from monitoring.timeseries.points import OVERFLOWN, Batch, Event, Key, MalformedRequest, SpanRecord, Total, Value
+from controller.telemetry.registry import METRICS, EventKind, InstrumentKind, Metric
+from monitoring.timeseries.records import (
+    OVERFLOWN,
+    CumulativeTotal,
+    EventRecord,
+    GaugeValue,
+    MalformedRequest,
+    SeriesKey,
+    SpanRecord,
+    TelemetryBatch,
+)
 
 AHEAD_SECONDS = 300
 """How far a sender's clock may be ahead of ours."""
@@ -36,7 +45,7 @@ LONGEST = 64
 """Characters of an attribute's value: the longest id of the city has fewer."""
 
 
-def decoded(signal: str, body: bytes) -> Batch:
+def decode_request(signal: str, body: bytes) -> TelemetryBatch:
     """The content of a request for one of the three signals.
 
     Raises:
@@ -49,8 +58,8 @@ def decoded(signal: str, body: bytes) -> Batch:
         raise MalformedRequest(message) from None
 
 
-def _metrics(body: bytes) -> Batch:
-    batch = Batch()
+def _metrics(body: bytes) -> TelemetryBatch:
+    batch = TelemetryBatch()
     latest = time.time() + AHEAD_SECONDS
     for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
         process = _process(resource.resource)
@@ -64,29 +73,29 @@ def _metrics(body: bytes) -> Batch:
     return batch
 
 
-def _take(batch: Batch, known: Metric, metric: wire.Metric, process: str, latest: float) -> None:
+def _take(batch: TelemetryBatch, known: Metric, metric: wire.Metric, process: str, latest: float) -> None:
     match metric.WhichOneof("data"), known.kind:
-        case "gauge", Kind.GAUGE:
+        case "gauge", InstrumentKind.GAUGE:
             for at, key, point in _points(batch, known, metric.gauge.data_points, latest):
                 if math.isfinite(number := _number(point)):
-                    batch.values.append(Value(key, at, number))
+                    batch.values.append(GaugeValue(key, at, number))
                 else:
                     batch.refused[f"{known.name} that is no number"] += 1
-        case "sum", Kind.COUNTER if _adds_up(metric.sum):
+        case "sum", InstrumentKind.COUNTER if _adds_up(metric.sum):
             for at, key, point in _points(batch, known, metric.sum.data_points, latest):
-                _add(batch, Total(key, process, point.start_time_unix_nano, at, _number(point)))
-        case "histogram", Kind.HISTOGRAM if metric.histogram.aggregation_temporality == _CUMULATIVE:
+                _add(batch, CumulativeTotal(key, process, point.start_time_unix_nano, at, _number(point)))
+        case "histogram", InstrumentKind.HISTOGRAM if metric.histogram.aggregation_temporality == _CUMULATIVE:
             for at, key, found in _points(batch, known, metric.histogram.data_points, latest):
                 counts = tuple(found.bucket_counts)
                 if tuple(found.explicit_bounds) == known.boundaries and len(counts) == len(known.boundaries) + 1:
-                    _add(batch, Total(key, process, found.start_time_unix_nano, at, found.sum, counts))
+                    _add(batch, CumulativeTotal(key, process, found.start_time_unix_nano, at, found.sum, counts))
                 else:
                     batch.refused[f"{known.name} with other boundaries"] += 1
         case _:
             batch.refused[f"{known.name} that is no cumulative {known.kind}"] += _size(metric)
 
 
-def _add(batch: Batch, total: Total) -> None:
+def _add(batch: TelemetryBatch, total: CumulativeTotal) -> None:
     """Take a total that began before now and is a number."""
     if total.began / 1e9 <= time.time() + AHEAD_SECONDS and math.isfinite(total.value):
         batch.totals.append(total)
@@ -98,7 +107,9 @@ def _adds_up(found: wire.Sum) -> bool:
     return found.is_monotonic and found.aggregation_temporality == _CUMULATIVE
 
 
-def _points(batch: Batch, known: Metric, points: Iterable[Point], latest: float) -> Iterator[tuple[float, Key, Point]]:
+def _points(
+    batch: TelemetryBatch, known: Metric, points: Iterable[Point], latest: float
+) -> Iterator[tuple[float, SeriesKey, Point]]:
     for point in points:
         at = point.time_unix_nano / 1e9
         key = _key(known, point.attributes)
@@ -110,7 +121,7 @@ def _points(batch: Batch, known: Metric, points: Iterable[Point], latest: float)
             yield at, key, point
 
 
-def _key(metric: Metric, pairs: Iterable[KeyValue]) -> Key | None:
+def _key(metric: Metric, pairs: Iterable[KeyValue]) -> SeriesKey | None:
     found = {pair.key: _text(pair.value) for pair in pairs}
     if found.get(OVERFLOW) == "true":
         return metric, OVERFLOWN
@@ -132,8 +143,8 @@ def _size(metric: wire.Metric) -> int:
     return len(getattr(metric, which).data_points) if which else 0
 
 
-def _traces(body: bytes) -> Batch:
-    batch = Batch()
+def _traces(body: bytes) -> TelemetryBatch:
+    batch = TelemetryBatch()
     for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
         for scope in resource.scope_spans:
             for span in scope.spans:
@@ -161,8 +172,8 @@ def _span(span: Span, attributes: dict[str, str]) -> SpanRecord:
     )
 
 
-def _logs(body: bytes) -> Batch:
-    batch = Batch()
+def _logs(body: bytes) -> TelemetryBatch:
+    batch = TelemetryBatch()
     for resource in ExportLogsServiceRequest.FromString(body).resource_logs:
         for scope in resource.scope_logs:
             for record in scope.log_records:
@@ -175,7 +186,7 @@ def _logs(body: bytes) -> Batch:
                 else:
                     at = min((record.time_unix_nano or record.observed_time_unix_nano) / 1e9, time.time())
                     place = attributes.get("school", "")[:LONGEST], attributes.get("line", "")[:LONGEST]
-                    batch.events.append(Event(at, kind, *place, _text(record.body)[:LONGEST_TEXT]))
+                    batch.events.append(EventRecord(at, kind, *place, _text(record.body)[:LONGEST_TEXT]))
     return batch
 
 
@@ -219,4 +230,4 @@ def _text(value: AnyValue) -> str:
             return ""
 
 
-_DECODERS: Mapping[str, Callable[[bytes], Batch]] = {"metrics": _metrics, "traces": _traces, "logs": _logs}
+_DECODERS: Mapping[str, Callable[[bytes], TelemetryBatch]] = {"metrics": _metrics, "traces": _traces, "logs": _logs}

@@ -16,8 +16,8 @@ from controller.telemetry.registry import Metric
 
 OVERFLOWN: tuple[tuple[str, str], ...] = ((OVERFLOW, "true"),)
 
-Attributes = tuple[tuple[str, str], ...]
-Key = tuple[Metric, Attributes]
+SeriesAttributes = tuple[tuple[str, str], ...]
+SeriesKey = tuple[Metric, SeriesAttributes]
 """What a series is known by: its metric, and its attributes in the registry's order."""
 
 
@@ -26,23 +26,23 @@ class MalformedRequest(TsunaguError):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class GaugeValue:
     """A gauge's value at a time (seconds since 1970)."""
 
-    key: Key
+    key: SeriesKey
     at: float
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class CumulativeTotal:
     """What a counter or a histogram of one process has come to since it began.
 
     `process` and `began` tell totals of different processes apart, which add up. A counter has no `counts`; a histogram
     has the number of values in each of its buckets, and `value` is their sum.
     """
 
-    key: Key
+    key: SeriesKey
     process: str
     began: int
     at: float
@@ -51,7 +51,7 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventRecord:
     """Something that people want to know of."""
 
     at: float
@@ -78,19 +78,19 @@ class SpanRecord:
 
 
 @dataclass
-class Batch:
+class TelemetryBatch:
     """All of one request; `refused` counts what was not taken, by why."""
 
-    values: list[Value] = field(default_factory=list)
-    totals: list[Total] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    values: list[GaugeValue] = field(default_factory=list)
+    totals: list[CumulativeTotal] = field(default_factory=list)
+    events: list[EventRecord] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
 
 
-def added(parts: Iterable[Total]) -> list[Total]:
+def add_up_totals(parts: Iterable[CumulativeTotal]) -> list[CumulativeTotal]:
     """Totals of different processes added up; each is as old as its newest part."""
-    found: dict[Key, Total] = {}
+    found: dict[SeriesKey, CumulativeTotal] = {}
     for part in parts:
         if (before := found.get(part.key)) is None:
             found[part.key] = part

@@ -16,12 +16,19 @@ from typing import Any, Self
 from controller.errors import MonitorError
 from controller.telemetry.registry import METRICS
 from monitoring.timeseries import schema
-from monitoring.timeseries.points import OVERFLOWN, Batch, Key, SpanRecord, Total, Value
+from monitoring.timeseries.records import (
+    OVERFLOWN,
+    CumulativeTotal,
+    GaugeValue,
+    SeriesKey,
+    SpanRecord,
+    TelemetryBatch,
+)
 
 _BUSY_SECONDS = 30.0
 
 
-class Store:
+class TimeSeriesStore:
     """The file. One thread writes; reading is for any thread.
 
     Raises:
@@ -31,7 +38,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._reading = Lock()
-        self._ids: dict[Key, int] = {}
+        self._ids: dict[SeriesKey, int] = {}
         self._sizes: Counter[str] = Counter()
         self._hold = self._held()
         try:
@@ -60,7 +67,7 @@ class Store:
         self._writer.close()
         os.close(self._hold)
 
-    def write(self, batches: Sequence[Batch]) -> None:
+    def write(self, batches: Sequence[TelemetryBatch]) -> None:
         """Keep batches, all or nothing; when it returns, they are on the disk.
 
         Raises:
@@ -95,7 +102,7 @@ class Store:
         with self._reading, closing(self._reader.execute(query, parameters)) as found:
             return found.fetchall()
 
-    def _write_values(self, connection: sqlite3.Connection, values: Sequence[Value]) -> None:
+    def _write_values(self, connection: sqlite3.Connection, values: Sequence[GaugeValue]) -> None:
         rows = [(self._id(connection, one.key), one.at, one.value) for one in values]
         connection.executemany(schema.ADD_LATEST, rows)
         past = [
@@ -105,14 +112,14 @@ class Store:
         ]
         connection.executemany(schema.ADD_BIN, past)
 
-    def _write_totals(self, connection: sqlite3.Connection, totals: Sequence[Total]) -> None:
+    def _write_totals(self, connection: sqlite3.Connection, totals: Sequence[CumulativeTotal]) -> None:
         rows = [
             (self._id(connection, one.key), one.process, one.began, one.at, one.value, json.dumps(one.counts))
             for one in totals
         ]
         connection.executemany(schema.ADD_PART, rows)
 
-    def _id(self, connection: sqlite3.Connection, key: Key) -> int:
+    def _id(self, connection: sqlite3.Connection, key: SeriesKey) -> int:
         """The number of a series; what is beyond its metric's limit shares one, as in the SDK."""
         if (known := self._ids.get(key)) is not None:
             return known
@@ -130,7 +137,7 @@ class Store:
     def _remember(self) -> None:
         """Know the series that the file knows."""
         rows = self._writer.execute("SELECT id, metric, attributes FROM series").fetchall()
-        self._ids = {key: number for number, key in ((row[0], key_of(row[1], row[2])) for row in rows) if key}
+        self._ids = {key: number for number, key in ((row[0], parse_series_key(row[1], row[2])) for row in rows) if key}
         self._sizes = Counter(metric.name for metric, attributes in self._ids if attributes != OVERFLOWN)
 
     def _held(self) -> int:
@@ -167,7 +174,7 @@ class Store:
             raise MonitorError(message)
 
 
-def key_of(metric: str, attributes: str) -> Key | None:
+def parse_series_key(metric: str, attributes: str) -> SeriesKey | None:
     """A series as the registry knows it, or None where the metric has gone from it."""
     known = METRICS.get(metric)
     return (known, tuple((name, value) for name, value in json.loads(attributes))) if known else None
