@@ -10,9 +10,9 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
-from controller.compile.cloud_firewall import firewall_rules
+from controller.compile.cloud_firewall import compile_firewall_rules
 from controller.compile.identity.access_levels import ProxyFacts
-from controller.compile.identity.proxy import CloudIntent, cloud_intent
+from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_intent
 from controller.errors import TsunaguError
 from controller.model.city import City
 from stacks.applications.access import Access, AccessArgs
@@ -77,7 +77,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     """
     naming = Naming(configured.environment, city.file.id)
     facts = build_proxy_facts(configured, naming)
-    intent = cloud_intent(city, facts)
+    intent = compile_cloud_intent(city, facts)
     audiences = {application.id: application.audience for application in intent.applications}
     problems = find_application_problems(configured, audiences, file)
     if problems:
@@ -85,7 +85,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
         raise ConfigurationRefused(what, problems)
     google = gcp.Provider("google", project=configured.google.project, region=TOKYO.name)
     opts = pulumi.ResourceOptions(providers=[google])
-    firewall = (*firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
+    firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
     foundation = Foundation(
         "foundation",
         FoundationArgs(
@@ -104,7 +104,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
         "load-balancer",
         LoadBalancerArgs(
             configured.domain,
-            intent.fronts,
+            intent.frontends,
             hosts,
             backends,
             _find_importance(intent),
@@ -184,7 +184,7 @@ def _find_importance(intent: CloudIntent) -> dict[str, str]:
     classes = {application.id: application.importance for application in intent.applications}
     order = ("I", "II", "III", "IV")
     return {
-        frontend: min((classes[name] for name in names), key=order.index) for frontend, names in intent.fronts.items()
+        frontend: min((classes[one] for one in names), key=order.index) for frontend, names in intent.frontends.items()
     }
 
 
@@ -195,7 +195,7 @@ def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguratio
     """
     number = configured.google.project_number
     placed = {}
-    for frontend, names in stack.intent.fronts.items():
+    for frontend, names in stack.intent.frontends.items():
         addresses = stack.load_balancer.addresses[frontend]
         for name in names:
             placed[name] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from controller.compile.identity.proxy import CloudApplication
+from controller.compile.identity.iap_bindings import CloudApplication
 from stacks.foundation import Foundation
 from stacks.settings.configuration import ApplicationSettings
 from stacks.settings.naming import Naming, make_network_tag

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.cloud_firewall import FirewallRule, firewall_rules, front_doors
+from controller.compile.cloud_firewall import FirewallRule, compile_firewall_rules, find_frontends
 from controller.model.city import City
-from controller.model.network.packets import prefix, service
-from controller.prove.compliance.firewall import firewall_check
+from controller.model.network.packets import parse_prefix, parse_service
+from controller.prove.compliance.firewall import prove_cloud_firewall
 from tests.policies import PolicyFolder
 
 FLOW = """  - id: affairs-to-aid
@@ -29,13 +29,13 @@ def flowing(policies: PolicyFolder) -> City:
 
 
 def opened(city: City) -> list[FirewallRule]:
-    return [rule for rule in firewall_rules(city) if rule.permits]
+    return [rule for rule in compile_firewall_rules(city) if rule.permits]
 
 
 def test_every_family_is_closed_both_ways(city: City) -> None:
-    closed = {rule.name: rule for rule in firewall_rules(city) if not rule.permits}
+    closed = {rule.name: rule for rule in compile_firewall_rules(city) if not rule.permits}
     assert set(closed) == {f"no-other-{way}-v{family}" for way in ("ingress", "egress") for family in (4, 6)}
-    assert firewall_check(city).holds
+    assert prove_cloud_firewall(city).holds
 
 
 def test_a_flow_opens_exactly_its_connection(flowing: City) -> None:
@@ -46,7 +46,7 @@ def test_a_flow_opens_exactly_its_connection(flowing: City) -> None:
         ["tcp/443"],
     )
     assert six.name == "affairs-to-school-aid-v6"
-    check = firewall_check(flowing)
+    check = prove_cloud_firewall(flowing)
     assert check.holds
     assert any(one.startswith("affairs may open tcp/443 to 10.254.1.20/32") for one in check.evidence)
 
@@ -56,7 +56,7 @@ def test_a_forbid_takes_the_connection_back(policies: PolicyFolder) -> None:
     policies.append("access/flows.yaml", FLOW + forbid)
     city = policies.load()
     assert opened(city) == []
-    assert firewall_check(city).holds
+    assert prove_cloud_firewall(city).holds
 
 
 def changed(rules: tuple[FirewallRule, ...], name: str, **changes: object) -> tuple[FirewallRule, ...]:
@@ -80,15 +80,15 @@ CLOSED = "no-other-egress-v4"
             f"from affairs to 10.254.1.20 tcp/443 is closed by firewall rule {CLOSED}, but the policy: permit by",
         ),
         (
-            lambda rules: changed(rules, AID, services=(service("tcp/400-500"),)),
+            lambda rules: changed(rules, AID, services=(parse_service("tcp/400-500"),)),
             f"from affairs to 10.254.1.20 tcp/400 is open by firewall rule {AID} (",
         ),
         (
-            lambda rules: changed(rules, AID, peers=(prefix("10.254.1.20"), prefix("198.51.100.7"))),
+            lambda rules: changed(rules, AID, peers=(parse_prefix("10.254.1.20"), parse_prefix("198.51.100.7"))),
             f"from affairs to 198.51.100.7 tcp/443 is open by firewall rule {AID} (",
         ),
         (
-            lambda rules: changed(rules, AID, peers=(prefix("10.254.0.0/16"),)),
+            lambda rules: changed(rules, AID, peers=(parse_prefix("10.254.0.0/16"),)),
             f"from affairs to 10.254.0.10 tcp/443 is open by firewall rule {AID} (",
         ),
         (
@@ -104,7 +104,7 @@ CLOSED = "no-other-egress-v4"
             "from affairs to 10.254.1.20 tcp/49152 is open by no firewall rule (what none names, Google lets out)",
         ),
         (
-            lambda rules: changed(rules, CLOSED, peers=(prefix("10.0.0.0/8"),)),
+            lambda rules: changed(rules, CLOSED, peers=(parse_prefix("10.0.0.0/8"),)),
             "from affairs to 192.0.2.10 tcp/443 is open by no firewall rule (what none names, Google lets out)",
         ),
         (
@@ -120,11 +120,11 @@ CLOSED = "no-other-egress-v4"
 def test_a_planted_mistake_is_found_and_named(
     flowing: City, plant: Callable[[tuple[FirewallRule, ...]], tuple[FirewallRule, ...]], expected: str
 ) -> None:
-    said = firewall_check(flowing, plant(firewall_rules(flowing))).differences
+    said = prove_cloud_firewall(flowing, plant(compile_firewall_rules(flowing))).differences
     assert any(one.startswith(expected) for one in said), said
 
 
 def test_front_doors_are_where_the_stack_put_them(city: City) -> None:
-    doors = {door.application: door for door in front_doors(city)}
+    doors = {door.application: door for door in find_frontends(city)}
     assert [str(one) for one in doors["affairs"].addresses.included] == ["203.0.113.10/32", "2001:db8:c000::10/128"]
     assert "grading" not in doors

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Entry, Filter
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.model.sites.schools import School
 from controller.platforms.registry import platform
 from controller.prove.check import Check
-from controller.prove.reachability.composition import SchoolFilters, compose
+from controller.prove.reachability.composition import SchoolFilters, prove_school_paths
 
 SCHOOL = "kw-e01"
 Planting = Callable[[City, dict[tuple[int, Direction, Family], Filter]], None]
@@ -27,7 +27,7 @@ def filters(city: City, school: School) -> dict[tuple[int, Direction, Family], F
     """The filters of the school's core switch, parsed back from its own text."""
     device = next(one for one in city.devices(school) if one.role == "core")
     system = platform(device.platform)
-    wanted = campus_intent(city, device, system.capabilities).wanted
+    wanted = compile_device(city, device, system.capabilities).wanted
     return {one.key: one for one in system.parse(system.render(wanted), device.id).state.filters}
 
 
@@ -36,7 +36,7 @@ def checks(city: City, school: School, held: dict[tuple[int, Direction, Family],
     found = [
         check
         for family in Family
-        for check in compose(city, SchoolFilters(school, tuple(city.segments.values()), named), family)
+        for check in prove_school_paths(city, SchoolFilters(school, tuple(city.segments.values()), named), family)
     ]
     return {check.name + (" wrong" if check.differences else ""): check for check in found}
 
@@ -50,7 +50,7 @@ def first(
 
 def permit(city: City, school: School, source: str, destination: str, *, port: int = 443) -> Entry:
     own = city.segment_prefix(school, city.segments[source], Family.V4)
-    match = Match(Family.V4, Protocol.TCP, own, prefix(destination), destination_ports=(port, port))
+    match = Match(Family.V4, Protocol.TCP, own, parse_prefix(destination), destination_ports=(port, port))
     return Entry(Effect.PERMIT, match, "77")
 
 
@@ -133,7 +133,9 @@ def test_a_segment_without_a_filter_is_found(city: City, school: School) -> None
 def test_a_forged_source_is_found(city: City, school: School) -> None:
     held = filters(city, school)
     affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
-    forged = Match(Family.V4, Protocol.TCP, prefix("198.18.0.0/16"), prefix(affairs), destination_ports=(443, 443))
+    forged = Match(
+        Family.V4, Protocol.TCP, parse_prefix("198.18.0.0/16"), parse_prefix(affairs), destination_ports=(443, 443)
+    )
     first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), Entry(Effect.PERMIT, forged, "5"))
     (said,) = checks(city, school, held)["paths wrong"].differences
     assert "passes from staff, but its source is not of the segment" in said

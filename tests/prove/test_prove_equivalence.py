@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 
 from controller.compile.network.intent import Clause, FilterIntent
 from controller.model.network.device_state import Filter
-from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, bounds
-from controller.prove.filters.equivalence import evaluate, first_entry, prove_equal, wanted
+from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, get_bounds
+from controller.prove.filters.equivalence import (
+    evaluate_filter,
+    evaluate_intent,
+    find_first_entry,
+    prove_filter_equals_intent,
+)
 from tests.prove.edits import edited
 from tests.prove.filters import POOL, PORTS, clause, filter_of, intent_of, rendered
 from tests.soak import examples
@@ -29,14 +34,14 @@ def starts(intervals: Iterable[Interval], maximum: int) -> list[int]:
 def boundary_packets(intent: FilterIntent, one: Filter, random: Random, most: int = 3000) -> Iterator[Packet]:
     """A packet of each region that the intent and the filter can tell apart; of too many regions, some."""
     parts, matches = intent.clauses, [entry.match for entry in one.entries]
-    sources = [bounds(p) for part in parts for p in (*part.sources.included, *part.sources.excluded)]
-    destinations = [bounds(p) for part in parts for p in (*part.destinations.included, *part.destinations.excluded)]
+    sources = [get_bounds(p) for part in parts for p in (*part.sources.included, *part.sources.excluded)]
+    destinations = [get_bounds(p) for part in parts for p in (*part.destinations.included, *part.destinations.excluded)]
     protocols = {part.protocol for part in parts} | {match.protocol or 0 for match in matches} | {200}
     top = 2**intent.family.bits - 1
     axes = (
         sorted(protocols),
-        starts([*sources, *(bounds(match.source) for match in matches)], top),
-        starts([*destinations, *(bounds(match.destination) for match in matches)], top),
+        starts([*sources, *(get_bounds(match.source) for match in matches)], top),
+        starts([*destinations, *(get_bounds(match.destination) for match in matches)], top),
         starts([*(part.source_ports for part in parts), *(match.source_ports for match in matches)], 65535),
         starts([*(part.destination_ports for part in parts), *(match.destination_ports for match in matches)], 65535),
     )
@@ -72,20 +77,20 @@ intents = st.sampled_from(Family).flatmap(
 @settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_a_correct_filter_is_proved_in_any_form(intent: FilterIntent, random: Random) -> None:
-    assert prove_equal(intent, filter_of(intent.family, rendered(intent, random))) is None
+    assert prove_filter_equals_intent(intent, filter_of(intent.family, rendered(intent, random))) is None
 
 
 @settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_an_edit_is_caught_exactly_when_it_changes_the_meaning(intent: FilterIntent, random: Random) -> None:
     other = filter_of(intent.family, edited(rendered(intent, random), random))
-    difference = prove_equal(intent, other)
+    difference = prove_filter_equals_intent(intent, other)
     if difference is None:
         for packet in boundary_packets(intent, other, random):
-            assert evaluate(other, packet) == wanted(intent, packet)
-            assert first_entry(other, packet) is not None
+            assert evaluate_filter(other, packet) == evaluate_intent(intent, packet)
+            assert find_first_entry(other, packet) is not None
         return
     packet = difference.packet
-    assert first_entry(other, packet) == difference.entry
-    assert difference.wanted == wanted(intent, packet)
-    assert evaluate(other, packet) != difference.wanted or difference.entry is None
+    assert find_first_entry(other, packet) == difference.entry
+    assert difference.wanted == evaluate_intent(intent, packet)
+    assert evaluate_filter(other, packet) != difference.wanted or difference.entry is None

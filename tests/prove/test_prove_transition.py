@@ -11,21 +11,21 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.model.network.device_state import (
-    Binding,
     DeviceState,
     Entry,
     Filter,
+    FilterBinding,
     PortMode,
     PortRole,
     PortState,
-    device_state,
+    build_device_state,
 )
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.ovs.driver import OpenVSwitch
-from controller.prove.filters.transition import Stage, transition_faults
+from controller.prove.filters.transition import TransitionStage, find_transition_faults
 from tests.platforms.states import awplus_states, bound, cisco_states, everything, example, ovs_states
 from tests.soak import examples
 
@@ -37,8 +37,8 @@ CASES: list[tuple[Platform, st.SearchStrategy[DeviceState]]] = [
 ]
 
 
-def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[Stage]:
-    return [Stage(step.title, step.result) for step in system.steps(now, wanted)]
+def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[TransitionStage]:
+    return [TransitionStage(step.title, step.result) for step in system.steps(now, wanted)]
 
 
 def whole(state: DeviceState) -> DeviceState:
@@ -54,13 +54,15 @@ def whole(state: DeviceState) -> DeviceState:
 def test_the_steps_of_every_platform_are_proved(case: tuple[Platform, DeviceState, DeviceState]) -> None:
     system, now, wanted = case
     wanted = whole(wanted) if system is IOS else wanted
-    assert not list(map(str, transition_faults(now, stages(system, now, wanted), system.capabilities)))
+    assert not list(map(str, find_transition_faults(now, stages(system, now, wanted), system.capabilities)))
 
 
 BEFORE = example("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "Port-channel1", port_roles=False, vlan_database=True)
 IN_FORCE = next(one for one in BEFORE.filters if one.key == (20, Direction.FROM, Family.V4))
 WIDER = Entry(
-    Effect.PERMIT, Match(Family.V4, Protocol.TCP, prefix("10.1.20.0/24"), prefix("198.51.100.0/24")), "rule-x"
+    Effect.PERMIT,
+    Match(Family.V4, Protocol.TCP, parse_prefix("10.1.20.0/24"), parse_prefix("198.51.100.0/24")),
+    "rule-x",
 )
 
 
@@ -70,10 +72,10 @@ def changed() -> Filter:
     return replace(IN_FORCE, name="TSN-20-from-4-new", entries=entries)
 
 
-def holding(filters: list[Filter], bindings: list[Binding]) -> DeviceState:
+def holding(filters: list[Filter], bindings: list[FilterBinding]) -> DeviceState:
     """The example with other filters in force at VLAN 20, from hosts, IPv4."""
     others = [one for one in BEFORE.filters if one.key != IN_FORCE.key]
-    return device_state(BEFORE.vlans, BEFORE.ports, [*others, *filters], [*map(bound, others), *bindings])
+    return build_device_state(BEFORE.vlans, BEFORE.ports, [*others, *filters], [*map(bound, others), *bindings])
 
 
 AFTER = holding([changed()], [bound(changed())])
@@ -81,8 +83,8 @@ BOTH_THERE = holding([IN_FORCE, changed()], [bound(IN_FORCE)])
 
 
 def faults(*states: DeviceState, before: DeviceState = BEFORE, system: Platform = IOS) -> list[str]:
-    on_the_way = [Stage(f"planted {number}", state) for number, state in enumerate(states, start=1)]
-    return [str(fault) for fault in transition_faults(before, on_the_way, system.capabilities)]
+    on_the_way = [TransitionStage(f"planted {number}", state) for number, state in enumerate(states, start=1)]
+    return [str(fault) for fault in find_transition_faults(before, on_the_way, system.capabilities)]
 
 
 def test_make_before_break_is_proved() -> None:
@@ -147,14 +149,14 @@ def test_each_kind_of_wrong_order_is_found(between: Callable[[], DeviceState], e
 
 
 def test_ports_that_enter_a_vlan_before_its_filters_are_found() -> None:
-    fresh = device_state(BEFORE.vlans)
+    fresh = build_device_state(BEFORE.vlans)
     assert not faults(replace(BEFORE, ports=()), BEFORE, before=fresh)
     found = faults(replace(BEFORE, bindings=()), BEFORE, before=fresh)
     assert any(re.search(UNTOUCHED, one) for one in found), found
 
 
 def test_filters_that_go_before_the_ports_when_a_vlan_is_deleted_are_found() -> None:
-    gone = device_state()
+    gone = build_device_state()
     assert not faults(replace(BEFORE, ports=()), gone)
     assert any(re.search(UNTOUCHED, one) for one in faults(replace(BEFORE, bindings=()), gone))
 
@@ -173,7 +175,7 @@ def test_a_port_that_is_not_judged_meanwhile_is_found() -> None:
     ports = [
         PortState("port1.0.1", PortMode.TRUNK, (20,), role) for role in (PortRole.HOST_FACING, PortRole.UNFILTERED)
     ]
-    before, between = (device_state((), [port], [IN_FORCE], [bound(IN_FORCE)]) for port in ports)
+    before, between = (build_device_state((), [port], [IN_FORCE], [bound(IN_FORCE)]) for port in ports)
     found = faults(between, before, before=before, system=system)
     assert any("port1.0.1 (trunk, unfiltered) IPv4" in one and "passes" in one for one in found), found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import HostKeyRefused, LabError, LoginRefused, ProofFailed
 from controller.lab import city as virtual_city
 from controller.lab.network import switches
@@ -107,7 +107,7 @@ def test_a_canary_that_fails_stops_the_rest(in_force: City, lab: Layout, apply_n
 def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
     """A plan that a broken proof would let through: it cuts the controller's own session."""
     system = platform(device.platform)
-    wanted = campus_intent(without(city, "controller-ssh"), device, system.capabilities).wanted
+    wanted = compile_device(without(city, "controller-ssh"), device, system.capabilities).wanted
     steps = tuple(
         PlannedStep(
             title=step.title,

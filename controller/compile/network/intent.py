@@ -26,7 +26,7 @@ from controller.model.network.packets import (
     Prefix,
     Protocol,
     Service,
-    prefix,
+    parse_prefix,
 )
 from controller.model.sites.schools import School
 
@@ -66,7 +66,7 @@ class FilterIntent:
         return self.vlan, self.direction, self.family
 
 
-def filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
+def compile_filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
     """The intents of all filters of a device that serves these segments of a school."""
     spoken = {family: _by_place(city, school, family) for family in Family}
     for name in segments:
@@ -114,7 +114,7 @@ def _conversation(
 
 
 def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
-    gateway = prefix(family.address(city.gateway(school, segment, family)))
+    gateway = parse_prefix(family.address(city.gateway(school, segment, family)))
     words: dict[str, Prefix] = {SEGMENT: city.segment_prefix(school, segment, family), GATEWAY: gateway}
     own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 

@@ -23,9 +23,9 @@ from controller.model.network.route_policies import (
     RouteDirection,
     RoutePolicy,
     Routing,
-    named_list,
-    named_policy,
-    routing,
+    build_prefix_list,
+    build_route_policy,
+    build_routing,
 )
 from controller.model.sites.access_lines import LineName
 from controller.model.sites.devices import Device
@@ -50,12 +50,12 @@ class Neighbour:
     rule: str
 
     @property
-    def way(self) -> str:
+    def path(self) -> str:
         """The way in words."""
         return f"{self.line} to {self.region}"
 
     def __str__(self) -> str:
-        return f"neighbour {self.address} ({self.way})"
+        return f"neighbour {self.address} ({self.path})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +75,25 @@ class RoutingIntent:
         )
 
 
-def routing_intent(city: City, device: Device) -> RoutingIntent:
+def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
     """What the policy wants of a school's router."""
     school = device.school
     return RoutingIntent(
         device=device.id,
         system=city.lines.asn(school),
-        own={family: own_prefixes(city, school, family) for family in Family},
+        own={family: find_own_prefixes(city, school, family) for family in Family},
         neighbours=tuple(_neighbours(city, school)),
     )
 
 
-def own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
+def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
     """What a school may announce: its block, and what the internet sees its lines by."""
     lines = (school.lines.primary, school.lines.backup)
     egress = (one for line in lines for one in line.egress if one.version == family)
     return tuple(dict.fromkeys((city.school_prefix(school, family), *egress)))
 
 
-def wanted_routing(intent: RoutingIntent) -> Routing:
+def build_wanted_routing(intent: RoutingIntent) -> Routing:
     """The lists, policies and bindings that do what is wanted."""
     own = {family: _list("own", family, prefixes, exact=True) for family, prefixes in intent.own.items()}
     inside = {family: _list("inside", family, prefixes, exact=False) for family, prefixes in intent.own.items()}
@@ -107,12 +107,12 @@ def wanted_routing(intent: RoutingIntent) -> Routing:
         }
         for direction, clauses in made.items():
             name = f"{PREFIX}-{direction}-{int(one.family)}-{one.line}-{one.region}"
-            policy = named_policy(name, one.family, clauses)
+            policy = build_route_policy(name, one.family, clauses)
             policies.append(policy)
             bindings.append(PolicyBinding(intent.system, one.address, one.family, direction, policy.name, one.rule))
     named = {clause.prefixes for policy in policies for clause in policy.clauses}
     lists = [one for one in (*own.values(), *inside.values()) if one.name in named]
-    return routing(lists, policies, bindings)
+    return build_routing(lists, policies, bindings)
 
 
 def _neighbours(city: City, school: School) -> Iterator[Neighbour]:
@@ -130,7 +130,7 @@ def _list(what: str, family: Family, prefixes: tuple[Prefix, ...], *, exact: boo
     entries = (
         PrefixRange(Effect.PERMIT, one, one.prefixlen, one.prefixlen if exact else family.bits) for one in prefixes
     )
-    return named_list(f"{PREFIX}-{what}-{int(family)}", family, entries)
+    return build_prefix_list(f"{PREFIX}-{what}-{int(family)}", family, entries)
 
 
 def _in(one: Neighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]:

@@ -47,7 +47,7 @@ class Device:
     networks: tuple[Ssid, ...] = ()
 
 
-def blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
+def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
     school: School,
     blueprint: Blueprint,
     lot: str,
@@ -76,7 +76,9 @@ def blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
             index += 1
 
 
-def group_ports(group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str) -> Iterator[DevicePort]:
+def expand_port_groups(
+    group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str
+) -> Iterator[DevicePort]:
     """The ports of each device of a group; `pattern` names the n-th of its platform, `segments` are all there are."""
     if group.ssids:
         named = [*(ssid.segment for ssid in group.ssids), management]

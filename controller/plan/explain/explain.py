@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.compile.identity.access_levels import AccessLevel, ProxyFacts
-from controller.compile.identity.proxy import Binding, cloud_intent
-from controller.compile.network.device_state import campus_intent
+from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import TsunaguError
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.city import City
 from controller.model.network.device_state import Filter
-from controller.model.network.packets import Direction, Family, Packet, Service, bounds
-from controller.model.reference_evaluator import Answer, Flow, Person, identity_answer, network_answer
-from controller.model.sites.access_lines import Override, Way
+from controller.model.network.packets import Direction, Family, Packet, Service, get_bounds
+from controller.model.reference_evaluator import Flow, Person, RuleDecision, evaluate_identity, evaluate_network
+from controller.model.sites.access_lines import Override, PathPreference
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.plan.proof.proof import CLIENT_PORT
 from controller.plan.review import describe
 from controller.platforms.registry import platform, supported
-from controller.prove.filters.equivalence import first_entry
+from controller.prove.filters.equivalence import find_first_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class NetworkExplanation:
     family: Family
     service: Service
     destination: str
-    answer: Answer
+    answer: RuleDecision
     enforced: tuple[Enforced, ...]
     note: str
 
@@ -64,10 +64,10 @@ class IdentityExplanation:
     of them cannot be told.
     """
 
-    answer: Answer | None
+    answer: RuleDecision | None
     enforcer: str
     rules: tuple[Rule, ...]
-    bindings: tuple[Binding, ...] = ()
+    bindings: tuple[IapBinding, ...] = ()
     levels: tuple[AccessLevel, ...] = ()
     note: str = ""
 
@@ -76,7 +76,7 @@ class IdentityExplanation:
 class LinesExplanation:
     """The lines that lead there, the preferred one first, and what gives the school an order of its own."""
 
-    ways: tuple[Way, ...]
+    ways: tuple[PathPreference, ...]
     override: Override | None
 
 
@@ -130,7 +130,7 @@ def _network(city: City, question: Question, family: Family, service: Service) -
     addresses = city.destination(question.application, question.school).of(family)
     if not addresses.included:
         note = f"{question.application} has no IPv{int(family)} address: nothing is permitted there"
-        return NetworkExplanation(family, service, "none", Answer(permitted=False, rules=()), (), note)
+        return NetworkExplanation(family, service, "none", RuleDecision(permitted=False, rules=()), (), note)
     destination = _example(city, question, family)
     flow = Flow(question.school, question.segment, family, service.protocol, destination, service.ports[0])
     packet = Packet(
@@ -144,7 +144,7 @@ def _network(city: City, question: Question, family: Family, service: Service) -
     )
     enforced, note = _enforced(city, question, packet)
     return NetworkExplanation(
-        family, service, family.address(destination), network_answer(city, flow), tuple(enforced), note
+        family, service, family.address(destination), evaluate_network(city, flow), tuple(enforced), note
     )
 
 
@@ -168,17 +168,17 @@ def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enfo
 
 def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[Enforced]:
     system = platform(core.platform)
-    intent = campus_intent(city, core, system.capabilities)
+    intent = compile_device(city, core, system.capabilities)
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
     places = [(city.segments[question.segment].vlan, Direction.FROM)]
     for segment in city.segments.values():
         subnet = city.segment_prefix(question.school, segment, packet.family)
-        if bounds(subnet)[0] <= packet.destination <= bounds(subnet)[1]:
+        if get_bounds(subnet)[0] <= packet.destination <= get_bounds(subnet)[1]:
             places.append((segment.vlan, Direction.TO))
     filters: dict[tuple[int, Direction, Family], Filter] = {one.key: one for one in rendered.filters}
     for vlan, direction in places:
         one = filters.get((vlan, direction, packet.family))
-        entry = first_entry(one, packet) if one else None
+        entry = find_first_entry(one, packet) if one else None
         if one and entry:
             yield Enforced(core.id, one.name, entry.origin, describe(entry))
 
@@ -190,7 +190,7 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
         if question.person is None:
             return IdentityExplanation(None, "the identity-aware proxy", rules)
         bindings, levels, note = _at_the_proxy(city, app.id, question.person.role)
-        answer = identity_answer(city, app.id, question.person)
+        answer = evaluate_identity(city, app.id, question.person)
         return IdentityExplanation(answer, "the identity-aware proxy", rules, bindings, levels, note)
     admitted = [a for a in city.admissions if a.segment == question.segment]
     if question.segment == CONTROLLER or not admitted:
@@ -204,7 +204,9 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
     return IdentityExplanation(None, f"no proxy stands before it; {who}", rules)
 
 
-def _at_the_proxy(city: City, application: str, role: str) -> tuple[tuple[Binding, ...], tuple[AccessLevel, ...], str]:
+def _at_the_proxy(
+    city: City, application: str, role: str
+) -> tuple[tuple[IapBinding, ...], tuple[AccessLevel, ...], str]:
     """The bindings that the stack makes of the rules for a role, and the access levels in them."""
     known = city.outputs.proxy
     note = (
@@ -217,7 +219,7 @@ def _at_the_proxy(city: City, application: str, role: str) -> tuple[tuple[Bindin
         if known
         else ProxyFacts("ACCESS_POLICY", "tsunagu", "AUTHORITY", "VENDOR")
     )
-    intent = cloud_intent(city, facts)
+    intent = compile_cloud_intent(city, facts)
     bindings = tuple(b for b in intent.bindings if (b.application, b.role) == (application, role))
     asked = [level for level in intent.levels if any(facts.full_name(level.key) in b.expression for b in bindings)]
     needed = {key for level in asked for key in level.needs}

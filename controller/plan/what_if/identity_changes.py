@@ -12,7 +12,7 @@ from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import Rule
 from controller.model.access.second_factors import STRICT_CLASSES, Strength
 from controller.model.city import City
-from controller.model.reference_evaluator import UNKNOWN, Person, identity_answer
+from controller.model.reference_evaluator import UNKNOWN, Person, evaluate_identity
 from controller.plan.what_if.changes import (
     EVERYWHERE,
     IMPORTANT,
@@ -24,7 +24,7 @@ from controller.plan.what_if.changes import (
     Way,
 )
 from controller.prove.engine.diagram import Node
-from controller.prove.identity.people import People
+from controller.prove.identity.people_sets import PeopleSets
 
 _OUTSIDE = ("home", "abroad")
 Pair = tuple[City, City]
@@ -36,7 +36,7 @@ def identity_changes(before: City, after: City) -> list[IdentityChange]:
     Raises:
         ProofFailed: the reference evaluator does not confirm one; that is a defect of this program.
     """
-    cities, people = (before, after), People(before, after)
+    cities, people = (before, after), PeopleSets(before, after)
     found: dict[tuple[Way, int, int, Node], list[int]] = {}
     for registered in range(len(people.registrations) + 1):
         old, new = (people.permitted(city, _at_the_proxy(city), registered) for city in cities)
@@ -55,7 +55,7 @@ def _at_the_proxy(city: City) -> list[Rule]:
     return [rule for rule in city.rules if rule.identity and "proxy" in rule.identity.enforced_by]
 
 
-def _slices(people: People, changed: Node) -> Iterator[tuple[int, int, Node]]:
+def _slices(people: PeopleSets, changed: Node) -> Iterator[tuple[int, int, Node]]:
     """The applications and roles for which anything changes, each with what does."""
     if people.space.is_empty(changed):
         return
@@ -65,7 +65,7 @@ def _slices(people: People, changed: Node) -> Iterator[tuple[int, int, Node]]:
             yield application, role, mine
 
 
-def _change(cities: Pair, people: People, way: Way, indexes: Sequence[int], node: Node) -> IdentityChange:
+def _change(cities: Pair, people: PeopleSets, way: Way, indexes: Sequence[int], node: Node) -> IdentityChange:
     here = people.space.intersection(node, people.where(registered=indexes[:1]))
     application, person = people.example(here)
     rules = _confirmed(cities, way, application, person)
@@ -87,7 +87,7 @@ def _change(cities: Pair, people: People, way: Way, indexes: Sequence[int], node
     )
 
 
-def _some(people: People, node: Node, **values: Sequence[int]) -> bool:
+def _some(people: PeopleSets, node: Node, **values: Sequence[int]) -> bool:
     return not people.space.is_empty(people.space.intersection(node, people.where(**values)))
 
 
@@ -101,7 +101,7 @@ def words(person: Person) -> str:
 
 
 def _confirmed(cities: Pair, way: Way, application: str, person: Person) -> tuple[str, ...]:
-    answers = [identity_answer(city, application, person) for city in cities]
+    answers = [evaluate_identity(city, application, person) for city in cities]
     said = [answer.permitted for answer in answers]
     if said != [way == "closes", way == "opens"]:
         message = (
@@ -144,7 +144,7 @@ def _certificates_admitted(before: City, after: City) -> Iterator[AdmissionChang
     classes = dict.fromkeys(one.certificate for city in cities for one in city.admissions)
     staff = {one.id for one in after.people.roles if one.audience == "staff"}
     for certificate, place in product(classes, PLUGGED):
-        old, new = (reference_evaluator.admitted(city, certificate, place).segment for city in cities)
+        old, new = (reference_evaluator.evaluate_admission(city, certificate, place).segment for city in cities)
         if old != new:
             holders = {role for one in before.admissions if one.certificate == certificate for role in one.roles}
             strange = _for_staff(after, new) and not (holders and holders <= staff)

@@ -19,12 +19,12 @@ from dataclasses import replace
 
 from controller.model.network.device_state import (
     Attachment,
-    Binding,
     Capabilities,
     DeviceState,
+    FilterBinding,
     PortMode,
     PortState,
-    device_state,
+    build_device_state,
 )
 from controller.platforms.allied_telesis_awplus.parse import parse
 from controller.platforms.allied_telesis_awplus.text import (
@@ -92,12 +92,12 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     numbers = {vlan.number for vlan in wanted.vlans}
     vlans = [*wanted.vlans, *(vlan for vlan in now.vlans if vlan.number not in numbers)]
     lines = [f"vlan {one.number} name {one.name}" for one in wanted.vlans if one not in now.vlans]
-    state = replace(now, vlans=device_state(vlans).vlans)
+    state = replace(now, vlans=build_device_state(vlans).vlans)
     yield "make VLANs", ["vlan database", *lines], state
 
     filters = [one for one in wanted.filters if one not in now.filters]
     lines = [line for one in filters for line in filter_lines(one)]
-    state = replace(state, filters=device_state(filters=[*now.filters, *filters]).filters)
+    state = replace(state, filters=build_device_state(filters=[*now.filters, *filters]).filters)
     yield "make access lists", lines, state
 
     places = set(map(_place, wanted.bindings))
@@ -120,18 +120,18 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     yield "remove VLANs", ["vlan database", *lines], wanted
 
 
-def _place(one: Binding) -> tuple[int, str, int]:
+def _place(one: FilterBinding) -> tuple[int, str, int]:
     return one.vlan, one.direction, one.family
 
 
-def _in_force(ports: Iterable[PortState], bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+def _in_force(ports: Iterable[PortState], bindings: Iterable[FilterBinding]) -> tuple[FilterBinding, ...]:
     """The bindings that these ports can hold: a filter stands on a port, or nowhere."""
     ports = tuple(ports)
     return tuple(sorted(one for one in bindings if not any(misfits(DeviceState(ports=ports, bindings=(one,))))))
 
 
 def _attach(
-    state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[Binding, ...]
+    state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[FilterBinding, ...]
 ) -> tuple[list[str], DeviceState]:
     """The lines that give ports their VLANs and lists, and the state that they lead to."""
     before = {port.name: port for port in state.ports}
@@ -144,7 +144,7 @@ def _attach(
 
 
 def _port(
-    old: PortState | None, new: PortState | None, now: tuple[Binding, ...], wanted: tuple[Binding, ...]
+    old: PortState | None, new: PortState | None, now: tuple[FilterBinding, ...], wanted: tuple[FilterBinding, ...]
 ) -> Iterator[str]:
     """New lists before the VLANs, old lists after them."""
     stand = [attach_line(one) for one in attached(old, now)] if old else []

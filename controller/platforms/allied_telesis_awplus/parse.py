@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.network.device_state import PREFIX, Entry, Filter, Vlan, device_state
+from controller.model.network.device_state import PREFIX, Entry, Filter, Vlan, build_device_state
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import read_entry
 from controller.platforms.allied_telesis_awplus.ports import Port, read_port, real_names, standing
@@ -58,7 +58,7 @@ class _Reading:
             what = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(what, self.problems)
         foreign = tuple(line for line in lines if line.number not in self.managed)
-        state = device_state(self.vlans, together.ports, self.filters, together.bindings)
+        state = build_device_state(self.vlans, together.ports, self.filters, together.bindings)
         return Observation(state, foreign, len(self.managed), len(lines), together.remarks, self.conflicting)
 
     def _problem(self, line: ConfigLine, message: str) -> None:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from controller.model.network.device_state import PREFIX, Binding, PortMode, PortRole, PortState
+from controller.model.network.device_state import PREFIX, FilterBinding, PortMode, PortRole, PortState
 from controller.model.network.packets import Family
 from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
 from controller.platforms.base import ConfigLine
@@ -47,7 +47,7 @@ class Port:
     header: ConfigLine
     ours: bool
     state: PortState | None = None
-    lists: tuple[tuple[Binding, ConfigLine], ...] = ()
+    lists: tuple[tuple[FilterBinding, ConfigLine], ...] = ()
     managed: tuple[ConfigLine, ...] = ()
     problems: tuple[tuple[ConfigLine, str], ...] = ()
     conflict: ConfigLine | None = None
@@ -92,16 +92,16 @@ def read_port(name: str, header: ConfigLine, children: list[ConfigLine]) -> Port
     return Port(name, header, ours=True, state=state, lists=lists, managed=understood, problems=tuple(problems))
 
 
-def _lists(children: list[ConfigLine]) -> Iterator[tuple[Binding | None, ConfigLine]]:
+def _lists(children: list[ConfigLine]) -> Iterator[tuple[FilterBinding | None, ConfigLine]]:
     """The lines that attach a list under our prefix; None where its name is none of ours."""
     for line in children:
         found = _ATTACHED.fullmatch(plain(line))
         if found and found[2].startswith(f"{PREFIX}-"):
             key = filter_key(found[2])
-            yield (Binding(*key, found[2]) if key and key[2] is _FAMILIES[found[1]] else None), line
+            yield (FilterBinding(*key, found[2]) if key and key[2] is _FAMILIES[found[1]] else None), line
 
 
-def _stray(one: Binding | None, name: str) -> str:
+def _stray(one: FilterBinding | None, name: str) -> str:
     what = one.filter if one else "a list under our prefix"
     return f"{what} stands on {name}, which is not ours; take it off, or give the port our description"
 
@@ -125,7 +125,7 @@ def _repeated(name: str, children: list[ConfigLine]) -> Iterator[tuple[ConfigLin
 
 
 def _misplaced(
-    name: str, role: PortRole, vlans: Container[int], mine: Iterable[tuple[Binding | None, ConfigLine]]
+    name: str, role: PortRole, vlans: Container[int], mine: Iterable[tuple[FilterBinding | None, ConfigLine]]
 ) -> Iterator[tuple[ConfigLine, str]]:
     """Lists of ours where they judge nothing, or the wrong packets."""
     seen: set[tuple[int, Family]] = set()
@@ -181,7 +181,7 @@ class Standing:
     """The ports in service and the filters in force, what forbids to tell, and remarks on ports that do not count."""
 
     ports: tuple[PortState, ...]
-    bindings: tuple[Binding, ...]
+    bindings: tuple[FilterBinding, ...]
     problems: tuple[tuple[ConfigLine, str], ...]
     remarks: tuple[ConfigLine, ...]
 
@@ -193,7 +193,7 @@ def standing(ports: Iterable[Port]) -> Standing:
     out of service, so that a plan sets it. One with some of its lists cannot be told from a change that was broken off.
     """
     ports = tuple(ports)
-    first: dict[tuple[int, str, int], tuple[Binding, Port]] = {}
+    first: dict[tuple[int, str, int], tuple[FilterBinding, Port]] = {}
     problems: list[tuple[ConfigLine, str]] = []
     for port in ports:
         for one, line in port.lists:
@@ -220,7 +220,7 @@ def standing(ports: Iterable[Port]) -> Standing:
     return Standing(tuple(in_service), bindings, tuple(problems), tuple(remarks))
 
 
-def _judges(port: Port, one: Binding) -> bool:
+def _judges(port: Port, one: FilterBinding) -> bool:
     return port.state is not None and JUDGED.get(port.state.role) is one.direction and one.vlan in port.state.vlans
 
 

@@ -21,7 +21,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.model.network.device_state import PREFIX, Binding, DeviceState, Filter, PortMode, PortRole, PortState
+from controller.model.network.device_state import (
+    PREFIX,
+    DeviceState,
+    Filter,
+    FilterBinding,
+    PortMode,
+    PortRole,
+    PortState,
+)
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import write_entry
 from controller.platforms.common.managed import LAST_VLAN, filter_key, filter_misfits, twice, vlan_list
@@ -44,7 +52,7 @@ _VLAN_NAME = re.compile(rf"{PREFIX}-[!-~]{{1,28}}")
 PORT_NAME = re.compile(r"port\d+\.\d+\.\d+|(?:sa|po)\d+")
 
 
-def attached(port: PortState, bindings: Iterable[Binding]) -> list[Binding]:
+def attached(port: PortState, bindings: Iterable[FilterBinding]) -> list[FilterBinding]:
     """The filters that must stand on a port, in the order in which they are attached."""
     direction = JUDGED.get(port.role)
     here = [one for one in bindings if one.direction is direction and one.vlan in port.vlans]
@@ -61,7 +69,7 @@ def filter_lines(one: Filter) -> list[str]:
     return [f"{LISTS[one.family]} {one.name}", *entries]
 
 
-def attach_line(one: Binding) -> str:
+def attach_line(one: FilterBinding) -> str:
     """The line that attaches a filter to the port it stands under."""
     return f"{ATTACHED[one.family]} {one.filter}"
 
@@ -81,7 +89,7 @@ def render(state: DeviceState) -> str:
     return "".join("\n ".join(block) + "\n!\n" for block in blocks)
 
 
-def _port_lines(port: PortState, bindings: Iterable[Binding]) -> Iterator[str]:
+def _port_lines(port: PortState, bindings: Iterable[FilterBinding]) -> Iterator[str]:
     yield f"description {MARKS[port.role]}"
     yield "switchport"
     yield f"switchport mode {port.mode}"
@@ -126,7 +134,7 @@ def _port_misfits(port: PortState) -> Iterator[str]:
         yield f"port {port.name}: VLANs must ascend, from 1 to {LAST_VLAN}"
 
 
-def _binding_misfits(binding: Binding, ports: Iterable[PortState]) -> Iterator[str]:
+def _binding_misfits(binding: FilterBinding, ports: Iterable[PortState]) -> Iterator[str]:
     if filter_key(binding.filter) is None:
         yield f"{binding}: not the name of a filter of ours"
     here = [port for port in ports if attached(port, [binding])]

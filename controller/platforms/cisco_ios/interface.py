@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
-from controller.model.network.device_state import PREFIX, VlanInterface, vlan_interface
+from controller.model.network.device_state import PREFIX, VlanInterface, build_vlan_interface
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.lines import plain, starting
 
@@ -61,7 +61,7 @@ def _ipv6(address: IPv6Interface) -> str:
 def interface_misfit(one: VlanInterface) -> str:
     """Why IOS cannot hold an interface; "" if it can."""
     try:
-        ordered = vlan_interface(one.vlan, one.addresses, one.relays)
+        ordered = build_vlan_interface(one.vlan, one.addresses, one.relays)
     except ValueError as error:
         return f"interface in VLAN {one.vlan}: {error}"
     if one != ordered or len(set(one.addresses)) != len(one.addresses):
@@ -138,7 +138,7 @@ def read_interface(number: int, children: list[ConfigLine]) -> Read:
     if down or not found["primary"] + found["other"]:
         remark = f"interface Vlan{number} counts as out of service: it is down, or has no address"
         return Read(ours=True, managed=understood, problems=tuple(problems), remark=remark)
-    state = vlan_interface(number, [*found["primary"], *found["other"]], found["relay"])
+    state = build_vlan_interface(number, [*found["primary"], *found["other"]], found["relay"])
     return Read(ours=True, state=state, managed=understood, problems=tuple(problems))
 
 

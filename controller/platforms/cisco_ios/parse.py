@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import (
     PREFIX,
-    Binding,
     Entry,
     Filter,
+    FilterBinding,
     PortMode,
     PortState,
     Vlan,
     VlanInterface,
-    device_state,
+    build_device_state,
 )
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, Observation, Place, interface_place
@@ -59,7 +59,7 @@ class _Reading:
         self.vlans: list[Vlan] = []
         self.ports: list[PortState] = []
         self.filters: list[Filter] = []
-        self.bindings: list[Binding] = []
+        self.bindings: list[FilterBinding] = []
         self.interfaces: list[VlanInterface] = []
         self.places: list[tuple[str, ConfigLine, bool]] = []
 
@@ -76,7 +76,7 @@ class _Reading:
         if len(lines) != len(self.managed) + len(foreign):
             message = f"{self.source}: {len(lines)} lines, {len(self.managed)} understood, {len(foreign)} foreign"
             raise AssertionError(message)
-        state = device_state(self.vlans, self.ports, self.filters, self.bindings, interfaces=self.interfaces)
+        state = build_device_state(self.vlans, self.ports, self.filters, self.bindings, interfaces=self.interfaces)
         return Observation(state, foreign, len(self.managed), len(lines), tuple(self.remarks), self.conflicting)
 
     def _problem(self, line: ConfigLine, message: str) -> None:
@@ -147,7 +147,7 @@ class _Reading:
             elif (number, direction, family) in {(one.vlan, one.direction, one.family) for one in self.bindings}:
                 self._problem(line, "a second filter for the same VLAN, direction and family")
             else:
-                self.bindings.append(Binding(number, direction, family, name))
+                self.bindings.append(FilterBinding(number, direction, family, name))
                 self._understand(header, line)
 
     def _own_interface(self, header: ConfigLine, number: int, read: Read) -> None:

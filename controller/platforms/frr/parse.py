@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import DeviceState
-from controller.model.network.packets import Family, prefix
+from controller.model.network.packets import Family, parse_prefix
 from controller.model.network.route_policies import (
     PolicyBinding,
     PrefixList,
@@ -17,7 +17,7 @@ from controller.model.network.route_policies import (
     RouteClause,
     RouteDirection,
     RoutePolicy,
-    routing,
+    build_routing,
 )
 from controller.platforms.base import ConfigLine, Observation, Peer
 from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, binding_line
@@ -92,7 +92,7 @@ class _Reading:
             )
             for name, one in self.policies.items()
         ]
-        return DeviceState(routing=routing(lists, policies, self.bindings))
+        return DeviceState(routing=build_routing(lists, policies, self.bindings))
 
     def _problem(self, line: ConfigLine, message: str) -> None:
         self.problems.append(Problem(Origin(self.source, line.number), "", message))
@@ -257,7 +257,7 @@ def _entry(effect: str, text: str, family: Family, origin: str) -> PrefixRange |
     if not found:
         return None
     try:
-        network = family.everything if found["prefix"] == "any" else prefix(found["prefix"])
+        network = family.everything if found["prefix"] == "any" else parse_prefix(found["prefix"])
     except ValueError:
         return None
     if network.version != family:

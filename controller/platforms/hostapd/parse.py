@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.network.device_state import device_state
+from controller.model.network.device_state import build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.platforms.base import ConfigLine, Observation, Place, network_place
 from controller.platforms.common.managed import LAST_VLAN
@@ -102,7 +102,7 @@ class _Reading:
             raise ConfigRefused(message, self.problems)
         lines = [line for path in files for line in files[path]]
         foreign = tuple(line for line in lines if line.number not in self.managed)
-        state = device_state(networks=self.networks)
+        state = build_device_state(networks=self.networks)
         return Observation(state, foreign, len(self.managed), len(lines), conflicting=self.conflicting)
 
     def _problem(self, line: ConfigLine, message: str) -> None:

@@ -22,7 +22,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.network.device_state import Binding, DeviceState, Filter, PortMode, PortState, device_state
+from controller.model.network.device_state import (
+    DeviceState,
+    Filter,
+    FilterBinding,
+    PortMode,
+    PortState,
+    build_device_state,
+)
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.ovs.filters import filter_flows, read_filter
 from controller.platforms.ovs.flows import (
@@ -92,12 +99,12 @@ def _misfits(state: DeviceState) -> Iterator[str]:
         yield "a port stands twice"
     if len({one.key for one in state.filters}) != len(state.filters):
         yield "two filters for one VLAN, direction and family"
-    if state.bindings != device_state(bindings=map(_binding, state.filters)).bindings:
+    if state.bindings != build_device_state(bindings=map(_binding, state.filters)).bindings:
         yield "every filter must be bound to its own VLAN, direction and family: a flow cannot wait unbound"
 
 
-def _binding(one: Filter) -> Binding:
-    return Binding(*one.key, one.name)
+def _binding(one: Filter) -> FilterBinding:
+    return FilterBinding(*one.key, one.name)
 
 
 def parse(text: str, source: str) -> Observation:
@@ -165,7 +172,7 @@ class _Reading:
         if self.lines != self.managed + len(self.unmanaged):
             message = f"{self.source}: {self.lines} lines, {self.managed} understood, {len(self.unmanaged)} foreign"
             raise AssertionError(message)
-        state = device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
+        state = build_device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
         foreign = tuple(sorted(self.unmanaged, key=lambda line: line.number))
         return Observation(state, foreign, self.managed, self.lines, tuple(self.remarks))
 

@@ -13,16 +13,25 @@ from collections.abc import Iterator
 from functools import cache
 from operator import itemgetter
 
-from controller.compile.data_flows import exchange_intent
-from controller.compile.network.intent import Clause, filter_intents
+from controller.compile.data_flows import compile_data_flows
+from controller.compile.network.intent import Clause, compile_filter_intents
 from controller.model.city import City
-from controller.model.network.packets import Direction, Effect, Family, Prefix, Protocol, bounds, merged, prefix
+from controller.model.network.packets import (
+    Direction,
+    Effect,
+    Family,
+    Prefix,
+    Protocol,
+    get_bounds,
+    merge_intervals,
+    parse_prefix,
+)
 from controller.model.sites.schools import School
 
 _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
 
 
-def undeclared(city: City) -> Iterator[str]:
+def find_undeclared_connections(city: City) -> Iterator[str]:
     """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
     opened: dict[tuple[Clause, Prefix], list[str]] = {}
     for schools in city.alike:
@@ -45,7 +54,7 @@ def undeclared(city: City) -> Iterator[str]:
                     f"{school.origin}: the {name} line of {school.id} has addresses of its own (fixed-ip), but no "
                     "'egress' says which: nobody can tell its connection from a stranger's"
                 )
-    for one in exchange_intent(city).unplaced:
+    for one in compile_data_flows(city).unplaced:
         yield (
             f"{one.origin}: {one.caller} opens {one.service} to {one.called}, and nobody says at which addresses "
             f"{' and '.join(one.lacking)} is"
@@ -55,7 +64,7 @@ def undeclared(city: City) -> Iterator[str]:
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
     own = [city.school_prefix(school, family) for family in Family]
-    servers = [prefix(str(one)) for one in city.admission_servers]
+    servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
         *own,
         *servers,
@@ -64,16 +73,16 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     ]
 
     # A service may publish thousands of prefixes, so they are looked up and not gone through.
-    spans = {family: merged(bounds(one) for one in known if one.version == family) for family in Family}
+    spans = {family: merge_intervals(get_bounds(one) for one in known if one.version == family) for family in Family}
 
     @cache
     def strange(one: Prefix) -> bool:
-        low, high = bounds(one)
+        low, high = get_bounds(one)
         there = spans[Family(one.version)]
         at = bisect_right(there, low, key=itemgetter(0))
         return not _on_link(one) and (at == 0 or high > there[at - 1][1])
 
-    for intent in filter_intents(city, school, school.id, city.segments):
+    for intent in compile_filter_intents(city, school, school.id, city.segments):
         for clause in intent.clauses:
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.model.access.infrastructure_protocols import GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.access.infrastructure_protocols import GATEWAY, SEGMENT, EndPoint, InfrastructureProtocol
 from controller.model.access.rules import CONTROLLER, Rule, Segment
 from controller.model.city import City
 from controller.model.network.packets import (
@@ -14,29 +14,29 @@ from controller.model.network.packets import (
     Packet,
     Prefix,
     Protocol,
-    bounds,
-    prefix,
-    within,
+    get_bounds,
+    is_in_interval,
+    parse_prefix,
 )
-from controller.model.reference_evaluator import Flow, network_answer
+from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.schools import School
 
 
-def wanted_packet(city: City, school: School, packet: Packet) -> bool:
+def evaluate_packet(city: City, school: School, packet: Packet) -> bool:
     """Whether the network part permits a packet on its way from, to or inside a school."""
     if any(rules and not permitted for permitted, rules in _answers(city, school, packet)):
         return False
     return any(permitted for permitted, _ in _answers(city, school, packet)) or _necessary(city, school, packet)
 
 
-def deciding_rules(city: City, school: School, packet: Packet) -> tuple[Rule, ...]:
+def find_deciding_rules(city: City, school: School, packet: Packet) -> tuple[Rule, ...]:
     """The rules that decide about it: the forbids that cover it, else the permits, else none."""
     answers = list(_answers(city, school, packet))
     refusing = [rule for permitted, rules in answers if not permitted for rule in rules]
     return tuple(dict.fromkeys(refusing or [rule for _, rules in answers for rule in rules]))
 
 
-def segment_of(city: City, school: School, family: Family, address: int) -> Segment | None:
+def find_segment(city: City, school: School, family: Family, address: int) -> Segment | None:
     """The segment of a school that an address is in."""
     return next(
         (one for one in city.segments.values() if _holds(city.segment_prefix(school, one, family), address)), None
@@ -53,12 +53,12 @@ def _answers(city: City, school: School, packet: Packet) -> Iterator[tuple[bool,
     for asking, asked, port in ways:
         for source in _sources(city, school, packet.family, asking):
             flow = Flow(school, source, packet.family, Protocol(packet.protocol), asked, port)
-            answer = network_answer(city, flow)
+            answer = evaluate_network(city, flow)
             yield answer.permitted, answer.rules
 
 
 def _sources(city: City, school: School, family: Family, address: int) -> Iterator[str]:
-    segment = segment_of(city, school, family, address)
+    segment = find_segment(city, school, family, address)
     if segment is not None:
         yield segment.id
     if AddressSet(city.file.controllers).of(family).holds(address):
@@ -68,8 +68,8 @@ def _sources(city: City, school: School, family: Family, address: int) -> Iterat
 def _necessary(city: City, school: School, packet: Packet) -> bool:
     """Whether every end of the packet that is at the school needs it."""
     ends = [
-        (segment_of(city, school, packet.family, packet.source), Direction.FROM),
-        (segment_of(city, school, packet.family, packet.destination), Direction.TO),
+        (find_segment(city, school, packet.family, packet.source), Direction.FROM),
+        (find_segment(city, school, packet.family, packet.destination), Direction.TO),
     ]
     here = [(segment, direction) for segment, direction in ends if segment is not None]
     return bool(here) and all(
@@ -82,9 +82,9 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
     )
 
 
-def _covers(city: City, school: School, segment: Segment, one: Necessity, packet: Packet) -> bool:
+def _covers(city: City, school: School, segment: Segment, one: InfrastructureProtocol, packet: Packet) -> bool:
     own = city.segment_prefix(school, segment, packet.family)
-    gateway = prefix(packet.family.address(city.gateway(school, segment, packet.family)))
+    gateway = parse_prefix(packet.family.address(city.gateway(school, segment, packet.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:
@@ -95,10 +95,10 @@ def _covers(city: City, school: School, segment: Segment, one: Necessity, packet
         and among(one.source, packet.source)
         and among(one.destination, packet.destination)
         and (one.source_port is None or packet.source_port == one.source_port)
-        and within(packet.destination_port, one.ports)
+        and is_in_interval(packet.destination_port, one.ports)
         and (packet.established or not one.established)
     )
 
 
 def _holds(network: Prefix, address: int) -> bool:
-    return within(address, bounds(network))
+    return is_in_interval(address, get_bounds(network))

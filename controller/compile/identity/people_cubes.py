@@ -30,7 +30,7 @@ EVER = date.max
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class PeopleCube:
     """People for whom every field holds one of the values that stand there; `rules` made it.
 
     `periods` are named by their last day; a period reaches back to the one before it.
@@ -52,28 +52,28 @@ class Box:
         times = (self.periods, self.kinds, self.places, self.slots)
         return (self.factors, *self.postures, self.devices, self.registered, *times)
 
-    def made(self, fields: Iterable[Values], rules: frozenset[str]) -> Box:
+    def with_fields(self, fields: Iterable[Values], rules: frozenset[str]) -> PeopleCube:
         """A box of other values."""
         factors, *others = fields
         postures, rest = others[: len(self.postures)], others[len(self.postures) :]
         devices, registered, periods, kinds, places, slots = rest
-        return Box(factors, tuple(postures), devices, registered, periods, kinds, places, slots, rules)
+        return PeopleCube(factors, tuple(postures), devices, registered, periods, kinds, places, slots, rules)
 
-    def covers(self, other: Box) -> bool:
+    def covers(self, other: PeopleCube) -> bool:
         """Whether everybody of the other box is in this one."""
         return all(mine >= theirs for mine, theirs in zip(self.fields, other.fields, strict=True))
 
 
 @dataclass(frozen=True)
-class Space:
+class CubeSpace:
     """All that can be told apart: `everything` is the box of everybody, everywhere, always."""
 
     city: City
     application: str
     postures: tuple[str, ...]
-    everything: Box
+    everything: PeopleCube
 
-    def box(self, rule: Rule) -> Box:
+    def cube(self, rule: Rule) -> PeopleCube:
         """The people that a rule's identity part speaks of, whatever their role."""
         identity, every = rule.identity, self.everything
         assert identity is not None  # noqa: S101 only such rules are asked for
@@ -81,7 +81,7 @@ class Space:
         unknown = frozenset({UNKNOWN}) if rule.effect is Effect.FORBID else frozenset[str]()
         least = self.city.second_factor(identity, self.application)
         hours, kinds = identity.hours, identity.hours.day_kinds if identity.hours else None
-        return Box(
+        return PeopleCube(
             factors=frozenset(one for one in Strength if one >= least),
             postures=tuple(
                 frozenset({True}) if name in identity.postures else values
@@ -103,7 +103,7 @@ def _lasts(rule: Rule, end: object) -> bool:
     return rule.exception is None or (isinstance(end, date) and end <= rule.exception.expires)
 
 
-def space(city: City, application: str, rules: Iterable[Rule]) -> Space:
+def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> CubeSpace:
     """The space in which these rules can be told apart: days are cut where some rule's hours begin or end.
 
     Raises:
@@ -120,7 +120,7 @@ def space(city: City, application: str, rules: Iterable[Rule]) -> Space:
                 raise TsunaguError(message)
             cuts.add(moment.hour * 60 + moment.minute)
     postures = tuple(posture.id for posture in city.people.postures)
-    everything = Box(
+    everything = PeopleCube(
         factors=frozenset(Strength),
         postures=tuple(frozenset({False, True}) for _ in postures),
         devices=frozenset({UNKNOWN, *(one.id for one in city.people.device_classes)}),
@@ -130,20 +130,20 @@ def space(city: City, application: str, rules: Iterable[Rule]) -> Space:
         places=frozenset(place.id for place in city.people.places),
         slots=frozenset((day, *span) for day in DAYS for span in pairwise(sorted(cuts))),
     )
-    return Space(city, application, postures, everything)
+    return CubeSpace(city, application, postures, everything)
 
 
-def permitted(city: City, application: str, role: str) -> tuple[Space, tuple[Box, ...]]:
+def find_permitted_people(city: City, application: str, role: str) -> tuple[CubeSpace, tuple[PeopleCube, ...]]:
     """Who of a role may use an application, as few boxes, in a fixed order."""
     judged = [rule for rule in city.rules if rule.identity and "proxy" in rule.identity.enforced_by]
     rules = [rule for rule in judged if application in rule.applications]
     named = [rule for rule in rules if rule.identity and _speaks_of(rule.identity, role)]
-    known = space(city, application, named)
-    permits = [known.box(rule) for rule in named if rule.effect is Effect.PERMIT]
+    known = build_cube_space(city, application, named)
+    permits = [known.cube(rule) for rule in named if rule.effect is Effect.PERMIT]
     boxes = [box for box in permits if all(box.fields)]
     for rule in named:
         if rule.effect is Effect.FORBID:
-            forbidden = known.box(rule)
+            forbidden = known.cube(rule)
             boxes = [rest for box in boxes for rest in _without(box, forbidden)]
     return known, _fewest(boxes)
 
@@ -158,7 +158,7 @@ def _within(slot: Slot, hours: Hours) -> bool:
     return day in hours.weekdays and first <= start and end <= last
 
 
-def _without(box: Box, forbidden: Box) -> Iterator[Box]:
+def _without(box: PeopleCube, forbidden: PeopleCube) -> Iterator[PeopleCube]:
     """What is left of a box: for each field, the part of the box whose value there is not forbidden."""
     if not all(mine & theirs for mine, theirs in zip(box.fields, forbidden.fields, strict=True)):
         yield box
@@ -167,10 +167,10 @@ def _without(box: Box, forbidden: Box) -> Iterator[Box]:
         rest: Values = mine - theirs
         if rest:
             fields = (*box.fields[:index], rest, *box.fields[index + 1 :])
-            yield box.made(fields, box.rules | forbidden.rules)
+            yield box.with_fields(fields, box.rules | forbidden.rules)
 
 
-def _fewest(boxes: list[Box]) -> tuple[Box, ...]:
+def _fewest(boxes: list[PeopleCube]) -> tuple[PeopleCube, ...]:
     """The same union with no box inside another, and boxes that differ in one field put together."""
     changed = True
     while changed:
@@ -180,24 +180,24 @@ def _fewest(boxes: list[Box]) -> tuple[Box, ...]:
             partner = next((other for other in boxes[index + 1 :] if _differ_once(one, other)), None)
             if partner is not None:
                 fields = [a | b for a, b in zip(one.fields, partner.fields, strict=True)]
-                joined = one.made(fields, one.rules | partner.rules)
+                joined = one.with_fields(fields, one.rules | partner.rules)
                 boxes = [box for box in boxes if box not in (one, partner)] + [joined]
                 changed = True
                 break
     return tuple(sorted(boxes, key=_order))
 
 
-def _outermost(boxes: list[Box]) -> list[Box]:
-    kept: list[Box] = []
+def _outermost(boxes: list[PeopleCube]) -> list[PeopleCube]:
+    kept: list[PeopleCube] = []
     for box in sorted(boxes, key=_order):
         if not any(other.covers(box) for other in kept):
             kept = [other for other in kept if not box.covers(other)] + [box]
     return kept
 
 
-def _differ_once(one: Box, other: Box) -> bool:
+def _differ_once(one: PeopleCube, other: PeopleCube) -> bool:
     return sum(a != b for a, b in zip(one.fields, other.fields, strict=True)) == 1
 
 
-def _order(box: Box) -> tuple[list[str], list[list[str]]]:
+def _order(box: PeopleCube) -> tuple[list[str], list[list[str]]]:
     return sorted(box.rules), [sorted(map(str, values)) for values in box.fields]

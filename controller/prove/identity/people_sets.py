@@ -17,7 +17,7 @@ from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.reference_evaluator import UNKNOWN, Person
 from controller.model.sites.calendar import ONE_DAY
-from controller.prove.engine.diagram import Field, Interval, Node, Space
+from controller.prove.engine.diagram import Field, HeaderSpace, Interval, Node
 
 MINUTES_A_DAY = 24 * 60
 TEN_O_CLOCK = 10 * 60
@@ -25,7 +25,7 @@ Value = TypeVar("Value", str, date)
 _WEEK = timedelta(days=len(DAYS))
 
 
-class People:
+class PeopleSets:
     """Everybody whom one or more cities can tell apart, and the sets of them."""
 
     def __init__(self, *cities: City) -> None:
@@ -37,7 +37,7 @@ class People:
         self.devices = [*_union((one.id for one in city.people.device_classes) for city in cities), UNKNOWN]
         self.registrations = _atoms(_union(sorted(city.registrations) for city in cities), self._scopes)
         self.days = _atoms(_dates(cities), self._calendars)
-        self.space = Space(
+        self.space = HeaderSpace(
             [
                 Field("application", len(self.applications) - 1),
                 Field("role", len(self.roles) - 1),
@@ -78,7 +78,7 @@ class People:
             self._days(city, rule),
             _minutes(identity),
         )
-        return self.space.box(boxes)
+        return self.space.cube(boxes)
 
     def permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
         """Whom the identity parts of rules let in: permits without forbids."""
@@ -89,7 +89,7 @@ class People:
 
     def where(self, **values: Sequence[int]) -> Node:
         """Everybody who has one of these values in each named field."""
-        return self.space.box(
+        return self.space.cube(
             tuple(
                 tuple((value, value) for value in sorted(values[field.name]))
                 if field.name in values

@@ -1,4 +1,4 @@
-"""The identity part of the policy, for the cloud: applications, their fronts, access levels and bindings.
+"""The identity part of the policy, for the cloud: applications, their frontends, access levels and bindings.
 
 A binding gives a role (a group of people) one application under a condition. Conditions are made of access levels and
 times that must hold; nothing is negated, so what the proxy does not know is never granted (see `boxes` and `levels`).
@@ -18,12 +18,19 @@ from controller.compile.identity.access_levels import (
     PLACES,
     SECOND_FACTOR,
     AccessLevel,
-    Levels,
+    AccessLevelCatalogue,
     ProxyFacts,
-    place_levels,
+    choose_place_levels,
 )
-from controller.compile.identity.header_space import EVER, UNKNOWN, Box, Space, Values, permitted
-from controller.compile.identity.hours import windows
+from controller.compile.identity.hours import write_time_conditions
+from controller.compile.identity.people_cubes import (
+    EVER,
+    UNKNOWN,
+    CubeSpace,
+    PeopleCube,
+    Values,
+    find_permitted_people,
+)
 from controller.errors import PolicyError, Problem, TsunaguError
 from controller.model.access.rules import Application, Rule
 from controller.model.access.second_factors import STRENGTHS, STRICT_CLASSES, Strength
@@ -40,18 +47,18 @@ REFUSED = "The policies cannot be compiled for the cloud:"
 
 @dataclass(frozen=True, slots=True)
 class CloudApplication:
-    """An application behind the load balancer. `front` names the addresses it lives on."""
+    """An application behind the load balancer. `frontend` names the addresses it lives on."""
 
     id: str
     name: str
     audience: str
     importance: str
     iap: bool
-    front: str
+    frontend: str
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class IapBinding:
     """A role may use an application while the condition holds; an empty condition always does.
 
     `number` counts the bindings of one application and role from 1; `rules` are the policy's rules that made it.
@@ -68,18 +75,18 @@ class Binding:
 class CloudIntent:
     """All that the stacks deploy of the access policy, as it is on a day (`on`).
 
-    `fronts`: applications by the addresses that they share.
+    `frontends`: applications by the addresses that they share.
     """
 
     on: date
     applications: tuple[CloudApplication, ...]
-    fronts: dict[str, tuple[str, ...]]
+    frontends: dict[str, tuple[str, ...]]
     roles: tuple[str, ...]
     levels: tuple[AccessLevel, ...]
-    bindings: tuple[Binding, ...]
+    bindings: tuple[IapBinding, ...]
 
 
-def cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
+def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     """Compile the identity part for the cloud.
 
     Raises:
@@ -89,17 +96,17 @@ def cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     problems = [*_unknown_words(city), *(problem for app in chosen for problem in _problems(city, app))]
     if problems:
         raise PolicyError(REFUSED, problems)
-    fronts = _fronts(city, chosen)
-    front_of = {name: front for front, names in fronts.items() for name in names}
+    frontends = _group_by_frontend(city, chosen)
+    frontend_of = {name: frontend for frontend, names in frontends.items() for name in names}
     compiler = _Compiler(city, facts)
     bindings = tuple(compiler.bindings(app for app in chosen if app.audience != "public"))
     return CloudIntent(
         on=city.on,
         applications=tuple(
-            CloudApplication(a.id, a.name, a.audience, a.importance, a.audience != "public", front_of[a.id])
+            CloudApplication(a.id, a.name, a.audience, a.importance, a.audience != "public", frontend_of[a.id])
             for a in chosen
         ),
-        fronts=fronts,
+        frontends=frontends,
         roles=tuple(role.id for role in city.people.roles),
         levels=compiler.levels(),
         bindings=bindings,
@@ -136,7 +143,7 @@ def _problems(city: City, app: Application) -> Iterator[Problem]:
     least = city.people.mfa.of(app.importance)
     if least.required:
         for role in city.people.roles:
-            for box in permitted(city, app.id, role.id)[1]:
+            for box in find_permitted_people(city, app.id, role.id)[1]:
                 if _weakest(box) < STRENGTHS[least.strength]:
                     message = (
                         f"class {app.importance} needs MFA (guideline 3.2(5)), but {', '.join(sorted(box.rules))} let "
@@ -145,7 +152,7 @@ def _problems(city: City, app: Application) -> Iterator[Problem]:
                     yield Problem(app.origin, "importance", message)
 
 
-def _weakest(box: Box) -> Strength:
+def _weakest(box: PeopleCube) -> Strength:
     return min(one for one in box.factors if isinstance(one, Strength))
 
 
@@ -153,8 +160,8 @@ def _identity_rules(city: City, application: str) -> list[Rule]:
     return [rule for rule in city.rules if rule.identity and application in rule.applications]
 
 
-def _fronts(city: City, applications: Iterable[Application]) -> dict[str, tuple[str, ...]]:
-    """Applications that a switch need not tell apart share addresses; a front has the name of its first application.
+def _group_by_frontend(city: City, applications: Iterable[Application]) -> dict[str, tuple[str, ...]]:
+    """Applications that a switch need not tell apart share addresses; a frontend has the name of its first application.
 
     They do when audience, importance class and the network parts that speak of them are the same. Class, too, so that
     what a switch may one day open for class III never opens class II.
@@ -176,12 +183,12 @@ def _ways(city: City, application: str, effect: Effect) -> Iterator[tuple[str, S
 class _Compiler:
     def __init__(self, city: City, facts: ProxyFacts) -> None:
         self._city, self._facts = city, facts
-        self._catalogue = Levels(city, facts)
+        self._catalogue = AccessLevelCatalogue(city, facts)
         # A posture of the policy is a level even while no rule asks for it: people can test with it first.
         self._used = {p.id for p in city.people.postures if p.id in self._catalogue.by_key and "proxy" in p.seen_by}
 
     def levels(self) -> tuple[AccessLevel, ...]:
-        levels = self._catalogue.with_needs(self._used)
+        levels = self._catalogue.list_with_needs(self._used)
         for level in levels:
             if len(level.expression) > LONGEST_LEVEL:
                 message = (
@@ -191,22 +198,24 @@ class _Compiler:
                 raise TsunaguError(message)
         return levels
 
-    def bindings(self, applications: Iterable[Application]) -> Iterator[Binding]:
+    def bindings(self, applications: Iterable[Application]) -> Iterator[IapBinding]:
         for app in applications:
             for role in self._city.people.roles:
-                space, boxes = permitted(self._city, app.id, role.id)
+                space, boxes = find_permitted_people(self._city, app.id, role.id)
                 yield from self._of_role(app, role.id, space, boxes)
 
-    def _of_role(self, app: Application, role: str, space: Space, boxes: Iterable[Box]) -> Iterator[Binding]:
+    def _of_role(
+        self, app: Application, role: str, space: CubeSpace, boxes: Iterable[PeopleCube]
+    ) -> Iterator[IapBinding]:
         terms = [(term, box.rules) for box in boxes for term in self._terms(space, box)]
         packed = list(_pack(terms, f"{app.id}, role {role}"))
         if len(packed) > MOST_BINDINGS:
             message = f"{app.id}, role {role}: needs {len(packed)} bindings, Google takes {MOST_BINDINGS}; join rules"
             raise TsunaguError(message)
         for number, (expression, rules) in enumerate(packed, start=1):
-            yield Binding(app.id, role, number, expression, tuple(sorted(rules)))
+            yield IapBinding(app.id, role, number, expression, tuple(sorted(rules)))
 
-    def _terms(self, space: Space, box: Box) -> Iterator[str]:
+    def _terms(self, space: CubeSpace, box: PeopleCube) -> Iterator[str]:
         """Conjunctions one of which holds exactly for the people of the box; an empty one always holds."""
         every = space.everything
         asked = [
@@ -217,22 +226,22 @@ class _Compiler:
         if box.devices != every.devices:
             asked.append([f"device_{one}" for one in _known(box.devices)])
         if box.registered != every.registered:
-            asked.append([self._catalogue.registered(frozenset(_known(box.registered)))])
+            asked.append([self._catalogue.require_registration(frozenset(_known(box.registered)))])
         if box.kinds != every.kinds:
             asked.append([kind.replace("-", "_") for kind in _known(box.kinds)])
         if box.places != every.places:
-            asked.append(list(place_levels(frozenset(_known(box.places)))))
+            asked.append(list(choose_place_levels(frozenset(_known(box.places)))))
         times = [self._before(box.periods)] if box.periods != every.periods else []
         slots = [slot for slot in box.slots if isinstance(slot, tuple)]
         for factors in _runs(box.factors):
-            for window in windows(slots, self._city.file.timezone):
+            for window in write_time_conditions(slots, self._city.file.timezone):
                 yield self._term([*([key] for key in factors), *asked], [*times, *([window] if window else [])])
 
     def _term(self, asked: list[list[str]], times: list[str]) -> str:
         """One of each of these levels, and these times. More than a condition holds is asked by one level for all."""
         term = " && ".join([*(_either(map(self._level, keys)) for keys in asked), *times])
-        if operators(term) > MOST_OPERATORS:
-            term = " && ".join([self._level(self._catalogue.composed(asked)), *times])
+        if count_operators(term) > MOST_OPERATORS:
+            term = " && ".join([self._level(self._catalogue.require_all(asked)), *times])
         return term
 
     def _before(self, periods: Values) -> str:
@@ -274,16 +283,16 @@ def _pack(terms: Iterable[tuple[str, frozenset[str]]], where: str) -> Iterator[t
     joined, rules = "", frozenset[str]()
     started = False
     for term, made_by in terms:
-        if operators(term) > MOST_OPERATORS:
+        if count_operators(term) > MOST_OPERATORS:
             message = f"{where}: {', '.join(sorted(made_by))} ask more at once than an IAM condition can hold: {term}"
             raise TsunaguError(message)
         if not term:
             # Whoever is in the group may, whatever else the rules say.
             yield "", made_by
             return
-        wrapped = f"({term})" if operators(term) else term
+        wrapped = f"({term})" if count_operators(term) else term
         more = f"{joined} || {wrapped}" if started else wrapped
-        if started and operators(more) > MOST_OPERATORS:
+        if started and count_operators(more) > MOST_OPERATORS:
             yield _bare(joined), rules
             more, rules = wrapped, frozenset()
         joined, rules, started = more, rules | made_by, True
@@ -291,7 +300,7 @@ def _pack(terms: Iterable[tuple[str, frozenset[str]]], where: str) -> Iterator[t
         yield _bare(joined), rules
 
 
-def operators(expression: str) -> int:
+def count_operators(expression: str) -> int:
     """The logic operators of an expression as Google counts them."""
     return expression.count("&&") + expression.count("||")
 

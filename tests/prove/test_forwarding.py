@@ -5,15 +5,13 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.network.packets import ANY_PORTS, merged
+from controller.model.network.packets import ANY_PORTS, merge_intervals
+from controller.prove.engine.packets import FilterEntries, Intervals, PacketCube
 from controller.prove.reachability.forwarding import (
-    Entries,
-    Intervals,
-    PacketBox,
-    Passage,
+    ForwardingRelation,
     PathQuestion,
     SegmentQuestion,
-    good,
+    forwards_as_wanted,
 )
 from tests.soak import examples
 
@@ -32,22 +30,23 @@ def addresses(draw: st.DrawFn) -> Intervals:
     named: list[Intervals] = [((0, LAST),), *SPANS, BLOCK, ((40, 40),), ((0, 15), (32, LAST))]
     spans = st.lists(st.tuples(st.integers(0, LAST), st.integers(0, 9)), min_size=1, max_size=3)
     return draw(
-        st.sampled_from(named) | spans.map(lambda some: merged((low, min(low + more, LAST)) for low, more in some))
+        st.sampled_from(named)
+        | spans.map(lambda some: merge_intervals((low, min(low + more, LAST)) for low, more in some))
     )
 
 
 @st.composite
-def boxes(draw: st.DrawFn) -> PacketBox:
+def boxes(draw: st.DrawFn) -> PacketCube:
     protocol, port = draw(st.sampled_from(PROTOCOLS)), draw(st.sampled_from(PORTS))
     return protocol, draw(addresses()), draw(addresses()), (ANY_PORTS,), port, draw(st.sampled_from(STATES))
 
 
-def some(most: int) -> st.SearchStrategy[tuple[PacketBox, ...]]:
+def some(most: int) -> st.SearchStrategy[tuple[PacketCube, ...]]:
     return st.lists(boxes(), max_size=most).map(tuple)
 
 
 @st.composite
-def filters(draw: st.DrawFn) -> Entries:
+def filters(draw: st.DrawFn) -> FilterEntries:
     return tuple((box, draw(st.booleans())) for box in draw(some(4)))
 
 
@@ -67,31 +66,37 @@ def questions(draw: st.DrawFn) -> PathQuestion:
         block=BLOCK,
         others=((0, 15), (32, 47)),
         segments=segments,
-        edge=draw(addresses()),
-        doors=draw(some(2)),
+        frontend_addresses=draw(addresses()),
+        frontend_cubes=draw(some(2)),
         permits=draw(some(3)),
         forbids=draw(some(2)),
         management=draw(st.sampled_from((0, 1, 2, None))),
         controllers=draw(addresses()),
         answers=draw(some(2)),
-        ways=draw(some(2)),
+        management_cubes=draw(some(2)),
     )
 
 
 def verdicts(question: PathQuestion) -> tuple[bool, ...]:
-    passage = Passage(question)
-    nodes = [passage.excess, passage.lacking, passage.meeting, passage.unasked, *map(passage.unreached, question.ways)]
-    nodes += [node for *_, node in passage.strange()]
+    passage = ForwardingRelation(question)
+    nodes = [
+        passage.excess,
+        passage.lacking,
+        passage.to_other_schools,
+        passage.to_management,
+        *map(passage.cut_from_controllers, question.management_cubes),
+    ]
+    nodes += [node for *_, node in passage.spoofed()]
     return tuple(node == passage.space.nothing for node in nodes)
 
 
 @settings(max_examples=examples(60), deadline=None)
 @given(questions())
 def test_the_order_of_addresses_is_all_that_counts(question: PathQuestion) -> None:
-    numbered = question.numbered()
+    numbered = question.renumber()
     assert verdicts(question) == verdicts(numbered)
-    assert good(question) == all(verdicts(question))
-    assert numbered.numbered() == numbered
+    assert forwards_as_wanted(question) == all(verdicts(question))
+    assert numbered.renumber() == numbered
 
 
 @settings(max_examples=examples(30), deadline=None)
@@ -102,10 +107,10 @@ def test_a_city_further_up_asks_the_same_question(question: PathQuestion, times:
     def apart(spans: Intervals) -> Intervals:
         return tuple((low * times, (high + 1) * times - 1) for low, high in spans)
 
-    def box(one: PacketBox) -> PacketBox:
+    def box(one: PacketCube) -> PacketCube:
         return one[0], apart(one[1]), apart(one[2]), *one[3:]
 
-    def entries(some_: Entries | None) -> Entries | None:
+    def entries(some_: FilterEntries | None) -> FilterEntries | None:
         return None if some_ is None else tuple((box(one), permits) for one, permits in some_)
 
     moved = PathQuestion(
@@ -116,18 +121,18 @@ def test_a_city_further_up_asks_the_same_question(question: PathQuestion, times:
             SegmentQuestion(
                 apart(one.span),
                 (entries(one.filters[0]) or (), entries(one.filters[1]) or ()),
-                (entries(one.believed[0]), entries(one.believed[1])),
+                (entries(one.assumed[0]), entries(one.assumed[1])),
                 (tuple(map(box, one.needs[0])), tuple(map(box, one.needs[1]))),
             )
             for one in question.segments
         ),
-        apart(question.edge),
-        tuple(map(box, question.doors)),
+        apart(question.frontend_addresses),
+        tuple(map(box, question.frontend_cubes)),
         tuple(map(box, question.permits)),
         tuple(map(box, question.forbids)),
         question.management,
         apart(question.controllers),
         tuple(map(box, question.answers)),
-        tuple(map(box, question.ways)),
+        tuple(map(box, question.management_cubes)),
     )
-    assert moved.numbered() == question.numbered()
+    assert moved.renumber() == question.renumber()

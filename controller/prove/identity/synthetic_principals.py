@@ -21,10 +21,10 @@ from controller.model.city import City
 from controller.model.reference_evaluator import UNKNOWN, Person
 from controller.model.sites.calendar import ONE_DAY, DayKind
 from controller.model.sites.schools import School
-from controller.prove.engine.cel import ENCRYPTED, SYSTEMS, UNENCRYPTED, Attributes
+from controller.prove.engine.cel import ENCRYPTED, OPERATING_SYSTEMS, UNENCRYPTED, RequestAttributes
 
 FACTS = ProxyFacts("123456789", "tsunagu_lab", "3fDkKk0vR1kZ2bVYJv2Qb0rXb3mJf5nQyqTtYt0mM1c", "0kawasaki-tsunagu")
-WAYS: Mapping[str, Strength] = {
+SECOND_FACTORS: Mapping[str, Strength] = {
     "sms": Strength.ANY,
     "push": Strength.WITHOUT_SMS,
     "otp": Strength.WITHOUT_SMS,
@@ -32,18 +32,18 @@ WAYS: Mapping[str, Strength] = {
     "hwk": Strength.PHISHING_RESISTANT,
 }
 """Second factors as Google names them, and how good each is."""
-WEAKEST: Mapping[Strength, str] = {
+FACTOR_OF_STRENGTH: Mapping[Strength, str] = {
     Strength.NONE: "",
     Strength.ANY: "sms",
     Strength.WITHOUT_SMS: "otp",
     Strength.PHISHING_RESISTANT: "hwk",
 }
 """A factor that is exactly this good."""
-STRANGER = "another-city"
+FOREIGN_REGISTRATION = "another-city"
 """A registration that no school or office of the city has."""
 
 
-def request(city: City, person: Person, factor: str | None = None) -> Attributes:
+def build_request(city: City, person: Person, factor: str | None = None) -> RequestAttributes:
     """What Google would know: an address, its country, a device as its inventory has it, and how they signed in."""
     address, country = {
         "own-school": (str(_first(city, person.registered)), "JP"),
@@ -53,7 +53,7 @@ def request(city: City, person: Person, factor: str | None = None) -> Attributes
         "abroad": ("198.51.100.201", "US"),
     }[person.place]
     certificate = {"is_valid": True, "root_ca_cert_fingerprint": FACTS.device_authority}
-    used = WEAKEST[person.mfa] if factor is None else factor
+    used = FACTOR_OF_STRENGTH[person.mfa] if factor is None else factor
     systems = [one.systems[0] for one in city.people.device_classes if one.id == person.device]
     return {
         "request.time": person.at,
@@ -64,15 +64,15 @@ def request(city: City, person: Person, factor: str | None = None) -> Attributes
         "device.encryption_status": ENCRYPTED if "encrypted" in person.postures else UNENCRYPTED,
         "device.certificates": [certificate] if "certificate" in person.postures else [],
         **({"device.vendors": {FACTS.vendor: {"data": {"school": person.registered}}}} if person.registered else {}),
-        **({"device.os_type": SYSTEMS.index(OS_TYPES[systems[0]])} if systems else {}),
-        **{f"request.auth.claims.crd_str.{way}": person.mfa > Strength.NONE and way == used for way in WAYS},
+        **({"device.os_type": OPERATING_SYSTEMS.index(OS_TYPES[systems[0]])} if systems else {}),
+        **{f"request.auth.claims.crd_str.{way}": person.mfa > Strength.NONE and way == used for way in SECOND_FACTORS},
         "request.auth.claims.crd_str.pwd": True,
         "request.auth.claims.crd_str.mfa": person.mfa > Strength.NONE,
     }
 
 
 @lru_cache(maxsize=4)
-def with_egress(city: City) -> tuple[School, ...]:
+def find_schools_with_egress(city: City) -> tuple[School, ...]:
     """The schools that the proxy can know by their address."""
     return tuple(school for school in city.schools if school.lines.primary.egress)
 
@@ -84,11 +84,11 @@ def _first(city: City, registered: str) -> object:
 
 
 def _other_school(city: City, registered: str) -> str:
-    other = next(school for school in with_egress(city) if school.id != registered)
+    other = next(school for school in find_schools_with_egress(city) if school.id != registered)
     return str(other.lines.primary.egress[-1].network_address + 5)
 
 
-def postures_of(city: City) -> Iterator[frozenset[str]]:
+def list_posture_sets(city: City) -> Iterator[frozenset[str]]:
     """Every subset of the policy's postures."""
     names = [posture.id for posture in city.people.postures]
     for chosen in product((False, True), repeat=len(names)):
@@ -96,7 +96,7 @@ def postures_of(city: City) -> Iterator[frozenset[str]]:
 
 
 @lru_cache(maxsize=4)
-def days(city: City) -> tuple[date, ...]:
+def list_distinct_days(city: City) -> tuple[date, ...]:
     """A week in term, a day of each kind, and the days round the ends of the calendar and of every exception."""
     found = {date(2026, 11, 23) + timedelta(days=index) for index in range(len(DAYS))}
     if city.calendar:
@@ -108,7 +108,7 @@ def days(city: City) -> tuple[date, ...]:
     return tuple(sorted(found))
 
 
-def moments(city: City, day: date) -> list[datetime]:
+def list_boundary_moments(city: City, day: date) -> list[datetime]:
     """Midnight, and each border of some rule's hours on a day, a second before and at it."""
     borders = {0, 24 * 60 - 1}
     for rule in city.rules:
@@ -120,35 +120,35 @@ def moments(city: City, day: date) -> list[datetime]:
     return sorted(moment for moment in found if moment.date() == day)
 
 
-def everybody(city: City) -> Iterator[Person]:
+def list_synthetic_principals(city: City) -> Iterator[Person]:
     """Every posture, place and second factor; devices, registrations and days in turn. The role is the first one's."""
     first = city.people.roles[0].id
     places = [place.id for place in city.people.places]
-    turns = cycle(list(product(devices(city), registrations(city), days(city))))
-    for factor, postures, place in product(Strength, postures_of(city), places):
-        yield possible(city, Person(first, factor, postures, place, *_turn(city, next(turns))))
+    turns = cycle(list(product(list_device_classes(city), list_registrations(city), list_distinct_days(city))))
+    for factor, postures, place in product(Strength, list_posture_sets(city), places):
+        yield make_possible(city, Person(first, factor, postures, place, *_turn(city, next(turns))))
 
 
-def anybody(city: City, number: int, seed: int = 20261201) -> Iterator[Person]:
+def draw_synthetic_principals(city: City, number: int, seed: int = 20261201) -> Iterator[Person]:
     """People drawn from all that there could be."""
     draw = random.Random(seed)  # noqa: S311 a seeded test
-    postures, places = list(postures_of(city)), [place.id for place in city.people.places]
-    turns = list(product(devices(city), registrations(city), days(city)))
+    postures, places = list(list_posture_sets(city)), [place.id for place in city.people.places]
+    turns = list(product(list_device_classes(city), list_registrations(city), list_distinct_days(city)))
     for _ in range(number):
         device = _turn(city, draw.choice(turns))
         person = Person("", draw.choice(list(Strength)), draw.choice(postures), draw.choice(places), *device)
-        yield possible(city, replace(person, role=draw.choice(city.people.roles).id))
+        yield make_possible(city, replace(person, role=draw.choice(city.people.roles).id))
 
 
-def devices(city: City) -> list[str]:
+def list_device_classes(city: City) -> list[str]:
     """Every class of device, and none that is known."""
     return [UNKNOWN, *(one.id for one in city.people.device_classes)]
 
 
-def registrations(city: City) -> list[str]:
+def list_registrations(city: City) -> list[str]:
     """One school of each scope that the proxy can know by its address, an office, another city, and none."""
     known = [next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.alike]
-    return [UNKNOWN, STRANGER, city.file.offices[0].id, *known]
+    return [UNKNOWN, FOREIGN_REGISTRATION, city.file.offices[0].id, *known]
 
 
 def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:
@@ -156,18 +156,22 @@ def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:
     return datetime.combine(day, time(12), city.timezone), device, registered
 
 
-def possible(city: City, person: Person) -> Person:
+def make_possible(city: City, person: Person) -> Person:
     """Nobody is at the own school of a device that is registered nowhere, or at a school without an address."""
     if person.place == "own-school" and not _first(city, person.registered):
-        return replace(person, registered=with_egress(city)[0].id)
-    return replace(person, registered=STRANGER) if person.place == "other-school" and not person.registered else person
+        return replace(person, registered=find_schools_with_egress(city)[0].id)
+    return (
+        replace(person, registered=FOREIGN_REGISTRATION)
+        if person.place == "other-school" and not person.registered
+        else person
+    )
 
 
-def at(person: Person, role: str, moment: datetime) -> Person:
+def change_role(person: Person, role: str, moment: datetime) -> Person:
     """The same person in another role at another time."""
     return replace(person, role=role, at=moment)
 
 
-def without(attributes: Attributes, *names: str) -> Mapping[str, object]:
+def drop_attributes(attributes: RequestAttributes, *names: str) -> Mapping[str, object]:
     """The request with some attributes unknown."""
     return {name: value for name, value in attributes.items() if not name.startswith(names)}

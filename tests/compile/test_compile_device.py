@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compile.network.aggregate import aggregate
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.aggregate import aggregate_entries
+from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import Origin, TsunaguError
 from controller.model.access.rules import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
 from controller.model.city import City
@@ -24,14 +24,19 @@ from controller.model.network.packets import (
     Packet,
     Protocol,
     Service,
-    bounds,
-    prefix,
-    service,
+    get_bounds,
+    parse_prefix,
+    parse_service,
 )
-from controller.model.reference_evaluator import Flow, network_answer
+from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
-from controller.prove.filters.equivalence import ends_explicitly, evaluate, prove_equal, wanted
+from controller.prove.filters.equivalence import (
+    ends_explicitly,
+    evaluate_filter,
+    evaluate_intent,
+    prove_filter_equals_intent,
+)
 from tests.soak import examples
 
 CAN = Capabilities(
@@ -39,7 +44,7 @@ CAN = Capabilities(
 )
 CLIENT_PORT = 49152
 """No service of any policy here has it, so it is never taken for an answer."""
-STRANGE_SERVICES = (service("tcp/22"), service("tcp/444"), service("udp/443"))
+STRANGE_SERVICES = (parse_service("tcp/22"), parse_service("tcp/444"), parse_service("udp/443"))
 HERE = Origin("random.yaml", 1)
 
 Filters = dict[tuple[int, Direction, Family], Filter]
@@ -49,7 +54,7 @@ def core(city: City, school: School) -> Device:
     return next(device for device in city.devices(school) if device.role == "core")
 
 
-def filters_of(intent: CampusIntent) -> Filters:
+def filters_of(intent: DeviceIntent) -> Filters:
     by_name = {one.name: one for one in intent.wanted.filters}
     return {(b.vlan, b.direction, b.family): by_name[b.filter] for b in intent.wanted.bindings}
 
@@ -91,7 +96,7 @@ def way_back(packet: Packet, *, established: bool) -> Packet:
 
 def segment_of(city: City, school: School, family: Family, address: int) -> str | None:
     for name, segment in city.segments.items():
-        low, high = bounds(city.segment_prefix(school, segment, family))
+        low, high = get_bounds(city.segment_prefix(school, segment, family))
         if low <= address <= high:
             return name
     return None
@@ -100,25 +105,25 @@ def segment_of(city: City, school: School, family: Family, address: int) -> str 
 def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
     permitted = denied = 0
     for school in (city.school_by_id[name] for name in city.lab.schools):
-        filters = filters_of(campus_intent(city, core(city, school), CAN))
+        filters = filters_of(compile_device(city, core(city, school), CAN))
         for source, family in product((*city.segments, CONTROLLER), Family):
             for flow, packet in first_packets(city, school, source, family):
-                expected = network_answer(city, flow).permitted
+                expected = evaluate_network(city, flow).permitted
                 permitted, denied = permitted + expected, denied + (not expected)
                 if source != CONTROLLER:
                     vlan = city.segments[source].vlan
-                    assert evaluate(filters[vlan, Direction.FROM, family], packet) == expected, packet
+                    assert evaluate_filter(filters[vlan, Direction.FROM, family], packet) == expected, packet
                     answers = filters[vlan, Direction.TO, family]
                     back = expected and packet.protocol == Protocol.TCP
-                    assert evaluate(answers, way_back(packet, established=True)) == back, packet
-                    assert not evaluate(answers, way_back(packet, established=False)), packet
+                    assert evaluate_filter(answers, way_back(packet, established=True)) == back, packet
+                    assert not evaluate_filter(answers, way_back(packet, established=False)), packet
                 asked = segment_of(city, school, family, packet.destination)
                 if asked is not None:
                     vlan = city.segments[asked].vlan
-                    assert evaluate(filters[vlan, Direction.TO, family], packet) == expected, packet
+                    assert evaluate_filter(filters[vlan, Direction.TO, family], packet) == expected, packet
                     answers = filters[vlan, Direction.FROM, family]
-                    assert evaluate(answers, way_back(packet, established=True)) == expected, packet
-                    assert not evaluate(answers, way_back(packet, established=False)), packet
+                    assert evaluate_filter(answers, way_back(packet, established=True)) == expected, packet
+                    assert not evaluate_filter(answers, way_back(packet, established=False)), packet
     assert permitted > 500
     assert denied > 5000
 
@@ -128,7 +133,7 @@ def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: C
     for device in city.devices(school):
         if device.networks:
             continue  # no switch: tests/platforms/hostapd/test_hostapd.py
-        intent = campus_intent(city, device, CAN)
+        intent = compile_device(city, device, CAN)
         assert bool(intent.wanted.filters) == (device.role == "core")
         carried = {name for port in device.ports for name in port.segments}
         assert {vlan.name for vlan in intent.wanted.vlans} == {f"TSN-{name}" for name in carried}
@@ -137,7 +142,7 @@ def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: C
 
 def test_what_a_platform_cannot_tell_is_not_asked_of_it(city: City) -> None:
     device = core(city, city.schools[0])
-    poor = campus_intent(city, device, replace(CAN, vlan_database=False, reads_port_roles=False)).wanted
+    poor = compile_device(city, device, replace(CAN, vlan_database=False, reads_port_roles=False)).wanted
     assert poor.vlans == ()
     assert {port.role for port in poor.ports} == {PortRole.UNFILTERED}
     assert len(poor.filters) == len(poor.bindings) == 4 * len(city.segments)
@@ -145,7 +150,7 @@ def test_what_a_platform_cannot_tell_is_not_asked_of_it(city: City) -> None:
 
 def test_every_filter_ends_in_an_explicit_denial_of_everything(city: City) -> None:
     for bare in (city, replace(city, rules=()), replace(city, rules=(), necessities=())):
-        for one in campus_intent(bare, core(bare, bare.schools[0]), CAN).wanted.filters:
+        for one in compile_device(bare, core(bare, bare.schools[0]), CAN).wanted.filters:
             assert ends_explicitly(one)
             assert one.entries[-1].effect is Effect.FORBID
             assert not one.entries[:-1] or bare.rules or bare.necessities
@@ -158,12 +163,12 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
     lists: dict[str, PrefixListFile] = {**city.prefix_lists, "drills": only_v4}
     poorer = replace(city, prefix_lists=lists, rules=tuple(rule for rule in city.rules if rule.id != "web"))
     school = poorer.schools[0]
-    intent = campus_intent(poorer, core(poorer, school), CAN)
+    intent = compile_device(poorer, core(poorer, school), CAN)
     filters = filters_of(intent)
     clauses = [clause for one in intent.intents for clause in one.clauses]
     assert all(clause.sources.included and clause.destinations.included for clause in clauses)
     assert {clause.family for clause in clauses if clause.rule == "drills"} == {Family.V4}
-    before = bounds(prefix("2001:db8:d002::/48"))[0]
+    before = get_bounds(parse_prefix("2001:db8:d002::/48"))[0]
     for segment, direction in product(poorer.segments.values(), Direction):
         v6 = filters[segment.vlan, direction, Family.V6]
         assert not [entry for entry in v6.entries if entry.origin == "drills"]
@@ -172,37 +177,37 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
         sender = client(poorer, school, segment.id, Family.V6)
         assert sender is not None
         packet = Packet(Family.V6, Protocol.TCP, sender, before, CLIENT_PORT, 443, established=False)
-        assert not evaluate(filters[segment.vlan, Direction.FROM, Family.V6], packet)
+        assert not evaluate_filter(filters[segment.vlan, Direction.FROM, Family.V6], packet)
     v4 = filters[poorer.segments["pupil"].vlan, Direction.FROM, Family.V4]
     assert [entry for entry in v4.entries if entry.origin == "drills"]
 
 
 def test_a_filter_too_large_for_the_platform_is_a_clear_error(city: City) -> None:
     device = core(city, city.schools[0])
-    largest = max(len(aggregate(one.entries)) for one in campus_intent(city, device, CAN).wanted.filters)
-    assert campus_intent(city, device, replace(CAN, maximum_entries=largest))
+    largest = max(len(aggregate_entries(one.entries)) for one in compile_device(city, device, CAN).wanted.filters)
+    assert compile_device(city, device, replace(CAN, maximum_entries=largest))
     with pytest.raises(
         TsunaguError, match=rf"^{device.id}: filter TSN-.* needs {largest} entries; {device.platform} ta"
     ):
-        campus_intent(city, device, replace(CAN, maximum_entries=largest - 1))
+        compile_device(city, device, replace(CAN, maximum_entries=largest - 1))
 
 
 def test_nobody_prints_at_another_school(city: City) -> None:
     schools = [city.school_by_id[name] for name in city.lab.schools]
     printers = city.segments["printers"]
     for own, other in product(schools, schools):
-        filters = filters_of(campus_intent(city, core(city, own), CAN))
+        filters = filters_of(compile_device(city, core(city, own), CAN))
         for source, family, port in product(("staff", "staff-legacy"), Family, (631, 9100)):
             sender = client(city, own, source, family)
             assert sender is not None
-            printer = bounds(city.segment_prefix(other, printers, family))[0] + 40
+            printer = get_bounds(city.segment_prefix(other, printers, family))[0] + 40
             packet = Packet(family, Protocol.TCP, sender, printer, CLIENT_PORT, port, established=False)
             vlan = city.segments[source].vlan
-            assert evaluate(filters[vlan, Direction.FROM, family], packet) == (own is other)
+            assert evaluate_filter(filters[vlan, Direction.FROM, family], packet) == (own is other)
             # The other school's packet, arriving at this school's printers.
             arriving = replace(packet, source=client(city, other, source, family) or 0)
-            arriving = replace(arriving, destination=bounds(city.segment_prefix(own, printers, family))[0] + 40)
-            assert evaluate(filters[printers.vlan, Direction.TO, family], arriving) == (own is other)
+            arriving = replace(arriving, destination=get_bounds(city.segment_prefix(own, printers, family))[0] + 40)
+            assert evaluate_filter(filters[printers.vlan, Direction.TO, family], arriving) == (own is other)
 
 
 @st.composite
@@ -230,7 +235,7 @@ def rules(draw: st.DrawFn, city: City) -> Rule:
 
 
 SOURCES = ("staff", "pupil", "printers")
-INTERNET_SERVICES = tuple(map(service, ("tcp/80", "tcp/443", "tcp/8000-8100", "udp/443")))
+INTERNET_SERVICES = tuple(map(parse_service, ("tcp/80", "tcp/443", "tcp/8000-8100", "udp/443")))
 OTHER_SERVICES = {
     "drills": ("tcp/443", "tcp/5000-5100", "udp/5000-5100"),
     "printing": ("tcp/631", "tcp/9100", "udp/631"),
@@ -241,10 +246,10 @@ OTHER_SERVICES = {
 def with_more_services(city: City) -> City:
     """Several services, ranges and UDP, which the shipped applications do not have; two in the printers' segment."""
     changed = {
-        name: city.applications[name].model_copy(update={"services": tuple(map(service, texts))})
+        name: city.applications[name].model_copy(update={"services": tuple(map(parse_service, texts))})
         for name, texts in OTHER_SERVICES.items()
     }
-    scanning = changed["printing"].model_copy(update={"id": "scanning", "services": (service("tcp/631-640"),)})
+    scanning = changed["printing"].model_copy(update={"id": "scanning", "services": (parse_service("tcp/631-640"),)})
     return replace(city, applications={**city.applications, **changed, "scanning": scanning})
 
 
@@ -254,10 +259,10 @@ def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObje
     richer = with_more_services(city)
     policy = replace(richer, rules=tuple(data.draw(st.lists(rules(richer), min_size=1, max_size=7))))
     school = policy.school_by_id[data.draw(st.sampled_from(policy.lab.schools))]
-    intent = campus_intent(policy, policy.lab_devices(school)[0], CAN)
+    intent = compile_device(policy, policy.lab_devices(school)[0], CAN)
     filters = filters_of(intent)
     for one in intent.intents:
-        assert prove_equal(one, filters[one.vlan, one.direction, one.family]) is None
+        assert prove_filter_equals_intent(one, filters[one.vlan, one.direction, one.family]) is None
     source, family = data.draw(st.sampled_from(SOURCES)), data.draw(st.sampled_from(Family))
     own = filters[policy.segments[source].vlan, Direction.FROM, family]
     sender = client(policy, school, source, family)
@@ -269,8 +274,8 @@ def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObje
         destination = data.draw(st.sampled_from(destinations) | st.integers(0, 2**family.bits - 1))
         port = data.draw(st.sampled_from(ports))
         packet = Packet(family, protocol, sender, destination, CLIENT_PORT, port, established=False)
-        answer = network_answer(policy, Flow(school, source, family, protocol, destination, port))
-        assert evaluate(own, packet) == answer.permitted, (packet, answer)
+        answer = evaluate_network(policy, Flow(school, source, family, protocol, destination, port))
+        assert evaluate_filter(own, packet) == answer.permitted, (packet, answer)
 
 
 def all_services(city: City) -> Iterator[Service]:
@@ -289,7 +294,7 @@ def near_borders(city: City, school: School, family: Family) -> Iterator[int]:
 def test_an_entry_dropped_from_a_compiled_filter_is_a_difference(city: City) -> None:
     """The comparison above can fail: each entry of the pupils' filter, left out, is found with a packet."""
     device = core(city, city.schools[0])
-    intent = campus_intent(city, device, CAN)
+    intent = compile_device(city, device, CAN)
     filters = filters_of(intent)
     pupil = city.segments["pupil"].vlan
     one = next(i for i in intent.intents if (i.vlan, i.direction, i.family) == (pupil, Direction.FROM, Family.V4))
@@ -297,11 +302,13 @@ def test_an_entry_dropped_from_a_compiled_filter_is_a_difference(city: City) -> 
     found = 0
     for index in range(len(whole.entries) - 1):
         entries = whole.entries[:index] + whole.entries[index + 1 :]
-        difference = prove_equal(one, replace(whole, entries=entries))
+        difference = prove_filter_equals_intent(one, replace(whole, entries=entries))
         if difference is not None:
             found += 1
-            assert wanted(one, difference.packet) != evaluate(replace(whole, entries=entries), difference.packet)
+            assert evaluate_intent(one, difference.packet) != evaluate_filter(
+                replace(whole, entries=entries), difference.packet
+            )
     assert found > len(whole.entries) // 2
     anything = Match(Family.V4, None, Family.V4.everything, Family.V4.everything)
     opened = replace(whole, entries=(*whole.entries[:-1], Entry(Effect.PERMIT, anything)))
-    assert prove_equal(one, opened) is not None
+    assert prove_filter_equals_intent(one, opened) is not None
