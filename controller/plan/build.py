@@ -115,9 +115,9 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
     canary = city.lab.canary if city.lab.canary in schools else next(iter(schools), "")
     return PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
+        on=city.policy_date,
         until=first_lapse(city),
         lab=lab,
         made=datetime.now(UTC),

@@ -28,7 +28,7 @@ def selected_schools(city: City, selection: Selection) -> tuple[School, ...]:
     """
     known = {id_: city.school_by_id[id_] for id_ in city.lab.schools} if selection.lab else city.school_by_id
     _all_known("school" if not selection.lab else "school of the lab", selection.schools, known)
-    wards = [ward.id for ward in city.file.wards]
+    wards = [ward.id for ward in city.wards]
     _all_known("ward", selection.wards, wards)
     chosen = [
         school

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from controller.lab.network import kernel, network
 from controller.lab.state import paths, undo_log
 from controller.lab.state.processes import until
 from controller.model.city import City
+from controller.model.policy_files import LAB
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
 
@@ -165,7 +165,7 @@ def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
 
 def test_an_other_users_name_is_not_taken(city: City) -> None:
     access = city.lab.device_access.model_copy(update={"user": "root"})
-    other = replace(city, lab=city.lab.model_copy(update={"device_access": access}))
+    other = city.replace_file(LAB, city.lab.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):
         virtual_city.up(other, 1, lambda _: None)
     assert not paths.STATE.exists()

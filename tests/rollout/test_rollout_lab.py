@@ -29,7 +29,7 @@ from controller.plan.observe import over_ssh
 from controller.platforms.registry import platform
 from controller.rollout.device_lock import device_lock
 from controller.rollout.outcome import End
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 from tests.rollout.conftest import WITHOUT, Apply, considered, planned, running, without
 
 pytestmark = pytest.mark.lab
@@ -219,7 +219,7 @@ def test_the_timeline_is_a_trace_from_the_rollout_down_to_the_command(
     in_force: City, devices: list[Device], apply_now: Apply, tmp_path: Path
 ) -> None:
     less, path = without(in_force, WITHOUT), tmp_path / "timeline.jsonl"
-    with traced(path) as listener:
+    with open_trace(path) as listener:
         apply_now(less, planned(less, (devices[0].school.id,)), listener)
     spans = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     ended = {span["context"]["span_id"]: span for span in spans if span["event"] == "end"}

@@ -175,7 +175,7 @@ def _pool(
     if copied:
         pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
     else:
-        here = (Path(city.directory), city.on, city.digest, lab, cache)
+        here = (Path(city.directory), city.policy_date, city.digest, lab, cache)
         pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here)
     try:
         with pool:

@@ -12,16 +12,18 @@ from hypothesis import given, settings
 
 from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
+from controller.model.access.rules import SegmentFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.policy_files import SEGMENTS
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import prove
 from controller.plan.review import describe_changes
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Observation, refuse_conflicts
 from controller.platforms.hostapd.driver import Hostapd
-from controller.platforms.hostapd.text import MAIN, header
+from controller.platforms.hostapd.text import MAIN, write_header
 from controller.platforms.hostapd.text import SECRET as MARK
 from tests.emulators.hostapd import HEAD, SECRET, AccessPoint
 from tests.platforms.hostapd.networks import network_states
@@ -96,7 +98,7 @@ def test_every_line_of_ours_counts(text: str) -> None:
     wanted = HOSTAPD.parse(text, "x").state
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if not line.strip() or line == header(MAIN) + "\n":
+        if not line.strip() or line == write_header(MAIN) + "\n":
             continue
         twice = [] if line.startswith("==> ") else [lines[: number + 1] + lines[number:]]
         for changed in (lines[:number] + lines[number + 1 :], *twice):
@@ -199,7 +201,7 @@ def network(**changes: object) -> WirelessNetwork:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "VLANs of a switch"),
+        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "hostapd has no VLAN database"),
         (build_device_state(networks=[network(ssid="a\nwpa=0")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(ssid="")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(vlan=4095)]), "VLAN 4095 is none of 1 to 4094"),
@@ -228,7 +230,9 @@ def test_an_isolated_segment_without_client_isolation_is_refused(city: City, dev
     with pytest.raises(BeyondCapability, match=r"'school-pupil' carries the isolated segment pupil, .* 'isolates'"):
         compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
-    assert compile_device(replace(city, segments=segments), device, can).wanted.networks
+    assert compile_device(
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple((segments).values()))), device, can
+    ).wanted.networks
 
 
 class Mistaken(Hostapd):
