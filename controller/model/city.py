@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address
 from itertools import pairwise
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from controller.model.access.admission import Admission, AdmissionLimits
@@ -43,9 +44,9 @@ from controller.model.sites.devices import (
     FIRST_DEVICE,
     Device,
     DevicePort,
+    EstateName,
     blueprint_devices,
     group_ports,
-    lab_school_devices,
 )
 from controller.model.sites.schools import BlueprintFile, CityFile, DeviceGroup, LabFile, School, fits
 from controller.model.sites.scope import SchoolGroup
@@ -56,7 +57,8 @@ from controller.model.sites.stack_outputs import StackOutputs
 class City:
     """Everything that `policies/` says, for one day. Build it with `controller.model.loading.load.load_city`.
 
-    A city is itself and no other: what was worked out of it can be kept beside it.
+    A city is itself and no other: what was worked out of it can be kept beside it. This class is the real estate: its
+    devices are those of the schools' blueprints. `controller.model.virtual_city` is the other one.
 
     `on` is that day: `rules` and `flows` are those in force on it, `lapsed` and `lapsed_flows` are expired exceptions.
     Without a calendar every day is of no known kind. `necessities` hold addresses where their file says `admission`.
@@ -70,7 +72,7 @@ class City:
     blueprints: BlueprintFile
     lines: LinesFile
     measurement: MeasurementFile
-    lab: LabFile
+    virtual_estate: LabFile
     segments: Mapping[str, Segment]
     people: PeopleFile
     applications: Mapping[str, Application]
@@ -88,6 +90,19 @@ class City:
     admission_servers: tuple[IPv4Address | IPv6Address, ...]
     necessities: tuple[Necessity, ...]
     outputs: StackOutputs
+
+    estate: ClassVar[EstateName] = "real"
+    called: ClassVar[str] = "the city"
+
+    @cached_property
+    def estate_schools(self) -> tuple[School, ...]:
+        """The schools that have devices in this estate: all of them, in the real one."""
+        return self.schools
+
+    @property
+    def canary(self) -> str:
+        """The id of the school that is changed before all others."""
+        return self.virtual_estate.canary
 
     @cached_property
     def timezone(self) -> ZoneInfo:
@@ -257,7 +272,7 @@ class City:
         return STRENGTHS[identity.mfa]
 
     def devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a school by its blueprint."""
+        """The devices of a school in this estate."""
         kept = self._fleets.get(school.id)
         if kept is None or kept[0] is not school:
             kept = self._fleets[school.id] = (school, tuple(self._devices(school)))
@@ -267,10 +282,6 @@ class City:
         blueprint = next(one for one in self.blueprints.blueprints if fits(one, school))
         lot = next(ward.lot for ward in self.file.wards if ward.id == school.ward)
         return blueprint_devices(school, blueprint, lot, self.file.device_access, self._ports_of, self.device_address)
-
-    def lab_devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a lab school: a switch, then a router."""
-        return lab_school_devices(school, self.lab, self.file.management_segment, self.device_address)
 
     @cached_property
     def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:

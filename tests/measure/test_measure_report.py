@@ -82,11 +82,16 @@ def judged(city: City, found: list[Measurement], names: tuple[str, ...]) -> list
 
 @pytest.fixture
 def figures(city: City) -> Figures:
-    return Figures(judged(city, measurements(), city.lab.schools))
+    return Figures(judged(city, measurements(), city.virtual_estate.schools))
 
 
 def report(city: City, figures: Figures, language: Language) -> str:
-    return bandwidth_report(city, figures, Edition(NOON, "m.sqlite", virtual=True), catalogue(language))
+    return bandwidth_report(
+        city,
+        figures,
+        Edition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual"),
+        catalogue(language),
+    )
 
 
 def test_the_figures_of_a_plan(figures: Figures) -> None:

@@ -24,7 +24,7 @@ RADIUS = 1812
 
 
 def compiled(city: City) -> CampusIntent:
-    return campus_intent(city, device_by_id(city, "kw-s01-core1", lab=False), IOS.capabilities)
+    return campus_intent(city, device_by_id(city, "kw-s01-core1"), IOS.capabilities)
 
 
 def question(city: City, intent: CampusIntent, segment: str) -> Packet:

@@ -12,19 +12,29 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, All, Json, Lab, Policies, Schools, State, Wards
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    DEFAULT_STATE,
+    All,
+    Json,
+    Lab,
+    Policies,
+    Schools,
+    State,
+    Wards,
+    chosen_estate,
+)
 from controller.cli.options import selection as selection_of
 from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
-from controller.lab.state import paths, undo_log
+from controller.lab.estate import STORE as LAB_STORE
+from controller.lab.estate import absence_explained, probe_sites, throughput_probe
 from controller.measure.assessment.assess import SchoolJudgement, judge_school
 from controller.measure.assessment.document import document
 from controller.measure.assessment.export import JudgementMetrics, measured_event, record_measurement
 from controller.measure.assessment.table import WIDTH, measurements_table
 from controller.measure.measurement import Kind, Measurement
 from controller.measure.probes.icmp_prober import Pulse
-from controller.measure.probes.probe_targets import Namespace
-from controller.measure.probes.throughput import Throughput
 from controller.measure.rounds import Round, Site, Wanted, new_run
 from controller.measure.store import Store, opened
 from controller.messages import catalogue
@@ -32,15 +42,12 @@ from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES
-from controller.plan.select import Selection, selected_schools
+from controller.model.virtual_city import VirtualCity
 from controller.resilience.egress_tracker import Exits, far_destination
 from controller.resilience.line_monitor import Watch
 from controller.resilience.measuring import Measuring
 from controller.telemetry.otlp import Telemetry, telemetry
 from controller.telemetry.registry import EventKind
-
-LAB_STORE = "measurements-lab.sqlite"
-"""The virtual city's measurements never stand among those of real schools."""
 
 
 class LineChoice(StrEnum):
@@ -82,20 +89,20 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     Throughput is measured one line at a time, so a school takes about 40 s (5 s with --quick). --watch says what
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
-    chosen = selection_of(schools, wards, everything=everything, lab=lab)
+    chosen = selection_of(schools, wards, everything=everything)
     if watch and (quick or light or lines or regions or families):
         message = "--watch looks at every line: leave out --quick, --light, --line, --region and --family"
         raise typer.BadParameter(message)
     if quick and light:
         message = "--light measures no throughput, and --quick only that of the verdict: name one of them"
         raise typer.BadParameter(message)
-    city = load_city(policies)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
-    if not lab:
+    if not isinstance(city, VirtualCity):
         say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
-    sites = lab_sites(city, chosen)
-    with telemetry() as sent, opened(state / LAB_STORE) as store:
+    sites = probe_sites(city, chosen)
+    with absence_explained(), telemetry() as sent, opened(state / LAB_STORE) as store:
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)
@@ -107,7 +114,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             if not one.measured or one.found.kind in (Kind.DOWNLOAD, Kind.UPLOAD):
                 errors.print(_progress(one), style="dim", markup=False)
 
-        run = Round(city, store, throughput(city), new_run(datetime.now(UTC)), told)
+        run = Round(city, store, throughput_probe(city), new_run(datetime.now(UTC)), told)
         found: list[Measurement] = []
         judgements: list[SchoolJudgement] = []
         for site in sites:
@@ -125,7 +132,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
 
-def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *, as_json: bool) -> None:
+def watch_lines(city: VirtualCity, sites: list[Site], store: Store, sent: Telemetry, *, as_json: bool) -> None:
     """Watch until SIGTERM; a Ctrl-C passes through.
 
     Raises:
@@ -136,7 +143,7 @@ def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *,
 
     def new_round() -> Round:
         return Round(
-            city, store, throughput(city), new_run(datetime.now(UTC)), lambda one: record_measurement(sent, one)
+            city, store, throughput_probe(city), new_run(datetime.now(UTC)), lambda one: record_measurement(sent, one)
         )
 
     def tell(kind: EventKind, text: str, about: Mapping[str, str]) -> None:
@@ -163,33 +170,6 @@ def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *,
         thread.join()
     if slow.failure is not None:
         raise slow.failure
-
-
-def lab_sites(city: City, chosen: Selection) -> list[Site]:
-    """The chosen schools of the virtual city that is up, each with its router's place.
-
-    Raises:
-        TsunaguError: no virtual city is up, a named school is not in it, or none is left.
-    """
-    layout = undo_log.standing(paths.STATE).layout
-    standing = {school.id: school for school in layout.schools}
-    wanted = selected_schools(city, chosen)
-    for school in wanted:
-        if school.id in chosen.schools:
-            layout.school(school.id)
-    sites = [Site(school, Namespace(standing[school.id].router)) for school in wanted if school.id in standing]
-    if not sites:
-        message = f"none of these schools is in the virtual city that is up; it has: {', '.join(standing)}"
-        raise TsunaguError(message)
-    return sites
-
-
-def throughput(city: City) -> Throughput:
-    """The probe of throughput for the virtual city, whose lines all are on this machine."""
-    policy = city.measurement
-    return Throughput(
-        policy.method, policy.targets.throughput.port, paths.STATE / "locks", everywhere=("this machine",)
-    )
 
 
 def _wanted(  # noqa: PLR0913 the options of a command

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.measurement.measure import LAB_STORE
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Lab, Policies, Schools, State, Wards
+from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Lab, Policies, Schools, State, Wards, chosen_estate
 from controller.cli.output import say, say_json
 from controller.errors import TsunaguError
+from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import judge_school
 from controller.measure.assessment.document import measurement_document
 from controller.measure.measurement import MeasurementId
@@ -52,12 +52,17 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     lab: Lab = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
-    city = load_city(policies)
-    chosen = selected_schools(city, Selection(tuple(schools or ()), tuple(wards or ()), lab))
+    city = load_city(policies, estate=chosen_estate(lab=lab))
+    chosen = selected_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with opened(_store(state, lab=lab), must_exist=True) as store:
         latest = store.latest()
         figures = Figures([judge_school(school, latest, city.measurement) for school in chosen])
-        edition = Edition(datetime.now(UTC), store.file, virtual=lab)
+        one = "tsunagu report measurement"
+        edition = (
+            Edition(datetime.now(UTC), store.file, f"{one} --lab", notice="virtual")
+            if lab
+            else Edition(datetime.now(UTC), store.file, one)
+        )
     html = bandwidth_report(city, figures, edition, catalogue(lang.value))
     output.write_text(html, encoding="utf-8")
     counts = figures.counts
@@ -72,17 +77,21 @@ def measurement(
     number: Number, policies: Policies = DEFAULT_POLICIES, state: State = DEFAULT_STATE, *, lab: Lab = False
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
-    city = load_city(policies)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
     with opened(_store(state, lab=lab), must_exist=True) as store:
         found = store.get(MeasurementId(number))
     say_json({**measurement_document(found, city.timezone), "raw": found.found.raw})
 
 
 def _store(state: Path, *, lab: bool) -> Path:
-    if not lab and not (state / STORE).exists():
+    file = state / (LAB_STORE if lab else STORE)
+    if not lab and not file.exists():
         message = (
-            f"no real school was measured yet ({state / STORE}: no such file), for no probe stands at one; "
+            f"no real school was measured yet ({file}: no such file), for no probe stands at one; "
             "with --lab it is the virtual city's measurements"
         )
         raise TsunaguError(message)
-    return state / (LAB_STORE if lab else STORE)
+    if not file.exists():
+        message = f"{file}: nothing was measured yet (no such file); 'tsunagu measure --all --lab' measures"
+        raise TsunaguError(message)
+    return file

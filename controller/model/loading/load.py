@@ -34,13 +34,14 @@ from controller.model.source import REFUSED, Document, read_yaml
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load_city(
+def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     directory: Path,
     *,
     undeployed: bool = False,
     on: date | None = None,
     instead: Mapping[str, Path] | None = None,
     shown_as: str | None = None,
+    estate: type[City] = City,
 ) -> City:
     """Load `policies/`.
 
@@ -51,6 +52,7 @@ def load_city(
         on: the day that the policy is meant for; expired exceptions are not in force then. Left out: today, city time.
         instead: files that stand in for some of the folder's, by the name from the folder on (`access/rules.yaml`).
         shown_as: what messages call the folder.
+        estate: which devices stand for the schools: the real ones (`City`), or a virtual city's (`VirtualCity`).
 
     Raises:
         PolicyError: with every problem of every file.
@@ -63,7 +65,7 @@ def load_city(
     problems = [*reader.problems, *name_problems(files, undeployed=undeployed), *scope_problems(files)]
     problems += wireless_problems(files)
     if not problems:
-        city = _city(files, reader, on)
+        city = _city(files, reader, on, estate)
         problems = [*addressing_problems(city, reader.place), *enforcement_problems(city)]
         if not problems:
             return city
@@ -138,7 +140,7 @@ def _read(reader: _Reader) -> Files:
         groups=reader.optional("city/groups.yaml", GroupFile, GroupFile(groups=())),
         calendar=reader.optional("city/calendar.yaml", CalendarFile),
         measurement=reader.one("measurement.yaml", MeasurementFile),
-        lab=reader.one("city/lab.yaml", LabFile),
+        virtual_estate=reader.one("city/lab.yaml", LabFile),
         segments=None if segments is None else segments.segments,
         people=reader.one("access/people.yaml", PeopleFile),
         applications=None if applications is None else applications.applications,
@@ -151,15 +153,15 @@ def _read(reader: _Reader) -> Files:
     )
 
 
-def _city(files: Files, reader: _Reader, on: date | None) -> City:
-    assert files.city and files.schools and files.blueprints and files.lab  # noqa: S101, PT018 no problem: all read
+def _city(files: Files, reader: _Reader, on: date | None, estate: type[City]) -> City:
+    assert files.city and files.schools and files.blueprints and files.virtual_estate  # noqa: S101, PT018 no problem: all read
     assert files.lines and files.measurement and files.groups and files.exchange  # noqa: S101, PT018
     assert files.segments and files.people and files.admission  # noqa: S101, PT018
     assert files.applications is not None and files.prefix_lists is not None  # noqa: S101, PT018 may be empty
     assert files.rules is not None and files.necessities and files.outputs  # noqa: S101, PT018
     day = on or datetime.now(UTC).astimezone(ZoneInfo(files.city.timezone)).date()
     flows = files.exchange.flows
-    return City(
+    return estate(
         directory=reader.shown_as,
         digest=reader.digest.hexdigest(),
         on=day,
@@ -168,7 +170,7 @@ def _city(files: Files, reader: _Reader, on: date | None) -> City:
         blueprints=files.blueprints,
         lines=files.lines,
         measurement=files.measurement,
-        lab=files.lab,
+        virtual_estate=files.virtual_estate,
         segments={segment.id: segment for segment in files.segments},
         people=files.people,
         applications={application.id: application for application in files.applications},

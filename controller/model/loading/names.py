@@ -39,7 +39,7 @@ class Files:
     groups: GroupFile | None
     calendar: CalendarFile | None
     measurement: MeasurementFile | None
-    lab: LabFile | None
+    virtual_estate: LabFile | None
     segments: tuple[Segment, ...] | None
     people: PeopleFile | None
     applications: tuple[Application, ...] | None
@@ -86,7 +86,7 @@ def _twice(files: Files) -> Iterator[Problem]:
         ("id", files.lines.regions if files.lines else (), "region"),
         ("asn", files.lines.regions if files.lines else (), "region"),
         ("host", files.lines.regions if files.lines else (), "region"),
-        ("id", files.lab.hosts if files.lab else (), "lab host"),
+        ("id", files.virtual_estate.hosts if files.virtual_estate else (), "lab host"),
         ("id", files.admission.admissions if files.admission else (), "admission"),
         ("id", people.roles if people else (), "role"),
         ("id", people.postures if people else (), "posture"),
@@ -193,21 +193,21 @@ def _measurement(files: Files) -> Iterator[Problem]:
 
 
 def _lab(files: Files) -> Iterator[Problem]:
-    lab = files.lab
-    if lab is None:
+    overlay = files.virtual_estate
+    if overlay is None:
         return
     if files.schools is not None:
         origin = files.place("city/lab.yaml", "schools")
-        yield from unknown(origin, "schools", "school", lab.schools, [school.id for school in files.schools])
+        yield from unknown(origin, "schools", "school", overlay.schools, [school.id for school in files.schools])
     origin = files.place("city/lab.yaml", "canary")
-    yield from unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
+    yield from unknown(origin, "canary", "lab school", [overlay.canary], overlay.schools)
     origin = files.place("city/lab.yaml", "rates")
-    yield from unknown(origin, "rates", "lab school", lab.rates, lab.schools)
-    without = [school for school in lab.schools if school not in lab.rates]
+    yield from unknown(origin, "rates", "lab school", overlay.rates, overlay.schools)
+    without = [school for school in overlay.schools if school not in overlay.rates]
     if without:
         yield Problem(origin, "rates", f"gives no rates for the lab schools {', '.join(without)}")
     segments = _segment_names(files)
-    for host in lab.hosts:
+    for host in overlay.hosts:
         if segments is not None:
             yield from unknown(host.origin, "segment", "segment", [host.segment], segments)
         for name in (host.id, host.segment):
