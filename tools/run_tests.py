@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from xml.etree.ElementTree import parse
@@ -23,6 +24,8 @@ INTERRUPTED = 130
 NO_TESTS = 5
 """What pytest ends with where nothing was chosen."""
 KINDS = ("failures", "errors", "skipped")
+SHOWN = 6.0
+"""Seconds from which the summary names a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Ran:
     code: int
     counts: Counter[str]
     seconds: float
+    folders: Mapping[str, float] = field(default_factory=dict)
+    """Seconds of the tests themselves, by the folder of `tests/` that they stand in."""
 
 
 def parts(processors: int) -> tuple[Part, ...]:
@@ -76,7 +81,7 @@ def run(part: Part, words: list[str]) -> Ran:
             code = running.wait()
         if stopped:
             raise KeyboardInterrupt
-        return Ran(part.title, code, counted(report), time.monotonic() - began)
+        return Ran(part.title, code, counted(report), time.monotonic() - began, seconds_by_folder(report))
 
 
 def counted(report: Path) -> Counter[str]:
@@ -87,6 +92,28 @@ def counted(report: Path) -> Counter[str]:
     counts = Counter({kind: sum(int(suite.get(kind, "0")) for suite in suites) for kind in KINDS})
     counts["passed"] = sum(int(suite.get("tests", "0")) for suite in suites) - counts.total()
     return counts
+
+
+def seconds_by_folder(report: Path) -> dict[str, float]:
+    """The seconds that the tests took, by their folder of `tests/`; a fixture counts where it is used."""
+    found: dict[str, float] = {}
+    if report.exists():
+        for case in parse(report).iter("testcase"):  # noqa: S314 pytest wrote it for us
+            words = case.get("classname", "").split(".")
+            folder = words[1] if words[0] == "tests" and len(words) > 1 else words[0]
+            found[folder] = found.get(folder, 0.0) + float(case.get("time", "0"))
+    return found
+
+
+def minutes(ran: list[Ran]) -> str:
+    """For each part a line with the minutes of its folders, the longest first; below 6 s nothing is said."""
+    rows = []
+    for row in ran:
+        longest_first = sorted(row.folders.items(), key=lambda entry: -entry[1])
+        long = [f"{folder} {seconds / 60:.1f}" for folder, seconds in longest_first if seconds >= SHOWN]
+        if long:
+            rows.append(f"test: minutes of {row.title}: {', '.join(long)}")
+    return "\n".join(rows)
 
 
 def summary(ran: list[Ran]) -> str:
@@ -108,7 +135,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ntest: interrupted")  # noqa: T201
         return INTERRUPTED
-    print(f"\n{summary(ran)}", flush=True)  # noqa: T201
+    print(f"\n{minutes(ran)}\n{summary(ran)}", flush=True)  # noqa: T201
     failed = [one.code for one in ran if one.code not in (0, NO_TESTS)]
     return failed[0] if failed else min(one.code for one in ran)
 

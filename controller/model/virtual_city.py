@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from controller.model.city import City
-from controller.model.network.device_state import Faces, PortMode
+from controller.model.network.device_state import PortMode, PortRole
 from controller.model.sites.devices import Device, DevicePort, EstateName
 from controller.model.sites.schools import School
 
@@ -27,10 +27,11 @@ class VirtualCity(City):
     def _devices(self, school: School) -> Iterator[Device]:
         """A switch with a port for each host and each segment's gateway, then a router."""
         file, management = self.virtual_estate, self.file.management_segment
-        hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in file.hosts]
-        own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
+        access, facing = PortMode.ACCESS, PortRole.HOST_FACING
+        hosts = [DevicePort(f"h-{host.id}", access, (host.segment,), facing) for host in file.hosts]
+        own = DevicePort("h-mgmt", access, (management,), facing)
         served = dict.fromkeys([*(host.segment for host in file.hosts), management])
-        gateways = [DevicePort(f"g-{name}", PortMode.ACCESS, (name,), Faces.GATEWAY) for name in served]
+        gateways = [DevicePort(f"g-{name}", access, (name,), PortRole.UPLINK) for name in served]
         switch = Device(
             id=f"{school.id}-core1",
             school=school,

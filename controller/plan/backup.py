@@ -92,7 +92,7 @@ def described(device: Device, system: Platform, text: str) -> Backup:
         sha256=hashlib.sha256(content.encode()).hexdigest(),
         state=seen.state.digest(),
         lines=seen.lines,
-        ours=seen.understood,
+        ours=seen.managed,
         redacted=touched,
     )
 

@@ -89,7 +89,9 @@ CASES = {
             folder.edit("access/segments.yaml", "vlan: 10", "vlan: 0"),
         ),
     ),
-    "unknown school": Case("plan --school kw-x99", Exit.FAILED, ("there is no school 'kw-x99' in the city; there are: ",)),
+    "unknown school": Case(
+        "plan --school kw-x99", Exit.FAILED, ("there is no school 'kw-x99' in the city; there are: ",)
+    ),
     "unknown ward": Case(
         "plan --ward shibuya", Exit.FAILED, ("there is no ward 'shibuya' in the city; there are: kawasaki, saiwai",)
     ),

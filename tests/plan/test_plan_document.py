@@ -155,7 +155,7 @@ def test_a_plan_of_another_format(saved: Path) -> None:
     document = json.loads(saved.read_text(encoding="utf-8"))
     document["plan"]["format"] = 1
     saved.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(PlanRefused, match="the plan is of format 1; this release reads 2. Make it anew"):
+    with pytest.raises(PlanRefused, match=r"the plan is of format 1; this release reads 2\. Make it anew"):
         load_plan(saved, CITY)
 
 

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from controller.lab.state.processes import until
+from tools import run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = "def test_good() -> None:\n    pass\n"
@@ -55,6 +57,19 @@ def test_both_parts_are_run_and_judged_together(tmp_path: Path) -> None:
     said, _ = run.communicate(timeout=60)
     assert run.returncode == 1, said
     assert "all tests: 1 passed, 1 failures in " in said
+
+
+def test_the_summary_says_where_the_minutes_went(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    cases = "".join(
+        f'<testcase classname="{name}" name="x" time="{seconds}"/>'
+        for name, seconds in (("tests.lab.test_a", 60.0), ("tests.lab.test_b", 30.0), ("tests.plan.test_c", 0.5))
+    )
+    report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8")
+    folders = run_tests.seconds_by_folder(report)
+    assert folders == {"lab": 90.0, "plan": 0.5}
+    ran = run_tests.Ran("the lab", 0, Counter(passed=3), 95.0, folders)
+    assert run_tests.minutes([ran]) == "test: minutes of the lab: lab 1.5"
 
 
 @pytest.mark.parametrize(("mark", "by_the_terminal"), [("", True), ("@pytest.mark.lab", False)])

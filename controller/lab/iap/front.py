@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from controller.compile.identity.access_levels import OS_TYPES
-from controller.errors import LabError
+from controller.errors import CloudError
 from controller.lab.iap import authority, clock, identity, tokens
 from controller.lab.iap.decision import Decision, Judge, Part, Visitor, as_document
 from controller.lab.iap.deployed import Backend, Deployed, Watch
@@ -69,7 +69,7 @@ class Proxy:
         """What is deployed now; nothing, where the world is gone."""
         try:
             return self._watch.now()
-        except LabError:
+        except CloudError:
             return None, Deployed({}, {}, frozenset())
 
     async def answer(self, request: Request) -> Response:

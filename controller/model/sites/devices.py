@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
-from controller.model.network.device_state import Faces, PortMode
+from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.router_link import KeepsState
 from controller.model.sites.schools import Blueprint, DeviceAccess, DeviceGroup, DeviceRole, School, Ssid
 
@@ -30,7 +30,7 @@ class DevicePort:
     name: str
     mode: PortMode
     segments: tuple[str, ...]
-    faces: Faces
+    role: PortRole
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Device:
     unpinned_hint: str = ""
 
 
-def blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
+def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
     school: School,
     blueprint: Blueprint,
     lot: str,
@@ -82,12 +82,14 @@ def blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
             index += 1
 
 
-def group_ports(group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str) -> Iterator[DevicePort]:
+def expand_port_groups(
+    group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str
+) -> Iterator[DevicePort]:
     """The ports of each device of a group; `pattern` names the n-th of its platform, `segments` are all there are."""
     if group.ssids:
         named = [*(ssid.segment for ssid in group.ssids), management]
         carried = tuple(dict.fromkeys(named))
-        yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, Faces.GATEWAY)
+        yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, PortRole.UPLINK)
     for ports in group.ports:
         carried = segments if ports.segments == "all" else ports.segments
         for number in range(ports.first, ports.last + 1):
