@@ -10,9 +10,9 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
-from controller.compile.cloud_firewall import firewall_rules
+from controller.compile.cloud_firewall import compile_firewall_rules
 from controller.compile.identity.access_levels import ProxyFacts
-from controller.compile.identity.proxy import CloudIntent, cloud_intent
+from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_intent
 from controller.errors import TsunaguError
 from controller.model.city import City
 from stacks.applications.access import Access, AccessArgs
@@ -74,7 +74,7 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
     """
     naming = Naming(configured.environment, city.file.id)
     facts = proxy_facts(configured, naming)
-    intent = cloud_intent(city, facts)
+    intent = compile_cloud_intent(city, facts)
     problems = applications_problems(configured, {app.id: app.audience for app in intent.applications}, file)
     if problems:
         what = f"The configuration of stack {configured.environment!r} does not fit the policy:"
@@ -89,7 +89,7 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
             configured.audit,
             naming,
             configured.protected,
-            (*firewall_rules(city), *necessities(configured.network.services, _with_database(configured))),
+            (*compile_firewall_rules(city), *necessities(configured.network.services, _with_database(configured))),
         ),
         opts=opts,
     )
@@ -100,7 +100,7 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
         "load-balancer",
         LoadBalancerArgs(
             configured.domain,
-            intent.fronts,
+            intent.frontends,
             hosts,
             backends,
             _importance(intent),
@@ -169,14 +169,14 @@ def _importance(intent: CloudIntent) -> dict[str, str]:
     """The highest class behind each front; class I is the highest, and the shortest to write."""
     classes = {app.id: app.importance for app in intent.applications}
     order = ("I", "II", "III", "IV")
-    return {front: min((classes[name] for name in names), key=order.index) for front, names in intent.fronts.items()}
+    return {front: min((classes[name] for name in names), key=order.index) for front, names in intent.frontends.items()}
 
 
 def outputs(stack: Stack, configured: StackConfiguration) -> dict[str, Any]:
     """What the controller reads (see `stacks.settings.outputs`), without stack and version."""
     number = configured.google.project_number
     placed = {}
-    for front, names in stack.intent.fronts.items():
+    for front, names in stack.intent.frontends.items():
         addresses = stack.load_balancer.addresses[front]
         for name in names:
             backend = stack.applications[name].backend

@@ -39,7 +39,7 @@ def measure(demo: Demo) -> None:
         demo.run("measure", "--lab", "--all", "--quick", *where, show=30)
     demo.run("report", "bandwidth", "--lab", "--lang", "ja", "-o", demo.path("report.html"), *where)
     tiles = _tiles()
-    states = Counter(tile["state"] for tile in tiles.values() if tile["state"] != "not-measured")
+    states = Counter(tile["assessment"] for tile in tiles.values() if tile["assessment"] != "not-measured")
     must(f"some schools meet their recommendation and some do not: {dict(states)}", hold=len(states) > 1)
     measured = {name: tile for name, tile in tiles.items() if tile["measured_mbps"] is not None}
     must(f"the page shows {len(measured)} measured schools", hold=len(measured) == len(_layout().schools))

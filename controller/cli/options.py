@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,16 @@ Policies = Annotated[Path, typer.Option("--policies", help="Folder with the city
 State = Annotated[Path, typer.Option("--state", help="Folder for locks and timelines.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Lab = Annotated[bool, typer.Option("--lab", help="The virtual city's devices instead of the real ones.")]
+
+
+class LanguageChoice(StrEnum):
+    """A language of the message catalogue."""
+
+    JAPANESE = "ja"
+    ENGLISH = "en"
+
+
+Lang = Annotated[LanguageChoice, typer.Option("--lang", help="Language: ja or en.")]
 Schools = Annotated[list[str] | None, typer.Option("--school", help="Only this school (may be repeated).")]
 Wards = Annotated[list[str] | None, typer.Option("--ward", help="Only the schools of this ward (may be repeated).")]
 All = Annotated[bool, typer.Option("--all", help="Every school.")]

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from controller.errors import LabError, TsunaguError
 from controller.lab.state import paths, undo_log
-from controller.measure.probes.probe_targets import Namespace, PlaceGone
-from controller.measure.probes.throughput import Throughput
-from controller.measure.rounds import Site
+from controller.measure.measurement_round import ProbeSite
+from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
+from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection, selected_devices, selected_schools
@@ -18,7 +18,7 @@ STORE = "measurements-lab.sqlite"
 """The virtual city's measurements never stand among those of real schools."""
 
 
-def active_devices(city: VirtualCity, chosen: Selection) -> tuple[Device, ...]:
+def list_active_devices(city: VirtualCity, chosen: Selection) -> tuple[Device, ...]:
     """Return the devices of a selection that can be asked: those of the schools that are up.
 
     A school that was named is asked in any case, so that its absence is told; so are all where no virtual city is up.
@@ -33,7 +33,7 @@ def active_devices(city: VirtualCity, chosen: Selection) -> tuple[Device, ...]:
     return tuple(device for device in devices if device.school.id in up)
 
 
-def probe_sites(city: VirtualCity, chosen: Selection) -> list[Site]:
+def list_probe_sites(city: VirtualCity, chosen: Selection) -> list[ProbeSite]:
     """Return the chosen schools of the virtual city that is up, each with its router's place.
 
     Raises:
@@ -45,17 +45,17 @@ def probe_sites(city: VirtualCity, chosen: Selection) -> list[Site]:
     for school in wanted:
         if school.id in chosen.schools:
             layout.school(school.id)
-    sites = [Site(school, Namespace(active[school.id].router)) for school in wanted if school.id in active]
+    sites = [ProbeSite(school, NamespaceHost(active[school.id].router)) for school in wanted if school.id in active]
     if not sites:
         message = f"none of these schools is in the virtual city that is up; it has: {', '.join(active)}"
         raise TsunaguError(message)
     return sites
 
 
-def throughput_probe(city: VirtualCity) -> Throughput:
+def make_throughput_probe(city: VirtualCity) -> ThroughputProbe:
     """Return the probe of throughput for the virtual city, whose lines all are on this machine."""
     policy = city.measurement
-    return Throughput(
+    return ThroughputProbe(
         policy.method, policy.targets.throughput.port, paths.STATE / "locks", everywhere=("this machine",)
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
-from controller.compile.network.upstream import describe_moved
+from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.upstream import describe_delegated
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
@@ -26,7 +26,7 @@ class Considered:
     """A device, compiled and compared. Without `refusal`, all the rest is set."""
 
     observed: Observed
-    intent: CampusIntent | None = None
+    intent: DeviceIntent | None = None
     steps: tuple[Step, ...] = ()
     changes: tuple[str, ...] = ()
     filters_proved: int = 0
@@ -50,7 +50,7 @@ class Considered:
     @property
     def moved(self) -> tuple[str, ...]:
         """What of the policy the device leaves to another one, in words."""
-        return tuple(describe_moved(self.intent.moved)) if self.intent else ()
+        return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
 
     @property
     def saved(self) -> bool:
@@ -69,7 +69,7 @@ def consider(city: City, observed: Observed) -> Considered:
         return Considered(observed, refusal=observed.refusal)
     system = platform(observed.device.platform)
     try:
-        intent = campus_intent(city, observed.device, system.capabilities)
+        intent = compile_device(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
         proved = prove(city, intent, system)
         steps = system.steps(observed.observation.state, intent.wanted)
@@ -82,10 +82,10 @@ def consider(city: City, observed: Observed) -> Considered:
     return Considered(observed, intent, steps, changes, proved)
 
 
-def _changes(city: City, now: Observation, intent: CampusIntent, steps: Iterable[Step]) -> tuple[str, ...]:
+def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
     """The difference in words; what the platform remarked on, before it."""
     names = {segment.vlan: segment.id for segment in city.segments.values()}
-    ways = {str(one.address): one.way for one in intent.routing.neighbours} if intent.routing else {}
+    ways = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
     changes = describe_changes(names, now.state, intent.wanted, ways)
     if intent.routing:
         changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
@@ -134,7 +134,7 @@ def prove_paths(city: City, considered: Iterable[Considered]) -> None:
         ProofFailed: with a packet for each path that differs.
     """
     held = [
-        Held(one.intent.device, one.intent.wanted, one.intent.moved) for one in considered if one.intent is not None
+        Held(one.intent.device, one.intent.wanted, one.intent.delegated) for one in considered if one.intent is not None
     ]
     differences = [found for check in path_checks(city, held) for found in check.differences]
     if differences:

@@ -22,7 +22,7 @@ from controller.platforms.base import Operable
 from controller.platforms.registry import platform
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
-from controller.telemetry.timeline import Level, Listener, Span, rollout
+from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
 
 SCHOOLS_AT_ONCE = 8
 INTERRUPTED = "not attempted: interrupted"
@@ -51,7 +51,7 @@ def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequen
     canary = [change for change in changes if change.plan.school == plan.canary]
     rest = [change for change in changes if change.plan.school != plan.canary]
     waves = json.dumps({"canary": _by_school(canary), "rest": _by_school(rest)})
-    with rollout(plan.digest()[:12], listeners, city=plan.city, devices=len(changes), waves=waves) as span:
+    with open_rollout_span(plan.digest()[:12], listeners, city=plan.city, devices=len(changes), waves=waves) as span:
         outcomes = _wave(canary, span, stop)
         bad = [outcome for outcome in outcomes if not outcome.end.good]
         if bad:

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from controller.compile.identity.access_levels import AccessLevel
-from controller.compile.identity.proxy import Binding, CloudIntent
+from controller.compile.identity.iap_bindings import CloudIntent, IapBinding
 from controller.errors import TsunaguError
 from stacks.services import Services
 from stacks.settings.configuration import Google
@@ -88,7 +88,7 @@ class Access(pulumi.ComponentResource):
             opts=self._args.services.ready(self, "accesscontextmanager", after=needed),
         )
 
-    def _binding(self, binding: Binding) -> None:
+    def _binding(self, binding: IapBinding) -> None:
         asked = [level for level in self._args.intent.levels if f'/{level.name}"' in binding.expression]
         condition = gcp.iap.WebBackendServiceIamBindingConditionArgs(
             # IAM puts bindings together whose conditions are the same in every word: the title tells them apart.

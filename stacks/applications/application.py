@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from controller.compile.identity.proxy import CloudApplication
+from controller.compile.identity.iap_bindings import CloudApplication
 from stacks.foundation import Foundation
 from stacks.settings.configuration import CloudRun, HostedApplication, OnPremises, Saas
 from stacks.settings.naming import TYPE, Naming, network_tag

@@ -14,7 +14,7 @@ from pathlib import Path
 import pulumi
 import pulumi_gcp as gcp
 
-from controller.compile.cloud_firewall import LAST, FirewallRule
+from controller.compile.cloud_firewall import CLOSING_PRIORITY, FirewallRule
 from controller.model.network.packets import Effect, Protocol, Service
 from stacks.network.private_access import PRIVATE_ACCESS
 from stacks.settings.naming import LONGEST_NAME, TYPE, google_name, network_tag
@@ -28,7 +28,7 @@ RANDOM_END = 8
 """What the engine adds to a name."""
 LONGEST_DESCRIPTION = 2048
 """Google's limit."""
-_NECESSARY = LAST - 1_000
+_NECESSARY = CLOSING_PRIORITY - 1_000
 
 
 def necessities(services: IPv4Network, database: str | None) -> tuple[FirewallRule, ...]:

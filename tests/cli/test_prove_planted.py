@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from controller.compile.identity import admission
-from controller.compile.identity.access_levels import AccessLevel, Levels
+from controller.compile.identity.access_levels import AccessLevel, AccessLevelCatalogue
 from controller.compile.identity.admission import RadiusRow
 from controller.compile.network import aggregate
 from controller.model.access.admission import Admission
@@ -146,11 +146,13 @@ def test_radius_row(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_condition_at_the_proxy(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second factor on the telephone is forgotten among those that are better than an SMS."""
 
-    def careless(good: Callable[..., AccessLevel], of: Levels, key: str, expression: str, *rest: object) -> AccessLevel:
+    def careless(
+        good: Callable[..., AccessLevel], of: AccessLevelCatalogue, key: str, expression: str, *rest: object
+    ) -> AccessLevel:
         push = " || request.auth.claims.crd_str.push == true"
         return good(of, key, expression.replace(push, "") if key == "mfa_without_sms" else expression, *rest)
 
-    plant(monkeypatch, Levels, "_level", careless)
+    plant(monkeypatch, AccessLevelCatalogue, "_level", careless)
     done = prover()
     assert "DIFFERS  proxy conditions (CEL)" in done.said
     assert re.search(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities, PortMode
@@ -25,8 +25,8 @@ def device(city: City, role: str) -> Device:
     return next(one for one in city.devices(city.school_by_id["kw-s01"]) if one.role == role)
 
 
-def compiled(city: City, role: str, can: Capabilities = CAN) -> CampusIntent:
-    return campus_intent(city, device(city, role), can)
+def compiled(city: City, role: str, can: Capabilities = CAN) -> DeviceIntent:
+    return compile_device(city, device(city, role), can)
 
 
 def without_transit(city: City) -> City:
@@ -86,7 +86,7 @@ def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port
         compiled(city, "floor", replace(CAN, isolates=False, attachment=Attachment.PORT))
     school = city.school_by_id[city.canary]
     (switch,) = (one for one in choose_virtual_city(city).devices(school) if one.platform == "ovs")
-    intent = campus_intent(city, switch, OpenVSwitch().capabilities)
+    intent = compile_device(city, switch, OpenVSwitch().capabilities)
     assert not [port for port in intent.wanted.ports if port.isolated]
 
 

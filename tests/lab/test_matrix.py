@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import LabError
 from controller.lab.network import switches
 from controller.lab.state import paths
@@ -29,7 +29,7 @@ LEFTOVER = "cookie=0x6c61620000000001,priority=65535,actions=NORMAL"
 def put_in_force(city: VirtualCity, school: SchoolLayout) -> None:
     platform = OpenVSwitch()
     device = city.devices(city.school_by_id[school.id])[0]
-    wanted = campus_intent(city, device, platform.capabilities).wanted
+    wanted = compile_device(city, device, platform.capabilities).wanted
     environment = {**os.environ, **paths.SwitchFiles(paths.STATE, school.id).environment}
     for command in chain.from_iterable(step.commands for step in platform.steps(DeviceState(), wanted)):
         run = subprocess.run(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controller.model.access.rules import INTERNET, Rule
 from controller.plan.what_if.what_if import what_if
-from controller.prove.lint.contradictions import DEAD, contradictions
+from controller.prove.lint.contradictions import DEAD_RULE, find_contradictions
 from tests.plan.test_what_if_property import CITY, identity_rule, network_rule
 from tests.soak import FACTOR
 
@@ -22,7 +22,7 @@ APART = ("affairs", "drills", "printing", INTERNET)
 def test_dead_rules(rules: list[Rule]) -> None:
     placed = [rule.model_copy(update={"origin": replace(rule.origin, line=n)}) for n, rule in enumerate(rules, 1)]
     city = replace(CITY, rules=tuple(placed))
-    said = {f.origin for f in contradictions(city) if f.kind == DEAD and "changes no answer" in f.message}
+    said = {f.origin for f in find_contradictions(city) if f.kind == DEAD_RULE and "changes no answer" in f.message}
     for rule in placed:
         without = replace(city, rules=tuple(other for other in placed if other is not rule))
         assert (rule.origin in said) == what_if(city, without).nothing, rule

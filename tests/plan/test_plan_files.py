@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import ConfigRefused, InputError, TsunaguError
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -30,7 +30,7 @@ def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> City:
 def configs(city: City, device: Device, tmp_path: Path) -> Path:
     """A folder with the configuration that the device should have, beside lines that are not ours."""
     system = platform(device.platform)
-    text = system.render(campus_intent(city, device, system.capabilities).wanted)
+    text = system.render(compile_device(city, device, system.capabilities).wanted)
     (tmp_path / f"{device.id}.cfg").write_text(f"hostname {device.id}\n{text}ntp server 192.0.2.1\n", encoding="utf-8")
     return tmp_path
 
@@ -158,7 +158,7 @@ def test_a_policy_too_large_for_the_device_refuses_that_device_only(
         message = f"{device.id}: filter TSN needs 2000 entries; cisco_ios takes 1000. Name fewer or larger prefixes."
         raise TsunaguError(message)
 
-    monkeypatch.setattr("controller.plan.build.campus_intent", too_large)
+    monkeypatch.setattr("controller.plan.build.compile_device", too_large)
     found = consider(city, from_files([device], configs)[0])
     assert str(found.refusal).startswith(f"{device.id}: filter TSN needs 2000 entries")
     plan = build_plan(city, [found])

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import controller
-from controller.compile.identity.proxy import cloud_intent
-from controller.compile.network.device_state import CampusIntent, campus_intent, device_intents
-from controller.compile.network.upstream import Moved
+from controller.compile.identity.iap_bindings import compile_cloud_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device, compile_device_filters
+from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import Origin, ProofFailed, TsunaguError
 from controller.model.access.rules import Rule
 from controller.model.city import City
@@ -31,9 +31,9 @@ from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, con
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.registry import platform
-from controller.prove.identity import proxy
-from controller.prove.identity.proxy import cloud_check
-from controller.prove.identity.synthetic_people import FACTS
+from controller.prove.identity import iap_bindings
+from controller.prove.identity.iap_bindings import prove_iap_bindings
+from controller.prove.identity.synthetic_principals import FACTS
 from tests.cli.running import ROOT, here
 
 COUNTED = Counted(32, 0)
@@ -108,7 +108,7 @@ def test_another_version_of_what_evaluates_conditions_is_another_prover(monkeypa
 
 
 def test_conditions_are_proved_anew_when_an_address_or_the_time_zone_changes(city: City) -> None:
-    intent = cloud_intent(city, FACTS)
+    intent = compile_cloud_intent(city, FACTS)
     school, *others = city.schools
     lines = school.lines
     moved = lines.backup.model_copy(update={"kind": "fixed-ip", "egress": (parse_prefix("198.51.100.9"),)})
@@ -149,7 +149,7 @@ def test_a_folder_that_cannot_be_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) -> None:
-    intents, _ = device_intents(city, device, CiscoIos.capabilities)
+    intents, _ = compile_device_filters(city, device, CiscoIos.capabilities)
     first = next(one for one in intents if len(one.clauses) > 1)
     clause, *others = first.clauses
     kept = KeepsState(owner="x", reason="y")
@@ -160,7 +160,7 @@ def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) 
         filter_key(city, device, replace(first, clauses=tuple(others)), None),
         filter_key(city, device, replace(first, clauses=(clause._replace(established=True), *others)), None),
         filter_key(city, device, replace(first, vlan=first.vlan + 1), None),
-        filter_key(city, device, first, Moved(first, "rt1", kept)),
+        filter_key(city, device, first, DelegatedFilter(first, "rt1", kept)),
         filter_key(city, replace(device, platform="other"), first, None),
         filter_key(replace(city, file=away), device, first, None),
     ]
@@ -174,7 +174,7 @@ def proved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many filters each call of the proof was about."""
     seen: list[int] = []
 
-    def counted(city: City, intent: CampusIntent, system: Platform) -> int:
+    def counted(city: City, intent: DeviceIntent, system: Platform) -> int:
         seen.append(len(intent.intents))
         return prove(city, intent, system)
 
@@ -206,7 +206,7 @@ def test_a_mistake_in_a_filter_that_changed_is_found_among_known_ones(
 ) -> None:
     prove_devices(city, [device], ProofCache(tmp_path))
     fewer = replace(city, rules=tuple(one for one in city.rules if one.id != "dashboard-pupils"))
-    monkeypatch.setattr(device_proof, "device_intents", lambda _, *rest: device_intents(city, *rest))
+    monkeypatch.setattr(device_proof, "compile_device_filters", lambda _, *rest: compile_device_filters(city, *rest))
     found = prove_devices(fewer, [device], ProofCache(tmp_path))
     assert found.done == 0
     (said,) = found.failures
@@ -222,7 +222,7 @@ def test_a_device_that_gets_too_full_is_proved_whole(
     prove_devices(city, [device], ProofCache(tmp_path))
     prove_devices(wider(city), [device], ProofCache(tmp_path / "other"))
     system = platform(device.platform)
-    size = sum(len(one.entries) for one in campus_intent(city, device, system.capabilities).wanted.filters)
+    size = sum(len(one.entries) for one in compile_device(city, device, system.capabilities).wanted.filters)
     monkeypatch.setattr(type(system), "capabilities", replace(system.capabilities, maximum_device_entries=size))
     found = prove_devices(wider(city), [device], ProofCache(tmp_path))
     assert proved == [32, 32, 32]
@@ -360,9 +360,9 @@ def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkey
     """No device is left to prove, and the people are shared out to two processes: all are asked, as in one."""
     monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)
     monkeypatch.setattr(city_proof, "_cores", lambda: 2)
-    some = list(islice(proxy.visitors(city), 101))
-    monkeypatch.setattr(proxy, "visitors", lambda _: iter(some))
-    whole = cloud_check(city)
+    some = list(islice(iap_bindings.list_principal_cases(city), 101))
+    monkeypatch.setattr(iap_bindings, "list_principal_cases", lambda _: iter(some))
+    whole = prove_iap_bindings(city)
     found = prove_city(city, [], ProofCache(tmp_path))
     assert (found.checks[0].name, found.checks[0].examined) == (whole.name, whole.examined)
     known = prove_city(city, [], ProofCache(tmp_path))

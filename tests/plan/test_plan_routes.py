@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import ConfigRefused, ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
@@ -36,8 +36,8 @@ def preferring(city: City, *pairs: tuple[str, str]) -> City:
     return replace(city, lines=city.lines.model_copy(update={"usual": chosen}))
 
 
-def intent_of(city: City) -> CampusIntent:
-    return campus_intent(city, router_of(city), Frr.capabilities)
+def intent_of(city: City) -> DeviceIntent:
+    return compile_device(city, router_of(city), Frr.capabilities)
 
 
 def running(city: City) -> Router:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, DeviceState
 from controller.model.sites.devices import Device
@@ -30,7 +30,7 @@ def part(state: DeviceState, names: set[str]) -> DeviceState:
 @pytest.mark.parametrize("name", ["cisco_ios", "allied_telesis_awplus", "ovs"])
 def test_a_part_of_the_filters_reads_back_as_that_part_of_the_whole(city: City, name: str) -> None:
     system, device = platform(name), first(city, name)
-    wanted = campus_intent(city, device, system.capabilities).wanted
+    wanted = compile_device(city, device, system.capabilities).wanted
     whole = system.parse(system.render(wanted), "whole").state
     names = sorted(one.name for one in whole.filters)
     assert len(names) > 8

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.model.sites.schools import School
 from controller.platforms.registry import platform
 from controller.prove.check import Check
-from controller.prove.reachability.composition import SchoolFilters, compose
+from controller.prove.reachability.composition import SchoolFilters, prove_school_paths
 
 SCHOOL = "kw-e01"
 Planting = Callable[[City, dict[tuple[int, Direction, Family], Filter]], None]
@@ -27,7 +27,7 @@ def filters(city: City, school: School) -> dict[tuple[int, Direction, Family], F
     """The filters of the school's core switch, parsed back from its own text."""
     device = next(one for one in city.devices(school) if one.role == "core")
     system = platform(device.platform)
-    wanted = campus_intent(city, device, system.capabilities).wanted
+    wanted = compile_device(city, device, system.capabilities).wanted
     return {one.key: one for one in system.parse(system.render(wanted), device.id).state.filters}
 
 
@@ -36,7 +36,7 @@ def checks(city: City, school: School, held: dict[tuple[int, Direction, Family],
     found = [
         check
         for family in Family
-        for check in compose(city, SchoolFilters(school, tuple(city.segments.values()), named), family)
+        for check in prove_school_paths(city, SchoolFilters(school, tuple(city.segments.values()), named), family)
     ]
     return {check.name + (" wrong" if check.differences else ""): check for check in found}
 

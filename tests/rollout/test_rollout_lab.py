@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import HostKeyRefused, LabError, LoginRefused, ProofFailed
 from controller.lab import city as virtual_city
 from controller.lab.network import switches
@@ -30,7 +30,7 @@ from controller.plan.observe import over_ssh
 from controller.platforms.registry import platform
 from controller.rollout.device_lock import device_lock
 from controller.rollout.outcome import End
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 from tests.rollout.conftest import WITHOUT, Apply, considered, planned, running, without
 
 pytestmark = pytest.mark.lab
@@ -108,7 +108,7 @@ def test_a_canary_that_fails_stops_the_rest(in_force: City, lab: Layout, apply_n
 def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
     """A plan that a broken proof would let through: it cuts the controller's own session."""
     system = platform(device.platform)
-    wanted = campus_intent(without(city, "controller-ssh"), device, system.capabilities).wanted
+    wanted = compile_device(without(city, "controller-ssh"), device, system.capabilities).wanted
     steps = tuple(
         PlannedStep(
             title=step.title,
@@ -220,7 +220,7 @@ def test_the_timeline_is_a_trace_from_the_rollout_down_to_the_command(
     in_force: City, devices: list[Device], apply_now: Apply, tmp_path: Path
 ) -> None:
     less, path = without(in_force, WITHOUT), tmp_path / "timeline.jsonl"
-    with traced(path) as listener:
+    with open_trace(path) as listener:
         apply_now(less, planned(less, (devices[0].school.id,)), listener)
     spans = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     ended = {span["context"]["span_id"]: span for span in spans if span["event"] == "end"}

@@ -20,7 +20,7 @@ from controller.rollout import device_step
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Level, Span
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 from tests.rollout.conftest import RESTORE_SECONDS, WITHOUT, planned, running, without
 
 EXPIRED = "'computer-room-web' ("
@@ -76,7 +76,7 @@ def test_no_device_is_reached_any_more(city: City, tmp_path: Path, monkeypatch: 
     late = clock(city, lambda _: True)
     late.past = True
     timeline = tmp_path / "timeline.jsonl"
-    with traced(timeline) as trace:
+    with open_trace(timeline) as trace:
         outcomes = apply_plan(city, plan, Settings(RESTORE_SECONDS, tmp_path, late), [trace])
     assert [outcome.device for outcome in outcomes] == [one.id for one in devices]
     assert all(outcome.end is End.FAILED and EXPIRED in outcome.reason for outcome in outcomes)

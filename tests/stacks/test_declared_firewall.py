@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.cloud_firewall import LAST, FirewallRule, firewall_rules, system_addresses
+from controller.compile.cloud_firewall import (
+    CLOSING_PRIORITY,
+    FirewallRule,
+    compile_firewall_rules,
+    find_system_addresses,
+)
 from controller.model.city import City
 from controller.model.network.packets import Prefix, get_bounds
-from controller.prove.compliance.firewall import firewall_check
+from controller.prove.compliance.firewall import prove_cloud_firewall
 from stacks.applications.affairs import AFFAIRS
 from stacks.network.firewall import necessities
 from stacks.network.private_access import PRIVATE_ACCESS
@@ -92,8 +97,8 @@ def test_the_firewall_is_what_is_compiled_and_the_named_necessities(flowing: Cit
     assert declared_meaning(google) == ("EGRESS", "allows", priority, (), private, frozenset({"tcp/443"}))
     services, ports = frozenset({str(settings.network.services)}), frozenset({"tcp/3307", "tcp/5432"})
     assert declared_meaning(database) == ("EGRESS", "allows", priority, ("app-affairs",), services, ports)
-    assert priority < LAST
-    compiled = firewall_rules(flowing)
+    assert priority < CLOSING_PRIORITY
+    compiled = compile_firewall_rules(flowing)
     assert sorted(map(declared_meaning, rules.values())) == sorted(map(compiled_meaning, compiled))
     assert len(rules) == len(compiled) == 6
     assert all(one.inputs["logConfig"]["metadata"] for one in rules.values())
@@ -136,13 +141,13 @@ def test_the_necessities_open_nothing_between_systems(flowing: City) -> None:
     """What they open lies at Google and in the services' own range, never where a system of the city is."""
     needed = necessities(configured("production").network.services, AFFAIRS)
     named = (*flowing.systems, *flowing.applications)
-    addresses = [address for name in named for address in system_addresses(flowing, name)]
+    addresses = [address for name in named for address in find_system_addresses(flowing, name)]
     opened = [peer for rule in needed for peer in rule.peers]
     assert addresses
     assert opened
     assert not [(peer, address) for peer in opened for address in addresses if meet(peer, address)]
     # Over every packet, nothing differs from the flows but what the necessities open.
-    differences = firewall_check(flowing, (*firewall_rules(flowing), *needed)).differences
+    differences = prove_cloud_firewall(flowing, (*compile_firewall_rules(flowing), *needed)).differences
     assert differences
     assert all(any(f"firewall rule {rule.name}" in one for rule in needed) for one in differences), differences
 

@@ -18,7 +18,7 @@ from controller.plan.document import PlanFile, load_plan
 from controller.plan.expiry import refuse_lapsed
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
 RestoreAfter = Annotated[
@@ -47,7 +47,7 @@ def apply(
         errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")
     refuse_lapsed(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
-    with traced(timeline) as trace:
+    with open_trace(timeline) as trace:
         settings = Settings(restore_after, state, lambda: datetime.now(city.timezone).date())
         outcomes = apply_plan(city, plan, settings, [trace, Progress(len(plan.devices))])
     if as_json:

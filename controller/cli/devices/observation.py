@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controller.cli.output import Exit, errors, say
-from controller.lab.estate import active_devices
+from controller.lab.estate import list_active_devices
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
@@ -18,7 +18,7 @@ from controller.plan.select import Selection, selected_devices
 
 def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
     """Return the devices of a selection that can be asked: of the virtual city, those of the schools that are up."""
-    return active_devices(city, chosen) if isinstance(city, VirtualCity) else selected_devices(city, chosen)
+    return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else selected_devices(city, chosen)
 
 
 def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:

@@ -30,7 +30,7 @@ from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
 from controller.plan.backup import operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 
 playbook = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Playbooks for network operators.")
 
@@ -74,7 +74,7 @@ def run(  # noqa: PLR0913 the command's options
     if hosts:
         environment = {"TSUNAGU_POLICIES": str(policies.resolve()), "TSUNAGU_LAB": str(int(lab))}
         book = Playbook(playbooks.resolve(), name, hosts, environment, {"backup_folder": str(folder)})
-        with traced(state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl") as trace:
+        with open_trace(state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl") as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])
     left_out = [device for device in devices if device.id not in hosts]
     if as_json:

@@ -114,7 +114,7 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     devices = _in_folder(city, chosen, configs)
     judged = [judge_observed(city, one) for one in from_files(devices, configs)]
     for one in judged:
-        say_moved(one.device.id, one.moved)
+        say_moved(one.device.id, one.delegated)
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)

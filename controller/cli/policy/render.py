@@ -20,8 +20,8 @@ from controller.cli.options import (
     selection,
 )
 from controller.cli.output import Exit, beside_filters, say, say_moved
-from controller.compile.network.device_state import campus_intent
-from controller.compile.network.upstream import describe_moved
+from controller.compile.network.device_state import compile_device
+from controller.compile.network.upstream import describe_delegated
 from controller.errors import BeyondCapability, TsunaguError
 from controller.model.loading.load import load_city
 from controller.plan.proof.proof import prove
@@ -52,13 +52,13 @@ def render(  # noqa: PLR0913 the command's options
             continue
         system = platform(device.platform)
         try:
-            intent = campus_intent(city, device, system.capabilities)
+            intent = compile_device(city, device, system.capabilities)
         except BeyondCapability as error:
             say(f"x {error}", "red")
             refused += 1
             continue
         filters += prove(city, intent, system)
-        say_moved(device.id, describe_moved(intent.moved))
+        say_moved(device.id, describe_delegated(intent.delegated))
         route_policies += len(intent.wanted.routing.bindings)
         networks += len(intent.networks)
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")

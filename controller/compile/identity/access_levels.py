@@ -103,7 +103,7 @@ class AccessLevel:
     needs: tuple[str, ...] = ()
 
 
-class Levels:
+class AccessLevelCatalogue:
     """Every level that this city could use, by its key."""
 
     def __init__(self, city: City, facts: ProxyFacts) -> None:
@@ -113,7 +113,7 @@ class Levels:
         every = [*self._factors(), *self._postures(), *self._devices(), *self._days(), *self._places(city)]
         self.by_key = {level.key: level for level in every}
 
-    def registered(self, schools: frozenset[str]) -> str:
+    def require_registration(self, schools: frozenset[str]) -> str:
         """The key of the level of devices that are registered at one of these schools or offices; made when asked."""
         known = {frozenset(s.id for s in self._city.schools if g.holds(s)): g.id for g in self._city.groups.values()}
         key = f"at_{known.get(schools, '')}"
@@ -124,7 +124,7 @@ class Levels:
             self.by_key[key] = self._level(key, asked, "the school that the device is registered at")
         return key
 
-    def composed(self, asked: list[list[str]]) -> str:
+    def require_all(self, asked: list[list[str]]) -> str:
         """The key of the level that holds where one of each of these lists does; made when asked."""
         either = [" || ".join(map(self._ask, keys)) for keys in asked]
         expression = " && ".join(f"({one})" if len(keys) > 1 else one for one, keys in zip(either, asked, strict=True))
@@ -133,7 +133,7 @@ class Levels:
         self.by_key[key] = self._level(key, expression, "the levels that it names, all at once", needs)
         return key
 
-    def with_needs(self, keys: Iterable[str]) -> tuple[AccessLevel, ...]:
+    def list_with_needs(self, keys: Iterable[str]) -> tuple[AccessLevel, ...]:
         """The levels of these keys and those that they ask, each after what it needs."""
         ordered: dict[str, AccessLevel] = {}
         for key in sorted(keys):
@@ -223,7 +223,7 @@ _REGISTERED = "addresses that only a school comes from, and the school that the 
 _GEOLOCATION = "Google's geolocation of the address; a VPN exit in Japan looks like Japan"
 
 
-def place_levels(places: frozenset[str]) -> tuple[str, ...]:
+def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
     """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above)."""
     school = {"own-school", "other-school"}
     for covered, key in (({*school, "board-office", "home"}, "japan"), (school, "school")):

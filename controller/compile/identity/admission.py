@@ -46,7 +46,7 @@ class RadiusRow:
         )
 
 
-def radius_rows(city: City) -> tuple[RadiusRow, ...]:
+def compile_radius_rows(city: City) -> tuple[RadiusRow, ...]:
     """Every row of the table; those that no admission names lead to quarantine."""
     rows = [_row(city, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
     vlan = city.segments[city.otherwise].vlan
@@ -55,7 +55,7 @@ def radius_rows(city: City) -> tuple[RadiusRow, ...]:
     return tuple(rows)
 
 
-def answer(rows: Iterable[RadiusRow], certificate: str, place: str) -> RadiusRow:
+def find_radius_row(rows: Iterable[RadiusRow], certificate: str, place: str) -> RadiusRow:
     """What the server answers to a certificate of this class at this place: its own row, else that of every other.
 
     Raises:

@@ -66,7 +66,7 @@ class FilterIntent:
         return self.vlan, self.direction, self.family
 
 
-def filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
+def compile_filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
     """The intents of all filters of a device that serves these segments of a school."""
     spoken = {family: _by_place(city, school, family) for family in Family}
     for name in segments:

@@ -20,7 +20,7 @@ from controller.model.sites.devices import Device
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class DelegatedFilter:
     """A filter of which a part is left to a device further up.
 
     `intent` is what the policy says; what the device itself must be is this without the flags of TCP.
@@ -36,9 +36,9 @@ class Moved:
         return sum(clause.established for clause in self.intent.clauses)
 
 
-def within(
+def delegate_upstream(
     city: City, device: Device, intents: Iterable[FilterIntent], can: Capabilities
-) -> tuple[tuple[FilterIntent, ...], tuple[Moved, ...]]:
+) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
     """What the device itself must be, and what of the policy is left to the router.
 
     Raises:
@@ -68,13 +68,13 @@ def within(
     relaxed = (
         replace(one, clauses=tuple(clause._replace(established=False) for clause in one.clauses)) for one in wanted
     )
-    return tuple(relaxed), tuple(Moved(one, router.id, router.keeps_state) for one in beyond)
+    return tuple(relaxed), tuple(DelegatedFilter(one, router.id, router.keeps_state) for one in beyond)
 
 
-def describe_moved(moved: Iterable[Moved]) -> list[str]:
+def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
     """What is left to whom, one line a router."""
-    lines: dict[str, list[Moved]] = {}
-    for one in moved:
+    lines: dict[str, list[DelegatedFilter]] = {}
+    for one in delegated:
         lines.setdefault(one.upstream, []).append(one)
     return [
         f"{sum(one.answers for one in here)} answers of TCP in {len(here)} filters are told from new conversations by "
@@ -83,7 +83,7 @@ def describe_moved(moved: Iterable[Moved]) -> list[str]:
     ]
 
 
-def trusted(city: City) -> list[Problem]:
+def list_assumed_routers(city: City) -> list[Problem]:
     """The routers that are believed to do what Tsunagu does not see: once for each lot and who answers for it."""
     said: dict[tuple[str, str, str], Problem] = {}
     for blueprint in city.blueprints.blueprints:

@@ -42,7 +42,7 @@ from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout, Listener, Perimeter
 from controller.lab.state.perimeter import HTTPS
 from controller.model.network.packets import Family
-from controller.prove.engine.cel import ENCRYPTED, SYSTEMS, UNENCRYPTED
+from controller.prove.engine.cel import ENCRYPTED, OPERATING_SYSTEMS, UNENCRYPTED
 
 _NOT_GOOGLE = "stand-in, not Google's"
 _PAGE = """<!doctype html><meta charset="utf-8"><title>{status}</title><h1>{status}: {reason}</h1>
@@ -170,7 +170,7 @@ def visitor_of(claims: Mapping[str, Any], address: str, country: str | None) -> 
     if "encrypted" in device:
         known["device.encryption_status"] = ENCRYPTED if device["encrypted"] else UNENCRYPTED
     if device.get("system") in OS_TYPES:
-        known["device.os_type"] = SYSTEMS.index(OS_TYPES[device["system"]])
+        known["device.os_type"] = OPERATING_SYSTEMS.index(OS_TYPES[device["system"]])
     for attribute, name in (
         ("is_admin_approved_device", "managed"),
         ("is_secured_with_screenlock", "screen_lock"),

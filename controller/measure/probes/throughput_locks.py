@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from controller.errors import TsunaguError
-from controller.measure.probes.probe_targets import PlaceGone
+from controller.measure.probes.probe_path import PlaceGone
 
 _EVERY_SECONDS = 0.05
 
@@ -27,7 +27,7 @@ class LineBusy(TsunaguError):
 
 
 @contextmanager
-def alone(folder: Path, names: Sequence[str], patience: float) -> Iterator[None]:
+def hold_exclusive_locks(folder: Path, names: Sequence[str], patience: float) -> Iterator[None]:
     """Hold the locks of these names; wait for them for so many seconds at most. The folder's own folder must be there.
 
     Raises:
@@ -39,8 +39,8 @@ def alone(folder: Path, names: Sequence[str], patience: float) -> Iterator[None]
 
 
 @contextmanager
-def sharing(folder: Path, name: str, patience: float) -> Iterator[None]:
-    """Hold a lock together with others who share it, and with nobody who wants to be alone; as `alone` otherwise.
+def hold_shared_lock(folder: Path, name: str, patience: float) -> Iterator[None]:
+    """Hold a lock together with others who share it, and with nobody who holds it exclusively; waits as the other does.
 
     Raises:
         LineBusy: somebody was alone there all the time.

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.compile.identity.access_levels import AccessLevel, ProxyFacts
-from controller.compile.identity.proxy import Binding, cloud_intent
-from controller.compile.network.device_state import campus_intent
+from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import TsunaguError
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.city import City
@@ -20,7 +20,7 @@ from controller.model.sites.schools import School
 from controller.plan.proof.proof import CLIENT_PORT
 from controller.plan.review import describe
 from controller.platforms.registry import platform, supported
-from controller.prove.filters.equivalence import first_entry
+from controller.prove.filters.equivalence import find_first_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class IdentityExplanation:
     answer: RuleDecision | None
     enforcer: str
     rules: tuple[Rule, ...]
-    bindings: tuple[Binding, ...] = ()
+    bindings: tuple[IapBinding, ...] = ()
     levels: tuple[AccessLevel, ...] = ()
     note: str = ""
 
@@ -167,7 +167,7 @@ def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enfo
 
 def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[Enforced]:
     system = platform(core.platform)
-    intent = campus_intent(city, core, system.capabilities)
+    intent = compile_device(city, core, system.capabilities)
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
     places = [(city.segments[question.segment].vlan, Direction.FROM)]
     for segment in city.segments.values():
@@ -177,7 +177,7 @@ def _decided(city: City, core: Device, question: Question, packet: Packet) -> It
     filters: dict[tuple[int, Direction, Family], Filter] = {one.key: one for one in rendered.filters}
     for vlan, direction in places:
         one = filters.get((vlan, direction, packet.family))
-        entry = first_entry(one, packet) if one else None
+        entry = find_first_entry(one, packet) if one else None
         if one and entry:
             yield Enforced(core.id, one.name, entry.origin, describe(entry))
 
@@ -203,7 +203,9 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
     return IdentityExplanation(None, f"no proxy stands before it; {who}", rules)
 
 
-def _at_the_proxy(city: City, application: str, role: str) -> tuple[tuple[Binding, ...], tuple[AccessLevel, ...], str]:
+def _at_the_proxy(
+    city: City, application: str, role: str
+) -> tuple[tuple[IapBinding, ...], tuple[AccessLevel, ...], str]:
     """The bindings that the stack makes of the rules for a role, and the access levels in them."""
     known = city.outputs.proxy
     note = (
@@ -216,7 +218,7 @@ def _at_the_proxy(city: City, application: str, role: str) -> tuple[tuple[Bindin
         if known
         else ProxyFacts("ACCESS_POLICY", "tsunagu", "AUTHORITY", "VENDOR")
     )
-    intent = cloud_intent(city, facts)
+    intent = compile_cloud_intent(city, facts)
     bindings = tuple(b for b in intent.bindings if (b.application, b.role) == (application, role))
     asked = [level for level in intent.levels if any(facts.full_name(level.key) in b.expression for b in bindings)]
     needed = {key for level in asked for key in level.needs}

@@ -15,8 +15,8 @@ from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
-from controller.compile.identity.proxy import cloud_intent
-from controller.compile.network.device_state import FILTERING
+from controller.compile.identity.iap_bindings import compile_cloud_intent
+from controller.compile.network.device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
@@ -25,10 +25,10 @@ from controller.plan.proof.city_checks import city_checks
 from controller.plan.proof.device_proof import Judged, judge_device
 from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, conditions_key
 from controller.plan.select import Selection, selected_devices
-from controller.prove.check import Check, joined
-from controller.prove.identity.proxy import NAME as CONDITIONS
-from controller.prove.identity.proxy import cloud_check
-from controller.prove.identity.synthetic_people import FACTS
+from controller.prove.check import Check, join_checks
+from controller.prove.identity.iap_bindings import CHECK_NAME as CONDITIONS
+from controller.prove.identity.iap_bindings import prove_iap_bindings
+from controller.prove.identity.synthetic_principals import FACTS
 
 WORTH_A_PROCESS = 8
 """Devices with filters for which a copy of this process pays."""
@@ -66,7 +66,7 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache) -> City
         CelRefused: a compiled condition is none that Google's proxy would take.
     """
     result, todo = _known(city, devices, cache)
-    intent = cloud_intent(city, FACTS)
+    intent = compile_cloud_intent(city, FACTS)
     key = conditions_key(city, intent)
     believed = cache.find(key)
     with _workers(city, todo, cache, more=believed is None) as workers:
@@ -79,9 +79,9 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache) -> City
         if believed is not None:
             check = Check(CONDITIONS, believed.filters, evidence=("known from an earlier proof of the same content",))
         elif asked:
-            (check,) = joined([part.result() for part in asked])
+            (check,) = join_checks([part.result() for part in asked])
         else:
-            check = cloud_check(city, intent)
+            check = prove_iap_bindings(city, intent)
     if believed is None and check.holds:
         cache.add({key: Counted(check.examined, 0)})
     cache.save()
@@ -131,7 +131,7 @@ def _judged(
         keys = CityKeys(city)
         return (judge_device(city, device, keys, cache) for device in todo)
     # Devices of one platform together: what they have in common is then thought about in fewer processes.
-    ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING, one.platform))]
+    ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING_ROLE, one.platform))]
     size = max(1, -(-len(ordered) // (_SHARES * _cores())))
     shares = [ordered[at : at + size] for at in range(0, len(ordered), size)]
     return chain.from_iterable(workers.map(_share, shares))
@@ -162,7 +162,7 @@ def _workers(
 
 @contextmanager
 def _pool(city: City, todo: Sequence[Device], cache: ProofCache, *, more: bool) -> Iterator[ProcessPoolExecutor | None]:
-    filtering = sum(device.role == FILTERING for device in todo)
+    filtering = sum(device.role == FILTERING_ROLE for device in todo)
     copied = _can_be_copied()
     worth = WORTH_A_PROCESS if copied else WORTH_A_START
     processes = min(_cores(), filtering // worth + 2 * more)
@@ -237,4 +237,4 @@ def _conditions(part: int, parts: int) -> Check:
         CelRefused: a compiled condition is none that Google's proxy would take.
     """
     city = _shared_city()
-    return cloud_check(city, cloud_intent(city, FACTS), part, parts)
+    return prove_iap_bindings(city, compile_cloud_intent(city, FACTS), part, parts)

@@ -23,10 +23,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import controller
-from controller.compile.identity.proxy import CloudIntent
-from controller.compile.network.device_state import FILTERING
+from controller.compile.identity.iap_bindings import CloudIntent
+from controller.compile.network.device_state import FILTERING_ROLE
 from controller.compile.network.intent import FilterIntent
-from controller.compile.network.upstream import Moved
+from controller.compile.network.upstream import DelegatedFilter
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.devices import Device, DevicePort
@@ -155,7 +155,7 @@ class CityKeys:
 
     def of(self, device: Device) -> str:
         """The name of a device's proof."""
-        spoken = self._rules(device.school) if device.role == FILTERING else ""
+        spoken = self._rules(device.school) if device.role == FILTERING_ROLE else ""
         known = (self._everywhere, spoken, device.school.id, device.role)
         return _digest(("city", *known, self._ports(device), repr(device.keeps_state), *_device(device)))
 
@@ -179,7 +179,7 @@ class CityKeys:
         return kept[1]
 
 
-def filter_key(city: City, device: Device, intent: FilterIntent, moved: Moved | None) -> str:
+def filter_key(city: City, device: Device, intent: FilterIntent, moved: DelegatedFilter | None) -> str:
     """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
     segment = city.segments[city.file.management_segment]
     way = " ".join(map(str, (segment.vlan, *city.file.controllers)))

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from operator import itemgetter
 
-from controller.compile.data_flows import exchange_intent
-from controller.compile.network.intent import Clause, filter_intents
+from controller.compile.data_flows import compile_data_flows
+from controller.compile.network.intent import Clause, compile_filter_intents
 from controller.model.city import City
 from controller.model.network.packets import (
     Direction,
@@ -31,7 +31,7 @@ from controller.model.sites.schools import School
 _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
 
 
-def undeclared(city: City) -> Iterator[str]:
+def find_undeclared_connections(city: City) -> Iterator[str]:
     """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
     opened: dict[tuple[Clause, Prefix], list[str]] = {}
     for schools in city.alike:
@@ -54,7 +54,7 @@ def undeclared(city: City) -> Iterator[str]:
                     f"{school.origin}: the {name} line of {school.id} has addresses of its own (fixed-ip), but no "
                     "'egress' says which: nobody can tell its connection from a stranger's"
                 )
-    for one in exchange_intent(city).unplaced:
+    for one in compile_data_flows(city).unplaced:
         yield (
             f"{one.origin}: {one.caller} opens {one.service} to {one.called}, and nobody says at which addresses "
             f"{' and '.join(one.lacking)} is"
@@ -82,7 +82,7 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
         at = bisect_right(there, low, key=itemgetter(0))
         return not _on_link(one) and (at == 0 or high > there[at - 1][1])
 
-    for intent in filter_intents(city, school, school.id, city.segments):
+    for intent in compile_filter_intents(city, school, school.id, city.segments):
         for clause in intent.clauses:
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.

@@ -7,7 +7,7 @@ In the end the lists are the same, or a region is left that one list permits and
 
 What the lists share is never taken apart: two long filters that were written differently here and there cost little
 more than reading them. Filters that are alike in meaning and nowhere in form cost as many regions as they have
-crossings; `compare` gives up then, and the diagrams of `controller.prove.engine.diagram` decide.
+crossings; `compare_filters` gives up then, and the diagrams of `controller.prove.engine.diagram` decide.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from functools import lru_cache
 from controller.model.network.packets import merge_intervals
 from controller.prove.engine.diagram import Field, Interval
 
-PlainBox = tuple[Interval, ...]
+IntervalCube = tuple[Interval, ...]
 """A product of intervals, one for each field."""
-PlainEntry = tuple[PlainBox, bool]
+CubeEntry = tuple[IntervalCube, bool]
 """Points, and whether they are permitted."""
 
 _Side = tuple[Interval | None, ...]
@@ -37,8 +37,8 @@ class Comparison(Enum):
     GIVEN_UP = "given up"
 
 
-def compare(
-    fields: Sequence[Field], first: Iterable[PlainEntry], second: Iterable[PlainEntry], most_regions: int
+def compare_filters(
+    fields: Sequence[Field], first: Iterable[CubeEntry], second: Iterable[CubeEntry], most_regions: int
 ) -> Comparison:
     """Compare two filters: the first entry that holds a point decides, and no entry denies.
 
@@ -59,16 +59,18 @@ def compare(
     return Comparison.GIVEN_UP if pending else Comparison.SAME
 
 
-def compare_alike(
-    fields: Sequence[Field], first: Sequence[PlainEntry], second: Sequence[PlainEntry], most_regions: int
+def compare_renumbered(
+    fields: Sequence[Field], first: Sequence[CubeEntry], second: Sequence[CubeEntry], most_regions: int
 ) -> Comparison:
-    """The same as `compare`, remembered for all filters that are alike: the schools of a city differ in addresses only.
+    """Compare as `compare_filters` does, and remember the answer for all filters that differ in numbers only.
+
+    The schools of a city are such filters: they differ in their addresses.
 
     No entry tells values apart between which no entry begins or ends. So each value is replaced by the number of ends
     below it: the order of all values stays, and with it the answer. Filters that come out the same are compared once.
     """
     if len(first) + len(second) > _MOST_REMEMBERED:
-        return compare(fields, first, second, most_regions)
+        return compare_filters(fields, first, second, most_regions)
     sides = tuple(zip(*(box for box, _ in (*first, *second)), strict=True))
     numbers: list[dict[int, int]] = []
     for field, spans in zip(fields, sides or ((),) * len(fields), strict=True):
@@ -82,7 +84,7 @@ _MOST_REMEMBERED = 500
 """Entries of both filters together: larger ones hardly ever come twice."""
 
 
-def _numbered(numbers: Sequence[dict[int, int]], entries: Iterable[PlainEntry]) -> tuple[PlainEntry, ...]:
+def _numbered(numbers: Sequence[dict[int, int]], entries: Iterable[CubeEntry]) -> tuple[CubeEntry, ...]:
     return tuple(
         (
             tuple([(known[low], known[high + 1] - 1) for known, (low, high) in zip(numbers, box, strict=True)]),
@@ -94,9 +96,9 @@ def _numbered(numbers: Sequence[dict[int, int]], entries: Iterable[PlainEntry]) 
 
 @lru_cache(maxsize=2048)
 def _compare_numbered(
-    maxima: tuple[int, ...], first: tuple[PlainEntry, ...], second: tuple[PlainEntry, ...], most_regions: int
+    maxima: tuple[int, ...], first: tuple[CubeEntry, ...], second: tuple[CubeEntry, ...], most_regions: int
 ) -> Comparison:
-    return compare([Field(str(at), most) for at, most in enumerate(maxima)], first, second, most_regions)
+    return compare_filters([Field(str(at), most) for at, most in enumerate(maxima)], first, second, most_regions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +127,13 @@ class _Entries:
         # Fields with many values tell entries apart best.
         self._order = sorted(range(len(fields)), key=lambda at: -fields[at].maximum)
 
-    def question(self, first: Iterable[PlainEntry], second: Iterable[PlainEntry]) -> _Question:
+    def question(self, first: Iterable[CubeEntry], second: Iterable[CubeEntry]) -> _Question:
         """Whether two filters mean the same anywhere, with what one has in pieces put together."""
         one, other = self._known(first), self._known(second)
         pieces = {entry for run in one for entry in run} ^ {entry for run in other for entry in run}
         return _Question(self._whole, self._joined(one, pieces), self._joined(other, pieces))
 
-    def _known(self, entries: Iterable[PlainEntry]) -> list[set[int]]:
+    def _known(self, entries: Iterable[CubeEntry]) -> list[set[int]]:
         """The numbers of entries, in runs of one effect."""
         numbers = []
         for box, permits in entries:

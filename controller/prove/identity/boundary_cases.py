@@ -20,8 +20,15 @@ from controller.model.city import City
 from controller.model.network.packets import Family, Interval, Prefix, get_bounds, merge_intervals
 from controller.model.reference_evaluator import UNKNOWN, Person
 from controller.model.sites.calendar import ONE_DAY, DayKind
-from controller.prove.engine.cel import Attributes
-from controller.prove.identity.synthetic_people import WAYS, days, devices, possible, registrations, request
+from controller.prove.engine.cel import RequestAttributes
+from controller.prove.identity.synthetic_principals import (
+    SECOND_FACTORS,
+    build_request,
+    list_device_classes,
+    list_distinct_days,
+    list_registrations,
+    make_possible,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +36,24 @@ class Encounter:
     """A person with the request that Google sees, the times at which they come, and the roles that they come in."""
 
     person: Person
-    attributes: Attributes
+    attributes: RequestAttributes
     moments: tuple[datetime, ...]
     roles: tuple[str, ...]
 
 
-def encounters(city: City) -> Iterator[Encounter]:
+def list_boundary_cases(city: City) -> Iterator[Encounter]:
     """Everybody at the borders of rules, and somebody at every address that proves a place."""
     roles = tuple(role.id for role in city.people.roles)
     for person in dict.fromkeys(_people(city)):
-        yield Encounter(person, request(city, person), _round(city, person.at), roles)
+        yield Encounter(person, build_request(city, person), _round(city, person.at), roles)
     calendar = _calendar_borders(city)
     for person in dict.fromkeys(_centre(city, [rule], app) for rule, app in _judged(city) if _by_calendar(rule)):
-        yield Encounter(person, request(city, person), calendar, roles)
+        yield Encounter(person, build_request(city, person), calendar, roles)
     for person, way in _signed_in(city):
-        yield Encounter(person, request(city, person, way), (person.at,), roles)
+        yield Encounter(person, build_request(city, person, way), (person.at,), roles)
     for person in _tell_places_apart(city):
         for one, address in _addressed(city, person):
-            yield Encounter(one, {**request(city, one), "origin.ip": address}, (one.at,), (one.role,))
+            yield Encounter(one, {**build_request(city, one), "origin.ip": address}, (one.at,), (one.role,))
 
 
 def _judged(city: City) -> Iterator[tuple[Rule, str]]:
@@ -79,7 +86,7 @@ def _centre(city: City, rules: list[Rule], app: str) -> Person:
         device=_common(kinds) or next((one.id for one in city.people.device_classes), UNKNOWN),
         registered=registered,
     )
-    return possible(city, person)
+    return make_possible(city, person)
 
 
 def _common(lists: list[tuple[str, ...]]) -> str:
@@ -91,7 +98,7 @@ def _common(lists: list[tuple[str, ...]]) -> str:
 
 def _moment(city: City, rules: list[Rule]) -> datetime:
     """When the rules hold, if there is such a moment among the days that tell anything apart; else a noon."""
-    known = days(city)
+    known = list_distinct_days(city)
     for day, hour in product(known, (12, 18, 3, 8, 22)):
         moment = datetime.combine(day, time(hour), city.timezone)
         if all(_holds(city, rule, moment) for rule in rules):
@@ -114,11 +121,14 @@ def _neighbours(city: City, centre: Person) -> Iterator[Person]:
         *(replace(centre, mfa=factor) for factor in Strength),
         *(replace(centre, postures=centre.postures ^ {posture.id}) for posture in city.people.postures),
         *(replace(centre, place=place.id) for place in city.people.places),
-        *(replace(centre, device=device) for device in devices(city)),
-        *(replace(centre, registered=registered) for registered in registrations(city)),
-        *(replace(centre, at=datetime.combine(day, centre.at.time(), city.timezone)) for day in days(city)),
+        *(replace(centre, device=device) for device in list_device_classes(city)),
+        *(replace(centre, registered=registered) for registered in list_registrations(city)),
+        *(
+            replace(centre, at=datetime.combine(day, centre.at.time(), city.timezone))
+            for day in list_distinct_days(city)
+        ),
     ]
-    yield from (possible(city, one) for one in found)
+    yield from (make_possible(city, one) for one in found)
 
 
 def _round(city: City, at: datetime) -> tuple[datetime, ...]:
@@ -141,7 +151,7 @@ def _clocks(city: City) -> set[time]:
 def _signed_in(city: City) -> Iterator[tuple[Person, str]]:
     """Somebody who just meets each rule, with every way to sign in that there is."""
     for person in dict.fromkeys(_centre(city, [rule], app) for rule, app in _judged(city)):
-        yield from ((replace(person, mfa=strength), way) for way, strength in WAYS.items())
+        yield from ((replace(person, mfa=strength), way) for way, strength in SECOND_FACTORS.items())
 
 
 def _by_calendar(rule: Rule) -> bool:

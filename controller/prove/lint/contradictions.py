@@ -1,7 +1,7 @@
 """Rules against one another, compared as sets: what is permitted and forbidden, what changes nothing, what never holds.
 
 The network parts are sets over (source, destination, schools, protocol, port), where schools that no scope tells apart
-are one value; the identity parts are sets of people (`controller.prove.identity.people`).
+are one value; the identity parts are sets of people (`controller.prove.identity.people_sets`).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.city import City
 from controller.model.network.packets import Effect
-from controller.prove.engine.diagram import Field, Interval, Node, Space
-from controller.prove.identity.people import People
-from controller.prove.lint.finding import Finding, error, some, warning
+from controller.prove.engine.diagram import Field, HeaderSpace, Interval, Node
+from controller.prove.identity.people_sets import PeopleSets
+from controller.prove.lint.finding import Finding, make_error, make_warning, name_schools
 
-DEAD = "dead rule"
+DEAD_RULE = "dead rule"
 _CLOUD = ("cloud-run", "saas")
 
 
-def contradictions(city: City) -> Iterator[Finding]:
+def find_contradictions(city: City) -> Iterator[Finding]:
     """Permits that forbids take back, class II without MFA, and rules that change nothing."""
-    ways, people = Ways(city), People(city)
+    ways, people = RuleFlows(city), PeopleSets(city)
     yield from _taken_back(ways)
     yield from _people_taken_back(city, people)
     yield from _without_mfa(city, people)
     yield from _dead(city, ways, people)
 
 
-class Ways:
+class RuleFlows:
     """The network parts as sets."""
 
     def __init__(self, city: City) -> None:
@@ -40,7 +40,7 @@ class Ways:
         self._destinations = [*city.applications, INTERNET]
         sizes = {"source": len(self._sources), "destination": len(self._destinations), "schools": len(city.alike)}
         fields = [Field(name, size - 1) for name, size in sizes.items()]
-        self.space = Space([*fields, Field("protocol", 255), Field("port", 65535)])
+        self.space = HeaderSpace([*fields, Field("protocol", 255), Field("port", 65535)])
         self.parts = {rule.id: self.part(rule) for rule in city.rules}
 
     def part(self, rule: Rule) -> Node:
@@ -57,12 +57,12 @@ class Ways:
         ends = (_one(self._sources.index(source)), _one(self._destinations.index(seen)))
         there = tuple((i, i) for i, alike in enumerate(self.city.alike) if self.city.is_for(rule, alike[0]))
         services = self.city.services(rule, name)
-        return self.space.union_all(self.space.box((*ends, there, _one(s.protocol), (s.ports,))) for s in services)
+        return self.space.union_all(self.space.cube((*ends, there, _one(s.protocol), (s.ports,))) for s in services)
 
     def among(self, index: int) -> Node:
         """Everything at one group of schools."""
         everywhere = [((0, field.maximum),) for field in self.space.fields]
-        return self.space.box([_one(index) if i == 2 else full for i, full in enumerate(everywhere)])  # noqa: PLR2004 the third field is the schools
+        return self.space.cube([_one(index) if i == 2 else full for i, full in enumerate(everywhere)])  # noqa: PLR2004 the third field is the schools
 
     def schools(self, node: Node) -> tuple[str, ...]:
         """The schools at which a set holds something."""
@@ -74,7 +74,7 @@ def _one(index: int) -> tuple[Interval, ...]:
     return ((index, index),)
 
 
-def _taken_back(ways: Ways) -> Iterator[Finding]:
+def _taken_back(ways: RuleFlows) -> Iterator[Finding]:
     city, space = ways.city, ways.space
     forbids = [rule for rule in city.rules if rule.effect is Effect.FORBID and rule.network]
     for rule in city.rules:
@@ -87,16 +87,16 @@ def _taken_back(ways: Ways) -> Iterator[Finding]:
             kept = set(ways.schools(left))
             void = tuple(school for school in ways.schools(way) if school not in kept)
             if void:
-                where = "" if space.is_empty(left) else f" at {some(void)}"
+                where = "" if space.is_empty(left) else f" at {name_schools(void)}"
                 names = ", ".join(f"{forbid.id!r} ({forbid.origin})" for forbid in taking)
                 message = (
                     f"rule {rule.id!r} permits {source} -> {name}, but {names} forbids all of it{where}, "
                     "and a forbid wins"
                 )
-                yield error("contradiction", rule.origin, message)
+                yield make_error("contradiction", rule.origin, message)
 
 
-def _people_taken_back(city: City, people: People) -> Iterator[Finding]:
+def _people_taken_back(city: City, people: PeopleSets) -> Iterator[Finding]:
     forbids = [rule for rule in city.rules if rule.effect is Effect.FORBID and rule.identity]
     forbidden = people.space.union_all(people.part(city, rule) for rule in forbids)
     for rule in city.rules:
@@ -106,10 +106,10 @@ def _people_taken_back(city: City, people: People) -> Iterator[Finding]:
         if not people.space.is_empty(part) and people.space.covers(forbidden, part):
             names = ", ".join(f"{forbid.id!r} ({forbid.origin})" for forbid in forbids)
             message = f"everything that rule {rule.id!r} lets people do is forbidden by {names}, and a forbid wins"
-            yield error("contradiction", rule.origin, message)
+            yield make_error("contradiction", rule.origin, message)
 
 
-def _without_mfa(city: City, people: People) -> Iterator[Finding]:
+def _without_mfa(city: City, people: PeopleSets) -> Iterator[Finding]:
     for rule in city.rules:
         if rule.effect is Effect.FORBID or rule.identity is None:
             continue
@@ -127,7 +127,7 @@ def _without_mfa(city: City, people: People) -> Iterator[Finding]:
                 f"rule {rule.id!r} lets people reach {', '.join(weak)} without MFA; class II and above on a "
                 "public cloud needs strong access control with MFA (guideline 3.2(5)): add `mfa: true`"
             )
-            yield error("guideline", rule.origin, message)
+            yield make_error("guideline", rule.origin, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class _Kept:
     people: Node
 
 
-def _dead(city: City, ways: Ways, people: People) -> Iterator[Finding]:
+def _dead(city: City, ways: RuleFlows, people: PeopleSets) -> Iterator[Finding]:
     """Rules that could be taken out without any answer changing, everywhere or at some of their schools."""
     parts = {rule.id: people.part(city, rule) for rule in city.rules}
     for rule in city.rules:
@@ -146,14 +146,16 @@ def _dead(city: City, ways: Ways, people: People) -> Iterator[Finding]:
         why = "permits nothing that others do not" if rule.effect is Effect.PERMIT else "forbids nothing permitted"
         if ways.space.is_empty(kept.ways) and people.space.is_empty(kept.people):
             message = f"rule {rule.id!r} {why}; taking it out changes no answer"
-            yield warning(DEAD, rule.origin, message)
+            yield make_warning(DEAD_RULE, rule.origin, message)
         elif rule.schools is not None:
             idle = tuple(_idle(city, rule, ways, people, kept))
             if idle:
-                yield warning(DEAD, rule.origin, f"rule {rule.id!r} {why} at {some(idle)}; narrow its `schools`")
+                yield make_warning(
+                    DEAD_RULE, rule.origin, f"rule {rule.id!r} {why} at {name_schools(idle)}; narrow its `schools`"
+                )
 
 
-def _changed(city: City, rule: Rule, space: Space, parts: dict[str, Node]) -> Node:
+def _changed(city: City, rule: Rule, space: HeaderSpace, parts: dict[str, Node]) -> Node:
     """What a rule adds to the answers of all others, or takes from them."""
     others = [other for other in city.rules if other is not rule]
     permitted = space.union_all(parts[other.id] for other in others if other.effect is Effect.PERMIT)
@@ -163,7 +165,7 @@ def _changed(city: City, rule: Rule, space: Space, parts: dict[str, Node]) -> No
     return space.difference(space.difference(parts[rule.id], forbidden), permitted)
 
 
-def _idle(city: City, rule: Rule, ways: Ways, people: People, kept: _Kept) -> Iterator[str]:
+def _idle(city: City, rule: Rule, ways: RuleFlows, people: PeopleSets, kept: _Kept) -> Iterator[str]:
     """The schools of a rule at which it changes nothing."""
     used = set(ways.schools(kept.ways))
     for index, alike in enumerate(people.registrations):
@@ -173,11 +175,11 @@ def _idle(city: City, rule: Rule, ways: Ways, people: People, kept: _Kept) -> It
     yield from sorted(city.scope(rule) - used)
 
 
-def never(city: City) -> Iterator[Finding]:
+def find_unmatchable_rules(city: City) -> Iterator[Finding]:
     """Rules with a condition that nothing fulfils."""
     for rule in city.rules:
         for why in _reasons(city, rule):
-            yield warning("never matches", rule.origin, f"rule {rule.id!r} never matches: {why}")
+            yield make_warning("never matches", rule.origin, f"rule {rule.id!r} never matches: {why}")
 
 
 def _reasons(city: City, rule: Rule) -> Iterator[str]:

@@ -8,18 +8,18 @@ from controller.errors import Origin
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.source import Placed
-from controller.prove.lint.finding import Finding, warning
+from controller.prove.lint.finding import Finding, make_warning
 
 _KIND = "unused"
 
 
-def unused(city: City) -> Iterator[Finding]:
+def find_unused(city: City) -> Iterator[Finding]:
     """Applications that nobody may use, and other objects that no rule names. Postures may wait for their rule."""
     permitted = {n for r in city.rules if r.effect is Effect.PERMIT for n in r.applications}
     exchanging = {end for flow in city.flows for end in (flow.from_, flow.to)}
     for application in city.applications.values():
         if application.id not in permitted | exchanging:
-            yield warning(_KIND, application.origin, f"no rule permits application {application.id!r} to anybody")
+            yield make_warning(_KIND, application.origin, f"no rule permits application {application.id!r} to anybody")
     rules = (*city.rules, *city.lapsed)
     identities = [rule.identity for rule in rules if rule.identity]
     scopes = [rule.schools for rule in rules if rule.schools]
@@ -42,14 +42,14 @@ def unused(city: City) -> Iterator[Finding]:
     for one in city.prefix_lists.values():
         if one.id not in named:
             origin = Origin(f"{city.directory}/access/prefixes/{one.id}.yaml", 1)
-            yield warning(_KIND, origin, f"no application has the prefix list {one.id!r}")
+            yield make_warning(_KIND, origin, f"no application has the prefix list {one.id!r}")
 
 
 def _left(noun: str, items: Iterable[Placed], used: set[str], why: str) -> Iterator[Finding]:
     for item in items:
         name = str(getattr(item, "id"))  # noqa: B009 every item of these lists has one
         if name not in used:
-            yield warning(_KIND, item.origin, f"{why} the {noun} {name!r}")
+            yield make_warning(_KIND, item.origin, f"{why} the {noun} {name!r}")
 
 
 def _segments(city: City) -> set[str]:

@@ -129,7 +129,7 @@ def test_names_are_escaped(city: City) -> None:
 def test_the_modules_get_the_words_of_the_catalogue(reader: Reader, language: str) -> None:
     texts = json.loads(reader.get(f"/messages/{language}.json").text)
     assert texts["page.city"] == catalogue("ja" if language == "ja" else "en")["page.city"]
-    assert {key.split(".")[0] for key in texts} == {"page", "states"}
+    assert {key.split(".")[0] for key in texts} == {"page", "assessments"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)

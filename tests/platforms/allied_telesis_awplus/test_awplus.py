@@ -27,7 +27,7 @@ from controller.model.network.device_state import (
 from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Packet, Protocol
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import refuse_conflicts
-from controller.prove.filters.equivalence import evaluate
+from controller.prove.filters.equivalence import evaluate_filter
 from tests.emulators.allied_telesis_awplus import Frame, InvalidInput, Switch
 from tests.platforms.states import AWPLUS_PORTS, awplus_states, bound, everything, filters, trunk_example
 from tests.soak import examples
@@ -113,7 +113,7 @@ def test_the_switch_does_with_a_packet_what_the_filter_says(made: list[Filter], 
                 packet.source_port,
                 packet.destination_port,
             )
-            assert switch.judge(HOSTS, frame) == evaluate(one, packet), packet
+            assert switch.judge(HOSTS, frame) == evaluate_filter(one, packet), packet
 
 
 @st.composite

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from controller.compile.network.route_policies import routing_intent, wanted_routing
+from controller.compile.network.route_policies import build_wanted_routing, compile_routing_intent
 from controller.errors import ConfigRefused
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
@@ -31,7 +31,7 @@ def router_of(city: City, school: str = "as-e04") -> Device:
 
 @pytest.fixture
 def wanted(city: City) -> DeviceState:
-    return build_device_state(routing=wanted_routing(routing_intent(city, router_of(city))))
+    return build_device_state(routing=build_wanted_routing(compile_routing_intent(city, router_of(city))))
 
 
 def bare(wanted: DeviceState) -> Router:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import CommandFailed, DeviceBusy
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
@@ -43,7 +43,7 @@ def preferring(city: City, *pairs: tuple[str, str]) -> DeviceState:
     if pairs:
         chosen = tuple(way for pair in pairs for key, way in ways.items() if key == pair)
     turned = replace(city, lines=city.lines.model_copy(update={"usual": chosen}))
-    return campus_intent(turned, router_of(turned), FRR.capabilities).wanted
+    return compile_device(turned, router_of(turned), FRR.capabilities).wanted
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
@@ -37,12 +37,12 @@ def device(city: City) -> Device:
 
 
 @pytest.fixture
-def intent(city: City, device: Device) -> CampusIntent:
-    return campus_intent(city, device, HOSTAPD.capabilities)
+def intent(city: City, device: Device) -> DeviceIntent:
+    return compile_device(city, device, HOSTAPD.capabilities)
 
 
 @pytest.fixture
-def text(intent: CampusIntent) -> str:
+def text(intent: DeviceIntent) -> str:
     return HOSTAPD.render(intent.wanted)
 
 
@@ -161,7 +161,7 @@ def test_a_file_that_stands_twice_is_refused(text: str) -> None:
         HOSTAPD.parse(f"{text}\n{text}", "x")
 
 
-def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: CampusIntent) -> None:
+def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: DeviceIntent) -> None:
     ours = text.removeprefix("==> /etc/hostapd/hostapd.conf <==\n")
     club = "bss=club\nssid=club\nwpa=2\nwpa_passphrase=nobody knows\n"
     whole = f"==> /etc/hostapd/hostapd.conf <==\n# radio\n{HEAD}{club}{ours}"
@@ -178,7 +178,7 @@ def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: CampusIn
         ("ssid=a\nbridge=breth1.20\n", "x:10: conflict: network 'school-pupil' in VLAN 20 must stand where"),
     ],
 )
-def test_a_network_of_others_where_ours_must_stand(intent: CampusIntent, theirs: str, expected: str) -> None:
+def test_a_network_of_others_where_ours_must_stand(intent: DeviceIntent, theirs: str, expected: str) -> None:
     """One of the same name would catch the pupils' devices; one in the same VLAN would pass 802.1X by."""
     seen = HOSTAPD.parse(f"{HEAD}bss=club\n{theirs}", "x")
     with pytest.raises(ConfigRefused) as refused:
@@ -220,15 +220,15 @@ def test_what_hostapd_cannot_hold(state: DeviceState, expected: str) -> None:
 
 def test_a_switch_holds_no_networks(city: City, device: Device) -> None:
     with pytest.raises(BeyondCapability, match=r"as-e04-ap1: the blueprint gives it .* \(capability 'wireless'\)"):
-        campus_intent(city, device, AlliedTelesisAwplus.capabilities)
+        compile_device(city, device, AlliedTelesisAwplus.capabilities)
 
 
 def test_an_isolated_segment_without_client_isolation_is_refused(city: City, device: Device) -> None:
     can = replace(HOSTAPD.capabilities, isolates=False)
     with pytest.raises(BeyondCapability, match=r"'school-pupil' carries the isolated segment pupil, .* 'isolates'"):
-        campus_intent(city, device, can)
+        compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
-    assert campus_intent(replace(city, segments=segments), device, can).wanted.networks
+    assert compile_device(replace(city, segments=segments), device, can).wanted.networks
 
 
 class Mistaken(Hostapd):
@@ -259,7 +259,7 @@ class Mistaken(Hostapd):
     ],
 )
 def test_a_mistake_of_the_renderer_is_found(
-    city: City, intent: CampusIntent, changes: dict[str, object], expected: str
+    city: City, intent: DeviceIntent, changes: dict[str, object], expected: str
 ) -> None:
     with pytest.raises(ProofFailed) as failed:
         prove(city, intent, Mistaken("school-pupil", **changes))
@@ -267,12 +267,12 @@ def test_a_mistake_of_the_renderer_is_found(
     assert "/city/blueprints.yaml:" in str(failed.value) or "does not name" in expected
 
 
-def test_isolation_that_the_policy_does_not_ask_is_a_difference_too(city: City, intent: CampusIntent) -> None:
+def test_isolation_that_the_policy_does_not_ask_is_a_difference_too(city: City, intent: DeviceIntent) -> None:
     with pytest.raises(ProofFailed, match=r"'school-staff' keeps its clients from one another; the policy does not"):
         prove(city, intent, Mistaken("school-staff", isolated=True))
 
 
-def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, intent: CampusIntent) -> None:
+def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, intent: DeviceIntent) -> None:
     class Forgetful(Hostapd):
         def render(self, state: DeviceState) -> str:
             return super().render(state).partition("\n==> ")[0]
@@ -281,7 +281,7 @@ def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, i
         prove(city, intent, Forgetful())
 
 
-def test_networks_in_words(city: City, intent: CampusIntent) -> None:
+def test_networks_in_words(city: City, intent: DeviceIntent) -> None:
     names = {segment.vlan: segment.id for segment in city.segments.values()}
     asks = "asks 10.254.3.10, 10.254.3.11 as as-e04-ap1"
     assert describe_changes(names, build_device_state(), intent.wanted) == [
