@@ -22,8 +22,8 @@ OUTPUT = "controller"
 """The stack's output that holds the document without stack and version."""
 
 
-def document(stack: str, version: int, outputs: Mapping[str, Any]) -> StackOutputs:
-    """The outputs of a deployed stack, checked.
+def parse_controller_outputs(stack: str, version: int, outputs: Mapping[str, Any]) -> StackOutputs:
+    """Return the outputs of a deployed stack, checked.
 
     Args:
         stack: its name.
@@ -48,9 +48,9 @@ def write_outputs(policies: Path, stack: str, version: int, outputs: Mapping[str
     """Write `stack-outputs/<stack>.json` under the policies, all of it or nothing of it.
 
     Raises:
-        TsunaguError: see `document`.
+        TsunaguError: see `parse_controller_outputs`.
     """
-    document(stack, version, outputs)
+    parse_controller_outputs(stack, version, outputs)
     text = json.dumps({"stack": stack, "version": version, **outputs[OUTPUT]}, ensure_ascii=False, indent=2) + "\n"
     path = policies / "stack-outputs" / f"{stack}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

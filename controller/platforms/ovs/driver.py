@@ -23,11 +23,13 @@ from dataclasses import replace
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, PortMode, PortState
 from controller.platforms.base import Command, Observation, Step
+from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.ovs.filters import MAXIMUM_ENTRIES
 from controller.platforms.ovs.flows import OURS, OURS_MASK, PORTS, Flow, in_port
 from controller.platforms.ovs.text import BRIDGE, parse, render, state_flows
 
+_TITLE = "Open vSwitch"
 _BUNDLE = f"ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows {BRIDGE} -"
 _OURS = f"cookie={OURS:#x}/{OURS_MASK:#x}"
 
@@ -51,6 +53,7 @@ class OpenVSwitch(OwnRestore):
 
     def render(self, state: DeviceState) -> str:
         """The running text of a switch with this state and nothing else."""
+        refuse_unsupported(state, self.capabilities, _TITLE)
         return render(state)
 
     def parse(self, text: str, source: str) -> Observation:
@@ -63,6 +66,7 @@ class OpenVSwitch(OwnRestore):
         Raises:
             ValueError: an Open vSwitch cannot hold the wanted state.
         """
+        refuse_unsupported(wanted, self.capabilities, _TITLE)
         flows = state_flows(wanted)
         return tuple(_steps(now, wanted, flows)) if now != wanted else ()
 

@@ -15,6 +15,7 @@ from itertools import product
 from controller.model.network.device_state import Entry, Filter, build_filter
 from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, parse_prefix
 from controller.model.network.packets import Protocol as Number
+from controller.platforms.common.managed import covers_everything
 from controller.platforms.ovs.flows import DROP, FILTERS, LAST_ENTRY, PASS, Cookie, Flow, Kind, cookie_of, register
 
 MAXIMUM_ENTRIES = 8192
@@ -45,11 +46,6 @@ _MEANT: dict[str, tuple[Family, int | None]] = {
 }
 _ADDRESSES = {Family.V4: ("nw_src", "nw_dst"), Family.V6: ("ipv6_src", "ipv6_dst")}
 _FLAGS = ("tcp_flags=+ack", "tcp_flags=+rst")
-
-
-def covers_everything(match: Match) -> bool:
-    """Whether a match covers every packet of its family."""
-    return match == Match(match.family, None, match.family.everything, match.family.everything)
 
 
 def filter_flows(one: Filter) -> Iterator[Flow]:

@@ -23,7 +23,7 @@ from controller.model.network.device_state import (
 )
 from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Protocol
 from controller.platforms.base import refuse_conflicts
-from controller.platforms.cisco_ios.text import allowed_lines
+from controller.platforms.dialect.switch import write_allowed_vlans
 from tests.emulators.cisco_ios import InvalidInput, Switch
 from tests.platforms.cisco_ios.texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
 from tests.platforms.states import CISCO_PORTS, bound, cisco_states, everything
@@ -158,10 +158,10 @@ def test_a_long_list_of_vlans_is_continued() -> None:
     port = PortState("GigabitEthernet1/0/1", PortMode.TRUNK, tuple(range(1, 4094, 2)))
     state = build_device_state(ports=[port])
     assert IOS.parse(IOS.render(state), "x").state == state
-    lines = allowed_lines(port.vlans)
+    lines = write_allowed_vlans(port.vlans)
     assert len(lines) > 100
     assert all(line.startswith("switchport trunk allowed vlan add ") for line in lines[1:])
-    assert allowed_lines((10, 20, 21, 22, 30, 31)) == ["switchport trunk allowed vlan 10,20-22,30,31"]
+    assert write_allowed_vlans((10, 20, 21, 22, 30, 31)) == ["switchport trunk allowed vlan 10,20-22,30,31"]
 
 
 def test_a_port_that_changes_its_mode_keeps_nothing_of_the_other() -> None:
@@ -209,11 +209,11 @@ def permit(match: Match) -> DeviceState:
         (build_device_state([Vlan(20, "TSN-a b")]), "VLAN 20"),
         (build_device_state([Vlan(4095, "TSN-a")]), "VLAN 4095"),
         (build_device_state([Vlan(20, "TSN-a"), Vlan(20, "TSN-b")]), "VLAN 20 stands twice"),
-        (build_device_state(ports=[PortState("eth0", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
-        (build_device_state(ports=[PortState("Vlan20", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
+        (build_device_state(ports=[PortState("eth0", PortMode.ACCESS, (20,))]), "is no port as Cisco IOS names it"),
+        (build_device_state(ports=[PortState("Vlan20", PortMode.ACCESS, (20,))]), "is no port as Cisco IOS names it"),
         (
             build_device_state(ports=[PortState("Gi1", PortMode.ACCESS, (20,), PortRole.HOST_FACING)]),
-            "a port has no role",
+            "keeps no role of a port",
         ),
         (build_device_state(ports=[PortState("Gi1", PortMode.TRUNK, ())]), "a trunk at least one"),
         (

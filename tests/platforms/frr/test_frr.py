@@ -122,7 +122,7 @@ def test_an_edit_by_hand_is_mended_beside_it(wanted: DeviceState) -> None:
 
 
 def test_packets_are_not_filtered_here() -> None:
-    with pytest.raises(ValueError, match="filters routes, not packets"):
+    with pytest.raises(ValueError, match="FRR has no VLAN database"):
         FRR.render(build_device_state([Vlan(10, "TSN-x")]))
 
 

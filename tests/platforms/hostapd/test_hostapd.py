@@ -21,7 +21,7 @@ from controller.plan.review import describe_changes
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Observation, refuse_conflicts
 from controller.platforms.hostapd.driver import Hostapd
-from controller.platforms.hostapd.text import MAIN, header
+from controller.platforms.hostapd.text import MAIN, write_header
 from controller.platforms.hostapd.text import SECRET as MARK
 from tests.emulators.hostapd import HEAD, SECRET, AccessPoint
 from tests.platforms.hostapd.networks import network_states
@@ -96,7 +96,7 @@ def test_every_line_of_ours_counts(text: str) -> None:
     wanted = HOSTAPD.parse(text, "x").state
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if not line.strip() or line == header(MAIN) + "\n":
+        if not line.strip() or line == write_header(MAIN) + "\n":
             continue
         twice = [] if line.startswith("==> ") else [lines[: number + 1] + lines[number:]]
         for changed in (lines[:number] + lines[number + 1 :], *twice):
@@ -199,7 +199,7 @@ def network(**changes: object) -> WirelessNetwork:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "VLANs of a switch"),
+        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "hostapd has no VLAN database"),
         (build_device_state(networks=[network(ssid="a\nwpa=0")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(ssid="")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(vlan=4095)]), "VLAN 4095 is none of 1 to 4094"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from ipaddress import IPv4Address
 
 from controller.model.network.packets import Family, Prefix, parse_prefix
@@ -19,18 +19,18 @@ class Words:
         self._words = list(words)
 
     def peek(self) -> str:
-        """The next word; `END` if there is none."""
+        """Return the next word; `END` if there is none."""
         return self._words[0] if self._words else END
 
     def take(self) -> str:
-        """The next word, taken; `END` if there is none."""
+        """Take the next word; `END` if there is none."""
         return self._words.pop(0) if self._words else END
 
     def take_if(self, word: str) -> bool:
-        """Take the next word if it is this one; whether it was."""
+        """Take the next word if it is this one; say if it was."""
         return self.peek() == word and bool(self.take())
 
-    def one_of(self, allowed: Collection[str]) -> str:
+    def take_one_of(self, allowed: Collection[str]) -> str:
         """Take one of these words.
 
         Raises:
@@ -40,7 +40,9 @@ class Words:
             self.refuse(" or ".join(allowed))
         return self.take()
 
-    def number_or(self, named: dict[str, int] | dict[str, int | None], low: int, high: int, what: str) -> int | None:
+    def take_number_or(
+        self, named: Mapping[str, int] | Mapping[str, int | None], low: int, high: int, what: str
+    ) -> int | None:
         """Take a number of a range, or a word that stands for one.
 
         Raises:
@@ -53,8 +55,8 @@ class Words:
             self.refuse(", ".join((f"{what}: {low} to {high}", *sorted(named))))
         return int(self.take())
 
-    def end(self, expected: str) -> None:
-        """Nothing may be left.
+    def expect_end(self, expected: str) -> None:
+        """Refuse any word that is left.
 
         Raises:
             ValueError: something is.
@@ -73,7 +75,7 @@ class Words:
 
 
 def read_prefix(words: Words, family: Family, text: str) -> Prefix:
-    """A prefix or an address of the family; `words` are only those that follow it.
+    """Return a prefix or an address of the family; `words` are only those that follow it.
 
     Raises:
         ValueError: it is none, of the other family, or has host bits.
@@ -89,7 +91,7 @@ def read_prefix(words: Words, family: Family, text: str) -> Prefix:
 
 
 def read_wildcard(words: Words, family: Family, address: str, wildcard: str, expected: str) -> Prefix:
-    """An IPv4 address and its wildcard mask, which must mean a prefix.
+    """Return the prefix that an IPv4 address and its wildcard mask mean.
 
     Raises:
         ValueError: it does not; `expected` tells what else could have stood there.

@@ -16,13 +16,16 @@ from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_
 from controller.errors import TsunaguError
 from controller.model.city import City
 from stacks.applications.access import Access, AccessArgs
-from stacks.applications.affairs import AFFAIRS, Affairs, AffairsArgs
-from stacks.applications.application import Application, ApplicationArgs
+from stacks.applications.application import DeployedApplication
+from stacks.applications.application_backend import ApplicationBackend, ApplicationBackendArgs
+from stacks.applications.application_data import ApplicationData, ApplicationDataArgs
+from stacks.applications.application_jobs import ApplicationJobs, ApplicationJobsArgs
 from stacks.foundation import Foundation, FoundationArgs
-from stacks.network.firewall import necessities
+from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
-from stacks.settings.configuration import CloudRun, ConfigurationRefused, StackConfiguration, applications_problems
+from stacks.settings.configuration import StackConfiguration
 from stacks.settings.naming import Naming
+from stacks.settings.read_configuration import ConfigurationRefused, find_application_problems
 from stacks.settings.regions import REGIONS, TOKYO
 
 OFFLINE = "TSUNAGU_OFFLINE"
@@ -30,10 +33,10 @@ LAB = "lab"
 
 
 @dataclass(frozen=True)
-class Stack:
-    """What was deployed, for the outputs."""
+class DeclaredStack:
+    """What was declared, for the outputs: backends and full host names by application id."""
 
-    applications: Mapping[str, Application]
+    backends: Mapping[str, gcp.compute.BackendService]
     load_balancer: LoadBalancer
     intent: CloudIntent
     facts: ProxyFacts
@@ -41,7 +44,7 @@ class Stack:
 
 
 def refuse_real_google(stack: str, environment: Mapping[str, str]) -> None:
-    """The lab is played by the offline Google only.
+    """Refuse to deploy the lab to anything but the offline Google.
 
     Raises:
         TsunaguError: this is the lab, and nothing says that Google is not the real one.
@@ -54,8 +57,8 @@ def refuse_real_google(stack: str, environment: Mapping[str, str]) -> None:
         raise TsunaguError(message)
 
 
-def proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFacts:
-    """What the compiler must know of this stack's Google."""
+def build_proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFacts:
+    """Return what the compiler must know of this stack's Google."""
     google = configured.google
     return ProxyFacts(
         access_policy=google.access_policy,
@@ -65,22 +68,24 @@ def proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFacts:
     )
 
 
-def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
-    """Declare every resource of the stack.
+def declare_stack(city: City, configured: StackConfiguration, file: Path) -> DeclaredStack:
+    """Declare every resource of the stack; return what its outputs are made from.
 
     Raises:
         ConfigurationRefused: the configuration and the policy do not name the same applications.
         PolicyError: the policy cannot be compiled for the cloud.
     """
     naming = Naming(configured.environment, city.file.id)
-    facts = proxy_facts(configured, naming)
+    facts = build_proxy_facts(configured, naming)
     intent = compile_cloud_intent(city, facts)
-    problems = applications_problems(configured, {app.id: app.audience for app in intent.applications}, file)
+    audiences = {application.id: application.audience for application in intent.applications}
+    problems = find_application_problems(configured, audiences, file)
     if problems:
         what = f"The configuration of stack {configured.environment!r} does not fit the policy:"
         raise ConfigurationRefused(what, problems)
     google = gcp.Provider("google", project=configured.google.project, region=TOKYO.name)
     opts = pulumi.ResourceOptions(providers=[google])
+    firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
     foundation = Foundation(
         "foundation",
         FoundationArgs(
@@ -89,12 +94,11 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
             configured.audit,
             naming,
             configured.protected,
-            (*compile_firewall_rules(city), *necessities(configured.network.services, _with_database(configured))),
+            firewall,
         ),
         opts=opts,
     )
-    applications = _applications(configured, intent, foundation, naming, opts)
-    backends = {name: application.backend for name, application in applications.items()}
+    backends = _declare_applications(configured, intent, foundation, naming, opts)
     hosts = {name: f"{configured.applications[name].host}.{configured.domain}" for name in backends}
     load_balancer = LoadBalancer(
         "load-balancer",
@@ -103,7 +107,7 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
             intent.frontends,
             hosts,
             backends,
-            _importance(intent),
+            _find_importance(intent),
             naming,
             foundation.services,
             configured.protected,
@@ -123,79 +127,93 @@ def deploy(city: City, configured: StackConfiguration, file: Path) -> Stack:
         ),
         opts=opts,
     )
-    return Stack(applications, load_balancer, intent, facts, hosts)
+    return DeclaredStack(backends, load_balancer, intent, facts, hosts)
 
 
-def _with_database(configured: StackConfiguration) -> str | None:
-    """The application with a database of this stack: the affairs system, where it runs here."""
-    affairs = configured.applications.get(AFFAIRS)
-    return AFFAIRS if affairs is not None and isinstance(affairs.hosting, CloudRun) else None
-
-
-def _applications(
+def _declare_applications(
     configured: StackConfiguration,
     intent: CloudIntent,
     foundation: Foundation,
     naming: Naming,
     opts: pulumi.ResourceOptions,
-) -> dict[str, Application]:
+) -> dict[str, gcp.compute.BackendService]:
+    """Declare every application; return their backend services by application id."""
     agent = gcp.projects.ServiceIdentity(
         "proxy-agent",
         service="iap.googleapis.com",
         project=configured.google.project,
-        opts=foundation.services.ready(foundation, "iap"),
+        opts=foundation.services.child_options(foundation, "iap"),
     )
-    found: dict[str, Application] = {}
-    for application in intent.applications:
-        args = ApplicationArgs(
-            application=application,
-            hosted=configured.applications[application.id],
-            foundation=foundation,
-            naming=naming,
-            project=configured.google.project,
-            serving=configured.serving,
-            proxy_agent=agent.email,
-            protected=configured.protected,
-            environment={},
+    return {
+        compiled.id: _declare_application(
+            DeployedApplication(
+                compiled=compiled,
+                settings=configured.applications[compiled.id],
+                foundation=foundation,
+                naming=naming,
+                project=configured.google.project,
+                serving=configured.serving,
+                protected=configured.protected,
+            ),
+            agent.email,
+            opts,
         )
-        if application.id == AFFAIRS:
-            found[AFFAIRS] = Affairs(AFFAIRS, AffairsArgs(args, configured.database), opts=opts).application
-        else:
-            found[application.id] = Application(application.id, args, opts=opts)
-    return found
+        for compiled in intent.applications
+    }
 
 
-def _importance(intent: CloudIntent) -> dict[str, str]:
-    """The highest class behind each front; class I is the highest, and the shortest to write."""
-    classes = {app.id: app.importance for app in intent.applications}
+def _declare_application(
+    application: DeployedApplication, proxy_agent: pulumi.Output[str], opts: pulumi.ResourceOptions
+) -> gcp.compute.BackendService:
+    """Declare an application with the data and jobs that its settings name; return its backend service."""
+    name, settings = application.compiled.id, application.settings
+    has_data = settings.database is not None or settings.files is not None
+    data = ApplicationData(name, ApplicationDataArgs(application), opts=opts) if has_data else None
+    environment = data.environment if data is not None else {}
+    backend = ApplicationBackend(name, ApplicationBackendArgs(application, proxy_agent, environment), opts=opts)
+    if backend.account is not None:
+        if data is not None:
+            data.grant_access(backend.account)
+        if settings.jobs:
+            ApplicationJobs(name, ApplicationJobsArgs(application, backend.account, environment), opts=opts)
+    return backend.backend
+
+
+def _find_importance(intent: CloudIntent) -> dict[str, str]:
+    """The highest class behind each frontend; class I is the highest, and the shortest to write."""
+    classes = {application.id: application.importance for application in intent.applications}
     order = ("I", "II", "III", "IV")
-    return {front: min((classes[name] for name in names), key=order.index) for front, names in intent.frontends.items()}
+    return {
+        frontend: min((classes[one] for one in names), key=order.index) for frontend, names in intent.frontends.items()
+    }
 
 
-def outputs(stack: Stack, configured: StackConfiguration) -> dict[str, Any]:
-    """What the controller reads (see `stacks.settings.outputs`), without stack and version."""
+def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguration) -> dict[str, Any]:
+    """Return what the controller reads (see `stacks.settings.outputs`), without stack and version.
+
+    A region is `primary` if a database is written to in it.
+    """
     number = configured.google.project_number
     placed = {}
-    for front, names in stack.intent.frontends.items():
-        addresses = stack.load_balancer.addresses[front]
+    for frontend, names in stack.intent.frontends.items():
+        addresses = stack.load_balancer.addresses[frontend]
         for name in names:
-            backend = stack.applications[name].backend
             placed[name] = {
                 "host": stack.hosts[name],
                 "ipv4": [addresses["IPV4"]],
                 "ipv6": [addresses["IPV6"]],
-                "token-audience": backend.generated_id.apply(
+                "token-audience": stack.backends[name].generated_id.apply(
                     lambda id_: f"/projects/{number}/global/backendServices/{id_}"
                 ),
             }
-    primary = configured.database.primary
+    written = {database.primary for database in configured.databases.values()}
     facts = stack.facts
     return {
         "applications": placed,
         "regions": {
             region.id: {
                 "name": region.name,
-                "role": "primary" if region.id == primary else "standby",
+                "role": "primary" if region.id in written else "standby",
                 "serving": region.id in configured.serving,
             }
             for region in REGIONS.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.settings.naming import TYPE
+from stacks.settings.naming import TYPE, add_old_name
 
 SERVICES = (
     "accesscontextmanager",
@@ -25,7 +25,7 @@ SERVICES = (
 )
 
 
-class Services(pulumi.ComponentResource):
+class ProjectServices(pulumi.ComponentResource):
     """Every service that the stack needs, switched on. Outputs: `on` (by the first word of its name)."""
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -33,15 +33,20 @@ class Services(pulumi.ComponentResource):
         # Another stack or person may need a service that this one does not any more: it is left on.
         own = pulumi.ResourceOptions(parent=self)
         self.on = {
-            word: gcp.projects.Service(word, service=f"{word}.googleapis.com", disable_on_destroy=False, opts=own)
+            word: gcp.projects.Service(
+                f"{name}-{word}",
+                service=f"{word}.googleapis.com",
+                disable_on_destroy=False,
+                opts=add_old_name(own, word),
+            )
             for word in SERVICES
         }
         self.register_outputs({})
 
-    def ready(
+    def child_options(
         self, parent: pulumi.Resource, *words: str, protect: bool = False, after: list[pulumi.Resource] | None = None
     ) -> pulumi.ResourceOptions:
-        """Options of a child that waits for these services, and for what stands in `after`."""
+        """Return the options of a child that waits for these services, and for what stands in `after`."""
         waits = [*(self.on[word] for word in words), *(after or [])]
         # False would take the protection of a parent away; None leaves it.
         return pulumi.ResourceOptions(parent=parent, depends_on=waits, protect=protect or None)
