@@ -112,4 +112,4 @@ def _by_ends(city: City) -> dict[tuple[str, str], list[SystemFlow]]:
 def find_system_addresses(city: City, name: str) -> tuple[Prefix, ...]:
     """The addresses of a system or application that others call; none of one that only its carrier reaches."""
     system = city.systems.get(name)
-    return system.addresses if system is not None else city.named(city.applications[name])
+    return system.addresses if system is not None else city.addresses.application_prefixes(city.applications[name])

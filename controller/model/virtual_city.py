@@ -26,7 +26,7 @@ class VirtualCity(City):
 
     def _devices(self, school: School) -> Iterator[Device]:
         """A switch with a port for each host and each segment's gateway, then a router."""
-        file, management = self.virtual_estate, self.file.management_segment
+        file, management = self.virtual_estate, self.management_segment
         access, facing = PortMode.ACCESS, PortRole.HOST_FACING
         hosts = [DevicePort(f"h-{host.id}", access, (host.segment,), facing) for host in file.hosts]
         own = DevicePort("h-mgmt", access, (management,), facing)
@@ -37,7 +37,7 @@ class VirtualCity(City):
             school=school,
             role="core",
             platform=file.platform,
-            management=self.device_address(school, 0),
+            management=self.addresses.device_address(school, 0),
             access=file.device_access,
             ports=(*hosts, own, *gateways),
             # Its host key is pinned when its school is built.
@@ -48,7 +48,7 @@ class VirtualCity(City):
             id=f"{school.id}-rt1",
             role="router",
             platform=file.router_platform,
-            management=self.device_address(school, 1),
+            management=self.addresses.device_address(school, 1),
             ports=(),
         )
         yield from (switch, router)

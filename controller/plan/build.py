@@ -115,9 +115,9 @@ def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
     canary = city.canary if city.canary in schools else next(iter(schools), "")
     return PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
+        on=city.policy_date,
         until=first_lapse(city),
         estate=city.estate,
         made=datetime.now(UTC),

@@ -27,7 +27,7 @@ def selected_schools(city: City, selection: Selection) -> tuple[School, ...]:
     """
     known = {school.id: school for school in city.estate_schools}
     _all_known(city, "school", selection.schools, known)
-    _all_known(city, "ward", selection.wards, [ward.id for ward in city.file.wards])
+    _all_known(city, "ward", selection.wards, [ward.id for ward in city.wards])
     chosen = [
         school
         for school in known.values()

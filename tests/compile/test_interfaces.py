@@ -11,6 +11,7 @@ from controller.errors import BeyondCapability
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities, PortMode
 from controller.model.network.packets import Direction, Family
+from controller.model.policy_files import CITY
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import choose_virtual_city
 from controller.plan.proof.proof import prove
@@ -30,7 +31,7 @@ def compiled(city: City, role: str, can: Capabilities = CAN) -> DeviceIntent:
 
 
 def without_transit(city: City) -> City:
-    return replace(city, file=city.file.model_copy(update={"transit": None}))
+    return city.replace_file(CITY, city.settings.model_copy(update={"transit": None}))
 
 
 def test_a_core_that_routes_is_the_gateway_of_every_segment(city: City) -> None:
@@ -41,7 +42,7 @@ def test_a_core_that_routes_is_the_gateway_of_every_segment(city: City) -> None:
     for segment in city.segments.values():
         written = [address.partition("/")[0] for address in by_vlan[segment.vlan].addresses]
         for family in Family:
-            assert family.address(city.gateway(school, segment, family)) in written
+            assert family.address(city.addresses.gateway_address(school, segment, family)) in written
         assert by_vlan[segment.vlan].relays == ("10.33.32.1", "2001:db8:8021:63::1")
     assert by_vlan[99].addresses == ("10.33.32.2/30", "2001:db8:8021:63::2/64")
     assert not by_vlan[99].relays

@@ -41,7 +41,7 @@ def test_a_school_announces_its_block_and_the_address_that_it_is_translated_to(
     for school in layout.schools:
         text = routing.configuration(routing.school(layout, school))
         own = city.school_by_id[school.id]
-        wanted = {str(city.school_prefix(own, family)) for family in Family}
+        wanted = {str(city.addresses.school_prefix(own, family)) for family in Family}
         wanted |= {str(prefix) for prefix in own.lines.primary.egress}
         assert set(re.findall(r"^  network (\S+)$", text, re.MULTILINE)) == wanted
         assert "route-map" not in text  # preferring and filtering is what a plan brings

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
-from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -16,8 +15,10 @@ from controller.lab.state.layout import Layout, SchoolLayout
 from controller.lab.trials.matrix import measure
 from controller.lab.trials.table import matrix_table
 from controller.lab.trials.verdicts import Result, Verdict
+from controller.model.access.rules import RuleFile
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family
+from controller.model.policy_files import RULES
 from controller.model.virtual_city import VirtualCity
 from controller.platforms.ovs.driver import OpenVSwitch
 
@@ -103,7 +104,7 @@ def test_what_is_not_the_filters_doing_is_not_taken_for_it(city: VirtualCity, fi
     staff_ai = next(p.network_address for p in city.outputs.applications["staff-ai"].ipv4)
     words = ["ip", "-n", paths.INTERNET, "addr", "del", f"{staff_ai}/32", "dev", "lo"]
     subprocess.run(words, check=True, capture_output=True)
-    less = replace(city, rules=tuple(rule for rule in city.rules if rule.id != "printing"))
+    less = city.replace_file(RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "printing")))
 
     results = measure(less, (school.id,)).results
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from controller.errors import LabError
@@ -9,8 +7,9 @@ from controller.lab.state.planning import lay_out
 from controller.lab.trials.counters import deny_counts
 from controller.lab.trials.pairs import Pair, pairs, untested
 from controller.lab.trials.verdicts import Matrix, Verdict, denied_verdict, permitted_verdict
-from controller.model.access.rules import Application
+from controller.model.access.rules import Application, ApplicationFile, RuleFile
 from controller.model.network.packets import Direction, Family
+from controller.model.policy_files import APPLICATIONS, OUTPUTS, RULES
 from controller.model.virtual_city import VirtualCity
 from controller.platforms.ovs.flows import Cookie, Kind
 
@@ -41,7 +40,7 @@ def test_a_host_is_not_asked_to_call_itself(city: VirtualCity) -> None:
 
 
 def test_a_deleted_permit_changes_exactly_its_pairs(city: VirtualCity) -> None:
-    less = replace(city, rules=tuple(rule for rule in city.rules if rule.id != "printing"))
+    less = city.replace_file(RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "printing")))
     before = {(p.school, p.host, p.target): p.permitted for p in tried(city)}
     after = {(p.school, p.host, p.target): p.permitted for p in tried(less)}
     changed = {
@@ -56,13 +55,15 @@ def test_a_lab_that_was_built_from_other_addresses_is_refused(city: VirtualCity)
     placed = outputs.applications["affairs"].model_copy(update={"ipv4": outputs.applications["staff-ai"].ipv6})
     moved = outputs.model_copy(update={"applications": {**outputs.applications, "affairs": placed}})
     with pytest.raises(LabError, match="built from another city: affairs"):
-        list(pairs(replace(city, outputs=moved), layout, (layout.schools[0].id,)))
+        list(pairs(city.replace_file(OUTPUTS, moved), layout, (layout.schools[0].id,)))
 
 
 def test_an_application_without_tcp_is_named(city: VirtualCity) -> None:
     drills = city.applications["drills"].model_dump(by_alias=True) | {"services": ("udp/5000",)}
     udp = Application.model_validate(drills)
-    other = replace(city, applications={**city.applications, "drills": udp})
+    other = city.replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, "drills": udp}).values()))
+    )
     assert untested(other) == ("drills",)
     assert "drills" not in {p.target.column for p in tried(other)}
 

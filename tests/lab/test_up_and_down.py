@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from controller.lab import city as virtual_city
 from controller.lab.network import kernel, network
 from controller.lab.state import paths, undo_log
 from controller.lab.state.processes import until
+from controller.model.policy_files import LAB
 from controller.model.virtual_city import VirtualCity
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
@@ -165,7 +165,7 @@ def test_a_killed_up_whose_record_is_damaged(city: VirtualCity) -> None:
 
 def test_an_other_users_name_is_not_taken(city: VirtualCity) -> None:
     access = city.virtual_estate.device_access.model_copy(update={"user": "root"})
-    other = replace(city, virtual_estate=city.virtual_estate.model_copy(update={"device_access": access}))
+    other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):
         virtual_city.up(other, 1, lambda _: None)
     assert not paths.STATE.exists()

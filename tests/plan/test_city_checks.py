@@ -106,7 +106,9 @@ def test_a_path_through_two_cores_of_a_school_is_put_together(policies: PolicyFo
     """Each core lets through only what its own segments' ends may; together they let pupils to the teachers."""
     city, school = policies.load(), policies.load().school_by_id[SCHOOL]
     assert not wrong(policies, two_cores)
-    pupils, staff = (city.segment_prefix(school, city.segments[name], Family.V4) for name in ("pupil", "staff"))
+    pupils, staff = (
+        city.addresses.segment_prefix(school, city.segments[name], Family.V4) for name in ("pupil", "staff")
+    )
     entry = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, pupils, staff, destination_ports=(443, 443)), "77")
 
     def opened(one: Held, segment: str, direction: Direction) -> Held:

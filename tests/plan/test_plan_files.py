@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from controller.compile.network.device_state import compile_device
 from controller.errors import ConfigRefused, InputError, TsunaguError
 from controller.model.city import City
+from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device
 from controller.plan.build import build_plan, consider
 from controller.plan.observe import NoConfiguration, NotSupported, Observed, from_files
@@ -122,7 +122,7 @@ def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path)
     devices = selected_devices(unbuilt, Selection(("kw-s01",)))
     found = [consider(unbuilt, one) for one in from_files(devices, configs)]
     plan = build_plan(unbuilt, found)
-    assert (plan.city, plan.policy, plan.estate, plan.canary) == (unbuilt.file.id, unbuilt.digest, "real", "kw-s01")
+    assert (plan.city, plan.policy, plan.estate, plan.canary) == (unbuilt.id, unbuilt.digest, "real", "kw-s01")
     core, floor = plan.devices
     assert (core.device, core.steps, core.changes, core.filters_proved) == (device.id, (), (), 32)
     assert core.states == (core.seen,)
@@ -148,7 +148,7 @@ def test_a_plan_of_nothing_has_no_canary(city: City, device: Device) -> None:
 def test_the_citys_canary_goes_first_where_it_is_planned(city: City, device: Device, configs: Path) -> None:
     found = consider(city, from_files([device], configs)[0])
     here = city.virtual_estate.model_copy(update={"canary": "kw-s01"})
-    assert build_plan(replace(city, virtual_estate=here), [found]).canary == "kw-s01"
+    assert build_plan(city.replace_file(LAB, here), [found]).canary == "kw-s01"
 
 
 def test_a_policy_too_large_for_the_device_refuses_that_device_only(

@@ -11,6 +11,7 @@ from controller.errors import ConfigRefused, ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.route_policies import build_routing
+from controller.model.policy_files import LINES
 from controller.model.sites.devices import Device
 from controller.plan.build import Considered, build_plan, consider
 from controller.plan.observe import Observed
@@ -33,7 +34,7 @@ def router_of(city: City, school: str = SCHOOL) -> Device:
 def preferring(city: City, *pairs: tuple[str, str]) -> City:
     ways = {way.pair: way for way in city.lines.usual}
     chosen = tuple(way for pair in pairs for key, way in ways.items() if key == pair)
-    return replace(city, lines=city.lines.model_copy(update={"usual": chosen}))
+    return city.replace_file(LINES, city.lines.model_copy(update={"usual": chosen}))
 
 
 def intent_of(city: City) -> DeviceIntent:

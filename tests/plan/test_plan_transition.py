@@ -35,7 +35,7 @@ def before(city: City, intent: DeviceIntent) -> DeviceState:
         else one
         for one in intent.wanted.filters
     ]
-    assert city.segments[city.file.management_segment].vlan == MANAGEMENT
+    assert city.segments[city.management_segment].vlan == MANAGEMENT
     names = {one.key: one.name for one in shorter}
     bindings = [replace(one, filter=names[one.vlan, one.direction, one.family]) for one in intent.wanted.bindings]
     return replace(intent.wanted, filters=tuple(shorter), bindings=tuple(bindings))

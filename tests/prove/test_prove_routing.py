@@ -13,6 +13,7 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Effect, Family, parse_prefix
 from controller.model.network.route_policies import PrefixRange, RouteClause, RoutePolicy, Routing, build_routing
+from controller.model.policy_files import LINES
 from controller.model.sites.access_lines import PathPreference
 from controller.platforms.frr.driver import Frr
 from controller.prove.routes.policies import find_routing_differences, find_transition_differences
@@ -32,7 +33,7 @@ def intent(city: City) -> RoutingIntent:
 
 def preferring(city: City, *ways: PathPreference) -> City:
     """The city with another order for all its schools."""
-    return replace(city, lines=city.lines.model_copy(update={"usual": ways}))
+    return city.replace_file(LINES, city.lines.model_copy(update={"usual": ways}))
 
 
 def test_every_school_is_proved(city: City) -> None:

@@ -12,8 +12,10 @@ import pytest
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
 from controller.lab.state.processes import until
+from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
+from controller.model.policy_files import RULES
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.plan.build import Considered, build_plan, consider
@@ -34,7 +36,7 @@ def without(city: City, rule: str) -> City:
     """The city without one of its rules."""
     kept = tuple(one for one in city.rules if one.id != rule)
     assert len(kept) < len(city.rules)
-    return replace(city, rules=kept, digest=f"{city.digest} without {rule}")
+    return replace(city.replace_file(RULES, RuleFile(rules=kept)), digest=f"{city.digest} without {rule}")
 
 
 def planned(city: City, schools: tuple[str, ...]) -> PlanFile:
@@ -69,7 +71,9 @@ def apply_now(tmp_path: Path) -> Apply:
     """Carry out a plan with a short restore."""
 
     def apply_now(city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
-        return apply_plan(city, plan, Settings(RESTORE_SECONDS, tmp_path / "state", lambda: city.on), listeners)
+        return apply_plan(
+            city, plan, Settings(RESTORE_SECONDS, tmp_path / "state", lambda: city.policy_date), listeners
+        )
 
     return apply_now
 

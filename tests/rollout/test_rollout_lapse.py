@@ -61,9 +61,9 @@ def test_no_device_is_reached_any_more(city: City, tmp_path: Path, monkeypatch: 
     devices = [one for school in schools for one in city.devices(school) if one.role == "core"]
     steps = {"seen": "a", "steps": (), "wanted": "", "changes": (), "filters_proved": 0, "saved": False}
     plan = PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
+        on=city.policy_date,
         until=first_lapse(city),
         estate="virtual",
         made=datetime.now(UTC),

@@ -41,7 +41,7 @@ def apply(
     Exit code 0 only when every device is applied or unchanged.
     """
     city = load_city(policies)
-    plan = load_plan(plan_path, city.file.id)
+    plan = load_plan(plan_path, city.id)
     city = choose_estate(city, plan.estate)
     if plan.policy != city.digest:
         errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")

@@ -101,7 +101,7 @@ def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     compiler = _Compiler(city, facts)
     bindings = tuple(compiler.bindings(app for app in chosen if app.audience != "public"))
     return CloudIntent(
-        on=city.on,
+        on=city.policy_date,
         applications=tuple(
             CloudApplication(a.id, a.name, a.audience, a.importance, a.audience != "public", frontend_of[a.id])
             for a in chosen
@@ -140,7 +140,7 @@ def _problems(city: City, app: Application) -> Iterator[Problem]:
     if not app.proxy:
         message = f"audience {app.audience!r} in the cloud needs the identity-aware proxy: add `proxy: true`"
         yield Problem(app.origin, "proxy", message)
-    least = city.people.mfa.of(app.importance)
+    least = city.people.mfa.get_minimum(app.importance)
     if least.required:
         for role in city.people.roles:
             for box in find_permitted_people(city, app.id, role.id)[1]:
@@ -176,8 +176,12 @@ def _group_by_frontend(city: City, applications: Iterable[Application]) -> dict[
 def _ways(city: City, application: str, effect: Effect) -> Iterator[tuple[str, Service, int]]:
     for rule in city.rules:
         if rule.network and rule.effect is effect and application in rule.applications:
-            there = [number for number, alike in enumerate(city.alike) if city.is_for(rule, alike[0])]
-            yield from product(rule.network.from_, city.services(rule, application), there)
+            there = [
+                number
+                for number, alike in enumerate(city.schools_of_equal_scope)
+                if city.rule_applies_at(rule, alike[0])
+            ]
+            yield from product(rule.network.from_, city.permitted_services(rule, application), there)
 
 
 class _Compiler:
@@ -234,7 +238,7 @@ class _Compiler:
         times = [self._before(box.periods)] if box.periods != every.periods else []
         slots = [slot for slot in box.slots if isinstance(slot, tuple)]
         for factors in _runs(box.factors):
-            for window in write_time_conditions(slots, self._city.file.timezone):
+            for window in write_time_conditions(slots, self._city.settings.timezone):
                 yield self._term([*([key] for key in factors), *asked], [*times, *([window] if window else [])])
 
     def _term(self, asked: list[list[str]], times: list[str]) -> str:

@@ -88,7 +88,7 @@ class CubeSpace:
                 for name, values in zip(self.postures, every.postures, strict=True)
             ),
             devices=frozenset(identity.devices) | unknown if identity.devices else every.devices,
-            registered=self.city.scope(rule) | unknown if rule.schools else every.registered,
+            registered=self.city.schools_in_scope(rule) | unknown if rule.schools else every.registered,
             periods=frozenset(end for end in every.periods if _lasts(rule, end)),
             kinds=every.kinds if kinds is None else frozenset(kinds) | unknown,
             places=frozenset(identity.places) if identity.places else every.places,

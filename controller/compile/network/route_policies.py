@@ -90,7 +90,7 @@ def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefi
     """What a school may announce: its block, and what the internet sees its lines by."""
     lines = (school.lines.primary, school.lines.backup)
     egress = (one for line in lines for one in line.egress if one.version == family)
-    return tuple(dict.fromkeys((city.school_prefix(school, family), *egress)))
+    return tuple(dict.fromkeys((city.addresses.school_prefix(school, family), *egress)))
 
 
 def build_wanted_routing(intent: RoutingIntent) -> Routing:

@@ -95,7 +95,7 @@ def _check_access(city: City, state: Path) -> None:
 
 
 def _controller(city: City) -> Both:
-    found = {Family(prefix.version): first_host(prefix) for prefix in reversed(city.file.controllers)}
+    found = {Family(prefix.version): first_host(prefix) for prefix in reversed(city.controllers)}
     missing = [f"IPv{int(family)}" for family in Family if family not in found]
     if missing:
         message = f"city.yaml: 'controllers' names no {' and no '.join(missing)} address; the lab needs one of each"
@@ -147,11 +147,11 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
         router_device=router.id,
         router_address=Both(
             v4=str(router.management),
-            v6=_interface(city, school, city.file.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
+            v6=_interface(city, school, city.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
         ),
         block=Both(
-            v4=str(city.school_prefix(school, Family.V4)),
-            v6=str(city.school_prefix(school, Family.V6)),
+            v4=str(city.addresses.school_prefix(school, Family.V4)),
+            v6=str(city.addresses.school_prefix(school, Family.V6)),
         ),
         egress=own_addresses(school),
         lines=tuple(_line(city, school, line) for line in LINE_NAMES),
@@ -187,15 +187,18 @@ def _hosts(city: VirtualCity, school: School) -> Iterator[Host]:
 
 
 def _management(city: City, school: School, device: Device) -> Interface:
-    found = _interface(city, school, city.file.management_segment, FIRST_DEVICE)
+    found = _interface(city, school, city.management_segment, FIRST_DEVICE)
     address = Both(v4=str(device.management), v6=found.address.v6)
     return found.model_copy(update={"address": address})
 
 
 def _interface(city: City, school: School, segment: str, number: int) -> Interface:
-    subnets = {family: city.segment_prefix(school, city.segments[segment], family) for family in Family}
+    subnets = {family: city.addresses.segment_prefix(school, city.segments[segment], family) for family in Family}
     address = {family: family.address(int(subnet.network_address) + number) for family, subnet in subnets.items()}
-    gateway = {family: family.address(city.gateway(school, city.segments[segment], family)) for family in Family}
+    gateway = {
+        family: family.address(city.addresses.gateway_address(school, city.segments[segment], family))
+        for family in Family
+    }
     return Interface(
         address=Both(v4=address[Family.V4], v6=address[Family.V6]),
         v4_length=subnets[Family.V4].prefixlen,

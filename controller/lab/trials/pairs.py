@@ -128,7 +128,7 @@ def _in_school(city: City, school: SchoolLayout, suffix: str) -> Iterator[Target
 def _addresses_in_school(city: City, school: SchoolLayout, application: Application) -> Iterator[tuple[str, bool]]:
     hosts = [host.interface for host in school.hosts if host.segment == application.segment]
     router = school.management.model_copy(update={"address": school.router_address})
-    devices = [school.management, router] if application.segment == city.file.management_segment else []
+    devices = [school.management, router] if application.segment == city.management_segment else []
     if not hosts and not devices:
         message = f"application {application.id!r} lives in segment {application.segment!r}, where lab.yaml has no host"
         raise LabError(message)

@@ -87,8 +87,8 @@ class _Page:
         self.texts = texts
         japanese = texts.language == "ja"
         # What stands in brackets behind the name is a note in English; where it matters, the notice says it.
-        self.city_name = city.file.name.partition(" (")[0] if japanese else city.file.name
-        self.ward_names = {ward.id: ward.name if japanese else ward.id.title() for ward in city.file.wards}
+        self.city_name = city.name.partition(" (")[0] if japanese else city.name
+        self.ward_names = {ward.id: ward.name if japanese else ward.id.title() for ward in city.wards}
         self.region_names = {one.id: one.name if japanese else one.id.title() for one in city.lines.regions}
 
     def environment(self) -> Environment:

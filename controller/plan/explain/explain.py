@@ -126,7 +126,7 @@ def _services(city: City, application: str) -> tuple[Service, ...]:
 
 
 def _network(city: City, question: Question, family: Family, service: Service) -> NetworkExplanation:
-    addresses = city.destination(question.application, question.school).of(family)
+    addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
     if not addresses.included:
         note = f"{question.application} has no IPv{int(family)} address: nothing is permitted there"
         return NetworkExplanation(family, service, "none", RuleDecision(permitted=False, rules=()), (), note)
@@ -135,7 +135,7 @@ def _network(city: City, question: Question, family: Family, service: Service) -
     packet = Packet(
         family=family,
         protocol=service.protocol,
-        source=city.gateway(question.school, city.segments[question.segment], family) + 1,
+        source=city.addresses.gateway_address(question.school, city.segments[question.segment], family) + 1,
         destination=destination,
         source_port=CLIENT_PORT,
         destination_port=service.ports[0],
@@ -149,7 +149,7 @@ def _network(city: City, question: Question, family: Family, service: Service) -
 
 def _example(city: City, question: Question, family: Family) -> int:
     """One address of the destination: its first; in a segment of a school, one that a host could have."""
-    addresses = city.destination(question.application, question.school).of(family)
+    addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
     first = addresses.intervals()[0][0]
     app = city.applications.get(question.application)
     if app is not None and app.segment:
@@ -171,7 +171,7 @@ def _decided(city: City, core: Device, question: Question, packet: Packet) -> It
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
     places = [(city.segments[question.segment].vlan, Direction.FROM)]
     for segment in city.segments.values():
-        subnet = city.segment_prefix(question.school, segment, packet.family)
+        subnet = city.addresses.segment_prefix(question.school, segment, packet.family)
         if get_bounds(subnet)[0] <= packet.destination <= get_bounds(subnet)[1]:
             places.append((segment.vlan, Direction.TO))
     filters: dict[tuple[int, Direction, Family], Filter] = {one.key: one for one in rendered.filters}
@@ -194,7 +194,7 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
     admitted = [a for a in city.admissions if a.segment == question.segment]
     if question.segment == CONTROLLER or not admitted:
         who = f"802.1X admits nobody to segment {question.segment!r}"
-        if question.segment == city.otherwise:
+        if question.segment == city.default_segment:
             who = f"802.1X puts whatever it does not know into segment {question.segment!r}"
     else:
         roles = ", ".join(dict.fromkeys(role for a in admitted for role in a.roles))

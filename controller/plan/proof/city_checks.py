@@ -98,7 +98,7 @@ def _segments(city: City, *devices: Device) -> tuple[Segment, ...]:
     """The segments that devices with filters carry, and those of their school that no device with filters does."""
     fleet = school_devices(city, devices[0])
     filtered = _carried([one for one in fleet if one.role == FILTERING_ROLE])
-    unfiltered = (_carried(fleet) | {city.file.management_segment}) - filtered
+    unfiltered = (_carried(fleet) | {city.management_segment}) - filtered
     carried = _carried(devices) | unfiltered
     return tuple(segment for name, segment in city.segments.items() if name in carried)
 

@@ -173,7 +173,7 @@ def _pool(city: City, todo: Sequence[Device], cache: ProofCache, *, more: bool) 
     if copied:
         pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
     else:
-        here = (Path(city.directory), city.on, city.digest, type(city), cache)
+        here = (Path(city.directory), city.policy_date, city.digest, type(city), cache)
         pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here)
     try:
         with pool:

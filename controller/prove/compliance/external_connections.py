@@ -34,7 +34,7 @@ _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
 def find_undeclared_connections(city: City) -> Iterator[str]:
     """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
     opened: dict[tuple[Clause, Prefix], list[str]] = {}
-    for schools in city.alike:
+    for schools in city.schools_of_equal_scope:
         for clause, far, segment in _opened(city, schools[0]):
             opened.setdefault((clause, far), []).append(segment)
     # The same necessity has other clauses at other segments and schools; it is said once.
@@ -63,13 +63,13 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
 
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
-    own = [city.school_prefix(school, family) for family in Family]
+    own = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
         *own,
         *servers,
-        *city.file.controllers,
-        *(one for app in city.applications.values() for one in city.named(app)),
+        *city.controllers,
+        *(one for app in city.applications.values() for one in city.addresses.application_prefixes(app)),
     ]
 
     # A service may publish thousands of prefixes, so they are looked up and not gone through.

@@ -233,8 +233,8 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
     return (
         packet.family == clause.family
         and packet.protocol == clause.protocol
-        and clause.sources.holds(packet.source)
-        and clause.destinations.holds(packet.destination)
+        and clause.sources.contains(packet.source)
+        and clause.destinations.contains(packet.destination)
         and is_in_interval(packet.source_port, clause.source_ports)
         and is_in_interval(packet.destination_port, clause.destination_ports)
         and (packet.established or not clause.established)

@@ -74,7 +74,9 @@ def _centre(city: City, rules: list[Rule], app: str) -> Person:
     """Somebody who just meets the first rule, and the second where it does not contradict."""
     parts = [(rule, rule.identity) for rule in rules if rule.identity]
     schools = [(rule, rule.schools) for rule in rules if rule.schools is not None]
-    registered = next((s.id for s in city.schools if all(city.is_for(r, s) for r, _ in schools)), city.schools[0].id)
+    registered = next(
+        (s.id for s in city.schools if all(city.rule_applies_at(r, s) for r, _ in schools)), city.schools[0].id
+    )
     places = [part.places for _, part in parts if part.places]
     kinds = [part.devices for _, part in parts if part.devices]
     person = Person(
@@ -184,7 +186,7 @@ def _tell_places_apart(city: City) -> list[Person]:
 def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
     """The person at every address that proves a school or an office, and at the one behind it, where it is nobody's."""
     schools = [(one, (*one.lines.primary.egress, *one.lines.backup.egress)) for one in city.schools]
-    offices = [prefix for office in city.file.offices for prefix in office.egress]
+    offices = [prefix for office in city.offices for prefix in office.egress]
     every = (*(prefix for _, egress in schools for prefix in egress), *offices)
     taken = {family: merge_intervals(get_bounds(one) for one in every if one.version == family) for family in Family}
     for number, (school, egress) in enumerate(schools):

@@ -48,7 +48,7 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
     address, country = {
         "own-school": (str(_first(city, person.registered)), "JP"),
         "other-school": (_other_school(city, person.registered), "JP"),
-        "board-office": (str(city.file.offices[0].egress[0].network_address), "JP"),
+        "board-office": (str(city.offices[0].egress[0].network_address), "JP"),
         "home": ("198.51.100.200", "JP"),
         "abroad": ("198.51.100.201", "US"),
     }[person.place]
@@ -147,8 +147,10 @@ def list_device_classes(city: City) -> list[str]:
 
 def list_registrations(city: City) -> list[str]:
     """One school of each scope that the proxy can know by its address, an office, another city, and none."""
-    known = [next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.alike]
-    return [UNKNOWN, FOREIGN_REGISTRATION, city.file.offices[0].id, *known]
+    known = [
+        next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.schools_of_equal_scope
+    ]
+    return [UNKNOWN, FOREIGN_REGISTRATION, city.offices[0].id, *known]
 
 
 def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:

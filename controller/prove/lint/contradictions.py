@@ -38,7 +38,11 @@ class RuleFlows:
         self.city = city
         self._sources = [*city.segments, CONTROLLER]
         self._destinations = [*city.applications, INTERNET]
-        sizes = {"source": len(self._sources), "destination": len(self._destinations), "schools": len(city.alike)}
+        sizes = {
+            "source": len(self._sources),
+            "destination": len(self._destinations),
+            "schools": len(city.schools_of_equal_scope),
+        }
         fields = [Field(name, size - 1) for name, size in sizes.items()]
         self.space = HeaderSpace([*fields, Field("protocol", 255), Field("port", 65535)])
         self.parts = {rule.id: self.part(rule) for rule in city.rules}
@@ -55,8 +59,12 @@ class RuleFlows:
         # A switch cannot tell an application that belongs to the internet from the rest of it.
         seen = INTERNET if name != INTERNET and self.city.applications[name].belongs_to else name
         ends = (_one(self._sources.index(source)), _one(self._destinations.index(seen)))
-        there = tuple((i, i) for i, alike in enumerate(self.city.alike) if self.city.is_for(rule, alike[0]))
-        services = self.city.services(rule, name)
+        there = tuple(
+            (i, i)
+            for i, alike in enumerate(self.city.schools_of_equal_scope)
+            if self.city.rule_applies_at(rule, alike[0])
+        )
+        services = self.city.permitted_services(rule, name)
         return self.space.union_all(self.space.cube((*ends, there, _one(s.protocol), (s.ports,))) for s in services)
 
     def among(self, index: int) -> Node:
@@ -66,8 +74,12 @@ class RuleFlows:
 
     def schools(self, node: Node) -> tuple[str, ...]:
         """The schools at which a set holds something."""
-        held = (i for i in range(len(self.city.alike)) if node != self.space.difference(node, self.among(i)))
-        return tuple(sorted(school.id for index in held for school in self.city.alike[index]))
+        held = (
+            i
+            for i in range(len(self.city.schools_of_equal_scope))
+            if node != self.space.difference(node, self.among(i))
+        )
+        return tuple(sorted(school.id for index in held for school in self.city.schools_of_equal_scope[index]))
 
 
 def _one(index: int) -> tuple[Interval, ...]:
@@ -117,7 +129,7 @@ def _without_mfa(city: City, people: PeopleSets) -> Iterator[Finding]:
         for name in rule.applications:
             if name == INTERNET or city.applications[name].hosting not in _CLOUD:
                 continue
-            least = city.people.mfa.of(city.applications[name].importance)
+            least = city.people.mfa.get_minimum(city.applications[name].importance)
             below = [strength for strength in Strength if strength < STRENGTHS[least.strength]]
             let_in = people.space.intersection(people.at(city, rule, name), people.where(factor=below))
             if least.required and not people.space.is_empty(let_in):
@@ -172,7 +184,7 @@ def _idle(city: City, rule: Rule, ways: RuleFlows, people: PeopleSets, kept: _Ke
         there = people.space.intersection(kept.people, people.where(registered=[index]))
         if not people.space.is_empty(there):
             used |= set(alike)
-    yield from sorted(city.scope(rule) - used)
+    yield from sorted(city.schools_in_scope(rule) - used)
 
 
 def find_unmatchable_rules(city: City) -> Iterator[Finding]:
@@ -183,21 +195,24 @@ def find_unmatchable_rules(city: City) -> Iterator[Finding]:
 
 
 def _reasons(city: City, rule: Rule) -> Iterator[str]:
-    scope = city.scope(rule)
+    scope = city.schools_in_scope(rule)
     if not scope:
         yield "no school is in its `schools`"
         return
     if rule.network and rule.effect is Effect.PERMIT:
         for name in rule.applications:
-            if not any(city.destination(name, city.school_by_id[school]).included for school in sorted(scope)[:1]):
+            if not any(
+                city.addresses.destination_addresses(name, city.school_by_id[school]).included
+                for school in sorted(scope)[:1]
+            ):
                 yield f"{name} has no address yet; deploy the stack {city.outputs.stack!r}"
     identity = rule.identity
     if identity is None or "proxy" not in identity.enforced_by:
         return
     if identity.hours and identity.hours.day_kinds and city.calendar:
-        left = (day for day in city.calendar.days() if day >= city.on)
+        left = (day for day in city.calendar.days() if day >= city.policy_date)
         if not any(city.calendar.kind(day) in identity.hours.day_kinds for day in left):
-            yield f"the calendar has no {identity.hours.days} from {city.on} on"
+            yield f"the calendar has no {identity.hours.days} from {city.policy_date} on"
     lost = [place for place in identity.places if not _provable(city, place, scope)]
     if identity.places and len(lost) == len(identity.places):
         yield f"no address proves {' or '.join(lost)}: no `egress` there"
@@ -206,7 +221,7 @@ def _reasons(city: City, rule: Rule) -> Iterator[str]:
 def _provable(city: City, place: str, scope: Iterable[str]) -> bool:
     """Whether the proxy can ever find somebody at a place."""
     if place == "board-office":
-        return any(office.egress for office in city.file.offices)
+        return any(office.egress for office in city.offices)
     if place not in {"own-school", "other-school"}:
         return True
     schools = [city.school_by_id[name] for name in scope] if place == "own-school" else city.schools

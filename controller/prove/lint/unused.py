@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from controller.errors import Origin
 from controller.model.city import City
 from controller.model.network.packets import Effect
+from controller.model.policy_files import PREFIX_LISTS, find_file_start
 from controller.model.source import Placed
 from controller.prove.lint.finding import Finding, make_warning
 
@@ -20,7 +20,7 @@ def find_unused(city: City) -> Iterator[Finding]:
     for application in city.applications.values():
         if application.id not in permitted | exchanging:
             yield make_warning(_KIND, application.origin, f"no rule permits application {application.id!r} to anybody")
-    rules = (*city.rules, *city.lapsed)
+    rules = (*city.rules, *city.expired_rules)
     identities = [rule.identity for rule in rules if rule.identity]
     scopes = [rule.schools for rule in rules if rule.schools]
     places = {place for identity in identities for place in identity.places}
@@ -41,7 +41,7 @@ def find_unused(city: City) -> Iterator[Finding]:
     named = {application.prefixes for application in city.applications.values()}
     for one in city.prefix_lists.values():
         if one.id not in named:
-            origin = Origin(f"{city.directory}/access/prefixes/{one.id}.yaml", 1)
+            origin = find_file_start(city.directory, PREFIX_LISTS, one.id)
             yield make_warning(_KIND, origin, f"no application has the prefix list {one.id!r}")
 
 
@@ -56,4 +56,4 @@ def _segments(city: City) -> set[str]:
     sources = {source for rule in city.rules if rule.network for source in rule.network.from_}
     lived_in = {application.segment for application in city.applications.values() if application.segment}
     admitted = {admission.segment for admission in city.admissions}
-    return sources | lived_in | admitted | {city.otherwise, city.file.management_segment}
+    return sources | lived_in | admitted | {city.default_segment, city.management_segment}

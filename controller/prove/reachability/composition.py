@@ -119,7 +119,7 @@ def count_path_checks(at: SchoolNetwork, segments: tuple[Segment, ...]) -> list[
 
     Where a school has several cores, the management is asked about at the one that carries it.
     """
-    carried = any(segment.id == at.city.file.management_segment for segment in segments)
+    carried = any(segment.id == at.city.management_segment for segment in segments)
     return [
         Check(_PATHS, len(segments) * (len(segments) - 1 + len(at.city.applications) + 1)),
         Check(_ISOLATION, len(at.city.schools) - 1),
@@ -152,22 +152,22 @@ def _question(
     for one in segments:
         out, into = ((one.vlan, direction, family) for direction in Direction)
         needs = (list_infrastructure_cubes(at, one, Direction.FROM), list_infrastructure_cubes(at, one, Direction.TO))
-        span = (get_bounds(city.segment_prefix(school, one, family)),)
+        span = (get_bounds(city.addresses.segment_prefix(school, one, family)),)
         asked.append(SegmentQuestion(span, (entries(out), entries(into)), (believed_at(out), believed_at(into)), needs))
     spoken = list_conversations(at)
-    management = city.file.management_segment
+    management = city.management_segment
     edge, doors = _edge(city, family)
     return PathQuestion(
         last=2**family.bits - 1,
-        block=(get_bounds(city.school_prefix(school, family)),),
-        others=city.other_schools(school, family),
+        block=(get_bounds(city.addresses.school_prefix(school, family)),),
+        others=city.addresses.other_schools(school, family),
         segments=tuple(asked),
         frontend_addresses=edge,
         frontend_cubes=doors,
         permits=list_cubes(spoken, Effect.PERMIT),
         forbids=list_cubes(spoken, Effect.FORBID),
         management=next((number for number, one in enumerate(segments) if one.id == management), None),
-        controllers=AddressSet(city.file.controllers).of(family).intervals(),
+        controllers=AddressSet(city.controllers).in_family(family).intervals(),
         answers=_answered(spoken, management),
         management_cubes=tuple(_ways(at)) if any(one.id == management for one in segments) else (),
     )
@@ -176,7 +176,7 @@ def _question(
 @lru_cache(maxsize=8)
 def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketCube, ...]]:
     """The addresses of the cloud's front doors, and the packets that these take."""
-    doors = [(door, door.addresses.of(family).intervals()) for door in find_frontends(city)]
+    doors = [(door, door.addresses.in_family(family).intervals()) for door in find_frontends(city)]
     everywhere = ((0, 2**family.bits - 1),)
     taken: list[PacketCube] = [
         (_one(service.protocol), everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
@@ -212,7 +212,7 @@ def _ways(at: SchoolNetwork) -> Iterator[PacketCube]:
 
 
 def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketCube:
-    controllers = AddressSet(at.city.file.controllers).of(at.family).intervals()
+    controllers = AddressSet(at.city.controllers).in_family(at.family).intervals()
     return (((6, 6),), controllers, addresses, (ANY_PORTS,), _one(port), ((0, 1),))
 
 
@@ -267,7 +267,9 @@ class _PathDifferences:
         named = [
             span
             for name in self.city.applications
-            for span in self.city.destination_of(name, self.here.school, self.at.family).intervals()[:1]
+            for span in self.city.addresses.destination_addresses_in(
+                name, self.here.school, self.at.family
+            ).intervals()[:1]
         ]
         spans = [one.span[0] for one in self.passage.question.segments]
         return [min(low + 10, high) for low, high in (*spans, *named)]

@@ -44,7 +44,9 @@ def find_enforcement_points(
             )
             permits = entry is not None and entry.effect is Effect.PERMIT
             yield EnforcementPoint(f"{device} {one.name}{line} {'permits' if permits else 'denies'} it", permits)
-    here = [door for door in find_frontends(city) if door.addresses.of(packet.family).holds(packet.destination)]
+    here = [
+        door for door in find_frontends(city) if door.addresses.in_family(packet.family).contains(packet.destination)
+    ]
     if here:
         opened = any(
             packet.protocol == service.protocol and is_in_interval(packet.destination_port, service.ports)
@@ -87,8 +89,13 @@ def _end(city: City, school: School, family: Family, address: int) -> str:
         return f"{segment.id} at {school.id}"
     for other in city.schools:
         if is_in_interval(
-            address, (int((own := city.school_prefix(other, family)).network_address), int(own.broadcast_address))
+            address,
+            (int((own := city.addresses.school_prefix(other, family)).network_address), int(own.broadcast_address)),
         ):
             return f"school {other.id}"
-    named = [name for name in city.applications if city.destination(name, school).of(family).holds(address)]
+    named = [
+        name
+        for name in city.applications
+        if city.addresses.destination_addresses(name, school).in_family(family).contains(address)
+    ]
     return named[0] if named else "an address of nobody's"

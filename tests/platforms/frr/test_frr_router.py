@@ -15,6 +15,7 @@ from controller.errors import CommandFailed, DeviceBusy
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family
+from controller.model.policy_files import LINES
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.frr.driver import CONFIGURE, Frr
@@ -42,7 +43,7 @@ def preferring(city: City, *pairs: tuple[str, str]) -> DeviceState:
     chosen = tuple(ways[pair] for pair in ways if not pairs)
     if pairs:
         chosen = tuple(way for pair in pairs for key, way in ways.items() if key == pair)
-    turned = replace(city, lines=city.lines.model_copy(update={"usual": chosen}))
+    turned = city.replace_file(LINES, city.lines.model_copy(update={"usual": chosen}))
     return compile_device(turned, router_of(turned), FRR.capabilities).wanted
 
 

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 
 from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
+from controller.model.access.rules import SegmentFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.policy_files import SEGMENTS
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import prove
 from controller.plan.review import describe_changes
@@ -228,7 +230,9 @@ def test_an_isolated_segment_without_client_isolation_is_refused(city: City, dev
     with pytest.raises(BeyondCapability, match=r"'school-pupil' carries the isolated segment pupil, .* 'isolates'"):
         compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
-    assert compile_device(replace(city, segments=segments), device, can).wanted.networks
+    assert compile_device(
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple((segments).values()))), device, can
+    ).wanted.networks
 
 
 class Mistaken(Hostapd):
