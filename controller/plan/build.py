@@ -18,7 +18,7 @@ from controller.plan.proof.proof import prove, prove_transition
 from controller.plan.review import describe_changes
 from controller.plan.review_routes import describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ def consider(city: City, observed: Observed) -> Considered:
     """
     if observed.refusal is not None or observed.observation is None:
         return Considered(observed, refusal=observed.refusal)
-    system = platform(observed.device.platform)
+    system = load_platform(observed.device.platform)
     try:
         intent = compile_device(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
         proved = prove(city, intent, system)
-        steps = system.steps(observed.observation.state, intent.wanted)
+        steps = system.plan_steps(observed.observation.state, intent.wanted)
         prove_transition(city, intent, observed.observation.state, steps, system)
         changes = _changes(city, observed.observation, intent, steps)
     except ProofFailed:
@@ -144,7 +144,7 @@ def prove_paths(city: City, considered: Iterable[Considered]) -> None:
 def _device_plan(one: Considered) -> DevicePlan:
     assert one.intent is not None and one.observed.observation is not None  # noqa: S101, PT018 no refusal
     device = one.observed.device
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     now = one.observed.observation.state
     return DevicePlan(
         device=device.id,

@@ -32,7 +32,7 @@ def put_in_force(city: VirtualCity, school: SchoolLayout) -> None:
     device = city.devices(city.school_by_id[school.id])[0]
     wanted = compile_device(city, device, platform.capabilities).wanted
     environment = {**os.environ, **paths.SwitchFiles(paths.STATE, school.id).environment}
-    for command in chain.from_iterable(step.commands for step in platform.steps(DeviceState(), wanted)):
+    for command in chain.from_iterable(step.commands for step in platform.plan_steps(DeviceState(), wanted)):
         run = subprocess.run(
             ["sh", "-c", command.line],
             input=command.stdin or "",

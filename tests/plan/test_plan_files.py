@@ -14,7 +14,7 @@ from controller.model.sites.devices import Device
 from controller.plan.build import build_plan, consider
 from controller.plan.observe import NoConfiguration, NotSupported, Observed, from_files
 from controller.plan.select import Selection, device_by_id, selected_devices
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from tests.policies import PolicyFolder
 
 
@@ -29,7 +29,7 @@ def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> City:
 @pytest.fixture
 def configs(city: City, device: Device, tmp_path: Path) -> Path:
     """A folder with the configuration that the device should have, beside lines that are not ours."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     text = system.render(compile_device(city, device, system.capabilities).wanted)
     (tmp_path / f"{device.id}.cfg").write_text(f"hostname {device.id}\n{text}ntp server 192.0.2.1\n", encoding="utf-8")
     return tmp_path

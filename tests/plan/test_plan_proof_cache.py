@@ -42,7 +42,7 @@ from controller.plan.proof.proof import prove
 from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, conditions_key, filter_key
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.identity import iap_bindings
 from controller.prove.identity.iap_bindings import prove_iap_bindings
 from controller.prove.identity.synthetic_principals import FACTS
@@ -233,7 +233,7 @@ def test_a_device_that_gets_too_full_is_proved_whole(
     device = next(one for one in fleets if one.platform == "allied_telesis_awplus" and one.role == "core")
     prove_devices(city, [device], ProofCache(tmp_path))
     prove_devices(wider(city), [device], ProofCache(tmp_path / "other"))
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     size = sum(len(one.entries) for one in compile_device(city, device, system.capabilities).wanted.filters)
     monkeypatch.setattr(type(system), "capabilities", replace(system.capabilities, maximum_device_entries=size))
     found = prove_devices(wider(city), [device], ProofCache(tmp_path))

@@ -22,7 +22,7 @@ from controller.plan.build import Considered, build_plan, consider
 from controller.plan.document import PlanFile
 from controller.plan.observe import over_ssh
 from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.ssh import session
 from controller.rollout.outcome import Outcome
 from controller.rollout.waves import Settings, apply_plan
@@ -52,7 +52,7 @@ def considered(city: City, schools: tuple[str, ...]) -> list[Considered]:
 
 def running(device: Device) -> DeviceState:
     """What a switch holds now, read over SSH."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     with session(device, "linux") as connection:
         return system.parse(system.read(connection), device.id).state  # type: ignore[attr-defined] # operable
 

@@ -27,7 +27,7 @@ from controller.model.sites.schools import Secret
 from controller.model.virtual_city import choose_virtual_city
 from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
 from controller.plan.observe import over_ssh
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.rollout.device_lock import device_lock
 from controller.rollout.outcome import End
 from controller.telemetry.tracing import open_trace
@@ -107,7 +107,7 @@ def test_a_canary_that_fails_stops_the_rest(in_force: City, lab: Layout, apply_n
 
 def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
     """A plan that a broken proof would let through: it cuts the controller's own session."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     wanted = compile_device(without(city, "controller-ssh"), device, system.capabilities).wanted
     steps = tuple(
         PlannedStep(
@@ -115,7 +115,7 @@ def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePl
             commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
             leads_to=step.result.digest(),
         )
-        for step in system.steps(running(device), wanted)
+        for step in system.plan_steps(running(device), wanted)
     )
     return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
 

@@ -34,7 +34,7 @@ from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.judgement import judge_observed
 from controller.plan.proof.proof_cache import ProofCache, cache_folder
 from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import supported
+from controller.platforms.registry import is_supported
 from controller.prove.check import Check
 
 Given = Annotated[
@@ -97,7 +97,7 @@ def prove(  # noqa: PLR0913 the command's options
 
 def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = selected_devices(city, chosen)
-    known = [device for device in devices if supported(device.platform)]
+    known = [device for device in devices if is_supported(device.platform)]
     found = prove_city(city, known, cache)
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)

@@ -26,7 +26,7 @@ from controller.errors import BeyondCapability, TsunaguError
 from controller.model.loading.load import load_city
 from controller.plan.proof.proof import prove
 from controller.plan.select import selected_devices
-from controller.platforms.registry import platform, supported
+from controller.platforms.registry import is_supported, load_platform
 
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
 
@@ -47,10 +47,10 @@ def render(  # noqa: PLR0913 the command's options
     _make(output)
     unsupported = written = filters = route_policies = networks = refused = 0
     for device in selected_devices(city, chosen):
-        if not supported(device.platform):
+        if not is_supported(device.platform):
             unsupported += 1
             continue
-        system = platform(device.platform)
+        system = load_platform(device.platform)
         try:
             intent = compile_device(city, device, system.capabilities)
         except BeyondCapability as error:
