@@ -11,6 +11,7 @@ from controller.compile.network.device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, DeviceState
 from controller.model.sites.devices import Device
+from controller.model.virtual_city import choose_virtual_city
 from controller.platforms.registry import load_platform
 from tests.soak import FACTOR
 
