@@ -41,8 +41,8 @@ class Slipping:
     def parse(self, text: str, source: str) -> Observation:
         return CiscoIos().parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
-        return CiscoIos().steps(now, wanted)
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        return CiscoIos().plan_steps(now, wanted)
 
 
 @dataclass(frozen=True)

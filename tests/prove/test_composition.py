@@ -10,7 +10,7 @@ from controller.model.city import City
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.model.sites.schools import School
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.check import Check
 from controller.prove.reachability.composition import SchoolFilters, prove_school_paths
 
@@ -26,7 +26,7 @@ def school(city: City) -> School:
 def filters(city: City, school: School) -> dict[tuple[int, Direction, Family], Filter]:
     """The filters of the school's core switch, parsed back from its own text."""
     device = next(one for one in city.devices(school) if one.role == "core")
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     wanted = compile_device(city, device, system.capabilities).wanted
     return {one.key: one for one in system.parse(system.render(wanted), device.id).state.filters}
 

@@ -161,7 +161,7 @@ def test_a_way_that_is_left_out_must_carry_nothing(city: City, intent: RoutingIn
 
 
 def walk(intent: RoutingIntent, before: Routing) -> list[tuple[str, Routing]]:
-    steps = Frr().steps(DeviceState(routing=before), DeviceState(routing=build_wanted_routing(intent)))
+    steps = Frr().plan_steps(DeviceState(routing=before), DeviceState(routing=build_wanted_routing(intent)))
     return [(step.title, step.result.routing) for step in steps]
 
 

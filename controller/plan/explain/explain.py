@@ -19,7 +19,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.plan.proof.proof import CLIENT_PORT
 from controller.plan.review import describe
-from controller.platforms.registry import platform, supported
+from controller.platforms.registry import is_supported, load_platform
 from controller.prove.filters.equivalence import find_first_entry
 
 
@@ -31,7 +31,6 @@ class Question:
     segment: str
     application: str
     person: Person | None
-    lab: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +158,15 @@ def _example(city: City, question: Question, family: Family) -> int:
 
 
 def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enforced], str]:
-    devices = (city.lab_devices if question.lab else city.devices)(question.school)
+    devices = city.devices(question.school)
     core = next(device for device in devices if device.role == "core")
-    if not supported(core.platform):
+    if not is_supported(core.platform):
         return [], f"{core.id} should enforce it, but its platform {core.platform!r} is not supported yet"
     return list(_decided(city, core, question, packet)), ""
 
 
 def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[Enforced]:
-    system = platform(core.platform)
+    system = load_platform(core.platform)
     intent = compile_device(city, core, system.capabilities)
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
     places = [(city.segments[question.segment].vlan, Direction.FROM)]

@@ -108,6 +108,5 @@ def _carried(devices: Iterable[Device]) -> frozenset[str]:
 
 
 def school_devices(city: City, device: Device) -> tuple[Device, ...]:
-    """A device and those beside it: of its school, or of the virtual city's school where it is one of these."""
-    lab = city.lab_devices(device.school)
-    return lab if device in lab else city.devices(device.school)
+    """Return a device and those beside it, of the same school."""
+    return city.devices(device.school)

@@ -67,7 +67,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
         now = build_device_state()
         for wanted in (first, second, first, build_device_state()):
             reloads = point.reloads
-            for step in HOSTAPD.steps(now, wanted):
+            for step in HOSTAPD.plan_steps(now, wanted):
                 for command in step.commands:
                     assert SECRET not in command.line + (command.stdin or "")
                     point.run(command)
@@ -81,7 +81,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
             assert point.reloads == reloads + (now != wanted)
             now = wanted
         assert point.text() == before
-    assert not HOSTAPD.steps(first, first)
+    assert not HOSTAPD.plan_steps(first, first)
 
 
 def test_the_text_of_an_access_point(text: str) -> None:
@@ -217,7 +217,7 @@ def test_what_hostapd_cannot_hold(state: DeviceState, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         HOSTAPD.render(state)
     with pytest.raises(ValueError, match=expected):
-        HOSTAPD.steps(build_device_state(), state)
+        HOSTAPD.plan_steps(build_device_state(), state)
 
 
 def test_a_switch_holds_no_networks(city: City, device: Device) -> None:
