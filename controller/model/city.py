@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
-from typing import Self
+from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from controller.model import policy_files
@@ -26,9 +26,9 @@ from controller.model.sites.calendar import CalendarFile, DayKind
 from controller.model.sites.devices import (
     Device,
     DevicePort,
+    EstateName,
     build_blueprint_devices,
     expand_port_groups,
-    lab_school_devices,
 )
 from controller.model.sites.schools import (
     BlueprintFile,
@@ -51,7 +51,8 @@ class City:
     `files` holds what each file says (`city.files.get(RULES)`); the properties are views of it. `policy_date` is the
     day: `rules` and `flows` are those in force on it. Without a calendar every day is of no known kind.
 
-    A city is itself and no other: what was worked out of it can be kept beside it.
+    A city is itself and no other: what was worked out of it can be kept beside it. This class is the real estate: its
+    devices are those of the schools' blueprints. `controller.model.virtual_city` is the other one.
     """
 
     directory: str
@@ -86,8 +87,8 @@ class City:
         return self.files.get(policy_files.MEASUREMENT)
 
     @cached_property
-    def lab(self) -> LabFile:
-        """Which schools the virtual city has, and with what devices."""
+    def virtual_estate(self) -> LabFile:
+        """Which schools the virtual estate has, and with what devices."""
         return self.files.get(policy_files.LAB)
 
     @cached_property
@@ -141,6 +142,19 @@ class City:
     def management_segment(self) -> str:
         """The id of the segment that devices are managed in."""
         return self.settings.management_segment
+
+    estate: ClassVar[EstateName] = "real"
+    called: ClassVar[str] = "the city"
+
+    @cached_property
+    def estate_schools(self) -> tuple[School, ...]:
+        """The schools that have devices in this estate: all of them, in the real one."""
+        return self.schools
+
+    @property
+    def canary(self) -> str:
+        """The id of the school that is changed before all others."""
+        return self.virtual_estate.canary
 
     @cached_property
     def timezone(self) -> ZoneInfo:
@@ -302,7 +316,7 @@ class City:
         return STRENGTHS[identity.mfa]
 
     def devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a school by its blueprint."""
+        """The devices of a school in this estate."""
         kept = self._fleets.get(school.id)
         if kept is None or kept[0] is not school:
             kept = self._fleets[school.id] = (school, tuple(self._devices(school)))
@@ -313,10 +327,6 @@ class City:
         lot = next(ward.lot for ward in self.wards if ward.id == school.ward)
         access, address = self.settings.device_access, self.addresses.device_address
         return build_blueprint_devices(school, blueprint, lot, access, self._ports_of, address)
-
-    def lab_devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a lab school: a switch, then a router."""
-        return lab_school_devices(school, self.lab, self.management_segment, self.addresses.device_address)
 
     @cached_property
     def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:

@@ -95,7 +95,7 @@ def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable
     return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
 
 
-def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> PlanFile:
+def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
     """The plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
@@ -113,13 +113,13 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
             devices.append(_device_plan(one))
     # A canary that has nothing to change would show nothing.
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
-    canary = city.lab.canary if city.lab.canary in schools else next(iter(schools), "")
+    canary = city.canary if city.canary in schools else next(iter(schools), "")
     return PlanFile(
         city=city.id,
         policy=city.digest,
         on=city.policy_date,
         until=first_lapse(city),
-        lab=lab,
+        estate=city.estate,
         made=datetime.now(UTC),
         canary=canary,
         devices=tuple(devices),

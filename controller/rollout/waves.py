@@ -72,7 +72,7 @@ def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
 
     changes = []
     for one in plan.devices:
-        device = device_by_id(city, one.device, lab=plan.lab)
+        device = device_by_id(city, one.device)
         system = _operable(device, one)
         changes.append(
             Change(device, system, one, digest, run, settings.restore_after, settings.state_folder, still_in_force)

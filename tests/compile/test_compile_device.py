@@ -41,6 +41,7 @@ from controller.model.policy_files import APPLICATIONS, INFRASTRUCTURE_PROTOCOLS
 from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
+from controller.model.virtual_city import choose_virtual_city
 from controller.prove.filters.equivalence import (
     ends_explicitly,
     evaluate_filter,
@@ -114,7 +115,7 @@ def segment_of(city: City, school: School, family: Family, address: int) -> str 
 
 def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
     permitted = denied = 0
-    for school in (city.school_by_id[name] for name in city.lab.schools):
+    for school in (city.school_by_id[name] for name in city.virtual_estate.schools):
         filters = filters_of(compile_device(city, core(city, school), CAN))
         for source, family in product((*city.segments, CONTROLLER), Family):
             for flow, packet in first_packets(city, school, source, family):
@@ -211,7 +212,7 @@ def test_a_filter_too_large_for_the_platform_is_a_clear_error(city: City) -> Non
 
 
 def test_nobody_prints_at_another_school(city: City) -> None:
-    schools = [city.school_by_id[name] for name in city.lab.schools]
+    schools = [city.school_by_id[name] for name in city.virtual_estate.schools]
     printers = city.segments["printers"]
     for own, other in product(schools, schools):
         filters = filters_of(compile_device(city, core(city, own), CAN))
@@ -283,8 +284,8 @@ def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObje
     policy = richer.replace_file(
         RULES, RuleFile(rules=tuple(data.draw(st.lists(rules(richer), min_size=1, max_size=7))))
     )
-    school = policy.school_by_id[data.draw(st.sampled_from(policy.lab.schools))]
-    intent = compile_device(policy, policy.lab_devices(school)[0], CAN)
+    school = policy.school_by_id[data.draw(st.sampled_from(policy.virtual_estate.schools))]
+    intent = compile_device(policy, choose_virtual_city(policy).devices(school)[0], CAN)
     filters = filters_of(intent)
     for one in intent.intents:
         assert prove_filter_equals_intent(one, filters[one.vlan, one.direction, one.family]) is None

@@ -13,6 +13,7 @@ from controller.model.network.device_state import Attachment, Capabilities, Port
 from controller.model.network.packets import Direction, Family
 from controller.model.policy_files import CITY
 from controller.model.sites.devices import Device
+from controller.model.virtual_city import choose_virtual_city
 from controller.plan.proof.proof import prove
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.ovs.driver import OpenVSwitch
@@ -84,8 +85,8 @@ def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port
         compiled(city, "floor", replace(CAN, isolates=False))
     with pytest.raises(BeyondCapability, match="capability 'isolates'"):
         compiled(city, "floor", replace(CAN, isolates=False, attachment=Attachment.PORT))
-    school = city.school_by_id[city.lab.canary]
-    (switch,) = (one for one in city.lab_devices(school) if one.platform == "ovs")
+    school = city.school_by_id[city.canary]
+    (switch,) = (one for one in choose_virtual_city(city).devices(school) if one.platform == "ovs")
     intent = compile_device(city, switch, OpenVSwitch().capabilities)
     assert not [port for port in intent.wanted.ports if port.isolated]
 

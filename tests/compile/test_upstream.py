@@ -123,10 +123,10 @@ def intent_of(intent: DeviceIntent, moved: DelegatedFilter) -> int:
     return keys.index((moved.intent.vlan, moved.intent.direction, moved.intent.family))
 
 
-def test_check_says_who_is_believed(city: City) -> None:
+def test_check_says_who_is_assumed_right(city: City) -> None:
     (one,) = list_assumed_routers(city)
     assert "/city/blueprints.yaml:" in str(one)
-    assert "not proved: the routers of lot-2 (frr) are believed to keep the state of TCP" in str(one)
+    assert "not proved: the routers of lot-2 (frr) are assumed to keep the state of TCP" in str(one)
     assert not list_assumed_routers(without_guarantor(city))
 
 

@@ -26,7 +26,7 @@ RADIUS = 1812
 
 
 def compiled(city: City) -> DeviceIntent:
-    return compile_device(city, device_by_id(city, "kw-s01-core1", lab=False), IOS.capabilities)
+    return compile_device(city, device_by_id(city, "kw-s01-core1"), IOS.capabilities)
 
 
 def question(city: City, intent: DeviceIntent, segment: str) -> Packet:

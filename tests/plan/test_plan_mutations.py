@@ -20,6 +20,7 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Filter
 from controller.model.network.packets import Family, Match
 from controller.model.sites.devices import Device
+from controller.model.virtual_city import choose_virtual_city
 from controller.plan.proof.proof import differences_of_interfaces, differences_of_ports, differences_to_policy
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.base import Observation, Platform
@@ -34,7 +35,7 @@ SWAPPED = {"permit": "deny", "deny": "permit", "actions=drop": "actions=NORMAL",
 
 def a_device(city: City, name: str) -> tuple[Device, DeviceIntent]:
     """A device of the platform that has filters and fits it."""
-    for device in selected_devices(city, Selection(lab=name == "ovs")):
+    for device in selected_devices(choose_virtual_city(city) if name == "ovs" else city, Selection()):
         if device.platform == name and device.role == "core":
             return device, compile_device(city, device, load_platform(name).capabilities)
     pytest.fail(f"the city has no core switch of {name}")

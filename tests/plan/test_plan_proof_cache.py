@@ -205,21 +205,21 @@ def wider(city: City) -> City:
 def test_after_a_change_only_the_filters_that_changed_are_proved(
     tmp_path: Path, city: City, device: Device, proved: list[int]
 ) -> None:
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    prove_devices(city, [device], ProofCache(tmp_path))
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters, found.failures) == (1, 0, 32, [])
     assert proved == [32, 4]  # printers, both families, both ways
     # Back again: the device is known as a whole.
-    assert prove_devices(city, [device], ProofCache(tmp_path), lab=False).from_cache == 1
+    assert prove_devices(city, [device], ProofCache(tmp_path)).from_cache == 1
 
 
 def test_a_mistake_in_a_filter_that_changed_is_found_among_known_ones(
     tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    prove_devices(city, [device], ProofCache(tmp_path))
     fewer = city.replace_file(RULES, RuleFile(rules=tuple(one for one in city.rules if one.id != "dashboard-pupils")))
     monkeypatch.setattr(device_proof, "compile_device_filters", lambda _, *rest: compile_device_filters(city, *rest))
-    found = prove_devices(fewer, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(fewer, [device], ProofCache(tmp_path))
     assert found.done == 0
     (said,) = found.failures
     assert f"from pupil at {device.school.id} to learning-dashboard passes: tcp" in said
@@ -231,16 +231,16 @@ def test_a_device_that_gets_too_full_is_proved_whole(
     """Filters that are known count, too, with the size that they were proved in."""
     fleets = (one for school in city.schools for one in city.devices(school))
     device = next(one for one in fleets if one.platform == "allied_telesis_awplus" and one.role == "core")
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    prove_devices(wider(city), [device], ProofCache(tmp_path / "other"), lab=False)
+    prove_devices(city, [device], ProofCache(tmp_path))
+    prove_devices(wider(city), [device], ProofCache(tmp_path / "other"))
     system = load_platform(device.platform)
     size = sum(len(one.entries) for one in compile_device(city, device, system.capabilities).wanted.filters)
     monkeypatch.setattr(type(system), "capabilities", replace(system.capabilities, maximum_device_entries=size))
-    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path))
     assert proved == [32, 32, 32]
     assert found.failures == []
     # Now its filters are written in fewer entries: none is known as it was.
-    assert prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False).from_cache == 1
+    assert prove_devices(wider(city), [device], ProofCache(tmp_path)).from_cache == 1
 
 
 def test_what_the_city_says_of_a_school_names_the_proofs_of_its_devices(city: City, device: Device) -> None:
@@ -282,14 +282,14 @@ def test_only_proofs_that_hold_are_kept(
 
     with monkeypatch.context() as patched:
         patched.setattr(device_proof, "prove", fails)
-        found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+        found = prove_devices(city, [device], ProofCache(tmp_path))
         assert (found.failures, found.done) == (["planted"], 0)
-    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (1, 0, 32)
-    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
     # Another policy, but of this device it says the same.
-    found = prove_devices(replace(city, digest="0" * 64), [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(replace(city, digest="0" * 64), [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
 
 
@@ -307,10 +307,10 @@ def test_many_devices_are_proved_in_several_processes(
     monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
     floors = [one for one in city.devices(device.school) if one.role == "floor"]
     devices = [*cores(city, 3), *floors]
-    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, devices, ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
     assert found.filters == 3 * 32
-    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, devices, ProofCache(tmp_path))
     assert (found.done, found.from_cache) == (0, len(devices))
 
 
@@ -322,7 +322,7 @@ def test_a_process_that_is_killed_is_said_and_nothing_is_kept(
     monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 1)
     monkeypatch.setattr(city_proof, "judge_device", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(TsunaguError, match="ended from outside"):
-        prove_devices(city, cores(city, 3), ProofCache(tmp_path), lab=False)
+        prove_devices(city, cores(city, 3), ProofCache(tmp_path))
     assert not list(tmp_path.iterdir())
 
 
@@ -331,7 +331,7 @@ def test_a_policy_that_changes_while_it_is_proved_is_said(city: City, monkeypatc
     monkeypatch.setattr(city_proof, "_can_be_copied", lambda: False)
     monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
     with pytest.raises(TsunaguError, match="the policy changed while it was being proved"):
-        prove_devices(replace(city, digest="0" * 64), cores(city, 3), ProofCache(None), lab=False)
+        prove_devices(replace(city, digest="0" * 64), cores(city, 3), ProofCache(None))
 
 
 def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,8 +382,8 @@ def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkey
     some = list(islice(iap_bindings.list_principal_cases(city), 101))
     monkeypatch.setattr(iap_bindings, "list_principal_cases", lambda _: iter(some))
     whole = prove_iap_bindings(city)
-    found = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    found = prove_city(city, [], ProofCache(tmp_path))
     assert (found.checks[0].name, found.checks[0].examined) == (whole.name, whole.examined)
-    known = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    known = prove_city(city, [], ProofCache(tmp_path))
     assert known.checks[0].evidence == ("known from an earlier proof of the same content",)
     assert known.checks[0].examined == whole.examined

@@ -73,7 +73,7 @@ def test_a_factory_router_gets_all_its_policies(city: City) -> None:
         "+ neighbour 100.64.0.2 (primary to osaka) IPv4 out: pass 10.157.0.0/16, with AS 4200000157 before the path; "
         "refuse everything else"
     ) in one.changes
-    plan = build_plan(city, [one], lab=False)
+    plan = build_plan(city, [one])
     assert [step.title for step in plan.devices[0].steps] == [
         "make prefix lists and route maps",
         "attach route maps of the ways in use",
@@ -99,7 +99,7 @@ def test_a_changed_preference_is_said_in_words(city: City) -> None:
     )
     assert "~ neighbour 100.64.0.2 (primary to osaka) IPv4 in" in shown
     assert "\n    + refuse everything\n" in shown
-    plan = build_plan(turned, [one], lab=False)
+    plan = build_plan(turned, [one])
     assert [step.title for step in plan.devices[0].steps] == [
         "make prefix lists and route maps",
         "attach route maps of the ways in use",

@@ -17,6 +17,7 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.policy_files import RULES
 from controller.model.sites.devices import Device
+from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.plan.build import Considered, build_plan, consider
 from controller.plan.document import PlanFile
 from controller.plan.observe import over_ssh
@@ -40,12 +41,12 @@ def without(city: City, rule: str) -> City:
 
 def planned(city: City, schools: tuple[str, ...]) -> PlanFile:
     """A plan from what the switches of these lab schools hold now."""
-    return build_plan(city, considered(city, schools), lab=True)
+    return build_plan(city, considered(city, schools))
 
 
 def considered(city: City, schools: tuple[str, ...]) -> list[Considered]:
     """The switches of these lab schools, compared with the policy."""
-    devices = [one for one in selected_devices(city, Selection(schools, (), lab=True)) if one.role == "core"]
+    devices = [one for one in selected_devices(city, Selection(schools, ())) if one.role == "core"]
     return [consider(city, one) for one in over_ssh(devices, lambda _: None)]
 
 
@@ -57,6 +58,12 @@ def running(device: Device) -> DeviceState:
 
 
 Apply = Callable[..., list[Outcome]]
+
+
+@pytest.fixture(scope="session")
+def city(city: City) -> VirtualCity:
+    """The city as it is in `policies/`, with the virtual city's devices."""
+    return choose_virtual_city(city)
 
 
 @pytest.fixture
@@ -74,7 +81,7 @@ def apply_now(tmp_path: Path) -> Apply:
 @pytest.fixture
 def devices(city: City, lab: Layout) -> list[Device]:
     """The switches of the lab, the canary's first."""
-    return [city.lab_devices(city.school_by_id[school.id])[0] for school in lab.schools]
+    return [city.devices(city.school_by_id[school.id])[0] for school in lab.schools]
 
 
 def at_work(device: Device) -> list[str]:

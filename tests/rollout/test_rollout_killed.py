@@ -110,9 +110,10 @@ def test_killed_between_two_steps_the_same_plan_finishes_from_the_state_in_betwe
     device = devices[0]
     swapped = {"staff": "pupil", "pupil": "staff"}
     hosts = [
-        host.model_copy(update={"segment": swapped.get(host.segment, host.segment)}) for host in in_force.lab.hosts
+        host.model_copy(update={"segment": swapped.get(host.segment, host.segment)})
+        for host in in_force.virtual_estate.hosts
     ]
-    moved = in_force.replace_file(LAB, in_force.lab.model_copy(update={"hosts": tuple(hosts)}))
+    moved = in_force.replace_file(LAB, in_force.virtual_estate.model_copy(update={"hosts": tuple(hosts)}))
     plan = planned(moved, (device.school.id,))
     seen, *between, wanted = plan.devices[0].states
     assert between, "a port that moves takes more than one step"

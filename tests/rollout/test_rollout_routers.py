@@ -57,7 +57,7 @@ class School:
 
     @property
     def router(self) -> Device:
-        return self.city.lab_devices(self.city.school_by_id[self.layout.id])[1]
+        return self.city.devices(self.city.school_by_id[self.layout.id])[1]
 
     def prefer(self, text: str) -> None:
         """Change the policy."""

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    All,
+    Lab,
+    On,
+    Policies,
+    Schools,
+    Wards,
+    chosen_estate,
+    day,
+    selection,
+)
 from controller.cli.output import Exit, beside_filters, say, say_moved
 from controller.compile.network.device_state import compile_device
 from controller.compile.network.upstream import describe_delegated
@@ -31,8 +42,8 @@ def render(  # noqa: PLR0913 the command's options
     on: On = None,
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies, on=day(on))
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     _make(output)
     unsupported = written = filters = route_policies = networks = refused = 0
     for device in selected_devices(city, chosen):

@@ -31,6 +31,7 @@ from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES, LineName
 from controller.model.sites.devices import FIRST_DEVICE, Device
 from controller.model.sites.schools import School
+from controller.model.virtual_city import VirtualCity
 
 FIRST_HOST = 100
 """Hosts take the addresses of their segment from its hundredth on."""
@@ -41,7 +42,7 @@ _CORE_LINKS = Both(v4="100.65.0.0", v6="fd74:736e::")
 _FIRST_REGION_LINK = 16
 
 
-def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
+def lay_out(city: VirtualCity, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
     """The virtual city with the first so many of the lab's schools, the canary first.
 
     With a `world` (the file of an offline Google that a stack was deployed to), the proxy stands before its
@@ -50,7 +51,10 @@ def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | N
     Raises:
         LabError: there are not so many, or `lab.yaml` does not fit the lab that would be built.
     """
-    known = (city.lab.canary, *(name for name in city.lab.schools if name != city.lab.canary))
+    known = (
+        city.virtual_estate.canary,
+        *(name for name in city.virtual_estate.schools if name != city.virtual_estate.canary),
+    )
     if not 1 <= schools <= len(known):
         message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
         raise LabError(message)
@@ -58,8 +62,8 @@ def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | N
     chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
     around = perimeter(city, world) if world else None
     layout = Layout(
-        user=city.lab.device_access.user,
-        ssh_port=city.lab.device_access.port,
+        user=city.virtual_estate.device_access.user,
+        ssh_port=city.virtual_estate.device_access.port,
         controller=_controller(city),
         carriers=tuple(
             Carrier(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
@@ -78,7 +82,7 @@ def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | N
 
 
 def _check_access(city: City, state: Path) -> None:
-    access = city.lab.device_access
+    access = city.virtual_estate.device_access
     wanted = {
         "namespace": (access.namespace, paths.CONTROLLER),
         "key.file": (access.key.file if access.key else None, str(state / paths.CONTROLLER_KEY)),
@@ -128,13 +132,13 @@ def _line(city: City, school: School, line: LineName) -> Line:
         name=line,
         interface=city.lines.link(line).interface,
         port=f"school{school.number}",
-        mbps=getattr(city.lab.rates[school.id], line),
+        mbps=getattr(city.virtual_estate.rates[school.id], line),
         address=_both(partial(city.lines.school_address, school, line)),
     )
 
 
-def _school(city: City, school: School) -> SchoolLayout:
-    device, router = city.lab_devices(school)
+def _school(city: VirtualCity, school: School) -> SchoolLayout:
+    device, router = city.devices(school)
     segment_of = {port.name: port.segments[0] for port in device.ports}
     return SchoolLayout(
         id=school.id,
@@ -168,9 +172,9 @@ def _school(city: City, school: School) -> SchoolLayout:
     )
 
 
-def _hosts(city: City, school: School) -> Iterator[Host]:
+def _hosts(city: VirtualCity, school: School) -> Iterator[Host]:
     taken: Counter[str] = Counter()
-    for host in city.lab.hosts:
+    for host in city.virtual_estate.hosts:
         yield Host(
             id=host.id,
             school=school.id,

@@ -31,7 +31,6 @@ class Question:
     segment: str
     application: str
     person: Person | None
-    lab: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +158,7 @@ def _example(city: City, question: Question, family: Family) -> int:
 
 
 def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enforced], str]:
-    devices = (city.lab_devices if question.lab else city.devices)(question.school)
+    devices = city.devices(question.school)
     core = next(device for device in devices if device.role == "core")
     if not is_supported(core.platform):
         return [], f"{core.id} should enforce it, but its platform {core.platform!r} is not supported yet"

@@ -143,7 +143,7 @@ class CityKeys:
     def __init__(self, city: City) -> None:
         self._city = city
         models: Iterable[BaseModel] = (
-            *(city.settings, city.blueprints, city.lines, city.lab, city.outputs),
+            *(city.settings, city.blueprints, city.lines, city.virtual_estate, city.outputs),
             *(*city.schools, *city.segments.values(), *city.applications.values()),
             *(*city.prefix_lists.values(), *city.infrastructure_protocols),
         )

@@ -78,11 +78,11 @@ def _permitted(space: HeaderSpace, city: City, name: str, source: str, family: F
     school = city.school_by_id.get(name)
     if school is None or source not in {*city.segments, CONTROLLER}:
         return space.nothing
-    boxes: dict[Effect, list[Node]] = {Effect.PERMIT: [], Effect.FORBID: []}
+    cubes: dict[Effect, list[Node]] = {Effect.PERMIT: [], Effect.FORBID: []}
     for rule in city.rules:
         if rule.network and source in rule.network.from_ and city.rule_applies_at(rule, school):
-            boxes[rule.effect] += [_way(space, city, school, family, rule, name) for name in rule.applications]
-    return space.difference(space.union_all(boxes[Effect.PERMIT]), space.union_all(boxes[Effect.FORBID]))
+            cubes[rule.effect] += [_way(space, city, school, family, rule, name) for name in rule.applications]
+    return space.difference(space.union_all(cubes[Effect.PERMIT]), space.union_all(cubes[Effect.FORBID]))
 
 
 def _way(  # noqa: PLR0913, PLR0917 what names a way

@@ -52,7 +52,7 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
         ("the admission servers", before.admission_servers, after.admission_servers),
         ("lines", before.lines, after.lines),
         ("how lines are measured", before.measurement, after.measurement),
-        ("the lab", before.lab, after.lab),
+        ("the lab", before.virtual_estate, after.virtual_estate),
         ("pupils or lines of schools", [s.lines for s in before.schools], [s.lines for s in after.schools]),
         ("how devices are reached", before.settings.device_access, after.settings.device_access),
     ):

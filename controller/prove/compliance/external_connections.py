@@ -76,7 +76,7 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     spans = {family: merge_intervals(get_bounds(one) for one in known if one.version == family) for family in Family}
 
     @cache
-    def strange(one: Prefix) -> bool:
+    def is_undeclared(one: Prefix) -> bool:
         low, high = get_bounds(one)
         there = spans[Family(one.version)]
         at = bisect_right(there, low, key=itemgetter(0))
@@ -87,7 +87,7 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.
             if clause.effect is Effect.PERMIT and not far.excluded and not _told_of(clause, intent.direction):
-                yield from ((clause, one, intent.segment) for one in far.included if strange(one))
+                yield from ((clause, one, intent.segment) for one in far.included if is_undeclared(one))
 
 
 def _told_of(clause: Clause, direction: Direction) -> bool:

@@ -67,7 +67,7 @@ class PeopleSets:
         identity = rule.identity
         # The internet has no importance class, and no proxy asks anybody before it.
         least = Strength.NONE if application == INTERNET else city.second_factor(identity, application)
-        boxes = (
+        cubes = (
             _chosen(self.applications, [application]),
             _chosen(self.roles, identity.roles or self.roles),
             self._registered(city, rule, registered),
@@ -78,7 +78,7 @@ class PeopleSets:
             self._days(city, rule),
             _minutes(identity),
         )
-        return self.space.cube(boxes)
+        return self.space.cube(cubes)
 
     def permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
         """Whom the identity parts of rules let in: permits without forbids."""

@@ -1,8 +1,8 @@
 """People as the reference evaluator knows them, and the same people as a request that Google's proxy sees.
 
 Everything that some condition tells apart is among them: second factor, postures, place, device class, where the device
-is registered, kind of day, and both sides of every border of hours. The first three in every combination, the others
-in turn with them; whom that misses where conditions meet, `borders.py` adds.
+is registered, kind of day, and both sides of every boundary of hours. The first three in every combination, the others
+in turn with them; whom that misses where conditions meet, `boundary_cases.py` adds.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
         "device.certificates": [certificate] if "certificate" in person.postures else [],
         **({"device.vendors": {FACTS.vendor: {"data": {"school": person.registered}}}} if person.registered else {}),
         **({"device.os_type": OPERATING_SYSTEMS.index(OS_TYPES[systems[0]])} if systems else {}),
-        **{f"request.auth.claims.crd_str.{way}": person.mfa > Strength.NONE and way == used for way in SECOND_FACTORS},
+        **{
+            f"request.auth.claims.crd_str.{factor}": person.mfa > Strength.NONE and factor == used
+            for factor in SECOND_FACTORS
+        },
         "request.auth.claims.crd_str.pwd": True,
         "request.auth.claims.crd_str.mfa": person.mfa > Strength.NONE,
     }
@@ -109,14 +112,14 @@ def list_distinct_days(city: City) -> tuple[date, ...]:
 
 
 def list_boundary_moments(city: City, day: date) -> list[datetime]:
-    """Midnight, and each border of some rule's hours on a day, a second before and at it."""
-    borders = {0, 24 * 60 - 1}
+    """Midnight, and each boundary of some rule's hours on a day, a second before and at it."""
+    boundaries = {0, 24 * 60 - 1}
     for rule in city.rules:
         hours: Hours | None = rule.identity.hours if rule.identity else None
-        for border in (hours.from_, hours.until) if hours else ():
-            borders.add(border.hour * 60 + border.minute)
+        for boundary in (hours.from_, hours.until) if hours else ():
+            boundaries.add(boundary.hour * 60 + boundary.minute)
     midnight = datetime.combine(day, time.min, city.timezone)
-    found = {midnight + timedelta(minutes=border, seconds=seconds) for border in borders for seconds in (-1, 0)}
+    found = {midnight + timedelta(minutes=boundary, seconds=seconds) for boundary in boundaries for seconds in (-1, 0)}
     return sorted(moment for moment in found if moment.date() == day)
 
 

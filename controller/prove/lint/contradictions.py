@@ -24,11 +24,11 @@ _CLOUD = ("cloud-run", "saas")
 
 def find_contradictions(city: City) -> Iterator[Finding]:
     """Permits that forbids take back, class II without MFA, and rules that change nothing."""
-    ways, people = RuleFlows(city), PeopleSets(city)
-    yield from _taken_back(ways)
+    flows, people = RuleFlows(city), PeopleSets(city)
+    yield from _taken_back(flows)
     yield from _people_taken_back(city, people)
     yield from _without_mfa(city, people)
-    yield from _dead(city, ways, people)
+    yield from _dead(city, flows, people)
 
 
 class RuleFlows:
@@ -48,14 +48,14 @@ class RuleFlows:
         self.parts = {rule.id: self.part(rule) for rule in city.rules}
 
     def part(self, rule: Rule) -> Node:
-        """All ways of a rule."""
+        """All flows of a rule."""
         if rule.network is None:
             return self.space.nothing
         pairs = product(rule.network.from_, rule.applications)
-        return self.space.union_all(self.way(rule, source, name) for source, name in pairs)
+        return self.space.union_all(self.flow(rule, source, name) for source, name in pairs)
 
-    def way(self, rule: Rule, source: str, name: str) -> Node:
-        """The ways of a rule from a segment to an application."""
+    def flow(self, rule: Rule, source: str, name: str) -> Node:
+        """The flows of a rule from a segment to an application."""
         # A switch cannot tell an application that belongs to the internet from the rest of it.
         seen = INTERNET if name != INTERNET and self.city.applications[name].belongs_to else name
         ends = (_one(self._sources.index(source)), _one(self._destinations.index(seen)))
@@ -86,18 +86,18 @@ def _one(index: int) -> tuple[Interval, ...]:
     return ((index, index),)
 
 
-def _taken_back(ways: RuleFlows) -> Iterator[Finding]:
-    city, space = ways.city, ways.space
+def _taken_back(flows: RuleFlows) -> Iterator[Finding]:
+    city, space = flows.city, flows.space
     forbids = [rule for rule in city.rules if rule.effect is Effect.FORBID and rule.network]
     for rule in city.rules:
         if rule.effect is Effect.FORBID or rule.network is None:
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            way = ways.way(rule, source, name)
-            taking = [f for f in forbids if not space.is_empty(space.intersection(way, ways.parts[f.id]))]
-            left = space.difference(way, space.union_all(ways.parts[forbid.id] for forbid in taking))
-            kept = set(ways.schools(left))
-            void = tuple(school for school in ways.schools(way) if school not in kept)
+            flow = flows.flow(rule, source, name)
+            taking = [f for f in forbids if not space.is_empty(space.intersection(flow, flows.parts[f.id]))]
+            left = space.difference(flow, space.union_all(flows.parts[forbid.id] for forbid in taking))
+            kept = set(flows.schools(left))
+            void = tuple(school for school in flows.schools(flow) if school not in kept)
             if void:
                 where = "" if space.is_empty(left) else f" at {name_schools(void)}"
                 names = ", ".join(f"{forbid.id!r} ({forbid.origin})" for forbid in taking)
@@ -146,21 +146,21 @@ def _without_mfa(city: City, people: PeopleSets) -> Iterator[Finding]:
 class _Kept:
     """What taking a rule out would change, of each part."""
 
-    ways: Node
+    flows: Node
     people: Node
 
 
-def _dead(city: City, ways: RuleFlows, people: PeopleSets) -> Iterator[Finding]:
+def _dead(city: City, flows: RuleFlows, people: PeopleSets) -> Iterator[Finding]:
     """Rules that could be taken out without any answer changing, everywhere or at some of their schools."""
     parts = {rule.id: people.part(city, rule) for rule in city.rules}
     for rule in city.rules:
-        kept = _Kept(_changed(city, rule, ways.space, ways.parts), _changed(city, rule, people.space, parts))
+        kept = _Kept(_changed(city, rule, flows.space, flows.parts), _changed(city, rule, people.space, parts))
         why = "permits nothing that others do not" if rule.effect is Effect.PERMIT else "forbids nothing permitted"
-        if ways.space.is_empty(kept.ways) and people.space.is_empty(kept.people):
+        if flows.space.is_empty(kept.flows) and people.space.is_empty(kept.people):
             message = f"rule {rule.id!r} {why}; taking it out changes no answer"
             yield make_warning(DEAD_RULE, rule.origin, message)
         elif rule.schools is not None:
-            idle = tuple(_idle(city, rule, ways, people, kept))
+            idle = tuple(_idle(city, rule, flows, people, kept))
             if idle:
                 yield make_warning(
                     DEAD_RULE, rule.origin, f"rule {rule.id!r} {why} at {name_schools(idle)}; narrow its `schools`"
@@ -177,9 +177,9 @@ def _changed(city: City, rule: Rule, space: HeaderSpace, parts: dict[str, Node])
     return space.difference(space.difference(parts[rule.id], forbidden), permitted)
 
 
-def _idle(city: City, rule: Rule, ways: RuleFlows, people: PeopleSets, kept: _Kept) -> Iterator[str]:
+def _idle(city: City, rule: Rule, flows: RuleFlows, people: PeopleSets, kept: _Kept) -> Iterator[str]:
     """The schools of a rule at which it changes nothing."""
-    used = set(ways.schools(kept.ways))
+    used = set(flows.schools(kept.flows))
     for index, alike in enumerate(people.registrations):
         there = people.space.intersection(kept.people, people.where(registered=[index]))
         if not people.space.is_empty(there):

@@ -47,7 +47,7 @@ def _exceptions(city: City) -> Iterator[Finding]:
 
 
 def _of(one: Rule | SystemFlow) -> ExceptionTerms:
-    assert one.exception is not None  # noqa: S101 only exceptions lapse
+    assert one.exception is not None  # noqa: S101 only exceptions expire
     return one.exception
 
 

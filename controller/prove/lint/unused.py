@@ -16,9 +16,9 @@ _KIND = "unused"
 def find_unused(city: City) -> Iterator[Finding]:
     """Applications that nobody may use, and other objects that no rule names. Postures may wait for their rule."""
     permitted = {n for r in city.rules if r.effect is Effect.PERMIT for n in r.applications}
-    exchanging = {end for flow in city.flows for end in (flow.from_, flow.to)}
+    flow_ends = {end for flow in city.flows for end in (flow.from_, flow.to)}
     for application in city.applications.values():
-        if application.id not in permitted | exchanging:
+        if application.id not in permitted | flow_ends:
             yield make_warning(_KIND, application.origin, f"no rule permits application {application.id!r} to anybody")
     rules = (*city.rules, *city.expired_rules)
     identities = [rule.identity for rule in rules if rule.identity]
@@ -34,7 +34,7 @@ def find_unused(city: City) -> Iterator[Finding]:
     yield from _left(
         "group", city.groups.values(), {name for s in scopes for name in s.groups}, "no rule's `schools` name"
     )
-    yield from _left("system", city.systems.values(), exchanging, "no flow goes to or from")
+    yield from _left("system", city.systems.values(), flow_ends, "no flow goes to or from")
     yield from _left(
         "segment", city.segments.values(), _segments(city), "no rule, application, admission or port names"
     )

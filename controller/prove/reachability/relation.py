@@ -94,7 +94,7 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
 
 def list_cubes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketCube, ...]:
     """The packets of all conversations that a permit (or a forbid) speaks of."""
-    return tuple(box for one in spoken if one.rule.effect is effect for box in one.cubes())
+    return tuple(cube for one in spoken if one.rule.effect is effect for cube in one.cubes())
 
 
 def find_covering_rules(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
