@@ -29,7 +29,6 @@ from typing import Any
 import pytest
 
 from tools.mutants.operators import apply_mutant
-from tools.mutants.targets import LIBRARIES
 
 MEMORY = 4 << 30
 END_WITH_PARENT = 1
@@ -256,7 +255,7 @@ def main() -> int:
     """Do the job that the file tells."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     root = Path.cwd()
-    for name in (*LIBRARIES, *job["preload"]):
+    for name in job["preload"]:
         importlib.import_module(name)
     for plugin in entry_points(group="pytest11"):
         plugin.load()
