@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
-from controller.compile.network.upstream import describe_moved
+from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.upstream import describe_delegated
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
@@ -18,7 +18,7 @@ from controller.plan.proof.proof import prove, prove_transition
 from controller.plan.review import describe_changes
 from controller.plan.review_routes import describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Considered:
     """A device, compiled and compared. Without `refusal`, all the rest is set."""
 
     observed: Observed
-    intent: CampusIntent | None = None
+    intent: DeviceIntent | None = None
     steps: tuple[Step, ...] = ()
     changes: tuple[str, ...] = ()
     filters_proved: int = 0
@@ -50,7 +50,7 @@ class Considered:
     @property
     def moved(self) -> tuple[str, ...]:
         """What of the policy the device leaves to another one, in words."""
-        return tuple(describe_moved(self.intent.moved)) if self.intent else ()
+        return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
 
     @property
     def saved(self) -> bool:
@@ -67,12 +67,12 @@ def consider(city: City, observed: Observed) -> Considered:
     """
     if observed.refusal is not None or observed.observation is None:
         return Considered(observed, refusal=observed.refusal)
-    system = platform(observed.device.platform)
+    system = load_platform(observed.device.platform)
     try:
-        intent = campus_intent(city, observed.device, system.capabilities)
+        intent = compile_device(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
         proved = prove(city, intent, system)
-        steps = system.steps(observed.observation.state, intent.wanted)
+        steps = system.plan_steps(observed.observation.state, intent.wanted)
         prove_transition(city, intent, observed.observation.state, steps, system)
         changes = _changes(city, observed.observation, intent, steps)
     except ProofFailed:
@@ -82,10 +82,10 @@ def consider(city: City, observed: Observed) -> Considered:
     return Considered(observed, intent, steps, changes, proved)
 
 
-def _changes(city: City, now: Observation, intent: CampusIntent, steps: Iterable[Step]) -> tuple[str, ...]:
+def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
     """The difference in words; what the platform remarked on, before it."""
     names = {segment.vlan: segment.id for segment in city.segments.values()}
-    ways = {str(one.address): one.way for one in intent.routing.neighbours} if intent.routing else {}
+    ways = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
     changes = describe_changes(names, now.state, intent.wanted, ways)
     if intent.routing:
         changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
@@ -95,7 +95,7 @@ def _changes(city: City, now: Observation, intent: CampusIntent, steps: Iterable
     return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
 
 
-def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> PlanFile:
+def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
     """The plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
@@ -113,13 +113,13 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
             devices.append(_device_plan(one))
     # A canary that has nothing to change would show nothing.
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
-    canary = city.lab.canary if city.lab.canary in schools else next(iter(schools), "")
+    canary = city.canary if city.canary in schools else next(iter(schools), "")
     return PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
+        on=city.policy_date,
         until=first_lapse(city),
-        lab=lab,
+        estate=city.estate,
         made=datetime.now(UTC),
         canary=canary,
         devices=tuple(devices),
@@ -134,7 +134,7 @@ def prove_paths(city: City, considered: Iterable[Considered]) -> None:
         ProofFailed: with a packet for each path that differs.
     """
     held = [
-        Held(one.intent.device, one.intent.wanted, one.intent.moved) for one in considered if one.intent is not None
+        Held(one.intent.device, one.intent.wanted, one.intent.delegated) for one in considered if one.intent is not None
     ]
     differences = [found for check in path_checks(city, held) for found in check.differences]
     if differences:
@@ -144,7 +144,7 @@ def prove_paths(city: City, considered: Iterable[Considered]) -> None:
 def _device_plan(one: Considered) -> DevicePlan:
     assert one.intent is not None and one.observed.observation is not None  # noqa: S101, PT018 no refusal
     device = one.observed.device
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     now = one.observed.observation.state
     return DevicePlan(
         device=device.id,

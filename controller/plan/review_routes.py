@@ -15,7 +15,7 @@ from controller.model.network.route_policies import (
     Routing,
 )
 from controller.prove.routes.policies import DEFAULT_LOCAL_PREFERENCE
-from controller.prove.routes.route_sets import deciding
+from controller.prove.routes.route_sets import find_deciding_clause
 
 Ways = Mapping[str, str]
 """What a neighbour's address stands for, in words."""
@@ -66,11 +66,11 @@ def _order(intent: RoutingIntent, state: Routing, family: Family) -> str:
             continue
         clause: RouteClause | None = RouteClause(Effect.PERMIT)
         if (name := bound.get((one.address, family))) is not None:
-            clause = deciding(state, policies[name], family.everything) if name in policies else None
+            clause = find_deciding_clause(state, policies[name], family.everything) if name in policies else None
         if clause is not None and clause.effect is Effect.PERMIT:
             preference = clause.local_preference
             value = DEFAULT_LOCAL_PREFERENCE if preference is None else preference
-            ranked.setdefault(value, []).append(one.way)
+            ranked.setdefault(value, []).append(one.path)
     return ", then ".join(" = ".join(ranked[value]) for value in sorted(ranked, reverse=True)) or "none"
 
 

@@ -24,7 +24,7 @@ class Check:
         return not self.differences and not self.not_judged
 
 
-def joined(checks: list[Check]) -> list[Check]:
+def join_checks(checks: list[Check]) -> list[Check]:
     """Checks of the same name as one, in the order of their first: a city's out of its schools'."""
     found: dict[str, list[Check]] = {}
     for check in checks:

@@ -23,8 +23,8 @@ from controller.lab.state import paths
 from controller.lab.state.faults import Fault, Kind
 from controller.lab.state.layout import Layout
 from controller.lab.state.processes import until
-from controller.measure.probes.probe_targets import Namespace
-from controller.measure.probes.throughput import counters
+from controller.measure.probes.probe_path import NamespaceHost
+from controller.measure.probes.throughput_probe import read_interface_counters
 from controller.model.city import City
 from tests.cli.running import PROGRAM, ROOT, here
 from tests.policies import SHIPPED, PolicyFolder
@@ -54,15 +54,15 @@ def test_the_shaped_truth_is_measured_within_the_method_s_error(city: City, lab:
     code, document = measured(tmp_path, "--all", "--quick")
     assert code == Exit.GOOD
     for school in document["schools"]:
-        rate = city.lab.rates[school["id"]].primary
+        rate = city.virtual_estate.rates[school["id"]].primary
         for one in school["throughput"]:
             truth = rate * TRUTH[one["family"]]
             assert one["mbps"] == pytest.approx(truth, rel=city.measurement.method.relative_error(truth)), school["id"]
     found = {school["id"]: school for school in document["schools"]}
     assert set(found) == {school.id for school in lab.schools}
-    assert (found["as-e04"]["state"], found["as-e04"]["causes"]) == ("below", ["contract"])
+    assert (found["as-e04"]["assessment"], found["as-e04"]["causes"]) == ("below", ["contract"])
     assert (found["as-e04"]["basis"], found["as-e04"]["lines"]) == ("estimated", {"primary": "up", "backup": "up"})
-    assert (found["kw-s01"]["state"], found["kw-s01"]["basis"]) == ("meets", "anchor")
+    assert (found["kw-s01"]["assessment"], found["kw-s01"]["basis"]) == ("meets", "anchor")
     assert found["kw-s01"]["recommended_mbps"] == 323
     numbers = {one["id"]: one for one in document["measurements"]}
     assert numbers[found["kw-s01"]["measurement"]]["figures"]["mbps"] == pytest.approx(
@@ -72,15 +72,15 @@ def test_the_shaped_truth_is_measured_within_the_method_s_error(city: City, lab:
 
 def test_while_the_backup_is_measured_only_its_own_counters_rise(city: City, lab: Layout, tmp_path: Path) -> None:
     school = lab.school("as-e04")
-    router = Namespace(school.router)
-    before = counters(router)
+    router = NamespaceHost(school.router)
+    before = read_interface_counters(router)
     options = ("--school", "as-e04", "--line", "backup", "--region", "osaka", "--family", "4")
     code, document = measured(tmp_path, *options)
-    rose = {name: after - before[name] for name, after in counters(router).items()}
+    rose = {name: after - before[name] for name, after in read_interface_counters(router).items()}
     assert code == Exit.GOOD
     (found,) = document["schools"]
     assert {one["line"] for one in found["throughput"]} == {"backup"}
-    carried = 2 * city.lab.rates["as-e04"].backup * 1e6 / 8 * city.measurement.method.seconds
+    carried = 2 * city.virtual_estate.rates["as-e04"].backup * 1e6 / 8 * city.measurement.method.seconds
     assert rose["wan1"] > 0.9 * carried
     assert rose["wan0"] < 0.02 * carried  # what BGP and BFD say all the time
 
@@ -91,7 +91,7 @@ def test_a_dead_line_is_not_measured_and_down(lab: Layout, tmp_path: Path, kind:
         code, document = measured(tmp_path, "--school", lab.schools[0].id, "--quick", "--family", "4")
     assert code == Exit.FAILED
     (found,) = document["schools"]
-    assert (found["state"], found["measured_mbps"]) == ("not-measured", None)
+    assert (found["assessment"], found["measured_mbps"]) == ("not-measured", None)
     assert found["lines"] == {"primary": "down", "backup": "up"}
 
 

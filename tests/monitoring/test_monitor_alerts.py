@@ -19,7 +19,7 @@ from controller.messages import LANGUAGES, catalogue
 from controller.telemetry.otlp import ENDPOINT
 from controller.telemetry.registry import LINE, LINE_UP, METRICS
 from monitoring.alerts import rules
-from monitoring.alerts.rules import FILE, alerts
+from monitoring.alerts.rules import FILE, list_alerts
 from tests.monitoring.feed import Feed, metrics, post
 from tests.monitoring.prometheus import program, watching
 from tests.monitoring.running import POLICIES, Running, monitor, until
@@ -40,7 +40,7 @@ def test_the_file_of_rules_is_current(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_rules_use_only_names_of_the_registry() -> None:
     known = {metric.prometheus for metric in METRICS.values()}
-    used = [set(re.findall(r"tsunagu_[A-Za-z0-9_]+", alert.expression)) - {"tsunagu_"} for alert in alerts()]
+    used = [set(re.findall(r"tsunagu_[A-Za-z0-9_]+", alert.expression)) - {"tsunagu_"} for alert in list_alerts()]
     assert all(names <= known for names in used)
     assert set().union(*used) >= {LINE_UP.prometheus}
 

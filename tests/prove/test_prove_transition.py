@@ -25,7 +25,7 @@ from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplu
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.ovs.driver import OpenVSwitch
-from controller.prove.filters.transition import Stage, transition_faults
+from controller.prove.filters.transition import TransitionStage, find_transition_faults
 from tests.platforms.states import awplus_states, bound, cisco_states, everything, example, ovs_states
 from tests.soak import examples
 
@@ -37,8 +37,8 @@ CASES: list[tuple[Platform, st.SearchStrategy[DeviceState]]] = [
 ]
 
 
-def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[Stage]:
-    return [Stage(step.title, step.result) for step in system.steps(now, wanted)]
+def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[TransitionStage]:
+    return [TransitionStage(step.title, step.result) for step in system.plan_steps(now, wanted)]
 
 
 def whole(state: DeviceState) -> DeviceState:
@@ -54,7 +54,7 @@ def whole(state: DeviceState) -> DeviceState:
 def test_the_steps_of_every_platform_are_proved(case: tuple[Platform, DeviceState, DeviceState]) -> None:
     system, now, wanted = case
     wanted = whole(wanted) if system is IOS else wanted
-    assert not list(map(str, transition_faults(now, stages(system, now, wanted), system.capabilities)))
+    assert not list(map(str, find_transition_faults(now, stages(system, now, wanted), system.capabilities)))
 
 
 BEFORE = example("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "Port-channel1", port_roles=False, vlan_database=True)
@@ -83,8 +83,8 @@ BOTH_THERE = holding([IN_FORCE, changed()], [bound(IN_FORCE)])
 
 
 def faults(*states: DeviceState, before: DeviceState = BEFORE, system: Platform = IOS) -> list[str]:
-    on_the_way = [Stage(f"planted {number}", state) for number, state in enumerate(states, start=1)]
-    return [str(fault) for fault in transition_faults(before, on_the_way, system.capabilities)]
+    on_the_way = [TransitionStage(f"planted {number}", state) for number, state in enumerate(states, start=1)]
+    return [str(fault) for fault in find_transition_faults(before, on_the_way, system.capabilities)]
 
 
 def test_make_before_break_is_proved() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from controller.plan.build import Considered
-from controller.telemetry.otlp import telemetry
+from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import DEVICE_DRIFT, EventKind
 
 
 def tell_drift(found: Sequence[Considered]) -> None:
     """Send it to the monitor, where there is one."""
-    with telemetry() as sent:
+    with open_telemetry() as sent:
         for school, count in drift_by_school(found).items():
             sent.record(DEVICE_DRIFT, count, school=school)
             if count:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.cli.output import say, say_json
-from controller.compile.data_flows import Connection
+from controller.compile.data_flows import SystemConnection
 from controller.model.access.data_flows import SystemFlow
 from controller.model.city import City
 from controller.plan.explain.data_flow import ExchangeExplanation, explain_exchange
@@ -37,7 +37,7 @@ def _rule(flow: SystemFlow) -> str:
     return f"{flow.effect} {flow.id} ({flow.origin}{until}): {flow.purpose}"
 
 
-def _words(one: Connection) -> str:
+def _words(one: SystemConnection) -> str:
     sources, destinations = (", ".join(map(str, ends.included)) for ends in (one.sources, one.destinations))
     return f"{one.caller} ({sources}) opens {one.service} to {one.called} ({destinations})"
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from controller.compile.identity.header_space import MINUTES_A_DAY, Slot
+from controller.compile.identity.people_cubes import MINUTES_A_DAY, Slot
 from controller.model.access.rules import DAYS, Day
 
 _SUNDAY_FIRST: tuple[Day, ...] = (DAYS[-1], *DAYS[:-1])
 
 
-def windows(slots: Iterable[Slot], timezone: str) -> list[str]:
+def write_time_conditions(slots: Iterable[Slot], timezone: str) -> list[str]:
     """Expressions one of which holds exactly in these slots; an empty one holds always. Each is a conjunction."""
     days_of: dict[tuple[int, int], set[Day]] = {}
     for day, spans in _spans(slots).items():

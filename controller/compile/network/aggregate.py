@@ -24,7 +24,7 @@ Value = TypeVar("Value", Prefix, Ports)
 Rest = tuple[Hashable, ...]
 
 
-def aggregate(entries: Sequence[Entry]) -> list[Entry]:
+def aggregate_entries(entries: Sequence[Entry]) -> list[Entry]:
     """The entries of a filter, as few as this finds, with the same meaning."""
     found = _reached(entries)
     while True:

@@ -17,7 +17,7 @@ from controller.model.sites.schools import Ssid
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkIntent:
+class WirelessIntent:
     """What a wireless network must be: whom it lets in and where they land; `origin` is where the policy says so."""
 
     ssid: str
@@ -31,7 +31,7 @@ class NetworkIntent:
     origin: Origin
 
 
-def network_intents(city: City, device: Device, can: Capabilities) -> tuple[NetworkIntent, ...]:
+def compile_wireless(city: City, device: Device, can: Capabilities) -> tuple[WirelessIntent, ...]:
     """The networks of an access point.
 
     Raises:
@@ -48,7 +48,7 @@ def network_intents(city: City, device: Device, can: Capabilities) -> tuple[Netw
     return tuple(_network(city, device, network, can) for network in device.networks)
 
 
-def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> NetworkIntent:
+def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> WirelessIntent:
     segment = city.segments[network.segment]
     if segment.isolated and not can.isolates:
         message = (
@@ -57,7 +57,7 @@ def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> Ne
         )
         raise BeyondCapability(message)
     asks = network.protection is Protection.WPA3_ENTERPRISE
-    return NetworkIntent(
+    return WirelessIntent(
         ssid=network.ssid,
         segment=segment.id,
         vlan=segment.vlan,
@@ -70,6 +70,6 @@ def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> Ne
     )
 
 
-def wanted_network(one: NetworkIntent) -> WirelessNetwork:
+def build_wireless_network(one: WirelessIntent) -> WirelessNetwork:
     """The network that does what is wanted."""
     return WirelessNetwork(one.ssid, one.vlan, one.protection, one.isolated, one.uplink, one.identity, one.servers)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from controller.errors import TsunaguError
 from controller.lab.iap.deployed import Backend, Binding, Deployed
-from controller.prove.engine.cel import Attributes, CelRefused, Condition, LevelEvaluator
+from controller.prove.engine.cel import CelRefused, IamCondition, LevelEvaluator, RequestAttributes
 
 
 class Part(StrEnum):
@@ -31,7 +31,7 @@ class Visitor:
     subject: str
     email: str
     groups: frozenset[str]
-    attributes: Attributes
+    attributes: RequestAttributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Judge:
         if not mine:
             asked = ", ".join(sorted(visitor.groups)) or "no group at all"
             return Decision(HTTPStatus.FORBIDDEN, Part.BINDING, f"no binding for role group: {asked}")
-        granted = self._levels.granted({**visitor.attributes, "request.time": at})
+        granted = self._levels.find_granted({**visitor.attributes, "request.time": at})
         levels = tuple(sorted(self._full[name] for name in granted))
         refused = []
         for binding in mine:
@@ -90,8 +90,8 @@ class Judge:
 
 
 @lru_cache(maxsize=1024)
-def _condition(expression: str) -> Condition:
-    return Condition(expression)
+def _condition(expression: str) -> IamCondition:
+    return IamCondition(expression)
 
 
 def _why(binding: Binding, levels: tuple[str, ...], at: datetime) -> str:
@@ -104,7 +104,7 @@ def _lacking(alternative: str, levels: tuple[str, ...], at: datetime) -> list[st
     missing, times = [], False
     for term in _split(alternative, "&&"):
         try:
-            if Condition(term).holds(levels, at):
+            if IamCondition(term).holds(levels, at):
                 continue
         except TsunaguError:
             return [f"it cannot be read: {term}"]

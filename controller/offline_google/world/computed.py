@@ -89,6 +89,10 @@ def _run(_store: Store, values: Mapping[str, Value]) -> Values:
     }
 
 
+def _run_job(_store: Store, _values: Mapping[str, Value]) -> Values:
+    return {"generation": "1", "observedGeneration": "1", "executionCount": 0, "launchStage": "GA"}
+
+
 def _database(store: Store, values: Mapping[str, Value]) -> Values:
     name, project = str(values["name"]), str(values["project"])
     region = str(values["region"])
@@ -169,6 +173,7 @@ _INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
 
 _FILLED: Mapping[str, Rule] = {
     "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": _authorization,
+    "gcp:cloudrunv2/job:Job": _run_job,
     "gcp:cloudrunv2/service:Service": _run,
     "gcp:compute/managedSslCertificate:ManagedSslCertificate": _certificate,
     "gcp:compute/network:Network": _network,

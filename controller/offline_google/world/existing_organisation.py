@@ -1,4 +1,4 @@
-"""What there is before any stack: projects, and what belongs to the organisation (`existing_organisation.json`, data)."""
+"""What there is before any stack: projects, and what is the organisation's (`existing_organisation.json`, data)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from controller.compile.data_flows import Channel, Connection, Unplaced, exchange_intent
+from controller.compile.data_flows import DataChannel, SystemConnection, UnplacedConnection, compile_data_flows
 from controller.errors import TsunaguError
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.second_factors import Importance
@@ -20,9 +20,9 @@ class ExchangeExplanation:
     sender: str
     receiver: str
     answers: tuple[tuple[Importance, Decision[SystemFlow]], ...]
-    channels: tuple[Channel, ...]
-    connections: tuple[Connection, ...]
-    unplaced: tuple[Unplaced, ...]
+    channels: tuple[DataChannel, ...]
+    connections: tuple[SystemConnection, ...]
+    unplaced: tuple[UnplacedConnection, ...]
 
 
 def explain_exchange(city: City, sender: str, receiver: str, data: str | None = None) -> ExchangeExplanation:
@@ -42,7 +42,7 @@ def explain_exchange(city: City, sender: str, receiver: str, data: str | None = 
         raise TsunaguError(message)
     answers = tuple((one, evaluate_data_flow(city, DataFlow(sender, receiver, one))) for one in classes)
     named = {flow.id for _, answer in answers if answer.permitted for flow in answer.rules}
-    intent = exchange_intent(city)
+    intent = compile_data_flows(city)
     ends = {(flow.caller, flow.called) for flow in city.flows if flow.id in named}
     return ExchangeExplanation(
         sender,

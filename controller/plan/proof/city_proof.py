@@ -15,8 +15,8 @@ from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
-from controller.compile.identity.proxy import cloud_intent
-from controller.compile.network.device_state import FILTERING
+from controller.compile.identity.iap_bindings import compile_cloud_intent
+from controller.compile.network.device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
@@ -25,10 +25,10 @@ from controller.plan.proof.city_checks import city_checks
 from controller.plan.proof.device_proof import Judged, judge_device
 from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, conditions_key
 from controller.plan.select import Selection, selected_devices
-from controller.prove.check import Check, joined
-from controller.prove.identity.proxy import NAME as CONDITIONS
-from controller.prove.identity.proxy import cloud_check
-from controller.prove.identity.synthetic_people import FACTS
+from controller.prove.check import Check, join_checks
+from controller.prove.identity.iap_bindings import CHECK_NAME as CONDITIONS
+from controller.prove.identity.iap_bindings import prove_iap_bindings
+from controller.prove.identity.synthetic_principals import FACTS
 
 WORTH_A_PROCESS = 8
 """Devices with filters for which a copy of this process pays."""
@@ -59,17 +59,17 @@ class CityProof:
         self.networks += counted.networks
 
 
-def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+def prove_city(city: City, devices: Sequence[Device], cache: ProofCache) -> CityProof:
     """Prove devices, and all that is about no device: conditions, 802.1X, the cloud's firewall, the guideline.
 
     Raises:
         CelRefused: a compiled condition is none that Google's proxy would take.
     """
     result, todo = _known(city, devices, cache)
-    intent = cloud_intent(city, FACTS)
+    intent = compile_cloud_intent(city, FACTS)
     key = conditions_key(city, intent)
     believed = cache.find(key)
-    with _workers(city, todo, cache, lab=lab, more=believed is None) as workers:
+    with _workers(city, todo, cache, more=believed is None) as workers:
         parts = _cores() if workers and believed is None else 0
         asked = [workers.submit(_conditions, part, parts) for part in range(parts)] if workers else []
         found = _judged(city, todo, cache, workers)
@@ -79,9 +79,9 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab:
         if believed is not None:
             check = Check(CONDITIONS, believed.filters, evidence=("known from an earlier proof of the same content",))
         elif asked:
-            (check,) = joined([part.result() for part in asked])
+            (check,) = join_checks([part.result() for part in asked])
         else:
-            check = cloud_check(city, intent)
+            check = prove_iap_bindings(city, intent)
     if believed is None and check.holds:
         cache.add({key: Counted(check.examined, 0)})
     cache.save()
@@ -89,10 +89,10 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab:
     return result
 
 
-def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache) -> CityProof:
     """Prove every device, those that were not proved before in as many processes as pay."""
     result, todo = _known(city, devices, cache)
-    with _workers(city, todo, cache, lab=lab) as workers:
+    with _workers(city, todo, cache) as workers:
         _collect(result, _judged(city, todo, cache, workers), cache)
     cache.save()
     return result
@@ -131,7 +131,7 @@ def _judged(
         keys = CityKeys(city)
         return (judge_device(city, device, keys, cache) for device in todo)
     # Devices of one platform together: what they have in common is then thought about in fewer processes.
-    ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING, one.platform))]
+    ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING_ROLE, one.platform))]
     size = max(1, -(-len(ordered) // (_SHARES * _cores())))
     shares = [ordered[at : at + size] for at in range(0, len(ordered), size)]
     return chain.from_iterable(workers.map(_share, shares))
@@ -148,23 +148,21 @@ def _cores() -> int:
 
 @contextmanager
 def _workers(
-    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool = False
+    city: City, todo: Sequence[Device], cache: ProofCache, *, more: bool = False
 ) -> Iterator[ProcessPoolExecutor | None]:
     """Other processes, if they pay (`more` says that there is long work beside the devices); else None."""
     # The city stays: collections of garbage need not look through it again and again, nor copy its pages in a copy.
     gc.freeze()
     try:
-        with _pool(city, todo, cache, lab=lab, more=more) as pool:
+        with _pool(city, todo, cache, more=more) as pool:
             yield pool
     finally:
         gc.unfreeze()
 
 
 @contextmanager
-def _pool(
-    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool
-) -> Iterator[ProcessPoolExecutor | None]:
-    filtering = sum(device.role == FILTERING for device in todo)
+def _pool(city: City, todo: Sequence[Device], cache: ProofCache, *, more: bool) -> Iterator[ProcessPoolExecutor | None]:
+    filtering = sum(device.role == FILTERING_ROLE for device in todo)
     copied = _can_be_copied()
     worth = WORTH_A_PROCESS if copied else WORTH_A_START
     processes = min(_cores(), filtering // worth + 2 * more)
@@ -175,7 +173,7 @@ def _pool(
     if copied:
         pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
     else:
-        here = (Path(city.directory), city.on, city.digest, lab, cache)
+        here = (Path(city.directory), city.policy_date, city.digest, type(city), cache)
         pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here)
     try:
         with pool:
@@ -199,16 +197,16 @@ class _Shared:
 _SHARED: list[_Shared] = []
 
 
-def _begin(policies: Path, on: date, digest: str, lab: bool, cache: ProofCache) -> None:  # noqa: FBT001 a process's start
+def _begin(policies: Path, on: date, digest: str, estate: type[City], cache: ProofCache) -> None:
     # A process that fails here breaks the whole pool without a word; what is wrong is said with the first share.
     try:
-        city: City | None = load_city(policies, on=on)
+        city: City | None = load_city(policies, on=on, estate=estate)
     except TsunaguError:
         city = None
     if city is None or city.digest != digest:
         _SHARED.append(_Shared(None, {}, cache))
     else:
-        devices = {device.id: device for device in selected_devices(city, Selection(lab=lab))}
+        devices = {device.id: device for device in selected_devices(city, Selection())}
         _SHARED.append(_Shared(city, devices, cache))
 
 
@@ -239,4 +237,4 @@ def _conditions(part: int, parts: int) -> Check:
         CelRefused: a compiled condition is none that Google's proxy would take.
     """
     city = _shared_city()
-    return cloud_check(city, cloud_intent(city, FACTS), part, parts)
+    return prove_iap_bindings(city, compile_cloud_intent(city, FACTS), part, parts)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
-from controller.compile.network.upstream import describe_moved
+from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.upstream import describe_delegated
 from controller.errors import ConfigRefused, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
@@ -21,8 +21,8 @@ from controller.plan.proof.proof import (
     differences_to_policy,
 )
 from controller.platforms.base import Platform, refuse_conflicts
-from controller.platforms.registry import platform
-from controller.prove.compliance.wireless import network_differences
+from controller.platforms.registry import load_platform
+from controller.prove.compliance.wireless import find_wireless_differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Judged:
     differences: tuple[str, ...] = ()
     states: int = 0
     on_the_way: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
+    delegated: tuple[str, ...] = ()
     refusal: TsunaguError | None = None
 
 
@@ -49,9 +49,9 @@ def judge_observed(city: City, seen: Observed) -> Judged:
     """What a saved running configuration holds."""
     if seen.refusal is not None or seen.observation is None:
         return Judged(seen.device, refusal=seen.refusal)
-    system = platform(seen.device.platform)
+    system = load_platform(seen.device.platform)
     try:
-        intent = campus_intent(city, seen.device, system.capabilities)
+        intent = compile_device(city, seen.device, system.capabilities)
     except TsunaguError as error:
         return Judged(seen.device, refusal=error)
     state = seen.observation.state
@@ -64,7 +64,7 @@ def judge_observed(city: City, seen: Observed) -> Judged:
         *differences_of_interfaces(intent, state),
         *differences_to_policy(intent, state),
         *differences_of_routes(intent, state),
-        *network_differences(seen.device.id, intent.networks, state),
+        *find_wireless_differences(seen.device.id, intent.networks, state),
     )
     # Where an object of others stands in the way there is no plan, and so no state between.
     try:
@@ -74,18 +74,18 @@ def judge_observed(city: City, seen: Observed) -> Judged:
         return Judged(seen.device, refusal=TsunaguError(message))
     return Judged(
         seen.device,
-        Held(seen.device, state, intent.moved),
+        Held(seen.device, state, intent.delegated),
         filters=len(intent.intents),
         route_policies=len(intent.wanted.routing.bindings),
         networks=len(intent.networks),
         differences=differences,
         states=states,
         on_the_way=on_the_way,
-        moved=tuple(describe_moved(intent.moved)),
+        delegated=tuple(describe_delegated(intent.delegated)),
     )
 
 
-def _conflicts(seen: Observed, intent: CampusIntent) -> tuple[str, ...]:
+def _conflicts(seen: Observed, intent: DeviceIntent) -> tuple[str, ...]:
     """The objects of others that stand where ours must."""
     assert seen.observation is not None  # noqa: S101 the caller looked
     try:
@@ -95,7 +95,7 @@ def _conflicts(seen: Observed, intent: CampusIntent) -> tuple[str, ...]:
     return ()
 
 
-def _way(city: City, intent: CampusIntent, now: DeviceState, system: Platform) -> tuple[int, tuple[str, ...]]:
+def _way(city: City, intent: DeviceIntent, now: DeviceState, system: Platform) -> tuple[int, tuple[str, ...]]:
     """The states that a plan would lead through, and what is wrong with them."""
-    steps = system.steps(now, intent.wanted)
+    steps = system.plan_steps(now, intent.wanted)
     return max(0, len(steps) - 1), tuple(differences_on_the_way(city, intent, now, steps, system))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
-from controller.compile.network.device_state import CampusIntent
+from controller.compile.network.device_state import DeviceIntent
 from controller.compile.network.intent import FilterIntent
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
@@ -13,17 +13,23 @@ from controller.model.network.device_state import DeviceState, VlanInterface
 from controller.model.network.packets import Direction, Family, Packet, Protocol
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform, Step
-from controller.prove.compliance.wireless import network_differences
-from controller.prove.filters.containment import contains
-from controller.prove.filters.equivalence import Difference, deciding, ends_explicitly, evaluate, prove_equal
-from controller.prove.filters.transition import Fault, Stage, transition_faults
-from controller.prove.routes.policies import routing_differences, transition_differences
+from controller.prove.compliance.wireless import find_wireless_differences
+from controller.prove.filters.equivalence import (
+    FilterDifference,
+    covers_intent,
+    ends_explicitly,
+    evaluate_filter,
+    find_deciding_clauses,
+    prove_filter_equals_intent,
+)
+from controller.prove.filters.transition import TransitionFault, TransitionStage, find_transition_faults
+from controller.prove.routes.policies import find_routing_differences, find_transition_differences
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
 
 
-def prove(city: City, intent: CampusIntent, system: Platform) -> int:
+def prove(city: City, intent: DeviceIntent, system: Platform) -> int:
     """Render the wanted state, parse it back, and prove every filter; the number of filters proved.
 
     The controller's own way to the device must stay open, whatever the policy says (DESIGN rule 6).
@@ -38,7 +44,7 @@ def prove(city: City, intent: CampusIntent, system: Platform) -> int:
     return len(intent.intents)
 
 
-def judge(city: City, intent: CampusIntent, system: Platform) -> tuple[DeviceState, list[str]]:
+def judge(city: City, intent: DeviceIntent, system: Platform) -> tuple[DeviceState, list[str]]:
     """The wanted state as the device's text would be read back, and where that is not what the policy says.
 
     Raises:
@@ -55,14 +61,14 @@ def judge(city: City, intent: CampusIntent, system: Platform) -> tuple[DeviceSta
     differences += _denied_though_moved(intent)
     differences += _management_cut(city, intent, parsed)
     differences += differences_of_routes(intent, parsed)
-    differences += network_differences(name, intent.networks, parsed)
+    differences += find_wireless_differences(name, intent.networks, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     return parsed, differences
 
 
 def prove_transition(
-    city: City, intent: CampusIntent, now: DeviceState, steps: Sequence[Step], system: Platform
+    city: City, intent: DeviceIntent, now: DeviceState, steps: Sequence[Step], system: Platform
 ) -> None:
     """Prove of every state on the way: it is no worse than both ends, and the controller's own way stays open.
 
@@ -77,12 +83,12 @@ def prove_transition(
 
 
 def differences_on_the_way(
-    city: City, intent: CampusIntent, now: DeviceState, steps: Sequence[Step], system: Platform
+    city: City, intent: DeviceIntent, now: DeviceState, steps: Sequence[Step], system: Platform
 ) -> Iterator[str]:
     """Where a state between is worse than both ends of the way, each with the step, and a packet or a route."""
     name = intent.device.id
-    stages = [Stage(step.title, step.result) for step in steps]
-    for fault in transition_faults(now, stages, system.capabilities):
+    stages = [TransitionStage(step.title, step.result) for step in steps]
+    for fault in find_transition_faults(now, stages, system.capabilities):
         yield f"{name}: {fault}{_said_of(intent, fault)}"
     for number, stage in enumerate(stages[:-1], start=1):
         for one in sorted((_standing(now) & _standing(stages[-1].state)) - _standing(stage.state)):
@@ -95,39 +101,39 @@ def differences_on_the_way(
             yield from (f"{cut}, after step {number} ({stage.title})" for cut in cuts)
     if intent.routing is not None:
         routes = [(stage.title, stage.state.routing) for stage in stages]
-        yield from transition_differences(intent.routing, now.routing, routes)
+        yield from find_transition_differences(intent.routing, now.routing, routes)
 
 
-def _said_of(intent: CampusIntent, fault: Fault) -> str:
+def _said_of(intent: DeviceIntent, fault: TransitionFault) -> str:
     """What the policy says of the packet of a fault; nothing where it is about a port, of which no rule speaks."""
-    way = fault.way
+    way = fault.flow
     for one in intent.intents:
         if (one.vlan, one.direction, one.family) == (way.vlan, way.direction, way.family):
             rules = dict.fromkeys(
-                f"{rule.effect} by {rule.rule} ({rule.origin})" for rule in deciding(one, fault.packet)
+                f"{rule.effect} by {rule.rule} ({rule.origin})" for rule in find_deciding_clauses(one, fault.packet)
             )
             return f"; the policy: {', '.join(rules) or 'no rule names it (default deny)'}"
     return ""
 
 
-def differences_of_routes(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+def differences_of_routes(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where a router does with routes what the policy does not say, each with a route that shows it."""
     if intent.routing is not None:
-        yield from routing_differences(intent.routing, state.routing)
+        yield from find_routing_differences(intent.routing, state.routing)
 
 
-def _denied_though_moved(intent: CampusIntent) -> Iterator[str]:
+def _denied_though_moved(intent: DeviceIntent) -> Iterator[str]:
     """Where the device would deny what the policy permits, because a part of the filter is left to another one."""
     relaxed = {(one.vlan, one.direction, one.family): one for one in intent.intents}
-    for moved in intent.moved:
+    for moved in intent.delegated:
         one = moved.intent
-        if not contains(relaxed[one.vlan, one.direction, one.family], one):
+        if not covers_intent(relaxed[one.vlan, one.direction, one.family], one):
             place = f"{one.device} {one.segment} {one.direction} IPv{int(one.family)}"
             yield f"{place}: what is left to {moved.upstream} would deny packets that the policy permits"
 
 
 def _management_cut(
-    city: City, intent: CampusIntent, state: DeviceState, before: DeviceState | None = None
+    city: City, intent: DeviceIntent, state: DeviceState, before: DeviceState | None = None
 ) -> Iterator[str]:
     """Whether a state cuts the SSH session that changes the device, or its answers.
 
@@ -137,14 +143,14 @@ def _management_cut(
     device = intent.device
     address = int(device.management)
     family = Family(device.management.version)
-    segment = city.segments[city.file.management_segment]
+    segment = city.segments[city.management_segment]
     filters = {one.name: one for one in state.filters}
     bound = {(one.vlan, one.direction, one.family): filters.get(one.filter) for one in state.bindings}
     if before is not None and _carries(before, segment.vlan) and not _carries(state, segment.vlan):
         yield f"{device.id}: no port would carry VLAN {segment.vlan}, over which the controller reaches the device"
     if before is not None and _answers_at(before, device.management) and not _answers_at(state, device.management):
         yield f"{device.id}: no interface would have {device.management}, at which the controller reaches the device"
-    for controller in city.file.controllers:
+    for controller in city.controllers:
         if controller.version != family:
             continue
         source = int(controller.network_address)
@@ -152,7 +158,7 @@ def _management_cut(
         back = Packet(family, Protocol.TCP, address, source, device.access.port, CLIENT_PORT, established=True)
         for direction, packet in ((Direction.TO, there), (Direction.FROM, back)):
             one = bound.get((segment.vlan, direction, family))
-            if one is not None and not evaluate(one, packet):
+            if one is not None and not evaluate_filter(one, packet):
                 yield f"{device.id}: filter {one.name} would cut the controller's own SSH session: {packet}"
 
 
@@ -172,7 +178,7 @@ def _answers_at(state: DeviceState, address: IPv4Address | IPv6Address) -> bool:
     return any(own.partition("/")[0] == str(address) for one in state.interfaces for own in one.addresses)
 
 
-def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+def differences_to_policy(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where the filters in force on a device do not equal the policy, each with a packet that shows it."""
     by_name = {one.name: one for one in state.filters}
     bound = {(b.vlan, b.direction, b.family): b.filter for b in state.bindings}
@@ -186,7 +192,7 @@ def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[
         elif not ends_explicitly(by_name[bound[key]]):
             yield f"{place}: filter {bound[key]} does not end in an entry for everything; vendors' defaults differ"
         else:
-            difference = prove_equal(wanted, by_name[bound[key]])
+            difference = prove_filter_equals_intent(wanted, by_name[bound[key]])
             if difference is not None:
                 yield f"{difference}{_made_for(intent, wanted, difference)}"
     known = {(wanted.vlan, wanted.direction, wanted.family) for wanted in intent.intents}
@@ -195,7 +201,7 @@ def differences_to_policy(intent: CampusIntent, state: DeviceState) -> Iterator[
             yield f"{intent.device.id}: filter {name} is in force for VLAN {key[0]}, which the policy does not filter"
 
 
-def _made_for(intent: CampusIntent, wanted: FilterIntent, difference: Difference) -> str:
+def _made_for(intent: DeviceIntent, wanted: FilterIntent, difference: FilterDifference) -> str:
     """Whose line it is that decides wrongly, where the filter that was compiled has the same line."""
     key = wanted.vlan, wanted.direction, wanted.family
     compiled = [entry for one in intent.wanted.filters if one.key == key for entry in one.entries]
@@ -204,7 +210,7 @@ def _made_for(intent: CampusIntent, wanted: FilterIntent, difference: Difference
     return f"; the compiler has such a line for {', '.join(made)}" if made else ""
 
 
-def differences_of_ports(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+def differences_of_ports(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where the ports do not put before the filters what they must judge: a filter says nothing of packets past it."""
     seen = {port.name: port for port in state.ports}
     for port in intent.wanted.ports:
@@ -216,7 +222,7 @@ def differences_of_ports(intent: CampusIntent, state: DeviceState) -> Iterator[s
         yield f"{intent.device.id}: port {describe_port(seen[name])} is in service, which the city does not know"
 
 
-def differences_of_vlans(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+def differences_of_vlans(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where the switch's database has other VLANs of ours: what is in no database passes through no port."""
     wanted, seen = ({vlan.number: vlan.name for vlan in of.vlans} for of in (intent.wanted, state))
     for number in sorted(wanted.keys() | seen.keys()):
@@ -229,7 +235,7 @@ def differences_of_vlans(intent: CampusIntent, state: DeviceState) -> Iterator[s
             yield f"{intent.device.id}: VLAN {number} {wanted[number]} is wanted; its name is {seen[number]}"
 
 
-def differences_of_interfaces(intent: CampusIntent, state: DeviceState) -> Iterator[str]:
+def differences_of_interfaces(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where a switch that routes has other addresses in a VLAN: its filters judge what it hands on by these."""
     wanted, seen = ({one.vlan: one for one in of.interfaces} for of in (intent.wanted, state))
     for vlan in sorted(wanted.keys() | seen.keys()):

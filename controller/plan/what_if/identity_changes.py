@@ -24,7 +24,7 @@ from controller.plan.what_if.changes import (
     Way,
 )
 from controller.prove.engine.diagram import Node
-from controller.prove.identity.people import People
+from controller.prove.identity.people_sets import PeopleSets
 
 _OUTSIDE = ("home", "abroad")
 Pair = tuple[City, City]
@@ -36,7 +36,7 @@ def identity_changes(before: City, after: City) -> list[IdentityChange]:
     Raises:
         ProofFailed: the reference evaluator does not confirm one; that is a defect of this program.
     """
-    cities, people = (before, after), People(before, after)
+    cities, people = (before, after), PeopleSets(before, after)
     found: dict[tuple[Way, int, int, Node], list[int]] = {}
     for registered in range(len(people.registrations) + 1):
         old, new = (people.permitted(city, _at_the_proxy(city), registered) for city in cities)
@@ -55,7 +55,7 @@ def _at_the_proxy(city: City) -> list[Rule]:
     return [rule for rule in city.rules if rule.identity and "proxy" in rule.identity.enforced_by]
 
 
-def _slices(people: People, changed: Node) -> Iterator[tuple[int, int, Node]]:
+def _slices(people: PeopleSets, changed: Node) -> Iterator[tuple[int, int, Node]]:
     """The applications and roles for which anything changes, each with what does."""
     if people.space.is_empty(changed):
         return
@@ -65,7 +65,7 @@ def _slices(people: People, changed: Node) -> Iterator[tuple[int, int, Node]]:
             yield application, role, mine
 
 
-def _change(cities: Pair, people: People, way: Way, indexes: Sequence[int], node: Node) -> IdentityChange:
+def _change(cities: Pair, people: PeopleSets, way: Way, indexes: Sequence[int], node: Node) -> IdentityChange:
     here = people.space.intersection(node, people.where(registered=indexes[:1]))
     application, person = people.example(here)
     rules = _confirmed(cities, way, application, person)
@@ -87,7 +87,7 @@ def _change(cities: Pair, people: People, way: Way, indexes: Sequence[int], node
     )
 
 
-def _some(people: People, node: Node, **values: Sequence[int]) -> bool:
+def _some(people: PeopleSets, node: Node, **values: Sequence[int]) -> bool:
     return not people.space.is_empty(people.space.intersection(node, people.where(**values)))
 
 
@@ -174,7 +174,7 @@ def admitted(city: City, role: str, postures: frozenset[str], place: str) -> tup
         for a in city.admissions
         if role in a.roles and postures.issuperset(a.postures) and (not a.places or place in a.places)
     )
-    return tuple(dict.fromkeys(found)) or (city.otherwise,)
+    return tuple(dict.fromkeys(found)) or (city.default_segment,)
 
 
 def _for_staff(city: City, segment: str) -> bool:

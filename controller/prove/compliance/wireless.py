@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.compile.network.wireless import NetworkIntent
+from controller.compile.network.wireless import WirelessIntent
 from controller.model.network.device_state import DeviceState
 from controller.model.network.wireless import WirelessNetwork
 
 
-def network_differences(device: str, intents: tuple[NetworkIntent, ...], state: DeviceState) -> Iterator[str]:
+def find_wireless_differences(device: str, intents: tuple[WirelessIntent, ...], state: DeviceState) -> Iterator[str]:
     """Where the networks in service are not those of the policy, each with what the policy says and where."""
     seen = {one.ssid: one for one in state.networks}
     for intent in intents:
@@ -29,7 +29,7 @@ def network_differences(device: str, intents: tuple[NetworkIntent, ...], state: 
             yield f"{device}: network {one.ssid!r} into VLAN {one.vlan} is in service, which the policy does not name"
 
 
-def _differences(wanted: NetworkIntent, found: WirelessNetwork) -> Iterator[str]:
+def _differences(wanted: WirelessIntent, found: WirelessNetwork) -> Iterator[str]:
     if found.vlan != wanted.vlan:
         yield f"puts its clients into VLAN {found.vlan}; the policy says {wanted.segment}, VLAN {wanted.vlan}"
     if found.protection is not wanted.protection:

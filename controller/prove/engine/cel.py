@@ -16,15 +16,23 @@ from cel_expr_python import cel  # type: ignore[import-untyped]  # its stubs com
 
 from controller.errors import TsunaguError
 
-Attributes = Mapping[str, object]
+RequestAttributes = Mapping[str, object]
 """What is known of a request, by full attribute name, e.g. `origin.ip`. What is left out is unknown."""
 
 _TEXT, _FLAG, _NUMBER = cel.Type.STRING, cel.Type.BOOL, cel.Type.INT
 _ENCRYPTION = ("ENCRYPTION_UNSPECIFIED", "ENCRYPTION_UNSUPPORTED", "UNENCRYPTED", "ENCRYPTED")
 _CONSTANTS: dict[str, object] = {f"DeviceEncryptionStatus.{name}": n for n, name in enumerate(_ENCRYPTION)}
-SYSTEMS = ("OS_UNSPECIFIED", "DESKTOP_MAC", "DESKTOP_WINDOWS", "DESKTOP_LINUX", "DESKTOP_CHROME_OS", "ANDROID", "IOS")
+OPERATING_SYSTEMS = (
+    "OS_UNSPECIFIED",
+    "DESKTOP_MAC",
+    "DESKTOP_WINDOWS",
+    "DESKTOP_LINUX",
+    "DESKTOP_CHROME_OS",
+    "ANDROID",
+    "IOS",
+)
 """Operating systems by the number that `device.os_type` has for them."""
-_CONSTANTS |= {f"OsType.{name}": number for number, name in enumerate(SYSTEMS)}
+_CONSTANTS |= {f"OsType.{name}": number for number, name in enumerate(OPERATING_SYSTEMS)}
 ENCRYPTED = _ENCRYPTION.index("ENCRYPTED")
 UNENCRYPTED = _ENCRYPTION.index("UNENCRYPTED")
 
@@ -75,7 +83,7 @@ class LevelEvaluator:
         self._named = {name: _attributes_in(expressions[name], variables) for name in self._compiled}
         self._remembered: dict[tuple[object, ...], bool] = {}
 
-    def granted(self, attributes: Attributes, before: frozenset[str] | None = None) -> frozenset[str]:
+    def find_granted(self, attributes: RequestAttributes, before: frozenset[str] | None = None) -> frozenset[str]:
         """The short names of the levels that hold; an error, of whatever kind, is not granted.
 
         `before` are those of the same request at another time: then only what depends on the time is asked anew.
@@ -110,7 +118,7 @@ def _hashable(value: object) -> object:
     return repr(value) if isinstance(value, (list, dict)) else value
 
 
-class Condition:
+class IamCondition:
     """The condition of an IAM binding at the proxy; an empty one always holds."""
 
     def __init__(self, expression: str) -> None:

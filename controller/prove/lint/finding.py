@@ -31,17 +31,17 @@ class Finding:
         return f"{self.origin}: {self.severity}: {self.kind}: {self.message}"
 
 
-def error(kind: str, origin: Origin, message: str) -> Finding:
+def make_error(kind: str, origin: Origin, message: str) -> Finding:
     """A finding that makes the check fail."""
     return Finding(Severity.ERROR, kind, origin, message)
 
 
-def warning(kind: str, origin: Origin, message: str) -> Finding:
+def make_warning(kind: str, origin: Origin, message: str) -> Finding:
     """A finding for the reviewer."""
     return Finding(Severity.WARNING, kind, origin, message)
 
 
-def some(schools: tuple[str, ...]) -> str:
+def name_schools(schools: tuple[str, ...]) -> str:
     """Schools in words: a few by name."""
     named = ", ".join(schools[:SHOWN])
     return f"{len(schools)} schools ({named}{', ...' if len(schools) > SHOWN else ''})"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from controller.compile.identity.access_levels import ProxyFacts
-from controller.compile.identity.proxy import cloud_intent
+from controller.compile.identity.iap_bindings import compile_cloud_intent
 from controller.lab.iap import deployed
 from controller.lab.iap.deployed import read
 from controller.lab.trials.people.registration import organisation
 from controller.model.city import City
 from controller.model.network.packets import parse_prefix
+from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackApplication, StackOutputs
 from controller.offline_google.world.store import Resource, Store
 from controller.offline_google.world.world import World
@@ -33,7 +33,7 @@ def put(store: Store, token: str, identity: str, outputs: Mapping[str, Any]) -> 
 def deploy(city: City, path: Path) -> City:
     """Deploy the city's policy; the city with the stack's outputs of it."""
     known = organisation("lab")
-    intent = cloud_intent(city, ProxyFacts(ACCESS_POLICY, "tsunagu_lab", known.device_authority, known.vendor))
+    intent = compile_cloud_intent(city, ProxyFacts(ACCESS_POLICY, "tsunagu_lab", known.device_authority, known.vendor))
     store = Store(path)
     try:
         for role in intent.roles:
@@ -43,7 +43,7 @@ def deploy(city: City, path: Path) -> City:
             put(store, LEVEL, f"accessPolicies/{ACCESS_POLICY}/accessLevels/{level.name}", {"custom": expression})
         for number, application in enumerate(intent.applications):
             _backend(store, application.id, number, guarded=application.iap)
-        for number, (front, names) in enumerate(intent.fronts.items(), start=1):
+        for number, (front, names) in enumerate(intent.frontends.items(), start=1):
             _front(store, front, names, number)
         for binding in intent.bindings:
             title = f"{binding.application} {binding.role} {binding.number}"
@@ -61,7 +61,7 @@ def deploy(city: City, path: Path) -> City:
             )
     finally:
         store.close()
-    return replace(city, outputs=outputs(path))
+    return city.replace_file(OUTPUTS, outputs(path))
 
 
 def outputs(path: Path) -> StackOutputs:

@@ -79,11 +79,11 @@ def test_a_cut_line_is_on_the_page_within_five_seconds(
         page.evaluate("window.same = true")
         tile = page.locator(f".tile[data-school={school}]")
         primary, backup = tile.locator(".strand").first, tile.locator(".strand").last
-        expect(tile).not_to_have_attribute("data-state", "not-measured", timeout=MEASURED_WITHIN)
+        expect(tile).not_to_have_attribute("data-assessment", "not-measured", timeout=MEASURED_WITHIN)
         expect(primary).to_have_attribute("data-state", "up", timeout=MEASURED_WITHIN)
         expect(backup).to_have_attribute("data-state", "up")
         whole = measured(tmp_path, school)
-        expect(tile).to_have_attribute("data-state", whole["state"])
+        expect(tile).to_have_attribute("data-assessment", whole["assessment"])
         assert whole["measured_mbps"] > 0
         expect(tile.locator(".measured")).to_have_text(f"{int(whole['measured_mbps']):,}")
 
@@ -97,7 +97,7 @@ def test_a_cut_line_is_on_the_page_within_five_seconds(
         assert said["lines"] == {"primary": "down", "backup": "up"}
         expect(primary).to_have_attribute("data-state", said["lines"]["primary"])
         expect(backup).to_have_attribute("data-state", said["lines"]["backup"])
-        expect(tile).to_have_attribute("data-state", said["state"], timeout=15_000)
+        expect(tile).to_have_attribute("data-assessment", said["assessment"], timeout=15_000)
         assert said["measured_mbps"] is None
         expect(tile.locator(".measured")).to_have_text("\N{EN DASH}")
 

@@ -83,7 +83,7 @@ export class Boards {
     for (const { tile, element } of this.views.values()) {
       const numbers = found.get(tile.ward);
       numbers.all += 1;
-      numbers.meet += tile.state === "meets";
+      numbers.meet += tile.assessment === "meets";
       numbers.shown += !element.hidden;
     }
     for (const [ward, { all, meet, shown }] of found) {

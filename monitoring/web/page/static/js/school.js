@@ -1,11 +1,11 @@
-// The view of one school: its judgement, its two lines over time, its events.
+// The view of one school: its assessment, its two lines over time, its events.
 import { Curve } from "./curve.js";
-import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
+import { icon, make, setAttribute, setIcon, setText } from "./elements.js";
 import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
 import { has, say } from "./messages.js";
 import { LINES, MEASURES, Series } from "./series.js";
-import { filled } from "./tile.js";
+import { showGauge } from "./tile.js";
 import { clock, day, exact } from "./words.js";
 
 const page = document.querySelector("#school");
@@ -36,15 +36,15 @@ const part = (selector) => document.querySelector(selector);
 const start = () => Date.now() / 1000 - minutes * 60;
 
 function showTile() {
-  const verdict = part("#verdict");
-  setAttribute(verdict, "data-state", tile.state);
-  setIcon(verdict.querySelector("svg"), tile.state);
-  setText(part("#verdict-word"), say(`states.${tile.state}`));
+  const assessment = part("#assessment");
+  setAttribute(assessment, "data-assessment", tile.assessment);
+  setIcon(assessment.querySelector("svg"), tile.assessment);
+  setText(part("#assessment-word"), say(`assessments.${tile.assessment}`));
   setText(part("#measured"), exact(tile.measured_mbps));
   setText(part("#recommended"), exact(tile.recommended_mbps));
-  setProperty(part("#verdict-gauge"), "--part", filled(tile).toFixed(3));
+  showGauge(part("#assessment-gauge"), tile);
   const when = tile.measured_at === null ? say("never-measured") : say("measured-at", { time: day(tile.measured_at) });
-  setText(part("#verdict-note"), `${when} · ${say(`basis-${tile.basis}`)}`);
+  setText(part("#assessment-note"), `${when} · ${basisWords()}`);
   setText(
     part("#drift"),
     tile.drift === null
@@ -56,6 +56,13 @@ function showTile() {
   setText(part("#silent"), say(tile.silent ? "probe-silent" : "probe-heard"));
   setAttribute(part("[data-line='devices']"), "data-state", tile.drift > 0 ? "drift" : "up");
   LINES.forEach(showLine);
+}
+
+/** Where the recommendation comes from. It came with the measurement; the monitor's own policies only say more of it. */
+function basisWords() {
+  if (tile.recommended_mbps === null) return say("basis-none");
+  if (tile.basis === null) return say("basis-differs", { mbps: exact(tile.policy_recommended_mbps) });
+  return say(`basis-${tile.basis}`);
 }
 
 function showLine(line) {

@@ -10,7 +10,7 @@ export class Summary {
   constructor() {
     this.figures = [...document.querySelectorAll(".figure")];
     this.parts = Object.fromEntries(
-      [...document.querySelectorAll("#proportion i")].map((part) => [part.dataset.state, part]),
+      [...document.querySelectorAll("#proportion i")].map((part) => [part.dataset.assessment, part]),
     );
     this.down = null;
     this.title = document.title;
@@ -36,7 +36,7 @@ export class Summary {
       setText(figure.querySelector(".figure-share"), share(number, all));
       setAttribute(figure, "data-some", number > 0 ? "" : null);
     }
-    PARTS.forEach((state) => setProperty(this.parts[state], "--count", String(numbers.get(state))));
+    PARTS.forEach((one) => setProperty(this.parts[one], "--count", String(numbers.get(one))));
     this.announce(numbers.get("line-down"));
   }
 

@@ -12,18 +12,25 @@ let pointed = 0;
 
 export const isDown = (tile) => LINES.some((line) => tile.lines[line] === "down");
 
-/** The filters that a tile answers to; the first is its judgement. */
+/** The filters that a tile answers to; the first is its assessment. */
 export function traits(tile) {
-  const found = [tile.state];
+  const found = [tile.assessment];
   if (isDown(tile)) found.push("line-down");
   if (tile.drift > 0) found.push("drift");
   if (tile.silent) found.push("silent");
   return found;
 }
 
-/** How much of the bar is filled, from 0 to 1. */
+/** How much of the bar is filled, from 0 to 1: nothing where there is no figure, or none to compare it with. */
 export function filled(tile) {
-  return tile.measured_mbps === null ? 0 : Math.min(1, tile.measured_mbps / tile.recommended_mbps / FULL);
+  if (tile.measured_mbps === null || tile.recommended_mbps === null) return 0;
+  return Math.min(1, tile.measured_mbps / tile.recommended_mbps / FULL);
+}
+
+/** Fill a bar; its stroke stands for the recommendation, so without one there is none. */
+export function showGauge(bar, tile) {
+  setProperty(bar, "--part", filled(tile).toFixed(3));
+  setAttribute(bar, "data-no-recommendation", tile.recommended_mbps === null ? "" : null);
 }
 
 export class TileView {
@@ -80,21 +87,21 @@ export class TileView {
     };
   }
 
-  /** Show a tile. A line that is down comes first, then a probe whose figures are old, then the judgement.
+  /** Show a tile. A line that is down comes first, then a probe whose figures are old, then the assessment.
    * Only what differs from what is shown is touched. */
   update(tile) {
     const down = isDown(tile);
-    const changed = this.tile !== undefined && (this.tile.state !== tile.state || isDown(this.tile) !== down);
+    const changed = this.tile !== undefined && (this.tile.assessment !== tile.assessment || isDown(this.tile) !== down);
     this.tile = tile;
-    setAttribute(this.element, "data-state", tile.state);
+    setAttribute(this.element, "data-assessment", tile.assessment);
     setAttribute(this.element, "data-down", down ? "" : null);
     setAttribute(this.element, "data-silent", tile.silent ? "" : null);
-    const foremost = down ? "line-down" : tile.silent ? "silent" : tile.state;
+    const foremost = down ? "line-down" : tile.silent ? "silent" : tile.assessment;
     setIcon(this.mark, foremost);
     setText(this.measured, measuredRate(tile.measured_mbps));
     setText(this.recommended, wantedRate(tile.recommended_mbps));
     setText(this.word, say(`word-${foremost}`));
-    setProperty(this.bar, "--part", filled(tile).toFixed(3));
+    showGauge(this.bar, tile);
     for (const line of LINES) {
       const { element, mark, word } = this.strands[line];
       setAttribute(element, "data-state", tile.lines[line]);

@@ -26,7 +26,7 @@ export { zone };
 export const count = (number) => whole.format(number);
 /** A rate on a tile: what was measured is rounded down, so that it never looks like more. */
 export const measuredRate = (mbps) => (mbps === null ? "–" : whole.format(Math.floor(mbps)));
-export const wantedRate = (mbps) => whole.format(mbps);
+export const wantedRate = (mbps) => (mbps === null ? "–" : whole.format(mbps));
 export const exact = (number) => (number === null || number === undefined ? "–" : tenth.format(number));
 /** A share rounded down to a tenth, as the reports have it: only all of them are 100%, only none is 0%. */
 export function share(part, all) {
