@@ -11,7 +11,7 @@ from controller.compile.network.upstream import describe_delegated
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
-from controller.plan.expiry import first_lapse
+from controller.plan.expiry import find_first_expiry
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.city_checks import Held, path_checks
 from controller.plan.proof.proof import prove, prove_transition
@@ -118,7 +118,7 @@ def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
         city=city.id,
         policy=city.digest,
         on=city.policy_date,
-        until=first_lapse(city),
+        until=find_first_expiry(city),
         estate=city.estate,
         made=datetime.now(UTC),
         canary=canary,
@@ -150,12 +150,12 @@ def _device_plan(one: Considered) -> DevicePlan:
         device=device.id,
         school=device.school.id,
         platform=device.platform,
-        seen=now.digest(),
+        seen=now.compute_digest(),
         steps=tuple(
             PlannedStep(
                 title=step.title,
                 commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
-                leads_to=step.result.digest(),
+                leads_to=step.result.compute_digest(),
             )
             for step in one.steps
         ),

@@ -9,12 +9,12 @@ from controller.model.city import City
 from controller.plan.document import PlanFile
 
 
-def first_lapse(city: City) -> date | None:
+def find_first_expiry(city: City) -> date | None:
     """The last day of the exception with a network part that expires first; None where none is in force."""
     return min((rule.exception.expires for rule in city.rules if rule.network and rule.exception), default=None)
 
 
-def refuse_lapsed(city: City, plan: PlanFile, today: date | None = None) -> None:
+def refuse_expired(city: City, plan: PlanFile, today: date | None = None) -> None:
     """See that no exception with a network part has expired since the plan was made.
 
     `today` is a day since the city was loaded; without it, that day itself. A rollout may last over midnight.

@@ -24,8 +24,8 @@ Ways = Mapping[str, str]
 def describe_routes(now: Routing, wanted: Routing, ways: Ways | None = None) -> Iterator[str]:
     """The difference of two routings, one line a change; nothing when they are equal."""
     names = ways or {}
-    before = {one.place: one for one in now.bindings}
-    after = {one.place: one for one in wanted.bindings}
+    before = {one.position: one for one in now.bindings}
+    after = {one.position: one for one in wanted.bindings}
     for place in sorted(before.keys() | after.keys()):
         old, new = before.get(place), after.get(place)
         one = new or old

@@ -16,7 +16,7 @@ from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.expiry import refuse_lapsed
+from controller.plan.expiry import refuse_expired
 from controller.plan.select import device_by_id
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform
@@ -68,7 +68,7 @@ def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
     digest, run = plan.digest(), uuid.uuid4().hex[:12]
 
     def still_in_force() -> None:
-        refuse_lapsed(city, plan, settings.today())
+        refuse_expired(city, plan, settings.today())
 
     changes = []
     for one in plan.devices:

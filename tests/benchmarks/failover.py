@@ -28,7 +28,7 @@ from controller.lab import city
 from controller.lab.network import breaking, reach
 from controller.lab.network.routing import BFD_MILLISECONDS, BFD_MISSES
 from controller.lab.state import paths
-from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.faults import Fault, FaultKind
 from controller.lab.state.layout import Host, Layout, SchoolLayout
 from controller.lab.state.processes import until
 from controller.lab.trials.outage_probe import Probe
@@ -53,10 +53,10 @@ class Gaps:
         return f"{self.fault:14}" + "".join(f"{1000 * seconds:11.0f}" for seconds in figures)
 
 
-def measured(layout: Layout, kind: Kind, cuts: int) -> Gaps:
+def measured(layout: Layout, kind: FaultKind, cuts: int) -> Gaps:
     """So many cuts of one kind, at the first school."""
     school = layout.schools[0]
-    where = layout.regions[0].id if kind is Kind.REGION else school.id
+    where = layout.regions[0].id if kind is FaultKind.REGION else school.id
     pupil = next(host for host in school.hosts if host.segment == "pupil")
     found = [one_cut(layout, school, pupil, Fault(where=where, kind=kind)) for _ in range(cuts)]
     return Gaps(str(kind), tuple(cut for cut, _ in found), tuple(back for _, back in found))
@@ -106,7 +106,10 @@ def main() -> int:
     try:
         layout = city.up(choose_virtual_city(load_city(asked.policies)), asked.schools, lambda _: None)
         try:
-            found = [measured(layout, kind, asked.cuts) for kind in (Kind.PRIMARY, Kind.BLACKHOLE, Kind.REGION)]
+            found = [
+                measured(layout, kind, asked.cuts)
+                for kind in (FaultKind.PRIMARY, FaultKind.BLACKHOLE, FaultKind.REGION)
+            ]
         finally:
             city.down(lambda _: None)
     except TsunaguError as error:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import LabError
-from controller.lab.state.faults import LINE_KINDS, Fault, Kind, fault
+from controller.lab.state.faults import LINE_KINDS, Fault, FaultKind, fault
 from controller.lab.state.planning import lay_out
 from controller.model.virtual_city import VirtualCity
 
@@ -14,7 +14,7 @@ def test_the_words_of_a_command_name_a_fault(city: VirtualCity) -> None:
     for kind in LINE_KINDS:
         assert fault(layout, school, kind.value) == Fault(where=school, kind=kind)
     for region in layout.regions:
-        assert fault(layout, "region", region.id) == Fault(where=region.id, kind=Kind.REGION)
+        assert fault(layout, "region", region.id) == Fault(where=region.id, kind=FaultKind.REGION)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,6 @@ def test_words_that_name_none_are_refused_with_what_there_is(
 
 
 def test_what_is_broken_is_said_in_words() -> None:
-    said = {str(Fault(where="as-e04", kind=kind)) for kind in Kind}
-    assert len(said) == len(Kind)
+    said = {str(Fault(where="as-e04", kind=kind)) for kind in FaultKind}
+    assert len(said) == len(FaultKind)
     assert all("as-e04" in one for one in said)

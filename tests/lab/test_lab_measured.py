@@ -20,7 +20,7 @@ from controller.cli.output import Exit
 from controller.lab.network import breaking
 from controller.lab.network.reach import ways_out
 from controller.lab.state import paths
-from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.faults import Fault, FaultKind
 from controller.lab.state.layout import Layout
 from controller.lab.state.processes import until
 from controller.measure.probes.probe_path import NamespaceHost
@@ -85,8 +85,8 @@ def test_while_the_backup_is_measured_only_its_own_counters_rise(city: City, lab
     assert rose["wan0"] < 0.02 * carried  # what BGP and BFD say all the time
 
 
-@pytest.mark.parametrize("kind", [Kind.PRIMARY, Kind.BLACKHOLE])
-def test_a_dead_line_is_not_measured_and_down(lab: Layout, tmp_path: Path, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [FaultKind.PRIMARY, FaultKind.BLACKHOLE])
+def test_a_dead_line_is_not_measured_and_down(lab: Layout, tmp_path: Path, kind: FaultKind) -> None:
     with broken(Fault(where=lab.schools[0].id, kind=kind)):
         code, document = measured(tmp_path, "--school", lab.schools[0].id, "--quick", "--family", "4")
     assert code == Exit.FAILED
@@ -123,7 +123,7 @@ def test_the_watch_tells_a_cut_line_in_time(lab: Layout, tmp_path: Path) -> None
         deadline.start()
         try:
             assert watch.stderr.readline().startswith("watching 1 schools")
-            with broken(Fault(where=school, kind=Kind.PRIMARY)):
+            with broken(Fault(where=school, kind=FaultKind.PRIMARY)):
                 began = time.monotonic()
                 line = json.loads(watch.stdout.readline())
                 assert time.monotonic() - began < PROMISED

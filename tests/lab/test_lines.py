@@ -12,13 +12,13 @@ from controller.errors import LabError
 from controller.lab.network import breaking, reach, routers
 from controller.lab.network.programs import Around, run
 from controller.lab.state import paths, undo_log
-from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.faults import Fault, FaultKind
 from controller.lab.state.layout import Host, Layout, SchoolLayout
 from controller.lab.state.processes import until
 from controller.lab.status import status
 from controller.lab.trials.outage_probe import Probe
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 
 pytestmark = pytest.mark.lab
 
@@ -40,7 +40,7 @@ def way_out(school: SchoolLayout, family: Family) -> str:
     return said.split(" dev ")[1].split()[0] if " dev " in said else "none"
 
 
-def goes_out_by(school: SchoolLayout, line: LineName) -> bool:
+def goes_out_by(school: SchoolLayout, line: AccessLineName) -> bool:
     return all(way_out(school, family) == school.line(line).interface for family in Family)
 
 
@@ -116,8 +116,10 @@ def test_schools_do_not_meet_at_the_carrier(whole: Layout) -> None:
         run(("ping", "-c", "1", "-W", "2", whole.regions[0].addresses[line.name].v4), around=Around(one.router))
 
 
-@pytest.mark.parametrize("kind", [Kind.PRIMARY, Kind.BLACKHOLE])
-def test_within_a_second_the_backup_carries_while_the_primary_does_not_and_no_longer(whole: Layout, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [FaultKind.PRIMARY, FaultKind.BLACKHOLE])
+def test_within_a_second_the_backup_carries_while_the_primary_does_not_and_no_longer(
+    whole: Layout, kind: FaultKind
+) -> None:
     """On a quiet machine the first try shows it; on a busy one other work may hold up a try, so the best counts."""
     gaps: list[float] = []
     while not gaps or (min(gaps) > PROMISED_GAP and len(gaps) < TRIES):
@@ -126,7 +128,7 @@ def test_within_a_second_the_backup_carries_while_the_primary_does_not_and_no_lo
     assert max(gaps) < LONGEST_GAP
 
 
-def _cut_and_mended(layout: Layout, school: SchoolLayout, kind: Kind) -> float:
+def _cut_and_mended(layout: Layout, school: SchoolLayout, kind: FaultKind) -> float:
     """The seconds that nothing came through when a school's primary line was cut."""
     assert until(lambda: goes_out_by(school, "primary"), PATIENCE)
     fault = Fault(where=school.id, kind=kind)
@@ -147,7 +149,7 @@ def _cut_and_mended(layout: Layout, school: SchoolLayout, kind: Kind) -> float:
 
 def test_a_cut_backup_is_not_noticed_by_anybody(whole: Layout) -> None:
     school = whole.schools[0]
-    fault = Fault(where=school.id, kind=Kind.BACKUP)
+    fault = Fault(where=school.id, kind=FaultKind.BACKUP)
     with Probe.to_the_internet(whole, pupil(school)) as probe:
         breaking.break_(fault)
         assert until(lambda: len(list(reach.lost_neighbours(school.id, school.router, paths.STATE))) > 0, PATIENCE)
@@ -159,7 +161,7 @@ def test_a_cut_backup_is_not_noticed_by_anybody(whole: Layout) -> None:
 def test_with_one_region_lost_everybody_goes_by_the_other(whole: Layout) -> None:
     lost, left = whole.regions
     school = whole.schools[0]
-    fault = Fault(where=lost.id, kind=Kind.REGION)
+    fault = Fault(where=lost.id, kind=FaultKind.REGION)
     with Probe.to_the_internet(whole, pupil(school)) as probe:
         breaking.break_(fault)
         assert until(lambda: all(_next_region(whole, one) == left.id for one in whole.schools), LONGEST_GAP)
@@ -188,7 +190,7 @@ def test_breaking_is_written_down_and_mended_exactly(whole: Layout) -> None:
         return " ".join(f"{word} {said[n + 1]}" for n, word in enumerate(said) if word in fields)
 
     before = looks()
-    faults = [Fault(where=school.id, kind=kind) for kind in (Kind.BLACKHOLE, Kind.PRIMARY)]
+    faults = [Fault(where=school.id, kind=kind) for kind in (FaultKind.BLACKHOLE, FaultKind.PRIMARY)]
     for fault in faults:
         breaking.break_(fault)
     assert undo_log.standing(paths.STATE).broken == tuple(faults)

@@ -229,7 +229,7 @@ def test_a_device_that_gets_too_full_is_proved_whole(
     tmp_path: Path, city: City, proved: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Filters that are known count, too, with the size that they were proved in."""
-    fleets = (one for school in city.schools for one in city.devices(school))
+    fleets = (one for school in city.schools for one in city.list_devices(school))
     device = next(one for one in fleets if one.platform == "allied_telesis_awplus" and one.role == "core")
     prove_devices(city, [device], ProofCache(tmp_path))
     prove_devices(wider(city), [device], ProofCache(tmp_path / "other"))
@@ -294,7 +294,7 @@ def test_only_proofs_that_hold_are_kept(
 
 
 def cores(city: City, count: int) -> list[Device]:
-    found = (one for school in city.schools for one in city.devices(school) if one.role == "core")
+    found = (one for school in city.schools for one in city.list_devices(school) if one.role == "core")
     return [one for one in found if one.platform == "cisco_ios"][:count]
 
 
@@ -305,7 +305,7 @@ def test_many_devices_are_proved_in_several_processes(
     monkeypatch.setattr(city_proof, "_can_be_copied", lambda: copied)
     monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 1)
     monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
-    floors = [one for one in city.devices(device.school) if one.role == "floor"]
+    floors = [one for one in city.list_devices(device.school) if one.role == "floor"]
     devices = [*cores(city, 3), *floors]
     found = prove_devices(city, devices, ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
@@ -353,7 +353,7 @@ def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeyp
 
 def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City) -> None:
     """3,857 access points need not be proved again for a rule; for a server or an isolated segment they do."""
-    point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
+    point = next(one for one in city.list_devices(city.schools[0]) if one.role == "access-point")
     before = CityKeys(city).of(point)
     assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).of(point) == before
     segments = {
@@ -371,7 +371,7 @@ def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City)
         city.replace_file(BLUEPRINTS, blueprints),
     ):
         assert CityKeys(other).of(point) != before
-    core = next(one for one in city.devices(city.schools[0]) if one.role == "core")
+    core = next(one for one in city.list_devices(city.schools[0]) if one.role == "core")
     assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).of(core) != CityKeys(city).of(core)
 
 

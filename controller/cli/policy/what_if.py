@@ -89,7 +89,7 @@ def _document(changes: Changes) -> dict[str, object]:
         "network": changes.network,
         "identity": changes.identity,
         "admission": changes.admission,
-        "exchange": changes.exchange,
+        "exchange": changes.data_flows,
     }
     return {
         "before": changes.before,

@@ -21,21 +21,21 @@ from controller.model.network.device_state import (
     build_vlan_interface,
 )
 from controller.model.network.packets import Family
-from controller.model.network.router_link import CORE, ROUTER, Transit
+from controller.model.network.router_link import CORE, ROUTER, TransitLink
 from controller.model.sites.devices import Device
 
 
-def find_transit(city: City, device: Device, can: Capabilities) -> Transit | None:
+def find_transit(city: City, device: Device, can: Capabilities) -> TransitLink | None:
     """The link to the router, where the device is a core that routes; None where the router is in every segment."""
     return city.settings.transit if can.interfaces and device.role == "core" else None
 
 
-def make_transit_vlan(transit: Transit) -> Vlan:
+def make_transit_vlan(transit: TransitLink) -> Vlan:
     """The link's VLAN."""
     return Vlan(transit.vlan, f"{PREFIX}-transit")
 
 
-def move_onto_transit(port: PortState, role: PortRole, transit: Transit) -> PortState:
+def move_onto_transit(port: PortState, role: PortRole, transit: TransitLink) -> PortState:
     """The port towards the router carries the link alone: a segment on it would pass the filters by."""
     if role is not PortRole.UPLINK:
         return port
@@ -43,20 +43,20 @@ def move_onto_transit(port: PortState, role: PortRole, transit: Transit) -> Port
 
 
 def compile_core_interfaces(
-    city: City, device: Device, segments: Iterable[str], transit: Transit
+    city: City, device: Device, segments: Iterable[str], transit: TransitLink
 ) -> Iterator[VlanInterface]:
     """The gateway's addresses in each segment, the switch's own in that of the devices, and its end of the link."""
     school = device.school
     blocks = [city.addresses.school_prefix(school, family) for family in Family]
-    servers = [transit.address(own, ROUTER).partition("/")[0] for own in blocks]
+    servers = [transit.compute_address(own, ROUTER).partition("/")[0] for own in blocks]
     for name in segments:
         segment = city.segments[name]
         lengths = {family: city.addresses.segment_prefix(school, segment, family).prefixlen for family in Family}
         addresses = [
-            f"{family.address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"
+            f"{family.format_address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"
             for family in Family
         ]
         if name == city.management_segment:
             addresses.insert(1, f"{device.management}/{lengths[Family(device.management.version)]}")
         yield build_vlan_interface(segment.vlan, addresses, servers)
-    yield build_vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])
+    yield build_vlan_interface(transit.vlan, [transit.compute_address(own, CORE) for own in blocks])

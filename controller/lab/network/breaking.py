@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.lab.network import network
 from controller.lab.network.lines import connected, region_ports
 from controller.lab.state import paths, undo_log
-from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.faults import Fault, FaultKind
 from controller.lab.state.layout import Layout
 
 
@@ -63,15 +63,17 @@ def _mend(faults: Iterable[Fault], state: Path) -> tuple[Fault, ...]:
 
 def _put(layout: Layout, fault: Fault, broken: tuple[Fault, ...]) -> None:
     """Bring what a fault is about into the state that all that is broken asks for."""
-    if fault.kind is Kind.REGION:
+    if fault.kind is FaultKind.REGION:
         region = layout.region(fault.where)
         up = "down" if fault in broken else "up"
         network.batch((f"link set dev {port} {up}" for port in region_ports(region)), inside=region.namespace)
         return
     port = layout.school(fault.where).line(fault.line).port
-    mine = {other.kind for other in broken if other.where == fault.where and other.kind is not Kind.REGION}
-    dark = {Kind.PRIMARY, Kind.BACKUP} & {kind for kind in mine if Fault(where="", kind=kind).line == fault.line}
+    mine = {other.kind for other in broken if other.where == fault.where and other.kind is not FaultKind.REGION}
+    dark = {FaultKind.PRIMARY, FaultKind.BACKUP} & {
+        kind for kind in mine if Fault(where="", kind=kind).line == fault.line
+    }
     # Out of the carrier's network, a port stays up, and nothing that comes in goes anywhere.
-    lost = fault.line == "primary" and Kind.BLACKHOLE in mine
+    lost = fault.line == "primary" and FaultKind.BLACKHOLE in mine
     words = [f"link set dev {port} nomaster"] if lost else connected(port)
     network.batch([*words, f"link set dev {port} {'down' if dark else 'up'}"], layout.carrier(fault.line).namespace)

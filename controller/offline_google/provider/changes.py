@@ -17,7 +17,7 @@ from controller.offline_google.provider.values import UNKNOWN, Value
 Values = Mapping[str, Value]
 
 
-class Kind(Enum):
+class ChangeKind(Enum):
     """What happens to one property."""
 
     ADD = 0
@@ -30,7 +30,7 @@ class Change:
     """One property that changes."""
 
     path: str
-    kind: Kind
+    kind: ChangeKind
     replaces: bool
 
 
@@ -81,21 +81,21 @@ class _Walk:
             # What Google filled in by itself stays; only what the program had said before can be taken away.
             if before is None or found.mode == "optional+computed" or _empty(before):
                 return
-            yield from self.changed(found, path, Kind.DELETE, state if state is not None else before, None)
+            yield from self.changed(found, path, ChangeKind.DELETE, state if state is not None else before, None)
             return
         old = state if state is not None else before
         if after is UNKNOWN:
-            yield from self.changed(found, path, Kind.UPDATE if old is not None else Kind.ADD, old, after)
+            yield from self.changed(found, path, ChangeKind.UPDATE if old is not None else ChangeKind.ADD, old, after)
         elif old is None:
             if not _empty(after) and not same(found.facts, old, after):
-                yield from self.changed(found, path, Kind.ADD, old, after)
+                yield from self.changed(found, path, ChangeKind.ADD, old, after)
         elif isinstance(after, dict) and isinstance(old, dict) and found.children and not found.container:
             inner = before if isinstance(before, dict) else {}
             yield from self.members(found.children, old, inner, after, f"{path}.")
         elif isinstance(after, list) and isinstance(old, list):
             yield from self.items(found, old, before if isinstance(before, list) else [], after, path)
         elif not same(found.facts, _plain(old), _plain(after)):
-            yield from self.changed(found, path, Kind.UPDATE, old, after)
+            yield from self.changed(found, path, ChangeKind.UPDATE, old, after)
 
     def items(
         self, found: Property, old: list[Value], before: list[Value], after: list[Value], path: str
@@ -106,21 +106,21 @@ class _Walk:
             left = Counter(canonical(found, _plain(item)) for item in said)
             right = Counter(canonical(found, _plain(item)) for item in after)
             if left != right:
-                yield from self.changed(found, path, Kind.UPDATE, old, after)
+                yield from self.changed(found, path, ChangeKind.UPDATE, old, after)
             return
         for place, item in enumerate(after):
             here = f"{path}[{place}]"
             if place >= len(old):
-                yield from self.changed(found, here, Kind.ADD, None, item)
+                yield from self.changed(found, here, ChangeKind.ADD, None, item)
             elif isinstance(item, dict) and isinstance(old[place], dict) and found.children:
                 said = before[place] if place < len(before) and isinstance(before[place], dict) else {}
                 yield from self.members(found.children, old[place], said, item, f"{here}.")
             elif item is UNKNOWN or not same(found.facts, _plain(old[place]), _plain(item)):
-                yield from self.changed(found, here, Kind.UPDATE, old[place], item)
+                yield from self.changed(found, here, ChangeKind.UPDATE, old[place], item)
         for place in range(len(after), len(old)):
-            yield from self.changed(found, f"{path}[{place}]", Kind.DELETE, old[place], None)
+            yield from self.changed(found, f"{path}[{place}]", ChangeKind.DELETE, old[place], None)
 
-    def changed(self, found: Property, path: str, kind: Kind, old: Value, new: Value) -> Iterator[Change]:
+    def changed(self, found: Property, path: str, kind: ChangeKind, old: Value, new: Value) -> Iterator[Change]:
         """A change. It replaces by a rule of the type, by the property's flag, or by one inside a block."""
         answer = replaces_here(self.kind.token, found.path, self.state, self.after)
         if answer is None:

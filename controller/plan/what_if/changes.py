@@ -91,7 +91,7 @@ class AdmissionChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeChange:
+class DataFlowChange:
     """Data of some classes that one system may send to another, or no more; `connection` where the network changes."""
 
     way: Way
@@ -108,7 +108,7 @@ class ExchangeChange:
         return len(self.data) or 1
 
 
-Change = NetworkChange | IdentityChange | AdmissionChange | ExchangeChange
+Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +121,13 @@ class Changes:
     network: tuple[NetworkChange, ...]
     identity: tuple[IdentityChange, ...]
     admission: tuple[AdmissionChange, ...]
-    exchange: tuple[ExchangeChange, ...]
+    data_flows: tuple[DataFlowChange, ...]
     unjudged: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Whether no answer changes."""
-        return not (self.network or self.identity or self.admission or self.exchange)
+        return not (self.network or self.identity or self.admission or self.data_flows)
 
 
 def weight(change: Change) -> tuple[int, int, str]:

@@ -16,7 +16,7 @@ from controller.plan.what_if.changes import (
     AdmissionChange,
     Change,
     Changes,
-    ExchangeChange,
+    DataFlowChange,
     IdentityChange,
     NetworkChange,
     weight,
@@ -47,7 +47,7 @@ class _Comment:
         yield ""
         yield f"{self._summary(changes)} {self._say('judged', on=changes.on)}"
         network, identity = grouped_network(changes.network), grouped_identity(changes.identity)
-        kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.exchange)
+        kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.data_flows)
         surprising = sorted((one for one in kinds if one.surprises), key=weight)
         yield from self._table("first", ("why", "what"), [(self._why(one), self._sentence(one)) for one in surprising])
         head: Row = ("way", "ends", "services", "schools", "example", "rules")
@@ -56,7 +56,7 @@ class _Comment:
         yield from self._table("identity", head, [self._identity(one) for one in identity])
         moved = [(f"{o.role}, {_or(o.postures)}, {o.place}", _or(o.before), _or(o.after)) for o in changes.admission]
         yield from self._table("admission", ("person", "before", "after"), moved)
-        exchanged = [(self._say(one.way), self._data(one), _or(one.rules)) for one in changes.exchange]
+        exchanged = [(self._say(one.way), self._data(one), _or(one.rules)) for one in changes.data_flows]
         yield from self._table("exchange", ("way", "data", "rules"), exchanged)
         if changes.unjudged:
             yield ""
@@ -72,7 +72,7 @@ class _Comment:
             self._count("network-count", changes.network),
             self._count("identity-count", changes.identity),
             self._count("admission-count", changes.admission),
-            self._count("exchange-count", changes.exchange),
+            self._count("exchange-count", changes.data_flows),
         ]
         return self._say("summary", parts=", ".join(part for part in parts if part))
 
@@ -103,7 +103,7 @@ class _Comment:
                 return f"{self._say(one.way)} {people}; {_or(one.rules)}; {one.person}"
             case AdmissionChange():
                 return f"{one.role}, {_or(one.postures)}, {one.place}: {_or(one.before)} → {_or(one.after)}"
-            case ExchangeChange():
+            case DataFlowChange():
                 return f"{self._say(one.way)} {self._data(one)}; {_or(one.rules)}"
 
     def _way(self, one: NetworkChange) -> str:
@@ -122,7 +122,7 @@ class _Comment:
         there = self._registered(one.registered)
         return self._say(one.way), who, ", ".join(one.places), f"{least}; {devices}", there, one.person, _or(one.rules)
 
-    def _data(self, one: ExchangeChange) -> str:
+    def _data(self, one: DataFlowChange) -> str:
         if one.connection:
             return self._say("connection", ends=one.connection)
         return self._say("class", sender=one.sender, receiver=one.receiver, data=", ".join(one.data))

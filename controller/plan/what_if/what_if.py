@@ -16,7 +16,7 @@ from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.policy_files import POLICY_FILES
 from controller.plan.what_if.changes import Changes, weight
-from controller.plan.what_if.data_flow_changes import exchange_changes
+from controller.plan.what_if.data_flow_changes import find_data_flow_changes
 from controller.plan.what_if.identity_changes import admission_changes, identity_changes
 from controller.plan.what_if.network_changes import network_changes
 
@@ -37,7 +37,7 @@ def what_if(before: City, after: City, names: tuple[str, str] = ("before", "afte
         network=tuple(sorted(network_changes(before, after), key=weight)),
         identity=tuple(sorted(identity_changes(before, after), key=weight)),
         admission=tuple(sorted(admission_changes(before, after), key=weight)),
-        exchange=tuple(sorted(exchange_changes(before, after), key=weight)),
+        data_flows=tuple(sorted(find_data_flow_changes(before, after), key=weight)),
         unjudged=tuple(_unjudged(before, after)),
     )
 

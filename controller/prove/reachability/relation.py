@@ -85,10 +85,10 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
         if rule.network is None or not city.rule_applies_at(rule, school):
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            asking = city.addresses.source_addresses_in(source, school, family).intervals()
-            asked = city.addresses.destination_addresses_in(name, school, family).intervals()
+            asking = city.addresses.source_addresses_in(source, school, family).get_intervals()
+            asked = city.addresses.destination_addresses_in(name, school, family).get_intervals()
             if asking and asked:
-                for service in city.permitted_services(rule, name):
+                for service in city.get_permitted_services(rule, name):
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
@@ -105,7 +105,7 @@ def find_covering_rules(spoken: Iterable[Conversation], packet: Packet) -> tuple
 
 def list_infrastructure_cubes(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketCube, ...]:
     """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    gateway = parse_prefix(at.family.address(at.city.addresses.gateway_address(at.school, segment, at.family)))
+    gateway = parse_prefix(at.family.format_address(at.city.addresses.gateway_address(at.school, segment, at.family)))
     own = at.city.addresses.segment_prefix(at.school, segment, at.family)
     words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
     alone: dict[str, Intervals] = {name: (get_bounds(place),) for name, place in words.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from controller.offline_google.provider.changes import Difference, Kind, difference
+from controller.offline_google.provider.changes import ChangeKind, Difference, difference
 from controller.offline_google.provider.checks import DEFAULTS
 from controller.offline_google.provider.conditional import RULES
 from controller.offline_google.provider.facts import known_types, resource_type
@@ -60,40 +60,40 @@ def test_equal_things_are_no_change(
     assert changed(token, old, new, state).changes == ()
 
 
-CHANGED: list[tuple[str, dict[str, Any], dict[str, Any], str, Kind, bool]] = [
-    (FIREWALL, {"priority": 1}, {"priority": 2}, "priority", Kind.UPDATE, False),
-    (FIREWALL, {}, {"description": "x"}, "description", Kind.ADD, False),
-    (FIREWALL, {"description": "x"}, {}, "description", Kind.DELETE, False),
-    (SUBNETWORK, {"network": "a"}, {"network": "b"}, "network", Kind.UPDATE, True),
-    (SUBNETWORK, {"network": "a"}, {"network": UNKNOWN}, "network", Kind.UPDATE, True),
-    (DATABASE, database(), database(region="asia-northeast2"), "region", Kind.UPDATE, True),
-    (DATABASE, database(), database(databaseVersion="POSTGRES_18"), "databaseVersion", Kind.UPDATE, False),
-    (DATABASE, database(), database(settings={"tier": "x"}), "settings.tier", Kind.UPDATE, False),
+CHANGED: list[tuple[str, dict[str, Any], dict[str, Any], str, ChangeKind, bool]] = [
+    (FIREWALL, {"priority": 1}, {"priority": 2}, "priority", ChangeKind.UPDATE, False),
+    (FIREWALL, {}, {"description": "x"}, "description", ChangeKind.ADD, False),
+    (FIREWALL, {"description": "x"}, {}, "description", ChangeKind.DELETE, False),
+    (SUBNETWORK, {"network": "a"}, {"network": "b"}, "network", ChangeKind.UPDATE, True),
+    (SUBNETWORK, {"network": "a"}, {"network": UNKNOWN}, "network", ChangeKind.UPDATE, True),
+    (DATABASE, database(), database(region="asia-northeast2"), "region", ChangeKind.UPDATE, True),
+    (DATABASE, database(), database(databaseVersion="POSTGRES_18"), "databaseVersion", ChangeKind.UPDATE, False),
+    (DATABASE, database(), database(settings={"tier": "x"}), "settings.tier", ChangeKind.UPDATE, False),
     (
         DATABASE,
         database(settings={"tier": "x", "collation": "a"}),
         database(settings={"tier": "x", "collation": "b"}),
         "settings.collation",
-        Kind.UPDATE,
+        ChangeKind.UPDATE,
         True,
     ),
-    (BINDING, {"members": ["group:a@x"]}, {"members": ["group:a@x", "group:b@x"]}, "members", Kind.UPDATE, False),
-    (BINDING, {"role": "a"}, {"role": "b"}, "role", Kind.UPDATE, True),
+    (BINDING, {"members": ["group:a@x"]}, {"members": ["group:a@x", "group:b@x"]}, "members", ChangeKind.UPDATE, False),
+    (BINDING, {"role": "a"}, {"role": "b"}, "role", ChangeKind.UPDATE, True),
     (
         BINDING,
         {"condition": {"title": "t", "expression": "a"}},
         {"condition": {"title": "t", "expression": "b"}},
         "condition.expression",
-        Kind.UPDATE,
+        ChangeKind.UPDATE,
         True,
     ),
-    (PROJECT_MEMBER, {}, {"condition": {"title": "t", "expression": "a"}}, "condition", Kind.ADD, True),
+    (PROJECT_MEMBER, {}, {"condition": {"title": "t", "expression": "a"}}, "condition", ChangeKind.ADD, True),
 ]
 
 
 @pytest.mark.parametrize(("token", "old", "new", "path", "kind", "replaces"), CHANGED)
 def test_a_change_says_where_and_whether_it_replaces(  # noqa: PLR0913 a row of the table
-    token: str, old: dict[str, Any], new: dict[str, Any], path: str, kind: Kind, *, replaces: bool
+    token: str, old: dict[str, Any], new: dict[str, Any], path: str, kind: ChangeKind, *, replaces: bool
 ) -> None:
     found = changed(token, old, new).changes
     assert [(change.path, change.kind, change.replaces) for change in found] == [(path, kind, replaces)]

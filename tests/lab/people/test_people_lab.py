@@ -10,7 +10,7 @@ from controller.lab import city as virtual_city
 from controller.lab.iap.files import Files
 from controller.lab.network import background, breaking, reach
 from controller.lab.state import paths, undo_log
-from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.faults import Fault, FaultKind
 from controller.lab.state.processes import kill, until
 from controller.lab.status import status
 from controller.lab.trials.matrix import measure as measure_matrix
@@ -118,7 +118,7 @@ def test_the_matrix_of_the_network_finds_the_proxy_at_the_applications(deployed:
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(where=SCHOOL, kind=Kind.PRIMARY), Fault(where="tokyo", kind=Kind.REGION)], ids=str
+    "fault", [Fault(where=SCHOOL, kind=FaultKind.PRIMARY), Fault(where="tokyo", kind=FaultKind.REGION)], ids=str
 )
 def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: VirtualCity, fault: Fault) -> None:
     layout = undo_log.standing(paths.STATE).layout
