@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 from controller.errors import LabError
-from controller.lab import city as virtual_city
+from controller.lab import lifecycle as virtual_city
 from controller.lab.network.programs import check_requirements
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout

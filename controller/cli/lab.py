@@ -10,16 +10,16 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, say, say_json
-from controller.lab import city
-from controller.lab.iap.deployed import standing
-from controller.lab.network import breaking
-from controller.lab.network.nodes import node
-from controller.lab.state import faults, paths, undo_log
-from controller.lab.status import status
+from controller.lab import lifecycle
+from controller.lab.iap.deployed_access import standing
+from controller.lab.lab_status import status
+from controller.lab.network import fault_injection
+from controller.lab.network.named_nodes import node
+from controller.lab.state import lab_faults, paths, undo_log
+from controller.lab.trials.lab_tables import matrix_table, status_table
 from controller.lab.trials.matrix import measure
-from controller.lab.trials.people.measure import measure as measure_people
-from controller.lab.trials.people.table import people_table
-from controller.lab.trials.table import matrix_table, status_table
+from controller.lab.trials.people.people_table import people_table
+from controller.lab.trials.people.people_trial import measure as measure_people
 from controller.model.loading.load import load_city
 from controller.model.virtual_city import choose_virtual_city
 from controller.offline_google.environment import Rehearsal
@@ -61,7 +61,7 @@ def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     loaded = choose_virtual_city(load_city(policies))
     # Version 0 is the file that the project brings: addresses to begin with, which no stack has allocated.
     world = standing(Rehearsal().world) if loaded.outputs.version else None
-    layout = city.up(loaded, schools, _progress, world=world)
+    layout = lifecycle.up(loaded, schools, _progress, world=world)
     if world is None:
         say("No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no proxy and no people.")
     say(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
@@ -70,7 +70,7 @@ def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
 @lab.command("down")
 def down() -> None:
     """Remove the virtual city, also what a killed run left of it."""
-    removed = city.down(lambda what: _progress(f"removed: {what}"))
+    removed = lifecycle.down(lambda what: _progress(f"removed: {what}"))
     say("The virtual city is gone." if removed else "There was no virtual city; nothing was changed.")
 
 
@@ -130,8 +130,8 @@ def show_people(
 @lab.command("break")
 def break_something(first: Where, second: What) -> None:
     """Break a school's line (SCHOOL primary-line | backup-line | blackhole), or lose a region (region NAME)."""
-    fault = faults.fault(undo_log.standing(paths.STATE).layout, first, second)
-    fresh = breaking.break_(fault)
+    fault = lab_faults.fault(undo_log.standing(paths.STATE).layout, first, second)
+    fresh = fault_injection.break_(fault)
     say(f"{fault}{'' if fresh else ' already'}. Mend it with 'tsunagu lab mend {first} {second}'.")
 
 
@@ -142,14 +142,14 @@ def mend_something(first: MendWhere = None, second: MendWhat = None, *, everythi
         if first is not None:
             message = "name one thing, or --all"
             raise typer.BadParameter(message)
-        mended = breaking.mend_all()
+        mended = fault_injection.mend_all()
         say("\n".join(f"Mended. It is no longer so that {fault}." for fault in mended) or "Nothing was broken.")
         return
     if first is None or second is None:
         message = "name what to mend: SCHOOL WHAT, region NAME, or --all"
         raise typer.BadParameter(message)
-    fault = faults.fault(undo_log.standing(paths.STATE).layout, first, second)
-    was_broken = breaking.mend(fault)
+    fault = lab_faults.fault(undo_log.standing(paths.STATE).layout, first, second)
+    was_broken = fault_injection.mend(fault)
     say(f"{'Mended. It is no longer' if was_broken else 'Nothing to mend; it is not'} so that {fault}.")
 
 

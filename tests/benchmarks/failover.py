@@ -24,11 +24,11 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from controller.errors import LabError, TsunaguError
-from controller.lab import city
-from controller.lab.network import breaking, reach
-from controller.lab.network.routing import BFD_MILLISECONDS, BFD_MISSES
+from controller.lab import lifecycle
+from controller.lab.network import connectivity, fault_injection
+from controller.lab.network.frr_configuration import BFD_MILLISECONDS, BFD_MISSES
 from controller.lab.state import paths
-from controller.lab.state.faults import Fault, Kind
+from controller.lab.state.lab_faults import Fault, Kind
 from controller.lab.state.layout import Host, Layout, SchoolLayout
 from controller.lab.state.processes import until
 from controller.lab.trials.outage_probe import Probe
@@ -68,12 +68,12 @@ def one_cut(layout: Layout, school: SchoolLayout, pupil: Host, fault: Fault) -> 
     Raises:
         LabError: traffic does not come through again, or the city does not become whole.
     """
-    _wait(lambda: not reach.missing(layout, paths.STATE) and _usual(layout, school), "whole")
+    _wait(lambda: not connectivity.missing(layout, paths.STATE) and _usual(layout, school), "whole")
     with Probe.to_the_internet(layout, pupil) as breaking_gap:
-        breaking.break_(fault)
+        fault_injection.break_(fault)
         _wait_for_answers(breaking_gap)
     with Probe.to_the_internet(layout, pupil) as mending_gap:
-        breaking.mend(fault)
+        fault_injection.mend(fault)
         _wait(lambda: _usual(layout, school), "back on its usual way")
         _wait_for_answers(mending_gap)
     return breaking_gap.longest_gap, mending_gap.longest_gap
@@ -86,7 +86,7 @@ def _wait_for_answers(probe: Probe) -> None:
 
 
 def _usual(layout: Layout, school: SchoolLayout) -> bool:
-    return reach.ways_out(layout, school, paths.STATE) == {("primary", layout.regions[0].id)}
+    return connectivity.ways_out(layout, school, paths.STATE) == {("primary", layout.regions[0].id)}
 
 
 def _wait(condition: Callable[[], bool], what: str) -> None:
@@ -104,11 +104,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     try:
-        layout = city.up(choose_virtual_city(load_city(asked.policies)), asked.schools, lambda _: None)
+        layout = lifecycle.up(choose_virtual_city(load_city(asked.policies)), asked.schools, lambda _: None)
         try:
             found = [measured(layout, kind, asked.cuts) for kind in (Kind.PRIMARY, Kind.BLACKHOLE, Kind.REGION)]
         finally:
-            city.down(lambda _: None)
+            lifecycle.down(lambda _: None)
     except TsunaguError as error:
         sys.exit(f"failover: {error}")
     report(found, asked.cuts, asked.schools, as_json=asked.json)

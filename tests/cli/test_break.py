@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.lab.network import breaking
+from controller.lab.network import fault_injection
 from controller.lab.state.layout import Layout
 from tests.cli.running import ROOT, Done, here
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 @pytest.fixture
 def school(lab: Layout) -> Iterator[str]:
     yield lab.schools[0].id
-    breaking.mend_all()
+    fault_injection.mend_all()
 
 
 def tsunagu(*words: str) -> Done:

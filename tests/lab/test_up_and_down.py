@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError
-from controller.lab import city as virtual_city
-from controller.lab.network import kernel, network
+from controller.lab import lifecycle as virtual_city
+from controller.lab.network import kernel_settings, namespaces
 from controller.lab.state import paths, undo_log
 from controller.lab.state.processes import until
 from controller.model.policy_files import LAB
@@ -32,9 +32,9 @@ STAGES = ("network:", "applications:", "school ")
 def traces(user: str) -> dict[str, object]:
     """Everything on this machine that a lab changes."""
     return {
-        "namespaces": network.present(),
+        "namespaces": namespaces.present(),
         "user": [found.pw_name for found in pwd.getpwall() if found.pw_name == user],
-        "settings": [(Path("/proc/sys") / name).read_text() for name in kernel.MACHINE],
+        "settings": [(Path("/proc/sys") / name).read_text() for name in kernel_settings.MACHINE],
         "files": paths.STATE.exists(),
         "sshd folder": Path("/run/sshd").exists(),
         "processes": sorted(running()),
@@ -84,7 +84,7 @@ def test_nothing_is_left_behind(city: VirtualCity) -> None:
     seconds = time.monotonic() - began
     # `up` ends when every host, each school's pupils among them, reaches the internet over IPv4 and IPv6.
     assert busy or seconds < PROMISED_SECONDS, f"{SCHOOLS} schools, load {os.getloadavg()[0]:.1f}"
-    assert set(network.present()) == set(layout.namespaces)
+    assert set(namespaces.present()) == set(layout.namespaces)
     assert traces(user)["user"] == [user]
     assert said[-1].startswith("ready in ")
     removed: list[str] = []
@@ -156,11 +156,11 @@ def test_a_killed_up_whose_record_is_damaged(city: VirtualCity) -> None:
     virtual_city.down(said.append)
     try:
         assert any("could not be put back" in one for one in said)
-        assert not network.present()
+        assert not namespaces.present()
         assert not list(running())
         assert layout.user not in [found.pw_name for found in pwd.getpwall()]
     finally:
-        kernel.restore_machine_settings(settings)
+        kernel_settings.restore_machine_settings(settings)
 
 
 def test_an_other_users_name_is_not_taken(city: VirtualCity) -> None:

@@ -13,14 +13,14 @@ import pytest
 
 from controller.compile.network.device_state import compile_device
 from controller.errors import HostKeyRefused, LabError, LoginRefused, ProofFailed
-from controller.lab import city as virtual_city
-from controller.lab.network import switches
+from controller.lab import lifecycle as virtual_city
+from controller.lab.network import ovs_switches
 from controller.lab.network.programs import run
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout
-from controller.lab.trials.attempts import attempt
+from controller.lab.trials.connection_attempts import attempt
 from controller.lab.trials.matrix import measure
-from controller.lab.trials.pairs import pairs
+from controller.lab.trials.matrix_pairs import pairs
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
@@ -84,7 +84,7 @@ def test_a_dead_sshd_fails_its_device_only(in_force: City, lab: Layout, apply_no
     less = without(in_force, WITHOUT)
     plan = planned(less, schools_of(lab))
     last = lab.schools[-1]
-    login = undo_log.current(paths.STATE)[last.id, switches.LOGIN]
+    login = undo_log.current(paths.STATE)[last.id, ovs_switches.LOGIN]
     os.kill(login.pid, signal.SIGTERM)
     try:
         first, second = apply_now(less, plan)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from controller.errors import CommandFailed
-from controller.lab.network import routers
+from controller.lab.network import frr_routers
 from controller.lab.state import paths
 from controller.lab.state.layout import SchoolLayout
 from controller.lab.state.processes import until
@@ -86,7 +86,7 @@ class School:
         return self.tsunagu("drift", "--lab", "--school", self.layout.id)
 
     def ask(self, command: str) -> Any:  # noqa: ANN401 whatever FRR says
-        return routers.ask_json(self.layout.id, self.layout.router, paths.STATE, command)
+        return frr_routers.ask_json(self.layout.id, self.layout.router, paths.STATE, command)
 
     def best(self, family: Family) -> str:
         """The neighbour that the router takes its default route from."""
@@ -154,7 +154,7 @@ def test_a_changed_preference_is_planned_in_words_applied_and_seen_in_bgp(school
     tokyo = paths.region_namespace("tokyo")
 
     def heard() -> set[str]:
-        table = routers.ask_json("tokyo", tokyo, paths.STATE, "show bgp ipv4 unicast json")
+        table = frr_routers.ask_json("tokyo", tokyo, paths.STATE, "show bgp ipv4 unicast json")
         return {path["peerId"] for paths in table["routes"].values() for path in paths}
 
     assert until(lambda: address not in heard(), 10.0)

@@ -14,8 +14,8 @@ import pytest
 from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.offline_google.provider.checks import check
-from controller.offline_google.provider.facts import resource_type
+from controller.offline_google.provider.schema.facts import resource_type
+from controller.offline_google.provider.schema.input_checks import check
 from policies.guardrails.found import Found
 from policies.guardrails.pack import GUARDRAILS
 from stacks.applications.access import format_group_member

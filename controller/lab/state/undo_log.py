@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from controller.errors import LabError
-from controller.lab.state.faults import Fault
+from controller.lab.state.lab_faults import Fault
 from controller.lab.state.layout import Frozen, Layout
 from controller.lab.state.processes import Process
 

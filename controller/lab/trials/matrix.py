@@ -16,10 +16,10 @@ from pathlib import Path
 
 from controller.lab.state import paths, undo_log
 from controller.lab.state.processes import until
-from controller.lab.trials.attempts import Attempt, attempt
-from controller.lab.trials.counters import Lane, Switches
-from controller.lab.trials.pairs import Pair, pairs, untested
-from controller.lab.trials.verdicts import Matrix, Result, denied_verdict, permitted_verdict
+from controller.lab.trials.connection_attempts import Attempt, attempt
+from controller.lab.trials.deny_counters import Lane, Switches
+from controller.lab.trials.matrix_pairs import Pair, pairs, untested
+from controller.lab.trials.matrix_results import Matrix, Result, denied_verdict, permitted_verdict
 from controller.model.virtual_city import VirtualCity
 
 Progress = Callable[[str], None]

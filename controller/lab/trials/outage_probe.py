@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from controller.errors import LabError
-from controller.lab.network.reach import internet
+from controller.lab.network.connectivity import internet
 from controller.lab.state.layout import Host, Layout
 from controller.lab.state.processes import until
 from controller.model.network.packets import Family

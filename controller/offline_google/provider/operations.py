@@ -8,17 +8,17 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
-from controller.offline_google.provider.changes import Change, Kind, difference
-from controller.offline_google.provider.checks import DEFAULTS, Failure, check
-from controller.offline_google.provider.defaults import Naming, filled
-from controller.offline_google.provider.facts import ResourceType, UnknownType, resource_type
-from controller.offline_google.provider.plan_rules import plan_failures
+from controller.offline_google.provider.input_changes import Change, Kind, difference
+from controller.offline_google.provider.pulumi_values import UNKNOWN, Value, from_wire, to_wire
+from controller.offline_google.provider.schema.defaults import Naming, filled
+from controller.offline_google.provider.schema.facts import ResourceType, UnknownType, resource_type
+from controller.offline_google.provider.schema.input_checks import DEFAULTS, Failure, check
+from controller.offline_google.provider.schema.plan_rules import plan_failures
 from controller.offline_google.provider.secrets import unveiled, veiled
-from controller.offline_google.provider.values import UNKNOWN, Value, from_wire, to_wire
 from controller.offline_google.world.errors import Refused
 from controller.offline_google.world.google import Google, protection
-from controller.offline_google.world.identity import project_number
-from controller.offline_google.world.store import Resource
+from controller.offline_google.world.outputs.resource_names import project_number
+from controller.offline_google.world.world_store import Resource
 
 Values = Mapping[str, Value]
 

@@ -23,13 +23,13 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from controller.offline_google.environment import FAULTS, OFFLINE, STATE, Rehearsal, offline
 from controller.offline_google.provider import operations
-from controller.offline_google.provider.facts import UnknownType
-from controller.offline_google.provider.results import half_made
-from controller.offline_google.provider.values import from_wire
+from controller.offline_google.provider.partial_results import half_made
+from controller.offline_google.provider.pulumi_values import from_wire
+from controller.offline_google.provider.schema.facts import UnknownType
 from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.faults import Call, Rule, injected, refusal
 from controller.offline_google.world.google import Google
-from controller.offline_google.world.store import Store
+from controller.offline_google.world.injected_faults import Call, Rule, injected, refusal
+from controller.offline_google.world.world_store import Store
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024
 _CALLS_AT_ONCE = 16

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from controller.offline_google.provider.facts import Property, ResourceType
-from controller.offline_google.provider.values import Value
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import Property, ResourceType
 
 _MARK = "(not shown) "
 

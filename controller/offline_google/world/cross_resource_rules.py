@@ -6,11 +6,11 @@ import ipaddress
 from collections.abc import Callable, Mapping
 
 from controller.offline_google.provider.diff_suppress import last
-from controller.offline_google.provider.facts import ResourceType
-from controller.offline_google.provider.values import Value
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import ResourceType
 from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.identity import project_number
-from controller.offline_google.world.store import Store
+from controller.offline_google.world.outputs.resource_names import project_number
+from controller.offline_google.world.world_store import Store
 
 Values = Mapping[str, Value]
 

@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from controller.offline_google.provider.diff_suppress import relative
-from controller.offline_google.provider.facts import ResourceType, resource_type
-from controller.offline_google.provider.references import Named, named
-from controller.offline_google.provider.values import Value
-from controller.offline_google.world.addresses import allocate
-from controller.offline_google.world.computed import after_identity
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.resource_references import Named, named
+from controller.offline_google.provider.schema.facts import ResourceType, resource_type
 from controller.offline_google.world.cross_resource_rules import SERVICE, check_deletion, check_laws
 from controller.offline_google.world.errors import Refused, exists, in_use, not_found
 from controller.offline_google.world.existing_organisation import landscape
-from controller.offline_google.world.generated_names import before_identity
-from controller.offline_google.world.identity import IAM, aliases, identity, self_link
+from controller.offline_google.world.iam.members import check_members
+from controller.offline_google.world.iam.roles import CUSTOM_ROLE, check_permissions, check_role
 from controller.offline_google.world.locations import check_places, location, same_place
-from controller.offline_google.world.members import check_members
-from controller.offline_google.world.roles import CUSTOM_ROLE, check_permissions, check_role
-from controller.offline_google.world.store import Link, Resource, Store
+from controller.offline_google.world.outputs.computed_fields import after_identity
+from controller.offline_google.world.outputs.generated_names import before_identity
+from controller.offline_google.world.outputs.given_addresses import allocate
+from controller.offline_google.world.outputs.resource_names import IAM, aliases, identity, self_link
+from controller.offline_google.world.world_store import Link, Resource, Store
 
 Values = Mapping[str, Value]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from controller.errors import CloudError
 from controller.offline_google.environment import STATE, Rehearsal
-from controller.offline_google.provider.facts import resource_type
-from controller.offline_google.provider.values import Value
-from controller.offline_google.world.store import Resource, Store
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import resource_type
+from controller.offline_google.world.world_store import Resource, Store
 
 
 class World:

@@ -12,9 +12,9 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from controller.lab.iap import authority, identity
-from controller.lab.iap.accounts import SignIn
-from controller.lab.iap.files import Files
+from controller.lab.iap import certificate_authority, identity_provider
+from controller.lab.iap.directory import SignIn
+from controller.lab.iap.iap_files import Files
 from controller.lab.services.http_client import Connection
 from controller.lab.trials.people.visits import Seat
 from controller.model.network.packets import Family
@@ -56,7 +56,7 @@ class Browser:
     """Knows the lab's authority, and no other."""
 
     def __init__(self, state: Path) -> None:
-        self._trusted = authority.trusting(Files(state).folder)
+        self._trusted = certificate_authority.trusting(Files(state).folder)
 
     def page(self, seat: Seat, door: Door, headers: Mapping[str, str], seconds: float) -> Page:
         """Ask for the first page; so many seconds for each step."""
@@ -79,23 +79,25 @@ class Browser:
         """
         verifier, state, nonce = (secrets.token_urlsafe(32) for _ in range(3))
         asked = {
-            "client_id": identity.CLIENT,
-            "redirect_uri": identity.REDIRECT,
+            "client_id": identity_provider.CLIENT,
+            "redirect_uri": identity_provider.REDIRECT,
             "response_type": "code",
             "scope": "openid",
             "state": state,
             "nonce": nonce,
-            "code_challenge": identity.challenge(verifier),
+            "code_challenge": identity_provider.challenge(verifier),
             "code_challenge_method": "S256",
         }
-        door = Door(address, 443, identity.HOST)
+        door = Door(address, 443, identity_provider.HOST)
         entered = {name: value for name, value in given.model_dump().items() if value}
         try:
             with _connected(seat, door, seconds) as connection:
                 connection.secure(self._trusted)
-                page = _exchange(connection, "GET", f"{identity.AUTHORIZE}?{urlencode(asked)}")
+                page = _exchange(connection, "GET", f"{identity_provider.AUTHORIZE}?{urlencode(asked)}")
                 _expect(page, HTTPStatus.OK, "its page")
-                back = _exchange(connection, "POST", identity.AUTHORIZE, urlencode({**asked, **entered}), _FORM)
+                back = _exchange(
+                    connection, "POST", identity_provider.AUTHORIZE, urlencode({**asked, **entered}), _FORM
+                )
                 _expect(back, HTTPStatus.FOUND, "the sign-in")
                 query = parse_qs(urlsplit((back.headers or {}).get("location", "")).query)
                 if query.get("state") != [state]:
@@ -104,11 +106,11 @@ class Browser:
                 trade = {
                     "grant_type": "authorization_code",
                     "code": query["code"][0],
-                    "client_id": identity.CLIENT,
-                    "redirect_uri": identity.REDIRECT,
+                    "client_id": identity_provider.CLIENT,
+                    "redirect_uri": identity_provider.REDIRECT,
                     "code_verifier": verifier,
                 }
-                got = _exchange(connection, "POST", identity.TOKEN, urlencode(trade), _FORM)
+                got = _exchange(connection, "POST", identity_provider.TOKEN, urlencode(trade), _FORM)
                 _expect(got, HTTPStatus.OK, "the code")
         except (OSError, HTTPException, ValueError) as error:
             message = f"the identity provider: {_reason(error)}"

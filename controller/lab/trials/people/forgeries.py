@@ -12,7 +12,7 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
-from controller.lab.iap.tokens import sign
+from controller.lab.iap.signed_tokens import sign
 
 Claims = Mapping[str, Any]
 

@@ -1,6 +1,6 @@
 """Who asks for what from where, and what the policy says of it.
 
-The time of a visit is the test clock's (`controller.lab.iap.clock`). The place is what the proxy can tell: a school
+The time of a visit is the test clock's (`controller.lab.iap.trial_clock`). The place is what the proxy can tell: a school
 whose line has no address of its own counts as home, like any other place in Japan.
 """
 
