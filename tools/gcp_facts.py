@@ -2,9 +2,9 @@
 
     tools/gcp_facts.py FACTS.json
 
-reads the types named in `types.txt` of `controller/offline_google/provider/schema/` and writes `facts.jsonl` there: a header
-line with the source, then one resource a line, sorted by token. FACTS.json holds names, flags and limits only, read
-out of the source of the provider; its README names the releases and licences, as `LICENCES.md` does.
+reads the types named in `types.txt` of `controller/offline_google/provider/schema/` and writes `facts.jsonl` there: a
+header line with the source, then one resource a line, sorted by token. FACTS.json holds names, flags and limits only,
+read out of the source of the provider; its README names the releases and licences, as `LICENCES.md` does.
 them.
 """
 

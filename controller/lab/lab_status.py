@@ -12,7 +12,7 @@ from controller.lab import lifecycle
 from controller.lab.network import frr_configuration, frr_routers, namespaces, ovs_switches
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Frozen, Layout, SchoolLayout
-from controller.lab.state.processes import alive
+from controller.lab.state.processes import is_alive
 
 
 class SchoolStatus(Frozen):
@@ -38,14 +38,14 @@ class LabStatus(Frozen):
     """The whole lab; `services` are the applications, `missing_namespaces` those that no school owns.
 
     `responders` are what measurements talk to, `broken` what was broken on purpose, which lives all the same.
-    `routers`: those of the regions and of the core. `proxy`: the programs that a deployed cloud adds, if one is.
+    `routers`: those of the regions and of the core. `iap`: the programs that a deployed cloud adds, if one is.
     """
 
     services: bool
     responders: bool
     broken: tuple[str, ...] = ()
     routers: dict[str, bool] = Field(default_factory=dict)
-    proxy: dict[str, bool] = Field(default_factory=dict)
+    iap: dict[str, bool] = Field(default_factory=dict)
     missing_namespaces: tuple[str, ...]
     schools: tuple[SchoolStatus, ...]
 
@@ -53,20 +53,20 @@ class LabStatus(Frozen):
     @property
     def lives(self) -> bool:
         """Whether everything lives."""
-        programs = self.services and self.responders and all(self.routers.values()) and all(self.proxy.values())
+        programs = self.services and self.responders and all(self.routers.values()) and all(self.iap.values())
         return programs and not self.missing_namespaces and all(school.lives for school in self.schools)
 
 
-def status(state: Path = paths.STATE) -> LabStatus:
+def read_lab_status(state: Path = paths.STATE) -> LabStatus:
     """Ask every part of the lab whether it lives.
 
     Raises:
         LabError: no lab is up, or only half of one.
     """
-    record = undo_log.standing(state)
+    record = undo_log.read_active_record(state)
     layout = record.layout
-    running = {key for key, process in undo_log.current(state).items() if alive(process)}
-    present = set(namespaces.present())
+    running = {key for key, process in undo_log.list_current_processes(state).items() if is_alive(process)}
+    present = set(namespaces.list_namespaces())
     with ThreadPoolExecutor(max_workers=8) as pool:
         schools = tuple(pool.map(lambda school: _school(layout, school, running, present, state), layout.schools))
     return LabStatus(
@@ -75,9 +75,9 @@ def status(state: Path = paths.STATE) -> LabStatus:
         broken=tuple(map(str, record.broken)),
         routers={
             name: all((name, daemon) in running for daemon in frr_routers.DAEMONS)
-            for name in frr_configuration.speakers(layout)
+            for name in frr_configuration.list_outside_routers(layout)
         },
-        proxy={name: ("", name) in running for name in lifecycle.PROXY_PROGRAMS} if layout.perimeter else {},
+        iap={name: ("", name) in running for name in lifecycle.IAP_PROGRAMS} if layout.perimeter else {},
         missing_namespaces=tuple(name for name in _common(layout) if name not in present),
         schools=schools,
     )
@@ -102,7 +102,7 @@ def _school(
 
 def _switch_answers(school: SchoolLayout, state: Path) -> bool:
     try:
-        ovs_switches.flows(school, state, "dump-aggregate", ovs_switches.BRIDGE)
+        ovs_switches.run_ovs_ofctl(school, state, "dump-aggregate", ovs_switches.BRIDGE)
     except LabError:
         return False
     return True

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.iap.deployed_access import check_addresses
-from controller.lab.iap.iap_files import Files
+from controller.lab.iap.deployed_access import check_deployed_addresses
+from controller.lab.iap.iap_files import IapFiles
 from controller.lab.network import (
     background_programs,
     connectivity,
@@ -26,9 +26,9 @@ from controller.lab.network import (
 from controller.lab.network.programs import check_requirements
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout, SchoolLayout
-from controller.lab.state.layout_planning import lay_out
-from controller.lab.state.processes import end, identities, inhabitants, until
-from controller.lab.state.undo_log import Record
+from controller.lab.state.layout_planning import plan_layout
+from controller.lab.state.processes import end_processes, identify_namespaces, list_inhabitants, wait_until
+from controller.lab.state.undo_log import LabRecord
 from controller.model.virtual_city import VirtualCity
 from controller.platforms.transport import namespace
 
@@ -37,8 +37,8 @@ Progress = Callable[[str], None]
 SERVICES = "services"
 RESPONDERS = {"responders": "controller.lab.services.probe_responders"}
 """What measurements talk to, in the regions."""
-PROXY_PROGRAMS = {
-    "proxy": "controller.lab.iap.iap_frontend",
+IAP_PROGRAMS = {
+    "iap": "controller.lab.iap.iap_frontend",
     "identity": "controller.lab.iap.identity_provider",
     "guarded": "controller.lab.iap.guarded_applications",
 }
@@ -49,7 +49,7 @@ _AT_ONCE = 12
 _READY_SECONDS = 20.0
 
 
-def up(
+def build_virtual_city(
     city: VirtualCity, schools: int, progress: Progress, state: Path = paths.STATE, *, world: Path | None = None
 ) -> Layout:
     """Build the virtual city with so many schools; all its switches are factory-new and let everything through.
@@ -62,21 +62,21 @@ def up(
         LabError: the machine cannot hold it, one is up already, or a program of the machine refused.
     """
     check_requirements()
-    layout = lay_out(city, schools, state, world)
-    ssh_user.check(layout.user)
+    layout = plan_layout(city, schools, state, world)
+    ssh_user.check_ssh_user(layout.user)
     try:
         state.mkdir(mode=0o755)
     except FileExistsError:
         message = f"a lab is up already, or was left half built ({state}); remove it with 'tsunagu lab down'"
         raise LabError(message) from None
-    with paths.held(state, "build the lab"):
-        record = Record(
-            layout=layout, settings=kernel_settings.machine_settings(), made_sshd_folder=not _SSHD_FOLDER.exists()
+    with paths.hold_lock(state, "build the lab"):
+        record = LabRecord(
+            layout=layout, settings=kernel_settings.read_machine_settings(), made_sshd_folder=not _SSHD_FOLDER.exists()
         )
         try:
-            undo_log.write(state, record)
+            undo_log.write_record(state, record)
             _build_uninterrupted(record, progress, state)
-            undo_log.write(state, record.model_copy(update={"complete": True}))
+            undo_log.write_record(state, record.model_copy(update={"complete": True}))
         except BaseException:
             progress("it failed: removing what was built")
             _remove(state)
@@ -84,7 +84,7 @@ def up(
     return layout
 
 
-def down(progress: Progress, state: Path = paths.STATE) -> bool:
+def remove_virtual_city(progress: Progress, state: Path = paths.STATE) -> bool:
     """Remove the lab, whole or half built; says each thing that it removed. Whether there was anything.
 
     Raises:
@@ -93,7 +93,7 @@ def down(progress: Progress, state: Path = paths.STATE) -> bool:
     check_requirements()
     removed: list[str]
     if state.is_dir():
-        with paths.held(state, "remove the lab"):
+        with paths.hold_lock(state, "remove the lab"):
             removed = _remove(state)
     else:
         removed = _remove(state)
@@ -108,11 +108,11 @@ def restart_switch(school: str, state: Path = paths.STATE) -> None:
     Raises:
         LabError: no lab is up, the school is not in it, or the switch does not start.
     """
-    layout = undo_log.standing(state).layout
-    ovs_switches.restart(layout, layout.school(school), state)
+    layout = undo_log.read_active_record(state).layout
+    ovs_switches.restart_switch(layout, layout.school(school), state)
 
 
-def _build_uninterrupted(record: Record, progress: Progress, state: Path) -> None:
+def _build_uninterrupted(record: LabRecord, progress: Progress, state: Path) -> None:
     """Build in a thread of its own, so that Ctrl-C never falls between starting a program and knowing of it."""
     interrupted = threading.Event()
 
@@ -132,34 +132,34 @@ def _build_uninterrupted(record: Record, progress: Progress, state: Path) -> Non
             raise
 
 
-def _build(record: Record, progress: Progress, state: Path) -> None:
+def _build(record: LabRecord, progress: Progress, state: Path) -> None:
     layout = record.layout
     began = time.monotonic()
     progress(f"network: {len(layout.namespaces)} namespaces, {len(layout.schools)} schools")
     kernel_settings.apply_machine_settings(record.settings)
     _SSHD_FOLDER.mkdir(exist_ok=True)
-    ssh_user.create(layout.user, state)
-    namespaces.create(layout)
+    ssh_user.create_ssh_user(layout.user, state)
+    namespaces.create_network(layout)
     progress(f"applications: {len(layout.listeners)} HTTP services")
     if layout.perimeter:
-        check_addresses(layout.perimeter)
-        Files(state).create()
-    background_programs.start(state, programs(layout))
-    progress(f"routers: {', '.join(frr_configuration.speakers(layout))}")
+        check_deployed_addresses(layout.perimeter)
+        IapFiles(state).create()
+    background_programs.start_programs(state, list_outside_programs(layout))
+    progress(f"routers: {', '.join(frr_configuration.list_outside_routers(layout))}")
     _build_routers(layout, state)
     _build_schools(layout, progress, state)
-    background_programs.start(state, RESPONDERS)
+    background_programs.start_programs(state, RESPONDERS)
     (state / paths.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
     built = time.monotonic() - began
-    connectivity.wait(layout, state)
+    connectivity.wait_for_connectivity(layout, state)
     progress(f"every host reaches the internet over IPv4 and IPv6 {time.monotonic() - began - built:.1f} s later")
     progress(f"ready in {time.monotonic() - began:.1f} s")
 
 
 def _build_routers(layout: Layout, state: Path) -> None:
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        speakers = frr_configuration.speakers(layout).items()
-        for done in [pool.submit(frr_routers.build, name, *found, state) for name, found in speakers]:
+        speakers = frr_configuration.list_outside_routers(layout).items()
+        for done in [pool.submit(frr_routers.build_router, name, *found, state) for name, found in speakers]:
             done.result()
 
 
@@ -169,7 +169,7 @@ def _known_hosts(layout: Layout, state: Path) -> Iterator[str]:
             (paths.SwitchFiles(state, school.id).folder, school.management.address.v4),
             (paths.RouterFiles(state, school.id).folder, school.router_address.v4),
         ):
-            yield ssh_servers.known_host(folder, address, layout.ssh_port)
+            yield ssh_servers.format_known_host(folder, address, layout.ssh_port)
 
 
 def _build_schools(layout: Layout, progress: Progress, state: Path) -> None:
@@ -184,9 +184,9 @@ def _build_schools(layout: Layout, progress: Progress, state: Path) -> None:
 
 
 def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
-    frr_routers.build_school(layout, school, state)
-    ovs_switches.build(layout, school, state)
-    if not until(lambda: answers_login(layout, school), _READY_SECONDS):
+    frr_routers.build_school_router(layout, school, state)
+    ovs_switches.build_switch(layout, school, state)
+    if not wait_until(lambda: answers_login(layout, school), _READY_SECONDS):
         message = f"the switch of {school.id} does not answer SSH from the controller in {_READY_SECONDS:.0f} s"
         raise LabError(message)
 
@@ -200,24 +200,26 @@ def answers_login(layout: Layout, school: SchoolLayout) -> bool:
         return False
 
 
-def programs(layout: Layout) -> dict[str, str]:
+def list_outside_programs(layout: Layout) -> dict[str, str]:
     """The programs that stand for everything outside the schools, each with its module."""
-    return {SERVICES: "controller.lab.services.applications", **(PROXY_PROGRAMS if layout.perimeter else {})}
+    return {SERVICES: "controller.lab.services.applications", **(IAP_PROGRAMS if layout.perimeter else {})}
 
 
 def _remove(state: Path) -> list[str]:
     record, damaged = _record_if_whole(state)
-    names = namespaces.present()
-    ours = identities(names)
-    ended = end([*undo_log.processes(state), *inhabitants(ours)])
-    namespaces.remove(names)
-    while late := inhabitants(ours):  # what an ending process had still started
-        ended += end(late)
+    names = namespaces.list_namespaces()
+    ours = identify_namespaces(names)
+    ended = end_processes([*undo_log.list_processes(state), *list_inhabitants(ours)])
+    namespaces.remove_namespaces(names)
+    while late := list_inhabitants(ours):  # what an ending process had still started
+        ended += end_processes(late)
     removed = [f"{ended} processes"] if ended else []
     removed += [f"{len(names)} network namespaces"] if names else []
-    while users := ssh_user.made():  # until none is left: one may have been in the making when we first looked
+    while (
+        users := ssh_user.list_ssh_users()
+    ):  # until none is left: one may have been in the making when we first looked
         for user in users:
-            ssh_user.remove(user)
+            ssh_user.remove_ssh_user(user)
             removed.append(f"user {user}")
     if record is not None:
         restored = kernel_settings.restore_machine_settings(record.settings)
@@ -232,8 +234,8 @@ def _remove(state: Path) -> list[str]:
     return removed
 
 
-def _record_if_whole(state: Path) -> tuple[Record | None, bool]:
+def _record_if_whole(state: Path) -> tuple[LabRecord | None, bool]:
     try:
-        return undo_log.read(state), False
+        return undo_log.read_record(state), False
     except LabError:
         return None, True

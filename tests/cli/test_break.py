@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 @pytest.fixture
 def school(lab: Layout) -> Iterator[str]:
     yield lab.schools[0].id
-    fault_injection.mend_all()
+    fault_injection.repair_all_faults()
 
 
 def tsunagu(*words: str) -> Done:
@@ -30,7 +30,7 @@ def broken() -> list[str]:
 def test_what_is_broken_is_shown_until_it_is_mended(school: str) -> None:
     first = tsunagu("break", school, "backup-line")
     assert first.code == 0
-    assert f"tsunagu lab mend {school} backup-line" in first.said
+    assert f"tsunagu lab repair {school} backup-line" in first.said
     assert "already" in tsunagu("break", school, "backup-line").said
     assert tsunagu("break", "region", "osaka").code == 0
     assert broken() == [f"the backup line of {school} is cut", "region osaka is lost"]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from controller.cloud.engine import Engine
-from controller.offline_google.environment import Rehearsal
-from controller.offline_google.rehearsal import engine_for
-from controller.offline_google.world.world import World
+from controller.offline_google.environment import RehearsalFolder
+from controller.offline_google.rehearsal import choose_engine
+from controller.offline_google.world.world import OfflineWorld
 
 PROGRAM = """
 import json
@@ -53,7 +53,7 @@ class Tiny:
     """The program, its engine and its world."""
 
     engine: Engine
-    rehearsal: Rehearsal
+    rehearsal: RehearsalFolder
 
     def pulumi(self, command: str, *arguments: str, **wanted: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401
         """Run the engine; its two streams as one text in `stdout`."""
@@ -65,8 +65,8 @@ class Tiny:
     def environment(self, **wanted: Any) -> dict[str, str]:  # noqa: ANN401
         return {**self.engine.environment, "TINY": json.dumps(WANTED | wanted)}
 
-    def world(self) -> World:
-        return World.open(self.rehearsal.world)
+    def world(self) -> OfflineWorld:
+        return OfflineWorld.open(self.rehearsal.world)
 
     def names(self) -> list[str]:
         world = self.world()
@@ -84,8 +84,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     (project / "Pulumi.lab.yaml").write_text("config:\n  gcp:project: school-lab\n", encoding="utf-8")
     (project / "__main__.py").write_text(PROGRAM, encoding="utf-8")
     monkeypatch.setenv("TINY", json.dumps(WANTED))
-    rehearsal = Rehearsal(tmp_path / "offline")
-    engine = engine_for("lab", lambda _: None, project=project, rehearsal=rehearsal)
+    rehearsal = RehearsalFolder(tmp_path / "offline")
+    engine = choose_engine("lab", lambda _: None, project=project, rehearsal=rehearsal)
     engine.ready("lab", lambda _: None)
     return Tiny(engine, rehearsal)
 

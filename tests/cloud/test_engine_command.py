@@ -8,19 +8,21 @@ import pytest
 
 from controller.cloud.installation import ENGINE_SOURCE, built_engine, own_engine
 from controller.offline_google import rehearsal
-from controller.offline_google.environment import OFFLINE, Rehearsal, offline_environment
+from controller.offline_google.environment import OFFLINE, RehearsalFolder, build_offline_environment
 
 
 def test_a_rehearsal_says_that_nothing_is_deployed() -> None:
-    assert "OFFLINE" in rehearsal.banner("lab", is_offline=True)
+    assert "OFFLINE" in rehearsal.choose_banner("lab", is_offline=True)
     for stack in ("staging", "production"):
-        assert "nothing is deployed" in rehearsal.banner(stack, is_offline=True)
-        assert rehearsal.banner(stack, is_offline=False) == ""
+        assert "nothing is deployed" in rehearsal.choose_banner(stack, is_offline=True)
+        assert rehearsal.choose_banner(stack, is_offline=False) == ""
 
 
 def test_the_lab_is_offline_whatever_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(OFFLINE, raising=False)
-    found = rehearsal.engine_for("lab", lambda _: None, project=tmp_path, rehearsal=Rehearsal(tmp_path / "offline"))
+    found = rehearsal.choose_engine(
+        "lab", lambda _: None, project=tmp_path, rehearsal=RehearsalFolder(tmp_path / "offline")
+    )
     assert found.environment[OFFLINE] == "1"
     assert found.environment["PATH"].split(":")[0] == str(ENGINE_SOURCE / "offline")
 
@@ -29,19 +31,19 @@ def test_another_stack_meets_google_unless_a_rehearsal_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(OFFLINE, raising=False)
-    real = rehearsal.engine_for("production", lambda _: None, project=tmp_path)
+    real = rehearsal.choose_engine("production", lambda _: None, project=tmp_path)
     assert not isinstance(real, rehearsal.RehearsalEngine)
     assert str(ENGINE_SOURCE / "offline") not in real.environment["PATH"]
     assert "PULUMI_BACKEND_URL" not in real.environment or real.environment["PULUMI_BACKEND_URL"]
     monkeypatch.setenv(OFFLINE, "1")
-    rehearsed = rehearsal.engine_for(
-        "production", lambda _: None, project=tmp_path, rehearsal=Rehearsal(tmp_path / "o")
+    rehearsed = rehearsal.choose_engine(
+        "production", lambda _: None, project=tmp_path, rehearsal=RehearsalFolder(tmp_path / "o")
     )
     assert rehearsed.environment["PULUMI_BACKEND_URL"].startswith("file://")
 
 
 def test_everything_of_a_rehearsal_is_in_its_own_folder(tmp_path: Path) -> None:
-    found = offline_environment(Rehearsal(tmp_path / "offline"), lambda _: None)
+    found = build_offline_environment(RehearsalFolder(tmp_path / "offline"), lambda _: None)
     for name in ("PULUMI_HOME", "PULUMI_CONFIG_PASSPHRASE_FILE", "TSUNAGU_OFFLINE_STATE"):
         assert found[name].startswith(str(tmp_path))
     assert found["PULUMI_SKIP_UPDATE_CHECK"] == found["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "1"

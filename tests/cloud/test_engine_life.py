@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.offline_google.world.world import World
+from controller.offline_google.world.world import OfflineWorld
 from tests.cloud.conftest import Tiny
 
 EVERYTHING = [
@@ -22,7 +22,7 @@ def test_preview_up_preview_refresh_update_replace_destroy(
 ) -> None:
     shown = tiny.pulumi("preview")
     assert "+ 6 to create" in shown.stdout, shown.stdout
-    assert not World.open(tiny.rehearsal.world).resources()
+    assert not OfflineWorld.open(tiny.rehearsal.world).resources()
 
     assert "+ 6 created" in tiny.pulumi("up", "--yes", "--skip-preview").stdout
     assert sorted(tiny.names()) == sorted([*EVERYTHING, MEMBER])

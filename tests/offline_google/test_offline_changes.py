@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from controller.offline_google.provider.input_changes import Difference, Kind, difference
-from controller.offline_google.provider.operations import diff
-from controller.offline_google.provider.pulumi_values import UNKNOWN, to_wire
+from controller.offline_google.provider.input_changes import ChangeKind, ResourceDifference, compare_inputs
+from controller.offline_google.provider.operations import diff_resource
+from controller.offline_google.provider.pulumi_values import UNKNOWN, write_properties
 from controller.offline_google.provider.schema.conditional_replacement import RULES
-from controller.offline_google.provider.schema.facts import known_types, resource_type
+from controller.offline_google.provider.schema.facts import find_resource_type, list_known_types
 from controller.offline_google.provider.schema.input_checks import DEFAULTS
-from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.google import Google
+from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.google import OfflineGoogle
 from tests.offline_google.worlds import (
     BUCKET,
     DATABASE,
@@ -35,8 +35,10 @@ LINK = "https://www.googleapis.com/compute/v1/projects/p/global/networks/main"
 USER = "gcp:sql/user:User"
 
 
-def changed(token: str, old: dict[str, Any], new: dict[str, Any], state: dict[str, Any] | None = None) -> Difference:
-    return difference(resource_type(token), {**old, **(state or {})}, old, new)
+def changed(
+    token: str, old: dict[str, Any], new: dict[str, Any], state: dict[str, Any] | None = None
+) -> ResourceDifference:
+    return compare_inputs(find_resource_type(token), {**old, **(state or {})}, old, new)
 
 
 SAME: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
@@ -69,40 +71,40 @@ def test_equal_things_are_no_change(
     assert changed(token, old, new, state).changes == ()
 
 
-CHANGED: list[tuple[str, dict[str, Any], dict[str, Any], str, Kind, bool]] = [
-    (FIREWALL, {"priority": 1}, {"priority": 2}, "priority", Kind.UPDATE, False),
-    (FIREWALL, {}, {"description": "x"}, "description", Kind.ADD, False),
-    (FIREWALL, {"description": "x"}, {}, "description", Kind.DELETE, False),
-    (SUBNETWORK, {"network": "a"}, {"network": "b"}, "network", Kind.UPDATE, True),
-    (SUBNETWORK, {"network": "a"}, {"network": UNKNOWN}, "network", Kind.UPDATE, True),
-    (DATABASE, database(), database(region="asia-northeast2"), "region", Kind.UPDATE, True),
-    (DATABASE, database(), database(databaseVersion="POSTGRES_18"), "databaseVersion", Kind.UPDATE, False),
-    (DATABASE, database(), database(settings={"tier": "x"}), "settings.tier", Kind.UPDATE, False),
+CHANGED: list[tuple[str, dict[str, Any], dict[str, Any], str, ChangeKind, bool]] = [
+    (FIREWALL, {"priority": 1}, {"priority": 2}, "priority", ChangeKind.UPDATE, False),
+    (FIREWALL, {}, {"description": "x"}, "description", ChangeKind.ADD, False),
+    (FIREWALL, {"description": "x"}, {}, "description", ChangeKind.DELETE, False),
+    (SUBNETWORK, {"network": "a"}, {"network": "b"}, "network", ChangeKind.UPDATE, True),
+    (SUBNETWORK, {"network": "a"}, {"network": UNKNOWN}, "network", ChangeKind.UPDATE, True),
+    (DATABASE, database(), database(region="asia-northeast2"), "region", ChangeKind.UPDATE, True),
+    (DATABASE, database(), database(databaseVersion="POSTGRES_18"), "databaseVersion", ChangeKind.UPDATE, False),
+    (DATABASE, database(), database(settings={"tier": "x"}), "settings.tier", ChangeKind.UPDATE, False),
     (
         DATABASE,
         database(settings={"tier": "x", "collation": "a"}),
         database(settings={"tier": "x", "collation": "b"}),
         "settings.collation",
-        Kind.UPDATE,
+        ChangeKind.UPDATE,
         True,
     ),
-    (BINDING, {"members": ["group:a@x"]}, {"members": ["group:a@x", "group:b@x"]}, "members", Kind.UPDATE, False),
-    (BINDING, {"role": "a"}, {"role": "b"}, "role", Kind.UPDATE, True),
+    (BINDING, {"members": ["group:a@x"]}, {"members": ["group:a@x", "group:b@x"]}, "members", ChangeKind.UPDATE, False),
+    (BINDING, {"role": "a"}, {"role": "b"}, "role", ChangeKind.UPDATE, True),
     (
         BINDING,
         {"condition": {"title": "t", "expression": "a"}},
         {"condition": {"title": "t", "expression": "b"}},
         "condition.expression",
-        Kind.UPDATE,
+        ChangeKind.UPDATE,
         True,
     ),
-    (PROJECT_MEMBER, {}, {"condition": {"title": "t", "expression": "a"}}, "condition", Kind.ADD, True),
+    (PROJECT_MEMBER, {}, {"condition": {"title": "t", "expression": "a"}}, "condition", ChangeKind.ADD, True),
 ]
 
 
 @pytest.mark.parametrize(("token", "old", "new", "path", "kind", "replaces"), CHANGED)
 def test_a_change_says_where_and_whether_it_replaces(  # noqa: PLR0913 a row of the table
-    token: str, old: dict[str, Any], new: dict[str, Any], path: str, kind: Kind, *, replaces: bool
+    token: str, old: dict[str, Any], new: dict[str, Any], path: str, kind: ChangeKind, *, replaces: bool
 ) -> None:
     found = changed(token, old, new).changes
     assert [(change.path, change.kind, change.replaces) for change in found] == [(path, kind, replaces)]
@@ -168,7 +170,9 @@ def test_a_change_that_replaces_only_under_a_condition(
 
 def test_every_condition_of_the_facts_has_its_rule() -> None:
     named = {
-        (token, path) for token in known_types() for path in resource_type(token).facts.get("conditionalReplace", ())
+        (token, path)
+        for token in list_known_types()
+        for path in find_resource_type(token).facts.get("conditionalReplace", ())
     }
     assert named == RULES.keys()
 
@@ -181,23 +185,23 @@ def test_a_name_of_its_own_is_deleted_first_and_an_automatic_one_last() -> None:
 
 
 def request(token: str, old: dict[str, Any], new: dict[str, Any], **more: Any) -> provider_pb2.DiffRequest:  # noqa: ANN401
-    wire = to_wire(old)
-    return provider_pb2.DiffRequest(id="x", type=token, olds=wire, old_inputs=wire, news=to_wire(new), **more)
+    wire = write_properties(old)
+    return provider_pb2.DiffRequest(id="x", type=token, olds=wire, old_inputs=wire, news=write_properties(new), **more)
 
 
-def test_replacing_what_is_protected_is_refused_and_named(google: Google) -> None:
+def test_replacing_what_is_protected_is_refused_and_named(google: OfflineGoogle) -> None:
     old = database(deletionProtection=True)
-    with pytest.raises(Refused, match=r"'x' \(sql.DatabaseInstance\): a change of region would replace it"):
-        diff(google, request(DATABASE, dict(old), {**old, "region": "asia-northeast2"}))
+    with pytest.raises(GoogleRefusal, match=r"'x' \(sql.DatabaseInstance\): a change of region would replace it"):
+        diff_resource(google, request(DATABASE, dict(old), {**old, "region": "asia-northeast2"}))
 
 
-def test_ignored_changes_are_none(google: Google) -> None:
-    answer = diff(google, request(FIREWALL, {"priority": 1}, {"priority": 2}, ignoreChanges=["priority"]))
+def test_ignored_changes_are_none(google: OfflineGoogle) -> None:
+    answer = diff_resource(google, request(FIREWALL, {"priority": 1}, {"priority": 2}, ignoreChanges=["priority"]))
     assert answer.changes == provider_pb2.DiffResponse.DIFF_NONE
 
 
-def test_the_answer_to_the_engine_is_detailed(google: Google) -> None:
-    answer = diff(google, request(SUBNETWORK, {"network": "a", "name": "f"}, {"network": "b", "name": "f"}))
+def test_the_answer_to_the_engine_is_detailed(google: OfflineGoogle) -> None:
+    answer = diff_resource(google, request(SUBNETWORK, {"network": "a", "name": "f"}, {"network": "b", "name": "f"}))
     assert list(answer.replaces) == ["network"]
     assert answer.deleteBeforeReplace
     assert answer.detailedDiff["network"].kind == provider_pb2.PropertyDiff.UPDATE_REPLACE

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from controller.offline_google.provider.operations import check_inputs
-from controller.offline_google.provider.pulumi_values import UNKNOWN, from_wire, to_wire
-from controller.offline_google.provider.schema.defaults import Naming, filled
-from controller.offline_google.provider.schema.facts import known_types, resource_type
-from controller.offline_google.provider.schema.input_checks import DEFAULTS, check
-from controller.offline_google.provider.schema.plan_rules import RULES, plan_failures
+from controller.offline_google.provider.operations import check_resource
+from controller.offline_google.provider.pulumi_values import UNKNOWN, read_properties, write_properties
+from controller.offline_google.provider.schema.defaults import AutomaticNaming, fill_defaults
+from controller.offline_google.provider.schema.facts import find_resource_type, list_known_types
+from controller.offline_google.provider.schema.input_checks import DEFAULTS, check_inputs
+from controller.offline_google.provider.schema.plan_rules import RULES, find_plan_failures
 from tests.offline_google.worlds import (
     ADDRESS,
     BACKEND,
@@ -92,7 +92,7 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("token", "inputs", "path", "reason"), BROKEN, ids=[f"{row[2]}-{row[3]}" for row in BROKEN])
 def test_each_rule_names_the_field_and_the_reason(token: str, inputs: dict[str, Any], path: str, reason: str) -> None:
-    found = {failure.path: failure.reason for failure in check(resource_type(token), inputs)}
+    found = {failure.path: failure.reason for failure in check_inputs(find_resource_type(token), inputs)}
     assert reason in found.get(path, f"nothing at {path}: {found}")
 
 
@@ -131,79 +131,84 @@ PLANS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("token", "inputs", "path"), PLANS)
 def test_a_rule_of_a_single_type(token: str, inputs: dict[str, Any], path: str) -> None:
-    assert [failure.path for failure in plan_failures(token, inputs)] == ([path] if path else [])
+    assert [failure.path for failure in find_plan_failures(token, inputs)] == ([path] if path else [])
 
 
 def test_every_type_with_rules_of_its_own_has_them_here() -> None:
-    assert {token for token in known_types() if "planErrors" in resource_type(token).facts} == RULES.keys()
+    assert {token for token in list_known_types() if "planErrors" in find_resource_type(token).facts} == RULES.keys()
 
 
 def test_an_unknown_value_passes_where_it_could_be_right() -> None:
-    kind = resource_type(SUBNETWORK)
+    kind = find_resource_type(SUBNETWORK)
     inputs = {"network": UNKNOWN, "ipCidrRange": UNKNOWN, "region": UNKNOWN, "name": UNKNOWN}
-    assert check(kind, inputs) == []
+    assert check_inputs(kind, inputs) == []
 
 
 def test_an_unknown_member_keeps_an_empty_group_from_failing() -> None:
-    kind = resource_type(MEMBERSHIP)
-    assert check(kind, ROLES | {"memberKey": UNKNOWN}) == []
+    kind = find_resource_type(MEMBERSHIP)
+    assert check_inputs(kind, ROLES | {"memberKey": UNKNOWN}) == []
 
 
 def test_an_unknown_partner_is_no_conflict_and_fulfils_a_requirement() -> None:
     inputs = {"instance": "i", "passwordWo": "x", "passwordWoVersion": UNKNOWN, "password": UNKNOWN}
-    assert check(resource_type(USER), inputs) == []
+    assert check_inputs(find_resource_type(USER), inputs) == []
 
 
 def test_an_empty_text_counts_as_unset_where_the_provider_takes_it() -> None:
-    assert check(resource_type(FIREWALL), {"network": "n", "direction": "", "allows": [{"protocol": "tcp"}]}) == []
+    assert (
+        check_inputs(find_resource_type(FIREWALL), {"network": "n", "direction": "", "allows": [{"protocol": "tcp"}]})
+        == []
+    )
 
 
 def test_the_wanted_inputs_of_a_whole_database_pass() -> None:
-    assert check(resource_type(DATABASE), database()) == []
+    assert check_inputs(find_resource_type(DATABASE), database()) == []
 
 
 def test_defaults_are_filled_also_in_blocks_and_noted() -> None:
-    inputs, failures = filled(resource_type(DATABASE), database(), {}, Naming("db"))
+    inputs, failures = fill_defaults(find_resource_type(DATABASE), database(), {}, AutomaticNaming("db"))
     assert failures == []
     assert inputs["settings"]["activationPolicy"] == "ALWAYS"
     assert "activationPolicy" in inputs["settings"][DEFAULTS]
 
 
 def test_a_default_does_not_bring_in_what_conflicts() -> None:
-    kind = resource_type(GLOBAL_ADDRESS)
-    inputs, _ = filled(kind, {}, {}, Naming("front"))
+    kind = find_resource_type(GLOBAL_ADDRESS)
+    inputs, _ = fill_defaults(kind, {}, {}, AutomaticNaming("front"))
     assert inputs["addressType"] == "EXTERNAL"
 
 
 def test_an_automatic_name_follows_the_seed_and_stays() -> None:
-    kind = resource_type(NETWORK)
-    first, _ = filled(kind, {}, {}, Naming("Main", b"seed"))
-    again, _ = filled(kind, {}, {}, Naming("Main", b"seed"))
-    other, _ = filled(kind, {}, {}, Naming("Main", b"another"))
-    kept, _ = filled(kind, {}, first, Naming("Main", b"another"))
+    kind = find_resource_type(NETWORK)
+    first, _ = fill_defaults(kind, {}, {}, AutomaticNaming("Main", b"seed"))
+    again, _ = fill_defaults(kind, {}, {}, AutomaticNaming("Main", b"seed"))
+    other, _ = fill_defaults(kind, {}, {}, AutomaticNaming("Main", b"another"))
+    kept, _ = fill_defaults(kind, {}, first, AutomaticNaming("Main", b"another"))
     assert first["name"] == again["name"] == kept["name"]
     assert other["name"] != first["name"]
     assert len(first["name"]) == len("Main-") + 7
 
 
 def test_an_automatic_name_that_is_too_long_is_refused() -> None:
-    _, failures = filled(resource_type("gcp:serviceaccount/account:Account"), {}, {}, Naming("a" * 30))
+    _, failures = fill_defaults(
+        find_resource_type("gcp:serviceaccount/account:Account"), {}, {}, AutomaticNaming("a" * 30)
+    )
     assert failures[0].path == "accountId"
 
 
 def test_the_engines_own_naming_is_followed() -> None:
-    kind = resource_type(NETWORK)
-    assert filled(kind, {}, {}, Naming("main", proposed="city-main"))[0]["name"] == "city-main"
-    assert filled(kind, {}, {}, Naming("main", off=True))[1][0].path == "name"
+    kind = find_resource_type(NETWORK)
+    assert fill_defaults(kind, {}, {}, AutomaticNaming("main", proposed="city-main"))[0]["name"] == "city-main"
+    assert fill_defaults(kind, {}, {}, AutomaticNaming("main", off=True))[1][0].path == "name"
 
 
 def test_a_type_that_nobody_knows_is_an_error() -> None:
-    request = provider_pb2.CheckRequest(type="gcp:bigtable/instance:Instance", name="x", news=to_wire({}))
-    assert "does not know the resource type" in check_inputs(request).failures[0].reason
+    request = provider_pb2.CheckRequest(type="gcp:bigtable/instance:Instance", name="x", news=write_properties({}))
+    assert "does not know the resource type" in check_resource(request).failures[0].reason
 
 
 def test_the_answer_to_the_engine_holds_inputs_and_failures() -> None:
-    request = provider_pb2.CheckRequest(type=ADDRESS, name="vpn", news=to_wire({"region": "asia-northeast1"}))
-    answer = check_inputs(request)
+    request = provider_pb2.CheckRequest(type=ADDRESS, name="vpn", news=write_properties({"region": "asia-northeast1"}))
+    answer = check_resource(request)
     assert not answer.failures
-    assert from_wire(answer.inputs)["addressType"] == "EXTERNAL"
+    assert read_properties(answer.inputs)["addressType"] == "EXTERNAL"

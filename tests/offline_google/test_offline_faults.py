@@ -17,11 +17,11 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
-from controller.offline_google.provider.provider import Provider
-from controller.offline_google.provider.pulumi_values import to_wire
-from controller.offline_google.provider.schema.facts import sdk_version
-from controller.offline_google.world.google import Google
-from controller.offline_google.world.injected_faults import Rule, as_file, read_rules
+from controller.offline_google.provider.provider import OfflineProvider
+from controller.offline_google.provider.pulumi_values import write_properties
+from controller.offline_google.provider.schema.facts import read_sdk_version
+from controller.offline_google.world.google import OfflineGoogle
+from controller.offline_google.world.injected_faults import FaultRule, format_rules, read_rules
 from tests.offline_google.worlds import ADDRESS, GLOBAL_ADDRESS, NETWORK, OSAKA, PROJECT, TOKYO
 
 Stub = provider_pb2_grpc.ResourceProviderStub
@@ -33,21 +33,21 @@ def faults(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engine(google: Google, faults: Path) -> Iterator[Stub]:
-    provider = Provider(google.store, faults)
+def engine(google: OfflineGoogle, faults: Path) -> Iterator[Stub]:
+    provider = OfflineProvider(google.store, faults)
     server = grpc.server(ThreadPoolExecutor(2))
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = Stub(channel)
-        stub.Configure(provider_pb2.ConfigureRequest(args=to_wire({"project": PROJECT})))
+        stub.Configure(provider_pb2.ConfigureRequest(args=write_properties({"project": PROJECT})))
         yield stub
     server.stop(None).wait()
 
 
 def make(engine: Stub, token: str = NETWORK, name: str = "main", **more: Any) -> provider_pb2.CreateResponse:  # noqa: ANN401
-    wire = to_wire({"name": name, **more})
+    wire = write_properties({"name": name, **more})
     made: provider_pb2.CreateResponse = engine.Create(
         provider_pb2.CreateRequest(type=token, name=name, properties=wire)
     )
@@ -68,8 +68,10 @@ def said(failure: pytest.ExceptionInfo[grpc.RpcError]) -> str:
         ("timeout", "timeout while waiting"),
     ],
 )
-def test_a_failure_in_which_nothing_is_made(engine: Stub, google: Google, faults: Path, fault: str, words: str) -> None:
-    faults.write_text(as_file([Rule("once", fault, call="create", times=1)]), encoding="utf-8")
+def test_a_failure_in_which_nothing_is_made(
+    engine: Stub, google: OfflineGoogle, faults: Path, fault: str, words: str
+) -> None:
+    faults.write_text(format_rules([FaultRule("once", fault, call="create", times=1)]), encoding="utf-8")
     with pytest.raises(grpc.RpcError) as failure:
         make(engine)
     assert words in said(failure)
@@ -78,8 +80,8 @@ def test_a_failure_in_which_nothing_is_made(engine: Stub, google: Google, faults
     assert google.store.faults() == {"once": 1}
 
 
-def test_a_partial_creation_tells_the_engine_what_is_there(engine: Stub, google: Google, faults: Path) -> None:
-    faults.write_text(as_file([Rule("half", "partial", type=NETWORK)]), encoding="utf-8")
+def test_a_partial_creation_tells_the_engine_what_is_there(engine: Stub, google: OfflineGoogle, faults: Path) -> None:
+    faults.write_text(format_rules([FaultRule("half", "partial", type=NETWORK)]), encoding="utf-8")
     with pytest.raises(grpc.RpcError) as failure:
         make(engine)
     trailing = {entry.key: entry.value for entry in failure.value.trailing_metadata() or ()}
@@ -89,25 +91,25 @@ def test_a_partial_creation_tells_the_engine_what_is_there(engine: Stub, google:
     assert "Error 500" in detail.reasons[0]
 
 
-def test_a_lost_answer_leaves_a_resource_behind(engine: Stub, google: Google, faults: Path) -> None:
-    faults.write_text(as_file([Rule("lost", "lost", resource="ma*")]), encoding="utf-8")
+def test_a_lost_answer_leaves_a_resource_behind(engine: Stub, google: OfflineGoogle, faults: Path) -> None:
+    faults.write_text(format_rules([FaultRule("lost", "lost", resource="ma*")]), encoding="utf-8")
     with pytest.raises(grpc.RpcError):
         make(engine)
     assert [found.name for found in google.store.all(NETWORK)] == ["main"]
 
 
-def test_a_call_that_hangs_ends_with_its_caller(engine: Stub, google: Google, faults: Path) -> None:
-    faults.write_text(as_file([Rule("slow", "hang")]), encoding="utf-8")
-    wire = to_wire({"name": "main"})
+def test_a_call_that_hangs_ends_with_its_caller(engine: Stub, google: OfflineGoogle, faults: Path) -> None:
+    faults.write_text(format_rules([FaultRule("slow", "hang")]), encoding="utf-8")
+    wire = write_properties({"name": "main"})
     with pytest.raises(grpc.RpcError) as failure:
         engine.Create(provider_pb2.CreateRequest(type=NETWORK, name="main", properties=wire), timeout=0.5)
     assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert google.store.faults() == {"slow": 1}
 
 
-def test_a_whole_region_that_does_not_answer(engine: Stub, google: Google, faults: Path) -> None:
+def test_a_whole_region_that_does_not_answer(engine: Stub, google: OfflineGoogle, faults: Path) -> None:
     standing = make(engine, ADDRESS, "vpn", region=TOKYO)
-    faults.write_text(as_file([Rule("tokyo", "unavailable", region=TOKYO)]), encoding="utf-8")
+    faults.write_text(format_rules([FaultRule("tokyo", "unavailable", region=TOKYO)]), encoding="utf-8")
     reading = provider_pb2.ReadRequest(type=ADDRESS, id=standing.id, properties=standing.properties)
     gone = provider_pb2.DeleteRequest(type=ADDRESS, id=standing.id, properties=standing.properties)
     for call in (
@@ -141,17 +143,17 @@ def test_a_refusal_reaches_the_engine_in_googles_words(engine: Stub) -> None:
 
 
 def test_only_project_region_and_zone_are_configuration(engine: Stub) -> None:
-    answer = engine.CheckConfig(provider_pb2.CheckRequest(news=to_wire({"credentials": "x", "project": "p"})))
+    answer = engine.CheckConfig(provider_pb2.CheckRequest(news=write_properties({"credentials": "x", "project": "p"})))
     assert [failure.property for failure in answer.failures] == ["credentials"]
 
 
 def test_another_project_replaces_everything(engine: Stub) -> None:
-    old, new = to_wire({"project": "a"}), to_wire({"project": "b"})
+    old, new = write_properties({"project": "a"}), write_properties({"project": "b"})
     assert list(engine.DiffConfig(provider_pb2.DiffRequest(olds=old, news=new)).replaces) == ["project"]
 
 
 def test_the_version_is_the_sdks_and_the_facts_fit_it(engine: Stub) -> None:
-    assert engine.GetPluginInfo(Empty()).version == version("pulumi-gcp") == sdk_version()
+    assert engine.GetPluginInfo(Empty()).version == version("pulumi-gcp") == read_sdk_version()
 
 
 def _started(state: Path, *, offline: bool) -> subprocess.Popen[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.offline_google.world.cross_resource_rules import SERVICE
-from controller.offline_google.world.google import Google
-from controller.offline_google.world.world_store import Resource, Store
+from controller.offline_google.world.google import OfflineGoogle
+from controller.offline_google.world.world_store import StoredResource, WorldStore
 
 PROJECT = "school-lab"
 TOKYO = "asia-northeast1"
@@ -32,23 +32,23 @@ ROUTER = "gcp:compute/router:Router"
 NAT = "gcp:compute/routerNat:RouterNat"
 
 
-def a_google(file: Path) -> Google:
-    google = Google(Store(file), {"project": PROJECT})
+def a_google(file: Path) -> OfflineGoogle:
+    google = OfflineGoogle(WorldStore(file), {"project": PROJECT})
     for service in (*SERVICES, "cloudidentity", "accesscontextmanager", "certificatemanager"):
         google.create(SERVICE, {"service": f"{service}.googleapis.com"})
     return google
 
 
-def a_network(google: Google, name: str = "main") -> Resource:
+def a_network(google: OfflineGoogle, name: str = "main") -> StoredResource:
     return google.create(NETWORK, {"name": name, "autoCreateSubnetworks": False})
 
 
-def a_subnetwork(google: Google, network: str, cidr: str = "10.0.0.0/20", **more: Any) -> Resource:  # noqa: ANN401 JSON
+def a_subnetwork(google: OfflineGoogle, network: str, cidr: str = "10.0.0.0/20", **more: Any) -> StoredResource:  # noqa: ANN401 JSON
     wanted = {"name": "tokyo", "network": network, "ipCidrRange": cidr, "region": TOKYO}
     return google.create(SUBNETWORK, wanted | more)
 
 
-def a_key(google: Google, location: str = TOKYO) -> Resource:
+def a_key(google: OfflineGoogle, location: str = TOKYO) -> StoredResource:
     ring = google.create(KEY_RING, {"name": f"ring-{location}", "location": location})
     return google.create(KEY, {"name": "data", "keyRing": ring.id, "purpose": "ENCRYPT_DECRYPT"})
 

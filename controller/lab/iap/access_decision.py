@@ -10,11 +10,16 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from controller.errors import TsunaguError
-from controller.lab.iap.deployed_access import Backend, Binding, Deployed
+from controller.lab.iap.deployed_access import DeployedAccess, DeployedBackend, DeployedBinding
 from controller.prove.engine.cel import CelRefused, IamCondition, LevelEvaluator, RequestAttributes
 
+STAND_IN_HEADER = "tsunagu-lab-iap"
+"""The header in which every answer says that this is not Google's; its value ends with the address that was asked."""
+APPLICATION_HEADER = "tsunagu-lab-application"
+"""The header that names the application that the deployed host rules lead to."""
 
-class Part(StrEnum):
+
+class DecidingPart(StrEnum):
     """The part that refused."""
 
     NOBODY = ""
@@ -25,7 +30,7 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class Principal:
     """Who asks, by a token that was verified; `attributes` is what is known of the request and its device."""
 
     subject: str
@@ -35,11 +40,11 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AccessDecision:
     """The answer: the HTTP status, which part refused, in words, and the access levels that were granted."""
 
     status: HTTPStatus
-    part: Part
+    part: DecidingPart
     reason: str
     levels: tuple[str, ...] = ()
 
@@ -49,10 +54,10 @@ class Decision:
         return self.status is HTTPStatus.OK
 
 
-class Judge:
+class AccessEvaluator:
     """Decides by one state of what was deployed; its expressions are compiled once."""
 
-    def __init__(self, deployed: Deployed) -> None:
+    def __init__(self, deployed: DeployedAccess) -> None:
         self._broken = ""
         self._full = {name.rpartition("/")[2]: name for name in deployed.levels}
         try:
@@ -60,33 +65,33 @@ class Judge:
         except CelRefused as error:
             self._levels, self._broken = LevelEvaluator({}), str(error)
 
-    def decide(self, backend: Backend, visitor: Visitor | None, at: datetime) -> Decision:
-        """Whether a visitor (None: nobody has signed in) may use a backend at this time."""
+    def decide(self, backend: DeployedBackend, principal: Principal | None, at: datetime) -> AccessDecision:
+        """Whether a principal (None: nobody has signed in) may use a backend at this time."""
         if not backend.guarded:
-            return Decision(HTTPStatus.OK, Part.NOBODY, "open to the public: the proxy asks nobody")
-        if visitor is None:
-            return Decision(HTTPStatus.UNAUTHORIZED, Part.SIGN_IN, "not signed in")
+            return AccessDecision(HTTPStatus.OK, DecidingPart.NOBODY, "open to the public: the proxy asks nobody")
+        if principal is None:
+            return AccessDecision(HTTPStatus.UNAUTHORIZED, DecidingPart.SIGN_IN, "not signed in")
         if self._broken:
-            return Decision(HTTPStatus.FORBIDDEN, Part.DEPLOYMENT, self._broken)
-        return self._of_visitor(backend, visitor, at)
+            return AccessDecision(HTTPStatus.FORBIDDEN, DecidingPart.DEPLOYMENT, self._broken)
+        return self._of_visitor(backend, principal, at)
 
-    def _of_visitor(self, backend: Backend, visitor: Visitor, at: datetime) -> Decision:
-        named = {*(f"group:{group}" for group in visitor.groups), f"user:{visitor.email}"}
+    def _of_visitor(self, backend: DeployedBackend, principal: Principal, at: datetime) -> AccessDecision:
+        named = {*(f"group:{group}" for group in principal.groups), f"user:{principal.email}"}
         mine = [binding for binding in backend.bindings if binding.members & named]
         if not mine:
-            asked = ", ".join(sorted(visitor.groups)) or "no group at all"
-            return Decision(HTTPStatus.FORBIDDEN, Part.BINDING, f"no binding for role group: {asked}")
-        granted = self._levels.find_granted({**visitor.attributes, "request.time": at})
+            asked = ", ".join(sorted(principal.groups)) or "no group at all"
+            return AccessDecision(HTTPStatus.FORBIDDEN, DecidingPart.BINDING, f"no binding for role group: {asked}")
+        granted = self._levels.find_granted({**principal.attributes, "request.time": at})
         levels = tuple(sorted(self._full[name] for name in granted))
         refused = []
         for binding in mine:
             try:
                 if _condition(binding.condition).holds(levels, at):
-                    return Decision(HTTPStatus.OK, Part.NOBODY, f"binding {binding.title!r}", levels)
+                    return AccessDecision(HTTPStatus.OK, DecidingPart.NOBODY, f"binding {binding.title!r}", levels)
             except CelRefused as error:
-                return Decision(HTTPStatus.FORBIDDEN, Part.DEPLOYMENT, str(error), levels)
+                return AccessDecision(HTTPStatus.FORBIDDEN, DecidingPart.DEPLOYMENT, str(error), levels)
             refused.append(_why(binding, levels, at))
-        return Decision(HTTPStatus.FORBIDDEN, Part.CONDITION, f"condition: {'; '.join(refused)}", levels)
+        return AccessDecision(HTTPStatus.FORBIDDEN, DecidingPart.CONDITION, f"condition: {'; '.join(refused)}", levels)
 
 
 @lru_cache(maxsize=1024)
@@ -94,9 +99,9 @@ def _condition(expression: str) -> IamCondition:
     return IamCondition(expression)
 
 
-def _why(binding: Binding, levels: tuple[str, ...], at: datetime) -> str:
+def _why(binding: DeployedBinding, levels: tuple[str, ...], at: datetime) -> str:
     """What the alternative that lacks least still lacks."""
-    lacking = min((_lacking(part, levels, at) for part in alternatives(binding.condition)), key=len)
+    lacking = min((_lacking(part, levels, at) for part in split_alternatives(binding.condition)), key=len)
     return " and ".join(lacking) or "not met"
 
 
@@ -116,7 +121,7 @@ def _lacking(alternative: str, levels: tuple[str, ...], at: datetime) -> list[st
     return [*missing, *([f"outside its hours at {at.isoformat(timespec='minutes')}"] if times else [])]
 
 
-def alternatives(condition: str) -> list[str]:
+def split_alternatives(condition: str) -> list[str]:
     """The parts of a condition that "or" joins at its top."""
     return _split(condition, "||")
 
@@ -150,13 +155,15 @@ def _bare(text: str) -> str:
     return _bare(text[1:-1].strip())
 
 
-def as_document(decision: Decision, backend: Backend, visitor: Visitor | None) -> Mapping[str, object]:
+def build_decision_document(
+    decision: AccessDecision, backend: DeployedBackend, principal: Principal | None
+) -> Mapping[str, object]:
     """A refusal as the proxy tells it."""
     return {
         "refused": decision.reason,
         "part": decision.part,
         "application": backend.application,
-        "person": visitor.email if visitor else None,
+        "person": principal.email if principal else None,
         "access_levels": [name.rpartition("/")[2] for name in decision.levels],
-        "proxy": "the virtual city's stand-in for an identity-aware proxy; it is not Google's",
+        "iap": "the virtual city's stand-in for an identity-aware proxy; it is not Google's",
     }

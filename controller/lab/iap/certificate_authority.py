@@ -29,7 +29,7 @@ _VALID = timedelta(days=30)
 _EARLIER = timedelta(minutes=5)
 
 
-def create(folder: Path) -> None:
+def create_authority(folder: Path) -> None:
     """Make the authority's key (readable by root alone) and certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tsunagu virtual city (not a real authority)")])
@@ -57,7 +57,7 @@ def create(folder: Path) -> None:
     (folder / CERTIFICATE).write_bytes(certificate.public_bytes(Encoding.PEM))
 
 
-class Authority:
+class CertificateAuthority:
     """The authority of a lab, by its folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ class Authority:
         return context
 
 
-def by_name(authority: Authority, known: Callable[[], frozenset[str]]) -> ssl.SSLContext:
+def make_server_tls(authority: CertificateAuthority, known: Callable[[], frozenset[str]]) -> ssl.SSLContext:
     """TLS settings that answer each known host name with its own certificate, and no other name at all."""
     made: dict[str, ssl.SSLContext] = {}
 
@@ -109,7 +109,7 @@ def by_name(authority: Authority, known: Callable[[], frozenset[str]]) -> ssl.SS
     return context
 
 
-def trusting(folder: Path) -> ssl.SSLContext:
+def make_client_tls(folder: Path) -> ssl.SSLContext:
     """A client's TLS settings: this lab's authority, and no other."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

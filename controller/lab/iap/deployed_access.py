@@ -15,9 +15,9 @@ from controller.errors import LabError
 from controller.lab.state.layout import Perimeter
 from controller.model.network.packets import Family
 from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.world.outputs.resource_names import project_number
-from controller.offline_google.world.world import World
-from controller.offline_google.world.world_store import Resource
+from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.world import OfflineWorld
+from controller.offline_google.world.world_store import StoredResource
 
 ACCESS = "roles/iap.httpsResourceAccessor"
 
@@ -38,7 +38,7 @@ _APPLICATION = "TSUNAGU_APPLICATION"
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class DeployedBinding:
     """A grant of IAP's role to members under a condition; an empty condition always holds."""
 
     title: str
@@ -47,33 +47,33 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class DeployedBackend:
     """A backend service. `application`: which one its containers are; empty where that cannot be told."""
 
     name: str
     application: str
     audience: str
     guarded: bool
-    bindings: tuple[Binding, ...]
+    bindings: tuple[DeployedBinding, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Front:
+class DeployedFrontend:
     """What answers at an address: a backend for each host, and one for every other."""
 
-    hosts: Mapping[str, Backend]
-    otherwise: Backend | None
+    hosts: Mapping[str, DeployedBackend]
+    otherwise: DeployedBackend | None
 
-    def backend(self, host: str) -> Backend | None:
+    def backend(self, host: str) -> DeployedBackend | None:
         """Who answers for a host."""
         return self.hosts.get(host, self.otherwise)
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class DeployedAccess:
     """All of it. `fronts` is by address; `levels` are expressions by full name; `groups` are e-mail addresses."""
 
-    fronts: Mapping[str, Front]
+    fronts: Mapping[str, DeployedFrontend]
     levels: Mapping[str, str]
     groups: frozenset[str]
 
@@ -83,17 +83,17 @@ class Deployed:
         return frozenset(host for front in self.fronts.values() for host in front.hosts)
 
 
-class Watch:
+class DeploymentWatcher:
     """The world in a file, read again whenever somebody has changed it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._world: World | None = None
+        self._world: OfflineWorld | None = None
         self._connection: sqlite3.Connection | None = None
         self._version: tuple[int, int] | None = None
-        self._deployed = Deployed({}, {}, frozenset())
+        self._deployed = DeployedAccess({}, {}, frozenset())
 
-    def now(self) -> tuple[tuple[int, int] | None, Deployed]:
+    def now(self) -> tuple[tuple[int, int] | None, DeployedAccess]:
         """What is deployed at this moment, and a mark that differs when it has changed.
 
         Raises:
@@ -102,8 +102,8 @@ class Watch:
         version = self._look()
         if self._world is None or version is None or version != self._version:
             if self._world is None:
-                self._world = World.open(self._path)
-            self._deployed = read(self._world)
+                self._world = OfflineWorld.open(self._path)
+            self._deployed = read_deployed_access(self._world)
             self._version = version
         return version, self._deployed
 
@@ -127,7 +127,7 @@ class Watch:
         self._connection, self._world = None, None
 
 
-def read(world: World) -> Deployed:
+def read_deployed_access(world: OfflineWorld) -> DeployedAccess:
     """What is deployed in a world."""
     found = {kind: world.resources(kind) for kind in (_FORWARDING_RULE, _HTTPS_PROXY, _URL_MAP, _BACKEND)}
     applications = _applications(world)
@@ -140,7 +140,7 @@ def read(world: World) -> Deployed:
         for rule in found[_FORWARDING_RULE]
         if (front := targets.get(_last(rule.outputs.get("target")))) is not None
     }
-    return Deployed(
+    return DeployedAccess(
         fronts,
         {
             level.id: str(expression)
@@ -151,39 +151,39 @@ def read(world: World) -> Deployed:
     )
 
 
-def standing(path: Path) -> Path | None:
+def find_deployed_world(path: Path) -> Path | None:
     """The file itself if a load balancer is deployed in it; None where there is none, or no world at all."""
     if not path.exists():
         return None
-    world = World.open(path)
+    world = OfflineWorld.open(path)
     try:
         return path if world.resources(_FORWARDING_RULE) else None
     finally:
         world.close()
 
 
-def groups(path: Path) -> frozenset[str]:
+def list_deployed_groups(path: Path) -> frozenset[str]:
     """The e-mail addresses of the groups that are deployed.
 
     Raises:
         CloudError: there is no such world.
     """
-    world = World.open(path)
+    world = OfflineWorld.open(path)
     try:
-        return read(world).groups
+        return read_deployed_access(world).groups
     finally:
         world.close()
 
 
-def check_addresses(around: Perimeter) -> None:
+def check_deployed_addresses(around: Perimeter) -> None:
     """See that the stack's outputs and the deployed world name the same addresses.
 
     Raises:
         LabError: they do not.
     """
-    world = World.open(Path(around.world))
+    world = OfflineWorld.open(Path(around.world))
     try:
-        deployed = {str(ip_address(address)) for address in read(world).fronts}
+        deployed = {str(ip_address(address)) for address in read_deployed_access(world).fronts}
     finally:
         world.close()
     differing = sorted({both.of(family) for both in around.fronts for family in Family} ^ deployed)
@@ -195,7 +195,7 @@ def check_addresses(around: Perimeter) -> None:
         raise LabError(message)
 
 
-def _front(resource: Resource, backends: Mapping[str, Backend]) -> Front:
+def _front(resource: StoredResource, backends: Mapping[str, DeployedBackend]) -> DeployedFrontend:
     matchers = {
         matcher["name"]: backends.get(_last(matcher.get("defaultService")))
         for matcher in resource.outputs.get("pathMatchers") or ()
@@ -206,18 +206,20 @@ def _front(resource: Resource, backends: Mapping[str, Backend]) -> Front:
         for host in rule["hosts"]
         if (backend := matchers.get(rule["pathMatcher"])) is not None
     }
-    return Front(hosts, backends.get(_last(resource.outputs.get("defaultService"))))
+    return DeployedFrontend(hosts, backends.get(_last(resource.outputs.get("defaultService"))))
 
 
-def _backend(resource: Resource, applications: Mapping[str, str], grants: Iterable[Resource]) -> Backend:
+def _backend(
+    resource: StoredResource, applications: Mapping[str, str], grants: Iterable[StoredResource]
+) -> DeployedBackend:
     groups = [_last(entry.get("group")) for entry in resource.outputs.get("backends") or ()]
     named = {applications.get(group, "") for group in groups}
     name = _last(resource.id)
-    return Backend(
+    return DeployedBackend(
         name=name,
         # Regions of one backend that serve different applications would be a mistake: then none is served.
         application=named.pop() if len(named) == 1 else "",
-        audience=f"/projects/{project_number(resource.project)}/global/backendServices/"
+        audience=f"/projects/{find_project_number(resource.project)}/global/backendServices/"
         f"{resource.outputs.get('generatedId')}",
         # Only a plain "no" opens it.
         guarded=_inside(resource.outputs, "iap", "enabled") is not False,
@@ -231,16 +233,16 @@ def _backend(resource: Resource, applications: Mapping[str, str], grants: Iterab
     )
 
 
-def _binding(resource: Resource) -> Binding:
+def _binding(resource: StoredResource) -> DeployedBinding:
     members = resource.outputs.get("members") or [resource.outputs.get("member")]
-    return Binding(
+    return DeployedBinding(
         title=str(_inside(resource.outputs, "condition", "title") or ""),
         members=frozenset(str(member) for member in members),
         condition=str(_inside(resource.outputs, "condition", "expression") or ""),
     )
 
 
-def _applications(world: World) -> dict[str, str]:
+def _applications(world: OfflineWorld) -> dict[str, str]:
     """The application behind each endpoint group; the lab has stand-ins for what runs on Cloud Run only."""
     services = {_last(service.id): _variable(service, _APPLICATION) for service in world.resources(_RUN)}
     return {
@@ -249,7 +251,7 @@ def _applications(world: World) -> dict[str, str]:
     }
 
 
-def _variable(service: Resource, name: str) -> str:
+def _variable(service: StoredResource, name: str) -> str:
     containers = _inside(service.outputs, "template", "containers")
     variables = [one for container in containers or () for one in container.get("envs") or ()]
     return next((str(one.get("value")) for one in variables if one.get("name") == name), "")

@@ -14,14 +14,14 @@ FACTORS = ("push", "sms", "swk", "hwk", "otp")
 """Second factors by the names that Google's credential strength has: `hwk` is a security key."""
 
 
-class Certificate(Frozen):
+class DeviceCertificate(Frozen):
     """A device's certificate as an inventory knows it: whether it is valid, and the root that it comes from."""
 
     is_valid: bool
     root_ca_cert_fingerprint: str
 
 
-class Device(Frozen):
+class DirectoryDevice(Frozen):
     """A device: its secret, and what the inventory says of it. What is None or missing is not known.
 
     `vendors` holds client state that a device management wrote, by vendor.
@@ -33,11 +33,11 @@ class Device(Frozen):
     encrypted: bool | None = None
     screen_lock: bool | None = None
     system: OperatingSystem | None = None
-    certificates: tuple[Certificate, ...] | None = None
+    certificates: tuple[DeviceCertificate, ...] | None = None
     vendors: dict[str, dict[str, dict[str, str]]] | None = None
 
 
-class Account(Frozen):
+class DirectoryPerson(Frozen):
     """A person: the groups they are in, a password, and a secret for each second factor that they have."""
 
     subject: str
@@ -47,11 +47,11 @@ class Account(Frozen):
     factors: dict[str, str]
 
 
-class Accounts(Frozen):
+class Directory(Frozen):
     """All of them."""
 
-    accounts: tuple[Account, ...] = ()
-    devices: tuple[Device, ...] = ()
+    accounts: tuple[DirectoryPerson, ...] = ()
+    devices: tuple[DirectoryDevice, ...] = ()
 
 
 class SignIn(Frozen):
@@ -65,7 +65,7 @@ class SignIn(Frozen):
     device_secret: str = ""
 
 
-def signed_in(known: Accounts, given: SignIn) -> dict[str, object] | None:
+def check_sign_in(known: Directory, given: SignIn) -> dict[str, object] | None:
     """The claims of who signed in; None if anything entered is not right, and it is not said what."""
     account = next((one for one in known.accounts if one.email == given.email), None)
     device = next((one for one in known.devices if one.id == given.device), None)

@@ -1,6 +1,6 @@
 """The applications behind the proxy: each takes only what the proxy signed, as Google tells applications to do.
 
-Run by `up` as `python -m controller.lab.iap.guarded_applications STATE`. Each learns the proxy's public keys from the proxy
+Run as `python -m controller.lab.iap.guarded_applications STATE`. Each learns the proxy's public keys from the proxy
 itself, over HTTPS, and knows from the stack's outputs what assertions for it must be made out to.
 """
 
@@ -19,20 +19,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from controller.lab.iap import certificate_authority, signed_tokens
-from controller.lab.iap.iap_files import Files
-from controller.lab.services.http_client import ask
+from controller.lab.iap.iap_files import IapFiles
+from controller.lab.services.http_client import send_request
 from controller.lab.services.http_server import Handler, local_address, one_header, open_listener, serve_http
 from controller.lab.state import paths, undo_log
-from controller.lab.state.layout import Guarded, Listener, Perimeter
+from controller.lab.state.layout import GuardedApplication, Listener, Perimeter
 from controller.lab.state.perimeter import HTTPS
 from controller.model.network.packets import Family
 
 
-class Keys:
+class IapPublicKeys:
     """The proxy's public keys, asked for when first needed."""
 
     def __init__(self, state: Path, around: Perimeter) -> None:
-        self._trusted = certificate_authority.trusting(Files(state).folder)
+        self._trusted = certificate_authority.make_client_tls(IapFiles(state).folder)
         self._around = around
         self._found: Mapping[str, Any] | None = None
 
@@ -45,7 +45,9 @@ class Keys:
         """
         if self._found is None:
             address = (self._around.fronts[0].v4, HTTPS)
-            answer = await asyncio.to_thread(ask, address, host, "GET", signed_tokens.KEYS_PATH, tls=self._trusted)
+            answer = await asyncio.to_thread(
+                send_request, address, host, "GET", signed_tokens.KEYS_PATH, tls=self._trusted
+            )
             if answer.status != HTTPStatus.OK:
                 message = f"the proxy gives no keys: status {answer.status}"
                 raise OSError(message)
@@ -53,7 +55,7 @@ class Keys:
         return self._found
 
 
-def application(guarded: Guarded, keys: Keys) -> Handler:
+def make_application_handler(guarded: GuardedApplication, keys: IapPublicKeys) -> Handler:
     """The handler of one application."""
 
     async def answer(request: Request) -> Response:
@@ -66,7 +68,7 @@ def application(guarded: Guarded, keys: Keys) -> Handler:
             return JSONResponse(refusal, HTTPStatus.SERVICE_UNAVAILABLE)
         try:
             token = one_header(request, signed_tokens.ASSERTION_HEADER)
-            claims = signed_tokens.verified(token, known, signed_tokens.ISSUER, guarded.audience)
+            claims = signed_tokens.verify_token(token, known, signed_tokens.ISSUER, guarded.audience)
         except signed_tokens.TokenRefused as error:
             refusal = {"refused": f"assertion: {error}", "part": "assertion", "application": guarded.application}
             return JSONResponse(refusal, HTTPStatus.UNAUTHORIZED)
@@ -75,18 +77,18 @@ def application(guarded: Guarded, keys: Keys) -> Handler:
     return answer
 
 
-def _page(guarded: Guarded, person: str | None, levels: Iterable[str]) -> Response:
+def _page(guarded: GuardedApplication, person: str | None, levels: Iterable[str]) -> Response:
     return JSONResponse({"application": guarded.application, "person": person, "access_levels": list(levels)})
 
 
 def main(state: Path) -> None:
     """Serve the lab of a state directory."""
-    record = undo_log.read(state)
+    record = undo_log.read_record(state)
     if record is None or record.layout.perimeter is None:
         sys.exit(f"no lab with a deployed cloud in {state}")
     around = record.layout.perimeter
-    keys = Keys(state, around)
-    by_port = {guarded.port: application(guarded, keys) for guarded in around.guarded}
+    keys = IapPublicKeys(state, around)
+    by_port = {guarded.port: make_application_handler(guarded, keys) for guarded in around.guarded}
 
     async def answer(request: Request) -> Response:
         return await by_port[local_address(request)[1]](request)

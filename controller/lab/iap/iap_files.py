@@ -7,10 +7,10 @@ from pathlib import Path
 
 from controller.lab.iap import certificate_authority, signed_tokens, trial_clock
 
-_FOLDER = "proxy"
+_FOLDER = "iap"
 
 
-class Files:
+class IapFiles:
     """The paths, by the lab's state directory."""
 
     def __init__(self, state: Path) -> None:
@@ -23,10 +23,10 @@ class Files:
     def create(self) -> None:
         """Make everything new; nothing of it outlives the lab."""
         self.folder.mkdir(mode=0o700)
-        certificate_authority.create(self.folder)
-        signed_tokens.new_key(self.assertion_key)
-        signed_tokens.new_key(self.identity_key)
-        trial_clock.new_key(self.clock_key)
+        certificate_authority.create_authority(self.folder)
+        signed_tokens.create_signing_key(self.assertion_key)
+        signed_tokens.create_signing_key(self.identity_key)
+        trial_clock.create_clock_key(self.clock_key)
 
     def write_accounts(self, text: str) -> None:
         """Keep the accounts, whole or not at all."""

@@ -1,6 +1,6 @@
 """The lab's identity provider: OpenID Connect, the authorisation-code flow with PKCE (S256) and nothing else.
 
-Run by `up` as `python -m controller.lab.iap.identity_provider STATE`. It is not Google's. Sources: OpenID Connect Core 1.0,
+Run as `python -m controller.lab.iap.identity_provider STATE`. It is not Google's. Sources: OpenID Connect Core 1.0,
 RFC 7636. Codes live a minute, serve once, and are bound to client, redirect address and challenge.
 """
 
@@ -24,8 +24,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from controller.lab.iap import certificate_authority, signed_tokens
-from controller.lab.iap.directory import Accounts, SignIn, signed_in
-from controller.lab.iap.iap_files import Files
+from controller.lab.iap.directory import Directory, SignIn, check_sign_in
+from controller.lab.iap.iap_files import IapFiles
 from controller.lab.services.http_server import open_listener, read_body, serve_http
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Listener
@@ -34,7 +34,7 @@ from controller.model.network.packets import Family
 
 HOST = "identity.lab.example"
 ISSUER = f"https://{HOST}"
-CLIENT = "tsunagu-lab-proxy"
+CLIENT = "tsunagu-lab-iap"
 REDIRECT = "https://127.0.0.1/signed-in"
 AUTHORIZE, TOKEN, KEYS = "/authorize", "/token", "/jwks"
 DISCOVERY = "/.well-known/openid-configuration"
@@ -57,10 +57,10 @@ class _Code:
     until: float
 
 
-class Provider:
+class IdentityProvider:
     """Answers the requests; forgets everything when it ends."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: IapFiles) -> None:
         self._files = files
         self._key = signed_tokens.read_key(files.identity_key)
         self._codes: dict[str, _Code] = {}
@@ -69,9 +69,9 @@ class Provider:
         """Answer one request."""
         match request.method, request.scope["path"]:
             case "GET", "/.well-known/openid-configuration":
-                return JSONResponse(configuration())
+                return JSONResponse(build_discovery_document())
             case "GET", "/jwks":
-                return JSONResponse(signed_tokens.public_keys(self._key))
+                return JSONResponse(signed_tokens.export_public_keys(self._key))
             case "GET", "/authorize":
                 return self._page(request.query_params)
             case "POST", "/authorize":
@@ -93,7 +93,7 @@ class Provider:
             return JSONResponse({"error": "invalid_request"}, HTTPStatus.BAD_REQUEST)
         try:
             entered = SignIn.model_validate({name: given[name] for name in SignIn.model_fields if name in given})
-            claims = signed_in(self._accounts(), entered)
+            claims = check_sign_in(self._accounts(), entered)
         except ValidationError:
             claims = None
         if claims is None:
@@ -115,31 +115,31 @@ class Provider:
             and given.get("grant_type") == "authorization_code"
             and given.get("client_id") == CLIENT
             and given.get("redirect_uri") == REDIRECT
-            and hmac.compare_digest(challenge(given.get("code_verifier", "")), code.challenge)
+            and hmac.compare_digest(make_challenge(given.get("code_verifier", "")), code.challenge)
         )
         if code is None or not right:
             return JSONResponse({"error": "invalid_grant"}, HTTPStatus.BAD_REQUEST)
         now = int(time.time())
         times = {"iat": now, "exp": now + TOKEN_SECONDS}
         claims = {"iss": ISSUER, "aud": CLIENT, "nonce": code.nonce, **times, **code.claims}
-        token = signed_tokens.sign(self._key, claims)
+        token = signed_tokens.sign_claims(self._key, claims)
         body = {"access_token": secrets.token_urlsafe(16), "token_type": "Bearer", "id_token": token}
         return JSONResponse(body, headers={"cache-control": "no-store"})
 
-    def _accounts(self) -> Accounts:
+    def _accounts(self) -> Directory:
         try:
-            return Accounts.model_validate_json(self._files.accounts.read_bytes())
+            return Directory.model_validate_json(self._files.accounts.read_bytes())
         except FileNotFoundError:
-            return Accounts()
+            return Directory()
 
 
-def challenge(verifier: str) -> str:
+def make_challenge(verifier: str) -> str:
     """The S256 challenge of a PKCE verifier."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
-def configuration() -> dict[str, object]:
+def build_discovery_document() -> dict[str, object]:
     """The discovery document."""
     return {
         "issuer": ISSUER,
@@ -172,16 +172,18 @@ def _acceptable(asked: Mapping[str, str]) -> bool:
 
 def main(state: Path) -> None:
     """Serve the lab of a state directory."""
-    record = undo_log.read(state)
+    record = undo_log.read_record(state)
     if record is None or record.layout.perimeter is None:
         sys.exit(f"no lab with a deployed cloud in {state}")
-    files, address = Files(state), record.layout.perimeter.identity
+    files, address = IapFiles(state), record.layout.perimeter.identity
     known = frozenset({HOST})
-    context = certificate_authority.by_name(certificate_authority.Authority(files.folder), lambda: known)
+    context = certificate_authority.make_server_tls(
+        certificate_authority.CertificateAuthority(files.folder), lambda: known
+    )
     listeners = [
         Listener(namespace=paths.INTERNET, address=address.of(family), port=HTTPS, applications=()) for family in Family
     ]
-    serve_http(Provider(files).answer, map(open_listener, listeners), tls=context)
+    serve_http(IdentityProvider(files).answer, map(open_listener, listeners), tls=context)
 
 
 if __name__ == "__main__":

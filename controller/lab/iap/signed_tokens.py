@@ -30,7 +30,7 @@ class TokenRefused(Exception):
     """A token is not what it must be; says in what."""
 
 
-def new_key(path: Path) -> None:
+def create_signing_key(path: Path) -> None:
     """Make a signing key, readable by root alone."""
     path.touch(mode=0o600, exist_ok=False)
     path.write_bytes(ECKey.generate_key("P-256", private=True, auto_kid=True).as_pem(private=True))
@@ -42,12 +42,12 @@ def read_key(path: Path) -> ECKey:
     return ECKey.import_key(path.read_bytes(), {"kid": plain.thumbprint(), "use": "sig", "alg": ALGORITHM})
 
 
-def public_keys(key: ECKey) -> dict[str, Any]:
+def export_public_keys(key: ECKey) -> dict[str, Any]:
     """The public part, as a set of one, in the form of a JWK file."""
     return dict(KeySet([key]).as_dict(private=False))
 
 
-def assertion(key: ECKey, audience: str, subject: str, email: str, levels: tuple[str, ...]) -> str:
+def sign_assertion(key: ECKey, audience: str, subject: str, email: str, levels: tuple[str, ...]) -> str:
     """The proxy's word to an application that this person may come in."""
     now = int(time.time())
     claims = {
@@ -60,15 +60,15 @@ def assertion(key: ECKey, audience: str, subject: str, email: str, levels: tuple
         "exp": now + ASSERTION_SECONDS,
         "google": {"access_levels": list(levels)},
     }
-    return sign(key, claims)
+    return sign_claims(key, claims)
 
 
-def sign(key: ECKey, claims: Claims) -> str:
+def sign_claims(key: ECKey, claims: Claims) -> str:
     """Any claims under a key's signature."""
     return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, dict(claims), key)
 
 
-def verified(token: str, keys: Mapping[str, Any], issuer: str, audience: str) -> Claims:
+def verify_token(token: str, keys: Mapping[str, Any], issuer: str, audience: str) -> Claims:
     """The claims of a token, if everything about it is right.
 
     Raises:

@@ -20,19 +20,19 @@ class ClockRefused(Exception):
     """The header was not written by the lab's runner."""
 
 
-def new_key(path: Path) -> None:
+def create_clock_key(path: Path) -> None:
     """Make the key, readable by root alone."""
     path.touch(mode=0o600, exist_ok=False)
     path.write_bytes(secrets.token_bytes(32))
 
 
-def written(key: bytes, at: datetime) -> str:
+def sign_moment(key: bytes, at: datetime) -> str:
     """The header's value."""
     text = at.isoformat()
     return f"{text};{_signature(key, text)}"
 
 
-def read(key: bytes, value: str) -> datetime:
+def read_moment(key: bytes, value: str) -> datetime:
     """The time that a request is judged at; an empty value means now.
 
     Raises:

@@ -11,10 +11,10 @@ import controller
 from controller.errors import LabError
 from controller.lab.network.programs import PATH
 from controller.lab.state import paths, undo_log
-from controller.lab.state.processes import describe
+from controller.lab.state.processes import describe_process
 
 
-def start(state: Path, programs: Mapping[str, str]) -> None:
+def start_programs(state: Path, programs: Mapping[str, str]) -> None:
     """Start programs (a module for each name) at the same time, and wait until each says that it serves.
 
     Raises:
@@ -27,7 +27,7 @@ def start(state: Path, programs: Mapping[str, str]) -> None:
         with starting:
             said = starting.stdout.readline().strip() if starting.stdout else ""
         if said.isdigit():
-            undo_log.add_process(state, describe(name, "", int(said)))
+            undo_log.add_process(state, describe_process(name, "", int(said)))
         else:
             text = _log(state, name).read_text(encoding="utf-8", errors="replace")
             failed.append(f"{name} did not start: {(text.strip().splitlines() or ['no reason given'])[-1]}")

@@ -13,7 +13,7 @@ from ipaddress import ip_interface
 
 from controller.lab.network.line_shaping import CORE_PORT
 from controller.lab.state import paths
-from controller.lab.state.layout import CORE_ASN, Both, Layout, RegionLayout, SchoolLayout
+from controller.lab.state.layout import CORE_ASN, FamilyPair, Layout, RegionLayout, SchoolLayout
 from controller.model.network.packets import Family
 
 BFD_MILLISECONDS, BFD_MISSES = 100, 5
@@ -28,7 +28,7 @@ _EVERYTHING = {Family.V4: "0.0.0.0/0", Family.V6: "::/0"}
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class BgpNeighbour:
     """A BGP neighbour of one family. `receives` and `sends` name prefix lists; None filters nothing."""
 
     address: str
@@ -40,34 +40,40 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class BgpSpeaker:
     """Everything that the configuration of a router is made of."""
 
     hostname: str
     asn: int
     router_id: str
     interfaces: dict[str, tuple[str, ...]]
-    neighbours: dict[Family, tuple[Neighbour, ...]]
+    neighbours: dict[Family, tuple[BgpNeighbour, ...]]
     announced: dict[Family, tuple[str, ...]]
     prefix_lists: tuple[tuple[Family, str, str], ...] = ()
 
 
-def configuration(speaker: Speaker) -> str:
+def render_frr_configuration(speaker: BgpSpeaker) -> str:
     """The text of `frr.conf`."""
     return "\n".join([*_top(speaker), *_bgp(speaker), ""])
 
 
-def school(layout: Layout, one: SchoolLayout) -> Speaker:
+def describe_school_router(layout: Layout, one: SchoolLayout) -> BgpSpeaker:
     """A school's router, factory-new."""
-    lengths = {carrier.line: Both(v4=str(carrier.v4_length), v6=str(carrier.v6_length)) for carrier in layout.carriers}
-    return Speaker(
+    lengths = {
+        carrier.line: FamilyPair(v4=str(carrier.v4_length), v6=str(carrier.v6_length)) for carrier in layout.carriers
+    }
+    return BgpSpeaker(
         hostname=one.router_device,
         asn=one.asn,
         router_id=one.line("primary").address.v4,
         interfaces={line.interface: _addresses(line.address, lengths[line.name]) for line in one.lines},
         neighbours={
             family: tuple(
-                Neighbour(region.addresses[line.name].of(family), region.asn, f"{line.name} {region.id}")
+                BgpNeighbour(
+                    region.addresses[line.name].of(family),
+                    region.asn,
+                    f"{line.name} {region.id}",
+                )
                 for line in one.lines
                 for region in layout.regions
             )
@@ -77,24 +83,24 @@ def school(layout: Layout, one: SchoolLayout) -> Speaker:
     )
 
 
-def region(layout: Layout, one: RegionLayout) -> Speaker:
+def describe_region_router(layout: Layout, one: RegionLayout) -> BgpSpeaker:
     """A region's router: it knows every school on every line, and the core."""
     interfaces: dict[str, tuple[str, ...]] = {
         carrier.line: _addresses(
-            one.addresses[carrier.line], Both(v4=str(carrier.v4_length), v6=str(carrier.v6_length))
+            one.addresses[carrier.line], FamilyPair(v4=str(carrier.v4_length), v6=str(carrier.v6_length))
         )
         for carrier in layout.carriers
     }
-    return Speaker(
+    return BgpSpeaker(
         hostname=one.id,
         asn=one.asn,
         router_id=one.addresses["primary"].v4,
         interfaces={**interfaces, CORE_PORT: _addresses(one.core_link, _POINT_TO_POINT)},
         neighbours={
             family: (
-                Neighbour(one.core.of(family), CORE_ASN, "core"),
+                BgpNeighbour(one.core.of(family), CORE_ASN, "core"),
                 *(
-                    Neighbour(line.address.of(family), each.asn, f"{each.id} {line.name}", each.id, _ONLY_DEFAULT)
+                    BgpNeighbour(line.address.of(family), each.asn, f"{each.id} {line.name}", each.id, _ONLY_DEFAULT)
                     for each in layout.schools
                     for line in each.lines
                 ),
@@ -114,29 +120,31 @@ def region(layout: Layout, one: RegionLayout) -> Speaker:
     )
 
 
-def core(layout: Layout) -> Speaker:
+def describe_core_router(layout: Layout) -> BgpSpeaker:
     """The core: it gives both regions a default route, and learns from them where schools are."""
-    return Speaker(
+    return BgpSpeaker(
         hostname=paths.CORE_ROUTER,
         asn=CORE_ASN,
         router_id=layout.regions[0].core.v4,
         interfaces={one.id: _addresses(one.core, _POINT_TO_POINT) for one in layout.regions},
         neighbours={
-            family: tuple(Neighbour(one.core_link.of(family), one.asn, one.id, default=True) for one in layout.regions)
+            family: tuple(
+                BgpNeighbour(one.core_link.of(family), one.asn, one.id, default=True) for one in layout.regions
+            )
             for family in Family
         },
         announced={},
     )
 
 
-_POINT_TO_POINT = Both(v4="31", v6="127")
+_POINT_TO_POINT = FamilyPair(v4="31", v6="127")
 
 
-def _addresses(address: Both, length: Both) -> tuple[str, ...]:
+def _addresses(address: FamilyPair, length: FamilyPair) -> tuple[str, ...]:
     return tuple(str(ip_interface(f"{address.of(family)}/{length.of(family)}")) for family in Family)
 
 
-def _top(speaker: Speaker) -> Iterator[str]:
+def _top(speaker: BgpSpeaker) -> Iterator[str]:
     yield "frr defaults traditional"
     yield f"hostname {speaker.hostname}"
     for name, addresses in speaker.interfaces.items():
@@ -158,7 +166,7 @@ def _top(speaker: Speaker) -> Iterator[str]:
     yield "exit"
 
 
-def _bgp(speaker: Speaker) -> Iterator[str]:
+def _bgp(speaker: BgpSpeaker) -> Iterator[str]:
     yield f"router bgp {speaker.asn}"
     yield f" bgp router-id {speaker.router_id}"
     yield " bgp log-neighbor-changes"
@@ -184,7 +192,7 @@ def _bgp(speaker: Speaker) -> Iterator[str]:
     yield "exit"
 
 
-def _neighbour(one: Neighbour) -> Iterator[str]:
+def _neighbour(one: BgpNeighbour) -> Iterator[str]:
     yield f"  neighbor {one.address} activate"
     if one.default:
         yield f"  neighbor {one.address} default-originate"
@@ -196,7 +204,7 @@ def _neighbour(one: Neighbour) -> Iterator[str]:
         yield f"  neighbor {one.address} prefix-list {one.sends} out"
 
 
-def speakers(layout: Layout) -> dict[str, tuple[str, Speaker]]:
+def list_outside_routers(layout: Layout) -> dict[str, tuple[str, BgpSpeaker]]:
     """The routers outside the schools by name, each with its namespace."""
-    found = {one.id: (one.namespace, region(layout, one)) for one in layout.regions}
-    return {paths.CORE_ROUTER: (paths.CORE, core(layout)), **found}
+    found = {one.id: (one.namespace, describe_region_router(layout, one)) for one in layout.regions}
+    return {paths.CORE_ROUTER: (paths.CORE, describe_core_router(layout)), **found}

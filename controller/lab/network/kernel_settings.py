@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from controller.lab.state.undo_log import Setting
+from controller.lab.state.undo_log import KernelSetting
 from controller.platforms.transport import namespace
 
 _FOLDER = Path("/proc/sys")
@@ -38,23 +38,23 @@ SWITCH = {
 }
 
 
-def machine_settings() -> dict[str, Setting]:
+def read_machine_settings() -> dict[str, KernelSetting]:
     """The machine's settings that the lab must raise, as they are and as they will be."""
     found = {name: int((_FOLDER / name).read_text(encoding="ascii")) for name in MACHINE}
     return {
-        name: Setting(before=str(found[name]), ours=str(least))
+        name: KernelSetting(before=str(found[name]), ours=str(least))
         for name, least in MACHINE.items()
         if found[name] < least
     }
 
 
-def apply_machine_settings(settings: Mapping[str, Setting]) -> None:
-    """Set what `machine_settings` found wanting."""
+def apply_machine_settings(settings: Mapping[str, KernelSetting]) -> None:
+    """Set what `read_machine_settings` found wanting."""
     for name, setting in settings.items():
         (_FOLDER / name).write_text(setting.ours, encoding="ascii")
 
 
-def restore_machine_settings(settings: Mapping[str, Setting]) -> list[str]:
+def restore_machine_settings(settings: Mapping[str, KernelSetting]) -> list[str]:
     """Put back what is still as the lab set it; returns the names. What others have changed since is left alone."""
     restored = []
     for name, setting in settings.items():
@@ -65,7 +65,7 @@ def restore_machine_settings(settings: Mapping[str, Setting]) -> list[str]:
     return restored
 
 
-def set_inside(name: str, settings: Mapping[str, str]) -> None:
+def apply_namespace_settings(name: str, settings: Mapping[str, str]) -> None:
     """Set kernel settings of a network namespace.
 
     Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.lab.state.layout import Carrier, Layout, Line, RegionLayout, SchoolLayout
+from controller.lab.state.layout import CarrierLayout, Layout, LineLayout, RegionLayout, SchoolLayout
 
 BRIDGE = "lines"
 CORE_PORT = "core"
@@ -20,7 +20,7 @@ _QUEUE = "50ms"
 _BITS = 8
 
 
-def pairs(layout: Layout) -> Iterator[tuple[str, str, str, str]]:
+def list_line_wires(layout: Layout) -> Iterator[tuple[str, str, str, str]]:
     """Each wire as (interface, namespace, interface, namespace)."""
     for carrier in layout.carriers:
         for school in layout.schools:
@@ -30,7 +30,7 @@ def pairs(layout: Layout) -> Iterator[tuple[str, str, str, str]]:
             yield region.id, carrier.namespace, carrier.line, region.namespace
 
 
-def carrier_links(layout: Layout, carrier: Carrier) -> list[str]:
+def list_carrier_commands(layout: Layout, carrier: CarrierLayout) -> list[str]:
     """The words for `ip -batch` inside a carrier."""
     lines = [
         f"link add name {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
@@ -40,16 +40,16 @@ def carrier_links(layout: Layout, carrier: Carrier) -> list[str]:
         lines += [f"link set dev {region.id} master {BRIDGE}", f"link set dev {region.id} up"]
     for school in layout.schools:
         port = school.line(carrier.line).port
-        lines += [*connected(port), f"link set dev {port} up"]
+        lines += [*list_port_commands(port), f"link set dev {port} up"]
     return lines
 
 
-def connected(port: str) -> list[str]:
+def list_port_commands(port: str) -> list[str]:
     """A school's port as the carrier has it: on the bridge, with no way to other schools."""
     return [f"link set dev {port} master {BRIDGE}", f"link set dev {port} type bridge_slave isolated on"]
 
 
-def shaping(layout: Layout) -> Iterator[tuple[str, str]]:
+def list_shaping_commands(layout: Layout) -> Iterator[tuple[str, str]]:
     """The shaper of every end of every line: its namespace, and words for `tc`."""
     for school in layout.schools:
         for line in school.lines:
@@ -57,16 +57,16 @@ def shaping(layout: Layout) -> Iterator[tuple[str, str]]:
             yield layout.carrier(line.name).namespace, _shaper(line.port, line)
 
 
-def _shaper(interface: str, line: Line) -> str:
+def _shaper(interface: str, line: LineLayout) -> str:
     burst = int(line.mbps * 1_000_000 / _BITS * _BURST_SECONDS)
     return f"qdisc add dev {interface} root tbf rate {line.mbps}mbit burst {burst} latency {_QUEUE}"
 
 
-def region_ports(region: RegionLayout) -> tuple[str, ...]:
+def list_region_ports(region: RegionLayout) -> tuple[str, ...]:
     """Every interface of a region's router but its loopback."""
     return (*region.addresses, CORE_PORT)
 
 
-def uplinks(school: SchoolLayout) -> tuple[str, ...]:
+def list_uplinks(school: SchoolLayout) -> tuple[str, ...]:
     """The interfaces of a school's router that lead out."""
     return tuple(line.interface for line in school.lines)

@@ -13,7 +13,7 @@ from controller.lab.state.layout import Layout
 
 
 @dataclass(frozen=True)
-class Node:
+class NamedNode:
     """A namespace, and what commands there must know."""
 
     namespace: str
@@ -28,32 +28,32 @@ class Node:
         return {**os.environ, **self.environment}
 
 
-def nodes(layout: Layout, state: Path = paths.STATE) -> dict[str, Node]:
+def list_nodes(layout: Layout, state: Path = paths.STATE) -> dict[str, NamedNode]:
     """Every node of a lab that is up, by its name."""
     found = {
-        "controller": Node(paths.CONTROLLER),
-        "core": Node(paths.CORE),
-        "internet": Node(paths.INTERNET),
+        "controller": NamedNode(paths.CONTROLLER),
+        "core": NamedNode(paths.CORE),
+        "internet": NamedNode(paths.INTERNET),
     }
-    found |= {region.id: Node(region.namespace) for region in layout.regions}
-    found |= {f"{carrier.line}-carrier": Node(carrier.namespace) for carrier in layout.carriers}
+    found |= {region.id: NamedNode(region.namespace) for region in layout.regions}
+    found |= {f"{carrier.line}-carrier": NamedNode(carrier.namespace) for carrier in layout.carriers}
     if layout.perimeter:
-        found["home"] = Node(paths.HOME)
+        found["home"] = NamedNode(paths.HOME)
     for school in layout.schools:
         environment = paths.SwitchFiles(state, school.id).environment
-        found[f"{school.id}/switch"] = Node(school.switch, environment)
-        found[f"{school.id}/router"] = Node(school.router)
-        found.update({f"{school.id}/{host.id}": Node(host.namespace) for host in school.hosts})
+        found[f"{school.id}/switch"] = NamedNode(school.switch, environment)
+        found[f"{school.id}/router"] = NamedNode(school.router)
+        found.update({f"{school.id}/{host.id}": NamedNode(host.namespace) for host in school.hosts})
     return found
 
 
-def node(layout: Layout, name: str, state: Path = paths.STATE) -> Node:
+def find_node(layout: Layout, name: str, state: Path = paths.STATE) -> NamedNode:
     """One node.
 
     Raises:
         LabError: there is none of this name.
     """
-    known = nodes(layout, state)
+    known = list_nodes(layout, state)
     if name not in known:
         message = f"the lab has no node {name!r}; it has: {', '.join(known)}"
         raise LabError(message)

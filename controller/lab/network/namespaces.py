@@ -1,7 +1,8 @@
 """Namespaces, links, addresses and routes: the wires of the virtual city.
 
 The core stands behind both regions; the controller, the internet and homes hang on it by plain links and fixed routes.
-What lies between the core and the schools has its addresses and routes from FRR (`controller.lab.network.frr_configuration`).
+What lies between the core and the schools has its addresses and routes from FRR
+(`controller.lab.network.frr_configuration`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 from controller.lab.network import kernel_settings, line_shaping
-from controller.lab.network.programs import Around, run
+from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import paths
-from controller.lab.state.layout import Both, Interface, Layout, SchoolLayout
-from controller.lab.state.layout_planning import core_link
+from controller.lab.state.layout import FamilyPair, Interface, Layout, SchoolLayout
+from controller.lab.state.layout_planning import plan_core_link
 from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
 
@@ -26,42 +27,42 @@ _PRIVATE = "10.0.0.0/8"
 _CONTROLLER_LINK, _INTERNET_LINK, _HOME_LINK = range(3)
 
 
-def create(layout: Layout) -> None:
+def create_network(layout: Layout) -> None:
     """Make every namespace with its settings, and every link.
 
     Raises:
         LabError: iproute2 refused; with its words.
     """
-    batch(f"netns add {name}" for name in layout.namespaces)
+    run_ip_batch(f"netns add {name}" for name in layout.namespaces)
     with ThreadPoolExecutor(max_workers=8) as pool:
         for name, settings in _settings(layout):
-            pool.submit(kernel_settings.set_inside, name, settings).result()
-        batch(_links(layout))
+            pool.submit(kernel_settings.apply_namespace_settings, name, settings).result()
+        run_ip_batch(_links(layout))
         for done in [pool.submit(_configure, name, words) for name, words in _configurations(layout)]:
             done.result()
-    for name, words in line_shaping.shaping(layout):
-        run(("tc", "-n", name, *words.split()))
+    for name, words in line_shaping.list_shaping_commands(layout):
+        run_program(("tc", "-n", name, *words.split()))
     for name, rules in _translations(layout):
-        run(("nft", "-f", "-"), text=rules, around=Around(namespace=name))
+        run_program(("nft", "-f", "-"), text=rules, around=ProgramContext(namespace=name))
 
 
-def present() -> list[str]:
+def list_namespaces() -> list[str]:
     """The lab's namespaces on this machine, whoever remembers them."""
     if not namespace.FOLDER.is_dir():
         return []
     return sorted(entry.name for entry in namespace.FOLDER.iterdir() if entry.name.startswith(paths.PREFIX))
 
 
-def remove(names: Iterable[str]) -> None:
+def remove_namespaces(names: Iterable[str]) -> None:
     """Remove namespaces, and with them every link.
 
     Raises:
         LabError: iproute2 refused; with its words.
     """
-    batch(f"netns del {name}" for name in names)
+    run_ip_batch(f"netns del {name}" for name in names)
 
 
-def batch(words: Iterable[str], inside: str | None = None) -> None:
+def run_ip_batch(words: Iterable[str], inside: str | None = None) -> None:
     """Hand lines to `ip -batch`, in a namespace.
 
     Raises:
@@ -69,7 +70,7 @@ def batch(words: Iterable[str], inside: str | None = None) -> None:
     """
     text = "\n".join(words)
     if text:
-        run(("ip", *(("-n", inside) if inside else ()), "-batch", "-"), text=text + "\n", timeout=60.0)
+        run_program(("ip", *(("-n", inside) if inside else ()), "-batch", "-"), text=text + "\n", timeout=60.0)
 
 
 def _settings(layout: Layout) -> Iterator[tuple[str, dict[str, str]]]:
@@ -92,7 +93,7 @@ def _links(layout: Layout) -> Iterator[str]:
         yield _pair("home", paths.CORE, UPLINK, paths.HOME)
     for region in layout.regions:
         yield _pair(region.id, paths.CORE, line_shaping.CORE_PORT, region.namespace)
-    for wire in line_shaping.pairs(layout):
+    for wire in line_shaping.list_line_wires(layout):
         yield _pair(*wire)
     for school in layout.schools:
         for gateway in school.gateways:
@@ -109,7 +110,7 @@ def _translations(layout: Layout) -> Iterator[tuple[str, str]]:
         return
     for school in layout.schools:
         if school.egress:
-            yield school.router, _translation(line_shaping.uplinks(school), (school.block.v4,), school.egress.v4)
+            yield school.router, _translation(line_shaping.list_uplinks(school), (school.block.v4,), school.egress.v4)
     shared = tuple(school.block.v4 for school in layout.schools)
     yield paths.CORE, _translation(("net",), shared, around.shared_exit)
 
@@ -143,9 +144,12 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
         ],
     )
     for carrier in layout.carriers:
-        yield carrier.namespace, line_shaping.carrier_links(layout, carrier)
+        yield carrier.namespace, line_shaping.list_carrier_commands(layout, carrier)
     for region in layout.regions:
-        yield region.namespace, [*_up("lo"), *(up for port in line_shaping.region_ports(region) for up in _up(port))]
+        yield (
+            region.namespace,
+            [*_up("lo"), *(up for port in line_shaping.list_region_ports(region) for up in _up(port))],
+        )
     for school in layout.schools:
         yield school.switch, _switch(school)
         yield school.router, _router(school)
@@ -156,31 +160,31 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
 def _configure(name: str, words: list[str]) -> None:
     if name.endswith("-sw"):
         # The ports of a switch speak no IPv6 of their own; its management interface does.
-        kernel_settings.set_inside(name, {f"net/ipv6/conf/{MANAGEMENT_INTERFACE}/disable_ipv6": "0"})
-    batch(words, inside=name)
+        kernel_settings.apply_namespace_settings(name, {f"net/ipv6/conf/{MANAGEMENT_INTERFACE}/disable_ipv6": "0"})
+    run_ip_batch(words, inside=name)
 
 
 def _core(layout: Layout) -> Iterator[str]:
     for port, link in (("ctl", _CONTROLLER_LINK), ("net", _INTERNET_LINK)):
         yield from _line(port, link, 0)
-    yield f"route add {layout.controller.v4}/32 via {core_link(_CONTROLLER_LINK, 1).v4}"
-    yield f"route add {layout.controller.v6}/128 via {core_link(_CONTROLLER_LINK, 1).v6}"
-    yield from _default(core_link(_INTERNET_LINK, 1))
+    yield f"route add {layout.controller.v4}/32 via {plan_core_link(_CONTROLLER_LINK, 1).v4}"
+    yield f"route add {layout.controller.v6}/128 via {plan_core_link(_CONTROLLER_LINK, 1).v6}"
+    yield from _default(plan_core_link(_INTERNET_LINK, 1))
     if (around := layout.perimeter) is not None:
         yield from _line("home", _HOME_LINK, 0)
         for both in around.outside:
-            yield f"route add {both.v4}/32 via {core_link(_HOME_LINK, 1).v4}"
-            yield f"route add {both.v6}/128 via {core_link(_HOME_LINK, 1).v6}"
+            yield f"route add {both.v4}/32 via {plan_core_link(_HOME_LINK, 1).v4}"
+            yield f"route add {both.v6}/128 via {plan_core_link(_HOME_LINK, 1).v6}"
     for region in layout.regions:
         yield from _up(region.id)
 
 
-def _leaf(link: int, own: Sequence[Both]) -> list[str]:
+def _leaf(link: int, own: Sequence[FamilyPair]) -> list[str]:
     """A namespace with one line to the core; its own address, where it has one, is what it sends from."""
     words = [*_up("lo"), *_line(UPLINK, link, 1)]
     for both in own:
         words += [_address(both.v4, 32, "lo"), _address(both.v6, 128, "lo")]
-    core = core_link(link, 0)
+    core = plan_core_link(link, 0)
     source = own[0] if own else None
     words.append(f"route add default via {core.v4}" + (f" src {source.v4}" if source else ""))
     words.append(f"route add default via {core.v6}" + (f" src {source.v6}" if source else ""))
@@ -213,7 +217,7 @@ def _attached(interface: str, attached: Interface) -> Iterator[str]:
 
 
 def _line(port: str, link: int, side: int) -> Iterator[str]:
-    end = core_link(link, side)
+    end = plan_core_link(link, side)
     yield _address(end.v4, 31, port)
     yield _address(end.v6, 127, port)
     yield from _up(port)
@@ -229,7 +233,7 @@ def _address(address: str, length: int, interface: str) -> str:
     return f"addr add {address}/{length} dev {interface}" + (" nodad" if ":" in address else "")
 
 
-def _default(via: Both) -> Iterator[str]:
+def _default(via: FamilyPair) -> Iterator[str]:
     yield f"route add default via {via.v4}"
     yield f"route add default via {via.v6}"
 

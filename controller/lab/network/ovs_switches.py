@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 from controller.lab.network import ssh_servers, ssh_user
-from controller.lab.network.programs import SCHEMA, Around, run
+from controller.lab.network.programs import SCHEMA, ProgramContext, run_program
 from controller.lab.state import paths as lab_paths
 from controller.lab.state import undo_log
 from controller.lab.state.layout import Layout, SchoolLayout
-from controller.lab.state.processes import alive, kill
+from controller.lab.state.processes import is_alive, kill_process
 from controller.platforms.ovs.driver import OpenVSwitch
 
 BRIDGE = "br0"
@@ -23,7 +23,7 @@ _GROUP_MAY_USE = 0o007
 """The umask of Open vSwitch: the group of the switch's user may use its sockets, others not."""
 
 
-def build(layout: Layout, school: SchoolLayout, state: Path) -> None:
+def build_switch(layout: Layout, school: SchoolLayout, state: Path) -> None:
     """Make a factory-new switch and start it: VLANs on its ports, one flow that lets everything through, boot file.
 
     Raises:
@@ -31,60 +31,60 @@ def build(layout: Layout, school: SchoolLayout, state: Path) -> None:
     """
     paths = lab_paths.SwitchFiles(state, school.id)
     _make_folders(paths, layout.user)
-    inside = Around(school.switch, umask=_GROUP_MAY_USE)
-    run(("ovsdb-tool", "create", str(paths.runtime / "conf.db"), str(SCHEMA)), around=inside)
+    inside = ProgramContext(school.switch, umask=_GROUP_MAY_USE)
+    run_program(("ovsdb-tool", "create", str(paths.runtime / "conf.db"), str(SCHEMA)), around=inside)
     start_database(school, state)
     settings = (f"other_config:{setting}" for setting in _SETTINGS)
-    run(
+    run_program(
         ("ovs-vsctl", f"--db={paths.database}", "--no-wait", "init", "--", "set", "Open_vSwitch", ".", *settings),
         around=inside,
     )
     start_switch(school, state)
-    run(("ovs-vsctl", f"--db={paths.database}", "-t", "20", *_ports(school)), around=inside)
-    flows(school, state, "add-flow", BRIDGE, _FACTORY_FLOW)
-    agent(layout, school, state, "save")
-    start_login(layout, school, state)
+    run_program(("ovs-vsctl", f"--db={paths.database}", "-t", "20", *_ports(school)), around=inside)
+    run_ovs_ofctl(school, state, "add-flow", BRIDGE, _FACTORY_FLOW)
+    run_switch_script(layout, school, state, "save")
+    start_switch_ssh(layout, school, state)
 
 
-def restart(layout: Layout, school: SchoolLayout, state: Path) -> None:
+def restart_switch(layout: Layout, school: SchoolLayout, state: Path) -> None:
     """End the switch's forwarding at once and start it again, as a power cut would. It loads its boot file.
 
     Raises:
         LabError: a program of the machine refused; with its words.
     """
     for name, start in ((DATABASE, start_database), (SWITCH, start_switch)):
-        running = undo_log.current(state).get((school.id, name))
+        running = undo_log.list_current_processes(state).get((school.id, name))
         if running is not None and name == SWITCH:
-            kill(running)
-        if running is None or not alive(running):
+            kill_process(running)
+        if running is None or not is_alive(running):
             start(school, state)
-    agent(layout, school, state, "load")
-    server = undo_log.current(state).get((school.id, LOGIN))
-    if server is None or not alive(server):
-        start_login(layout, school, state)
+    run_switch_script(layout, school, state, "load")
+    server = undo_log.list_current_processes(state).get((school.id, LOGIN))
+    if server is None or not is_alive(server):
+        start_switch_ssh(layout, school, state)
 
 
-def flows(school: SchoolLayout, state: Path, *words: str) -> str:
+def run_ovs_ofctl(school: SchoolLayout, state: Path, *words: str) -> str:
     """Run `ovs-ofctl` on a switch through the lab's own socket, past SSH and every filter.
 
     Raises:
         LabError: it refused; with its words.
     """
-    around = Around(school.switch, lab_paths.SwitchFiles(state, school.id).environment)
-    return run(("ovs-ofctl", "-O", "OpenFlow14", "-t", "10", *words), around=around)
+    around = ProgramContext(school.switch, lab_paths.SwitchFiles(state, school.id).environment)
+    return run_program(("ovs-ofctl", "-O", "OpenFlow14", "-t", "10", *words), around=around)
 
 
-def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
+def run_switch_script(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
     """Run the script that the controller runs over SSH, as the same user, from the switch's own side.
 
     Raises:
         LabError: it failed; with its words.
     """
-    return run(
+    return run_program(
         ("sh", "-s", "--", verb),
         text=OpenVSwitch().build_program(),
-        around=Around(
-            school.switch, lab_paths.SwitchFiles(state, school.id).environment, ssh_user.account(layout.user)
+        around=ProgramContext(
+            school.switch, lab_paths.SwitchFiles(state, school.id).environment, ssh_user.find_ssh_user(layout.user)
         ),
         timeout=60.0,
     )
@@ -103,10 +103,10 @@ def start_switch(school: SchoolLayout, state: Path) -> None:
     _start(school, state, (SWITCH, paths.database, *_daemon(paths, SWITCH)))
 
 
-def start_login(layout: Layout, school: SchoolLayout, state: Path) -> None:
+def start_switch_ssh(layout: Layout, school: SchoolLayout, state: Path) -> None:
     """Start the switch's SSH server, and remember the process."""
     paths = lab_paths.SwitchFiles(state, school.id)
-    server = ssh_servers.Login(
+    server = ssh_servers.SshServer(
         school=school.id,
         program=LOGIN,
         hostname=school.device,
@@ -115,13 +115,13 @@ def start_login(layout: Layout, school: SchoolLayout, state: Path) -> None:
         address=school.management.address,
         environment=paths.environment,
     )
-    ssh_servers.start(layout, server, state)
+    ssh_servers.start_ssh_server(layout, server, state)
 
 
 def _start(school: SchoolLayout, state: Path, words: tuple[str, ...]) -> None:
     paths = lab_paths.SwitchFiles(state, school.id)
-    run(words, around=Around(school.switch, paths.environment, umask=_GROUP_MAY_USE))
-    ssh_servers.remember(school.id, state, words[0], paths.runtime / f"{words[0]}.pid")
+    run_program(words, around=ProgramContext(school.switch, paths.environment, umask=_GROUP_MAY_USE))
+    ssh_servers.record_process(school.id, state, words[0], paths.runtime / f"{words[0]}.pid")
 
 
 def _daemon(paths: lab_paths.SwitchFiles, name: str) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _daemon(paths: lab_paths.SwitchFiles, name: str) -> tuple[str, ...]:
 
 
 def _make_folders(paths: lab_paths.SwitchFiles, user: str) -> None:
-    group = ssh_user.account(user).group
+    group = ssh_user.find_ssh_user(user).group
     paths.folder.mkdir(parents=True)
     paths.runtime.mkdir()
     paths.own.mkdir()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from controller.errors import LabError
 from controller.lab.network import ssh_user
-from controller.lab.network.programs import Around, run
+from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import undo_log
-from controller.lab.state.layout import Both, Layout
-from controller.lab.state.processes import Process, describe, until
+from controller.lab.state.layout import FamilyPair, Layout
+from controller.lab.state.processes import LabProcess, describe_process, wait_until
 
 START_SECONDS = 15.0
 HOST_KEY = "host_key"
@@ -44,7 +44,7 @@ SetEnv {environment}
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class SshServer:
     """An SSH server: whose it is, its files, where it listens. `command`: what every login runs instead of a shell."""
 
     school: str
@@ -52,12 +52,12 @@ class Login:
     hostname: str
     namespace: str
     folder: Path
-    address: Both
+    address: FamilyPair
     environment: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
 
 
-def start(layout: Layout, login: Login, state: Path) -> None:
+def start_ssh_server(layout: Layout, login: SshServer, state: Path) -> None:
     """Start an SSH server, and remember the process. Its host key is made when it first starts.
 
     Raises:
@@ -65,7 +65,7 @@ def start(layout: Layout, login: Login, state: Path) -> None:
     """
     key = login.folder / HOST_KEY
     if not key.exists():
-        ssh_user.new_key(key, login.hostname)
+        ssh_user.create_ssh_key(key, login.hostname)
     configuration = login.folder / "sshd_config"
     text = _CONFIGURATION.format(
         port=layout.ssh_port,
@@ -82,18 +82,18 @@ def start(layout: Layout, login: Login, state: Path) -> None:
     naming = f"hostname {login.hostname} && exec {sshd} -f {configuration} -E {login.folder / 'sshd.log'}"
     pidfile = login.folder / "sshd.pid"
     pidfile.unlink(missing_ok=True)
-    run(("unshare", "--uts", "sh", "-c", naming), around=Around(namespace=login.namespace))
-    remember(login.school, state, login.program, pidfile)
+    run_program(("unshare", "--uts", "sh", "-c", naming), around=ProgramContext(namespace=login.namespace))
+    record_process(login.school, state, login.program, pidfile)
 
 
-def known_host(folder: Path, address: str, port: int) -> str:
+def format_known_host(folder: Path, address: str, port: int) -> str:
     """A device's line of a known_hosts file."""
     words = (folder / f"{HOST_KEY}.pub").read_text(encoding="ascii").split()
     name = address if port == _USUAL_PORT else f"[{address}]:{port}"
     return f"{name} {words[0]} {words[1]}\n"
 
 
-def remember(school: str, state: Path, name: str, pidfile: Path) -> Process:
+def record_process(school: str, state: Path, name: str, pidfile: Path) -> LabProcess:
     """Wait until a program that was started has written its number down, and keep that.
 
     Raises:
@@ -103,9 +103,9 @@ def remember(school: str, state: Path, name: str, pidfile: Path) -> Process:
     def written() -> bool:
         return pidfile.exists() and pidfile.read_text(encoding="ascii").strip().isdigit()
 
-    if not until(written, START_SECONDS):
+    if not wait_until(written, START_SECONDS):
         message = f"{name} of {school} did not start in {START_SECONDS:.0f} s; see the logs beside {pidfile}"
         raise LabError(message)
-    process = describe(name, school, int(pidfile.read_text(encoding="ascii")))
+    process = describe_process(name, school, int(pidfile.read_text(encoding="ascii")))
     undo_log.add_process(state, process)
     return process

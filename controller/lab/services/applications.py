@@ -1,6 +1,6 @@
 """The applications of the virtual city: one process that answers HTTP at each of their addresses.
 
-Run by `up` as `python -m controller.lab.services.applications STATE`. Prints its process number when all of them listen.
+Run as `python -m controller.lab.services.applications STATE`. Prints its process number when all of them listen.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def answer_by_address(listeners: Iterable[Listener]) -> Handler:
 
 def main(state: Path) -> None:
     """Serve the lab of a state directory."""
-    record = undo_log.read(state)
+    record = undo_log.read_record(state)
     if record is None:
         sys.exit(f"no lab in {state}")
     listeners = record.layout.listeners

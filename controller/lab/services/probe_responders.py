@@ -1,6 +1,6 @@
 """What measurements talk to: iperf3, DNS and HTTP at every address of every region on the schools' lines.
 
-Run by `up` as `python -m controller.lab.services.probe_responders STATE`. Prints its process number when everything answers.
+Run as `python -m controller.lab.services.probe_responders STATE`. Prints its process number when everything answers.
 DNS gives any name the address that was asked; HTTP says which region and line it was asked over. An iperf3 server takes
 one test at a time; when it ends, for whatever reason, another is started.
 """
@@ -30,7 +30,7 @@ from controller.lab.services.applications import answer_by_address
 from controller.lab.services.http_server import open_listener, serve_http
 from controller.lab.state import undo_log
 from controller.lab.state.layout import DNS_PORT, HTTP_PORT, IPERF_PORT, Layout, Listener
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
 
@@ -43,7 +43,7 @@ _DNS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ResponderAddress:
     """One address of a region on a kind of line."""
 
     region: str
@@ -61,15 +61,15 @@ class Place:
         return Listener(namespace=self.namespace, address=self.address, port=port, applications=(self.name,))
 
 
-def places(layout: Layout) -> Iterator[Place]:
+def list_responder_addresses(layout: Layout) -> Iterator[ResponderAddress]:
     """Every address that is measured against."""
     for region in layout.regions:
         for line, both in region.addresses.items():
             for family in Family:
-                yield Place(region.id, region.namespace, line, both.of(family))
+                yield ResponderAddress(region.id, region.namespace, line, both.of(family))
 
 
-def answer(query: bytes, address: str) -> bytes:
+def answer_dns_query(query: bytes, address: str) -> bytes:
     """The answer to a DNS query: any name has the address that was asked, in the family of that address.
 
     Raises:
@@ -96,7 +96,7 @@ class _OverUdp(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         with suppress(dns.exception.DNSException):  # what is no query gets no answer
             if self._transport is not None:
-                self._transport.sendto(answer(data, self._address), addr)
+                self._transport.sendto(answer_dns_query(data, self._address), addr)
 
 
 def _over_tcp(address: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
@@ -104,7 +104,7 @@ def _over_tcp(address: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWri
         broken = (OSError, asyncio.IncompleteReadError, TimeoutError, dns.exception.DNSException)
         with suppress(*broken):
             (length,) = struct.unpack("!H", await asyncio.wait_for(reader.readexactly(2), _DNS_SECONDS))
-            text = answer(await asyncio.wait_for(reader.readexactly(length), _DNS_SECONDS), address)
+            text = answer_dns_query(await asyncio.wait_for(reader.readexactly(length), _DNS_SECONDS), address)
             writer.write(struct.pack("!H", len(text)) + text)
             await writer.drain()
         writer.close()
@@ -112,7 +112,7 @@ def _over_tcp(address: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWri
     return one
 
 
-def _datagrams(where: Place, port: int) -> socket.socket:
+def _datagrams(where: ResponderAddress, port: int) -> socket.socket:
     def make() -> socket.socket:
         family = socket.AF_INET6 if ":" in where.address else socket.AF_INET
         opened = socket.socket(family, socket.SOCK_DGRAM)
@@ -123,7 +123,7 @@ def _datagrams(where: Place, port: int) -> socket.socket:
     return namespace.inside(where.namespace, make)
 
 
-async def _throughput(where: Place) -> None:
+async def _throughput(where: ResponderAddress) -> None:
     """Keep an iperf3 server running."""
     words = ("iperf3", "--server", "--bind", where.address, "--port", str(IPERF_PORT), "--forceflush")
     limits = ("--rcv-timeout", str(_STALLED_MILLISECONDS), "--snd-timeout", str(_STALLED_MILLISECONDS))
@@ -146,10 +146,10 @@ async def _beside_http(layout: Layout) -> AsyncIterator[None]:
     """Answer DNS and keep an iperf3 server at every address; entered when all of them answer."""
     loop = asyncio.get_running_loop()
     names = []
-    for where in places(layout):
+    for where in list_responder_addresses(layout):
         names.append(await asyncio.start_server(_over_tcp(where.address), sock=open_listener(where.listener(DNS_PORT))))
         await loop.create_datagram_endpoint(partial(_OverUdp, where.address), sock=_datagrams(where, DNS_PORT))
-    tests = [asyncio.create_task(_throughput(where)) for where in places(layout)]
+    tests = [asyncio.create_task(_throughput(where)) for where in list_responder_addresses(layout)]
     try:
         await loop.run_in_executor(None, _wait_for_throughput, layout)
         yield
@@ -162,12 +162,12 @@ async def _beside_http(layout: Layout) -> AsyncIterator[None]:
 
 
 def _wait_for_throughput(layout: Layout) -> None:
-    for where in places(layout):
-        if not until(partial(_listens, where), _START_SECONDS):
+    for where in list_responder_addresses(layout):
+        if not wait_until(partial(_listens, where), _START_SECONDS):
             sys.exit(f"iperf3 does not listen at {where.address} of {where.region}")
 
 
-def _listens(where: Place) -> bool:
+def _listens(where: ResponderAddress) -> bool:
     """Whether the port is taken: to connect would count as a test."""
     try:
         with namespace.stream_socket(where.namespace, where.address) as opened:
@@ -179,10 +179,10 @@ def _listens(where: Place) -> bool:
 
 def main(state: Path) -> None:
     """Serve the lab of a state directory."""
-    record = undo_log.read(state)
+    record = undo_log.read_record(state)
     if record is None:
         sys.exit(f"no lab in {state}")
-    listeners = [where.listener(HTTP_PORT) for where in places(record.layout)]
+    listeners = [where.listener(HTTP_PORT) for where in list_responder_addresses(record.layout)]
     serve_http(answer_by_address(listeners), map(open_listener, listeners), beside=_beside_http(record.layout))
 
 

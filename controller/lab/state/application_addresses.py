@@ -15,31 +15,32 @@ _INTERNET = {Family.V4: int(ip_address("192.0.2.80")), Family.V6: int(ip_address
 _FROM_START = 80
 
 
-def first_port(application: Application) -> int | None:
+def choose_tcp_port(application: Application) -> int | None:
     """The port that the lab serves an application at: of its first TCP service. None: it has no TCP service."""
     return _first_tcp(application.services)
 
 
-def internet_ports(city: City) -> tuple[int, ...]:
+def list_internet_ports(city: City) -> tuple[int, ...]:
     """The ports of the internet that the policy speaks of: those of its rules, and of the applications out there."""
-    named = [first_port(app) for app in city.applications.values() if app.belongs_to]
+    named = [choose_tcp_port(app) for app in city.applications.values() if app.belongs_to]
     for rule in city.rules:
         if rule.network is not None and INTERNET in rule.applications:
             named += [service.ports[0] for service in rule.network.services if service.protocol is Protocol.TCP]
     return tuple(sorted({port for port in named if port is not None}))
 
 
-def remote_addresses(city: City, application: Application) -> tuple[str, ...]:
+def list_remote_addresses(city: City, application: Application) -> tuple[str, ...]:
     """Where an application outside the schools is served: the first host address of each of its prefixes."""
     if application.belongs_to:
-        return tuple(internet_address(city, family) for family in Family)
+        return tuple(choose_internet_address(city, family) for family in Family)
     somewhere = city.schools[0]  # every school sees the same addresses of what is outside the schools
     return tuple(
-        first_host(prefix) for prefix in city.addresses.destination_addresses(application.id, somewhere).included
+        choose_host_address(prefix)
+        for prefix in city.addresses.destination_addresses(application.id, somewhere).included
     )
 
 
-def internet_address(city: City, family: Family) -> str:
+def choose_internet_address(city: City, family: Family) -> str:
     """An address that is on the internet and that no application names.
 
     Raises:
@@ -51,7 +52,7 @@ def internet_address(city: City, family: Family) -> str:
     return family.address(_any_address(internet, family))
 
 
-def first_host(prefix: Prefix) -> str:
+def choose_host_address(prefix: Prefix) -> str:
     """The address itself where the prefix is one, or else the first after the prefix's own."""
     alone = prefix.prefixlen == prefix.max_prefixlen
     return Family(prefix.version).address(int(prefix.network_address) + (0 if alone else 1))
@@ -69,14 +70,14 @@ def _any_address(internet: AddressSet, family: Family) -> int:
     raise LabError(message)
 
 
-def served(city: City) -> Iterator[tuple[str, int, str]]:
+def list_served_addresses(city: City) -> Iterator[tuple[str, int, str]]:
     """What the internet namespace serves: address, port, and the application (or `internet`) it is for."""
     for application in city.applications.values():
-        port = first_port(application)
+        port = choose_tcp_port(application)
         if application.segment or port is None:
             continue
-        for address in remote_addresses(city, application):
+        for address in list_remote_addresses(city, application):
             yield address, port, application.id
     for family in Family:
-        for port in internet_ports(city):
-            yield internet_address(city, family), port, INTERNET
+        for port in list_internet_ports(city):
+            yield choose_internet_address(city, family), port, INTERNET

@@ -12,7 +12,7 @@ REGION = "region"
 """The word that stands before a region's name where a school's name could stand."""
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What happens: a line is cut (its end goes dark), or carries nothing while it looks well, or a region is lost."""
 
     PRIMARY = "primary-line"
@@ -21,15 +21,19 @@ class Kind(StrEnum):
     REGION = "region"
 
 
-LINE_KINDS = tuple(kind for kind in Kind if kind is not Kind.REGION)
-_LINE: dict[Kind, LineName] = {Kind.PRIMARY: "primary", Kind.BACKUP: "backup", Kind.BLACKHOLE: "primary"}
+LINE_KINDS = tuple(kind for kind in FaultKind if kind is not FaultKind.REGION)
+_LINE: dict[FaultKind, LineName] = {
+    FaultKind.PRIMARY: "primary",
+    FaultKind.BACKUP: "backup",
+    FaultKind.BLACKHOLE: "primary",
+}
 
 
-class Fault(Frozen):
+class LabFault(Frozen):
     """Something broken on purpose. `where` is a school, or a region if `kind` says so."""
 
     where: str
-    kind: Kind
+    kind: FaultKind
 
     @property
     def line(self) -> LineName:
@@ -38,24 +42,24 @@ class Fault(Frozen):
 
     def __str__(self) -> str:
         match self.kind:
-            case Kind.REGION:
+            case FaultKind.REGION:
                 return f"region {self.where} is lost"
-            case Kind.BLACKHOLE:
+            case FaultKind.BLACKHOLE:
                 return f"the primary line of {self.where} looks well and carries nothing"
             case _:
                 return f"the {self.line} line of {self.where} is cut"
 
 
-def fault(layout: Layout, first: str, second: str) -> Fault:
+def parse_fault(layout: Layout, first: str, second: str) -> LabFault:
     """The fault that two words of a command name: SCHOOL and what of it, or `region` and its name.
 
     Raises:
         LabError: the lab has no such school or region, or nothing of that name can be broken.
     """
     if first == REGION:
-        return Fault(where=layout.region(second).id, kind=Kind.REGION)
+        return LabFault(where=layout.region(second).id, kind=FaultKind.REGION)
     school = layout.school(first).id
     if second not in LINE_KINDS:
         message = f"of a school {', '.join(LINE_KINDS)} can be broken, not {second!r}; a region: '{REGION} NAME'"
         raise LabError(message)
-    return Fault(where=school, kind=Kind(second))
+    return LabFault(where=school, kind=FaultKind(second))

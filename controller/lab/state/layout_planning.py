@@ -10,22 +10,22 @@ from pathlib import Path
 
 from controller.errors import LabError
 from controller.lab.state import paths
-from controller.lab.state.application_addresses import first_host, first_port, served
+from controller.lab.state.application_addresses import choose_host_address, choose_tcp_port, list_served_addresses
 from controller.lab.state.layout import (
     CORE_ASN,
-    Both,
-    Carrier,
+    CarrierLayout,
+    FamilyPair,
     Gateway,
-    Host,
+    HostLayout,
     Interface,
     Layout,
-    Line,
+    LineLayout,
     Listener,
-    Port,
     RegionLayout,
     SchoolLayout,
+    SwitchPort,
 )
-from controller.lab.state.perimeter import own_addresses, perimeter, proxied
+from controller.lab.state.perimeter import choose_own_addresses, list_iap_listeners, plan_perimeter
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES, LineName
@@ -37,12 +37,12 @@ FIRST_HOST = 100
 """Hosts take the addresses of their segment from its hundredth on."""
 _ROUTER = 1
 """The router is the second of a school's devices: its address is the one after the switch's."""
-_CORE_LINKS = Both(v4="100.65.0.0", v6="fd74:736e::")
+_CORE_LINKS = FamilyPair(v4="100.65.0.0", v6="fd74:736e::")
 """Links of the core take pairs of addresses from here (shared and unique local space: never a school's)."""
 _FIRST_REGION_LINK = 16
 
 
-def lay_out(city: VirtualCity, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
+def plan_layout(city: VirtualCity, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
     """The virtual city with the first so many of the lab's schools, the canary first.
 
     With a `world` (the file of an offline Google that a stack was deployed to), the proxy stands before its
@@ -60,18 +60,18 @@ def lay_out(city: VirtualCity, schools: int, state: Path = paths.STATE, world: P
         raise LabError(message)
     _check_access(city, state)
     chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
-    around = perimeter(city, world) if world else None
+    around = plan_perimeter(city, world) if world else None
     layout = Layout(
         user=city.virtual_estate.device_access.user,
         ssh_port=city.virtual_estate.device_access.port,
         controller=_controller(city),
         carriers=tuple(
-            Carrier(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
+            CarrierLayout(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
             for line, link in ((line, city.lines.link(line)) for line in LINE_NAMES)
         ),
         regions=tuple(_region(city, number) for number in range(len(city.lines.regions))),
         schools=chosen,
-        listeners=tuple(_listeners(city, chosen, proxied(around))),
+        listeners=tuple(_listeners(city, chosen, list_iap_listeners(around))),
         perimeter=around,
     )
     twice = [name for name, times in Counter(layout.namespaces).items() if times > 1]
@@ -94,19 +94,19 @@ def _check_access(city: City, state: Path) -> None:
         raise LabError(message)
 
 
-def _controller(city: City) -> Both:
-    found = {Family(prefix.version): first_host(prefix) for prefix in reversed(city.controllers)}
+def _controller(city: City) -> FamilyPair:
+    found = {Family(prefix.version): choose_host_address(prefix) for prefix in reversed(city.controllers)}
     missing = [f"IPv{int(family)}" for family in Family if family not in found]
     if missing:
         message = f"city.yaml: 'controllers' names no {' and no '.join(missing)} address; the lab needs one of each"
         raise LabError(message)
-    return Both(v4=found[Family.V4], v6=found[Family.V6])
+    return FamilyPair(v4=found[Family.V4], v6=found[Family.V6])
 
 
-def core_link(number: int, side: int) -> Both:
+def plan_core_link(number: int, side: int) -> FamilyPair:
     """An end of one of the core's links: side 0 is the core's."""
     step = 2 * number + side
-    return Both(v4=str(ip_address(_CORE_LINKS.v4) + step), v6=str(ip_address(_CORE_LINKS.v6) + step))
+    return FamilyPair(v4=str(ip_address(_CORE_LINKS.v4) + step), v6=str(ip_address(_CORE_LINKS.v6) + step))
 
 
 def _region(city: City, number: int) -> RegionLayout:
@@ -118,17 +118,17 @@ def _region(city: City, number: int) -> RegionLayout:
         id=region.id,
         asn=region.asn,
         addresses={line: _both(partial(city.lines.region_address, region, line)) for line in LINE_NAMES},
-        core_link=core_link(_FIRST_REGION_LINK + number, 1),
-        core=core_link(_FIRST_REGION_LINK + number, 0),
+        core_link=plan_core_link(_FIRST_REGION_LINK + number, 1),
+        core=plan_core_link(_FIRST_REGION_LINK + number, 0),
     )
 
 
-def _both(address: Callable[[Family], object]) -> Both:
-    return Both(v4=str(address(Family.V4)), v6=str(address(Family.V6)))
+def _both(address: Callable[[Family], object]) -> FamilyPair:
+    return FamilyPair(v4=str(address(Family.V4)), v6=str(address(Family.V6)))
 
 
-def _line(city: City, school: School, line: LineName) -> Line:
-    return Line(
+def _line(city: City, school: School, line: LineName) -> LineLayout:
+    return LineLayout(
         name=line,
         interface=city.lines.link(line).interface,
         port=f"school{school.number}",
@@ -145,17 +145,17 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
         asn=city.lines.asn(school),
         device=device.id,
         router_device=router.id,
-        router_address=Both(
+        router_address=FamilyPair(
             v4=str(router.management),
             v6=_interface(city, school, city.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
         ),
-        block=Both(
+        block=FamilyPair(
             v4=str(city.addresses.school_prefix(school, Family.V4)),
             v6=str(city.addresses.school_prefix(school, Family.V6)),
         ),
-        egress=own_addresses(school),
+        egress=choose_own_addresses(school),
         lines=tuple(_line(city, school, line) for line in LINE_NAMES),
-        ports=tuple(Port(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
+        ports=tuple(SwitchPort(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
         management_port="h-mgmt",
         management=_management(city, school, device),
         gateways=tuple(
@@ -172,14 +172,14 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
     )
 
 
-def _hosts(city: VirtualCity, school: School) -> Iterator[Host]:
+def _hosts(city: VirtualCity, school: School) -> Iterator[HostLayout]:
     taken: Counter[str] = Counter()
     for host in city.virtual_estate.hosts:
-        yield Host(
+        yield HostLayout(
             id=host.id,
             school=school.id,
             segment=host.segment,
-            namespace=paths.host_namespace(school.id, host.id),
+            namespace=paths.name_host_namespace(school.id, host.id),
             port=f"h-{host.id}",
             interface=_interface(city, school, host.segment, FIRST_HOST + taken[host.segment]),
         )
@@ -188,7 +188,7 @@ def _hosts(city: VirtualCity, school: School) -> Iterator[Host]:
 
 def _management(city: City, school: School, device: Device) -> Interface:
     found = _interface(city, school, city.management_segment, FIRST_DEVICE)
-    address = Both(v4=str(device.management), v6=found.address.v6)
+    address = FamilyPair(v4=str(device.management), v6=found.address.v6)
     return found.model_copy(update={"address": address})
 
 
@@ -200,22 +200,22 @@ def _interface(city: City, school: School, segment: str, number: int) -> Interfa
         for family in Family
     }
     return Interface(
-        address=Both(v4=address[Family.V4], v6=address[Family.V6]),
+        address=FamilyPair(v4=address[Family.V4], v6=address[Family.V6]),
         v4_length=subnets[Family.V4].prefixlen,
         v6_length=subnets[Family.V6].prefixlen,
-        gateway=Both(v4=gateway[Family.V4], v6=gateway[Family.V6]),
+        gateway=FamilyPair(v4=gateway[Family.V4], v6=gateway[Family.V6]),
     )
 
 
 def _listeners(city: City, schools: tuple[SchoolLayout, ...], taken: frozenset[tuple[str, int]]) -> Iterator[Listener]:
     named: dict[tuple[str, str, int], list[str]] = {}
-    for address, remote_port, name in served(city):
+    for address, remote_port, name in list_served_addresses(city):
         if (address, remote_port) in taken:
             continue  # the proxy listens there
         named.setdefault((paths.INTERNET, address, remote_port), []).append(name)
     for host in (host for school in schools for host in school.hosts):
         for application in city.applications.values():
-            port = first_port(application)
+            port = choose_tcp_port(application)
             if application.segment == host.segment and port is not None:
                 for family in Family:
                     key = (host.namespace, host.interface.address.of(family), port)

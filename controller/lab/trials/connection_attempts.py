@@ -9,16 +9,16 @@ from http import HTTPStatus
 from http.client import HTTPException
 
 from controller.lab.iap import certificate_authority
-from controller.lab.iap.iap_files import Files
-from controller.lab.iap.names import APPLICATION, SAYS
-from controller.lab.services.http_client import Connection
+from controller.lab.iap.access_decision import APPLICATION_HEADER, STAND_IN_HEADER
+from controller.lab.iap.iap_files import IapFiles
+from controller.lab.services.http_client import HttpConnection
 from controller.lab.state import paths
-from controller.lab.trials.matrix_pairs import Pair, Target
+from controller.lab.trials.matrix_pairs import MatrixPair, PairTarget
 from controller.platforms.transport import namespace
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ConnectionAttempt:
     """What came of it.
 
     `connected`: the handshake was completed. `answered`: and the right service spoke. `detail` says what went wrong.
@@ -29,7 +29,7 @@ class Attempt:
     detail: str
 
 
-def attempt(pair: Pair, seconds: float) -> Attempt:
+def attempt_connection(pair: MatrixPair, seconds: float) -> ConnectionAttempt:
     """Connect from the pair's host to its target, and let it speak; so many seconds for each step.
 
     Raises:
@@ -41,7 +41,7 @@ def attempt(pair: Pair, seconds: float) -> Attempt:
         try:
             opened.connect((target.address, target.port))
         except OSError as error:
-            return Attempt(connected=False, answered=False, detail=_reason(error))
+            return ConnectionAttempt(connected=False, answered=False, detail=_reason(error))
         try:
             if target.host:
                 wrong = _wrong_proxy(opened, target)
@@ -49,7 +49,7 @@ def attempt(pair: Pair, seconds: float) -> Attempt:
                 wrong = _wrong_greeting(opened) if target.ssh else _wrong_answer(opened, target)
         except (OSError, HTTPException) as error:
             wrong = f"connected, then {_reason(error)}"
-        return Attempt(connected=True, answered=not wrong, detail=wrong)
+        return ConnectionAttempt(connected=True, answered=not wrong, detail=wrong)
 
 
 def _wrong_greeting(opened: socket.socket) -> str:
@@ -57,19 +57,19 @@ def _wrong_greeting(opened: socket.socket) -> str:
     return "" if said == b"SSH-" else f"no SSH server: it said {said!r}"
 
 
-def _wrong_proxy(opened: socket.socket, target: Target) -> str:
+def _wrong_proxy(opened: socket.socket, target: PairTarget) -> str:
     """Whoever has not signed in is refused there, which is the identity part's affair: it is the right proxy."""
-    with Connection(opened, target.host) as connection:
-        connection.secure(certificate_authority.trusting(Files(paths.STATE).folder))
+    with HttpConnection(opened, target.host) as connection:
+        connection.secure(certificate_authority.make_client_tls(IapFiles(paths.STATE).folder))
         answer = connection.exchange("GET", "/")
-    says, named = answer.headers.get(SAYS, ""), answer.headers.get(APPLICATION, "")
+    says, named = answer.headers.get(STAND_IN_HEADER, ""), answer.headers.get(APPLICATION_HEADER, "")
     right = says.endswith(f"; {target.address}") and named == target.application
     return "" if right else f"another service answered: {answer.status} {says!r} {named!r}"
 
 
-def _wrong_answer(opened: socket.socket, target: Target) -> str:
+def _wrong_answer(opened: socket.socket, target: PairTarget) -> str:
     host = f"[{target.address}]" if ":" in target.address else target.address
-    with Connection(opened, host) as connection:
+    with HttpConnection(opened, host) as connection:
         answer = connection.exchange("GET", "/")
     try:
         body = json.loads(answer.body)

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from controller.lab.network.ovs_switches import BRIDGE, SWITCH, flows
-from controller.lab.network.programs import Around, run
+from controller.lab.network.ovs_switches import BRIDGE, SWITCH, run_ovs_ofctl
+from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import paths
 from controller.lab.state.layout import SchoolLayout
 from controller.model.network.packets import Direction, Family
@@ -24,7 +24,7 @@ _OPEN_SECONDS = 30
 _PACKETS = "n_packets="
 
 
-def deny_counts(dump: str) -> Counter[tuple[int, Direction, Family]]:
+def count_denied_packets(dump: str) -> Counter[tuple[int, Direction, Family]]:
     """Packets that each filter's deny entries have dropped, from the text of `ovs-ofctl --names dump-flows`."""
     counts: Counter[tuple[int, Direction, Family]] = Counter()
     for line in dump.splitlines():
@@ -40,7 +40,7 @@ def deny_counts(dump: str) -> Counter[tuple[int, Direction, Family]]:
     return counts
 
 
-class Switches:
+class FilteringSwitches:
     """The switches of some schools, asked and changed all at once, past SSH and every filter."""
 
     def __init__(self, schools: Iterable[SchoolLayout], state: Path, pool: ThreadPoolExecutor) -> None:
@@ -56,7 +56,7 @@ class Switches:
         """
         found: Counter[Lane] = Counter()
         for school, dump in zip(self._schools, self._each("--names", "dump-flows", BRIDGE), strict=True):
-            for (vlan, direction, family), packets in deny_counts(dump).items():
+            for (vlan, direction, family), packets in count_denied_packets(dump).items():
                 if direction is Direction.FROM:
                     found[school.id, vlan, family] += packets
         return found
@@ -92,8 +92,10 @@ class Switches:
         self._each("del-flows", BRIDGE, f"cookie={_COOKIE:#x}/-1")
 
     def _each(self, *words: str) -> list[str]:
-        return list(self._pool.map(lambda school: flows(school, self._state, *words), self._schools))
+        return list(self._pool.map(lambda school: run_ovs_ofctl(school, self._state, *words), self._schools))
 
     def _settle(self, school: SchoolLayout) -> None:
         control = paths.SwitchFiles(self._state, school.id).runtime / f"{SWITCH}.ctl"
-        run(("ovs-appctl", "-T", "10", "-t", str(control), "revalidator/wait"), around=Around(school.switch))
+        run_program(
+            ("ovs-appctl", "-T", "10", "-t", str(control), "revalidator/wait"), around=ProgramContext(school.switch)
+        )

@@ -9,14 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.lab.lab_status import LabStatus, SchoolStatus
-from controller.lab.trials.matrix_results import Matrix, Result, Verdict
+from controller.lab.trials.matrix_results import MatrixResult, PairResult, PairVerdict
 from controller.model.network.packets import Family
 
 OPEN, CLOSED, WRONG, NOT_TRIED = "o", "-", "X", " "
 _LONGEST_LIST = 40
 
 
-def matrix_table(matrix: Matrix) -> RenderableType:
+def build_matrix_table(matrix: MatrixResult) -> RenderableType:
     """A row for each host, a column for each application, a mark for each family; below, what is wrong."""
     columns = list(dict.fromkeys(one.pair.target.column for one in matrix.results))
     keys = dict(zip(columns, _keys(len(columns)), strict=True))
@@ -25,7 +25,7 @@ def matrix_table(matrix: Matrix) -> RenderableType:
         table.add_column(heading)
     for key in keys.values():
         table.add_column(key, justify="center")
-    cells: dict[tuple[str, str], dict[tuple[str, Family], list[Result]]] = {}
+    cells: dict[tuple[str, str], dict[tuple[str, Family], list[PairResult]]] = {}
     for one in matrix.results:
         row = cells.setdefault((one.pair.school, one.pair.host), {})
         row.setdefault((one.pair.target.column, one.pair.target.family), []).append(one)
@@ -35,7 +35,7 @@ def matrix_table(matrix: Matrix) -> RenderableType:
     return Group(table, *_legend(keys), *_wrong(matrix), *_totals(matrix))
 
 
-def status_table(status: LabStatus) -> RenderableType:
+def build_status_table(status: LabStatus) -> RenderableType:
     """A row for each school: whether its programs live, its switch and SSH server answer, its namespaces are there."""
     table = Table(pad_edge=False, box=None)
     for heading in ("school", "programs", "switch", "SSH", "namespaces"):
@@ -43,7 +43,7 @@ def status_table(status: LabStatus) -> RenderableType:
     for school in status.schools:
         table.add_row(school.school, _programs(school), *_answers(school))
     rest = Text.assemble("applications: ", _yes(status.services), "; responders: ", _yes(status.responders))
-    for name, lives in (*status.routers.items(), *status.proxy.items()):
+    for name, lives in (*status.routers.items(), *status.iap.items()):
         rest.append_text(Text.assemble(f"; {name}: ", _yes(lives)))
     if status.missing_namespaces:
         rest.append(f"; namespaces gone: {', '.join(status.missing_namespaces)}", style="red")
@@ -70,10 +70,10 @@ def _keys(number: int) -> list[str]:
     return (letters + [first + second for first in letters for second in letters])[:number]
 
 
-def _mark(results: list[Result]) -> tuple[str, str]:
+def _mark(results: list[PairResult]) -> tuple[str, str]:
     if not results:
         return NOT_TRIED, ""
-    if any(one.verdict is not Verdict.AGREES for one in results):
+    if any(one.verdict is not PairVerdict.AGREES for one in results):
         return WRONG, "bold red"
     return (OPEN, "green") if results[0].pair.permitted else (CLOSED, "dim")
 
@@ -84,22 +84,22 @@ def _legend(keys: dict[str, str]) -> list[Text]:
     return [Text(), Text(named), Text(marks)]
 
 
-def _wrong(matrix: Matrix) -> list[Text]:
-    wrong = [one for one in matrix.results if one.verdict is not Verdict.AGREES]
+def _wrong(matrix: MatrixResult) -> list[Text]:
+    wrong = [one for one in matrix.results if one.verdict is not PairVerdict.AGREES]
     lines = [Text(_line(one), "red") for one in wrong[:_LONGEST_LIST]]
     if len(wrong) > _LONGEST_LIST:
         lines.append(Text(f"and {len(wrong) - _LONGEST_LIST} more; --json lists them all", "red"))
     return [Text(), *lines] if lines else []
 
 
-def _line(one: Result) -> str:
+def _line(one: PairResult) -> str:
     target = one.pair.target
     where = f"[{target.address}]" if target.family is Family.V6 else target.address
     detail = f" ({one.detail})" if one.detail else ""
     return f"{one.pair.school} {one.pair.host} -> {target.column} {where}:{target.port}: {one.verdict}{detail}"
 
 
-def _totals(matrix: Matrix) -> list[Text]:
+def _totals(matrix: MatrixResult) -> list[Text]:
     lines = [Text()]
     for part in matrix.summary:
         counts = f"{part.agree} of {part.pairs} pairs agree ({part.permitted} permitted, {part.denied} denied)"

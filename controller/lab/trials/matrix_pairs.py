@@ -11,13 +11,13 @@ from pathlib import Path
 
 from controller.errors import LabError
 from controller.lab.state.application_addresses import (
-    first_port,
-    internet_address,
-    internet_ports,
-    remote_addresses,
+    choose_internet_address,
+    choose_tcp_port,
+    list_internet_ports,
+    list_remote_addresses,
 )
-from controller.lab.state.layout import Frozen, Host, Layout, Perimeter, SchoolLayout
-from controller.lab.state.layout_planning import lay_out
+from controller.lab.state.layout import Frozen, HostLayout, Layout, Perimeter, SchoolLayout
+from controller.lab.state.layout_planning import plan_layout
 from controller.model.access.rules import INTERNET, Application
 from controller.model.city import City
 from controller.model.network.packets import Family, Protocol
@@ -28,7 +28,7 @@ ELSEWHERE = "@other-school"
 """Added to the name of an application that lives in schools, where another school's is meant."""
 
 
-class Target(Frozen):
+class PairTarget(Frozen):
     """Somewhere a host can connect to. `application` is what must answer there; SSH, or else HTTP.
 
     `host`: the proxy answers there, over TLS and by this name.
@@ -47,24 +47,24 @@ class Target(Frozen):
         return Family(ip_address(self.address).version)
 
 
-class Pair(Frozen):
+class MatrixPair(Frozen):
     """A host and a target, and what the network parts of the policy say; `rules` are those that decided."""
 
     school: str
     host: str
     segment: str
     namespace: str
-    target: Target
+    target: PairTarget
     permitted: bool
     rules: tuple[str, ...]
 
 
-def untested(city: City) -> tuple[str, ...]:
+def list_untested_applications(city: City) -> tuple[str, ...]:
     """The applications that the matrix cannot try, because no service of theirs is TCP."""
-    return tuple(app.id for app in city.applications.values() if first_port(app) is None)
+    return tuple(app.id for app in city.applications.values() if choose_tcp_port(app) is None)
 
 
-def pairs(city: VirtualCity, layout: Layout, schools: tuple[str, ...]) -> Iterator[Pair]:
+def list_matrix_pairs(city: VirtualCity, layout: Layout, schools: tuple[str, ...]) -> Iterator[MatrixPair]:
     """Every pair of the hosts of these schools.
 
     Raises:
@@ -83,7 +83,7 @@ def pairs(city: VirtualCity, layout: Layout, schools: tuple[str, ...]) -> Iterat
             yield from (_pair(city, host, target) for target in targets if target.address not in own)
 
 
-def _pair(city: City, host: Host, target: Target) -> Pair:
+def _pair(city: City, host: HostLayout, target: PairTarget) -> MatrixPair:
     flow = Flow(
         school=city.school_by_id[host.school],
         source=host.segment,
@@ -93,7 +93,7 @@ def _pair(city: City, host: Host, target: Target) -> Pair:
         port=target.port,
     )
     answer = evaluate_network(city, flow)
-    return Pair(
+    return MatrixPair(
         school=host.school,
         host=host.id,
         segment=host.segment,
@@ -104,28 +104,32 @@ def _pair(city: City, host: Host, target: Target) -> Pair:
     )
 
 
-def _remote(city: City, around: Perimeter | None) -> Iterator[Target]:
+def _remote(city: City, around: Perimeter | None) -> Iterator[PairTarget]:
     hosts = {one.application: one.host for one in around.guarded} if around else {}
     for application in city.applications.values():
-        port = first_port(application)
+        port = choose_tcp_port(application)
         if application.segment is None and port is not None:
-            for address in remote_addresses(city, application):
+            for address in list_remote_addresses(city, application):
                 host = hosts.get(application.id, "")
-                yield Target(column=application.id, application=application.id, address=address, port=port, host=host)
-    ports = internet_ports(city)
+                yield PairTarget(
+                    column=application.id, application=application.id, address=address, port=port, host=host
+                )
+    ports = list_internet_ports(city)
     for port in ports:
         column = INTERNET if len(ports) == 1 else f"{INTERNET}:{port}"
         for family in Family:
-            yield Target(column=column, application=INTERNET, address=internet_address(city, family), port=port)
+            yield PairTarget(
+                column=column, application=INTERNET, address=choose_internet_address(city, family), port=port
+            )
 
 
-def _in_school(city: City, school: SchoolLayout, suffix: str) -> Iterator[Target]:
+def _in_school(city: City, school: SchoolLayout, suffix: str) -> Iterator[PairTarget]:
     for application in city.applications.values():
-        port = first_port(application)
+        port = choose_tcp_port(application)
         if application.segment is None or port is None:
             continue
         for address, ssh in _addresses_in_school(city, school, application):
-            yield Target(
+            yield PairTarget(
                 column=application.id + suffix, application=application.id, address=address, port=port, ssh=ssh
             )
 
@@ -149,7 +153,7 @@ def check_same_addresses(city: VirtualCity, layout: Layout) -> None:
         LabError: it was built from other addresses.
     """
     around = layout.perimeter
-    wanted = lay_out(city, len(layout.schools), world=Path(around.world) if around else None)
+    wanted = plan_layout(city, len(layout.schools), world=Path(around.world) if around else None)
     served = {(one.namespace, one.address, one.port): one.applications for one in layout.listeners}
     missing = [
         one

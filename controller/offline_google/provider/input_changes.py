@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from controller.offline_google.provider.diff_suppress import canonical, same
+from controller.offline_google.provider.diff_suppress import format_set_item, is_same_value
 from controller.offline_google.provider.pulumi_values import UNKNOWN, Value
-from controller.offline_google.provider.schema.conditional_replacement import replaces_here
-from controller.offline_google.provider.schema.defaults import by_default
-from controller.offline_google.provider.schema.facts import Property, ResourceType
+from controller.offline_google.provider.schema.conditional_replacement import replaces_resource
+from controller.offline_google.provider.schema.defaults import is_by_default
+from controller.offline_google.provider.schema.facts import PropertyFacts, ResourceType
 from controller.offline_google.provider.schema.input_checks import DEFAULTS
 
 Values = Mapping[str, Value]
 
 
-class Kind(Enum):
+class ChangeKind(Enum):
     """What happens to one property."""
 
     ADD = 0
@@ -26,19 +26,19 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PropertyChange:
     """One property that changes."""
 
     path: str
-    kind: Kind
+    kind: ChangeKind
     replaces: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ResourceDifference:
     """All that changes."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[PropertyChange, ...]
     delete_first: bool
 
     @property
@@ -47,11 +47,11 @@ class Difference:
         return any(change.replaces for change in self.changes)
 
 
-def difference(kind: ResourceType, state: Values, before: Values, after: Values) -> Difference:
+def compare_inputs(kind: ResourceType, state: Values, before: Values, after: Values) -> ResourceDifference:
     """Compare what is (`state`, and the inputs it was made from) with the new inputs."""
     walk = _Walk(kind, state, after)
     changes = tuple(walk.members(kind.properties, state, before, after, ""))
-    return Difference(changes, any(change.replaces for change in changes) and _delete_first(kind, after))
+    return ResourceDifference(changes, any(change.replaces for change in changes) and _delete_first(kind, after))
 
 
 def _delete_first(kind: ResourceType, after: Values) -> bool:
@@ -59,7 +59,7 @@ def _delete_first(kind: ResourceType, after: Values) -> bool:
     if kind.facts.get("deleteBeforeReplace"):
         return True
     named = [name for name, found in kind.properties.items() if "autoName" in found.facts]
-    return any(after.get(name) is not None and not by_default(after, name) for name in named)
+    return any(after.get(name) is not None and not is_by_default(after, name) for name in named)
 
 
 class _Walk:
@@ -69,66 +69,70 @@ class _Walk:
         self.kind, self.state, self.after = kind, state, after
 
     def members(
-        self, known: Mapping[str, Property], state: Values, before: Values, after: Values, path: str
-    ) -> Iterator[Change]:
+        self, known: Mapping[str, PropertyFacts], state: Values, before: Values, after: Values, path: str
+    ) -> Iterator[PropertyChange]:
         for name, found in known.items():
             if not found.settable or found.facts.get("writeOnly"):
                 continue
             yield from self.member(found, state.get(name), before.get(name), after.get(name), f"{path}{name}")
 
-    def member(self, found: Property, state: Value, before: Value, after: Value, path: str) -> Iterator[Change]:
+    def member(
+        self, found: PropertyFacts, state: Value, before: Value, after: Value, path: str
+    ) -> Iterator[PropertyChange]:
         if after is None:
             # What Google filled in by itself stays; only what the program had said before can be taken away.
             if before is None or found.mode == "optional+computed" or _empty(before):
                 return
-            yield from self.changed(found, path, Kind.DELETE, state if state is not None else before, None)
+            yield from self.changed(found, path, ChangeKind.DELETE, state if state is not None else before, None)
             return
         old = state if state is not None else before
         if after is UNKNOWN:
-            yield from self.changed(found, path, Kind.UPDATE if old is not None else Kind.ADD, old, after)
+            yield from self.changed(found, path, ChangeKind.UPDATE if old is not None else ChangeKind.ADD, old, after)
         elif old is None:
-            if not _empty(after) and not same(found.facts, old, after):
-                yield from self.changed(found, path, Kind.ADD, old, after)
+            if not _empty(after) and not is_same_value(found.facts, old, after):
+                yield from self.changed(found, path, ChangeKind.ADD, old, after)
         elif isinstance(after, dict) and isinstance(old, dict) and found.children and not found.container:
             inner = before if isinstance(before, dict) else {}
             yield from self.members(found.children, old, inner, after, f"{path}.")
         elif isinstance(after, list) and isinstance(old, list):
             yield from self.items(found, old, before if isinstance(before, list) else [], after, path)
-        elif not same(found.facts, _plain(old), _plain(after)):
-            yield from self.changed(found, path, Kind.UPDATE, old, after)
+        elif not is_same_value(found.facts, _plain(old), _plain(after)):
+            yield from self.changed(found, path, ChangeKind.UPDATE, old, after)
 
     def items(
-        self, found: Property, old: list[Value], before: list[Value], after: list[Value], path: str
-    ) -> Iterator[Change]:
+        self, found: PropertyFacts, old: list[Value], before: list[Value], after: list[Value], path: str
+    ) -> Iterator[PropertyChange]:
         if found.facts.get("set"):
             # The state may hold more in an item than the program said; the inputs it was made from do not.
             said = before if len(before) == len(old) else old
-            left = Counter(canonical(found, _plain(item)) for item in said)
-            right = Counter(canonical(found, _plain(item)) for item in after)
+            left = Counter(format_set_item(found, _plain(item)) for item in said)
+            right = Counter(format_set_item(found, _plain(item)) for item in after)
             if left != right:
-                yield from self.changed(found, path, Kind.UPDATE, old, after)
+                yield from self.changed(found, path, ChangeKind.UPDATE, old, after)
             return
         for place, item in enumerate(after):
             here = f"{path}[{place}]"
             if place >= len(old):
-                yield from self.changed(found, here, Kind.ADD, None, item)
+                yield from self.changed(found, here, ChangeKind.ADD, None, item)
             elif isinstance(item, dict) and isinstance(old[place], dict) and found.children:
                 said = before[place] if place < len(before) and isinstance(before[place], dict) else {}
                 yield from self.members(found.children, old[place], said, item, f"{here}.")
-            elif item is UNKNOWN or not same(found.facts, _plain(old[place]), _plain(item)):
-                yield from self.changed(found, here, Kind.UPDATE, old[place], item)
+            elif item is UNKNOWN or not is_same_value(found.facts, _plain(old[place]), _plain(item)):
+                yield from self.changed(found, here, ChangeKind.UPDATE, old[place], item)
         for place in range(len(after), len(old)):
-            yield from self.changed(found, f"{path}[{place}]", Kind.DELETE, old[place], None)
+            yield from self.changed(found, f"{path}[{place}]", ChangeKind.DELETE, old[place], None)
 
-    def changed(self, found: Property, path: str, kind: Kind, old: Value, new: Value) -> Iterator[Change]:
+    def changed(
+        self, found: PropertyFacts, path: str, kind: ChangeKind, old: Value, new: Value
+    ) -> Iterator[PropertyChange]:
         """A change. It replaces by a rule of the type, by the property's flag, or by one inside a block."""
-        answer = replaces_here(self.kind.token, found.path, self.state, self.after)
+        answer = replaces_resource(self.kind.token, found.path, self.state, self.after)
         if answer is None:
             answer = found.replaces or _inner_replaces(found, old) or _inner_replaces(found, new)
-        yield Change(path, kind, answer)
+        yield PropertyChange(path, kind, answer)
 
 
-def _inner_replaces(found: Property, value: Value) -> bool:
+def _inner_replaces(found: PropertyFacts, value: Value) -> bool:
     """A block that comes or goes takes its inner fields with it, those that replace, too."""
     entries = value if isinstance(value, list) else [value]
     return any(

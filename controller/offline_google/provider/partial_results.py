@@ -10,10 +10,12 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from controller.offline_google.world.injected_faults import Rule
+from controller.offline_google.world.injected_faults import FaultRule
 
 
-def half_made(context: grpc.ServicerContext, rule: Rule, identity: str, properties: Struct, inputs: Struct) -> NoReturn:
+def raise_partial_result(
+    context: grpc.ServicerContext, rule: FaultRule, identity: str, properties: Struct, inputs: Struct
+) -> NoReturn:
     """End a call whose work was done, as the injected fault says.
 
     `partial`: the engine is told that the resource is there and what is wrong with it. `lost`: it hears nothing of it.

@@ -16,7 +16,7 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 a marker of the protocol, no secret
 
 
-class Unknown(Enum):
+class UnknownValue(Enum):
     """The value that is not known yet."""
 
     UNKNOWN = "unknown"
@@ -25,13 +25,13 @@ class Unknown(Enum):
         return "unknown"
 
 
-UNKNOWN = Unknown.UNKNOWN
+UNKNOWN = UnknownValue.UNKNOWN
 
 Value = Any
 """None, bool, int, float, str, list, dict or UNKNOWN."""
 
 
-def from_wire(struct: Struct) -> dict[str, Value]:
+def read_properties(struct: Struct) -> dict[str, Value]:
     """The properties of a message; those that are null are absent.
 
     Raises:
@@ -41,7 +41,7 @@ def from_wire(struct: Struct) -> dict[str, Value]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def to_wire(values: Mapping[str, Value], secret: frozenset[str] = frozenset()) -> Struct:
+def write_properties(values: Mapping[str, Value], secret: frozenset[str] = frozenset()) -> Struct:
     """A message; the properties named in `secret` are marked so."""
     return Struct(fields={key: _to_wire(value, secret=key in secret) for key, value in values.items()})
 
@@ -61,7 +61,7 @@ def _from_wire(value: WireValue) -> Value:
 
 def _object_from_wire(struct: Struct) -> Value:
     if _SIGNATURE not in struct.fields:
-        return from_wire(struct)
+        return read_properties(struct)
     if struct.fields[_SIGNATURE].string_value == _SECRET:
         return _from_wire(struct.fields["value"])
     message = "an asset, an archive or a reference to a resource stands where a plain value is expected"
@@ -74,7 +74,7 @@ def _to_wire(value: Value, *, secret: bool = False) -> WireValue:
         return WireValue(struct_value=Struct(fields=marked))
     if isinstance(value, list | tuple):
         return WireValue(list_value=ListValue(values=[_to_wire(item) for item in value]))
-    return WireValue(struct_value=to_wire(value)) if isinstance(value, Mapping) else _scalar(value)
+    return WireValue(struct_value=write_properties(value)) if isinstance(value, Mapping) else _scalar(value)
 
 
 def _scalar(value: Value) -> WireValue:

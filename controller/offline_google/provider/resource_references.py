@@ -14,7 +14,7 @@ from typing import NamedTuple
 from controller.offline_google.provider.pulumi_values import Value
 
 
-class Reference(NamedTuple):
+class ReferenceRule(NamedTuple):
     """A row of the table. `elsewhere`: the two need not be in the same place."""
 
     source: str
@@ -24,13 +24,13 @@ class Reference(NamedTuple):
     elsewhere: bool = False
 
 
-class Named(NamedTuple):
+class NamedResource(NamedTuple):
     """A field of a resource that names another."""
 
     path: str
     value: str
     holder: Mapping[str, Value]
-    reference: Reference
+    reference: ReferenceRule
 
 
 def _compute(*names: str) -> tuple[str, ...]:
@@ -58,111 +58,117 @@ _GROUP = ("gcp:cloudidentity/group:Group",)
 _SECRETS = ("gcp:secretmanager/secret:Secret", "gcp:secretmanager/regionalSecret:RegionalSecret")
 _ZONE = ("gcp:dns/managedZone:ManagedZone",)
 
-TABLE: tuple[Reference, ...] = (
-    Reference("compute.ServiceAttachment", "targetService", _compute("ForwardingRule")),
-    Reference("compute.RegionNetworkEndpointGroup", "service", _RUN, "knows"),
-    Reference("compute.*", "network", _NETWORK),
-    Reference("compute.*", "subnetwork", _SUBNETWORK),
-    Reference("compute.*", "subnetworks", _SUBNETWORK),
-    Reference("compute.*", "natSubnets", _SUBNETWORK),
-    Reference("compute.*", "router", _compute("Router")),
-    Reference("compute.RouterNat", "natIps", _compute("Address")),
-    Reference("compute.RouterNat", "drainNatIps", _compute("Address")),
-    Reference("compute.GlobalForwardingRule", "ipAddress", _compute("GlobalAddress")),
-    Reference("compute.ForwardingRule", "ipAddress", _compute("Address")),
-    Reference("compute.*", "healthChecks", _CHECKS),
-    Reference("compute.*", "group", _GROUPS, elsewhere=True),
-    Reference("compute.*", "networkEndpointGroup", _compute("NetworkEndpointGroup")),
-    Reference("compute.*", "regionNetworkEndpointGroup", _compute("RegionNetworkEndpointGroup"), "belongs"),
-    Reference("compute.*", "globalNetworkEndpointGroup", _compute("GlobalNetworkEndpointGroup"), "belongs"),
-    Reference("compute.*", "securityPolicy", _POLICIES),
-    Reference("compute.*", "edgeSecurityPolicy", _POLICIES),
-    Reference("compute.*", "urlMap", _compute("URLMap", "RegionUrlMap")),
-    Reference("compute.*", "defaultService", _BACKENDS),
-    Reference("compute.*", "service", _BACKENDS),
-    Reference("compute.*", "backendService", _BACKENDS),
-    Reference("compute.*", "target", _PROXIES),
-    Reference("compute.*", "sslCertificates", _CERTIFICATES),
-    Reference("compute.*", "certificateManagerCertificates", _CERTIFICATES),
-    Reference("compute.*", "certificateMap", _MAP),
-    Reference("compute.*", "sslPolicy", _compute("SSLPolicy", "RegionSslPolicy")),
-    Reference("compute.NetworkFirewallPolicy*", "firewallPolicy", _compute("NetworkFirewallPolicy")),
-    Reference("compute.NetworkFirewallPolicyAssociation", "attachmentTarget", _NETWORK),
-    Reference("compute.BackendBucket", "bucketName", _BUCKET),
-    Reference("servicenetworking.Connection", "network", _NETWORK),
-    Reference("servicenetworking.Connection", "reservedPeeringRanges", _compute("GlobalAddress")),
-    Reference("certificatemanager.*", "map", _MAP, "belongs"),
-    Reference("certificatemanager.*", "certificates", _CERTIFICATES),
-    Reference(
+TABLE: tuple[ReferenceRule, ...] = (
+    ReferenceRule("compute.ServiceAttachment", "targetService", _compute("ForwardingRule")),
+    ReferenceRule("compute.RegionNetworkEndpointGroup", "service", _RUN, "knows"),
+    ReferenceRule("compute.*", "network", _NETWORK),
+    ReferenceRule("compute.*", "subnetwork", _SUBNETWORK),
+    ReferenceRule("compute.*", "subnetworks", _SUBNETWORK),
+    ReferenceRule("compute.*", "natSubnets", _SUBNETWORK),
+    ReferenceRule("compute.*", "router", _compute("Router")),
+    ReferenceRule("compute.RouterNat", "natIps", _compute("Address")),
+    ReferenceRule("compute.RouterNat", "drainNatIps", _compute("Address")),
+    ReferenceRule("compute.GlobalForwardingRule", "ipAddress", _compute("GlobalAddress")),
+    ReferenceRule("compute.ForwardingRule", "ipAddress", _compute("Address")),
+    ReferenceRule("compute.*", "healthChecks", _CHECKS),
+    ReferenceRule("compute.*", "group", _GROUPS, elsewhere=True),
+    ReferenceRule("compute.*", "networkEndpointGroup", _compute("NetworkEndpointGroup")),
+    ReferenceRule("compute.*", "regionNetworkEndpointGroup", _compute("RegionNetworkEndpointGroup"), "belongs"),
+    ReferenceRule("compute.*", "globalNetworkEndpointGroup", _compute("GlobalNetworkEndpointGroup"), "belongs"),
+    ReferenceRule("compute.*", "securityPolicy", _POLICIES),
+    ReferenceRule("compute.*", "edgeSecurityPolicy", _POLICIES),
+    ReferenceRule("compute.*", "urlMap", _compute("URLMap", "RegionUrlMap")),
+    ReferenceRule("compute.*", "defaultService", _BACKENDS),
+    ReferenceRule("compute.*", "service", _BACKENDS),
+    ReferenceRule("compute.*", "backendService", _BACKENDS),
+    ReferenceRule("compute.*", "target", _PROXIES),
+    ReferenceRule("compute.*", "sslCertificates", _CERTIFICATES),
+    ReferenceRule("compute.*", "certificateManagerCertificates", _CERTIFICATES),
+    ReferenceRule("compute.*", "certificateMap", _MAP),
+    ReferenceRule("compute.*", "sslPolicy", _compute("SSLPolicy", "RegionSslPolicy")),
+    ReferenceRule("compute.NetworkFirewallPolicy*", "firewallPolicy", _compute("NetworkFirewallPolicy")),
+    ReferenceRule("compute.NetworkFirewallPolicyAssociation", "attachmentTarget", _NETWORK),
+    ReferenceRule("compute.BackendBucket", "bucketName", _BUCKET),
+    ReferenceRule("servicenetworking.Connection", "network", _NETWORK),
+    ReferenceRule("servicenetworking.Connection", "reservedPeeringRanges", _compute("GlobalAddress")),
+    ReferenceRule("certificatemanager.*", "map", _MAP, "belongs"),
+    ReferenceRule("certificatemanager.*", "certificates", _CERTIFICATES),
+    ReferenceRule(
         "certificatemanager.*", "dnsAuthorizations", ("gcp:certificatemanager/dnsAuthorization:DnsAuthorization",)
     ),
-    Reference("kms.*", "keyRing", ("gcp:kms/keyRing:KeyRing",), "knows"),
-    Reference("kms.*", "cryptoKeyId", _KEY, "belongs"),
-    Reference("*", "kmsKeyName", _KEY, "knows"),
-    Reference("*", "defaultKmsKeyName", _KEY, "knows"),
-    Reference("*", "encryptionKeyName", _KEY, "knows"),
-    Reference("cloudrunv2.*", "encryptionKey", _KEY, "knows"),
-    Reference("cloudrunv2.*", "serviceAccount", _ACCOUNT, "knows"),
-    Reference("cloudrunv2.*", "secret", _SECRETS, "knows", elsewhere=True),
-    Reference("cloudrunv2.*", "network", _NETWORK),
-    Reference("cloudrunv2.*", "subnetwork", _SUBNETWORK),
-    Reference("cloudrunv2.ServiceIam*", "name", _RUN, "belongs"),
-    Reference("iap.WebCloudRunServiceIam*", "cloudRunServiceName", _RUN, "belongs"),
-    Reference("iap.WebBackendServiceIam*", "webBackendService", _compute("BackendService"), "belongs"),
-    Reference(
+    ReferenceRule("kms.*", "keyRing", ("gcp:kms/keyRing:KeyRing",), "knows"),
+    ReferenceRule("kms.*", "cryptoKeyId", _KEY, "belongs"),
+    ReferenceRule("*", "kmsKeyName", _KEY, "knows"),
+    ReferenceRule("*", "defaultKmsKeyName", _KEY, "knows"),
+    ReferenceRule("*", "encryptionKeyName", _KEY, "knows"),
+    ReferenceRule("cloudrunv2.*", "encryptionKey", _KEY, "knows"),
+    ReferenceRule("cloudrunv2.*", "serviceAccount", _ACCOUNT, "knows"),
+    ReferenceRule("cloudrunv2.*", "secret", _SECRETS, "knows", elsewhere=True),
+    ReferenceRule("cloudrunv2.*", "network", _NETWORK),
+    ReferenceRule("cloudrunv2.*", "subnetwork", _SUBNETWORK),
+    ReferenceRule("cloudrunv2.ServiceIam*", "name", _RUN, "belongs"),
+    ReferenceRule("iap.WebCloudRunServiceIam*", "cloudRunServiceName", _RUN, "belongs"),
+    ReferenceRule("iap.WebBackendServiceIam*", "webBackendService", _compute("BackendService"), "belongs"),
+    ReferenceRule(
         "iap.WebRegionBackendServiceIam*", "webRegionBackendService", _compute("RegionBackendService"), "belongs"
     ),
-    Reference("sql.*", "instance", _DATABASE, "belongs"),
-    Reference("sql.*", "masterInstanceName", _DATABASE, elsewhere=True),
-    Reference("sql.*", "privateNetwork", _NETWORK, "knows"),
-    Reference("sql.*", "allocatedIpRange", _compute("GlobalAddress"), "knows"),
-    Reference("storage.BucketIAM*", "bucket", _BUCKET, "belongs"),
-    Reference("storage.Bucket", "logBucket", _BUCKET, "knows", elsewhere=True),
-    Reference("secretmanager.*", "secret", _SECRETS, "belongs"),
-    Reference("secretmanager.*Iam*", "secretId", _SECRETS, "belongs"),
-    Reference("serviceaccount.IAM*", "serviceAccountId", _ACCOUNT, "belongs"),
-    Reference(
+    ReferenceRule("sql.*", "instance", _DATABASE, "belongs"),
+    ReferenceRule("sql.*", "masterInstanceName", _DATABASE, elsewhere=True),
+    ReferenceRule("sql.*", "privateNetwork", _NETWORK, "knows"),
+    ReferenceRule("sql.*", "allocatedIpRange", _compute("GlobalAddress"), "knows"),
+    ReferenceRule("storage.BucketIAM*", "bucket", _BUCKET, "belongs"),
+    ReferenceRule("storage.Bucket", "logBucket", _BUCKET, "knows", elsewhere=True),
+    ReferenceRule("secretmanager.*", "secret", _SECRETS, "belongs"),
+    ReferenceRule("secretmanager.*Iam*", "secretId", _SECRETS, "belongs"),
+    ReferenceRule("serviceaccount.IAM*", "serviceAccountId", _ACCOUNT, "belongs"),
+    ReferenceRule(
         "artifactregistry.RepositoryIam*", "repository", ("gcp:artifactregistry/repository:Repository",), "belongs"
     ),
-    Reference("accesscontextmanager.AccessLevel", "parent", ("gcp:accesscontextmanager/accessPolicy:AccessPolicy",)),
-    Reference("accesscontextmanager.*", "accessLevels", ("gcp:accesscontextmanager/accessLevel:AccessLevel",)),
-    Reference("accesscontextmanager.*", "requiredAccessLevels", ("gcp:accesscontextmanager/accessLevel:AccessLevel",)),
-    Reference("cloudidentity.GroupMembership", "group", _GROUP, "belongs"),
-    Reference("dns.RecordSet", "managedZone", _ZONE),
-    Reference("dns.ManagedZone", "networkUrl", _NETWORK, "knows"),
-    Reference(
+    ReferenceRule(
+        "accesscontextmanager.AccessLevel", "parent", ("gcp:accesscontextmanager/accessPolicy:AccessPolicy",)
+    ),
+    ReferenceRule("accesscontextmanager.*", "accessLevels", ("gcp:accesscontextmanager/accessLevel:AccessLevel",)),
+    ReferenceRule(
+        "accesscontextmanager.*", "requiredAccessLevels", ("gcp:accesscontextmanager/accessLevel:AccessLevel",)
+    ),
+    ReferenceRule("cloudidentity.GroupMembership", "group", _GROUP, "belongs"),
+    ReferenceRule("dns.RecordSet", "managedZone", _ZONE),
+    ReferenceRule("dns.ManagedZone", "networkUrl", _NETWORK, "knows"),
+    ReferenceRule(
         "monitoring.AlertPolicy", "notificationChannels", ("gcp:monitoring/notificationChannel:NotificationChannel",)
     ),
-    Reference("monitoring.Slo", "service", ("gcp:monitoring/customService:CustomService",)),
+    ReferenceRule("monitoring.Slo", "service", ("gcp:monitoring/customService:CustomService",)),
 )
 
 
-def named(short: str, values: Mapping[str, Value]) -> Iterator[Named]:
+def list_named_resources(short: str, values: Mapping[str, Value]) -> Iterator[NamedResource]:
     """Every field of a resource of this type (`compute.Router`) that names another, with the object it stands in."""
     rows = _rows(short)
     yield from _walk(rows, values, values, "")
 
 
 @cache
-def _rows(short: str) -> Mapping[str, Reference]:
-    found: dict[str, Reference] = {}
+def _rows(short: str) -> Mapping[str, ReferenceRule]:
+    found: dict[str, ReferenceRule] = {}
     for row in TABLE:
         if fnmatchcase(short, row.source):
             found.setdefault(row.field, row)
     return found
 
 
-def _walk(rows: Mapping[str, Reference], values: Value, holder: Mapping[str, Value], path: str) -> Iterator[Named]:
+def _walk(
+    rows: Mapping[str, ReferenceRule], values: Value, holder: Mapping[str, Value], path: str
+) -> Iterator[NamedResource]:
     for name, value in values.items():
         here = f"{path}{name}"
         row = rows.get(name)
         if isinstance(value, str) and value and row is not None:
-            yield Named(here, value, holder if holder is not values else values, row)
+            yield NamedResource(here, value, holder if holder is not values else values, row)
         elif isinstance(value, Mapping):
             yield from _walk(rows, value, value, f"{here}.")
         elif isinstance(value, list):
             for place, item in enumerate(value):
                 if isinstance(item, str) and item and row is not None:
-                    yield Named(f"{here}[{place}]", item, values, row)
+                    yield NamedResource(f"{here}[{place}]", item, values, row)
                 elif isinstance(item, Mapping):
                     yield from _walk(rows, item, item, f"{here}[{place}].")

@@ -16,13 +16,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.locations import location
-from controller.offline_google.world.world_store import Store
+from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.locations import find_location
+from controller.offline_google.world.world_store import WorldStore
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FaultRule:
     """One kind of failure, and which calls it meets."""
 
     name: str
@@ -35,7 +35,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class EngineCall:
     """A call of the engine's, as far as a rule looks at it."""
 
     call: str
@@ -57,7 +57,7 @@ KINDS = frozenset({*_REFUSALS, "partial", "lost", "hang"})
 `hang`: it does not end until the engine gives up or dies."""
 
 
-def injected(store: Store, file: Path | None, call: Call) -> Rule | None:
+def find_injected_fault(store: WorldStore, file: Path | None, call: EngineCall) -> FaultRule | None:
     """The rule that meets this call, counted; None where none does.
 
     Raises:
@@ -74,26 +74,26 @@ def injected(store: Store, file: Path | None, call: Call) -> Rule | None:
     return None
 
 
-def refusal(rule: Rule) -> Refused | None:
+def make_refusal(rule: FaultRule) -> GoogleRefusal | None:
     """What Google answers; None for failures in which it does its work and only the answer goes wrong."""
     if rule.fault not in _REFUSALS:
         return None
     status, message, reason = _REFUSALS[rule.fault]
-    return Refused(status, f"{message} (injected: {rule.name})", reason)
+    return GoogleRefusal(status, f"{message} (injected: {rule.name})", reason)
 
 
-def as_file(rules: Sequence[Rule]) -> str:
+def format_rules(rules: Sequence[FaultRule]) -> str:
     """Rules as the text of a file."""
     return json.dumps([asdict(rule) for rule in rules], indent=1)
 
 
-def read_rules(file: Path) -> list[Rule]:
+def read_rules(file: Path) -> list[FaultRule]:
     """The rules of a file.
 
     Raises:
         ValueError: it is no list of rules, or a rule names a field or a fault that does not exist.
     """
-    known = {entry.name for entry in fields(Rule)}
+    known = {entry.name for entry in fields(FaultRule)}
     rules = []
     for entry in json.loads(file.read_bytes()):
         unknown = sorted(entry.keys() - known)
@@ -101,12 +101,12 @@ def read_rules(file: Path) -> list[Rule]:
             kinds = ", ".join(sorted(KINDS))
             message = f"{file}: a rule needs a name and a fault of {kinds}, and has no field {unknown}: {entry}"
             raise ValueError(message)
-        rules.append(Rule(**entry))
+        rules.append(FaultRule(**entry))
     return rules
 
 
-def _meets(rule: Rule, call: Call) -> bool:
+def _meets(rule: FaultRule, call: EngineCall) -> bool:
     patterns = ((call.call, rule.call), (call.type, rule.type), (call.resource, rule.resource))
     if not all(fnmatchcase(text, pattern) for text, pattern in patterns):
         return False
-    return not rule.region or location(call.values) == rule.region
+    return not rule.region or find_location(call.values) == rule.region

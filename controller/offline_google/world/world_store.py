@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS faults (rule TEXT PRIMARY KEY, count INTEGER NOT NULL
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ResourceLink:
     """One resource names another in a field. `kind`: it `holds` it, `belongs` to it, or only `knows` it."""
 
     field: str
@@ -43,7 +43,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class StoredResource:
     """Something that exists."""
 
     token: str
@@ -52,11 +52,11 @@ class Resource:
     name: str
     inputs: Mapping[str, Value]
     outputs: Mapping[str, Value]
-    links: tuple[Link, ...] = ()
+    links: tuple[ResourceLink, ...] = ()
     aliases: frozenset[str] = field(default_factory=frozenset)
 
 
-class Store:
+class WorldStore:
     """The file. One connection, used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -85,18 +85,18 @@ class Store:
         """Let go of the file."""
         self._connection.close()
 
-    def get(self, token: str, identity: str) -> Resource | None:
+    def get(self, token: str, identity: str) -> StoredResource | None:
         """One resource."""
         rows = self._rows("SELECT * FROM resources WHERE token = ? AND id = ?", token, identity)
         return _resource(rows[0]) if rows else None
 
-    def all(self, token: str | None = None) -> list[Resource]:
+    def all(self, token: str | None = None) -> list[StoredResource]:
         """Every resource, or every one of a type, by type and id."""
         if token is None:
             return [_resource(row) for row in self._rows("SELECT * FROM resources ORDER BY token, id")]
         return [_resource(row) for row in self._rows("SELECT * FROM resources WHERE token = ? ORDER BY id", token)]
 
-    def called(self, alias: str, tokens: Iterable[str]) -> Resource | None:
+    def called(self, alias: str, tokens: Iterable[str]) -> StoredResource | None:
         """The resource of one of these types that answers to a name."""
         wanted = list(tokens)
         marks = ",".join("?" * len(wanted))
@@ -108,7 +108,7 @@ class Store:
         )
         return _resource(rows[0]) if rows else None
 
-    def put(self, resource: Resource) -> None:
+    def put(self, resource: StoredResource) -> None:
         """Keep a resource, new or changed, with its names and what it refers to."""
         key = (resource.token, resource.id)
         self._forget(*key)
@@ -122,7 +122,7 @@ class Store:
             values = (*key, link.field, link.token, link.id, link.kind)
             self._rows("INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?)", *values)
 
-    def overwrite(self, resource: Resource) -> None:
+    def overwrite(self, resource: StoredResource) -> None:
         """Change what a resource holds, not what it is called or refers to."""
         values = (json.dumps(resource.inputs), json.dumps(resource.outputs), resource.token, resource.id)
         self._rows("UPDATE resources SET inputs = ?, outputs = ? WHERE token = ? AND id = ?", *values)
@@ -174,6 +174,6 @@ class Store:
             return self._connection.execute(query, values).fetchall()
 
 
-def _resource(row: tuple[object, ...]) -> Resource:
+def _resource(row: tuple[object, ...]) -> StoredResource:
     token, identity, project, name, inputs, outputs = map(str, row)
-    return Resource(token, identity, project, name, json.loads(inputs), json.loads(outputs))
+    return StoredResource(token, identity, project, name, json.loads(inputs), json.loads(outputs))

@@ -9,14 +9,14 @@ from typing import Any
 from controller.compile.identity.access_levels import ProxyFacts
 from controller.compile.identity.iap_bindings import compile_cloud_intent
 from controller.lab.iap import deployed_access
-from controller.lab.iap.deployed_access import read
-from controller.lab.trials.people.directory_registration import organisation
+from controller.lab.iap.deployed_access import read_deployed_access
+from controller.lab.trials.people.directory_registration import read_stack_organisation
 from controller.model.city import City
 from controller.model.network.packets import parse_prefix
 from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackApplication, StackOutputs
-from controller.offline_google.world.world import World
-from controller.offline_google.world.world_store import Resource, Store
+from controller.offline_google.world.world import OfflineWorld
+from controller.offline_google.world.world_store import StoredResource, WorldStore
 
 PROJECT = "tsunagu-kawasaki-lab"
 ACCESS_POLICY = "154981567200"
@@ -25,16 +25,16 @@ LEVEL = "gcp:accesscontextmanager/accessLevel:AccessLevel"
 BACKEND = "gcp:compute/backendService:BackendService"
 
 
-def put(store: Store, token: str, identity: str, outputs: Mapping[str, Any]) -> None:
+def put(store: WorldStore, token: str, identity: str, outputs: Mapping[str, Any]) -> None:
     with store.writing():
-        store.put(Resource(token, identity, PROJECT, identity.rpartition("/")[2], {}, dict(outputs)))
+        store.put(StoredResource(token, identity, PROJECT, identity.rpartition("/")[2], {}, dict(outputs)))
 
 
 def deploy(city: City, path: Path) -> City:
     """Deploy the city's policy; the city with the stack's outputs of it."""
-    known = organisation("lab")
+    known = read_stack_organisation("lab")
     intent = compile_cloud_intent(city, ProxyFacts(ACCESS_POLICY, "tsunagu_lab", known.device_authority, known.vendor))
-    store = Store(path)
+    store = WorldStore(path)
     try:
         for role in intent.roles:
             put(store, "gcp:cloudidentity/group:Group", f"groups/{role}", {"groupKey": {"id": known.group(role)}})
@@ -66,9 +66,9 @@ def deploy(city: City, path: Path) -> City:
 
 def outputs(path: Path) -> StackOutputs:
     """What the stack would say of the world."""
-    world = World.open(path)
+    world = OfflineWorld.open(path)
     found: dict[str, dict[str, Any]] = {}
-    for address, front in read(world).fronts.items():
+    for address, front in read_deployed_access(world).fronts.items():
         for host, backend in front.hosts.items():
             mine = found.setdefault(backend.application, {"host": host, "token_audience": backend.audience})
             mine["ipv6" if ":" in address else "ipv4"] = (parse_prefix(address),)
@@ -77,7 +77,7 @@ def outputs(path: Path) -> StackOutputs:
     return StackOutputs(stack="lab", version=1, applications=placed)
 
 
-def _backend(store: Store, name: str, number: int, *, guarded: bool) -> None:
+def _backend(store: WorldStore, name: str, number: int, *, guarded: bool) -> None:
     variables = [{"name": "TSUNAGU_APPLICATION", "value": name}]
     put(
         store, "gcp:cloudrunv2/service:Service", f"services/{name}", {"template": {"containers": [{"envs": variables}]}}
@@ -88,7 +88,7 @@ def _backend(store: Store, name: str, number: int, *, guarded: bool) -> None:
     put(store, BACKEND, f"backendServices/{name}", values)
 
 
-def _front(store: Store, front: str, names: tuple[str, ...], number: int) -> None:
+def _front(store: WorldStore, front: str, names: tuple[str, ...], number: int) -> None:
     urls = {
         "defaultService": f"backendServices/{names[0]}",
         "hostRules": [{"hosts": [f"{name}.school.example"], "pathMatcher": name} for name in names],

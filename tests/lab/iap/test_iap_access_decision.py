@@ -4,8 +4,8 @@ from datetime import datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
-from controller.lab.iap.access_decision import Judge, Part, Visitor, alternatives
-from controller.lab.iap.deployed_access import Backend, Binding, Deployed
+from controller.lab.iap.access_decision import AccessEvaluator, DecidingPart, Principal, split_alternatives
+from controller.lab.iap.deployed_access import DeployedAccess, DeployedBackend, DeployedBinding
 
 PREFIX = "accessPolicies/1/accessLevels/"
 MANAGED = f'"{PREFIX}managed" in request.auth.access_levels'
@@ -20,74 +20,76 @@ NIGHT = NOON.replace(hour=23)
 KNOWN: dict[str, object] = {"device.is_admin_approved_device": True, "request.auth.claims.crd_str.mfa": True}
 
 
-def judge(levels: dict[str, str] | None = None) -> Judge:
-    return Judge(Deployed({}, LEVELS if levels is None else levels, frozenset()))
+def judge(levels: dict[str, str] | None = None) -> AccessEvaluator:
+    return AccessEvaluator(DeployedAccess({}, LEVELS if levels is None else levels, frozenset()))
 
 
-def backend(*bindings: Binding, guarded: bool = True) -> Backend:
-    return Backend("b", "affairs", "/projects/1/global/backendServices/2", guarded, bindings)
+def backend(*bindings: DeployedBinding, guarded: bool = True) -> DeployedBackend:
+    return DeployedBackend("b", "affairs", "/projects/1/global/backendServices/2", guarded, bindings)
 
 
-def binding(condition: str, member: str = "group:teachers@s.example") -> Binding:
-    return Binding("staff", frozenset({member}), condition)
+def binding(condition: str, member: str = "group:teachers@s.example") -> DeployedBinding:
+    return DeployedBinding("staff", frozenset({member}), condition)
 
 
-def visitor(known: dict[str, object] | None = None, group: str = "teachers@s.example") -> Visitor:
-    return Visitor("1", "t@s.example", frozenset({group}), KNOWN if known is None else known)
+def principal(known: dict[str, object] | None = None, group: str = "teachers@s.example") -> Principal:
+    return Principal("1", "t@s.example", frozenset({group}), KNOWN if known is None else known)
 
 
 def test_who_meets_the_condition_comes_in_with_the_levels_that_were_granted() -> None:
-    found = judge().decide(backend(binding(f"{MANAGED} && {MFA}")), visitor(), NOON)
+    found = judge().decide(backend(binding(f"{MANAGED} && {MFA}")), principal(), NOON)
     assert found.lets_in
     assert found.levels == (f"{PREFIX}managed", f"{PREFIX}mfa")
 
 
 def test_nobody_signed_in() -> None:
     found = judge().decide(backend(binding("")), None, NOON)
-    assert (found.status, found.part, found.reason) == (HTTPStatus.UNAUTHORIZED, Part.SIGN_IN, "not signed in")
+    assert (found.status, found.part, found.reason) == (HTTPStatus.UNAUTHORIZED, DecidingPart.SIGN_IN, "not signed in")
 
 
 def test_no_binding_names_the_group() -> None:
-    found = judge().decide(backend(binding("")), visitor(group="guardians@s.example"), NOON)
-    assert (found.status, found.part) == (HTTPStatus.FORBIDDEN, Part.BINDING)
+    found = judge().decide(backend(binding("")), principal(group="guardians@s.example"), NOON)
+    assert (found.status, found.part) == (HTTPStatus.FORBIDDEN, DecidingPart.BINDING)
     assert found.reason == "no binding for role group: guardians@s.example"
 
 
 def test_everybody_is_nobody_here() -> None:
     open_to_all = backend(binding("", "allUsers"), binding("", "allAuthenticatedUsers"))
-    assert not judge().decide(open_to_all, visitor(), NOON).lets_in
+    assert not judge().decide(open_to_all, principal(), NOON).lets_in
 
 
 def test_an_unknown_attribute_denies() -> None:
     for lacking in KNOWN:
         known = {name: value for name, value in KNOWN.items() if name != lacking}
-        found = judge().decide(backend(binding(f"{MANAGED} && {MFA}")), visitor(known), NOON)
-        assert found.part is Part.CONDITION
+        found = judge().decide(backend(binding(f"{MANAGED} && {MFA}")), principal(known), NOON)
+        assert found.part is DecidingPart.CONDITION
         assert "not met" in found.reason
 
 
 def test_the_reason_is_what_the_nearest_alternative_lacks() -> None:
     condition = f"({MANAGED} && {MFA}) || ({MANAGED} && {HOURS})"
     known: dict[str, object] = {"device.is_admin_approved_device": True}
-    found = judge().decide(backend(binding(condition)), visitor(known), NIGHT)
+    found = judge().decide(backend(binding(condition)), principal(known), NIGHT)
     assert found.reason == "condition: access level mfa not met"
-    hours = judge().decide(backend(binding(f"{MANAGED} && {HOURS}")), visitor(known), NIGHT)
+    hours = judge().decide(backend(binding(f"{MANAGED} && {HOURS}")), principal(known), NIGHT)
     assert hours.reason == "condition: outside its hours at 2026-11-25T23:00+09:00"
 
 
 def test_any_binding_of_the_group_is_enough() -> None:
-    assert judge().decide(backend(binding("false"), binding(MFA)), visitor(), NOON).lets_in
+    assert judge().decide(backend(binding("false"), binding(MFA)), principal(), NOON).lets_in
 
 
 def test_a_level_that_does_not_compile_lets_nobody_in() -> None:
-    found = judge({**LEVELS, f"{PREFIX}odd": "device.no_such_thing == 1"}).decide(backend(binding("")), visitor(), NOON)
-    assert found.part is Part.DEPLOYMENT
+    found = judge({**LEVELS, f"{PREFIX}odd": "device.no_such_thing == 1"}).decide(
+        backend(binding("")), principal(), NOON
+    )
+    assert found.part is DecidingPart.DEPLOYMENT
     assert not found.lets_in
 
 
 def test_a_condition_that_does_not_compile_lets_nobody_in() -> None:
-    found = judge().decide(backend(binding("request.auth.claims == 1")), visitor(), NOON)
-    assert found.part is Part.DEPLOYMENT
+    found = judge().decide(backend(binding("request.auth.claims == 1")), principal(), NOON)
+    assert found.part is DecidingPart.DEPLOYMENT
 
 
 def test_the_public_is_asked_nothing() -> None:
@@ -95,4 +97,4 @@ def test_the_public_is_asked_nothing() -> None:
 
 
 def test_alternatives_are_split_at_the_top_only() -> None:
-    assert alternatives('((a || b) && c) || d == "x || y"') == ["((a || b) && c)", 'd == "x || y"']
+    assert split_alternatives('((a || b) && c) || d == "x || y"') == ["((a || b) && c)", 'd == "x || y"']

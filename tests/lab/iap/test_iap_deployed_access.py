@@ -5,11 +5,16 @@ from pathlib import Path
 import pytest
 
 from controller.errors import CloudError, LabError
-from controller.lab.iap.deployed_access import Watch, check_addresses, read, standing
-from controller.lab.state.perimeter import perimeter
+from controller.lab.iap.deployed_access import (
+    DeploymentWatcher,
+    check_deployed_addresses,
+    find_deployed_world,
+    read_deployed_access,
+)
+from controller.lab.state.perimeter import plan_perimeter
 from controller.model.city import City
-from controller.offline_google.world.world import World
-from controller.offline_google.world.world_store import Store
+from controller.offline_google.world.world import OfflineWorld
+from controller.offline_google.world.world_store import WorldStore
 from tests.lab.iap.deployments import BACKEND, BINDING, LEVEL, deploy, put
 
 
@@ -20,7 +25,7 @@ def world(city: City, tmp_path: Path) -> Path:
 
 
 def test_hosts_lead_to_the_backends_of_their_front(world: Path) -> None:
-    found = read(World.open(world))
+    found = read_deployed_access(OfflineWorld.open(world))
     for front in found.fronts.values():
         for host, backend in front.hosts.items():
             assert backend.application == host.partition(".")[0]
@@ -31,10 +36,10 @@ def test_hosts_lead_to_the_backends_of_their_front(world: Path) -> None:
 
 
 def test_a_change_by_hand_is_seen_at_the_next_look(world: Path) -> None:
-    watch = Watch(world)
+    watch = DeploymentWatcher(world)
     before, first = watch.now()
     assert watch.now()[0] == before
-    other = World.open(world)
+    other = OfflineWorld.open(world)
     victim = other.resources(BINDING)[0]
     other.remove(victim)
     after, second = watch.now()
@@ -47,7 +52,7 @@ def test_a_change_by_hand_is_seen_at_the_next_look(world: Path) -> None:
 
 
 def test_a_world_that_is_made_anew_is_another(city: City, world: Path) -> None:
-    watch = Watch(world)
+    watch = DeploymentWatcher(world)
     watch.now()
     for file in world.parent.glob("world.sqlite*"):
         file.unlink()
@@ -59,31 +64,33 @@ def test_a_world_that_is_made_anew_is_another(city: City, world: Path) -> None:
 
 def test_only_a_plain_no_turns_the_proxy_off(world: Path) -> None:
     for number, iap in enumerate(({"enabled": False}, {"enabled": None}, {}, None)):
-        store = Store(world)
+        store = WorldStore(world)
         put(store, BACKEND, "backendServices/affairs", {"iap": iap, "generatedId": 1, "backends": []})
         store.close()
-        found = {b.name: b for f in read(World.open(world)).fronts.values() for b in f.hosts.values()}
+        found = {
+            b.name: b for f in read_deployed_access(OfflineWorld.open(world)).fronts.values() for b in f.hosts.values()
+        }
         assert found["affairs"].guarded is (number > 0)
 
 
 def test_levels_have_their_full_names(world: Path) -> None:
-    found = read(World.open(world)).levels
-    assert len(found) == len(World.open(world).resources(LEVEL))
+    found = read_deployed_access(OfflineWorld.open(world)).levels
+    assert len(found) == len(OfflineWorld.open(world).resources(LEVEL))
     assert all(name.startswith("accessPolicies/") for name in found)
 
 
 def test_other_addresses_than_the_outputs_are_refused(city: City, world: Path) -> None:
     with pytest.raises(LabError, match="do not say what"):
-        perimeter(city, world)
+        plan_perimeter(city, world)
     same = deploy(city, world)
-    check_addresses(perimeter(same, world))
-    (rule, *_) = World.open(world).resources("gcp:compute/globalForwardingRule:GlobalForwardingRule")
-    World.open(world).remove(rule)
+    check_deployed_addresses(plan_perimeter(same, world))
+    (rule, *_) = OfflineWorld.open(world).resources("gcp:compute/globalForwardingRule:GlobalForwardingRule")
+    OfflineWorld.open(world).remove(rule)
     with pytest.raises(LabError, match="tsunagu cloud up"):
-        check_addresses(perimeter(same, world))
+        check_deployed_addresses(plan_perimeter(same, world))
 
 
 def test_a_world_without_a_load_balancer_stands_for_nothing(tmp_path: Path) -> None:
-    assert standing(tmp_path / "none.sqlite") is None
-    Store(tmp_path / "empty.sqlite").close()
-    assert standing(tmp_path / "empty.sqlite") is None
+    assert find_deployed_world(tmp_path / "none.sqlite") is None
+    WorldStore(tmp_path / "empty.sqlite").close()
+    assert find_deployed_world(tmp_path / "empty.sqlite") is None

@@ -8,14 +8,14 @@ import pytest
 from starlette.responses import Response
 
 from controller.lab.iap import identity_provider, signed_tokens, trial_clock
-from controller.lab.iap.iap_files import Files
-from controller.lab.iap.iap_frontend import Proxy, countries, visitor_of
-from controller.lab.iap.names import APPLICATION, SAYS
-from controller.lab.state.layout_planning import lay_out
-from controller.lab.state.perimeter import HTTPS, perimeter
-from controller.lab.trials.people.forgeries import claims
+from controller.lab.iap.access_decision import APPLICATION_HEADER, STAND_IN_HEADER
+from controller.lab.iap.iap_files import IapFiles
+from controller.lab.iap.iap_frontend import IapFrontend, describe_principal, list_countries
+from controller.lab.state.layout_planning import plan_layout
+from controller.lab.state.perimeter import HTTPS, plan_perimeter
+from controller.lab.trials.people.forgeries import make_claims
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
-from controller.offline_google.world.world import World
+from controller.offline_google.world.world import OfflineWorld
 from tests.lab.iap.deployments import deploy
 from tests.lab.requests import make_request
 
@@ -26,11 +26,11 @@ class Fixture:
     def __init__(self, city: VirtualCity, folder: Path) -> None:
         self.world = folder / "world.sqlite"
         deployed = deploy(city, self.world)
-        self.files = Files(folder)
+        self.files = IapFiles(folder)
         self.files.create()
-        around = perimeter(deployed, self.world)
-        layout = lay_out(choose_virtual_city(deployed), 2, world=self.world)
-        self.proxy = Proxy(self.files, around, countries(layout, around))
+        around = plan_perimeter(deployed, self.world)
+        layout = plan_layout(choose_virtual_city(deployed), 2, world=self.world)
+        self.proxy = IapFrontend(self.files, around, list_countries(layout, around))
         self.address = str(deployed.outputs.applications["affairs"].ipv4[0].network_address)
 
     def ask(self, *headers: tuple[str, str], path: str = "/", host: str = HOST) -> Response:
@@ -46,8 +46,8 @@ def front(city: VirtualCity, tmp_path: Path) -> Fixture:
 def test_every_answer_says_that_it_is_not_googles(front: Fixture) -> None:
     answer = front.ask()
     assert answer.status_code == 401
-    assert answer.headers[SAYS] == f"stand-in, not Google's; {front.address}"
-    assert answer.headers[APPLICATION] == "affairs"
+    assert answer.headers[STAND_IN_HEADER] == f"stand-in, not Google's; {front.address}"
+    assert answer.headers[APPLICATION_HEADER] == "affairs"
     assert json.loads(bytes(answer.body))["part"] == "sign-in"
     page = front.ask(("accept", "text/html"))
     assert page.headers["content-type"].startswith("text/html")
@@ -65,7 +65,7 @@ def test_a_clock_of_ones_own_is_refused(front: Fixture) -> None:
 
 def test_a_token_sent_twice_counts_as_none(front: Fixture) -> None:
     key = signed_tokens.read_key(front.files.identity_key)
-    token = signed_tokens.sign(key, claims(identity_provider.ISSUER, identity_provider.CLIENT, groups=[]))
+    token = signed_tokens.sign_claims(key, make_claims(identity_provider.ISSUER, identity_provider.CLIENT, groups=[]))
     bearer = ("authorization", f"Bearer {token}")
     assert front.ask(bearer).status_code == 403
     assert front.ask(bearer, bearer).status_code == 401
@@ -73,12 +73,12 @@ def test_a_token_sent_twice_counts_as_none(front: Fixture) -> None:
 
 def test_the_public_keys_are_shown_and_nothing_private(front: Fixture) -> None:
     shown = json.loads(bytes(front.ask(path=signed_tokens.KEYS_PATH).body))
-    assert shown == signed_tokens.public_keys(signed_tokens.read_key(front.files.assertion_key))
+    assert shown == signed_tokens.export_public_keys(signed_tokens.read_key(front.files.assertion_key))
     assert "d" not in shown["keys"][0]
 
 
 def test_when_the_world_is_gone_nothing_is_served(front: Fixture) -> None:
-    opened = World.open(front.world)
+    opened = OfflineWorld.open(front.world)
     for resource in opened.resources("gcp:compute/globalForwardingRule:GlobalForwardingRule"):
         opened.remove(resource)
     assert front.ask().status_code == 404
@@ -88,8 +88,8 @@ def test_when_the_world_is_gone_nothing_is_served(front: Fixture) -> None:
 
 
 def test_what_a_token_does_not_say_stays_unknown() -> None:
-    found = visitor_of({"sub": "1", "email": "t@s.example"}, "192.0.2.230", None)
+    found = describe_principal({"sub": "1", "email": "t@s.example"}, "192.0.2.230", None)
     assert found.attributes == {"origin.ip": "192.0.2.230"}
     device = {"id": "d", "encrypted": False}
-    known = visitor_of({"sub": "1", "email": "t@s.example", "device": device}, "192.0.2.230", "JP").attributes
+    known = describe_principal({"sub": "1", "email": "t@s.example", "device": device}, "192.0.2.230", "JP").attributes
     assert set(known) == {"origin.ip", "origin.region_code", "device.encryption_status"}

@@ -11,12 +11,12 @@ import pytest
 from starlette.responses import Response
 
 from controller.lab.iap import identity_provider, signed_tokens
-from controller.lab.iap.directory import Account, Accounts, Device
-from controller.lab.iap.iap_files import Files
+from controller.lab.iap.directory import Directory, DirectoryDevice, DirectoryPerson
+from controller.lab.iap.iap_files import IapFiles
 from tests.lab.requests import make_request
 
-ACCOUNT = Account(subject="7", email="t@s.example", groups=("g@s.example",), password="p", factors={"hwk": "k"})  # noqa: S106 of nobody
-DEVICE = Device(id="d", secret="s", managed=True)  # noqa: S106 of nothing
+ACCOUNT = DirectoryPerson(subject="7", email="t@s.example", groups=("g@s.example",), password="p", factors={"hwk": "k"})  # noqa: S106 of nobody
+DEVICE = DirectoryDevice(id="d", secret="s", managed=True)  # noqa: S106 of nothing
 VERIFIER = "v" * 43
 ASKED = {
     "client_id": identity_provider.CLIENT,
@@ -25,7 +25,7 @@ ASKED = {
     "scope": "openid",
     "state": "s1",
     "nonce": "n1",
-    "code_challenge": identity_provider.challenge(VERIFIER),
+    "code_challenge": identity_provider.make_challenge(VERIFIER),
     "code_challenge_method": "S256",
 }
 ENTERED = {"email": "t@s.example", "password": "p"}
@@ -38,18 +38,18 @@ TRADE = {
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
-    found = Files(tmp_path)
+def files(tmp_path: Path) -> IapFiles:
+    found = IapFiles(tmp_path)
     found.create()
-    found.write_accounts(Accounts(accounts=(ACCOUNT,), devices=(DEVICE,)).model_dump_json())
+    found.write_accounts(Directory(accounts=(ACCOUNT,), devices=(DEVICE,)).model_dump_json())
     return found
 
 
-def post(provider: identity_provider.Provider, path: str, form: Mapping[str, str]) -> Response:
+def post(provider: identity_provider.IdentityProvider, path: str, form: Mapping[str, str]) -> Response:
     return asyncio.run(provider.answer(make_request("POST", path, body=urlencode(form).encode())))
 
 
-def code(provider: identity_provider.Provider, **entered: str) -> str:
+def code(provider: identity_provider.IdentityProvider, **entered: str) -> str:
     back = post(provider, identity_provider.AUTHORIZE, {**ASKED, **ENTERED, **entered})
     assert back.status_code == 302, back.body
     query = parse_qs(urlsplit(back.headers["location"]).query)
@@ -57,15 +57,15 @@ def code(provider: identity_provider.Provider, **entered: str) -> str:
     return query["code"][0]
 
 
-def claims(files: Files, provider: identity_provider.Provider, **entered: str) -> Mapping[str, Any]:
+def claims(files: IapFiles, provider: identity_provider.IdentityProvider, **entered: str) -> Mapping[str, Any]:
     got = post(provider, identity_provider.TOKEN, {**TRADE, "code": code(provider, **entered)})
     token = json.loads(bytes(got.body))["id_token"]
-    keys = signed_tokens.public_keys(signed_tokens.read_key(files.identity_key))
-    return signed_tokens.verified(token, keys, identity_provider.ISSUER, identity_provider.CLIENT)
+    keys = signed_tokens.export_public_keys(signed_tokens.read_key(files.identity_key))
+    return signed_tokens.verify_token(token, keys, identity_provider.ISSUER, identity_provider.CLIENT)
 
 
-def test_what_was_shown_is_what_the_token_says(files: Files) -> None:
-    provider = identity_provider.Provider(files)
+def test_what_was_shown_is_what_the_token_says(files: IapFiles) -> None:
+    provider = identity_provider.IdentityProvider(files)
     plain = claims(files, provider)
     assert plain["nonce"] == "n1"
     assert plain["groups"] == ["g@s.example"]
@@ -90,8 +90,8 @@ def test_what_was_shown_is_what_the_token_says(files: Files) -> None:
         {"device": "x", "device_secret": "s"},
     ],
 )
-def test_whoever_enters_anything_wrong_is_not_signed_in(files: Files, wrong: dict[str, str]) -> None:
-    back = post(identity_provider.Provider(files), identity_provider.AUTHORIZE, {**ASKED, **ENTERED, **wrong})
+def test_whoever_enters_anything_wrong_is_not_signed_in(files: IapFiles, wrong: dict[str, str]) -> None:
+    back = post(identity_provider.IdentityProvider(files), identity_provider.AUTHORIZE, {**ASKED, **ENTERED, **wrong})
     assert (back.status_code, json.loads(bytes(back.body))) == (403, {"error": "access_denied"})
 
 
@@ -105,14 +105,14 @@ def test_whoever_enters_anything_wrong_is_not_signed_in(files: Files, wrong: dic
         {"code": "x"},
     ],
 )
-def test_a_code_is_good_only_for_who_asked(files: Files, wrong: dict[str, str]) -> None:
-    provider = identity_provider.Provider(files)
+def test_a_code_is_good_only_for_who_asked(files: IapFiles, wrong: dict[str, str]) -> None:
+    provider = identity_provider.IdentityProvider(files)
     got = post(provider, identity_provider.TOKEN, {**TRADE, "code": code(provider), **wrong})
     assert (got.status_code, json.loads(bytes(got.body))) == (400, {"error": "invalid_grant"})
 
 
-def test_a_code_serves_once(files: Files) -> None:
-    provider = identity_provider.Provider(files)
+def test_a_code_serves_once(files: IapFiles) -> None:
+    provider = identity_provider.IdentityProvider(files)
     form = {**TRADE, "code": code(provider)}
     assert post(provider, identity_provider.TOKEN, form).status_code == 200
     assert post(provider, identity_provider.TOKEN, form).status_code == 400
@@ -122,22 +122,24 @@ def test_a_code_serves_once(files: Files) -> None:
     "wrong",
     [{"redirect_uri": "https://elsewhere.example/"}, {"code_challenge": ""}, {"code_challenge_method": "plain"}],
 )
-def test_nobody_is_sent_elsewhere_and_a_challenge_is_needed(files: Files, wrong: dict[str, str]) -> None:
+def test_nobody_is_sent_elsewhere_and_a_challenge_is_needed(files: IapFiles, wrong: dict[str, str]) -> None:
     assert (
-        post(identity_provider.Provider(files), identity_provider.AUTHORIZE, {**ASKED, **ENTERED, **wrong}).status_code
+        post(
+            identity_provider.IdentityProvider(files), identity_provider.AUTHORIZE, {**ASKED, **ENTERED, **wrong}
+        ).status_code
         == 400
     )
 
 
-def test_the_page_shows_what_was_asked_as_text_only(files: Files) -> None:
+def test_the_page_shows_what_was_asked_as_text_only(files: IapFiles) -> None:
     target = f"{identity_provider.AUTHORIZE}?" + urlencode({**ASKED, "state": '"><script>'})
-    page = asyncio.run(identity_provider.Provider(files).answer(make_request("GET", target)))
+    page = asyncio.run(identity_provider.IdentityProvider(files).answer(make_request("GET", target)))
     assert page.status_code == 200
     assert b"<script>" not in bytes(page.body)
     assert b"not Google" in bytes(page.body)
 
 
-def test_secrets_are_roots_alone(files: Files) -> None:
+def test_secrets_are_roots_alone(files: IapFiles) -> None:
     files.write_accounts("{}")
     kept = [path for path in files.folder.iterdir() if path.name != "authority.pem"]
     assert files.folder.stat().st_mode & 0o077 == 0

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from controller.lab.iap import certificate_authority
-from controller.lab.services.http_client import Connection, ask
+from controller.lab.services.http_client import HttpConnection, send_request
 from controller.lab.services.http_server import LONGEST_BODY, host_name, one_header, read_body, request_target
 from tests.lab.requests import make_request
 
@@ -70,7 +70,7 @@ def plain() -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
 
 def test_an_answer_knows_where_it_was_asked_and_by_whom(plain: tuple[tuple[str, int], tuple[str, int]]) -> None:
     for address in plain:
-        answer = ask(address, "a.example", "POST", "/x%20y?q=1", body="ü".encode())
+        answer = send_request(address, "a.example", "POST", "/x%20y?q=1", body="ü".encode())
         assert answer.status == HTTPStatus.OK
         assert json.loads(answer.body) == {
             "at": list(address),
@@ -83,12 +83,12 @@ def test_an_answer_knows_where_it_was_asked_and_by_whom(plain: tuple[tuple[str, 
 
 def test_nobody_may_name_another_peer(plain: tuple[tuple[str, int], tuple[str, int]]) -> None:
     forged = (("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9"))
-    assert json.loads(ask(plain[0], "a.example", "GET", "/", headers=forged).body)["peer"] == "127.0.0.1"
+    assert json.loads(send_request(plain[0], "a.example", "GET", "/", headers=forged).body)["peer"] == "127.0.0.1"
 
 
 def test_a_body_that_is_too_long_is_refused(plain: tuple[tuple[str, int], tuple[str, int]]) -> None:
-    assert ask(plain[0], "a.example", "POST", "/", body=b"x" * LONGEST_BODY).status == HTTPStatus.OK
-    refused = ask(plain[0], "a.example", "POST", "/", body=b"x" * (LONGEST_BODY + 1))
+    assert send_request(plain[0], "a.example", "POST", "/", body=b"x" * LONGEST_BODY).status == HTTPStatus.OK
+    refused = send_request(plain[0], "a.example", "POST", "/", body=b"x" * (LONGEST_BODY + 1))
     assert (refused.status, json.loads(refused.body)) == (400, {"refused": "the body is too long"})
 
 
@@ -99,18 +99,18 @@ def test_what_is_no_http_is_refused(plain: tuple[tuple[str, int], tuple[str, int
 
 
 def test_several_requests_go_over_one_connection(plain: tuple[tuple[str, int], tuple[str, int]]) -> None:
-    with Connection(socket.create_connection(plain[0], 5), "a.example") as connection:
+    with HttpConnection(socket.create_connection(plain[0], 5), "a.example") as connection:
         assert [json.loads(connection.exchange("GET", f"/{n}").body)["target"] for n in range(3)] == ["/0", "/1", "/2"]
 
 
 def test_only_a_known_name_has_a_certificate(tmp_path: Path) -> None:
-    certificate_authority.create(tmp_path)
-    trusted = certificate_authority.trusting(tmp_path)
+    certificate_authority.create_authority(tmp_path)
+    trusted = certificate_authority.make_client_tls(tmp_path)
     with loopback("127.0.0.1") as first, serving(str(tmp_path), first):
         address = first.getsockname()[:2]
-        assert ask(address, "a.example", "GET", "/", tls=trusted).status == HTTPStatus.OK
+        assert send_request(address, "a.example", "GET", "/", tls=trusted).status == HTTPStatus.OK
         with pytest.raises(ssl.SSLError):
-            ask(address, "b.example", "GET", "/", tls=trusted)
+            send_request(address, "b.example", "GET", "/", tls=trusted)
 
 
 def test_a_header_that_comes_twice_counts_as_none() -> None:

@@ -18,11 +18,11 @@ import pytest
 
 from controller.cli.output import Exit
 from controller.lab.network import fault_injection
-from controller.lab.network.connectivity import ways_out
+from controller.lab.network.connectivity import list_exits
 from controller.lab.state import paths
-from controller.lab.state.lab_faults import Fault, Kind
+from controller.lab.state.lab_faults import FaultKind, LabFault
 from controller.lab.state.layout import Layout
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from controller.measure.probes.probe_path import NamespaceHost
 from controller.measure.probes.throughput_probe import read_interface_counters
 from controller.model.city import City
@@ -42,12 +42,12 @@ def measured(tmp_path: Path, *options: str, policies: Path = SHIPPED) -> tuple[i
 
 
 @contextmanager
-def broken(fault: Fault) -> Iterator[None]:
-    fault_injection.break_(fault)
+def broken(fault: LabFault) -> Iterator[None]:
+    fault_injection.inject_fault(fault)
     try:
         yield
     finally:
-        fault_injection.mend(fault)
+        fault_injection.repair_fault(fault)
 
 
 def test_the_shaped_truth_is_measured_within_the_method_s_error(city: City, lab: Layout, tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ def test_while_the_backup_is_measured_only_its_own_counters_rise(city: City, lab
     assert rose["wan0"] < 0.02 * carried  # what BGP and BFD say all the time
 
 
-@pytest.mark.parametrize("kind", [Kind.PRIMARY, Kind.BLACKHOLE])
-def test_a_dead_line_is_not_measured_and_down(lab: Layout, tmp_path: Path, kind: Kind) -> None:
-    with broken(Fault(where=lab.schools[0].id, kind=kind)):
+@pytest.mark.parametrize("kind", [FaultKind.PRIMARY, FaultKind.BLACKHOLE])
+def test_a_dead_line_is_not_measured_and_down(lab: Layout, tmp_path: Path, kind: FaultKind) -> None:
+    with broken(LabFault(where=lab.schools[0].id, kind=kind)):
         code, document = measured(tmp_path, "--school", lab.schools[0].id, "--quick", "--family", "4")
     assert code == Exit.FAILED
     (found,) = document["schools"]
@@ -109,7 +109,7 @@ def test_a_wrong_target_is_a_clear_error_and_no_dead_line(lab: Layout, tmp_path:
 def test_the_watch_tells_a_cut_line_in_time(lab: Layout, tmp_path: Path) -> None:
     school = lab.schools[0].id
     # What an earlier test has mended takes seconds to carry traffic again, and only then can it be lost.
-    assert until(lambda: {line for line, _ in ways_out(lab, lab.schools[0], paths.STATE)} == {"primary"}, 60.0)
+    assert wait_until(lambda: {line for line, _ in list_exits(lab, lab.schools[0], paths.STATE)} == {"primary"}, 60.0)
     words = [sys.executable, "-c", PROGRAM, "measure", "--watch", "--lab", "--school", school, "--json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     options = ["--policies", str(SHIPPED)]
@@ -123,7 +123,7 @@ def test_the_watch_tells_a_cut_line_in_time(lab: Layout, tmp_path: Path) -> None
         deadline.start()
         try:
             assert watch.stderr.readline().startswith("watching 1 schools")
-            with broken(Fault(where=school, kind=Kind.PRIMARY)):
+            with broken(LabFault(where=school, kind=FaultKind.PRIMARY)):
                 began = time.monotonic()
                 line = json.loads(watch.stdout.readline())
                 assert time.monotonic() - began < PROMISED

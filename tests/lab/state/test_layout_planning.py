@@ -6,8 +6,8 @@ import pytest
 
 from controller.errors import LabError
 from controller.lab.state import paths
-from controller.lab.state.application_addresses import internet_address, internet_ports
-from controller.lab.state.layout_planning import lay_out
+from controller.lab.state.application_addresses import choose_internet_address, list_internet_ports
+from controller.lab.state.layout_planning import plan_layout
 from controller.model.network.packets import Family, Protocol, parse_prefix
 from controller.model.policy_files import CITY, LAB
 from controller.model.sites.schools import LabHost
@@ -15,7 +15,7 @@ from controller.model.virtual_city import VirtualCity
 
 
 def test_the_canary_comes_first_and_every_school_has_its_parts(city: VirtualCity) -> None:
-    layout = lay_out(city, 6)
+    layout = plan_layout(city, 6)
     assert layout.schools[0].id == city.canary
     assert {school.id for school in layout.schools} == set(city.virtual_estate.schools)
     for school in layout.schools:
@@ -28,7 +28,7 @@ def test_the_canary_comes_first_and_every_school_has_its_parts(city: VirtualCity
 
 
 def test_addresses_are_the_citys_own(city: VirtualCity) -> None:
-    for school in lay_out(city, 2).schools:
+    for school in plan_layout(city, 2).schools:
         for host in school.hosts:
             for family in Family:
                 subnet = city.addresses.segment_prefix(
@@ -42,7 +42,7 @@ def test_addresses_are_the_citys_own(city: VirtualCity) -> None:
 
 
 def test_every_tcp_application_listens_in_both_families(city: VirtualCity) -> None:
-    layout = lay_out(city, 1)
+    layout = plan_layout(city, 1)
     for application in city.applications.values():
         if application.segment == city.management_segment:
             continue  # the switch's own SSH server
@@ -53,7 +53,7 @@ def test_every_tcp_application_listens_in_both_families(city: VirtualCity) -> No
 
 def test_the_internet_is_an_address_that_no_application_names(city: VirtualCity) -> None:
     for family in Family:
-        address = parse_prefix(internet_address(city, family))
+        address = parse_prefix(choose_internet_address(city, family))
         assert city.addresses.internet.in_family(family).contains(int(address.network_address))
 
 
@@ -65,39 +65,39 @@ def test_the_internet_listens_on_every_port_that_a_rule_names(city: VirtualCity)
         for service in rule.network.services
         if service.protocol is Protocol.TCP
     }
-    assert named <= set(internet_ports(city))
+    assert named <= set(list_internet_ports(city))
 
 
 def test_where_the_documentation_addresses_are_reserved_the_internet_is_elsewhere(city: VirtualCity) -> None:
     reserved = (*city.settings.reserved, parse_prefix("192.0.2.0/24"), parse_prefix("2001:db8::/32"))
     narrow = city.replace_file(CITY, city.settings.model_copy(update={"reserved": reserved}))
     for family in Family:
-        address = int(parse_prefix(internet_address(narrow, family)).network_address)
+        address = int(parse_prefix(choose_internet_address(narrow, family)).network_address)
         assert narrow.addresses.internet.in_family(family).contains(address)
 
 
 @pytest.mark.parametrize("number", [0, 7])
 def test_a_number_of_schools_that_there_is_not(city: VirtualCity, number: int) -> None:
     with pytest.raises(LabError, match=r"names 6; choose 1 to 6"):
-        lay_out(city, number)
+        plan_layout(city, number)
 
 
 def test_device_access_that_does_not_fit_the_lab(city: VirtualCity) -> None:
     access = city.virtual_estate.device_access.model_copy(update={"namespace": "elsewhere"})
     other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="namespace is 'elsewhere', must be 'tsn-ctl'"):
-        lay_out(other, 1)
+        plan_layout(other, 1)
 
 
 def test_another_state_directory_needs_another_device_access(city: VirtualCity, tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"key\.file"):
-        lay_out(city, 1, tmp_path)
+        plan_layout(city, 1, tmp_path)
 
 
 def test_a_host_that_would_take_the_switchs_namespace(city: VirtualCity) -> None:
     host = city.virtual_estate.hosts[0]
     bad = LabHost.model_validate({"id": "sw", "segment": host.segment, "origin": host.origin})
     other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"hosts": (*city.virtual_estate.hosts, bad)}))
-    name = paths.switch_namespace(city.canary)
+    name = paths.name_switch_namespace(city.canary)
     with pytest.raises(LabError, match=name):
-        lay_out(other, 1)
+        plan_layout(other, 1)

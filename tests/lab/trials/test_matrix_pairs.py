@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import LabError
-from controller.lab.state.layout_planning import lay_out
-from controller.lab.trials.deny_counters import deny_counts
-from controller.lab.trials.matrix_pairs import Pair, pairs, untested
-from controller.lab.trials.matrix_results import Matrix, Verdict, denied_verdict, permitted_verdict
+from controller.lab.state.layout_planning import plan_layout
+from controller.lab.trials.deny_counters import count_denied_packets
+from controller.lab.trials.matrix_pairs import MatrixPair, list_matrix_pairs, list_untested_applications
+from controller.lab.trials.matrix_results import MatrixResult, PairVerdict, judge_denied_pair, judge_permitted_pair
 from controller.model.access.rules import Application, ApplicationFile, RuleFile
 from controller.model.network.packets import Direction, Family
 from controller.model.policy_files import APPLICATIONS, OUTPUTS, RULES
@@ -14,9 +14,9 @@ from controller.model.virtual_city import VirtualCity
 from controller.platforms.ovs.flows import Cookie, Kind
 
 
-def tried(city: VirtualCity) -> list[Pair]:
-    layout = lay_out(city, 2)
-    return list(pairs(city, layout, tuple(school.id for school in layout.schools)))
+def tried(city: VirtualCity) -> list[MatrixPair]:
+    layout = plan_layout(city, 2)
+    return list(list_matrix_pairs(city, layout, tuple(school.id for school in layout.schools)))
 
 
 def test_both_families_of_every_pair_are_tried(city: VirtualCity) -> None:
@@ -50,12 +50,12 @@ def test_a_deleted_permit_changes_exactly_its_pairs(city: VirtualCity) -> None:
 
 
 def test_a_lab_that_was_built_from_other_addresses_is_refused(city: VirtualCity) -> None:
-    layout = lay_out(city, 2)
+    layout = plan_layout(city, 2)
     outputs = city.outputs
     placed = outputs.applications["affairs"].model_copy(update={"ipv4": outputs.applications["staff-ai"].ipv6})
     moved = outputs.model_copy(update={"applications": {**outputs.applications, "affairs": placed}})
     with pytest.raises(LabError, match="built from another city: affairs"):
-        list(pairs(city.replace_file(OUTPUTS, moved), layout, (layout.schools[0].id,)))
+        list(list_matrix_pairs(city.replace_file(OUTPUTS, moved), layout, (layout.schools[0].id,)))
 
 
 def test_an_application_without_tcp_is_named(city: VirtualCity) -> None:
@@ -64,28 +64,28 @@ def test_an_application_without_tcp_is_named(city: VirtualCity) -> None:
     other = city.replace_file(
         APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, "drills": udp}).values()))
     )
-    assert untested(other) == ("drills",)
+    assert list_untested_applications(other) == ("drills",)
     assert "drills" not in {p.target.column for p in tried(other)}
 
 
 def test_verdicts(city: VirtualCity) -> None:
     pair = tried(city)[0]
-    opened = permitted_verdict(pair, connected=True, detail="")
-    assert opened.verdict is Verdict.AGREES
-    assert permitted_verdict(pair, connected=False, detail="").verdict is Verdict.CLOSED
+    opened = judge_permitted_pair(pair, connected=True, detail="")
+    assert opened.verdict is PairVerdict.AGREES
+    assert judge_permitted_pair(pair, connected=False, detail="").verdict is PairVerdict.CLOSED
 
-    def denied(*, connected: bool, counted: bool, control: bool | None) -> Verdict:
-        return denied_verdict(pair, connected=connected, counted=counted, control=control, detail="").verdict
+    def denied(*, connected: bool, counted: bool, control: bool | None) -> PairVerdict:
+        return judge_denied_pair(pair, connected=connected, counted=counted, control=control, detail="").verdict
 
-    assert denied(connected=False, counted=True, control=True) is Verdict.AGREES
-    assert denied(connected=False, counted=True, control=None) is Verdict.AGREES
-    assert denied(connected=True, counted=True, control=True) is Verdict.OPEN
-    assert denied(connected=False, counted=False, control=True) is Verdict.DENIED_BY_OTHER
-    assert denied(connected=False, counted=True, control=False) is Verdict.CONTROL_FAILED
+    assert denied(connected=False, counted=True, control=True) is PairVerdict.AGREES
+    assert denied(connected=False, counted=True, control=None) is PairVerdict.AGREES
+    assert denied(connected=True, counted=True, control=True) is PairVerdict.OPEN
+    assert denied(connected=False, counted=False, control=True) is PairVerdict.DENIED_BY_OTHER
+    assert denied(connected=False, counted=True, control=False) is PairVerdict.CONTROL_FAILED
 
 
 def test_a_matrix_of_nothing_does_not_agree() -> None:
-    assert not Matrix(with_control=True, results=(), untested=(), seconds=0.0).agrees
+    assert not MatrixResult(with_control=True, results=(), untested=(), seconds=0.0).agrees
 
 
 def test_only_the_deny_entries_of_filters_are_counted() -> None:
@@ -100,4 +100,4 @@ def test_only_the_deny_entries_of_filters_are_counted() -> None:
             " cookie=0x0, duration=1.2s, table=0, n_packets=4, n_bytes=9, priority=0 actions=drop",
         )
     )
-    assert deny_counts(dump) == {(20, Direction.FROM, Family.V6): 7}
+    assert count_denied_packets(dump) == {(20, Direction.FROM, Family.V6): 7}

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from pydantic import computed_field
 
-from controller.lab.iap.names import APPLICATION, SAYS
+from controller.lab.iap.access_decision import APPLICATION_HEADER, STAND_IN_HEADER
 from controller.lab.state.layout import Frozen
-from controller.lab.trials.people.browser import Page
+from controller.lab.trials.people.browser import BrowserPage
 from controller.lab.trials.people.visits import Visit
 from controller.model.network.packets import Family
 
@@ -17,7 +17,7 @@ _OK, _FORBIDDEN = 200, 403
 _IDENTITY_PARTS = ("binding", "condition")
 
 
-class Verdict(StrEnum):
+class VisitVerdict(StrEnum):
     """Whether a visit went as both parts of the policy say, and what is wrong where it did not."""
 
     AGREES = "agrees"
@@ -29,17 +29,17 @@ class Verdict(StrEnum):
     OTHER = "something else answered"
 
 
-class Result(Frozen):
+class VisitResult(Frozen):
     """One visit: what was answered, by which part it was refused ("network" or the proxy's), and in which words."""
 
     visit: Visit
     status: int
     refused_by: str
     reason: str
-    verdict: Verdict
+    verdict: VisitVerdict
 
 
-class Attack(Frozen):
+class AttackResult(Frozen):
     """One attack. `must_work` marks the control: the same way, with nothing wrong, so a refusal means something."""
 
     name: str
@@ -51,7 +51,7 @@ class Attack(Frozen):
     must_work: bool = False
 
 
-class FamilySummary(Frozen):
+class VisitSummary(Frozen):
     """How many visits of one family there are, how many agree, and what the policy says of them."""
 
     family: Family
@@ -62,12 +62,12 @@ class FamilySummary(Frozen):
     refused_by_identity: int
 
 
-class People(Frozen):
+class PeopleResult(Frozen):
     """The whole of it; `seconds` is how long it took."""
 
     title: str = TITLE
-    results: tuple[Result, ...]
-    attacks: tuple[Attack, ...]
+    results: tuple[VisitResult, ...]
+    attacks: tuple[AttackResult, ...]
     seconds: float
 
     @computed_field  # type: ignore[prop-decorator]
@@ -80,44 +80,44 @@ class People(Frozen):
     @property
     def agrees(self) -> bool:
         """Whether everything is as the policy says; of nothing, it is not."""
-        visits = bool(self.results) and all(one.verdict is Verdict.AGREES for one in self.results)
+        visits = bool(self.results) and all(one.verdict is VisitVerdict.AGREES for one in self.results)
         controls = [one.let_in for one in self.attacks if one.must_work]
         return visits and self.attacks_let_in == 0 and bool(controls) and all(controls)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def summary(self) -> tuple[FamilySummary, ...]:
+    def summary(self) -> tuple[VisitSummary, ...]:
         """The counts, IPv4 and IPv6 apart."""
         return tuple(self._summary(family) for family in Family)
 
-    def _summary(self, family: Family) -> FamilySummary:
+    def _summary(self, family: Family) -> VisitSummary:
         mine = [one for one in self.results if one.visit.family is family]
         by_network = sum(not one.visit.network for one in mine)
         let_in = sum(one.visit.permitted for one in mine)
-        return FamilySummary(
+        return VisitSummary(
             family=family,
             visits=len(mine),
-            agree=sum(one.verdict is Verdict.AGREES for one in mine),
+            agree=sum(one.verdict is VisitVerdict.AGREES for one in mine),
             let_in=let_in,
             refused_by_network=by_network,
             refused_by_identity=len(mine) - let_in - by_network,
         )
 
 
-def result(visit: Visit, page: Page, email: str) -> Result:
+def judge_visit(visit: Visit, page: BrowserPage, email: str) -> VisitResult:
     """The result of a visit that was tried; `email` is who they signed in as."""
     refused_by, reason = _refusal(page)
-    return Result(
+    return VisitResult(
         visit=visit, status=page.status, refused_by=refused_by, reason=reason, verdict=_verdict(visit, page, email)
     )
 
 
-def not_signed_in(visit: Visit, reason: str) -> Result:
+def judge_failed_sign_in(visit: Visit, reason: str) -> VisitResult:
     """The result of a visit by somebody whom the identity provider did not sign in."""
-    return Result(visit=visit, status=0, refused_by="sign-in", reason=reason, verdict=Verdict.NOT_SIGNED_IN)
+    return VisitResult(visit=visit, status=0, refused_by="sign-in", reason=reason, verdict=VisitVerdict.NOT_SIGNED_IN)
 
 
-def _refusal(page: Page) -> tuple[str, str]:
+def _refusal(page: BrowserPage) -> tuple[str, str]:
     if not page.connected:
         return "network", page.problem
     if page.status == _OK:
@@ -125,19 +125,22 @@ def _refusal(page: Page) -> tuple[str, str]:
     return page.says("part"), page.says("refused") or page.problem
 
 
-def _verdict(visit: Visit, page: Page, email: str) -> Verdict:
+def _verdict(visit: Visit, page: BrowserPage, email: str) -> VisitVerdict:
     if not visit.network or not page.connected:
-        wrong = Verdict.OPEN if page.connected else Verdict.CLOSED
-        return Verdict.AGREES if visit.network is page.connected else wrong
+        wrong = VisitVerdict.OPEN if page.connected else VisitVerdict.CLOSED
+        return VisitVerdict.AGREES if visit.network is page.connected else wrong
     headers = page.headers or {}
-    right = headers.get(SAYS, "").endswith(f"; {visit.address}") and headers.get(APPLICATION) == visit.application
+    right = (
+        headers.get(STAND_IN_HEADER, "").endswith(f"; {visit.address}")
+        and headers.get(APPLICATION_HEADER) == visit.application
+    )
     if page.status == _OK:
         right = right and page.says("application") == visit.application and page.says("person") in {email, ""}
-        agrees, wrong = visit.identity, Verdict.LET_IN
+        agrees, wrong = visit.identity, VisitVerdict.LET_IN
     else:
         # A refusal for any other reason (a dead application, a broken deployment) must not pass for the policy's.
         right = right and page.status == _FORBIDDEN and page.says("part") in _IDENTITY_PARTS
-        agrees, wrong = not visit.identity, Verdict.REFUSED
+        agrees, wrong = not visit.identity, VisitVerdict.REFUSED
     if not right:
-        return Verdict.OTHER
-    return Verdict.AGREES if agrees else wrong
+        return VisitVerdict.OTHER
+    return VisitVerdict.AGREES if agrees else wrong

@@ -9,14 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from controller.lab.trials.people.people_results import People, Result, Verdict
+from controller.lab.trials.people.people_results import PeopleResult, VisitResult, VisitVerdict
 from controller.model.network.packets import Family
 
 LET_IN, BY_NETWORK, BY_IDENTITY, WRONG, NOT_TRIED = "o", "-", "i", "X", " "
 _LONGEST_LIST = 30
 
 
-def people_table(people: People) -> RenderableType:
+def build_people_table(people: PeopleResult) -> RenderableType:
     """A row for each person at a place and time, a column for each application, a mark for each family."""
     applications = list(dict.fromkeys(one.visit.application for one in people.results))
     keys = dict(zip(applications, ascii_uppercase, strict=False))
@@ -25,24 +25,24 @@ def people_table(people: People) -> RenderableType:
         table.add_column(heading)
     for key in keys.values():
         table.add_column(key, justify="center")
-    rows: dict[str, list[Result]] = {}
+    rows: dict[str, list[VisitResult]] = {}
     for one in people.results:
-        rows.setdefault(one.visit.visitor.row, []).append(one)
+        rows.setdefault(one.visit.person.row, []).append(one)
     for results in rows.values():
         visit = results[0].visit
         places = "/".join(dict.fromkeys(one.visit.place for one in results))
         marks = (
             Text.assemble(*(_mark(results, application, family) for family in Family)) for application in applications
         )
-        table.add_row(visit.seat.label, places, visit.visitor.label, f"{visit.at:%a %H:%M}", *marks)
+        table.add_row(visit.seat.label, places, visit.person.label, f"{visit.at:%a %H:%M}", *marks)
     return Group(table, *_legend(keys), *_wrong(people), *_totals(people))
 
 
-def _mark(results: list[Result], application: str, family: Family) -> tuple[str, str]:
+def _mark(results: list[VisitResult], application: str, family: Family) -> tuple[str, str]:
     mine = [one for one in results if one.visit.application == application and one.visit.family is family]
     if not mine:
         return NOT_TRIED, ""
-    if any(one.verdict is not Verdict.AGREES for one in mine):
+    if any(one.verdict is not VisitVerdict.AGREES for one in mine):
         return WRONG, "bold red"
     if mine[0].visit.permitted:
         return LET_IN, "green"
@@ -58,8 +58,8 @@ def _legend(keys: dict[str, str]) -> list[Text]:
     return [Text(), Text(named), Text(marks)]
 
 
-def _wrong(people: People) -> list[Text]:
-    lines = [_line(one) for one in people.results if one.verdict is not Verdict.AGREES]
+def _wrong(people: PeopleResult) -> list[Text]:
+    lines = [_line(one) for one in people.results if one.verdict is not VisitVerdict.AGREES]
     lines += [
         f"{one.name}, {one.application} {one.address}: {'let in' if one.let_in else 'the control was refused'}"
         + (f" ({one.status} {one.reason})" if one.reason else "")
@@ -70,15 +70,15 @@ def _wrong(people: People) -> list[Text]:
     return [Text(), *(Text(line, "red") for line in [*lines[:_LONGEST_LIST], *more])] if lines else []
 
 
-def _line(one: Result) -> str:
+def _line(one: VisitResult) -> str:
     visit = one.visit
     part = f" by {one.refused_by}" if one.refused_by else ""
     detail = f" ({one.status or 'no answer'}{part}: {one.reason})" if one.reason else ""
-    who = f"{visit.seat.label}, {visit.visitor.label}, {visit.at:%a %H:%M}"
+    who = f"{visit.seat.label}, {visit.person.label}, {visit.at:%a %H:%M}"
     return f"{who} -> {visit.application} IPv{int(visit.family)}: {one.verdict}{detail}"
 
 
-def _totals(people: People) -> list[Text]:
+def _totals(people: PeopleResult) -> list[Text]:
     lines = [Text()]
     for part in people.summary:
         refused = f"{part.refused_by_network} refused by the network, {part.refused_by_identity} by the proxy"

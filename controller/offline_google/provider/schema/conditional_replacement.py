@@ -9,12 +9,12 @@ import ipaddress
 from collections.abc import Callable, Mapping
 
 from controller.offline_google.provider.pulumi_values import UNKNOWN, Value
-from controller.offline_google.provider.schema.plan_rules import at
+from controller.offline_google.provider.schema.plan_rules import find_value
 
 Values = Mapping[str, Value]
 
 
-def replaces_here(token: str, path: str, old: Values, new: Values) -> bool | None:
+def replaces_resource(token: str, path: str, old: Values, new: Values) -> bool | None:
     """Whether a change at this path replaces; None where no rule of the type speaks."""
     rule = RULES.get((token, path))
     return None if rule is None else rule(old, new)
@@ -31,9 +31,9 @@ def _shrinks(old: Values, new: Values) -> bool:
 
 def _disk_shrinks(old: Values, new: Values) -> bool:
     """With automatic growth (also when unset) a smaller disk is dropped from the plan; otherwise it replaces."""
-    before, after = at(old, "settings.diskSize"), at(new, "settings.diskSize")
+    before, after = find_value(old, "settings.diskSize"), find_value(new, "settings.diskSize")
     shrinks = isinstance(before, int) and isinstance(after, int) and after < before
-    return shrinks and at(new, "settings.diskAutoresize") is False
+    return shrinks and find_value(new, "settings.diskAutoresize") is False
 
 
 def _switchover(old: Values, new: Values) -> bool:
@@ -51,12 +51,12 @@ def _new_primary(old: Values, new: Values) -> bool:
 
 def _loses_private_network(old: Values, new: Values) -> bool:
     path = "settings.ipConfiguration.privateNetwork"
-    return bool(at(old, path)) and not at(new, path)
+    return bool(find_value(old, path)) and not find_value(new, path)
 
 
 def _auto_upgrade_off(old: Values, new: Values) -> bool:
     path = "settings.autoUpgradeEnabled"
-    return at(old, path) is True and at(new, path) is not True
+    return find_value(old, path) is True and find_value(new, path) is not True
 
 
 def _internal_global_access(_old: Values, new: Values) -> bool:
@@ -73,13 +73,13 @@ def _closed_connection(old: Values, new: Values) -> bool:
 
 
 def _automatic_replication(old: Values, new: Values) -> bool:
-    before, after = at(old, "replication.auto"), at(new, "replication.auto")
+    before, after = find_value(old, "replication.auto"), find_value(new, "replication.auto")
     return (before is None) != (after is None)
 
 
 def _unlocked(old: Values, new: Values) -> bool:
     path = "retentionPolicy.isLocked"
-    return at(old, path) is True and at(new, path) is not True
+    return find_value(old, path) is True and find_value(new, path) is not True
 
 
 _DATABASE = "gcp:sql/databaseInstance:DatabaseInstance"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import Property, ResourceType
-from controller.offline_google.provider.schema.input_checks import DEFAULTS, Failure
+from controller.offline_google.provider.schema.facts import PropertyFacts, ResourceType
+from controller.offline_google.provider.schema.input_checks import DEFAULTS, InputFailure
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class AutomaticNaming:
     """What an automatic name is made of.
 
     `seed` is the engine's: with a saved plan the same name comes out again. `proposed` is the engine's own proposal,
@@ -27,9 +27,9 @@ class Naming:
     off: bool = False
 
 
-def filled(
-    kind: ResourceType, inputs: Mapping[str, Value], before: Mapping[str, Value], naming: Naming
-) -> tuple[dict[str, Value], list[Failure]]:
+def fill_defaults(
+    kind: ResourceType, inputs: Mapping[str, Value], before: Mapping[str, Value], naming: AutomaticNaming
+) -> tuple[dict[str, Value], list[InputFailure]]:
     """The inputs with defaults and names, and what is wrong with a name."""
     values = _with_defaults(kind.properties, inputs, inputs)
     failures = []
@@ -39,25 +39,27 @@ def filled(
             continue
         if naming.off:
             failures.append(
-                Failure(name, "this field is required: the project's configuration forbids automatic names")
+                InputFailure(name, "this field is required: the project's configuration forbids automatic names")
             )
             continue
         kept = before.get(name) if name in before.get(DEFAULTS, ()) else None
         made = kept or naming.proposed or _automatic(rule, naming)
         if rule["max"] and len(made) > rule["max"]:
-            failures.append(Failure(name, f"the automatic name {made!r} is longer than {rule['max']}; give a name"))
+            failures.append(
+                InputFailure(name, f"the automatic name {made!r} is longer than {rule['max']}; give a name")
+            )
         values[name] = made
         values[DEFAULTS] = [*values[DEFAULTS], name]
     return values, failures
 
 
-def by_default(values: Mapping[str, Value], name: str) -> bool:
+def is_by_default(values: Mapping[str, Value], name: str) -> bool:
     """A default filled this property, the program did not."""
     return name in values.get(DEFAULTS, ())
 
 
 def _with_defaults(
-    known: Mapping[str, Property], values: Mapping[str, Value], top: Mapping[str, Value]
+    known: Mapping[str, PropertyFacts], values: Mapping[str, Value], top: Mapping[str, Value]
 ) -> dict[str, Value]:
     result = {name: _inside(known[name], value, top) if name in known else value for name, value in values.items()}
     defaults = []
@@ -68,7 +70,7 @@ def _with_defaults(
     return {**result, DEFAULTS: defaults}
 
 
-def _inside(found: Property, value: Value, top: Mapping[str, Value]) -> Value:
+def _inside(found: PropertyFacts, value: Value, top: Mapping[str, Value]) -> Value:
     if found.element != "object" or not found.children:
         return value
     if isinstance(value, list):
@@ -84,7 +86,7 @@ def _inside(found: Property, value: Value, top: Mapping[str, Value]) -> Value:
     return value
 
 
-def _excluded(found: Property, top: Mapping[str, Value]) -> bool:
+def _excluded(found: PropertyFacts, top: Mapping[str, Value]) -> bool:
     """A default must not bring in what conflicts with something given."""
     others = {*found.facts.get("conflictsWith", ()), *found.facts.get("exactlyOneOf", ())} - {found.path}
     return any(_given(top, path) for path in others)
@@ -99,7 +101,7 @@ def _given(top: Mapping[str, Value], path: str) -> bool:
     return value is not None
 
 
-def _automatic(rule: Mapping[str, Any], naming: Naming) -> str:
+def _automatic(rule: Mapping[str, Any], naming: AutomaticNaming) -> str:
     logical = naming.logical.lower() if rule.get("lower") else naming.logical
     digits = int(rule["rand"])
     if not digits:

@@ -21,13 +21,13 @@ class UnknownType(Exception):
 
 
 @dataclass(slots=True)
-class Property:
+class PropertyFacts:
     """One property: where it stands, what it holds, and what the provider's source says of it."""
 
     name: str
     path: str
     facts: Mapping[str, Any]
-    children: dict[str, Property] = field(default_factory=dict)
+    children: dict[str, PropertyFacts] = field(default_factory=dict)
 
     @property
     def mode(self) -> str:
@@ -66,8 +66,8 @@ class ResourceType:
 
     token: str
     facts: Mapping[str, Any]
-    properties: Mapping[str, Property]
-    by_path: Mapping[str, Property]
+    properties: Mapping[str, PropertyFacts]
+    by_path: Mapping[str, PropertyFacts]
 
     @property
     def module(self) -> str:
@@ -93,7 +93,7 @@ class ResourceType:
 
 
 @cache
-def resource_type(token: str) -> ResourceType:
+def find_resource_type(token: str) -> ResourceType:
     """What is known of a type.
 
     Raises:
@@ -104,11 +104,11 @@ def resource_type(token: str) -> ResourceType:
         message = f"the offline Google does not know the resource type {token}; types.txt beside its facts lists them"
         raise UnknownType(message)
     facts = json.loads(line)
-    top: dict[str, Property] = {}
-    by_path: dict[str, Property] = {}
+    top: dict[str, PropertyFacts] = {}
+    by_path: dict[str, PropertyFacts] = {}
     for path, entry in sorted(facts.pop("props").items()):
         parent, _, name = path.rpartition(".")
-        found = Property(name.removesuffix("[]").removesuffix("{}"), path, entry)
+        found = PropertyFacts(name.removesuffix("[]").removesuffix("{}"), path, entry)
         by_path[path] = found
         siblings = by_path[parent.removesuffix("[]").removesuffix("{}")].children if parent else top
         siblings[found.name] = found
@@ -116,13 +116,13 @@ def resource_type(token: str) -> ResourceType:
 
 
 @cache
-def known_types() -> tuple[str, ...]:
+def list_known_types() -> tuple[str, ...]:
     """Every token, sorted."""
     return tuple(sorted(_lines()))
 
 
 @cache
-def sdk_version() -> str:
+def read_sdk_version() -> str:
     """The release of the SDK that the facts were compared with."""
     return str(json.loads(_text().partition("\n")[0])["sdk"])
 

@@ -34,7 +34,7 @@ def has_type(value: Value, name: str) -> bool:
     return isinstance(value, _SCALARS.get(name, (object,)))
 
 
-def complaints(facts: Mapping[str, Any], value: Value) -> Iterator[str]:
+def find_complaints(facts: Mapping[str, Any], value: Value) -> Iterator[str]:
     """What is wrong with a known value of the right type."""
     if isinstance(value, str):
         if value == "" and (facts.get("orEmpty") or "" in facts.get("enum", ())):

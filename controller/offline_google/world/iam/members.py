@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.outputs.resource_names import project_number
-from controller.offline_google.world.world_store import Store
+from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.world_store import WorldStore
 
 _AGENT = re.compile(
     r"^(service-(?P<agent>\d+)@[a-z0-9-]+\.iam\.gserviceaccount\.com"
@@ -23,7 +23,7 @@ _ELSEWHERE = frozenset(
 _LEVEL = re.compile(r"accessPolicies/[^/'\"\s]+/accessLevels/[A-Za-z0-9_]+")
 
 
-def check_members(store: Store, projects: frozenset[str], values: Mapping[str, Value]) -> None:
+def check_members(store: WorldStore, projects: frozenset[str], values: Mapping[str, Value]) -> None:
     """Every member of a binding exists, and every access level that its condition names.
 
     Raises:
@@ -39,16 +39,16 @@ def check_members(store: Store, projects: frozenset[str], values: Mapping[str, V
             known = _account_exists(store, projects, address)
         else:
             message = f"Invalid member '{member}': a kind such as group: or serviceAccount: is missing"
-            raise Refused(400, message, "badRequest")
+            raise GoogleRefusal(400, message, "badRequest")
         if not known:
             what = "Group" if kind == "group" else "Service account"
             message = f"{what} {address} does not exist."
-            raise Refused(400, message, "badRequest")
+            raise GoogleRefusal(400, message, "badRequest")
     expression = (values.get("condition") or {}).get("expression") or ""
     for level in _LEVEL.findall(expression):
         if store.called(level, ["gcp:accesscontextmanager/accessLevel:AccessLevel"]) is None:
             message = f"The condition names the access level {level}, which does not exist"
-            raise Refused(400, message, "badRequest")
+            raise GoogleRefusal(400, message, "badRequest")
 
 
 def _members(values: Mapping[str, Value]) -> Iterator[str]:
@@ -60,9 +60,9 @@ def _members(values: Mapping[str, Value]) -> Iterator[str]:
         yield from (member for member in several if isinstance(member, str))
 
 
-def _account_exists(store: Store, projects: frozenset[str], email: str) -> bool:
+def _account_exists(store: WorldStore, projects: frozenset[str], email: str) -> bool:
     if store.called(email, ["gcp:serviceaccount/account:Account"]) is not None:
         return True
     found = _AGENT.match(email)
-    numbers = {project_number(project) for project in projects}
+    numbers = {find_project_number(project) for project in projects}
     return found is not None and next(filter(None, found.groupdict().values()), None) in numbers

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 
 from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.world.errors import Refused
+from controller.offline_google.world.errors import GoogleRefusal
 
 CUSTOM_ROLE = "gcp:projects/iAMCustomRole:IAMCustomRole"
 _CUSTOM = re.compile(r"^(projects|organizations)/[^/]+/roles/[A-Za-z0-9_.]{3,64}$")
@@ -16,7 +16,7 @@ _PERMISSION = re.compile(r"^[a-z0-9]+(\.[a-zA-Z0-9]+){2,3}$")
 
 
 @cache
-def predefined() -> frozenset[str]:
+def list_predefined_roles() -> frozenset[str]:
     """Every predefined role that is known here."""
     text = resources.files(__package__).joinpath("roles.txt").read_text(encoding="utf-8")
     return frozenset(line.strip() for line in text.splitlines() if line.startswith("roles/"))
@@ -28,12 +28,12 @@ def check_role(role: Value, exists: Callable[[str], bool]) -> None:
     Raises:
         Refused: neither.
     """
-    if not isinstance(role, str) or role in predefined():
+    if not isinstance(role, str) or role in list_predefined_roles():
         return
     if _CUSTOM.match(role) and exists(role):
         return
     message = f"Role {role} is not supported for this resource, or does not exist"
-    raise Refused(400, message, "badRequest")
+    raise GoogleRefusal(400, message, "badRequest")
 
 
 def check_permissions(inputs: Mapping[str, Value]) -> None:
@@ -42,10 +42,10 @@ def check_permissions(inputs: Mapping[str, Value]) -> None:
     Raises:
         Refused: a permission's service is unknown, or it is not of the form service.resource.verb.
     """
-    services = {role.removeprefix("roles/").partition(".")[0] for role in predefined()}
+    services = {role.removeprefix("roles/").partition(".")[0] for role in list_predefined_roles()}
     for permission in inputs.get("permissions") or ():
         if isinstance(permission, str) and not (
             _PERMISSION.match(permission) and permission.partition(".")[0] in services
         ):
             message = f"Permission {permission} is not valid"
-            raise Refused(400, message, "badRequest")
+            raise GoogleRefusal(400, message, "badRequest")

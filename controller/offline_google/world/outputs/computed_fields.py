@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from controller.offline_google.provider.pulumi_values import Value
 from controller.offline_google.provider.schema.facts import ResourceType
 from controller.offline_google.world.outputs.generated_names import make_etag, make_uuid, short_digest
-from controller.offline_google.world.outputs.given_addresses import private_address
-from controller.offline_google.world.outputs.resource_names import number, project_number
-from controller.offline_google.world.world_store import Store
+from controller.offline_google.world.outputs.given_addresses import allocate_private_address
+from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
+from controller.offline_google.world.world_store import WorldStore
 
 Values = dict[str, Value]
-Rule = Callable[[Store, Mapping[str, Value]], Values]
+Rule = Callable[[WorldStore, Mapping[str, Value]], Values]
 
 
-def after_identity(
-    store: Store, kind: ResourceType, identity: str, values: Mapping[str, Value], previous: Mapping[str, Value]
+def compute_fields(
+    store: WorldStore, kind: ResourceType, identity: str, values: Mapping[str, Value], previous: Mapping[str, Value]
 ) -> Values:
     """The rest. What was given out before (`previous`) stays as long as the resource lives.
 
@@ -40,19 +40,19 @@ def after_identity(
     return {**settable, **kept}
 
 
-def now() -> str:
+def format_now() -> str:
     """The time as Google writes it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _common(kind: ResourceType, identity: str, values: Mapping[str, Value]) -> Values:
     labels = values.get("labels") or {}
-    count = number(kind.token, identity, digits=18)
+    count = make_number(kind.token, identity, digits=18)
     deletion = {key: value for key, value in kind.facts.get("deletion", {}).items() if values.get(key) is None}
     common: Values = {
-        "creationTimestamp": now(),
-        "createTime": now(),
-        "updateTime": now(),
+        "creationTimestamp": format_now(),
+        "createTime": format_now(),
+        "updateTime": format_now(),
         "generatedId": int(count[:15]),
         "uid": make_uuid(identity),
         "labelFingerprint": make_etag(json.dumps(labels, sort_keys=True)),
@@ -63,19 +63,19 @@ def _common(kind: ResourceType, identity: str, values: Mapping[str, Value]) -> V
     return {**common, **{key: value for key, value in deletion.items() if value is not None}}
 
 
-def _account_name(_store: Store, values: Mapping[str, Value]) -> Values:
+def _account_name(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     return {"name": f"projects/{values['project']}/serviceAccounts/{values['email']}"}
 
 
-def _identity(_store: Store, values: Mapping[str, Value]) -> Values:
+def _identity(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     service = str(values["service"]).removesuffix(".googleapis.com")
-    email = f"service-{project_number(str(values['project']))}@gcp-sa-{service}.iam.gserviceaccount.com"
+    email = f"service-{find_project_number(str(values['project']))}@gcp-sa-{service}.iam.gserviceaccount.com"
     return {"email": email, "member": f"serviceAccount:{email}"}
 
 
-def _run(_store: Store, values: Mapping[str, Value]) -> Values:
+def _run(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     name, place = str(values["name"]), str(values["location"])
-    host = f"{name}-{project_number(str(values['project']))}.{place}.run.app"
+    host = f"{name}-{find_project_number(str(values['project']))}.{place}.run.app"
     revision = f"{name}-00001-{short_digest('revision', name)[:3]}"
     return {
         "uri": f"https://{host}",
@@ -89,14 +89,14 @@ def _run(_store: Store, values: Mapping[str, Value]) -> Values:
     }
 
 
-def _run_job(_store: Store, _values: Mapping[str, Value]) -> Values:
+def _run_job(_store: WorldStore, _values: Mapping[str, Value]) -> Values:
     return {"generation": "1", "observedGeneration": "1", "executionCount": 0, "launchStage": "GA"}
 
 
-def _database(store: Store, values: Mapping[str, Value]) -> Values:
+def _database(store: WorldStore, values: Mapping[str, Value]) -> Values:
     name, project = str(values["name"]), str(values["project"])
     region = str(values["region"])
-    account = f"p{project_number(project)}-{short_digest('sql', name)}"
+    account = f"p{find_project_number(project)}-{short_digest('sql', name)}"
     settings = (values.get("settings") or {}).get("ipConfiguration") or {}
     found: Values = {
         "connectionName": f"{project}:{region}:{name}",
@@ -109,32 +109,32 @@ def _database(store: Store, values: Mapping[str, Value]) -> Values:
     }
     network = settings.get("privateNetwork")
     kept = values.get("privateIpAddress")
-    private = kept or (private_address(store, _INSTANCE, str(values["id"]), network) if network else "")
+    private = kept or (allocate_private_address(store, _INSTANCE, str(values["id"]), network) if network else "")
     addresses = [{"type": "PRIVATE", "ipAddress": private, "timeToRetire": ""}] if private else []
     return {**found, "privateIpAddress": private, "ipAddresses": addresses, "firstIpAddress": private}
 
 
-def _bucket(_store: Store, values: Mapping[str, Value]) -> Values:
-    return {"url": f"gs://{values['name']}", "projectNumber": int(project_number(str(values["project"])))}
+def _bucket(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {"url": f"gs://{values['name']}", "projectNumber": int(find_project_number(str(values["project"])))}
 
 
-def _sink(_store: Store, values: Mapping[str, Value]) -> Values:
-    owner = project_number(str(values["project"]))
+def _sink(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    owner = find_project_number(str(values["project"]))
     shared = "cloud-logs@system.gserviceaccount.com"
     own = f"service-{owner}@gcp-sa-logging.iam.gserviceaccount.com"
     return {"writerIdentity": f"serviceAccount:{shared if values.get('uniqueWriterIdentity') is False else own}"}
 
 
-def _connection(_store: Store, _values: Mapping[str, Value]) -> Values:
+def _connection(_store: WorldStore, _values: Mapping[str, Value]) -> Values:
     return {"peering": "servicenetworking-googleapis-com"}
 
 
-def _zone(_store: Store, values: Mapping[str, Value]) -> Values:
+def _zone(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     servers = [f"ns-cloud-a{place}.googledomains.com." for place in range(1, 5)]
-    return {"nameServers": servers, "managedZoneId": int(number("zone", str(values["id"]), digits=15))}
+    return {"nameServers": servers, "managedZoneId": int(make_number("zone", str(values["id"]), digits=15))}
 
 
-def _authorization(_store: Store, values: Mapping[str, Value]) -> Values:
+def _authorization(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     domain = str(values["domain"])
     token = short_digest("authorization", str(values["id"]))
     record = {
@@ -145,11 +145,11 @@ def _authorization(_store: Store, values: Mapping[str, Value]) -> Values:
     return {"dnsResourceRecords": [record]}
 
 
-def _network(_store: Store, values: Mapping[str, Value]) -> Values:
-    return {"numericId": number("network", str(values["id"]), digits=19), "gatewayIpv4": ""}
+def _network(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {"numericId": make_number("network", str(values["id"]), digits=19), "gatewayIpv4": ""}
 
 
-def _subnetwork(_store: Store, values: Mapping[str, Value]) -> Values:
+def _subnetwork(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     if not values.get("ipCidrRange"):
         return {}
     octets, _, rest = str(values["ipCidrRange"]).partition("/")
@@ -157,15 +157,15 @@ def _subnetwork(_store: Store, values: Mapping[str, Value]) -> Values:
     return {"gatewayAddress": f"{first}.{int(end) + 1}" if rest and end.isdigit() else ""}
 
 
-def _key(_store: Store, values: Mapping[str, Value]) -> Values:
+def _key(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     return {"primaries": [{"name": f"{values['id']}/cryptoKeyVersions/1", "state": "ENABLED"}]}
 
 
-def _certificate(_store: Store, values: Mapping[str, Value]) -> Values:
+def _certificate(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     domains = (values.get("managed") or {}).get("domains") or []
     return {
         "subjectAlternativeNames": domains,
-        "certificateId": int(number("certificate", str(values["id"]), digits=15)),
+        "certificateId": int(make_number("certificate", str(values["id"]), digits=15)),
     }
 
 

@@ -8,18 +8,18 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from controller.offline_google.provider.diff_suppress import last
+from controller.offline_google.provider.diff_suppress import take_link_name
 from controller.offline_google.provider.pulumi_values import Value
 from controller.offline_google.provider.schema.facts import ResourceType
-from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.outputs.resource_names import number, project_number
-from controller.offline_google.world.world_store import Store
+from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
+from controller.offline_google.world.world_store import WorldStore
 
 Values = dict[str, Value]
-Rule = Callable[[Store, Mapping[str, Value]], Values]
+Rule = Callable[[WorldStore, Mapping[str, Value]], Values]
 
 
-def before_identity(store: Store, kind: ResourceType, values: Mapping[str, Value]) -> Values:
+def generate_names(store: WorldStore, kind: ResourceType, values: Mapping[str, Value]) -> Values:
     """What the id is made of and Google chooses.
 
     Raises:
@@ -29,34 +29,34 @@ def before_identity(store: Store, kind: ResourceType, values: Mapping[str, Value
     return rule(store, values) if rule else {}
 
 
-def _account(_store: Store, values: Mapping[str, Value]) -> Values:
+def _account(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     email = f"{values['accountId']}@{values['project']}.iam.gserviceaccount.com"
-    return {"email": email, "member": f"serviceAccount:{email}", "uniqueId": number("account", email, digits=21)}
+    return {"email": email, "member": f"serviceAccount:{email}", "uniqueId": make_number("account", email, digits=21)}
 
 
-def _access_policy(store: Store, values: Mapping[str, Value]) -> Values:
+def _access_policy(store: WorldStore, values: Mapping[str, Value]) -> Values:
     parent = str(values.get("parent"))
     scopes = values.get("scopes") or []
     for other in store.all("gcp:accesscontextmanager/accessPolicy:AccessPolicy"):
         if other.outputs.get("parent") == parent and (other.outputs.get("scopes") or []) == scopes:
             message = f"Policy already exists with parent {parent} and scopes {scopes}"
-            raise Refused(409, message, "alreadyExists")
-    return {"name": number("policy", parent, json.dumps(scopes))}
+            raise GoogleRefusal(409, message, "alreadyExists")
+    return {"name": make_number("policy", parent, json.dumps(scopes))}
 
 
-def _access_level(_store: Store, values: Mapping[str, Value]) -> Values:
+def _access_level(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     parent, name = str(values["parent"]), str(values["name"])
     if not re.fullmatch(rf"{re.escape(parent)}/accessLevels/[A-Za-z][A-Za-z0-9_]{{0,49}}", name):
         message = f"Invalid value for field 'name': '{name}'. It must be {parent}/accessLevels/ and a short name"
-        raise Refused(400, message, "invalid")
+        raise GoogleRefusal(400, message, "invalid")
     return {}
 
 
-def _group(_store: Store, values: Mapping[str, Value]) -> Values:
+def _group(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     return {"name": f"groups/{short_digest('group', str((values.get('groupKey') or {}).get('id')))}"}
 
 
-def _membership(_store: Store, values: Mapping[str, Value]) -> Values:
+def _membership(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     member = (values.get("preferredMemberKey") or values.get("memberKey") or {}).get("id")
     return {"name": f"{values['group']}/memberships/{short_digest('member', str(values['group']), str(member))}"}
 
@@ -64,19 +64,19 @@ def _membership(_store: Store, values: Mapping[str, Value]) -> Values:
 def _named(collection: str, *fields: str) -> Rule:
     """A name that the service gives: the project, the collection, and a number that follows from the fields."""
 
-    def rule(_store: Store, values: Mapping[str, Value]) -> Values:
+    def rule(_store: WorldStore, values: Mapping[str, Value]) -> Values:
         seed = [str(values.get(field)) for field in (*fields, "displayName")]
-        return {"name": f"projects/{values['project']}/{collection}/{number(collection, *seed, digits=19)}"}
+        return {"name": f"projects/{values['project']}/{collection}/{make_number(collection, *seed, digits=19)}"}
 
     return rule
 
 
-def _dashboard(_store: Store, values: Mapping[str, Value]) -> Values:
-    owner = project_number(str(values["project"]))
+def _dashboard(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    owner = find_project_number(str(values["project"]))
     return {"name": f"projects/{owner}/dashboards/{make_uuid(str(values['dashboardJson']))}"}
 
 
-def _secret_version(store: Store, values: Mapping[str, Value]) -> Values:
+def _secret_version(store: WorldStore, values: Mapping[str, Value]) -> Values:
     secret = str(values["secret"])
     prefix = f"{secret}/versions/"
     used = [int(found.id.rpartition("/")[2]) for found in store.all() if found.id.startswith(prefix)]
@@ -84,13 +84,13 @@ def _secret_version(store: Store, values: Mapping[str, Value]) -> Values:
     return {"name": prefix + version, "version": version}
 
 
-def _custom_service(_store: Store, values: Mapping[str, Value]) -> Values:
+def _custom_service(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     service = values.get("serviceId") or short_digest("service", str(values.get("displayName")))
     return {"name": f"projects/{values['project']}/services/{service}", "serviceId": service}
 
 
-def _objective(_store: Store, values: Mapping[str, Value]) -> Values:
-    service = last(str(values.get("service")))
+def _objective(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    service = take_link_name(str(values.get("service")))
     objective = values.get("sloId") or short_digest("objective", service, str(values.get("displayName")))
     return {
         "name": f"projects/{values['project']}/services/{service}/serviceLevelObjectives/{objective}",
@@ -98,12 +98,12 @@ def _objective(_store: Store, values: Mapping[str, Value]) -> Values:
     }
 
 
-def _metric(_store: Store, values: Mapping[str, Value]) -> Values:
+def _metric(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     return {"name": f"projects/{values['project']}/metricDescriptors/{values['type']}"}
 
 
-def _project(_store: Store, values: Mapping[str, Value]) -> Values:
-    return {"number": project_number(str(values["projectId"]))}
+def _project(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {"number": find_project_number(str(values["projectId"]))}
 
 
 _CHOSEN: Mapping[str, Rule] = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 
-from controller.offline_google.provider.diff_suppress import relative
+from controller.offline_google.provider.diff_suppress import strip_self_link
 from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.world.errors import Refused, exists
-from controller.offline_google.world.world_store import Store
+from controller.offline_google.world.errors import GoogleRefusal, make_already_exists
+from controller.offline_google.world.world_store import WorldStore
 
 _GLOBAL_4 = ipaddress.ip_network("203.0.113.0/24")
 _GLOBAL_6 = ipaddress.ip_network("2001:db8:c000::/36")
@@ -18,7 +18,7 @@ _PEERED = ipaddress.IPv4Network("10.224.0.0/11")
 """Google picks inside private ranges where a program asks for a length and no address."""
 
 
-def allocate(store: Store, token: str, identity: str, values: Mapping[str, Value]) -> str:
+def allocate_address(store: WorldStore, token: str, identity: str, values: Mapping[str, Value]) -> str:
     """The address of a reserved address, or of a forwarding rule without one: the next free one of its range.
 
     Raises:
@@ -43,10 +43,10 @@ def allocate(store: Store, token: str, identity: str, values: Mapping[str, Value
             _take(store, address, token, identity)
             return address
     message = f"Quota 'STATIC_ADDRESSES' exceeded: no free address in {space}"
-    raise Refused(403, message, "quotaExceeded")
+    raise GoogleRefusal(403, message, "quotaExceeded")
 
 
-def private_address(store: Store, token: str, identity: str, network: str) -> str:
+def allocate_private_address(store: WorldStore, token: str, identity: str, network: str) -> str:
     """An address out of the ranges peered with a network, for a service that Google runs (Cloud SQL).
 
     Raises:
@@ -66,17 +66,17 @@ def private_address(store: Store, token: str, identity: str, network: str) -> st
             f"Failed to create subnetwork. Couldn't find Service Networking connection for {network}: "
             "set up private services access first"
         )
-        raise Refused(400, message, "NETWORK_NOT_PEERED")
+        raise GoogleRefusal(400, message, "NETWORK_NOT_PEERED")
     taken = store.addresses()
     for address in _candidates(ipaddress.ip_network(ranges[0]), skip=3):
         if address not in taken:
             _take(store, address, token, identity)
             return address
     message = f"the peered range {ranges[0]} is used up"
-    raise Refused(400, message, "invalid")
+    raise GoogleRefusal(400, message, "invalid")
 
 
-def _peered_range(store: Store, token: str, identity: str, values: Mapping[str, Value]) -> str:
+def _peered_range(store: WorldStore, token: str, identity: str, values: Mapping[str, Value]) -> str:
     length = int(values.get("prefixLength") or 24)
     taken = {ipaddress.ip_address(text) for text in store.addresses()}
     for space in _PEERED.subnets(new_prefix=length):
@@ -84,29 +84,29 @@ def _peered_range(store: Store, token: str, identity: str, values: Mapping[str, 
             _take(store, str(space.network_address), token, identity)
             return str(space.network_address)
     message = "there is no free private range"
-    raise Refused(400, message, "invalid")
+    raise GoogleRefusal(400, message, "invalid")
 
 
-def _inside(store: Store, token: str, identity: str, values: Mapping[str, Value], project: str) -> str:
+def _inside(store: WorldStore, token: str, identity: str, values: Mapping[str, Value], project: str) -> str:
     """The next free address of the subnetwork."""
     asked = str(values.get("subnetwork", ""))
-    name = relative(asked) if "/" in asked else f"{project}|{asked}"
+    name = strip_self_link(asked) if "/" in asked else f"{project}|{asked}"
     subnet = store.called(name, ["gcp:compute/subnetwork:Subnetwork"])
     if subnet is None:
         message = "Invalid value for field 'subnetwork': an internal address needs one"
-        raise Refused(400, message, "invalid")
+        raise GoogleRefusal(400, message, "invalid")
     taken = store.addresses()
     for address in _candidates(ipaddress.ip_network(subnet.outputs["ipCidrRange"]), skip=2):
         if address not in taken:
             _take(store, address, token, identity)
             return address
     message = f"the subnetwork '{subnet.id}' has no free address"
-    raise Refused(400, message, "invalid")
+    raise GoogleRefusal(400, message, "invalid")
 
 
-def _take(store: Store, address: str, token: str, identity: str) -> None:
+def _take(store: WorldStore, address: str, token: str, identity: str) -> None:
     if address in store.addresses():
-        raise exists(address)
+        raise make_already_exists(address)
     store.allocate(address, token, identity)
 
 
@@ -121,4 +121,4 @@ def _candidates(space: ipaddress.IPv4Network | ipaddress.IPv6Network, skip: int 
 
 
 def _same_network(one: Value, other: str) -> bool:
-    return isinstance(one, str) and relative(one).rpartition("/")[2] == relative(other).rpartition("/")[2]
+    return isinstance(one, str) and strip_self_link(one).rpartition("/")[2] == strip_self_link(other).rpartition("/")[2]

@@ -6,10 +6,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from controller.offline_google.provider.diff_suppress import last, relative
+from controller.offline_google.provider.diff_suppress import strip_self_link, take_link_name
 from controller.offline_google.provider.pulumi_values import Value
 from controller.offline_google.provider.schema.facts import ResourceType
-from controller.offline_google.world.existing_organisation import landscape
+from controller.offline_google.world.existing_organisation import read_existing_organisation
 
 Values = Mapping[str, Value]
 
@@ -48,7 +48,7 @@ IAM = re.compile(r"^(?P<parent>.*?)(Iam|IAM)(?P<kind>Member|Binding|Policy)$")
 """The name of a type that gives roles on something."""
 
 
-def identity(kind: ResourceType, values: Values) -> str:
+def name_resource(kind: ResourceType, values: Values) -> str:
     """The id, from what the resource holds once Google has filled in its part."""
     if IAM.match(kind.name):
         return _of_binding(kind, values)
@@ -58,20 +58,20 @@ def identity(kind: ResourceType, values: Values) -> str:
         name = found[1]
         value = values.get(kind.property_of(name))
         text = "" if value is None else str(value)
-        return text if name in _WHOLE or "/" not in text else last(text)
+        return text if name in _WHOLE or "/" not in text else take_link_name(text)
 
     return re.sub(r"{{%?(\w+)}}", part, template)
 
 
-def self_link(kind: ResourceType, identity_text: str) -> str:
+def make_self_link(kind: ResourceType, identity_text: str) -> str:
     """The address of the resource in Google's API; empty for types that show none."""
     return _HOSTS[kind.module] + identity_text if kind.module in _HOSTS else ""
 
 
-def aliases(kind: ResourceType, identity_text: str, values: Values) -> frozenset[str]:
+def list_aliases(kind: ResourceType, identity_text: str, values: Values) -> frozenset[str]:
     """Every text by which another resource may refer to it. A bare name counts inside its project only."""
     project = str(values.get("project", ""))
-    names = {identity_text, relative(identity_text)}
+    names = {identity_text, strip_self_link(identity_text)}
     for field in ("name", "bucketId", "secretId", "repositoryId", "accountId", "serviceId"):
         value = values.get(field)
         if isinstance(value, str) and value:
@@ -92,15 +92,15 @@ def aliases(kind: ResourceType, identity_text: str, values: Values) -> frozenset
     return frozenset(names - {""})
 
 
-def number(*parts: str, digits: int = 12) -> str:
+def make_number(*parts: str, digits: int = 12) -> str:
     """A number as Google gives it out: long, without a meaning, and here always the same for the same thing."""
     raw = int.from_bytes(hashlib.sha256("|".join(parts).encode()).digest()[:16])
     return str(10 ** (digits - 1) + raw % (9 * 10 ** (digits - 1)))
 
 
-def project_number(project: str) -> str:
+def find_project_number(project: str) -> str:
     """The number of a project: as the landscape says, or one of its own."""
-    return landscape().projects.get(project) or number("project", project)
+    return read_existing_organisation().projects.get(project) or make_number("project", project)
 
 
 def _of_binding(kind: ResourceType, values: Values) -> str:
@@ -118,5 +118,5 @@ def _of_binding(kind: ResourceType, values: Values) -> str:
     rest = [str(values[name]) for name in ("role", "member") if values.get(name)]
     condition = values.get("condition") or {}
     words = [str(condition.get(name) or "") for name in ("title", "description", "expression")]
-    told_apart = [words[0], number(*words, digits=8)] if condition else []
-    return "/".join([*(relative(text) for text in on), *rest, *told_apart])
+    told_apart = [words[0], make_number(*words, digits=8)] if condition else []
+    return "/".join([*(strip_self_link(text) for text in on), *rest, *told_apart])
