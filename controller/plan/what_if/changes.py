@@ -130,6 +130,6 @@ class Changes:
         return not (self.network or self.identity or self.admission or self.data_flows)
 
 
-def weight(change: Change) -> tuple[int, int, str]:
+def weigh_change(change: Change) -> tuple[int, int, str]:
     """The order of changes: surprising ones first, then those of many answers."""
     return -sum(SURPRISES[one] for one in change.surprises), -change.answers, repr(change)
