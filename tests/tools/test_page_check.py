@@ -75,6 +75,4 @@ def test_every_script_of_the_page_is_checked_strictly() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in scripts.iterdir())
     assert not re.search(r"@ts-(ignore|nocheck|expect-error)", text)
     # The one that is: events of the stream, each of which its own hearer knows.
-    assert re.findall(r"(?:\{|: |\| )any\b.*", text) == [
-        ": any) => void>} Hearers what to do with an event, by its name */"
-    ]
+    assert re.findall(r"(?:\{|: |\| )any\b.*", text) == [": any) => void>} Hearers by the event's name */"]
