@@ -62,7 +62,7 @@ def test_an_application_without_tcp_is_named(city: VirtualCity) -> None:
     drills = city.applications["drills"].model_dump(by_alias=True) | {"services": ("udp/5000",)}
     udp = Application.model_validate(drills)
     other = city.replace_file(
-        APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, "drills": udp}).values()))
+        APPLICATIONS, ApplicationFile(applications=tuple({**city.applications, "drills": udp}.values()))
     )
     assert untested(other) == ("drills",)
     assert "drills" not in {p.target.column for p in tried(other)}

@@ -366,7 +366,7 @@ def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City)
     renamed = first.model_copy(update={"devices": (*first.devices[:-1], group.model_copy(update={"ssids": ssids}))})
     blueprints = city.blueprints.model_copy(update={"blueprints": (renamed, *city.blueprints.blueprints[1:])})
     for other in (
-        city.replace_file(SEGMENTS, SegmentFile(segments=tuple((segments).values()))),
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple(segments.values()))),
         city.replace_file(ADMISSION, city.admission.model_copy(update={"servers": city.admission_servers[1:]})),
         city.replace_file(BLUEPRINTS, blueprints),
     ):

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from controller.errors import Origin, PolicyError, Problem
-from controller.model.loading.formats import take_format
+from controller.model.formats.number import take_format
 from controller.model.policy_files import CITY, POLICY_FILES, STACK, Model, OlderFile, PolicyFile, PolicyValues
 from controller.model.source import Document, read_yaml
 

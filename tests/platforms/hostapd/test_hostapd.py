@@ -231,7 +231,7 @@ def test_an_isolated_segment_without_client_isolation_is_refused(city: City, dev
         compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
     assert compile_device(
-        city.replace_file(SEGMENTS, SegmentFile(segments=tuple((segments).values()))), device, can
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple(segments.values()))), device, can
     ).wanted.networks
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from controller.errors import Problem
-from controller.model.migrations import Migration
+from controller.model.formats.migration import Migration
 from controller.model.source import FORMAT, Document
 
 
