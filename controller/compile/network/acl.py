@@ -47,7 +47,7 @@ def compile_acls(
 
     >>> acls = compile_acls(core, can, [intent])
     >>> [one.name for one in acls.filters], acls.aggregated
-    (['TSN-10-from-4-c1ca1dad'], False)
+    (['TSN-10-from-4-...'], False)
 
     Raises:
         BeyondCapability: the filters are larger than the platform takes, or their names are longer.

@@ -67,7 +67,7 @@ class LevelEvaluator:
     >>> evaluator = LevelEvaluator({"japan": 'origin.region_code == "JP"', "managed": managed})
     >>> sorted(evaluator.find_granted({"origin.region_code": "JP", "device.is_admin_approved_device": True}))
     ['japan', 'managed']
-    >>> sorted(evaluator.find_granted({"origin.region_code": "JP"}))  # unknown is an error, and what errs is not granted
+    >>> sorted(evaluator.find_granted({"origin.region_code": "JP"}))  # an error is not granted
     ['japan']
     """
 

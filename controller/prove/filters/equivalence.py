@@ -109,7 +109,7 @@ def prove_filter_equals_intent(intent: FilterIntent, rendered: Filter) -> Filter
     True
     >>> shorter = replace(acl, entries=acl.entries[1:])
     >>> str(prove_filter_equals_intent(intent, shorter)).partition(", but ")[2]
-    'rule staff-cloud (policies/access/rules.yaml:8) permits it'
+    'rule staff-cloud (policies/access/rules.yaml:...) permits it'
 
     Raises:
         ProofFailed: the filter is for another VLAN, direction or family than the intent.

@@ -38,7 +38,7 @@ def find_enforcement_points(
     >>> filters = {acl.key: (core.id, acl)}
     >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
     >>> print(*(one.where for one in find_enforcement_points(city, school, filters, asked)), sep="\n")
-    as-e01-core1 TSN-10-from-4-c1ca1dad (staff-cloud) permits it
+    as-e01-core1 TSN-10-from-4-... (staff-cloud) permits it
     the load-balancer frontend opens affairs
     """
     for direction, address in ((Direction.FROM, packet.source), (Direction.TO, packet.destination)):
