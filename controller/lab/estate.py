@@ -27,7 +27,7 @@ def list_active_devices(city: VirtualCity, chosen: Selection) -> tuple[Device, .
     if chosen.schools:
         return devices
     try:
-        up = {school.id for school in undo_log.standing(paths.STATE).layout.schools}
+        up = {school.id for school in undo_log.read_active_record(paths.STATE).layout.schools}
     except LabError:
         return devices
     return tuple(device for device in devices if device.school.id in up)
@@ -39,7 +39,7 @@ def list_probe_sites(city: VirtualCity, chosen: Selection) -> list[ProbeSite]:
     Raises:
         TsunaguError: no virtual city is up, a named school is not in it, or none is left.
     """
-    layout = undo_log.standing(paths.STATE).layout
+    layout = undo_log.read_active_record(paths.STATE).layout
     active = {school.id: school for school in layout.schools}
     wanted = selected_schools(city, chosen)
     for school in wanted:
@@ -61,7 +61,7 @@ def make_throughput_probe(city: VirtualCity) -> ThroughputProbe:
 
 
 @contextmanager
-def absence_explained() -> Iterator[None]:
+def explain_absence() -> Iterator[None]:
     """Add to the error about a place that is not there what to look at: the virtual city may be down.
 
     Raises:

@@ -11,7 +11,7 @@ import pytest
 
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
@@ -107,7 +107,7 @@ def idle(device: Device) -> bool:
 def in_force(city: City, lab: Layout, apply_now: Apply, devices: list[Device]) -> City:
     """The whole policy is in force and saved on every switch of the lab, which does nothing by itself any more."""
     for device in devices:
-        assert until(partial(idle, device), 3 * RESTORE_SECONDS + 10.0, every=0.1), at_work(device)
+        assert wait_until(partial(idle, device), 3 * RESTORE_SECONDS + 10.0, every=0.1), at_work(device)
         # What a killed apply locked would run out by itself, which has a test of its own.
         (paths.SwitchFiles(paths.STATE, device.school.id).own / "lock").unlink(missing_ok=True)
     plan = planned(city, tuple(school.id for school in lab.schools))
