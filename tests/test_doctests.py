@@ -40,7 +40,10 @@ def names() -> dict[str, object]:
 def test_the_examples_are_true(module: str, names: dict[str, object]) -> None:
     loaded = importlib.import_module(module.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
     said: list[str] = []
-    finder, runner = doctest.DocTestFinder(exclude_empty=True), doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
+    finder, runner = (
+        doctest.DocTestFinder(exclude_empty=True),
+        doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS),
+    )
     for test in finder.find(loaded, extraglobs={**names, **vars(loaded)}):
         runner.run(test, out=said.append)
     found = runner.summarize(verbose=False)
