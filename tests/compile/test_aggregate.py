@@ -29,7 +29,7 @@ from controller.model.network.packets import (
 )
 from controller.model.policy_files import PREFIX_LISTS
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.prove.filters.equivalence import build_filter_set, make_packet_space
 from tests.platforms.states import everything, matches
@@ -196,7 +196,7 @@ def test_a_filter_that_is_too_large_is_aggregated_and_proved(city: City) -> None
     device = core(large)
     can = replace(IOS.capabilities, maximum_entries=500)
     intent = compile_device(large, device, can)
-    assert prove(large, intent, IOS) == 32
+    assert prove_rendered_device(large, intent, IOS) == 32
     assert max(len(one.entries) for one in intent.wanted.filters) < 100
     small = compile_device(city, device, can).wanted.filters
     assert small == compile_device(city, device, IOS.capabilities).wanted.filters, "what fits stays as it is"
@@ -209,7 +209,7 @@ def test_all_filters_of_a_device_together_are_aggregated_when_they_do_not_fit(ci
     device = core(large)
     fits = compile_device(large, device, replace(IOS.capabilities, maximum_device_entries=1000))
     assert sum(len(one.entries) for one in fits.wanted.filters) <= 1000
-    assert prove(large, fits, IOS) == 32
+    assert prove_rendered_device(large, fits, IOS) == 32
 
 
 def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,4 +225,4 @@ def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeyp
     monkeypatch.setattr(acl, "aggregate_entries", careless)
     intent = compile_device(large, device, replace(IOS.capabilities, maximum_entries=500))
     with pytest.raises(ProofFailed, match=r"permits tcp .* -> 203\.0\.4[01]\.\d+ port \d+, but"):
-        prove(large, intent, IOS)
+        prove_rendered_device(large, intent, IOS)
