@@ -12,7 +12,7 @@ from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
 from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
-from controller.plan.select import Selection, selected_devices, selected_schools
+from controller.plan.select import Selection, select_devices, select_schools
 
 STORE = "measurements-lab.sqlite"
 """The virtual city's measurements never stand among those of real schools."""
@@ -23,7 +23,7 @@ def list_active_devices(city: VirtualCity, chosen: Selection) -> tuple[Device, .
 
     A school that was named is asked in any case, so that its absence is told; so are all where no virtual city is up.
     """
-    devices = selected_devices(city, chosen)
+    devices = select_devices(city, chosen)
     if chosen.schools:
         return devices
     try:
@@ -41,7 +41,7 @@ def list_probe_sites(city: VirtualCity, chosen: Selection) -> list[ProbeSite]:
     """
     layout = undo_log.read_active_record(paths.STATE).layout
     active = {school.id: school for school in layout.schools}
-    wanted = selected_schools(city, chosen)
+    wanted = select_schools(city, chosen)
     for school in wanted:
         if school.id in chosen.schools:
             layout.school(school.id)

@@ -17,8 +17,8 @@ from controller.model.reference_evaluator import Flow, Person, RuleDecision, eva
 from controller.model.sites.access_lines import Override, PathPreference
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
-from controller.plan.proof.proof import CLIENT_PORT
-from controller.plan.review import describe
+from controller.plan.proof.rendered_device import CLIENT_PORT
+from controller.plan.review import describe_entry
 from controller.platforms.registry import is_supported, load_platform
 from controller.prove.filters.equivalence import find_first_entry
 
@@ -34,7 +34,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Enforced:
+class EnforcingEntry:
     """Where a packet is decided on the way: a device, its filter, the line of its configuration and what it says."""
 
     device: str
@@ -51,7 +51,7 @@ class NetworkExplanation:
     service: Service
     destination: str
     answer: RuleDecision
-    enforced: tuple[Enforced, ...]
+    enforced: tuple[EnforcingEntry, ...]
     note: str
 
 
@@ -89,7 +89,7 @@ class Explanation:
     lines: LinesExplanation | None = None
 
 
-def explain(city: City, question: Question) -> Explanation:
+def explain_access(city: City, question: Question) -> Explanation:
     """Answer a question.
 
     Raises:
@@ -157,7 +157,7 @@ def _example(city: City, question: Question, family: Family) -> int:
     return first
 
 
-def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enforced], str]:
+def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[EnforcingEntry], str]:
     devices = city.devices(question.school)
     core = next(device for device in devices if device.role == "core")
     if not is_supported(core.platform):
@@ -165,7 +165,7 @@ def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enfo
     return list(_decided(city, core, question, packet)), ""
 
 
-def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[Enforced]:
+def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[EnforcingEntry]:
     system = load_platform(core.platform)
     intent = compile_device(city, core, system.capabilities)
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
@@ -179,7 +179,7 @@ def _decided(city: City, core: Device, question: Question, packet: Packet) -> It
         one = filters.get((vlan, direction, packet.family))
         entry = find_first_entry(one, packet) if one else None
         if one and entry:
-            yield Enforced(core.id, one.name, entry.origin, describe(entry))
+            yield EnforcingEntry(core.id, one.name, entry.origin, describe_entry(entry))
 
 
 def _identity(city: City, question: Question) -> IdentityExplanation:

@@ -16,10 +16,10 @@ from controller.plan.what_if.changes import (
     AdmissionChange,
     Change,
     Changes,
-    ExchangeChange,
+    DataFlowChange,
     IdentityChange,
     NetworkChange,
-    weight,
+    weigh_change,
 )
 
 NAMED = 6
@@ -29,7 +29,7 @@ _REASONS = {IMPORTANT: "class-ii", STRANGERS: "strangers", OUTSIDE: "outside", W
 Row = tuple[str, ...]
 
 
-def markdown(changes: Changes, schools: int, language: Language = "en") -> str:
+def write_markdown(changes: Changes, schools: int, language: Language = "en") -> str:
     """The whole comment; `schools` is how many the city has."""
     return "\n".join([*_Comment(schools, language).lines(changes), ""])
 
@@ -46,9 +46,9 @@ class _Comment:
         yield f"## {self._say('title', before=changes.before, after=changes.after)}"
         yield ""
         yield f"{self._summary(changes)} {self._say('judged', on=changes.on)}"
-        network, identity = grouped_network(changes.network), grouped_identity(changes.identity)
+        network, identity = group_network_changes(changes.network), group_identity_changes(changes.identity)
         kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.exchange)
-        surprising = sorted((one for one in kinds if one.surprises), key=weight)
+        surprising = sorted((one for one in kinds if one.surprises), key=weigh_change)
         yield from self._table("first", ("why", "what"), [(self._why(one), self._sentence(one)) for one in surprising])
         head: Row = ("way", "ends", "services", "schools", "example", "rules")
         yield from self._table("network", head, [self._network(one) for one in network])
@@ -103,7 +103,7 @@ class _Comment:
                 return f"{self._say(one.way)} {people}; {_or(one.rules)}; {one.person}"
             case AdmissionChange():
                 return f"{one.role}, {_or(one.postures)}, {one.place}: {_or(one.before)} → {_or(one.after)}"
-            case ExchangeChange():
+            case DataFlowChange():
                 return f"{self._say(one.way)} {self._data(one)}; {_or(one.rules)}"
 
     def _way(self, one: NetworkChange) -> str:
@@ -122,7 +122,7 @@ class _Comment:
         there = self._registered(one.registered)
         return self._say(one.way), who, ", ".join(one.places), f"{least}; {devices}", there, one.person, _or(one.rules)
 
-    def _data(self, one: ExchangeChange) -> str:
+    def _data(self, one: DataFlowChange) -> str:
         if one.connection:
             return self._say("connection", ends=one.connection)
         return self._say("class", sender=one.sender, receiver=one.receiver, data=", ".join(one.data))
@@ -159,16 +159,16 @@ def _or(words: Iterable[str]) -> str:
     return ", ".join(words) or "none"
 
 
-def grouped_network(changes: Iterable[NetworkChange]) -> list[NetworkChange]:
+def group_network_changes(changes: Iterable[NetworkChange]) -> list[NetworkChange]:
     """Segments for which the same changes are one row."""
     found: dict[object, NetworkChange] = {}
     for one in changes:
         key = replace(one, segment="", packet="")
         found[key] = replace(found[key], segment=f"{found[key].segment}, {one.segment}") if key in found else one
-    return sorted(found.values(), key=weight)
+    return sorted(found.values(), key=weigh_change)
 
 
-def grouped_identity(changes: Iterable[IdentityChange]) -> list[IdentityChange]:
+def group_identity_changes(changes: Iterable[IdentityChange]) -> list[IdentityChange]:
     """Roles, and then applications, for which the same changes are one row; then where devices are registered."""
     rows = list(changes)
     for without, join in _JOINS:
@@ -177,7 +177,7 @@ def grouped_identity(changes: Iterable[IdentityChange]) -> list[IdentityChange]:
             key = without(one)
             found[key] = join(found[key], one) if key in found else one
         rows = list(found.values())
-    return sorted(rows, key=weight)
+    return sorted(rows, key=weigh_change)
 
 
 def _roles(one: IdentityChange, other: IdentityChange) -> IdentityChange:

@@ -11,14 +11,14 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.observe import Observed
-from controller.plan.proof.city_checks import Held
-from controller.plan.proof.proof import (
-    differences_of_interfaces,
-    differences_of_ports,
-    differences_of_routes,
-    differences_of_vlans,
-    differences_on_the_way,
-    differences_to_policy,
+from controller.plan.proof.city_checks import ParsedDevice
+from controller.plan.proof.rendered_device import (
+    find_filter_differences,
+    find_interface_differences,
+    find_port_differences,
+    find_route_differences,
+    find_step_differences,
+    find_vlan_differences,
 )
 from controller.platforms.base import Platform, refuse_conflicts
 from controller.platforms.registry import load_platform
@@ -26,7 +26,7 @@ from controller.prove.compliance.wireless import find_wireless_differences
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ConfigurationProof:
     """A device and what was found. Without `refusal`, `held` is set; `moved` says what is left to other devices.
 
     `filters`, `route_policies` and `networks` count what was judged.
@@ -34,7 +34,7 @@ class Judged:
     """
 
     device: Device
-    held: Held | None = None
+    held: ParsedDevice | None = None
     filters: int = 0
     route_policies: int = 0
     networks: int = 0
@@ -45,25 +45,25 @@ class Judged:
     refusal: TsunaguError | None = None
 
 
-def judge_observed(city: City, seen: Observed) -> Judged:
+def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
     """What a saved running configuration holds."""
     if seen.refusal is not None or seen.observation is None:
-        return Judged(seen.device, refusal=seen.refusal)
+        return ConfigurationProof(seen.device, refusal=seen.refusal)
     system = load_platform(seen.device.platform)
     try:
         intent = compile_device(city, seen.device, system.capabilities)
     except TsunaguError as error:
-        return Judged(seen.device, refusal=error)
+        return ConfigurationProof(seen.device, refusal=error)
     state = seen.observation.state
     conflicts = _conflicts(seen, intent)
     differences = (
         *(f"{seen.source}:{remark.number}: {remark.text}" for remark in seen.observation.remarks),
         *conflicts,
-        *differences_of_vlans(intent, state),
-        *differences_of_ports(intent, state),
-        *differences_of_interfaces(intent, state),
-        *differences_to_policy(intent, state),
-        *differences_of_routes(intent, state),
+        *find_vlan_differences(intent, state),
+        *find_port_differences(intent, state),
+        *find_interface_differences(intent, state),
+        *find_filter_differences(intent, state),
+        *find_route_differences(intent, state),
         *find_wireless_differences(seen.device.id, intent.networks, state),
     )
     # Where an object of others stands in the way there is no plan, and so no state between.
@@ -71,10 +71,10 @@ def judge_observed(city: City, seen: Observed) -> Judged:
         states, on_the_way = (0, ()) if conflicts else _way(city, intent, state, system)
     except ValueError as error:
         message = f"{seen.device.id}: {system.name} cannot express what is wanted: {error}"
-        return Judged(seen.device, refusal=TsunaguError(message))
-    return Judged(
+        return ConfigurationProof(seen.device, refusal=TsunaguError(message))
+    return ConfigurationProof(
         seen.device,
-        Held(seen.device, state, intent.delegated),
+        ParsedDevice(seen.device, state, intent.delegated),
         filters=len(intent.intents),
         route_policies=len(intent.wanted.routing.bindings),
         networks=len(intent.networks),
@@ -98,4 +98,4 @@ def _conflicts(seen: Observed, intent: DeviceIntent) -> tuple[str, ...]:
 def _way(city: City, intent: DeviceIntent, now: DeviceState, system: Platform) -> tuple[int, tuple[str, ...]]:
     """The states that a plan would lead through, and what is wrong with them."""
     steps = system.plan_steps(now, intent.wanted)
-    return max(0, len(steps) - 1), tuple(differences_on_the_way(city, intent, now, steps, system))
+    return max(0, len(steps) - 1), tuple(find_step_differences(city, intent, now, steps, system))

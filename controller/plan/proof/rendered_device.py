@@ -29,22 +29,23 @@ CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
 
 
-def prove(city: City, intent: DeviceIntent, system: Platform) -> int:
+def prove_rendered_device(city: City, intent: DeviceIntent, system: Platform) -> int:
     """Render the wanted state, parse it back, and prove every filter; the number of filters proved.
 
-    The controller's own way to the device must stay open, whatever the policy says (DESIGN rule 6).
+    The controller's own way to the device must stay open, whatever the policy says (docs/architecture.md, "What is held
+    to be true, and where", 6).
 
     Raises:
         ProofFailed: with a packet for each filter that differs.
         TsunaguError: the platform cannot express the wanted state.
     """
-    _, differences = judge(city, intent, system)
+    _, differences = check_rendered_device(city, intent, system)
     if differences:
         raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
     return len(intent.intents)
 
 
-def judge(city: City, intent: DeviceIntent, system: Platform) -> tuple[DeviceState, list[str]]:
+def check_rendered_device(city: City, intent: DeviceIntent, system: Platform) -> tuple[DeviceState, list[str]]:
     """The wanted state as the device's text would be read back, and where that is not what the policy says.
 
     Raises:
@@ -57,17 +58,17 @@ def judge(city: City, intent: DeviceIntent, system: Platform) -> tuple[DeviceSta
         message = f"{name}: {system.name} cannot express what is wanted: {error}"
         raise TsunaguError(message) from None
     parsed = system.parse(text, f"{name} (rendered)").state
-    differences = list(differences_to_policy(intent, parsed))
-    differences += _denied_though_moved(intent)
-    differences += _management_cut(city, intent, parsed)
-    differences += differences_of_routes(intent, parsed)
+    differences = list(find_filter_differences(intent, parsed))
+    differences += _find_denied_delegated(intent)
+    differences += _find_management_cuts(city, intent, parsed)
+    differences += find_route_differences(intent, parsed)
     differences += find_wireless_differences(name, intent.networks, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     return parsed, differences
 
 
-def prove_transition(
+def prove_plan_steps(
     city: City, intent: DeviceIntent, now: DeviceState, steps: Sequence[Step], system: Platform
 ) -> None:
     """Prove of every state on the way: it is no worse than both ends, and the controller's own way stays open.
@@ -77,34 +78,36 @@ def prove_transition(
     Raises:
         ProofFailed: with the step, and a packet or a route.
     """
-    differences = list(differences_on_the_way(city, intent, now, steps, system))
+    differences = list(find_step_differences(city, intent, now, steps, system))
     if differences:
         raise ProofFailed("The proof failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
 
 
-def differences_on_the_way(
+def find_step_differences(
     city: City, intent: DeviceIntent, now: DeviceState, steps: Sequence[Step], system: Platform
 ) -> Iterator[str]:
     """Where a state between is worse than both ends of the way, each with the step, and a packet or a route."""
     name = intent.device.id
     stages = [TransitionStage(step.title, step.result) for step in steps]
     for fault in find_transition_faults(now, stages, system.capabilities):
-        yield f"{name}: {fault}{_said_of(intent, fault)}"
+        yield f"{name}: {fault}{_describe_policy_answer(intent, fault)}"
     for number, stage in enumerate(stages[:-1], start=1):
-        for one in sorted((_standing(now) & _standing(stages[-1].state)) - _standing(stage.state)):
+        for one in sorted(
+            (_list_current_parts(now) & _list_current_parts(stages[-1].state)) - _list_current_parts(stage.state)
+        ):
             yield f"{name}: step {number} ({stage.title}) takes {one} away, though it is there before and after"
     if steps and steps[-1].result != intent.wanted:
         yield f"{name}: the steps do not lead to the wanted state"
-    if not list(_management_cut(city, intent, now)):
+    if not list(_find_management_cuts(city, intent, now)):
         for number, stage in enumerate(stages[:-1], start=1):
-            cuts = _management_cut(city, intent, stage.state, now)
+            cuts = _find_management_cuts(city, intent, stage.state, now)
             yield from (f"{cut}, after step {number} ({stage.title})" for cut in cuts)
     if intent.routing is not None:
         routes = [(stage.title, stage.state.routing) for stage in stages]
         yield from find_transition_differences(intent.routing, now.routing, routes)
 
 
-def _said_of(intent: DeviceIntent, fault: TransitionFault) -> str:
+def _describe_policy_answer(intent: DeviceIntent, fault: TransitionFault) -> str:
     """What the policy says of the packet of a fault; nothing where it is about a port, of which no rule speaks."""
     way = fault.flow
     for one in intent.intents:
@@ -116,13 +119,13 @@ def _said_of(intent: DeviceIntent, fault: TransitionFault) -> str:
     return ""
 
 
-def differences_of_routes(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
+def find_route_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where a router does with routes what the policy does not say, each with a route that shows it."""
     if intent.routing is not None:
         yield from find_routing_differences(intent.routing, state.routing)
 
 
-def _denied_though_moved(intent: DeviceIntent) -> Iterator[str]:
+def _find_denied_delegated(intent: DeviceIntent) -> Iterator[str]:
     """Where the device would deny what the policy permits, because a part of the filter is left to another one."""
     relaxed = {(one.vlan, one.direction, one.family): one for one in intent.intents}
     for moved in intent.delegated:
@@ -132,7 +135,7 @@ def _denied_though_moved(intent: DeviceIntent) -> Iterator[str]:
             yield f"{place}: what is left to {moved.upstream} would deny packets that the policy permits"
 
 
-def _management_cut(
+def _find_management_cuts(
     city: City, intent: DeviceIntent, state: DeviceState, before: DeviceState | None = None
 ) -> Iterator[str]:
     """Whether a state cuts the SSH session that changes the device, or its answers.
@@ -166,7 +169,7 @@ def _carries(state: DeviceState, vlan: int) -> bool:
     return any(vlan in port.vlans for port in state.ports)
 
 
-def _standing(state: DeviceState) -> frozenset[str]:
+def _list_current_parts(state: DeviceState) -> frozenset[str]:
     """What a switch has beside ports and filters, without which nothing passes: its VLANs, and its own addresses."""
     addresses = ((own, one.vlan) for one in state.interfaces for own in one.addresses)
     return frozenset([f"VLAN {one.number}" for one in state.vlans]) | {
@@ -178,7 +181,7 @@ def _answers_at(state: DeviceState, address: IPv4Address | IPv6Address) -> bool:
     return any(own.partition("/")[0] == str(address) for one in state.interfaces for own in one.addresses)
 
 
-def differences_to_policy(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
+def find_filter_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where the filters in force on a device do not equal the policy, each with a packet that shows it."""
     by_name = {one.name: one for one in state.filters}
     bound = {(b.vlan, b.direction, b.family): b.filter for b in state.bindings}
@@ -210,7 +213,7 @@ def _made_for(intent: DeviceIntent, wanted: FilterIntent, difference: FilterDiff
     return f"; the compiler has such a line for {', '.join(made)}" if made else ""
 
 
-def differences_of_ports(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
+def find_port_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where the ports do not put before the filters what they must judge: a filter says nothing of packets past it."""
     seen = {port.name: port for port in state.ports}
     for port in intent.wanted.ports:
@@ -222,7 +225,7 @@ def differences_of_ports(intent: DeviceIntent, state: DeviceState) -> Iterator[s
         yield f"{intent.device.id}: port {describe_port(seen[name])} is in service, which the city does not know"
 
 
-def differences_of_vlans(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
+def find_vlan_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where the switch's database has other VLANs of ours: what is in no database passes through no port."""
     wanted, seen = ({vlan.number: vlan.name for vlan in of.vlans} for of in (intent.wanted, state))
     for number in sorted(wanted.keys() | seen.keys()):
@@ -235,7 +238,7 @@ def differences_of_vlans(intent: DeviceIntent, state: DeviceState) -> Iterator[s
             yield f"{intent.device.id}: VLAN {number} {wanted[number]} is wanted; its name is {seen[number]}"
 
 
-def differences_of_interfaces(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
+def find_interface_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
     """Where a switch that routes has other addresses in a VLAN: its filters judge what it hands on by these."""
     wanted, seen = ({one.vlan: one for one in of.interfaces} for of in (intent.wanted, state))
     for vlan in sorted(wanted.keys() | seen.keys()):
