@@ -38,7 +38,7 @@ def test_help_loads_no_command() -> None:
 @pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
 def test_every_command_can_be_loaded(name: str) -> None:
     loaded = application(name)
-    known = [one.name for one in (*loaded.registered_commands, *loaded.registered_groups)]
+    known = [one.name for one in loaded.registered_commands] + [one.name for one in loaded.registered_groups]
     assert known == [name]
 
 
