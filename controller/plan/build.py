@@ -15,8 +15,7 @@ from controller.plan.expiry import find_first_expiry
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.city_checks import ParsedDevice, check_paths
 from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
-from controller.plan.review import describe_changes
-from controller.plan.review_routes import describe_preference
+from controller.plan.review import describe_changes, describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts
 from controller.platforms.registry import load_platform
 
@@ -48,7 +47,7 @@ class ConsideredDevice:
         return bool(self.changes) or not self.saved
 
     @property
-    def moved(self) -> tuple[str, ...]:
+    def delegated(self) -> tuple[str, ...]:
         """What of the policy the device leaves to another one, in words."""
         return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
 
@@ -85,8 +84,8 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
 def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
     """The difference in words; what the platform remarked on, before it."""
     names = {segment.vlan: segment.id for segment in city.segments.values()}
-    ways = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
-    changes = describe_changes(names, now.state, intent.wanted, ways)
+    paths = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
+    changes = describe_changes(names, now.state, intent.wanted, paths)
     if intent.routing:
         changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
     if not changes and now.state != intent.wanted:
@@ -165,5 +164,5 @@ def _device_plan(one: ConsideredDevice) -> DevicePlan:
         changes=one.changes,
         filters_proved=one.filters_proved,
         saved=one.saved,
-        moved=one.moved,
+        moved=one.delegated,
     )

@@ -75,7 +75,7 @@ class IdentityExplanation:
 class LinesExplanation:
     """The lines that lead there, the preferred one first, and what gives the school an order of its own."""
 
-    ways: tuple[PathPreference, ...]
+    preferences: tuple[PathPreference, ...]
     override: Override | None
 
 

@@ -121,13 +121,13 @@ class Changes:
     network: tuple[NetworkChange, ...]
     identity: tuple[IdentityChange, ...]
     admission: tuple[AdmissionChange, ...]
-    exchange: tuple[DataFlowChange, ...]
+    data_flows: tuple[DataFlowChange, ...]
     unjudged: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Whether no answer changes."""
-        return not (self.network or self.identity or self.admission or self.exchange)
+        return not (self.network or self.identity or self.admission or self.data_flows)
 
 
 def weigh_change(change: Change) -> tuple[int, int, str]:
