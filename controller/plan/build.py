@@ -1,4 +1,4 @@
-"""From what devices hold to a plan: compile, prove, diff, order."""
+"""Builds a plan from what devices hold: compile, prove, compare, order."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ class ConsideredDevice:
 
     @property
     def states_proved(self) -> int:
-        """How many states on the way were proved to be no worse than both ends."""
+        """Return how many states on the way were proved to be no worse than both ends."""
         return max(0, len(self.steps) - 1)
 
     @property
     def policies_proved(self) -> int:
-        """How many route policies were proved, each at its neighbour."""
+        """Return how many route policies were proved, each at its neighbour."""
         return len(self.intent.wanted.routing.bindings) if self.intent else 0
 
     @property
     def differs(self) -> bool:
-        """Whether the device is not as the policy wants it, running or at its next boot."""
+        """Tell if the device is not as the policy wants it, running or at its next boot."""
         return bool(self.changes) or not self.saved
 
     @property
     def delegated(self) -> tuple[str, ...]:
-        """What of the policy the device leaves to another one, in words."""
+        """Return what of the policy the device leaves to another one, in words."""
         return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
 
     @property
     def saved(self) -> bool:
-        """Whether the device would boot with what it runs; taken for granted where only its text is known."""
+        """Tell if the device would boot with what it runs; taken for granted where only its text is known."""
         saved, now = self.observed.saved, self.observed.observation
         return now is None or not self.observed.knows_saved or saved == now.state
 
@@ -95,7 +95,7 @@ def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable
 
 
 def build_plan(city: City, considered: Iterable[ConsideredDevice]) -> PlanFile:
-    """The plan for all that could be considered; what could not is listed in it with its reason.
+    """Return the plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
         ProofFailed: the devices are right one by one, and the paths through them are not what they must be.

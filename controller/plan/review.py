@@ -27,7 +27,7 @@ PathNames = Mapping[str, str]
 def describe_changes(
     names: Mapping[int, str], now: DeviceState, wanted: DeviceState, paths: PathNames | None = None
 ) -> list[str]:
-    """The difference of two states, one line a change; empty when they are equal.
+    """Return the difference of two states, one line a change; empty when they are equal.
 
     `names` are those of the VLANs, `paths` what a router's neighbours stand for.
     """
@@ -64,7 +64,7 @@ def _ports(now: Iterable[PortState], wanted: Iterable[PortState]) -> Iterator[st
 
 
 def describe_port(port: PortState) -> str:
-    """A port in words that belong to no vendor."""
+    """Return a port in words that belong to no vendor."""
     isolated = " isolated" if port.isolated else ""
     return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} {port.role.words}{isolated}"
 
@@ -132,7 +132,7 @@ def _entries(old: Filter, new: Filter) -> Iterator[str]:
 
 
 def _bindings(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -> Iterator[str]:
-    """What the filters in force do not show: a binding without a filter, a filter without a binding."""
+    """Describe what the filters in force do not show: a binding without a filter, a filter without a binding."""
     held = {one.name for one in now.filters}
     for binding in now.bindings:
         if binding.filter not in held:
@@ -145,7 +145,7 @@ def _bindings(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -
 
 
 def describe_entry(entry: Entry) -> str:
-    """A filter entry in words that belong to no vendor."""
+    """Return a filter entry in words that belong to no vendor."""
     verb = "permit" if entry.effect is Effect.PERMIT else "deny"
     match = entry.match
     protocol = "ip" if match.protocol is None else _protocol(match.protocol)
@@ -169,7 +169,7 @@ def _end(network: Prefix, ports: Ports, word: str) -> str:
 
 
 def describe_routes(now: Routing, wanted: Routing, paths: PathNames | None = None) -> Iterator[str]:
-    """The difference of two routings, one line a change; nothing when they are equal."""
+    """Return the difference of two routings, one line a change; nothing when they are equal."""
     names = paths or {}
     before = {one.place: one for one in now.bindings}
     after = {one.place: one for one in wanted.bindings}
@@ -196,7 +196,7 @@ def describe_routes(now: Routing, wanted: Routing, paths: PathNames | None = Non
 
 
 def describe_preference(intent: RoutingIntent, now: Routing, wanted: Routing) -> Iterator[str]:
-    """The order of the ways, where it changes: the answer that the rest of the change is for."""
+    """Return the order of the paths, where it changes: the answer that the rest of the change is for."""
     for family in Family:
         was, becomes = _order(intent, now, family), _order(intent, wanted, family)
         if was != becomes:
@@ -204,7 +204,7 @@ def describe_preference(intent: RoutingIntent, now: Routing, wanted: Routing) ->
 
 
 def _order(intent: RoutingIntent, state: Routing, family: Family) -> str:
-    """The ways that carry the default route, the preferred first; `=` between those that are alike."""
+    """Return the paths that carry the default route, the preferred first; `=` between those that are alike."""
     ranked: dict[int, list[str]] = {}
     bound = {(b.neighbour, b.family): b.policy for b in state.bindings if b.direction is RouteDirection.IN}
     policies = {one.name: one for one in state.policies}

@@ -1,4 +1,4 @@
-"""Devices judged against the policy, as saved configurations say they are, and the way from there to the policy."""
+"""Proves devices as their saved configurations say they are, and the way from there to what is wanted."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from controller.prove.compliance.wireless import find_wireless_differences
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationProof:
-    """A device and what was found. Without `refusal`, `parsed` is set; `delegated` says what is left to others.
+    """The proof of a device's configuration. Without `refusal`, `parsed` is set; `delegated` is left to others.
 
-    `filters`, `route_policies` and `networks` count what was judged.
+    `filters`, `route_policies` and `networks` count what was compared.
     `states` counts the states that a plan would lead through, `step_differences` says which are worse than both ends.
     """
 
@@ -46,7 +46,7 @@ class ConfigurationProof:
 
 
 def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
-    """What a saved running configuration holds."""
+    """Compare a running configuration, and the way from it to what is wanted, with the policy."""
     if seen.refusal is not None or seen.observation is None:
         return ConfigurationProof(seen.device, refusal=seen.refusal)
     system = load_platform(seen.device.platform)

@@ -1,4 +1,4 @@
-"""From two policies to every answer that differs between them."""
+"""Compares two policies: every answer that differs between them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def compare_policies(before: City, after: City, names: tuple[str, str] = ("befor
 
 
 def _unjudged(before: City, after: City) -> Iterator[str]:
-    """What differs and is no answer to "who reaches what"."""
+    """Name what differs and is no answer to "who reaches what"."""
     for name, old, new in (
         ("necessities", before.infrastructure_protocols, after.infrastructure_protocols),
         ("VLANs or isolation of segments", _switched(before), _switched(after)),

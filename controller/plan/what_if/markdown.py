@@ -1,4 +1,4 @@
-"""What-if for people: Markdown for a review comment. The surprising changes stand first, with why they are."""
+"""Writes the changed answers as Markdown for a review comment; the surprising ones first, with the reason."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class _Comment:
         return self._say("class", sender=one.sender, receiver=one.receiver, data=", ".join(one.data))
 
     def _registered(self, names: Sequence[str]) -> str:
-        """Where devices are registered; who has none is said by itself."""
+        """Say where devices are registered; those registered nowhere apart."""
         known = [name for name in names if name != UNREGISTERED]
         shown = self._say("anywhere") if len(known) > self._schools else self._at(known) if known else ""
         nowhere = self._say("nowhere") if UNREGISTERED in names else ""
