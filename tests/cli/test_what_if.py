@@ -246,4 +246,5 @@ def test_an_edit_that_does_not_load_names_its_own_file(policies: PolicyFolder) -
     path = edited(policies, ("rules:", "effect: permit", "effect: allow"))
     done = here("what-if", "--edit", str(path), *DAY, cwd=policies.path.parent)
     assert done.code == Exit.FAILED
-    assert f"{path}:9: rules.0.effect: Input should be 'permit' or 'forbid'" in done.errors
+    line = path.read_text(encoding="utf-8").splitlines().index("    effect: allow") + 1
+    assert f"{path}:{line}: rules.0.effect: Input should be 'permit' or 'forbid'" in done.errors

@@ -125,6 +125,37 @@ def hosts(count: int) -> list[Match]:
             [Match(V4, 1, ALL, ALL, ANY_PORTS, (kind, kind)) for kind in (3, 4)],
             [Match(V4, 1, ALL, ALL, ANY_PORTS, (kind, kind)) for kind in (3, 4)],
         ),
+        (
+            [Match(V4, 6, ALL, ALL, (port, port), established=True) for port in (443, 444, 442, 440)],
+            [
+                Match(V4, 6, ALL, ALL, (440, 440), established=True),
+                Match(V4, 6, ALL, ALL, (442, 444), established=True),
+            ],
+        ),
+        (
+            [Match(V4, 17, ALL, ALL, (123, 130)), Match(V4, 17, ALL, ALL, (125, 140))],
+            [Match(V4, 17, ALL, ALL, (123, 140))],
+        ),
+        (
+            # An answer from port 53 and another service's answer to it are two things.
+            [Match(V4, 17, ALL, ALL, (53, 53)), Match(V4, 17, ALL, ALL, (54, 54), (7, 7))],
+            [Match(V4, 17, ALL, ALL, (53, 53)), Match(V4, 17, ALL, ALL, (54, 54), (7, 7))],
+        ),
+        (
+            [Match(V4, 6, ALL, ALL, (1, 1), established=True), Match(V4, 6, ALL, ALL, (2, 2))],
+            [Match(V4, 6, ALL, ALL, (1, 1), established=True), Match(V4, 6, ALL, ALL, (2, 2))],
+        ),
+        (
+            [
+                Match(V4, 6, parse_prefix("10.0.1.0/24"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.0.0/24"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.2.0/24"), parse_prefix("10.9.0.0/16")),
+            ],
+            [
+                Match(V4, 6, parse_prefix("10.0.0.0/23"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.2.0/24"), parse_prefix("10.9.0.0/16")),
+            ],
+        ),
     ],
 )
 def test_what_is_put_together(given_: list[Match], expected: list[Match]) -> None:

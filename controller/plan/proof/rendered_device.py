@@ -32,7 +32,8 @@ CLIENT_PORT = 49152
 def prove_rendered_device(city: City, intent: DeviceIntent, system: Platform) -> int:
     """Render the wanted state, parse it back, and prove every filter; return how many.
 
-    The controller's own way to the device must stay open, whatever the policy says.
+    The controller's own way to the device must stay open, whatever the policy says (docs/architecture.md, "What is held
+    to be true, and where", 6).
 
     Raises:
         ProofFailed: with a packet for each filter that differs.
