@@ -1,4 +1,4 @@
-"""Which devices a command is about."""
+"""Selects the devices that a command is about."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def select_schools(city: City, selection: Selection) -> tuple[School, ...]:
 
 
 def select_devices(city: City, selection: Selection) -> tuple[Device, ...]:
-    """The devices of the selected schools."""
+    """Return the devices of the selected schools."""
     return tuple(device for school in select_schools(city, selection) for device in city.devices(school))
 
 
 def find_device(city: City, name: str) -> Device:
-    """One device by its id.
+    """Return one device by its id.
 
     Raises:
         TsunaguError: the city's estate has no such device.

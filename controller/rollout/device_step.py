@@ -32,7 +32,7 @@ DIFFERENCES_SHOWN = 5
 class Change:
     """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore.
 
-    `still_in_force` raises PlanLapsed once an exception in the plan has expired; then nothing more may be written.
+    `still_in_force` raises PlanExpired once an exception in the plan has expired; then nothing more may be written.
     """
 
     device: Device

@@ -30,7 +30,7 @@ from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
 from controller.model.sites.scope import Scope
 from controller.plan.what_if.changes import UNREGISTERED
-from controller.plan.what_if.what_if import compare_policies
+from controller.plan.what_if.compare import compare_policies
 from tests.soak import FACTOR
 
 CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))

@@ -110,7 +110,7 @@ def _understood(one: ConsideredDevice) -> dict[str, object]:
         "platform": one.observed.device.platform,
         "refused": str(one.refusal) if one.refusal else None,
         "changes": list(one.changes),
-        "moved": list(one.moved),
+        "moved": list(one.delegated),
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
         "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
@@ -133,7 +133,7 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
                 say(f"  {change}", _style(change))
         elif with_reading:
             say(f"{name}: nothing would change")
-        say_moved(name, one.moved)
+        say_moved(name, one.delegated)
 
 
 def _style(change: str) -> str | None:

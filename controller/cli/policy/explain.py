@@ -154,7 +154,7 @@ def _say(found: Explanation) -> None:
 def _say_lines(lines: LinesExplanation | None) -> None:
     if lines is None:
         return
-    ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.ways)
+    ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.preferences)
     say(f"lines: {ordered}")
     if lines.override is not None:
         own = lines.override
@@ -227,6 +227,6 @@ def _lines_document(lines: LinesExplanation | None) -> dict[str, object] | None:
         return None
     own = lines.override
     return {
-        "ways": [{"line": way.line, "region": way.region, "origin": str(way.origin)} for way in lines.ways],
+        "ways": [{"line": way.line, "region": way.region, "origin": str(way.origin)} for way in lines.preferences],
         "override": None if own is None else {"owner": own.owner, "reason": own.reason, "origin": str(own.origin)},
     }

@@ -127,8 +127,8 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     for one in missing:
         say(f"x {one.refusal}", "red")
     refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
-    held = [one.held for one in seen if one.held is not None]
-    ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.on_the_way))
+    held = [one.parsed for one in seen if one.parsed is not None]
+    ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
     checks = [Check(DEVICES, filters + routes + networks, differences), ways, *check_paths(city, held)]
     return Findings(checks, summary, refused, len(missing))
 

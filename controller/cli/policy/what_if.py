@@ -16,8 +16,9 @@ from controller.messages import LANGUAGES, Catalogue, Language, catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.plan.what_if.changes import Change, Changes
+from controller.plan.what_if.compare import compare_policies
 from controller.plan.what_if.markdown import write_markdown
-from controller.plan.what_if.what_if import compare_policies, find_replacements, load_revision
+from controller.plan.what_if.policy_sources import find_replacements, load_revision
 
 Edit = Annotated[
     list[str] | None,
@@ -89,7 +90,8 @@ def _document(changes: Changes) -> dict[str, object]:
         "network": changes.network,
         "identity": changes.identity,
         "admission": changes.admission,
-        "exchange": changes.exchange,
+        "data_flows": changes.data_flows,
+        "exchange": changes.data_flows,  # what the list was called until now; for one version
     }
     return {
         "before": changes.before,

@@ -1,4 +1,4 @@
-"""May these reach that, and why: the network's answer and the identity's, apart, each with its rules and enforcers."""
+"""Answers who may reach what, and why: the network's part and the identity's, apart, with rules and enforcers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class EnforcingEntry:
-    """Where a packet is decided on the way: a device, its filter, the line of its configuration and what it says."""
+    """What decides a packet on its way: a device, its filter, the line of its configuration and what it says."""
 
     device: str
     filter: str
@@ -75,7 +75,7 @@ class IdentityExplanation:
 class LinesExplanation:
     """The lines that lead there, the preferred one first, and what gives the school an order of its own."""
 
-    ways: tuple[PathPreference, ...]
+    preferences: tuple[PathPreference, ...]
     override: Override | None
 
 

@@ -129,7 +129,7 @@ def _by_application(
 
 
 def _addresses(cities: Pair, name: str, application: str, family: Family) -> tuple[Interval, ...]:
-    """Where an application is, in either policy."""
+    """Return an application's addresses, in either policy."""
     found: list[Interval] = []
     for city in cities:
         school = city.school_by_id.get(name)
@@ -195,7 +195,7 @@ def _surprising(cities: Pair, one: NetworkChange) -> NetworkChange:
 
 
 def _staffed(city: City, segment: str) -> bool:
-    """Whether 802.1X admits somebody of the staff to a segment."""
+    """Tell if 802.1X admits somebody of the staff to a segment."""
     staff = {role.id for role in city.people.roles if role.audience == "staff"}
     return any(staff & set(a.roles) for a in city.admissions if a.segment == segment)
 
