@@ -35,7 +35,9 @@ PROGRAM = """
         return JSONResponse({"at": at, "peer": peer, "target": request_target(request), "body": body})
 
     sockets = [socket.socket(fileno=int(number)) for number in sys.argv[2:]]
-    tls = make_server_tls(CertificateAuthority(Path(sys.argv[1])), lambda: frozenset({"a.example"})) if sys.argv[1] else None
+    tls = None
+    if sys.argv[1]:
+        tls = make_server_tls(CertificateAuthority(Path(sys.argv[1])), lambda: frozenset({"a.example"}))
     serve_http(answer, sockets, tls=tls)
 """
 
