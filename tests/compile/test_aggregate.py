@@ -193,7 +193,7 @@ def crowded(city: City) -> City:
 
 
 def core(city: City) -> Device:
-    devices = (device for school in city.schools for device in city.devices(school))
+    devices = (device for school in city.schools for device in city.list_devices(school))
     return next(device for device in devices if (device.role, device.platform) == ("core", IOS.name))
 
 
