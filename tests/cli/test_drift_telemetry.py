@@ -13,7 +13,7 @@ from tests.telemetry.receivers import keeping
 
 
 def devices(city: City, school: str) -> list[Device]:
-    return list(city.devices(city.school_by_id[school]))[:3]
+    return list(city.list_devices(city.school_by_id[school]))[:3]
 
 
 def considered(device: Device, *changes: str, unreachable: bool = False) -> ConsideredDevice:

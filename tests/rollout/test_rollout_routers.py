@@ -57,7 +57,7 @@ class School:
 
     @property
     def router(self) -> Device:
-        return self.city.devices(self.city.school_by_id[self.layout.id])[1]
+        return self.city.list_devices(self.city.school_by_id[self.layout.id])[1]
 
     def prefer(self, text: str) -> None:
         """Change the policy."""
@@ -97,7 +97,7 @@ class School:
     def goes_by(self, line: str, region: str) -> bool:
         """Whether both families' default routes lead over this way."""
         lines = self.city.lines
-        way = next((name, one) for name, one in lines.ways() if (name, one.id) == (line, region))
+        way = next((name, one) for name, one in lines.list_paths() if (name, one.id) == (line, region))
         return all(self.best(f) == str(lines.region_address(way[1], way[0], f)) for f in Family)
 
     def state(self) -> DeviceState:

@@ -16,8 +16,8 @@ from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.policy_files import RULES
-from controller.offline_google.provider.schema.facts import find_resource_type
-from controller.offline_google.provider.schema.input_checks import check_inputs
+from controller.offline_google.schema.facts import find_resource_type
+from controller.offline_google.schema.input_checks import check_inputs
 from policies.guardrails.guardrail import CheckedResource
 from policies.guardrails.pack import GUARDRAILS
 from stacks.applications.access import format_group_member

@@ -47,7 +47,7 @@ from controller.messages import catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
@@ -217,7 +217,7 @@ def _wanted(  # noqa: PLR0913 the options of a command
         message = "--family is 4 or 6"
         raise typer.BadParameter(message)
     return RoundScope(
-        lines=tuple(line for line in LINE_NAMES if not lines or line in lines),
+        lines=tuple(line for line in ACCESS_LINE_NAMES if not lines or line in lines),
         regions=tuple(regions) if regions else None,
         families=tuple(family for family in Family if not families or family in families),
         only_assessed=quick,
