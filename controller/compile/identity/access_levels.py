@@ -70,7 +70,7 @@ OS_TYPES: Mapping[OperatingSystem, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ProxyFacts:
-    """What Google knows the city by.
+    """The names and numbers by which Google knows the city.
 
     `access_policy` is the number of the organisation's access policy; `prefix` keeps stacks in one organisation apart;
     `device_authority` is the fingerprint of the root that device certificates come from (base64 of its SHA-256, as the

@@ -60,7 +60,7 @@ class PeopleCube:
         return PeopleCube(factors, tuple(postures), devices, registered, periods, kinds, places, slots, rules)
 
     def covers(self, other: PeopleCube) -> bool:
-        """Whether everybody of the other cube is in this one."""
+        """Tell whether everybody of the other cube is in this one."""
         return all(mine >= theirs for mine, theirs in zip(self.fields, other.fields, strict=True))
 
 
@@ -138,7 +138,7 @@ def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> Cub
 
 
 def find_permitted_people(city: City, application: str, role: str) -> tuple[CubeSpace, tuple[PeopleCube, ...]]:
-    """Who of a role may use an application, as few cubes, in a fixed order.
+    """Find the people of a role who may use an application: as few cubes as this finds, in a fixed order.
 
     >>> _, cubes = find_permitted_people(city, "affairs", "principal")
     >>> [(sorted(cube.places), sorted(cube.rules)) for cube in cubes][:1]
@@ -168,7 +168,7 @@ def _within(slot: Slot, hours: Hours) -> bool:
 
 
 def _without(cube: PeopleCube, forbidden: PeopleCube) -> Iterator[PeopleCube]:
-    """What is left of a cube: for each field, the part of the cube whose value there is not forbidden."""
+    """Yield the rest of a cube: for each field, the part of the cube whose value there is not forbidden."""
     if not all(mine & theirs for mine, theirs in zip(cube.fields, forbidden.fields, strict=True)):
         yield cube
         return

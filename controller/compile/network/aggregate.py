@@ -190,7 +190,7 @@ def _wider(network: Prefix, lengths: Iterable[int]) -> Iterator[Prefix]:
 
 
 def _covers(run: Sequence[Entry], one: int, other: int) -> bool:
-    """Whether an entry makes another one idle; equal ones make the later idle only, so that one of them stays."""
+    """Tell whether an entry makes another one idle; equal ones make the later idle only, so that one of them stays."""
     wide, narrow = run[one].match, run[other].match
     if wide == narrow:
         return one < other

@@ -51,7 +51,7 @@ class Clause(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FilterIntent:
-    """What one filter must permit: the union of its permit clauses without the union of its forbid clauses."""
+    """The packets that one filter must permit: the union of its permit clauses without that of its forbid clauses."""
 
     device: str
     segment: str
@@ -61,8 +61,8 @@ class FilterIntent:
     clauses: tuple[Clause, ...]
 
     @property
-    def place(self) -> tuple[int, Direction, Family]:
-        """What the filter is for."""
+    def key(self) -> tuple[int, Direction, Family]:
+        """The VLAN, direction and family that the filter is for."""
         return self.vlan, self.direction, self.family
 
 
@@ -86,7 +86,7 @@ def compile_filter_intents(city: City, school: School, device: str, segments: It
 
 
 def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Direction], list[Clause]]:
-    """What the rules say at each segment and direction, in the order of the rules; a clause is made once.
+    """Return the clauses of the rules at each segment and direction, in the order of the rules; a clause is made once.
 
     A family without addresses on either side has no packets: the clause falls away, it never becomes "any".
     """
@@ -113,7 +113,7 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
 def _conversation(
     rule: Rule, service: Service, family: Family, asking: AddressSet, asked: AddressSet
 ) -> tuple[Clause, Clause]:
-    """What is asked, and the answers: TCP only once the conversation stands; UDP has no such mark, so all of a port."""
+    """Return the clauses of question and answer: TCP's answer only once the conversation stands, UDP's by its port."""
     named = (rule.effect, rule.id, rule.origin, family, service.protocol)
     there = Clause(*named, asking, asked, ANY_PORTS, service.ports, established=False)
     back = Clause(*named, asked, asking, service.ports, ANY_PORTS, established=service.protocol is Protocol.TCP)

@@ -60,7 +60,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class RoutingIntent:
-    """What a school's router must do with routes: its neighbours in the order of families, lines and regions."""
+    """The wanted routing of a school's router: its neighbours in the order of families, lines and regions."""
 
     device: str
     system: int
@@ -76,7 +76,7 @@ class RoutingIntent:
 
 
 def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
-    """What the policy wants of a school's router.
+    """Compile what the policy wants of a school's router: its neighbours with their ranks, and its own prefixes.
 
     >>> routing_intent = compile_routing_intent(city, router)
     >>> [(one.path, one.rank) for one in routing_intent.neighbours if one.family is Family.V4]
@@ -92,7 +92,7 @@ def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
 
 
 def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
-    """What a school may announce: its block, and what the internet sees its lines by.
+    """Find the prefixes that a school may announce: its block, and the addresses of its lines in the internet.
 
     >>> [str(one) for one in find_own_prefixes(city, school, Family.V6)]
     ['2001:db8:809a::/48']

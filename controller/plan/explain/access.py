@@ -220,7 +220,9 @@ def _at_the_proxy(
     )
     intent = compile_cloud_intent(city, facts)
     bindings = tuple(b for b in intent.bindings if (b.application, b.role) == (application, role))
-    asked = [level for level in intent.levels if any(facts.full_name(level.key) in b.expression for b in bindings)]
+    asked = [
+        level for level in intent.access_levels if any(facts.full_name(level.key) in b.expression for b in bindings)
+    ]
     needed = {key for level in asked for key in level.needs}
-    levels = tuple(level for level in intent.levels if level in asked or level.key in needed)
+    levels = tuple(level for level in intent.access_levels if level in asked or level.key in needed)
     return bindings, levels, note

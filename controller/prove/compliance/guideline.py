@@ -84,7 +84,7 @@ def _classes(city: City) -> Check:
 
 
 def _lowers(city: City, flow: SystemFlow) -> bool:
-    """Whether a flow takes data out of a system of a class to one of a less important class."""
+    """Tell whether a flow takes data out of a system of a class to one of a less important class."""
     ends = [IMPORTANCE_ORDER.index(find_importance(city, end)) for end in (flow.from_, flow.to)]
     return flow.effect is Effect.PERMIT and ends[1] > ends[0]
 
@@ -129,7 +129,7 @@ def _official_only(city: City) -> Check:
 
 
 def _external_connections(city: City) -> Check:
-    """What the compiled policy opens to the outside is declared as a line, an application, a system or the controller.
+    """Check that everything open to the outside is declared as a line, an application, a system or the controller.
 
     The bandwidth of the lines is evidence: whether it is enough is measured, not proved.
     """

@@ -146,7 +146,7 @@ class IamCondition:
         self._remembered: dict[tuple[frozenset[str], datetime | None], bool] = {}
 
     def holds(self, levels: Iterable[str], at: datetime) -> bool:
-        """Whether it holds for a request that was granted these levels (by full name) at this time."""
+        """Tell whether it holds for a request that was granted these levels (by full name) at this time."""
         if self._compiled is None:
             return True
         # One that does not name the time is the same at all times.

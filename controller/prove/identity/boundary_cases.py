@@ -104,7 +104,7 @@ def _common(lists: list[tuple[str, ...]]) -> str:
 
 
 def _moment(city: City, rules: list[Rule]) -> datetime:
-    """When the rules hold, if there is such a moment among the days that tell anything apart; else a noon."""
+    """Return a moment at which the rules hold, if there is one among the days that tell anything apart; else a noon."""
     known = list_distinct_days(city)
     for day, hour in product(known, (12, 18, 3, 8, 22)):
         moment = datetime.combine(day, time(hour), city.timezone)

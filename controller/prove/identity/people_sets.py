@@ -29,7 +29,7 @@ class PeopleSets:
     """Everybody whom one or more cities can tell apart, and the sets of them.
 
     >>> people = PeopleSets(city)
-    >>> application, person = people.example(people.permitted(city, city.rules))
+    >>> application, person = people.find_example(people.select_permitted(city, city.rules))
     >>> application, person.role, person.place
     ('affairs', 'teacher', 'own-school')
     """
@@ -57,18 +57,18 @@ class PeopleSets:
             ]
         )
 
-    def part(self, city: City, rule: Rule, registered: int | None = None) -> Node:
-        """Whom the identity part of a rule speaks of.
+    def select_rule(self, city: City, rule: Rule, registered: int | None = None) -> Node:
+        """Return the people that the identity part of a rule speaks of.
 
         With `registered` (an index of `registrations`, one more for none) it is whom it speaks of among people whose
         device is registered there, and the set does not depend on that field: so two of them can be compared.
         """
         if rule.identity is None:
             return self.space.nothing
-        return self.space.union_all(self.at(city, rule, name, registered) for name in rule.applications)
+        return self.space.union_all(self.select_rule_at(city, rule, name, registered) for name in rule.applications)
 
-    def at(self, city: City, rule: Rule, application: str, registered: int | None = None) -> Node:
-        """Whom the identity part of a rule speaks of at one of its applications."""
+    def select_rule_at(self, city: City, rule: Rule, application: str, registered: int | None = None) -> Node:
+        """Return the people that the identity part of a rule speaks of at one of its applications."""
         assert rule.identity is not None  # noqa: S101 the callers looked
         identity = rule.identity
         # The internet has no importance class, and no proxy asks anybody before it.
@@ -86,14 +86,14 @@ class PeopleSets:
         )
         return self.space.cube(cubes)
 
-    def permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
-        """Whom the identity parts of rules let in: permits without forbids."""
-        parts = [(rule, self.part(city, rule, registered)) for rule in rules if rule.identity]
+    def select_permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
+        """Return the people that the identity parts of rules let in: permits without forbids."""
+        parts = [(rule, self.select_rule(city, rule, registered)) for rule in rules if rule.identity]
         permits = self.space.union_all(node for rule, node in parts if rule.effect is Effect.PERMIT)
         forbids = self.space.union_all(node for rule, node in parts if rule.effect is Effect.FORBID)
         return self.space.difference(permits, forbids)
 
-    def where(self, **values: Sequence[int]) -> Node:
+    def select_where(self, **values: Sequence[int]) -> Node:
         """Everybody who has one of these values in each named field."""
         return self.space.cube(
             tuple(
@@ -104,7 +104,7 @@ class PeopleSets:
             )
         )
 
-    def example(self, node: Node) -> tuple[str, Person]:
+    def find_example(self, node: Node) -> tuple[str, Person]:
         """An application and a person of a set that is not empty; in the morning, where that can be."""
         wishes = [[TEN_O_CLOCK] if field.name == "minute" else [] for field in self.space.fields]
         point = self.space.example(node, wishes)

@@ -44,7 +44,7 @@ FOREIGN_REGISTRATION = "another-city"
 
 
 def build_request(city: City, person: Person, factor: str | None = None) -> RequestAttributes:
-    """What Google would know: an address, its country, a device as its inventory has it, and how they signed in.
+    """Return a person's request as Google sees it: address, country, the device by its inventory, the kind of sign-in.
 
     >>> request = build_request(city, next(draw_synthetic_principals(city, 1)))
     >>> request["origin.ip"], request["origin.region_code"]

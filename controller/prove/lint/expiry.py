@@ -1,4 +1,4 @@
-"""What time does to a policy: exceptions that expire, a calendar that ends, prefix lists that grow old."""
+"""Findings that come with time: exceptions that expire, a calendar that ends, prefix lists that grow old."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketCube, ...]
 
 
 def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketCube, ...]:
-    """What answers the management when it asks somebody, as a rule lets it."""
+    """Return the packets that answer the management when it asks somebody, as a rule lets it."""
     asks = [
         one
         for one in spoken
@@ -230,7 +230,7 @@ def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketCube:
 
 
 class _PathDifferences:
-    """What is wrong at a school in one family, each with a packet."""
+    """The differences of a school's paths in one family, each with a packet."""
 
     def __init__(self, at: SchoolNetwork, here: SchoolFilters, question: PathQuestion) -> None:
         self.at, self.city, self.here = at, at.city, here

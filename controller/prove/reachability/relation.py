@@ -47,7 +47,7 @@ class SchoolNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Who may ask (`asking`) whom (`asked`) for what, by one rule. Its answers are the same, turned round."""
+    """A service that some (`asking`) may open with others (`asked`) by one rule; its answers are turned round."""
 
     rule: Rule
     family: Family
@@ -64,7 +64,7 @@ class Conversation:
         yield (protocol, self.asked, self.asking, (self.ports,), wide, marked)
 
     def holds(self, packet: Packet) -> bool:
-        """Whether a packet is one of the conversation's, judged by itself: nothing of diagrams is asked."""
+        """Tell whether a packet is one of the conversation's, judged by itself: nothing of diagrams is asked."""
         if packet.protocol != self.protocol:
             return False
         if _among(packet.source, self.asking) and _among(packet.destination, self.asked):
@@ -166,7 +166,7 @@ class _Need(NamedTuple):
     rest: tuple[Intervals, Intervals, Intervals]
 
     def is_for(self, segment: Segment) -> bool:
-        """Whether a segment needs it."""
+        """Tell whether a segment needs it."""
         return not self.segments or segment.id in self.segments
 
 

@@ -26,7 +26,7 @@ PROGRAM = """
     import socket, sys
     from pathlib import Path
     from starlette.responses import JSONResponse
-    from controller.lab.iap.authority import Authority, by_name
+    from controller.lab.iap.certificate_authority import CertificateAuthority, make_server_tls
     from controller.lab.services.http_server import local_address, read_body, request_target, serve_http
 
     async def answer(request):
@@ -35,7 +35,9 @@ PROGRAM = """
         return JSONResponse({"at": at, "peer": peer, "target": request_target(request), "body": body})
 
     sockets = [socket.socket(fileno=int(number)) for number in sys.argv[2:]]
-    tls = by_name(Authority(Path(sys.argv[1])), lambda: frozenset({"a.example"})) if sys.argv[1] else None
+    tls = None
+    if sys.argv[1]:
+        tls = make_server_tls(CertificateAuthority(Path(sys.argv[1])), lambda: frozenset({"a.example"}))
     serve_http(answer, sockets, tls=tls)
 """
 
