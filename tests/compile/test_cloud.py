@@ -80,12 +80,12 @@ def test_the_levels_of_days_hold_exactly_on_the_days_of_the_calendar(city: City)
     levels = AccessLevelCatalogue(city, FACTS).by_key
     kinds = {kind: kind.replace("-", "_") for kind in DayKind}
     evaluator = LevelEvaluator({key: levels[key].expression for key in kinds.values()})
-    around = [city.calendar.from_ - ONE_DAY, *city.calendar.days(), city.calendar.until + ONE_DAY]
+    around = [city.calendar.from_ - ONE_DAY, *city.calendar.list_days(), city.calendar.until + ONE_DAY]
     for day in around:
         first = datetime.combine(day, time.min, city.timezone)
         for moment in (first, first + timedelta(days=1, seconds=-1)):
             held = evaluator.find_granted({"request.time": moment})
-            assert held == {key for kind, key in kinds.items() if city.calendar.kind(day) is kind}, moment
+            assert held == {key for kind, key in kinds.items() if city.calendar.find_day_kind(day) is kind}, moment
 
 
 def test_an_exception_lapses_at_the_proxy_by_itself(city: City) -> None:

@@ -187,7 +187,7 @@ def _network_flows(city: City, application: str, effect: Effect) -> Iterator[tup
                 for number, alike in enumerate(city.schools_of_equal_scope)
                 if city.rule_applies_at(rule, alike[0])
             ]
-            yield from product(rule.network.from_, city.permitted_services(rule, application), there)
+            yield from product(rule.network.from_, city.get_permitted_services(rule, application), there)
 
 
 class _Compiler:

@@ -79,7 +79,7 @@ class CubeSpace:
         assert identity is not None  # noqa: S101 only such rules are asked for
         # What is not known is never good enough: a forbid that asks for it holds.
         unknown = frozenset({UNKNOWN}) if rule.effect is Effect.FORBID else frozenset[str]()
-        least = self.city.second_factor(identity, self.application)
+        least = self.city.get_second_factor(identity, self.application)
         hours, kinds = identity.hours, identity.hours.day_kinds if identity.hours else None
         return PeopleCube(
             factors=frozenset(one for one in Strength if one >= least),
@@ -88,7 +88,7 @@ class CubeSpace:
                 for name, values in zip(self.postures, every.postures, strict=True)
             ),
             devices=frozenset(identity.devices) | unknown if identity.devices else every.devices,
-            registered=self.city.schools_in_scope(rule) | unknown if rule.schools else every.registered,
+            registered=self.city.list_schools_in_scope(rule) | unknown if rule.schools else every.registered,
             periods=frozenset(end for end in every.periods if _lasts(rule, end)),
             kinds=every.kinds if kinds is None else frozenset(kinds) | unknown,
             places=frozenset(identity.places) if identity.places else every.places,

@@ -98,7 +98,7 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
         for application in rule.applications:
             asked = city.addresses.destination_addresses_in(application, school, family)
             sources = [name for name in rule.network.from_ if ends[name].included and asked.included]
-            for service in city.permitted_services(rule, application):
+            for service in city.get_permitted_services(rule, application):
                 spoken = {name: _conversation(rule, service, family, ends[name], asked) for name in sources}
                 for name, (there, back) in spoken.items():
                     found.setdefault((name, Direction.FROM), []).append(there)
@@ -121,7 +121,7 @@ def _conversation(
 
 
 def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
-    gateway = parse_prefix(family.address(city.addresses.gateway_address(school, segment, family)))
+    gateway = parse_prefix(family.format_address(city.addresses.gateway_address(school, segment, family)))
     words: dict[str, Prefix] = {SEGMENT: city.addresses.segment_prefix(school, segment, family), GATEWAY: gateway}
     own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 

@@ -60,7 +60,7 @@ def delegate_upstream(
     beyond = [one for one in wanted if any(clause.established for clause in one.clauses)]
     if can.established or not beyond:
         return wanted, ()
-    router = next((one for one in city.devices(device.school) if one.role == "router"), None)
+    router = next((one for one in city.list_devices(device.school) if one.role == "router"), None)
     if router is None or router.keeps_state is None:
         name = "a router" if router is None else f"{router.id} ({router.platform})"
         message = (

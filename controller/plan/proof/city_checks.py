@@ -109,4 +109,4 @@ def _carried(devices: Iterable[Device]) -> frozenset[str]:
 
 def list_school_devices(city: City, device: Device) -> tuple[Device, ...]:
     """Return a device and those beside it, of the same school."""
-    return city.devices(device.school)
+    return city.list_devices(device.school)

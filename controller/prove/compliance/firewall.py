@@ -131,7 +131,7 @@ class _Caller:
             raise ReplayError(message)
         says = ", ".join(_named(flow.id, flow.origin) for flow in deciding) or "no flow says so (default deny)"
         return (
-            f"from {self.caller or 'a workload of no application'} to {self.family.address(packet.destination)} "
+            f"from {self.caller or 'a workload of no application'} to {self.family.format_address(packet.destination)} "
             f"{_what(packet)} is {'open' if opens else 'closed'} by {_by(decided)}, "
             f"but the policy: {'permit by ' if deciding else ''}{says}"
         )

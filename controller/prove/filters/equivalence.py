@@ -327,8 +327,8 @@ def list_filter_entries(rendered: Filter) -> FilterEntries:
 def _clause_cube(clause: Clause) -> PacketCube:
     return (
         ((clause.protocol, clause.protocol),),
-        clause.sources.intervals(),
-        clause.destinations.intervals(),
+        clause.sources.get_intervals(),
+        clause.destinations.get_intervals(),
         (clause.source_ports,),
         (clause.destination_ports,),
         _ESTABLISHED if clause.established else _ANY_STATE,
@@ -404,7 +404,7 @@ def _likely(
 
 def _hosts(family: Family, sets: Iterable[AddressSet], prefixes: Iterable[Prefix]) -> list[int]:
     """An address of a host in everything that the policy or the filter names, and one that neither may know."""
-    return _hosts_in(family, [*(interval for one in sets for interval in one.intervals()), *map(_bounds, prefixes)])
+    return _hosts_in(family, [*(interval for one in sets for interval in one.get_intervals()), *map(_bounds, prefixes)])
 
 
 def _hosts_in(family: Family, intervals: Iterable[Interval]) -> list[int]:

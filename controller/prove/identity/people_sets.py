@@ -72,7 +72,7 @@ class PeopleSets:
         assert rule.identity is not None  # noqa: S101 the callers looked
         identity = rule.identity
         # The internet has no importance class, and no proxy asks anybody before it.
-        least = Strength.NONE if application == INTERNET else city.second_factor(identity, application)
+        least = Strength.NONE if application == INTERNET else city.get_second_factor(identity, application)
         cubes = (
             _chosen(self.applications, [application]),
             _chosen(self.roles, identity.roles or self.roles),
@@ -133,7 +133,7 @@ class PeopleSets:
     def _calendars(self, day: date) -> tuple[object, ...]:
         found: list[object] = [day.weekday()]
         for city in self.cities:
-            found.append(city.calendar.kind(day) if city.calendar else None)
+            found.append(city.calendar.find_day_kind(day) if city.calendar else None)
             found += [rule.holds_on(day) for rule in city.rules if rule.exception]
         return tuple(found)
 
@@ -146,7 +146,7 @@ class PeopleSets:
 
     def _scope(self, city: City, rule: Rule) -> tuple[Interval, ...]:
         forbids = rule.effect is Effect.FORBID
-        scope = city.schools_in_scope(rule)
+        scope = city.list_schools_in_scope(rule)
         inside = [
             index
             for index, alike in enumerate(self.registrations)
@@ -171,7 +171,7 @@ def _on(city: City, rule: Rule, day: date) -> bool:
         return rule.holds_on(day)
     if hours.day_kinds is None:
         return DAYS[day.weekday()] in hours.weekdays
-    kind = city.calendar.kind(day) if city.calendar else None
+    kind = city.calendar.find_day_kind(day) if city.calendar else None
     return kind in hours.day_kinds or (kind is None and rule.effect is Effect.FORBID)
 
 

@@ -120,7 +120,7 @@ def list_distinct_days(city: City) -> tuple[date, ...]:
     """
     found = {date(2026, 11, 23) + timedelta(days=index) for index in range(len(DAYS))}
     if city.calendar:
-        found |= {day for kind in DayKind for run in city.calendar.runs(kind)[-1:] for day in run}
+        found |= {day for kind in DayKind for run in city.calendar.find_runs(kind)[-1:] for day in run}
         found |= {city.calendar.until, city.calendar.until + ONE_DAY}
     for rule in city.rules:
         if rule.exception:

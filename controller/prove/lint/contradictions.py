@@ -68,7 +68,7 @@ class RuleFlows:
             for i, alike in enumerate(self.city.schools_of_equal_scope)
             if self.city.rule_applies_at(rule, alike[0])
         )
-        services = self.city.permitted_services(rule, name)
+        services = self.city.get_permitted_services(rule, name)
         return self.space.union_all(self.space.cube((*ends, there, _one(s.protocol), (s.ports,))) for s in services)
 
     def flows_at(self, index: int) -> Node:
@@ -190,7 +190,7 @@ def _idle(city: City, rule: Rule, flows: RuleFlows, people: PeopleSets, kept: _K
         there = people.space.intersection(kept.people, people.select_where(registered=[index]))
         if not people.space.is_empty(there):
             used |= set(alike)
-    yield from sorted(city.schools_in_scope(rule) - used)
+    yield from sorted(city.list_schools_in_scope(rule) - used)
 
 
 def find_unmatchable_rules(city: City) -> Iterator[Finding]:
@@ -205,7 +205,7 @@ def find_unmatchable_rules(city: City) -> Iterator[Finding]:
 
 
 def _reasons(city: City, rule: Rule) -> Iterator[str]:
-    scope = city.schools_in_scope(rule)
+    scope = city.list_schools_in_scope(rule)
     if not scope:
         yield "no school is in its `schools`"
         return
@@ -220,8 +220,8 @@ def _reasons(city: City, rule: Rule) -> Iterator[str]:
     if identity is None or "proxy" not in identity.enforced_by:
         return
     if identity.hours and identity.hours.day_kinds and city.calendar:
-        left = (day for day in city.calendar.days() if day >= city.policy_date)
-        if not any(city.calendar.kind(day) in identity.hours.day_kinds for day in left):
+        left = (day for day in city.calendar.list_days() if day >= city.policy_date)
+        if not any(city.calendar.find_day_kind(day) in identity.hours.day_kinds for day in left):
             yield f"the calendar has no {identity.hours.days} from {city.policy_date} on"
     lost = [place for place in identity.places if not _provable(city, place, scope)]
     if identity.places and len(lost) == len(identity.places):

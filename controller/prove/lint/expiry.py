@@ -27,8 +27,8 @@ def find_expiries(city: City) -> Iterator[Finding]:
 
 
 def _exceptions(city: City) -> Iterator[Finding]:
-    lapsed: tuple[Rule | SystemFlow, ...] = (*city.expired_rules, *city.expired_flows)
-    for one in lapsed:
+    expired: tuple[Rule | SystemFlow, ...] = (*city.expired_rules, *city.expired_flows)
+    for one in expired:
         exception = _of(one)
         message = (
             f"{_noun(one)} {one.id!r} expired on {exception.expires} and permits nothing any more; "

@@ -78,13 +78,13 @@ def _whole_internet(city: City, rule: Rule) -> Iterator[Finding]:
     said = {
         (source, s)
         for other in named
-        if other.network and city.schools_in_scope(other) >= city.schools_in_scope(rule)
+        if other.network and city.list_schools_in_scope(other) >= city.list_schools_in_scope(rule)
         for source in other.network.from_
         for s in other.network.services
     }
     for name, source in product(rule.applications, rule.network.from_):
         if name != INTERNET and city.applications[name].belongs_to:
-            opened = [s for s in city.permitted_services(rule, name) if (source, s) not in said]
+            opened = [s for s in city.get_permitted_services(rule, name) if (source, s) not in said]
             if opened:
                 message = (
                     f"rule {rule.id!r} opens {name} to segment {source!r}, and {name} belongs to the internet: "

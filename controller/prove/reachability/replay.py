@@ -100,7 +100,7 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
 
 def _covers(city: City, school: School, segment: Segment, one: InfrastructureProtocol, packet: Packet) -> bool:
     own = city.addresses.segment_prefix(school, segment, packet.family)
-    gateway = parse_prefix(packet.family.address(city.addresses.gateway_address(school, segment, packet.family)))
+    gateway = parse_prefix(packet.family.format_address(city.addresses.gateway_address(school, segment, packet.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:

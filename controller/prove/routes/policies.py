@@ -10,7 +10,13 @@ from itertools import pairwise
 
 from controller.compile.network.route_policies import Neighbour, RoutingIntent
 from controller.model.network.packets import Family, Prefix
-from controller.model.network.route_policies import PolicyBinding, RouteClause, RouteDirection, Routing, build_routing
+from controller.model.network.route_policies import (
+    RouteClause,
+    RouteDirection,
+    RoutePolicyBinding,
+    Routing,
+    build_routing,
+)
 from controller.prove.routes.route_sets import (
     RouteDecision,
     Routes,
@@ -85,8 +91,8 @@ def _worse(intent: RoutingIntent, old: _Seen, seen: _Seen) -> Iterator[str]:
 
 def _one_by_one(now: Routing, after: Routing) -> Iterator[Routing]:
     """The routings between two, with their bindings changed one after the other; the last is `after`."""
-    bound = {one.place: one for one in now.bindings}
-    wanted = {one.place: one for one in after.bindings}
+    bound = {one.position: one for one in now.bindings}
+    wanted = {one.position: one for one in after.bindings}
     lists, policies = {*now.lists, *after.lists}, {*now.policies, *after.policies}
     for place in sorted(bound.keys() | wanted.keys()):
         if bound.get(place) == wanted.get(place):
@@ -102,7 +108,7 @@ class _Seen:
 
     def __init__(self, intent: RoutingIntent, state: Routing) -> None:
         self._intent = intent
-        self._bound: dict[tuple[object, Family, RouteDirection], PolicyBinding] = {
+        self._bound: dict[tuple[object, Family, RouteDirection], RoutePolicyBinding] = {
             (one.neighbour, one.family, one.direction): one for one in state.bindings if one.system == intent.system
         }
         self._state = state
