@@ -20,15 +20,15 @@ JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 NO_NOUNS = {
     "Document": "how a YAML file is read",
+    "LocatedItem": "a base class: where an item of a file was written",
     "MigrationFailed": "an error; its message speaks for itself",
     "MigrationRefused": "an error; its message speaks for itself",
     "OlderFile": "how an older policy file is read",
-    "Placed": "a base class: where an item of a file was written",
     "PolicyReader": "how policy files are read",
     "PolicyValues": "how policy files are read",
     "ReadPolicy": "how policy files are read",
     "Rewrite": "how a file of an older format is rewritten",
-    "Strict": "a base class: no unknown keys",
+    "StrictModel": "a base class: no unknown keys",
 }
 """Public classes of `controller/model` that are no noun of the field, each with what it is instead."""
 
