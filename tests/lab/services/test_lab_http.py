@@ -102,7 +102,11 @@ def test_what_is_no_http_is_refused(plain: tuple[tuple[str, int], tuple[str, int
 
 def test_several_requests_go_over_one_connection(plain: tuple[tuple[str, int], tuple[str, int]]) -> None:
     with HttpConnection(socket.create_connection(plain[0], 5), "a.example") as connection:
-        assert [json.loads(connection.exchange("GET", f"/{n}").body)["target"] for n in range(3)] == ["/0", "/1", "/2"]
+        assert [json.loads(connection.send_request("GET", f"/{n}").body)["target"] for n in range(3)] == [
+            "/0",
+            "/1",
+            "/2",
+        ]
 
 
 def test_only_a_known_name_has_a_certificate(tmp_path: Path) -> None:
