@@ -62,6 +62,10 @@ class BeyondCapability(TsunaguError):
     """A platform cannot enforce a part of the policy, and nothing further up does; names the capability."""
 
 
+class PlatformIncomplete(TsunaguError):
+    """A platform from an installed package cannot be used: a part of it is not there; names the class and the file."""
+
+
 class PlanRefused(TsunaguError):
     """A saved plan is damaged, from another city, or of a format this release does not read."""
 

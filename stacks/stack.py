@@ -75,7 +75,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
         ConfigurationRefused: the configuration and the policy do not name the same applications.
         PolicyError: the policy cannot be compiled for the cloud.
     """
-    naming = Naming(configured.environment, city.file.id)
+    naming = Naming(configured.environment, city.id)
     facts = build_proxy_facts(configured, naming)
     intent = compile_cloud_intent(city, facts)
     audiences = {application.id: application.audience for application in intent.applications}

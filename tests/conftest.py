@@ -20,6 +20,7 @@ from controller.lab.state.layout import Layout
 from controller.lab.state.processes import until
 from controller.model.city import City
 from controller.model.loading.load import load_city
+from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from tests.policies import TODAY
 from tests.soak import FACTOR
 
@@ -56,7 +57,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 class SharedLab:
     """The one lab of this machine, built when a test first needs it."""
 
-    city: City
+    city: VirtualCity
     layout: Layout | None = None
 
     def standing(self) -> Layout:
@@ -81,7 +82,7 @@ def shared_lab(city: City) -> Iterator[SharedLab]:
     try:
         if not until(lambda: _locked(descriptor), _PATIENCE, every=0.5):
             pytest.fail(f"another test run has been using the lab for {_PATIENCE:.0f} s")
-        keeper = SharedLab(city)
+        keeper = SharedLab(choose_virtual_city(city))
         yield keeper
         keeper.remove()
     finally:

@@ -18,6 +18,7 @@ from controller.lab.trials.outage_probe import Probe
 from controller.model.access.rules import INTERNET
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family, parse_prefix
+from controller.model.virtual_city import choose_virtual_city
 from tools.stage import ROOT, Demo, StepFailed, console, must, wait_for
 
 HTTPS = 443
@@ -106,8 +107,8 @@ def back_up(demo: Demo) -> None:
 
 def devices() -> str:
     """The switches and routers that are planned, applied and saved, counted."""
-    city = load_city(ROOT / "policies")
-    number = sum(len(city.lab_devices(city.school_by_id[school.id])) for school in _layout().schools)
+    city = choose_virtual_city(load_city(ROOT / "policies"))
+    number = sum(len(city.devices(city.school_by_id[school.id])) for school in _layout().schools)
     return f"{number} devices"
 
 

@@ -21,6 +21,7 @@ from controller.lab.trials.people.measure import measure as measure_people
 from controller.lab.trials.people.table import people_table
 from controller.lab.trials.table import matrix_table, status_table
 from controller.model.loading.load import load_city
+from controller.model.virtual_city import choose_virtual_city
 from controller.offline_google.environment import Rehearsal
 
 lab = typer.Typer(
@@ -57,7 +58,7 @@ def _progress(message: str) -> None:
 @lab.command("up")
 def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     """Build the virtual city; its switches are factory-new and let everything through."""
-    loaded = load_city(policies)
+    loaded = choose_virtual_city(load_city(policies))
     # Version 0 is the file that the project brings: addresses to begin with, which no stack has allocated.
     world = standing(Rehearsal().world) if loaded.outputs.version else None
     layout = city.up(loaded, schools, _progress, world=world)
@@ -95,7 +96,9 @@ def show_matrix(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Try every host with every application by real connections; exit code 0 only if all are as the policy says."""
-    found = measure(load_city(policies), schools or (), control=control, denied=denied, progress=_progress)
+    found = measure(
+        choose_virtual_city(load_city(policies)), schools or (), control=control, denied=denied, progress=_progress
+    )
     if output is not None:
         output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:
@@ -114,7 +117,7 @@ def show_people(
     as_json: Json = False,
 ) -> None:
     """Try people at applications by real HTTPS, and attacks; exit code 0 only if all are as the policy says."""
-    found = measure_people(load_city(policies), schools or (), progress=_progress)
+    found = measure_people(choose_virtual_city(load_city(policies)), schools or (), progress=_progress)
     if output is not None:
         output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:

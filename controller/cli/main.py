@@ -19,6 +19,7 @@ COMMANDS = {
     "drift": "controller.cli.devices.plan:drift",
     "explain": "controller.cli.policy.explain:explain_command",
     "what-if": "controller.cli.policy.what_if:what_if_command",
+    "migrate": "controller.cli.policy.migrate:migrate",
     "trust": "controller.cli.devices.trust:trust",
     "measure": "controller.cli.measurement.measure:measure",
     "render": "controller.cli.policy.render:render",

@@ -1,7 +1,7 @@
-"""The cloud's own network part: its front doors, and the firewall round the private network behind them.
+"""The cloud's own network part: its load-balancer frontends, and the firewall round the private network behind them.
 
-Front doors are where the load balancer listens: every packet to an address of an application is for that application's
-services, or goes nowhere. Behind them, nothing may open a connection but what a system-to-system flow says.
+A frontend is where the load balancer listens: every packet to an address of an application is for that application's
+services, or goes nowhere. Behind the frontends, nothing may open a connection but what a system-to-system flow says.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FirewallRule:
 
 
 def find_frontends(city: City) -> tuple[LoadBalancerFrontend, ...]:
-    """The front doors of every application that a stack has placed."""
+    """The load-balancer frontends of every application that a stack has placed."""
     return tuple(
         LoadBalancerFrontend(app.id, AddressSet((*placed.ipv4, *placed.ipv6)), app.services)
         for app in city.applications.values()
@@ -69,7 +69,7 @@ def compile_firewall_rules(city: City) -> tuple[FirewallRule, ...]:
     """The rules of the private network's firewall: the connections that flows open, then nothing either way.
 
     A flow between two systems of the cloud rides on its carrier and opens nothing; whoever calls from outside comes by
-    a front door, where the proxy judges. So no flow opens anything inwards.
+    a load-balancer frontend, where the proxy judges. So no flow opens anything inwards.
     """
     opened = (replace(rule, priority=_FIRST + number) for number, rule in enumerate(_opened(city)))
     return (*opened, *_closed())
@@ -112,4 +112,4 @@ def _by_ends(city: City) -> dict[tuple[str, str], list[SystemFlow]]:
 def find_system_addresses(city: City, name: str) -> tuple[Prefix, ...]:
     """The addresses of a system or application that others call; none of one that only its carrier reaches."""
     system = city.systems.get(name)
-    return system.addresses if system is not None else city.named(city.applications[name])
+    return system.addresses if system is not None else city.addresses.application_prefixes(city.applications[name])

@@ -104,9 +104,10 @@ def _placed(
     for (caller, called, service), flows in opened.items():
         sources, destinations = find_calling_addresses(city, caller), find_answering_addresses(city, called)
         names = tuple(flow.id for flow in flows)
-        families = [f for f in Family if sources.of(f).included and destinations.of(f).included]
+        families = [f for f in Family if sources.in_family(f).included and destinations.in_family(f).included]
         connections += [
-            SystemConnection(caller, called, f, service, sources.of(f), destinations.of(f), names) for f in families
+            SystemConnection(caller, called, f, service, sources.in_family(f), destinations.in_family(f), names)
+            for f in families
         ]
         if not families:
             lacking = [end for end, where in ((caller, sources), (called, destinations)) if not where.included]
@@ -131,4 +132,4 @@ def find_answering_addresses(city: City, end: str) -> AddressSet:
     application = city.applications[end]
     # In a school's segment there is no one place, and the internet is everywhere.
     somewhere = not application.segment and not application.belongs_to
-    return city.destination(end, city.schools[0]) if somewhere else AddressSet(())
+    return city.addresses.destination_addresses(end, city.schools[0]) if somewhere else AddressSet(())

@@ -19,7 +19,7 @@ from controller.lab.state.layout import Layout, SchoolLayout
 from controller.lab.state.planning import lay_out
 from controller.lab.state.processes import end, identities, inhabitants, until
 from controller.lab.state.undo_log import Record
-from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 from controller.platforms.transport import namespace
 
 Progress = Callable[[str], None]
@@ -39,7 +39,9 @@ _AT_ONCE = 12
 _READY_SECONDS = 20.0
 
 
-def up(city: City, schools: int, progress: Progress, state: Path = paths.STATE, *, world: Path | None = None) -> Layout:
+def up(
+    city: VirtualCity, schools: int, progress: Progress, state: Path = paths.STATE, *, world: Path | None = None
+) -> Layout:
     """Build the virtual city with so many schools; all its switches are factory-new and let everything through.
 
     With a `world` that a stack was deployed to, its applications are served by the proxy, over HTTPS.

@@ -18,7 +18,7 @@ from controller.plan.proof.proof import prove, prove_transition
 from controller.plan.review import describe_changes
 from controller.plan.review_routes import describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ def consider(city: City, observed: Observed) -> Considered:
     """
     if observed.refusal is not None or observed.observation is None:
         return Considered(observed, refusal=observed.refusal)
-    system = platform(observed.device.platform)
+    system = load_platform(observed.device.platform)
     try:
         intent = compile_device(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
         proved = prove(city, intent, system)
-        steps = system.steps(observed.observation.state, intent.wanted)
+        steps = system.plan_steps(observed.observation.state, intent.wanted)
         prove_transition(city, intent, observed.observation.state, steps, system)
         changes = _changes(city, observed.observation, intent, steps)
     except ProofFailed:
@@ -95,7 +95,7 @@ def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable
     return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
 
 
-def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> PlanFile:
+def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
     """The plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
@@ -113,13 +113,13 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
             devices.append(_device_plan(one))
     # A canary that has nothing to change would show nothing.
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
-    canary = city.lab.canary if city.lab.canary in schools else next(iter(schools), "")
+    canary = city.canary if city.canary in schools else next(iter(schools), "")
     return PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
+        on=city.policy_date,
         until=first_lapse(city),
-        lab=lab,
+        estate=city.estate,
         made=datetime.now(UTC),
         canary=canary,
         devices=tuple(devices),
@@ -144,7 +144,7 @@ def prove_paths(city: City, considered: Iterable[Considered]) -> None:
 def _device_plan(one: Considered) -> DevicePlan:
     assert one.intent is not None and one.observed.observation is not None  # noqa: S101, PT018 no refusal
     device = one.observed.device
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     now = one.observed.observation.state
     return DevicePlan(
         device=device.id,

@@ -22,8 +22,8 @@ def refuse_lapsed(city: City, plan: PlanFile, today: date | None = None) -> None
     Raises:
         PlanLapsed: one has; the plan would put back what it permitted.
     """
-    today = city.on if today is None else today
-    for rule in (*city.lapsed, *city.rules):
+    today = city.policy_date if today is None else today
+    for rule in (*city.expired_rules, *city.rules):
         if rule.network and rule.exception and rule.holds_on(plan.on) and not rule.holds_on(today):
             message = (
                 f"the plan was made for {plan.on}; since then the exception {rule.id!r} ({rule.origin}) has expired "

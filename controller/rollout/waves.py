@@ -19,7 +19,7 @@ from controller.plan.document import DevicePlan, PlanFile
 from controller.plan.expiry import refuse_lapsed
 from controller.plan.select import device_by_id
 from controller.platforms.base import Operable
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
@@ -72,7 +72,7 @@ def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
 
     changes = []
     for one in plan.devices:
-        device = device_by_id(city, one.device, lab=plan.lab)
+        device = device_by_id(city, one.device)
         system = _operable(device, one)
         changes.append(
             Change(device, system, one, digest, run, settings.restore_after, settings.state_folder, still_in_force)
@@ -84,7 +84,7 @@ def _operable(device: Device, planned: DevicePlan) -> Operable:
     if device.platform != planned.platform:
         message = f"{device.id}: the plan is for platform {planned.platform!r}, the city says {device.platform!r}"
         raise PlanRefused(message)
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     if not isinstance(system, Operable):
         message = f"{device.id}: platform {device.platform!r} is known as text only and cannot be applied to"
         raise PlanRefused(message)

@@ -33,6 +33,7 @@ from controller.lab.state.layout import Host, Layout, SchoolLayout
 from controller.lab.state.processes import until
 from controller.lab.trials.outage_probe import Probe
 from controller.model.loading.load import load_city
+from controller.model.virtual_city import choose_virtual_city
 
 PROMISED_SECONDS = 1.0
 _PATIENCE = 60.0
@@ -103,7 +104,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     try:
-        layout = city.up(load_city(asked.policies), asked.schools, lambda _: None)
+        layout = city.up(choose_virtual_city(load_city(asked.policies)), asked.schools, lambda _: None)
         try:
             found = [measured(layout, kind, asked.cuts) for kind in (Kind.PRIMARY, Kind.BLACKHOLE, Kind.REGION)]
         finally:

@@ -39,7 +39,7 @@ from controller.model.sites.devices import Device
 from controller.plan.proof.city_checks import paths_of_intents
 from controller.plan.proof.proof import differences_of_routes, differences_to_policy
 from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import platform, supported
+from controller.platforms.registry import is_supported, load_platform
 from controller.prove.compliance.wireless import find_wireless_differences
 from controller.prove.lint.check_policy import check_policy
 
@@ -88,7 +88,7 @@ class Measured:
 
 def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -> None:
     """All that is done for a device before anything could be sent to it."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     intent: DeviceIntent = measured.stage("compile", lambda: compile_device(city, device, system.capabilities))
     text = measured.stage("render", lambda: system.render(intent.wanted))
     parsed = measured.stage("parse back", lambda: system.parse(text, device.id).state)
@@ -142,8 +142,8 @@ def measure(policies: Path, processes: int, schools: int, *, paths: bool) -> Mea
     chosen = {school.id for school in city.schools[:: max(1, len(city.schools) // schools)][:schools]}
     devices = tuple(device for device in devices if device.school.id in chosen)
     for device in devices:
-        (measured.supported if supported(device.platform) else measured.unsupported)[device.platform] += 1
-    todo = [device for device in devices if supported(device.platform)]
+        (measured.supported if is_supported(device.platform) else measured.unsupported)[device.platform] += 1
+    todo = [device for device in devices if is_supported(device.platform)]
     gc.freeze()  # as `tsunagu prove` does
     if processes == 1:
         for device in todo:

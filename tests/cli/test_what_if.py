@@ -89,7 +89,7 @@ def test_a_narrower_scope_closes_at_the_others_only(policies: PolicyFolder) -> N
     _, found = asked(policies, path)
     city = policies.load()
     ways = {change["way"]: set(change["schools"]) for change in found["network"]}
-    pilot = {school.id for school in city.schools if city.groups["drill-pilot"].holds(school)}
+    pilot = {school.id for school in city.schools if city.groups["drill-pilot"].contains(school)}
     chosen = {school.id for school in city.schools if school.ward in {"asao", "miyamae"}}
     assert ways == {"opens": chosen - pilot, "closes": pilot - chosen}
 

@@ -27,6 +27,7 @@ from controller.model.network.packets import (
     Protocol,
     parse_prefix,
 )
+from controller.model.policy_files import PREFIX_LISTS
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import prove
 from controller.platforms.cisco_ios.driver import CiscoIos
@@ -151,7 +152,7 @@ def crowded(city: City) -> City:
         name: one.model_copy(update={"prefixes": listed}) if name == "cbt" else one
         for name, one in city.prefix_lists.items()
     }
-    return replace(city, prefix_lists=files)
+    return city.replace_file(PREFIX_LISTS, *(files).values())
 
 
 def core(city: City) -> Device:

@@ -5,10 +5,10 @@ import pytest
 from controller.errors import LabError
 from controller.lab.state.faults import LINE_KINDS, Fault, Kind, fault
 from controller.lab.state.planning import lay_out
-from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 
 
-def test_the_words_of_a_command_name_a_fault(city: City) -> None:
+def test_the_words_of_a_command_name_a_fault(city: VirtualCity) -> None:
     layout = lay_out(city, 2)
     school = layout.schools[0].id
     for kind in LINE_KINDS:
@@ -27,7 +27,9 @@ def test_the_words_of_a_command_name_a_fault(city: City) -> None:
         ("tokyo", "region", "the lab has no school tokyo"),
     ],
 )
-def test_words_that_name_none_are_refused_with_what_there_is(city: City, first: str, second: str, said: str) -> None:
+def test_words_that_name_none_are_refused_with_what_there_is(
+    city: VirtualCity, first: str, second: str, said: str
+) -> None:
     with pytest.raises(LabError, match=said):
         fault(lay_out(city, 2), first, second)
 

@@ -10,11 +10,11 @@ from controller.lab.state.paths import held
 from controller.lab.state.planning import lay_out
 from controller.lab.state.processes import Process
 from controller.lab.state.undo_log import Record, Setting
-from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 
 
 @pytest.fixture
-def record(city: City) -> Record:
+def record(city: VirtualCity) -> Record:
     settings = {"net/core/rmem_max": Setting(before="1", ours="2")}
     return Record(layout=lay_out(city, 2), settings=settings, made_sshd_folder=True)
 

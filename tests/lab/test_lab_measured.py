@@ -54,7 +54,7 @@ def test_the_shaped_truth_is_measured_within_the_method_s_error(city: City, lab:
     code, document = measured(tmp_path, "--all", "--quick")
     assert code == Exit.GOOD
     for school in document["schools"]:
-        rate = city.lab.rates[school["id"]].primary
+        rate = city.virtual_estate.rates[school["id"]].primary
         for one in school["throughput"]:
             truth = rate * TRUTH[one["family"]]
             assert one["mbps"] == pytest.approx(truth, rel=city.measurement.method.relative_error(truth)), school["id"]
@@ -80,7 +80,7 @@ def test_while_the_backup_is_measured_only_its_own_counters_rise(city: City, lab
     assert code == Exit.GOOD
     (found,) = document["schools"]
     assert {one["line"] for one in found["throughput"]} == {"backup"}
-    carried = 2 * city.lab.rates["as-e04"].backup * 1e6 / 8 * city.measurement.method.seconds
+    carried = 2 * city.virtual_estate.rates["as-e04"].backup * 1e6 / 8 * city.measurement.method.seconds
     assert rose["wan1"] > 0.9 * carried
     assert rose["wan0"] < 0.02 * carried  # what BGP and BFD say all the time
 

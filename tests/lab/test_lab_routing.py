@@ -9,16 +9,16 @@ import pytest
 from controller.lab.network import routing
 from controller.lab.state.layout import Layout
 from controller.lab.state.planning import lay_out
-from controller.model.city import City
 from controller.model.network.packets import Family
+from controller.model.virtual_city import VirtualCity
 
 
 @pytest.fixture
-def layout(city: City) -> Layout:
+def layout(city: VirtualCity) -> Layout:
     return lay_out(city, 6)
 
 
-def test_a_school_has_a_session_on_each_line_to_each_region_in_each_family(city: City, layout: Layout) -> None:
+def test_a_school_has_a_session_on_each_line_to_each_region_in_each_family(city: VirtualCity, layout: Layout) -> None:
     for school in layout.schools:
         text = routing.configuration(routing.school(layout, school))
         neighbours = dict(re.findall(r"^ neighbor (\S+) remote-as (\d+)$", text, re.MULTILINE))
@@ -35,11 +35,13 @@ def test_a_school_has_a_session_on_each_line_to_each_region_in_each_family(city:
             assert f"  neighbor {neighbour} activate\n" in text
 
 
-def test_a_school_announces_its_block_and_the_address_that_it_is_translated_to(city: City, layout: Layout) -> None:
+def test_a_school_announces_its_block_and_the_address_that_it_is_translated_to(
+    city: VirtualCity, layout: Layout
+) -> None:
     for school in layout.schools:
         text = routing.configuration(routing.school(layout, school))
         own = city.school_by_id[school.id]
-        wanted = {str(city.school_prefix(own, family)) for family in Family}
+        wanted = {str(city.addresses.school_prefix(own, family)) for family in Family}
         wanted |= {str(prefix) for prefix in own.lines.primary.egress}
         assert set(re.findall(r"^  network (\S+)$", text, re.MULTILINE)) == wanted
         assert "route-map" not in text  # preferring and filtering is what a plan brings

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import Counter
-from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -16,9 +15,11 @@ from controller.lab.state.layout import Layout, SchoolLayout
 from controller.lab.trials.matrix import measure
 from controller.lab.trials.table import matrix_table
 from controller.lab.trials.verdicts import Result, Verdict
-from controller.model.city import City
+from controller.model.access.rules import RuleFile
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family
+from controller.model.policy_files import RULES
+from controller.model.virtual_city import VirtualCity
 from controller.platforms.ovs.driver import OpenVSwitch
 
 pytestmark = pytest.mark.lab
@@ -26,12 +27,12 @@ pytestmark = pytest.mark.lab
 LEFTOVER = "cookie=0x6c61620000000001,priority=65535,actions=NORMAL"
 
 
-def put_in_force(city: City, school: SchoolLayout) -> None:
+def put_in_force(city: VirtualCity, school: SchoolLayout) -> None:
     platform = OpenVSwitch()
-    device = city.lab_devices(city.school_by_id[school.id])[0]
+    device = city.devices(city.school_by_id[school.id])[0]
     wanted = compile_device(city, device, platform.capabilities).wanted
     environment = {**os.environ, **paths.SwitchFiles(paths.STATE, school.id).environment}
-    for command in chain.from_iterable(step.commands for step in platform.steps(DeviceState(), wanted)):
+    for command in chain.from_iterable(step.commands for step in platform.plan_steps(DeviceState(), wanted)):
         run = subprocess.run(
             ["sh", "-c", command.line],
             input=command.stdin or "",
@@ -44,7 +45,7 @@ def put_in_force(city: City, school: SchoolLayout) -> None:
 
 
 @pytest.fixture
-def filtered(city: City, fresh_lab: Layout) -> Layout:
+def filtered(city: VirtualCity, fresh_lab: Layout) -> Layout:
     for school in fresh_lab.schools:
         put_in_force(city, school)
     return fresh_lab
@@ -64,7 +65,7 @@ def of(results: tuple[Result, ...], host: str, column: str) -> tuple[Verdict, Ve
     return found[Family.V4], found[Family.V6]
 
 
-def test_on_factory_switches_the_matrix_fails(city: City, fresh_lab: Layout) -> None:
+def test_on_factory_switches_the_matrix_fails(city: VirtualCity, fresh_lab: Layout) -> None:
     matrix = measure(city, control=False)
     assert not matrix.agrees
     denied = sum(part.denied for part in matrix.summary)
@@ -72,7 +73,9 @@ def test_on_factory_switches_the_matrix_fails(city: City, fresh_lab: Layout) -> 
     assert {one.pair.school for one in matrix.results} == {school.id for school in fresh_lab.schools}
 
 
-def test_with_the_compiled_filters_it_agrees_and_leaves_the_switches_as_they_were(city: City, filtered: Layout) -> None:
+def test_with_the_compiled_filters_it_agrees_and_leaves_the_switches_as_they_were(
+    city: VirtualCity, filtered: Layout
+) -> None:
     def dump(school: SchoolLayout) -> str:
         return switches.flows(school, paths.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
 
@@ -93,7 +96,7 @@ def test_with_the_compiled_filters_it_agrees_and_leaves_the_switches_as_they_wer
     assert {one.pair for one in only.results} == {one.pair for one in matrix.results if one.pair.permitted}
 
 
-def test_what_is_not_the_filters_doing_is_not_taken_for_it(city: City, filtered: Layout) -> None:
+def test_what_is_not_the_filters_doing_is_not_taken_for_it(city: VirtualCity, filtered: Layout) -> None:
     """In IPv4 only: a flow that drops before the filter sees it, a dead service; and a permit deleted, not applied."""
     school = filtered.schools[0]
     flow = "cookie=7,priority=60000,ip,in_port=h-pupil,nw_dst=10.254.0.10,actions=drop"
@@ -101,7 +104,7 @@ def test_what_is_not_the_filters_doing_is_not_taken_for_it(city: City, filtered:
     staff_ai = next(p.network_address for p in city.outputs.applications["staff-ai"].ipv4)
     words = ["ip", "-n", paths.INTERNET, "addr", "del", f"{staff_ai}/32", "dev", "lo"]
     subprocess.run(words, check=True, capture_output=True)
-    less = replace(city, rules=tuple(rule for rule in city.rules if rule.id != "printing"))
+    less = city.replace_file(RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "printing")))
 
     results = measure(less, (school.id,)).results
 
@@ -119,12 +122,12 @@ def test_what_is_not_the_filters_doing_is_not_taken_for_it(city: City, filtered:
     }
 
 
-def test_a_school_that_is_not_in_the_lab(city: City, lab: Layout) -> None:
+def test_a_school_that_is_not_in_the_lab(city: VirtualCity, lab: Layout) -> None:
     with pytest.raises(LabError, match=f"no school nowhere; it has: {lab.schools[0].id}"):
         measure(city, ("nowhere",))
 
 
 @pytest.mark.usefixtures("no_lab")
-def test_no_lab(city: City) -> None:
+def test_no_lab(city: VirtualCity) -> None:
     with pytest.raises(LabError, match="no lab is up"):
         measure(city)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from controller.errors import LabError
@@ -9,24 +7,25 @@ from controller.lab.state.planning import lay_out
 from controller.lab.trials.counters import deny_counts
 from controller.lab.trials.pairs import Pair, pairs, untested
 from controller.lab.trials.verdicts import Matrix, Verdict, denied_verdict, permitted_verdict
-from controller.model.access.rules import Application
-from controller.model.city import City
+from controller.model.access.rules import Application, ApplicationFile, RuleFile
 from controller.model.network.packets import Direction, Family
+from controller.model.policy_files import APPLICATIONS, OUTPUTS, RULES
+from controller.model.virtual_city import VirtualCity
 from controller.platforms.ovs.flows import Cookie, Kind
 
 
-def tried(city: City) -> list[Pair]:
+def tried(city: VirtualCity) -> list[Pair]:
     layout = lay_out(city, 2)
     return list(pairs(city, layout, tuple(school.id for school in layout.schools)))
 
 
-def test_both_families_of_every_pair_are_tried(city: City) -> None:
+def test_both_families_of_every_pair_are_tried(city: VirtualCity) -> None:
     seen = {(p.school, p.host, p.target.column, p.target.family) for p in tried(city)}
     assert {(*rest, Family.V4) for *rest, _ in seen} == {(*rest, Family.V4) for *rest, f in seen if f is Family.V6}
     assert len({p for p in seen if p[3] is Family.V4}) * 2 == len(seen)
 
 
-def test_what_is_expected_is_what_the_rules_say(city: City) -> None:
+def test_what_is_expected_is_what_the_rules_say(city: VirtualCity) -> None:
     expected = {(p.host, p.target.column): p.permitted for p in tried(city)}
     assert expected["staff", "affairs"]
     assert not expected["pupil", "affairs"]
@@ -36,12 +35,12 @@ def test_what_is_expected_is_what_the_rules_say(city: City) -> None:
     assert not any(permitted for (host, _), permitted in expected.items() if host == "printer")
 
 
-def test_a_host_is_not_asked_to_call_itself(city: City) -> None:
+def test_a_host_is_not_asked_to_call_itself(city: VirtualCity) -> None:
     assert not [p for p in tried(city) if p.host == "printer" and p.target.column == "printing"]
 
 
-def test_a_deleted_permit_changes_exactly_its_pairs(city: City) -> None:
-    less = replace(city, rules=tuple(rule for rule in city.rules if rule.id != "printing"))
+def test_a_deleted_permit_changes_exactly_its_pairs(city: VirtualCity) -> None:
+    less = city.replace_file(RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "printing")))
     before = {(p.school, p.host, p.target): p.permitted for p in tried(city)}
     after = {(p.school, p.host, p.target): p.permitted for p in tried(less)}
     changed = {
@@ -50,24 +49,26 @@ def test_a_deleted_permit_changes_exactly_its_pairs(city: City) -> None:
     assert changed == {("staff", "printing")}
 
 
-def test_a_lab_that_was_built_from_other_addresses_is_refused(city: City) -> None:
+def test_a_lab_that_was_built_from_other_addresses_is_refused(city: VirtualCity) -> None:
     layout = lay_out(city, 2)
     outputs = city.outputs
     placed = outputs.applications["affairs"].model_copy(update={"ipv4": outputs.applications["staff-ai"].ipv6})
     moved = outputs.model_copy(update={"applications": {**outputs.applications, "affairs": placed}})
     with pytest.raises(LabError, match="built from another city: affairs"):
-        list(pairs(replace(city, outputs=moved), layout, (layout.schools[0].id,)))
+        list(pairs(city.replace_file(OUTPUTS, moved), layout, (layout.schools[0].id,)))
 
 
-def test_an_application_without_tcp_is_named(city: City) -> None:
+def test_an_application_without_tcp_is_named(city: VirtualCity) -> None:
     drills = city.applications["drills"].model_dump(by_alias=True) | {"services": ("udp/5000",)}
     udp = Application.model_validate(drills)
-    other = replace(city, applications={**city.applications, "drills": udp})
+    other = city.replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, "drills": udp}).values()))
+    )
     assert untested(other) == ("drills",)
     assert "drills" not in {p.target.column for p in tried(other)}
 
 
-def test_verdicts(city: City) -> None:
+def test_verdicts(city: VirtualCity) -> None:
     pair = tried(city)[0]
     opened = permitted_verdict(pair, connected=True, detail="")
     assert opened.verdict is Verdict.AGREES

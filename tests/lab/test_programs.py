@@ -10,10 +10,10 @@ from controller.lab import city as virtual_city
 from controller.lab.network import programs
 from controller.lab.network.programs import run
 from controller.lab.state import paths
-from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 
 
-def test_without_root_nothing_is_touched(city: City, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_root_nothing_is_touched(city: VirtualCity, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="root: run it as root"):
         virtual_city.up(city, 2, lambda _: None, tmp_path / "state")

@@ -7,8 +7,8 @@ import pytest
 
 from controller.lab.services.responders import answer, places
 from controller.lab.state.planning import lay_out
-from controller.model.city import City
 from controller.model.network.packets import Family
+from controller.model.virtual_city import VirtualCity
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_what_is_no_query_is_refused() -> None:
         answer(b"\0" * 5, "100.64.0.1")
 
 
-def test_every_region_answers_on_every_line_in_both_families(city: City) -> None:
+def test_every_region_answers_on_every_line_in_both_families(city: VirtualCity) -> None:
     found = {(one.region, one.line, one.address) for one in places(lay_out(city, 1))}
     wanted = {
         (region.id, line, str(city.lines.region_address(region, line, family)))

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,8 @@ from controller.lab import city as virtual_city
 from controller.lab.network import kernel, network
 from controller.lab.state import paths, undo_log
 from controller.lab.state.processes import until
-from controller.model.city import City
+from controller.model.policy_files import LAB
+from controller.model.virtual_city import VirtualCity
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
 
@@ -74,8 +74,8 @@ def wait_for(process: subprocess.Popen[str], stage: str) -> None:
     pytest.fail(f"up ended before it said {stage!r}")
 
 
-def test_nothing_is_left_behind(city: City) -> None:
-    user = city.lab.device_access.user
+def test_nothing_is_left_behind(city: VirtualCity) -> None:
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     said: list[str] = []
     busy = os.getloadavg()[0] > 2 * len(os.sched_getaffinity(0))
@@ -94,7 +94,7 @@ def test_nothing_is_left_behind(city: City) -> None:
     assert not virtual_city.down(removed.append)
 
 
-def test_secrets_are_for_root_alone(city: City) -> None:
+def test_secrets_are_for_root_alone(city: VirtualCity) -> None:
     virtual_city.up(city, 1, lambda _: None)
     keys = paths.STATE / paths.CONTROLLER_KEY.parent
     assert keys.stat().st_mode & 0o777 == 0o700
@@ -102,7 +102,7 @@ def test_secrets_are_for_root_alone(city: City) -> None:
     assert (paths.STATE / paths.PASSWORD).stat().st_mode & 0o077 == 0
 
 
-def test_a_second_up_is_refused_and_harms_nothing(city: City) -> None:
+def test_a_second_up_is_refused_and_harms_nothing(city: VirtualCity) -> None:
     virtual_city.up(city, 1, lambda _: None)
     before = sorted(running())
     with pytest.raises(LabError, match="a lab is up already"):
@@ -111,8 +111,8 @@ def test_a_second_up_is_refused_and_harms_nothing(city: City) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_down_removes_what_a_killed_up_left(city: City, stage: str) -> None:
-    user = city.lab.device_access.user
+def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> None:
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     with building() as process:
         wait_for(process, stage)
@@ -124,9 +124,9 @@ def test_down_removes_what_a_killed_up_left(city: City, stage: str) -> None:
     assert until(lambda: traces(user) == before, 5.0), traces(user)
 
 
-def test_down_ends_what_a_killed_up_was_waiting_for(city: City) -> None:
+def test_down_ends_what_a_killed_up_was_waiting_for(city: VirtualCity) -> None:
     """`ovs-vsctl` waits for its switch; left alone it would still be there when the next lab's switch comes up."""
-    user = city.lab.device_access.user
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     with building() as process:
         assert until(lambda: any("add-br" in words for words in running()), 20.0, every=0.002)
@@ -136,8 +136,8 @@ def test_down_ends_what_a_killed_up_was_waiting_for(city: City) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
-    user = city.lab.device_access.user
+def test_ctrl_c_cleans_up_by_itself(city: VirtualCity, stage: str) -> None:
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     with building() as process:
         wait_for(process, stage)
@@ -147,7 +147,7 @@ def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
     assert traces(user) == before, said
 
 
-def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
+def test_a_killed_up_whose_record_is_damaged(city: VirtualCity) -> None:
     layout = virtual_city.up(city, 1, lambda _: None)
     settings = undo_log.standing(paths.STATE).settings
     record = (paths.STATE / "lab.json").read_text(encoding="utf-8")
@@ -163,15 +163,15 @@ def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
         kernel.restore_machine_settings(settings)
 
 
-def test_an_other_users_name_is_not_taken(city: City) -> None:
-    access = city.lab.device_access.model_copy(update={"user": "root"})
-    other = replace(city, lab=city.lab.model_copy(update={"device_access": access}))
+def test_an_other_users_name_is_not_taken(city: VirtualCity) -> None:
+    access = city.virtual_estate.device_access.model_copy(update={"user": "root"})
+    other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):
         virtual_city.up(other, 1, lambda _: None)
     assert not paths.STATE.exists()
 
 
-def test_a_process_of_others_is_left_alone(city: City) -> None:
+def test_a_process_of_others_is_left_alone(city: VirtualCity) -> None:
     virtual_city.up(city, 1, lambda _: None)
     with subprocess.Popen(["sleep", "60"]) as stranger:
         line = f'{{"name":"sshd","school":"x","pid":{stranger.pid},"started":1}}'

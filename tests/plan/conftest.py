@@ -10,4 +10,4 @@ from controller.plan.select import device_by_id
 @pytest.fixture(scope="session")
 def device(city: City) -> Device:
     """A Cisco core switch of a lab school."""
-    return device_by_id(city, "kw-s01-core1", lab=False)
+    return device_by_id(city, "kw-s01-core1")

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.city import City
 from controller.model.network.packets import Direction, Family, Packet, Protocol
+from controller.model.policy_files import INFRASTRUCTURE_PROTOCOLS
 from controller.plan.proof.city_checks import Held, path_checks
 from controller.plan.proof.proof import prove
 from controller.plan.select import device_by_id
@@ -24,12 +26,12 @@ RADIUS = 1812
 
 
 def compiled(city: City) -> DeviceIntent:
-    return compile_device(city, device_by_id(city, "kw-s01-core1", lab=False), IOS.capabilities)
+    return compile_device(city, device_by_id(city, "kw-s01-core1"), IOS.capabilities)
 
 
 def question(city: City, intent: DeviceIntent, segment: str) -> Packet:
     """What a host of a segment asks of the first server."""
-    subnet = city.segment_prefix(intent.device.school, city.segments[segment], Family.V4)
+    subnet = city.addresses.segment_prefix(intent.device.school, city.segments[segment], Family.V4)
     server = int(city.admission_servers[0])
     return Packet(Family.V4, Protocol.UDP, int(subnet[20]), server, 49152, RADIUS, established=False)
 
@@ -95,7 +97,12 @@ def test_without_servers_of_a_family_nothing_is_asked_there(tmp_path: Path) -> N
 def test_a_core_that_cuts_the_servers_off_is_found(city: City) -> None:
     """A "correct" filter that lets nobody be admitted is not correct."""
     intent = compiled(city)
-    without = replace(city, necessities=tuple(one for one in city.necessities if not one.id.startswith("admission-")))
+    without = city.replace_file(
+        INFRASTRUCTURE_PROTOCOLS,
+        InfrastructureProtocolFile(
+            necessities=tuple(one for one in city.infrastructure_protocols if not one.id.startswith("admission-"))
+        ),
+    )
     held = Held(intent.device, compiled(without).wanted)
     said = [found for check in path_checks(city, [held]) for found in check.differences]
     assert any(

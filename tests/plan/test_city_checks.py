@@ -11,7 +11,7 @@ from controller.model.network.device_state import Entry
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol
 from controller.model.sites.devices import Device
 from controller.plan.proof.city_checks import Held, path_checks, paths_of_intents
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from tests.policies import PolicyFolder
 
 SCHOOL = "kw-e01"
@@ -34,7 +34,7 @@ def core(city: City) -> Device:
 
 def differences(city: City) -> list[str]:
     device = core(city)
-    intent = compile_device(city, device, platform(device.platform).capabilities)
+    intent = compile_device(city, device, load_platform(device.platform).capabilities)
     checks = path_checks(city, [Held(device, intent.wanted, intent.delegated)])
     return [found for check in checks for found in check.differences]
 
@@ -75,7 +75,7 @@ def test_what_other_devices_of_the_school_carry_counts(policies: PolicyFolder) -
     policies.edit("city/blueprints.yaml", "[staff, pupil, guest, management]", "[staff, pupil, management]")
     city = policies.load()
     device = core(city)
-    intents, moved = compile_device_filters(city, device, platform(device.platform).capabilities)
+    intents, moved = compile_device_filters(city, device, load_platform(device.platform).capabilities)
     assert paths_of_intents(city, device, intents, moved) is None, "floors still carry every segment to the core"
 
 
@@ -93,7 +93,7 @@ def two_cores(policies: PolicyFolder) -> list[Held]:
             if (named := tuple(one for one in port.segments if one in kept))
         )
         one = replace(device, id=f"{SCHOOL}-core{number}", ports=ports)
-        intent = compile_device(city, one, platform(one.platform).capabilities)
+        intent = compile_device(city, one, load_platform(one.platform).capabilities)
         held.append(Held(one, intent.wanted, intent.delegated))
     return held
 
@@ -106,7 +106,9 @@ def test_a_path_through_two_cores_of_a_school_is_put_together(policies: PolicyFo
     """Each core lets through only what its own segments' ends may; together they let pupils to the teachers."""
     city, school = policies.load(), policies.load().school_by_id[SCHOOL]
     assert not wrong(policies, two_cores)
-    pupils, staff = (city.segment_prefix(school, city.segments[name], Family.V4) for name in ("pupil", "staff"))
+    pupils, staff = (
+        city.addresses.segment_prefix(school, city.segments[name], Family.V4) for name in ("pupil", "staff")
+    )
     entry = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, pupils, staff, destination_ports=(443, 443)), "77")
 
     def opened(one: Held, segment: str, direction: Direction) -> Held:

@@ -21,7 +21,7 @@ def plan(on: date, until: date | None = None) -> PlanFile:
         policy="x",
         on=on,
         until=until,
-        lab=False,
+        estate="real",
         made=datetime(2027, 3, 1, tzinfo=UTC),
         canary="as-e04",
         devices=(),

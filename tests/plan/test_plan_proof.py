@@ -10,9 +10,11 @@ import pytest
 
 from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import ProofFailed, TsunaguError
+from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.network.device_state import Capabilities, DeviceState, build_device_state
 from controller.model.network.packets import Direction, Family
+from controller.model.policy_files import CITY, RULES
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import differences_of_interfaces, differences_to_policy, prove
 from controller.platforms.base import Observation, Step
@@ -39,8 +41,8 @@ class Slipping:
     def parse(self, text: str, source: str) -> Observation:
         return CiscoIos().parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
-        return CiscoIos().steps(now, wanted)
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        return CiscoIos().plan_steps(now, wanted)
 
 
 @dataclass(frozen=True)
@@ -159,13 +161,13 @@ def test_a_filter_where_the_policy_has_none_is_named(intent: DeviceIntent) -> No
 
 def test_a_plan_that_would_lock_the_controller_out_is_refused(city: City, device: Device) -> None:
     """The policy may say so by mistake; then the next change could never be made."""
-    mute = replace(city, rules=tuple(rule for rule in city.rules if rule.id != "controller-ssh"))
+    mute = city.replace_file(RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "controller-ssh")))
     with pytest.raises(
         ProofFailed, match=r"would cut the controller's own SSH session: tcp 10.255.0.10 port 49152 -> 10\."
     ):
         prove(mute, compile_device(mute, device, CiscoIos.capabilities), CiscoIos())
-    moved = city.file.model_copy(update={"controllers": (*city.file.controllers, ip_network("10.255.0.11/32"))})
-    wider = replace(city, file=moved)
+    moved = city.settings.model_copy(update={"controllers": (*city.controllers, ip_network("10.255.0.11/32"))})
+    wider = city.replace_file(CITY, moved)
     assert prove(wider, compile_device(wider, device, CiscoIos.capabilities), CiscoIos()) == 32
 
 

@@ -18,11 +18,23 @@ from controller.compile.identity.iap_bindings import compile_cloud_intent
 from controller.compile.network.device_state import DeviceIntent, compile_device, compile_device_filters
 from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import Origin, ProofFailed, TsunaguError
-from controller.model.access.rules import Rule
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
+from controller.model.access.rules import Rule, RuleFile, SegmentFile
 from controller.model.city import City
 from controller.model.network.packets import parse_prefix
 from controller.model.network.router_link import KeepsState
+from controller.model.policy_files import (
+    ADMISSION,
+    BLUEPRINTS,
+    CITY,
+    INFRASTRUCTURE_PROTOCOLS,
+    OUTPUTS,
+    RULES,
+    SCHOOLS,
+    SEGMENTS,
+)
 from controller.model.sites.devices import Device
+from controller.model.sites.schools import SchoolFile
 from controller.model.sites.scope import Scope
 from controller.plan.proof import city_proof, device_proof, proof_cache
 from controller.plan.proof.city_proof import prove_city, prove_devices
@@ -30,7 +42,7 @@ from controller.plan.proof.proof import prove
 from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, conditions_key, filter_key
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.identity import iap_bindings
 from controller.prove.identity.iap_bindings import prove_iap_bindings
 from controller.prove.identity.synthetic_principals import FACTS
@@ -115,8 +127,8 @@ def test_conditions_are_proved_anew_when_an_address_or_the_time_zone_changes(cit
     away = school.model_copy(update={"lines": lines.model_copy(update={"backup": moved})})
     cities = [
         city,
-        replace(city, schools=(away, *others)),
-        replace(city, file=city.file.model_copy(update={"timezone": "Asia/Seoul"})),
+        city.replace_file(SCHOOLS, SchoolFile(schools=(away, *others))),
+        city.replace_file(CITY, city.settings.model_copy(update={"timezone": "Asia/Seoul"})),
     ]
     assert len({conditions_key(one, intent) for one in cities}) == len(cities)
 
@@ -153,7 +165,7 @@ def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) 
     first = next(one for one in intents if len(one.clauses) > 1)
     clause, *others = first.clauses
     kept = KeepsState(owner="x", reason="y")
-    away = city.file.model_copy(update={"controllers": (parse_prefix("10.255.9.0/24"),)})
+    away = city.settings.model_copy(update={"controllers": (parse_prefix("10.255.9.0/24"),)})
     elsewhere = clause._replace(origin=Origin("elsewhere.yaml", 1))
     keys = [
         filter_key(city, device, first, None),
@@ -162,7 +174,7 @@ def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) 
         filter_key(city, device, replace(first, vlan=first.vlan + 1), None),
         filter_key(city, device, first, DelegatedFilter(first, "rt1", kept)),
         filter_key(city, replace(device, platform="other"), first, None),
-        filter_key(replace(city, file=away), device, first, None),
+        filter_key(city.replace_file(CITY, away), device, first, None),
     ]
     assert len(set(keys)) == len(keys)
     # A line that moves in its file changes nothing that a proof is about.
@@ -187,27 +199,27 @@ def wider(city: City) -> City:
     rule = next(one for one in city.rules if one.id == "dashboard-pupils")
     assert rule.network
     changed = rule.model_copy(update={"network": rule.network.model_copy(update={"from_": ("pupil", "printers")})})
-    return replace(city, rules=tuple(changed if one is rule else one for one in city.rules))
+    return city.replace_file(RULES, RuleFile(rules=tuple(changed if one is rule else one for one in city.rules)))
 
 
 def test_after_a_change_only_the_filters_that_changed_are_proved(
     tmp_path: Path, city: City, device: Device, proved: list[int]
 ) -> None:
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    prove_devices(city, [device], ProofCache(tmp_path))
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters, found.failures) == (1, 0, 32, [])
     assert proved == [32, 4]  # printers, both families, both ways
     # Back again: the device is known as a whole.
-    assert prove_devices(city, [device], ProofCache(tmp_path), lab=False).from_cache == 1
+    assert prove_devices(city, [device], ProofCache(tmp_path)).from_cache == 1
 
 
 def test_a_mistake_in_a_filter_that_changed_is_found_among_known_ones(
     tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    fewer = replace(city, rules=tuple(one for one in city.rules if one.id != "dashboard-pupils"))
+    prove_devices(city, [device], ProofCache(tmp_path))
+    fewer = city.replace_file(RULES, RuleFile(rules=tuple(one for one in city.rules if one.id != "dashboard-pupils")))
     monkeypatch.setattr(device_proof, "compile_device_filters", lambda _, *rest: compile_device_filters(city, *rest))
-    found = prove_devices(fewer, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(fewer, [device], ProofCache(tmp_path))
     assert found.done == 0
     (said,) = found.failures
     assert f"from pupil at {device.school.id} to learning-dashboard passes: tcp" in said
@@ -219,16 +231,16 @@ def test_a_device_that_gets_too_full_is_proved_whole(
     """Filters that are known count, too, with the size that they were proved in."""
     fleets = (one for school in city.schools for one in city.devices(school))
     device = next(one for one in fleets if one.platform == "allied_telesis_awplus" and one.role == "core")
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    prove_devices(wider(city), [device], ProofCache(tmp_path / "other"), lab=False)
-    system = platform(device.platform)
+    prove_devices(city, [device], ProofCache(tmp_path))
+    prove_devices(wider(city), [device], ProofCache(tmp_path / "other"))
+    system = load_platform(device.platform)
     size = sum(len(one.entries) for one in compile_device(city, device, system.capabilities).wanted.filters)
     monkeypatch.setattr(type(system), "capabilities", replace(system.capabilities, maximum_device_entries=size))
-    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path))
     assert proved == [32, 32, 32]
     assert found.failures == []
     # Now its filters are written in fewer entries: none is known as it was.
-    assert prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False).from_cache == 1
+    assert prove_devices(wider(city), [device], ProofCache(tmp_path)).from_cache == 1
 
 
 def test_what_the_city_says_of_a_school_names_the_proofs_of_its_devices(city: City, device: Device) -> None:
@@ -238,18 +250,25 @@ def test_what_the_city_says_of_a_school_names_the_proofs_of_its_devices(city: Ci
     def scoped(rule: Rule, ids: tuple[str, ...]) -> City:
         """The city with a rule for some schools only."""
         changed = rule.model_copy(update={"schools": Scope(ids=ids)})
-        return replace(city, rules=tuple(changed if one is rule else one for one in city.rules))
+        return city.replace_file(RULES, RuleFile(rules=tuple(changed if one is rule else one for one in city.rules)))
 
     rule = next(one for one in city.rules if one.network and one.schools is None and not one.identity)
     here, elsewhere = scoped(rule, (device.school.id,)), scoped(rule, ("kw-e01",))
     assert device.school.id != "kw-e01"
     assert CityKeys(here).of(device) == before  # the rule is for this school as it was
     assert CityKeys(elsewhere).of(device) != before
-    assert CityKeys(replace(city, rules=city.rules[1:])).of(device) != before
-    assert CityKeys(replace(city, necessities=city.necessities[1:])).of(device) != before
-    assert CityKeys(replace(city, schools=city.schools[1:])).of(device) != before
+    assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).of(device) != before
+    assert (
+        CityKeys(
+            city.replace_file(
+                INFRASTRUCTURE_PROTOCOLS, InfrastructureProtocolFile(necessities=city.infrastructure_protocols[1:])
+            )
+        ).of(device)
+        != before
+    )
+    assert CityKeys(city.replace_file(SCHOOLS, SchoolFile(schools=city.schools[1:]))).of(device) != before
     outputs = city.outputs.model_copy(update={"applications": {}})
-    assert CityKeys(replace(city, outputs=outputs)).of(device) != before
+    assert CityKeys(city.replace_file(OUTPUTS, outputs)).of(device) != before
     assert CityKeys(city).of(replace(device, ports=device.ports[1:])) != before
     assert CityKeys(city).of(replace(device, platform="other")) != before
 
@@ -263,14 +282,14 @@ def test_only_proofs_that_hold_are_kept(
 
     with monkeypatch.context() as patched:
         patched.setattr(device_proof, "prove", fails)
-        found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+        found = prove_devices(city, [device], ProofCache(tmp_path))
         assert (found.failures, found.done) == (["planted"], 0)
-    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (1, 0, 32)
-    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
     # Another policy, but of this device it says the same.
-    found = prove_devices(replace(city, digest="0" * 64), [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(replace(city, digest="0" * 64), [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
 
 
@@ -288,10 +307,10 @@ def test_many_devices_are_proved_in_several_processes(
     monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
     floors = [one for one in city.devices(device.school) if one.role == "floor"]
     devices = [*cores(city, 3), *floors]
-    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, devices, ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
     assert found.filters == 3 * 32
-    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, devices, ProofCache(tmp_path))
     assert (found.done, found.from_cache) == (0, len(devices))
 
 
@@ -303,7 +322,7 @@ def test_a_process_that_is_killed_is_said_and_nothing_is_kept(
     monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 1)
     monkeypatch.setattr(city_proof, "judge_device", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(TsunaguError, match="ended from outside"):
-        prove_devices(city, cores(city, 3), ProofCache(tmp_path), lab=False)
+        prove_devices(city, cores(city, 3), ProofCache(tmp_path))
     assert not list(tmp_path.iterdir())
 
 
@@ -312,7 +331,7 @@ def test_a_policy_that_changes_while_it_is_proved_is_said(city: City, monkeypatc
     monkeypatch.setattr(city_proof, "_can_be_copied", lambda: False)
     monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
     with pytest.raises(TsunaguError, match="the policy changed while it was being proved"):
-        prove_devices(replace(city, digest="0" * 64), cores(city, 3), ProofCache(None), lab=False)
+        prove_devices(replace(city, digest="0" * 64), cores(city, 3), ProofCache(None))
 
 
 def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +355,7 @@ def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City)
     """3,857 access points need not be proved again for a rule; for a server or an isolated segment they do."""
     point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
     before = CityKeys(city).of(point)
-    assert CityKeys(replace(city, rules=city.rules[1:])).of(point) == before
+    assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).of(point) == before
     segments = {
         name: one.model_copy(update={"isolated": False}) if name == "pupil" else one
         for name, one in city.segments.items()
@@ -347,13 +366,13 @@ def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City)
     renamed = first.model_copy(update={"devices": (*first.devices[:-1], group.model_copy(update={"ssids": ssids}))})
     blueprints = city.blueprints.model_copy(update={"blueprints": (renamed, *city.blueprints.blueprints[1:])})
     for other in (
-        replace(city, segments=segments),
-        replace(city, admission_servers=city.admission_servers[1:]),
-        replace(city, blueprints=blueprints),
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple((segments).values()))),
+        city.replace_file(ADMISSION, city.admission.model_copy(update={"servers": city.admission_servers[1:]})),
+        city.replace_file(BLUEPRINTS, blueprints),
     ):
         assert CityKeys(other).of(point) != before
     core = next(one for one in city.devices(city.schools[0]) if one.role == "core")
-    assert CityKeys(replace(city, rules=city.rules[1:])).of(core) != CityKeys(city).of(core)
+    assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).of(core) != CityKeys(city).of(core)
 
 
 def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,8 +382,8 @@ def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkey
     some = list(islice(iap_bindings.list_principal_cases(city), 101))
     monkeypatch.setattr(iap_bindings, "list_principal_cases", lambda _: iter(some))
     whole = prove_iap_bindings(city)
-    found = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    found = prove_city(city, [], ProofCache(tmp_path))
     assert (found.checks[0].name, found.checks[0].examined) == (whole.name, whole.examined)
-    known = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    known = prove_city(city, [], ProofCache(tmp_path))
     assert known.checks[0].evidence == ("known from an earlier proof of the same content",)
     assert known.checks[0].examined == whole.examined

@@ -35,7 +35,7 @@ def before(city: City, intent: DeviceIntent) -> DeviceState:
         else one
         for one in intent.wanted.filters
     ]
-    assert city.segments[city.file.management_segment].vlan == MANAGEMENT
+    assert city.segments[city.management_segment].vlan == MANAGEMENT
     names = {one.key: one.name for one in shorter}
     bindings = [replace(one, filter=names[one.vlan, one.direction, one.family]) for one in intent.wanted.bindings]
     return replace(intent.wanted, filters=tuple(shorter), bindings=tuple(bindings))
@@ -43,7 +43,7 @@ def before(city: City, intent: DeviceIntent) -> DeviceState:
 
 def test_the_real_steps_are_proved_from_any_side(city: City, intent: DeviceIntent, before: DeviceState) -> None:
     for now in (before, DeviceState(), replace(intent.wanted, bindings=()), intent.wanted):
-        prove_transition(city, intent, now, IOS.steps(now, intent.wanted), IOS)
+        prove_transition(city, intent, now, IOS.plan_steps(now, intent.wanted), IOS)
 
 
 def through(middle: Callable[[DeviceState], DeviceState], now: DeviceState, wanted: DeviceState) -> Iterator[Step]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, time
 from itertools import product
 from pathlib import Path
@@ -20,12 +19,14 @@ from controller.model.access.rules import (
     IdentityPart,
     NetworkPart,
     Rule,
+    RuleFile,
     SchoolDays,
 )
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Effect, Family, Protocol
+from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
 from controller.model.sites.scope import Scope
 from controller.plan.what_if.changes import UNREGISTERED
@@ -120,7 +121,9 @@ def edits(draw: st.DrawFn, rule: st.SearchStrategy[Rule]) -> tuple[Rules, Rules]
 
 def points(city: City, school: str, family: Family, application: str) -> Iterator[tuple[int, int]]:
     """Addresses and ports of an application: both ends of its first and last stretch, and what lies beside them."""
-    intervals = city.destination(application, city.school_by_id[school]).of(family).intervals()
+    intervals = (
+        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).intervals()
+    )
     for low, high in {intervals[0], intervals[-1]}:
         yield from product((low, high), (80, 443, 631, 9100, 444))
 
@@ -128,7 +131,7 @@ def points(city: City, school: str, family: Family, application: str) -> Iterato
 @QUICK
 @given(edits(network_rule()))
 def test_network_answers(rules: tuple[Rules, Rules]) -> None:
-    cities = (replace(CITY, rules=rules[0]), replace(CITY, rules=rules[1]))
+    cities = (CITY.replace_file(RULES, RuleFile(rules=rules[0])), CITY.replace_file(RULES, RuleFile(rules=rules[1])))
     expected = set()
     for name, segment, family in product(SCHOOLS, SEGMENTS, Family):
         for application in NETWORK_APPLICATIONS:
@@ -153,7 +156,7 @@ def test_network_answers(rules: tuple[Rules, Rules]) -> None:
 @QUICK
 @given(edits(identity_rule()))
 def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
-    cities = (replace(CITY, rules=rules[0]), replace(CITY, rules=rules[1]))
+    cities = (CITY.replace_file(RULES, RuleFile(rules=rules[0])), CITY.replace_file(RULES, RuleFile(rules=rules[1])))
     registered = ("as-e04", "sw-h01", "board-office", "")
     expected = set()
     for person in people(registered):

@@ -17,7 +17,7 @@ from controller.lab.state.undo_log import current
 from controller.model.city import City
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.base import Operable
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.ssh import session
 
 pytestmark = pytest.mark.lab
@@ -50,10 +50,10 @@ def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tm
     assert done.returncode == 0, done.stderr
     found = {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
     saved = texts(tmp_path / "saved")
-    devices = selected_devices(city, Selection([school.id for school in lab.schools], lab=True))
+    devices = selected_devices(city, Selection([school.id for school in lab.schools]))
     assert set(saved) == {device.id for device in devices}
     for device in devices:
-        system = platform(device.platform)
+        system = load_platform(device.platform)
         assert isinstance(system, Operable)
         with session(device, system.device_type) as connection:
             now = system.parse(system.read(connection), device.id).state

@@ -38,7 +38,7 @@ CASES: list[tuple[Platform, st.SearchStrategy[DeviceState]]] = [
 
 
 def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[TransitionStage]:
-    return [TransitionStage(step.title, step.result) for step in system.steps(now, wanted)]
+    return [TransitionStage(step.title, step.result) for step in system.plan_steps(now, wanted)]
 
 
 def whole(state: DeviceState) -> DeviceState:

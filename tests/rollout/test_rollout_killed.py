@@ -6,13 +6,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.lab.state.processes import until
 from controller.model.city import City
+from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device
 from controller.plan.document import PlanFile, save_plan
 from controller.rollout.outcome import End
@@ -110,9 +110,10 @@ def test_killed_between_two_steps_the_same_plan_finishes_from_the_state_in_betwe
     device = devices[0]
     swapped = {"staff": "pupil", "pupil": "staff"}
     hosts = [
-        host.model_copy(update={"segment": swapped.get(host.segment, host.segment)}) for host in in_force.lab.hosts
+        host.model_copy(update={"segment": swapped.get(host.segment, host.segment)})
+        for host in in_force.virtual_estate.hosts
     ]
-    moved = replace(in_force, lab=in_force.lab.model_copy(update={"hosts": tuple(hosts)}))
+    moved = in_force.replace_file(LAB, in_force.virtual_estate.model_copy(update={"hosts": tuple(hosts)}))
     plan = planned(moved, (device.school.id,))
     seen, *between, wanted = plan.devices[0].states
     assert between, "a port that moves takes more than one step"

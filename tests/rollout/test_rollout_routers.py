@@ -57,7 +57,7 @@ class School:
 
     @property
     def router(self) -> Device:
-        return self.city.lab_devices(self.city.school_by_id[self.layout.id])[1]
+        return self.city.devices(self.city.school_by_id[self.layout.id])[1]
 
     def prefer(self, text: str) -> None:
         """Change the policy."""
@@ -197,7 +197,7 @@ def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: S
 
 def _kill_at(school: School, step: str) -> None:
     script = Path(__file__).with_name("killed_apply.py")
-    plan = load_plan(school.folder / "plan.json", school.city.file.id)
+    plan = load_plan(school.folder / "plan.json", school.city.id)
     own = plan.model_copy(update={"devices": tuple(one for one in plan.devices if one.device == school.router.id)})
     save_plan(own, school.folder / "plan.json")
     words = [str(school.folder / name) for name in ("policies", "plan.json", "killed")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import pulumi
 import yaml
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
+from controller.model.access.rules import ApplicationFile, RuleFile
 from controller.model.city import City
+from controller.model.policy_files import APPLICATIONS, RULES
 from stacks.settings.configuration import StackConfiguration
 from stacks.settings.read_configuration import parse_stack_configuration
 from stacks.stack import build_controller_outputs, declare_stack
@@ -150,13 +152,17 @@ def rename_application(city: City, old: str, new: str) -> City:
     applications = {
         renamed(name): one.model_copy(update={"id": renamed(name)}) for name, one in city.applications.items()
     }
-    return replace(city, rules=rules, applications=applications)
+    return city.replace_file(RULES, RuleFile(rules=rules)).replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple((applications).values()))
+    )
 
 
 def application(city: City, name: str, **changes: object) -> City:
     """The city with one application changed."""
     changed = city.applications[name].model_copy(update=changes)
-    return replace(city, applications={**city.applications, name: changed})
+    return city.replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, name: changed}).values()))
+    )
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 any JSON

@@ -152,7 +152,7 @@ def test_an_application_without_outputs_loads_only_for_its_stack(city: City, tmp
     with pytest.raises(PolicyError, match="hold no application 'staff-ai'"):
         load_city(policies)
     undeployed = load_city(policies, undeployed=True)
-    assert undeployed.destination("staff-ai", city.schools[0]).included == ()
+    assert undeployed.addresses.destination_addresses("staff-ai", city.schools[0]).included == ()
 
 
 def test_outputs_that_are_not_known_yet_are_refused() -> None:

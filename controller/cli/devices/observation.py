@@ -7,28 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controller.cli.output import Exit, errors, say
-from controller.errors import LabError
-from controller.lab.state import paths, undo_log
+from controller.lab.estate import list_active_devices
 from controller.model.city import City
 from controller.model.sites.devices import Device
+from controller.model.virtual_city import VirtualCity
 from controller.plan.build import Considered, consider
 from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
 from controller.plan.select import Selection, selected_devices
 
 
 def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
-    """The devices of a selection that can be asked: of the virtual city, those of the schools that are up.
-
-    A school of it that was named is asked in any case, so that its absence is told.
-    """
-    devices = selected_devices(city, chosen)
-    if not chosen.lab or chosen.schools:
-        return devices
-    try:
-        up = {school.id for school in undo_log.standing(paths.STATE).layout.schools}
-    except LabError:
-        return devices
-    return tuple(device for device in devices if device.school.id in up)
+    """Return the devices of a selection that can be asked: of the virtual city, those of the schools that are up."""
+    return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else selected_devices(city, chosen)
 
 
 def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:

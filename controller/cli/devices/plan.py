@@ -19,6 +19,7 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    chosen_estate,
     day,
     selection,
 )
@@ -47,14 +48,14 @@ def plan(  # noqa: PLR0913 the command's options
 
     Exit code 1 when a device could not be planned, 3 when only platforms are not supported.
     """
-    chosen = selection(schools, wards, everything=everything, lab=lab)
+    chosen = selection(schools, wards, everything=everything)
     if configs is not None and output is not None:
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
         raise typer.BadParameter(message)
-    city = load_city(policies, on=day(on))
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     devices = selected_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
     found = considered(city, observed(devices, configs))
-    document = build_plan(city, found, lab=lab)
+    document = build_plan(city, found)
     if output is not None:
         save_plan(document, output)
     if as_json:
@@ -79,8 +80,8 @@ def drift(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies, on=day(on))
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     found = considered(city, observed(reached_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.

@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    All,
+    Json,
+    Lab,
+    On,
+    Policies,
+    Schools,
+    Wards,
+    chosen_estate,
+    day,
+    selection,
+)
 from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City
@@ -22,7 +34,7 @@ from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.judgement import judge_observed
 from controller.plan.proof.proof_cache import ProofCache, cache_folder
 from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import supported
+from controller.platforms.registry import is_supported
 from controller.prove.check import Check
 
 Given = Annotated[
@@ -67,8 +79,8 @@ def prove(  # noqa: PLR0913 the command's options
     code 2 when there is one.
     """
     began = perf_counter()
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies, on=day(on))
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else cache_folder()))
     else:
@@ -85,8 +97,8 @@ def prove(  # noqa: PLR0913 the command's options
 
 def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = selected_devices(city, chosen)
-    known = [device for device in devices if supported(device.platform)]
-    found = prove_city(city, known, cache, lab=chosen.lab)
+    known = [device for device in devices if is_supported(device.platform)]
+    found = prove_city(city, known, cache)
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""

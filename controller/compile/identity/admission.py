@@ -49,9 +49,9 @@ class RadiusRow:
 def compile_radius_rows(city: City) -> tuple[RadiusRow, ...]:
     """Every row of the table; those that no admission names lead to quarantine."""
     rows = [_row(city, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
-    vlan = city.segments[city.otherwise].vlan
+    vlan = city.segments[city.default_segment].vlan
     session = city.admission_limits.quarantine_minutes * 60
-    rows += [RadiusRow(ANY_CERTIFICATE, place, city.otherwise, vlan, session, "", None) for place in PLUGGED]
+    rows += [RadiusRow(ANY_CERTIFICATE, place, city.default_segment, vlan, session, "", None) for place in PLUGGED]
     return tuple(rows)
 
 

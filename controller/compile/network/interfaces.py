@@ -27,7 +27,7 @@ from controller.model.sites.devices import Device
 
 def find_transit(city: City, device: Device, can: Capabilities) -> Transit | None:
     """The link to the router, where the device is a core that routes; None where the router is in every segment."""
-    return city.file.transit if can.interfaces and device.role == "core" else None
+    return city.settings.transit if can.interfaces and device.role == "core" else None
 
 
 def make_transit_vlan(transit: Transit) -> Vlan:
@@ -47,13 +47,16 @@ def compile_core_interfaces(
 ) -> Iterator[VlanInterface]:
     """The gateway's addresses in each segment, the switch's own in that of the devices, and its end of the link."""
     school = device.school
-    blocks = [city.school_prefix(school, family) for family in Family]
+    blocks = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [transit.address(own, ROUTER).partition("/")[0] for own in blocks]
     for name in segments:
         segment = city.segments[name]
-        lengths = {family: city.segment_prefix(school, segment, family).prefixlen for family in Family}
-        addresses = [f"{family.address(city.gateway(school, segment, family))}/{lengths[family]}" for family in Family]
-        if name == city.file.management_segment:
+        lengths = {family: city.addresses.segment_prefix(school, segment, family).prefixlen for family in Family}
+        addresses = [
+            f"{family.address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"
+            for family in Family
+        ]
+        if name == city.management_segment:
             addresses.insert(1, f"{device.management}/{lengths[Family(device.management.version)]}")
         yield build_vlan_interface(segment.vlan, addresses, servers)
     yield build_vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])

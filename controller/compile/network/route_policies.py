@@ -1,8 +1,8 @@
 """Lines and their preference -> the route policies of a school's router.
 
-In: what comes over a way gets a local preference by its rank, so the router's own choice follows the policy; the
+In: what comes over a path gets a local preference by its rank, so the router's own choice follows the policy; the
 school's own prefixes are not taken back. Out: only the school's own prefixes leave, and the lower the rank, the more
-often the school's system stands in the path, so the choice of the others follows too. A way that the preference leaves
+often the school's system stands in the path, so the choice of the others follows too. A path that the preference leaves
 out carries nothing in either direction.
 """
 
@@ -39,7 +39,7 @@ LOCAL_PREFERENCE_STEP = 100
 class Neighbour:
     """A region's router as a school's router sees it on one line, in one family.
 
-    `rank` counts from 0, the preferred way; None: the preference leaves it out. `rule` is where the policy says so.
+    `rank` counts from 0, the preferred path; None: the preference leaves it out. `rule` is where the policy says so.
     """
 
     line: LineName
@@ -51,7 +51,7 @@ class Neighbour:
 
     @property
     def path(self) -> str:
-        """The way in words."""
+        """The path in words."""
         return f"{self.line} to {self.region}"
 
     def __str__(self) -> str:
@@ -90,7 +90,7 @@ def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefi
     """What a school may announce: its block, and what the internet sees its lines by."""
     lines = (school.lines.primary, school.lines.backup)
     egress = (one for line in lines for one in line.egress if one.version == family)
-    return tuple(dict.fromkeys((city.school_prefix(school, family), *egress)))
+    return tuple(dict.fromkeys((city.addresses.school_prefix(school, family), *egress)))
 
 
 def build_wanted_routing(intent: RoutingIntent) -> Routing:

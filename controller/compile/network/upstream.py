@@ -84,13 +84,13 @@ def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
 
 
 def list_assumed_routers(city: City) -> list[Problem]:
-    """The routers that are believed to do what Tsunagu does not see: once for each lot and who answers for it."""
+    """The routers that are assumed to do what Tsunagu does not see: once for each lot and who answers for it."""
     said: dict[tuple[str, str, str], Problem] = {}
     for blueprint in city.blueprints.blueprints:
         for group in blueprint.devices:
             for lot, kept in group.keeps_state.items():
                 message = (
-                    f"not proved: the routers of {lot} ({group.platform.get(lot, 'no platform')}) are believed to keep "
+                    f"not proved: the routers of {lot} ({group.platform.get(lot, 'no platform')}) are assumed to keep "
                     f"the state of TCP; {kept.owner} answers for it"
                 )
                 said.setdefault((lot, kept.owner, kept.reason), Problem(group.origin, "keeps-state", message))

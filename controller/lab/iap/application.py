@@ -11,15 +11,20 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
 from controller.lab.iap import authority, tokens
 from controller.lab.iap.files import Files
-from controller.lab.iap.http import Handler, Request, Response, as_json, ask, serve
-from controller.lab.services.services import listen
+from controller.lab.services.http_client import ask
+from controller.lab.services.http_server import Handler, local_address, one_header, open_listener, serve_http
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Guarded, Listener, Perimeter
+from controller.lab.state.perimeter import HTTPS
 from controller.model.network.packets import Family
 
 
@@ -35,13 +40,12 @@ class Keys:
         """The keys.
 
         Raises:
-            OSError: the proxy does not answer.
-            TimeoutError: the proxy does not answer in time.
+            OSError: the proxy does not answer, or not in time.
+            HTTPException: what answers speaks no HTTP.
         """
         if self._found is None:
-            request = Request("GET", tokens.KEYS_PATH, (("host", host), ("connection", "close")))
-            address = self._around.fronts[0].v4
-            answer = await ask(address, 443, request, (self._trusted, host))
+            address = (self._around.fronts[0].v4, HTTPS)
+            answer = await asyncio.to_thread(ask, address, host, "GET", tokens.KEYS_PATH, tls=self._trusted)
             if answer.status != HTTPStatus.OK:
                 message = f"the proxy gives no keys: status {answer.status}"
                 raise OSError(message)
@@ -57,24 +61,22 @@ def application(guarded: Guarded, keys: Keys) -> Handler:
             return _page(guarded, None, ())
         try:
             known = await keys.get(guarded.host)
-        except (OSError, TimeoutError) as error:
-            return as_json(
-                HTTPStatus.SERVICE_UNAVAILABLE, {"refused": f"no keys of the proxy: {error}", "part": "keys"}
-            )
+        except (OSError, HTTPException) as error:
+            refusal = {"refused": f"no keys of the proxy: {error}", "part": "keys"}
+            return JSONResponse(refusal, HTTPStatus.SERVICE_UNAVAILABLE)
         try:
-            token = request.header(tokens.ASSERTION_HEADER)
+            token = one_header(request, tokens.ASSERTION_HEADER)
             claims = tokens.verified(token, known, tokens.ISSUER, guarded.audience)
         except tokens.TokenRefused as error:
             refusal = {"refused": f"assertion: {error}", "part": "assertion", "application": guarded.application}
-            return as_json(HTTPStatus.UNAUTHORIZED, refusal)
+            return JSONResponse(refusal, HTTPStatus.UNAUTHORIZED)
         return _page(guarded, str(claims["email"]), claims.get("google", {}).get("access_levels", ()))
 
     return answer
 
 
 def _page(guarded: Guarded, person: str | None, levels: Iterable[str]) -> Response:
-    said = {"application": guarded.application, "person": person, "access_levels": list(levels)}
-    return as_json(HTTPStatus.OK, said)
+    return JSONResponse({"application": guarded.application, "person": person, "access_levels": list(levels)})
 
 
 def main(state: Path) -> None:
@@ -84,13 +86,17 @@ def main(state: Path) -> None:
         sys.exit(f"no lab with a deployed cloud in {state}")
     around = record.layout.perimeter
     keys = Keys(state, around)
-    doors = []
-    for guarded in around.guarded:
-        for family in Family:
-            address = around.backend.of(family)
-            door = Listener(namespace=paths.INTERNET, address=address, port=guarded.port, applications=())
-            doors.append((listen(door), None, application(guarded, keys)))
-    asyncio.run(serve(doors))
+    by_port = {guarded.port: application(guarded, keys) for guarded in around.guarded}
+
+    async def answer(request: Request) -> Response:
+        return await by_port[local_address(request)[1]](request)
+
+    listeners = [
+        Listener(namespace=paths.INTERNET, address=around.backend.of(family), port=port, applications=())
+        for port in by_port
+        for family in Family
+    ]
+    serve_http(answer, map(open_listener, listeners))
 
 
 if __name__ == "__main__":

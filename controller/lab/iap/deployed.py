@@ -97,7 +97,7 @@ class Watch:
         """What is deployed at this moment, and a mark that differs when it has changed.
 
         Raises:
-            LabError: the world is gone.
+            CloudError: the world is gone.
         """
         version = self._look()
         if self._world is None or version is None or version != self._version:
@@ -166,7 +166,7 @@ def groups(path: Path) -> frozenset[str]:
     """The e-mail addresses of the groups that are deployed.
 
     Raises:
-        LabError: there is no such world.
+        CloudError: there is no such world.
     """
     world = World.open(path)
     try:

@@ -13,21 +13,34 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
 from controller.compile.identity.access_levels import OS_TYPES
-from controller.errors import LabError
+from controller.errors import CloudError
 from controller.lab.iap import authority, clock, identity, tokens
 from controller.lab.iap.decision import Decision, Judge, Part, Visitor, as_document
 from controller.lab.iap.deployed import Backend, Deployed, Watch
 from controller.lab.iap.files import Files
-from controller.lab.iap.http import Handler, Request, Response, as_json, ask, serve
 from controller.lab.iap.names import APPLICATION, SAYS
-from controller.lab.services.services import listen
+from controller.lab.services.http_client import ask
+from controller.lab.services.http_server import (
+    host_name,
+    local_address,
+    one_header,
+    open_listener,
+    read_body,
+    request_target,
+    serve_http,
+)
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout, Listener, Perimeter
+from controller.lab.state.perimeter import HTTPS
 from controller.model.network.packets import Family
 from controller.prove.engine.cel import ENCRYPTED, OPERATING_SYSTEMS, UNENCRYPTED
 
@@ -56,45 +69,44 @@ class Proxy:
         """What is deployed now; nothing, where the world is gone."""
         try:
             return self._watch.now()
-        except LabError:
+        except CloudError:
             return None, Deployed({}, {}, frozenset())
 
-    def door(self, address: str) -> Handler:
-        """The handler for one address."""
-
-        async def answer(request: Request) -> Response:
-            response = await self._answer(request, address)
-            says = {SAYS: f"{_NOT_GOOGLE}; {address}", **response.headers}
-            if "text/html" in request.header("accept") and response.status >= HTTPStatus.BAD_REQUEST:
-                reason = html.escape(str(json.loads(response.body).get("refused", "")))
-                page = _PAGE.format(status=response.status, reason=reason).encode()
-                return Response(response.status, page, {**says, "content-type": "text/html; charset=utf-8"})
-            return Response(response.status, response.body, says)
-
-        return answer
+    async def answer(self, request: Request) -> Response:
+        """Answer a request, by the address that it came in at."""
+        address, _ = local_address(request)
+        response = await self._answer(request, address)
+        if "text/html" in one_header(request, "accept") and response.status_code >= HTTPStatus.BAD_REQUEST:
+            reason = html.escape(str(json.loads(bytes(response.body)).get("refused", "")))
+            page = _PAGE.format(status=response.status_code, reason=reason)
+            named = {APPLICATION: response.headers[APPLICATION]} if APPLICATION in response.headers else {}
+            response = HTMLResponse(page, response.status_code, named)
+        response.headers[SAYS] = f"{_NOT_GOOGLE}; {address}"
+        return response
 
     async def _answer(self, request: Request, address: str) -> Response:
-        if request.path == tokens.KEYS_PATH:
-            return as_json(HTTPStatus.OK, tokens.public_keys(self._key))
+        if request.scope["path"] == tokens.KEYS_PATH:
+            return JSONResponse(tokens.public_keys(self._key))
         mark, deployed = self.deployed()
         front = deployed.fronts.get(address)
-        backend = front.backend(request.host) if front else None
+        backend = front.backend(host_name(request)) if front else None
         if backend is None:
-            return as_json(HTTPStatus.NOT_FOUND, {"refused": "nothing is deployed at this address for this host"})
+            refusal = {"refused": "nothing is deployed at this address for this host"}
+            return JSONResponse(refusal, HTTPStatus.NOT_FOUND)
         try:
-            at = clock.read(self._clock_key, request.header(clock.HEADER))
+            at = clock.read(self._clock_key, one_header(request, clock.HEADER))
         except (clock.ClockRefused, ValueError) as error:
-            return as_json(HTTPStatus.BAD_REQUEST, {"refused": str(error), "part": "clock"})
+            return JSONResponse({"refused": str(error), "part": "clock"}, HTTPStatus.BAD_REQUEST)
         visitor, decision = self._decide(self._judge(mark, deployed), backend, request, at)
         named = {APPLICATION: backend.application}
         if not decision.lets_in:
-            return as_json(decision.status, as_document(decision, backend, visitor), named)
+            return JSONResponse(as_document(decision, backend, visitor), decision.status, named)
         return await self._forward(request, backend, visitor, decision, named)
 
     def _decide(
         self, judge: Judge, backend: Backend, request: Request, at: datetime
     ) -> tuple[Visitor | None, Decision]:
-        kind, _, token = request.header("authorization").partition(" ")
+        kind, _, token = one_header(request, "authorization").partition(" ")
         visitor = None
         if backend.guarded and kind.lower() == "bearer":
             try:
@@ -102,7 +114,8 @@ class Proxy:
             except tokens.TokenRefused as error:
                 reason = f"not signed in: the token is refused: {error}"
                 return None, Decision(HTTPStatus.UNAUTHORIZED, Part.SIGN_IN, reason)
-            visitor = visitor_of(claims, request.peer, self._country(request.peer))
+            peer = request.client.host if request.client else ""
+            visitor = visitor_of(claims, peer, self._country(peer))
         return visitor, judge.decide(backend, visitor, at)
 
     async def _forward(
@@ -116,23 +129,26 @@ class Proxy:
         port = self._ports.get(backend.application)
         if port is None:
             message = f"the lab has no stand-in for what backend {backend.name} leads to"
-            return as_json(HTTPStatus.BAD_GATEWAY, {"refused": message, "part": "backend"}, named)
+            return JSONResponse({"refused": message, "part": "backend"}, HTTPStatus.BAD_GATEWAY, named)
         # What came from outside under the proxy's own names must never reach an application.
-        kept = [(n, v) for n, v in request.headers if n not in _KEPT_BACK and not n.startswith("x-goog-")]
+        kept = [(n, v) for n, v in request.headers.items() if n not in _KEPT_BACK and not n.startswith("x-goog-")]
         if visitor is not None:
             signed = tokens.assertion(self._key, backend.audience, visitor.subject, visitor.email, decision.levels)
             kept += [
                 (tokens.ASSERTION_HEADER, signed),
                 ("x-goog-authenticated-user-email", f"accounts.google.com:{visitor.email}"),
             ]
-        kept += [("connection", "close"), ("content-length", str(len(request.body)))]
-        inner = Request(request.method, request.target, tuple(kept), request.body)
+        kept += [("connection", "close")]
+        backend_address, method, target = (self._around.backend.v4, port), request.method, request_target(request)
+        body = await read_body(request)
         try:
-            found = await ask(self._around.backend.v4, port, inner)
-        except (OSError, TimeoutError) as error:
+            found = await asyncio.to_thread(
+                ask, backend_address, host_name(request), method, target, body=body, headers=kept
+            )
+        except (OSError, HTTPException) as error:
             refusal = {"refused": f"the application does not answer: {error}", "part": "backend"}
-            return as_json(HTTPStatus.BAD_GATEWAY, refusal, named)
-        return Response(found.status, found.body, {"content-type": found.headers.get("content-type", ""), **named})
+            return JSONResponse(refusal, HTTPStatus.BAD_GATEWAY, named)
+        return Response(found.body, found.status, {"content-type": found.headers.get("content-type", ""), **named})
 
     def _judge(self, mark: object, deployed: Deployed) -> Judge:
         if self._judged is None or mark is None or self._judged[0] != mark:
@@ -183,12 +199,12 @@ def main(state: Path) -> None:
     files, around = Files(state), record.layout.perimeter
     proxy = Proxy(files, around, countries(record.layout, around))
     context = authority.by_name(authority.Authority(files.folder), lambda: proxy.deployed()[1].hosts)
-    doors = []
-    for both in around.fronts:
-        for family in Family:
-            door = Listener(namespace=paths.INTERNET, address=both.of(family), port=443, applications=())
-            doors.append((listen(door), context, proxy.door(door.address)))
-    asyncio.run(serve(doors))
+    listeners = [
+        Listener(namespace=paths.INTERNET, address=both.of(family), port=HTTPS, applications=())
+        for both in around.fronts
+        for family in Family
+    ]
+    serve_http(proxy.answer, map(open_listener, listeners), tls=context)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ RFC 7636. Codes live a minute, serve once, and are bound to client, redirect add
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -18,17 +17,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from controller.lab.iap import authority, tokens
 from controller.lab.iap.accounts import Accounts, SignIn, signed_in
 from controller.lab.iap.files import Files
-from controller.lab.iap.http import Request, Response, as_json, serve
-from controller.lab.services.services import listen
+from controller.lab.services.http_server import open_listener, read_body, serve_http
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Listener
+from controller.lab.state.perimeter import HTTPS
 from controller.model.network.packets import Family
 
 HOST = "identity.lab.example"
@@ -65,46 +66,46 @@ class Provider:
         self._codes: dict[str, _Code] = {}
 
     async def answer(self, request: Request) -> Response:
-        """One request."""
-        match request.method, request.path:
+        """Answer one request."""
+        match request.method, request.scope["path"]:
             case "GET", "/.well-known/openid-configuration":
-                return as_json(HTTPStatus.OK, configuration())
+                return JSONResponse(configuration())
             case "GET", "/jwks":
-                return as_json(HTTPStatus.OK, tokens.public_keys(self._key))
+                return JSONResponse(tokens.public_keys(self._key))
             case "GET", "/authorize":
-                return self._page(dict(parse_qsl(urlsplit(request.target).query)))
+                return self._page(request.query_params)
             case "POST", "/authorize":
-                return self._sign_in(dict(parse_qsl(request.body.decode("utf-8", "replace"))))
+                return self._sign_in(await _read_form(request))
             case "POST", "/token":
-                return self._exchange(dict(parse_qsl(request.body.decode("utf-8", "replace"))))
-        return as_json(HTTPStatus.NOT_FOUND, {"error": "not_found"})
+                return self._exchange(await _read_form(request))
+        return JSONResponse({"error": "not_found"}, HTTPStatus.NOT_FOUND)
 
     def _page(self, asked: Mapping[str, str]) -> Response:
         if not _acceptable(asked):
-            return as_json(HTTPStatus.BAD_REQUEST, {"error": "invalid_request"})
+            return JSONResponse({"error": "invalid_request"}, HTTPStatus.BAD_REQUEST)
         hidden = "".join(
             f'<input type="hidden" name="{name}" value="{html.escape(asked[name], quote=True)}">' for name in _ASKED
         )
-        return Response(HTTPStatus.OK, _PAGE.format(hidden=hidden).encode(), {"content-type": "text/html"})
+        return HTMLResponse(_PAGE.format(hidden=hidden))
 
     def _sign_in(self, given: Mapping[str, str]) -> Response:
         if not _acceptable(given):
-            return as_json(HTTPStatus.BAD_REQUEST, {"error": "invalid_request"})
+            return JSONResponse({"error": "invalid_request"}, HTTPStatus.BAD_REQUEST)
         try:
             entered = SignIn.model_validate({name: given[name] for name in SignIn.model_fields if name in given})
             claims = signed_in(self._accounts(), entered)
         except ValidationError:
             claims = None
         if claims is None:
-            return as_json(HTTPStatus.FORBIDDEN, {"error": "access_denied"})
+            return JSONResponse({"error": "access_denied"}, HTTPStatus.FORBIDDEN)
         now = time.monotonic()
         self._codes = {code: one for code, one in self._codes.items() if one.until > now}
         if len(self._codes) >= _MOST_CODES:
-            return as_json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "temporarily_unavailable"})
+            return JSONResponse({"error": "temporarily_unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
         code = secrets.token_urlsafe(24)
         self._codes[code] = _Code(claims, given["code_challenge"], given["nonce"], now + _CODE_SECONDS)
         back = f"{REDIRECT}?{urlencode({'code': code, 'state': given['state']})}"
-        return Response(HTTPStatus.FOUND, b"", {"location": back})
+        return RedirectResponse(back, HTTPStatus.FOUND)
 
     def _exchange(self, given: Mapping[str, str]) -> Response:
         code = self._codes.pop(given.get("code", ""), None)
@@ -117,13 +118,13 @@ class Provider:
             and hmac.compare_digest(challenge(given.get("code_verifier", "")), code.challenge)
         )
         if code is None or not right:
-            return as_json(HTTPStatus.BAD_REQUEST, {"error": "invalid_grant"})
+            return JSONResponse({"error": "invalid_grant"}, HTTPStatus.BAD_REQUEST)
         now = int(time.time())
         times = {"iat": now, "exp": now + TOKEN_SECONDS}
         claims = {"iss": ISSUER, "aud": CLIENT, "nonce": code.nonce, **times, **code.claims}
         token = tokens.sign(self._key, claims)
         body = {"access_token": secrets.token_urlsafe(16), "token_type": "Bearer", "id_token": token}
-        return as_json(HTTPStatus.OK, body, {"cache-control": "no-store"})
+        return JSONResponse(body, headers={"cache-control": "no-store"})
 
     def _accounts(self) -> Accounts:
         try:
@@ -154,6 +155,10 @@ def configuration() -> dict[str, object]:
     }
 
 
+async def _read_form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await read_body(request)).decode("utf-8", "replace")))
+
+
 def _acceptable(asked: Mapping[str, str]) -> bool:
     return (
         all(asked.get(name) for name in _ASKED)
@@ -173,11 +178,10 @@ def main(state: Path) -> None:
     files, address = Files(state), record.layout.perimeter.identity
     known = frozenset({HOST})
     context = authority.by_name(authority.Authority(files.folder), lambda: known)
-    doors = [
-        Listener(namespace=paths.INTERNET, address=address.of(family), port=443, applications=()) for family in Family
+    listeners = [
+        Listener(namespace=paths.INTERNET, address=address.of(family), port=HTTPS, applications=()) for family in Family
     ]
-    answer = Provider(files).answer
-    asyncio.run(serve((listen(door), context, answer) for door in doors))
+    serve_http(Provider(files).answer, map(open_listener, listeners), tls=context)
 
 
 if __name__ == "__main__":

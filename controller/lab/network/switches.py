@@ -82,7 +82,7 @@ def agent(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
     """
     return run(
         ("sh", "-s", "--", verb),
-        text=OpenVSwitch().program(),
+        text=OpenVSwitch().build_program(),
         around=Around(
             school.switch, lab_paths.SwitchFiles(state, school.id).environment, ssh_user.account(layout.user)
         ),

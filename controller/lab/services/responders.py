@@ -8,13 +8,11 @@ one test at a time; when it ends, for whatever reason, another is started.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
 import struct
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +26,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from controller.lab.services.services import answering, listen
+from controller.lab.services.http_server import open_listener, serve_http
+from controller.lab.services.services import answer_by_address
 from controller.lab.state import undo_log
 from controller.lab.state.layout import DNS_PORT, HTTP_PORT, IPERF_PORT, Layout, Listener
 from controller.lab.state.processes import until
@@ -142,28 +141,24 @@ async def _throughput(where: Place) -> None:
         await asyncio.sleep(_BETWEEN_SECONDS)  # not faster where it cannot start at all
 
 
-async def serve(layout: Layout) -> None:
-    """Answer until SIGTERM."""
+@asynccontextmanager
+async def _beside_http(layout: Layout) -> AsyncIterator[None]:
+    """Answer DNS and keep an iperf3 server at every address; entered when all of them answer."""
     loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, ended.set)
-    servers = []
+    names = []
     for where in places(layout):
-        servers += [
-            await asyncio.start_server(answering(where.listener(HTTP_PORT)), sock=listen(where.listener(HTTP_PORT))),
-            await asyncio.start_server(_over_tcp(where.address), sock=listen(where.listener(DNS_PORT))),
-        ]
+        names.append(await asyncio.start_server(_over_tcp(where.address), sock=open_listener(where.listener(DNS_PORT))))
         await loop.create_datagram_endpoint(partial(_OverUdp, where.address), sock=_datagrams(where, DNS_PORT))
     tests = [asyncio.create_task(_throughput(where)) for where in places(layout)]
-    await loop.run_in_executor(None, _wait_for_throughput, layout)
-    sys.stdout.write(f"{os.getpid()}\n")
-    sys.stdout.flush()
-    await ended.wait()
-    for test in tests:
-        test.cancel()
-    await asyncio.gather(*tests, return_exceptions=True)
-    for server in servers:
-        server.close()
+    try:
+        await loop.run_in_executor(None, _wait_for_throughput, layout)
+        yield
+    finally:
+        for test in tests:
+            test.cancel()
+        await asyncio.gather(*tests, return_exceptions=True)
+        for server in names:
+            server.close()
 
 
 def _wait_for_throughput(layout: Layout) -> None:
@@ -187,7 +182,8 @@ def main(state: Path) -> None:
     record = undo_log.read(state)
     if record is None:
         sys.exit(f"no lab in {state}")
-    asyncio.run(serve(record.layout))
+    listeners = [where.listener(HTTP_PORT) for where in places(record.layout)]
+    serve_http(answer_by_address(listeners), map(open_listener, listeners), beside=_beside_http(record.layout))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ def remote_addresses(city: City, application: Application) -> tuple[str, ...]:
     if application.belongs_to:
         return tuple(internet_address(city, family) for family in Family)
     somewhere = city.schools[0]  # every school sees the same addresses of what is outside the schools
-    return tuple(first_host(prefix) for prefix in city.destination(application.id, somewhere).included)
+    return tuple(
+        first_host(prefix) for prefix in city.addresses.destination_addresses(application.id, somewhere).included
+    )
 
 
 def internet_address(city: City, family: Family) -> str:
@@ -43,8 +45,8 @@ def internet_address(city: City, family: Family) -> str:
     Raises:
         LabError: the policy leaves no such address.
     """
-    internet = city.internet.of(family)
-    if internet.holds(_INTERNET[family]):
+    internet = city.addresses.internet.in_family(family)
+    if internet.contains(_INTERNET[family]):
         return family.address(_INTERNET[family])
     return family.address(_any_address(internet, family))
 

@@ -51,7 +51,7 @@ def perimeter(city: City, world: Path) -> Perimeter:
         identity=_IDENTITY,
         home=_HOME,
         abroad=_ABROAD,
-        office=next(filter(None, (_first(office.egress) for office in city.file.offices)), None),
+        office=next(filter(None, (_first(office.egress) for office in city.offices)), None),
         shared_exit=_SHARED_EXIT,
     )
 
@@ -92,8 +92,8 @@ def _check_free(city: City) -> None:
     egress = [prefix for school in city.schools for prefix in school.lines.primary.egress]
     for text in (*(b.of(f) for b in (_BACKEND, _IDENTITY, _HOME, _ABROAD) for f in Family), _SHARED_EXIT):
         address = ip_address(text)
-        if any(address in prefix for prefix in egress) or not city.internet.of(Family(address.version)).holds(
-            int(address)
-        ):
+        if any(address in prefix for prefix in egress) or not city.addresses.internet.in_family(
+            Family(address.version)
+        ).contains(int(address)):
             message = f"the policy gives {text} to something; the lab needs it for who is outside the schools"
             raise LabError(message)

@@ -31,6 +31,7 @@ from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES, LineName
 from controller.model.sites.devices import FIRST_DEVICE, Device
 from controller.model.sites.schools import School
+from controller.model.virtual_city import VirtualCity
 
 FIRST_HOST = 100
 """Hosts take the addresses of their segment from its hundredth on."""
@@ -41,7 +42,7 @@ _CORE_LINKS = Both(v4="100.65.0.0", v6="fd74:736e::")
 _FIRST_REGION_LINK = 16
 
 
-def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
+def lay_out(city: VirtualCity, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
     """The virtual city with the first so many of the lab's schools, the canary first.
 
     With a `world` (the file of an offline Google that a stack was deployed to), the proxy stands before its
@@ -50,7 +51,10 @@ def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | N
     Raises:
         LabError: there are not so many, or `lab.yaml` does not fit the lab that would be built.
     """
-    known = (city.lab.canary, *(name for name in city.lab.schools if name != city.lab.canary))
+    known = (
+        city.virtual_estate.canary,
+        *(name for name in city.virtual_estate.schools if name != city.virtual_estate.canary),
+    )
     if not 1 <= schools <= len(known):
         message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
         raise LabError(message)
@@ -58,8 +62,8 @@ def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | N
     chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
     around = perimeter(city, world) if world else None
     layout = Layout(
-        user=city.lab.device_access.user,
-        ssh_port=city.lab.device_access.port,
+        user=city.virtual_estate.device_access.user,
+        ssh_port=city.virtual_estate.device_access.port,
         controller=_controller(city),
         carriers=tuple(
             Carrier(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
@@ -78,7 +82,7 @@ def lay_out(city: City, schools: int, state: Path = paths.STATE, world: Path | N
 
 
 def _check_access(city: City, state: Path) -> None:
-    access = city.lab.device_access
+    access = city.virtual_estate.device_access
     wanted = {
         "namespace": (access.namespace, paths.CONTROLLER),
         "key.file": (access.key.file if access.key else None, str(state / paths.CONTROLLER_KEY)),
@@ -91,7 +95,7 @@ def _check_access(city: City, state: Path) -> None:
 
 
 def _controller(city: City) -> Both:
-    found = {Family(prefix.version): first_host(prefix) for prefix in reversed(city.file.controllers)}
+    found = {Family(prefix.version): first_host(prefix) for prefix in reversed(city.controllers)}
     missing = [f"IPv{int(family)}" for family in Family if family not in found]
     if missing:
         message = f"city.yaml: 'controllers' names no {' and no '.join(missing)} address; the lab needs one of each"
@@ -128,13 +132,13 @@ def _line(city: City, school: School, line: LineName) -> Line:
         name=line,
         interface=city.lines.link(line).interface,
         port=f"school{school.number}",
-        mbps=getattr(city.lab.rates[school.id], line),
+        mbps=getattr(city.virtual_estate.rates[school.id], line),
         address=_both(partial(city.lines.school_address, school, line)),
     )
 
 
-def _school(city: City, school: School) -> SchoolLayout:
-    device, router = city.lab_devices(school)
+def _school(city: VirtualCity, school: School) -> SchoolLayout:
+    device, router = city.devices(school)
     segment_of = {port.name: port.segments[0] for port in device.ports}
     return SchoolLayout(
         id=school.id,
@@ -143,11 +147,11 @@ def _school(city: City, school: School) -> SchoolLayout:
         router_device=router.id,
         router_address=Both(
             v4=str(router.management),
-            v6=_interface(city, school, city.file.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
+            v6=_interface(city, school, city.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
         ),
         block=Both(
-            v4=str(city.school_prefix(school, Family.V4)),
-            v6=str(city.school_prefix(school, Family.V6)),
+            v4=str(city.addresses.school_prefix(school, Family.V4)),
+            v6=str(city.addresses.school_prefix(school, Family.V6)),
         ),
         egress=own_addresses(school),
         lines=tuple(_line(city, school, line) for line in LINE_NAMES),
@@ -168,9 +172,9 @@ def _school(city: City, school: School) -> SchoolLayout:
     )
 
 
-def _hosts(city: City, school: School) -> Iterator[Host]:
+def _hosts(city: VirtualCity, school: School) -> Iterator[Host]:
     taken: Counter[str] = Counter()
-    for host in city.lab.hosts:
+    for host in city.virtual_estate.hosts:
         yield Host(
             id=host.id,
             school=school.id,
@@ -183,15 +187,18 @@ def _hosts(city: City, school: School) -> Iterator[Host]:
 
 
 def _management(city: City, school: School, device: Device) -> Interface:
-    found = _interface(city, school, city.file.management_segment, FIRST_DEVICE)
+    found = _interface(city, school, city.management_segment, FIRST_DEVICE)
     address = Both(v4=str(device.management), v6=found.address.v6)
     return found.model_copy(update={"address": address})
 
 
 def _interface(city: City, school: School, segment: str, number: int) -> Interface:
-    subnets = {family: city.segment_prefix(school, city.segments[segment], family) for family in Family}
+    subnets = {family: city.addresses.segment_prefix(school, city.segments[segment], family) for family in Family}
     address = {family: family.address(int(subnet.network_address) + number) for family, subnet in subnets.items()}
-    gateway = {family: family.address(city.gateway(school, city.segments[segment], family)) for family in Family}
+    gateway = {
+        family: family.address(city.addresses.gateway_address(school, city.segments[segment], family))
+        for family in Family
+    }
     return Interface(
         address=Both(v4=address[Family.V4], v6=address[Family.V6]),
         v4_length=subnets[Family.V4].prefixlen,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
+from http import HTTPStatus
+from http.client import HTTPException
 
 from controller.lab.iap import authority
 from controller.lab.iap.files import Files
 from controller.lab.iap.names import APPLICATION, SAYS
+from controller.lab.services.http_client import Connection
 from controller.lab.state import paths
 from controller.lab.trials.pairs import Pair, Target
 from controller.platforms.transport import namespace
-
-_LONGEST_ANSWER = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +59,24 @@ def _wrong_greeting(opened: socket.socket) -> str:
 
 def _wrong_proxy(opened: socket.socket, target: Target) -> str:
     """Whoever has not signed in is refused there, which is the identity part's affair: it is the right proxy."""
-    with authority.trusting(Files(paths.STATE).folder).wrap_socket(opened, server_hostname=target.host) as secured:
-        secured.sendall(f"GET / HTTP/1.1\r\nHost: {target.host}\r\nConnection: close\r\n\r\n".encode())
-        response = HTTPResponse(secured, method="GET")
-        response.begin()
-        says, named = response.headers.get(SAYS, ""), response.headers.get(APPLICATION, "")
+    with Connection(opened, target.host) as connection:
+        connection.secure(authority.trusting(Files(paths.STATE).folder))
+        answer = connection.exchange("GET", "/")
+    says, named = answer.headers.get(SAYS, ""), answer.headers.get(APPLICATION, "")
     right = says.endswith(f"; {target.address}") and named == target.application
-    return "" if right else f"another service answered: {response.status} {says!r} {named!r}"
+    return "" if right else f"another service answered: {answer.status} {says!r} {named!r}"
 
 
 def _wrong_answer(opened: socket.socket, target: Target) -> str:
     host = f"[{target.address}]" if ":" in target.address else target.address
-    opened.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-    answer = b""
-    while len(answer) < _LONGEST_ANSWER and (more := opened.recv(4096)):
-        answer += more
-    head, _, text = answer.partition(b"\r\n\r\n")
+    with Connection(opened, host) as connection:
+        answer = connection.exchange("GET", "/")
     try:
-        body = json.loads(text)
+        body = json.loads(answer.body)
         right = target.application in body["applications"] and body["address"] == target.address
     except (ValueError, KeyError, TypeError):
         right = False
-    return "" if right and head.startswith(b"HTTP/1.1 200 ") else f"another service answered: {answer[:80]!r}"
+    return "" if right and answer.status == HTTPStatus.OK else f"another service answered: {answer.body[:80]!r}"
 
 
 def _reason(error: OSError | HTTPException) -> str:

@@ -20,7 +20,7 @@ from controller.lab.trials.attempts import Attempt, attempt
 from controller.lab.trials.counters import Lane, Switches
 from controller.lab.trials.pairs import Pair, pairs, untested
 from controller.lab.trials.verdicts import Matrix, Result, denied_verdict, permitted_verdict
-from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 
 Progress = Callable[[str], None]
 
@@ -33,7 +33,7 @@ _AT_ONCE = 48
 
 
 def measure(  # noqa: PLR0913 what is tried, and where
-    city: City,
+    city: VirtualCity,
     schools: Iterable[str] = (),
     *,
     control: bool = True,
@@ -66,7 +66,7 @@ def measure(  # noqa: PLR0913 what is tried, and where
 
 
 class _Measurement:
-    def __init__(self, city: City, switches: Switches, pool: ThreadPoolExecutor, progress: Progress) -> None:
+    def __init__(self, city: VirtualCity, switches: Switches, pool: ThreadPoolExecutor, progress: Progress) -> None:
         self._city = city
         self._switches = switches
         self._pool = pool

@@ -17,6 +17,7 @@ from controller.model.access.rules import INTERNET, Application
 from controller.model.city import City
 from controller.model.network.packets import Family, Protocol
 from controller.model.reference_evaluator import Flow, evaluate_network
+from controller.model.virtual_city import VirtualCity
 
 ELSEWHERE = "@other-school"
 """Added to the name of an application that lives in schools, where another school's is meant."""
@@ -58,7 +59,7 @@ def untested(city: City) -> tuple[str, ...]:
     return tuple(app.id for app in city.applications.values() if first_port(app) is None)
 
 
-def pairs(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[Pair]:
+def pairs(city: VirtualCity, layout: Layout, schools: tuple[str, ...]) -> Iterator[Pair]:
     """Every pair of the hosts of these schools.
 
     Raises:
@@ -127,7 +128,7 @@ def _in_school(city: City, school: SchoolLayout, suffix: str) -> Iterator[Target
 def _addresses_in_school(city: City, school: SchoolLayout, application: Application) -> Iterator[tuple[str, bool]]:
     hosts = [host.interface for host in school.hosts if host.segment == application.segment]
     router = school.management.model_copy(update={"address": school.router_address})
-    devices = [school.management, router] if application.segment == city.file.management_segment else []
+    devices = [school.management, router] if application.segment == city.management_segment else []
     if not hosts and not devices:
         message = f"application {application.id!r} lives in segment {application.segment!r}, where lab.yaml has no host"
         raise LabError(message)
@@ -136,7 +137,7 @@ def _addresses_in_school(city: City, school: SchoolLayout, application: Applicat
             yield interface.address.of(family), interface in devices
 
 
-def check_same_addresses(city: City, layout: Layout) -> None:
+def check_same_addresses(city: VirtualCity, layout: Layout) -> None:
     """See that the lab that is up is this city's.
 
     Raises:

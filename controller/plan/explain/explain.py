@@ -19,7 +19,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.plan.proof.proof import CLIENT_PORT
 from controller.plan.review import describe
-from controller.platforms.registry import platform, supported
+from controller.platforms.registry import is_supported, load_platform
 from controller.prove.filters.equivalence import find_first_entry
 
 
@@ -31,7 +31,6 @@ class Question:
     segment: str
     application: str
     person: Person | None
-    lab: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _services(city: City, application: str) -> tuple[Service, ...]:
 
 
 def _network(city: City, question: Question, family: Family, service: Service) -> NetworkExplanation:
-    addresses = city.destination(question.application, question.school).of(family)
+    addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
     if not addresses.included:
         note = f"{question.application} has no IPv{int(family)} address: nothing is permitted there"
         return NetworkExplanation(family, service, "none", RuleDecision(permitted=False, rules=()), (), note)
@@ -136,7 +135,7 @@ def _network(city: City, question: Question, family: Family, service: Service) -
     packet = Packet(
         family=family,
         protocol=service.protocol,
-        source=city.gateway(question.school, city.segments[question.segment], family) + 1,
+        source=city.addresses.gateway_address(question.school, city.segments[question.segment], family) + 1,
         destination=destination,
         source_port=CLIENT_PORT,
         destination_port=service.ports[0],
@@ -150,7 +149,7 @@ def _network(city: City, question: Question, family: Family, service: Service) -
 
 def _example(city: City, question: Question, family: Family) -> int:
     """One address of the destination: its first; in a segment of a school, one that a host could have."""
-    addresses = city.destination(question.application, question.school).of(family)
+    addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
     first = addresses.intervals()[0][0]
     app = city.applications.get(question.application)
     if app is not None and app.segment:
@@ -159,20 +158,20 @@ def _example(city: City, question: Question, family: Family) -> int:
 
 
 def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enforced], str]:
-    devices = (city.lab_devices if question.lab else city.devices)(question.school)
+    devices = city.devices(question.school)
     core = next(device for device in devices if device.role == "core")
-    if not supported(core.platform):
+    if not is_supported(core.platform):
         return [], f"{core.id} should enforce it, but its platform {core.platform!r} is not supported yet"
     return list(_decided(city, core, question, packet)), ""
 
 
 def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[Enforced]:
-    system = platform(core.platform)
+    system = load_platform(core.platform)
     intent = compile_device(city, core, system.capabilities)
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
     places = [(city.segments[question.segment].vlan, Direction.FROM)]
     for segment in city.segments.values():
-        subnet = city.segment_prefix(question.school, segment, packet.family)
+        subnet = city.addresses.segment_prefix(question.school, segment, packet.family)
         if get_bounds(subnet)[0] <= packet.destination <= get_bounds(subnet)[1]:
             places.append((segment.vlan, Direction.TO))
     filters: dict[tuple[int, Direction, Family], Filter] = {one.key: one for one in rendered.filters}
@@ -195,7 +194,7 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
     admitted = [a for a in city.admissions if a.segment == question.segment]
     if question.segment == CONTROLLER or not admitted:
         who = f"802.1X admits nobody to segment {question.segment!r}"
-        if question.segment == city.otherwise:
+        if question.segment == city.default_segment:
             who = f"802.1X puts whatever it does not know into segment {question.segment!r}"
     else:
         roles = ", ".join(dict.fromkeys(role for a in admitted for role in a.roles))

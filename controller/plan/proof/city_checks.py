@@ -64,13 +64,13 @@ def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
 def _school(city: City, entered: Held, left: Held) -> SchoolFilters:
     """What judges packets that come in at one device and go out at another (or at the same)."""
     filters: dict[FilterKey, tuple[str, Filter]] = {}
-    believed: dict[FilterKey, FilterIntent] = {}
+    assumed: dict[FilterKey, FilterIntent] = {}
     for direction, nearer, farther in ((Direction.FROM, entered, left), (Direction.TO, left, entered)):
         # A segment that only the other one carries is judged there.
         for one in (farther, nearer):
             filters |= {place: kept for place, kept in _in_force(one).items() if place[1] is direction}
-            believed |= {m.intent.place: m.intent for m in one.delegated if m.intent.direction is direction}
-    return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, believed)
+            assumed |= {m.intent.place: m.intent for m in one.delegated if m.intent.direction is direction}
+    return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, assumed)
 
 
 def _in_force(one: Held) -> dict[FilterKey, tuple[str, Filter]]:
@@ -89,8 +89,8 @@ def paths_of_intents(
 
     None where a way is not what the policy says: `path_checks` of the filters tells which.
     """
-    wanted, believed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
-    checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, believed)
+    wanted, assumed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
+    checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, assumed)
     return None if checks is None else sum(check.examined for check in checks)
 
 
@@ -98,7 +98,7 @@ def _segments(city: City, *devices: Device) -> tuple[Segment, ...]:
     """The segments that devices with filters carry, and those of their school that no device with filters does."""
     fleet = school_devices(city, devices[0])
     filtered = _carried([one for one in fleet if one.role == FILTERING_ROLE])
-    unfiltered = (_carried(fleet) | {city.file.management_segment}) - filtered
+    unfiltered = (_carried(fleet) | {city.management_segment}) - filtered
     carried = _carried(devices) | unfiltered
     return tuple(segment for name, segment in city.segments.items() if name in carried)
 
@@ -108,6 +108,5 @@ def _carried(devices: Iterable[Device]) -> frozenset[str]:
 
 
 def school_devices(city: City, device: Device) -> tuple[Device, ...]:
-    """A device and those beside it: of its school, or of the virtual city's school where it is one of these."""
-    lab = city.lab_devices(device.school)
-    return lab if device in lab else city.devices(device.school)
+    """Return a device and those beside it, of the same school."""
+    return city.devices(device.school)

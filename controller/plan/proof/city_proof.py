@@ -59,7 +59,7 @@ class CityProof:
         self.networks += counted.networks
 
 
-def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+def prove_city(city: City, devices: Sequence[Device], cache: ProofCache) -> CityProof:
     """Prove devices, and all that is about no device: conditions, 802.1X, the cloud's firewall, the guideline.
 
     Raises:
@@ -69,7 +69,7 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab:
     intent = compile_cloud_intent(city, FACTS)
     key = conditions_key(city, intent)
     believed = cache.find(key)
-    with _workers(city, todo, cache, lab=lab, more=believed is None) as workers:
+    with _workers(city, todo, cache, more=believed is None) as workers:
         parts = _cores() if workers and believed is None else 0
         asked = [workers.submit(_conditions, part, parts) for part in range(parts)] if workers else []
         found = _judged(city, todo, cache, workers)
@@ -89,10 +89,10 @@ def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab:
     return result
 
 
-def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache) -> CityProof:
     """Prove every device, those that were not proved before in as many processes as pay."""
     result, todo = _known(city, devices, cache)
-    with _workers(city, todo, cache, lab=lab) as workers:
+    with _workers(city, todo, cache) as workers:
         _collect(result, _judged(city, todo, cache, workers), cache)
     cache.save()
     return result
@@ -148,22 +148,20 @@ def _cores() -> int:
 
 @contextmanager
 def _workers(
-    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool = False
+    city: City, todo: Sequence[Device], cache: ProofCache, *, more: bool = False
 ) -> Iterator[ProcessPoolExecutor | None]:
     """Other processes, if they pay (`more` says that there is long work beside the devices); else None."""
     # The city stays: collections of garbage need not look through it again and again, nor copy its pages in a copy.
     gc.freeze()
     try:
-        with _pool(city, todo, cache, lab=lab, more=more) as pool:
+        with _pool(city, todo, cache, more=more) as pool:
             yield pool
     finally:
         gc.unfreeze()
 
 
 @contextmanager
-def _pool(
-    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool
-) -> Iterator[ProcessPoolExecutor | None]:
+def _pool(city: City, todo: Sequence[Device], cache: ProofCache, *, more: bool) -> Iterator[ProcessPoolExecutor | None]:
     filtering = sum(device.role == FILTERING_ROLE for device in todo)
     copied = _can_be_copied()
     worth = WORTH_A_PROCESS if copied else WORTH_A_START
@@ -175,7 +173,7 @@ def _pool(
     if copied:
         pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
     else:
-        here = (Path(city.directory), city.on, city.digest, lab, cache)
+        here = (Path(city.directory), city.policy_date, city.digest, type(city), cache)
         pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here)
     try:
         with pool:
@@ -199,16 +197,16 @@ class _Shared:
 _SHARED: list[_Shared] = []
 
 
-def _begin(policies: Path, on: date, digest: str, lab: bool, cache: ProofCache) -> None:  # noqa: FBT001 a process's start
+def _begin(policies: Path, on: date, digest: str, estate: type[City], cache: ProofCache) -> None:
     # A process that fails here breaks the whole pool without a word; what is wrong is said with the first share.
     try:
-        city: City | None = load_city(policies, on=on)
+        city: City | None = load_city(policies, on=on, estate=estate)
     except TsunaguError:
         city = None
     if city is None or city.digest != digest:
         _SHARED.append(_Shared(None, {}, cache))
     else:
-        devices = {device.id: device for device in selected_devices(city, Selection(lab=lab))}
+        devices = {device.id: device for device in selected_devices(city, Selection())}
         _SHARED.append(_Shared(city, devices, cache))
 
 

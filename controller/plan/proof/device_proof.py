@@ -31,7 +31,7 @@ from controller.plan.proof.city_checks import Held, path_checks, paths_of_intent
 from controller.plan.proof.proof import prove
 from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, filter_key
 from controller.platforms.base import Platform
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.filters.equivalence import ReplayError
 
 Intents = tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]
@@ -49,7 +49,7 @@ class Judged:
 
 def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> Judged:
     """Prove a device that is not known as a whole."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     try:
         if device.role != FILTERING_ROLE:
             intent = compile_device(city, device, system.capabilities)

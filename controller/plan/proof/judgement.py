@@ -21,7 +21,7 @@ from controller.plan.proof.proof import (
     differences_to_policy,
 )
 from controller.platforms.base import Platform, refuse_conflicts
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.compliance.wireless import find_wireless_differences
 
 
@@ -49,7 +49,7 @@ def judge_observed(city: City, seen: Observed) -> Judged:
     """What a saved running configuration holds."""
     if seen.refusal is not None or seen.observation is None:
         return Judged(seen.device, refusal=seen.refusal)
-    system = platform(seen.device.platform)
+    system = load_platform(seen.device.platform)
     try:
         intent = compile_device(city, seen.device, system.capabilities)
     except TsunaguError as error:
@@ -97,5 +97,5 @@ def _conflicts(seen: Observed, intent: DeviceIntent) -> tuple[str, ...]:
 
 def _way(city: City, intent: DeviceIntent, now: DeviceState, system: Platform) -> tuple[int, tuple[str, ...]]:
     """The states that a plan would lead through, and what is wrong with them."""
-    steps = system.steps(now, intent.wanted)
+    steps = system.plan_steps(now, intent.wanted)
     return max(0, len(steps) - 1), tuple(differences_on_the_way(city, intent, now, steps, system))

@@ -143,14 +143,14 @@ def _management_cut(
     device = intent.device
     address = int(device.management)
     family = Family(device.management.version)
-    segment = city.segments[city.file.management_segment]
+    segment = city.segments[city.management_segment]
     filters = {one.name: one for one in state.filters}
     bound = {(one.vlan, one.direction, one.family): filters.get(one.filter) for one in state.bindings}
     if before is not None and _carries(before, segment.vlan) and not _carries(state, segment.vlan):
         yield f"{device.id}: no port would carry VLAN {segment.vlan}, over which the controller reaches the device"
     if before is not None and _answers_at(before, device.management) and not _answers_at(state, device.management):
         yield f"{device.id}: no interface would have {device.management}, at which the controller reaches the device"
-    for controller in city.file.controllers:
+    for controller in city.controllers:
         if controller.version != family:
             continue
         source = int(controller.network_address)

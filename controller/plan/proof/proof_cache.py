@@ -143,9 +143,9 @@ class CityKeys:
     def __init__(self, city: City) -> None:
         self._city = city
         models: Iterable[BaseModel] = (
-            *(city.file, city.blueprints, city.lines, city.lab, city.outputs),
+            *(city.settings, city.blueprints, city.lines, city.virtual_estate, city.outputs),
             *(*city.schools, *city.segments.values(), *city.applications.values()),
-            *(*city.prefix_lists.values(), *city.necessities),
+            *(*city.prefix_lists.values(), *city.infrastructure_protocols),
         )
         # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
         said = [one.model_dump_json().replace(f"{city.directory}/", "") for one in models]
@@ -166,7 +166,7 @@ class CityKeys:
 
     def _rules(self, school: School) -> str:
         if school.id not in self._spoken:
-            rules = (rule for rule in self._city.rules if rule.network and self._city.is_for(rule, school))
+            rules = (rule for rule in self._city.rules if rule.network and self._city.rule_applies_at(rule, school))
             named = (rule.model_dump_json(include={"id", "effect", "applications", "network"}) for rule in rules)
             self._spoken[school.id] = _digest(named)
         return self._spoken[school.id]
@@ -181,8 +181,8 @@ class CityKeys:
 
 def filter_key(city: City, device: Device, intent: FilterIntent, moved: DelegatedFilter | None) -> str:
     """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
-    segment = city.segments[city.file.management_segment]
-    way = " ".join(map(str, (segment.vlan, *city.file.controllers)))
+    segment = city.segments[city.management_segment]
+    way = " ".join(map(str, (segment.vlan, *city.controllers)))
     left = [moved.upstream, *_filter_content(moved.intent)] if moved else []
     content = marshal.dumps([*_device(device), way, *_filter_content(intent), *left], _PLAIN)
     return hashlib.sha256(b"filter" + content).hexdigest()
@@ -193,10 +193,10 @@ def conditions_key(city: City, intent: CloudIntent) -> str:
     rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
     people = city.people.model_dump_json()
     lines = (f"{one.id} {one.lines.primary.egress} {one.lines.backup.egress}" for one in city.schools)
-    places = (city.file.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
+    places = (city.settings.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
     groups = (one.model_dump_json() for one in city.groups.values())
     calendar = city.calendar.model_dump_json() if city.calendar else ""
-    offices = (one.model_dump_json() for one in city.file.offices)
+    offices = (one.model_dump_json() for one in city.offices)
     applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
     deployed = (repr(intent.levels), repr(intent.bindings))
     said = (*deployed, *rules, people, *places, *groups, calendar, *offices, *applications)

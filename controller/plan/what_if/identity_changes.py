@@ -174,7 +174,7 @@ def admitted(city: City, role: str, postures: frozenset[str], place: str) -> tup
         for a in city.admissions
         if role in a.roles and postures.issuperset(a.postures) and (not a.places or place in a.places)
     )
-    return tuple(dict.fromkeys(found)) or (city.otherwise,)
+    return tuple(dict.fromkeys(found)) or (city.default_segment,)
 
 
 def _for_staff(city: City, segment: str) -> bool:

@@ -8,14 +8,13 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.model.loading.schema import SCHEMAS
+from controller.model.policy_files import POLICY_FILES
 from controller.plan.what_if.changes import Changes, weight
 from controller.plan.what_if.data_flow_changes import exchange_changes
 from controller.plan.what_if.identity_changes import admission_changes, identity_changes
@@ -28,13 +27,13 @@ def what_if(before: City, after: City, names: tuple[str, str] = ("before", "afte
     Raises:
         TsunaguError: the policies were loaded for different days.
     """
-    if before.on != after.on:
-        message = f"two policies can be compared on one day only, not on {before.on} and {after.on}"
+    if before.policy_date != after.policy_date:
+        message = f"two policies can be compared on one day only, not on {before.policy_date} and {after.policy_date}"
         raise TsunaguError(message)
     return Changes(
         before=names[0],
         after=names[1],
-        on=str(before.on),
+        on=str(before.policy_date),
         network=tuple(sorted(network_changes(before, after), key=weight)),
         identity=tuple(sorted(identity_changes(before, after), key=weight)),
         admission=tuple(sorted(admission_changes(before, after), key=weight)),
@@ -46,16 +45,16 @@ def what_if(before: City, after: City, names: tuple[str, str] = ("before", "afte
 def _unjudged(before: City, after: City) -> Iterator[str]:
     """What differs and is no answer to "who reaches what"."""
     for name, old, new in (
-        ("necessities", before.necessities, after.necessities),
+        ("necessities", before.infrastructure_protocols, after.infrastructure_protocols),
         ("VLANs or isolation of segments", _switched(before), _switched(after)),
         ("devices and ports", before.blueprints, after.blueprints),
         ("wireless networks: whom they let in, and where to", _networks(before), _networks(after)),
         ("the admission servers", before.admission_servers, after.admission_servers),
         ("lines", before.lines, after.lines),
         ("how lines are measured", before.measurement, after.measurement),
-        ("the lab", before.lab, after.lab),
+        ("the lab", before.virtual_estate, after.virtual_estate),
         ("pupils or lines of schools", [s.lines for s in before.schools], [s.lines for s in after.schools]),
-        ("how devices are reached", before.file.device_access, after.file.device_access),
+        ("how devices are reached", before.settings.device_access, after.settings.device_access),
     ):
         if _without_origins(old) != _without_origins(new):
             yield name
@@ -95,10 +94,7 @@ def edits(policies: Path, given: Sequence[str]) -> dict[str, Path]:
         TsunaguError: a file does not exist, or it is not clear what it replaces.
     """
     found: dict[str, Path] = {}
-    names = sorted(
-        str(path.relative_to(policies)) for path in policies.rglob("*.yaml") if "guardrails" not in path.parts
-    )
-    names += sorted(str(path.relative_to(policies)) for path in policies.glob("stack-outputs/*.json"))
+    names = [str(path.relative_to(policies)) for file in POLICY_FILES for path in sorted(policies.glob(file.pattern))]
     for text in given:
         name, equals, file = text.partition("=")
         path = Path(file if equals else text)
@@ -106,8 +102,9 @@ def edits(policies: Path, given: Sequence[str]) -> dict[str, Path]:
             message = f"--edit {text}: there is no file {path}"
             raise TsunaguError(message)
         replaced = name if equals else _replaced(path, names, text)
-        if not any(fnmatch(replaced, pattern) for pattern in (*SCHEMAS, "stack-outputs/*.json")):
-            message = f"--edit {text}: {replaced} is the name of no policy file; they are {', '.join(sorted(SCHEMAS))}"
+        if not any(file.matches(replaced) for file in POLICY_FILES):
+            known = ", ".join(sorted(file.pattern for file in POLICY_FILES))
+            message = f"--edit {text}: {replaced} is the name of no policy file; they are {known}"
             raise TsunaguError(message)
         if replaced in found:
             message = f"--edit {text}: {replaced} is already replaced by {found[replaced]}"

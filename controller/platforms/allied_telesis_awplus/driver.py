@@ -72,7 +72,7 @@ class AlliedTelesisAwplus:
         """Understand a running configuration; what is ours in it is told in `text`."""
         return parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """Return the ordered steps; see the module for the order.
 
         Raises:

@@ -36,7 +36,7 @@ class SwitchPlatform:
         """
         return parse_switch(self.grammar, text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """Return the ordered steps; see `dialect.steps` for the order.
 
         Raises:

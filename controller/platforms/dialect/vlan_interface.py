@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip
 
 from controller.model.network.device_state import PREFIX, VlanInterface, build_vlan_interface
 from controller.model.network.packets import Family
-from controller.platforms.base import ConfigLine, interface_place
+from controller.platforms.base import ConfigLine, name_interface_place
 from controller.platforms.dialect.blocks import Reading, join_words, lines_starting
 
 MARK = f"{PREFIX}-interface"
@@ -121,7 +121,7 @@ def read_interface(
     if mark is None:
         others = [*described, *addressing]
         if others:
-            reading.conflicting[interface_place(number)] = others[0]
+            reading.conflicting[name_interface_place(number)] = others[0]
         return False, None
     name = f"interface Vlan{number}"
     reading.refuse_each((line, f"a second description in {name}") for line in described if line is not mark)

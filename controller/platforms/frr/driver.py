@@ -57,7 +57,7 @@ class Frr(OwnRestore):
         """Understand a running configuration; what is ours in it is told in `controller.platforms.frr.text`."""
         return parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """The ordered steps; see the module for the order.
 
         Raises:

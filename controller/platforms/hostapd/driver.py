@@ -58,7 +58,7 @@ class Hostapd:
         """Understand the files; what is ours in them is told in `controller.platforms.hostapd.text`."""
         return parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """Return the one step; see the module.
 
         Raises:

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from controller.model.network.device_state import build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
-from controller.platforms.base import ConfigLine, Observation, network_place
+from controller.platforms.base import ConfigLine, Observation, name_network_place
 from controller.platforms.common.managed import LAST_VLAN
 from controller.platforms.dialect.blocks import Reading
 from controller.platforms.hostapd.text import (
@@ -113,7 +113,7 @@ class _HostapdReading(Reading):
         """A network of others takes its SSID, and the VLAN that it leads into."""
         for key, value, line in block.settings:
             if key == "ssid":
-                self.conflicting[network_place(value)] = line
+                self.conflicting[name_network_place(value)] = line
             elif key == "bridge" and (found := _BRIDGE.fullmatch(value)):
                 self.conflicting[int(found["vlan"])] = line
             elif key == "vlan_file" and _VLAN_FILE.fullmatch(value):

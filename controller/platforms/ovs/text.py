@@ -33,7 +33,7 @@ from controller.model.network.device_state import (
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.common.managed import find_port_misfits
 from controller.platforms.dialect.blocks import Reading
-from controller.platforms.ovs.filters import filter_flows, read_filter
+from controller.platforms.ovs.filters import read_filter, write_filter_flows
 from controller.platforms.ovs.flows import (
     BASE,
     FILTERS,
@@ -42,10 +42,10 @@ from controller.platforms.ovs.flows import (
     TABLES,
     Flow,
     Kind,
-    classified_port,
-    cookie_of,
+    parse_cookie,
     parse_flow,
-    port_flows,
+    read_classified_port,
+    write_port_flows,
 )
 
 BRIDGE = "br0"
@@ -61,11 +61,11 @@ def render(state: DeviceState) -> str:
         ValueError: an Open vSwitch cannot hold the state.
     """
     records = [f"{port.name},{tag},{port.mode},{trunks}" for port in state.ports for tag, trunks in [_carried(port)]]
-    flows = [str(flow) for flow in state_flows(state)]
+    flows = [str(flow) for flow in write_state_flows(state)]
     return "\n".join(("# bridge", f"{BRIDGE},secure", "# ports", *records, "# flows", *flows, ""))
 
 
-def state_flows(state: DeviceState) -> tuple[Flow, ...]:
+def write_state_flows(state: DeviceState) -> tuple[Flow, ...]:
     """Every flow that a state is made of.
 
     Raises:
@@ -73,8 +73,8 @@ def state_flows(state: DeviceState) -> tuple[Flow, ...]:
     """
     for misfit in _find_misfits(state):
         raise ValueError(misfit)
-    ports = (flow for port in state.ports for flow in port_flows(port))
-    return (*ports, *(flow for one in state.filters for flow in filter_flows(one)), *BASE)
+    ports = (flow for port in state.ports for flow in write_port_flows(port))
+    return (*ports, *(flow for one in state.filters for flow in write_filter_flows(one)), *BASE)
 
 
 def _carried(port: PortState) -> tuple[str, str]:
@@ -220,7 +220,7 @@ class _OvsReading(Reading):
     def _fits(self, flow: Flow, line: ConfigLine) -> Kind | None:
         """The kind of a flow of ours, if it stands where flows of its kind stand."""
         try:
-            kind = cookie_of(flow.cookie).kind
+            kind = parse_cookie(flow.cookie).kind
         except ValueError as error:
             self.refuse(line, str(error))
             return None
@@ -240,7 +240,7 @@ class _OvsReading(Reading):
         ports: list[PortState] = []
         for flows in by_port.values():
             try:
-                classified = classified_port(flow for flow, _ in flows)
+                classified = read_classified_port(flow for flow, _ in flows)
             except ValueError as error:
                 self.refuse(flows[0][1], str(error))
                 continue

@@ -158,9 +158,9 @@ def _widened(wider: FilterIntent, narrower: FilterIntent) -> bool:
 def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
     """Whether comparing the lists shows that they are equal; False leaves it open."""
     policy = [
-        (box, clause.effect is Effect.PERMIT)
+        (cube, clause.effect is Effect.PERMIT)
         for clause in _forbids_first(intent)
-        for box in product(*_clause_box(clause))
+        for cube in product(*_clause_cube(clause))
     ]
     filtered = _plain(rendered)
     return compare_renumbered(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
@@ -168,7 +168,7 @@ def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
 
 def _plain(rendered: Filter) -> list[CubeEntry]:
     return [
-        (tuple([side for (side,) in _match_box(entry.match)]), entry.effect is Effect.PERMIT)
+        (tuple([side for (side,) in _match_cube(entry.match)]), entry.effect is Effect.PERMIT)
         for entry in _entries(rendered)
     ]
 
@@ -233,8 +233,8 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
     return (
         packet.family == clause.family
         and packet.protocol == clause.protocol
-        and clause.sources.holds(packet.source)
-        and clause.destinations.holds(packet.destination)
+        and clause.sources.contains(packet.source)
+        and clause.destinations.contains(packet.destination)
         and is_in_interval(packet.source_port, clause.source_ports)
         and is_in_interval(packet.destination_port, clause.destination_ports)
         and (packet.established or not clause.established)
@@ -242,7 +242,7 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
 
 
 def _undecided(space: HeaderSpace, rendered: Filter) -> Node:
-    return space.complement(space.union_all(space.cube(_match_box(entry.match)) for entry in _entries(rendered)))
+    return space.complement(space.union_all(space.cube(_match_cube(entry.match)) for entry in _entries(rendered)))
 
 
 def _entries(rendered: Filter) -> Iterator[Entry]:
@@ -251,16 +251,16 @@ def _entries(rendered: Filter) -> Iterator[Entry]:
 
 
 def list_intent_entries(intent: FilterIntent) -> FilterEntries:
-    """An intent as a filter of boxes."""
-    return tuple([(_clause_box(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
+    """An intent as a filter of cubes."""
+    return tuple([(_clause_cube(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
 
 
 def list_filter_entries(rendered: Filter) -> FilterEntries:
-    """A filter as boxes; what none covers counts as denied."""
-    return tuple([(_match_box(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
+    """A filter as cubes; what none covers counts as denied."""
+    return tuple([(_match_cube(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
 
 
-def _clause_box(clause: Clause) -> PacketCube:
+def _clause_cube(clause: Clause) -> PacketCube:
     return (
         ((clause.protocol, clause.protocol),),
         clause.sources.intervals(),
@@ -271,7 +271,7 @@ def _clause_box(clause: Clause) -> PacketCube:
     )
 
 
-def _match_box(match: Match) -> PacketCube:
+def _match_cube(match: Match) -> PacketCube:
     return (
         _ANY_PROTOCOL if match.protocol is None else ((match.protocol, match.protocol),),
         (_bounds(match.source),),

@@ -1,8 +1,8 @@
 """People as the reference evaluator knows them, and the same people as a request that Google's proxy sees.
 
 Everything that some condition tells apart is among them: second factor, postures, place, device class, where the device
-is registered, kind of day, and both sides of every border of hours. The first three in every combination, the others
-in turn with them; whom that misses where conditions meet, `borders.py` adds.
+is registered, kind of day, and both sides of every boundary of hours. The first three in every combination, the others
+in turn with them; whom that misses where conditions meet, `boundary_cases.py` adds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
     address, country = {
         "own-school": (str(_first(city, person.registered)), "JP"),
         "other-school": (_other_school(city, person.registered), "JP"),
-        "board-office": (str(city.file.offices[0].egress[0].network_address), "JP"),
+        "board-office": (str(city.offices[0].egress[0].network_address), "JP"),
         "home": ("198.51.100.200", "JP"),
         "abroad": ("198.51.100.201", "US"),
     }[person.place]
@@ -65,7 +65,10 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
         "device.certificates": [certificate] if "certificate" in person.postures else [],
         **({"device.vendors": {FACTS.vendor: {"data": {"school": person.registered}}}} if person.registered else {}),
         **({"device.os_type": OPERATING_SYSTEMS.index(OS_TYPES[systems[0]])} if systems else {}),
-        **{f"request.auth.claims.crd_str.{way}": person.mfa > Strength.NONE and way == used for way in SECOND_FACTORS},
+        **{
+            f"request.auth.claims.crd_str.{factor}": person.mfa > Strength.NONE and factor == used
+            for factor in SECOND_FACTORS
+        },
         "request.auth.claims.crd_str.pwd": True,
         "request.auth.claims.crd_str.mfa": person.mfa > Strength.NONE,
     }
@@ -109,14 +112,14 @@ def list_distinct_days(city: City) -> tuple[date, ...]:
 
 
 def list_boundary_moments(city: City, day: date) -> list[datetime]:
-    """Midnight, and each border of some rule's hours on a day, a second before and at it."""
-    borders = {0, 24 * 60 - 1}
+    """Midnight, and each boundary of some rule's hours on a day, a second before and at it."""
+    boundaries = {0, 24 * 60 - 1}
     for rule in city.rules:
         hours: Hours | None = rule.identity.hours if rule.identity else None
-        for border in (hours.from_, hours.until) if hours else ():
-            borders.add(border.hour * 60 + border.minute)
+        for boundary in (hours.from_, hours.until) if hours else ():
+            boundaries.add(boundary.hour * 60 + boundary.minute)
     midnight = datetime.combine(day, time.min, city.timezone)
-    found = {midnight + timedelta(minutes=border, seconds=seconds) for border in borders for seconds in (-1, 0)}
+    found = {midnight + timedelta(minutes=boundary, seconds=seconds) for boundary in boundaries for seconds in (-1, 0)}
     return sorted(moment for moment in found if moment.date() == day)
 
 
@@ -147,8 +150,10 @@ def list_device_classes(city: City) -> list[str]:
 
 def list_registrations(city: City) -> list[str]:
     """One school of each scope that the proxy can know by its address, an office, another city, and none."""
-    known = [next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.alike]
-    return [UNKNOWN, FOREIGN_REGISTRATION, city.file.offices[0].id, *known]
+    known = [
+        next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.schools_of_equal_scope
+    ]
+    return [UNKNOWN, FOREIGN_REGISTRATION, city.offices[0].id, *known]
 
 
 def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:

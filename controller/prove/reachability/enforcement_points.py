@@ -24,7 +24,7 @@ _PORTS = {
 
 @dataclass(frozen=True, slots=True)
 class EnforcementPoint:
-    """A place on the way: who judges (a filter with its line, or the cloud's edge), and whether the packet passes."""
+    """A place on a packet's path: a filter with its line or a load-balancer frontend, and whether the packet passes."""
 
     where: str
     permits: bool
@@ -33,7 +33,7 @@ class EnforcementPoint:
 def find_enforcement_points(
     city: City, school: School, filters: Mapping[tuple[int, Direction, Family], tuple[str, Filter]], packet: Packet
 ) -> Iterator[EnforcementPoint]:
-    """The judging places on a packet's way, in its direction: out of a segment, the cloud's edge, into a segment."""
+    """Find the enforcement points of a packet in its direction: out of a segment, the load balancer, into a segment."""
     for direction, address in ((Direction.FROM, packet.source), (Direction.TO, packet.destination)):
         segment = find_segment(city, school, packet.family, address)
         if segment is not None and (found := filters.get((segment.vlan, direction, packet.family))):
@@ -44,14 +44,19 @@ def find_enforcement_points(
             )
             permits = entry is not None and entry.effect is Effect.PERMIT
             yield EnforcementPoint(f"{device} {one.name}{line} {'permits' if permits else 'denies'} it", permits)
-    here = [door for door in find_frontends(city) if door.addresses.of(packet.family).holds(packet.destination)]
+    here = [
+        frontend
+        for frontend in find_frontends(city)
+        if frontend.addresses.in_family(packet.family).contains(packet.destination)
+    ]
     if here:
         opened = any(
             packet.protocol == service.protocol and is_in_interval(packet.destination_port, service.ports)
-            for door in here
-            for service in door.services
+            for frontend in here
+            for service in frontend.services
         )
-        yield EnforcementPoint(f"the cloud's edge {'opens' if opened else 'closes'} {here[0].application}", opened)
+        verb = "opens" if opened else "closes"
+        yield EnforcementPoint(f"the load-balancer frontend {verb} {here[0].application}", opened)
 
 
 def find_example_packet(space: HeaderSpace, wrong: Node, hosts: Sequence[int]) -> Packet | None:
@@ -77,7 +82,7 @@ def describe_path(city: City, school: School, packet: Packet, passed: Sequence[E
         says = f"the policy: {rules[0].effect} by {named}"
     else:
         says = "the policy: no rule names it (default deny)"
-    judged = "; ".join(hop.where for hop in passed) or "no filter stands on its way"
+    judged = "; ".join(point.where for point in passed) or "no filter stands on its way"
     return f"{school.id}: from {ends[0]} to {ends[1]} {deed}: {packet}; {judged}; {says}"
 
 
@@ -87,8 +92,13 @@ def _end(city: City, school: School, family: Family, address: int) -> str:
         return f"{segment.id} at {school.id}"
     for other in city.schools:
         if is_in_interval(
-            address, (int((own := city.school_prefix(other, family)).network_address), int(own.broadcast_address))
+            address,
+            (int((own := city.addresses.school_prefix(other, family)).network_address), int(own.broadcast_address)),
         ):
             return f"school {other.id}"
-    named = [name for name in city.applications if city.destination(name, school).of(family).holds(address)]
+    named = [
+        name
+        for name in city.applications
+        if city.addresses.destination_addresses(name, school).in_family(family).contains(address)
+    ]
     return named[0] if named else "an address of nobody's"

@@ -82,19 +82,19 @@ def list_conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
 def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
     city, school, family = at.city, at.school, at.family
     for rule in city.rules:
-        if rule.network is None or not city.is_for(rule, school):
+        if rule.network is None or not city.rule_applies_at(rule, school):
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            asking = city.source_of(source, school, family).intervals()
-            asked = city.destination_of(name, school, family).intervals()
+            asking = city.addresses.source_addresses_in(source, school, family).intervals()
+            asked = city.addresses.destination_addresses_in(name, school, family).intervals()
             if asking and asked:
-                for service in city.services(rule, name):
+                for service in city.permitted_services(rule, name):
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
 def list_cubes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketCube, ...]:
     """The packets of all conversations that a permit (or a forbid) speaks of."""
-    return tuple(box for one in spoken if one.rule.effect is effect for box in one.cubes())
+    return tuple(cube for one in spoken if one.rule.effect is effect for cube in one.cubes())
 
 
 def find_covering_rules(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
@@ -105,8 +105,8 @@ def find_covering_rules(spoken: Iterable[Conversation], packet: Packet) -> tuple
 
 def list_infrastructure_cubes(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketCube, ...]:
     """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    gateway = parse_prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
-    own = at.city.segment_prefix(at.school, segment, at.family)
+    gateway = parse_prefix(at.family.address(at.city.addresses.gateway_address(at.school, segment, at.family)))
+    own = at.city.addresses.segment_prefix(at.school, segment, at.family)
     words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
     alone: dict[str, Intervals] = {name: (get_bounds(place),) for name, place in words.items()}
 
@@ -151,7 +151,9 @@ class _Need(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _needs(city: City, family: Family, direction: Direction) -> tuple[_Need, ...]:
-    return tuple(_need(one) for one in city.necessities if one.family == family and one.direction is direction)
+    return tuple(
+        _need(one) for one in city.infrastructure_protocols if one.family == family and one.direction is direction
+    )
 
 
 def _need(one: InfrastructureProtocol) -> _Need:

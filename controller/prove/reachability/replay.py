@@ -39,7 +39,8 @@ def find_deciding_rules(city: City, school: School, packet: Packet) -> tuple[Rul
 def find_segment(city: City, school: School, family: Family, address: int) -> Segment | None:
     """The segment of a school that an address is in."""
     return next(
-        (one for one in city.segments.values() if _holds(city.segment_prefix(school, one, family), address)), None
+        (one for one in city.segments.values() if _holds(city.addresses.segment_prefix(school, one, family), address)),
+        None,
     )
 
 
@@ -61,7 +62,7 @@ def _sources(city: City, school: School, family: Family, address: int) -> Iterat
     segment = find_segment(city, school, family, address)
     if segment is not None:
         yield segment.id
-    if AddressSet(city.file.controllers).of(family).holds(address):
+    if AddressSet(city.controllers).in_family(family).contains(address):
         yield CONTROLLER
 
 
@@ -74,8 +75,8 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
     here = [(segment, direction) for segment, direction in ends if segment is not None]
     return bool(here) and all(
         any(
-            one.direction is direction and one.is_for(segment.id) and _covers(city, school, segment, one, packet)
-            for one in city.necessities
+            one.direction is direction and one.is_needed_in(segment.id) and _covers(city, school, segment, one, packet)
+            for one in city.infrastructure_protocols
             if one.family == packet.family
         )
         for segment, direction in here
@@ -83,8 +84,8 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
 
 
 def _covers(city: City, school: School, segment: Segment, one: InfrastructureProtocol, packet: Packet) -> bool:
-    own = city.segment_prefix(school, segment, packet.family)
-    gateway = parse_prefix(packet.family.address(city.gateway(school, segment, packet.family)))
+    own = city.addresses.segment_prefix(school, segment, packet.family)
+    gateway = parse_prefix(packet.family.address(city.addresses.gateway_address(school, segment, packet.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:

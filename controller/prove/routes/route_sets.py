@@ -1,7 +1,7 @@
 """Sets of routes, and what a route policy does with them.
 
-A route is a prefix: an address and a length. A set of routes is a union of boxes, each an interval of addresses and one
-of lengths. An entry of a prefix list is one box, because a prefix of at least its length lies inside it exactly when
+A route is a prefix: an address and a length. A set of routes is a union of cubes, each an interval of addresses and one
+of lengths. An entry of a prefix list is one cube, because a prefix of at least its length lies inside it exactly when
 its address does; so all sets here are exact.
 """
 
@@ -59,19 +59,19 @@ def subtract_routes(routes: Routes, taken: Routes) -> Routes:
     """The routes of the first set that are not in the second."""
     left = routes
     for one in taken:
-        left = tuple(part for box in left for part in _cut(box, one))
+        left = tuple(part for cube in left for part in _cut(cube, one))
     return left
 
 
 def intersect_routes(one: Routes, other: Routes) -> Routes:
     """The routes of both sets."""
     found = (_overlap(a, b) for a in one for b in other)
-    return tuple(box for box in found if box is not None)
+    return tuple(cube for cube in found if cube is not None)
 
 
 def find_shortest_route(routes: Routes, family: Family) -> Prefix | None:
     """The shortest route of a set, None when it is empty."""
-    found = [one for box in routes if (one := _shortest(box, family)) is not None]
+    found = [one for cube in routes if (one := _shortest(cube, family)) is not None]
     return min(found, key=lambda one: (one.prefixlen, int(one.network_address)), default=None)
 
 
@@ -80,7 +80,7 @@ def expand_prefix_list(one: PrefixList) -> Routes:
     held: Routes = ()
     left = make_all_routes(one.family)
     for entry in one.entries:
-        reached = (_box(entry),)
+        reached = (_cube(entry),)
         if entry.effect is Effect.PERMIT:
             held += intersect_routes(left, reached)
         left = subtract_routes(left, reached)
@@ -131,7 +131,7 @@ def _holds(one: PrefixList | None, route: Prefix) -> bool:
     return False
 
 
-def _box(entry: PrefixRange) -> RouteCube:
+def _cube(entry: PrefixRange) -> RouteCube:
     return RouteCube(*get_bounds(entry.prefix), max(entry.shortest, entry.prefix.prefixlen), entry.longest)
 
 
@@ -141,27 +141,27 @@ def _overlap(one: RouteCube, other: RouteCube) -> RouteCube | None:
     return RouteCube(low, high, shortest, longest) if low <= high and shortest <= longest else None
 
 
-def _cut(box: RouteCube, taken: RouteCube) -> Iterator[RouteCube]:
-    """What is left of a box, in boxes that do not overlap."""
-    both = _overlap(box, taken)
+def _cut(cube: RouteCube, taken: RouteCube) -> Iterator[RouteCube]:
+    """What is left of a cube, in cubes that do not overlap."""
+    both = _overlap(cube, taken)
     if both is None:
-        yield box
+        yield cube
         return
-    if box.low < both.low:
-        yield RouteCube(box.low, both.low - 1, box.shortest, box.longest)
-    if both.high < box.high:
-        yield RouteCube(both.high + 1, box.high, box.shortest, box.longest)
-    if box.shortest < both.shortest:
-        yield RouteCube(both.low, both.high, box.shortest, both.shortest - 1)
-    if both.longest < box.longest:
-        yield RouteCube(both.low, both.high, both.longest + 1, box.longest)
+    if cube.low < both.low:
+        yield RouteCube(cube.low, both.low - 1, cube.shortest, cube.longest)
+    if both.high < cube.high:
+        yield RouteCube(both.high + 1, cube.high, cube.shortest, cube.longest)
+    if cube.shortest < both.shortest:
+        yield RouteCube(both.low, both.high, cube.shortest, both.shortest - 1)
+    if both.longest < cube.longest:
+        yield RouteCube(both.low, both.high, both.longest + 1, cube.longest)
 
 
-def _shortest(box: RouteCube, family: Family) -> Prefix | None:
-    """The shortest prefix in a box: only every 2^(bits - length)-th address begins a prefix of a length."""
-    for length in range(box.shortest, box.longest + 1):
+def _shortest(cube: RouteCube, family: Family) -> Prefix | None:
+    """The shortest prefix in a cube: only every 2^(bits - length)-th address begins a prefix of a length."""
+    for length in range(cube.shortest, cube.longest + 1):
         step = 1 << (family.bits - length)
-        first = -(-box.low // step) * step
-        if first <= box.high:
+        first = -(-cube.low // step) * step
+        if first <= cube.high:
             return build_prefix(family, first, length)
     return None

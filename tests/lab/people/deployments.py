@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from controller.lab.iap.deployed import read
 from controller.lab.trials.people.registration import organisation
 from controller.model.city import City
 from controller.model.network.packets import parse_prefix
+from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackApplication, StackOutputs
 from controller.offline_google.world.store import Resource, Store
 from controller.offline_google.world.world import World
@@ -61,7 +61,7 @@ def deploy(city: City, path: Path) -> City:
             )
     finally:
         store.close()
-    return replace(city, outputs=outputs(path))
+    return city.replace_file(OUTPUTS, outputs(path))
 
 
 def outputs(path: Path) -> StackOutputs:

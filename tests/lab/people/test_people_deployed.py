@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import LabError
+from controller.errors import CloudError, LabError
 from controller.lab.iap.deployed import Watch, check_addresses, read, standing
 from controller.lab.state.perimeter import perimeter
 from controller.model.city import City
@@ -51,7 +51,7 @@ def test_a_world_that_is_made_anew_is_another(city: City, world: Path) -> None:
     watch.now()
     for file in world.parent.glob("world.sqlite*"):
         file.unlink()
-    with pytest.raises(LabError, match="no offline Google"):
+    with pytest.raises(CloudError, match="no offline Google"):
         watch.now()
     deploy(city, world)
     assert watch.now()[1].fronts

@@ -5,77 +5,74 @@ import json
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
 
 from controller.lab.iap import clock, identity, tokens
 from controller.lab.iap.files import Files
 from controller.lab.iap.front import Proxy, countries, visitor_of
-from controller.lab.iap.http import Request, Response
 from controller.lab.iap.names import APPLICATION, SAYS
-from controller.lab.state.perimeter import perimeter
+from controller.lab.state.perimeter import HTTPS, perimeter
 from controller.lab.state.planning import lay_out
 from controller.lab.trials.people.forgeries import claims
-from controller.model.city import City
+from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.offline_google.world.world import World
 from tests.lab.people.deployments import deploy
+from tests.lab.requests import make_request
 
 HOST = "affairs.school.example"
 
 
 class Fixture:
-    def __init__(self, city: City, folder: Path) -> None:
+    def __init__(self, city: VirtualCity, folder: Path) -> None:
         self.world = folder / "world.sqlite"
         deployed = deploy(city, self.world)
         self.files = Files(folder)
         self.files.create()
         around = perimeter(deployed, self.world)
-        layout = lay_out(deployed, 2, world=self.world)
+        layout = lay_out(choose_virtual_city(deployed), 2, world=self.world)
         self.proxy = Proxy(self.files, around, countries(layout, around))
         self.address = str(deployed.outputs.applications["affairs"].ipv4[0].network_address)
 
     def ask(self, *headers: tuple[str, str], path: str = "/", host: str = HOST) -> Response:
-        request = Request("GET", path, (("host", host), *headers), b"", "192.0.2.230", self.address)
-
-        async def answer() -> Response:
-            return await self.proxy.door(self.address)(request)
-
-        return asyncio.run(answer())
+        request = make_request("GET", path, (("host", host), *headers), server=(self.address, HTTPS))
+        return asyncio.run(self.proxy.answer(request))
 
 
 @pytest.fixture
-def front(city: City, tmp_path: Path) -> Fixture:
+def front(city: VirtualCity, tmp_path: Path) -> Fixture:
     return Fixture(city, tmp_path)
 
 
 def test_every_answer_says_that_it_is_not_googles(front: Fixture) -> None:
     answer = front.ask()
-    assert answer.status == 401
+    assert answer.status_code == 401
     assert answer.headers[SAYS] == f"stand-in, not Google's; {front.address}"
     assert answer.headers[APPLICATION] == "affairs"
-    assert json.loads(answer.body)["part"] == "sign-in"
+    assert json.loads(bytes(answer.body))["part"] == "sign-in"
     page = front.ask(("accept", "text/html"))
     assert page.headers["content-type"].startswith("text/html")
-    assert b"It is not Google's" in page.body
+    assert b"It is not Google's" in bytes(page.body)
 
 
 def test_a_stranger_host_ends_at_a_backend_that_asks_who_is_there(front: Fixture) -> None:
-    assert front.ask(host="elsewhere.example").status == 401
+    assert front.ask(host="elsewhere.example").status_code == 401
 
 
 def test_a_clock_of_ones_own_is_refused(front: Fixture) -> None:
     answer = front.ask((clock.HEADER, "2026-11-25T10:00:00+09:00;00"))
-    assert (answer.status, json.loads(answer.body)["part"]) == (400, "clock")
+    assert (answer.status_code, json.loads(bytes(answer.body))["part"]) == (400, "clock")
 
 
 def test_a_token_sent_twice_counts_as_none(front: Fixture) -> None:
     key = tokens.read_key(front.files.identity_key)
     token = tokens.sign(key, claims(identity.ISSUER, identity.CLIENT, groups=[]))
     bearer = ("authorization", f"Bearer {token}")
-    assert front.ask(bearer).status == 403
-    assert front.ask(bearer, bearer).status == 401
+    assert front.ask(bearer).status_code == 403
+    assert front.ask(bearer, bearer).status_code == 401
 
 
 def test_the_public_keys_are_shown_and_nothing_private(front: Fixture) -> None:
-    shown = json.loads(front.ask(path=tokens.KEYS_PATH).body)
+    shown = json.loads(bytes(front.ask(path=tokens.KEYS_PATH).body))
     assert shown == tokens.public_keys(tokens.read_key(front.files.assertion_key))
     assert "d" not in shown["keys"][0]
 
@@ -84,10 +81,10 @@ def test_when_the_world_is_gone_nothing_is_served(front: Fixture) -> None:
     opened = World.open(front.world)
     for resource in opened.resources("gcp:compute/globalForwardingRule:GlobalForwardingRule"):
         opened.remove(resource)
-    assert front.ask().status == 404
+    assert front.ask().status_code == 404
     for file in front.world.parent.glob("world.sqlite*"):
         file.unlink()
-    assert front.ask().status == 404
+    assert front.ask().status_code == 404
 
 
 def test_what_a_token_does_not_say_stays_unknown() -> None:

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from starlette.responses import Response
 
 from controller.lab.iap import identity, tokens
 from controller.lab.iap.accounts import Account, Accounts, Device
 from controller.lab.iap.files import Files
-from controller.lab.iap.http import Request, Response
+from tests.lab.requests import make_request
 
 ACCOUNT = Account(subject="7", email="t@s.example", groups=("g@s.example",), password="p", factors={"hwk": "k"})  # noqa: S106 of nobody
 DEVICE = Device(id="d", secret="s", managed=True)  # noqa: S106 of nothing
@@ -45,12 +46,12 @@ def files(tmp_path: Path) -> Files:
 
 
 def post(provider: identity.Provider, path: str, form: Mapping[str, str]) -> Response:
-    return asyncio.run(provider.answer(Request("POST", path, (), urlencode(form).encode())))
+    return asyncio.run(provider.answer(make_request("POST", path, body=urlencode(form).encode())))
 
 
 def code(provider: identity.Provider, **entered: str) -> str:
     back = post(provider, identity.AUTHORIZE, {**ASKED, **ENTERED, **entered})
-    assert back.status == 302, back.body
+    assert back.status_code == 302, back.body
     query = parse_qs(urlsplit(back.headers["location"]).query)
     assert query["state"] == ["s1"]
     return query["code"][0]
@@ -58,7 +59,7 @@ def code(provider: identity.Provider, **entered: str) -> str:
 
 def claims(files: Files, provider: identity.Provider, **entered: str) -> Mapping[str, Any]:
     got = post(provider, identity.TOKEN, {**TRADE, "code": code(provider, **entered)})
-    token = json.loads(got.body)["id_token"]
+    token = json.loads(bytes(got.body))["id_token"]
     keys = tokens.public_keys(tokens.read_key(files.identity_key))
     return tokens.verified(token, keys, identity.ISSUER, identity.CLIENT)
 
@@ -91,7 +92,7 @@ def test_what_was_shown_is_what_the_token_says(files: Files) -> None:
 )
 def test_whoever_enters_anything_wrong_is_not_signed_in(files: Files, wrong: dict[str, str]) -> None:
     back = post(identity.Provider(files), identity.AUTHORIZE, {**ASKED, **ENTERED, **wrong})
-    assert (back.status, json.loads(back.body)) == (403, {"error": "access_denied"})
+    assert (back.status_code, json.loads(bytes(back.body))) == (403, {"error": "access_denied"})
 
 
 @pytest.mark.parametrize(
@@ -107,14 +108,14 @@ def test_whoever_enters_anything_wrong_is_not_signed_in(files: Files, wrong: dic
 def test_a_code_is_good_only_for_who_asked(files: Files, wrong: dict[str, str]) -> None:
     provider = identity.Provider(files)
     got = post(provider, identity.TOKEN, {**TRADE, "code": code(provider), **wrong})
-    assert (got.status, json.loads(got.body)) == (400, {"error": "invalid_grant"})
+    assert (got.status_code, json.loads(bytes(got.body))) == (400, {"error": "invalid_grant"})
 
 
 def test_a_code_serves_once(files: Files) -> None:
     provider = identity.Provider(files)
     form = {**TRADE, "code": code(provider)}
-    assert post(provider, identity.TOKEN, form).status == 200
-    assert post(provider, identity.TOKEN, form).status == 400
+    assert post(provider, identity.TOKEN, form).status_code == 200
+    assert post(provider, identity.TOKEN, form).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -122,15 +123,15 @@ def test_a_code_serves_once(files: Files) -> None:
     [{"redirect_uri": "https://elsewhere.example/"}, {"code_challenge": ""}, {"code_challenge_method": "plain"}],
 )
 def test_nobody_is_sent_elsewhere_and_a_challenge_is_needed(files: Files, wrong: dict[str, str]) -> None:
-    assert post(identity.Provider(files), identity.AUTHORIZE, {**ASKED, **ENTERED, **wrong}).status == 400
+    assert post(identity.Provider(files), identity.AUTHORIZE, {**ASKED, **ENTERED, **wrong}).status_code == 400
 
 
 def test_the_page_shows_what_was_asked_as_text_only(files: Files) -> None:
     target = f"{identity.AUTHORIZE}?" + urlencode({**ASKED, "state": '"><script>'})
-    page = asyncio.run(identity.Provider(files).answer(Request("GET", target, ())))
-    assert page.status == 200
-    assert b"<script>" not in page.body
-    assert b"not Google" in page.body
+    page = asyncio.run(identity.Provider(files).answer(make_request("GET", target)))
+    assert page.status_code == 200
+    assert b"<script>" not in bytes(page.body)
+    assert b"not Google" in bytes(page.body)
 
 
 def test_secrets_are_roots_alone(files: Files) -> None:

@@ -16,8 +16,8 @@ from controller.lab.status import status
 from controller.lab.trials.matrix import measure as measure_matrix
 from controller.lab.trials.people.measure import measure
 from controller.lab.trials.people.verdicts import People, Verdict
-from controller.model.city import City
 from controller.model.network.packets import Family
+from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.offline_google.world.world import World
 from controller.platforms.transport import namespace
 from tests.conftest import SCHOOLS, SharedLab
@@ -35,12 +35,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deployed(city: City, world: Path, shared_lab: SharedLab) -> Iterator[City]:
+def deployed(city: VirtualCity, world: Path, shared_lab: SharedLab) -> Iterator[VirtualCity]:
     """A lab with the proxy, of a world made by hand; its switches let everything through."""
     shared_lab.remove()
     if paths.STATE.exists():
         pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
-    found = deploy(city, world)
+    found = choose_virtual_city(deploy(city, world))
     virtual_city.up(found, SCHOOLS, lambda _: None, world=world)
     yield found
     shared_lab.remove()  # if the last test has put it up again
@@ -56,7 +56,7 @@ def of_identity(people: People) -> dict[str, Verdict]:
     }
 
 
-def test_everybody_is_let_in_or_refused_as_the_reference_says(deployed: City) -> None:
+def test_everybody_is_let_in_or_refused_as_the_reference_says(deployed: VirtualCity) -> None:
     people = measure(deployed, [SCHOOL])
     assert set(of_identity(people).values()) == {Verdict.AGREES}
     assert people.attacks_let_in == 0
@@ -68,14 +68,14 @@ def test_everybody_is_let_in_or_refused_as_the_reference_says(deployed: City) ->
     assert all("mfa" in one.reason for one in without_mfa)
 
 
-def test_with_factory_switches_the_networks_refusals_are_missed(deployed: City) -> None:
+def test_with_factory_switches_the_networks_refusals_are_missed(deployed: VirtualCity) -> None:
     people = measure(deployed, [SCHOOL])
     closed = {one.verdict for one in people.results if not one.visit.network}
     assert closed == {Verdict.OPEN}
     assert not people.agrees
 
 
-def test_a_binding_removed_by_hand_is_missed_and_put_back_it_is_not(deployed: City, world: Path) -> None:
+def test_a_binding_removed_by_hand_is_missed_and_put_back_it_is_not(deployed: VirtualCity, world: Path) -> None:
     opened = World.open(world)
     for victim in [one for one in opened.resources(BINDING) if "affairs/affairs teacher" in one.id]:
         opened.remove(victim)
@@ -88,7 +88,7 @@ def test_a_binding_removed_by_hand_is_missed_and_put_back_it_is_not(deployed: Ci
     assert set(of_identity(measure(deployed, [SCHOOL])).values()) == {Verdict.AGREES}
 
 
-def test_a_level_weakened_by_hand_lets_people_in_and_is_seen(deployed: City, world: Path) -> None:
+def test_a_level_weakened_by_hand_lets_people_in_and_is_seen(deployed: VirtualCity, world: Path) -> None:
     opened = World.open(world)
     level = next(one for one in opened.resources(LEVEL) if one.id.endswith("_managed"))
     opened.change(level, {"custom": {"expr": {"expression": "true"}}})
@@ -99,7 +99,7 @@ def test_a_level_weakened_by_hand_lets_people_in_and_is_seen(deployed: City, wor
     assert set(of_identity(measure(deployed, [SCHOOL])).values()) == {Verdict.AGREES}
 
 
-def test_a_dead_application_does_not_pass_for_a_refusal(deployed: City) -> None:
+def test_a_dead_application_does_not_pass_for_a_refusal(deployed: VirtualCity) -> None:
     kill(undo_log.current(paths.STATE)["", "guarded"])
     assert not status().proxy["guarded"]
     people = measure(deployed, [SCHOOL])
@@ -110,7 +110,7 @@ def test_a_dead_application_does_not_pass_for_a_refusal(deployed: City) -> None:
     assert status().proxy["guarded"]
 
 
-def test_the_matrix_of_the_network_finds_the_proxy_at_the_applications(deployed: City) -> None:
+def test_the_matrix_of_the_network_finds_the_proxy_at_the_applications(deployed: VirtualCity) -> None:
     matrix = measure_matrix(deployed, [SCHOOL], control=False)
     permitted = [one for one in matrix.results if one.pair.permitted]
     assert any(one.pair.target.host for one in permitted)
@@ -120,7 +120,7 @@ def test_the_matrix_of_the_network_finds_the_proxy_at_the_applications(deployed:
 @pytest.mark.parametrize(
     "fault", [Fault(where=SCHOOL, kind=Kind.PRIMARY), Fault(where="tokyo", kind=Kind.REGION)], ids=str
 )
-def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: City, fault: Fault) -> None:
+def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: VirtualCity, fault: Fault) -> None:
     layout = undo_log.standing(paths.STATE).layout
     school = layout.school(SCHOOL)
     usual = reach.ways_out(layout, school, paths.STATE)
@@ -138,19 +138,21 @@ def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: City, fa
     assert until(lambda: reach.ways_out(layout, school, paths.STATE) == usual, 30.0)
 
 
-def test_no_secret_outlives_the_trial_or_is_shown(deployed: City) -> None:
+def test_no_secret_outlives_the_trial_or_is_shown(deployed: VirtualCity) -> None:
     people = measure(deployed, [SCHOOL]).model_dump_json()
     assert "password" not in people
     assert Files(paths.STATE).accounts.read_text(encoding="utf-8") == '{"accounts":[],"devices":[]}'
 
 
-def test_another_city_is_refused(city: City, deployed: City) -> None:
+def test_another_city_is_refused(city: VirtualCity, deployed: VirtualCity) -> None:
     del deployed
     with pytest.raises(LabError, match=r"do not say what|built from another city"):
         measure(city, [SCHOOL])
 
 
-def test_without_a_cloud_there_is_nobody_to_try(city: City, shared_lab: SharedLab, deployed: City) -> None:
+def test_without_a_cloud_there_is_nobody_to_try(
+    city: VirtualCity, shared_lab: SharedLab, deployed: VirtualCity
+) -> None:
     del deployed
     virtual_city.down(lambda _: None)
     shared_lab.standing()

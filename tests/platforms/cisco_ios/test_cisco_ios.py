@@ -50,7 +50,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     walk(switch, second, first)
     walk(switch, first, build_device_state())
     assert before <= {line.text for line in IOS.parse(switch.running(), "again").unmanaged}
-    assert not IOS.steps(first, first)
+    assert not IOS.plan_steps(first, first)
 
 
 def test_the_emulator_refuses_what_it_does_not_know() -> None:
@@ -74,9 +74,9 @@ def test_golden() -> None:
 
 
 def test_ports_enter_a_vlan_only_when_its_filters_stand() -> None:
-    titles = [step.title for step in IOS.steps(build_device_state(), EXAMPLE)]
+    titles = [step.title for step in IOS.plan_steps(build_device_state(), EXAMPLE)]
     assert titles == ["make VLANs", "make access lists", "bind access lists", "set interfaces", "set ports"]
-    titles = [step.title for step in IOS.steps(EXAMPLE, build_device_state())]
+    titles = [step.title for step in IOS.plan_steps(EXAMPLE, build_device_state())]
     assert titles == ["set interfaces", "set ports", "unbind access lists", "remove access lists", "remove VLANs"]
 
 
@@ -183,7 +183,7 @@ def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:
         switch = Switch(IOS.render(now))
         walk(switch, now, wanted)
         in_force = {binding.filter for binding in now.bindings}
-        for step in IOS.steps(now, wanted):
+        for step in IOS.plan_steps(now, wanted):
             edited = {name for name in in_force for command in step.commands if command.line.endswith(f" {name}")}
             assert not edited
             in_force = {binding.filter for binding in step.result.bindings}
@@ -249,4 +249,4 @@ def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, s
     with pytest.raises(ValueError, match=said):
         IOS.render(state)
     with pytest.raises(ValueError, match=said):
-        IOS.steps(build_device_state(), state)
+        IOS.plan_steps(build_device_state(), state)

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 
 from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
+from controller.model.access.rules import SegmentFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.policy_files import SEGMENTS
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import prove
 from controller.plan.review import describe_changes
@@ -65,7 +67,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
         now = build_device_state()
         for wanted in (first, second, first, build_device_state()):
             reloads = point.reloads
-            for step in HOSTAPD.steps(now, wanted):
+            for step in HOSTAPD.plan_steps(now, wanted):
                 for command in step.commands:
                     assert SECRET not in command.line + (command.stdin or "")
                     point.run(command)
@@ -79,7 +81,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
             assert point.reloads == reloads + (now != wanted)
             now = wanted
         assert point.text() == before
-    assert not HOSTAPD.steps(first, first)
+    assert not HOSTAPD.plan_steps(first, first)
 
 
 def test_the_text_of_an_access_point(text: str) -> None:
@@ -215,7 +217,7 @@ def test_what_hostapd_cannot_hold(state: DeviceState, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         HOSTAPD.render(state)
     with pytest.raises(ValueError, match=expected):
-        HOSTAPD.steps(build_device_state(), state)
+        HOSTAPD.plan_steps(build_device_state(), state)
 
 
 def test_a_switch_holds_no_networks(city: City, device: Device) -> None:
@@ -228,7 +230,9 @@ def test_an_isolated_segment_without_client_isolation_is_refused(city: City, dev
     with pytest.raises(BeyondCapability, match=r"'school-pupil' carries the isolated segment pupil, .* 'isolates'"):
         compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
-    assert compile_device(replace(city, segments=segments), device, can).wanted.networks
+    assert compile_device(
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple((segments).values()))), device, can
+    ).wanted.networks
 
 
 class Mistaken(Hostapd):

@@ -8,14 +8,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
-from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from controller.lab.iap import authority, identity
 from controller.lab.iap.accounts import SignIn
 from controller.lab.iap.files import Files
+from controller.lab.services.http_client import Connection
 from controller.lab.trials.people.visits import Seat
 from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
@@ -92,7 +92,7 @@ class Browser:
         entered = {name: value for name, value in given.model_dump().items() if value}
         try:
             with _connected(seat, door, seconds) as connection:
-                self._secure(connection, door)
+                connection.secure(self._trusted)
                 page = _exchange(connection, "GET", f"{identity.AUTHORIZE}?{urlencode(asked)}")
                 _expect(page, HTTPStatus.OK, "its page")
                 back = _exchange(connection, "POST", identity.AUTHORIZE, urlencode({**asked, **entered}), _FORM)
@@ -115,26 +115,13 @@ class Browser:
             raise SignInFailed(message) from None
         return got.says("id_token")
 
-    def _asked(self, connection: _Connection, door: Door, request: tuple[str, str, str, Mapping[str, str]]) -> Page:
+    def _asked(self, connection: Connection, door: Door, request: tuple[str, str, str, Mapping[str, str]]) -> Page:
         if door.tls:
-            self._secure(connection, door)
+            connection.secure(self._trusted)
         return _exchange(connection, *request)
 
-    def _secure(self, connection: _Connection, door: Door) -> None:
-        connection.sock = self._trusted.wrap_socket(connection.sock, server_hostname=door.name)
 
-
-class _Connection(HTTPConnection):
-    """A connection whose socket was made in a namespace."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _connected(seat: Seat, door: Door, seconds: float) -> _Connection:
+def _connected(seat: Seat, door: Door, seconds: float) -> Connection:
     opened = namespace.stream_socket(seat.namespace, door.address)
     try:
         opened.settimeout(seconds)
@@ -144,20 +131,15 @@ def _connected(seat: Seat, door: Door, seconds: float) -> _Connection:
     except BaseException:
         opened.close()
         raise
-    connection = _Connection(door.name)
-    connection.sock = opened
-    return connection
+    return Connection(opened, door.name)
 
 
 def _exchange(
-    connection: _Connection, method: str, target: str, body: str = "", headers: Mapping[str, str] | None = None
+    connection: Connection, method: str, target: str, body: str = "", headers: Mapping[str, str] | None = None
 ) -> Page:
-    connection.request(method, target, body or None, dict(headers or {}))
-    response = connection.getresponse()
-    text = response.read()
-    found = {name.lower(): value for name, value in response.getheaders()}
-    plain = json.loads(text) if found.get("content-type", "").startswith("application/json") else None
-    return Page(connected=True, status=response.status, body=plain, headers=found)
+    found = connection.exchange(method, target, body.encode(), (headers or {}).items())
+    plain = json.loads(found.body) if found.headers.get("content-type", "").startswith("application/json") else None
+    return Page(connected=True, status=found.status, body=plain, headers=found.headers)
 
 
 def _expect(page: Page, status: HTTPStatus, what: str) -> None:

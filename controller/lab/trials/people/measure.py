@@ -23,7 +23,7 @@ from controller.lab.trials.people.registration import Registered, organisation
 from controller.lab.trials.people.synthetic_people import Sits, Visitor
 from controller.lab.trials.people.verdicts import Attack, People, Result, not_signed_in, result
 from controller.lab.trials.people.visits import Seat, Visit, visits
-from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 
 Progress = Callable[[str], None]
 
@@ -34,7 +34,7 @@ _OUTSIDER = ("guardian", Sits.HOME)
 
 
 def measure(
-    city: City,
+    city: VirtualCity,
     schools: Iterable[str] = (),
     *,
     progress: Progress = lambda _: None,

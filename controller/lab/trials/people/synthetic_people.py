@@ -93,7 +93,7 @@ def _outside(city: City, school: str) -> Iterator[Visitor]:
     yield home("guardian", "guardian", postures=())
     yield _visitor("teacher", "teacher", sits=Sits.ABROAD, school=school, at=evening)
     yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=Sits.ABROAD, school=school, at=evening)
-    if city.file.offices:
+    if city.offices:
         office = partial(_visitor, sits=Sits.BOARD, school=school, registered=BOARD, at=lesson)
         yield office("board staff", "board-staff")
         yield office("vendor, weekday", "maintenance-vendor")

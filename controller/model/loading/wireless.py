@@ -4,41 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.errors import Origin, Problem
-from controller.model.loading.names import Files
+from controller.errors import Problem
+from controller.model.loading.reader import ReadPolicy
 from controller.model.network.wireless import Protection
-from controller.model.sites.schools import DeviceGroup, Ssid
+from controller.model.policy_files import ADMISSION, BLUEPRINTS, CITY, SEGMENTS
+from controller.model.sites.schools import Ssid
 
 
-def find_wireless_problems(files: Files) -> Iterator[Problem]:
+def find_wireless_problems(policy: ReadPolicy) -> Iterator[Problem]:
     """Networks that let in whom their segment must not hold, and networks that nobody could enter."""
+    blueprints, admission = policy.find(BLUEPRINTS), policy.find(ADMISSION)
     asks = False
-    for blueprint in files.blueprints.blueprints if files.blueprints else ():
+    for blueprint in blueprints.blueprints if blueprints else ():
         for group in blueprint.devices:
-            yield from _twice(group)
             for network in group.ssids:
                 asks = asks or network.protection is Protection.WPA3_ENTERPRISE
-                yield from _problems(files, network)
-    if asks and files.admission is not None and not files.admission.servers:
+                yield from _find_problems(policy, network)
+    if asks and admission is not None and not admission.servers:
         message = "networks of the blueprints ask admission servers (wpa3-enterprise), and none is given here"
-        yield Problem(files.place("access/admission.yaml", "servers"), "servers", message)
+        yield Problem(policy.find_origin(ADMISSION, "servers"), "servers", message)
 
 
-def _twice(group: DeviceGroup) -> Iterator[Problem]:
-    first: dict[str, Origin] = {}
-    for network in group.ssids:
-        if network.ssid in first:
-            yield Problem(network.origin, "ssid", f"{network.ssid!r} is already given at {first[network.ssid]}")
-        first.setdefault(network.ssid, network.origin)
-
-
-def _problems(files: Files, network: Ssid) -> Iterator[Problem]:
-    segment = next((one for one in files.segments or () if one.id == network.segment), None)
-    if segment is None or files.admission is None or files.city is None:
+def _find_problems(policy: ReadPolicy, network: Ssid) -> Iterator[Problem]:
+    segments, admission, city = policy.find(SEGMENTS), policy.find(ADMISSION), policy.find(CITY)
+    if segments is None or admission is None or city is None:
         return
-    admitted = [one for one in files.admission.admissions if one.segment == segment.id]
+    segment = next((one for one in segments.segments if one.id == network.segment), None)
+    if segment is None:
+        return
+    admitted = [one for one in admission.admissions if one.segment == segment.id]
     if network.protection is Protection.WPA3_ENTERPRISE:
-        if not admitted and segment.id != files.admission.otherwise:
+        if not admitted and segment.id != admission.default_segment:
             message = (
                 f"nobody could enter {network.ssid!r}: no admission of access/admission.yaml leads to {segment.id}; "
                 "add one, or say another 'protection'"
@@ -49,7 +45,7 @@ def _problems(files: Files, network: Ssid) -> Iterator[Problem]:
     if admitted:
         message = f"{lets_in}admission {admitted[0].id!r} ({admitted[0].origin}) asks a certificate for {segment.id}"
         yield Problem(network.origin, "segment", message)
-    elif segment.id == files.city.management_segment:
+    elif segment.id == city.management_segment:
         yield Problem(network.origin, "segment", f"{lets_in}{segment.id} is where devices are managed")
     elif not segment.isolated:
         message = f"{lets_in}segment {segment.id} ({segment.origin}) is not isolated: strangers would reach one another"
