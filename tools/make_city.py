@@ -227,7 +227,7 @@ def _egress(school: School, line: Line) -> str:
 
 
 _INTERNET_HOST = 80
-"""192.0.2.80 stands for the rest of the internet in the virtual city (controller/lab/state/addresses.py)."""
+"""192.0.2.80 stands for the rest of the internet in the virtual city (lab/state/application_addresses.py)."""
 
 
 def summary(schools: Sequence[School]) -> Iterator[str]:

@@ -57,7 +57,11 @@ class FirewallRule:
 
 
 def find_frontends(city: City) -> tuple[LoadBalancerFrontend, ...]:
-    """The load-balancer frontends of every application that a stack has placed."""
+    """The load-balancer frontends of every application that a stack has placed.
+
+    >>> [(one.application, str(one.services[0])) for one in find_frontends(city)][:2]
+    [('affairs', 'tcp/443'), ('file-exchange', 'tcp/443')]
+    """
     return tuple(
         LoadBalancerFrontend(app.id, AddressSet((*placed.ipv4, *placed.ipv6)), app.services)
         for app in city.applications.values()
@@ -70,6 +74,10 @@ def compile_firewall_rules(city: City) -> tuple[FirewallRule, ...]:
 
     A flow between two systems of the cloud rides on its carrier and opens nothing; whoever calls from outside comes by
     a load-balancer frontend, where the proxy judges. So no flow opens anything inwards.
+
+    >>> first, *_, last = compile_firewall_rules(city)
+    >>> [(one.name, one.direction, one.effect.value, one.priority) for one in (first, last)]
+    [('no-other-ingress-v4', 'ingress', 'forbid', 65000), ('no-other-egress-v6', 'egress', 'forbid', 65000)]
     """
     opened = (replace(rule, priority=_FIRST + number) for number, rule in enumerate(_opened(city)))
     return (*opened, *_closed())
@@ -110,6 +118,10 @@ def _by_ends(city: City) -> dict[tuple[str, str], list[SystemFlow]]:
 
 
 def find_system_addresses(city: City, name: str) -> tuple[Prefix, ...]:
-    """The addresses of a system or application that others call; none of one that only its carrier reaches."""
+    """The addresses of a system or application that others call; none of one that only its carrier reaches.
+
+    >>> [str(one) for one in find_system_addresses(city, "school-aid")]
+    ['10.254.1.20/32', '2001:db8:80fe:1::20/128']
+    """
     system = city.systems.get(name)
     return system.addresses if system is not None else city.addresses.application_prefixes(city.applications[name])

@@ -12,7 +12,7 @@ from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
 from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
-from controller.plan.select import Selection, selected_devices, selected_schools
+from controller.plan.select import Selection, select_devices, select_schools
 
 STORE = "measurements-lab.sqlite"
 """The virtual city's measurements never stand among those of real schools."""
@@ -23,11 +23,11 @@ def list_active_devices(city: VirtualCity, chosen: Selection) -> tuple[Device, .
 
     A school that was named is asked in any case, so that its absence is told; so are all where no virtual city is up.
     """
-    devices = selected_devices(city, chosen)
+    devices = select_devices(city, chosen)
     if chosen.schools:
         return devices
     try:
-        up = {school.id for school in undo_log.standing(paths.STATE).layout.schools}
+        up = {school.id for school in undo_log.read_active_record(paths.STATE).layout.schools}
     except LabError:
         return devices
     return tuple(device for device in devices if device.school.id in up)
@@ -39,9 +39,9 @@ def list_probe_sites(city: VirtualCity, chosen: Selection) -> list[ProbeSite]:
     Raises:
         TsunaguError: no virtual city is up, a named school is not in it, or none is left.
     """
-    layout = undo_log.standing(paths.STATE).layout
+    layout = undo_log.read_active_record(paths.STATE).layout
     active = {school.id: school for school in layout.schools}
-    wanted = selected_schools(city, chosen)
+    wanted = select_schools(city, chosen)
     for school in wanted:
         if school.id in chosen.schools:
             layout.school(school.id)
@@ -61,7 +61,7 @@ def make_throughput_probe(city: VirtualCity) -> ThroughputProbe:
 
 
 @contextmanager
-def absence_explained() -> Iterator[None]:
+def explain_absence() -> Iterator[None]:
     """Add to the error about a place that is not there what to look at: the virtual city may be down.
 
     Raises:

@@ -11,10 +11,10 @@ from controller.compile.network.upstream import describe_delegated
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
-from controller.plan.expiry import first_lapse
+from controller.plan.expiry import find_first_expiry
 from controller.plan.observe import NotSupported, Observed
-from controller.plan.proof.city_checks import Held, path_checks
-from controller.plan.proof.proof import prove, prove_transition
+from controller.plan.proof.city_checks import ParsedDevice, check_paths
+from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.plan.review import describe_changes
 from controller.plan.review_routes import describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts
@@ -22,7 +22,7 @@ from controller.platforms.registry import load_platform
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class ConsideredDevice:
     """A device, compiled and compared. Without `refusal`, all the rest is set."""
 
     observed: Observed
@@ -59,27 +59,27 @@ class Considered:
         return now is None or not self.observed.knows_saved or saved == now.state
 
 
-def consider(city: City, observed: Observed) -> Considered:
+def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     """Compile the policy for a device, prove the result, and compare it with what the device holds.
 
     Raises:
         ProofFailed: the rendered filters are not what the policy says; nothing may be planned then.
     """
     if observed.refusal is not None or observed.observation is None:
-        return Considered(observed, refusal=observed.refusal)
+        return ConsideredDevice(observed, refusal=observed.refusal)
     system = load_platform(observed.device.platform)
     try:
         intent = compile_device(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
-        proved = prove(city, intent, system)
+        proved = prove_rendered_device(city, intent, system)
         steps = system.plan_steps(observed.observation.state, intent.wanted)
-        prove_transition(city, intent, observed.observation.state, steps, system)
+        prove_plan_steps(city, intent, observed.observation.state, steps, system)
         changes = _changes(city, observed.observation, intent, steps)
     except ProofFailed:
         raise
     except TsunaguError as error:
-        return Considered(observed, refusal=error)
-    return Considered(observed, intent, steps, changes, proved)
+        return ConsideredDevice(observed, refusal=error)
+    return ConsideredDevice(observed, intent, steps, changes, proved)
 
 
 def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
@@ -95,14 +95,14 @@ def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable
     return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
 
 
-def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
+def build_plan(city: City, considered: Iterable[ConsideredDevice]) -> PlanFile:
     """The plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
         ProofFailed: the devices are right one by one, and the paths through them are not what they must be.
     """
     considered = tuple(considered)
-    prove_paths(city, considered)
+    prove_planned_paths(city, considered)
     devices: list[DevicePlan] = []
     unplanned: list[Unplanned] = []
     for one in considered:
@@ -118,7 +118,7 @@ def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
         city=city.id,
         policy=city.digest,
         on=city.policy_date,
-        until=first_lapse(city),
+        until=find_first_expiry(city),
         estate=city.estate,
         made=datetime.now(UTC),
         canary=canary,
@@ -127,21 +127,23 @@ def build_plan(city: City, considered: Iterable[Considered]) -> PlanFile:
     )
 
 
-def prove_paths(city: City, considered: Iterable[Considered]) -> None:
+def prove_planned_paths(city: City, considered: Iterable[ConsideredDevice]) -> None:
     """Prove who reaches whom through the wanted devices: the policy's paths, no other school, no way to the management.
 
     Raises:
         ProofFailed: with a packet for each path that differs.
     """
     held = [
-        Held(one.intent.device, one.intent.wanted, one.intent.delegated) for one in considered if one.intent is not None
+        ParsedDevice(one.intent.device, one.intent.wanted, one.intent.delegated)
+        for one in considered
+        if one.intent is not None
     ]
-    differences = [found for check in path_checks(city, held) for found in check.differences]
+    differences = [found for check in check_paths(city, held) for found in check.differences]
     if differences:
         raise ProofFailed("The proof of paths failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
 
 
-def _device_plan(one: Considered) -> DevicePlan:
+def _device_plan(one: ConsideredDevice) -> DevicePlan:
     assert one.intent is not None and one.observed.observation is not None  # noqa: S101, PT018 no refusal
     device = one.observed.device
     system = load_platform(device.platform)

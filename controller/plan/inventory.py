@@ -12,7 +12,7 @@ from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device, EstateName
 from controller.model.virtual_city import ESTATES
 from controller.plan.backup import operable
-from controller.plan.select import Selection, selected_devices
+from controller.plan.select import Selection, select_devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def load_city_once(policies: str, estate: EstateName) -> City:
 
 def list_hosts(city: City) -> Iterator[Host]:
     """Return every device of the city's estate as a host."""
-    for device in selected_devices(city, Selection()):
+    for device in select_devices(city, Selection()):
         yield _host(device)
 
 

@@ -109,8 +109,8 @@ def _in_force(state: DeviceState) -> dict[tuple[int, str, int], Filter]:
 
 
 def _entries(old: Filter, new: Filter) -> Iterator[str]:
-    before, after = list(map(describe, old.entries)), [describe(entry) for entry in new.entries]
-    reasons = {describe(entry): entry.origin for entry in new.entries}
+    before, after = list(map(describe_entry, old.entries)), [describe_entry(entry) for entry in new.entries]
+    reasons = {describe_entry(entry): entry.origin for entry in new.entries}
     matcher = SequenceMatcher(a=before, b=after, autojunk=False)
     for operation, low, high, first, last in matcher.get_opcodes():
         if operation != "equal":
@@ -131,7 +131,7 @@ def _bindings(names: Mapping[int, str], now: DeviceState, wanted: DeviceState) -
             yield f"- filter {one.name}, which is not in force"
 
 
-def describe(entry: Entry) -> str:
+def describe_entry(entry: Entry) -> str:
     """A filter entry in words that belong to no vendor."""
     verb = "permit" if entry.effect is Effect.PERMIT else "deny"
     match = entry.match

@@ -19,7 +19,7 @@ class Selection:
     wards: Sequence[str] = ()
 
 
-def selected_schools(city: City, selection: Selection) -> tuple[School, ...]:
+def select_schools(city: City, selection: Selection) -> tuple[School, ...]:
     """Return the schools of a selection, the canary first.
 
     Raises:
@@ -38,12 +38,12 @@ def selected_schools(city: City, selection: Selection) -> tuple[School, ...]:
     return tuple(sorted(chosen, key=lambda school: school.id != city.canary))
 
 
-def selected_devices(city: City, selection: Selection) -> tuple[Device, ...]:
+def select_devices(city: City, selection: Selection) -> tuple[Device, ...]:
     """The devices of the selected schools."""
-    return tuple(device for school in selected_schools(city, selection) for device in city.devices(school))
+    return tuple(device for school in select_schools(city, selection) for device in city.devices(school))
 
 
-def device_by_id(city: City, name: str) -> Device:
+def find_device(city: City, name: str) -> Device:
     """One device by its id.
 
     Raises:

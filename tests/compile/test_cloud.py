@@ -40,7 +40,7 @@ def proxy(city: City) -> IapEvaluator:
 def application(city: City, name: str, **changes: object) -> City:
     changed = city.applications[name].model_copy(update=changes)
     return city.replace_file(
-        APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, name: changed}).values()))
+        APPLICATIONS, ApplicationFile(applications=tuple({**city.applications, name: changed}.values()))
     )
 
 

@@ -178,7 +178,7 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
     drills = city.prefix_lists["drills"]
     only_v4 = drills.model_copy(update={"prefixes": tuple(p for p in drills.prefixes if p.version == int(Family.V4))})
     lists: dict[str, PrefixListFile] = {**city.prefix_lists, "drills": only_v4}
-    poorer = city.replace_file(PREFIX_LISTS, *(lists).values()).replace_file(
+    poorer = city.replace_file(PREFIX_LISTS, *lists.values()).replace_file(
         RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "web"))
     )
     school = poorer.schools[0]
@@ -273,7 +273,7 @@ def with_more_services(city: City) -> City:
     scanning = changed["printing"].model_copy(update={"id": "scanning", "services": (parse_service("tcp/631-640"),)})
     return city.replace_file(
         APPLICATIONS,
-        ApplicationFile(applications=tuple(({**city.applications, **changed, "scanning": scanning}).values())),
+        ApplicationFile(applications=tuple({**city.applications, **changed, "scanning": scanning}.values())),
     )
 
 

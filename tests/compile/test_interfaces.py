@@ -14,7 +14,7 @@ from controller.model.network.packets import Direction, Family
 from controller.model.policy_files import CITY
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import choose_virtual_city
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.ovs.driver import OpenVSwitch
 
@@ -47,7 +47,7 @@ def test_a_core_that_routes_is_the_gateway_of_every_segment(city: City) -> None:
     assert by_vlan[99].addresses == ("10.33.32.2/30", "2001:db8:8021:63::2/64")
     assert not by_vlan[99].relays
     assert f"{intent.device.management}/23" in by_vlan[90].addresses
-    assert prove(city, intent, IOS) == 32
+    assert prove_rendered_device(city, intent, IOS) == 32
 
 
 def test_nothing_but_the_link_leads_past_the_filters(city: City) -> None:

@@ -15,7 +15,7 @@ from controller.model.network.packets import Direction, Effect, Family, Packet, 
 from controller.model.policy_files import BLUEPRINTS
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.prove.filters.equivalence import covers_intent, evaluate_filter, evaluate_intent
 
@@ -51,7 +51,7 @@ def test_the_cores_of_the_second_lot_compile_and_are_proved(city: City) -> None:
         device = core(city, school)
         assert device.platform == AWPLUS.name
         intent = compile_device(city, device, CAN)
-        assert prove(city, intent, AWPLUS) == 32
+        assert prove_rendered_device(city, intent, AWPLUS) == 32
         (line,) = describe_delegated(intent.delegated)
         assert f"by {school.id}-rt1 alone, and Tsunagu does not prove it" in line
     assert len(seen) > 2
@@ -115,7 +115,7 @@ def test_what_is_left_to_the_router_must_not_cut_what_the_policy_permits(city: C
     more = replace(moved.intent, clauses=(*moved.intent.clauses, opened._replace(source_ports=(999, 999))))
     wrong = replace(intent, delegated=(replace(moved, intent=more),))
     with pytest.raises(ProofFailed, match=f"left to {moved.upstream} would deny packets that the policy permits"):
-        prove(city, wrong, AWPLUS)
+        prove_rendered_device(city, wrong, AWPLUS)
 
 
 def intent_of(intent: DeviceIntent, moved: DelegatedFilter) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import PlanLapsed
+from controller.errors import PlanExpired
 from controller.plan.document import PlanFile
-from controller.plan.expiry import first_lapse, refuse_lapsed
+from controller.plan.expiry import find_first_expiry, refuse_expired_plan
 from tests.policies import PolicyFolder
 
 LAST = date(2027, 3, 31)
@@ -45,31 +45,31 @@ def test_an_exception_that_expired_meanwhile(
 ) -> None:
     city = PolicyFolder(tmp_path).load(applied)
     if not refused:
-        refuse_lapsed(city, plan(made_for))
+        refuse_expired_plan(city, plan(made_for))
         return
     with pytest.raises(
-        PlanLapsed, match=r"'computer-room-web' \(.*rules.yaml:\d+\) has expired \(last day 2027-03-31\)"
+        PlanExpired, match=r"'computer-room-web' \(.*rules.yaml:\d+\) has expired \(last day 2027-03-31\)"
     ):
-        refuse_lapsed(city, plan(made_for))
+        refuse_expired_plan(city, plan(made_for))
 
 
 def test_an_exception_that_the_policy_has_lost_since_it_expired(tmp_path: Path) -> None:
     """Cleaning up what has expired must not make an old plan good again."""
     policies = PolicyFolder(tmp_path)
     made = policies.load(LAST)
-    assert first_lapse(made) == LAST
+    assert find_first_expiry(made) == LAST
     rules = policies.path / "access/rules.yaml"
     before, _, rest = rules.read_text(encoding="utf-8").partition("  - id: computer-room-web\n")
     rules.write_text(before + rest[rest.index("\n  - ") + 1 :], encoding="utf-8")
-    assert first_lapse(policies.load(LAST)) != LAST
-    refuse_lapsed(policies.load(LAST), plan(LAST, LAST))
-    with pytest.raises(PlanLapsed, match=r"an exception in it has expired \(last day 2027-03-31\)"):
-        refuse_lapsed(policies.load(date(2027, 4, 1)), plan(LAST, LAST))
+    assert find_first_expiry(policies.load(LAST)) != LAST
+    refuse_expired_plan(policies.load(LAST), plan(LAST, LAST))
+    with pytest.raises(PlanExpired, match=r"an exception in it has expired \(last day 2027-03-31\)"):
+        refuse_expired_plan(policies.load(date(2027, 4, 1)), plan(LAST, LAST))
 
 
 def test_an_exception_that_expires_after_the_policy_was_loaded(tmp_path: Path) -> None:
     """What a rollout over midnight asks: it is named by its rule, as long as the policy knows it."""
     city = PolicyFolder(tmp_path).load(LAST)
-    refuse_lapsed(city, plan(LAST, LAST), LAST)
-    with pytest.raises(PlanLapsed, match=r"'computer-room-web' \(.*rules.yaml:\d+\) has expired"):
-        refuse_lapsed(city, plan(LAST, LAST), date(2027, 4, 1))
+    refuse_expired_plan(city, plan(LAST, LAST), LAST)
+    with pytest.raises(PlanExpired, match=r"'computer-room-web' \(.*rules.yaml:\d+\) has expired"):
+        refuse_expired_plan(city, plan(LAST, LAST), date(2027, 4, 1))

@@ -15,7 +15,7 @@ from controller.lab.state.layout import Layout
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.expiry import first_lapse
+from controller.plan.expiry import find_first_expiry
 from controller.rollout import device_step
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
@@ -45,7 +45,7 @@ class Clock:
 
 
 def clock(city: City, turns_at: Callable[[Span], bool]) -> Clock:
-    last = first_lapse(city)
+    last = find_first_expiry(city)
     assert last is not None
     return Clock(last, turns_at)
 
@@ -64,7 +64,7 @@ def test_no_device_is_reached_any_more(city: City, tmp_path: Path, monkeypatch: 
         city=city.id,
         policy=city.digest,
         on=city.policy_date,
-        until=first_lapse(city),
+        until=find_first_expiry(city),
         estate="virtual",
         made=datetime.now(UTC),
         canary="",

@@ -14,8 +14,8 @@ import pytest
 from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.offline_google.provider.checks import check
-from controller.offline_google.provider.facts import resource_type
+from controller.offline_google.provider.schema.facts import find_resource_type
+from controller.offline_google.provider.schema.input_checks import check_inputs
 from policies.guardrails.found import Found
 from policies.guardrails.pack import GUARDRAILS
 from stacks.applications.access import format_group_member
@@ -75,7 +75,11 @@ def with_two_databases(stack: str) -> StackConfiguration:
 
 def complaints(declared: list[Declared]) -> list[str]:
     ours = [one for one in declared if one.type.startswith("gcp:")]
-    return [f"{one.type} {one.name} {wrong}" for one in ours for wrong in check(resource_type(one.type), one.inputs)]
+    return [
+        f"{one.type} {one.name} {wrong}"
+        for one in ours
+        for wrong in check_inputs(find_resource_type(one.type), one.inputs)
+    ]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -336,6 +340,6 @@ def test_the_lab_refuses_real_google() -> None:
 def test_a_misspelt_field_is_found() -> None:
     """The mocks would take it; the check does not."""
     inputs = {"loadBalancingScheme": "EXTERNAL_MANAGED", "iapp": {"enabled": True}}
-    kind = resource_type("gcp:compute/backendService:BackendService")
-    assert "there is no such field; did you mean 'iap'?" in str(check(kind, inputs))
+    kind = find_resource_type("gcp:compute/backendService:BackendService")
+    assert "there is no such field; did you mean 'iap'?" in str(check_inputs(kind, inputs))
     assert gcp.compute.BackendService.__name__ == kind.name

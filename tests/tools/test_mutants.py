@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from tools.mutants.copies import UntriedError
 from tools.mutants.equivalent import Equivalent, StaleEntryError, check_equivalents, read_equivalents
 from tools.mutants.operators import Mutant, apply_mutant, list_mutants
@@ -270,11 +270,11 @@ def test_ctrl_c_leaves_no_process_and_no_copy(tmp_path: Path) -> None:
     (scratch := tmp_path / "scratch").mkdir()
     environment = {**os.environ, "TMPDIR": str(scratch)}
     with subprocess.Popen([sys.executable, "-c", words], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as tool:
-        assert until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "", 60.0)
+        assert wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "", 60.0)
         tool.send_signal(signal.SIGINT)
         assert tool.wait(timeout=30.0) != 0
     pid = (tmp_path / "pid").read_text(encoding="utf-8")
-    assert until(
+    assert wait_until(
         lambda: not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(), 10
     )
     assert list(scratch.glob("tsunagu-mutants-*")) == []

@@ -25,9 +25,9 @@ from controller.cli.options import (
 )
 from controller.cli.output import Exit, say, say_json, say_moved
 from controller.model.loading.load import load_city
-from controller.plan.build import Considered, build_plan
+from controller.plan.build import ConsideredDevice, build_plan
 from controller.plan.document import save_plan
-from controller.plan.select import selected_devices
+from controller.plan.select import select_devices
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
 
@@ -53,7 +53,7 @@ def plan(  # noqa: PLR0913 the command's options
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
         raise typer.BadParameter(message)
     city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
-    devices = selected_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
+    devices = select_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
     found = considered(city, observed(devices, configs))
     document = build_plan(city, found)
     if output is not None:
@@ -103,7 +103,7 @@ def drift(  # noqa: PLR0913 the command's options
         raise typer.Exit(code)
 
 
-def _understood(one: Considered) -> dict[str, object]:
+def _understood(one: ConsideredDevice) -> dict[str, object]:
     seen = one.observed.observation
     return {
         "device": one.observed.device.id,
@@ -117,7 +117,7 @@ def _understood(one: Considered) -> dict[str, object]:
     }
 
 
-def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None:
+def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -> None:
     for one in found:
         if one.refusal is not None:
             continue
@@ -141,7 +141,7 @@ def _style(change: str) -> str | None:
     return {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}.get(mark)
 
 
-def _say_plan_summary(found: Sequence[Considered], output: Path | None) -> None:
+def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None) -> None:
     planned = [one for one in found if one.refusal is None]
     changing = sum(bool(one.changes) for one in planned)
     proved = sum(one.filters_proved for one in planned)

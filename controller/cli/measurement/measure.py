@@ -30,7 +30,7 @@ from controller.cli.options import selection as selection_of
 from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
-from controller.lab.estate import absence_explained, list_probe_sites, make_throughput_probe
+from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.measure.assessment.json_documents import build_round_document
 from controller.measure.assessment.metrics_export import (
@@ -111,7 +111,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
     sites = list_probe_sites(city, chosen)
-    with absence_explained(), open_telemetry() as sent, open_measurement_store(state / LAB_STORE) as store:
+    with explain_absence(), open_telemetry() as sent, open_measurement_store(state / LAB_STORE) as store:
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)

@@ -31,7 +31,7 @@ from controller.measure.report.bandwidth_report import ReportEdition, render_ban
 from controller.measure.report.city_figures import CityFigures
 from controller.messages import catalogue
 from controller.model.loading.load import load_city
-from controller.plan.select import Selection, selected_schools
+from controller.plan.select import Selection, select_schools
 
 STORE = "measurements.sqlite"
 
@@ -55,7 +55,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
     city = load_city(policies, estate=chosen_estate(lab=lab))
-    chosen = selected_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
+    chosen = select_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         latest = store.read_latest()
         figures = CityFigures([assess_school(school, latest, city.measurement) for school in chosen])

@@ -17,15 +17,15 @@ from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.reference_evaluator import Person
-from controller.plan.explain.explain import (
+from controller.plan.explain.access import (
     Explanation,
     IdentityExplanation,
     LinesExplanation,
     NetworkExplanation,
     Question,
-    explain,
+    explain_access,
 )
-from controller.plan.select import Selection, selected_schools
+from controller.plan.select import Selection, select_schools
 
 LONGEST_SHOWN = 300
 
@@ -79,7 +79,7 @@ def explain_command(  # noqa: PLR0913 the command's options
     if not slash:
         message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/staff"
         raise TsunaguError(message)
-    school = selected_schools(city, Selection((school_name,)))[0]
+    school = select_schools(city, Selection((school_name,)))[0]
     strength = _strength(factor)
     said = Person(
         role=role or "",
@@ -90,7 +90,7 @@ def explain_command(  # noqa: PLR0913 the command's options
         device=device,
         registered=school.id if registered is None else registered,
     )
-    found = explain(city, Question(school, segment, application, _known(city, said) if role else None))
+    found = explain_access(city, Question(school, segment, application, _known(city, said) if role else None))
     if as_json:
         say_json(_document(found))
     else:

@@ -24,8 +24,8 @@ from controller.compile.network.device_state import compile_device
 from controller.compile.network.upstream import describe_delegated
 from controller.errors import BeyondCapability, TsunaguError
 from controller.model.loading.load import load_city
-from controller.plan.proof.proof import prove
-from controller.plan.select import selected_devices
+from controller.plan.proof.rendered_device import prove_rendered_device
+from controller.plan.select import select_devices
 from controller.platforms.registry import is_supported, load_platform
 
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
@@ -46,7 +46,7 @@ def render(  # noqa: PLR0913 the command's options
     city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     _make(output)
     unsupported = written = filters = route_policies = networks = refused = 0
-    for device in selected_devices(city, chosen):
+    for device in select_devices(city, chosen):
         if not is_supported(device.platform):
             unsupported += 1
             continue
@@ -57,7 +57,7 @@ def render(  # noqa: PLR0913 the command's options
             say(f"x {error}", "red")
             refused += 1
             continue
-        filters += prove(city, intent, system)
+        filters += prove_rendered_device(city, intent, system)
         say_moved(device.id, describe_delegated(intent.delegated))
         route_policies += len(intent.wanted.routing.bindings)
         networks += len(intent.networks)

@@ -224,7 +224,11 @@ _GEOLOCATION = "Google's geolocation of the address; a VPN exit in Japan looks l
 
 
 def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
-    """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above)."""
+    """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above).
+
+    >>> choose_place_levels(frozenset({"own-school", "other-school", "board-office"}))
+    ('school', 'board-office')
+    """
     school = {"own-school", "other-school"}
     for covered, key in (({*school, "board-office", "home"}, "japan"), (school, "school")):
         if covered <= places:

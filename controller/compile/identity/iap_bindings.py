@@ -90,6 +90,11 @@ class CloudIntent:
 def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     """Compile the identity part for the cloud.
 
+    >>> facts = ProxyFacts("1", "demo", "fingerprint", "0customer-tsunagu")
+    >>> binding = compile_cloud_intent(city, facts).bindings[0]
+    >>> binding.application, binding.role, binding.rules
+    ('affairs', 'teacher', ('exam-marking',))
+
     Raises:
         PolicyError: something that the proxy could not enforce, or a class that needs more than its rules ask.
     """
@@ -306,7 +311,11 @@ def _pack(terms: Iterable[tuple[str, frozenset[str]]], where: str) -> Iterator[t
 
 
 def count_operators(expression: str) -> int:
-    """The logic operators of an expression as Google counts them."""
+    """The logic operators of an expression as Google counts them.
+
+    >>> count_operators("a && (b || c)")
+    2
+    """
     return expression.count("&&") + expression.count("||")
 
 

@@ -106,6 +106,10 @@ def _lasts(rule: Rule, end: object) -> bool:
 def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> CubeSpace:
     """The space in which these rules can be told apart: days are cut where some rule's hours begin or end.
 
+    >>> space = build_cube_space(city, "affairs", [])
+    >>> sorted(space.everything.places)
+    ['abroad', 'board-office', 'home', 'other-school', 'own-school']
+
     Raises:
         TsunaguError: hours with seconds; the conditions of the proxy are written in minutes.
     """
@@ -134,7 +138,12 @@ def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> Cub
 
 
 def find_permitted_people(city: City, application: str, role: str) -> tuple[CubeSpace, tuple[PeopleCube, ...]]:
-    """Who of a role may use an application, as few cubes, in a fixed order."""
+    """Who of a role may use an application, as few cubes, in a fixed order.
+
+    >>> _, cubes = find_permitted_people(city, "affairs", "principal")
+    >>> [(sorted(cube.places), sorted(cube.rules)) for cube in cubes][:1]
+    [(['other-school', 'own-school'], ['staff-cloud'])]
+    """
     judged = [rule for rule in city.rules if rule.identity and "proxy" in rule.identity.enforced_by]
     rules = [rule for rule in judged if application in rule.applications]
     named = [rule for rule in rules if rule.identity and _speaks_of(rule.identity, role)]

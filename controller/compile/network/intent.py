@@ -67,7 +67,14 @@ class FilterIntent:
 
 
 def compile_filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
-    """The intents of all filters of a device that serves these segments of a school."""
+    """The intents of all filters of a device that serves these segments of a school.
+
+    >>> intents = list(compile_filter_intents(city, school, core.id, ["staff"]))
+    >>> [(one.vlan, one.direction.value, int(one.family)) for one in intents]
+    [(10, 'from', 4), (10, 'from', 6), (10, 'to', 4), (10, 'to', 6)]
+    >>> intents[0].clauses[0].rule, str(intents[0].clauses[0].sources.included[0])
+    ('staff-cloud', '10.154.0.0/22')
+    """
     spoken = {family: _by_place(city, school, family) for family in Family}
     for name in segments:
         segment = city.segments[name]

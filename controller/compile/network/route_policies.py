@@ -76,7 +76,12 @@ class RoutingIntent:
 
 
 def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
-    """What the policy wants of a school's router."""
+    """What the policy wants of a school's router.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> [(one.path, one.rank) for one in routing_intent.neighbours if one.family is Family.V4]
+    [('primary to tokyo', 0), ('primary to osaka', 1), ('backup to tokyo', 2), ('backup to osaka', 3)]
+    """
     school = device.school
     return RoutingIntent(
         device=device.id,
@@ -87,14 +92,23 @@ def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
 
 
 def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
-    """What a school may announce: its block, and what the internet sees its lines by."""
+    """What a school may announce: its block, and what the internet sees its lines by.
+
+    >>> [str(one) for one in find_own_prefixes(city, school, Family.V6)]
+    ['2001:db8:809a::/48']
+    """
     lines = (school.lines.primary, school.lines.backup)
     egress = (one for line in lines for one in line.egress if one.version == family)
     return tuple(dict.fromkeys((city.addresses.school_prefix(school, family), *egress)))
 
 
 def build_wanted_routing(intent: RoutingIntent) -> Routing:
-    """The lists, policies and bindings that do what is wanted."""
+    """The lists, policies and bindings that do what is wanted.
+
+    >>> wanted = build_wanted_routing(compile_routing_intent(city, router))
+    >>> [one.name for one in wanted.policies][:2]
+    ['TSN-in-4-backup-osaka-...', 'TSN-in-4-backup-tokyo-...']
+    """
     own = {family: _list("own", family, prefixes, exact=True) for family, prefixes in intent.own.items()}
     inside = {family: _list("inside", family, prefixes, exact=False) for family, prefixes in intent.own.items()}
     policies: list[RoutePolicy] = []

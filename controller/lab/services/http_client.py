@@ -11,7 +11,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back; names of headers are in small letters."""
 
     status: int
@@ -19,7 +19,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Connection(HTTPConnection):
+class HttpConnection(HTTPConnection):
     """An HTTP connection over a socket that is connected already, wherever it was made."""
 
     def __init__(self, opened: socket.socket, name: str) -> None:
@@ -42,7 +42,9 @@ class Connection(HTTPConnection):
         """
         self.sock = settings.wrap_socket(self.sock, server_hostname=self.host)
 
-    def exchange(self, method: str, target: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> Answer:
+    def exchange(
+        self, method: str, target: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
+    ) -> HttpAnswer:
         """Send a request and return its answer.
 
         Raises:
@@ -59,10 +61,10 @@ class Connection(HTTPConnection):
         self.endheaders(body)
         response = self.getresponse()
         text = response.read()
-        return Answer(response.status, text, {name.lower(): value for name, value in response.getheaders()})
+        return HttpAnswer(response.status, text, {name.lower(): value for name, value in response.getheaders()})
 
 
-def ask(  # noqa: PLR0913 what a request is made of
+def send_request(  # noqa: PLR0913 what a request is made of
     address: tuple[str, int],
     name: str,
     method: str,
@@ -72,14 +74,14 @@ def ask(  # noqa: PLR0913 what a request is made of
     headers: Iterable[tuple[str, str]] = (),
     tls: ssl.SSLContext | None = None,
     seconds: float = 15.0,
-) -> Answer:
+) -> HttpAnswer:
     """Connect, send one request for a host name, and return its answer; so many seconds for each step.
 
     Raises:
         OSError: nobody answers there, or not in time.
         HTTPException: what answers speaks no HTTP.
     """
-    with Connection(socket.create_connection(address, seconds), name) as connection:
+    with HttpConnection(socket.create_connection(address, seconds), name) as connection:
         if tls is not None:
             connection.secure(tls)
         return connection.exchange(method, target, body, headers)

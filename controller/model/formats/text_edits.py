@@ -8,6 +8,7 @@ import yaml
 
 Path = tuple[str, ...]
 """The keys from the top of a file to a field."""
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def find_node(text: str, path: Path) -> yaml.Node | None:
@@ -22,7 +23,7 @@ def find_node(text: str, path: Path) -> yaml.Node | None:
 
 def find_entry(text: str, path: Path) -> tuple[yaml.Node, yaml.Node] | None:
     """The nodes of a field's key and value; None where there is no such field."""
-    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = _compose(text)
     entry: tuple[yaml.Node, yaml.Node] | None = None
     for key in path:
         entry = next((one for one in _entries(node) if one[0].value == key), None)
@@ -43,18 +44,26 @@ def write_field(text: str, path: Path, written: str) -> str:
     Raises:
         ValueError: there is no mapping where it belongs.
     """
+    if text.startswith(_BYTE_ORDER_MARK):
+        # The parser does not count it.
+        return _BYTE_ORDER_MARK + write_field(text.removeprefix(_BYTE_ORDER_MARK), path, written)
     node = find_node(text, path)
     if node is not None:
         return f"{text[: node.start_mark.index]}{written}{text[node.end_mark.index :]}"
-    beside = find_node(text, path[:-1]) if len(path) > 1 else yaml.compose(text, Loader=yaml.SafeLoader)
+    beside = find_node(text, path[:-1]) if len(path) > 1 else _compose(text)
     if not isinstance(beside, yaml.MappingNode):
         message = f"has no fields, so {'.'.join(path)} cannot be added"
         raise ValueError(message)  # noqa: TRY004 the file is wrong, not a type
     if beside.flow_style:
         return _write_in_braces(text, beside, path[-1], written)
-    first = beside.value[0][0].start_mark
-    at = first.index - first.column
-    return f"{text[:at]}{' ' * first.column}{path[-1]}: {written}{_newline(text)}{text[at:]}"
+    first = int(beside.value[0][0].start_mark.index)
+    at = text.rfind("\n", 0, first) + 1
+    # A key may also be written `? key`.
+    indent = text[at:first].removesuffix("? ")
+    if indent.strip(" "):
+        message = f"begins behind {indent.strip()!r}, so {'.'.join(path)} cannot be added; write it on its own line"
+        raise ValueError(message)
+    return f"{text[:at]}{indent}{path[-1]}: {written}{_newline(text)}{text[at:]}"
 
 
 def _write_in_braces(text: str, beside: yaml.MappingNode, key: str, written: str) -> str:
@@ -92,6 +101,11 @@ def find_last_line(node: yaml.Node) -> int:
     if not inner or getattr(node, "flow_style", False):
         return int(node.end_mark.line) if node.end_mark.column else int(node.end_mark.line) - 1
     return max(find_last_line(part) for part in inner)
+
+
+def _compose(text: str) -> yaml.Node | None:
+    node: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
+    return node
 
 
 def _entries(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:

@@ -42,7 +42,7 @@ _PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "pl
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class ProofCoverage:
     """What a proof covered; `entries` are those of a single filter."""
 
     filters: int
@@ -57,9 +57,9 @@ class ProofCache:
 
     def __init__(self, folder: Path | None) -> None:
         self.damaged = 0
-        self._path = folder / f"{prover_digest()[:16]}.txt" if folder else None
-        self._known: dict[str, Counted] = {}
-        self._fresh: dict[str, Counted] = {}
+        self._path = folder / f"{digest_prover()[:16]}.txt" if folder else None
+        self._known: dict[str, ProofCoverage] = {}
+        self._fresh: dict[str, ProofCoverage] = {}
         for line in self._lines():
             entry = _read(line)
             if entry is None:
@@ -67,11 +67,11 @@ class ProofCache:
             else:
                 self._known[entry[0]] = entry[1]
 
-    def find(self, key: str) -> Counted | None:
+    def find(self, key: str) -> ProofCoverage | None:
         """What an earlier proof of this content covered; None when there was none."""
         return self._known.get(key)
 
-    def add(self, proofs: Mapping[str, Counted]) -> None:
+    def add(self, proofs: Mapping[str, ProofCoverage]) -> None:
         """Remember proofs that held, by their keys."""
         self._fresh |= {key: counted for key, counted in proofs.items() if key not in self._known}
 
@@ -112,13 +112,13 @@ class ProofCache:
             path.unlink(missing_ok=True)
 
 
-def cache_folder() -> Path:
+def find_cache_folder() -> Path:
     """Where the user's proofs are: under XDG_CACHE_HOME, or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tsunagu" / "proofs"
 
 
 @cache
-def prover_digest() -> str:
+def digest_prover() -> str:
     """A SHA-256 of everything that a proof is done with: our source, Python, and the libraries whose answers count."""
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     digest = hashlib.sha256("\n".join((sys.version, *versions)).encode())
@@ -150,36 +150,39 @@ class CityKeys:
         # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
         said = [one.model_dump_json().replace(f"{city.directory}/", "") for one in models]
         self._everywhere = _digest([*said, *map(str, city.admission_servers)])
-        self._spoken: dict[str, str] = {}
-        self._alike: dict[int, tuple[tuple[DevicePort, ...], str]] = {}
+        self._rule_digests: dict[str, str] = {}
+        # By identity: the ports of the thousands of devices of one blueprint are one object, and to put them in words
+        # (or to hash them) for each would take most of the time. The ports are kept beside the words, so no other
+        # object can get their id.
+        self._port_words: dict[int, tuple[tuple[DevicePort, ...], str]] = {}
 
-    def of(self, device: Device) -> str:
-        """The name of a device's proof."""
-        spoken = self._rules(device.school) if device.role == FILTERING_ROLE else ""
-        known = (self._everywhere, spoken, device.school.id, device.role)
+    def device_key(self, device: Device) -> str:
+        """Return the name of a device's proof."""
+        rules = self._rules(device.school) if device.role == FILTERING_ROLE else ""
+        known = (self._everywhere, rules, device.school.id, device.role)
         return _digest(("city", *known, self._ports(device), repr(device.keeps_state), *_device(device)))
 
-    def bare(self, device: Device) -> str:
-        """The name of the proof of all that a device holds beside filters, which no rule has a part in."""
+    def bare_device_key(self, device: Device) -> str:
+        """Return the name of the proof of all that a device holds beside filters, which no rule has a part in."""
         known = (self._everywhere, device.school.id, device.role, self._ports(device), repr(device.keeps_state))
         return _digest(("bare", *known, *_device(device)))
 
     def _rules(self, school: School) -> str:
-        if school.id not in self._spoken:
+        if school.id not in self._rule_digests:
             rules = (rule for rule in self._city.rules if rule.network and self._city.rule_applies_at(rule, school))
             named = (rule.model_dump_json(include={"id", "effect", "applications", "network"}) for rule in rules)
-            self._spoken[school.id] = _digest(named)
-        return self._spoken[school.id]
+            self._rule_digests[school.id] = _digest(named)
+        return self._rule_digests[school.id]
 
     def _ports(self, device: Device) -> str:
-        """The ports in words; the ports of devices of one blueprint are one object."""
-        kept = self._alike.get(id(device.ports))
-        if kept is None:
-            kept = self._alike[id(device.ports)] = (device.ports, repr(device.ports))
-        return kept[1]
+        """Return the ports in words, put so once for each blueprint."""
+        known = self._port_words.get(id(device.ports))
+        if known is None:
+            known = self._port_words[id(device.ports)] = (device.ports, repr(device.ports))
+        return known[1]
 
 
-def filter_key(city: City, device: Device, intent: FilterIntent, moved: DelegatedFilter | None) -> str:
+def build_filter_key(city: City, device: Device, intent: FilterIntent, moved: DelegatedFilter | None) -> str:
     """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
     segment = city.segments[city.management_segment]
     way = " ".join(map(str, (segment.vlan, *city.controllers)))
@@ -188,7 +191,7 @@ def filter_key(city: City, device: Device, intent: FilterIntent, moved: Delegate
     return hashlib.sha256(b"filter" + content).hexdigest()
 
 
-def conditions_key(city: City, intent: CloudIntent) -> str:
+def build_conditions_key(city: City, intent: CloudIntent) -> str:
     """Names the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
     rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
     people = city.people.model_dump_json()
@@ -231,20 +234,20 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _line(key: str, counted: Counted) -> bytes:
+def _line(key: str, counted: ProofCoverage) -> bytes:
     counts = (counted.filters, counted.policies, counted.paths, counted.networks, counted.entries)
     content = " ".join((key, *map(str, counts))).encode()
     return content + f" {zlib.crc32(content):08x}".encode()
 
 
-def _read(line: bytes) -> tuple[str, Counted] | None:
+def _read(line: bytes) -> tuple[str, ProofCoverage] | None:
     content, _, checksum = line.rpartition(b" ")
     if checksum != f"{zlib.crc32(content):08x}".encode():
         return None
     try:
         key, *numbers = content.decode().split(" ")
         filters, policies, paths, networks, entries = map(int, numbers)
-        return key, Counted(filters, policies, paths, networks, entries)
+        return key, ProofCoverage(filters, policies, paths, networks, entries)
     except ValueError:
         return None
 

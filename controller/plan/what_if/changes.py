@@ -91,7 +91,7 @@ class AdmissionChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeChange:
+class DataFlowChange:
     """Data of some classes that one system may send to another, or no more; `connection` where the network changes."""
 
     way: Way
@@ -108,7 +108,7 @@ class ExchangeChange:
         return len(self.data) or 1
 
 
-Change = NetworkChange | IdentityChange | AdmissionChange | ExchangeChange
+Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Changes:
     network: tuple[NetworkChange, ...]
     identity: tuple[IdentityChange, ...]
     admission: tuple[AdmissionChange, ...]
-    exchange: tuple[ExchangeChange, ...]
+    exchange: tuple[DataFlowChange, ...]
     unjudged: tuple[str, ...] = ()
 
     @property
@@ -130,6 +130,6 @@ class Changes:
         return not (self.network or self.identity or self.admission or self.exchange)
 
 
-def weight(change: Change) -> tuple[int, int, str]:
+def weigh_change(change: Change) -> tuple[int, int, str]:
     """The order of changes: surprising ones first, then those of many answers."""
     return -sum(SURPRISES[one] for one in change.surprises), -change.answers, repr(change)

@@ -23,7 +23,7 @@ _WIDE_PORTS = 100
 Pair = tuple[City, City]
 
 
-def network_changes(before: City, after: City) -> list[NetworkChange]:
+def find_network_changes(before: City, after: City) -> list[NetworkChange]:
     """Every way that opens or closes.
 
     Raises:

@@ -15,13 +15,13 @@ from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.policy_files import POLICY_FILES
-from controller.plan.what_if.changes import Changes, weight
-from controller.plan.what_if.data_flow_changes import exchange_changes
-from controller.plan.what_if.identity_changes import admission_changes, identity_changes
-from controller.plan.what_if.network_changes import network_changes
+from controller.plan.what_if.changes import Changes, weigh_change
+from controller.plan.what_if.data_flow_changes import find_data_flow_changes
+from controller.plan.what_if.identity_changes import find_admission_changes, find_identity_changes
+from controller.plan.what_if.network_changes import find_network_changes
 
 
-def what_if(before: City, after: City, names: tuple[str, str] = ("before", "after")) -> Changes:
+def compare_policies(before: City, after: City, names: tuple[str, str] = ("before", "after")) -> Changes:
     """Every answer that differs between two policies of the same day.
 
     Raises:
@@ -34,10 +34,10 @@ def what_if(before: City, after: City, names: tuple[str, str] = ("before", "afte
         before=names[0],
         after=names[1],
         on=str(before.policy_date),
-        network=tuple(sorted(network_changes(before, after), key=weight)),
-        identity=tuple(sorted(identity_changes(before, after), key=weight)),
-        admission=tuple(sorted(admission_changes(before, after), key=weight)),
-        exchange=tuple(sorted(exchange_changes(before, after), key=weight)),
+        network=tuple(sorted(find_network_changes(before, after), key=weigh_change)),
+        identity=tuple(sorted(find_identity_changes(before, after), key=weigh_change)),
+        admission=tuple(sorted(find_admission_changes(before, after), key=weigh_change)),
+        exchange=tuple(sorted(find_data_flow_changes(before, after), key=weigh_change)),
         unjudged=tuple(_unjudged(before, after)),
     )
 
@@ -84,7 +84,7 @@ def _without_origins(value: object) -> object:
     return value
 
 
-def edits(policies: Path, given: Sequence[str]) -> dict[str, Path]:
+def find_replacements(policies: Path, given: Sequence[str]) -> dict[str, Path]:
     """The files that stand in for some of `policies`, each by the name that it replaces.
 
     Each is `FILE`, whose path ends as the name of a policy file does (`new/access/rules.yaml`, or `rules.yaml` where
@@ -128,7 +128,7 @@ def _replaced(path: Path, names: Sequence[str], text: str) -> str:
 
 
 @contextmanager
-def revision(policies: Path, name: str) -> Iterator[Path]:
+def extract_revision(policies: Path, name: str) -> Iterator[Path]:
     """The policies as they are in a git revision, in a folder of their own for as long as it is needed.
 
     Raises:
@@ -153,7 +153,7 @@ def revision(policies: Path, name: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def of_revision(policies: Path, name: str, on: date) -> City:
+def load_revision(policies: Path, name: str, on: date) -> City:
     """The city as a git revision describes it; messages name files as `REVISION:policies/...`."""
-    with revision(policies, name) as folder:
+    with extract_revision(policies, name) as folder:
         return load_city(folder, on=on, undeployed=True, shown_as=f"{name}:{policies}")

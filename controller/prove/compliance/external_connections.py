@@ -32,7 +32,11 @@ _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
 
 
 def find_undeclared_connections(city: City) -> Iterator[str]:
-    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
+    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations.
+
+    >>> list(find_undeclared_connections(city))
+    []
+    """
     opened: dict[tuple[Clause, Prefix], list[str]] = {}
     for schools in city.schools_of_equal_scope:
         for clause, far, segment in _opened(city, schools[0]):

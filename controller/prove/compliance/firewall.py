@@ -35,6 +35,11 @@ IMPLIED = "no firewall rule (what none names, Google lets out)"
 def prove_cloud_firewall(city: City, rules: Iterable[FirewallRule] | None = None) -> Check:
     """Whether the rules (the policy's own, or given ones) open what the flows say, and nothing else.
 
+    >>> prove_cloud_firewall(city).holds
+    True
+    >>> prove_cloud_firewall(city, []).differences[0][:46]
+    'from affairs to 192.0.2.10 tcp/443 is open by '
+
     Raises:
         ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
     """

@@ -44,6 +44,13 @@ def compare_filters(
 
     `most_regions` bounds the work: about as many regions are looked at before it is given up.
 
+    >>> ports = [Field("port", 65535)]
+    >>> web = [(((80, 80),), True), (((443, 443),), True)]
+    >>> compare_filters(ports, web, reversed(web), most_regions=10)
+    <Comparison.SAME: 'same'>
+    >>> compare_filters(ports, web, web[:1], most_regions=10)
+    <Comparison.DIFFERENT: 'different'>
+
     Raises:
         ValueError: a cube has another number of fields, or no interval in a field's range.
     """
@@ -68,6 +75,11 @@ def compare_renumbered(
 
     No entry tells values apart between which no entry begins or ends. So each value is replaced by the number of ends
     below it: the order of all values stays, and with it the answer. Filters that come out the same are compared once.
+
+    >>> ports = [Field("port", 65535)]
+    >>> halves = [(((0, 1023),), True), (((1024, 65535),), True)]
+    >>> compare_renumbered(ports, halves, [(((0, 65535),), True)], most_regions=10)
+    <Comparison.SAME: 'same'>
     """
     if len(first) + len(second) > _MOST_REMEMBERED:
         return compare_filters(fields, first, second, most_regions)

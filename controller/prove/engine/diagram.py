@@ -46,6 +46,14 @@ class HeaderSpace:
 
     It remembers every node and every result until it is dropped: take a fresh space for each independent question.
     Put the fields with few distinct intervals first; what stands under them is then shared.
+
+    >>> space = HeaderSpace([Field("protocol", 255), Field("port", 65535)])
+    >>> web = space.cube([((6, 6),), ((80, 80), (443, 443))])
+    >>> plain = space.cube([((6, 6),), ((80, 80),)])
+    >>> space.example(space.difference(web, plain))
+    (6, 443)
+    >>> space.covers(web, plain), space.union(web, plain) == web
+    (True, True)
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:

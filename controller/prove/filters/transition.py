@@ -91,6 +91,13 @@ def find_transition_faults(
 ) -> Iterator[TransitionFault]:
     """A fault for every flow and state between that is worse than both ends; the last stage is the end.
 
+    >>> wanted = build_device_state(filters=[acl], bindings=[FilterBinding(*acl.key, acl.name)])
+    >>> open_, same = replace(wanted, bindings=()), replace(wanted)
+    >>> can_route = replace(can, attachment=Attachment.VLAN_INTERFACE)
+    >>> stages = [TransitionStage("unbind", open_), TransitionStage("bind", same)]
+    >>> [str(one)[:42] for one in find_transition_faults(wanted, stages, can_route)]
+    ['step 1 (unbind), VLAN 10 from IPv4: tcp 10']
+
     Raises:
         ReplayError: the two ways to evaluate a packet contradict each other.
     """
@@ -115,7 +122,14 @@ def find_transition_faults(
 
 
 def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow, PermittedPackets]:
-    """What passes on every flow of a state on which not nothing passes."""
+    r"""What passes on every flow of a state on which not nothing passes.
+
+    >>> port = PortState("port1.0.1", PortMode.ACCESS, (10,), PortRole.HOST_FACING)
+    >>> print(*list(find_permitted_flows(build_device_state(ports=[port]), can))[:3], sep="\n")
+    VLAN 10 at port port1.0.1 (access) IPv4
+    VLAN 10 at port port1.0.1 (access), to isolated ones IPv4
+    VLAN 10 from IPv4
+    """
     filters = {one.name: one for one in state.filters}
     bound: dict[tuple[int, Direction, Family], PermittedPackets] = {
         (one.vlan, one.direction, one.family): filters.get(one.filter, can.passes_unfiltered) for one in state.bindings

@@ -42,7 +42,12 @@ class PrincipalCase:
 
 
 def list_boundary_cases(city: City) -> Iterator[PrincipalCase]:
-    """Everybody at the boundaries of rules, and somebody at every address that proves a place."""
+    """Everybody at the boundaries of rules, and somebody at every address that proves a place.
+
+    >>> case = next(list_boundary_cases(city))
+    >>> case.person.place, case.attributes["origin.region_code"], len(case.moments)
+    ('own-school', 'JP', 5)
+    """
     roles = tuple(role.id for role in city.people.roles)
     for person in dict.fromkeys(_people(city)):
         yield PrincipalCase(person, build_request(city, person), _round(city, person.at), roles)

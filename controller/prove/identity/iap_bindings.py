@@ -76,6 +76,9 @@ def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int 
 
     `part` of `parts` takes every so-many-th of the people; all parts together take everybody.
 
+    >>> prove_iap_bindings(city, part=0, parts=500).holds
+    True
+
     Raises:
         CelRefused: an expression is none that Google's proxy would take.
     """
@@ -96,7 +99,12 @@ def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int 
 
 
 def list_principal_cases(city: City) -> Iterator[PrincipalCase]:
-    """Everybody that the conditions are asked about."""
+    """Everybody that the conditions are asked about.
+
+    >>> case = next(list_principal_cases(city))
+    >>> case.person.mfa, case.roles[0]
+    (<Strength.NONE: 0>, 'teacher')
+    """
     roles = tuple(role.id for role in city.people.roles)
     for person in list_synthetic_principals(city):
         yield PrincipalCase(
@@ -114,7 +122,12 @@ class _Mistake:
 
 
 def find_wrong_decisions(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[str]:
-    """Each decision about these people that the reference takes otherwise."""
+    """Each decision about these people that the reference takes otherwise.
+
+    >>> people = islice(list_principal_cases(city), 3)
+    >>> list(find_wrong_decisions(IapEvaluator(city), people))
+    []
+    """
     return (one.words for one in _mistakes(proxy, people))
 
 
@@ -154,7 +167,12 @@ def _asking(binding: IapBinding, granted: frozenset[str]) -> str:
 
 
 def describe_person(person: Person) -> str:
-    """A person in words."""
+    r"""A person in words.
+
+    >>> print(describe_person(next(list_principal_cases(city)).person).replace(" (", "\n("))
+    a teacher at own-school on Mon 2026-11-23 12:00:00
+    (unknown device, no posture, registered at as-e02; second factor none)
+    """
     device = f"{person.device or 'unknown device'}, {', '.join(sorted(person.postures)) or 'no posture'}"
     registered = f", registered at {person.registered}" if person.registered else ""
     when = f"{person.at:%a %Y-%m-%d %H:%M:%S}"

@@ -26,7 +26,13 @@ _WEEK = timedelta(days=len(DAYS))
 
 
 class PeopleSets:
-    """Everybody whom one or more cities can tell apart, and the sets of them."""
+    """Everybody whom one or more cities can tell apart, and the sets of them.
+
+    >>> people = PeopleSets(city)
+    >>> application, person = people.example(people.permitted(city, city.rules))
+    >>> application, person.role, person.place
+    ('affairs', 'teacher', 'own-school')
+    """
 
     def __init__(self, *cities: City) -> None:
         self.cities = cities

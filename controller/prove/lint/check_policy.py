@@ -13,7 +13,13 @@ from controller.prove.lint.unused import find_unused
 
 
 def check_policy(city: City) -> list[Finding]:
-    """Everything found, in the order of file and line."""
+    """Everything found, in the order of file and line.
+
+    >>> check_policy(city)
+    []
+    >>> sorted({one.kind for one in check_policy(later)})
+    ['calendar', 'expired exception', 'never matches', 'old prefix list']
+    """
     vain = list(find_unmatchable_rules(city))
     # What never matches is dead, too, but that is no news.
     said = {finding.origin for finding in vain}

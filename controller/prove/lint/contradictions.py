@@ -23,7 +23,11 @@ _CLOUD = ("cloud-run", "saas")
 
 
 def find_contradictions(city: City) -> Iterator[Finding]:
-    """Permits that forbids take back, class II without MFA, and rules that change nothing."""
+    """Permits that forbids take back, class II without MFA, and rules that change nothing.
+
+    >>> [one.message for one in find_contradictions(drop_rules("web", "computer-room-web"))][:1]
+    ["rule 'pupils-no-plain-web' forbids nothing permitted; taking it out changes no answer"]
+    """
     flows, people = RuleFlows(city), PeopleSets(city)
     yield from _taken_back(flows)
     yield from _people_taken_back(city, people)
@@ -188,7 +192,11 @@ def _idle(city: City, rule: Rule, flows: RuleFlows, people: PeopleSets, kept: _K
 
 
 def find_unmatchable_rules(city: City) -> Iterator[Finding]:
-    """Rules with a condition that nothing fulfils."""
+    """Rules with a condition that nothing fulfils.
+
+    >>> [one.message for one in find_unmatchable_rules(later)][:1]
+    ["rule 'exam-marking' never matches: the calendar has no exam-days from 2028-12-01 on"]
+    """
     for rule in city.rules:
         for why in _reasons(city, rule):
             yield make_warning("never matches", rule.origin, f"rule {rule.id!r} never matches: {why}")

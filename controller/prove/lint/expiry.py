@@ -16,7 +16,11 @@ OLD_LIST_DAYS = 180
 
 
 def find_expiries(city: City) -> Iterator[Finding]:
-    """All of them, as seen on the day that the city was loaded for."""
+    """All of them, as seen on the day that the city was loaded for.
+
+    >>> sorted({one.kind for one in find_expiries(later)})
+    ['calendar', 'expired exception', 'old prefix list']
+    """
     yield from _exceptions(city)
     yield from _calendar(city)
     yield from _old_lists(city)

@@ -11,7 +11,12 @@ from controller.prove.lint.finding import Finding, make_warning
 
 
 def find_older_formats(city: City) -> Iterator[Finding]:
-    """A warning for each file that `tsunagu migrate` would bring to the format of today."""
+    """A warning for each file that `tsunagu migrate` would bring to the format of today.
+
+    >>> older = OlderFile(Origin("policies/measurement.yaml", 1), found=1, current=2)
+    >>> print(*find_older_formats(replace(city, files=replace(city.files, older=(older,)))))
+    policies/measurement.yaml:1: warning: older format: is of format 1, today's is 2; run `tsunagu migrate --write`
+    """
     for older in city.files.older:
         yield make_warning("older format", older.origin, _describe(older))
 

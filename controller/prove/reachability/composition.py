@@ -78,6 +78,10 @@ class SchoolFilters:
 def prove_school_paths(city: City, here: SchoolFilters, family: Family) -> list[Check]:
     """The checks of one school in one family: paths, isolation from other schools, and who reaches the management.
 
+    >>> here = SchoolFilters(school, (city.segments["staff"],), {})
+    >>> prove_school_paths(city, here, Family.V4)[0].differences[0]
+    'as-e01: nothing filters staff (VLAN 10) from IPv4; all passes'
+
     Raises:
         ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
     """
@@ -103,7 +107,11 @@ def prove_intent_paths(
     intents: Mapping[FilterKey, FilterIntent],
     assumed: Mapping[FilterKey, FilterIntent],
 ) -> list[Check] | None:
-    """The same checks in both families of filters that were proved equal to their intents; None where one differs."""
+    """The same checks in both families of filters that were proved equal to their intents; None where one differs.
+
+    >>> prove_intent_paths(city, school, (city.segments["staff"],), {}, {}) is None  # a filter without an intent
+    True
+    """
     found: list[Check] = []
     for family in Family:
         if not all(place in intents for place in _places(segments, family)):
@@ -119,6 +127,10 @@ def count_path_checks(at: SchoolNetwork, segments: tuple[Segment, ...]) -> list[
     """The checks of a school that hold, with how many ways each is about.
 
     Where a school has several cores, the management is asked about at the one that carries it.
+
+    >>> at = SchoolNetwork(city, school, Family.V4)
+    >>> [(one.name, one.examined) for one in count_path_checks(at, (city.segments["staff"],))]
+    [('paths', 12), ('school-to-school isolation', 175)]
     """
     carried = any(segment.id == at.city.management_segment for segment in segments)
     return [

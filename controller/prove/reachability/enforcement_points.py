@@ -33,7 +33,14 @@ class EnforcementPoint:
 def find_enforcement_points(
     city: City, school: School, filters: Mapping[tuple[int, Direction, Family], tuple[str, Filter]], packet: Packet
 ) -> Iterator[EnforcementPoint]:
-    """Find the enforcement points of a packet in its direction: out of a segment, the load balancer, into a segment."""
+    r"""Find the enforcement points of a packet in its direction: out of a segment, the load balancer, into a segment.
+
+    >>> filters = {acl.key: (core.id, acl)}
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> print(*(one.where for one in find_enforcement_points(city, school, filters, asked)), sep="\n")
+    as-e01-core1 TSN-10-from-4-... (staff-cloud) permits it
+    the load-balancer frontend opens affairs
+    """
     for direction, address in ((Direction.FROM, packet.source), (Direction.TO, packet.destination)):
         segment = find_segment(city, school, packet.family, address)
         if segment is not None and (found := filters.get((segment.vlan, direction, packet.family))):
@@ -60,7 +67,12 @@ def find_enforcement_points(
 
 
 def find_example_packet(space: HeaderSpace, wrong: Node, hosts: Sequence[int]) -> Packet | None:
-    """A packet of a set that an engineer could meet in a capture; None of the empty set. The family is the space's."""
+    """A packet of a set that an engineer could meet in a capture; None of the empty set. The family is the space's.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> print(find_example_packet(space, space.everything, [10]))
+    tcp 0.0.0.10 port 49152 -> 0.0.0.10 port 443
+    """
     family = Family.V4 if space.fields[1].maximum < 1 << 32 else Family.V6
     first = space.example(wrong, (tuple(map(int, _PORTS)), (), (), (), (), ()))
     if first is None:
@@ -74,7 +86,14 @@ def find_example_packet(space: HeaderSpace, wrong: Node, hosts: Sequence[int]) -
 
 
 def describe_path(city: City, school: School, packet: Packet, passed: Sequence[EnforcementPoint], deed: str) -> str:
-    """Who reaches whom, with which packet, who let it through (or did not), and what the policy says of it."""
+    r"""Who reaches whom, with which packet, who let it through (or did not), and what the policy says of it.
+
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22")
+    >>> print(*describe_path(city, school, asked, [], "passes").split("; "), sep="\n")
+    as-e01: from staff at as-e01 to affairs passes: tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22
+    no filter stands on its way
+    the policy: no rule names it (default deny)
+    """
     ends = [_end(city, school, packet.family, address) for address in (packet.source, packet.destination)]
     rules = find_deciding_rules(city, school, packet)
     if rules:

@@ -122,7 +122,12 @@ def _cubes_renamed(cubes: Iterable[PacketCube], names: Mapping[int, Intervals]) 
 
 
 def forwards_as_wanted(question: PathQuestion) -> bool:
-    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again."""
+    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again.
+
+    >>> nothing = PathQuestion(255, ((16, 31),), (), (), (), (), (), (), None, (), (), ())
+    >>> forwards_as_wanted(nothing)
+    True
+    """
     return _forwards_as_wanted(question.renumber())
 
 

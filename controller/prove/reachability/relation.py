@@ -75,7 +75,12 @@ class Conversation:
 
 
 def list_conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
-    """Every conversation that some rule speaks of at a school; a family without addresses on one side has none."""
+    """Every conversation that some rule speaks of at a school; a family without addresses on one side has none.
+
+    >>> one = list_conversations(SchoolNetwork(city, school, Family.V4))[0]
+    >>> one.rule.id, one.protocol.name, one.ports
+    ('staff-cloud', 'TCP', (443, 443))
+    """
     return tuple(_conversations(at))
 
 
@@ -93,18 +98,34 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
 
 
 def list_cubes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketCube, ...]:
-    """The packets of all conversations that a permit (or a forbid) speaks of."""
+    """The packets of all conversations that a permit (or a forbid) speaks of.
+
+    >>> spoken = list_conversations(SchoolNetwork(city, school, Family.V4))[:1]
+    >>> len(list_cubes(spoken, Effect.PERMIT)), list_cubes(spoken, Effect.FORBID)
+    (2, ())
+    """
     return tuple(cube for one in spoken if one.rule.effect is effect for cube in one.cubes())
 
 
 def find_covering_rules(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
-    """The rules that decide about a packet: the forbids that cover it, else the permits, else none."""
+    """The rules that decide about a packet: the forbids that cover it, else the permits, else none.
+
+    >>> spoken = list_conversations(SchoolNetwork(city, school, Family.V4))
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> [rule.id for rule in find_covering_rules(spoken, asked)]
+    ['staff-cloud']
+    """
     covering = [one.rule for one in spoken if one.holds(packet)]
     return tuple(dict.fromkeys([rule for rule in covering if rule.effect is Effect.FORBID] or covering))
 
 
 def list_infrastructure_cubes(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketCube, ...]:
-    """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
+    """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`).
+
+    >>> at = SchoolNetwork(city, school, Family.V4)
+    >>> len(list_infrastructure_cubes(at, city.segments["staff"], Direction.FROM))
+    5
+    """
     gateway = parse_prefix(at.family.address(at.city.addresses.gateway_address(at.school, segment, at.family)))
     own = at.city.addresses.segment_prefix(at.school, segment, at.family)
     words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}

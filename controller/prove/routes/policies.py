@@ -28,7 +28,14 @@ DEFAULT_LOCAL_PREFERENCE = 100
 
 
 def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
-    """Where the routing in force on a router is not what the policy wants; empty: proved."""
+    """Where the routing in force on a router is not what the policy wants; empty: proved.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> list(find_routing_differences(routing_intent, build_wanted_routing(routing_intent)))
+    []
+    >>> next(find_routing_differences(routing_intent, Routing()))[:62]
+    'as-e01-rt1 neighbour 100.64.0.1 (primary to tokyo) IPv4 out: n'
+    """
     seen = _Seen(intent, state)
     for one in intent.neighbours:
         yield from seen.leaving(one)
@@ -50,6 +57,11 @@ def find_transition_differences(
 
     `states` are the states after each step, with the step's title. Inside a step neighbours change one after the other,
     so the states between these are looked at too.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> wanted = build_wanted_routing(routing_intent)
+    >>> list(find_transition_differences(routing_intent, wanted, [("nothing changes", wanted)]))
+    []
     """
     old = _Seen(intent, before)
     now = before

@@ -41,22 +41,39 @@ class RouteDecision:
 
 
 def make_all_routes(family: Family) -> Routes:
-    """All routes of a family, the default route among them."""
+    """All routes of a family, the default route among them.
+
+    >>> make_all_routes(Family.V4)
+    (RouteCube(low=0, high=4294967295, shortest=0, longest=32),)
+    """
     return (RouteCube(0, 2**family.bits - 1, 0, family.bits),)
 
 
 def make_exact_routes(prefixes: Iterable[Prefix]) -> Routes:
-    """These prefixes, and nothing inside them."""
+    """These prefixes, and nothing inside them.
+
+    >>> make_exact_routes([parse_prefix("10.0.0.0/8")])
+    (RouteCube(low=167772160, high=184549375, shortest=8, longest=8),)
+    """
     return tuple(RouteCube(*get_bounds(one), one.prefixlen, one.prefixlen) for one in prefixes)
 
 
 def make_inner_routes(prefixes: Iterable[Prefix]) -> Routes:
-    """These prefixes and everything inside them."""
+    """These prefixes and everything inside them.
+
+    >>> make_inner_routes([parse_prefix("10.0.0.0/8")])
+    (RouteCube(low=167772160, high=184549375, shortest=8, longest=32),)
+    """
     return tuple(RouteCube(*get_bounds(one), one.prefixlen, one.max_prefixlen) for one in prefixes)
 
 
 def subtract_routes(routes: Routes, taken: Routes) -> Routes:
-    """The routes of the first set that are not in the second."""
+    """The routes of the first set that are not in the second.
+
+    >>> left = subtract_routes(make_all_routes(Family.V4), make_inner_routes([parse_prefix("0.0.0.0/1")]))
+    >>> [str(find_shortest_route((one,), Family.V4)) for one in left]
+    ['128.0.0.0/1', '0.0.0.0/0']
+    """
     left = routes
     for one in taken:
         left = tuple(part for cube in left for part in _cut(cube, one))
@@ -64,19 +81,33 @@ def subtract_routes(routes: Routes, taken: Routes) -> Routes:
 
 
 def intersect_routes(one: Routes, other: Routes) -> Routes:
-    """The routes of both sets."""
+    """The routes of both sets.
+
+    >>> inner = make_inner_routes([parse_prefix("10.0.0.0/8")])
+    >>> intersect_routes(inner, make_exact_routes([parse_prefix("10.1.0.0/16"), parse_prefix("192.0.2.0/24")]))
+    (RouteCube(low=167837696, high=167903231, shortest=16, longest=16),)
+    """
     found = (_overlap(a, b) for a in one for b in other)
     return tuple(cube for cube in found if cube is not None)
 
 
 def find_shortest_route(routes: Routes, family: Family) -> Prefix | None:
-    """The shortest route of a set, None when it is empty."""
+    """The shortest route of a set, None when it is empty.
+
+    >>> find_shortest_route(make_inner_routes([parse_prefix("10.0.0.0/8")]), Family.V4)
+    IPv4Network('10.0.0.0/8')
+    """
     found = [one for cube in routes if (one := _shortest(cube, family)) is not None]
     return min(found, key=lambda one: (one.prefixlen, int(one.network_address)), default=None)
 
 
 def expand_prefix_list(one: PrefixList) -> Routes:
-    """The routes that a list holds."""
+    """The routes that a list holds.
+
+    >>> entry = PrefixRange(Effect.PERMIT, parse_prefix("10.0.0.0/8"), 8, 16)
+    >>> expand_prefix_list(PrefixList("OWN", Family.V4, (entry,)))[0].longest
+    16
+    """
     held: Routes = ()
     left = make_all_routes(one.family)
     for entry in one.entries:
@@ -91,6 +122,11 @@ def split_by_policy(state: Routing, name: str | None, family: Family) -> list[Ro
     """What a policy does with all routes of a family, in pieces; without a policy (None) everything passes.
 
     A policy that does not exist refuses everything, a list that does not exist holds nothing: so does FRR.
+
+    >>> [one.passes for one in split_by_policy(Routing(), None, Family.V4)]
+    [True]
+    >>> [one.passes for one in split_by_policy(Routing(), "a policy that is not there", Family.V4)]
+    [False]
     """
     everything = make_all_routes(family)
     if name is None:
@@ -114,7 +150,13 @@ def _pieces(state: Routing, policy: RoutePolicy, everything: Routes) -> Iterator
 
 
 def find_deciding_clause(state: Routing, policy: RoutePolicy, route: Prefix) -> RouteClause | None:
-    """The clause that decides one route, by going through it as a router does; it shares nothing with the sets."""
+    """The clause that decides one route, by going through it as a router does; it shares nothing with the sets.
+
+    >>> refuse = RouteClause(Effect.FORBID, origin="10")
+    >>> policy = RoutePolicy("OUT", Family.V4, (refuse,))
+    >>> find_deciding_clause(Routing(), policy, parse_prefix("10.0.0.0/8")) is refuse
+    True
+    """
     lists = {one.name: one for one in state.lists if one.family is policy.family}
     for clause in policy.clauses:
         if not clause.prefixes or _holds(lists.get(clause.prefixes), route):
