@@ -160,6 +160,7 @@ class _OvsReading(Reading):
         )
 
     def _bridge(self, line: ConfigLine) -> None:
+        self.expect_once("bridge", line, managed=True)
         name, _, mode = line.text.partition(",")
         self.bridge = True
         self.manage(line)
