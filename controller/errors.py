@@ -70,7 +70,7 @@ class PlanRefused(TsunaguError):
     """A saved plan is damaged, from another city, or of a format this release does not read."""
 
 
-class PlanLapsed(PlanRefused):
+class PlanExpired(PlanRefused):
     """An exception that a plan permits has expired since the plan was made; names it, and its last day."""
 
 

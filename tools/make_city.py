@@ -16,6 +16,8 @@ from math import sqrt
 from pathlib import Path
 from random import Random
 
+from controller.model.policy_files import SCHOOLS
+
 SEED = 20260401
 OUTPUT = Path("policies/city/schools")
 
@@ -31,7 +33,7 @@ class Ward:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SchoolKind:
     """A kind of school, and the pupils of all its schools together.
 
     Sizes are drawn from a triangle between `smallest` and `largest` with its peak at `usual`; `fixed` sizes are given
@@ -62,7 +64,7 @@ class School:
 
     number: int
     ward: Ward
-    kind: Kind
+    kind: SchoolKind
     place: int
     pupils: int
     primary: Line
@@ -81,10 +83,10 @@ class School:
 
 # Totals of pupils by kind: published for 2017 [V]. Sizes and their spread: invented.
 KINDS = (
-    Kind("elementary", "e", "小学校", 72_951, 250, 440, 1_200, (280, 560, 770, 1_050)),
-    Kind("junior-high", "j", "中学校", 29_265, 180, 410, 1_100, ()),
-    Kind("high", "h", "高等学校", 4_662, 500, 850, 1_100, (1_400,)),
-    Kind("special-needs", "s", "支援学校", 591, 50, 200, 350, (60, 120, 180)),
+    SchoolKind("elementary", "e", "小学校", 72_951, 250, 440, 1_200, (280, 560, 770, 1_050)),
+    SchoolKind("junior-high", "j", "中学校", 29_265, 180, 410, 1_100, ()),
+    SchoolKind("high", "h", "高等学校", 4_662, 500, 850, 1_100, (1_400,)),
+    SchoolKind("special-needs", "s", "支援学校", 591, 50, 200, 350, (60, 120, 180)),
 )
 
 # Sums 115, 52, 5, 4: published [V]. The share of each ward: roughly by the wards' real sizes, otherwise invented.
@@ -138,11 +140,11 @@ def _lines(random: Random) -> tuple[Line, Line]:
     return primary, _chosen(random, [(line, weight) for line, weight in BACKUP if line.kind != primary.kind])
 
 
-def _schools_of(kind: Kind) -> int:
+def _schools_of(kind: SchoolKind) -> int:
     return sum(ward.schools[KINDS.index(kind)] for ward in WARDS)
 
 
-def _sizes(random: Random, kind: Kind, schools: int) -> list[int]:
+def _sizes(random: Random, kind: SchoolKind, schools: int) -> list[int]:
     """The pupils of each school of a kind; their sum is exactly the kind's."""
     sizes = [_triangular(random, kind) for _ in range(schools - len(kind.fixed))]
     while missing := kind.pupils - sum(kind.fixed) - sum(sizes):
@@ -151,7 +153,7 @@ def _sizes(random: Random, kind: Kind, schools: int) -> list[int]:
     return [*kind.fixed, *sizes]
 
 
-def _triangular(random: Random, kind: Kind) -> int:
+def _triangular(random: Random, kind: SchoolKind) -> int:
     width, rise = kind.largest - kind.smallest, kind.usual - kind.smallest
     share = random.random()
     if share * width < rise:
@@ -198,6 +200,7 @@ def _header(seed: int, ward: Ward) -> str:
 #   python tools/make_city.py --seed {seed}
 # `number` decides the school's addresses (see addressing in city.yaml). `mbps` is what the line's contract says,
 # never what was measured. `egress` is what the internet sees of a line with addresses of its own (RFC 5737, RFC 3849).
+format: {SCHOOLS.format}
 schools:"""
 
 
@@ -224,7 +227,7 @@ def _egress(school: School, line: Line) -> str:
 
 
 _INTERNET_HOST = 80
-"""192.0.2.80 stands for the rest of the internet in the virtual city (controller/lab/state/addresses.py)."""
+"""192.0.2.80 stands for the rest of the internet in the virtual city (lab/state/application_addresses.py)."""
 
 
 def summary(schools: Sequence[School]) -> Iterator[str]:

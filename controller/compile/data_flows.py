@@ -34,7 +34,7 @@ class DataChannel:
 
 @dataclass(frozen=True, slots=True)
 class SystemConnection:
-    """What a firewall permits, of one family and service. Everything else between systems is denied."""
+    """A connection that a firewall permits, of one family and service. Everything else between systems is denied."""
 
     caller: str
     called: str
@@ -66,7 +66,14 @@ class DataFlowIntent:
 
 
 def compile_data_flows(city: City) -> DataFlowIntent:
-    """Compile the flows that are in force."""
+    """Compile the flows that are in force.
+
+    >>> intent = compile_data_flows(city)
+    >>> [(one.sender, one.data, one.receivers) for one in intent.channels][:1]
+    [('affairs', 'III', ('learning-analytics',))]
+    >>> [(one.caller, one.called, str(one.service)) for one in intent.connections][:1]
+    [('attendance-gateway', 'resident-register', 'tcp/443')]
+    """
     channels: dict[tuple[Carrier, str, Importance], list[SystemFlow]] = {}
     opened: dict[tuple[str, str, Service], list[SystemFlow]] = {}
     for flow in city.flows:
@@ -88,7 +95,11 @@ def compile_data_flows(city: City) -> DataFlowIntent:
 
 
 def find_permitted_data(city: City, flow: SystemFlow) -> tuple[Importance, ...]:
-    """The classes of a permit that no forbid takes back."""
+    """The classes of a permit that no forbid takes back.
+
+    >>> [(flow.id, find_permitted_data(city, flow)) for flow in city.flows[-2:]]
+    [('grading-to-gateway', ('II',)), ('no-affairs-to-learning', ())]
+    """
     if flow.effect is Effect.FORBID:
         return ()
     forbids = [other for other in city.flows if other.effect is Effect.FORBID]
@@ -118,7 +129,11 @@ def _placed(
 
 
 def find_calling_addresses(city: City, end: str) -> AddressSet:
-    """The addresses that a system opens connections from; none where nobody has said."""
+    """The addresses that a system opens connections from; none where nobody has said.
+
+    >>> find_calling_addresses(city, "affairs").included
+    ()
+    """
     if end in city.systems:
         return AddressSet(city.systems[end].addresses)
     application = city.applications[end]
@@ -126,7 +141,11 @@ def find_calling_addresses(city: City, end: str) -> AddressSet:
 
 
 def find_answering_addresses(city: City, end: str) -> AddressSet:
-    """The addresses that a system answers at."""
+    """The addresses that a system answers at.
+
+    >>> [str(one) for one in find_answering_addresses(city, "affairs").included]
+    ['203.0.113.10/32', '2001:db8:c000::10/128']
+    """
     if end in city.systems:
         return AddressSet(city.systems[end].addresses)
     application = city.applications[end]

@@ -142,7 +142,7 @@ def open_measurement_store(file: Path, *, must_exist: bool = False) -> Iterator[
         TsunaguError: the file is missing, is no store, is of another format, or cannot be written.
     """
     if must_exist and not file.exists():
-        message = f"{file}: nothing was measured yet (no such file); 'tsunagu measure --all --lab' measures"
+        message = f"{file}: nothing was measured yet (no such file)"
         raise TsunaguError(message)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
-from typing import Self
+from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from controller.model import policy_files
@@ -26,9 +26,9 @@ from controller.model.sites.calendar import CalendarFile, DayKind
 from controller.model.sites.devices import (
     Device,
     DevicePort,
+    EstateName,
     build_blueprint_devices,
     expand_port_groups,
-    lab_school_devices,
 )
 from controller.model.sites.schools import (
     BlueprintFile,
@@ -51,7 +51,8 @@ class City:
     `files` holds what each file says (`city.files.get(RULES)`); the properties are views of it. `policy_date` is the
     day: `rules` and `flows` are those in force on it. Without a calendar every day is of no known kind.
 
-    A city is itself and no other: what was worked out of it can be kept beside it.
+    A city is itself and no other: what was worked out of it can be kept beside it. This class is the real estate: its
+    devices are those of the schools' blueprints. `controller.model.virtual_city` is the other one.
     """
 
     directory: str
@@ -86,8 +87,8 @@ class City:
         return self.files.get(policy_files.MEASUREMENT)
 
     @cached_property
-    def lab(self) -> LabFile:
-        """Which schools the virtual city has, and with what devices."""
+    def virtual_estate(self) -> LabFile:
+        """Which schools the virtual estate has, and with what devices."""
         return self.files.get(policy_files.LAB)
 
     @cached_property
@@ -141,6 +142,19 @@ class City:
     def management_segment(self) -> str:
         """The id of the segment that devices are managed in."""
         return self.settings.management_segment
+
+    estate: ClassVar[EstateName] = "real"
+    called: ClassVar[str] = "the city"
+
+    @cached_property
+    def estate_schools(self) -> tuple[School, ...]:
+        """The schools that have devices in this estate: all of them, in the real one."""
+        return self.schools
+
+    @property
+    def canary(self) -> str:
+        """The id of the school that is changed before all others."""
+        return self.virtual_estate.canary
 
     @cached_property
     def timezone(self) -> ZoneInfo:
@@ -239,7 +253,7 @@ class City:
             self.settings, self.schools, self.segments, self.applications, self.prefix_lists, self.outputs
         )
 
-    def permitted_services(self, rule: Rule, name: str) -> tuple[Service, ...]:
+    def get_permitted_services(self, rule: Rule, name: str) -> tuple[Service, ...]:
         """The services of an application that the network part of a rule speaks of."""
         chosen = rule.network.services if rule.network else ()
         if name == INTERNET:
@@ -250,7 +264,7 @@ class City:
         """Tell if a school is in the rule's scope."""
         return rule.schools is None or rule.schools.contains(school, self.groups)
 
-    def schools_in_scope(self, rule: Rule) -> frozenset[str]:
+    def list_schools_in_scope(self, rule: Rule) -> frozenset[str]:
         """The schools of a rule, by id."""
         return frozenset(school.id for school in self.schools if self.rule_applies_at(rule, school))
 
@@ -277,10 +291,10 @@ class City:
         """The classes of devices that people use."""
         return frozenset(one.id for one in self.people.device_classes)
 
-    def day_kind(self, day: date) -> DayKind | None:
+    def find_day_kind(self, day: date) -> DayKind | None:
         """What kind of day the calendar says it is; None where it says nothing."""
         if day not in self._day_kinds:
-            self._day_kinds[day] = self.calendar.kind(day) if self.calendar else None
+            self._day_kinds[day] = self.calendar.find_day_kind(day) if self.calendar else None
         return self._day_kinds[day]
 
     @cached_property
@@ -293,7 +307,7 @@ class City:
         """Where a device can be registered: at a school, or at an office of the board."""
         return frozenset(self.school_by_id) | {office.id for office in self.offices}
 
-    def second_factor(self, identity: IdentityPart, application: str) -> Strength:
+    def get_second_factor(self, identity: IdentityPart, application: str) -> Strength:
         """The least second factor that a rule asks for at one of its applications."""
         if not identity.mfa:
             return Strength.NONE
@@ -301,8 +315,8 @@ class City:
             return STRENGTHS[self.people.mfa.get_minimum(self.applications[application].importance).strength]
         return STRENGTHS[identity.mfa]
 
-    def devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a school by its blueprint."""
+    def list_devices(self, school: School) -> tuple[Device, ...]:
+        """The devices of a school in this estate."""
         kept = self._fleets.get(school.id)
         if kept is None or kept[0] is not school:
             kept = self._fleets[school.id] = (school, tuple(self._devices(school)))
@@ -313,10 +327,6 @@ class City:
         lot = next(ward.lot for ward in self.wards if ward.id == school.ward)
         access, address = self.settings.device_access, self.addresses.device_address
         return build_blueprint_devices(school, blueprint, lot, access, self._ports_of, address)
-
-    def lab_devices(self, school: School) -> tuple[Device, ...]:
-        """The devices of a lab school: a switch, then a router."""
-        return lab_school_devices(school, self.lab, self.management_segment, self.addresses.device_address)
 
     @cached_property
     def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:

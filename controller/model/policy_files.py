@@ -19,8 +19,8 @@ from controller.model.access.data_flows import FlowFile
 from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.access.people import PeopleFile
 from controller.model.access.rules import ApplicationFile, PrefixListFile, RuleFile, SegmentFile
+from controller.model.formats.migration import NUMBERED, FileFormat, Migration
 from controller.model.measurement import MeasurementFile
-from controller.model.migrations import Migration
 from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.calendar import CalendarFile
 from controller.model.sites.schools import BlueprintFile, CityFile, LabFile, SchoolFile
@@ -55,9 +55,19 @@ class PolicyFile(Generic[Model_co]):
     default: Model_co | None = None
     format: int = 1
     readable_from: int = 0
-    migrations: tuple[Migration, ...] = ()
+    migrations: tuple[Migration, ...] = (NUMBERED,)
     named_by: str | None = None
     has_schema: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.readable_from <= self.file_format.current:
+            message = f"{self.name}: no file can be read from format {self.readable_from} on"
+            raise ValueError(message)
+
+    @property
+    def file_format(self) -> FileFormat:
+        """The formats that files of the kind have had."""
+        return FileFormat(self.format, self.migrations)
 
     @property
     def pattern(self) -> str:

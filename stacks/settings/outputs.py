@@ -16,7 +16,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from controller.errors import TsunaguError
+from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackOutputs
+from controller.model.source import FORMAT
 
 OUTPUT = "controller"
 """The stack's output that holds the document without stack and version."""
@@ -51,8 +53,9 @@ def write_outputs(policies: Path, stack: str, version: int, outputs: Mapping[str
         TsunaguError: see `parse_controller_outputs`.
     """
     parse_controller_outputs(stack, version, outputs)
-    text = json.dumps({"stack": stack, "version": version, **outputs[OUTPUT]}, ensure_ascii=False, indent=2) + "\n"
-    path = policies / "stack-outputs" / f"{stack}.json"
+    document = {FORMAT: OUTPUTS.format, "stack": stack, "version": version, **outputs[OUTPUT]}
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    path = policies / OUTPUTS.name_for(stack)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{stack}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

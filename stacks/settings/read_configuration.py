@@ -116,13 +116,13 @@ def _find_format_problems(given: Mapping[str, object], lines: _Lines) -> Iterato
     elif "format" not in given:
         message = (
             f"required key is missing, so the file is of format 1, and this release reads format {FORMAT}: "
-            f'run `tsunagu migrate`, or write `{NAMESPACE}format: "{FORMAT}"` and what else is named here'
+            f'run `tsunagu migrate --write`, or write `{NAMESPACE}format: "{FORMAT}"` and what else is named here'
         )
         yield Problem(origin, "format", message)
     elif number != FORMAT:
         message = (
             f"{given['format']!r} is not the format that this release reads: "
-            f'run `tsunagu migrate`, or write `{NAMESPACE}format: "{FORMAT}"` and what else is named here'
+            f'run `tsunagu migrate --write`, or write `{NAMESPACE}format: "{FORMAT}"` and what else is named here'
         )
         yield Problem(origin, "format", message)
 
@@ -141,7 +141,7 @@ def _find_old_database(given: Mapping[str, object], lines: _Lines) -> Iterator[P
         and one["hosting"].get("kind") == "cloud-run"
     ]
     message = (
-        "nothing reads it: a database stands at its application. Run `tsunagu migrate`, or write under "
+        "nothing reads it: a database stands at its application. Run `tsunagu migrate --write`, or write under "
         f"`{NAMESPACE}applications: <id>:` ({', '.join(candidates) or 'one that runs on Cloud Run'}) the line "
         f"`database: {dumped.strip()}` and remove this one"
     )
@@ -197,7 +197,7 @@ class _Lines:
         if self._document is None:
             return Origin(str(self._file), 1)
         place: Location = location
-        return self._document.origin(place)
+        return self._document.find_origin(place)
 
     def list_top_keys(self) -> list[str]:
         """The keys at the top of the file."""

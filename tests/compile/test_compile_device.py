@@ -41,6 +41,7 @@ from controller.model.policy_files import APPLICATIONS, INFRASTRUCTURE_PROTOCOLS
 from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
+from controller.model.virtual_city import choose_virtual_city
 from controller.prove.filters.equivalence import (
     ends_explicitly,
     evaluate_filter,
@@ -61,7 +62,7 @@ Filters = dict[tuple[int, Direction, Family], Filter]
 
 
 def core(city: City, school: School) -> Device:
-    return next(device for device in city.devices(school) if device.role == "core")
+    return next(device for device in city.list_devices(school) if device.role == "core")
 
 
 def filters_of(intent: DeviceIntent) -> Filters:
@@ -71,7 +72,7 @@ def filters_of(intent: DeviceIntent) -> Filters:
 
 def client(city: City, school: School, source: str, family: Family) -> int | None:
     """An address that sends from a segment, or the controller's."""
-    sources = city.addresses.source_addresses(source, school).in_family(family).intervals()
+    sources = city.addresses.source_addresses(source, school).in_family(family).get_intervals()
     if not sources:
         return None
     return sources[0][0] + (0 if source == CONTROLLER else 20)
@@ -84,7 +85,7 @@ def first_packets(city: City, school: School, source: str, family: Family) -> It
         return
     services = {s for application in city.applications.values() for s in application.services} | {*STRANGE_SERVICES}
     for name in (*city.applications, INTERNET):
-        for low, high in city.addresses.destination_addresses(name, school).in_family(family).intervals()[:4]:
+        for low, high in city.addresses.destination_addresses(name, school).in_family(family).get_intervals()[:4]:
             for destination, one in product(sorted({low, min(low + 30, high), high}), sorted(services, key=str)):
                 flow = Flow(school, source, family, one.protocol, destination, one.ports[0])
                 yield (
@@ -114,7 +115,7 @@ def segment_of(city: City, school: School, family: Family, address: int) -> str 
 
 def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
     permitted = denied = 0
-    for school in (city.school_by_id[name] for name in city.lab.schools):
+    for school in (city.school_by_id[name] for name in city.virtual_estate.schools):
         filters = filters_of(compile_device(city, core(city, school), CAN))
         for source, family in product((*city.segments, CONTROLLER), Family):
             for flow, packet in first_packets(city, school, source, family):
@@ -140,7 +141,7 @@ def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
 
 def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: City) -> None:
     school = city.schools[0]
-    for device in city.devices(school):
+    for device in city.list_devices(school):
         if device.networks:
             continue  # no switch: tests/platforms/hostapd/test_hostapd.py
         intent = compile_device(city, device, CAN)
@@ -177,7 +178,7 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
     drills = city.prefix_lists["drills"]
     only_v4 = drills.model_copy(update={"prefixes": tuple(p for p in drills.prefixes if p.version == int(Family.V4))})
     lists: dict[str, PrefixListFile] = {**city.prefix_lists, "drills": only_v4}
-    poorer = city.replace_file(PREFIX_LISTS, *(lists).values()).replace_file(
+    poorer = city.replace_file(PREFIX_LISTS, *lists.values()).replace_file(
         RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "web"))
     )
     school = poorer.schools[0]
@@ -211,7 +212,7 @@ def test_a_filter_too_large_for_the_platform_is_a_clear_error(city: City) -> Non
 
 
 def test_nobody_prints_at_another_school(city: City) -> None:
-    schools = [city.school_by_id[name] for name in city.lab.schools]
+    schools = [city.school_by_id[name] for name in city.virtual_estate.schools]
     printers = city.segments["printers"]
     for own, other in product(schools, schools):
         filters = filters_of(compile_device(city, core(city, own), CAN))
@@ -272,7 +273,7 @@ def with_more_services(city: City) -> City:
     scanning = changed["printing"].model_copy(update={"id": "scanning", "services": (parse_service("tcp/631-640"),)})
     return city.replace_file(
         APPLICATIONS,
-        ApplicationFile(applications=tuple(({**city.applications, **changed, "scanning": scanning}).values())),
+        ApplicationFile(applications=tuple({**city.applications, **changed, "scanning": scanning}.values())),
     )
 
 
@@ -283,8 +284,8 @@ def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObje
     policy = richer.replace_file(
         RULES, RuleFile(rules=tuple(data.draw(st.lists(rules(richer), min_size=1, max_size=7))))
     )
-    school = policy.school_by_id[data.draw(st.sampled_from(policy.lab.schools))]
-    intent = compile_device(policy, policy.lab_devices(school)[0], CAN)
+    school = policy.school_by_id[data.draw(st.sampled_from(policy.virtual_estate.schools))]
+    intent = compile_device(policy, choose_virtual_city(policy).list_devices(school)[0], CAN)
     filters = filters_of(intent)
     for one in intent.intents:
         assert prove_filter_equals_intent(one, filters[one.vlan, one.direction, one.family]) is None
@@ -312,7 +313,7 @@ def all_services(city: City) -> Iterator[Service]:
 def near_borders(city: City, school: School, family: Family) -> Iterator[int]:
     """Where a set that the policy speaks of begins or ends, and one step beyond."""
     for name in (*city.applications, INTERNET):
-        for low, high in city.addresses.destination_addresses(name, school).in_family(family).intervals():
+        for low, high in city.addresses.destination_addresses(name, school).in_family(family).get_intervals():
             yield from (max(low - 1, 0), low, high, min(high + 1, 2**family.bits - 1))
 
 

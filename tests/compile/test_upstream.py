@@ -15,7 +15,7 @@ from controller.model.network.packets import Direction, Effect, Family, Packet, 
 from controller.model.policy_files import BLUEPRINTS
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.prove.filters.equivalence import covers_intent, evaluate_filter, evaluate_intent
 
@@ -29,7 +29,7 @@ def second_lot(city: City) -> list[School]:
 
 
 def core(city: City, school: School) -> Device:
-    return next(device for device in city.devices(school) if device.role == "core")
+    return next(device for device in city.list_devices(school) if device.role == "core")
 
 
 def without_guarantor(city: City) -> City:
@@ -44,14 +44,14 @@ def test_the_cores_of_the_second_lot_compile_and_are_proved(city: City) -> None:
     """One school of every blueprint of the lot; the whole city is the benchmark's."""
     seen: set[int] = set()
     for school in second_lot(city):
-        devices = city.devices(school)
+        devices = city.list_devices(school)
         if len(devices) in seen:
             continue
         seen.add(len(devices))
         device = core(city, school)
         assert device.platform == AWPLUS.name
         intent = compile_device(city, device, CAN)
-        assert prove(city, intent, AWPLUS) == 32
+        assert prove_rendered_device(city, intent, AWPLUS) == 32
         (line,) = describe_delegated(intent.delegated)
         assert f"by {school.id}-rt1 alone, and Tsunagu does not prove it" in line
     assert len(seen) > 2
@@ -115,7 +115,7 @@ def test_what_is_left_to_the_router_must_not_cut_what_the_policy_permits(city: C
     more = replace(moved.intent, clauses=(*moved.intent.clauses, opened._replace(source_ports=(999, 999))))
     wrong = replace(intent, delegated=(replace(moved, intent=more),))
     with pytest.raises(ProofFailed, match=f"left to {moved.upstream} would deny packets that the policy permits"):
-        prove(city, wrong, AWPLUS)
+        prove_rendered_device(city, wrong, AWPLUS)
 
 
 def intent_of(intent: DeviceIntent, moved: DelegatedFilter) -> int:
@@ -123,10 +123,10 @@ def intent_of(intent: DeviceIntent, moved: DelegatedFilter) -> int:
     return keys.index((moved.intent.vlan, moved.intent.direction, moved.intent.family))
 
 
-def test_check_says_who_is_believed(city: City) -> None:
+def test_check_says_who_is_assumed_right(city: City) -> None:
     (one,) = list_assumed_routers(city)
     assert "/city/blueprints.yaml:" in str(one)
-    assert "not proved: the routers of lot-2 (frr) are believed to keep the state of TCP" in str(one)
+    assert "not proved: the routers of lot-2 (frr) are assumed to keep the state of TCP" in str(one)
     assert not list_assumed_routers(without_guarantor(city))
 
 

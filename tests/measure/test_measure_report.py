@@ -83,11 +83,16 @@ def assessed(city: City, found: list[Measurement], names: tuple[str, ...]) -> li
 
 @pytest.fixture
 def figures(city: City) -> CityFigures:
-    return CityFigures(assessed(city, measurements(), city.lab.schools))
+    return CityFigures(assessed(city, measurements(), city.virtual_estate.schools))
 
 
 def report(city: City, figures: CityFigures, language: Language) -> str:
-    return render_bandwidth_report(city, figures, ReportEdition(NOON, "m.sqlite", virtual=True), catalogue(language))
+    return render_bandwidth_report(
+        city,
+        figures,
+        ReportEdition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual"),
+        catalogue(language),
+    )
 
 
 def test_the_figures_of_a_plan(figures: CityFigures) -> None:

@@ -12,9 +12,9 @@ from controller.model.access.infrastructure_protocols import InfrastructureProto
 from controller.model.city import City
 from controller.model.network.packets import Direction, Family, Packet, Protocol
 from controller.model.policy_files import INFRASTRUCTURE_PROTOCOLS
-from controller.plan.proof.city_checks import Held, path_checks
-from controller.plan.proof.proof import prove
-from controller.plan.select import device_by_id
+from controller.plan.proof.city_checks import ParsedDevice, check_paths
+from controller.plan.proof.rendered_device import prove_rendered_device
+from controller.plan.select import find_device
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.prove.compliance.external_connections import find_undeclared_connections
 from controller.prove.filters.equivalence import evaluate_filter
@@ -26,7 +26,7 @@ RADIUS = 1812
 
 
 def compiled(city: City) -> DeviceIntent:
-    return compile_device(city, device_by_id(city, "kw-s01-core1", lab=False), IOS.capabilities)
+    return compile_device(city, find_device(city, "kw-s01-core1"), IOS.capabilities)
 
 
 def question(city: City, intent: DeviceIntent, segment: str) -> Packet:
@@ -77,8 +77,8 @@ def test_no_other_segment_asks(city: City, segment: str) -> None:
 
 def test_what_is_asked_there_is_declared_and_composed(city: City) -> None:
     intent = compiled(city)
-    assert prove(city, intent, IOS) == len(intent.intents)
-    checks = path_checks(city, [Held(intent.device, intent.wanted, intent.delegated)])
+    assert prove_rendered_device(city, intent, IOS) == len(intent.intents)
+    checks = check_paths(city, [ParsedDevice(intent.device, intent.wanted, intent.delegated)])
     assert [found for check in checks for found in check.differences] == []
     assert not [said for said in find_undeclared_connections(city) if "admission" in said]
 
@@ -91,7 +91,7 @@ def test_without_servers_of_a_family_nothing_is_asked_there(tmp_path: Path) -> N
     assert not [
         one for one in compiled(elsewhere).intents for clause in one.clauses if clause.rule == "admission-query"
     ]
-    assert prove(elsewhere, compiled(elsewhere), IOS) == 32
+    assert prove_rendered_device(elsewhere, compiled(elsewhere), IOS) == 32
 
 
 def test_a_core_that_cuts_the_servers_off_is_found(city: City) -> None:
@@ -103,8 +103,8 @@ def test_a_core_that_cuts_the_servers_off_is_found(city: City) -> None:
             necessities=tuple(one for one in city.infrastructure_protocols if not one.id.startswith("admission-"))
         ),
     )
-    held = Held(intent.device, compiled(without).wanted)
-    said = [found for check in path_checks(city, [held]) for found in check.differences]
+    held = ParsedDevice(intent.device, compiled(without).wanted)
+    said = [found for check in check_paths(city, [held]) for found in check.differences]
     assert any(
         "from management at kw-s01" in one and "does not pass: udp" in one and "port 1812" in one for one in said
     )

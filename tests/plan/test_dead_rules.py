@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controller.model.access.rules import INTERNET, Rule, RuleFile
 from controller.model.policy_files import RULES
-from controller.plan.what_if.what_if import what_if
+from controller.plan.what_if.compare import compare_policies
 from controller.prove.lint.contradictions import DEAD_RULE, find_contradictions
 from tests.plan.test_what_if_property import CITY, identity_rule, network_rule
 from tests.soak import FACTOR
@@ -26,4 +26,4 @@ def test_dead_rules(rules: list[Rule]) -> None:
     said = {f.origin for f in find_contradictions(city) if f.kind == DEAD_RULE and "changes no answer" in f.message}
     for rule in placed:
         without = city.replace_file(RULES, RuleFile(rules=tuple(other for other in placed if other is not rule)))
-        assert (rule.origin in said) == what_if(city, without).nothing, rule
+        assert (rule.origin in said) == compare_policies(city, without).nothing, rule

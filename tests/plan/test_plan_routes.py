@@ -13,9 +13,9 @@ from controller.model.network.device_state import DeviceState
 from controller.model.network.route_policies import build_routing
 from controller.model.policy_files import LINES
 from controller.model.sites.devices import Device
-from controller.plan.build import Considered, build_plan, consider
+from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.observe import Observed
-from controller.plan.proof.proof import prove, prove_transition
+from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.platforms.base import Step
 from controller.platforms.frr.driver import Frr
 from controller.platforms.registry import load_platform
@@ -27,7 +27,7 @@ SCHOOL = "as-e04"
 
 def router_of(city: City, school: str = SCHOOL) -> Device:
     """A school's router, as if it were of the platform `frr`."""
-    own = next(one for one in city.devices(city.school_by_id[school]) if one.role == "router")
+    own = next(one for one in city.list_devices(city.school_by_id[school]) if one.role == "router")
     return replace(own, platform="frr", ports=())
 
 
@@ -57,9 +57,9 @@ def applied(city: City) -> Router:
     return router
 
 
-def considered(city: City, text: str) -> Considered:
+def considered(city: City, text: str) -> ConsideredDevice:
     device = router_of(city)
-    return consider(city, Observed(device, "rt1.cfg", load_platform("frr").parse(text, "rt1.cfg")))
+    return consider_device(city, Observed(device, "rt1.cfg", load_platform("frr").parse(text, "rt1.cfg")))
 
 
 def test_a_factory_router_gets_all_its_policies(city: City) -> None:
@@ -73,12 +73,12 @@ def test_a_factory_router_gets_all_its_policies(city: City) -> None:
         "+ neighbour 100.64.0.2 (primary to osaka) IPv4 out: pass 10.157.0.0/16, with AS 4200000157 before the path; "
         "refuse everything else"
     ) in one.changes
-    plan = build_plan(city, [one], lab=False)
+    plan = build_plan(city, [one])
     assert [step.title for step in plan.devices[0].steps] == [
         "make prefix lists and route maps",
         "attach route maps of the ways in use",
     ]
-    assert plan.devices[0].states[-1] == intent_of(city).wanted.digest()
+    assert plan.devices[0].states[-1] == intent_of(city).wanted.compute_digest()
 
 
 def test_what_was_applied_differs_in_nothing(city: City) -> None:
@@ -99,7 +99,7 @@ def test_a_changed_preference_is_said_in_words(city: City) -> None:
     )
     assert "~ neighbour 100.64.0.2 (primary to osaka) IPv4 in" in shown
     assert "\n    + refuse everything\n" in shown
-    plan = build_plan(turned, [one], lab=False)
+    plan = build_plan(turned, [one])
     assert [step.title for step in plan.devices[0].steps] == [
         "make prefix lists and route maps",
         "attach route maps of the ways in use",
@@ -145,7 +145,7 @@ class Leaking(Frr):
 
 def test_a_renderer_that_lets_others_out_is_stopped(city: City) -> None:
     with pytest.raises(ProofFailed, match=r"lets 0\.0\.0\.0/0 out, but only the school's own"):
-        prove(city, intent_of(city), Leaking())
+        prove_rendered_device(city, intent_of(city), Leaking())
 
 
 class Hasty(Frr):
@@ -160,9 +160,9 @@ def test_steps_that_open_a_neighbour_meanwhile_are_stopped(city: City) -> None:
     now = intent_of(city).wanted
     turned = preferring(city, ("backup", "osaka"))
     wanted = intent_of(turned)
-    prove_transition(city, wanted, now, Frr().plan_steps(now, wanted.wanted), Frr())
+    prove_plan_steps(city, wanted, now, Frr().plan_steps(now, wanted.wanted), Frr())
     with pytest.raises(ProofFailed, match=r"in 'detach everything': .* no policy is in force, which lets 0"):
-        prove_transition(city, wanted, now, Hasty().plan_steps(now, wanted.wanted), Hasty())
+        prove_plan_steps(city, wanted, now, Hasty().plan_steps(now, wanted.wanted), Hasty())
 
 
 def test_explain_names_the_lines_of_what_leaves_the_school(city: City) -> None:

@@ -30,7 +30,7 @@ from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
 from controller.model.sites.scope import Scope
 from controller.plan.what_if.changes import UNREGISTERED
-from controller.plan.what_if.what_if import what_if
+from controller.plan.what_if.compare import compare_policies
 from tests.soak import FACTOR
 
 CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))
@@ -122,7 +122,7 @@ def edits(draw: st.DrawFn, rule: st.SearchStrategy[Rule]) -> tuple[Rules, Rules]
 def points(city: City, school: str, family: Family, application: str) -> Iterator[tuple[int, int]]:
     """Addresses and ports of an application: both ends of its first and last stretch, and what lies beside them."""
     intervals = (
-        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).intervals()
+        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).get_intervals()
     )
     for low, high in {intervals[0], intervals[-1]}:
         yield from product((low, high), (80, 443, 631, 9100, 444))
@@ -140,7 +140,7 @@ def test_network_answers(rules: tuple[Rules, Rules]) -> None:
                 old, new = (evaluate_network(city, flow).permitted for city in cities)
                 if old != new:
                     expected.add((name, segment, application, "opens" if new else "closes"))
-    changes = what_if(*cities)
+    changes = compare_policies(*cities)
     said = {
         (school, one.segment, one.application, one.way)
         for one in changes.network
@@ -149,7 +149,7 @@ def test_network_answers(rules: tuple[Rules, Rules]) -> None:
     }
     assert said == expected
     assert changes.nothing == (not expected) or {s for one in changes.network for s in one.schools}.isdisjoint(SCHOOLS)
-    back = what_if(cities[1], cities[0])
+    back = compare_policies(cities[1], cities[0])
     assert sizes(changes.network) == [(w, s, a, n) for w, s, a, n in swapped(sizes(back.network))]
 
 
@@ -165,7 +165,7 @@ def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
             if old != new:
                 where = person.registered or UNREGISTERED
                 expected.add((where, person.role, application, "opens" if new else "closes"))
-    changes = what_if(*cities)
+    changes = compare_policies(*cities)
     said = {
         (where, one.role, one.application, one.way)
         for one in changes.identity
@@ -173,7 +173,7 @@ def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
         if where in (*registered, UNREGISTERED) and one.role in {"teacher", "pupil"}
     }
     assert said == expected
-    back = what_if(cities[1], cities[0])
+    back = compare_policies(cities[1], cities[0])
     assert {(one.registered, one.role, one.application) for one in changes.identity if one.way == "opens"} == {
         (one.registered, one.role, one.application) for one in back.identity if one.way == "closes"
     }

@@ -11,12 +11,16 @@ from controller.compile.network.device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, DeviceState
 from controller.model.sites.devices import Device
+from controller.model.virtual_city import choose_virtual_city
 from controller.platforms.registry import load_platform
 from tests.soak import FACTOR
 
 
 def first(city: City, name: str) -> Device:
-    fleets = [*(city.devices(school) for school in city.schools), city.lab_devices(city.schools[0])]
+    fleets = [
+        *(city.list_devices(school) for school in city.schools),
+        choose_virtual_city(city).list_devices(city.schools[0]),
+    ]
     return next(one for fleet in fleets for one in fleet if one.platform == name and one.role == "core")
 
 

@@ -23,7 +23,7 @@ SCHOOL = "as-e04"
 
 def intent_of(city: City, school: str = SCHOOL) -> RoutingIntent:
     own = city.school_by_id[school]
-    return compile_routing_intent(city, next(one for one in city.devices(own) if one.role == "router"))
+    return compile_routing_intent(city, next(one for one in city.list_devices(own) if one.role == "router"))
 
 
 @pytest.fixture
@@ -107,11 +107,11 @@ PLANTED: dict[str, tuple[Callable[[Routing], Routing], str]] = {
     ),
     "everything is refused": (
         lambda s: with_policy(s, "in-6-primary-tokyo", lambda p: p.clauses[:1]),
-        "(no clause) refuses ::/0, which the way must carry (",
+        "(no clause) refuses ::/0, which the path must carry (",
     ),
     "the policy is gone": (
         lambda s: build_routing(s.lists, [p for p in s.policies if "in-4-primary-osaka" not in p.name], s.bindings),
-        ", which does not exist, refuses 0.0.0.0/0, which the way must carry",
+        ", which does not exist, refuses 0.0.0.0/0, which the path must carry",
     ),
     "the backup is preferred": (
         lambda s: with_policy(s, "in-4-backup-tokyo", lambda p: (p.clauses[0], clause(Effect.PERMIT, "", 900))),

@@ -153,7 +153,7 @@ def rename_application(city: City, old: str, new: str) -> City:
         renamed(name): one.model_copy(update={"id": renamed(name)}) for name, one in city.applications.items()
     }
     return city.replace_file(RULES, RuleFile(rules=rules)).replace_file(
-        APPLICATIONS, ApplicationFile(applications=tuple((applications).values()))
+        APPLICATIONS, ApplicationFile(applications=tuple(applications.values()))
     )
 
 
@@ -161,7 +161,7 @@ def application(city: City, name: str, **changes: object) -> City:
     """The city with one application changed."""
     changed = city.applications[name].model_copy(update=changes)
     return city.replace_file(
-        APPLICATIONS, ApplicationFile(applications=tuple(({**city.applications, name: changed}).values()))
+        APPLICATIONS, ApplicationFile(applications=tuple({**city.applications, name: changed}.values()))
     )
 
 

@@ -14,9 +14,9 @@ import pytest
 from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.offline_google.provider.checks import check
-from controller.offline_google.provider.facts import resource_type
-from policies.guardrails.found import Found
+from controller.offline_google.schema.facts import find_resource_type
+from controller.offline_google.schema.input_checks import check_inputs
+from policies.guardrails.guardrail import CheckedResource
 from policies.guardrails.pack import GUARDRAILS
 from stacks.applications.access import format_group_member
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
@@ -75,7 +75,11 @@ def with_two_databases(stack: str) -> StackConfiguration:
 
 def complaints(declared: list[Declared]) -> list[str]:
     ours = [one for one in declared if one.type.startswith("gcp:")]
-    return [f"{one.type} {one.name} {wrong}" for one in ours for wrong in check(resource_type(one.type), one.inputs)]
+    return [
+        f"{one.type} {one.name} {wrong}"
+        for one in ours
+        for wrong in check_inputs(find_resource_type(one.type), one.inputs)
+    ]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -107,7 +111,7 @@ def test_the_list_of_used_types_is_right(city: City, deployed: Deployed) -> None
 def test_no_guardrail_is_broken(deployed: Deployed, stack: str) -> None:
     for one in deployed(stack)[0].declared:
         if one.type.startswith("gcp:"):
-            found = Found(one.type, one.name, one.inputs, stack, protected=True)
+            found = CheckedResource(one.type, one.name, one.inputs, stack, protected=True)
             assert [v for guardrail in GUARDRAILS for v in guardrail.check(found)] == [], one
 
 
@@ -258,7 +262,7 @@ def test_a_job_stands_in_every_serving_region(city: City, serving: tuple[str, ..
     assert container["envs"] == service.inputs["template"]["containers"][0]["envs"]
     for field in ("serviceAccount", "encryptionKey", "vpcAccess"):
         assert task[field] == service.inputs["template"][field], field
-    found = [Found(one.type, one.name, one.inputs, "production", protected=True) for one in jobs]
+    found = [CheckedResource(one.type, one.name, one.inputs, "production", protected=True) for one in jobs]
     assert [v for one in found for guardrail in GUARDRAILS for v in guardrail.check(one)] == []
 
 
@@ -336,6 +340,6 @@ def test_the_lab_refuses_real_google() -> None:
 def test_a_misspelt_field_is_found() -> None:
     """The mocks would take it; the check does not."""
     inputs = {"loadBalancingScheme": "EXTERNAL_MANAGED", "iapp": {"enabled": True}}
-    kind = resource_type("gcp:compute/backendService:BackendService")
-    assert "there is no such field; did you mean 'iap'?" in str(check(kind, inputs))
+    kind = find_resource_type("gcp:compute/backendService:BackendService")
+    assert "there is no such field; did you mean 'iap'?" in str(check_inputs(kind, inputs))
     assert gcp.compute.BackendService.__name__ == kind.name

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from controller.cloud.engine import Engine
-from controller.offline_google.environment import Rehearsal
-from controller.offline_google.rehearsal import engine_for
-from controller.offline_google.world.world import World
+from controller.offline_google.environment import RehearsalFolder
+from controller.offline_google.rehearsal import choose_engine
+from controller.offline_google.world.world import OfflineWorld
 from tests.stacks.declared import ROOT
 
 PACK = ("--policy-pack", str(ROOT / "policies/guardrails"))
@@ -27,8 +27,8 @@ class Rehearsed:
     """One stack on an engine with a world of its own."""
 
     def __init__(self, stack: str, folder: Path) -> None:
-        self.stack, self.rehearsal = stack, Rehearsal(folder)
-        self.engine: Engine = engine_for(stack, lambda _: None, rehearsal=self.rehearsal)
+        self.stack, self.rehearsal = stack, RehearsalFolder(folder)
+        self.engine: Engine = choose_engine(stack, lambda _: None, rehearsal=self.rehearsal)
         self.engine.ready(stack, lambda _: None)
 
     def pulumi(self, command: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +50,7 @@ class Rehearsed:
         return answer.stdout
 
     def count(self) -> int:
-        world = World.open(self.rehearsal.world)
+        world = OfflineWorld.open(self.rehearsal.world)
         try:
             return len(world.resources())
         finally:

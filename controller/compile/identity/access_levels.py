@@ -70,7 +70,7 @@ OS_TYPES: Mapping[OperatingSystem, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ProxyFacts:
-    """What Google knows the city by.
+    """The names and numbers by which Google knows the city.
 
     `access_policy` is the number of the organisation's access policy; `prefix` keeps stacks in one organisation apart;
     `device_authority` is the fingerprint of the root that device certificates come from (base64 of its SHA-256, as the
@@ -183,7 +183,7 @@ class AccessLevelCatalogue:
     def _days(self) -> Iterator[AccessLevel]:
         """The school calendar, in the words that access levels have for dates: a year, and a day of the year from 0."""
         for kind in DayKind:
-            runs = self._city.calendar.runs(kind) if self._city.calendar else ()
+            runs = self._city.calendar.find_runs(kind) if self._city.calendar else ()
             years = sorted({day.year for run in runs for day in run})
             asked = " || ".join(_in_year(year, runs, self._city.settings.timezone) for year in years)
             yield self._level(kind.replace("-", "_"), asked or "false", "the school calendar as it was when deployed")
@@ -224,7 +224,11 @@ _GEOLOCATION = "Google's geolocation of the address; a VPN exit in Japan looks l
 
 
 def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
-    """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above)."""
+    """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above).
+
+    >>> choose_place_levels(frozenset({"own-school", "other-school", "board-office"}))
+    ('school', 'board-office')
+    """
     school = {"own-school", "other-school"}
     for covered, key in (({*school, "board-office", "home"}, "japan"), (school, "school")):
         if covered <= places:

@@ -37,7 +37,7 @@ from controller.model.sites.devices import Device, DevicePort
 
 @dataclass(frozen=True, slots=True)
 class DeviceIntent:
-    """What one device must be: the wanted state, and the intent that each of its filters must equal.
+    """The wanted state of one device, and the intent that each of its filters must equal.
 
     `delegated` are the filters of which a part is left to a device further up, as the policy says them.
     `routing` is what a router must do with routes, `networks` what an access point's wireless networks must be.
@@ -60,6 +60,10 @@ FILTERING_ROLE = "core"
 def compile_device(city: City, device: Device, can: Capabilities) -> DeviceIntent:
     """Compile the policy for one device.
 
+    >>> wanted = compile_device(city, core, can).wanted
+    >>> len(wanted.filters), len(wanted.vlans), len(wanted.ports)
+    (32, 8, 5)
+
     Raises:
         BeyondCapability: the platform cannot enforce a part, or the filters are larger than it takes.
     """
@@ -71,7 +75,11 @@ def compile_device(city: City, device: Device, can: Capabilities) -> DeviceInten
 def compile_device_filters(
     city: City, device: Device, can: Capabilities
 ) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
-    """What each filter of a device must be, and the filters of which a part is left to a device further up.
+    """Return the intent of each filter of a device, and the filters of which a part is left to a device further up.
+
+    >>> intents, delegated = compile_device_filters(city, core, can)
+    >>> len(intents), len(delegated), intents[0].segment, intents[0].direction.value
+    (32, 20, 'staff', 'from')
 
     Raises:
         BeyondCapability: the platform cannot enforce a part.
@@ -85,6 +93,11 @@ def compile_device_filters(
 
 def build_device_intent(city: City, device: Device, can: Capabilities, acls: DeviceAcls) -> DeviceIntent:
     """Put together a device: these access control lists and no other, and everything else that the policy wants of it.
+
+    >>> none = compile_acls(core, can, [])
+    >>> bare = build_device_intent(city, core, can, none).wanted
+    >>> len(bare.filters), len(bare.ports)
+    (0, 5)
 
     Raises:
         BeyondCapability: the platform cannot enforce a part.
@@ -110,7 +123,12 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
 
 
 def build_acl_intent(device: Device, acls: DeviceAcls) -> DeviceIntent:
-    """Put together a device with these access control lists and nothing else."""
+    """Put together a device with these access control lists and nothing else.
+
+    >>> alone = build_acl_intent(core, compile_acls(core, can, [intent])).wanted
+    >>> len(alone.filters), len(alone.ports)
+    (1, 0)
+    """
     wanted = build_device_state(filters=acls.filters, bindings=acls.bindings)
     return DeviceIntent(device, wanted, acls.intents, acls.delegated, aggregated=acls.aggregated)
 
@@ -130,7 +148,7 @@ def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> Po
 
 
 def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:
-    """Whether the port must be kept from others of its segment.
+    """Tell whether the port must be kept from others of its segment.
 
     A filter at the port itself does so already: it permits nothing between hosts of a segment that no rule names.
 

@@ -1,4 +1,4 @@
-"""What a device's platform cannot tell apart, and who further up tells it instead.
+"""Filters of which a part is delegated to a router upstream, because the device's platform cannot match TCP flags.
 
 A filter without TCP flags (`Capabilities.established`) cannot tell the answers of a conversation from a new one that
 comes from the same port. The device then lets both pass, so it denies nothing that the policy permits, and the school's
@@ -32,14 +32,19 @@ class DelegatedFilter:
 
     @property
     def answers(self) -> int:
-        """How many clauses the device cannot tell from new conversations."""
+        """The number of clauses that the device cannot tell from new conversations."""
         return sum(clause.established for clause in self.intent.clauses)
 
 
 def delegate_upstream(
     city: City, device: Device, intents: Iterable[FilterIntent], can: Capabilities
 ) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
-    """What the device itself must be, and what of the policy is left to the router.
+    """Return the filters that the device itself must have, and those of which a part is left to the router.
+
+    >>> intents = compile_filter_intents(city, school, core.id, ["staff"])
+    >>> wanted, delegated = delegate_upstream(city, core, intents, can)
+    >>> len(wanted), [(one.upstream, one.answers) for one in delegated]
+    (4, [('as-e01-rt1', 12), ('as-e01-rt1', 12)])
 
     Raises:
         BeyondCapability: a part has to be left, and nobody answers for the school's router.
@@ -55,7 +60,7 @@ def delegate_upstream(
     beyond = [one for one in wanted if any(clause.established for clause in one.clauses)]
     if can.established or not beyond:
         return wanted, ()
-    router = next((one for one in city.devices(device.school) if one.role == "router"), None)
+    router = next((one for one in city.list_devices(device.school) if one.role == "router"), None)
     if router is None or router.keeps_state is None:
         name = "a router" if router is None else f"{router.id} ({router.platform})"
         message = (
@@ -72,7 +77,13 @@ def delegate_upstream(
 
 
 def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
-    """What is left to whom, one line a router."""
+    """Describe what is left to which router, one line a router.
+
+    >>> intents = compile_filter_intents(city, school, core.id, ["staff"])
+    >>> (line,) = describe_delegated(delegate_upstream(city, core, intents, can)[1])
+    >>> line[:63]
+    '24 answers of TCP in 2 filters are told from new conversations '
+    """
     lines: dict[str, list[DelegatedFilter]] = {}
     for one in delegated:
         lines.setdefault(one.upstream, []).append(one)
@@ -84,13 +95,17 @@ def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
 
 
 def list_assumed_routers(city: City) -> list[Problem]:
-    """The routers that are believed to do what Tsunagu does not see: once for each lot and who answers for it."""
+    """The routers that are assumed to do what Tsunagu does not see: once for each lot and who answers for it.
+
+    >>> [one.message[:60] for one in list_assumed_routers(city)][:1]
+    ['not proved: the routers of lot-2 (frr) are assumed to keep t']
+    """
     said: dict[tuple[str, str, str], Problem] = {}
     for blueprint in city.blueprints.blueprints:
         for group in blueprint.devices:
             for lot, kept in group.keeps_state.items():
                 message = (
-                    f"not proved: the routers of {lot} ({group.platform.get(lot, 'no platform')}) are believed to keep "
+                    f"not proved: the routers of {lot} ({group.platform.get(lot, 'no platform')}) are assumed to keep "
                     f"the state of TCP; {kept.owner} answers for it"
                 )
                 said.setdefault((lot, kept.owner, kept.reason), Problem(group.origin, "keeps-state", message))

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from controller.errors import TsunaguError
+from controller.measure.probes.probe_path import PlaceGone
 
 _EVERY_SECONDS = 0.05
 
@@ -31,7 +32,7 @@ def hold_exclusive_locks(folder: Path, names: Sequence[str], patience: float) ->
 
     Raises:
         LineBusy: somebody else held one of them all the time.
-        TsunaguError: what the folder belongs to is gone.
+        PlaceGone: what the folder belongs to is gone.
     """
     with _held(folder, names, patience, fcntl.LOCK_EX):
         yield
@@ -43,7 +44,7 @@ def hold_shared_lock(folder: Path, name: str, patience: float) -> Iterator[None]
 
     Raises:
         LineBusy: somebody was alone there all the time.
-        TsunaguError: what the folder belongs to is gone.
+        PlaceGone: what the folder belongs to is gone.
     """
     with _held(folder, (name,), patience, fcntl.LOCK_SH):
         yield
@@ -54,8 +55,8 @@ def _held(folder: Path, names: Sequence[str], patience: float, how: int) -> Iter
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError:
-        message = f"{folder.parent}: no such folder; is the virtual city up ('tsunagu lab status')?"
-        raise TsunaguError(message) from None
+        message = f"{folder.parent}: no such folder"
+        raise PlaceGone(message) from None
     deadline = time.monotonic() + patience
     with ExitStack() as held:
         # Everybody takes them in the same order, so nobody waits for somebody who waits for him.

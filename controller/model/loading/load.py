@@ -30,6 +30,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     instead: Mapping[str, Path] | None = None,
     shown_as: str | None = None,
     table: tuple[PolicyFile[BaseModel], ...] = POLICY_FILES,
+    estate: type[City] = City,
 ) -> City:
     """Load `policies/`.
 
@@ -41,6 +42,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         instead: files that stand in for some of the folder's, by the name from the folder on (`access/rules.yaml`).
         shown_as: what messages call the folder.
         table: the kinds of files that there are.
+        estate: which devices stand for the schools: the real ones (`City`), or a virtual city's (`VirtualCity`).
 
     Raises:
         PolicyError: with every problem of every file.
@@ -55,7 +57,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
-        city = City(reader.shown_as, reader.digest.hexdigest(), day, policy.values)
+        city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values)
         problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
         if not problems:
             return city

@@ -159,19 +159,19 @@ def _check_measurement(policy: ReadPolicy) -> Iterator[Problem]:
 
 
 def _check_lab(policy: ReadPolicy) -> Iterator[Problem]:
-    lab = policy.find(LAB)
-    if lab is None:
+    overlay = policy.find(LAB)
+    if overlay is None:
         return
     origin = policy.find_origin(LAB, "schools")
-    yield from find_unknown(origin, "schools", "school", lab.schools, _school_ids(policy))
+    yield from find_unknown(origin, "schools", "school", overlay.schools, _school_ids(policy))
     origin = policy.find_origin(LAB, "canary")
-    yield from find_unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
+    yield from find_unknown(origin, "canary", "lab school", [overlay.canary], overlay.schools)
     origin = policy.find_origin(LAB, "rates")
-    yield from find_unknown(origin, "rates", "lab school", lab.rates, lab.schools)
-    without = [school for school in lab.schools if school not in lab.rates]
+    yield from find_unknown(origin, "rates", "lab school", overlay.rates, overlay.schools)
+    without = [school for school in overlay.schools if school not in overlay.rates]
     if without:
         yield Problem(origin, "rates", f"gives no rates for the lab schools {', '.join(without)}")
-    for host in lab.hosts:
+    for host in overlay.hosts:
         yield from find_unknown(host.origin, "segment", "segment", [host.segment], _segment_ids(policy))
         for name in (host.id, host.segment):
             if len(name) > LONGEST_LAB_NAME:

@@ -32,7 +32,11 @@ _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
 
 
 def find_undeclared_connections(city: City) -> Iterator[str]:
-    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
+    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations.
+
+    >>> list(find_undeclared_connections(city))
+    []
+    """
     opened: dict[tuple[Clause, Prefix], list[str]] = {}
     for schools in city.schools_of_equal_scope:
         for clause, far, segment in _opened(city, schools[0]):
@@ -62,7 +66,7 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
 
 
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
-    """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
+    """Yield what the filters of a school open to addresses that are declared as nothing, with the segment."""
     own = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
@@ -76,7 +80,7 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     spans = {family: merge_intervals(get_bounds(one) for one in known if one.version == family) for family in Family}
 
     @cache
-    def strange(one: Prefix) -> bool:
+    def is_undeclared(one: Prefix) -> bool:
         low, high = get_bounds(one)
         there = spans[Family(one.version)]
         at = bisect_right(there, low, key=itemgetter(0))
@@ -87,7 +91,7 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.
             if clause.effect is Effect.PERMIT and not far.excluded and not _told_of(clause, intent.direction):
-                yield from ((clause, one, intent.segment) for one in far.included if strange(one))
+                yield from ((clause, one, intent.segment) for one in far.included if is_undeclared(one))
 
 
 def _told_of(clause: Clause, direction: Direction) -> bool:
@@ -96,6 +100,6 @@ def _told_of(clause: Clause, direction: Direction) -> bool:
 
 
 def _on_link(one: Prefix) -> bool:
-    """What does not leave the link: link-local and multicast addresses, the broadcast, and "no address yet"."""
+    """Tell whether an address stays on the link: link-local, multicast, the broadcast, "no address yet"."""
     lone = one.prefixlen == one.max_prefixlen and str(one.network_address) in ("0.0.0.0", "::", "255.255.255.255")  # noqa: S104 an address in a filter
     return lone or one.is_link_local or one.is_multicast

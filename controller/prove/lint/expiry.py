@@ -1,4 +1,4 @@
-"""What time does to a policy: exceptions that expire, a calendar that ends, prefix lists that grow old."""
+"""Findings that come with time: exceptions that expire, a calendar that ends, prefix lists that grow old."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ OLD_LIST_DAYS = 180
 
 
 def find_expiries(city: City) -> Iterator[Finding]:
-    """All of them, as seen on the day that the city was loaded for."""
+    """All of them, as seen on the day that the city was loaded for.
+
+    >>> sorted({one.kind for one in find_expiries(later)})
+    ['calendar', 'expired exception', 'old prefix list']
+    """
     yield from _exceptions(city)
     yield from _calendar(city)
     yield from _old_lists(city)
 
 
 def _exceptions(city: City) -> Iterator[Finding]:
-    lapsed: tuple[Rule | SystemFlow, ...] = (*city.expired_rules, *city.expired_flows)
-    for one in lapsed:
+    expired: tuple[Rule | SystemFlow, ...] = (*city.expired_rules, *city.expired_flows)
+    for one in expired:
         exception = _of(one)
         message = (
             f"{_noun(one)} {one.id!r} expired on {exception.expires} and permits nothing any more; "
@@ -47,7 +51,7 @@ def _exceptions(city: City) -> Iterator[Finding]:
 
 
 def _of(one: Rule | SystemFlow) -> ExceptionTerms:
-    assert one.exception is not None  # noqa: S101 only exceptions lapse
+    assert one.exception is not None  # noqa: S101 only exceptions expire
     return one.exception
 
 

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Iterator
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.policy_files import PREFIX_LISTS, find_file_start
-from controller.model.source import Placed
+from controller.model.source import LocatedItem
 from controller.prove.lint.finding import Finding, make_warning
 
 _KIND = "unused"
 
 
 def find_unused(city: City) -> Iterator[Finding]:
-    """Applications that nobody may use, and other objects that no rule names. Postures may wait for their rule."""
+    """Applications that nobody may use, and other objects that no rule names. Postures may wait for their rule.
+
+    >>> [one.message for one in find_unused(drop_rules("cbt"))]
+    ["no rule permits application 'cbt' to anybody"]
+    """
     permitted = {n for r in city.rules if r.effect is Effect.PERMIT for n in r.applications}
-    exchanging = {end for flow in city.flows for end in (flow.from_, flow.to)}
+    flow_ends = {end for flow in city.flows for end in (flow.from_, flow.to)}
     for application in city.applications.values():
-        if application.id not in permitted | exchanging:
+        if application.id not in permitted | flow_ends:
             yield make_warning(_KIND, application.origin, f"no rule permits application {application.id!r} to anybody")
     rules = (*city.rules, *city.expired_rules)
     identities = [rule.identity for rule in rules if rule.identity]
@@ -34,7 +38,7 @@ def find_unused(city: City) -> Iterator[Finding]:
     yield from _left(
         "group", city.groups.values(), {name for s in scopes for name in s.groups}, "no rule's `schools` name"
     )
-    yield from _left("system", city.systems.values(), exchanging, "no flow goes to or from")
+    yield from _left("system", city.systems.values(), flow_ends, "no flow goes to or from")
     yield from _left(
         "segment", city.segments.values(), _segments(city), "no rule, application, admission or port names"
     )
@@ -45,7 +49,7 @@ def find_unused(city: City) -> Iterator[Finding]:
             yield make_warning(_KIND, origin, f"no application has the prefix list {one.id!r}")
 
 
-def _left(noun: str, items: Iterable[Placed], used: set[str], why: str) -> Iterator[Finding]:
+def _left(noun: str, items: Iterable[LocatedItem], used: set[str], why: str) -> Iterator[Finding]:
     for item in items:
         name = str(getattr(item, "id"))  # noqa: B009 every item of these lists has one
         if name not in used:

@@ -47,7 +47,7 @@ class SchoolNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Who may ask (`asking`) whom (`asked`) for what, by one rule. Its answers are the same, turned round."""
+    """A service that some (`asking`) may open with others (`asked`) by one rule; its answers are turned round."""
 
     rule: Rule
     family: Family
@@ -64,7 +64,7 @@ class Conversation:
         yield (protocol, self.asked, self.asking, (self.ports,), wide, marked)
 
     def holds(self, packet: Packet) -> bool:
-        """Whether a packet is one of the conversation's, judged by itself: nothing of diagrams is asked."""
+        """Tell whether a packet is one of the conversation's, judged by itself: nothing of diagrams is asked."""
         if packet.protocol != self.protocol:
             return False
         if _among(packet.source, self.asking) and _among(packet.destination, self.asked):
@@ -75,7 +75,12 @@ class Conversation:
 
 
 def list_conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
-    """Every conversation that some rule speaks of at a school; a family without addresses on one side has none."""
+    """Every conversation that some rule speaks of at a school; a family without addresses on one side has none.
+
+    >>> one = list_conversations(SchoolNetwork(city, school, Family.V4))[0]
+    >>> one.rule.id, one.protocol.name, one.ports
+    ('staff-cloud', 'TCP', (443, 443))
+    """
     return tuple(_conversations(at))
 
 
@@ -85,27 +90,43 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
         if rule.network is None or not city.rule_applies_at(rule, school):
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            asking = city.addresses.source_addresses_in(source, school, family).intervals()
-            asked = city.addresses.destination_addresses_in(name, school, family).intervals()
+            asking = city.addresses.source_addresses_in(source, school, family).get_intervals()
+            asked = city.addresses.destination_addresses_in(name, school, family).get_intervals()
             if asking and asked:
-                for service in city.permitted_services(rule, name):
+                for service in city.get_permitted_services(rule, name):
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
 def list_cubes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketCube, ...]:
-    """The packets of all conversations that a permit (or a forbid) speaks of."""
-    return tuple(box for one in spoken if one.rule.effect is effect for box in one.cubes())
+    """The packets of all conversations that a permit (or a forbid) speaks of.
+
+    >>> spoken = list_conversations(SchoolNetwork(city, school, Family.V4))[:1]
+    >>> len(list_cubes(spoken, Effect.PERMIT)), list_cubes(spoken, Effect.FORBID)
+    (2, ())
+    """
+    return tuple(cube for one in spoken if one.rule.effect is effect for cube in one.cubes())
 
 
 def find_covering_rules(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
-    """The rules that decide about a packet: the forbids that cover it, else the permits, else none."""
+    """The rules that decide about a packet: the forbids that cover it, else the permits, else none.
+
+    >>> spoken = list_conversations(SchoolNetwork(city, school, Family.V4))
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> [rule.id for rule in find_covering_rules(spoken, asked)]
+    ['staff-cloud']
+    """
     covering = [one.rule for one in spoken if one.holds(packet)]
     return tuple(dict.fromkeys([rule for rule in covering if rule.effect is Effect.FORBID] or covering))
 
 
 def list_infrastructure_cubes(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketCube, ...]:
-    """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    gateway = parse_prefix(at.family.address(at.city.addresses.gateway_address(at.school, segment, at.family)))
+    """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`).
+
+    >>> at = SchoolNetwork(city, school, Family.V4)
+    >>> len(list_infrastructure_cubes(at, city.segments["staff"], Direction.FROM))
+    5
+    """
+    gateway = parse_prefix(at.family.format_address(at.city.addresses.gateway_address(at.school, segment, at.family)))
     own = at.city.addresses.segment_prefix(at.school, segment, at.family)
     words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
     alone: dict[str, Intervals] = {name: (get_bounds(place),) for name, place in words.items()}
@@ -145,7 +166,7 @@ class _Need(NamedTuple):
     rest: tuple[Intervals, Intervals, Intervals]
 
     def is_for(self, segment: Segment) -> bool:
-        """Whether a segment needs it."""
+        """Tell whether a segment needs it."""
         return not self.segments or segment.id in self.segments
 
 

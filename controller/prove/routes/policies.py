@@ -1,4 +1,4 @@
-"""The proof about routes: only the school's own prefixes leave, and the preferred way is preferred.
+"""The proof about routes: only the school's own prefixes leave, and the preferred path is preferred.
 
 Every answer names a route that shows it, the neighbour, what decides it there, and where the policy wants otherwise.
 """
@@ -10,7 +10,13 @@ from itertools import pairwise
 
 from controller.compile.network.route_policies import Neighbour, RoutingIntent
 from controller.model.network.packets import Family, Prefix
-from controller.model.network.route_policies import PolicyBinding, RouteClause, RouteDirection, Routing, build_routing
+from controller.model.network.route_policies import (
+    RouteClause,
+    RouteDirection,
+    RoutePolicyBinding,
+    Routing,
+    build_routing,
+)
 from controller.prove.routes.route_sets import (
     RouteDecision,
     Routes,
@@ -28,7 +34,14 @@ DEFAULT_LOCAL_PREFERENCE = 100
 
 
 def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
-    """Where the routing in force on a router is not what the policy wants; empty: proved."""
+    """Yield each difference of the routing in force on a router to what the policy wants; none: proved.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> list(find_routing_differences(routing_intent, build_wanted_routing(routing_intent)))
+    []
+    >>> next(find_routing_differences(routing_intent, Routing()))[:62]
+    'as-e01-rt1 neighbour 100.64.0.1 (primary to tokyo) IPv4 out: n'
+    """
     seen = _Seen(intent, state)
     for one in intent.neighbours:
         yield from seen.leaving(one)
@@ -46,10 +59,15 @@ def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[
 def find_transition_differences(
     intent: RoutingIntent, before: Routing, states: Iterable[tuple[str, Routing]]
 ) -> Iterator[str]:
-    """Where a state on the way lets out what may not leave and did not before, or leaves no line usable.
+    """Yield each state on the way that lets out what may not leave and did not before, or leaves no line usable.
 
     `states` are the states after each step, with the step's title. Inside a step neighbours change one after the other,
     so the states between these are looked at too.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> wanted = build_wanted_routing(routing_intent)
+    >>> list(find_transition_differences(routing_intent, wanted, [("nothing changes", wanted)]))
+    []
     """
     old = _Seen(intent, before)
     now = before
@@ -73,8 +91,8 @@ def _worse(intent: RoutingIntent, old: _Seen, seen: _Seen) -> Iterator[str]:
 
 def _one_by_one(now: Routing, after: Routing) -> Iterator[Routing]:
     """The routings between two, with their bindings changed one after the other; the last is `after`."""
-    bound = {one.place: one for one in now.bindings}
-    wanted = {one.place: one for one in after.bindings}
+    bound = {one.position: one for one in now.bindings}
+    wanted = {one.position: one for one in after.bindings}
     lists, policies = {*now.lists, *after.lists}, {*now.policies, *after.policies}
     for place in sorted(bound.keys() | wanted.keys()):
         if bound.get(place) == wanted.get(place):
@@ -90,14 +108,14 @@ class _Seen:
 
     def __init__(self, intent: RoutingIntent, state: Routing) -> None:
         self._intent = intent
-        self._bound: dict[tuple[object, Family, RouteDirection], PolicyBinding] = {
+        self._bound: dict[tuple[object, Family, RouteDirection], RoutePolicyBinding] = {
             (one.neighbour, one.family, one.direction): one for one in state.bindings if one.system == intent.system
         }
         self._state = state
         self._pieces: dict[tuple[str | None, Family], list[RouteDecision]] = {}
 
     def pieces(self, one: Neighbour, direction: RouteDirection) -> list[RouteDecision]:
-        """What the policy at a neighbour does with all routes."""
+        """Return what the policy at a neighbour does with all routes."""
         binding = self._bound.get((one.address, one.family, direction))
         key = binding.policy if binding else None, one.family
         if key not in self._pieces:
@@ -106,10 +124,10 @@ class _Seen:
 
     def passing(self, one: Neighbour, direction: RouteDirection) -> Routes:
         """The routes that go through."""
-        return tuple(box for piece in self.pieces(one, direction) if piece.passes for box in piece.routes)
+        return tuple(cube for piece in self.pieces(one, direction) if piece.passes for cube in piece.routes)
 
     def usable(self, family: Family) -> bool:
-        """Whether some line takes everything but the school's own routes, and announces the school."""
+        """Tell whether some line takes everything but the school's own routes, and announces the school."""
         own = self._intent.own[family]
         others = subtract_routes(make_all_routes(family), make_inner_routes(own))
         return any(
@@ -120,7 +138,7 @@ class _Seen:
         )
 
     def leaving(self, one: Neighbour) -> Iterator[str]:
-        """What leaves and may not, and what may not stay."""
+        """Yield a route that leaves and may not, and one that must leave and does not."""
         passing = self.passing(one, RouteDirection.OUT)
         own = make_exact_routes(self._intent.own[one.family])
         allowed = own if one.rank is not None else ()
@@ -138,7 +156,7 @@ class _Seen:
             )
 
     def arriving(self, one: Neighbour) -> Iterator[str]:
-        """What is taken and may not be, and what is wanted and not taken."""
+        """Yield a route that is taken and may not be, and one that is wanted and not taken."""
         passing = self.passing(one, RouteDirection.IN)
         own = make_inner_routes(self._intent.own[one.family])
         wanted = subtract_routes(make_all_routes(one.family), own) if one.rank is not None else ()
@@ -149,11 +167,11 @@ class _Seen:
             yield self._say(one, RouteDirection.IN, taken, f"takes {taken}, but {why}")
         if refused is not None:
             yield self._say(
-                one, RouteDirection.IN, refused, f"refuses {refused}, which the way must carry ({one.rule})"
+                one, RouteDirection.IN, refused, f"refuses {refused}, which the path must carry ({one.rule})"
             )
 
     def order(self, first: Neighbour, second: Neighbour) -> Iterator[str]:
-        """Whether each way goes before the next: by local preference here, by the length of the path elsewhere."""
+        """Yield a path that does not go before the next: by local preference here, by the path's length elsewhere."""
         found = self._compared(first, second, RouteDirection.IN)
         if found is not None:
             route, here, there = found
@@ -171,7 +189,7 @@ class _Seen:
     def _compared(
         self, first: Neighbour, second: Neighbour, direction: RouteDirection
     ) -> tuple[Prefix, RouteClause, RouteClause] | None:
-        """A route on which two ways are not in order, and the clauses that it meets on them."""
+        """A route on which two paths are not in order, and the clauses that it meets on them."""
         for one in self.pieces(first, direction):
             for other in self.pieces(second, direction):
                 if one.clause is None or other.clause is None or not (one.passes and other.passes):
@@ -209,7 +227,7 @@ def _preference(clause: RouteClause) -> int:
 
 
 def _unused(one: Neighbour) -> str:
-    return f"the preference ({one.rule}) leaves this way out"
+    return f"the preference ({one.rule}) leaves this path out"
 
 
 def _lines(pieces: Iterable[RouteDecision], route: Prefix, family: Family) -> Iterator[str]:

@@ -18,7 +18,7 @@ from controller.model.network.device_state import DeviceState, Vlan, build_devic
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.model.policy_files import SEGMENTS
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.review import describe_changes
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Observation, refuse_conflicts
@@ -35,7 +35,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.fixture
 def device(city: City) -> Device:
-    return next(one for one in city.devices(city.school_by_id["as-e04"]) if one.role == "access-point")
+    return next(one for one in city.list_devices(city.school_by_id["as-e04"]) if one.role == "access-point")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def text(intent: DeviceIntent) -> str:
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = HOSTAPD.parse(HOSTAPD.render(state), "x")
     assert seen.state == state
-    assert seen.state.digest() == state.digest()
+    assert seen.state.compute_digest() == state.compute_digest()
     assert (seen.unmanaged, seen.managed) == ((), seen.lines)
 
 
@@ -231,7 +231,7 @@ def test_an_isolated_segment_without_client_isolation_is_refused(city: City, dev
         compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
     assert compile_device(
-        city.replace_file(SEGMENTS, SegmentFile(segments=tuple((segments).values()))), device, can
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple(segments.values()))), device, can
     ).wanted.networks
 
 
@@ -266,14 +266,14 @@ def test_a_mistake_of_the_renderer_is_found(
     city: City, intent: DeviceIntent, changes: dict[str, object], expected: str
 ) -> None:
     with pytest.raises(ProofFailed) as failed:
-        prove(city, intent, Mistaken("school-pupil", **changes))
+        prove_rendered_device(city, intent, Mistaken("school-pupil", **changes))
     assert expected in str(failed.value)
     assert "/city/blueprints.yaml:" in str(failed.value) or "does not name" in expected
 
 
 def test_isolation_that_the_policy_does_not_ask_is_a_difference_too(city: City, intent: DeviceIntent) -> None:
     with pytest.raises(ProofFailed, match=r"'school-staff' keeps its clients from one another; the policy does not"):
-        prove(city, intent, Mistaken("school-staff", isolated=True))
+        prove_rendered_device(city, intent, Mistaken("school-staff", isolated=True))
 
 
 def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, intent: DeviceIntent) -> None:
@@ -282,7 +282,7 @@ def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, i
             return super().render(state).partition("\n==> ")[0]
 
     with pytest.raises(TsunaguError, match=r"or not in this text"):
-        prove(city, intent, Forgetful())
+        prove_rendered_device(city, intent, Forgetful())
 
 
 def test_networks_in_words(city: City, intent: DeviceIntent) -> None:
