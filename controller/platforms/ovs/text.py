@@ -185,6 +185,7 @@ class _OvsReading(Reading):
             self.refuse(line, str(error))
             return
         self.flows.append((flow, line))
+        self.expect_once((flow.table, flow.priority, flow.match), line, managed=flow.ours)
         if flow.ours:
             self.manage(line)
 
