@@ -114,7 +114,7 @@ def canary(city: City, shared_lab: SharedLab, tmp_path_factory: pytest.TempPathF
     """The canary with policies of its own; at the end it has the shipped ones again."""
     folder = tmp_path_factory.mktemp("routers")
     shutil.copytree(ROOT / "policies", folder / "policies", ignore=shutil.ignore_patterns("__pycache__"))
-    made = School(city, shared_lab.standing().schools[0], folder)
+    made = School(city, shared_lab.build_if_missing().schools[0], folder)
     yield made
     made.put_in_force(USUAL)
 

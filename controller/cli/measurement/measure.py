@@ -24,9 +24,9 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    chosen_estate,
+    choose_estate_class,
 )
-from controller.cli.options import selection as selection_of
+from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
@@ -105,7 +105,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     if quick and light:
         message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
         raise typer.BadParameter(message)
-    city = load_city(policies, estate=chosen_estate(lab=lab))
+    city = load_city(policies, estate=choose_estate_class(lab=lab))
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
         say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
