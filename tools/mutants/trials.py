@@ -83,7 +83,8 @@ def try_modules(modules: list[str], settings: Settings, skipped: set[tuple[str, 
         tests = settings.tests or tuple(find_near_tests(settings.root, module))
         groups.setdefault(tests, []).append(module)
     with copy_tree(settings.root, settings.processes) as copies, ThreadPoolExecutor(settings.processes) as pool:
-        texts = {module: (settings.root / module).read_text(encoding="utf-8") for module in modules}
+        # From the copy, before a worker changes it: the user may edit the tree meanwhile.
+        texts = {module: (copies.tree / module).read_text(encoding="utf-8") for module in modules}
         try:
             for tests, members in groups.items():
                 seen = _watch_tests(settings.root, members, list(tests), copies)
