@@ -51,7 +51,7 @@ class SchoolKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ContractedLine:
     """A line as contracted."""
 
     kind: str
@@ -67,8 +67,8 @@ class School:
     kind: SchoolKind
     place: int
     pupils: int
-    primary: Line
-    backup: Line
+    primary: ContractedLine
+    backup: ContractedLine
 
     @property
     def id(self) -> str:
@@ -102,22 +102,22 @@ WARDS = (
 
 # Lines and how often they are drawn: invented. Some are old ones that cannot carry what their school needs.
 PRIMARY = (
-    (Line("fixed-ip", 10_000), 5),
-    (Line("fixed-ip", 1_000), 38),
-    (Line("map-e", 1_000), 22),
-    (Line("ds-lite", 1_000), 14),
-    (Line("closed-vpn", 1_000), 6),
-    (Line("closed-vpn", 200), 8),
-    (Line("closed-vpn", 100), 4),
-    (Line("fixed-ip", 200), 3),
+    (ContractedLine("fixed-ip", 10_000), 5),
+    (ContractedLine("fixed-ip", 1_000), 38),
+    (ContractedLine("map-e", 1_000), 22),
+    (ContractedLine("ds-lite", 1_000), 14),
+    (ContractedLine("closed-vpn", 1_000), 6),
+    (ContractedLine("closed-vpn", 200), 8),
+    (ContractedLine("closed-vpn", 100), 4),
+    (ContractedLine("fixed-ip", 200), 3),
 )
 BACKUP = (
-    (Line("lte", 150), 30),
-    (Line("lte", 100), 15),
-    (Line("lte", 50), 15),
-    (Line("map-e", 1_000), 16),
-    (Line("ds-lite", 1_000), 16),
-    (Line("closed-vpn", 100), 8),
+    (ContractedLine("lte", 150), 30),
+    (ContractedLine("lte", 100), 15),
+    (ContractedLine("lte", 50), 15),
+    (ContractedLine("map-e", 1_000), 16),
+    (ContractedLine("ds-lite", 1_000), 16),
+    (ContractedLine("closed-vpn", 100), 8),
 )
 
 
@@ -134,7 +134,7 @@ def draw_city(seed: int) -> tuple[School, ...]:
     )
 
 
-def _lines(random: Random) -> tuple[Line, Line]:
+def _lines(random: Random) -> tuple[ContractedLine, ContractedLine]:
     """A primary line, and a backup that is never of the same kind."""
     primary = _chosen(random, PRIMARY)
     return primary, _chosen(random, [(line, weight) for line, weight in BACKUP if line.kind != primary.kind])
@@ -165,7 +165,7 @@ def _shuffled(random: Random, sizes: Sequence[int]) -> list[int]:
     return [size for _, size in sorted((random.random(), size) for size in sizes)]
 
 
-def _chosen(random: Random, weighted: Sequence[tuple[Line, int]]) -> Line:
+def _chosen(random: Random, weighted: Sequence[tuple[ContractedLine, int]]) -> ContractedLine:
     mark = random.random() * sum(weight for _, weight in weighted)
     for line, weight in weighted:
         mark -= weight
@@ -218,7 +218,7 @@ def _entry(school: School) -> str:
 """
 
 
-def _egress(school: School, line: Line) -> str:
+def _egress(school: School, line: ContractedLine) -> str:
     """The addresses that only this school comes from: an invented IPv4 one, and its IPv6 block."""
     if line.kind != "fixed-ip":
         return ""

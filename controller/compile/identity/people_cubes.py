@@ -181,19 +181,25 @@ def _without(cube: PeopleCube, forbidden: PeopleCube) -> Iterator[PeopleCube]:
 
 def _fewest(cubes: list[PeopleCube]) -> tuple[PeopleCube, ...]:
     """The same union with no cube inside another, and cubes that differ in one field put together."""
-    changed = True
-    while changed:
+    # Every turn but the last puts two cubes together, so there are no more turns than cubes.
+    for _ in tuple(cubes):
         cubes = _outermost(cubes)
-        changed = False
-        for index, one in enumerate(cubes):
-            partner = next((other for other in cubes[index + 1 :] if _differ_once(one, other)), None)
-            if partner is not None:
-                fields = [a | b for a, b in zip(one.fields, partner.fields, strict=True)]
-                joined = one.with_fields(fields, one.rules | partner.rules)
-                cubes = [cube for cube in cubes if cube not in (one, partner)] + [joined]
-                changed = True
-                break
+        fewer = _join_two(cubes)
+        if fewer is None:
+            break
+        cubes = fewer
     return tuple(sorted(cubes, key=_order))
+
+
+def _join_two(cubes: list[PeopleCube]) -> list[PeopleCube] | None:
+    """The cubes with the first two that differ in one field put together; None where no two do."""
+    for index, one in enumerate(cubes):
+        partner = next((other for other in cubes[index + 1 :] if _differ_once(one, other)), None)
+        if partner is not None:
+            fields = [a | b for a, b in zip(one.fields, partner.fields, strict=True)]
+            joined = one.with_fields(fields, one.rules | partner.rules)
+            return [cube for cube in cubes if cube not in (one, partner)] + [joined]
+    return None
 
 
 def _outermost(cubes: list[PeopleCube]) -> list[PeopleCube]:

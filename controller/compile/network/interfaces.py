@@ -37,7 +37,7 @@ def find_transit(city: City, device: Device, can: Capabilities) -> TransitLink |
 def make_transit_vlan(transit: TransitLink) -> Vlan:
     """The link's VLAN.
 
-    >>> make_transit_vlan(Transit.model_construct(vlan=99))
+    >>> make_transit_vlan(TransitLink.model_construct(vlan=99))
     Vlan(number=99, name='TSN-transit')
     """
     return Vlan(transit.vlan, f"{PREFIX}-transit")
@@ -47,9 +47,9 @@ def move_onto_transit(port: PortState, role: PortRole, transit: TransitLink) -> 
     """The port towards the router carries the link alone: a segment on it would pass the filters by.
 
     >>> port = PortState("port1.0.1", PortMode.TRUNK, (10, 20), PortRole.UPLINK)
-    >>> move_onto_transit(port, PortRole.UPLINK, Transit.model_construct(vlan=99)).vlans
+    >>> move_onto_transit(port, PortRole.UPLINK, TransitLink.model_construct(vlan=99)).vlans
     (99,)
-    >>> move_onto_transit(port, PortRole.HOST_FACING, Transit.model_construct(vlan=99)).vlans
+    >>> move_onto_transit(port, PortRole.HOST_FACING, TransitLink.model_construct(vlan=99)).vlans
     (10, 20)
     """
     if role is not PortRole.UPLINK:

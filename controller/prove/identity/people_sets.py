@@ -185,9 +185,7 @@ def _dates(cities: Sequence[City]) -> list[date]:
 
 
 def _span(first: date, last: date) -> Iterator[date]:
-    while first <= last:
-        yield first
-        first += ONE_DAY
+    yield from (first + ONE_DAY * number for number in range((last - first).days + 1))
 
 
 def _union(lists: Iterable[Iterable[str]]) -> list[str]:
