@@ -6,48 +6,66 @@ import os
 import pkgutil
 import sys
 from io import TextIOWrapper
+from typing import Any, NamedTuple
 
 import typer
 
 from controller.cli.output import Exit, errors
 from controller.errors import TsunaguError
 
+
+class CommandEntry(NamedTuple):
+    """A command or a group of commands: the line that help shows, and where it is defined."""
+
+    summary: str
+    place: str
+
+
 COMMANDS = {
-    "check": "controller.cli.policy.check:check",
-    "plan": "controller.cli.devices.plan:plan",
-    "apply": "controller.cli.devices.apply:apply",
-    "drift": "controller.cli.devices.plan:drift",
-    "explain": "controller.cli.policy.explain:explain_command",
-    "what-if": "controller.cli.policy.what_if:what_if_command",
-    "migrate": "controller.cli.policy.migrate:migrate",
-    "trust": "controller.cli.devices.trust:trust",
-    "measure": "controller.cli.measurement.measure:measure",
-    "render": "controller.cli.policy.render:render",
-    "prove": "controller.cli.policy.prove:prove",
-    "monitor": "controller.cli.measurement.monitor:monitor",
+    "check": CommandEntry("Find contradictions, dead rules and gaps in the policy.", "policy.check:check"),
+    "plan": CommandEntry("Show and prove what would change on devices, and save the plan.", "devices.plan:plan"),
+    "apply": CommandEntry("Carry out a saved plan, the canary school first.", "devices.apply:apply"),
+    "drift": CommandEntry("Say what differs on devices from the policy now.", "devices.plan:drift"),
+    "explain": CommandEntry(
+        "Say whether somebody may reach an application, and why.", "policy.explain:explain_command"
+    ),
+    "what-if": CommandEntry("Say which answers a change of the policy changes.", "policy.what_if:what_if_command"),
+    "migrate": CommandEntry("Rewrite policy files of older formats.", "policy.migrate:migrate"),
+    "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
+    "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
+    "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),
+    "prove": CommandEntry("Prove that everything means what the policy says.", "policy.prove:prove"),
+    "monitor": CommandEntry("Run the monitor: receiver, store, page and metrics.", "measurement.monitor:monitor"),
 }
 GROUPS = {
-    "lab": "controller.cli.lab:lab",
-    "cloud": "controller.cli.cloud:cloud",
-    "playbook": "controller.cli.devices.playbook:playbook",
-    "report": "controller.cli.measurement.report:report",
+    "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
+    "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
+    "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
+    "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }
 
 
-def application(wanted: str) -> typer.Typer:
-    """The command line; only the wanted command is loaded, because SSH and telemetry take a second to import."""
+def build_command_line(wanted: str) -> typer.Typer:
+    """Return the command line with the wanted command alone, or with a line of help for each where none is wanted.
+
+    No other command is imported: SSH and telemetry alone take a second.
+    """
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     app.callback(
         help="One access policy for a city's schools: checked, proved, applied to switches, shown by packets."
     )(_nothing_before)
-    everything = wanted not in COMMANDS and wanted not in GROUPS
-    for name, place in COMMANDS.items():
-        if everything or name == wanted:
-            app.command(name)(pkgutil.resolve_name(place))
-    for name, place in GROUPS.items():
-        if everything or name == wanted:
-            app.add_typer(pkgutil.resolve_name(place), name=name)
+    if wanted in COMMANDS:
+        app.command(wanted)(_load(COMMANDS[wanted]))
+    elif wanted in GROUPS:
+        app.add_typer(_load(GROUPS[wanted]), name=wanted)
+    else:
+        for name, entry in {**COMMANDS, **GROUPS}.items():
+            app.command(name, short_help=entry.summary)(_nothing_before)
     return app
+
+
+def _load(entry: CommandEntry) -> Any:  # noqa: ANN401 a function or a group
+    return pkgutil.resolve_name(f"controller.cli.{entry.place}")
 
 
 def _nothing_before() -> None:
@@ -61,7 +79,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = application(words[0])(words, standalone_mode=False)
+        code = build_command_line(words[0])(words, standalone_mode=False)
     except typer.TyperException as error:
         said = error.format_message()
         shown = said if said.startswith("Usage:") else f"tsunagu: {said} (see: tsunagu --help)"

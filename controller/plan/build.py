@@ -1,4 +1,4 @@
-"""From what devices hold to a plan: compile, prove, diff, order."""
+"""Builds a plan from what devices hold: compile, prove, compare, order."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from controller.plan.expiry import find_first_expiry
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.city_checks import ParsedDevice, check_paths
 from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
-from controller.plan.review import describe_changes
-from controller.plan.review_routes import describe_preference
+from controller.plan.review import describe_changes, describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts
 from controller.platforms.registry import load_platform
 
@@ -34,27 +33,27 @@ class ConsideredDevice:
 
     @property
     def states_proved(self) -> int:
-        """How many states on the way were proved to be no worse than both ends."""
+        """Return how many states on the way were proved to be no worse than both ends."""
         return max(0, len(self.steps) - 1)
 
     @property
     def policies_proved(self) -> int:
-        """How many route policies were proved, each at its neighbour."""
+        """Return how many route policies were proved, each at its neighbour."""
         return len(self.intent.wanted.routing.bindings) if self.intent else 0
 
     @property
     def differs(self) -> bool:
-        """Whether the device is not as the policy wants it, running or at its next boot."""
+        """Tell if the device is not as the policy wants it, running or at its next boot."""
         return bool(self.changes) or not self.saved
 
     @property
-    def moved(self) -> tuple[str, ...]:
-        """What of the policy the device leaves to another one, in words."""
+    def delegated(self) -> tuple[str, ...]:
+        """Return what of the policy the device leaves to another one, in words."""
         return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
 
     @property
     def saved(self) -> bool:
-        """Whether the device would boot with what it runs; taken for granted where only its text is known."""
+        """Tell if the device would boot with what it runs; taken for granted where only its text is known."""
         saved, now = self.observed.saved, self.observed.observation
         return now is None or not self.observed.knows_saved or saved == now.state
 
@@ -85,8 +84,8 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
 def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
     """The difference in words; what the platform remarked on, before it."""
     names = {segment.vlan: segment.id for segment in city.segments.values()}
-    ways = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
-    changes = describe_changes(names, now.state, intent.wanted, ways)
+    paths = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
+    changes = describe_changes(names, now.state, intent.wanted, paths)
     if intent.routing:
         changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
     if not changes and now.state != intent.wanted:
@@ -96,7 +95,7 @@ def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable
 
 
 def build_plan(city: City, considered: Iterable[ConsideredDevice]) -> PlanFile:
-    """The plan for all that could be considered; what could not is listed in it with its reason.
+    """Return the plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
         ProofFailed: the devices are right one by one, and the paths through them are not what they must be.
@@ -152,12 +151,12 @@ def _device_plan(one: ConsideredDevice) -> DevicePlan:
         device=device.id,
         school=device.school.id,
         platform=device.platform,
-        seen=now.digest(),
+        seen=now.compute_digest(),
         steps=tuple(
             PlannedStep(
                 title=step.title,
                 commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
-                leads_to=step.result.digest(),
+                leads_to=step.result.compute_digest(),
             )
             for step in one.steps
         ),
@@ -165,5 +164,5 @@ def _device_plan(one: ConsideredDevice) -> DevicePlan:
         changes=one.changes,
         filters_proved=one.filters_proved,
         saved=one.saved,
-        moved=one.moved,
+        moved=one.delegated,
     )

@@ -10,17 +10,17 @@ from controller.plan.document import PlanFile
 
 
 def find_first_expiry(city: City) -> date | None:
-    """The last day of the exception with a network part that expires first; None where none is in force."""
+    """Return the last day of the exception with a network part that expires first; None where none is in force."""
     return min((rule.exception.expires for rule in city.rules if rule.network and rule.exception), default=None)
 
 
 def refuse_expired_plan(city: City, plan: PlanFile, today: date | None = None) -> None:
-    """See that no exception with a network part has expired since the plan was made.
+    """Refuse a plan if an exception with a network part has expired since it was made.
 
     `today` is a day since the city was loaded; without it, that day itself. A rollout may last over midnight.
 
     Raises:
-        PlanLapsed: one has; the plan would put back what it permitted.
+        PlanExpired: one has; the plan would put back what it permitted.
     """
     today = city.policy_date if today is None else today
     for rule in (*city.expired_rules, *city.rules):

@@ -1,4 +1,4 @@
-"""Which devices a command is about."""
+"""Selects the devices that a command is about."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def select_schools(city: City, selection: Selection) -> tuple[School, ...]:
 
 
 def select_devices(city: City, selection: Selection) -> tuple[Device, ...]:
-    """The devices of the selected schools."""
-    return tuple(device for school in select_schools(city, selection) for device in city.devices(school))
+    """Return the devices of the selected schools."""
+    return tuple(device for school in select_schools(city, selection) for device in city.list_devices(school))
 
 
 def find_device(city: City, name: str) -> Device:
-    """One device by its id.
+    """Return one device by its id.
 
     Raises:
         TsunaguError: the city's estate has no such device.
     """
     for school in city.estate_schools:
         if name.startswith(school.id):
-            for device in city.devices(school):
+            for device in city.list_devices(school):
                 if device.id == name:
                     return device
     message = f"{city.called} has no device {name!r}; device ids are SCHOOL-core1, SCHOOL-floor2, ..."

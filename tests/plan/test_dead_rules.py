@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from controller.model.access.rules import INTERNET, Rule, RuleFile
 from controller.model.policy_files import RULES
-from controller.plan.what_if.what_if import compare_policies
+from controller.plan.what_if.compare import compare_policies
 from controller.prove.lint.contradictions import DEAD_RULE, find_contradictions
 from tests.plan.test_what_if_property import CITY, identity_rule, network_rule
 from tests.soak import FACTOR

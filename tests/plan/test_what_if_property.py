@@ -30,7 +30,7 @@ from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
 from controller.model.sites.scope import Scope
 from controller.plan.what_if.changes import UNREGISTERED
-from controller.plan.what_if.what_if import compare_policies
+from controller.plan.what_if.compare import compare_policies
 from tests.soak import FACTOR
 
 CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))
@@ -122,7 +122,7 @@ def edits(draw: st.DrawFn, rule: st.SearchStrategy[Rule]) -> tuple[Rules, Rules]
 def points(city: City, school: str, family: Family, application: str) -> Iterator[tuple[int, int]]:
     """Addresses and ports of an application: both ends of its first and last stretch, and what lies beside them."""
     intervals = (
-        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).intervals()
+        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).get_intervals()
     )
     for low, high in {intervals[0], intervals[-1]}:
         yield from product((low, high), (80, 443, 631, 9100, 444))

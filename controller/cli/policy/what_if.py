@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, day
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
 from controller.cli.output import Exit, say, say_json
 from controller.messages import LANGUAGES, Catalogue, Language, catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.plan.what_if.changes import Change, Changes
+from controller.plan.what_if.compare import compare_policies
 from controller.plan.what_if.markdown import write_markdown
-from controller.plan.what_if.what_if import compare_policies, find_replacements, load_revision
+from controller.plan.what_if.policy_sources import find_replacements, load_revision
 
 Edit = Annotated[
     list[str] | None,
@@ -50,7 +51,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
     words = catalogue(_language(language))
-    today = day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
+    today = read_day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
     before, after, names = _two(policies, edit or [], (revision, to), today, words)
     changes = compare_policies(before, after, names)
     if as_json:
@@ -89,7 +90,8 @@ def _document(changes: Changes) -> dict[str, object]:
         "network": changes.network,
         "identity": changes.identity,
         "admission": changes.admission,
-        "exchange": changes.exchange,
+        "data_flows": changes.data_flows,
+        "exchange": changes.data_flows,  # what the list was called until now; for one version
     }
     return {
         "before": changes.before,

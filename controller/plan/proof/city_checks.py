@@ -23,7 +23,7 @@ from controller.prove.reachability.composition import FilterKey, SchoolFilters, 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDevice:
-    """A device and what it holds (or would hold), as parsed back from its text, and what is left to a router."""
+    """A device and its state (or a wanted one), as parsed back from its text, and what is left to a router."""
 
     device: Device
     state: DeviceState
@@ -31,12 +31,12 @@ class ParsedDevice:
 
 
 def check_city(city: City) -> list[Check]:
-    """The checks that are about no device and take no time: 802.1X, the cloud's firewall, the guideline."""
+    """Return the checks that are about no device and take no time: 802.1X, the cloud's firewall, the guideline."""
     return [prove_radius_rows(city), prove_cloud_firewall(city), *check_guideline(city)]
 
 
 def check_paths(city: City, held: Iterable[ParsedDevice]) -> list[Check]:
-    """The checks of paths, of every school that a filtering device of is among what is held."""
+    """Return the checks of paths, for every school of which a filtering device is given."""
     return join_checks(
         [
             check
@@ -62,14 +62,14 @@ def _schools(city: City, held: Iterable[ParsedDevice]) -> Iterator[SchoolFilters
 
 
 def _school(city: City, entered: ParsedDevice, left: ParsedDevice) -> SchoolFilters:
-    """What judges packets that come in at one device and go out at another (or at the same)."""
+    """Return the filters that packets meet that come in at one device and go out at another (or at the same)."""
     filters: dict[FilterKey, tuple[str, Filter]] = {}
     assumed: dict[FilterKey, FilterIntent] = {}
     for direction, nearer, farther in ((Direction.FROM, entered, left), (Direction.TO, left, entered)):
         # A segment that only the other one carries is judged there.
         for one in (farther, nearer):
             filters |= {place: kept for place, kept in _in_force(one).items() if place[1] is direction}
-            assumed |= {m.intent.place: m.intent for m in one.delegated if m.intent.direction is direction}
+            assumed |= {m.intent.key: m.intent for m in one.delegated if m.intent.direction is direction}
     return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, assumed)
 
 
@@ -85,11 +85,11 @@ def _in_force(one: ParsedDevice) -> dict[FilterKey, tuple[str, Filter]]:
 def count_intent_paths(
     city: City, device: Device, intents: Iterable[FilterIntent], moved: Iterable[DelegatedFilter]
 ) -> int | None:
-    """The same of a device's filters that were proved to equal their intents; how many ways were examined.
+    """Prove the paths of a device whose filters were proved to equal their intents; return how many were examined.
 
-    None where a way is not what the policy says: `check_paths` of the filters tells which.
+    None where a path is not what the policy says: `check_paths` of the filters tells which.
     """
-    wanted, assumed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
+    wanted, assumed = {one.key: one for one in intents}, {one.intent.key: one.intent for one in moved}
     checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, assumed)
     return None if checks is None else sum(check.examined for check in checks)
 
@@ -109,4 +109,4 @@ def _carried(devices: Iterable[Device]) -> frozenset[str]:
 
 def list_school_devices(city: City, device: Device) -> tuple[Device, ...]:
     """Return a device and those beside it, of the same school."""
-    return city.devices(device.school)
+    return city.list_devices(device.school)

@@ -36,7 +36,7 @@ _SHARES = 4
 
 @dataclass(frozen=True, slots=True)
 class ProofProcesses:
-    """How a proof is shared out. `copied`: a new process is a copy of this one; else it starts and loads the city."""
+    """The sharing out of a proof. `copied`: a new process is a copy of this one; else it starts and loads the city."""
 
     cores: int
     copied: bool
@@ -67,7 +67,7 @@ def find_processes() -> ProofProcesses:
 
 @dataclass
 class CityProof:
-    """What came of it. `done` and `from_cache` count devices; `failures` holds a message for each that failed."""
+    """The result for a city. `done` and `from_cache` count devices; `failures` has a message for each that failed."""
 
     done: int = 0
     from_cache: int = 0
@@ -208,7 +208,7 @@ def _make_pool(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a process of the pool knows. Without a city, it could not be read as the first process had read it."""
+    """The knowledge of a process of the pool. Without a city, it could not be read as the first process had read it."""
 
     city: City | None
     devices: dict[str, Device]

@@ -1,4 +1,4 @@
-"""Devices judged against the policy, as saved configurations say they are, and the way from there to the policy."""
+"""Proves devices as their saved configurations say they are, and the way from there to what is wanted."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from controller.prove.compliance.wireless import find_wireless_differences
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationProof:
-    """A device and what was found. Without `refusal`, `held` is set; `moved` says what is left to other devices.
+    """The proof of a device's configuration. Without `refusal`, `parsed` is set; `delegated` is left to others.
 
-    `filters`, `route_policies` and `networks` count what was judged.
-    `states` counts the states that a plan would lead through, `on_the_way` says which of them are worse than both ends.
+    `filters`, `route_policies` and `networks` count what was compared.
+    `states` counts the states that a plan would lead through, `step_differences` says which are worse than both ends.
     """
 
     device: Device
-    held: ParsedDevice | None = None
+    parsed: ParsedDevice | None = None
     filters: int = 0
     route_policies: int = 0
     networks: int = 0
     differences: tuple[str, ...] = ()
     states: int = 0
-    on_the_way: tuple[str, ...] = ()
+    step_differences: tuple[str, ...] = ()
     delegated: tuple[str, ...] = ()
     refusal: TsunaguError | None = None
 
 
 def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
-    """What a saved running configuration holds."""
+    """Compare a running configuration, and the way from it to what is wanted, with the policy."""
     if seen.refusal is not None or seen.observation is None:
         return ConfigurationProof(seen.device, refusal=seen.refusal)
     system = load_platform(seen.device.platform)
@@ -68,7 +68,7 @@ def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
     )
     # Where an object of others stands in the way there is no plan, and so no state between.
     try:
-        states, on_the_way = (0, ()) if conflicts else _way(city, intent, state, system)
+        states, worse = (0, ()) if conflicts else _list_step_differences(city, intent, state, system)
     except ValueError as error:
         message = f"{seen.device.id}: {system.name} cannot express what is wanted: {error}"
         return ConfigurationProof(seen.device, refusal=TsunaguError(message))
@@ -80,7 +80,7 @@ def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
         networks=len(intent.networks),
         differences=differences,
         states=states,
-        on_the_way=on_the_way,
+        step_differences=worse,
         delegated=tuple(describe_delegated(intent.delegated)),
     )
 
@@ -95,7 +95,9 @@ def _conflicts(seen: Observed, intent: DeviceIntent) -> tuple[str, ...]:
     return ()
 
 
-def _way(city: City, intent: DeviceIntent, now: DeviceState, system: Platform) -> tuple[int, tuple[str, ...]]:
+def _list_step_differences(
+    city: City, intent: DeviceIntent, now: DeviceState, system: Platform
+) -> tuple[int, tuple[str, ...]]:
     """The states that a plan would lead through, and what is wrong with them."""
     steps = system.plan_steps(now, intent.wanted)
     return max(0, len(steps) - 1), tuple(find_step_differences(city, intent, now, steps, system))

@@ -43,7 +43,7 @@ _PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "pl
 
 @dataclass(frozen=True, slots=True)
 class ProofCoverage:
-    """What a proof covered; `entries` are those of a single filter."""
+    """The amount that a proof covered; `entries` are those of a single filter."""
 
     filters: int
     policies: int
@@ -68,7 +68,7 @@ class ProofCache:
                 self._known[entry[0]] = entry[1]
 
     def find(self, key: str) -> ProofCoverage | None:
-        """What an earlier proof of this content covered; None when there was none."""
+        """Return what an earlier proof of this content covered; None when there was none."""
         return self._known.get(key)
 
     def add(self, proofs: Mapping[str, ProofCoverage]) -> None:
@@ -105,7 +105,7 @@ class ProofCache:
             return []
 
     def _drop_others(self) -> None:
-        """What other provers have left, once it is old: this one never reads it, and neither will they."""
+        """Delete what other provers have left, once it is old: this one never reads it, and neither will they."""
         assert self._path is not None  # noqa: S101 only called after writing to it
         others = [path for path in self._path.parent.glob("*.txt") if path != self._path]
         for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-2]:
@@ -113,13 +113,13 @@ class ProofCache:
 
 
 def find_cache_folder() -> Path:
-    """Where the user's proofs are: under XDG_CACHE_HOME, or ~/.cache."""
+    """Return the folder of the user's proofs: under XDG_CACHE_HOME, or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tsunagu" / "proofs"
 
 
 @cache
 def digest_prover() -> str:
-    """A SHA-256 of everything that a proof is done with: our source, Python, and the libraries whose answers count."""
+    """Return a SHA-256 of all that a proof is done with: our source, Python, and the libraries whose answers count."""
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     digest = hashlib.sha256("\n".join((sys.version, *versions)).encode())
     root = Path(controller.__file__).parent
@@ -183,7 +183,7 @@ class CityKeys:
 
 
 def build_filter_key(city: City, device: Device, intent: FilterIntent, moved: DelegatedFilter | None) -> str:
-    """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
+    """Return the name of the proof of a filter: what it must be, and the controller's way that it must leave open."""
     segment = city.segments[city.management_segment]
     way = " ".join(map(str, (segment.vlan, *city.controllers)))
     left = [moved.upstream, *_filter_content(moved.intent)] if moved else []
@@ -192,7 +192,7 @@ def build_filter_key(city: City, device: Device, intent: FilterIntent, moved: De
 
 
 def build_conditions_key(city: City, intent: CloudIntent) -> str:
-    """Names the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
+    """Name the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
     rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
     people = city.people.model_dump_json()
     lines = (f"{one.id} {one.lines.primary.egress} {one.lines.backup.egress}" for one in city.schools)
@@ -201,7 +201,7 @@ def build_conditions_key(city: City, intent: CloudIntent) -> str:
     calendar = city.calendar.model_dump_json() if city.calendar else ""
     offices = (one.model_dump_json() for one in city.offices)
     applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
-    deployed = (repr(intent.levels), repr(intent.bindings))
+    deployed = (repr(intent.access_levels), repr(intent.bindings))
     said = (*deployed, *rules, people, *places, *groups, calendar, *offices, *applications)
     return _digest(("cel", *(one.replace(f"{city.directory}/", "") for one in said)))
 
@@ -211,7 +211,7 @@ def _device(device: Device) -> tuple[str, ...]:
 
 
 def _filter_content(one: FilterIntent) -> Iterable[tuple[int | str | tuple[int, int], ...]]:
-    """What an intent says, as plain values."""
+    """Return what an intent says, as plain values."""
     yield (one.segment, one.vlan, str(one.direction), int(one.family))
     for clause in one.clauses:
         yield (
@@ -253,7 +253,7 @@ def _read(line: bytes) -> tuple[str, ProofCoverage] | None:
 
 
 def _ends_whole(path: str) -> bool:
-    """Whether the file's last line was written whole: another program may have been killed in it."""
+    """Tell if the file's last line was written whole: another program may have been killed in it."""
     with Path(path).open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"

@@ -1,4 +1,4 @@
-"""The proof's place in the flow: what would be on the device, parsed back, equals what the policy says."""
+"""Proves one device: what would be on it, rendered and parsed back, equals what the policy says."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLIENT_PORT = 49152
 
 
 def prove_rendered_device(city: City, intent: DeviceIntent, system: Platform) -> int:
-    """Render the wanted state, parse it back, and prove every filter; the number of filters proved.
+    """Render the wanted state, parse it back, and prove every filter; return how many.
 
     The controller's own way to the device must stay open, whatever the policy says (docs/architecture.md, "What is held
     to be true, and where", 6).
@@ -46,7 +46,7 @@ def prove_rendered_device(city: City, intent: DeviceIntent, system: Platform) ->
 
 
 def check_rendered_device(city: City, intent: DeviceIntent, system: Platform) -> tuple[DeviceState, list[str]]:
-    """The wanted state as the device's text would be read back, and where that is not what the policy says.
+    """Return the wanted state as its text is read back, and where that is not what the policy says.
 
     Raises:
         TsunaguError: the platform cannot express the wanted state.
@@ -86,7 +86,7 @@ def prove_plan_steps(
 def find_step_differences(
     city: City, intent: DeviceIntent, now: DeviceState, steps: Sequence[Step], system: Platform
 ) -> Iterator[str]:
-    """Where a state between is worse than both ends of the way, each with the step, and a packet or a route."""
+    """Yield each fault of a state between: it is worse than both ends; with the step, and a packet or a route."""
     name = intent.device.id
     stages = [TransitionStage(step.title, step.result) for step in steps]
     for fault in find_transition_faults(now, stages, system.capabilities):
@@ -108,7 +108,7 @@ def find_step_differences(
 
 
 def _describe_policy_answer(intent: DeviceIntent, fault: TransitionFault) -> str:
-    """What the policy says of the packet of a fault; nothing where it is about a port, of which no rule speaks."""
+    """Return what the policy says of a fault's packet; nothing where it is about a port, of which no rule speaks."""
     way = fault.flow
     for one in intent.intents:
         if (one.vlan, one.direction, one.family) == (way.vlan, way.direction, way.family):
@@ -120,13 +120,13 @@ def _describe_policy_answer(intent: DeviceIntent, fault: TransitionFault) -> str
 
 
 def find_route_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
-    """Where a router does with routes what the policy does not say, each with a route that shows it."""
+    """Yield what a router does with routes and the policy does not say, each with a route that shows it."""
     if intent.routing is not None:
         yield from find_routing_differences(intent.routing, state.routing)
 
 
 def _find_denied_delegated(intent: DeviceIntent) -> Iterator[str]:
-    """Where the device would deny what the policy permits, because a part of the filter is left to another one."""
+    """Yield where the device would deny what the policy permits, as a part of the filter is left to another."""
     relaxed = {(one.vlan, one.direction, one.family): one for one in intent.intents}
     for moved in intent.delegated:
         one = moved.intent
@@ -138,7 +138,7 @@ def _find_denied_delegated(intent: DeviceIntent) -> Iterator[str]:
 def _find_management_cuts(
     city: City, intent: DeviceIntent, state: DeviceState, before: DeviceState | None = None
 ) -> Iterator[str]:
-    """Whether a state cuts the SSH session that changes the device, or its answers.
+    """Yield why a state would cut the SSH session that changes the device, or its answers.
 
     By a filter in force, or, where there was a way `before`, because no port carries the segment any more, or no
     interface has the address.
@@ -170,7 +170,7 @@ def _carries(state: DeviceState, vlan: int) -> bool:
 
 
 def _list_current_parts(state: DeviceState) -> frozenset[str]:
-    """What a switch has beside ports and filters, without which nothing passes: its VLANs, and its own addresses."""
+    """Return what must be there beside ports and filters, or nothing passes: VLANs, and the switch's own addresses."""
     addresses = ((own, one.vlan) for one in state.interfaces for own in one.addresses)
     return frozenset([f"VLAN {one.number}" for one in state.vlans]) | {
         f"{own} in VLAN {vlan}" for own, vlan in addresses
@@ -182,7 +182,7 @@ def _answers_at(state: DeviceState, address: IPv4Address | IPv6Address) -> bool:
 
 
 def find_filter_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
-    """Where the filters in force on a device do not equal the policy, each with a packet that shows it."""
+    """Yield each filter in force that does not equal the policy, with a packet that shows it."""
     by_name = {one.name: one for one in state.filters}
     bound = {(b.vlan, b.direction, b.family): b.filter for b in state.bindings}
     for wanted in intent.intents:
@@ -214,7 +214,7 @@ def _made_for(intent: DeviceIntent, wanted: FilterIntent, difference: FilterDiff
 
 
 def find_port_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
-    """Where the ports do not put before the filters what they must judge: a filter says nothing of packets past it."""
+    """Yield each port that differs: a filter says nothing of packets that do not come to it."""
     seen = {port.name: port for port in state.ports}
     for port in intent.wanted.ports:
         if seen.get(port.name) != port:
@@ -226,7 +226,7 @@ def find_port_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[
 
 
 def find_vlan_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
-    """Where the switch's database has other VLANs of ours: what is in no database passes through no port."""
+    """Yield each VLAN of ours that differs in the switch's database: what is not in it passes through no port."""
     wanted, seen = ({vlan.number: vlan.name for vlan in of.vlans} for of in (intent.wanted, state))
     for number in sorted(wanted.keys() | seen.keys()):
         if number not in wanted:
@@ -239,7 +239,7 @@ def find_vlan_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[
 
 
 def find_interface_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:
-    """Where a switch that routes has other addresses in a VLAN: its filters judge what it hands on by these."""
+    """Yield each address that differs of a switch that routes: its filters see what it hands on by these."""
     wanted, seen = ({one.vlan: one for one in of.interfaces} for of in (intent.wanted, state))
     for vlan in sorted(wanted.keys() | seen.keys()):
         if wanted.get(vlan) != seen.get(vlan):

@@ -1,4 +1,4 @@
-"""What `tsunagu what-if` finds: answers that change from one policy to another, each kind by itself."""
+"""The findings of `tsunagu what-if`: answers that change from one policy to another, each kind by itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NetworkChange:
 
     @property
     def answers(self) -> int:
-        """How many (school, segment, application) answers change."""
+        """Return how many (school, segment, application) answers change."""
         return len(self.schools)
 
 
@@ -66,7 +66,7 @@ class IdentityChange:
 
     @property
     def answers(self) -> int:
-        """How many (registration, role, application) answers change."""
+        """Return how many (registration, role, application) answers change."""
         return len(self.registered)
 
 
@@ -104,7 +104,7 @@ class DataFlowChange:
 
     @property
     def answers(self) -> int:
-        """How many (sender, receiver, class) answers change; a connection is one."""
+        """Return how many (sender, receiver, class) answers change; a connection is one."""
         return len(self.data) or 1
 
 
@@ -121,15 +121,15 @@ class Changes:
     network: tuple[NetworkChange, ...]
     identity: tuple[IdentityChange, ...]
     admission: tuple[AdmissionChange, ...]
-    exchange: tuple[DataFlowChange, ...]
+    data_flows: tuple[DataFlowChange, ...]
     unjudged: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
-        """Whether no answer changes."""
-        return not (self.network or self.identity or self.admission or self.exchange)
+        """Tell if no answer changes."""
+        return not (self.network or self.identity or self.admission or self.data_flows)
 
 
 def weigh_change(change: Change) -> tuple[int, int, str]:
-    """The order of changes: surprising ones first, then those of many answers."""
+    """Return the sorting key of a change: surprising ones first, then those of many answers."""
     return -sum(SURPRISES[one] for one in change.surprises), -change.answers, repr(change)

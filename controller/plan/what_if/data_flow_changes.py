@@ -1,4 +1,4 @@
-"""What-if for system-to-system flows: data, and the connections that carry it."""
+"""Finds changed answers for data flows between systems, and for the connections that carry them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What-if for people: Markdown for a review comment. The surprising changes stand first, with why they are."""
+"""Writes the changed answers as Markdown for a review comment; the surprising ones first, with the reason."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Comment:
         yield ""
         yield f"{self._summary(changes)} {self._say('judged', on=changes.on)}"
         network, identity = group_network_changes(changes.network), group_identity_changes(changes.identity)
-        kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.exchange)
+        kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.data_flows)
         surprising = sorted((one for one in kinds if one.surprises), key=weigh_change)
         yield from self._table("first", ("why", "what"), [(self._why(one), self._sentence(one)) for one in surprising])
         head: Row = ("way", "ends", "services", "schools", "example", "rules")
@@ -56,8 +56,8 @@ class _Comment:
         yield from self._table("identity", head, [self._identity(one) for one in identity])
         moved = [(f"{o.role}, {_or(o.postures)}, {o.place}", _or(o.before), _or(o.after)) for o in changes.admission]
         yield from self._table("admission", ("person", "before", "after"), moved)
-        exchanged = [(self._say(one.way), self._data(one), _or(one.rules)) for one in changes.exchange]
-        yield from self._table("exchange", ("way", "data", "rules"), exchanged)
+        flows = [(self._say(one.way), self._data(one), _or(one.rules)) for one in changes.data_flows]
+        yield from self._table("data-flows", ("way", "data", "rules"), flows)
         if changes.unjudged:
             yield ""
             yield self._say("unjudged", names=", ".join(changes.unjudged))
@@ -72,7 +72,7 @@ class _Comment:
             self._count("network-count", changes.network),
             self._count("identity-count", changes.identity),
             self._count("admission-count", changes.admission),
-            self._count("exchange-count", changes.exchange),
+            self._count("data-flow-count", changes.data_flows),
         ]
         return self._say("summary", parts=", ".join(part for part in parts if part))
 
@@ -128,7 +128,7 @@ class _Comment:
         return self._say("class", sender=one.sender, receiver=one.receiver, data=", ".join(one.data))
 
     def _registered(self, names: Sequence[str]) -> str:
-        """Where devices are registered; who has none is said by itself."""
+        """Say where devices are registered; those registered nowhere apart."""
         known = [name for name in names if name != UNREGISTERED]
         shown = self._say("anywhere") if len(known) > self._schools else self._at(known) if known else ""
         nowhere = self._say("nowhere") if UNREGISTERED in names else ""
