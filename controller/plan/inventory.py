@@ -10,7 +10,7 @@ from pathlib import Path
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
-from controller.plan.backup import operable
+from controller.plan.backup import is_operable
 from controller.plan.select import Selection, selected_devices
 
 
@@ -47,7 +47,7 @@ def _host(device: Device) -> Host:
         f"kind_{school.kind}",
         f"platform_{device.platform}",
         f"role_{device.role}",
-        "operable" if operable(device) else "not_operable",
+        "operable" if is_operable(device) else "not_operable",
     )
     variables: dict[str, str | int] = {
         "ansible_host": str(device.management),

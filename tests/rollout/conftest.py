@@ -17,10 +17,10 @@ from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.build import Considered, build_plan, consider
 from controller.plan.document import PlanFile
-from controller.plan.observe import over_ssh
+from controller.plan.observe import observe_devices
 from controller.plan.select import Selection, selected_devices
 from controller.platforms.registry import platform
-from controller.platforms.transport.ssh import session
+from controller.platforms.transport.ssh import open_session
 from controller.rollout.outcome import Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Listener
@@ -44,13 +44,13 @@ def planned(city: City, schools: tuple[str, ...]) -> PlanFile:
 def considered(city: City, schools: tuple[str, ...]) -> list[Considered]:
     """The switches of these lab schools, compared with the policy."""
     devices = [one for one in selected_devices(city, Selection(schools, (), lab=True)) if one.role == "core"]
-    return [consider(city, one) for one in over_ssh(devices, lambda _: None)]
+    return [consider(city, one) for one in observe_devices(devices, lambda _: None)]
 
 
 def running(device: Device) -> DeviceState:
     """What a switch holds now, read over SSH."""
     system = platform(device.platform)
-    with session(device, "linux") as connection:
+    with open_session(device, "linux") as connection:
         return system.parse(system.read(connection), device.id).state  # type: ignore[attr-defined] # operable
 
 

@@ -25,9 +25,9 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
 from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
-from controller.plan.observe import over_ssh
+from controller.plan.observe import observe_devices
 from controller.platforms.registry import platform
-from controller.rollout.device_lock import device_lock
+from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End
 from controller.telemetry.tracing import traced
 from tests.rollout.conftest import WITHOUT, Apply, considered, planned, running, without
@@ -155,7 +155,7 @@ def test_two_changes_of_one_device_exclude_one_another(
     less, device = without(in_force, WITHOUT), devices[0]
     old = running(device)
     plan = planned(less, (device.school.id,))
-    with device_lock(tmp_path / "state" / "locks", device.id):
+    with hold_device_lock(tmp_path / "state" / "locks", device.id):
         (outcome,) = apply_now(less, plan)
     assert outcome.end is End.FAILED
     assert str(os.getpid()) in outcome.reason
@@ -202,7 +202,7 @@ def test_a_wrong_password_and_a_wrong_host_key_are_refused(
 
     def refusal(**update: object) -> Exception | None:
         changed = replace(device, access=device.access.model_copy(update=update))
-        return over_ssh([changed], lambda _: None)[0].refusal
+        return observe_devices([changed], lambda _: None)[0].refusal
 
     wrong_password = refusal(key=None, password=Secret(file=str(password)))
     assert isinstance(wrong_password, LoginRefused)

@@ -15,6 +15,8 @@ from controller.cli.progress import Progress
 from controller.model.loading.load import load_city
 from controller.plan.document import PlanFile, load_plan
 from controller.plan.expiry import refuse_lapsed
+from controller.platforms.transport.base import SystemClock
+from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
 from controller.telemetry.tracing import traced
@@ -46,7 +48,7 @@ def apply(
     refuse_lapsed(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
     with traced(timeline) as trace:
-        settings = Settings(restore_after, state, lambda: datetime.now(city.timezone).date())
+        settings = Settings(restore_after, state, SshTransport(), SystemClock())
         outcomes = apply_plan(city, plan, settings, [trace, Progress(len(plan.devices))])
     if as_json:
         say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": [u.model_dump() for u in plan.unplanned]})

@@ -12,8 +12,9 @@ from controller.lab.state import paths, undo_log
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.build import Considered, consider
-from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
+from controller.plan.observe import NotSupported, Observed, observe_devices, read_saved_configurations
 from controller.plan.select import Selection, selected_devices
+from controller.platforms.transport.ssh_transport import SshTransport
 
 
 def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
@@ -34,7 +35,7 @@ def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
 def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
     """Devices as they are, over SSH with progress on standard error, or from saved files."""
     if configs is not None:
-        return from_files(devices, configs)
+        return read_saved_configurations(devices, configs)
     count = 0
 
     def seen(one: Observed) -> None:
@@ -44,7 +45,7 @@ def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
             state = "read" if one.refusal is None else "not read"
             errors.print(f"[{count}/{len(devices)}] {one.device.id} {state}", style="dim", markup=False)
 
-    return over_ssh(devices, seen)
+    return observe_devices(devices, SshTransport(), seen)
 
 
 def considered(city: City, found: Sequence[Observed]) -> list[Considered]:

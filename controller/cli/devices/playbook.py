@@ -27,7 +27,7 @@ from controller.cli.output import Exit, say, say_json
 from controller.cli.progress import Progress
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
-from controller.plan.backup import operable
+from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
 from controller.telemetry.tracing import traced
 
@@ -66,7 +66,7 @@ def run(  # noqa: PLR0913 the command's options
     chosen = selection(schools, wards, everything=everything, lab=lab)
     city = load_city(policies)
     devices = reached_devices(city, chosen)
-    hosts = [device.id for device in devices if operable(device)]
+    hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
     folder = (output / f"{began:%Y-%m-%dT%H%M%S}").resolve()
     outcomes: list[HostOutcome] = []

@@ -16,7 +16,7 @@ from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
-from controller.plan.observe import NotSupported, from_files
+from controller.plan.observe import NotSupported, read_saved_configurations
 from controller.plan.proof.city_checks import path_checks
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.judgement import judge_observed
@@ -100,7 +100,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     devices = _in_folder(city, chosen, configs)
-    judged = [judge_observed(city, one) for one in from_files(devices, configs)]
+    judged = [judge_observed(city, one) for one in read_saved_configurations(devices, configs)]
     for one in judged:
         say_moved(one.device.id, one.moved)
     seen = [one for one in judged if one.refusal is None]

@@ -71,7 +71,7 @@ def internet(layout: Layout, family: Family) -> tuple[str, int]:
 def reaches(layout: Layout, host: Host, family: Family) -> bool:
     """Whether a TCP connection from a host to the internet comes about."""
     try:
-        with namespace.connect(host.namespace, *internet(layout, family), _TRY_SECONDS):
+        with namespace.open_connection(host.namespace, *internet(layout, family), _TRY_SECONDS):
             return True
     except OSError:
         return False

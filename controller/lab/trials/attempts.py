@@ -36,7 +36,7 @@ def attempt(pair: Pair, seconds: float) -> Attempt:
         FileNotFoundError: the host's namespace is gone.
     """
     target = pair.target
-    with namespace.stream_socket(pair.namespace, target.address) as opened:
+    with namespace.open_stream_socket(pair.namespace, target.address) as opened:
         opened.settimeout(seconds)
         try:
             opened.connect((target.address, target.port))

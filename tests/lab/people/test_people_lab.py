@@ -125,7 +125,7 @@ def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: City, fa
     school = layout.school(SCHOOL)
     usual = reach.ways_out(layout, school, paths.STATE)
     address, port = reach.internet(layout, Family.V4)
-    with namespace.connect(school.hosts[0].namespace, address, port, 5.0) as opened:
+    with namespace.open_connection(school.hosts[0].namespace, address, port, 5.0) as opened:
         breaking.break_(fault)
         try:
             assert until(lambda: not reach.ways_out(layout, school, paths.STATE) & {*usual, reach.NOWHERE}, 10.0)

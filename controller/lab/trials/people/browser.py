@@ -135,7 +135,7 @@ class _Connection(HTTPConnection):
 
 
 def _connected(seat: Seat, door: Door, seconds: float) -> _Connection:
-    opened = namespace.stream_socket(seat.namespace, door.address)
+    opened = namespace.open_stream_socket(seat.namespace, door.address)
     try:
         opened.settimeout(seconds)
         if seat.source is not None:
