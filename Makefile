@@ -3,8 +3,9 @@
 # make check  ruff, mypy, import-linter
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs
+# make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
-.PHONY: demo test check bench soak setup lock engine engine-shell
+.PHONY: demo test check bench soak mutants setup lock engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -37,12 +38,17 @@ bench: setup
 	@$(PYTHON) tests/benchmarks/offline_google.py
 	@$(PYTHON) -m tests.benchmarks.monitor
 
-SEED ?= $(shell date +%Y%m%d)
 SOAK ?= 25
+soak: SEED ?= $(shell date +%Y%m%d)
 soak: setup
 	@echo "soak: $(SOAK) times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
 	@TSUNAGU_SOAK=$(SOAK) $(PYTHON) -m pytest -q -n $$(nproc) --dist worksteal -m "not lab" --hypothesis-seed=$(SEED) \
 		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py
+
+N ?= 12
+mutants: SEED ?= 1
+mutants: setup
+	@$(PYTHON) -m tools.mutants --seed $(SEED) --number $(N) --write --at-least 95
 
 # Builds the Pulumi engine where the machine has none; once, outside the project.
 engine: setup

@@ -17,7 +17,7 @@ from controller.lab.state.undo_log import standing
 from controller.lab.trials.outage_probe import Probe
 from controller.model.access.rules import INTERNET
 from controller.model.loading.load import load_city
-from controller.model.network.packets import Family, prefix
+from controller.model.network.packets import Family, parse_prefix
 from tools.stage import ROOT, Demo, StepFailed, console, must, wait_for
 
 HTTPS = 443
@@ -114,7 +114,7 @@ def devices() -> str:
 def _websites(layout: Layout) -> dict[Family, tuple[str, int]]:
     """What pupils may open of the internet, in each family: an address with HTTPS."""
     return {
-        Family(prefix(one.address).version): (one.address, one.port)
+        Family(parse_prefix(one.address).version): (one.address, one.port)
         for one in layout.listeners
         if INTERNET in one.applications and one.port == HTTPS
     }

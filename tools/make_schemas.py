@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from controller.model.loading.schema import FOLDER, schemas
+from controller.model.loading.schema import FOLDER, build_schemas
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 
@@ -18,7 +18,7 @@ def texts() -> dict[Path, str]:
     """What each file should hold."""
     return {
         POLICIES / FOLDER / name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
-        for name, schema in schemas().items()
+        for name, schema in build_schemas().items()
     }
 
 

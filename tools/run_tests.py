@@ -95,7 +95,7 @@ def counted(report: Path) -> Counter[str]:
 
 
 def seconds_by_folder(report: Path) -> dict[str, float]:
-    """The seconds that the tests took, by the folder of `tests/` that they are in; a fixture counts where it is used."""
+    """The seconds that the tests took, by their folder of `tests/`; a fixture counts where it is used."""
     found: dict[str, float] = {}
     if report.exists():
         for case in parse(report).iter("testcase"):  # noqa: S314 pytest wrote it for us

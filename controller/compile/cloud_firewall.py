@@ -14,7 +14,7 @@ from controller.errors import Origin
 from controller.model.access.data_flows import SystemFlow
 from controller.model.city import City
 from controller.model.network.packets import AddressSet, Effect, Family, Prefix, Service
-from controller.model.reference_evaluator import connection_answer
+from controller.model.reference_evaluator import evaluate_connection
 
 Way = Literal["ingress", "egress"]
 DIRECTIONS: tuple[Way, ...] = get_args(Way)
@@ -78,7 +78,7 @@ def firewall_rules(city: City) -> tuple[FirewallRule, ...]:
 def _opened(city: City) -> Iterator[FirewallRule]:
     for (caller, called), flows in _by_ends(city).items():
         services = sorted({service for flow in flows for service in flow.opens}, key=str)
-        kept = tuple(one for one in services if connection_answer(city, caller, called, one).permitted)
+        kept = tuple(one for one in services if evaluate_connection(city, caller, called, one).permitted)
         peers = system_addresses(city, called)
         if kept and peers:
             purpose = "; ".join(dict.fromkeys(flow.purpose for flow in flows))

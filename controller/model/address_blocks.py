@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from controller.model.access.rules import Segment
-from controller.model.network.packets import Family, Prefix, block, bounds
+from controller.model.network.packets import Family, Prefix, build_prefix, get_bounds
 from controller.model.sites.schools import CityFile, School
 
 
-def school_prefix(file: CityFile, school: School, family: Family) -> Prefix:
+def compute_school_prefix(file: CityFile, school: School, family: Family) -> Prefix:
     """The block of a school.
 
     Raises:
@@ -22,17 +22,17 @@ def school_prefix(file: CityFile, school: School, family: Family) -> Prefix:
     return _nth(addressing.ipv6, addressing.school_ipv6_length, school.number)
 
 
-def segment_prefix(own: Prefix, segment: Segment) -> Prefix:
+def compute_segment_prefix(own: Prefix, segment: Segment) -> Prefix:
     """The subnet of a segment inside a school's own block."""
     if Family(own.version) is Family.V4:
-        return block(Family.V4, bounds(own)[0] + int(segment.ipv4.offset), segment.ipv4.length)
-    return block(Family.V6, bounds(own)[0] + (segment.ipv6_subnet << 64), 64)
+        return build_prefix(Family.V4, get_bounds(own)[0] + int(segment.ipv4.offset), segment.ipv4.length)
+    return build_prefix(Family.V6, get_bounds(own)[0] + (segment.ipv6_subnet << 64), 64)
 
 
 def _nth(city: Prefix, length: int, number: int) -> Prefix:
-    low, high = bounds(city)
+    low, high = get_bounds(city)
     first = low + (number << (city.max_prefixlen - length))
     if first > high:
         message = f"school number {number} leads outside the city's {city}"
         raise ValueError(message)
-    return block(Family(city.version), first, length)
+    return build_prefix(Family(city.version), first, length)

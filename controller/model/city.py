@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from controller.model.access.admission import Admission, AdmissionLimits
 from controller.model.access.data_flows import System, SystemFlow
-from controller.model.access.infrastructure_protocols import Necessity
+from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.people import PeopleFile
 from controller.model.access.rules import (
     CONTROLLER,
@@ -24,7 +24,7 @@ from controller.model.access.rules import (
     Segment,
 )
 from controller.model.access.second_factors import STRENGTHS, Strength
-from controller.model.address_blocks import school_prefix, segment_prefix
+from controller.model.address_blocks import compute_school_prefix, compute_segment_prefix
 from controller.model.measurement import MeasurementFile
 from controller.model.network.packets import (
     AddressSet,
@@ -32,22 +32,22 @@ from controller.model.network.packets import (
     Interval,
     Prefix,
     Service,
-    bounds,
-    merged,
-    prefix,
-    without,
+    get_bounds,
+    merge_intervals,
+    parse_prefix,
+    subtract_interval,
 )
-from controller.model.sites.access_lines import LinesFile
+from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.calendar import CalendarFile, DayKind
 from controller.model.sites.devices import (
     FIRST_DEVICE,
     Device,
     DevicePort,
-    blueprint_devices,
-    group_ports,
+    build_blueprint_devices,
+    expand_port_groups,
     lab_school_devices,
 )
-from controller.model.sites.schools import BlueprintFile, CityFile, DeviceGroup, LabFile, School, fits
+from controller.model.sites.schools import BlueprintFile, CityFile, DeviceGroup, LabFile, School, matches_school
 from controller.model.sites.scope import SchoolGroup
 from controller.model.sites.stack_outputs import StackOutputs
 
@@ -68,7 +68,7 @@ class City:
     file: CityFile
     schools: tuple[School, ...]
     blueprints: BlueprintFile
-    lines: LinesFile
+    lines: AccessLinesFile
     measurement: MeasurementFile
     lab: LabFile
     segments: Mapping[str, Segment]
@@ -86,7 +86,7 @@ class City:
     otherwise: str
     admission_limits: AdmissionLimits
     admission_servers: tuple[IPv4Address | IPv6Address, ...]
-    necessities: tuple[Necessity, ...]
+    necessities: tuple[InfrastructureProtocol, ...]
     outputs: StackOutputs
 
     @cached_property
@@ -104,7 +104,7 @@ class City:
         # By the object: a school that a test has changed, under the same id, is another one.
         kept = self._blocks.get((school.id, family))
         if kept is None or kept[0] is not school:
-            kept = self._blocks[school.id, family] = (school, school_prefix(self.file, school, family))
+            kept = self._blocks[school.id, family] = (school, compute_school_prefix(self.file, school, family))
         return kept[1]
 
     @cached_property
@@ -115,25 +115,25 @@ class City:
     def other_schools(self, school: School, family: Family) -> tuple[Interval, ...]:
         """The addresses of all schools but one."""
         blocks, together, apart = self._school_blocks[family]
-        own = bounds(self.school_prefix(school, family))
+        own = get_bounds(self.school_prefix(school, family))
         if not apart:
-            return merged(one for number, one in enumerate(blocks) if self.schools[number] is not school)
-        return without(together, *own)
+            return merge_intervals(one for number, one in enumerate(blocks) if self.schools[number] is not school)
+        return subtract_interval(together, *own)
 
     @cached_property
     def _school_blocks(self) -> dict[Family, tuple[list[Interval], tuple[Interval, ...], bool]]:
         """By family: the block of each school, all of them together, and whether no two overlap."""
         found = {}
         for family in Family:
-            blocks = [bounds(self.school_prefix(school, family)) for school in self.schools]
+            blocks = [get_bounds(self.school_prefix(school, family)) for school in self.schools]
             ordered = sorted(blocks)
             apart = all(one[1] < other[0] for one, other in pairwise(ordered))
-            found[family] = (blocks, merged(ordered), apart)
+            found[family] = (blocks, merge_intervals(ordered), apart)
         return found
 
     def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
         """The segment's subnet at a school."""
-        return segment_prefix(self.school_prefix(school, family), segment)
+        return compute_segment_prefix(self.school_prefix(school, family), segment)
 
     def gateway(self, school: School, segment: Segment, family: Family) -> int:
         """The gateway of a segment at a school: the first address after the subnet's own."""
@@ -147,7 +147,7 @@ class City:
         excluded |= {self.file.addressing.ipv4, self.file.addressing.ipv6}
         excluded |= {p for school in self.schools for p in (school.ipv4, school.ipv6) if p is not None}
         return AddressSet(
-            (Family.V4.everything, prefix("2000::/3")),
+            (Family.V4.everything, parse_prefix("2000::/3")),
             (
                 *collapse_addresses(p for p in excluded if isinstance(p, IPv4Network)),
                 *collapse_addresses(p for p in excluded if isinstance(p, IPv6Network)),
@@ -264,9 +264,11 @@ class City:
         return kept[1]
 
     def _devices(self, school: School) -> Iterator[Device]:
-        blueprint = next(one for one in self.blueprints.blueprints if fits(one, school))
+        blueprint = next(one for one in self.blueprints.blueprints if matches_school(one, school))
         lot = next(ward.lot for ward in self.file.wards if ward.id == school.ward)
-        return blueprint_devices(school, blueprint, lot, self.file.device_access, self._ports_of, self.device_address)
+        return build_blueprint_devices(
+            school, blueprint, lot, self.file.device_access, self._ports_of, self.device_address
+        )
 
     def lab_devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a lab school: a switch, then a router."""
@@ -296,7 +298,7 @@ class City:
         kept = self._wired.get((id(group), platform))
         if kept is None:
             pattern = self.blueprints.port_names.get(platform, "{n}")
-            ports = group_ports(group, pattern, tuple(self.segments), self.file.management_segment)
+            ports = expand_port_groups(group, pattern, tuple(self.segments), self.file.management_segment)
             kept = self._wired[id(group), platform] = (group, tuple(ports))
         return kept[1]
 

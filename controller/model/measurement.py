@@ -99,7 +99,7 @@ class Method(Strict):
         return (points[0][1] if len(points) == 1 else _interpolated(points, within)) / 100
 
 
-class Judged(Strict):
+class AssessedDownload(Strict):
     """Whose download decides: on this line, from the first of these regions that answers."""
 
     line: LineName
@@ -149,7 +149,7 @@ class MeasurementFile(Strict):
 
     recommended: RecommendationTable
     method: Method
-    judged: Judged
+    judged: AssessedDownload
     targets: Targets
     intervals: Intervals
     down_after: int = Field(ge=1, le=20)

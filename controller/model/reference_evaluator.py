@@ -17,7 +17,7 @@ from controller.model.access.data_flows import SystemFlow
 from controller.model.access.rules import DAYS, Hours, Rule
 from controller.model.access.second_factors import Importance, Strength
 from controller.model.city import City
-from controller.model.network.packets import Effect, Family, Protocol, Service, within
+from controller.model.network.packets import Effect, Family, Protocol, Service, is_in_interval
 from controller.model.sites.schools import School
 
 UNKNOWN = ""
@@ -53,7 +53,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class DataFlow:
     """Data of one class from one system to another."""
 
     sender: str
@@ -69,11 +69,11 @@ class Decision(Generic[Named]):
     rules: tuple[Named, ...]
 
 
-Answer = Decision[Rule]
+RuleDecision = Decision[Rule]
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmissionDecision:
     """Where 802.1X puts a device, for how many seconds at most until it is asked anew; `origin` None: quarantine."""
 
     segment: str
@@ -81,37 +81,37 @@ class Admitted:
     origin: Origin | None
 
 
-def admitted(city: City, certificate: str, place: str) -> Admitted:
+def evaluate_admission(city: City, certificate: str, place: str) -> AdmissionDecision:
     """Where a device with a certificate of this class ("" for none) belongs; what nothing names is quarantined."""
     for one in city.admissions:
         if one.certificate == certificate and (not one.places or place in one.places):
-            return Admitted(one.segment, one.session_hours * 3600, one.origin)
-    return Admitted(city.otherwise, city.admission_limits.quarantine_minutes * 60, None)
+            return AdmissionDecision(one.segment, one.session_hours * 3600, one.origin)
+    return AdmissionDecision(city.otherwise, city.admission_limits.quarantine_minutes * 60, None)
 
 
-def network_answer(city: City, flow: Flow) -> Answer:
+def evaluate_network(city: City, flow: Flow) -> RuleDecision:
     """What the network parts say."""
     return _decide(rule for rule in city.rules if _network_covers(city, rule, flow))
 
 
-def identity_answer(city: City, application: str, person: Person) -> Answer:
+def evaluate_identity(city: City, application: str, person: Person) -> RuleDecision:
     """What the identity parts say of a person at an application that stands behind the proxy."""
     at = person.at.astimezone(city.timezone)
     named = city.rules_at.get(application, ())
     return _decide(rule for rule in named if _identity_covers(city, rule, application, person, at))
 
 
-def exchange_answer(city: City, exchange: Exchange) -> Decision[SystemFlow]:
+def evaluate_data_flow(city: City, exchange: DataFlow) -> Decision[SystemFlow]:
     """What the system-to-system flows say of data between two systems."""
     ends = (exchange.sender, exchange.receiver)
     return _decide(flow for flow in city.flows if (flow.from_, flow.to) == ends and exchange.data in flow.data)
 
 
-def connection_answer(city: City, caller: str, called: str, service: Service) -> Decision[SystemFlow]:
+def evaluate_connection(city: City, caller: str, called: str, service: Service) -> Decision[SystemFlow]:
     """Whether a system may open a connection to another: some permitted exchange of theirs is carried by it."""
     carrying = (flow for flow in city.flows if (flow.caller, flow.called) == (caller, called) and service in flow.opens)
     kept = tuple(
-        f for f in carrying if any(exchange_answer(city, Exchange(f.from_, f.to, c)).permitted for c in f.data)
+        f for f in carrying if any(evaluate_data_flow(city, DataFlow(f.from_, f.to, c)).permitted for c in f.data)
     )
     return Decision(bool(kept), kept)
 
@@ -129,7 +129,9 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
         and city.is_for(rule, flow.school)
         and any(
             city.destination(name, flow.school).of(flow.family).holds(flow.destination)
-            and any(s.protocol == flow.protocol and within(flow.port, s.ports) for s in city.services(rule, name))
+            and any(
+                s.protocol == flow.protocol and is_in_interval(flow.port, s.ports) for s in city.services(rule, name)
+            )
             for name in rule.applications
         )
     )

@@ -92,7 +92,7 @@ def describe_backup(device: Device, system: Platform, text: str, read_at: dateti
         sha256=hashlib.sha256(content.encode()).hexdigest(),
         state=seen.state.digest(),
         lines=seen.lines,
-        ours=seen.understood,
+        ours=seen.managed,
         redacted=touched,
     )
 

@@ -53,7 +53,7 @@ def _ports(now: Iterable[PortState], wanted: Iterable[PortState]) -> Iterator[st
 def describe_port(port: PortState) -> str:
     """A port in words that belong to no vendor."""
     isolated = " isolated" if port.isolated else ""
-    return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} faces {port.faces}{isolated}"
+    return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} {port.role.words}{isolated}"
 
 
 def _interfaces(now: Iterable[VlanInterface], wanted: Iterable[VlanInterface]) -> Iterator[str]:

@@ -30,7 +30,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ConfigLine:
     """A line of a configuration, counted from 1."""
 
     number: int
@@ -62,29 +62,29 @@ class Peer:
     system: int
     neighbour: str
     family: Family
-    line: Line
-    policies: Mapping[RouteDirection, Line] = field(default_factory=dict)
-    default: Line | None = None
+    line: ConfigLine
+    policies: Mapping[RouteDirection, ConfigLine] = field(default_factory=dict)
+    default: ConfigLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A running configuration, understood.
 
-    `foreign` are the lines that are not ours and were left alone; `understood` counts the lines that are ours.
+    `unmanaged` are the lines that are not ours and were left alone; `managed` counts the lines that are ours.
     Together they are all `lines` that are not blank or comments: nothing is dropped in silence.
     `remarks` say, each with the line it is about, what is ours but not as it should be, so that the state does not
     count it as in force (a plan then mends it).
-    `taken` are the places where an object of ours could stand and one of others does, each with its line, `peers` the
-    neighbours of a router; see `refuse_conflicts`.
+    `conflicting` are the places where an object of ours could stand and one of others does, each with its line,
+    `peers` the neighbours of a router; see `refuse_conflicts`.
     """
 
     state: DeviceState
-    foreign: tuple[Line, ...]
-    understood: int
+    unmanaged: tuple[ConfigLine, ...]
+    managed: int
     lines: int
-    remarks: tuple[Line, ...] = ()
-    taken: Mapping[Place, Line] = field(default_factory=dict)
+    remarks: tuple[ConfigLine, ...] = ()
+    conflicting: Mapping[Place, ConfigLine] = field(default_factory=dict)
     peers: tuple[Peer, ...] = ()
 
 
@@ -102,13 +102,13 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
     needed += [((one.vlan, one.direction, one.family), f"filter {one.filter}") for one in wanted.bindings]
     problems = [
         Problem(
-            Origin(source, seen.taken[place].number),
+            Origin(source, seen.conflicting[place].number),
             "",
-            f"conflict: {name} must stand where {seen.taken[place].text.strip()!r} is, which is not ours; "
+            f"conflict: {name} must stand where {seen.conflicting[place].text.strip()!r} is, which is not ours; "
             "remove it, or take ours out of the policy",
         )
         for place, name in needed
-        if place in seen.taken
+        if place in seen.conflicting
     ]
     problems += [Problem(Origin(source, line), "", text) for line, text in _peer_conflicts(seen, wanted.routing)]
     if problems:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from controller.measure.probes.probe_targets import Place
 from controller.measure.rounds import Site
 from controller.model.city import City
-from controller.model.sites.access_lines import LINE_NAMES, LineName, LinesFile
+from controller.model.sites.access_lines import LINE_NAMES, AccessLinesFile, LineName
 
 _LOOKED_FOR_SECONDS = 15.0
 """How long routes may take to follow a line that went down or came back."""
@@ -31,7 +31,7 @@ class Exits:
     """`destination` is an address far behind the lines; schools are looked at only for a while after a change."""
 
     sites: Sequence[Site]
-    lines: LinesFile
+    lines: AccessLinesFile
     destination: str
     _known: dict[str, LineName | None] = field(default_factory=dict)
     _until: dict[str, float] = field(default_factory=dict)

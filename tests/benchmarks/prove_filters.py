@@ -35,7 +35,7 @@ from controller.model.network.packets import (
     Match,
     Prefix,
     Protocol,
-    prefix,
+    parse_prefix,
 )
 from controller.prove.filters.equivalence import packet_space, permitted_by_filter, prove_equal, same_filters
 from tests.prove.second_engine import SecondEngine, cudd_variables, oxidd_variables
@@ -61,7 +61,7 @@ def random_prefix(random: Random) -> Prefix:
     """Anywhere in 64 blocks of 32 bits, so that prefixes often nest and no few of them cover all others."""
     length = random.choice(LENGTHS)
     address = (0x20010D00 + random.randrange(64) << 96) | (random.randrange(1 << 12) << 84) | random.getrandbits(84)
-    return prefix(f"{Family.V6.address(address >> (128 - length) << (128 - length))}/{length}")
+    return parse_prefix(f"{Family.V6.address(address >> (128 - length) << (128 - length))}/{length}")
 
 
 def adversarial(rules: int, random: Random) -> list[Entry]:
@@ -160,14 +160,14 @@ def typical(number: int, family: Family, random: Random) -> tuple[FilterIntent, 
     for index in range((TYPICAL_ENTRIES - 1) // 3):
         effect = Effect.FORBID if index < 2 else Effect.PERMIT
         protocol, port = random.choice(((Protocol.TCP, 443), (Protocol.TCP, 22), (Protocol.UDP, 53)))
-        destinations = tuple(prefix(server) for server in random.sample(servers, 3))
+        destinations = tuple(parse_prefix(server) for server in random.sample(servers, 3))
         ports = (port, port)
-        sources, servers_of_rule = AddressSet((prefix(school),)), AddressSet(destinations)
+        sources, servers_of_rule = AddressSet((parse_prefix(school),)), AddressSet(destinations)
         origin = Origin("access/rules.yaml", index)
         clauses.append(
             Clause(effect, f"rule-{index}", origin, family, protocol, sources, servers_of_rule, ANY_PORTS, ports, False)  # noqa: FBT003 a dataclass
         )
-        matches = (Match(family, protocol, prefix(school), one, ANY_PORTS, ports) for one in destinations)
+        matches = (Match(family, protocol, parse_prefix(school), one, ANY_PORTS, ports) for one in destinations)
         entries.extend(Entry(effect, match) for match in matches)
     intent = FilterIntent("kw-e01-core1", "staff", 10, Direction.FROM, family, tuple(clauses))
     return intent, filter_of(family, entries)

@@ -50,14 +50,13 @@ def test_what_a_reader_sees_of_four_switches(rendered: Path, tmp_path: Path, sch
     assert "Traceback" not in done.errors
     lines = done.said.splitlines()
     count = sum(bool(line.strip(" !")) for line in core.splitlines())
-    assert (
-        f"kw-s01-core1: {count + 2} lines read: {count} are ours and understood, 2 are not ours and left alone" in lines
-    )
+    counted = f"{count + 2} lines read: {count} are managed and understood, 2 are unmanaged and left alone"
+    assert f"kw-s01-core1: {counted}" in lines
     assert "kw-s01-core1: nothing would change" in lines
     where = lines.index("kw-s01-floor1 (cisco_ios) would change:")
     assert lines[where + 1 : where + 3] == [
-        "  - port GigabitEthernet1/0/1 access 20 faces unfiltered",
-        "  + port GigabitEthernet1/0/1 access 10 faces unfiltered",
+        "  - port GigabitEthernet1/0/1 access 20 unfiltered",
+        "  + port GigabitEthernet1/0/1 access 10 unfiltered",
     ]
     refused = next(index for index, line in enumerate(lines) if line.startswith("x configs/kw-s01-floor2.cfg"))
     assert f"configs/kw-s01-floor2.cfg:{floor.count(chr(10)) + 2}:" in "".join(lines[refused : refused + 3])

@@ -21,7 +21,7 @@ from controller.compile.network import aggregate
 from controller.model.access.admission import Admission
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
-from controller.model.network.packets import Family, Match, Ports, Prefix, prefix
+from controller.model.network.packets import Family, Match, Ports, Prefix, parse_prefix
 from controller.platforms.base import Step
 from controller.platforms.cisco_ios import acl, driver
 from controller.platforms.common.words import Words
@@ -171,7 +171,7 @@ def test_aggregation(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
         prover.policies.edit(f"access/prefixes/{name}.yaml", old, ", ".join(listed))
 
     def generous(good: Callable[..., list[Prefix]], networks: Iterable[Prefix]) -> list[Prefix]:
-        return [prefix("100.100.8.0/23") if str(one) == "100.100.8.0/24" else one for one in good(networks)]
+        return [parse_prefix("100.100.8.0/23") if str(one) == "100.100.8.0/24" else one for one in good(networks)]
 
     with monkeypatch.context() as patch:
         plant(patch, aggregate, "_prefixes", generous)

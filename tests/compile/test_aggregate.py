@@ -15,7 +15,7 @@ from controller.compile.network.aggregate import aggregate
 from controller.compile.network.device_state import campus_intent
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
-from controller.model.network.device_state import Entry, named_filter
+from controller.model.network.device_state import Entry, build_filter
 from controller.model.network.packets import (
     ANY_PORTS,
     Direction,
@@ -25,7 +25,7 @@ from controller.model.network.packets import (
     Ports,
     Prefix,
     Protocol,
-    prefix,
+    parse_prefix,
 )
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import prove
@@ -69,7 +69,7 @@ def entries(draw: st.DrawFn, family: Family) -> list[Entry]:
 
 def test_nothing_stands_behind_what_every_packet_meets() -> None:
     """A soak found it: the last entry was taken for a repetition of one further up, and a permit came last."""
-    inside = prefix("10.0.0.0/28")
+    inside = parse_prefix("10.0.0.0/28")
     all_, default = replace(everything(Family.V4), origin="all"), replace(everything(Family.V4), origin="default deny")
     behind = Entry(Effect.PERMIT, Match(Family.V4, None, inside, inside), "behind")
     (one,) = aggregate([all_, behind, default])
@@ -82,7 +82,7 @@ def test_no_packet_is_judged_otherwise(found: list[Entry]) -> None:
     family = found[0].match.family
     fewer = aggregate(found)
     space = packet_space(family)
-    before, after = (named_filter(20, Direction.FROM, family, one) for one in (found, fewer))
+    before, after = (build_filter(20, Direction.FROM, family, one) for one in (found, fewer))
     assert permitted_by_filter(space, before) == permitted_by_filter(space, after)
     assert len(fewer) <= len(found)
     assert fewer[-1].match == everything(family).match
@@ -98,20 +98,23 @@ def permits(*matched: Match) -> list[Entry]:
 
 
 def hosts(count: int) -> list[Match]:
-    return [Match(V4, 6, ALL, prefix(f"203.0.113.{number}/32"), ANY_PORTS, (443, 443)) for number in range(count)]
+    return [Match(V4, 6, ALL, parse_prefix(f"203.0.113.{number}/32"), ANY_PORTS, (443, 443)) for number in range(count)]
 
 
 @pytest.mark.parametrize(
     ("given_", "expected"),
     [
-        (hosts(256), [Match(V4, 6, ALL, prefix("203.0.113.0/24"), ANY_PORTS, (443, 443))]),
+        (hosts(256), [Match(V4, 6, ALL, parse_prefix("203.0.113.0/24"), ANY_PORTS, (443, 443))]),
         (
             [Match(V4, 17, ALL, ALL, ANY_PORTS, (port, port)) for port in (5001, 5000, 5002, 5004)],
             [Match(V4, 17, ALL, ALL, ANY_PORTS, (5000, 5002)), Match(V4, 17, ALL, ALL, ANY_PORTS, (5004, 5004))],
         ),
         (
-            [Match(V4, 6, ALL, prefix("10.0.0.0/8")), Match(V4, 6, prefix("10.1.0.0/16"), prefix("10.2.0.0/16"))],
-            [Match(V4, 6, ALL, prefix("10.0.0.0/8"))],
+            [
+                Match(V4, 6, ALL, parse_prefix("10.0.0.0/8")),
+                Match(V4, 6, parse_prefix("10.1.0.0/16"), parse_prefix("10.2.0.0/16")),
+            ],
+            [Match(V4, 6, ALL, parse_prefix("10.0.0.0/8"))],
         ),
         (
             [Match(V4, 6, ALL, ALL, established=True), Match(V4, 6, ALL, ALL)],
@@ -130,20 +133,20 @@ def test_what_is_put_together(given_: list[Match], expected: list[Match]) -> Non
 def test_an_entry_that_came_of_many_names_all_their_rules() -> None:
     (one,) = aggregate(permits(*hosts(4)))
     assert one.origin == "rule-0, rule-1, rule-2, rule-3"
-    wide, narrow = Match(V4, 6, ALL, prefix("10.0.0.0/8")), Match(V4, 6, ALL, prefix("10.1.0.0/16"))
+    wide, narrow = Match(V4, 6, ALL, parse_prefix("10.0.0.0/8")), Match(V4, 6, ALL, parse_prefix("10.1.0.0/16"))
     (one,) = aggregate(permits(narrow, wide))
     assert one.origin == "rule-1, rule-0"
 
 
 def test_a_forbid_between_keeps_its_place() -> None:
     first, second = permits(*hosts(2))
-    between = Entry(Effect.FORBID, Match(V4, None, ALL, prefix("203.0.113.1/32")), "forbid")
+    between = Entry(Effect.FORBID, Match(V4, None, ALL, parse_prefix("203.0.113.1/32")), "forbid")
     assert aggregate([first, between, second]) == [first, between, second]
 
 
 def crowded(city: City) -> City:
     """A cloud service that publishes its addresses one by one: more than a list takes, and neighbours."""
-    listed = tuple(prefix(f"203.0.{third}.{fourth}/32") for third in (40, 41) for fourth in range(256))
+    listed = tuple(parse_prefix(f"203.0.{third}.{fourth}/32") for third in (40, 41) for fourth in range(256))
     files = {
         name: one.model_copy(update={"prefixes": listed}) if name == "cbt" else one
         for name, one in city.prefix_lists.items()

@@ -10,10 +10,10 @@ import pytest
 from controller.compile.identity.access_levels import Levels
 from controller.compile.identity.proxy import MOST_OPERATORS, cloud_intent, operators
 from controller.errors import PolicyError
-from controller.model.access.rules import Application, Dispensation, IdentityPart, Rule
+from controller.model.access.rules import Application, ExceptionTerms, IdentityPart, Rule
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.reference_evaluator import Person, identity_answer
+from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.model.sites.calendar import ONE_DAY, DayKind
 from controller.model.sites.scope import Scope
 from controller.prove.engine.cel import LevelEvaluator
@@ -66,7 +66,7 @@ def test_the_compiled_conditions_are_the_reference_decision_for_everybody(city: 
             for role in roles:
                 one = at(person, role, moment)
                 for app in proxied(city):
-                    expected = identity_answer(city, app.id, one).permitted
+                    expected = evaluate_identity(city, app.id, one).permitted
                     assert proxy.lets_in(app.id, role, levels, moment) == expected, (app.id, one)
                     asked, let_in = asked + 1, let_in + expected
     assert asked > 100_000
@@ -89,7 +89,7 @@ def test_the_levels_of_days_hold_exactly_on_the_days_of_the_calendar(city: City)
 def test_an_exception_lapses_at_the_proxy_by_itself(city: City) -> None:
     """Deployed while it is in force, and never deployed again: the condition ends with its last day."""
     found = next(r for r in city.rules if r.id == "staff-ai")
-    exception = Dispensation(owner="x", reason="x", expires=date(2026, 12, 31))
+    exception = ExceptionTerms(owner="x", reason="x", expires=date(2026, 12, 31))
     proxy = Proxy(rule(city, "staff-ai", exception=exception))
     person = Person(
         "teacher", Strength.ANY, frozenset({"managed"}), "home", datetime(2026, 12, 31, tzinfo=city.timezone)
@@ -156,7 +156,7 @@ def test_more_than_a_condition_holds_is_asked_by_one_level(city: City) -> None:
         "hours": hours,
     }
     changed = identity(city, "staff-ai", **more)
-    lapsing = Dispensation(owner="x", reason="x", expires=date(2026, 12, 31))
+    lapsing = ExceptionTerms(owner="x", reason="x", expires=date(2026, 12, 31))
     changed = rule(changed, "staff-ai", exception=lapsing, schools=Scope(groups=("exam-schools",)))
     proxy = Proxy(changed)
     binding = next(b for b in proxy.intent.bindings if (b.application, b.role) == ("staff-ai", "teacher"))
@@ -166,7 +166,7 @@ def test_more_than_a_condition_holds_is_asked_by_one_level(city: City) -> None:
         levels = proxy.levels(request(changed, person))
         for moment in moments(changed, person.at.date()):
             one = at(person, "teacher", moment)
-            expected = identity_answer(changed, "staff-ai", one).permitted
+            expected = evaluate_identity(changed, "staff-ai", one).permitted
             assert proxy.lets_in("staff-ai", "teacher", levels, moment) == expected, one
     marking = datetime(2026, 12, 3, 22, 15, tzinfo=city.timezone)
     somebody = Person("teacher", Strength.ANY, frozenset(everything), "home", marking, "other", "sw-h01")

@@ -10,12 +10,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import Origin, PolicyError, TsunaguError
-from controller.model.access.rules import DAYS, Day, Dispensation, Hours, IdentityPart, Rule, SchoolDays
+from controller.model.access.rules import DAYS, Day, ExceptionTerms, Hours, IdentityPart, Rule, SchoolDays
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Effect
-from controller.model.reference_evaluator import Person, identity_answer
+from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.model.sites.scope import Scope
 from controller.prove.identity.proxy import Proxy
 from controller.prove.identity.synthetic_people import anybody, at, days, everybody, moments, request
@@ -60,7 +60,9 @@ def rule(draw: st.DrawFn) -> Rule:
         purpose="generated",
         applications=APPLICATIONS,
         schools=draw(st.none() | scope()),
-        exception=Dispensation(owner="x", reason="x", expires=expires) if expires and effect is Effect.PERMIT else None,
+        exception=ExceptionTerms(owner="x", reason="x", expires=expires)
+        if expires and effect is Effect.PERMIT
+        else None,
         network=None,
         identity=part,
     )
@@ -97,7 +99,7 @@ def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], s
             for role in ROLES:
                 one = at(person, role, moment)
                 for name in APPLICATIONS:
-                    expected = identity_answer(generated, name, one).permitted
+                    expected = evaluate_identity(generated, name, one).permitted
                     assert proxy.lets_in(name, role, levels, moment) == expected, (name, one)
 
 
@@ -107,7 +109,7 @@ def too_weak(city: City, people: list[Person]) -> bool:
     weak += [replace(person, device=one.id) for person in weak for one in city.people.device_classes]
     weak += [replace(p, at=datetime.combine(day, time(12), city.timezone)) for p in weak for day in days(city)[::3]]
     return any(
-        identity_answer(city, "affairs", at(person, role, moment)).permitted
+        evaluate_identity(city, "affairs", at(person, role, moment)).permitted
         for person in weak
         for moment in moments(city, person.at.date())
         for role in ROLES

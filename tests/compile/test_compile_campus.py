@@ -15,7 +15,7 @@ from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import Origin, TsunaguError
 from controller.model.access.rules import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
 from controller.model.city import City
-from controller.model.network.device_state import Attachment, Capabilities, Entry, Faces, Filter
+from controller.model.network.device_state import Attachment, Capabilities, Entry, Filter, PortRole
 from controller.model.network.packets import (
     Direction,
     Effect,
@@ -24,22 +24,22 @@ from controller.model.network.packets import (
     Packet,
     Protocol,
     Service,
-    bounds,
-    prefix,
-    service,
+    get_bounds,
+    parse_prefix,
+    parse_service,
 )
-from controller.model.reference_evaluator import Flow, network_answer
+from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.prove.filters.equivalence import ends_explicitly, evaluate, prove_equal, wanted
 from tests.soak import examples
 
 CAN = Capabilities(
-    Attachment.PORT, vlan_database=True, reads_faces=True, maximum_entries=4096, over_ssh=False, isolates=True
+    Attachment.PORT, vlan_database=True, reads_port_roles=True, maximum_entries=4096, over_ssh=False, isolates=True
 )
 CLIENT_PORT = 49152
 """No service of any policy here has it, so it is never taken for an answer."""
-STRANGE_SERVICES = (service("tcp/22"), service("tcp/444"), service("udp/443"))
+STRANGE_SERVICES = (parse_service("tcp/22"), parse_service("tcp/444"), parse_service("udp/443"))
 HERE = Origin("random.yaml", 1)
 
 Filters = dict[tuple[int, Direction, Family], Filter]
@@ -91,7 +91,7 @@ def way_back(packet: Packet, *, established: bool) -> Packet:
 
 def segment_of(city: City, school: School, family: Family, address: int) -> str | None:
     for name, segment in city.segments.items():
-        low, high = bounds(city.segment_prefix(school, segment, family))
+        low, high = get_bounds(city.segment_prefix(school, segment, family))
         if low <= address <= high:
             return name
     return None
@@ -103,7 +103,7 @@ def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
         filters = filters_of(campus_intent(city, core(city, school), CAN))
         for source, family in product((*city.segments, CONTROLLER), Family):
             for flow, packet in first_packets(city, school, source, family):
-                expected = network_answer(city, flow).permitted
+                expected = evaluate_network(city, flow).permitted
                 permitted, denied = permitted + expected, denied + (not expected)
                 if source != CONTROLLER:
                     vlan = city.segments[source].vlan
@@ -127,7 +127,7 @@ def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: C
     school = city.schools[0]
     for device in city.devices(school):
         if device.networks:
-            continue  # no switch: tests/platforms/test_platforms_hostapd.py
+            continue  # no switch: tests/platforms/hostapd/test_hostapd.py
         intent = campus_intent(city, device, CAN)
         assert bool(intent.wanted.filters) == (device.role == "core")
         carried = {name for port in device.ports for name in port.segments}
@@ -137,9 +137,9 @@ def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: C
 
 def test_what_a_platform_cannot_tell_is_not_asked_of_it(city: City) -> None:
     device = core(city, city.schools[0])
-    poor = campus_intent(city, device, replace(CAN, vlan_database=False, reads_faces=False)).wanted
+    poor = campus_intent(city, device, replace(CAN, vlan_database=False, reads_port_roles=False)).wanted
     assert poor.vlans == ()
-    assert {port.faces for port in poor.ports} == {Faces.UNFILTERED}
+    assert {port.role for port in poor.ports} == {PortRole.UNFILTERED}
     assert len(poor.filters) == len(poor.bindings) == 4 * len(city.segments)
 
 
@@ -163,7 +163,7 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
     clauses = [clause for one in intent.intents for clause in one.clauses]
     assert all(clause.sources.included and clause.destinations.included for clause in clauses)
     assert {clause.family for clause in clauses if clause.rule == "drills"} == {Family.V4}
-    before = bounds(prefix("2001:db8:d002::/48"))[0]
+    before = get_bounds(parse_prefix("2001:db8:d002::/48"))[0]
     for segment, direction in product(poorer.segments.values(), Direction):
         v6 = filters[segment.vlan, direction, Family.V6]
         assert not [entry for entry in v6.entries if entry.origin == "drills"]
@@ -195,13 +195,13 @@ def test_nobody_prints_at_another_school(city: City) -> None:
         for source, family, port in product(("staff", "staff-legacy"), Family, (631, 9100)):
             sender = client(city, own, source, family)
             assert sender is not None
-            printer = bounds(city.segment_prefix(other, printers, family))[0] + 40
+            printer = get_bounds(city.segment_prefix(other, printers, family))[0] + 40
             packet = Packet(family, Protocol.TCP, sender, printer, CLIENT_PORT, port, established=False)
             vlan = city.segments[source].vlan
             assert evaluate(filters[vlan, Direction.FROM, family], packet) == (own is other)
             # The other school's packet, arriving at this school's printers.
             arriving = replace(packet, source=client(city, other, source, family) or 0)
-            arriving = replace(arriving, destination=bounds(city.segment_prefix(own, printers, family))[0] + 40)
+            arriving = replace(arriving, destination=get_bounds(city.segment_prefix(own, printers, family))[0] + 40)
             assert evaluate(filters[printers.vlan, Direction.TO, family], arriving) == (own is other)
 
 
@@ -230,7 +230,7 @@ def rules(draw: st.DrawFn, city: City) -> Rule:
 
 
 SOURCES = ("staff", "pupil", "printers")
-INTERNET_SERVICES = tuple(map(service, ("tcp/80", "tcp/443", "tcp/8000-8100", "udp/443")))
+INTERNET_SERVICES = tuple(map(parse_service, ("tcp/80", "tcp/443", "tcp/8000-8100", "udp/443")))
 OTHER_SERVICES = {
     "drills": ("tcp/443", "tcp/5000-5100", "udp/5000-5100"),
     "printing": ("tcp/631", "tcp/9100", "udp/631"),
@@ -241,10 +241,10 @@ OTHER_SERVICES = {
 def with_more_services(city: City) -> City:
     """Several services, ranges and UDP, which the shipped applications do not have; two in the printers' segment."""
     changed = {
-        name: city.applications[name].model_copy(update={"services": tuple(map(service, texts))})
+        name: city.applications[name].model_copy(update={"services": tuple(map(parse_service, texts))})
         for name, texts in OTHER_SERVICES.items()
     }
-    scanning = changed["printing"].model_copy(update={"id": "scanning", "services": (service("tcp/631-640"),)})
+    scanning = changed["printing"].model_copy(update={"id": "scanning", "services": (parse_service("tcp/631-640"),)})
     return replace(city, applications={**city.applications, **changed, "scanning": scanning})
 
 
@@ -269,7 +269,7 @@ def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObje
         destination = data.draw(st.sampled_from(destinations) | st.integers(0, 2**family.bits - 1))
         port = data.draw(st.sampled_from(ports))
         packet = Packet(family, protocol, sender, destination, CLIENT_PORT, port, established=False)
-        answer = network_answer(policy, Flow(school, source, family, protocol, destination, port))
+        answer = evaluate_network(policy, Flow(school, source, family, protocol, destination, port))
         assert evaluate(own, packet) == answer.permitted, (packet, answer)
 
 

@@ -15,13 +15,13 @@ from controller.errors import Origin
 from controller.model.access.data_flows import CLASS_CARRIERS, Carrier, SystemFlow
 from controller.model.access.second_factors import Importance
 from controller.model.city import City
-from controller.model.network.packets import Effect, Family, service
-from controller.model.reference_evaluator import Exchange, connection_answer, exchange_answer
+from controller.model.network.packets import Effect, Family, parse_service
+from controller.model.reference_evaluator import DataFlow, evaluate_connection, evaluate_data_flow
 from tests.soak import FACTOR
 
 ENDS = ("affairs", "grading", "resident-register", "learning-analytics")
 CLASSES: tuple[Importance, ...] = get_args(Importance)
-SERVICES = (service("tcp/443"), service("tcp/22"))
+SERVICES = (parse_service("tcp/443"), parse_service("tcp/22"))
 
 
 @st.composite
@@ -69,10 +69,10 @@ def check(city: City, intent: ExchangeIntent, ends: tuple[str, ...]) -> None:
     carried = {(one.sender, receiver, one.data) for one in intent.channels for receiver in one.receivers}
     for sender, receiver in permutations(ends, 2):
         for asked in SERVICES:
-            expected = connection_answer(city, sender, receiver, asked).permitted
+            expected = evaluate_connection(city, sender, receiver, asked).permitted
             assert ((sender, receiver, asked) in opened) == expected
         for data in CLASSES:
-            answer = exchange_answer(city, Exchange(sender, receiver, data))
+            answer = evaluate_data_flow(city, DataFlow(sender, receiver, data))
             by_channel = any(one.carrier in CLASS_CARRIERS for one in answer.rules)
             assert ((sender, receiver, data) in carried) == (answer.permitted and by_channel)
 

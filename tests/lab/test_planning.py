@@ -10,7 +10,7 @@ from controller.lab.state import paths
 from controller.lab.state.addresses import internet_address, internet_ports
 from controller.lab.state.planning import lay_out
 from controller.model.city import City
-from controller.model.network.packets import Family, Protocol, prefix
+from controller.model.network.packets import Family, Protocol, parse_prefix
 from controller.model.sites.schools import LabHost
 
 
@@ -32,7 +32,7 @@ def test_addresses_are_the_citys_own(city: City) -> None:
         for host in school.hosts:
             for family in Family:
                 subnet = city.segment_prefix(city.school_by_id[school.id], city.segments[host.segment], family)
-                assert prefix(host.interface.address.of(family)).subnet_of(subnet)  # type: ignore[arg-type]
+                assert parse_prefix(host.interface.address.of(family)).subnet_of(subnet)  # type: ignore[arg-type]
                 gateway = city.gateway(city.school_by_id[school.id], city.segments[host.segment], family)
                 assert host.interface.gateway.of(family) == family.address(gateway)
 
@@ -49,7 +49,7 @@ def test_every_tcp_application_listens_in_both_families(city: City) -> None:
 
 def test_the_internet_is_an_address_that_no_application_names(city: City) -> None:
     for family in Family:
-        address = prefix(internet_address(city, family))
+        address = parse_prefix(internet_address(city, family))
         assert city.internet.of(family).holds(int(address.network_address))
 
 
@@ -65,10 +65,10 @@ def test_the_internet_listens_on_every_port_that_a_rule_names(city: City) -> Non
 
 
 def test_where_the_documentation_addresses_are_reserved_the_internet_is_elsewhere(city: City) -> None:
-    reserved = (*city.file.reserved, prefix("192.0.2.0/24"), prefix("2001:db8::/32"))
+    reserved = (*city.file.reserved, parse_prefix("192.0.2.0/24"), parse_prefix("2001:db8::/32"))
     narrow = replace(city, file=city.file.model_copy(update={"reserved": reserved}))
     for family in Family:
-        address = int(prefix(internet_address(narrow, family)).network_address)
+        address = int(parse_prefix(internet_address(narrow, family)).network_address)
         assert narrow.internet.of(family).holds(address)
 
 

@@ -19,15 +19,15 @@ from controller.model.network.packets import (
     Packet,
     Protocol,
     Service,
-    bounds,
-    merged,
-    prefix,
-    service,
+    get_bounds,
+    merge_intervals,
+    parse_prefix,
+    parse_service,
 )
 from tests.soak import examples
 
 PORT = st.integers(1, 65535)
-WORLD = int(prefix("10.0.0.0/24").network_address)
+WORLD = int(parse_prefix("10.0.0.0/24").network_address)
 """Small prefixes inside one /24 meet often, and all its addresses can be tried."""
 
 
@@ -62,7 +62,7 @@ def test_intervals_are_the_set_by_brute_force(
 @settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)).map(lambda pair: (pair[0], pair[0] + pair[1]))))
 def test_merged_intervals_are_the_same_numbers_disjoint_and_apart(intervals: list[tuple[int, int]]) -> None:
-    joined = merged(intervals)
+    joined = merge_intervals(intervals)
     numbers = {n for low, high in intervals for n in range(low, high + 1)}
     assert {n for low, high in joined for n in range(low, high + 1)} == numbers
     assert all(one[1] + 1 < other[0] for one, other in pairwise(joined))
@@ -71,8 +71,8 @@ def test_merged_intervals_are_the_same_numbers_disjoint_and_apart(intervals: lis
 def test_the_empty_set_never_becomes_any() -> None:
     assert AddressSet(()).intervals() == ()
     assert not AddressSet(()).holds(0)
-    only_v4 = AddressSet((prefix("10.0.0.0/8"),), (prefix("2001:db8::/32"),))
-    assert only_v4.of(Family.V6) == AddressSet((), (prefix("2001:db8::/32"),))
+    only_v4 = AddressSet((parse_prefix("10.0.0.0/8"),), (parse_prefix("2001:db8::/32"),))
+    assert only_v4.of(Family.V6) == AddressSet((), (parse_prefix("2001:db8::/32"),))
     assert only_v4.of(Family.V6).intervals() == ()
 
 
@@ -80,7 +80,7 @@ def test_the_empty_set_never_becomes_any() -> None:
 @given(st.sampled_from(["tcp", "udp"]), PORT, PORT)
 def test_services_survive_their_own_text(name: str, one: int, other: int) -> None:
     parsed = Service(Protocol[name.upper()], (min(one, other), max(one, other)))
-    assert service(str(parsed)) == parsed
+    assert parse_service(str(parsed)) == parsed
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_services_survive_their_own_text(name: str, one: int, other: int) -> Non
 )
 def test_what_is_no_service(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no service; write tcp/PORT|ports run from 1 to 65535"):
-        service(text)
+        parse_service(text)
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -100,16 +100,16 @@ def test_what_is_no_service(text: str) -> None:
 def test_prefixes_survive_their_own_text(family: Family, data: st.DataObject) -> None:
     length = data.draw(st.integers(0, family.bits))
     first = data.draw(st.integers(0, 2**family.bits - 1)) >> (family.bits - length) << (family.bits - length)
-    parsed = prefix(f"{family.address(first)}/{length}")
-    assert prefix(str(parsed)) == parsed
+    parsed = parse_prefix(f"{family.address(first)}/{length}")
+    assert parse_prefix(str(parsed)) == parsed
     assert parsed.version == family
-    assert bounds(parsed) == (first, first + 2 ** (family.bits - length) - 1)
+    assert get_bounds(parsed) == (first, first + 2 ** (family.bits - length) - 1)
 
 
 @pytest.mark.parametrize("text", ["", "ten", "10.0.0.1/8", "10.0.0.0/33", "2001:db8::1/64", "10.0.0/8", "300.0.0.0/8"])
 def test_what_is_no_prefix(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        prefix(text)
+        parse_prefix(text)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,8 @@ def test_packets_in_words(packet: Packet, text: str) -> None:
     ],
 )
 def test_what_a_match_covers(change: dict[str, Any], covered: bool) -> None:  # noqa: FBT001 the expectation
-    match = Match(Family.V4, Protocol.TCP, prefix("0.0.0.10/31"), prefix("0.0.0.20/30"), ANY_PORTS, (443, 445))
+    match = Match(
+        Family.V4, Protocol.TCP, parse_prefix("0.0.0.10/31"), parse_prefix("0.0.0.20/30"), ANY_PORTS, (443, 445)
+    )
     packet = Packet(Family.V4, Protocol.TCP, 11, 23, 49152, 443, established=False)
     assert match.covers(replace(packet, **change)) == covered

@@ -9,8 +9,8 @@ import pytest
 
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.network.packets import Family, Protocol, prefix
-from controller.model.reference_evaluator import Flow, Person, identity_answer, network_answer
+from controller.model.network.packets import Family, Protocol, parse_prefix
+from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MONDAY = datetime(2026, 11, 23, 10, 0, tzinfo=TOKYO)
@@ -23,7 +23,7 @@ def who(role: str, mfa: str, postures: frozenset[str], place: str, at: datetime)
 
 
 def address(text: str) -> int:
-    return int(prefix(text).network_address)
+    return int(parse_prefix(text).network_address)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_network_part(  # noqa: PLR0913, PLR0917 a row of the table
     school = next(school for school in city.schools if school.number == 1)
     name, _, port = service.partition("/")
     flow = Flow(school, source, Family(family), Protocol[name.upper()], address(destination), int(port))
-    answer = network_answer(city, flow)
+    answer = evaluate_network(city, flow)
     assert ([rule.id for rule in answer.rules], answer.permitted) == (rules, permitted)
 
 
@@ -111,7 +111,7 @@ def test_network_part(  # noqa: PLR0913, PLR0917 a row of the table
     ],
 )
 def test_identity_part(city: City, application: str, person: Person, rules: list[str], permitted: bool) -> None:  # noqa: FBT001
-    answer = identity_answer(city, application, person)
+    answer = evaluate_identity(city, application, person)
     assert ([rule.id for rule in answer.rules], answer.permitted) == (rules, permitted)
 
 
@@ -138,4 +138,4 @@ def test_identity_part(city: City, application: str, person: Person, rules: list
     ],
 )
 def test_the_borders_of_hours(city: City, role: str, place: str, at: datetime, permitted: bool) -> None:  # noqa: FBT001
-    assert identity_answer(city, "affairs", who(role, "mfa", MANAGED, place, at)).permitted == permitted
+    assert evaluate_identity(city, "affairs", who(role, "mfa", MANAGED, place, at)).permitted == permitted

@@ -15,7 +15,7 @@ import pytest
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.network.packets import Effect
-from controller.model.reference_evaluator import Person, identity_answer
+from controller.model.reference_evaluator import Person, evaluate_identity
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 COLUMNS = ("affairs", "file-exchange", "learning-dashboard", "staff-ai")
@@ -130,7 +130,7 @@ ROWS = [
 def answers(city: City, person: Person) -> str:
     said = []
     for application in COLUMNS:
-        answer = identity_answer(city, application, person)
+        answer = evaluate_identity(city, application, person)
         mark = "+" if answer.permitted else "-"
         said.append(f"{mark}{'+'.join(rule.id for rule in answer.rules)}" if answer.rules else ".")
     return " ".join(said)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from controller.model.loading.schema import FOLDER, SCHEMAS, schema_name, schemas
+from controller.model.loading.schema import FOLDER, SCHEMAS, build_schemas, get_schema_name
 from tests.policies import SHIPPED
 from tools.make_schemas import outdated
 
@@ -29,7 +29,7 @@ AsEditors.yaml_implicit_resolvers = {
 
 
 def validator(pattern: str) -> Draft202012Validator:
-    schema: dict[str, Any] = json.loads((SHIPPED / FOLDER / schema_name(pattern)).read_text(encoding="utf-8"))
+    schema: dict[str, Any] = json.loads((SHIPPED / FOLDER / get_schema_name(pattern)).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
@@ -47,7 +47,7 @@ def read(text: str) -> Any:  # noqa: ANN401 YAML
 
 def test_the_schemas_are_current() -> None:
     assert outdated() == [], "python -m tools.make_schemas writes them anew"
-    assert len(schemas()) == len(SCHEMAS)
+    assert len(build_schemas()) == len(SCHEMAS)
 
 
 def test_every_policy_file_has_a_schema() -> None:
@@ -59,7 +59,7 @@ def test_a_shipped_file_is_valid_and_names_its_schema(pattern: str, path: Path) 
     text = path.read_text(encoding="utf-8")
     key, _, place = text.splitlines()[0].partition("$schema=")
     assert key == "# yaml-language-server: "
-    assert (path.parent / place).resolve() == (SHIPPED / FOLDER / schema_name(pattern)).resolve()
+    assert (path.parent / place).resolve() == (SHIPPED / FOLDER / get_schema_name(pattern)).resolve()
     assert [error.message for error in validator(pattern).iter_errors(read(text))] == []
 
 

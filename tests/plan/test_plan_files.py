@@ -38,8 +38,8 @@ def configs(city: City, device: Device, tmp_path: Path) -> Path:
 def test_what_is_ours_is_understood_and_the_rest_left_alone(city: City, device: Device, configs: Path) -> None:
     (seen,) = read_saved_configurations([device], configs)
     assert seen.observation is not None
-    assert [line.text for line in seen.observation.foreign] == [f"hostname {device.id}", "ntp server 192.0.2.1"]
-    assert seen.observation.understood + 2 == seen.observation.lines
+    assert [line.text for line in seen.observation.unmanaged] == [f"hostname {device.id}", "ntp server 192.0.2.1"]
+    assert seen.observation.managed + 2 == seen.observation.lines
     found = consider(city, seen)
     assert (found.changes, found.differs, found.refusal, found.filters_proved) == ((), False, None, 32)
 

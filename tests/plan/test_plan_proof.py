@@ -11,7 +11,7 @@ import pytest
 from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
-from controller.model.network.device_state import Capabilities, DeviceState, device_state
+from controller.model.network.device_state import Capabilities, DeviceState, build_device_state
 from controller.model.network.packets import Direction, Family
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import differences_of_interfaces, differences_to_policy, prove
@@ -124,7 +124,7 @@ def test_a_filter_that_is_not_put_in_force(city: City, intent: CampusIntent) -> 
 
 def test_a_last_line_that_is_missing_is_not_left_to_the_vendor(intent: CampusIntent) -> None:
     filters = [replace(one, entries=one.entries[:-1]) for one in intent.wanted.filters]
-    found = list(differences_to_policy(intent, device_state(filters=filters, bindings=intent.wanted.bindings)))
+    found = list(differences_to_policy(intent, build_device_state(filters=filters, bindings=intent.wanted.bindings)))
     assert len(found) == 32
     assert all("does not end in an entry for everything; vendors' defaults differ" in one for one in found)
 
@@ -143,7 +143,7 @@ def test_a_state_that_the_platform_cannot_express_is_a_clear_refusal(city: City,
 def test_a_binding_to_nothing_is_named(intent: CampusIntent) -> None:
     gone = next(one for one in intent.wanted.filters if one.key == (20, Direction.FROM, Family.V4))
     held = [one for one in intent.wanted.filters if one is not gone]
-    state = device_state(filters=held, bindings=intent.wanted.bindings)
+    state = build_device_state(filters=held, bindings=intent.wanted.bindings)
     assert list(differences_to_policy(intent, state)) == [
         f"kw-s01-core1 VLAN 20 (pupil) from IPv4: filter {gone.name} is bound, but does not exist"
     ]

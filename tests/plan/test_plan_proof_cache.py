@@ -20,7 +20,7 @@ from controller.compile.network.upstream import Moved
 from controller.errors import Origin, ProofFailed, TsunaguError
 from controller.model.access.rules import Rule
 from controller.model.city import City
-from controller.model.network.packets import prefix
+from controller.model.network.packets import parse_prefix
 from controller.model.network.router_link import KeepsState
 from controller.model.sites.devices import Device
 from controller.model.sites.scope import Scope
@@ -111,7 +111,7 @@ def test_conditions_are_proved_anew_when_an_address_or_the_time_zone_changes(cit
     intent = cloud_intent(city, FACTS)
     school, *others = city.schools
     lines = school.lines
-    moved = lines.backup.model_copy(update={"kind": "fixed-ip", "egress": (prefix("198.51.100.9"),)})
+    moved = lines.backup.model_copy(update={"kind": "fixed-ip", "egress": (parse_prefix("198.51.100.9"),)})
     away = school.model_copy(update={"lines": lines.model_copy(update={"backup": moved})})
     cities = [
         city,
@@ -153,7 +153,7 @@ def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) 
     first = next(one for one in intents if len(one.clauses) > 1)
     clause, *others = first.clauses
     kept = KeepsState(owner="x", reason="y")
-    away = city.file.model_copy(update={"controllers": (prefix("10.255.9.0/24"),)})
+    away = city.file.model_copy(update={"controllers": (parse_prefix("10.255.9.0/24"),)})
     elsewhere = clause._replace(origin=Origin("elsewhere.yaml", 1))
     keys = [
         filter_key(city, device, first, None),

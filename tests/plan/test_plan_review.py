@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from controller.model.network.device_state import (
-    Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
+    FilterBinding,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
-    device_state,
-    named_filter,
+    build_device_state,
+    build_filter,
 )
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.plan.review import describe, describe_changes
 
 NAMES = {10: "staff", 20: "pupil"}
-STAFF = prefix("10.1.0.0/22")
-CLOUD = prefix("203.0.113.10/32")
+STAFF = parse_prefix("10.1.0.0/22")
+CLOUD = parse_prefix("203.0.113.10/32")
 DENY = Entry(Effect.FORBID, Match(Family.V4, None, Family.V4.everything, Family.V4.everything), "default deny")
 HTTPS = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, STAFF, CLOUD, destination_ports=(443, 443)), "staff-cloud")
 ALSO = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, STAFF, CLOUD, destination_ports=(80, 89)), "plain")
 
 
 def staff(*entries: Entry) -> Filter:
-    return named_filter(10, Direction.FROM, Family.V4, [*entries, DENY])
+    return build_filter(10, Direction.FROM, Family.V4, [*entries, DENY])
 
 
 def state(*filters: Filter, bound: Filter | str | None = None) -> DeviceState:
-    bindings = [Binding(*one.key, one.name) for one in filters]
+    bindings = [FilterBinding(*one.key, one.name) for one in filters]
     if bound is not None:
         name = bound if isinstance(bound, str) else bound.name
-        bindings = [Binding(10, Direction.FROM, Family.V4, name)]
-    return device_state(filters=filters, bindings=bindings)
+        bindings = [FilterBinding(10, Direction.FROM, Family.V4, name)]
+    return build_device_state(filters=filters, bindings=bindings)
 
 
 def test_equal_states_have_nothing_to_review() -> None:
@@ -42,20 +42,20 @@ def test_equal_states_have_nothing_to_review() -> None:
 
 
 def test_vlans_and_ports() -> None:
-    now = device_state([Vlan(10, "TSN-staff")], [PortState("1", PortMode.ACCESS, (10,), Faces.HOSTS)])
-    wanted = device_state(
+    now = build_device_state([Vlan(10, "TSN-staff")], [PortState("1", PortMode.ACCESS, (10,), PortRole.HOST_FACING)])
+    wanted = build_device_state(
         [Vlan(20, "TSN-pupil")],
         [
-            PortState("1", PortMode.TRUNK, (10, 20), Faces.GATEWAY),
+            PortState("1", PortMode.TRUNK, (10, 20), PortRole.UPLINK),
             PortState("2", PortMode.ACCESS, (20,)),
         ],
     )
     assert describe_changes(NAMES, now, wanted) == [
         "- vlan 10 TSN-staff",
         "+ vlan 20 TSN-pupil",
-        "- port 1 access 10 faces hosts",
-        "+ port 1 trunk 10,20 faces gateway",
-        "+ port 2 access 20 faces unfiltered",
+        "- port 1 access 10 host-facing",
+        "+ port 1 trunk 10,20 uplink",
+        "+ port 2 access 20 unfiltered",
     ]
 
 
@@ -88,9 +88,11 @@ def test_the_filter_in_force_counts_not_one_that_only_exists() -> None:
 
 
 def test_a_filter_that_exists_and_is_not_in_force() -> None:
-    exists = device_state(filters=[staff(HTTPS)])
+    exists = build_device_state(filters=[staff(HTTPS)])
     assert describe_changes(NAMES, exists, state(staff(HTTPS))) == ["+ filter from staff IPv4: 2 entries"]
-    assert describe_changes(NAMES, exists, device_state()) == [f"- filter {staff(HTTPS).name}, which is not in force"]
+    assert describe_changes(NAMES, exists, build_device_state()) == [
+        f"- filter {staff(HTTPS).name}, which is not in force"
+    ]
 
 
 def test_a_binding_to_a_filter_that_does_not_exist() -> None:

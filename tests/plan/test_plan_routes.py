@@ -10,7 +10,7 @@ from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import ConfigRefused, ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
-from controller.model.network.route_policies import routing
+from controller.model.network.route_policies import build_routing
 from controller.model.sites.devices import Device
 from controller.plan.build import Considered, build_plan, consider
 from controller.plan.observe import Observed
@@ -151,7 +151,7 @@ class Hasty(Frr):
     """Detaches everything before it attaches anything."""
 
     def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
-        bare = DeviceState(routing=routing(now.routing.lists, now.routing.policies))
+        bare = DeviceState(routing=build_routing(now.routing.lists, now.routing.policies))
         return (Step("detach everything", (), bare), *super().steps(bare, wanted))
 
 

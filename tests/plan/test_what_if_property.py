@@ -15,7 +15,7 @@ from controller.errors import Origin
 from controller.model.access.rules import (
     INTERNET,
     Day,
-    Dispensation,
+    ExceptionTerms,
     Hours,
     IdentityPart,
     NetworkPart,
@@ -26,7 +26,7 @@ from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Effect, Family, Protocol
-from controller.model.reference_evaluator import Flow, Person, identity_answer, network_answer
+from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
 from controller.model.sites.scope import Scope
 from controller.plan.what_if.changes import UNREGISTERED
 from controller.plan.what_if.what_if import what_if
@@ -100,7 +100,7 @@ def made(
         purpose="generated",
         applications=applications,
         schools=draw(scopes),
-        exception=Dispensation(owner="x", reason="x", expires=LAST) if lapses else None,
+        exception=ExceptionTerms(owner="x", reason="x", expires=LAST) if lapses else None,
         network=network,
         identity=identity,
     )
@@ -134,7 +134,7 @@ def test_network_answers(rules: tuple[Rules, Rules]) -> None:
         for application in NETWORK_APPLICATIONS:
             for address, port in points(CITY, name, family, application):
                 flow = Flow(CITY.school_by_id[name], segment, family, Protocol.TCP, address, port)
-                old, new = (network_answer(city, flow).permitted for city in cities)
+                old, new = (evaluate_network(city, flow).permitted for city in cities)
                 if old != new:
                     expected.add((name, segment, application, "opens" if new else "closes"))
     changes = what_if(*cities)
@@ -158,7 +158,7 @@ def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
     expected = set()
     for person in people(registered):
         for application in PEOPLE_APPLICATIONS:
-            old, new = (identity_answer(city, application, person).permitted for city in cities)
+            old, new = (evaluate_identity(city, application, person).permitted for city in cities)
             if old != new:
                 where = person.registered or UNREGISTERED
                 expected.add((where, person.role, application, "opens" if new else "closes"))

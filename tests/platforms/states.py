@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from controller.model.network.device_state import (
     PREFIX,
-    Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
+    FilterBinding,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     VlanInterface,
-    device_state,
-    named_filter,
-    vlan_interface,
+    build_device_state,
+    build_filter,
+    build_vlan_interface,
 )
 from controller.model.network.packets import (
     ANY_PORTS,
@@ -31,7 +31,7 @@ from controller.model.network.packets import (
     Ports,
     Prefix,
     Protocol,
-    prefix,
+    parse_prefix,
 )
 
 VLANS = (10, 20, 30, 4094)
@@ -91,33 +91,33 @@ def filters(draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5, flags: bool
         entries = st.builds(Entry, st.sampled_from(Effect), matches(family, icmp_ranges=icmp_ranges, flags=flags))
         last = everything(family, draw(st.sampled_from(Effect)))
         held = draw(st.lists(entries, max_size=4, unique=True))
-        made.append(named_filter(vlan, direction, family, [*(entry for entry in held if entry != last), last]))
+        made.append(build_filter(vlan, direction, family, [*(entry for entry in held if entry != last), last]))
     return made
 
 
 @st.composite
-def port_states(draw: st.DrawFn, names: tuple[str, ...], *, faces: bool) -> list[PortState]:
+def port_states(draw: st.DrawFn, names: tuple[str, ...], *, port_roles: bool) -> list[PortState]:
     """Some of the named ports, in any mode."""
     made = []
     for name in draw(st.lists(st.sampled_from(names), unique=True)):
         mode = draw(st.sampled_from(PortMode))
         most = 1 if mode is PortMode.ACCESS else len(VLANS)
         vlans = draw(st.lists(st.sampled_from(VLANS), unique=True, min_size=1, max_size=most))
-        facing = draw(st.sampled_from(Faces)) if faces else Faces.UNFILTERED
+        facing = draw(st.sampled_from(PortRole)) if port_roles else PortRole.UNFILTERED
         made.append(PortState(name, mode, tuple(sorted(vlans)), facing))
     return made
 
 
-def bound(one: Filter) -> Binding:
+def bound(one: Filter) -> FilterBinding:
     """The binding that puts a filter in force where it belongs."""
-    return Binding(*one.key, one.name)
+    return FilterBinding(*one.key, one.name)
 
 
 @st.composite
 def ovs_states(draw: st.DrawFn, names: tuple[str, ...] = ("h1", "h-2", "2g", "up.1")) -> DeviceState:
     """States that an Open vSwitch can hold."""
     held = draw(filters(icmp_ranges=True))
-    return device_state((), draw(port_states(names, faces=True)), held, map(bound, held))
+    return build_device_state((), draw(port_states(names, port_roles=True)), held, map(bound, held))
 
 
 INTERFACE_ADDRESSES = (
@@ -137,7 +137,7 @@ def vlan_interfaces(draw: st.DrawFn) -> list[VlanInterface]:
     numbers = draw(st.lists(st.sampled_from(VLANS), unique=True, max_size=3))
     some = st.lists(st.sampled_from(INTERFACE_ADDRESSES), unique=True, min_size=1, max_size=4)
     relays = st.lists(st.sampled_from(RELAYS), unique=True)
-    return [vlan_interface(number, draw(some), draw(relays)) for number in numbers]
+    return [build_vlan_interface(number, draw(some), draw(relays)) for number in numbers]
 
 
 CISCO_PORTS = ("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "TenGigabitEthernet1/1/1", "Port-channel1")
@@ -154,30 +154,30 @@ def cisco_states(draw: st.DrawFn) -> DeviceState:
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
     ports = [
         replace(port, isolated=port.mode is PortMode.ACCESS and draw(st.booleans()))
-        for port in draw(port_states(CISCO_PORTS, faces=False))
+        for port in draw(port_states(CISCO_PORTS, port_roles=False))
     ]
-    return device_state(vlans, ports, held, map(bound, in_force), interfaces=draw(vlan_interfaces()))
+    return build_device_state(vlans, ports, held, map(bound, in_force), interfaces=draw(vlan_interfaces()))
 
 
 AWPLUS_PORTS = ("port1.0.1", "port1.0.2", "port1.0.24", "sa1")
-_RECEIVED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
+_RECEIVED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 
 
 @st.composite
 def awplus_states(draw: st.DrawFn) -> DeviceState:
     """States that an AlliedWare Plus switch can hold: filters stand on trunks that receive such packets."""
     held = draw(filters(icmp_ranges=False, flags=False))
-    placed = draw(port_states(AWPLUS_PORTS, faces=True))
+    placed = draw(port_states(AWPLUS_PORTS, port_roles=True))
     in_force = []
     for one in held:
-        here = [p for p in placed if one.vlan in p.vlans and _RECEIVED.get(p.faces) is one.direction]
+        here = [p for p in placed if one.vlan in p.vlans and _RECEIVED.get(p.role) is one.direction]
         if here and all(port.mode is PortMode.TRUNK for port in here) and draw(st.integers(0, 4)):
             in_force.append(one)
     held = [replace(one, entries=one.entries[-1:]) if draw(st.integers(0, 4)) == 0 else one for one in held]
     held = [one for one in held if one.name in {other.name for other in in_force} or draw(st.integers(0, 3))]
     numbers = set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
-    return device_state(vlans, placed, held, map(bound, in_force))
+    return build_device_state(vlans, placed, held, map(bound, in_force))
 
 
 def _entry(text: str, family: Family, effect: Effect = Effect.PERMIT) -> Entry:
@@ -190,8 +190,8 @@ def _entry(text: str, family: Family, effect: Effect = Effect.PERMIT) -> Entry:
         Match(
             family,
             None if protocol == "-" else Protocol[protocol.upper()],
-            family.everything if source == "-" else prefix(source),
-            family.everything if destination == "-" else prefix(destination),
+            family.everything if source == "-" else parse_prefix(source),
+            family.everything if destination == "-" else parse_prefix(destination),
             destination_ports=(int(low), int(high or low)),
             established=established,
         ),
@@ -199,7 +199,7 @@ def _entry(text: str, family: Family, effect: Effect = Effect.PERMIT) -> Entry:
 
 
 def _filter(vlan: int, direction: Direction, family: Family, *texts: str) -> Filter:
-    return named_filter(vlan, direction, family, [*(_entry(text, family) for text in texts), everything(family)])
+    return build_filter(vlan, direction, family, [*(_entry(text, family) for text in texts), everything(family)])
 
 
 EXAMPLE_FILTERS = (
@@ -230,26 +230,26 @@ EXAMPLE_FILTERS = (
 def trunk_example(hosts: str, other: str, gateway: str) -> DeviceState:
     """A small core switch: VLANs 10 and 20 from two floor switches to the router, without what asks TCP flags."""
     kept = [
-        named_filter(*one.key, [entry for entry in one.entries if not entry.match.established])
+        build_filter(*one.key, [entry for entry in one.entries if not entry.match.established])
         for one in EXAMPLE_FILTERS
     ]
     ports = [
-        PortState(name, PortMode.TRUNK, (10, 20), faces)
-        for name, faces in ((hosts, Faces.HOSTS), (other, Faces.HOSTS), (gateway, Faces.GATEWAY))
+        PortState(name, PortMode.TRUNK, (10, 20), role)
+        for name, role in ((hosts, PortRole.HOST_FACING), (other, PortRole.HOST_FACING), (gateway, PortRole.UPLINK))
     ]
-    return device_state([Vlan(10, "TSN-management"), Vlan(20, "TSN-staff")], ports, kept, map(bound, kept))
+    return build_device_state([Vlan(10, "TSN-management"), Vlan(20, "TSN-staff")], ports, kept, map(bound, kept))
 
 
-def example(*port_names: str, faces: bool, vlan_database: bool) -> DeviceState:
+def example(*port_names: str, port_roles: bool, vlan_database: bool) -> DeviceState:
     """A small school: two hosts in VLAN 20, a trunk towards the router."""
     first, second, up = port_names
-    shown = (lambda one: one) if faces else (lambda _: Faces.UNFILTERED)
-    return device_state(
+    shown = (lambda one: one) if port_roles else (lambda _: PortRole.UNFILTERED)
+    return build_device_state(
         [Vlan(10, "TSN-management"), Vlan(20, "TSN-staff")] if vlan_database else [],
         [
-            PortState(first, PortMode.ACCESS, (20,), shown(Faces.HOSTS)),
-            PortState(second, PortMode.ACCESS, (20,), shown(Faces.HOSTS)),
-            PortState(up, PortMode.TRUNK, (10, 20), shown(Faces.GATEWAY)),
+            PortState(first, PortMode.ACCESS, (20,), shown(PortRole.HOST_FACING)),
+            PortState(second, PortMode.ACCESS, (20,), shown(PortRole.HOST_FACING)),
+            PortState(up, PortMode.TRUNK, (10, 20), shown(PortRole.UPLINK)),
         ],
         EXAMPLE_FILTERS,
         map(bound, EXAMPLE_FILTERS),

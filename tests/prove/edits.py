@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from controller.model.network.device_state import Entry
-from controller.model.network.packets import Effect, prefix
+from controller.model.network.packets import Effect, parse_prefix
 from tests.prove.filters import POOL, PORTS
 
 
@@ -20,7 +20,7 @@ def edited(entries: list[Entry], random: Random) -> list[Entry]:
         [],
         [replace(entry, effect=Effect.PERMIT if entry.effect is Effect.FORBID else Effect.FORBID)],
         [replace(entry, match=replace(match, source=wider))],
-        [replace(entry, match=replace(match, destination=prefix(random.choice(POOL[match.family]))))],
+        [replace(entry, match=replace(match, destination=parse_prefix(random.choice(POOL[match.family]))))],
         [replace(entry, match=replace(match, destination_ports=random.choice(PORTS)))],
         [replace(entry, match=replace(match, source_ports=random.choice(PORTS)))],
         [replace(entry, match=replace(match, established=not match.established))],

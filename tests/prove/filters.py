@@ -21,7 +21,7 @@ from controller.model.network.packets import (
     Match,
     Prefix,
     Protocol,
-    prefix,
+    parse_prefix,
 )
 
 POOL = {
@@ -71,7 +71,7 @@ def clause(  # noqa: PLR0913 a clause has this many parts
     established: bool = False,
     rule: str = "staff-affairs",
 ) -> Clause:
-    sources, destinations = AddressSet((prefix(source),)), (prefix(destination),)
+    sources, destinations = AddressSet((parse_prefix(source),)), (parse_prefix(destination),)
     return Clause(
         effect,
         rule,
@@ -79,7 +79,7 @@ def clause(  # noqa: PLR0913 a clause has this many parts
         Family(sources.included[0].version),
         protocol,
         sources,
-        AddressSet(destinations, tuple(prefix(one) for one in excluded)),
+        AddressSet(destinations, tuple(parse_prefix(one) for one in excluded)),
         source_ports,
         ports,
         established,
@@ -88,7 +88,7 @@ def clause(  # noqa: PLR0913 a clause has this many parts
 
 def prefixes_of(addresses: AddressSet, family: Family) -> Iterator[Prefix]:
     for low, high in addresses.intervals():
-        first, last = prefix(family.address(low))[0], prefix(family.address(high))[0]
+        first, last = parse_prefix(family.address(low))[0], parse_prefix(family.address(high))[0]
         yield from summarize_address_range(first, last)
 
 

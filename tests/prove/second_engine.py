@@ -15,7 +15,7 @@ from oxidd.bdd import BDDManager
 
 from controller.compile.network.intent import Clause, FilterIntent
 from controller.model.network.device_state import Entry, Filter
-from controller.model.network.packets import Effect, Family, Interval, Match, bounds
+from controller.model.network.packets import Effect, Family, Interval, Match, get_bounds
 
 Set = Any  # a function of a library that has no types
 """A set of packets of one family. Equal sets are equal functions."""
@@ -92,7 +92,7 @@ class SecondEngine:
 
     def match(self, match: Match) -> Set:
         """The packets of one match."""
-        spans = {"source": bounds(match.source), "destination": bounds(match.destination)}
+        spans = {"source": get_bounds(match.source), "destination": get_bounds(match.destination)}
         if match.protocol is not None:
             spans["protocol"] = match.protocol, match.protocol
         spans |= {"source port": match.source_ports, "destination port": match.destination_ports}
@@ -102,8 +102,8 @@ class SecondEngine:
 
     def _clause(self, clause: Clause) -> Set:
         sources, destinations = (
-            self._any_of(name, [bounds(p) for p in addresses.included])
-            & ~self._any_of(name, [bounds(p) for p in addresses.excluded])
+            self._any_of(name, [get_bounds(p) for p in addresses.included])
+            & ~self._any_of(name, [get_bounds(p) for p in addresses.excluded])
             for name, addresses in (("source", clause.sources), ("destination", clause.destinations))
         )
         rest = [

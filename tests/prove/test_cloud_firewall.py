@@ -7,7 +7,7 @@ import pytest
 
 from controller.compile.cloud_firewall import FirewallRule, firewall_rules, front_doors
 from controller.model.city import City
-from controller.model.network.packets import prefix, service
+from controller.model.network.packets import parse_prefix, parse_service
 from controller.prove.compliance.firewall import firewall_check
 from tests.policies import PolicyFolder
 
@@ -80,15 +80,15 @@ CLOSED = "no-other-egress-v4"
             f"from affairs to 10.254.1.20 tcp/443 is closed by firewall rule {CLOSED}, but the policy: permit by",
         ),
         (
-            lambda rules: changed(rules, AID, services=(service("tcp/400-500"),)),
+            lambda rules: changed(rules, AID, services=(parse_service("tcp/400-500"),)),
             f"from affairs to 10.254.1.20 tcp/400 is open by firewall rule {AID} (",
         ),
         (
-            lambda rules: changed(rules, AID, peers=(prefix("10.254.1.20"), prefix("198.51.100.7"))),
+            lambda rules: changed(rules, AID, peers=(parse_prefix("10.254.1.20"), parse_prefix("198.51.100.7"))),
             f"from affairs to 198.51.100.7 tcp/443 is open by firewall rule {AID} (",
         ),
         (
-            lambda rules: changed(rules, AID, peers=(prefix("10.254.0.0/16"),)),
+            lambda rules: changed(rules, AID, peers=(parse_prefix("10.254.0.0/16"),)),
             f"from affairs to 10.254.0.10 tcp/443 is open by firewall rule {AID} (",
         ),
         (
@@ -104,7 +104,7 @@ CLOSED = "no-other-egress-v4"
             "from affairs to 10.254.1.20 tcp/49152 is open by no firewall rule (what none names, Google lets out)",
         ),
         (
-            lambda rules: changed(rules, CLOSED, peers=(prefix("10.0.0.0/8"),)),
+            lambda rules: changed(rules, CLOSED, peers=(parse_prefix("10.0.0.0/8"),)),
             "from affairs to 192.0.2.10 tcp/443 is open by no firewall rule (what none names, Google lets out)",
         ),
         (

@@ -8,7 +8,7 @@ import pytest
 from controller.compile.network.device_state import campus_intent
 from controller.model.city import City
 from controller.model.network.device_state import Entry, Filter
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.model.sites.schools import School
 from controller.platforms.registry import platform
 from controller.prove.check import Check
@@ -50,7 +50,7 @@ def first(
 
 def permit(city: City, school: School, source: str, destination: str, *, port: int = 443) -> Entry:
     own = city.segment_prefix(school, city.segments[source], Family.V4)
-    match = Match(Family.V4, Protocol.TCP, own, prefix(destination), destination_ports=(port, port))
+    match = Match(Family.V4, Protocol.TCP, own, parse_prefix(destination), destination_ports=(port, port))
     return Entry(Effect.PERMIT, match, "77")
 
 
@@ -133,7 +133,9 @@ def test_a_segment_without_a_filter_is_found(city: City, school: School) -> None
 def test_a_forged_source_is_found(city: City, school: School) -> None:
     held = filters(city, school)
     affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
-    forged = Match(Family.V4, Protocol.TCP, prefix("198.18.0.0/16"), prefix(affairs), destination_ports=(443, 443))
+    forged = Match(
+        Family.V4, Protocol.TCP, parse_prefix("198.18.0.0/16"), parse_prefix(affairs), destination_ports=(443, 443)
+    )
     first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), Entry(Effect.PERMIT, forged, "5"))
     (said,) = checks(city, school, held)["paths wrong"].differences
     assert "passes from staff, but its source is not of the segment" in said

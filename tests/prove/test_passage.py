@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.network.packets import ANY_PORTS, merged
+from controller.model.network.packets import ANY_PORTS, merge_intervals
 from controller.prove.reachability.forwarding import (
     Entries,
     Intervals,
@@ -32,7 +32,8 @@ def addresses(draw: st.DrawFn) -> Intervals:
     named: list[Intervals] = [((0, LAST),), *SPANS, BLOCK, ((40, 40),), ((0, 15), (32, LAST))]
     spans = st.lists(st.tuples(st.integers(0, LAST), st.integers(0, 9)), min_size=1, max_size=3)
     return draw(
-        st.sampled_from(named) | spans.map(lambda some: merged((low, min(low + more, LAST)) for low, more in some))
+        st.sampled_from(named)
+        | spans.map(lambda some: merge_intervals((low, min(low + more, LAST)) for low, more in some))
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.network.packets import merged
+from controller.model.network.packets import merge_intervals
 from controller.prove.engine.diagram import Box, Field, Node, Space
 
 SIZES = (8, 8, 8)
@@ -23,7 +23,7 @@ def small_space() -> Space:
 
 
 def as_intervals(values: set[int]) -> tuple[tuple[int, int], ...]:
-    return merged((value, value) for value in values)
+    return merge_intervals((value, value) for value in values)
 
 
 def points_of(box: Box) -> Points:

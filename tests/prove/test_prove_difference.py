@@ -10,7 +10,7 @@ import pytest
 from controller.compile.network.intent import FilterIntent
 from controller.errors import Origin, ProofFailed
 from controller.model.network.device_state import Entry, Filter
-from controller.model.network.packets import Effect, Family, Packet, Protocol, prefix
+from controller.model.network.packets import Effect, Family, Packet, Protocol, parse_prefix
 from controller.prove.filters import equivalence
 from controller.prove.filters.equivalence import Difference, ends_explicitly, prove_equal, wanted
 from tests.prove.filters import clause, deny_all, entries_of, filter_of, intent_of
@@ -90,7 +90,7 @@ def test_each_kind_of_mistake_is_shown_with_its_line_and_rule(
 
 def test_a_difference_is_one_clear_sentence() -> None:
     intent, entries = staff_filter(Family.V4)
-    wide = [entries[0], change(entries[1], source=prefix("10.1.4.0/23")), *entries[2:]]
+    wide = [entries[0], change(entries[1], source=parse_prefix("10.1.4.0/23")), *entries[2:]]
     assert str(prove_equal(intent, filter_of(Family.V4, wide))) == (
         "kw-e01-core1 TSN-10-from-x line 12: permits tcp 10.1.5.0 port 49152 -> 203.0.113.10 port 443, "
         "but no rule permits it (default deny)"
@@ -125,7 +125,7 @@ def test_an_intent_without_clauses_is_a_filter_that_denies_all() -> None:
 
 
 def test_a_filter_that_decides_all_without_an_end_is_equal_but_does_not_end_explicitly() -> None:
-    lower, upper = (change(deny_all(Family.V4), source=prefix(half)) for half in ("0.0.0.0/1", "128.0.0.0/1"))
+    lower, upper = (change(deny_all(Family.V4), source=parse_prefix(half)) for half in ("0.0.0.0/1", "128.0.0.0/1"))
     split = filter_of(Family.V4, [lower, upper])
     assert prove_equal(intent_of(Family.V4), split) is None
     assert not ends_explicitly(split)

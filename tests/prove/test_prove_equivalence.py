@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from controller.compile.network.intent import Clause, FilterIntent
 from controller.model.network.device_state import Filter
-from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, bounds
+from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, get_bounds
 from controller.prove.filters.equivalence import evaluate, first_entry, prove_equal, wanted
 from tests.prove.edits import edited
 from tests.prove.filters import POOL, PORTS, clause, filter_of, intent_of, rendered
@@ -29,14 +29,14 @@ def starts(intervals: Iterable[Interval], maximum: int) -> list[int]:
 def boundary_packets(intent: FilterIntent, one: Filter, random: Random, most: int = 3000) -> Iterator[Packet]:
     """A packet of each region that the intent and the filter can tell apart; of too many regions, some."""
     parts, matches = intent.clauses, [entry.match for entry in one.entries]
-    sources = [bounds(p) for part in parts for p in (*part.sources.included, *part.sources.excluded)]
-    destinations = [bounds(p) for part in parts for p in (*part.destinations.included, *part.destinations.excluded)]
+    sources = [get_bounds(p) for part in parts for p in (*part.sources.included, *part.sources.excluded)]
+    destinations = [get_bounds(p) for part in parts for p in (*part.destinations.included, *part.destinations.excluded)]
     protocols = {part.protocol for part in parts} | {match.protocol or 0 for match in matches} | {200}
     top = 2**intent.family.bits - 1
     axes = (
         sorted(protocols),
-        starts([*sources, *(bounds(match.source) for match in matches)], top),
-        starts([*destinations, *(bounds(match.destination) for match in matches)], top),
+        starts([*sources, *(get_bounds(match.source) for match in matches)], top),
+        starts([*destinations, *(get_bounds(match.destination) for match in matches)], top),
         starts([*(part.source_ports for part in parts), *(match.source_ports for match in matches)], 65535),
         starts([*(part.destination_ports for part in parts), *(match.destination_ports for match in matches)], 65535),
     )

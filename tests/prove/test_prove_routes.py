@@ -7,8 +7,8 @@ from ipaddress import IPv4Network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.model.network.packets import Effect, Family, Prefix, prefix
-from controller.model.network.route_policies import PrefixList, PrefixRange, RouteClause, RoutePolicy, routing
+from controller.model.network.packets import Effect, Family, Prefix, parse_prefix
+from controller.model.network.route_policies import PrefixList, PrefixRange, RouteClause, RoutePolicy, build_routing
 from controller.prove.routes.route_sets import (
     common,
     decided,
@@ -53,7 +53,7 @@ def test_a_policys_pieces_are_what_it_does_with_each_route(
     routes: list[Prefix],
 ) -> None:
     policy = RoutePolicy("P", V4, clauses)
-    state = routing([PrefixList("A", V4, first), PrefixList("B", V4, second)], [policy])
+    state = build_routing([PrefixList("A", V4, first), PrefixList("B", V4, second)], [policy])
     pieces = decided(state, "P", V4)
     for route in [*routes, *(one.prefix for one in (*first, *second))]:
         holding = [piece for piece in pieces if example(common(piece.routes, exactly((route,))), V4)]
@@ -66,20 +66,20 @@ def test_a_policys_pieces_are_what_it_does_with_each_route(
 
 
 def test_an_example_begins_where_a_prefix_can_begin() -> None:
-    left = without(inside((prefix("10.0.0.0/8"),)), exactly((prefix("10.0.0.0/8"),)))
-    assert example(left, V4) == prefix("10.0.0.0/9")
-    assert example(without(every_route(V4), inside((prefix("0.0.0.0/1"),))), V4) == prefix("0.0.0.0/0")
-    assert example(without(left, inside((prefix("10.0.0.0/9"), prefix("10.128.0.0/9")))), V4) is None
+    left = without(inside((parse_prefix("10.0.0.0/8"),)), exactly((parse_prefix("10.0.0.0/8"),)))
+    assert example(left, V4) == parse_prefix("10.0.0.0/9")
+    assert example(without(every_route(V4), inside((parse_prefix("0.0.0.0/1"),))), V4) == parse_prefix("0.0.0.0/0")
+    assert example(without(left, inside((parse_prefix("10.0.0.0/9"), parse_prefix("10.128.0.0/9")))), V4) is None
 
 
 def test_a_list_ends_in_nothing() -> None:
-    entry = PrefixRange(Effect.PERMIT, prefix("10.0.0.0/8"), 8, 24)
-    held = listed(PrefixList("A", V4, (PrefixRange(Effect.FORBID, prefix("10.1.0.0/16"), 16, 32), entry)))
-    assert example(common(held, inside((prefix("10.1.0.0/16"),))), V4) is None
-    assert example(common(held, exactly((prefix("10.2.0.0/16"),))), V4) == prefix("10.2.0.0/16")
-    assert example(common(held, inside((prefix("10.2.3.0/25"),))), V4) is None
+    entry = PrefixRange(Effect.PERMIT, parse_prefix("10.0.0.0/8"), 8, 24)
+    held = listed(PrefixList("A", V4, (PrefixRange(Effect.FORBID, parse_prefix("10.1.0.0/16"), 16, 32), entry)))
+    assert example(common(held, inside((parse_prefix("10.1.0.0/16"),))), V4) is None
+    assert example(common(held, exactly((parse_prefix("10.2.0.0/16"),))), V4) == parse_prefix("10.2.0.0/16")
+    assert example(common(held, inside((parse_prefix("10.2.3.0/25"),))), V4) is None
 
 
 def test_a_policy_that_is_not_there_refuses_everything() -> None:
-    assert [piece.passes for piece in decided(routing(), "gone", V4)] == [False]
-    assert [piece.passes for piece in decided(routing(), None, V4)] == [True]
+    assert [piece.passes for piece in decided(build_routing(), "gone", V4)] == [False]
+    assert [piece.passes for piece in decided(build_routing(), None, V4)] == [True]

@@ -11,9 +11,9 @@ import pytest
 from controller.compile.network.route_policies import RoutingIntent, routing_intent, wanted_routing
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
-from controller.model.network.packets import Effect, Family, prefix
-from controller.model.network.route_policies import PrefixRange, RouteClause, RoutePolicy, Routing, routing
-from controller.model.sites.access_lines import Way
+from controller.model.network.packets import Effect, Family, parse_prefix
+from controller.model.network.route_policies import PrefixRange, RouteClause, RoutePolicy, Routing, build_routing
+from controller.model.sites.access_lines import PathPreference
 from controller.platforms.frr.driver import Frr
 from controller.prove.routes.policies import routing_differences, transition_differences
 
@@ -30,7 +30,7 @@ def intent(city: City) -> RoutingIntent:
     return intent_of(city)
 
 
-def preferring(city: City, *ways: Way) -> City:
+def preferring(city: City, *ways: PathPreference) -> City:
     """The city with another order for all its schools."""
     return replace(city, lines=city.lines.model_copy(update={"usual": ways}))
 
@@ -61,23 +61,23 @@ def with_policy(state: Routing, part: str, change: Callable[[RoutePolicy], tuple
     """The routing with one policy changed under its name."""
     held = [replace(one, clauses=change(one)) if part in one.name else one for one in state.policies]
     assert sum(part in one.name for one in state.policies) == 1
-    return routing(state.lists, held, state.bindings)
+    return build_routing(state.lists, held, state.bindings)
 
 
 def with_list(state: Routing, part: str, *entries: PrefixRange) -> Routing:
     held = [replace(one, entries=(*entries, *one.entries)) if part in one.name else one for one in state.lists]
     assert held != list(state.lists)
-    return routing(held, state.policies, state.bindings)
+    return build_routing(held, state.policies, state.bindings)
 
 
 def entry(text: str, longest: int | None = None) -> PrefixRange:
-    held = prefix(text)
+    held = parse_prefix(text)
     return PrefixRange(Effect.PERMIT, held, held.prefixlen, longest or held.prefixlen, "55")
 
 
 PLANTED: dict[str, tuple[Callable[[Routing], Routing], str]] = {
     "no policy out": (
-        lambda s: routing(s.lists, s.policies, [b for b in s.bindings if "out-4-primary-tokyo" not in b.policy]),
+        lambda s: build_routing(s.lists, s.policies, [b for b in s.bindings if "out-4-primary-tokyo" not in b.policy]),
         "neighbour 100.64.0.1 (primary to tokyo) IPv4 out: no policy is in force, which lets 0.0.0.0/0 out, but only",
     ),
     "the default route leaves": (
@@ -109,7 +109,7 @@ PLANTED: dict[str, tuple[Callable[[Routing], Routing], str]] = {
         "(no clause) refuses ::/0, which the way must carry (",
     ),
     "the policy is gone": (
-        lambda s: routing(s.lists, [p for p in s.policies if "in-4-primary-osaka" not in p.name], s.bindings),
+        lambda s: build_routing(s.lists, [p for p in s.policies if "in-4-primary-osaka" not in p.name], s.bindings),
         ", which does not exist, refuses 0.0.0.0/0, which the way must carry",
     ),
     "the backup is preferred": (
@@ -129,7 +129,7 @@ PLANTED: dict[str, tuple[Callable[[Routing], Routing], str]] = {
         "prepends for 10.157.0.0/16 2 times, and over backup to osaka 0 times, but backup to tokyo must go before",
     ),
     "a neighbour that nobody knows": (
-        lambda s: routing(s.lists, s.policies, [*s.bindings, replace(s.bindings[0], system=65001)]),
+        lambda s: build_routing(s.lists, s.policies, [*s.bindings, replace(s.bindings[0], system=65001)]),
         "stands at neighbour 100.64.0.1 in AS 65001, which the city does not know",
     ),
 }
@@ -173,7 +173,7 @@ def test_every_state_between_any_two_orders_is_safe(city: City) -> None:
             intent = intent_of(preferring(city, *other))
             assert not list(transition_differences(intent, before, walk(intent, before)))
     intent = intent_of(city)
-    assert not list(transition_differences(intent, routing(), walk(intent, routing())))
+    assert not list(transition_differences(intent, build_routing(), walk(intent, build_routing())))
 
 
 def test_closing_before_opening_is_found(city: City) -> None:
@@ -185,16 +185,16 @@ def test_closing_before_opening_is_found(city: City) -> None:
     wanted = wanted_routing(intent)
     closed = [b for b in wanted.bindings if "primary-tokyo" in b.policy]
     kept = [b for b in before.bindings if "primary-tokyo" not in b.policy]
-    mid = routing([*before.lists, *wanted.lists], [*before.policies, *wanted.policies], [*kept, *closed])
+    mid = build_routing([*before.lists, *wanted.lists], [*before.policies, *wanted.policies], [*kept, *closed])
     found = list(transition_differences(intent, before, [("close first", mid)]))
     assert sorted(found) == [f"as-e04-rt1, in 'close first': no line carries IPv{int(f)}" for f in Family]
 
 
 def test_a_step_that_opens_a_neighbour_is_found(intent: RoutingIntent) -> None:
     before = wanted_routing(intent)
-    mid = routing(before.lists, before.policies, before.bindings[1:])
+    mid = build_routing(before.lists, before.policies, before.bindings[1:])
     assert not list(transition_differences(intent, before, [("detach in", mid)]))
-    mid = routing(before.lists, before.policies, [b for b in before.bindings if b.direction == "in"])
+    mid = build_routing(before.lists, before.policies, [b for b in before.bindings if b.direction == "in"])
     found = list(transition_differences(intent, before, [("detach out", mid)]))
     assert len(found) == len(intent.neighbours)
     assert "no policy is in force, which lets 0.0.0.0/0 out" in found[0]
@@ -205,7 +205,7 @@ def test_what_is_unsafe_only_in_the_middle_of_a_step_is_found(city: City) -> Non
     before = wanted_routing(intent_of(preferring(city, usual[0])))
     intent = intent_of(preferring(city, usual[3]))
     wanted = wanted_routing(intent)
-    mid = routing([*before.lists, *wanted.lists], [*before.policies, *wanted.policies], before.bindings)
+    mid = build_routing([*before.lists, *wanted.lists], [*before.policies, *wanted.policies], before.bindings)
     # All neighbours in one step: the preferred way, whose address is lower, closes before the other one opens.
     found = list(transition_differences(intent, before, [("make", mid), ("attach everything", wanted)]))
     assert sorted(found) == [f"as-e04-rt1, in 'attach everything': no line carries IPv{int(f)}" for f in Family]

@@ -11,16 +11,16 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.model.network.device_state import (
-    Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
+    FilterBinding,
     PortMode,
+    PortRole,
     PortState,
-    device_state,
+    build_device_state,
 )
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
@@ -57,10 +57,12 @@ def test_the_steps_of_every_platform_are_proved(case: tuple[Platform, DeviceStat
     assert not list(map(str, transition_faults(now, stages(system, now, wanted), system.capabilities)))
 
 
-BEFORE = example("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "Port-channel1", faces=False, vlan_database=True)
+BEFORE = example("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "Port-channel1", port_roles=False, vlan_database=True)
 IN_FORCE = next(one for one in BEFORE.filters if one.key == (20, Direction.FROM, Family.V4))
 WIDER = Entry(
-    Effect.PERMIT, Match(Family.V4, Protocol.TCP, prefix("10.1.20.0/24"), prefix("198.51.100.0/24")), "rule-x"
+    Effect.PERMIT,
+    Match(Family.V4, Protocol.TCP, parse_prefix("10.1.20.0/24"), parse_prefix("198.51.100.0/24")),
+    "rule-x",
 )
 
 
@@ -70,10 +72,10 @@ def changed() -> Filter:
     return replace(IN_FORCE, name="TSN-20-from-4-new", entries=entries)
 
 
-def holding(filters: list[Filter], bindings: list[Binding]) -> DeviceState:
+def holding(filters: list[Filter], bindings: list[FilterBinding]) -> DeviceState:
     """The example with other filters in force at VLAN 20, from hosts, IPv4."""
     others = [one for one in BEFORE.filters if one.key != IN_FORCE.key]
-    return device_state(BEFORE.vlans, BEFORE.ports, [*others, *filters], [*map(bound, others), *bindings])
+    return build_device_state(BEFORE.vlans, BEFORE.ports, [*others, *filters], [*map(bound, others), *bindings])
 
 
 AFTER = holding([changed()], [bound(changed())])
@@ -147,14 +149,14 @@ def test_each_kind_of_wrong_order_is_found(between: Callable[[], DeviceState], e
 
 
 def test_ports_that_enter_a_vlan_before_its_filters_are_found() -> None:
-    fresh = device_state(BEFORE.vlans)
+    fresh = build_device_state(BEFORE.vlans)
     assert not faults(replace(BEFORE, ports=()), BEFORE, before=fresh)
     found = faults(replace(BEFORE, bindings=()), BEFORE, before=fresh)
     assert any(re.search(UNTOUCHED, one) for one in found), found
 
 
 def test_filters_that_go_before_the_ports_when_a_vlan_is_deleted_are_found() -> None:
-    gone = device_state()
+    gone = build_device_state()
     assert not faults(replace(BEFORE, ports=()), gone)
     assert any(re.search(UNTOUCHED, one) for one in faults(replace(BEFORE, bindings=()), gone))
 
@@ -170,8 +172,10 @@ def test_where_no_filter_was_everything_passed() -> None:
 
 def test_a_port_that_is_not_judged_meanwhile_is_found() -> None:
     system = AlliedTelesisAwplus()
-    ports = [PortState("port1.0.1", PortMode.TRUNK, (20,), faces) for faces in (Faces.HOSTS, Faces.UNFILTERED)]
-    before, between = (device_state((), [port], [IN_FORCE], [bound(IN_FORCE)]) for port in ports)
+    ports = [
+        PortState("port1.0.1", PortMode.TRUNK, (20,), role) for role in (PortRole.HOST_FACING, PortRole.UNFILTERED)
+    ]
+    before, between = (build_device_state((), [port], [IN_FORCE], [bound(IN_FORCE)]) for port in ports)
     found = faults(between, before, before=before, system=system)
     assert any("port1.0.1 (trunk, unfiltered) IPv4" in one and "passes" in one for one in found), found
 

@@ -10,7 +10,7 @@ import pytest
 
 from controller.compile.cloud_firewall import LAST, FirewallRule, firewall_rules, system_addresses
 from controller.model.city import City
-from controller.model.network.packets import Prefix, bounds
+from controller.model.network.packets import Prefix, get_bounds
 from controller.prove.compliance.firewall import firewall_check
 from stacks.applications.affairs import AFFAIRS
 from stacks.network.firewall import necessities
@@ -149,7 +149,7 @@ def test_the_necessities_open_nothing_between_systems(flowing: City) -> None:
 
 def meet(one: Prefix, other: Prefix) -> bool:
     """Whether two prefixes have an address in common."""
-    (low, high), (first, last) = bounds(one), bounds(other)
+    (low, high), (first, last) = get_bounds(one), get_bounds(other)
     return one.version == other.version and low <= last and first <= high
 
 

@@ -7,7 +7,15 @@ from typing import TypeVar
 import pytest
 from pydantic import BaseModel
 
-from controller.model.sites.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, SchoolFile, fits
+from controller.model.sites.schools import (
+    Blueprint,
+    BlueprintFile,
+    CityFile,
+    LabFile,
+    School,
+    SchoolFile,
+    matches_school,
+)
 from controller.model.source import read_yaml
 from tools.make_city import KINDS, OUTPUT, SEED, WARDS, draw_city, kanji, main, ward_files
 
@@ -133,7 +141,7 @@ def test_every_size_has_exactly_one_blueprint(kind: str, blueprints: tuple[Bluep
 def test_devices_of_the_city(schools: tuple[School, ...], blueprints: tuple[Blueprint, ...]) -> None:
     total = 0
     for school in schools:
-        (blueprint,) = (one for one in blueprints if fits(one, school))
+        (blueprint,) = (one for one in blueprints if matches_school(one, school))
         total += sum(group.count for group in blueprint.devices)
     assert 4_900 <= total <= 5_100
     assert 27 <= total / len(schools) <= 29
@@ -168,7 +176,7 @@ def test_the_lab_is_six_varied_schools_of_the_city(
     assert lab.canary in lab.schools
     assert {lots[school.ward] for school in chosen} == {"lot-1", "lot-2"}
     assert {school.kind for school in chosen} == {kind.id for kind in KINDS}
-    sizes = {one.id for one in blueprints for school in chosen if fits(one, school)}
+    sizes = {one.id for one in blueprints for school in chosen if matches_school(one, school)}
     assert {"elementary-small", "elementary-large"} <= sizes
     assert all(len(host.id) <= 12 for host in lab.hosts)
 

@@ -111,8 +111,8 @@ def _understood(one: Considered) -> dict[str, object]:
         "changes": list(one.changes),
         "moved": list(one.moved),
         "lines": seen.lines if seen else None,
-        "understood": seen.understood if seen else None,
-        "foreign": [f"{line.number}: {line.text}" for line in seen.foreign] if seen else None,
+        "managed": seen.managed if seen else None,
+        "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
     }
 
 
@@ -123,8 +123,8 @@ def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None
         name, seen = one.observed.device.id, one.observed.observation
         if with_reading and seen is not None:
             say(
-                f"{name}: {seen.lines} lines read: {seen.understood} are ours and understood, "
-                f"{len(seen.foreign)} are not ours and left alone"
+                f"{name}: {seen.lines} lines read: {seen.managed} are managed and understood, "
+                f"{len(seen.unmanaged)} are unmanaged and left alone"
             )
         if one.changes:
             say(f"{name} ({one.observed.device.platform}) would change:", "bold")

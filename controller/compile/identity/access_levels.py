@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
-from controller.model.access.people import System
+from controller.model.access.people import OperatingSystem
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.network.packets import Prefix
@@ -57,7 +57,7 @@ PLACES = ("own-school", "other-school", "board-office", "home", "abroad")
 """The places that have a meaning at the proxy."""
 LONGEST_NAME = 50
 """Characters of an access level's name (Access Context Manager, "Access level names")."""
-OS_TYPES: Mapping[System, str] = {
+OS_TYPES: Mapping[OperatingSystem, str] = {
     "chrome-os": "DESKTOP_CHROME_OS",
     "ios": "IOS",
     "windows": "DESKTOP_WINDOWS",

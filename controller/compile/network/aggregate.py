@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from controller.model.network.device_state import Entry
-from controller.model.network.packets import ANY_PORTS, Interval, Match, Ports, Prefix, Protocol, merged
+from controller.model.network.packets import ANY_PORTS, Interval, Match, Ports, Prefix, Protocol, merge_intervals
 
 _PORTED = (Protocol.TCP, Protocol.UDP)
 Value = TypeVar("Value", Prefix, Ports)
@@ -58,8 +58,8 @@ def _fewest(run: list[Entry]) -> list[Entry]:
         before = len(run)
         run = _joined(run, _other_sources, lambda match: match.source, _prefixes, _with_source)
         run = _joined(run, _other_destinations, lambda match: match.destination, _prefixes, _with_destination)
-        run = _joined(run, _other_ports, lambda match: match.destination_ports, merged, _with_ports)
-        run = _joined(run, _other_source_ports, lambda match: match.source_ports, merged, _with_source_ports)
+        run = _joined(run, _other_ports, lambda match: match.destination_ports, merge_intervals, _with_ports)
+        run = _joined(run, _other_source_ports, lambda match: match.source_ports, merge_intervals, _with_source_ports)
         run = _uncovered(run)
         if len(run) == before:
             return run

@@ -23,17 +23,17 @@ from controller.model.city import City
 from controller.model.network.device_state import (
     PREFIX,
     Attachment,
-    Binding,
     Capabilities,
     DeviceState,
     Entry,
-    Faces,
     Filter,
+    FilterBinding,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
-    device_state,
-    named_filter,
+    build_device_state,
+    build_filter,
 )
 from controller.model.network.packets import ANY_PORTS, AddressSet, Effect, Family, Match, Ports, Prefix, Protocol
 from controller.model.network.route_policies import NO_ROUTING
@@ -99,7 +99,7 @@ def with_filters(
     vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
         [transit_vlan(transit)] if transit else []
     )
-    wanted = device_state(
+    wanted = build_device_state(
         vlans=vlans if can.vlan_database else (),
         ports=[_port(city, device, port, can) for port in device.ports] if can.switches else (),
         filters=filters,
@@ -120,7 +120,7 @@ def filters_alone(
         BeyondCapability: the filters are larger than the platform takes.
     """
     whole, filters = _filters(device, can, intents)
-    wanted = device_state(filters=filters, bindings=_bindings(filters))
+    wanted = build_device_state(filters=filters, bindings=_bindings(filters))
     return CampusIntent(device, wanted, intents, moved, aggregated=filters != whole)
 
 
@@ -132,8 +132,8 @@ def _filters(device: Device, can: Capabilities, intents: Iterable[FilterIntent])
     return whole, filters
 
 
-def _bindings(filters: Iterable[Filter]) -> list[Binding]:
-    return [Binding(*one.key, one.name) for one in filters]
+def _bindings(filters: Iterable[Filter]) -> list[FilterBinding]:
+    return [FilterBinding(*one.key, one.name) for one in filters]
 
 
 def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> list[Filter]:
@@ -146,7 +146,7 @@ def _within_size(device: Device, filters: list[Filter], can: Capabilities) -> li
     before = sum(len(one.entries) for one in filters)
     crowded = altogether is not None and before > altogether
     fewer = [
-        named_filter(*one.key, aggregate(one.entries)) if crowded or len(one.entries) > most else one for one in filters
+        build_filter(*one.key, aggregate(one.entries)) if crowded or len(one.entries) > most else one for one in filters
     ]
     remedy = "exactly aggregated, as few as this finds. Name fewer or larger prefixes."
     for one in fewer:
@@ -185,10 +185,10 @@ def _segments(city: City, device: Device) -> list[str]:
 
 def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> PortState:
     vlans = tuple(sorted(city.segments[name].vlan for name in port.segments))
-    faces = port.faces if can.reads_faces else Faces.UNFILTERED
-    state = PortState(port.name, port.mode, vlans, faces, isolated=_isolated(city, device, port, can))
+    role = port.role if can.reads_port_roles else PortRole.UNFILTERED
+    state = PortState(port.name, port.mode, vlans, role, isolated=_isolated(city, device, port, can))
     transit = transit_of(city, device, can)
-    return onto_transit(state, port.faces, transit) if transit else state
+    return onto_transit(state, port.role, transit) if transit else state
 
 
 def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:
@@ -199,7 +199,7 @@ def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -
     Raises:
         BeyondCapability: it must, and the platform cannot.
     """
-    hosts = port.mode is PortMode.ACCESS and port.faces is Faces.HOSTS
+    hosts = port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING
     if not hosts or not any(city.segments[name].isolated for name in port.segments):
         return False
     filtered_here = can.attachment is Attachment.PORT and device.role == FILTERING
@@ -224,7 +224,7 @@ def _filter(intent: FilterIntent) -> Filter:
     ]
     last = Match(intent.family, None, intent.family.everything, intent.family.everything)
     kept = dict.fromkeys(entries)
-    return named_filter(
+    return build_filter(
         intent.vlan, intent.direction, intent.family, [*kept, Entry(Effect.FORBID, last, "default deny")]
     )
 

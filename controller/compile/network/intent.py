@@ -26,7 +26,7 @@ from controller.model.network.packets import (
     Prefix,
     Protocol,
     Service,
-    prefix,
+    parse_prefix,
 )
 from controller.model.sites.schools import School
 
@@ -114,7 +114,7 @@ def _conversation(
 
 
 def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
-    gateway = prefix(family.address(city.gateway(school, segment, family)))
+    gateway = parse_prefix(family.address(city.gateway(school, segment, family)))
     words: dict[str, Prefix] = {SEGMENT: city.segment_prefix(school, segment, family), GATEWAY: gateway}
     own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 

@@ -13,12 +13,12 @@ from controller.model.city import City
 from controller.model.network.device_state import (
     PREFIX,
     Capabilities,
-    Faces,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     VlanInterface,
-    vlan_interface,
+    build_vlan_interface,
 )
 from controller.model.network.packets import Family
 from controller.model.network.router_link import CORE, ROUTER, Transit
@@ -35,9 +35,9 @@ def transit_vlan(transit: Transit) -> Vlan:
     return Vlan(transit.vlan, f"{PREFIX}-transit")
 
 
-def onto_transit(port: PortState, faces: Faces, transit: Transit) -> PortState:
+def onto_transit(port: PortState, role: PortRole, transit: Transit) -> PortState:
     """The port towards the router carries the link alone: a segment on it would pass the filters by."""
-    if faces is not Faces.GATEWAY:
+    if role is not PortRole.UPLINK:
         return port
     return replace(port, mode=PortMode.ACCESS, vlans=(transit.vlan,), isolated=False)
 
@@ -53,5 +53,5 @@ def core_interfaces(city: City, device: Device, segments: Iterable[str], transit
         addresses = [f"{family.address(city.gateway(school, segment, family))}/{lengths[family]}" for family in Family]
         if name == city.file.management_segment:
             addresses.insert(1, f"{device.management}/{lengths[Family(device.management.version)]}")
-        yield vlan_interface(segment.vlan, addresses, servers)
-    yield vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])
+        yield build_vlan_interface(segment.vlan, addresses, servers)
+    yield build_vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])

@@ -23,9 +23,9 @@ from controller.model.network.route_policies import (
     RouteDirection,
     RoutePolicy,
     Routing,
-    named_list,
-    named_policy,
-    routing,
+    build_prefix_list,
+    build_route_policy,
+    build_routing,
 )
 from controller.model.sites.access_lines import LineName
 from controller.model.sites.devices import Device
@@ -107,12 +107,12 @@ def wanted_routing(intent: RoutingIntent) -> Routing:
         }
         for direction, clauses in made.items():
             name = f"{PREFIX}-{direction}-{int(one.family)}-{one.line}-{one.region}"
-            policy = named_policy(name, one.family, clauses)
+            policy = build_route_policy(name, one.family, clauses)
             policies.append(policy)
             bindings.append(PolicyBinding(intent.system, one.address, one.family, direction, policy.name, one.rule))
     named = {clause.prefixes for policy in policies for clause in policy.clauses}
     lists = [one for one in (*own.values(), *inside.values()) if one.name in named]
-    return routing(lists, policies, bindings)
+    return build_routing(lists, policies, bindings)
 
 
 def _neighbours(city: City, school: School) -> Iterator[Neighbour]:
@@ -130,7 +130,7 @@ def _list(what: str, family: Family, prefixes: tuple[Prefix, ...], *, exact: boo
     entries = (
         PrefixRange(Effect.PERMIT, one, one.prefixlen, one.prefixlen if exact else family.bits) for one in prefixes
     )
-    return named_list(f"{PREFIX}-{what}-{int(family)}", family, entries)
+    return build_prefix_list(f"{PREFIX}-{what}-{int(family)}", family, entries)
 
 
 def _in(one: Neighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 
 from controller.lab.state.layout import Frozen
-from controller.model.access.people import System
+from controller.model.access.people import OperatingSystem
 
 FACTORS = ("push", "sms", "swk", "hwk", "otp")
 """Second factors by the names that Google's credential strength has: `hwk` is a security key."""
@@ -32,7 +32,7 @@ class Device(Frozen):
     managed: bool | None = None
     encrypted: bool | None = None
     screen_lock: bool | None = None
-    system: System | None = None
+    system: OperatingSystem | None = None
     certificates: tuple[Certificate, ...] | None = None
     vendors: dict[str, dict[str, dict[str, str]]] | None = None
 

@@ -13,7 +13,7 @@ from controller.lab.state import paths as lab_paths
 from controller.lab.state.layout import Host, Layout, SchoolLayout
 from controller.lab.state.processes import until
 from controller.model.access.rules import INTERNET
-from controller.model.network.packets import Family, prefix
+from controller.model.network.packets import Family, parse_prefix
 from controller.platforms.transport import namespace
 
 NOWHERE = ("", "")
@@ -62,7 +62,7 @@ def internet(layout: Layout, family: Family) -> tuple[str, int]:
         LabError: the policy has nobody reach the internet, so that nothing stands for it.
     """
     for one in layout.listeners:
-        if INTERNET in one.applications and prefix(one.address).version == family:
+        if INTERNET in one.applications and parse_prefix(one.address).version == family:
             return one.address, one.port
     message = f"nothing stands for the internet over IPv{int(family)} in this lab"
     raise LabError(message)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from controller.errors import LabError
 from controller.lab.state import paths
-from controller.model.network.packets import Family, prefix
+from controller.model.network.packets import Family, parse_prefix
 from controller.model.sites.access_lines import LineName
 
 CORE_ASN = 64800
@@ -107,7 +107,7 @@ class SchoolLayout(Frozen):
     def own_prefixes(self) -> dict[Family, tuple[str, ...]]:
         """What its router announces: its block, and the addresses that its sources are translated to."""
         own = (self.block, self.egress) if self.egress else (self.block,)
-        return {family: tuple(dict.fromkeys(str(prefix(both.of(family))) for both in own)) for family in Family}
+        return {family: tuple(dict.fromkeys(str(parse_prefix(both.of(family))) for both in own)) for family in Family}
 
     def line(self, name: LineName) -> Line:
         """One of its lines."""

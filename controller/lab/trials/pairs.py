@@ -16,7 +16,7 @@ from controller.lab.state.planning import lay_out
 from controller.model.access.rules import INTERNET, Application
 from controller.model.city import City
 from controller.model.network.packets import Family, Protocol
-from controller.model.reference_evaluator import Flow, network_answer
+from controller.model.reference_evaluator import Flow, evaluate_network
 
 ELSEWHERE = "@other-school"
 """Added to the name of an application that lives in schools, where another school's is meant."""
@@ -86,7 +86,7 @@ def _pair(city: City, host: Host, target: Target) -> Pair:
         destination=int(ip_address(target.address)),
         port=target.port,
     )
-    answer = network_answer(city, flow)
+    answer = evaluate_network(city, flow)
     return Pair(
         school=host.school,
         host=host.id,

@@ -12,18 +12,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.model.access.rules import Dispensation, ServiceField
+from controller.model.access.rules import ExceptionTerms, ServiceField
 from controller.model.access.second_factors import Importance
-from controller.model.network.packets import Effect, Service, service
+from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.schools import Identifier, PrefixField
 from controller.model.source import Placed, Strict
 
 Carrier = Literal["https", "sftp", "plain", "pubsub", "bigquery"]
 CLASS_CARRIERS: tuple[Carrier, ...] = ("pubsub", "bigquery")
 """Carriers whose own access control tells data classes apart, and which need no way between the two systems."""
-_SERVICES: dict[Carrier, tuple[Service, ...]] = {"https": (service("tcp/443"),), "sftp": (service("tcp/22"),)}
+_SERVICES: dict[Carrier, tuple[Service, ...]] = {
+    "https": (parse_service("tcp/443"),),
+    "sftp": (parse_service("tcp/22"),),
+}
 
-_UNENCRYPTED = (service("tcp/80"), service("tcp/21"))
+_UNENCRYPTED = (parse_service("tcp/80"), parse_service("tcp/21"))
 """What looks like the encrypted carriers and is not: HTTP and FTP."""
 
 
@@ -65,7 +68,7 @@ class SystemFlow(Placed):
     direction: Literal["push", "pull"] = "push"
     carrier: Carrier | None = None
     services: tuple[ServiceField, ...] = ()
-    exception: Dispensation | None = None
+    exception: ExceptionTerms | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -8,15 +8,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.model.network.packets import ANY_PORTS, Direction, Family, Prefix, prefix
-from controller.model.sites.schools import Identifier, parse_prefix
+from controller.model.network.packets import ANY_PORTS, Direction, Family, Prefix, parse_prefix
+from controller.model.sites.schools import Identifier, read_prefix_field
 from controller.model.source import Placed, Strict
 
 
 def _end(value: object) -> object:
     if value in (SEGMENT, GATEWAY, ADMISSION):
         return value
-    return parse_prefix(value)
+    return read_prefix_field(value)
 
 
 SEGMENT = "segment"
@@ -25,7 +25,7 @@ ADMISSION = "admission"
 EndPoint = Annotated[Literal["segment", "gateway", "admission"] | Prefix, BeforeValidator(_end)]
 
 
-class Necessity(Placed):
+class InfrastructureProtocol(Placed):
     """Packets without which a network does not live (ARP is not IP and always passes).
 
     `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address, `admission` the
@@ -63,12 +63,12 @@ class Necessity(Placed):
         """Whether a segment needs it."""
         return not self.segments or segment in self.segments
 
-    def among(self, servers: Iterable[IPv4Address | IPv6Address]) -> Necessity | None:
+    def among(self, servers: Iterable[IPv4Address | IPv6Address]) -> InfrastructureProtocol | None:
         """With the addresses of the admission servers in place of their word; None where its family has none.
 
         A family without addresses never becomes "any": such a necessity falls away.
         """
-        own = tuple(prefix(str(one)) for one in servers if one.version == self.family)
+        own = tuple(parse_prefix(str(one)) for one in servers if one.version == self.family)
         ends = [
             tuple(one for end in named for one in (own if end == ADMISSION else (end,)))
             for named in (self.source, self.destination)
@@ -76,7 +76,7 @@ class Necessity(Placed):
         return self.model_copy(update={"source": ends[0], "destination": ends[1]}) if all(ends) else None
 
 
-class NecessityFile(Strict):
+class InfrastructureProtocolFile(Strict):
     """`policies/access/necessities.yaml`."""
 
-    necessities: tuple[Necessity, ...]
+    necessities: tuple[InfrastructureProtocol, ...]

@@ -6,13 +6,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from controller.model.access.second_factors import Minimums
+from controller.model.access.second_factors import SecondFactorMinimums
 from controller.model.sites.schools import Identifier
 from controller.model.source import Placed, Strict
 
 Enforcer = Literal["proxy", "802.1x"]
 Audience = Literal["staff", "pupil", "public"]
-System = Literal["chrome-os", "ios", "windows", "mac", "linux", "android"]
+OperatingSystem = Literal["chrome-os", "ios", "windows", "mac", "linux", "android"]
 
 
 class Role(Placed):
@@ -36,7 +36,7 @@ class DeviceClass(Placed):
 
     id: Identifier
     name: str
-    systems: tuple[System, ...] = Field(min_length=1)
+    systems: tuple[OperatingSystem, ...] = Field(min_length=1)
 
 
 class Place(Placed):
@@ -54,11 +54,11 @@ class PeopleFile(Strict):
     postures: tuple[Posture, ...]
     places: tuple[Place, ...]
     device_classes: tuple[DeviceClass, ...] = ()
-    mfa: Minimums = Minimums()
+    mfa: SecondFactorMinimums = SecondFactorMinimums()
 
     @model_validator(mode="after")
     def _one_class(self) -> Self:
-        given: dict[System, str] = {}
+        given: dict[OperatingSystem, str] = {}
         for one in self.device_classes:
             for system in one.systems:
                 if system in given:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from controller.model.access.people import Audience, Enforcer
 from controller.model.access.second_factors import Importance, StrengthName
-from controller.model.network.packets import Effect, Service, service
+from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.calendar import DayKind
 from controller.model.sites.schools import Identifier, PrefixField
 from controller.model.sites.scope import Scope
@@ -39,7 +39,7 @@ _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 
 
 def _parse_service(value: object) -> object:
-    return service(value) if isinstance(value, str) else value
+    return parse_service(value) if isinstance(value, str) else value
 
 
 def _parse_clock(value: object) -> object:
@@ -213,7 +213,7 @@ class IdentityPart(Strict):
     hours: Hours | None = None
 
 
-class Dispensation(Strict):
+class ExceptionTerms(Strict):
     """What makes a permit an exception: who answers for it, why it is there, and the last day that it holds on."""
 
     owner: str = Field(min_length=1, pattern=r"\S")
@@ -233,7 +233,7 @@ class Rule(Placed):
     purpose: str
     applications: tuple[str, ...] = Field(min_length=1)
     schools: Scope | None = None
-    exception: Dispensation | None = None
+    exception: ExceptionTerms | None = None
     network: NetworkPart | None = None
     identity: IdentityPart | None = None
 

@@ -46,7 +46,7 @@ class ClassMinimum(Strict):
     required: bool
 
 
-class Minimums(Strict):
+class SecondFactorMinimums(Strict):
     """The second factor by importance class. The guideline's own demand cannot be switched off."""
 
     first: ClassMinimum = Field(alias="I", default=ClassMinimum(strength="phishing-resistant", required=True))

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from controller.errors import Origin, Problem
-from controller.model.address_blocks import school_prefix, segment_prefix
+from controller.model.address_blocks import compute_school_prefix, compute_segment_prefix
 from controller.model.city import City
-from controller.model.loading.names import Place
-from controller.model.network.packets import Family, Prefix, bounds, prefix
+from controller.model.loading.names import FindOrigin
+from controller.model.network.packets import Family, Prefix, get_bounds, parse_prefix
 from controller.model.sites.access_lines import FIRST_SCHOOL, LINE_NAMES, PRIVATE_ASN
 from controller.model.sites.devices import FIRST_DEVICE
 from controller.model.sites.schools import School
@@ -24,14 +24,14 @@ class _Block:
     origin: Origin
 
 
-def addressing_problems(city: City, place: Place) -> list[Problem]:
+def find_addressing_problems(city: City, place: FindOrigin) -> list[Problem]:
     """Blocks outside the one above them, and blocks that overlap, each naming both sides."""
     problems: list[Problem] = []
     blocks: list[_Block] = []
     for school in city.schools:
         for family in Family:
             try:
-                block = school_prefix(city.file, school, family)
+                block = compute_school_prefix(city.file, school, family)
             except ValueError as error:
                 problems.append(Problem(school.origin, "number", str(error)))
                 continue
@@ -48,12 +48,12 @@ def addressing_problems(city: City, place: Place) -> list[Problem]:
     return problems
 
 
-def _outside(city: City, place: Place) -> Iterator[_Block]:
+def _outside(city: City, place: FindOrigin) -> Iterator[_Block]:
     """What stands outside the schools: controllers, and applications that have addresses of their own."""
     for controller in city.file.controllers:
         yield _Block(controller, "a controller", place("city/city.yaml", "controllers"))
     for server in city.admission_servers:
-        yield _Block(prefix(str(server)), "an admission server", place("access/admission.yaml", "servers"))
+        yield _Block(parse_prefix(str(server)), "an admission server", place("access/admission.yaml", "servers"))
     for system in city.systems.values():
         for own in system.addresses:
             yield _Block(own, f"system {system.id}", system.origin)
@@ -65,14 +65,14 @@ def _outside(city: City, place: Place) -> Iterator[_Block]:
                 yield _Block(address, f"application {application.id}", application.origin)
 
 
-def _links(city: City, place: Place) -> Iterator[_Block]:
+def _links(city: City, place: FindOrigin) -> Iterator[_Block]:
     for line in LINE_NAMES:
         for family in Family:
             origin = place(_LINES_FILE, f"links.{line}.ipv{int(family)}")
             yield _Block(city.lines.link(line).prefix(family), f"the {line} lines", origin)
 
 
-def _line_problems(city: City, place: Place) -> Iterator[Problem]:
+def _line_problems(city: City, place: FindOrigin) -> Iterator[Problem]:
     """Every school's router needs an address of its own on each link, and an autonomous system of its own."""
     lines = city.lines
     highest = max(city.schools, key=lambda school: school.number)
@@ -80,7 +80,7 @@ def _line_problems(city: City, place: Place) -> Iterator[Problem]:
         for family in Family:
             network = lines.link(line).prefix(family)
             # The last address of an IPv4 network is its broadcast address.
-            last = bounds(network)[1] - (1 if family is Family.V4 else 0)
+            last = get_bounds(network)[1] - (1 if family is Family.V4 else 0)
             if int(network.network_address) + FIRST_SCHOOL + highest.number > last:
                 message = f"{network} has no host number {FIRST_SCHOOL + highest.number} for school {highest.id}"
                 yield Problem(place(_LINES_FILE, f"links.{line}.ipv{int(family)}"), f"links.{line}", message)
@@ -108,15 +108,15 @@ def _egress_blocks(city: City) -> Iterator[_Block]:
 
 def _overlaps(blocks: Iterable[_Block]) -> Iterator[Problem]:
     """Neighbours in address order overlap exactly when any two blocks do."""
-    ordered = sorted(blocks, key=lambda block: (block.prefix.version, *bounds(block.prefix)))
+    ordered = sorted(blocks, key=lambda block: (block.prefix.version, *get_bounds(block.prefix)))
     widest: _Block | None = None
     for block in ordered:
         same_family = widest is not None and widest.prefix.version == block.prefix.version
-        if widest is not None and same_family and bounds(block.prefix)[0] <= bounds(widest.prefix)[1]:
+        if widest is not None and same_family and get_bounds(block.prefix)[0] <= get_bounds(widest.prefix)[1]:
             if not _may_share(widest, block):
                 message = f"{block.prefix} of {block.what} overlaps {widest.prefix} of {widest.what} ({widest.origin})"
                 yield Problem(block.origin, "", message)
-            if bounds(block.prefix)[1] <= bounds(widest.prefix)[1]:
+            if get_bounds(block.prefix)[1] <= get_bounds(widest.prefix)[1]:
                 continue
         widest = block
 
@@ -140,7 +140,7 @@ def _management_problems(city: City) -> Iterator[Problem]:
             yield Problem(segment.origin, "ipv4.length", message)
 
 
-def _transit_blocks(city: City, own: Prefix, place: Place) -> Iterator[_Block | Problem]:
+def _transit_blocks(city: City, own: Prefix, place: FindOrigin) -> Iterator[_Block | Problem]:
     transit = city.file.transit
     if transit is None:
         return
@@ -153,14 +153,14 @@ def _transit_blocks(city: City, own: Prefix, place: Place) -> Iterator[_Block | 
     except ValueError as error:
         yield Problem(origin, "transit.ipv4-offset", f"does not fit its length: {error}")
         return
-    if bounds(subnet)[0] < bounds(own)[0] or bounds(subnet)[1] > bounds(own)[1]:
+    if get_bounds(subnet)[0] < get_bounds(own)[0] or get_bounds(subnet)[1] > get_bounds(own)[1]:
         yield Problem(origin, "transit", f"{subnet} lies outside a school's block, such as {own}")
     yield _Block(subnet, "the link to the router", origin)
 
 
-def _segment_problems(city: City, school: School, place: Place) -> Iterator[Problem]:
+def _segment_problems(city: City, school: School, place: FindOrigin) -> Iterator[Problem]:
     for family in Family:
-        block = school_prefix(city.file, school, family)
+        block = compute_school_prefix(city.file, school, family)
         blocks = []
         for found in _transit_blocks(city, block, place):
             if isinstance(found, Problem):
@@ -169,12 +169,12 @@ def _segment_problems(city: City, school: School, place: Place) -> Iterator[Prob
                 blocks.append(found)
         for segment in city.segments.values():
             try:
-                subnet = segment_prefix(block, segment)
+                subnet = compute_segment_prefix(block, segment)
             except ValueError as error:
                 field = "ipv4.offset" if family is Family.V4 else "ipv6-subnet"
                 yield Problem(segment.origin, field, f"does not fit its length: {error}")
                 continue
-            if bounds(subnet)[0] < bounds(block)[0] or bounds(subnet)[1] > bounds(block)[1]:
+            if get_bounds(subnet)[0] < get_bounds(block)[0] or get_bounds(subnet)[1] > get_bounds(block)[1]:
                 message = f"{subnet} of segment {segment.id} lies outside {block} of school {school.id}"
                 yield Problem(segment.origin, "ipv4.offset" if family is Family.V4 else "ipv6-subnet", message)
             blocks.append(_Block(subnet, f"segment {segment.id}", segment.origin))

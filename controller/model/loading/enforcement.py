@@ -13,13 +13,13 @@ from controller.model.access.people import Enforcer
 from controller.model.access.rules import CONTROLLER, INTERNET, IdentityPart, Rule
 from controller.model.access.second_factors import STRENGTHS
 from controller.model.city import City
-from controller.model.network.packets import Effect, Ports, Prefix, Protocol, Service, bounds
+from controller.model.network.packets import Effect, Ports, Prefix, Protocol, Service, get_bounds
 
 BY_PROXY_AND_8021X: tuple[Enforcer, ...] = ("proxy", "802.1x")
 BY_PROXY: tuple[Enforcer, ...] = ("proxy",)
 
 
-def enforcement_problems(city: City) -> list[Problem]:
+def find_enforcement_problems(city: City) -> list[Problem]:
     """Conditions that nobody could enforce, and applications that a switch could not tell apart."""
     return [
         *(problem for rule in city.rules for problem in _rule_problems(city, rule)),
@@ -261,5 +261,7 @@ def _meet(one: _Front, other: _Front) -> bool:
     same_place = one.place is not None and one.place == other.place
     return (
         same_place
-        or any(a.version == b.version and touch(bounds(a), bounds(b)) for a in one.prefixes for b in other.prefixes)
+        or any(
+            a.version == b.version and touch(get_bounds(a), get_bounds(b)) for a in one.prefixes for b in other.prefixes
+        )
     ) and any(s.protocol == t.protocol and touch(s.ports, t.ports) for s in one.services for t in other.services)

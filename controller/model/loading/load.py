@@ -14,17 +14,17 @@ from pydantic import BaseModel
 from controller.errors import Origin, PolicyError, Problem
 from controller.model.access.admission import AdmissionFile
 from controller.model.access.data_flows import FlowFile
-from controller.model.access.infrastructure_protocols import NecessityFile
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.access.people import PeopleFile
 from controller.model.access.rules import ApplicationFile, PrefixListFile, RuleFile, SegmentFile
 from controller.model.city import City
-from controller.model.loading.addressing import addressing_problems
-from controller.model.loading.enforcement import enforcement_problems
-from controller.model.loading.names import Files, name_problems
-from controller.model.loading.scope_names import scope_problems
-from controller.model.loading.wireless_names import wireless_problems
+from controller.model.loading.addressing import find_addressing_problems
+from controller.model.loading.enforcement import find_enforcement_problems
+from controller.model.loading.names import Files, find_name_problems
+from controller.model.loading.scope_names import find_scope_problems
+from controller.model.loading.wireless_names import find_wireless_problems
 from controller.model.measurement import MeasurementFile
-from controller.model.sites.access_lines import LinesFile
+from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.calendar import CalendarFile
 from controller.model.sites.schools import BlueprintFile, CityFile, LabFile, SchoolFile
 from controller.model.sites.scope import GroupFile
@@ -60,11 +60,11 @@ def load_city(
         raise PolicyError(REFUSED, [Problem(Origin(str(directory), 1), "", message)])
     reader = _Reader(directory, instead or {}, shown_as or str(directory))
     files = _read(reader)
-    problems = [*reader.problems, *name_problems(files, undeployed=undeployed), *scope_problems(files)]
-    problems += wireless_problems(files)
+    problems = [*reader.problems, *find_name_problems(files, undeployed=undeployed), *find_scope_problems(files)]
+    problems += find_wireless_problems(files)
     if not problems:
         city = _city(files, reader, on)
-        problems = [*addressing_problems(city, reader.place), *enforcement_problems(city)]
+        problems = [*find_addressing_problems(city, reader.place), *find_enforcement_problems(city)]
         if not problems:
             return city
     raise PolicyError(REFUSED, problems)
@@ -127,14 +127,14 @@ def _read(reader: _Reader) -> Files:
     segments = reader.one("access/segments.yaml", SegmentFile)
     applications = reader.one("access/applications.yaml", ApplicationFile)
     rules = reader.one("access/rules.yaml", RuleFile)
-    necessities = reader.one("access/necessities.yaml", NecessityFile)
+    necessities = reader.one("access/necessities.yaml", InfrastructureProtocolFile)
     return Files(
         directory=reader.directory,
         place=reader.place,
         city=city,
         schools=None if schools is None else tuple(school for file in schools for school in file.schools),
         blueprints=reader.one("city/blueprints.yaml", BlueprintFile),
-        lines=reader.one("city/lines.yaml", LinesFile),
+        lines=reader.one("city/lines.yaml", AccessLinesFile),
         groups=reader.optional("city/groups.yaml", GroupFile, GroupFile(groups=())),
         calendar=reader.optional("city/calendar.yaml", CalendarFile),
         measurement=reader.one("measurement.yaml", MeasurementFile),

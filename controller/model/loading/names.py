@@ -9,18 +9,18 @@ from pathlib import Path
 from controller.errors import Origin, Problem
 from controller.model.access.admission import PLUGGED, Admission, AdmissionFile
 from controller.model.access.data_flows import FlowFile
-from controller.model.access.infrastructure_protocols import Necessity
+from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.people import PeopleFile
 from controller.model.access.rules import CONTROLLER, INTERNET, Application, PrefixListFile, Rule, Segment
 from controller.model.measurement import MeasurementFile
-from controller.model.sites.access_lines import LinesFile
+from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.calendar import CalendarFile
-from controller.model.sites.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, fits
+from controller.model.sites.schools import Blueprint, BlueprintFile, CityFile, LabFile, School, matches_school
 from controller.model.sites.scope import GroupFile
 from controller.model.sites.stack_outputs import StackOutputs
 from controller.model.source import Placed
 
-Place = Callable[[str, str], Origin]
+FindOrigin = Callable[[str, str], Origin]
 """Gives the line where a file (named from `policies/` on) has one of its own fields."""
 LONGEST_LAB_NAME = 12
 """Linux limits an interface name to 15 characters, and the lab puts two before the name."""
@@ -31,11 +31,11 @@ class Files:
     """What could be read of `policies/`; None where a file could not."""
 
     directory: Path
-    place: Place
+    place: FindOrigin
     city: CityFile | None
     schools: tuple[School, ...] | None
     blueprints: BlueprintFile | None
-    lines: LinesFile | None
+    lines: AccessLinesFile | None
     groups: GroupFile | None
     calendar: CalendarFile | None
     measurement: MeasurementFile | None
@@ -47,11 +47,11 @@ class Files:
     rules: tuple[Rule, ...] | None
     exchange: FlowFile | None
     admission: AdmissionFile | None
-    necessities: tuple[Necessity, ...] | None
+    necessities: tuple[InfrastructureProtocol, ...] | None
     outputs: StackOutputs | None
 
 
-def name_problems(files: Files, *, undeployed: bool = False) -> list[Problem]:
+def find_name_problems(files: Files, *, undeployed: bool = False) -> list[Problem]:
     """Names given twice, and names that nothing carries. Files that could not be read are passed over.
 
     `undeployed` accepts cloud applications that the outputs do not hold.
@@ -108,7 +108,9 @@ def _twice(files: Files) -> Iterator[Problem]:
             first.setdefault(value, item.origin)
 
 
-def unknown(origin: Origin, field: str, noun: str, names: Iterable[str], allowed: Iterable[str]) -> Iterator[Problem]:
+def find_unknown(
+    origin: Origin, field: str, noun: str, names: Iterable[str], allowed: Iterable[str]
+) -> Iterator[Problem]:
     """A problem for each name that is not among the allowed ones."""
     known = set(allowed)
     for name in names:
@@ -126,10 +128,10 @@ def _city(files: Files) -> Iterator[Problem]:
     origin = files.place("city/city.yaml", "management-segment")
     segments = _segment_names(files)
     if segments is not None:
-        yield from unknown(origin, "management-segment", "segment", [files.city.management_segment], segments)
+        yield from find_unknown(origin, "management-segment", "segment", [files.city.management_segment], segments)
     for school in files.schools or ():
         wards = [ward.id for ward in files.city.wards]
-        yield from unknown(school.origin, "ward", "ward", [school.ward], wards)
+        yield from find_unknown(school.origin, "ward", "ward", [school.ward], wards)
 
 
 def _blueprints(files: Files) -> Iterator[Problem]:
@@ -141,12 +143,12 @@ def _blueprints(files: Files) -> Iterator[Problem]:
         for group in blueprint.devices:
             for ports in group.ports:
                 if ports.segments != "all" and segments is not None:
-                    yield from unknown(ports.origin, "segments", "segment", ports.segments, segments)
+                    yield from find_unknown(ports.origin, "segments", "segment", ports.segments, segments)
             for ssid in group.ssids:
                 if segments is not None:
-                    yield from unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
+                    yield from find_unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
     for school in files.schools or ():
-        found = [blueprint for blueprint in files.blueprints.blueprints if fits(blueprint, school)]
+        found = [blueprint for blueprint in files.blueprints.blueprints if matches_school(blueprint, school)]
         if len(found) != 1:
             names = ", ".join(f"{b.id} ({b.origin})" for b in found) or "none"
             message = f"{school.kind} with {school.pupils} pupils needs exactly one blueprint; found: {names}"
@@ -160,9 +162,9 @@ def _platforms(files: Files, file: BlueprintFile, blueprint: Blueprint) -> Itera
             message = f"names a platform for the lots {sorted(group.platform)}; the city's lots are {sorted(lots)}"
             yield Problem(group.origin, "platform", message)
         if lots:
-            yield from unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
+            yield from find_unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
         if group.ports or group.ssids:
-            yield from unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
+            yield from find_unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
 
 
 def _lines(files: Files) -> Iterator[Problem]:
@@ -170,14 +172,14 @@ def _lines(files: Files) -> Iterator[Problem]:
         return
     regions = [region.id for region in files.lines.regions]
     for way in (*files.lines.usual, *(way for one in files.lines.overrides for way in one.preference)):
-        yield from unknown(way.origin, "region", "region", [way.region], regions)
+        yield from find_unknown(way.origin, "region", "region", [way.region], regions)
     schools = None if files.schools is None else [school.id for school in files.schools]
     wards = None if files.city is None else [ward.id for ward in files.city.wards]
     first: dict[tuple[str, str], Origin] = {}
     for override in files.lines.overrides:
         for field, names, known in (("schools", override.schools, schools), ("wards", override.wards, wards)):
             if known is not None:
-                yield from unknown(override.origin, field, field[:-1], names, known)
+                yield from find_unknown(override.origin, field, field[:-1], names, known)
             for name in names:
                 if (field, name) in first:
                     message = f"{name!r} already has an order of its own at {first[field, name]}"
@@ -189,7 +191,7 @@ def _measurement(files: Files) -> Iterator[Problem]:
     if files.measurement is not None and files.lines is not None:
         origin = files.place("measurement.yaml", "judged.regions")
         regions = [region.id for region in files.lines.regions]
-        yield from unknown(origin, "judged.regions", "region", files.measurement.judged.regions, regions)
+        yield from find_unknown(origin, "judged.regions", "region", files.measurement.judged.regions, regions)
 
 
 def _lab(files: Files) -> Iterator[Problem]:
@@ -198,18 +200,18 @@ def _lab(files: Files) -> Iterator[Problem]:
         return
     if files.schools is not None:
         origin = files.place("city/lab.yaml", "schools")
-        yield from unknown(origin, "schools", "school", lab.schools, [school.id for school in files.schools])
+        yield from find_unknown(origin, "schools", "school", lab.schools, [school.id for school in files.schools])
     origin = files.place("city/lab.yaml", "canary")
-    yield from unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
+    yield from find_unknown(origin, "canary", "lab school", [lab.canary], lab.schools)
     origin = files.place("city/lab.yaml", "rates")
-    yield from unknown(origin, "rates", "lab school", lab.rates, lab.schools)
+    yield from find_unknown(origin, "rates", "lab school", lab.rates, lab.schools)
     without = [school for school in lab.schools if school not in lab.rates]
     if without:
         yield Problem(origin, "rates", f"gives no rates for the lab schools {', '.join(without)}")
     segments = _segment_names(files)
     for host in lab.hosts:
         if segments is not None:
-            yield from unknown(host.origin, "segment", "segment", [host.segment], segments)
+            yield from find_unknown(host.origin, "segment", "segment", [host.segment], segments)
         for name in (host.id, host.segment):
             if len(name) > LONGEST_LAB_NAME:
                 message = f"{name!r} is too long for the lab; at most {LONGEST_LAB_NAME} characters"
@@ -221,9 +223,9 @@ def _applications(files: Files) -> Iterator[Problem]:
     for application in files.applications or ():
         if application.prefixes and files.prefix_lists is not None:
             lists = [one.id for one in files.prefix_lists]
-            yield from unknown(application.origin, "prefixes", "prefix list", [application.prefixes], lists)
+            yield from find_unknown(application.origin, "prefixes", "prefix list", [application.prefixes], lists)
         if application.segment and segments is not None:
-            yield from unknown(application.origin, "segment", "segment", [application.segment], segments)
+            yield from find_unknown(application.origin, "segment", "segment", [application.segment], segments)
         if application.id == INTERNET:
             yield Problem(application.origin, "id", f"{INTERNET!r} is the name of the destination of its own")
 
@@ -243,16 +245,16 @@ def _rules(files: Files) -> Iterator[Problem]:
     for rule in files.rules or ():
         if files.applications is not None:
             names = [*(application.id for application in files.applications), INTERNET]
-            yield from unknown(rule.origin, "applications", "application", rule.applications, names)
+            yield from find_unknown(rule.origin, "applications", "application", rule.applications, names)
         if rule.network and segments is not None:
-            yield from unknown(rule.origin, "network.from", "segment", rule.network.from_, [*segments, CONTROLLER])
+            yield from find_unknown(rule.origin, "network.from", "segment", rule.network.from_, [*segments, CONTROLLER])
         if rule.identity and files.people is not None:
             identity, people = rule.identity, files.people
-            yield from unknown(rule.origin, "identity.roles", "role", identity.roles, [r.id for r in people.roles])
+            yield from find_unknown(rule.origin, "identity.roles", "role", identity.roles, [r.id for r in people.roles])
             postures = [posture.id for posture in people.postures]
-            yield from unknown(rule.origin, "identity.postures", "posture", identity.postures, postures)
+            yield from find_unknown(rule.origin, "identity.postures", "posture", identity.postures, postures)
             places = [place.id for place in people.places]
-            yield from unknown(rule.origin, "identity.places", "place", identity.places, places)
+            yield from find_unknown(rule.origin, "identity.places", "place", identity.places, places)
 
 
 def _admission(files: Files) -> Iterator[Problem]:
@@ -261,17 +263,17 @@ def _admission(files: Files) -> Iterator[Problem]:
     segments = _segment_names(files)
     if segments is not None:
         origin = files.place("access/admission.yaml", "otherwise")
-        yield from unknown(origin, "otherwise", "segment", [files.admission.otherwise], segments)
+        yield from find_unknown(origin, "otherwise", "segment", [files.admission.otherwise], segments)
     for admission in files.admission.admissions:
         if segments is not None:
-            yield from unknown(admission.origin, "segment", "segment", [admission.segment], segments)
+            yield from find_unknown(admission.origin, "segment", "segment", [admission.segment], segments)
         if files.people is not None:
             people = files.people
-            yield from unknown(admission.origin, "roles", "role", admission.roles, [r.id for r in people.roles])
+            yield from find_unknown(admission.origin, "roles", "role", admission.roles, [r.id for r in people.roles])
             postures = [posture.id for posture in people.postures]
-            yield from unknown(admission.origin, "postures", "posture", admission.postures, postures)
+            yield from find_unknown(admission.origin, "postures", "posture", admission.postures, postures)
             places = [place.id for place in people.places]
-            yield from unknown(admission.origin, "places", "place", admission.places, places)
+            yield from find_unknown(admission.origin, "places", "place", admission.places, places)
     yield from _admitted_twice(files.admission.admissions)
 
 

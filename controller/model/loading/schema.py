@@ -13,12 +13,12 @@ from pydantic_core import core_schema
 
 from controller.model.access.admission import AdmissionFile
 from controller.model.access.data_flows import FlowFile
-from controller.model.access.infrastructure_protocols import NecessityFile
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.access.people import PeopleFile
 from controller.model.access.rules import ApplicationFile, PrefixListFile, RuleFile, SegmentFile
 from controller.model.measurement import MeasurementFile
 from controller.model.network.packets import Service
-from controller.model.sites.access_lines import LinesFile
+from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.calendar import CalendarFile
 from controller.model.sites.schools import BlueprintFile, CityFile, LabFile, SchoolFile
 from controller.model.sites.scope import GroupFile
@@ -31,7 +31,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "access/admission.yaml": AdmissionFile,
     "access/applications.yaml": ApplicationFile,
     "access/flows.yaml": FlowFile,
-    "access/necessities.yaml": NecessityFile,
+    "access/necessities.yaml": InfrastructureProtocolFile,
     "access/people.yaml": PeopleFile,
     "access/prefixes/*.yaml": PrefixListFile,
     "access/rules.yaml": RuleFile,
@@ -41,7 +41,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "city/city.yaml": CityFile,
     "city/groups.yaml": GroupFile,
     "city/lab.yaml": LabFile,
-    "city/lines.yaml": LinesFile,
+    "city/lines.yaml": AccessLinesFile,
     "city/schools/*.yaml": SchoolFile,
     "measurement.yaml": MeasurementFile,
 }
@@ -80,18 +80,18 @@ class _OurTypes(GenerateJsonSchema):
         return made
 
 
-def schema_name(file: str) -> str:
+def get_schema_name(file: str) -> str:
     """The name of the schema of a file: `access/prefixes/*.yaml` has `prefixes.json`."""
     folder, _, name = file.removesuffix(".yaml").rpartition("/")
     return f"{folder.rpartition('/')[2] if name == '*' else name}.json"
 
 
-def schemas() -> dict[str, dict[str, Any]]:
+def build_schemas() -> dict[str, dict[str, Any]]:
     """Every schema by its file name."""
-    return {schema_name(file): schema(model) for file, model in SCHEMAS.items()}
+    return {get_schema_name(file): build_schema(model) for file, model in SCHEMAS.items()}
 
 
-def schema(model: type[BaseModel]) -> dict[str, Any]:
+def build_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of one kind of file."""
     made = model.model_json_schema(by_alias=True, schema_generator=_OurTypes, mode="validation")
     return {"$schema": DIALECT, **made}

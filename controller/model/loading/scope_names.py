@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from controller.errors import Origin, Problem
 from controller.model.access.rules import Rule
-from controller.model.loading.names import Files, unknown
+from controller.model.loading.names import Files, find_unknown
 
 
-def scope_problems(files: Files) -> list[Problem]:
+def find_scope_problems(files: Files) -> list[Problem]:
     """What is named and is not there. Files that could not be read are passed over."""
     return [*_groups(files), *_offices(files), *_rules(files), *_exchanges(files), *_necessities(files)]
 
@@ -18,7 +18,7 @@ def _necessities(files: Files) -> Iterator[Problem]:
     for one in files.necessities or ():
         if files.segments is not None:
             known = [segment.id for segment in files.segments]
-            yield from unknown(one.origin, "segments", "segment", one.segments, known)
+            yield from find_unknown(one.origin, "segments", "segment", one.segments, known)
 
 
 def _groups(files: Files) -> Iterator[Problem]:
@@ -28,7 +28,7 @@ def _groups(files: Files) -> Iterator[Problem]:
 
 def _schools(files: Files, origin: Origin, field: str, wards: Iterable[str], ids: Iterable[str]) -> Iterator[Problem]:
     if files.city is not None:
-        yield from unknown(origin, f"{field}wards", "ward", wards, [ward.id for ward in files.city.wards])
+        yield from find_unknown(origin, f"{field}wards", "ward", wards, [ward.id for ward in files.city.wards])
     if files.schools is not None:
         known = {school.id for school in files.schools}
         for name in ids:
@@ -49,7 +49,7 @@ def _rules(files: Files) -> Iterator[Problem]:
         yield from _scope(files, rule)
         if rule.identity and files.people is not None:
             classes = [one.id for one in files.people.device_classes]
-            yield from unknown(rule.origin, "identity.devices", "device class", rule.identity.devices, classes)
+            yield from find_unknown(rule.origin, "identity.devices", "device class", rule.identity.devices, classes)
 
 
 def _scope(files: Files, rule: Rule) -> Iterator[Problem]:
@@ -59,7 +59,7 @@ def _scope(files: Files, rule: Rule) -> Iterator[Problem]:
     yield from _schools(files, rule.origin, "schools.", scope.wards, scope.ids)
     if files.groups is not None:
         groups = [group.id for group in files.groups.groups]
-        yield from unknown(rule.origin, "schools.groups", "group", scope.groups, groups)
+        yield from find_unknown(rule.origin, "schools.groups", "group", scope.groups, groups)
 
 
 def _exchanges(files: Files) -> Iterator[Problem]:
@@ -72,5 +72,5 @@ def _exchanges(files: Files) -> Iterator[Problem]:
             yield Problem(system.origin, "id", message)
     known = [*applications, *(system.id for system in files.exchange.systems)]
     for flow in files.exchange.flows:
-        yield from unknown(flow.origin, "from", "system or application", [flow.from_], known)
-        yield from unknown(flow.origin, "to", "system or application", [flow.to], known)
+        yield from find_unknown(flow.origin, "from", "system or application", [flow.from_], known)
+        yield from find_unknown(flow.origin, "to", "system or application", [flow.to], known)

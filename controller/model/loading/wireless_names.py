@@ -10,7 +10,7 @@ from controller.model.network.wireless import Protection
 from controller.model.sites.schools import DeviceGroup, Ssid
 
 
-def wireless_problems(files: Files) -> Iterator[Problem]:
+def find_wireless_problems(files: Files) -> Iterator[Problem]:
     """Networks that let in whom their segment must not hold, and networks that nobody could enter."""
     asks = False
     for blueprint in files.blueprints.blueprints if files.blueprints else ():

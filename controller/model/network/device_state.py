@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
-from controller.model.network.packets import Direction, Effect, Family, Match, text
+from controller.model.network.packets import Direction, Effect, Family, Match, format_prefix
 from controller.model.network.route_policies import NO_ROUTING, Routing
 from controller.model.network.wireless import WirelessNetwork
 
@@ -23,12 +23,20 @@ class PortMode(StrEnum):
     TRUNK = "trunk"
 
 
-class Faces(StrEnum):
-    """What stands behind a port; decides which filter a platform that filters at ports attaches there."""
+class PortRole(StrEnum):
+    """What a port leads to; decides which filter a platform that filters at ports attaches there.
 
-    HOSTS = "hosts"
-    GATEWAY = "gateway"
+    The values are those of `faces` in `policies/city/blueprints.yaml`; people read `words`.
+    """
+
+    HOST_FACING = "hosts"
+    UPLINK = "gateway"
     UNFILTERED = "unfiltered"
+
+    @property
+    def words(self) -> str:
+        """The role as messages and plans write it: `host-facing`, `uplink` or `unfiltered`."""
+        return self.name.lower().replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,13 +57,13 @@ class PortState:
     name: str
     mode: PortMode
     vlans: tuple[int, ...]
-    faces: Faces = Faces.UNFILTERED
+    role: PortRole = PortRole.UNFILTERED
     isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class VlanInterface:
-    """A switch's own interface in a VLAN, where it routes. Build it with `vlan_interface`.
+    """A switch's own interface in a VLAN, where it routes. Build it with `build_vlan_interface`.
 
     `addresses` are written with their lengths: the primary of IPv4, others of IPv4, those of IPv6. `relays` are the
     servers that requests for an address are handed to.
@@ -66,7 +74,7 @@ class VlanInterface:
     relays: tuple[str, ...] = ()
 
 
-def vlan_interface(vlan: int, addresses: Iterable[str], relays: Iterable[str] = ()) -> VlanInterface:
+def build_vlan_interface(vlan: int, addresses: Iterable[str], relays: Iterable[str] = ()) -> VlanInterface:
     """An interface in canonical order; the first address of IPv4 is the primary.
 
     Raises:
@@ -109,7 +117,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Binding:
+class FilterBinding:
     """A filter in force for the packets of one VLAN, direction and family."""
 
     vlan: int
@@ -120,33 +128,34 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """All that we own on a device. Build it with `device_state`, which puts it in canonical order."""
+    """All that we own on a device. Build it with `build_device_state`, which puts it in canonical order."""
 
     vlans: tuple[Vlan, ...] = ()
     ports: tuple[PortState, ...] = ()
     filters: tuple[Filter, ...] = ()
-    bindings: tuple[Binding, ...] = ()
+    bindings: tuple[FilterBinding, ...] = ()
     routing: Routing = NO_ROUTING
     interfaces: tuple[VlanInterface, ...] = ()
     networks: tuple[WirelessNetwork, ...] = ()
 
     def digest(self) -> str:
         """A SHA-256 over the whole state; equal exactly when the states are equal."""
-        parts = [repr(self.vlans), repr(self.ports), *map(_filter_text, self.filters), repr(self.bindings)]
+        parts = [_values_text(self.vlans), _values_text(self.ports), *map(_filter_text, self.filters)]
+        parts.append(_values_text(self.bindings))
         if self.routing:
             parts.append(self.routing.digest_text())
         if self.interfaces:
-            parts.append(repr(self.interfaces))
+            parts.append(_values_text(self.interfaces))
         if self.networks:
-            parts.append(repr(self.networks))
+            parts.append(_values_text(self.networks))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def device_state(  # noqa: PLR0913, PLR0917 the parts of a state
+def build_device_state(  # noqa: PLR0913, PLR0917 the parts of a state
     vlans: Iterable[Vlan] = (),
     ports: Iterable[PortState] = (),
     filters: Iterable[Filter] = (),
-    bindings: Iterable[Binding] = (),
+    bindings: Iterable[FilterBinding] = (),
     routing: Routing = NO_ROUTING,
     interfaces: Iterable[VlanInterface] = (),
     networks: Iterable[WirelessNetwork] = (),
@@ -163,16 +172,21 @@ def device_state(  # noqa: PLR0913, PLR0917 the parts of a state
     )
 
 
-def filter_name(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> str:
+def build_filter_name(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> str:
     """The name of a filter: what it is for, and a digest of its entries, so that a changed filter is a new object."""
     digest = hashlib.sha256("\n".join(map(_entry_text, entries)).encode()).hexdigest()[:8]
     return f"{PREFIX}-{vlan}-{direction}-{int(family)}-{digest}"
 
 
-def named_filter(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> Filter:
+def build_filter(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> Filter:
     """A filter under the name that its entries give it."""
     kept = tuple(entries)
-    return Filter(filter_name(vlan, direction, family, kept), vlan, direction, family, kept)
+    return Filter(build_filter_name(vlan, direction, family, kept), vlan, direction, family, kept)
+
+
+def _values_text(items: Iterable[Vlan | PortState | FilterBinding | VlanInterface | WirelessNetwork]) -> str:
+    """The fields' values and no names of ours: a class or a field that is renamed changes no digest."""
+    return repr([[str(getattr(item, one.name)) for one in fields(item)] for item in items])
 
 
 def _filter_text(one: Filter) -> str:
@@ -182,8 +196,8 @@ def _filter_text(one: Filter) -> str:
 def _entry_text(entry: Entry) -> str:
     match = entry.match
     return (
-        f"{entry.effect} {match.protocol} {text(match.source)} {match.source_ports}"
-        f" {text(match.destination)} {match.destination_ports} {match.established}"
+        f"{entry.effect} {match.protocol} {format_prefix(match.source)} {match.source_ports}"
+        f" {format_prefix(match.destination)} {match.destination_ports} {match.established}"
     )
 
 
@@ -198,7 +212,7 @@ class Attachment(StrEnum):
 class Capabilities:
     """What a platform can do; the compiler makes only states that fit.
 
-    `reads_faces`: the running configuration tells what a port faces (see `Faces`).
+    `reads_port_roles`: the running configuration tells the role of a port (see `PortRole`).
     `maximum_entries` bounds a single filter, `maximum_device_entries` all filters of a device together (None: not
     known to be bounded); `over_ssh` False means the platform exists as text only.
     `established`: an entry can match TCP with ACK or RST set; without it, the answers of TCP conversations are told
@@ -214,7 +228,7 @@ class Capabilities:
 
     attachment: Attachment
     vlan_database: bool
-    reads_faces: bool
+    reads_port_roles: bool
     maximum_entries: int
     over_ssh: bool
     established: bool = True

@@ -29,7 +29,7 @@ class Family(IntEnum):
     @property
     def everything(self) -> Prefix:
         """The prefix that holds every address of the family."""
-        return prefix("0.0.0.0/0" if self is Family.V4 else "::/0")
+        return parse_prefix("0.0.0.0/0" if self is Family.V4 else "::/0")
 
     def address(self, value: int) -> str:
         """The usual text of an address given as a number."""
@@ -60,7 +60,7 @@ class Effect(StrEnum):
 
 
 @lru_cache(maxsize=1 << 16)
-def prefix(text: str) -> Prefix:
+def parse_prefix(text: str) -> Prefix:
     """Parse a prefix or a single address. Host bits must be zero.
 
     Raises:
@@ -70,7 +70,7 @@ def prefix(text: str) -> Prefix:
 
 
 @lru_cache(maxsize=1 << 16)
-def block(family: Family, first: int, length: int) -> Prefix:
+def build_prefix(family: Family, first: int, length: int) -> Prefix:
     """The prefix that begins at an address given as a number. Host bits must be zero.
 
     Raises:
@@ -80,13 +80,13 @@ def block(family: Family, first: int, length: int) -> Prefix:
 
 
 @lru_cache(maxsize=1 << 16)
-def text(network: Prefix) -> str:
+def format_prefix(network: Prefix) -> str:
     """The usual text of a prefix; writing IPv6 takes long, and a city writes the same ones often."""
     return str(network)
 
 
 @lru_cache(maxsize=1 << 16)
-def bounds(network: Prefix) -> Interval:
+def get_bounds(network: Prefix) -> Interval:
     """First and last address of a prefix, as numbers."""
     return int(network.network_address), int(network.broadcast_address)
 
@@ -136,15 +136,15 @@ class Match:
         return (
             packet.family == self.family
             and self.protocol in (None, packet.protocol)
-            and within(packet.source, bounds(self.source))
-            and within(packet.destination, bounds(self.destination))
-            and within(packet.source_port, self.source_ports)
-            and within(packet.destination_port, self.destination_ports)
+            and is_in_interval(packet.source, get_bounds(self.source))
+            and is_in_interval(packet.destination, get_bounds(self.destination))
+            and is_in_interval(packet.source_port, self.source_ports)
+            and is_in_interval(packet.destination_port, self.destination_ports)
             and (packet.established or not self.established)
         )
 
 
-def within(value: int, interval: Interval) -> bool:
+def is_in_interval(value: int, interval: Interval) -> bool:
     """Whether a number lies in an interval, both ends included."""
     return interval[0] <= value <= interval[1]
 
@@ -165,8 +165,8 @@ class AddressSet:
 
     def holds(self, address: int) -> bool:
         """Whether an address (of the family this set was narrowed to) is in the set."""
-        return any(within(address, bounds(p)) for p in self.included) and not any(
-            within(address, bounds(p)) for p in self.excluded
+        return any(is_in_interval(address, get_bounds(p)) for p in self.included) and not any(
+            is_in_interval(address, get_bounds(p)) for p in self.excluded
         )
 
     def intervals(self) -> tuple[Interval, ...]:
@@ -175,18 +175,18 @@ class AddressSet:
 
     @cached_property
     def _intervals(self) -> tuple[Interval, ...]:
-        kept = merged(bounds(p) for p in self.included)
-        for low, high in merged(bounds(p) for p in self.excluded):
-            kept = without(kept, low, high)
+        kept = merge_intervals(get_bounds(p) for p in self.included)
+        for low, high in merge_intervals(get_bounds(p) for p in self.excluded):
+            kept = subtract_interval(kept, low, high)
         return kept
 
     @cached_property
     def text(self) -> str:
         """What is included, a minus, and what is excluded: as many texts as there are sets."""
-        return f"{','.join(map(text, self.included))}-{','.join(map(text, self.excluded))}"
+        return f"{','.join(map(format_prefix, self.included))}-{','.join(map(format_prefix, self.excluded))}"
 
 
-def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     """Intervals in order, overlapping and adjacent ones joined."""
     joined: list[Interval] = []
     for low, high in sorted(intervals):
@@ -197,7 +197,7 @@ def merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(joined)
 
 
-def without(intervals: Iterable[Interval], low: int, high: int) -> tuple[Interval, ...]:
+def subtract_interval(intervals: Iterable[Interval], low: int, high: int) -> tuple[Interval, ...]:
     """What is left of intervals outside one of them."""
     return tuple(piece for interval in intervals for piece in _without(interval, low, high))
 
@@ -225,7 +225,7 @@ class Service:
         return f"{self.protocol.name.lower()}/{low}" + (f"-{high}" if high != low else "")
 
 
-def service(text: str) -> Service:
+def parse_service(text: str) -> Service:
     """Parse `tcp/443` or `udp/5000-5100`.
 
     Raises:

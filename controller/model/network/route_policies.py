@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from controller.model.network.packets import Effect, Family, Prefix, text
+from controller.model.network.packets import Effect, Family, Prefix, format_prefix
 
 
 class RouteDirection(StrEnum):
@@ -84,7 +84,7 @@ class PolicyBinding:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """All that we own of a router's routing. Build it with `routing`, which puts it in canonical order."""
+    """All that we own of a router's routing. Build it with `build_routing`, which puts it in canonical order."""
 
     lists: tuple[PrefixList, ...] = ()
     policies: tuple[RoutePolicy, ...] = ()
@@ -103,7 +103,7 @@ NO_ROUTING = Routing()
 """What a switch has."""
 
 
-def routing(
+def build_routing(
     lists: Iterable[PrefixList] = (),
     policies: Iterable[RoutePolicy] = (),
     bindings: Iterable[PolicyBinding] = (),
@@ -116,13 +116,13 @@ def routing(
     )
 
 
-def named_list(prefix_name: str, family: Family, entries: Iterable[PrefixRange]) -> PrefixList:
+def build_prefix_list(prefix_name: str, family: Family, entries: Iterable[PrefixRange]) -> PrefixList:
     """A prefix list under a name that ends in a digest of its entries: a changed list is a new object."""
     made = PrefixList(prefix_name, family, tuple(entries))
     return PrefixList(f"{prefix_name}-{_digest(_list_text(made))}", family, made.entries)
 
 
-def named_policy(prefix_name: str, family: Family, clauses: Iterable[RouteClause]) -> RoutePolicy:
+def build_route_policy(prefix_name: str, family: Family, clauses: Iterable[RouteClause]) -> RoutePolicy:
     """A route policy under a name that ends in a digest of its clauses, and with them of the lists that they name."""
     made = RoutePolicy(prefix_name, family, tuple(clauses))
     return RoutePolicy(f"{prefix_name}-{_digest(_policy_text(made))}", family, made.clauses)
@@ -133,7 +133,7 @@ def _digest(content: str) -> str:
 
 
 def _list_text(one: PrefixList) -> str:
-    entries = (f"{e.effect} {text(e.prefix)} {e.shortest} {e.longest}" for e in one.entries)
+    entries = (f"{e.effect} {format_prefix(e.prefix)} {e.shortest} {e.longest}" for e in one.entries)
     return f"{one.name}|{int(one.family)}|" + ";".join(entries)
 
 

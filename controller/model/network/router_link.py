@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 from pydantic import Field
 
-from controller.model.network.packets import Family, Prefix, block, bounds
+from controller.model.network.packets import Family, Prefix, build_prefix, get_bounds
 from controller.model.source import Strict
 
 ROUTER, CORE = 1, 2
@@ -30,15 +30,15 @@ class Transit(Strict):
         Raises:
             ValueError: the offset does not fit the length.
         """
-        first = bounds(own)[0]
+        first = get_bounds(own)[0]
         if Family(own.version) is Family.V4:
-            return block(Family.V4, first + int(self.ipv4_offset), self.ipv4_length)
-        return block(Family.V6, first + (self.ipv6_subnet << 64), 64)
+            return build_prefix(Family.V4, first + int(self.ipv4_offset), self.ipv4_length)
+        return build_prefix(Family.V6, first + (self.ipv6_subnet << 64), 64)
 
     def address(self, own: Prefix, whose: int) -> str:
         """An address of the link with its length: the router's, or the core's."""
         subnet = self.prefix(own)
-        return f"{Family(own.version).address(bounds(subnet)[0] + whose)}/{subnet.prefixlen}"
+        return f"{Family(own.version).address(get_bounds(subnet)[0] + whose)}/{subnet.prefixlen}"
 
 
 class KeepsState(Strict):

@@ -51,7 +51,7 @@ class Links(Strict):
     backup: Link
 
 
-class Way(Placed):
+class PathPreference(Placed):
     """A way out of a school: one of its lines, to one of the regions."""
 
     line: LineName
@@ -66,7 +66,7 @@ class Way(Placed):
         return f"{self.line} to {self.region}"
 
 
-def _each_once(ways: tuple[Way, ...]) -> None:
+def _each_once(ways: tuple[PathPreference, ...]) -> None:
     for pair, count in Counter(way.pair for way in ways).items():
         if count > 1:
             message = f"names {pair[0]} to {pair[1]} {count} times; once is enough"
@@ -78,7 +78,7 @@ class Override(Placed):
 
     schools: tuple[Identifier, ...] = ()
     wards: tuple[Identifier, ...] = ()
-    preference: tuple[Way, ...] = Field(min_length=1)
+    preference: tuple[PathPreference, ...] = Field(min_length=1)
     owner: str = Field(min_length=1, pattern=r"\S")
     reason: str = Field(min_length=1, pattern=r"\S")
 
@@ -91,13 +91,13 @@ class Override(Placed):
         return self
 
 
-class LinesFile(Strict):
+class AccessLinesFile(Strict):
     """`policies/city/lines.yaml`. `usual` is the order of all schools without one of their own."""
 
     school_asn_base: int = Field(ge=PRIVATE_ASN[0], le=PRIVATE_ASN[1])
     regions: tuple[Region, ...] = Field(min_length=1)
     links: Links
-    usual: tuple[Way, ...] = Field(min_length=1, alias="preference")
+    usual: tuple[PathPreference, ...] = Field(min_length=1, alias="preference")
     overrides: tuple[Override, ...]
 
     @model_validator(mode="after")
@@ -141,7 +141,7 @@ class LinesFile(Strict):
         own = (one for one in self.overrides if school.id in one.schools)
         return next(own, None) or next((one for one in self.overrides if school.ward in one.wards), None)
 
-    def preference(self, school: School) -> tuple[Way, ...]:
+    def preference(self, school: School) -> tuple[PathPreference, ...]:
         """A school's ways, the preferred one first; one that is left out carries nothing."""
         override = self.override(school)
         return override.preference if override else self.usual

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from controller.model.network.device_state import Faces, PortMode
+from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.router_link import KeepsState
 from controller.model.sites.schools import Blueprint, DeviceAccess, DeviceGroup, DeviceRole, LabFile, School, Ssid
 
@@ -26,7 +26,7 @@ class DevicePort:
     name: str
     mode: PortMode
     segments: tuple[str, ...]
-    faces: Faces
+    role: PortRole
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Device:
     networks: tuple[Ssid, ...] = ()
 
 
-def blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
+def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
     school: School,
     blueprint: Blueprint,
     lot: str,
@@ -76,12 +76,14 @@ def blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
             index += 1
 
 
-def group_ports(group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str) -> Iterator[DevicePort]:
+def expand_port_groups(
+    group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str
+) -> Iterator[DevicePort]:
     """The ports of each device of a group; `pattern` names the n-th of its platform, `segments` are all there are."""
     if group.ssids:
         named = [*(ssid.segment for ssid in group.ssids), management]
         carried = tuple(dict.fromkeys(named))
-        yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, Faces.GATEWAY)
+        yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, PortRole.UPLINK)
     for ports in group.ports:
         carried = segments if ports.segments == "all" else ports.segments
         for number in range(ports.first, ports.last + 1):
@@ -92,10 +94,10 @@ def lab_school_devices(
     school: School, lab: LabFile, management: str, address: Callable[[School, int], Address]
 ) -> tuple[Device, ...]:
     """The devices of a lab school: a switch, then a router."""
-    hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), Faces.HOSTS) for host in lab.hosts]
-    own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), Faces.HOSTS)
+    hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), PortRole.HOST_FACING) for host in lab.hosts]
+    own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), PortRole.HOST_FACING)
     served = dict.fromkeys([*(host.segment for host in lab.hosts), management])
-    gateways = [DevicePort(f"g-{name}", PortMode.ACCESS, (name,), Faces.GATEWAY) for name in served]
+    gateways = [DevicePort(f"g-{name}", PortMode.ACCESS, (name,), PortRole.UPLINK) for name in served]
     return (
         Device(
             id=f"{school.id}-core1",

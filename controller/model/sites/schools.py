@@ -8,19 +8,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from controller.model.network.device_state import Faces, PortMode
-from controller.model.network.packets import Prefix, prefix
+from controller.model.network.device_state import PortMode, PortRole
+from controller.model.network.packets import Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, Transit
 from controller.model.network.wireless import Protection
 from controller.model.source import Placed, Strict
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
-LineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
+AccessLineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
 DeviceRole = Literal["router", "core", "floor", "access-point"]
 
 
-def parse_prefix(value: object) -> object:
+def read_prefix_field(value: object) -> object:
     """Text as a prefix; a bare number is refused, because `ip_network` takes it for an address.
 
     Raises:
@@ -29,7 +29,7 @@ def parse_prefix(value: object) -> object:
     if isinstance(value, int | float):
         message = "write a prefix, e.g. 10.0.0.0/8 or 2001:db8::/32"
         raise ValueError(message)  # noqa: TRY004 pydantic turns only a ValueError into a message
-    return prefix(value) if isinstance(value, str) else value
+    return parse_prefix(value) if isinstance(value, str) else value
 
 
 def _port_pattern(pattern: str) -> str:
@@ -39,9 +39,9 @@ def _port_pattern(pattern: str) -> str:
     return pattern
 
 
-PrefixField = Annotated[Prefix, BeforeValidator(parse_prefix)]
-Ipv4Field = Annotated[IPv4Network, BeforeValidator(parse_prefix)]
-Ipv6Field = Annotated[IPv6Network, BeforeValidator(parse_prefix)]
+PrefixField = Annotated[Prefix, BeforeValidator(read_prefix_field)]
+Ipv4Field = Annotated[IPv4Network, BeforeValidator(read_prefix_field)]
+Ipv6Field = Annotated[IPv6Network, BeforeValidator(read_prefix_field)]
 PortPattern = Annotated[str, AfterValidator(_port_pattern)]
 
 
@@ -140,14 +140,14 @@ class CityFile(Strict):
     transit: Transit | None = None
 
 
-class Line(Strict):
+class AccessLine(Strict):
     """A school's line as contracted; `mbps` is the contract figure, never a measured one.
 
     `egress`: what the internet sees as this school's sources, and nobody else's. It proves a place, so only a line with
     addresses of its own has it; behind MAP-E, DS-Lite or LTE many customers share an IPv4 address.
     """
 
-    kind: LineKind
+    kind: AccessLineKind
     mbps: int = Field(gt=0, le=100_000)
     egress: tuple[PrefixField, ...] = ()
 
@@ -159,11 +159,11 @@ class Line(Strict):
         return self
 
 
-class Lines(Strict):
+class AccessLines(Strict):
     """Every school has two lines."""
 
-    primary: Line
-    backup: Line
+    primary: AccessLine
+    backup: AccessLine
 
 
 class School(Placed):
@@ -175,7 +175,7 @@ class School(Placed):
     ward: Identifier
     kind: SchoolKind
     pupils: int = Field(ge=1, le=5000)
-    lines: Lines
+    lines: AccessLines
     ipv4: Ipv4Field | None = None
     ipv6: Ipv6Field | None = None
 
@@ -200,7 +200,7 @@ class PortGroup(Placed):
     last: int
     mode: PortMode
     segments: Literal["all"] | tuple[Identifier, ...]
-    faces: Faces = Faces.HOSTS
+    faces: PortRole = PortRole.HOST_FACING
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
@@ -307,7 +307,7 @@ class LabFile(Strict):
     device_access: DeviceAccess
 
 
-def fits(blueprint: Blueprint, school: School) -> bool:
+def matches_school(blueprint: Blueprint, school: School) -> bool:
     """Whether a blueprint is for schools like this."""
     size = blueprint.pupils
     return school.kind in blueprint.kinds and size.at_least <= school.pupils <= size.at_most

@@ -1,4 +1,4 @@
-"""What there is before any stack: projects, and what belongs to the organisation (`landscape.json`, data)."""
+"""What there is before any stack: projects, and what belongs to the organisation (`existing_organisation.json`, data)."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Landscape:
 @cache
 def landscape() -> Landscape:
     """The one of the configurations in `stacks/config`."""
-    found = json.loads(resources.files(__package__).joinpath("landscape.json").read_text(encoding="utf-8"))
+    found = json.loads(resources.files(__package__).joinpath("existing_organisation.json").read_text(encoding="utf-8"))
     return Landscape(found["projects"], frozenset(found["access_policies"]))

@@ -10,7 +10,7 @@ from controller.errors import TsunaguError
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.second_factors import Importance
 from controller.model.city import City
-from controller.model.reference_evaluator import Decision, Exchange, exchange_answer
+from controller.model.reference_evaluator import DataFlow, Decision, evaluate_data_flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def explain_exchange(city: City, sender: str, receiver: str, data: str | None = 
     if not classes:
         message = f"there is no importance class {data!r}; there are: {', '.join(get_args(Importance))}"
         raise TsunaguError(message)
-    answers = tuple((one, exchange_answer(city, Exchange(sender, receiver, one))) for one in classes)
+    answers = tuple((one, evaluate_data_flow(city, DataFlow(sender, receiver, one))) for one in classes)
     named = {flow.id for _, answer in answers if answer.permitted for flow in answer.rules}
     intent = exchange_intent(city)
     ends = {(flow.caller, flow.called) for flow in city.flows if flow.id in named}

@@ -10,7 +10,7 @@ from controller.model.access.data_flows import SystemFlow
 from controller.model.access.second_factors import STRICT_CLASSES, Importance
 from controller.model.city import City
 from controller.model.network.packets import Effect
-from controller.model.reference_evaluator import Decision, Exchange, connection_answer, exchange_answer
+from controller.model.reference_evaluator import DataFlow, Decision, evaluate_connection, evaluate_data_flow
 from controller.plan.what_if.changes import IMPORTANT, OUTSIDE, ExchangeChange, Way
 
 
@@ -21,7 +21,7 @@ def exchange_changes(before: City, after: City) -> Iterator[ExchangeChange]:
     for sender, receiver in permutations(sorted(named), 2):
         changed: dict[tuple[Way, tuple[str, ...]], list[Importance]] = {}
         for data in get_args(Importance):
-            old, new = (exchange_answer(city, Exchange(sender, receiver, data)) for city in cities)
+            old, new = (evaluate_data_flow(city, DataFlow(sender, receiver, data)) for city in cities)
             if old.permitted != new.permitted:
                 changed.setdefault((_way(new), _rules(old, new)), []).append(data)
         for (way, rules), classes in changed.items():
@@ -33,7 +33,7 @@ def _connections(cities: tuple[City, City], caller: str, called: str) -> Iterato
     flows = (flow for city in cities for flow in city.flows if flow.effect is Effect.PERMIT)
     services = dict.fromkeys(s for flow in flows if (flow.caller, flow.called) == (caller, called) for s in flow.opens)
     for service in services:
-        old, new = (connection_answer(city, caller, called, service) for city in cities)
+        old, new = (evaluate_connection(city, caller, called, service) for city in cities)
         if old.permitted != new.permitted:
             shown = f"{caller} -> {called} {service}"
             yield ExchangeChange(_way(new), caller, called, (), shown, _rules(old, new), ())

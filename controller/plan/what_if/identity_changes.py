@@ -12,7 +12,7 @@ from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import Rule
 from controller.model.access.second_factors import STRICT_CLASSES, Strength
 from controller.model.city import City
-from controller.model.reference_evaluator import UNKNOWN, Person, identity_answer
+from controller.model.reference_evaluator import UNKNOWN, Person, evaluate_identity
 from controller.plan.what_if.changes import (
     EVERYWHERE,
     IMPORTANT,
@@ -101,7 +101,7 @@ def words(person: Person) -> str:
 
 
 def _confirmed(cities: Pair, way: Way, application: str, person: Person) -> tuple[str, ...]:
-    answers = [identity_answer(city, application, person) for city in cities]
+    answers = [evaluate_identity(city, application, person) for city in cities]
     said = [answer.permitted for answer in answers]
     if said != [way == "closes", way == "opens"]:
         message = (
@@ -144,7 +144,7 @@ def _certificates_admitted(before: City, after: City) -> Iterator[AdmissionChang
     classes = dict.fromkeys(one.certificate for city in cities for one in city.admissions)
     staff = {one.id for one in after.people.roles if one.audience == "staff"}
     for certificate, place in product(classes, PLUGGED):
-        old, new = (reference_evaluator.admitted(city, certificate, place).segment for city in cities)
+        old, new = (reference_evaluator.evaluate_admission(city, certificate, place).segment for city in cities)
         if old != new:
             holders = {role for one in before.admissions if one.certificate == certificate for role in one.roles}
             strange = _for_staff(after, new) and not (holders and holders <= staff)

@@ -13,8 +13,8 @@ from controller.errors import ProofFailed
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.access.second_factors import STRICT_CLASSES
 from controller.model.city import City
-from controller.model.network.packets import Effect, Family, Interval, Protocol, Service, merged
-from controller.model.reference_evaluator import Flow, network_answer
+from controller.model.network.packets import Effect, Family, Interval, Protocol, Service, merge_intervals
+from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.schools import School
 from controller.plan.what_if.changes import EVERYWHERE, IMPORTANT, STRANGERS, WIDE, NetworkChange, Way
 from controller.prove.engine.diagram import Field, Node, Space
@@ -133,7 +133,7 @@ def _addresses(cities: Pair, name: str, application: str, family: Family) -> tup
         school = city.school_by_id.get(name)
         if school is not None and (application == INTERNET or application in city.applications):
             found += city.destination(application, school).of(family).intervals()
-    return merged(found)
+    return merge_intervals(found)
 
 
 def _services(cities: Pair, application: str) -> list[Service]:
@@ -153,7 +153,7 @@ def _confirmed(cities: Pair, way: Way, name: str, flow: Flow) -> tuple[str, ...]
     for city in cities:
         school = city.school_by_id.get(name)
         known = school is not None and flow.source in {*city.segments, CONTROLLER}
-        answers.append(network_answer(city, replace(flow, school=school)) if known and school else None)
+        answers.append(evaluate_network(city, replace(flow, school=school)) if known and school else None)
     said = [answer is not None and answer.permitted for answer in answers]
     if said != [way == "closes", way == "opens"]:
         message = (

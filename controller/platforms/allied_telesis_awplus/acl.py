@@ -11,7 +11,7 @@ number and the VLAN tag, and no flags (those only a QoS class-map matches). An e
 from __future__ import annotations
 
 from controller.model.network.device_state import Entry
-from controller.model.network.packets import ANY_PORTS, Effect, Family, Match, Ports, Prefix, Protocol, text
+from controller.model.network.packets import ANY_PORTS, Effect, Family, Match, Ports, Prefix, Protocol, format_prefix
 from controller.platforms.common.words import END, Words, read_prefix, read_wildcard
 
 _LAST_PORT = ANY_PORTS[1]
@@ -71,7 +71,7 @@ def _protocol(match: Match) -> str:
 
 
 def _address(network: Prefix) -> str:
-    return text(network) if network.prefixlen else "any"
+    return format_prefix(network) if network.prefixlen else "any"
 
 
 def _ports(ports: Ports) -> list[str]:

@@ -19,12 +19,12 @@ from dataclasses import replace
 
 from controller.model.network.device_state import (
     Attachment,
-    Binding,
     Capabilities,
     DeviceState,
+    FilterBinding,
     PortMode,
     PortState,
-    device_state,
+    build_device_state,
 )
 from controller.platforms.allied_telesis_awplus.parse import parse
 from controller.platforms.allied_telesis_awplus.text import (
@@ -39,7 +39,7 @@ from controller.platforms.allied_telesis_awplus.text import (
 )
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.common.managed import vlan_list
-from controller.platforms.common.replacement_names import with_stand_ins
+from controller.platforms.common.replacement_names import use_replacement_names
 
 MAXIMUM_DEVICE_ENTRIES = 2048
 """A bound of this project, not of a data sheet: the references only say that the room for entries is limited."""
@@ -52,7 +52,7 @@ class AlliedTelesisAwplus:
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=True,
-        reads_faces=True,
+        reads_port_roles=True,
         maximum_entries=MAXIMUM_ENTRIES,
         over_ssh=False,
         established=False,
@@ -74,7 +74,7 @@ class AlliedTelesisAwplus:
             ValueError: AlliedWare Plus cannot hold the wanted state.
         """
         render(wanted)
-        stand_in = with_stand_ins(now, wanted)
+        stand_in = use_replacement_names(now, wanted)
         if stand_in != wanted:
             return (*_steps(now, stand_in), *_steps(stand_in, wanted))
         return tuple(_steps(now, wanted))
@@ -92,12 +92,12 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     numbers = {vlan.number for vlan in wanted.vlans}
     vlans = [*wanted.vlans, *(vlan for vlan in now.vlans if vlan.number not in numbers)]
     lines = [f"vlan {one.number} name {one.name}" for one in wanted.vlans if one not in now.vlans]
-    state = replace(now, vlans=device_state(vlans).vlans)
+    state = replace(now, vlans=build_device_state(vlans).vlans)
     yield "make VLANs", ["vlan database", *lines], state
 
     filters = [one for one in wanted.filters if one not in now.filters]
     lines = [line for one in filters for line in filter_lines(one)]
-    state = replace(state, filters=device_state(filters=[*now.filters, *filters]).filters)
+    state = replace(state, filters=build_device_state(filters=[*now.filters, *filters]).filters)
     yield "make access lists", lines, state
 
     places = set(map(_place, wanted.bindings))
@@ -120,18 +120,18 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     yield "remove VLANs", ["vlan database", *lines], wanted
 
 
-def _place(one: Binding) -> tuple[int, str, int]:
+def _place(one: FilterBinding) -> tuple[int, str, int]:
     return one.vlan, one.direction, one.family
 
 
-def _in_force(ports: Iterable[PortState], bindings: Iterable[Binding]) -> tuple[Binding, ...]:
+def _in_force(ports: Iterable[PortState], bindings: Iterable[FilterBinding]) -> tuple[FilterBinding, ...]:
     """The bindings that these ports can hold: a filter stands on a port, or nowhere."""
     ports = tuple(ports)
     return tuple(sorted(one for one in bindings if not any(misfits(DeviceState(ports=ports, bindings=(one,))))))
 
 
 def _attach(
-    state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[Binding, ...]
+    state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[FilterBinding, ...]
 ) -> tuple[list[str], DeviceState]:
     """The lines that give ports their VLANs and lists, and the state that they lead to."""
     before = {port.name: port for port in state.ports}
@@ -144,13 +144,13 @@ def _attach(
 
 
 def _port(
-    old: PortState | None, new: PortState | None, now: tuple[Binding, ...], wanted: tuple[Binding, ...]
+    old: PortState | None, new: PortState | None, now: tuple[FilterBinding, ...], wanted: tuple[FilterBinding, ...]
 ) -> Iterator[str]:
     """New lists before the VLANs, old lists after them."""
     stand = [attach_line(one) for one in attached(old, now)] if old else []
     needed = [attach_line(one) for one in attached(new, wanted)] if new else []
-    if new is not None and (old is None or old.faces is not new.faces):
-        yield f"description {MARKS[new.faces]}"
+    if new is not None and (old is None or old.role is not new.role):
+        yield f"description {MARKS[new.role]}"
     yield from (line for line in needed if line not in stand)
     if new is None:
         yield from ("switchport mode trunk", "switchport trunk native vlan none", "switchport trunk allowed vlan none")

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.network.device_state import PREFIX, Entry, Filter, Vlan, device_state
+from controller.model.network.device_state import PREFIX, Entry, Filter, Vlan, build_device_state
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import read_entry
 from controller.platforms.allied_telesis_awplus.ports import Port, read_port, real_names, standing
 from controller.platforms.allied_telesis_awplus.text import LISTS
-from controller.platforms.base import Line, Observation, Place
+from controller.platforms.base import ConfigLine, Observation, Place
 from controller.platforms.common.lines import blocks, plain, twice
 from controller.platforms.common.managed import LAST_VLAN, covers_everything, filter_key, listed_vlans
 
@@ -30,18 +30,18 @@ def parse(text: str, source: str) -> Observation:
 
 
 class _Reading:
-    """One pass over a configuration: every line goes to exactly one of understood and foreign."""
+    """One pass over a configuration: every line goes to exactly one of managed and unmanaged."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[Problem] = []
-        self.understood: set[int] = set()
-        self.taken: dict[Place, Line] = {}
+        self.managed: set[int] = set()
+        self.conflicting: dict[Place, ConfigLine] = {}
         self.vlans: list[Vlan] = []
         self.ports: list[Port] = []
         self.filters: list[Filter] = []
-        self.places: list[tuple[str, Line, bool]] = []
-        self.other_filters: list[Line] = []
+        self.places: list[tuple[str, ConfigLine, bool]] = []
+        self.other_filters: list[ConfigLine] = []
 
     def observation(self, text: str) -> Observation:
         lines = list(_lines(text))
@@ -57,17 +57,17 @@ class _Reading:
         if self.problems:
             what = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(what, self.problems)
-        foreign = tuple(line for line in lines if line.number not in self.understood)
-        state = device_state(self.vlans, together.ports, self.filters, together.bindings)
-        return Observation(state, foreign, len(self.understood), len(lines), together.remarks, self.taken)
+        foreign = tuple(line for line in lines if line.number not in self.managed)
+        state = build_device_state(self.vlans, together.ports, self.filters, together.bindings)
+        return Observation(state, foreign, len(self.managed), len(lines), together.remarks, self.conflicting)
 
-    def _problem(self, line: Line, message: str) -> None:
+    def _problem(self, line: ConfigLine, message: str) -> None:
         self.problems.append(Problem(Origin(self.source, line.number), "", message))
 
-    def _understand(self, *lines: Line) -> None:
-        self.understood.update(line.number for line in lines)
+    def _understand(self, *lines: ConfigLine) -> None:
+        self.managed.update(line.number for line in lines)
 
-    def _block(self, header: Line, children: list[Line]) -> None:
+    def _block(self, header: ConfigLine, children: list[ConfigLine]) -> None:
         match plain(header).split():
             case ["vlan", "database"]:
                 for line in children:
@@ -83,7 +83,7 @@ class _Reading:
             case ["access-group" | "vlan", *words] if words[:1] != ["access-map"]:
                 self._judged_by_others(header)
 
-    def _judged_by_others(self, line: Line) -> None:
+    def _judged_by_others(self, line: ConfigLine) -> None:
         found = re.fullmatch(r"vlan filter \S+ vlan-list ([\d,-]+) input", plain(line))
         numbers = listed_vlans(found[1]) if found else None
         if numbers is None:
@@ -91,9 +91,9 @@ class _Reading:
         for number in numbers or ():
             for direction in Direction:
                 for family in Family:
-                    self.taken[number, direction, family] = line
+                    self.conflicting[number, direction, family] = line
 
-    def _vlan(self, header: Line, line: Line) -> None:
+    def _vlan(self, header: ConfigLine, line: ConfigLine) -> None:
         found = _VLAN.fullmatch(plain(line))
         numbers = listed_vlans(found["numbers"]) if found else None
         name = (found["name"] if found else None) or ""
@@ -104,7 +104,7 @@ class _Reading:
             return
         self.places.extend((f"vlan {number}", line, ours) for number in numbers)
         if not ours:
-            self.taken.update(dict.fromkeys(numbers, line))
+            self.conflicting.update(dict.fromkeys(numbers, line))
         elif len(numbers) != 1 or found["rest"] not in ("", " state enable"):
             self._problem(
                 line, f"unknown words in {plain(line)!r}; expected one number, a name, and no state but enable"
@@ -113,19 +113,19 @@ class _Reading:
             self.vlans.append(Vlan(numbers[0], name))
             self._understand(header, line)
 
-    def _interface(self, header: Line, written: str, children: list[Line]) -> None:
+    def _interface(self, header: ConfigLine, written: str, children: list[ConfigLine]) -> None:
         for name in real_names(written):
             port = read_port(name, header, children)
             self.places.append((f"interface {name}", header, port.ours))
             for line, message in port.problems:
                 self._problem(line, message)
-            self._understand(*port.understood)
+            self._understand(*port.managed)
             if port.conflict is not None and not port.ours:
-                self.taken[name] = port.conflict
+                self.conflicting[name] = port.conflict
             if port.ours:
                 self.ports.append(port)
 
-    def _filter(self, header: Line, name: str, family: Family, children: list[Line]) -> None:
+    def _filter(self, header: ConfigLine, name: str, family: Family, children: list[ConfigLine]) -> None:
         self._understand(header, *children)
         self.places.append((f"{LISTS[family]} {name}", header, True))
         key = filter_key(name)
@@ -151,8 +151,8 @@ class _Reading:
         self.filters.append(Filter(name, *key, tuple(entries)))
 
 
-def _lines(text: str) -> Iterator[Line]:
+def _lines(text: str) -> Iterator[ConfigLine]:
     """The lines that are neither blank nor comments."""
     for number, written in enumerate(text.splitlines(), start=1):
         if written.strip() and not written.lstrip().startswith("!"):
-            yield Line(number, written)
+            yield ConfigLine(number, written)

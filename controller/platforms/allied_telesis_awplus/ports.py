@@ -14,14 +14,14 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from controller.model.network.device_state import PREFIX, Binding, Faces, PortMode, PortState
+from controller.model.network.device_state import PREFIX, FilterBinding, PortMode, PortRole, PortState
 from controller.model.network.packets import Family
 from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
-from controller.platforms.base import Line
+from controller.platforms.base import ConfigLine
 from controller.platforms.common.lines import plain, starting
 from controller.platforms.common.managed import filter_key, listed_vlans
 
-_FACES = {mark: faces for faces, mark in MARKS.items()}
+_ROLES = {mark: role for role, mark in MARKS.items()}
 _ATTACHED = re.compile(r"(access-group|ipv6 traffic-filter) (\S+)")
 _FAMILIES = {words: family for family, words in ATTACHED.items()}
 _ACCESS, _ADD = "switchport access vlan", "switchport trunk allowed vlan"
@@ -44,13 +44,13 @@ class Port:
     """A port as read. `state` is None when it is not ours, or not as we set it; `lists` are those of ours on it."""
 
     name: str
-    header: Line
+    header: ConfigLine
     ours: bool
     state: PortState | None = None
-    lists: tuple[tuple[Binding, Line], ...] = ()
-    understood: tuple[Line, ...] = ()
-    problems: tuple[tuple[Line, str], ...] = ()
-    conflict: Line | None = None
+    lists: tuple[tuple[FilterBinding, ConfigLine], ...] = ()
+    managed: tuple[ConfigLine, ...] = ()
+    problems: tuple[tuple[ConfigLine, str], ...] = ()
+    conflict: ConfigLine | None = None
 
 
 def real_names(written: str) -> tuple[str, ...]:
@@ -71,62 +71,62 @@ def _between(first: str, last: str) -> list[str]:
     return [f"{head}.{number}" for number in range(int(low), int(high) + 1)] if head == other else [first, last]
 
 
-def read_port(name: str, header: Line, children: list[Line]) -> Port:
+def read_port(name: str, header: ConfigLine, children: list[ConfigLine]) -> Port:
     """Understand the lines of a port."""
     marks = [line for line in starting("description", children) if line.text.split()[1].startswith(f"{PREFIX}-")]
-    ours = [line for line in marks if line.text.split()[1] in _FACES]
+    ours = [line for line in marks if line.text.split()[1] in _ROLES]
     mine = list(_lists(children))
     if not ours:
         said = [*starting("description", children), *(line for line, _ in _conflicting(children))]
         problems = [(line, _stray(one, name)) for one, line in mine]
-        problems += [(line, f"unknown mark in {plain(line)!r}; expected {', '.join(_FACES)}") for line in marks]
+        problems += [(line, f"unknown mark in {plain(line)!r}; expected {', '.join(_ROLES)}") for line in marks]
         return Port(name, header, ours=False, problems=tuple(problems), conflict=said[0] if said else None)
-    faces = _FACES[ours[0].text.split()[1]]
+    role = _ROLES[ours[0].text.split()[1]]
     mode, vlans, lines = _carried(children)
     problems = [(line, _conflict(name, ours[0], line, what)) for line, what in _conflicting(children)]
     problems += _repeated(name, children)
-    problems += _misplaced(name, faces, vlans if mode else (), mine)
+    problems += _misplaced(name, role, vlans if mode else (), mine)
     understood = (header, ours[0], *lines, *(line for _, line in mine))
-    state = PortState(name, mode, vlans, faces) if mode and vlans else None
+    state = PortState(name, mode, vlans, role) if mode and vlans else None
     lists = tuple((one, line) for one, line in mine if one is not None)
-    return Port(name, header, ours=True, state=state, lists=lists, understood=understood, problems=tuple(problems))
+    return Port(name, header, ours=True, state=state, lists=lists, managed=understood, problems=tuple(problems))
 
 
-def _lists(children: list[Line]) -> Iterator[tuple[Binding | None, Line]]:
+def _lists(children: list[ConfigLine]) -> Iterator[tuple[FilterBinding | None, ConfigLine]]:
     """The lines that attach a list under our prefix; None where its name is none of ours."""
     for line in children:
         found = _ATTACHED.fullmatch(plain(line))
         if found and found[2].startswith(f"{PREFIX}-"):
             key = filter_key(found[2])
-            yield (Binding(*key, found[2]) if key and key[2] is _FAMILIES[found[1]] else None), line
+            yield (FilterBinding(*key, found[2]) if key and key[2] is _FAMILIES[found[1]] else None), line
 
 
-def _stray(one: Binding | None, name: str) -> str:
+def _stray(one: FilterBinding | None, name: str) -> str:
     what = one.filter if one else "a list under our prefix"
     return f"{what} stands on {name}, which is not ours; take it off, or give the port our description"
 
 
-def _conflicting(children: list[Line]) -> Iterator[tuple[Line, str]]:
+def _conflicting(children: list[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
     for line in children:
         found = _ATTACHED.fullmatch(plain(line))
         if not (found and found[2].startswith(f"{PREFIX}-")):
             yield from ((line, what) for pattern, what in _CONFLICTS.items() if pattern.fullmatch(plain(line)))
 
 
-def _conflict(name: str, mark: Line, line: Line, what: str) -> str:
+def _conflict(name: str, mark: ConfigLine, line: ConfigLine, what: str) -> str:
     ours = f"{name} is ours ({plain(mark)!r}, line {mark.number})"
     return f"conflict: {ours} and {what}: {plain(line)!r}; remove this line, or take our description off the port"
 
 
-def _repeated(name: str, children: list[Line]) -> Iterator[tuple[Line, str]]:
+def _repeated(name: str, children: list[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
     for words in ("description", "switchport mode", _ACCESS, "switchport trunk native vlan"):
         for line in starting(words, children)[1:]:
             yield line, f"{plain(line)!r} stands twice in {name}; a device prints it once, so the file was edited"
 
 
 def _misplaced(
-    name: str, faces: Faces, vlans: Container[int], mine: Iterable[tuple[Binding | None, Line]]
-) -> Iterator[tuple[Line, str]]:
+    name: str, role: PortRole, vlans: Container[int], mine: Iterable[tuple[FilterBinding | None, ConfigLine]]
+) -> Iterator[tuple[ConfigLine, str]]:
     """Lists of ours where they judge nothing, or the wrong packets."""
     seen: set[tuple[int, Family]] = set()
     for one, line in mine:
@@ -135,8 +135,8 @@ def _misplaced(
                 line,
                 f"expected {ATTACHED[Family.V4]} {PREFIX}-VLAN-from-4-DIGEST, or {ATTACHED[Family.V6]} ...-6-...",
             )
-        elif JUDGED.get(faces) is not one.direction:
-            yield line, f"{one.filter} judges packets {one.direction} hosts, and {name} faces {faces}"
+        elif JUDGED.get(role) is not one.direction:
+            yield line, f"{one.filter} judges packets {one.direction} hosts, and {name} is {role.words}"
         elif one.vlan not in vlans:
             yield line, f"{one.filter} stands on {name}, which is not in VLAN {one.vlan}; enter: no {plain(line)}"
         elif (one.vlan, one.family) in seen:
@@ -145,8 +145,8 @@ def _misplaced(
             seen.add((one.vlan, one.family))
 
 
-def _carried(children: list[Line]) -> tuple[PortMode | None, tuple[int, ...], list[Line]]:
-    """The mode and the VLANs of a port of ours, and the lines that say so; others stay foreign."""
+def _carried(children: list[ConfigLine]) -> tuple[PortMode | None, tuple[int, ...], list[ConfigLine]]:
+    """The mode and the VLANs of a port of ours, and the lines that say so; others stay unmanaged."""
     modes = starting("switchport mode", children)
     word = plain(modes[0]).removeprefix("switchport mode ") if modes else ""
     mode = next((mode for mode in PortMode if mode.value == word), None)
@@ -164,7 +164,7 @@ def _carried(children: list[Line]) -> tuple[PortMode | None, tuple[int, ...], li
     return known, tuple(sorted(set(numbers or ()))), [*bare, *modes, *native, *lines] if known else []
 
 
-def _listed(lines: Iterable[Line], pattern: str) -> list[int] | None:
+def _listed(lines: Iterable[ConfigLine], pattern: str) -> list[int] | None:
     """The VLANs of all lines; None if one of them is not of the pattern."""
     numbers: list[int] = []
     for line in lines:
@@ -181,9 +181,9 @@ class Standing:
     """The ports in service and the filters in force, what forbids to tell, and remarks on ports that do not count."""
 
     ports: tuple[PortState, ...]
-    bindings: tuple[Binding, ...]
-    problems: tuple[tuple[Line, str], ...]
-    remarks: tuple[Line, ...]
+    bindings: tuple[FilterBinding, ...]
+    problems: tuple[tuple[ConfigLine, str], ...]
+    remarks: tuple[ConfigLine, ...]
 
 
 def standing(ports: Iterable[Port]) -> Standing:
@@ -193,8 +193,8 @@ def standing(ports: Iterable[Port]) -> Standing:
     out of service, so that a plan sets it. One with some of its lists cannot be told from a change that was broken off.
     """
     ports = tuple(ports)
-    first: dict[tuple[int, str, int], tuple[Binding, Port]] = {}
-    problems: list[tuple[Line, str]] = []
+    first: dict[tuple[int, str, int], tuple[FilterBinding, Port]] = {}
+    problems: list[tuple[ConfigLine, str]] = []
     for port in ports:
         for one, line in port.lists:
             known, where = first.setdefault((one.vlan, one.direction, one.family), (one, port))
@@ -220,9 +220,9 @@ def standing(ports: Iterable[Port]) -> Standing:
     return Standing(tuple(in_service), bindings, tuple(problems), tuple(remarks))
 
 
-def _judges(port: Port, one: Binding) -> bool:
-    return port.state is not None and JUDGED.get(port.state.faces) is one.direction and one.vlan in port.state.vlans
+def _judges(port: Port, one: FilterBinding) -> bool:
+    return port.state is not None and JUDGED.get(port.state.role) is one.direction and one.vlan in port.state.vlans
 
 
-def _out(port: Port, why: str) -> Line:
-    return Line(port.header.number, f"port {port.name} counts as out of service: {why}")
+def _out(port: Port, why: str) -> ConfigLine:
+    return ConfigLine(port.header.number, f"port {port.name} counts as out of service: {why}")

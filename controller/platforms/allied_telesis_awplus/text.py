@@ -1,7 +1,7 @@
 """The running configuration of AlliedWare Plus: what of it is ours, written.
 
 Ours are: a VLAN whose name begins with `TSN-`; a port whose description begins with `TSN-hosts`, `TSN-gateway` or
-`TSN-port` (it tells what the port faces: hosts, the way to the gateway, or nothing that is filtered here); and a
+`TSN-port` (it tells the role of the port: host-facing, uplink, or nothing that is filtered here); and a
 hardware access list named `TSN-VLAN-from-4-...`, with the places where it is attached. All else is left alone.
 
 Hardware access lists judge what a port *receives*, and nothing else. So the filter of what hosts send stands on the
@@ -21,16 +21,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.model.network.device_state import PREFIX, Binding, DeviceState, Faces, Filter, PortMode, PortState
+from controller.model.network.device_state import (
+    PREFIX,
+    DeviceState,
+    Filter,
+    FilterBinding,
+    PortMode,
+    PortRole,
+    PortState,
+)
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import write_entry
 from controller.platforms.common.managed import LAST_VLAN, filter_key, filter_misfits, twice, vlan_list
 
 LISTS = {Family.V4: "access-list hardware", Family.V6: "ipv6 access-list"}
 ATTACHED = {Family.V4: "access-group", Family.V6: "ipv6 traffic-filter"}
-MARKS = {Faces.HOSTS: f"{PREFIX}-hosts", Faces.GATEWAY: f"{PREFIX}-gateway", Faces.UNFILTERED: f"{PREFIX}-port"}
-JUDGED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
-"""The direction of the filters that a port has, by what it faces: it judges only what it receives."""
+MARKS = {
+    PortRole.HOST_FACING: f"{PREFIX}-hosts",
+    PortRole.UPLINK: f"{PREFIX}-gateway",
+    PortRole.UNFILTERED: f"{PREFIX}-port",
+}
+JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
+"""The direction of the filters that a port has, by its role: it judges only what it receives."""
 
 STEP = 10
 MAXIMUM_ENTRIES = 65535 // STEP
@@ -40,9 +52,9 @@ _VLAN_NAME = re.compile(rf"{PREFIX}-[!-~]{{1,28}}")
 PORT_NAME = re.compile(r"port\d+\.\d+\.\d+|(?:sa|po)\d+")
 
 
-def attached(port: PortState, bindings: Iterable[Binding]) -> list[Binding]:
+def attached(port: PortState, bindings: Iterable[FilterBinding]) -> list[FilterBinding]:
     """The filters that must stand on a port, in the order in which they are attached."""
-    direction = JUDGED.get(port.faces)
+    direction = JUDGED.get(port.role)
     here = [one for one in bindings if one.direction is direction and one.vlan in port.vlans]
     return sorted(here, key=lambda one: (one.family, one.vlan))
 
@@ -57,7 +69,7 @@ def filter_lines(one: Filter) -> list[str]:
     return [f"{LISTS[one.family]} {one.name}", *entries]
 
 
-def attach_line(one: Binding) -> str:
+def attach_line(one: FilterBinding) -> str:
     """The line that attaches a filter to the port it stands under."""
     return f"{ATTACHED[one.family]} {one.filter}"
 
@@ -77,8 +89,8 @@ def render(state: DeviceState) -> str:
     return "".join("\n ".join(block) + "\n!\n" for block in blocks)
 
 
-def _port_lines(port: PortState, bindings: Iterable[Binding]) -> Iterator[str]:
-    yield f"description {MARKS[port.faces]}"
+def _port_lines(port: PortState, bindings: Iterable[FilterBinding]) -> Iterator[str]:
+    yield f"description {MARKS[port.role]}"
     yield "switchport"
     yield f"switchport mode {port.mode}"
     if port.mode is PortMode.TRUNK:
@@ -122,7 +134,7 @@ def _port_misfits(port: PortState) -> Iterator[str]:
         yield f"port {port.name}: VLANs must ascend, from 1 to {LAST_VLAN}"
 
 
-def _binding_misfits(binding: Binding, ports: Iterable[PortState]) -> Iterator[str]:
+def _binding_misfits(binding: FilterBinding, ports: Iterable[PortState]) -> Iterator[str]:
     if filter_key(binding.filter) is None:
         yield f"{binding}: not the name of a filter of ours"
     here = [port for port in ports if attached(port, [binding])]

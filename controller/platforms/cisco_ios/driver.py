@@ -20,12 +20,12 @@ from dataclasses import replace
 
 from controller.model.network.device_state import (
     Attachment,
-    Binding,
     Capabilities,
     DeviceState,
+    FilterBinding,
     PortMode,
     PortState,
-    device_state,
+    build_device_state,
 )
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.cisco_ios.interface import change_lines
@@ -41,7 +41,7 @@ from controller.platforms.cisco_ios.text import (
     filter_lines,
     render,
 )
-from controller.platforms.common.replacement_names import with_stand_ins
+from controller.platforms.common.replacement_names import use_replacement_names
 
 
 class CiscoIos:
@@ -51,7 +51,7 @@ class CiscoIos:
     capabilities = Capabilities(
         attachment=Attachment.VLAN_INTERFACE,
         vlan_database=True,
-        reads_faces=False,
+        reads_port_roles=False,
         maximum_entries=MAXIMUM_ENTRIES,
         over_ssh=False,
         isolates=True,
@@ -73,7 +73,7 @@ class CiscoIos:
             ValueError: IOS cannot hold the wanted state.
         """
         render(wanted)
-        stand_in = with_stand_ins(now, wanted)
+        stand_in = use_replacement_names(now, wanted)
         if stand_in != wanted:
             return (*_steps(now, stand_in), *_steps(stand_in, wanted))
         return tuple(_steps(now, wanted))
@@ -93,18 +93,18 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     lines = [
         line for one in wanted.vlans if one not in now.vlans for line in (f"vlan {one.number}", f"name {one.name}")
     ]
-    state = replace(now, vlans=device_state(vlans).vlans)
+    state = replace(now, vlans=build_device_state(vlans).vlans)
     yield "make VLANs", lines, state
 
     filters = [one for one in wanted.filters if one not in now.filters]
     lines = [line for one in filters for line in filter_lines(one)]
-    state = replace(state, filters=device_state(filters=[*now.filters, *filters]).filters)
+    state = replace(state, filters=build_device_state(filters=[*now.filters, *filters]).filters)
     yield "make access lists", lines, state
 
     kept = [one for one in now.bindings if _place(one) not in set(map(_place, wanted.bindings))]
     bound = [one for one in wanted.bindings if one not in now.bindings]
     lines = [line for one in bound for line in _bind(one)]
-    state = replace(state, bindings=device_state(bindings=[*kept, *wanted.bindings]).bindings)
+    state = replace(state, bindings=build_device_state(bindings=[*kept, *wanted.bindings]).bindings)
     yield "bind access lists", lines, state
 
     state = replace(state, interfaces=wanted.interfaces)
@@ -128,11 +128,11 @@ def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[
     yield "remove VLANs", lines, wanted
 
 
-def _place(one: Binding) -> tuple[int, str, int]:
+def _place(one: FilterBinding) -> tuple[int, str, int]:
     return one.vlan, one.direction, one.family
 
 
-def _bind(one: Binding, no: str = "") -> Iterable[str]:
+def _bind(one: FilterBinding, no: str = "") -> Iterable[str]:
     return f"interface Vlan{one.vlan}", f"{no}{BINDINGS[one.family]} {one.filter} {SIDES[one.direction]}"
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
-from controller.model.network.device_state import PREFIX, VlanInterface, vlan_interface
-from controller.platforms.base import Line
+from controller.model.network.device_state import PREFIX, VlanInterface, build_vlan_interface
+from controller.platforms.base import ConfigLine
 from controller.platforms.common.lines import plain, starting
 
 MARK = f"{PREFIX}-interface"
@@ -61,7 +61,7 @@ def _ipv6(address: IPv6Interface) -> str:
 def interface_misfit(one: VlanInterface) -> str:
     """Why IOS cannot hold an interface; "" if it can."""
     try:
-        ordered = vlan_interface(one.vlan, one.addresses, one.relays)
+        ordered = build_vlan_interface(one.vlan, one.addresses, one.relays)
     except ValueError as error:
         return f"interface in VLAN {one.vlan}: {error}"
     if one != ordered or len(set(one.addresses)) != len(one.addresses):
@@ -103,20 +103,20 @@ class Read:
 
     ours: bool
     state: VlanInterface | None = None
-    understood: tuple[Line, ...] = ()
-    problems: tuple[tuple[Line, str], ...] = ()
+    managed: tuple[ConfigLine, ...] = ()
+    problems: tuple[tuple[ConfigLine, str], ...] = ()
     remark: str = ""
-    taken: Line | None = None
+    conflicting: ConfigLine | None = None
 
 
-def read_interface(number: int, children: list[Line]) -> Read:
+def read_interface(number: int, children: list[ConfigLine]) -> Read:
     """Understand the lines of `interface VlanN`, but for the filters bound there."""
     said = starting("description", children)
     mark = next((line for line in said if line.text.split()[1] == MARK), None)
     addressing = [line for line in children if _ADDRESSING.fullmatch(plain(line))]
     if mark is None:
         others = [*said, *addressing]
-        return Read(ours=False, taken=others[0] if others else None)
+        return Read(ours=False, conflicting=others[0] if others else None)
     problems = [(line, f"a second description in interface Vlan{number}") for line in said if line is not mark]
     problems += [
         (line, f"conflict: interface Vlan{number} is ours ({plain(mark)!r}, line {mark.number}) and {what}")
@@ -137,12 +137,12 @@ def read_interface(number: int, children: list[Line]) -> Read:
     understood = (mark, *addressing, *down)
     if down or not found["primary"] + found["other"]:
         remark = f"interface Vlan{number} counts as out of service: it is down, or has no address"
-        return Read(ours=True, understood=understood, problems=tuple(problems), remark=remark)
-    state = vlan_interface(number, [*found["primary"], *found["other"]], found["relay"])
-    return Read(ours=True, state=state, understood=understood, problems=tuple(problems))
+        return Read(ours=True, managed=understood, problems=tuple(problems), remark=remark)
+    state = build_vlan_interface(number, [*found["primary"], *found["other"]], found["relay"])
+    return Read(ours=True, state=state, managed=understood, problems=tuple(problems))
 
 
-def _read_line(line: Line) -> tuple[str | None, str]:
+def _read_line(line: ConfigLine) -> tuple[str | None, str]:
     """What an addressing line gives (primary, other, relay; None: not understood), and its address."""
     words = plain(line)
     try:

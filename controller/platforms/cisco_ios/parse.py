@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import (
     PREFIX,
-    Binding,
     Entry,
     Filter,
+    FilterBinding,
     PortMode,
     PortState,
     Vlan,
     VlanInterface,
-    device_state,
+    build_device_state,
 )
 from controller.model.network.packets import Family
-from controller.platforms.base import Line, Observation, Place, interface_place
+from controller.platforms.base import ConfigLine, Observation, Place, interface_place
 from controller.platforms.cisco_ios.acl import read_entry
 from controller.platforms.cisco_ios.interface import Read, read_interface
 from controller.platforms.cisco_ios.port import conflicting, port_problems
@@ -48,20 +48,20 @@ def parse(text: str, source: str) -> Observation:
 
 
 class _Reading:
-    """One pass over a configuration: every line goes to exactly one of understood and foreign."""
+    """One pass over a configuration: every line goes to exactly one of managed and unmanaged."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[Problem] = []
-        self.understood: set[int] = set()
-        self.remarks: list[Line] = []
-        self.taken: dict[Place, Line] = {}
+        self.managed: set[int] = set()
+        self.remarks: list[ConfigLine] = []
+        self.conflicting: dict[Place, ConfigLine] = {}
         self.vlans: list[Vlan] = []
         self.ports: list[PortState] = []
         self.filters: list[Filter] = []
-        self.bindings: list[Binding] = []
+        self.bindings: list[FilterBinding] = []
         self.interfaces: list[VlanInterface] = []
-        self.places: list[tuple[str, Line, bool]] = []
+        self.places: list[tuple[str, ConfigLine, bool]] = []
 
     def observation(self, text: str) -> Observation:
         lines = list(_lines(text))
@@ -72,20 +72,20 @@ class _Reading:
         if self.problems:
             what = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(what, self.problems)
-        foreign = tuple(line for line, _ in lines if line.number not in self.understood)
-        if len(lines) != len(self.understood) + len(foreign):
-            message = f"{self.source}: {len(lines)} lines, {len(self.understood)} understood, {len(foreign)} foreign"
+        foreign = tuple(line for line, _ in lines if line.number not in self.managed)
+        if len(lines) != len(self.managed) + len(foreign):
+            message = f"{self.source}: {len(lines)} lines, {len(self.managed)} understood, {len(foreign)} foreign"
             raise AssertionError(message)
-        state = device_state(self.vlans, self.ports, self.filters, self.bindings, interfaces=self.interfaces)
-        return Observation(state, foreign, len(self.understood), len(lines), tuple(self.remarks), self.taken)
+        state = build_device_state(self.vlans, self.ports, self.filters, self.bindings, interfaces=self.interfaces)
+        return Observation(state, foreign, len(self.managed), len(lines), tuple(self.remarks), self.conflicting)
 
-    def _problem(self, line: Line, message: str) -> None:
+    def _problem(self, line: ConfigLine, message: str) -> None:
         self.problems.append(Problem(Origin(self.source, line.number), "", message))
 
-    def _understand(self, *lines: Line) -> None:
-        self.understood.update(line.number for line in lines)
+    def _understand(self, *lines: ConfigLine) -> None:
+        self.managed.update(line.number for line in lines)
 
-    def _block(self, header: Line, children: list[Line]) -> None:
+    def _block(self, header: ConfigLine, children: list[ConfigLine]) -> None:
         words = header.text.split()
         match words:
             case ["vlan", numbers] if re.fullmatch(r"[\d,-]+", numbers):
@@ -101,15 +101,15 @@ class _Reading:
             case ["ip" | "ipv6", "access-list", *_, name] if name.startswith(_OURS):
                 self._problem(header, f"a list under our prefix that is none of ours; expected {LISTS[Family.V4]} NAME")
 
-    def _vlan(self, header: Line, numbers: str, children: list[Line]) -> None:
+    def _vlan(self, header: ConfigLine, numbers: str, children: list[ConfigLine]) -> None:
         names = starting("name", children)
         ours = [line for line in names if plain(line).startswith(f"name {_OURS}")]
         listed = self._vlan_numbers(header, numbers)
         self.places.extend((f"vlan {number}", header, bool(ours)) for number in listed)
         if not ours:
             for number in listed:
-                self.taken[number] = (
-                    Line(names[0].number, f"vlan {number} {_after_name(names[0])}") if names else header
+                self.conflicting[number] = (
+                    ConfigLine(names[0].number, f"vlan {number} {_after_name(names[0])}") if names else header
                 )
         elif not numbers.isdigit():
             self._problem(header, "one name of ours for many VLANs")
@@ -119,19 +119,19 @@ class _Reading:
             self.vlans.append(Vlan(int(numbers), _after_name(ours[0])))
             self._understand(header, ours[0])
 
-    def _vlan_numbers(self, line: Line, text: str) -> list[int]:
+    def _vlan_numbers(self, line: ConfigLine, text: str) -> list[int]:
         numbers = listed_vlans(text)
         if numbers is None:
             self._problem(line, f"{text!r} is no list of VLANs from 1 to {LAST_VLAN}")
         return numbers or []
 
-    def _bound(self, children: list[Line]) -> Iterator[tuple[Line, Family, str, str]]:
+    def _bound(self, children: list[ConfigLine]) -> Iterator[tuple[ConfigLine, Family, str, str]]:
         for line in children:
             found = _BINDING.fullmatch(plain(line))
             if found:
                 yield line, _FAMILIES[found[1]], found[2], found[3] or ""
 
-    def _vlan_interface(self, header: Line, number: int, children: list[Line]) -> None:
+    def _vlan_interface(self, header: ConfigLine, number: int, children: list[ConfigLine]) -> None:
         bound = list(self._bound(children))
         read = read_interface(number, children)
         ours = read.ours or any(name.startswith(_OURS) for _, _, name, _ in bound)
@@ -141,28 +141,28 @@ class _Reading:
             direction = _DIRECTIONS.get(side)
             if not name.startswith(_OURS):
                 if direction is not None:
-                    self.taken[number, direction, family] = line
+                    self.conflicting[number, direction, family] = line
             elif direction is None or filter_key(name) is None:
                 self._problem(line, f"expected {BINDINGS[family]} {_OURS}VLAN-from-4-DIGEST in, or to-... out")
             elif (number, direction, family) in {(one.vlan, one.direction, one.family) for one in self.bindings}:
                 self._problem(line, "a second filter for the same VLAN, direction and family")
             else:
-                self.bindings.append(Binding(number, direction, family, name))
+                self.bindings.append(FilterBinding(number, direction, family, name))
                 self._understand(header, line)
 
-    def _own_interface(self, header: Line, number: int, read: Read) -> None:
+    def _own_interface(self, header: ConfigLine, number: int, read: Read) -> None:
         for line, message in read.problems:
             self._problem(line, message)
-        if read.taken is not None:
-            self.taken[interface_place(number)] = read.taken
+        if read.conflicting is not None:
+            self.conflicting[interface_place(number)] = read.conflicting
         if read.ours:
-            self._understand(header, *read.understood)
+            self._understand(header, *read.managed)
         if read.remark:
-            self.remarks.append(Line(header.number, read.remark))
+            self.remarks.append(ConfigLine(header.number, read.remark))
         if read.state is not None:
             self.interfaces.append(read.state)
 
-    def _port(self, header: Line, name: str, children: list[Line]) -> None:
+    def _port(self, header: ConfigLine, name: str, children: list[ConfigLine]) -> None:
         for line, _, bound, _ in self._bound(children):
             if bound.startswith(_OURS):
                 self._problem(line, f"{bound} is ours, and none of ours belongs on {name}; expected interface VlanN")
@@ -172,7 +172,7 @@ class _Reading:
         if mark is None:
             others = [*said, *(line for line, _ in conflicting(children))]
             if others:
-                self.taken[name] = others[0]
+                self.conflicting[name] = others[0]
             return
         self._understand(header, mark)
         for line, message in port_problems(name, mark, children):
@@ -185,15 +185,15 @@ class _Reading:
         self._understand(*isolated)
         if mode is None or not vlans:
             self.remarks.append(
-                Line(
+                ConfigLine(
                     header.number, f"port {name} counts as out of service: its mode or its VLANs are not as we set them"
                 )
             )
         else:
             self.ports.append(PortState(name, mode, vlans, isolated=bool(isolated)))
 
-    def _carried(self, children: list[Line]) -> tuple[PortMode | None, tuple[int, ...]]:
-        """The mode and the VLANs of a port of ours; lines that do not count in its mode stay foreign."""
+    def _carried(self, children: list[ConfigLine]) -> tuple[PortMode | None, tuple[int, ...]]:
+        """The mode and the VLANs of a port of ours; lines that do not count in its mode stay unmanaged."""
         modes = starting("switchport mode", children)
         words = {plain(line).removeprefix("switchport mode ") for line in modes}
         mode = next((mode for mode in PortMode if words == {mode.value}), None)
@@ -206,7 +206,7 @@ class _Reading:
             return mode, (1,)
         return mode, tuple(sorted({number for line in lines for number in self._listed(line)}))
 
-    def _listed(self, line: Line) -> list[int]:
+    def _listed(self, line: ConfigLine) -> list[int]:
         text = plain(line)
         last = text.split()[-1]
         known = re.fullmatch(r"switchport (access vlan \d+|trunk allowed vlan (add )?[\d,-]+)", text)
@@ -214,7 +214,7 @@ class _Reading:
             self._problem(line, f"unknown word in {text!r}; expected a list of VLANs, add, or none (access: one VLAN)")
         return self._vlan_numbers(line, last) if known else []
 
-    def _filter(self, header: Line, name: str, family: Family, children: list[Line]) -> None:
+    def _filter(self, header: ConfigLine, name: str, family: Family, children: list[ConfigLine]) -> None:
         self._understand(header, *children)
         self.places.append((f"{LISTS[family]} {name}", header, True))
         key = filter_key(name)
@@ -243,23 +243,23 @@ class _Reading:
         self.filters.append(Filter(name, *key, tuple(entries)))
 
 
-def _after_name(line: Line) -> str:
+def _after_name(line: ConfigLine) -> str:
     return plain(line).removeprefix("name ")
 
 
-def _lines(text: str) -> Iterator[tuple[Line, bool]]:
+def _lines(text: str) -> Iterator[tuple[ConfigLine, bool]]:
     """The lines that are no comments; with each, whether it is text of a banner."""
     delimiter = ""
     for number, written in enumerate(text.splitlines(), start=1):
         if delimiter:
             if written.strip():
-                yield Line(number, written), True
+                yield ConfigLine(number, written), True
             if delimiter in written:
                 delimiter = ""
             continue
         if not written.strip() or written.lstrip().startswith("!") or _HEADER.match(written):
             continue
-        yield Line(number, written), False
+        yield ConfigLine(number, written), False
         banner = _BANNER.fullmatch(written)
         if banner and banner[1] not in banner[2]:
             delimiter = banner[1]

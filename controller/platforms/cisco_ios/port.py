@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 
 from controller.model.network.device_state import PREFIX
-from controller.platforms.base import Line
+from controller.platforms.base import ConfigLine
 from controller.platforms.common.lines import plain, starting, twice
 
 # A list of our prefix on a port is refused where bindings are read.
@@ -37,13 +37,13 @@ _ONCE = ("description", "switchport mode", "switchport access vlan")
 _ALLOWED = "switchport trunk allowed vlan"
 
 
-def conflicting(children: list[Line]) -> Iterator[tuple[Line, str]]:
+def conflicting(children: list[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
     """The lines that a port of ours cannot have, each with what the port is by it."""
     for line in children:
         yield from ((line, what) for pattern, what in _CONFLICTS.items() if pattern.fullmatch(plain(line)))
 
 
-def port_problems(name: str, mark: Line, children: list[Line]) -> Iterator[tuple[Line, str]]:
+def port_problems(name: str, mark: ConfigLine, children: list[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
     """The lines of a port of ours that cannot stand there, each with the reason; `mark` is what makes it ours."""
     for line, what in conflicting(children):
         ours = f"{name} is ours ({plain(mark)!r}, line {mark.number})"

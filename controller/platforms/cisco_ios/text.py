@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.model.network.device_state import PREFIX, DeviceState, Faces, Filter, PortMode, PortState
+from controller.model.network.device_state import PREFIX, DeviceState, Filter, PortMode, PortRole, PortState
 from controller.model.network.packets import Direction, Family
 from controller.platforms.cisco_ios.acl import write_entry
 from controller.platforms.cisco_ios.interface import interface_lines, interface_misfit
@@ -112,8 +112,8 @@ def misfits(state: DeviceState) -> Iterator[str]:
 def _port_misfits(port: PortState) -> Iterator[str]:
     if not _PORT_NAME.fullmatch(port.name):
         yield f"{port.name!r} is no port as IOS names it (GigabitEthernet1/0/1)"
-    if port.faces is not Faces.UNFILTERED:
-        yield f"port {port.name}: IOS filters at VLAN interfaces; a port faces nothing"
+    if port.role is not PortRole.UNFILTERED:
+        yield f"port {port.name}: IOS filters at VLAN interfaces; a port has no role"
     if not port.vlans or (port.mode is PortMode.ACCESS and len(port.vlans) != 1):
         yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"
     if list(port.vlans) != sorted(set(port.vlans)) or not 1 <= port.vlans[0] <= port.vlans[-1] <= LAST_VLAN:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 
-from controller.platforms.base import Line
+from controller.platforms.base import ConfigLine
 
 
-def plain(line: Line) -> str:
+def plain(line: ConfigLine) -> str:
     """The words of a line, with one space between."""
     return " ".join(line.text.split())
 
 
-def starting(words: str, lines: Iterable[Line]) -> list[Line]:
+def starting(words: str, lines: Iterable[ConfigLine]) -> list[ConfigLine]:
     """The lines that begin with these words and go on."""
     return [line for line in lines if plain(line).startswith(f"{words} ")]
 
 
-def blocks(lines: Iterable[tuple[Line, bool]]) -> Iterator[tuple[Line, list[Line]]]:
+def blocks(lines: Iterable[tuple[ConfigLine, bool]]) -> Iterator[tuple[ConfigLine, list[ConfigLine]]]:
     """Each line at the margin with the indented ones under it; what is marked as text of a banner is nobody's block."""
-    header: Line | None = None
-    children: list[Line] = []
+    header: ConfigLine | None = None
+    children: list[ConfigLine] = []
     for line, in_banner in lines:
         if not in_banner and line.text.startswith(" "):
             children.append(line)
@@ -32,9 +32,9 @@ def blocks(lines: Iterable[tuple[Line, bool]]) -> Iterator[tuple[Line, list[Line
         yield header, children
 
 
-def twice(found: Iterable[tuple[Hashable, Line, bool]]) -> Iterator[tuple[Line, str]]:
+def twice(found: Iterable[tuple[Hashable, ConfigLine, bool]]) -> Iterator[tuple[ConfigLine, str]]:
     """Every repetition of a thing that is ours in one of its places; each place is a thing, a line, whether ours."""
-    places: dict[Hashable, list[tuple[Line, bool]]] = {}
+    places: dict[Hashable, list[tuple[ConfigLine, bool]]] = {}
     for key, line, ours in found:
         places.setdefault(key, []).append((line, ours))
     for here in places.values():

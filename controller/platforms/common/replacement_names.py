@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.model.network.device_state import DeviceState, Filter, device_state
+from controller.model.network.device_state import DeviceState, Filter, build_device_state
 
 
-def with_stand_ins(now: DeviceState, wanted: DeviceState) -> DeviceState:
+def use_replacement_names(now: DeviceState, wanted: DeviceState) -> DeviceState:
     """The wanted state, but with another name for each filter whose own is in use for something else."""
     there = {one.name: one for one in now.filters}
     missing = {binding.filter for binding in now.bindings} - there.keys()
@@ -18,7 +18,7 @@ def with_stand_ins(now: DeviceState, wanted: DeviceState) -> DeviceState:
             renamed[one.name] = next(name for name in names if name not in missing and _free(name, one, there))
     filters = [replace(one, name=renamed.get(one.name, one.name)) for one in wanted.filters]
     bindings = [replace(one, filter=renamed.get(one.filter, one.filter)) for one in wanted.bindings]
-    named = device_state(filters=filters, bindings=bindings)
+    named = build_device_state(filters=filters, bindings=bindings)
     return replace(wanted, filters=named.filters, bindings=named.bindings)
 
 

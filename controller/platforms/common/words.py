@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address
 
-from controller.model.network.packets import Family, Prefix, prefix
+from controller.model.network.packets import Family, Prefix, parse_prefix
 
 END = "the end of the line"
 _MOST_DIGITS = 5
@@ -79,7 +79,7 @@ def read_prefix(words: Words, family: Family, text: str) -> Prefix:
         ValueError: it is none, of the other family, or has host bits.
     """
     try:
-        found = prefix(text.lower())
+        found = parse_prefix(text.lower())
     except ValueError:
         found = None
     if found is None or Family(found.version) is not family:

@@ -17,7 +17,7 @@ from itertools import count
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState
 from controller.model.network.packets import Effect
-from controller.model.network.route_policies import PolicyBinding, RoutePolicy, Routing, routing
+from controller.model.network.route_policies import PolicyBinding, RoutePolicy, Routing, build_routing
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.frr.parse import parse
@@ -38,7 +38,7 @@ class Frr(OwnRestore):
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=False,
-        reads_faces=False,
+        reads_port_roles=False,
         maximum_entries=0,
         over_ssh=True,
         routes=True,
@@ -91,7 +91,7 @@ def _with_stand_ins(now: Routing, wanted: Routing) -> Routing:
             renamed[policy.name] = _free(policy.name, taken)
     if not renamed:
         return wanted
-    return routing(
+    return build_routing(
         (replace(one, name=renamed.get(one.name, one.name)) for one in wanted.lists),
         (_renamed(one, renamed) for one in wanted.policies),
         (replace(one, policy=renamed.get(one.policy, one.policy)) for one in wanted.bindings),
@@ -120,7 +120,7 @@ def _changes(now: Routing, wanted: Routing) -> Iterator[tuple[str, list[str], Ro
     fresh = [one for one in wanted.policies if one not in now.policies]
     lines = [line for one in fresh_lists for line in list_lines(one)]
     lines += [line.strip() for one in fresh for block in clause_blocks(one) for line in block]
-    state = routing([*now.lists, *fresh_lists], [*now.policies, *fresh], now.bindings)
+    state = build_routing([*now.lists, *fresh_lists], [*now.policies, *fresh], now.bindings)
     yield "make prefix lists and route maps", lines, state
 
     changed = [one for one in wanted.bindings if one not in now.bindings]
@@ -146,4 +146,4 @@ def _opening_first(wanted: Routing, changed: list[PolicyBinding]) -> tuple[list[
 
 def _bound(now: Iterable[PolicyBinding], changed: Iterable[PolicyBinding]) -> tuple[PolicyBinding, ...]:
     places = {one.place: one for one in now} | {one.place: one for one in changed}
-    return routing(bindings=places.values()).bindings
+    return build_routing(bindings=places.values()).bindings

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import DeviceState
-from controller.model.network.packets import Family, prefix
+from controller.model.network.packets import Family, parse_prefix
 from controller.model.network.route_policies import (
     PolicyBinding,
     PrefixList,
@@ -17,9 +17,9 @@ from controller.model.network.route_policies import (
     RouteClause,
     RouteDirection,
     RoutePolicy,
-    routing,
+    build_routing,
 )
-from controller.platforms.base import Line, Observation, Peer
+from controller.platforms.base import ConfigLine, Observation, Peer
 from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, binding_line
 
 _HEADER = re.compile(r"Building configuration\.\.\.|Current configuration:|end")
@@ -53,12 +53,12 @@ class _Policy:
 
 
 class _Reading:
-    """One pass over a configuration: every line goes to exactly one of understood and foreign."""
+    """One pass over a configuration: every line goes to exactly one of managed and unmanaged."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[Problem] = []
-        self.understood: set[int] = set()
+        self.managed: set[int] = set()
         self.lists: dict[tuple[Family, str], dict[int, PrefixRange]] = {}
         self.policies: dict[str, _Policy] = {}
         self.bindings: list[PolicyBinding] = []
@@ -69,14 +69,14 @@ class _Reading:
         for header, children in _blocks(lines):
             self._block(header, children)
         for line in lines:
-            if line.number not in self.understood:
+            if line.number not in self.managed:
                 self._refer(line)
         state = self._state()
         if self.problems:
             message = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(message, self.problems)
-        foreign = tuple(line for line in lines if line.number not in self.understood)
-        return Observation(state, foreign, len(self.understood), len(lines), peers=tuple(self.peers.values()))
+        foreign = tuple(line for line in lines if line.number not in self.managed)
+        return Observation(state, foreign, len(self.managed), len(lines), peers=tuple(self.peers.values()))
 
     def _state(self) -> DeviceState:
         lists = [
@@ -92,12 +92,12 @@ class _Reading:
             )
             for name, one in self.policies.items()
         ]
-        return DeviceState(routing=routing(lists, policies, self.bindings))
+        return DeviceState(routing=build_routing(lists, policies, self.bindings))
 
-    def _problem(self, line: Line, message: str) -> None:
+    def _problem(self, line: ConfigLine, message: str) -> None:
         self.problems.append(Problem(Origin(self.source, line.number), "", message))
 
-    def _block(self, header: Line, children: list[Line]) -> None:
+    def _block(self, header: ConfigLine, children: list[ConfigLine]) -> None:
         words = header.text.split()
         match words:
             case ["ip" | "ipv6", "prefix-list", name, *_] if name.startswith(OURS):
@@ -107,7 +107,7 @@ class _Reading:
             case ["router", "bgp", number] if number.isdigit():
                 self._bgp(int(number), children)
 
-    def _refer(self, line: Line) -> None:
+    def _refer(self, line: ConfigLine) -> None:
         """A line of others that names what is ours would break, or change its meaning, with the next plan."""
         found = None if _FREE_TEXT.match(line.text.strip()) else _NAMED.search(line.text)
         if found:
@@ -116,7 +116,7 @@ class _Reading:
                 f"{line.text.strip()!r} refers to {found[0]}, which is ours, where none of ours belongs; remove it",
             )
 
-    def _entry(self, line: Line) -> None:
+    def _entry(self, line: ConfigLine) -> None:
         found = _LIST.fullmatch(line.text)
         family = _KINDS[line.text.split()[0]]
         entry = _entry(found["effect"], found["range"], family, str(line.number)) if found else None
@@ -128,9 +128,9 @@ class _Reading:
         if int(found["number"]) in held:
             self._problem(line, f"{found['name']} has the entry {found['number']} twice")
         held[int(found["number"])] = entry
-        self.understood.add(line.number)
+        self.managed.add(line.number)
 
-    def _clause(self, header: Line, children: list[Line]) -> None:
+    def _clause(self, header: ConfigLine, children: list[ConfigLine]) -> None:
         found = _CLAUSE.fullmatch(header.text)
         if not found:
             self._problem(header, f"{header.text!r} is not understood; expected route-map NAME permit|deny N")
@@ -144,7 +144,7 @@ class _Reading:
             if name in values:
                 self._problem(line, f"{line.text.strip()!r} stands beside another {name!r}")
             values[name] = value
-        self.understood.update(line.number for line in (header, *children))
+        self.managed.update(line.number for line in (header, *children))
         preference = values.get("set local-preference")
         policy.clauses[int(found["number"])] = RouteClause(
             _EFFECTS[found["effect"]],
@@ -154,7 +154,7 @@ class _Reading:
             str(header.number),
         )
 
-    def _inside(self, policy: _Policy, line: Line) -> tuple[str, str]:
+    def _inside(self, policy: _Policy, line: ConfigLine) -> tuple[str, str]:
         plain = line.text.strip()
         for family, words in MATCHES.items():
             name = plain.removeprefix(f"{words} ")
@@ -171,7 +171,7 @@ class _Reading:
             self._problem(line, f"{plain!r} is not understood inside a route map of ours")
         return plain, ""
 
-    def _bgp(self, system: int, children: list[Line]) -> None:
+    def _bgp(self, system: int, children: list[ConfigLine]) -> None:
         usual = not any(line.text.strip() == "no bgp default ipv4-unicast" for line in children)
         # Our part alone, as `render` writes it, tells of no neighbour but where something of ours is attached.
         ours_alone = not any(" remote-as " in line.text or " peer-group" in line.text for line in children)
@@ -187,11 +187,11 @@ class _Reading:
         if ours_alone:
             for one in self.bindings:
                 if one.system == system:
-                    line = Line(int(one.origin), binding_line(one))
+                    line = ConfigLine(int(one.origin), binding_line(one))
                     key = system, str(one.neighbour), one.family
                     self.peers.setdefault(key, Peer(*key, line))
 
-    def _neighbour(self, system: int, family: Family | None, line: Line, *, usual: bool) -> None:
+    def _neighbour(self, system: int, family: Family | None, line: ConfigLine, *, usual: bool) -> None:
         match line.text.split():
             case ["neighbor", name, "remote-as", _] | ["neighbor", name, "peer-group", _] if family is None and usual:
                 self.peers.setdefault((system, name, Family.V4), Peer(system, name, Family.V4, line))
@@ -207,7 +207,7 @@ class _Reading:
             case ["neighbor", name, "default-originate", *_] if family is not None:
                 self._mark(system, name, family, None, line)
 
-    def _mark(self, system: int, name: str, family: Family, direction: RouteDirection | None, line: Line) -> None:
+    def _mark(self, system: int, name: str, family: Family, direction: RouteDirection | None, line: ConfigLine) -> None:
         """What of others decides routes at a neighbour; FRR writes `activate` before it."""
         peer = self.peers.get((system, name, family), Peer(system, name, family, line))
         if direction is None:
@@ -216,7 +216,7 @@ class _Reading:
             peer = Peer(system, name, family, peer.line, {**peer.policies, direction: line}, peer.default)
         self.peers[system, name, family] = peer
 
-    def _bind(self, system: int, family: Family, name: str, line: Line) -> None:
+    def _bind(self, system: int, family: Family, name: str, line: ConfigLine) -> None:
         *_, policy, direction = line.text.split()
         try:
             neighbour = ip_address(name)
@@ -226,21 +226,21 @@ class _Reading:
         self.bindings.append(
             PolicyBinding(system, neighbour, family, RouteDirection(direction), policy, str(line.number))
         )
-        self.understood.add(line.number)
+        self.managed.add(line.number)
 
 
-def _lines(text: str) -> Iterator[Line]:
+def _lines(text: str) -> Iterator[ConfigLine]:
     """The lines that say something."""
     for number, line in enumerate(text.splitlines(), start=1):
         plain = line.strip()
         if plain and not plain.startswith("!") and not _HEADER.fullmatch(line.rstrip()):
-            yield Line(number, line.rstrip())
+            yield ConfigLine(number, line.rstrip())
 
 
-def _blocks(lines: list[Line]) -> Iterator[tuple[Line, list[Line]]]:
+def _blocks(lines: list[ConfigLine]) -> Iterator[tuple[ConfigLine, list[ConfigLine]]]:
     """Each line at the margin with those indented below it, and the `exit` that ends it."""
-    header: Line | None = None
-    children: list[Line] = []
+    header: ConfigLine | None = None
+    children: list[ConfigLine] = []
     for line in lines:
         if header is not None and (line.text.startswith(" ") or (line.text == "exit" and header.text != "exit")):
             children.append(line)
@@ -257,7 +257,7 @@ def _entry(effect: str, text: str, family: Family, origin: str) -> PrefixRange |
     if not found:
         return None
     try:
-        network = family.everything if found["prefix"] == "any" else prefix(found["prefix"])
+        network = family.everything if found["prefix"] == "any" else parse_prefix(found["prefix"])
     except ValueError:
         return None
     if network.version != family:

@@ -40,7 +40,7 @@ class Hostapd:
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=False,
-        reads_faces=False,
+        reads_port_roles=False,
         maximum_entries=0,
         over_ssh=False,
         isolates=True,

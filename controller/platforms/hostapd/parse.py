@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.network.device_state import device_state
+from controller.model.network.device_state import build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
-from controller.platforms.base import Line, Observation, Place, network_place
+from controller.platforms.base import ConfigLine, Observation, Place, network_place
 from controller.platforms.common.managed import LAST_VLAN
 from controller.platforms.hostapd.text import (
     BY_SERVER,
@@ -58,7 +58,7 @@ def parse(text: str, source: str) -> Observation:
 class _Refused(ValueError):
     """Why a network of ours is not understood, and in which line."""
 
-    def __init__(self, line: Line, message: str) -> None:
+    def __init__(self, line: ConfigLine, message: str) -> None:
         super().__init__(message)
         self.line = line
 
@@ -67,23 +67,23 @@ class _Refused(ValueError):
 class _Block:
     """The settings under one `bss=` (or, of the radio, under none), in their order."""
 
-    header: Line | None
-    settings: list[tuple[str, str, Line]] = field(default_factory=list)
+    header: ConfigLine | None
+    settings: list[tuple[str, str, ConfigLine]] = field(default_factory=list)
 
 
 class _Reading:
-    """One pass over the files: every line goes to exactly one of understood and foreign."""
+    """One pass over the files: every line goes to exactly one of managed and unmanaged."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[Problem] = []
-        self.understood: set[int] = set()
+        self.managed: set[int] = set()
         self.networks: list[WirelessNetwork] = []
-        self.taken: dict[Place, Line] = {}
-        self.vlan_files: dict[str, list[Line]] = {}
+        self.conflicting: dict[Place, ConfigLine] = {}
+        self.vlan_files: dict[str, list[ConfigLine]] = {}
 
     def observation(self, text: str) -> Observation:
-        files: dict[str, list[Line]] = {}
+        files: dict[str, list[ConfigLine]] = {}
         for path, found in _files(text):
             if path in files:
                 self._problem(found[0], f"the file {path} stands twice")
@@ -101,11 +101,11 @@ class _Reading:
             message = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(message, self.problems)
         lines = [line for path in files for line in files[path]]
-        foreign = tuple(line for line in lines if line.number not in self.understood)
-        state = device_state(networks=self.networks)
-        return Observation(state, foreign, len(self.understood), len(lines), taken=self.taken)
+        foreign = tuple(line for line in lines if line.number not in self.managed)
+        state = build_device_state(networks=self.networks)
+        return Observation(state, foreign, len(self.managed), len(lines), conflicting=self.conflicting)
 
-    def _problem(self, line: Line, message: str) -> None:
+    def _problem(self, line: ConfigLine, message: str) -> None:
         self.problems.append(Problem(Origin(self.source, line.number), "", message))
 
     def _block(self, block: _Block) -> None:
@@ -118,19 +118,19 @@ class _Reading:
             self._problem(refused.line, str(refused))
             return
         self.networks.append(network)
-        self.understood |= {block.header.number, *(line.number for _, _, line in block.settings)}
+        self.managed |= {block.header.number, *(line.number for _, _, line in block.settings)}
 
     def _note_foreign(self, block: _Block) -> None:
         """A network of others takes its SSID, and the VLAN that it leads into."""
         for key, value, line in block.settings:
             if key == "ssid":
-                self.taken[network_place(value)] = line
+                self.conflicting[network_place(value)] = line
             elif key == "bridge" and (found := _BRIDGE.fullmatch(value)):
-                self.taken[int(found["vlan"])] = line
+                self.conflicting[int(found["vlan"])] = line
             elif key == "vlan_file" and _VLAN_FILE.fullmatch(value):
                 self._problem(line, f"{value} is ours, and a network of others uses it")
 
-    def _network(self, block: _Block, header: Line) -> WirelessNetwork:
+    def _network(self, block: _Block, header: ConfigLine) -> WirelessNetwork:
         name = _NAME.fullmatch(header.text.removeprefix("bss="))
         if name is None or int(name["vlan"]) > LAST_VLAN:
             raise _Refused(header, f"a network of ours is named {OURS}VLAN, 1 to {LAST_VLAN}")
@@ -159,7 +159,7 @@ class _Reading:
         uplink = _matching(settings, "vlan_tagged_interface", UPLINK)
         return WirelessNetwork(ssid, vlan, protection, isolated, uplink, _identity(settings, vlan), servers)
 
-    def _own_vlan(self, setting: tuple[str, Line], vlan: int) -> None:
+    def _own_vlan(self, setting: tuple[str, ConfigLine], vlan: int) -> None:
         """The network's file must be there, and hold its VLAN and no other."""
         path, line = setting
         if path != vlan_file(vlan):
@@ -172,7 +172,7 @@ class _Reading:
             )
         if [one.text for one in lines] != [vlan_line(vlan)]:
             raise _Refused(lines[0] if lines else line, f"{path} must hold exactly {vlan_line(vlan)!r}")
-        self.understood.add(lines[0].number)
+        self.managed.add(lines[0].number)
 
     def _twice(self, blocks: list[_Block]) -> None:
         """What stands twice: hostapd takes an interface or an SSID twice without a word."""
@@ -180,10 +180,10 @@ class _Reading:
             ("network", [(one.header.text, one.header) for one in blocks if one.header is not None]),
             ("SSID", [(value, line) for one in blocks for key, value, line in one.settings if key == "ssid"]),
         ):
-            first: dict[str, Line] = {}
+            first: dict[str, ConfigLine] = {}
             mine = {f"bss={bss_name(one.vlan)}" for one in self.networks} | {one.ssid for one in self.networks}
             for value, line in values:
-                if value in first and value in mine and (what == "network" or line.number in self.understood):
+                if value in first and value in mine and (what == "network" or line.number in self.managed):
                     self._problem(line, f"the {what} {value!r} stands in line {first[value].number} already")
                 first.setdefault(value, line)
 
@@ -191,9 +191,9 @@ class _Reading:
 _SWITCH = re.compile("[01]")
 
 
-def _once(block: _Block) -> Mapping[str, tuple[str, Line]]:
+def _once(block: _Block) -> Mapping[str, tuple[str, ConfigLine]]:
     """The settings of a network but those of its servers, each given once."""
-    found: dict[str, tuple[str, Line]] = {}
+    found: dict[str, tuple[str, ConfigLine]] = {}
     for key, value, line in block.settings:
         if key in _SERVER:
             continue
@@ -203,21 +203,21 @@ def _once(block: _Block) -> Mapping[str, tuple[str, Line]]:
     return found
 
 
-def _protection(settings: Mapping[str, tuple[str, Line]], header: Line) -> Protection:
+def _protection(settings: Mapping[str, tuple[str, ConfigLine]], header: ConfigLine) -> Protection:
     value, line = settings.get("wpa_key_mgmt", ("", header))
     if value not in _PROTECTIONS:
         raise _Refused(line, f"wpa_key_mgmt={value}; ours have one of: {', '.join(sorted(_PROTECTIONS))}")
     return _PROTECTIONS[value]
 
 
-def _matching(settings: Mapping[str, tuple[str, Line]], key: str, pattern: re.Pattern[str]) -> str:
+def _matching(settings: Mapping[str, tuple[str, ConfigLine]], key: str, pattern: re.Pattern[str]) -> str:
     value, line = settings[key]
     if not pattern.fullmatch(value):
         raise _Refused(line, f"{key}={value!r} is not as we write it ({pattern.pattern})")
     return value
 
 
-def _bridged(settings: Mapping[str, tuple[str, Line]], vlan: int) -> str:
+def _bridged(settings: Mapping[str, tuple[str, ConfigLine]], vlan: int) -> str:
     """The wired port of a network that is put into a bridge."""
     value, line = settings["bridge"]
     found = _BRIDGE.fullmatch(value)
@@ -226,7 +226,7 @@ def _bridged(settings: Mapping[str, tuple[str, Line]], vlan: int) -> str:
     return found["uplink"]
 
 
-def _identity(settings: Mapping[str, tuple[str, Line]], vlan: int) -> str:
+def _identity(settings: Mapping[str, tuple[str, ConfigLine]], vlan: int) -> str:
     value, line = settings["nas_identifier"]
     identity, _, network = value.partition("/")
     if network != bss_name(vlan) or not IDENTITY.fullmatch(identity):
@@ -256,21 +256,21 @@ def _servers(block: _Block) -> tuple[str, ...]:
     return tuple(servers)
 
 
-def _files(text: str) -> Iterator[tuple[str, list[Line]]]:
+def _files(text: str) -> Iterator[tuple[str, list[ConfigLine]]]:
     """Each file with its lines that say something; a text without names of files is hostapd.conf alone."""
-    path, lines = MAIN, list[Line]()
+    path, lines = MAIN, list[ConfigLine]()
     for number, line in enumerate(text.split("\n"), start=1):
         if found := _HEADER.fullmatch(line):
             if lines:
                 yield path, lines
             path, lines = found["path"], []
         elif line and not line.startswith("#"):
-            lines.append(Line(number, line))
+            lines.append(ConfigLine(number, line))
     if lines:
         yield path, lines
 
 
-def _blocks(lines: list[Line]) -> Iterator[_Block]:
+def _blocks(lines: list[ConfigLine]) -> Iterator[_Block]:
     """The radio with its first network, then each `bss=` with what stands under it."""
     block = _Block(None)
     for line in lines:

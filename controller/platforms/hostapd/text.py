@@ -13,8 +13,8 @@ in place of which the access point puts its own `/etc/hostapd/tsn.secret`; a val
 Sources: the annotated hostapd.conf of hostapd 2.10 (Debian 12, /usr/share/doc/hostapd/examples), at `bss`, `ssid`,
 `ap_isolate`, `bridge`, `wpa_key_mgmt` (OWE, WPA-EAP-SHA256), `ieee80211w` ("PMF required"), `dynamic_vlan`,
 `vlan_file`, `vlan_tagged_interface`, `vlan_bridge` (its default name), `nas_identifier` and `auth_server_addr`. That
-hostapd reads what is rendered (`tests/platforms/test_hostapd_reads.py`); no radio was there to send it. `ap_isolate` is
-believed for the interfaces of VLANs, too: "between associated stations in the BSS".
+hostapd reads what is rendered: `tests/platforms/hostapd/test_hostapd_reads.py`; no radio was there to send it.
+`ap_isolate` is assumed to hold for the interfaces of VLANs, too: "between associated stations in the BSS".
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class OpenVSwitch(OwnRestore):
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=False,
-        reads_faces=True,
+        reads_port_roles=True,
         maximum_entries=MAXIMUM_ENTRIES,
         over_ssh=True,
         passes_unfiltered=False,

@@ -12,8 +12,8 @@ import socket
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from controller.model.network.device_state import Entry, Filter, named_filter
-from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, prefix
+from controller.model.network.device_state import Entry, Filter, build_filter
+from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, parse_prefix
 from controller.model.network.packets import Protocol as Number
 from controller.platforms.ovs.flows import DROP, FILTERS, LAST_ENTRY, PASS, Cookie, Flow, Kind, cookie_of, register
 
@@ -63,7 +63,7 @@ def filter_flows(one: Filter) -> Iterator[Flow]:
             f"{one.name}: a filter needs a last entry that covers everything, and at most {MAXIMUM_ENTRIES} entries"
         )
         raise ValueError(message)
-    if one != named_filter(*one.key, one.entries):
+    if one != build_filter(*one.key, one.entries):
         message = f"{one.name}: flows carry no names; the filter must have the one that its entries give it"
         raise ValueError(message)
     for priority, entry in zip(range(LAST_ENTRY + len(one.entries) - 1, 0, -1), one.entries, strict=False):
@@ -90,7 +90,7 @@ def read_filter(flows: Iterable[tuple[Flow, str]]) -> Filter:
     cookie = cookie_of(last_flow.cookie)
     assert cookie.direction is not None  # noqa: S101 a filter entry was read from this cookie
     assert cookie.family is not None  # noqa: S101 the same
-    return named_filter(cookie.vlan, cookie.direction, cookie.family, entries)
+    return build_filter(cookie.vlan, cookie.direction, cookie.family, entries)
 
 
 def _read_entry(group: list[Flow], place: str) -> Entry:
@@ -135,8 +135,8 @@ def _entry_of(group: list[Flow], place: str) -> Entry:
     match = Match(
         family,
         protocol,
-        prefix(fields[0].get(source, str(family.everything))),
-        prefix(fields[0].get(destination, str(family.everything))),
+        parse_prefix(fields[0].get(source, str(family.everything))),
+        parse_prefix(fields[0].get(destination, str(family.everything))),
         _span(one.get("tp_src") for one in fields),
         _span(one.get(ported) for one in fields),
         "tcp_flags" in words,

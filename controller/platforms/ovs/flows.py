@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from controller.model.network.device_state import Faces, PortMode, PortState
+from controller.model.network.device_state import PortMode, PortRole, PortState
 from controller.model.network.packets import Direction, Family
 
 OURS = 0x5453_0000_0000_0000
@@ -39,8 +39,8 @@ UNTAGGED = "vlan_tci=0x0000/0x1fff"
 
 _DIRECTIONS: dict[int, Direction | None] = {0: None, 1: Direction.FROM, 2: Direction.TO}
 _NUMBERS = {direction: number for number, direction in _DIRECTIONS.items()}
-_FACES = {None: Faces.UNFILTERED, Direction.FROM: Faces.HOSTS, Direction.TO: Faces.GATEWAY}
-_JUDGED = {faces: direction for direction, faces in _FACES.items()}
+_ROLES = {None: PortRole.UNFILTERED, Direction.FROM: PortRole.HOST_FACING, Direction.TO: PortRole.UPLINK}
+_JUDGED = {role: direction for direction, role in _ROLES.items()}
 
 
 class Kind(IntEnum):
@@ -156,7 +156,7 @@ def register(vlan: int, direction: Direction) -> str:
 
 def port_flows(port: PortState) -> Iterator[Flow]:
     """The flows that put a port into service, one for each VLAN."""
-    direction = _JUDGED[port.faces]
+    direction = _JUDGED[port.role]
     for vlan in port.vlans:
         tag = UNTAGGED if port.mode is PortMode.ACCESS else f"dl_vlan={vlan}"
         actions = PASS if direction is None else f"set_field:{register(vlan, direction)}->reg0,goto_table:{FILTERS}"
@@ -176,7 +176,7 @@ def classified_port(flows: Iterable[Flow]) -> PortState:
     vlans = tuple(sorted(cookie.vlan for cookie in cookies))
     mode = PortMode.ACCESS if any(UNTAGGED in flow.match for flow in held) else PortMode.TRUNK
     for _, _, name in names:
-        port = PortState(name, mode, vlans, _FACES[cookies[0].direction])
+        port = PortState(name, mode, vlans, _ROLES[cookies[0].direction])
         if len(names) == 1 and frozenset(port_flows(port)) == held:
             return port
     message = "a flow of a port that is not as we write them (in_port, tag, register and cookie must agree)"

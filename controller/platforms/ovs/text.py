@@ -22,8 +22,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.network.device_state import Binding, DeviceState, Filter, PortMode, PortState, device_state
-from controller.platforms.base import Line, Observation
+from controller.model.network.device_state import (
+    DeviceState,
+    Filter,
+    FilterBinding,
+    PortMode,
+    PortState,
+    build_device_state,
+)
+from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.ovs.filters import filter_flows, read_filter
 from controller.platforms.ovs.flows import (
     BASE,
@@ -92,12 +99,12 @@ def _misfits(state: DeviceState) -> Iterator[str]:
         yield "a port stands twice"
     if len({one.key for one in state.filters}) != len(state.filters):
         yield "two filters for one VLAN, direction and family"
-    if state.bindings != device_state(bindings=map(_binding, state.filters)).bindings:
+    if state.bindings != build_device_state(bindings=map(_binding, state.filters)).bindings:
         yield "every filter must be bound to its own VLAN, direction and family: a flow cannot wait unbound"
 
 
-def _binding(one: Filter) -> Binding:
-    return Binding(*one.key, one.name)
+def _binding(one: Filter) -> FilterBinding:
+    return FilterBinding(*one.key, one.name)
 
 
 def parse(text: str, source: str) -> Observation:
@@ -111,24 +118,24 @@ def parse(text: str, source: str) -> Observation:
 
 
 class _Reading:
-    """One pass over a running text: every line goes to exactly one of understood and foreign."""
+    """One pass over a running text: every line goes to exactly one of managed and unmanaged."""
 
     def __init__(self, text: str, source: str) -> None:
         self.source = source
         self.problems: list[Problem] = []
-        self.foreign: list[Line] = []
-        self.remarks: list[Line] = []
+        self.unmanaged: list[ConfigLine] = []
+        self.remarks: list[ConfigLine] = []
         self.lines = 0
-        self.understood = 0
-        self.records: dict[str, tuple[Line, PortState | None]] = {}
-        self.flows: list[tuple[Flow, Line]] = []
+        self.managed = 0
+        self.records: dict[str, tuple[ConfigLine, PortState | None]] = {}
+        self.flows: list[tuple[Flow, ConfigLine]] = []
         self.bridge = False
         self._sort(text)
 
     def _sort(self, text: str) -> None:
         section = ""
         for number, written in enumerate(text.splitlines(), start=1):
-            line = Line(number, written)
+            line = ConfigLine(number, written)
             if not written.strip():
                 continue
             if written.startswith("#"):
@@ -147,7 +154,7 @@ class _Reading:
 
     def observation(self) -> Observation:
         if not self.bridge:
-            self._problem(Line(1, ""), "the section '# bridge' with the bridge and its fail_mode is missing")
+            self._problem(ConfigLine(1, ""), "the section '# bridge' with the bridge and its fail_mode is missing")
         ours = [(flow, line) for flow, line in self.flows if flow.ours]
         self._find_conflicts()
         filters = self._filters(ours)
@@ -156,31 +163,31 @@ class _Reading:
             # Without them a port that nobody knows may be open, so nothing here counts as in force; a plan mends it.
             missing = "; ".join(str(flow).strip() for flow in BASE if flow not in {one for one, _ in ours})
             self.remarks.append(
-                Line(ours[0][1].number, f"no port counts as in service: a base flow is gone: {missing}")
+                ConfigLine(ours[0][1].number, f"no port counts as in service: a base flow is gone: {missing}")
             )
             ports = []
         if self.problems:
             what = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(what, self.problems)
-        if self.lines != self.understood + len(self.foreign):
-            message = f"{self.source}: {self.lines} lines, {self.understood} understood, {len(self.foreign)} foreign"
+        if self.lines != self.managed + len(self.unmanaged):
+            message = f"{self.source}: {self.lines} lines, {self.managed} understood, {len(self.unmanaged)} foreign"
             raise AssertionError(message)
-        state = device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
-        foreign = tuple(sorted(self.foreign, key=lambda line: line.number))
-        return Observation(state, foreign, self.understood, self.lines, tuple(self.remarks))
+        state = build_device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
+        foreign = tuple(sorted(self.unmanaged, key=lambda line: line.number))
+        return Observation(state, foreign, self.managed, self.lines, tuple(self.remarks))
 
-    def _problem(self, line: Line, message: str, field: str = "") -> None:
+    def _problem(self, line: ConfigLine, message: str, field: str = "") -> None:
         self.problems.append(Problem(Origin(self.source, line.number), field, message))
 
-    def _bridge(self, line: Line) -> None:
+    def _bridge(self, line: ConfigLine) -> None:
         name, _, mode = line.text.partition(",")
         self.bridge = True
-        self.understood += 1
+        self.managed += 1
         if mode != "secure":
             advice = f"a restart would open the switch; set it: ovs-vsctl set Bridge {name} fail_mode=secure"
             self._problem(line, f"bridge {name} has fail_mode {mode!r}, expected 'secure': {advice}", "fail_mode")
 
-    def _record(self, line: Line) -> None:
+    def _record(self, line: ConfigLine) -> None:
         fields = line.text.split(",")
         if len(fields) != _FIELDS:
             self._problem(line, "expected NAME,TAG,VLAN_MODE,TRUNKS")
@@ -190,7 +197,7 @@ class _Reading:
             return
         self.records[fields[0]] = (line, _record(*fields))
 
-    def _flow(self, line: Line) -> None:
+    def _flow(self, line: ConfigLine) -> None:
         try:
             flow = parse_flow(line.text)
         except ValueError as error:
@@ -198,9 +205,9 @@ class _Reading:
             return
         self.flows.append((flow, line))
         if flow.ours:
-            self.understood += 1
+            self.managed += 1
         else:
-            self.foreign.append(line)
+            self.unmanaged.append(line)
 
     def _find_conflicts(self) -> None:
         ours = {table: [line for flow, line in self.flows if flow.ours and flow.table == table] for table in TABLES}
@@ -215,9 +222,9 @@ class _Reading:
                 f"priorities from {LOWEST} on are ours; move it below or into another table",
             )
 
-    def _filters(self, ours: Iterable[tuple[Flow, Line]]) -> list[Filter]:
+    def _filters(self, ours: Iterable[tuple[Flow, ConfigLine]]) -> list[Filter]:
         by_cookie: dict[int, list[tuple[Flow, str]]] = {}
-        numbers: dict[str, Line] = {}
+        numbers: dict[str, ConfigLine] = {}
         for flow, line in ours:
             place = str(Origin(self.source, line.number))
             numbers[place] = line
@@ -232,7 +239,7 @@ class _Reading:
                 self._problem(numbers[place], reason)
         return filters
 
-    def _fits(self, flow: Flow, line: Line) -> Kind | None:
+    def _fits(self, flow: Flow, line: ConfigLine) -> Kind | None:
         """The kind of a flow of ours, if it stands where flows of its kind stand."""
         try:
             kind = cookie_of(flow.cookie).kind
@@ -247,8 +254,8 @@ class _Reading:
             return None
         return kind
 
-    def _ports(self, ours: Iterable[tuple[Flow, Line]]) -> list[PortState]:
-        by_port: dict[str, list[tuple[Flow, Line]]] = {}
+    def _ports(self, ours: Iterable[tuple[Flow, ConfigLine]]) -> list[PortState]:
+        by_port: dict[str, list[tuple[Flow, ConfigLine]]] = {}
         for flow, line in ours:
             if flow.cookie >> 32 & 0xFFFF == Kind.PORT:
                 by_port.setdefault("".join(flow.match[:1]), []).append((flow, line))
@@ -263,12 +270,12 @@ class _Reading:
         taken = {port.partition("=")[2] for port in by_port}
         for name, (line, _) in self.records.items():
             if name in taken:
-                self.understood += 1
+                self.managed += 1
             else:
-                self.foreign.append(line)
+                self.unmanaged.append(line)
         return ports
 
-    def _in_service(self, classified: PortState, flow: Line) -> Iterator[PortState]:
+    def _in_service(self, classified: PortState, flow: ConfigLine) -> Iterator[PortState]:
         line, record = self.records.get(classified.name, (flow, None))
         carried = set(record.vlans) & set(classified.vlans) if record and record.mode is classified.mode else set()
         if record and carried == set(record.vlans):
@@ -277,7 +284,9 @@ class _Reading:
         is_set = f"is set to {line.text}" if line is not flow else "is not on the bridge"
         wanted = f"{classified.mode} {','.join(map(str, classified.vlans))}"
         self.remarks.append(
-            Line(line.number, f"port {classified.name} counts as out of service: it {is_set}, its flows say {wanted}")
+            ConfigLine(
+                line.number, f"port {classified.name} counts as out of service: it {is_set}, its flows say {wanted}"
+            )
         )
 
 

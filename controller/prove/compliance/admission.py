@@ -8,7 +8,7 @@ from itertools import pairwise
 from controller.compile.identity.admission import RadiusRow, answer, radius_rows
 from controller.model.access.admission import PLUGGED, UNKNOWN_CERTIFICATE
 from controller.model.city import City
-from controller.model.reference_evaluator import admitted
+from controller.model.reference_evaluator import evaluate_admission
 from controller.prove.check import Check
 
 NAME = "802.1X rows"
@@ -40,7 +40,7 @@ def admission_check(city: City, rows: Iterable[RadiusRow] | None = None) -> Chec
 
 def _wrong(city: City, rows: tuple[RadiusRow, ...], certificate: str, place: str) -> Iterator[str]:
     who = f"a device with {f'a certificate of class {certificate!r}' if certificate else 'no certificate'} at {place}"
-    wanted = admitted(city, certificate, place)
+    wanted = evaluate_admission(city, certificate, place)
     try:
         row = answer(rows, certificate, place)
     except LookupError as error:

@@ -16,7 +16,16 @@ from operator import itemgetter
 from controller.compile.data_flows import exchange_intent
 from controller.compile.network.intent import Clause, filter_intents
 from controller.model.city import City
-from controller.model.network.packets import Direction, Effect, Family, Prefix, Protocol, bounds, merged, prefix
+from controller.model.network.packets import (
+    Direction,
+    Effect,
+    Family,
+    Prefix,
+    Protocol,
+    get_bounds,
+    merge_intervals,
+    parse_prefix,
+)
 from controller.model.sites.schools import School
 
 _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
@@ -55,7 +64,7 @@ def undeclared(city: City) -> Iterator[str]:
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
     own = [city.school_prefix(school, family) for family in Family]
-    servers = [prefix(str(one)) for one in city.admission_servers]
+    servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
         *own,
         *servers,
@@ -64,11 +73,11 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     ]
 
     # A service may publish thousands of prefixes, so they are looked up and not gone through.
-    spans = {family: merged(bounds(one) for one in known if one.version == family) for family in Family}
+    spans = {family: merge_intervals(get_bounds(one) for one in known if one.version == family) for family in Family}
 
     @cache
     def strange(one: Prefix) -> bool:
-        low, high = bounds(one)
+        low, high = get_bounds(one)
         there = spans[Family(one.version)]
         at = bisect_right(there, low, key=itemgetter(0))
         return not _on_link(one) and (at == 0 or high > there[at - 1][1])

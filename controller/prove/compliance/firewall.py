@@ -13,8 +13,17 @@ from controller.compile.cloud_firewall import FirewallRule, firewall_rules, syst
 from controller.errors import Origin
 from controller.model.access.data_flows import SystemFlow
 from controller.model.city import City
-from controller.model.network.packets import ANY_PORTS, Family, Packet, Prefix, Protocol, Service, bounds, within
-from controller.model.reference_evaluator import connection_answer
+from controller.model.network.packets import (
+    ANY_PORTS,
+    Family,
+    Packet,
+    Prefix,
+    Protocol,
+    Service,
+    get_bounds,
+    is_in_interval,
+)
+from controller.model.reference_evaluator import evaluate_connection
 from controller.prove.check import Check
 from controller.prove.engine.diagram import Node, Space
 from controller.prove.filters.equivalence import ReplayError, likely_packet, packet_space
@@ -56,9 +65,11 @@ class _Opened:
     service: Service
 
     def holds(self, packet: Packet) -> bool:
-        there = any(within(packet.destination, bounds(one)) for one in self.addresses)
+        there = any(is_in_interval(packet.destination, get_bounds(one)) for one in self.addresses)
         return (
-            there and packet.protocol == self.service.protocol and within(packet.destination_port, self.service.ports)
+            there
+            and packet.protocol == self.service.protocol
+            and is_in_interval(packet.destination_port, self.service.ports)
         )
 
 
@@ -86,7 +97,7 @@ class _Caller:
             for flow in self.city.flows:
                 if addresses and (flow.caller, flow.called) == (self.caller, called):
                     for service in flow.opens:
-                        if connection_answer(self.city, self.caller, called, service).permitted:
+                        if evaluate_connection(self.city, self.caller, called, service).permitted:
                             yield _Opened(flow, addresses, service)
 
     def _through(self, space: Space) -> Node:
@@ -102,7 +113,7 @@ class _Caller:
         return [rule for rule in self.rules if rule.direction == "egress" and rule.target in ("", self.caller)]
 
     def _told(self, space: Space, node: Node, opened: Iterable[_Opened]) -> str:
-        peers = [bounds(one) for rule in self._mine() for one in rule.peers if one.version == self.family]
+        peers = [get_bounds(one) for rule in self._mine() for one in rule.peers if one.version == self.family]
         packet = likely_packet(space, node, self.family, [], peers)
         assert packet is not None  # noqa: S101 the caller looked
         decided = next((rule for rule in self._mine() if _covers(rule, packet)), None)
@@ -122,7 +133,7 @@ class _Caller:
 def _box(space: Space, addresses: tuple[Prefix, ...], services: tuple[Service, ...]) -> Node:
     """The packets to some addresses, of some services (none: of every protocol)."""
     anywhere = ((0, space.fields[1].maximum),)
-    spans = tuple(sorted(bounds(one) for one in addresses))
+    spans = tuple(sorted(get_bounds(one) for one in addresses))
     asked = [((int(one.protocol), int(one.protocol)), one.ports) for one in services] or [((0, 255), ANY_PORTS)]
     return space.union_all(
         space.box(((protocol,), anywhere, (span,), (ANY_PORTS,), (ports,), ((0, 1),)))
@@ -132,9 +143,14 @@ def _box(space: Space, addresses: tuple[Prefix, ...], services: tuple[Service, .
 
 
 def _covers(rule: FirewallRule, packet: Packet) -> bool:
-    return any(peer.version == packet.family and within(packet.destination, bounds(peer)) for peer in rule.peers) and (
+    return any(
+        peer.version == packet.family and is_in_interval(packet.destination, get_bounds(peer)) for peer in rule.peers
+    ) and (
         not rule.services
-        or any(one.protocol == packet.protocol and within(packet.destination_port, one.ports) for one in rule.services)
+        or any(
+            one.protocol == packet.protocol and is_in_interval(packet.destination_port, one.ports)
+            for one in rule.services
+        )
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from controller.model.network.packets import merged
+from controller.model.network.packets import merge_intervals
 from controller.prove.engine.diagram import Field, Interval
 
 PlainBox = tuple[Interval, ...]
@@ -163,7 +163,7 @@ class _Entries:
         return {
             (*row[:field], None if span == whole else span, *row[field:])
             for row, spans in rows.items()
-            for span in merged(spans)
+            for span in merge_intervals(spans)
         }
 
     def _number(self, box: _Side) -> int:

@@ -24,8 +24,8 @@ from controller.model.network.packets import (
     Packet,
     Prefix,
     Protocol,
-    prefix,
-    within,
+    is_in_interval,
+    parse_prefix,
 )
 from controller.prove.engine.comparison import Comparison, PlainEntry, compare, compare_alike
 from controller.prove.engine.diagram import Field, Node, Space
@@ -54,7 +54,7 @@ _LIKELY_PORTS: dict[Family, dict[int, tuple[tuple[int, ...], tuple[int, ...]]]] 
     for family, icmp, echo_request in ((Family.V4, Protocol.ICMP, 8), (Family.V6, Protocol.ICMPV6, 128))
 }
 _DOCUMENTATION = {
-    family: int(prefix(text).network_address)
+    family: int(parse_prefix(text).network_address)
     for family, text in ((Family.V4, "192.0.2.10"), (Family.V6, "2001:db8::10"))
 }
 _ANY_PROTOCOL = ((0, 255),)
@@ -219,8 +219,8 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
         and packet.protocol == clause.protocol
         and clause.sources.holds(packet.source)
         and clause.destinations.holds(packet.destination)
-        and within(packet.source_port, clause.source_ports)
-        and within(packet.destination_port, clause.destination_ports)
+        and is_in_interval(packet.source_port, clause.source_ports)
+        and is_in_interval(packet.destination_port, clause.destination_ports)
         and (packet.established or not clause.established)
     )
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Faces, Filter
-from controller.model.network.packets import Direction, Family, Packet, bounds
+from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Filter, PortRole
+from controller.model.network.packets import Direction, Family, Packet, get_bounds
 from controller.prove.engine.diagram import Node, Space
 from controller.prove.filters.equivalence import (
     ReplayError,
@@ -28,7 +28,7 @@ from controller.prove.filters.equivalence import (
     permitted_by_filter,
 )
 
-_JUDGED = {Faces.HOSTS: Direction.FROM, Faces.GATEWAY: Direction.TO}
+_JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 
 Passage = Filter | bool
 """What passes: what a filter permits, everything, or nothing."""
@@ -123,7 +123,7 @@ def passages(state: DeviceState, can: Capabilities) -> dict[Way, Passage]:
     if not at_port:
         found |= {Way(*key, foreign=True): passage for key, passage in bound.items()}
     for port in state.ports:
-        judged = (_JUDGED.get(port.faces),) if at_port else tuple(Direction)
+        judged = (_JUDGED.get(port.role),) if at_port else tuple(Direction)
         carried = f"{port.name} ({port.mode}{', unfiltered' if judged == (None,) else ''})"
         for vlan, family in product(port.vlans, Family):
             found[Way(vlan, None, family, carried)] = True
@@ -159,7 +159,11 @@ def _packets(space: Space, passage: Passage) -> Node:
 def _packet(space: Space, wrong: Node, family: Family, passages: tuple[Passage, ...]) -> Packet:
     matches = [entry.match for one in passages if isinstance(one, Filter) for entry in one.entries]
     packet = likely_packet(
-        space, wrong, family, [bounds(one.source) for one in matches], [bounds(one.destination) for one in matches]
+        space,
+        wrong,
+        family,
+        [get_bounds(one.source) for one in matches],
+        [get_bounds(one.destination) for one in matches],
     )
     if packet is None:
         message = "the proof of a transition found a difference without a packet"

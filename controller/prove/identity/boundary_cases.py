@@ -17,7 +17,7 @@ from itertools import product
 from controller.model.access.rules import Rule
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.network.packets import Family, Interval, Prefix, bounds, merged
+from controller.model.network.packets import Family, Interval, Prefix, get_bounds, merge_intervals
 from controller.model.reference_evaluator import UNKNOWN, Person
 from controller.model.sites.calendar import ONE_DAY, DayKind
 from controller.prove.engine.cel import Attributes
@@ -176,7 +176,7 @@ def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
     schools = [(one, (*one.lines.primary.egress, *one.lines.backup.egress)) for one in city.schools]
     offices = [prefix for office in city.file.offices for prefix in office.egress]
     every = (*(prefix for _, egress in schools for prefix in egress), *offices)
-    taken = {family: merged(bounds(one) for one in every if one.version == family) for family in Family}
+    taken = {family: merge_intervals(get_bounds(one) for one in every if one.version == family) for family in Family}
     for number, (school, egress) in enumerate(schools):
         elsewhere = city.schools[(number + 1) % len(schools)].id
         for address in _ends(egress):
@@ -193,12 +193,12 @@ def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
 
 def _ends(egress: Iterable[Prefix]) -> Iterator[str]:
     for one in dict.fromkeys(egress):
-        yield from (Family(one.version).address(value) for value in dict.fromkeys(bounds(one)))
+        yield from (Family(one.version).address(value) for value in dict.fromkeys(get_bounds(one)))
 
 
 def _behind(egress: Iterable[Prefix], taken: Mapping[Family, Sequence[Interval]]) -> Iterator[str]:
     for one in dict.fromkeys(egress):
-        family, value = Family(one.version), bounds(one)[1] + 1
+        family, value = Family(one.version), get_bounds(one)[1] + 1
         before = bisect_right(taken[family], value, key=lambda interval: interval[0])
         if not before or taken[family][before - 1][1] < value:
             yield family.address(value)

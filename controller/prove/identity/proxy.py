@@ -17,7 +17,7 @@ from itertools import islice
 from controller.compile.identity.proxy import Binding, CloudIntent, cloud_intent
 from controller.model.access.rules import Application
 from controller.model.city import City
-from controller.model.reference_evaluator import Person, identity_answer
+from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.prove.check import Check
 from controller.prove.engine.cel import Attributes, Condition, LevelEvaluator
 from controller.prove.identity.boundary_cases import Encounter, encounters
@@ -125,7 +125,7 @@ def _coming(proxy: Proxy, people: Iterable[Encounter]) -> Iterator[tuple[Person,
 
 
 def _wrong(proxy: Proxy, app: Application, person: Person, levels: frozenset[str]) -> _Mistake | None:
-    answer = identity_answer(proxy.city, app.id, person)
+    answer = evaluate_identity(proxy.city, app.id, person)
     if proxy.lets_in(app.id, person.role, levels, person.at) == answer.permitted:
         return None
     deed = "is refused" if answer.permitted else "is let in"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.errors import Origin
 from controller.model.access.data_flows import SystemFlow
-from controller.model.access.rules import Dispensation, Rule
+from controller.model.access.rules import ExceptionTerms, Rule
 from controller.model.city import City
 from controller.prove.lint.finding import Finding, warning
 
@@ -46,7 +46,7 @@ def _exceptions(city: City) -> Iterator[Finding]:
             yield warning("long exception", one.origin, message)
 
 
-def _of(one: Rule | SystemFlow) -> Dispensation:
+def _of(one: Rule | SystemFlow) -> ExceptionTerms:
     assert one.exception is not None  # noqa: S101 only exceptions lapse
     return one.exception
 

@@ -26,8 +26,8 @@ from controller.model.network.packets import (
     Family,
     Interval,
     Packet,
-    bounds,
-    merged,
+    get_bounds,
+    merge_intervals,
 )
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
@@ -143,14 +143,14 @@ def _question(
     for one in segments:
         out, into = ((one.vlan, direction, family) for direction in Direction)
         needs = (needed(at, one, Direction.FROM), needed(at, one, Direction.TO))
-        span = (bounds(city.segment_prefix(school, one, family)),)
+        span = (get_bounds(city.segment_prefix(school, one, family)),)
         asked.append(SegmentQuestion(span, (entries(out), entries(into)), (believed_at(out), believed_at(into)), needs))
     spoken = conversations(at)
     management = city.file.management_segment
     edge, doors = _edge(city, family)
     return PathQuestion(
         last=2**family.bits - 1,
-        block=(bounds(city.school_prefix(school, family)),),
+        block=(get_bounds(city.school_prefix(school, family)),),
         others=city.other_schools(school, family),
         segments=tuple(asked),
         edge=edge,
@@ -175,7 +175,7 @@ def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketBox, ...]]
         for service in door.services
         if addresses
     ]
-    return merged(span for _, addresses in doors for span in addresses), tuple(taken)
+    return merge_intervals(span for _, addresses in doors for span in addresses), tuple(taken)
 
 
 def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketBox, ...]:
@@ -199,7 +199,7 @@ def _ways(at: SchoolNetwork) -> Iterator[PacketBox]:
     for one in _devices(at):
         by_port.setdefault(one.access.port, []).append((int(one.management), int(one.management)))
     for port, addresses in by_port.items():
-        yield _way(at, merged(addresses), port)
+        yield _way(at, merge_intervals(addresses), port)
 
 
 def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketBox:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from controller.compile.cloud_firewall import front_doors
 from controller.model.city import City
 from controller.model.network.device_state import Filter
-from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol, within
+from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol, is_in_interval
 from controller.model.sites.schools import School
 from controller.prove.engine.diagram import Node, Space
 from controller.prove.filters.equivalence import first_entry
@@ -47,7 +47,7 @@ def hops(
     here = [door for door in front_doors(city) if door.addresses.of(packet.family).holds(packet.destination)]
     if here:
         opened = any(
-            packet.protocol == service.protocol and within(packet.destination_port, service.ports)
+            packet.protocol == service.protocol and is_in_interval(packet.destination_port, service.ports)
             for door in here
             for service in door.services
         )
@@ -86,7 +86,7 @@ def _end(city: City, school: School, family: Family, address: int) -> str:
     if segment is not None:
         return f"{segment.id} at {school.id}"
     for other in city.schools:
-        if within(
+        if is_in_interval(
             address, (int((own := city.school_prefix(other, family)).network_address), int(own.broadcast_address))
         ):
             return f"school {other.id}"

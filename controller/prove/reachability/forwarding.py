@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from controller.model.network.packets import ANY_PORTS, Direction, Interval, Protocol, merged
+from controller.model.network.packets import ANY_PORTS, Direction, Interval, Protocol, merge_intervals
 from controller.prove.engine.diagram import Box, Field, Node, Space
 
 Intervals = tuple[Interval, ...]
@@ -154,7 +154,7 @@ class Passage:
             )
         )
         self._everywhere: Intervals = ((0, question.last),)
-        self._carried = merged(span for one in question.segments for span in one.span)
+        self._carried = merge_intervals(span for one in question.segments for span in one.span)
         self._let_through = {
             (number, direction): self._let(one, at)
             for number, one in enumerate(question.segments)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from controller.model.access.infrastructure_protocols import GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.access.infrastructure_protocols import GATEWAY, SEGMENT, EndPoint, InfrastructureProtocol
 from controller.model.access.rules import Rule, Segment
 from controller.model.city import City
 from controller.model.network.packets import (
@@ -25,10 +25,10 @@ from controller.model.network.packets import (
     Packet,
     Prefix,
     Protocol,
-    bounds,
-    merged,
-    prefix,
-    within,
+    get_bounds,
+    is_in_interval,
+    merge_intervals,
+    parse_prefix,
 )
 from controller.model.sites.schools import School
 from controller.prove.reachability.forwarding import Intervals, PacketBox
@@ -68,10 +68,10 @@ class Conversation:
         if packet.protocol != self.protocol:
             return False
         if _among(packet.source, self.asking) and _among(packet.destination, self.asked):
-            return within(packet.destination_port, self.ports)
+            return is_in_interval(packet.destination_port, self.ports)
         back = _among(packet.source, self.asked) and _among(packet.destination, self.asking)
         marked = packet.established or self.protocol is not Protocol.TCP
-        return back and marked and within(packet.source_port, self.ports)
+        return back and marked and is_in_interval(packet.source_port, self.ports)
 
 
 def conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
@@ -105,10 +105,10 @@ def deciding(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]
 
 def needed(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketBox, ...]:
     """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    gateway = prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
+    gateway = parse_prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
     own = at.city.segment_prefix(at.school, segment, at.family)
     words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
-    alone: dict[str, Intervals] = {name: (bounds(place),) for name, place in words.items()}
+    alone: dict[str, Intervals] = {name: (get_bounds(place),) for name, place in words.items()}
 
     def ends(need: _Ends) -> Intervals:
         if need.anywhere:
@@ -116,7 +116,7 @@ def needed(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[P
         only = need.named[0]
         if len(need.named) == 1 and isinstance(only, str):
             return alone[only]
-        return merged(bounds(words[end] if isinstance(end, str) else end) for end in need.named)
+        return merge_intervals(get_bounds(words[end] if isinstance(end, str) else end) for end in need.named)
 
     needs = _needs(at.city, at.family, direction)
     return tuple(
@@ -154,7 +154,7 @@ def _needs(city: City, family: Family, direction: Direction) -> tuple[_Need, ...
     return tuple(_need(one) for one in city.necessities if one.family == family and one.direction is direction)
 
 
-def _need(one: Necessity) -> _Need:
+def _need(one: InfrastructureProtocol) -> _Need:
     protocol = int(Protocol[one.protocol.upper()])
     source_ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
     rest = (source_ports,), (one.ports,), _ESTABLISHED if one.established else _WHOLE_STATE
@@ -163,8 +163,8 @@ def _need(one: Necessity) -> _Need:
 
 def _ends(named: tuple[EndPoint, ...]) -> _Ends:
     fixed = [end for end in named if not isinstance(end, str)]
-    return _Ends(named, merged(map(bounds, fixed)) if len(fixed) == len(named) else ())
+    return _Ends(named, merge_intervals(map(get_bounds, fixed)) if len(fixed) == len(named) else ())
 
 
 def _among(value: int, intervals: Iterable[Interval]) -> bool:
-    return any(within(value, interval) for interval in intervals)
+    return any(is_in_interval(value, interval) for interval in intervals)

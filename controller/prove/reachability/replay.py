@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.model.access.infrastructure_protocols import GATEWAY, SEGMENT, EndPoint, Necessity
+from controller.model.access.infrastructure_protocols import GATEWAY, SEGMENT, EndPoint, InfrastructureProtocol
 from controller.model.access.rules import CONTROLLER, Rule, Segment
 from controller.model.city import City
 from controller.model.network.packets import (
@@ -14,11 +14,11 @@ from controller.model.network.packets import (
     Packet,
     Prefix,
     Protocol,
-    bounds,
-    prefix,
-    within,
+    get_bounds,
+    is_in_interval,
+    parse_prefix,
 )
-from controller.model.reference_evaluator import Flow, network_answer
+from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.schools import School
 
 
@@ -53,7 +53,7 @@ def _answers(city: City, school: School, packet: Packet) -> Iterator[tuple[bool,
     for asking, asked, port in ways:
         for source in _sources(city, school, packet.family, asking):
             flow = Flow(school, source, packet.family, Protocol(packet.protocol), asked, port)
-            answer = network_answer(city, flow)
+            answer = evaluate_network(city, flow)
             yield answer.permitted, answer.rules
 
 
@@ -82,9 +82,9 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
     )
 
 
-def _covers(city: City, school: School, segment: Segment, one: Necessity, packet: Packet) -> bool:
+def _covers(city: City, school: School, segment: Segment, one: InfrastructureProtocol, packet: Packet) -> bool:
     own = city.segment_prefix(school, segment, packet.family)
-    gateway = prefix(packet.family.address(city.gateway(school, segment, packet.family)))
+    gateway = parse_prefix(packet.family.address(city.gateway(school, segment, packet.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:
@@ -95,10 +95,10 @@ def _covers(city: City, school: School, segment: Segment, one: Necessity, packet
         and among(one.source, packet.source)
         and among(one.destination, packet.destination)
         and (one.source_port is None or packet.source_port == one.source_port)
-        and within(packet.destination_port, one.ports)
+        and is_in_interval(packet.destination_port, one.ports)
         and (packet.established or not one.established)
     )
 
 
 def _holds(network: Prefix, address: int) -> bool:
-    return within(address, bounds(network))
+    return is_in_interval(address, get_bounds(network))

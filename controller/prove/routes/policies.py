@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from controller.compile.network.route_policies import Neighbour, RoutingIntent
 from controller.model.network.packets import Family, Prefix
-from controller.model.network.route_policies import PolicyBinding, RouteClause, RouteDirection, Routing, routing
+from controller.model.network.route_policies import PolicyBinding, RouteClause, RouteDirection, Routing, build_routing
 from controller.prove.routes.route_sets import (
     Piece,
     Routes,
@@ -81,7 +81,7 @@ def _one_by_one(now: Routing, after: Routing) -> Iterator[Routing]:
             continue
         bound.pop(place, None)
         bound |= {place: wanted[place]} if place in wanted else {}
-        yield routing(lists, policies, bound.values())
+        yield build_routing(lists, policies, bound.values())
     yield after
 
 

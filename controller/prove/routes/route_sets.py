@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from controller.model.network.packets import Effect, Family, Prefix, block, bounds
+from controller.model.network.packets import Effect, Family, Prefix, build_prefix, get_bounds
 from controller.model.network.route_policies import PrefixList, PrefixRange, RouteClause, RoutePolicy, Routing
 
 
@@ -47,12 +47,12 @@ def every_route(family: Family) -> Routes:
 
 def exactly(prefixes: Iterable[Prefix]) -> Routes:
     """These prefixes, and nothing inside them."""
-    return tuple(RouteBox(*bounds(one), one.prefixlen, one.prefixlen) for one in prefixes)
+    return tuple(RouteBox(*get_bounds(one), one.prefixlen, one.prefixlen) for one in prefixes)
 
 
 def inside(prefixes: Iterable[Prefix]) -> Routes:
     """These prefixes and everything inside them."""
-    return tuple(RouteBox(*bounds(one), one.prefixlen, one.max_prefixlen) for one in prefixes)
+    return tuple(RouteBox(*get_bounds(one), one.prefixlen, one.max_prefixlen) for one in prefixes)
 
 
 def without(routes: Routes, taken: Routes) -> Routes:
@@ -122,15 +122,15 @@ def deciding(state: Routing, policy: RoutePolicy, route: Prefix) -> RouteClause 
 
 def _holds(one: PrefixList | None, route: Prefix) -> bool:
     for entry in one.entries if one else ():
-        low, high = bounds(entry.prefix)
-        first, last = bounds(route)
+        low, high = get_bounds(entry.prefix)
+        first, last = get_bounds(route)
         if low <= first and last <= high and entry.shortest <= route.prefixlen <= entry.longest:
             return entry.effect is Effect.PERMIT
     return False
 
 
 def _box(entry: PrefixRange) -> RouteBox:
-    return RouteBox(*bounds(entry.prefix), max(entry.shortest, entry.prefix.prefixlen), entry.longest)
+    return RouteBox(*get_bounds(entry.prefix), max(entry.shortest, entry.prefix.prefixlen), entry.longest)
 
 
 def _overlap(one: RouteBox, other: RouteBox) -> RouteBox | None:
@@ -161,5 +161,5 @@ def _shortest(box: RouteBox, family: Family) -> Prefix | None:
         step = 1 << (family.bits - length)
         first = -(-box.low // step) * step
         if first <= box.high:
-            return block(family, first, length)
+            return build_prefix(family, first, length)
     return None

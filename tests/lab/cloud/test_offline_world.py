@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from controller.errors import LabError
+from controller.errors import CloudError
 from controller.offline_google.provider.operations import create, delete, invoke, read
 from controller.offline_google.provider.values import from_wire, to_wire
 from controller.offline_google.world.cross_resource_rules import SERVICE
@@ -285,7 +285,7 @@ def test_the_world_is_looked_at_and_changed_by_hand(
     world.change(made, {"mtu": 9000})
     answer = read(google, provider_pb2.ReadRequest(type=NETWORK, id=made.id))
     assert from_wire(answer.inputs)["mtu"] == 9000
-    with pytest.raises(LabError, match=r"no property speed"):
+    with pytest.raises(CloudError, match=r"no property speed"):
         world.change(made, {"speed": 1})
     monkeypatch.setenv("TSUNAGU_OFFLINE_STATE", str(tmp_path / "world.sqlite"))
     said: list[str] = []
@@ -295,5 +295,5 @@ def test_the_world_is_looked_at_and_changed_by_hand(
     assert main(["list"], said.append) == 0
     assert "compute.Network" not in "".join(said[1:])
     assert main([], said.append) == 64
-    with pytest.raises(LabError, match="there is no offline Google"):
+    with pytest.raises(CloudError, match="there is no offline Google"):
         World.open(tmp_path / "none")

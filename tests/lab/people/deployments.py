@@ -13,7 +13,7 @@ from controller.lab.iap import deployed
 from controller.lab.iap.deployed import read
 from controller.lab.trials.people.registration import organisation
 from controller.model.city import City
-from controller.model.network.packets import prefix
+from controller.model.network.packets import parse_prefix
 from controller.model.sites.stack_outputs import StackApplication, StackOutputs
 from controller.offline_google.world.store import Resource, Store
 from controller.offline_google.world.world import World
@@ -71,7 +71,7 @@ def outputs(path: Path) -> StackOutputs:
     for address, front in read(world).fronts.items():
         for host, backend in front.hosts.items():
             mine = found.setdefault(backend.application, {"host": host, "token_audience": backend.audience})
-            mine["ipv6" if ":" in address else "ipv4"] = (prefix(address),)
+            mine["ipv6" if ":" in address else "ipv4"] = (parse_prefix(address),)
     world.close()
     placed = {name: StackApplication.model_validate(values, by_name=True) for name, values in found.items()}
     return StackOutputs(stack="lab", version=1, applications=placed)

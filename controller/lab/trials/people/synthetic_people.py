@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import partial
 
 from controller.lab.state.layout import Frozen, Layout
-from controller.model.access.people import System
+from controller.model.access.people import OperatingSystem
 from controller.model.city import City
 
 BOARD = "board-office"
@@ -39,7 +39,7 @@ class Visitor(Frozen):
     mfa: bool
     postures: tuple[str, ...]
     registered: str | None
-    system: System | None
+    system: OperatingSystem | None
     sits: Sits
     school: str
     at: datetime
@@ -111,7 +111,7 @@ def _visitor(  # noqa: PLR0913 a person has that many sides
     mfa: bool = True,
     postures: tuple[str, ...] = _ALL,
     registered: str | None = "",
-    system: System = "windows",
+    system: OperatingSystem = "windows",
 ) -> Visitor:
     return Visitor(
         label=label,

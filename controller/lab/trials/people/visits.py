@@ -17,7 +17,7 @@ from controller.lab.trials.people.synthetic_people import Sits, Visitor, visitor
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.network.packets import Family, Protocol
-from controller.model.reference_evaluator import UNKNOWN, Flow, Person, identity_answer, network_answer
+from controller.model.reference_evaluator import UNKNOWN, Flow, Person, evaluate_identity, evaluate_network
 
 
 class Seat(Frozen):
@@ -104,7 +104,7 @@ def _visit(  # noqa: PLR0913, PLR0917 what a visit is made of
     where = _place(layout, visitor, seat, family)
     network, network_rules = _network(city, seat, family, address)
     person = _person(city, visitor, where)
-    answer = identity_answer(city, guarded.application, person)
+    answer = evaluate_identity(city, guarded.application, person)
     public = guarded.audience is None
     return Visit(
         visitor=visitor,
@@ -132,7 +132,7 @@ def _network(city: City, seat: Seat, family: Family, address: str) -> tuple[bool
         destination=int(ip_address(address)),
         port=HTTPS,
     )
-    answer = network_answer(city, flow)
+    answer = evaluate_network(city, flow)
     return answer.permitted, tuple(rule.id for rule in answer.rules)
 
 

@@ -9,17 +9,27 @@ from controller.errors import CommandFailed
 from controller.model.network.device_state import (
     DeviceState,
     Entry,
-    Faces,
     PortMode,
+    PortRole,
     PortState,
-    device_state,
-    named_filter,
+    build_device_state,
+    build_filter,
 )
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.platforms.base import Command
-from tests.platforms.one_switch import EXAMPLE, FIRST, FOREIGN, OVS, PORTS, apply, lines_of_ours, perform, state_of
+from tests.platforms.ovs.one_switch import (
+    EXAMPLE,
+    FIRST,
+    FOREIGN,
+    OVS,
+    PORTS,
+    apply,
+    lines_of_ours,
+    perform,
+    state_of,
+)
+from tests.platforms.ovs.virtual_switch import VirtualSwitch
 from tests.platforms.states import bound, everything, ovs_states
-from tests.platforms.virtual_switch import VirtualSwitch
 
 pytestmark = pytest.mark.lab
 
@@ -30,8 +40,8 @@ def test_the_switch_prints_exactly_what_we_render(switch: VirtualSwitch) -> None
     text = OVS.read(switch)
     assert lines_of_ours(text) == lines_of_ours(OVS.render(EXAMPLE))
     seen = OVS.parse(text, "virtual")
-    assert [line.text.strip() for line in seen.foreign] == ["priority=0 actions=NORMAL", FOREIGN]
-    apply(switch, device_state())
+    assert [line.text.strip() for line in seen.unmanaged] == ["priority=0 actions=NORMAL", FOREIGN]
+    apply(switch, build_device_state())
     assert f" {FOREIGN}" in OVS.read(switch).splitlines()
 
 
@@ -56,11 +66,11 @@ def test_after_every_command_the_switch_is_in_a_state_that_the_plan_knows(
 
 
 def test_a_plan_that_was_cut_off_anywhere_is_finished_by_what_remains(switch: VirtualSwitch) -> None:
-    moved = device_state(
+    moved = build_device_state(
         ports=[
-            PortState("h1", PortMode.ACCESS, (10,), Faces.HOSTS),
-            PortState("h-2", PortMode.TRUNK, (20, 30), Faces.HOSTS),
-            PortState("up1", PortMode.TRUNK, (20, 30), Faces.GATEWAY),
+            PortState("h1", PortMode.ACCESS, (10,), PortRole.HOST_FACING),
+            PortState("h-2", PortMode.TRUNK, (20, 30), PortRole.HOST_FACING),
+            PortState("up1", PortMode.TRUNK, (20, 30), PortRole.UPLINK),
         ],
         filters=EXAMPLE.filters[:1],
         bindings=map(bound, EXAMPLE.filters[:1]),
@@ -68,8 +78,8 @@ def test_a_plan_that_was_cut_off_anywhere_is_finished_by_what_remains(switch: Vi
     commands = [command for step in OVS.steps(EXAMPLE, moved) for command in step.commands]
     assert [step.result.ports for step in OVS.steps(EXAMPLE, moved)] == [
         (EXAMPLE.ports[2],),
-        (PortState("up1", PortMode.TRUNK, (20,), Faces.GATEWAY),),
-        (*moved.ports[:2], PortState("up1", PortMode.TRUNK, (20,), Faces.GATEWAY)),
+        (PortState("up1", PortMode.TRUNK, (20,), PortRole.UPLINK),),
+        (*moved.ports[:2], PortState("up1", PortMode.TRUNK, (20,), PortRole.UPLINK)),
         moved.ports,
     ]
     for cut in range(len(commands) + 1):
@@ -82,8 +92,10 @@ def test_a_plan_that_was_cut_off_anywhere_is_finished_by_what_remains(switch: Vi
 def test_a_port_that_is_not_there_is_found_out_and_nothing_changes(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
     before = OVS.read(switch)
-    absent = PortState("nope", PortMode.ACCESS, (20,), Faces.HOSTS)
-    steps = OVS.steps(EXAMPLE, device_state(EXAMPLE.vlans, [*EXAMPLE.ports, absent], EXAMPLE.filters, EXAMPLE.bindings))
+    absent = PortState("nope", PortMode.ACCESS, (20,), PortRole.HOST_FACING)
+    steps = OVS.steps(
+        EXAMPLE, build_device_state(EXAMPLE.vlans, [*EXAMPLE.ports, absent], EXAMPLE.filters, EXAMPLE.bindings)
+    )
     with pytest.raises(CommandFailed, match="nope"):
         perform(switch, steps[0])
     assert OVS.read(switch) == before
@@ -92,7 +104,7 @@ def test_a_port_that_is_not_there_is_found_out_and_nothing_changes(switch: Virtu
 def test_a_bundle_with_one_bad_flow_changes_nothing(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
     before = OVS.read(switch)
-    bundle = OVS.steps(EXAMPLE, device_state())[-1].commands[-1]
+    bundle = OVS.steps(EXAMPLE, build_device_state())[-1].commands[-1]
     assert bundle.stdin is not None
     with pytest.raises(CommandFailed):
         switch.run(Command(bundle.line, bundle.stdin + "add table=1,priority=7,in_port=nope,actions=drop\n"))
@@ -100,13 +112,13 @@ def test_a_bundle_with_one_bad_flow_changes_nothing(switch: VirtualSwitch) -> No
 
 
 def test_a_large_filter_goes_in_whole(switch: VirtualSwitch) -> None:
-    addresses = [prefix(f"10.{n // 250}.{n % 250}.0/24") for n in range(3000)]
+    addresses = [parse_prefix(f"10.{n // 250}.{n % 250}.0/24") for n in range(3000)]
     entries = [
         Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, Family.V4.everything, one, destination_ports=(443, 443)))
         for one in addresses
     ]
-    large = named_filter(20, Direction.FROM, Family.V4, [*entries, everything(Family.V4)])
-    apply(switch, device_state(filters=[large], bindings=[bound(large)]))
+    large = build_filter(20, Direction.FROM, Family.V4, [*entries, everything(Family.V4)])
+    apply(switch, build_device_state(filters=[large], bindings=[bound(large)]))
 
 
 def test_what_was_changed_by_hand_is_mended(switch: VirtualSwitch) -> None:

@@ -9,23 +9,23 @@ from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
 from controller.model.network.device_state import (
-    Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
+    FilterBinding,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
     VlanInterface,
-    device_state,
-    named_filter,
+    build_device_state,
+    build_filter,
 )
 from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Protocol
 from controller.platforms.base import refuse_conflicts
 from controller.platforms.cisco_ios.text import allowed_lines
 from tests.emulators.cisco_ios import InvalidInput, Switch
-from tests.platforms.cisco_texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
+from tests.platforms.cisco_ios.texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
 from tests.platforms.states import CISCO_PORTS, bound, cisco_states, everything
 from tests.soak import examples
 
@@ -35,21 +35,21 @@ from tests.soak import examples
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = IOS.parse(IOS.render(state), "x")
     assert seen.state == state
-    assert not seen.foreign
-    assert not seen.taken
-    assert seen.lines == seen.understood
+    assert not seen.unmanaged
+    assert not seen.conflicting
+    assert seen.lines == seen.managed
 
 
 @settings(max_examples=examples(40), deadline=None)
 @given(cisco_states(), cisco_states())
 def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     switch = Switch(BARE)
-    before = {line.text for line in IOS.parse(switch.running(), "bare").foreign}
-    walk(switch, device_state(), first)
+    before = {line.text for line in IOS.parse(switch.running(), "bare").unmanaged}
+    walk(switch, build_device_state(), first)
     walk(switch, first, second)
     walk(switch, second, first)
-    walk(switch, first, device_state())
-    assert before <= {line.text for line in IOS.parse(switch.running(), "again").foreign}
+    walk(switch, first, build_device_state())
+    assert before <= {line.text for line in IOS.parse(switch.running(), "again").unmanaged}
     assert not IOS.steps(first, first)
 
 
@@ -74,34 +74,37 @@ def test_golden() -> None:
 
 
 def test_ports_enter_a_vlan_only_when_its_filters_stand() -> None:
-    titles = [step.title for step in IOS.steps(device_state(), EXAMPLE)]
+    titles = [step.title for step in IOS.steps(build_device_state(), EXAMPLE)]
     assert titles == ["make VLANs", "make access lists", "bind access lists", "set interfaces", "set ports"]
-    titles = [step.title for step in IOS.steps(EXAMPLE, device_state())]
+    titles = [step.title for step in IOS.steps(EXAMPLE, build_device_state())]
     assert titles == ["set interfaces", "set ports", "unbind access lists", "remove access lists", "remove VLANs"]
 
 
 def test_nothing_of_others_is_dropped() -> None:
     seen = IOS.parse(RUNNING, "x")
-    assert seen.state == device_state(ports=[PortState("GigabitEthernet1/0/3", PortMode.ACCESS, (1,))])
-    assert seen.understood == 4
-    assert seen.lines == seen.understood + len(seen.foreign) == 36
+    assert seen.state == build_device_state(ports=[PortState("GigabitEthernet1/0/3", PortMode.ACCESS, (1,))])
+    assert seen.managed == 4
+    assert seen.lines == seen.managed + len(seen.unmanaged) == 36
     together = RUNNING.replace("end\n", "") + IOS.render(EXAMPLE).replace("GigabitEthernet1/0/", "GigabitEthernet2/0/")
     both = IOS.parse(together, "x")
-    assert len(both.foreign) == len(seen.foreign) - 1
+    assert len(both.unmanaged) == len(seen.unmanaged) - 1
     assert set(both.state.filters) == set(EXAMPLE.filters)
 
 
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (device_state([Vlan(30, "TSN-x")]), ":16: conflict: VLAN 30 TSN-x must stand where 'vlan 30 PRINTERS' is"),
-        (device_state([Vlan(50, "TSN-x")]), ":18: conflict: VLAN 50 TSN-x must stand where 'vlan 40,50-51' is"),
         (
-            device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (30,))]),
+            build_device_state([Vlan(30, "TSN-x")]),
+            ":16: conflict: VLAN 30 TSN-x must stand where 'vlan 30 PRINTERS' is",
+        ),
+        (build_device_state([Vlan(50, "TSN-x")]), ":18: conflict: VLAN 50 TSN-x must stand where 'vlan 40,50-51' is"),
+        (
+            build_device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (30,))]),
             ":21: conflict: port GigabitEthernet1/0/1 must stand where 'description PC room, west wall' is",
         ),
         (
-            device_state(bindings=[Binding(1, Direction.FROM, Family.V4, "TSN-1-from-4-01234567")]),
+            build_device_state(bindings=[FilterBinding(1, Direction.FROM, Family.V4, "TSN-1-from-4-01234567")]),
             ":39: conflict: filter TSN-1-from-4-01234567 must stand where 'ip access-group LEGACY in' is",
         ),
     ],
@@ -111,7 +114,7 @@ def test_an_object_of_others_where_ours_must_stand_is_a_conflict(wanted: DeviceS
     with pytest.raises(ConfigRefused) as caught:
         refuse_conflicts(seen, wanted, "core1.cfg")
     assert f"core1.cfg{said}" in str(caught.value)
-    free = device_state([Vlan(20, "TSN-x")], [PortState("GigabitEthernet1/0/2", PortMode.ACCESS, (20,))])
+    free = build_device_state([Vlan(20, "TSN-x")], [PortState("GigabitEthernet1/0/2", PortMode.ACCESS, (20,))])
     refuse_conflicts(seen, free, "core1.cfg")
 
 
@@ -148,12 +151,12 @@ ipv6 access-list TSN-20-to-6-01234567
     assert first.entries[0].origin == "core1.cfg:3"
     assert [entry.match.destination_ports for entry in second.entries] == [(136, 136), (546, 547), ANY_PORTS]
     assert second.entries[2] == everything(v6)
-    assert seen.lines == seen.understood == 12
+    assert seen.lines == seen.managed == 12
 
 
 def test_a_long_list_of_vlans_is_continued() -> None:
     port = PortState("GigabitEthernet1/0/1", PortMode.TRUNK, tuple(range(1, 4094, 2)))
-    state = device_state(ports=[port])
+    state = build_device_state(ports=[port])
     assert IOS.parse(IOS.render(state), "x").state == state
     lines = allowed_lines(port.vlans)
     assert len(lines) > 100
@@ -162,10 +165,10 @@ def test_a_long_list_of_vlans_is_continued() -> None:
 
 
 def test_a_port_that_changes_its_mode_keeps_nothing_of_the_other() -> None:
-    access = device_state(ports=[PortState(CISCO_PORTS[0], PortMode.ACCESS, (20,))])
-    trunk = device_state(ports=[PortState(CISCO_PORTS[0], PortMode.TRUNK, (20, 30))])
+    access = build_device_state(ports=[PortState(CISCO_PORTS[0], PortMode.ACCESS, (20,))])
+    trunk = build_device_state(ports=[PortState(CISCO_PORTS[0], PortMode.TRUNK, (20, 30))])
     switch = Switch(f"interface {CISCO_PORTS[0]}\n")
-    walk(switch, device_state(), trunk)
+    walk(switch, build_device_state(), trunk)
     walk(switch, trunk, access)
     assert switch.running() == IOS.render(access)
     walk(switch, access, trunk)
@@ -173,10 +176,10 @@ def test_a_port_that_changes_its_mode_keeps_nothing_of_the_other() -> None:
 
 
 def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:
-    (one,) = [named_filter(20, Direction.FROM, Family.V4, [everything(Family.V4)])]
-    wanted = device_state(filters=[one], bindings=[bound(one)])
+    (one,) = [build_filter(20, Direction.FROM, Family.V4, [everything(Family.V4)])]
+    wanted = build_device_state(filters=[one], bindings=[bound(one)])
     opened = Filter(one.name, *one.key, (everything(Family.V4, Effect.PERMIT),))
-    for now in (device_state(filters=[opened], bindings=[bound(one)]), device_state(bindings=[bound(one)])):
+    for now in (build_device_state(filters=[opened], bindings=[bound(one)]), build_device_state(bindings=[bound(one)])):
         switch = Switch(IOS.render(now))
         walk(switch, now, wanted)
         in_force = {binding.filter for binding in now.bindings}
@@ -192,7 +195,7 @@ COVER = everything(V4)
 
 
 def one_filter(*entries: Entry) -> DeviceState:
-    return device_state(filters=[named_filter(20, Direction.FROM, V4, entries)])
+    return build_device_state(filters=[build_filter(20, Direction.FROM, V4, entries)])
 
 
 def permit(match: Match) -> DeviceState:
@@ -202,23 +205,35 @@ def permit(match: Match) -> DeviceState:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (device_state([Vlan(20, "staff")]), "VLAN 20 'staff'"),
-        (device_state([Vlan(20, "TSN-a b")]), "VLAN 20"),
-        (device_state([Vlan(4095, "TSN-a")]), "VLAN 4095"),
-        (device_state([Vlan(20, "TSN-a"), Vlan(20, "TSN-b")]), "VLAN 20 stands twice"),
-        (device_state(ports=[PortState("eth0", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
-        (device_state(ports=[PortState("Vlan20", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
-        (device_state(ports=[PortState("Gi1", PortMode.ACCESS, (20,), Faces.HOSTS)]), "a port faces nothing"),
-        (device_state(ports=[PortState("Gi1", PortMode.TRUNK, ())]), "a trunk at least one"),
-        (device_state(ports=[PortState("Gi1", PortMode.TRUNK, tuple(range(1, 4095)))]), "does not print a list of all"),
-        (device_state(ports=[PortState("Gi1", PortMode.TRUNK, (20,), isolated=True)]), "a trunk is never isolated"),
-        (device_state(interfaces=[VlanInterface(20, ())]), "it needs an address"),
-        (device_state(interfaces=[VlanInterface(20, ("10.0.0.1/40",))]), "interface in VLAN 20: "),
-        (device_state(interfaces=[VlanInterface(20, ("2001:db8::1/64", "10.0.0.1/8"))]), "must stand in order"),
-        (device_state(interfaces=[VlanInterface(20, ("fe80::1/64",))]), "makes link-local addresses itself"),
-        (device_state(interfaces=[VlanInterface(4095, ("10.0.0.1/8",))]), "no VLAN"),
-        (device_state(filters=[Filter("TSN-mine", 20, Direction.FROM, V4, (COVER,))]), "must say what it is for"),
-        (device_state(bindings=[Binding(20, Direction.FROM, V4, "LEGACY")]), "not the name of a filter of ours"),
+        (build_device_state([Vlan(20, "staff")]), "VLAN 20 'staff'"),
+        (build_device_state([Vlan(20, "TSN-a b")]), "VLAN 20"),
+        (build_device_state([Vlan(4095, "TSN-a")]), "VLAN 4095"),
+        (build_device_state([Vlan(20, "TSN-a"), Vlan(20, "TSN-b")]), "VLAN 20 stands twice"),
+        (build_device_state(ports=[PortState("eth0", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
+        (build_device_state(ports=[PortState("Vlan20", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
+        (
+            build_device_state(ports=[PortState("Gi1", PortMode.ACCESS, (20,), PortRole.HOST_FACING)]),
+            "a port has no role",
+        ),
+        (build_device_state(ports=[PortState("Gi1", PortMode.TRUNK, ())]), "a trunk at least one"),
+        (
+            build_device_state(ports=[PortState("Gi1", PortMode.TRUNK, tuple(range(1, 4095)))]),
+            "does not print a list of all",
+        ),
+        (
+            build_device_state(ports=[PortState("Gi1", PortMode.TRUNK, (20,), isolated=True)]),
+            "a trunk is never isolated",
+        ),
+        (build_device_state(interfaces=[VlanInterface(20, ())]), "it needs an address"),
+        (build_device_state(interfaces=[VlanInterface(20, ("10.0.0.1/40",))]), "interface in VLAN 20: "),
+        (build_device_state(interfaces=[VlanInterface(20, ("2001:db8::1/64", "10.0.0.1/8"))]), "must stand in order"),
+        (build_device_state(interfaces=[VlanInterface(20, ("fe80::1/64",))]), "makes link-local addresses itself"),
+        (build_device_state(interfaces=[VlanInterface(4095, ("10.0.0.1/8",))]), "no VLAN"),
+        (build_device_state(filters=[Filter("TSN-mine", 20, Direction.FROM, V4, (COVER,))]), "must say what it is for"),
+        (
+            build_device_state(bindings=[FilterBinding(20, Direction.FROM, V4, "LEGACY")]),
+            "not the name of a filter of ours",
+        ),
         (one_filter(), "needs a last entry"),
         (one_filter(COVER, COVER), "stands twice"),
         (one_filter(everything(Family.V6), COVER), "of the other family"),
@@ -234,4 +249,4 @@ def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, s
     with pytest.raises(ValueError, match=said):
         IOS.render(state)
     with pytest.raises(ValueError, match=said):
-        IOS.steps(device_state(), state)
+        IOS.steps(build_device_state(), state)

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from controller.compile.network.route_policies import routing_intent, wanted_routing
 from controller.errors import ConfigRefused
 from controller.model.city import City
-from controller.model.network.device_state import DeviceState, Vlan, device_state
+from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.model.sites.devices import Device
 from controller.platforms.base import refuse_conflicts
 from controller.platforms.frr.driver import CONFIGURE, Frr
 from tests.emulators.frr import Refused, Router
-from tests.platforms.routings import NEIGHBOURS, SYSTEM, frr_states
+from tests.platforms.frr.routings import NEIGHBOURS, SYSTEM, frr_states
 from tests.soak import examples
 
 FRR = Frr()
@@ -31,7 +31,7 @@ def router_of(city: City, school: str = "as-e04") -> Device:
 
 @pytest.fixture
 def wanted(city: City) -> DeviceState:
-    return device_state(routing=wanted_routing(routing_intent(city, router_of(city))))
+    return build_device_state(routing=wanted_routing(routing_intent(city, router_of(city))))
 
 
 def bare(wanted: DeviceState) -> Router:
@@ -45,13 +45,13 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = FRR.parse(FRR.render(state), "x")
     assert seen.state == state
     assert seen.state.digest() == state.digest()
-    assert {line.text.strip().split()[0] for line in seen.foreign} <= {
+    assert {line.text.strip().split()[0] for line in seen.unmanaged} <= {
         "router",
         "address-family",
         "exit-address-family",
         "exit",
     }
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 def walk(router: Router, now: DeviceState, wanted: DeviceState) -> None:
@@ -69,10 +69,10 @@ def walk(router: Router, now: DeviceState, wanted: DeviceState) -> None:
 def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     router = Router(SYSTEM, NEIGHBOURS)
     before = router.running()
-    walk(router, device_state(), first)
+    walk(router, build_device_state(), first)
     walk(router, first, second)
     walk(router, second, first)
-    walk(router, first, device_state())
+    walk(router, first, build_device_state())
     assert router.running() == before
     assert not FRR.steps(first, first)
 
@@ -99,15 +99,15 @@ def test_golden(wanted: DeviceState) -> None:
 
 
 def test_the_order_of_steps(wanted: DeviceState) -> None:
-    titles = [step.title for step in FRR.steps(device_state(), wanted)]
+    titles = [step.title for step in FRR.steps(build_device_state(), wanted)]
     assert titles == ["make prefix lists and route maps", "attach route maps of the ways in use"]
-    titles = [step.title for step in FRR.steps(wanted, device_state())]
+    titles = [step.title for step in FRR.steps(wanted, build_device_state())]
     assert titles == ["detach route maps", "remove route maps and prefix lists"]
 
 
 def test_an_edit_by_hand_is_mended_beside_it(wanted: DeviceState) -> None:
     router = bare(wanted)
-    walk(router, device_state(), wanted)
+    walk(router, build_device_state(), wanted)
     name = wanted.routing.bindings[0].policy
     router.configure(f"route-map {name} permit 20\nset local-preference 7\nexit")
     edited = FRR.parse(router.running(), "x").state
@@ -123,7 +123,7 @@ def test_an_edit_by_hand_is_mended_beside_it(wanted: DeviceState) -> None:
 
 def test_packets_are_not_filtered_here() -> None:
     with pytest.raises(ValueError, match="filters routes, not packets"):
-        FRR.render(device_state([Vlan(10, "TSN-x")]))
+        FRR.render(build_device_state([Vlan(10, "TSN-x")]))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_unknown_word_inside_ours_is_refused(line: str, said: str) -> None:
 
 def test_a_word_of_ours_in_free_text_harms_nobody() -> None:
     seen = FRR.parse("router bgp 5\n neighbor 10.0.0.1 description see TSN-own\nexit\nend\n", "x")
-    assert len(seen.foreign) == seen.lines == 3
+    assert len(seen.unmanaged) == seen.lines == 3
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from controller.errors import ConfigRefused
-from controller.model.network.device_state import DeviceState, vlan_interface
+from controller.model.network.device_state import DeviceState, build_vlan_interface
 from controller.platforms.cisco_ios.driver import CiscoIos
 from tests.emulators.cisco_ios import Switch
 from tests.platforms.states import CISCO_PORTS, example
 
 IOS = CiscoIos()
 GOLDEN = Path(__file__).parent / "golden"
-PLAIN = example(*CISCO_PORTS[:3], faces=False, vlan_database=True)
+PLAIN = example(*CISCO_PORTS[:3], port_roles=False, vlan_database=True)
 EXAMPLE = replace(
     PLAIN,
     ports=(replace(PLAIN.ports[0], isolated=True), *PLAIN.ports[1:]),
     interfaces=(
-        vlan_interface(10, ["10.1.0.1/22", "10.1.0.11/22"]),
-        vlan_interface(20, ["10.1.20.1/24", "2001:db8:1:20::1/64"], ["10.0.0.67", "2001:db8::67"]),
+        build_vlan_interface(10, ["10.1.0.1/22", "10.1.0.11/22"]),
+        build_vlan_interface(20, ["10.1.20.1/24", "2001:db8:1:20::1/64"], ["10.0.0.67", "2001:db8::67"]),
     ),
 )
 RUNNING = (GOLDEN / "cisco_ios_running.txt").read_text(encoding="utf-8")

@@ -14,17 +14,17 @@ import pytest
 from controller.model.network.device_state import (
     DeviceState,
     Entry,
-    Faces,
     PortMode,
+    PortRole,
     PortState,
-    device_state,
-    named_filter,
+    build_device_state,
+    build_filter,
 )
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.platforms.ovs.driver import OpenVSwitch
 from controller.platforms.ovs.flows import Cookie, Kind
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, run, virtual_switch
 from tests.platforms.states import ICMP, bound, everything
-from tests.platforms.virtual_switch import VirtualSwitch, run, virtual_switch
 
 pytestmark = pytest.mark.lab
 
@@ -73,7 +73,7 @@ def hosts() -> Iterator[Hosts]:
             run("ip", "netns", "add", namespace)
             stack.callback(run, "ip", "netns", "del", namespace)
             run("ip", "-n", switch.namespace, "link", "set", f"{side}-p", "netns", namespace)
-            lines = [f"addr add {addresses[f]}/{prefix(PREFIXES[f]).prefixlen} dev {side}-p" for f in Family]
+            lines = [f"addr add {addresses[f]}/{parse_prefix(PREFIXES[f]).prefixlen} dev {side}-p" for f in Family]
             # No duplicate address detection: a listener must be able to bind at once.
             batch = "\n".join((lines[0], f"{lines[1]} nodad", f"link set {side}-p up", "link set lo up", ""))
             run("ip", "-n", namespace, "-batch", "-", stdin=batch)
@@ -91,19 +91,19 @@ def permitting(*permitted: int) -> DeviceState:
     """Both families, both directions: the host may open the permitted ports, and gets the answers."""
     made = []
     for family, text in PREFIXES.items():
-        own, all_of_it = prefix(text), family.everything
+        own, all_of_it = parse_prefix(text), family.everything
         tcp = [
             Entry(Effect.PERMIT, Match(family, Protocol.TCP, own, all_of_it, destination_ports=(port, port)))
             for port in permitted
         ]
         back = Entry(Effect.PERMIT, Match(family, Protocol.TCP, all_of_it, own, established=True))
         icmp = Entry(Effect.PERMIT, Match(family, ICMP[family], all_of_it, all_of_it))
-        made.append(named_filter(VLAN, Direction.FROM, family, [*tcp, icmp, everything(family)]))
-        made.append(named_filter(VLAN, Direction.TO, family, [back, icmp, everything(family)]))
-    return device_state(
+        made.append(build_filter(VLAN, Direction.FROM, family, [*tcp, icmp, everything(family)]))
+        made.append(build_filter(VLAN, Direction.TO, family, [back, icmp, everything(family)]))
+    return build_device_state(
         ports=[
-            PortState("host", PortMode.ACCESS, (VLAN,), Faces.HOSTS),
-            PortState("gate", PortMode.ACCESS, (VLAN,), Faces.GATEWAY),
+            PortState("host", PortMode.ACCESS, (VLAN,), PortRole.HOST_FACING),
+            PortState("gate", PortMode.ACCESS, (VLAN,), PortRole.UPLINK),
         ],
         filters=made,
         bindings=map(bound, made),

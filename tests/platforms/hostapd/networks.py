@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from controller.model.network.device_state import DeviceState, device_state
+from controller.model.network.device_state import DeviceState, build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
 
 UPLINK = "eth1"
@@ -39,4 +39,4 @@ def networks(draw: st.DrawFn) -> WirelessNetwork:
 def network_states(draw: st.DrawFn) -> DeviceState:
     """An access point with some networks, no two of one SSID or one VLAN."""
     found = draw(st.lists(networks(), max_size=4, unique_by=(lambda one: one.ssid, lambda one: one.vlan)))
-    return device_state(networks=found)
+    return build_device_state(networks=found)

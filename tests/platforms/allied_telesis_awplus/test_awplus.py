@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from controller.errors import ConfigRefused
 from controller.model.network.device_state import (
-    Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
+    FilterBinding,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
-    device_state,
-    named_filter,
-    vlan_interface,
+    build_device_state,
+    build_filter,
+    build_vlan_interface,
 )
 from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Packet, Protocol
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
@@ -51,10 +51,10 @@ def refusal(text: str) -> str:
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = AWPLUS.parse(AWPLUS.render(state), "x")
     assert seen.state == state
-    assert not seen.foreign
-    assert not seen.taken
+    assert not seen.unmanaged
+    assert not seen.conflicting
     assert not seen.remarks
-    assert seen.lines == seen.understood
+    assert seen.lines == seen.managed
 
 
 def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
@@ -69,10 +69,10 @@ def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
 @given(awplus_states(), awplus_states())
 def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     switch = Switch(*AWPLUS_PORTS)
-    walk(switch, device_state(), first)
+    walk(switch, build_device_state(), first)
     walk(switch, first, second)
     walk(switch, second, first)
-    walk(switch, first, device_state())
+    walk(switch, first, build_device_state())
     assert not AWPLUS.steps(first, first)
     carrying = {name for name, port in switch.ports.items() if port.mode == "trunk" and port.allowed}
     assert not carrying, "a port that left our care carries VLANs without filters"
@@ -86,11 +86,11 @@ def test_the_switch_does_with_a_packet_what_the_filter_says(made: list[Filter], 
     vlans = tuple(sorted({one.vlan for one in made}))
     if not made:
         return
-    state = device_state(
-        ports=[PortState(HOSTS, PortMode.TRUNK, vlans, Faces.HOSTS)], filters=made, bindings=map(bound, made)
+    state = build_device_state(
+        ports=[PortState(HOSTS, PortMode.TRUNK, vlans, PortRole.HOST_FACING)], filters=made, bindings=map(bound, made)
     )
     switch = Switch(*AWPLUS_PORTS)
-    walk(switch, device_state(), state)
+    walk(switch, build_device_state(), state)
     for one in made:
         edges = [entry.match for entry in one.entries]
         for _ in range(20):
@@ -123,7 +123,7 @@ def changes(draw: st.DrawFn) -> tuple[DeviceState, DeviceState]:
     if draw(st.booleans()):
         return first, draw(awplus_states())
     other = {
-        one.name: named_filter(
+        one.name: build_filter(
             *one.key, [replace(one.entries[0], effect=draw(st.sampled_from(Effect))), COVERS[one.family]]
         )
         for one in first.filters
@@ -132,7 +132,7 @@ def changes(draw: st.DrawFn) -> tuple[DeviceState, DeviceState]:
     held = [other.get(one.name, one) for one in first.filters]
     names = {one.name: one.name for one in held} | {old: new.name for old, new in other.items()}
     in_force = [replace(one, filter=names.get(one.filter, one.filter)) for one in first.bindings]
-    return first, device_state(first.vlans, first.ports, held, in_force)
+    return first, build_device_state(first.vlans, first.ports, held, in_force)
 
 
 COVERS = {family: everything(family) for family in Family}
@@ -152,7 +152,7 @@ def test_after_every_single_command_no_packet_fares_worse_or_better_than_before_
     """What both states let through passes all the time, what neither does never (old and new <= mid <= old or new)."""
     first, second = states
     switch = Switch(*AWPLUS_PORTS)
-    walk(switch, device_state(), first)
+    walk(switch, build_device_state(), first)
     matched = [(one, entry.match) for state in (first, second) for one in state.filters for entry in one.entries]
     frames = [
         (
@@ -183,7 +183,7 @@ def test_after_every_single_command_no_packet_fares_worse_or_better_than_before_
 
 def test_what_nothing_matches_is_forwarded_so_each_list_ends_in_an_entry_for_everything() -> None:
     switch = Switch(*AWPLUS_PORTS)
-    walk(switch, device_state(), EXAMPLE)
+    walk(switch, build_device_state(), EXAMPLE)
     strange = Frame(20, 4, 47, 1, 2, 0, 0)
     assert not switch.judge(HOSTS, strange)
     assert switch.judge(HOSTS, replace(strange, vlan=10)), "the emulator must forward what no list is for"
@@ -218,11 +218,11 @@ def test_golden() -> None:
 
 
 def test_ports_enter_a_vlan_only_with_their_filters() -> None:
-    titles = [step.title for step in AWPLUS.steps(device_state(), EXAMPLE)]
+    titles = [step.title for step in AWPLUS.steps(build_device_state(), EXAMPLE)]
     assert titles == ["make VLANs", "make access lists", "set ports"]
-    titles = [step.title for step in AWPLUS.steps(EXAMPLE, device_state())]
+    titles = [step.title for step in AWPLUS.steps(EXAMPLE, build_device_state())]
     assert titles == ["set ports", "remove access lists", "remove VLANs"]
-    (_, _, ports) = AWPLUS.steps(device_state(), EXAMPLE)
+    (_, _, ports) = AWPLUS.steps(build_device_state(), EXAMPLE)
     lines = [command.line for command in ports.commands]
     for name in (HOSTS, OTHER, GATEWAY):
         here = lines[lines.index(f"interface {name}") :]
@@ -231,12 +231,12 @@ def test_ports_enter_a_vlan_only_with_their_filters() -> None:
 
 
 def test_a_changed_filter_is_attached_before_the_old_one_goes() -> None:
-    changed = named_filter(20, Direction.FROM, V4, [COVER])
+    changed = build_filter(20, Direction.FROM, V4, [COVER])
     others = [one for one in EXAMPLE.filters if one.key != changed.key]
     wanted = replace(
         EXAMPLE,
-        filters=device_state(filters=[*others, changed]).filters,
-        bindings=device_state(bindings=map(bound, [*others, changed])).bindings,
+        filters=build_device_state(filters=[*others, changed]).filters,
+        bindings=build_device_state(bindings=map(bound, [*others, changed])).bindings,
     )
     (old,) = (one.name for one in EXAMPLE.filters if one.key == changed.key)
     steps = AWPLUS.steps(EXAMPLE, wanted)
@@ -255,7 +255,7 @@ def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:
     opened = Filter(one.name, *one.key, (everything(V4, Effect.PERMIT),))
     now = replace(EXAMPLE, filters=tuple(opened if each is one else each for each in EXAMPLE.filters))
     switch = Switch(*AWPLUS_PORTS)
-    walk(switch, device_state(), now)
+    walk(switch, build_device_state(), now)
     walk(switch, now, EXAMPLE)
 
 
@@ -292,7 +292,7 @@ LIST = f"access-list hardware {FROM_20}\n"
         (
             f"{MINE}{CARRIES} access-group TSN-20-to-4-01234567\n",
             7,
-            f"judges packets to hosts, and {HOSTS} faces hosts",
+            f"judges packets to hosts, and {HOSTS} is host-facing",
         ),
         (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "enter: no access-group TSN-30-from-4-01234567"),
         (f"{MINE}{CARRIES} access-group {FROM_20}\n access-group TSN-20-from-4-76543210\n", 8, "a second filter"),
@@ -330,7 +330,7 @@ def test_a_trunk_that_carries_more_or_less_than_ours_counts_as_out_of_service(mi
     seen = AWPLUS.parse(f"{MINE}{CARRIES.replace(missing, '')}", "x")
     assert not seen.state.ports
     assert len(seen.remarks) == 1
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 OTHERS = """service password-encryption
@@ -357,26 +357,29 @@ def test_ports_of_ours_that_the_device_shows_as_a_range_are_read_one_by_one() ->
     text = f"{MINE}{CARRIES}".replace(HOSTS, "port1.0.1-1.0.3")
     seen = AWPLUS.parse(text, "x")
     assert [port.name for port in seen.state.ports] == ["port1.0.1", "port1.0.2", "port1.0.3"]
-    assert seen.lines == seen.understood
+    assert seen.lines == seen.managed
     assert "stands twice" in refusal(f"{text}{MINE.replace(HOSTS, 'port1.0.2')}")
 
 
 def test_nothing_of_others_is_dropped_and_their_places_are_conflicts() -> None:
     seen = AWPLUS.parse(OTHERS, "core1.cfg")
-    assert seen.state == device_state()
-    assert len(seen.foreign) == seen.lines == 17
+    assert seen.state == build_device_state()
+    assert len(seen.unmanaged) == seen.lines == 17
     for wanted, said in (
-        (device_state([Vlan(41, "TSN-x")]), ":7: conflict: VLAN 41 TSN-x must stand where 'vlan 40-42 state enable'"),
         (
-            device_state(ports=[PortState("port1.0.2", PortMode.ACCESS, (20,))]),
+            build_device_state([Vlan(41, "TSN-x")]),
+            ":7: conflict: VLAN 41 TSN-x must stand where 'vlan 40-42 state enable'",
+        ),
+        (
+            build_device_state(ports=[PortState("port1.0.2", PortMode.ACCESS, (20,))]),
             ":9: conflict: port port1.0.2 must stand where 'description PC room' is",
         ),
         (
-            device_state(ports=[PortState("port1.0.5", PortMode.ACCESS, (20,))]),
+            build_device_state(ports=[PortState("port1.0.5", PortMode.ACCESS, (20,))]),
             ":13: conflict: port port1.0.5 must stand where 'no switchport' is",
         ),
         (
-            device_state(bindings=[Binding(21, Direction.FROM, V4, "TSN-21-from-4-01234567")]),
+            build_device_state(bindings=[FilterBinding(21, Direction.FROM, V4, "TSN-21-from-4-01234567")]),
             ":17: conflict: filter TSN-21-from-4-01234567 must stand where 'vlan filter MAP",
         ),
     ):
@@ -387,7 +390,7 @@ def test_nothing_of_others_is_dropped_and_their_places_are_conflicts() -> None:
 
 def test_a_list_of_others_for_all_ports_cannot_stand_before_ours() -> None:
     assert "judges packets before filters of ours do" in refusal(f"{RENDERED}access-group OPEN\n")
-    assert AWPLUS.parse("access-group OPEN\n", "x").foreign
+    assert AWPLUS.parse("access-group OPEN\n", "x").unmanaged
 
 
 def test_the_spellings_of_the_references_are_read() -> None:
@@ -411,7 +414,7 @@ def test_the_spellings_of_the_references_are_read() -> None:
 
 
 def one_filter(*entries: Entry) -> DeviceState:
-    return device_state(filters=[named_filter(20, Direction.FROM, V4, entries)])
+    return build_device_state(filters=[build_filter(20, Direction.FROM, V4, entries)])
 
 
 def permit(match: Match) -> DeviceState:
@@ -419,7 +422,7 @@ def permit(match: Match) -> DeviceState:
 
 
 ALL = V4.everything
-ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), Faces.HOSTS)
+ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), PortRole.HOST_FACING)
 
 
 @pytest.mark.parametrize(
@@ -432,17 +435,23 @@ ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), Faces.HOSTS)
         (permit(Match(V4, Protocol.TCP, ALL, ALL, (9, 3))), "ports run from 0"),
         (one_filter(), "needs a last entry"),
         (one_filter(everything(V6), COVER), "of the other family"),
-        (device_state([Vlan(20, "staff")]), "VLAN 20 'staff'"),
-        (device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,))]), "is no port as AlliedWare"),
-        (device_state(ports=[PortState(HOSTS, PortMode.TRUNK, ())]), "a trunk at least one"),
-        (device_state(ports=[PortState(HOSTS, PortMode.ACCESS, (20,), isolated=True)]), "by private VLANs only"),
-        (device_state(interfaces=[vlan_interface(20, ["10.0.0.1/8"])]), "are not built"),
-        (device_state(bindings=[Binding(20, Direction.FROM, V4, FROM_20)]), "in force nowhere"),
-        (device_state(ports=[ACCESS], bindings=[Binding(20, Direction.FROM, V4, FROM_20)]), "know a VLAN by its tag"),
+        (build_device_state([Vlan(20, "staff")]), "VLAN 20 'staff'"),
+        (
+            build_device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,))]),
+            "is no port as AlliedWare",
+        ),
+        (build_device_state(ports=[PortState(HOSTS, PortMode.TRUNK, ())]), "a trunk at least one"),
+        (build_device_state(ports=[PortState(HOSTS, PortMode.ACCESS, (20,), isolated=True)]), "by private VLANs only"),
+        (build_device_state(interfaces=[build_vlan_interface(20, ["10.0.0.1/8"])]), "are not built"),
+        (build_device_state(bindings=[FilterBinding(20, Direction.FROM, V4, FROM_20)]), "in force nowhere"),
+        (
+            build_device_state(ports=[ACCESS], bindings=[FilterBinding(20, Direction.FROM, V4, FROM_20)]),
+            "know a VLAN by its tag",
+        ),
     ],
 )
 def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         AWPLUS.render(state)
     with pytest.raises(ValueError, match=said):
-        AWPLUS.steps(device_state(), state)
+        AWPLUS.steps(build_device_state(), state)

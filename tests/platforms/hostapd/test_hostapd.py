@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from controller.compile.network.device_state import CampusIntent, campus_intent
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
 from controller.model.city import City
-from controller.model.network.device_state import DeviceState, Vlan, device_state
+from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.model.sites.devices import Device
 from controller.plan.proof.proof import prove
@@ -24,7 +24,7 @@ from controller.platforms.hostapd.driver import Hostapd
 from controller.platforms.hostapd.text import MAIN, header
 from controller.platforms.hostapd.text import SECRET as MARK
 from tests.emulators.hostapd import HEAD, SECRET, AccessPoint
-from tests.platforms.networks import network_states
+from tests.platforms.hostapd.networks import network_states
 from tests.soak import examples
 
 HOSTAPD = Hostapd()
@@ -52,7 +52,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = HOSTAPD.parse(HOSTAPD.render(state), "x")
     assert seen.state == state
     assert seen.state.digest() == state.digest()
-    assert (seen.foreign, seen.understood) == ((), seen.lines)
+    assert (seen.unmanaged, seen.managed) == ((), seen.lines)
 
 
 @settings(max_examples=examples(12), deadline=None)
@@ -62,8 +62,8 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     with tempfile.TemporaryDirectory() as folder:
         point = AccessPoint(Path(folder))
         before = point.text()
-        now = device_state()
-        for wanted in (first, second, first, device_state()):
+        now = build_device_state()
+        for wanted in (first, second, first, build_device_state()):
             reloads = point.reloads
             for step in HOSTAPD.steps(now, wanted):
                 for command in step.commands:
@@ -72,7 +72,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
                 assert HOSTAPD.parse(point.text(), step.title).state == step.result
             seen = HOSTAPD.parse(point.text(), "wanted")
             assert seen.state == wanted
-            assert [line.text for line in seen.foreign] == HEAD.splitlines()
+            assert [line.text for line in seen.unmanaged] == HEAD.splitlines()
             assert point.text().count(f"auth_server_shared_secret={SECRET}\n") == sum(
                 len(one.servers) for one in wanted.networks
             )
@@ -167,7 +167,7 @@ def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: CampusIn
     whole = f"==> /etc/hostapd/hostapd.conf <==\n# radio\n{HEAD}{club}{ours}"
     seen = HOSTAPD.parse(whole, "x")
     assert seen.state == intent.wanted
-    assert [line.text for line in seen.foreign] == (HEAD + club).splitlines()
+    assert [line.text for line in seen.unmanaged] == (HEAD + club).splitlines()
     refuse_conflicts(seen, intent.wanted, "x")
 
 
@@ -199,23 +199,23 @@ def network(**changes: object) -> WirelessNetwork:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (device_state(vlans=[Vlan(10, "TSN-staff")]), "VLANs of a switch"),
-        (device_state(networks=[network(ssid="a\nwpa=0")]), "an SSID has 1 to 32 printable"),
-        (device_state(networks=[network(ssid="")]), "an SSID has 1 to 32 printable"),
-        (device_state(networks=[network(vlan=4095)]), "VLAN 4095 is none of 1 to 4094"),
-        (device_state(networks=[network(uplink="ethernet12")]), "is no name of a wired port"),
-        (device_state(networks=[network(servers=())]), "wpa3-enterprise needs admission servers"),
-        (device_state(networks=[network(identity="a b")]), "and a name for the access point"),
-        (device_state(networks=[network(protection=Protection.ENHANCED_OPEN)]), "asks no admission server"),
-        (device_state(networks=[network(), network(vlan=20)]), "SSID 'a' stands in two networks"),
-        (device_state(networks=[network(), network(ssid="b")]), "VLAN '10' stands in two networks"),
+        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "VLANs of a switch"),
+        (build_device_state(networks=[network(ssid="a\nwpa=0")]), "an SSID has 1 to 32 printable"),
+        (build_device_state(networks=[network(ssid="")]), "an SSID has 1 to 32 printable"),
+        (build_device_state(networks=[network(vlan=4095)]), "VLAN 4095 is none of 1 to 4094"),
+        (build_device_state(networks=[network(uplink="ethernet12")]), "is no name of a wired port"),
+        (build_device_state(networks=[network(servers=())]), "wpa3-enterprise needs admission servers"),
+        (build_device_state(networks=[network(identity="a b")]), "and a name for the access point"),
+        (build_device_state(networks=[network(protection=Protection.ENHANCED_OPEN)]), "asks no admission server"),
+        (build_device_state(networks=[network(), network(vlan=20)]), "SSID 'a' stands in two networks"),
+        (build_device_state(networks=[network(), network(ssid="b")]), "VLAN '10' stands in two networks"),
     ],
 )
 def test_what_hostapd_cannot_hold(state: DeviceState, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         HOSTAPD.render(state)
     with pytest.raises(ValueError, match=expected):
-        HOSTAPD.steps(device_state(), state)
+        HOSTAPD.steps(build_device_state(), state)
 
 
 def test_a_switch_holds_no_networks(city: City, device: Device) -> None:
@@ -239,7 +239,7 @@ class Mistaken(Hostapd):
 
     def render(self, state: DeviceState) -> str:
         changed = (replace(one, **self._changes) if one.ssid == self._network else one for one in state.networks)  # type: ignore[arg-type]
-        return super().render(device_state(networks=changed))
+        return super().render(build_device_state(networks=changed))
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, i
 def test_networks_in_words(city: City, intent: CampusIntent) -> None:
     names = {segment.vlan: segment.id for segment in city.segments.values()}
     asks = "asks 10.254.3.10, 10.254.3.11 as as-e04-ap1"
-    assert describe_changes(names, device_state(), intent.wanted) == [
+    assert describe_changes(names, build_device_state(), intent.wanted) == [
         "+ network 'school-guest' into guest on eth1, enhanced-open, clients isolated",
         f"+ network 'school-pupil' into pupil on eth1, wpa3-enterprise, clients isolated, {asks}",
         f"+ network 'school-staff' into staff on eth1, wpa3-enterprise, {asks}",

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
 from controller.model.network.device_state import (
-    Binding,
     DeviceState,
     Entry,
-    Faces,
     Filter,
+    FilterBinding,
     PortMode,
+    PortRole,
     PortState,
     Vlan,
-    device_state,
-    named_filter,
+    build_device_state,
+    build_filter,
 )
-from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, prefix
+from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.platforms.base import Operable
 from controller.platforms.ovs.driver import OpenVSwitch
 from controller.platforms.registry import names, platform, supported
@@ -30,7 +30,7 @@ from tests.soak import examples
 
 OVS = OpenVSwitch()
 GOLDEN = Path(__file__).parent / "golden" / "ovs.txt"
-EXAMPLE = example("h1", "h2", "up1", faces=True, vlan_database=False)
+EXAMPLE = example("h1", "h2", "up1", port_roles=True, vlan_database=False)
 FILTER_COOKIE = "cookie=0x5453000201040014"
 
 
@@ -67,9 +67,9 @@ def test_registry_knows_the_platforms() -> None:
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = OVS.parse(OVS.render(state), "x")
     assert seen.state == state
-    assert not seen.foreign
+    assert not seen.unmanaged
     assert not seen.remarks
-    assert seen.lines == seen.understood
+    assert seen.lines == seen.managed
 
 
 @settings(max_examples=examples(40), deadline=None)
@@ -93,9 +93,9 @@ def test_nothing_of_others_is_dropped() -> None:
     text = OVS.render(EXAMPLE).replace("# flows\n", "theirs,7,,\n\n# flows\n priority=0 actions=NORMAL\n")
     seen = OVS.parse(text, "x")
     assert seen.state == EXAMPLE
-    assert [line.text for line in seen.foreign] == ["theirs,7,,", " priority=0 actions=NORMAL"]
-    assert [text.splitlines()[line.number - 1] for line in seen.foreign] == [line.text for line in seen.foreign]
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert [line.text for line in seen.unmanaged] == ["theirs,7,,", " priority=0 actions=NORMAL"]
+    assert [text.splitlines()[line.number - 1] for line in seen.unmanaged] == [line.text for line in seen.unmanaged]
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 @pytest.mark.parametrize("mode", ["[]", "standalone"])
@@ -180,18 +180,18 @@ def test_what_no_longer_fits_its_flows_counts_as_out_of_service(old: str, new: s
     seen = OVS.parse(changed(old, new), "x")
     assert [remark in line.text for line in seen.remarks] == [True]
     assert set(seen.state.ports) < set(EXAMPLE.ports)
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
     assert OVS.steps(seen.state, EXAMPLE)[-1].result == EXAMPLE
 
 
 def test_a_trunk_that_carries_less_than_its_flows_say_is_seen_so() -> None:
     seen = OVS.parse(changed("up1,,trunk,10 20", "up1,,trunk,10"), "x")
-    assert PortState("up1", PortMode.TRUNK, (10,), Faces.GATEWAY) in seen.state.ports
+    assert PortState("up1", PortMode.TRUNK, (10,), PortRole.UPLINK) in seen.state.ports
 
 
 def one_filter(*entries: Entry) -> DeviceState:
-    made = named_filter(10, Direction.FROM, Family.V4, entries)
-    return device_state(filters=[made], bindings=[bound(made)])
+    made = build_filter(10, Direction.FROM, Family.V4, entries)
+    return build_device_state(filters=[made], bindings=[bound(made)])
 
 
 V4 = Family.V4
@@ -203,16 +203,16 @@ RENAMED = Filter("TSN-mine", 10, Direction.FROM, V4, (COVER,))
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (device_state([Vlan(10, "TSN-x")]), "no VLAN database"),
-        (device_state(ports=[PortState("a b", PortMode.ACCESS, (10,))]), "is no name of a port"),
-        (device_state(ports=[PortState("local", PortMode.ACCESS, (10,))]), "no word of OpenFlow"),
-        (device_state(ports=[PortState("h1", PortMode.TRUNK, ())]), "a trunk at least one"),
-        (device_state(ports=[PortState("h1", PortMode.ACCESS, (10, 20))]), "exactly one VLAN"),
-        (device_state(ports=[PortState("h1", PortMode.ACCESS, (4095,))]), "from 1 to 4094"),
-        (device_state(ports=[PortState("h1", PortMode.ACCESS, (n,)) for n in (1, 2)]), "stands twice"),
-        (device_state(filters=one_filter(COVER).filters), "must be bound"),
-        (device_state(bindings=[Binding(10, Direction.FROM, V4, "TSN-gone")]), "must be bound"),
-        (device_state(filters=[RENAMED], bindings=[bound(RENAMED)]), "flows carry no names"),
+        (build_device_state([Vlan(10, "TSN-x")]), "no VLAN database"),
+        (build_device_state(ports=[PortState("a b", PortMode.ACCESS, (10,))]), "is no name of a port"),
+        (build_device_state(ports=[PortState("local", PortMode.ACCESS, (10,))]), "no word of OpenFlow"),
+        (build_device_state(ports=[PortState("h1", PortMode.TRUNK, ())]), "a trunk at least one"),
+        (build_device_state(ports=[PortState("h1", PortMode.ACCESS, (10, 20))]), "exactly one VLAN"),
+        (build_device_state(ports=[PortState("h1", PortMode.ACCESS, (4095,))]), "from 1 to 4094"),
+        (build_device_state(ports=[PortState("h1", PortMode.ACCESS, (n,)) for n in (1, 2)]), "stands twice"),
+        (build_device_state(filters=one_filter(COVER).filters), "must be bound"),
+        (build_device_state(bindings=[FilterBinding(10, Direction.FROM, V4, "TSN-gone")]), "must be bound"),
+        (build_device_state(filters=[RENAMED], bindings=[bound(RENAMED)]), "flows carry no names"),
         (one_filter(), "needs a last entry"),
         (one_filter(Entry(Effect.PERMIT, Match(V4, Protocol.TCP, ALL, ALL))), "needs a last entry"),
         (one_filter(Entry(Effect.PERMIT, Match(V4, 50, ALL, ALL, (1, 2))), COVER), "only TCP and UDP have ports"),
@@ -220,11 +220,14 @@ RENAMED = Filter("TSN-mine", 10, Direction.FROM, V4, (COVER,))
         (one_filter(Entry(Effect.PERMIT, Match(V4, Protocol.ICMP, ALL, ALL, (0, 65535), (0, 256))), COVER), "ICMP has"),
         (one_filter(Entry(Effect.PERMIT, Match(V4, Protocol.ICMP, ALL, ALL, (1, 1))), COVER), "no source ports"),
         (one_filter(everything(Family.V6), COVER), "an entry of the other family"),
-        (one_filter(Entry(Effect.PERMIT, Match(V4, 6, prefix("10.0.0.0/8"), ALL, (9, 3))), COVER), "no range of ports"),
+        (
+            one_filter(Entry(Effect.PERMIT, Match(V4, 6, parse_prefix("10.0.0.0/8"), ALL, (9, 3))), COVER),
+            "no range of ports",
+        ),
     ],
 )
 def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         OVS.render(state)
     with pytest.raises(ValueError, match=said):
-        OVS.steps(device_state(ports=[PortState("q", PortMode.ACCESS, (1,))]), state)
+        OVS.steps(build_device_state(ports=[PortState("q", PortMode.ACCESS, (1,))]), state)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from hypothesis import strategies as st
 
-from controller.model.network.device_state import DeviceState, device_state
+from controller.model.network.device_state import DeviceState, build_device_state
 from controller.model.network.packets import Effect, Family
 from controller.model.network.route_policies import (
     PolicyBinding,
@@ -16,9 +16,9 @@ from controller.model.network.route_policies import (
     RouteClause,
     RouteDirection,
     RoutePolicy,
-    named_list,
-    named_policy,
-    routing,
+    build_prefix_list,
+    build_route_policy,
+    build_routing,
 )
 from tests.platforms.states import prefixes
 
@@ -39,7 +39,7 @@ def prefix_ranges(draw: st.DrawFn, family: Family) -> PrefixRange:
 def prefix_lists(draw: st.DrawFn, family: Family) -> PrefixList:
     """A list with at least one entry."""
     entries = draw(st.lists(prefix_ranges(family), min_size=1, max_size=4))
-    return named_list(f"TSN-{draw(st.sampled_from(('own', 'inside')))}-{int(family)}", family, entries)
+    return build_prefix_list(f"TSN-{draw(st.sampled_from(('own', 'inside')))}-{int(family)}", family, entries)
 
 
 @st.composite
@@ -54,7 +54,7 @@ def route_policies(draw: st.DrawFn, family: Family, lists: list[PrefixList]) -> 
         st.lists(st.integers(1, 4_294_967_295), max_size=3).map(tuple),
     )
     name = f"TSN-{draw(st.sampled_from(('in', 'out')))}-{int(family)}-primary-tokyo"
-    return named_policy(name, family, draw(st.lists(clauses, min_size=1, max_size=3)))
+    return build_route_policy(name, family, draw(st.lists(clauses, min_size=1, max_size=3)))
 
 
 @st.composite
@@ -78,4 +78,4 @@ def frr_states(draw: st.DrawFn) -> DeviceState:
     lists = [one for one in lists if draw(st.integers(0, 6))]
     policies = [replace(one, clauses=one.clauses[:1]) if draw(st.integers(0, 5)) == 0 else one for one in policies]
     policies = [one for one in policies if draw(st.integers(0, 6))]
-    return device_state(routing=routing(lists, policies, bindings))
+    return build_device_state(routing=build_routing(lists, policies, bindings))

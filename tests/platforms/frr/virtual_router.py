@@ -20,7 +20,7 @@ from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES, Region
 from controller.model.sites.schools import School
 from controller.platforms.base import Command
-from tests.platforms.virtual_switch import alive, run, wait_until
+from tests.platforms.ovs.virtual_switch import alive, run, wait_until
 
 DAEMONS = ("zebra", "bgpd")
 CORE = {Family.V4: "198.51.100.0/24", Family.V6: "2001:db8:f100::/48"}

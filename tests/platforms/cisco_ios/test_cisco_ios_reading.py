@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import ConfigRefused
-from controller.model.network.device_state import PortMode, PortState, device_state, vlan_interface
+from controller.model.network.device_state import PortMode, PortState, build_device_state, build_vlan_interface
 from controller.platforms.base import refuse_conflicts
 from tests.emulators.cisco_ios import Switch
-from tests.platforms.cisco_texts import IOS, RUNNING, refusal, walk
+from tests.platforms.cisco_ios.texts import IOS, RUNNING, refusal, walk
 
 
 def listed(*entries: str, header: str = "ip access-list extended TSN-20-from-4-01234567") -> str:
@@ -111,7 +111,7 @@ def test_a_line_that_changes_what_a_port_of_ours_carries_is_a_conflict(foreign: 
 
 def test_a_routed_port_without_a_description_is_not_free_for_ours() -> None:
     seen = IOS.parse(listed("no switchport", "ip address 10.9.0.1 255.255.255.0", header=PORT), "x")
-    wanted = device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,))])
+    wanted = build_device_state(ports=[PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,))])
     with pytest.raises(
         ConfigRefused, match="x:3: conflict: port GigabitEthernet1/0/1 must stand where 'no switchport'"
     ):
@@ -128,7 +128,7 @@ def test_lines_that_change_no_vlan_and_no_filter_are_left_alone() -> None:
     lines = ("no ip address", "authentication port-control auto", "authentication event fail action next-method", "mab")
     seen = IOS.parse(listed(*MARKED, *lines, header=PORT), "x")
     assert seen.state.ports == (PortState("GigabitEthernet1/0/1", PortMode.ACCESS, (20,)),)
-    assert len(seen.foreign) == 1 + len(lines)
+    assert len(seen.unmanaged) == 1 + len(lines)
 
 
 OTHERS = f"{PORT}\n description PC room\n"
@@ -166,8 +166,8 @@ def test_what_stands_twice_is_refused_with_both_lines(text: str, line: int, firs
 
 def test_what_others_have_twice_is_left_alone() -> None:
     seen = IOS.parse(OTHERS * 2 + "vlan 30\n name PRINTERS\n" * 2, "x")
-    assert seen.state == device_state()
-    assert len(seen.foreign) == 8
+    assert seen.state == build_device_state()
+    assert len(seen.unmanaged) == 8
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_port_of_ours_that_is_not_as_we_set_it_counts_as_out_of_service(lines:
     seen = IOS.parse(listed("description TSN-port", *lines, header="interface GigabitEthernet1/0/1"), "x")
     assert not seen.state.ports
     assert ["counts as out of service" in line.text for line in seen.remarks] == [True]
-    assert seen.lines == seen.understood + len(seen.foreign)
+    assert seen.lines == seen.managed + len(seen.unmanaged)
 
 
 OURS = "interface Vlan20\n description TSN-interface staff\n"
@@ -231,7 +231,7 @@ def test_what_is_not_understood_inside_an_interface_of_ours_is_refused(line: str
     message = refusal(f"{OURS} ip address 10.1.20.1 255.255.255.0\n {line}\n")
     assert "core1.cfg:4: " in message
     assert said in message
-    assert IOS.parse(f"interface Vlan20\n {line}\n", "x").foreign
+    assert IOS.parse(f"interface Vlan20\n {line}\n", "x").unmanaged
 
 
 def test_an_interface_that_is_down_or_bare_counts_as_out_of_service() -> None:
@@ -240,12 +240,12 @@ def test_an_interface_that_is_down_or_bare_counts_as_out_of_service() -> None:
         assert not seen.state.interfaces
         assert ["interface Vlan20 counts as out of service" in line.text for line in seen.remarks] == [True]
     switch = Switch(f"{OURS} ip address 10.1.20.9 255.255.255.0\n ipv6 address 2001:DB8::9/64\n shutdown\n")
-    wanted = device_state(interfaces=[vlan_interface(20, ["10.1.20.1/24", "10.1.20.9/24"])])
-    walk(switch, device_state(), wanted)
+    wanted = build_device_state(interfaces=[build_vlan_interface(20, ["10.1.20.1/24", "10.1.20.9/24"])])
+    walk(switch, build_device_state(), wanted)
 
 
 def test_an_address_of_others_where_ours_must_stand_is_a_conflict() -> None:
-    wanted = device_state(interfaces=[vlan_interface(1, ["10.1.0.9/24"])])
+    wanted = build_device_state(interfaces=[build_vlan_interface(1, ["10.1.0.9/24"])])
     with pytest.raises(
         ConfigRefused, match=r"x:38: conflict: interface in VLAN 1 must stand where 'ip address 10.1.0.1"
     ):
@@ -254,9 +254,11 @@ def test_an_address_of_others_where_ours_must_stand_is_a_conflict() -> None:
 
 def test_a_secondary_address_becomes_the_primary_one() -> None:
     switch = Switch("")
-    first = device_state(interfaces=[vlan_interface(20, ["10.1.20.1/24", "10.1.20.9/24", "2001:db8::1/64"])])
-    second = device_state(interfaces=[vlan_interface(20, ["10.1.20.9/24", "10.1.20.1/24"], ["10.0.0.67"])])
-    walk(switch, device_state(), first)
+    first = build_device_state(
+        interfaces=[build_vlan_interface(20, ["10.1.20.1/24", "10.1.20.9/24", "2001:db8::1/64"])]
+    )
+    second = build_device_state(interfaces=[build_vlan_interface(20, ["10.1.20.9/24", "10.1.20.1/24"], ["10.0.0.67"])])
+    walk(switch, build_device_state(), first)
     walk(switch, first, second)
     walk(switch, second, first)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from controller.model.network.device_state import DeviceState
 from controller.platforms.base import Lock, Restore, Step
 from controller.platforms.ovs.driver import OpenVSwitch
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, alive
 from tests.platforms.states import example
-from tests.platforms.virtual_switch import VirtualSwitch, alive
 
 OVS = OpenVSwitch()
 PORTS = ("h1", "h-2", "up1")  # The switch writes a name with a dash in quotes.
-EXAMPLE = example(*PORTS, faces=True, vlan_database=False)
+EXAMPLE = example(*PORTS, port_roles=True, vlan_database=False)
 FOREIGN = "cookie=0x77, table=9, priority=5,tcp,in_port=h1 actions=drop"
 TOO_LATE = Restore(seconds=600, run="run1")
 FIRST = Lock(owner="plan1", run="run1", seconds=60)

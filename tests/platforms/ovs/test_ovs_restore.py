@@ -11,11 +11,21 @@ import time
 import pytest
 
 from controller.errors import CommandFailed, DeviceBusy
-from controller.model.network.device_state import DeviceState, device_state
+from controller.model.network.device_state import DeviceState, build_device_state
 from controller.platforms.base import Command, Lock, Restore
-from tests.platforms.one_switch import EXAMPLE, FIRST, FOREIGN, OTHER, OVS, TOO_LATE, apply, jobs, state_of
+from tests.platforms.ovs.one_switch import (
+    EXAMPLE,
+    FIRST,
+    FOREIGN,
+    OTHER,
+    OVS,
+    TOO_LATE,
+    apply,
+    jobs,
+    state_of,
+)
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, wait_until
 from tests.platforms.states import example
-from tests.platforms.virtual_switch import VirtualSwitch, wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -65,7 +75,7 @@ def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
     restore = Restore(seconds=6, run="run1")
     OVS.arm(switch, restore)
-    apply(switch, example("up1", "h-2", "h1", faces=True, vlan_database=False))
+    apply(switch, example("up1", "h-2", "h1", port_roles=True, vlan_database=False))
     assert not OVS.restored(switch, restore)
     wait_until(lambda: OVS.restored(switch, restore), "the restore")
     assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
@@ -211,11 +221,11 @@ def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
     first = Restore(seconds=6, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, first)
-    push_all(switch, first, device_state())
+    push_all(switch, first, build_device_state())
     OVS.lock(switch, Lock("plan1", "run2", 4))
     OVS.unlock(switch, Lock("plan1", "run2", 4))
     OVS.lock(switch, Lock("plan1", "run3", 4))
-    assert state_of(switch) == device_state()
+    assert state_of(switch) == build_device_state()
     wait_until(lambda: OVS.restored(switch, first), "the restore")
     assert state_of(switch) == EXAMPLE
     # What the later run has read is not so any more.
@@ -237,14 +247,14 @@ def test_a_later_run_puts_back_what_was_there_before_the_first(switch: VirtualSw
     apply(switch, EXAMPLE)
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
-    push_all(switch, TOO_LATE, example("up1", "h-2", "h1", faces=True, vlan_database=False))
+    push_all(switch, TOO_LATE, example("up1", "h-2", "h1", port_roles=True, vlan_database=False))
     OVS.lock(switch, Lock("plan1", "run2", 60))
     second = Restore(seconds=600, run="run2")
     OVS.arm(switch, second)
     assert len(jobs(switch)) == 1
     with pytest.raises(CommandFailed, match="another run of the same plan"):
         OVS.restored(switch, TOO_LATE)
-    push_all(switch, second, device_state())
+    push_all(switch, second, build_device_state())
     OVS.lock(switch, Lock("plan1", "run3", 60))
     third = Restore(seconds=1, run="run3")
     OVS.arm(switch, third)
@@ -312,7 +322,7 @@ def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) ->
     OVS.arm(switch, TOO_LATE)
     (job,) = jobs(switch)
     os.killpg(job, signal.SIGKILL)
-    apply(switch, device_state())
+    apply(switch, build_device_state())
 
     def taken() -> bool:
         try:

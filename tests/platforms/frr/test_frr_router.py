@@ -18,8 +18,8 @@ from controller.model.network.packets import Family
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.frr.driver import CONFIGURE, Frr
-from tests.platforms.virtual_router import CORE, VirtualRouter, virtual_router
-from tests.platforms.virtual_switch import alive, wait_until
+from tests.platforms.frr.virtual_router import CORE, VirtualRouter, virtual_router
+from tests.platforms.ovs.virtual_switch import alive, wait_until
 
 pytestmark = pytest.mark.lab
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.platforms.one_switch import PORTS, jobs
-from tests.platforms.virtual_switch import VirtualSwitch, virtual_switch
+from tests.platforms.ovs.one_switch import PORTS, jobs
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, virtual_switch
 
 
 @pytest.fixture(scope="module")
