@@ -92,9 +92,7 @@ def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) ->
         subprocess.run(run, check=True, capture_output=True)
     for family in Family:
         with pytest.raises(OSError, match=r"timed out|host"):
-            namespace.open_connection(
-                paths.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0
-            )
+            namespace.open_connection(paths.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
     assert virtual_city.answers_login(fresh_lab, fresh_lab.schools[1])
 
 
@@ -115,9 +113,7 @@ def test_a_restarted_switch_comes_up_as_its_boot_file_says(fresh_lab: Layout) ->
     assert virtual_city.answers_login(fresh_lab, school)
     pupil = next(host for host in school.hosts if host.id == "pupil")
     with pytest.raises(OSError, match="timed out"):
-        namespace.open_connection(
-            pupil.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7
-        )
+        namespace.open_connection(pupil.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
 
 
 def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> None:
@@ -130,9 +126,7 @@ def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> Non
     assert "actions=" not in flows
     for host in school.hosts:
         with pytest.raises(OSError, match=r"timed out|host"):
-            namespace.open_connection(
-                host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7
-            )
+            namespace.open_connection(host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
     user_sockets = paths.SwitchFiles(paths.STATE, school.id).runtime / "br0.mgmt"
     assert user_sockets.stat().st_mode & 0o060 == 0o060
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Vlan, device_state
+from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Vlan, build_device_state
 from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
-from controller.platforms.base import Command, Line, Observation, Step
+from controller.platforms.base import Command, ConfigLine, Observation, Step
 from controller.platforms.common.own_restore import OwnRestore
 
 
@@ -21,7 +21,7 @@ class LineSystem(OwnRestore):
     home = "LINE_SYSTEM"
     device_type = "linux"
     capabilities = Capabilities(
-        attachment=Attachment.PORT, vlan_database=True, reads_faces=False, maximum_entries=0, over_ssh=True
+        attachment=Attachment.PORT, vlan_database=True, reads_port_roles=False, maximum_entries=0, over_ssh=True
     )
 
     def program(self) -> str:
@@ -35,8 +35,10 @@ class LineSystem(OwnRestore):
         del source
         lines = text.splitlines()
         ours = [line.split() for line in lines if line.startswith("vlan ")]
-        foreign = tuple(Line(number, line) for number, line in enumerate(lines, 1) if not line.startswith("vlan "))
-        state = device_state(vlans=(Vlan(int(number), name) for _, number, name in ours))
+        foreign = tuple(
+            ConfigLine(number, line) for number, line in enumerate(lines, 1) if not line.startswith("vlan ")
+        )
+        state = build_device_state(vlans=(Vlan(int(number), name) for _, number, name in ours))
         return Observation(state, foreign, len(ours), len(lines))
 
     def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
@@ -46,11 +48,11 @@ class LineSystem(OwnRestore):
         steps = []
         state = now
         if new:
-            state = device_state(vlans=(*state.vlans, *new))
+            state = build_device_state(vlans=(*state.vlans, *new))
             lines = "".join(f"vlan {vlan.number} {vlan.name}\n" for vlan in new)
             steps.append(Step("add VLANs", (Command("configure", lines),), state))
         for vlan in old:
-            state = device_state(vlans=(one for one in state.vlans if one != vlan))
+            state = build_device_state(vlans=(one for one in state.vlans if one != vlan))
             command = Command("configure", f"no vlan {vlan.number} {vlan.name}\n")
             steps.append(Step(f"remove VLAN {vlan.number}", (command,), state))
         return tuple(steps)
