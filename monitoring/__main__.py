@@ -16,15 +16,15 @@ from starlette.applications import Starlette
 from controller.errors import MonitorError, TsunaguError
 from controller.model.loading.load import load_city
 from monitoring.city_state.monitor import Monitor
-from monitoring.timeseries.store import Store
-from monitoring.web.app import application
+from monitoring.timeseries.time_series_store import TimeSeriesStore
+from monitoring.web.app import build_application
 
 ADDRESS = "127.0.0.1"
 PATIENCE_SECONDS = 3
 """How long requests that are under way have when the monitor stops."""
 
 
-class Server(uvicorn.Server):
+class MonitorServer(uvicorn.Server):
     """Ends the open pages' streams before it waits for requests to end: they would never."""
 
     def __init__(self, config: uvicorn.Config, monitor: Monitor) -> None:
@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: Starlette, listener: socket.socket) -> None:
+def serve_application(app: Starlette, listener: socket.socket) -> None:
     """Serve until the process is told to stop."""
     config = uvicorn.Config(
         app,
@@ -47,10 +47,10 @@ def serve(app: Starlette, listener: socket.socket) -> None:
         lifespan="on",
         timeout_graceful_shutdown=PATIENCE_SECONDS,
     )
-    asyncio.run(Server(config, app.state.monitor).serve([listener]))
+    asyncio.run(MonitorServer(config, app.state.monitor).serve([listener]))
 
 
-def listening(port: int) -> socket.socket:
+def open_listener(port: int) -> socket.socket:
     """A socket on loopback.
 
     Raises:
@@ -79,10 +79,10 @@ def main(words: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         city = load_city(wanted.policies)
-        with listening(wanted.port) as listener, Store(wanted.store) as store:
+        with open_listener(wanted.port) as listener, TimeSeriesStore(wanted.store) as store:
             sys.stdout.write(f"monitor: http://{ADDRESS}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             sys.stdout.flush()
-            serve(application(city, store), listener)
+            serve_application(build_application(city, store), listener)
     except TsunaguError as error:
         sys.stderr.write(f"tsunagu: {error}\n")
         return error.exit_code

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 
 DEFAULT_POLICIES = Path("policies")
@@ -17,6 +20,16 @@ Policies = Annotated[Path, typer.Option("--policies", help="Folder with the city
 State = Annotated[Path, typer.Option("--state", help="Folder for locks and timelines.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Lab = Annotated[bool, typer.Option("--lab", help="The virtual city's devices instead of the real ones.")]
+
+
+class LanguageChoice(StrEnum):
+    """A language of the message catalogue."""
+
+    JAPANESE = "ja"
+    ENGLISH = "en"
+
+
+Lang = Annotated[LanguageChoice, typer.Option("--lang", help="Language: ja or en.")]
 Schools = Annotated[list[str] | None, typer.Option("--school", help="Only this school (may be repeated).")]
 Wards = Annotated[list[str] | None, typer.Option("--ward", help="Only the schools of this ward (may be repeated).")]
 All = Annotated[bool, typer.Option("--all", help="Every school.")]
@@ -35,7 +48,12 @@ def day(on: datetime | None) -> date | None:
     return None if on is None else on.date()
 
 
-def selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool, lab: bool) -> Selection:
+def chosen_estate(*, lab: bool) -> type[City]:
+    """Return the estate that a command is about; behind the command line nothing knows the option."""
+    return VirtualCity if lab else City
+
+
+def selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool) -> Selection:
     """What the user named.
 
     Raises:
@@ -45,4 +63,4 @@ def selection(schools: list[str] | None, wards: list[str] | None, *, everything:
     if named == everything:
         message = "name --school or --ward (each may be repeated), or --all"
         raise typer.BadParameter(message)
-    return Selection(tuple(schools or ()), tuple(wards or ()), lab)
+    return Selection(tuple(schools or ()), tuple(wards or ()))

@@ -22,7 +22,7 @@ from controller.model.network.packets import AddressSet, Effect, Family, Service
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class DataChannel:
     """Data of one class that a sender puts there and the receivers read; `flows` made it."""
 
     carrier: Carrier
@@ -33,7 +33,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class SystemConnection:
     """What a firewall permits, of one family and service. Everything else between systems is denied."""
 
     caller: str
@@ -46,7 +46,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Unplaced:
+class UnplacedConnection:
     """A permitted connection that cannot be compiled yet, because an end has no addresses."""
 
     caller: str
@@ -57,29 +57,36 @@ class Unplaced:
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeIntent:
+class DataFlowIntent:
     """All of it, in the order of the flows."""
 
-    channels: tuple[Channel, ...]
-    connections: tuple[Connection, ...]
-    unplaced: tuple[Unplaced, ...]
+    channels: tuple[DataChannel, ...]
+    connections: tuple[SystemConnection, ...]
+    unplaced: tuple[UnplacedConnection, ...]
 
 
-def exchange_intent(city: City) -> ExchangeIntent:
-    """Compile the flows that are in force."""
+def compile_data_flows(city: City) -> DataFlowIntent:
+    """Compile the flows that are in force.
+
+    >>> intent = compile_data_flows(city)
+    >>> [(one.sender, one.data, one.receivers) for one in intent.channels][:1]
+    [('affairs', 'III', ('learning-analytics',))]
+    >>> [(one.caller, one.called, str(one.service)) for one in intent.connections][:1]
+    [('attendance-gateway', 'resident-register', 'tcp/443')]
+    """
     channels: dict[tuple[Carrier, str, Importance], list[SystemFlow]] = {}
     opened: dict[tuple[str, str, Service], list[SystemFlow]] = {}
     for flow in city.flows:
-        kept = permitted_data(city, flow)
+        kept = find_permitted_data(city, flow)
         for data in kept:
             if flow.carrier in CLASS_CARRIERS and flow.carrier is not None:
                 channels.setdefault((flow.carrier, flow.from_, data), []).append(flow)
         for service in flow.opens if kept else ():
             opened.setdefault((flow.caller, flow.called, service), []).append(flow)
     connections, unplaced = _placed(city, opened)
-    return ExchangeIntent(
+    return DataFlowIntent(
         channels=tuple(
-            Channel(carrier, sender, data, tuple(dict.fromkeys(f.to for f in flows)), tuple(f.id for f in flows))
+            DataChannel(carrier, sender, data, tuple(dict.fromkeys(f.to for f in flows)), tuple(f.id for f in flows))
             for (carrier, sender, data), flows in channels.items()
         ),
         connections=tuple(connections),
@@ -87,8 +94,12 @@ def exchange_intent(city: City) -> ExchangeIntent:
     )
 
 
-def permitted_data(city: City, flow: SystemFlow) -> tuple[Importance, ...]:
-    """The classes of a permit that no forbid takes back."""
+def find_permitted_data(city: City, flow: SystemFlow) -> tuple[Importance, ...]:
+    """The classes of a permit that no forbid takes back.
+
+    >>> [(flow.id, find_permitted_data(city, flow)) for flow in city.flows[-2:]]
+    [('grading-to-gateway', ('II',)), ('no-affairs-to-learning', ())]
+    """
     if flow.effect is Effect.FORBID:
         return ()
     forbids = [other for other in city.flows if other.effect is Effect.FORBID]
@@ -98,35 +109,46 @@ def permitted_data(city: City, flow: SystemFlow) -> tuple[Importance, ...]:
 
 def _placed(
     city: City, opened: dict[tuple[str, str, Service], list[SystemFlow]]
-) -> tuple[list[Connection], list[Unplaced]]:
-    connections: list[Connection] = []
-    unplaced: list[Unplaced] = []
+) -> tuple[list[SystemConnection], list[UnplacedConnection]]:
+    connections: list[SystemConnection] = []
+    unplaced: list[UnplacedConnection] = []
     for (caller, called, service), flows in opened.items():
-        sources, destinations = calls_from(city, caller), answers_at(city, called)
+        sources, destinations = find_calling_addresses(city, caller), find_answering_addresses(city, called)
         names = tuple(flow.id for flow in flows)
-        families = [f for f in Family if sources.of(f).included and destinations.of(f).included]
+        families = [f for f in Family if sources.in_family(f).included and destinations.in_family(f).included]
         connections += [
-            Connection(caller, called, f, service, sources.of(f), destinations.of(f), names) for f in families
+            SystemConnection(caller, called, f, service, sources.in_family(f), destinations.in_family(f), names)
+            for f in families
         ]
         if not families:
             lacking = [end for end, where in ((caller, sources), (called, destinations)) if not where.included]
-            unplaced.append(Unplaced(caller, called, service, tuple(lacking or (caller, called)), flows[0].origin))
+            unplaced.append(
+                UnplacedConnection(caller, called, service, tuple(lacking or (caller, called)), flows[0].origin)
+            )
     return connections, unplaced
 
 
-def calls_from(city: City, end: str) -> AddressSet:
-    """The addresses that a system opens connections from; none where nobody has said."""
+def find_calling_addresses(city: City, end: str) -> AddressSet:
+    """The addresses that a system opens connections from; none where nobody has said.
+
+    >>> find_calling_addresses(city, "affairs").included
+    ()
+    """
     if end in city.systems:
         return AddressSet(city.systems[end].addresses)
     application = city.applications[end]
     return AddressSet(application.addresses if application.hosting == "on-premises" else ())
 
 
-def answers_at(city: City, end: str) -> AddressSet:
-    """The addresses that a system answers at."""
+def find_answering_addresses(city: City, end: str) -> AddressSet:
+    """The addresses that a system answers at.
+
+    >>> [str(one) for one in find_answering_addresses(city, "affairs").included]
+    ['203.0.113.10/32', '2001:db8:c000::10/128']
+    """
     if end in city.systems:
         return AddressSet(city.systems[end].addresses)
     application = city.applications[end]
     # In a school's segment there is no one place, and the internet is everywhere.
     somewhere = not application.segment and not application.belongs_to
-    return city.destination(end, city.schools[0]) if somewhere else AddressSet(())
+    return city.addresses.destination_addresses(end, city.schools[0]) if somewhere else AddressSet(())

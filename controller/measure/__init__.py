@@ -1,1 +1,1 @@
-"""Probes and judging: what a school's lines really carry, and whether that is what is recommended."""
+"""Probes and assessment: what a school's lines really carry, and whether that is what is recommended."""

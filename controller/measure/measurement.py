@@ -15,17 +15,17 @@ MeasurementId = NewType("MeasurementId", int)
 """The number of a measurement in its store; a figure in a report names it."""
 
 
-class Kind(StrEnum):
+class MeasurementKind(StrEnum):
     """What was measured. A download flows towards the school."""
 
     DOWNLOAD = "download"
     UPLOAD = "upload"
     ECHO = "echo"
     DNS = "dns"
-    PROXY = "proxy"
+    HTTP = "http"
 
 
-class Outcome(StrEnum):
+class ProbeOutcome(StrEnum):
     """How a probe ended. `measured` alone has figures that say something about the line.
 
     `no-answer`: nothing came back in time, so line or target may be down. `refused`: the target's machine answered, and
@@ -61,15 +61,15 @@ class LinePath:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProbeResult:
     """What one probe says of a path. `reason` tells people why it is not measured and what to do.
 
     `target` is what was asked, as people write it; `method` is how, in the words of the program; `raw` is what the
     program said. `began` is when the probe itself began, where it had to wait for its turn before.
     """
 
-    kind: Kind
-    outcome: Outcome
+    kind: MeasurementKind
+    outcome: ProbeOutcome
     target: str
     method: str
     figures: Mapping[str, float] = field(default_factory=dict)
@@ -86,14 +86,14 @@ class Measurement:
     run: str
     at: datetime
     path: LinePath
-    found: Found
+    result: ProbeResult
     in_lessons: bool
 
     @property
     def measured(self) -> bool:
         """Whether it has figures of the line."""
-        return self.found.outcome is Outcome.MEASURED
+        return self.result.outcome is ProbeOutcome.MEASURED
 
     def figure(self, name: str) -> float | None:
         """One figure, where it has it."""
-        return self.found.figures.get(name)
+        return self.result.figures.get(name)

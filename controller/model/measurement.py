@@ -5,9 +5,11 @@ Sources of the figures stand in the file, beside each of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -20,6 +22,41 @@ from controller.model.source import Placed, Strict
 Basis = Literal["anchor", "estimated"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class Assessment(StrEnum):
+    """How a school's measured bandwidth compares with the recommendation."""
+
+    MEETS = "meets"
+    BELOW = "below"
+    WITHIN_ERROR = "within-error"
+    NOT_MEASURED = "not-measured"
+
+    @property
+    def number(self) -> int:
+        """The number that stands for it in the metric `tsunagu.school.judgement`, and so in every store of its past.
+
+        >>> Assessment.MEETS.number
+        3
+        """
+        return ASSESSMENT_NUMBERS[self]
+
+    @classmethod
+    def from_number(cls, number: float) -> Assessment | None:
+        """The assessment that a number stands for; None where it stands for none.
+
+        >>> Assessment.from_number(1)
+        <Assessment.BELOW: 'below'>
+        >>> Assessment.from_number(1.5) is None
+        True
+        """
+        return next((one for one, known in ASSESSMENT_NUMBERS.items() if known == number), None)
+
+
+ASSESSMENT_NUMBERS: Mapping[Assessment, int] = MappingProxyType(
+    {Assessment.NOT_MEASURED: 0, Assessment.BELOW: 1, Assessment.WITHIN_ERROR: 2, Assessment.MEETS: 3}
+)
+"""Written out, never derived from an order: stores hold these numbers, and another number would rewrite their past."""
 
 
 @dataclass(frozen=True, slots=True)

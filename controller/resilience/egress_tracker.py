@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from controller.measure.probes.probe_targets import Place
-from controller.measure.rounds import Site
+from controller.measure.measurement_round import ProbeSite
+from controller.measure.probes.probe_path import ProbeHost
 from controller.model.city import City
 from controller.model.sites.access_lines import LINE_NAMES, AccessLinesFile, LineName
 
@@ -20,17 +20,17 @@ _ANSWER_SECONDS = 2.0
 _ANYWHERE = "192.0.2.1"
 
 
-def far_destination(city: City) -> str:
+def choose_far_destination(city: City) -> str:
     """An address behind the lines: that of an application in the cloud, or, before there is any, of the internet."""
     placed = (address for one in city.outputs.applications.values() for address in one.ipv4)
     return next((str(address.network_address) for address in placed), _ANYWHERE)
 
 
 @dataclass
-class Exits:
+class EgressTracker:
     """`destination` is an address far behind the lines; schools are looked at only for a while after a change."""
 
-    sites: Sequence[Site]
+    sites: Sequence[ProbeSite]
     lines: AccessLinesFile
     destination: str
     _known: dict[str, LineName | None] = field(default_factory=dict)
@@ -38,27 +38,27 @@ class Exits:
 
     def __post_init__(self) -> None:
         for site in self.sites:
-            self._known[site.school.id] = self._exit(site.place)
+            self._known[site.school.id] = self._exit(site.host)
 
-    def expect(self, school: str) -> None:
+    def watch_school(self, school: str) -> None:
         """Something changed there: look at it for a while."""
         self._until[school] = time.monotonic() + _LOOKED_FOR_SECONDS
 
-    def moved(self) -> Iterator[tuple[str, LineName]]:
+    def read_changes(self) -> Iterator[tuple[str, LineName]]:
         """Schools whose traffic now leaves by another line than before."""
         for site in self.sites:
             school = site.school.id
             if time.monotonic() >= self._until.get(school, 0.0):
                 continue
-            found = self._exit(site.place)
+            found = self._exit(site.host)
             if found is not None and found != self._known[school]:
                 self._known[school] = found
                 yield school, found
 
-    def _exit(self, place: Place) -> LineName | None:
+    def _exit(self, place: ProbeHost) -> LineName | None:
         ran = place.run(("ip", "-json", "route", "get", self.destination), _ANSWER_SECONDS)
         try:
-            interface = json.loads(ran.said)[0]["dev"]
+            interface = json.loads(ran.stdout)[0]["dev"]
         except (ValueError, LookupError, TypeError):
             return None  # no route at all: the router knows no line that leads there
         return next((line for line in LINE_NAMES if self.lines.link(line).interface == interface), None)

@@ -14,15 +14,15 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Changed(Generic[Key]):
+class StateChange(Generic[Key]):
     """What came up or went down."""
 
-    what: Key
+    key: Key
     state: LineState
 
 
 @dataclass
-class Watched(Generic[Key]):
+class LineStateMachine(Generic[Key]):
     """Things that are down after so many rounds in a row without an answer, and up after one with.
 
     The first state that is found out is a change, too, unless it is what everybody expects: up.
@@ -32,7 +32,7 @@ class Watched(Generic[Key]):
     states: dict[Key, LineState] = field(default_factory=dict)
     _silent: dict[Key, int] = field(default_factory=dict)
 
-    def heard(self, answered: Mapping[Key, bool]) -> Iterator[Changed[Key]]:
+    def apply_round(self, answered: Mapping[Key, bool]) -> Iterator[StateChange[Key]]:
         """Take in a round; gives what changed by it."""
         for what, answer in answered.items():
             before = self.states.get(what, LineState.UNKNOWN)
@@ -41,25 +41,25 @@ class Watched(Generic[Key]):
             now = LineState.UP if answer else believed
             self.states[what] = now
             if now is not before and (before, now) != (LineState.UNKNOWN, LineState.UP):
-                yield Changed(what, now)
+                yield StateChange(what, now)
 
 
-Line = tuple[str, LineName]
+SchoolLine = tuple[str, LineName]
 """A school's id and the name of its line."""
 
 
-def lines_answered(answers: Mapping[LinePath, float | None]) -> dict[Line, bool]:
+def summarize_lines(answers: Mapping[LinePath, float | None]) -> dict[SchoolLine, bool]:
     """A line answers if any region does over it, in either family."""
-    found: dict[Line, bool] = {}
+    found: dict[SchoolLine, bool] = {}
     for path, took in answers.items():
         line = (path.school, path.line)
         found[line] = found.get(line, False) or took is not None
     return found
 
 
-def regions_answered(answers: Mapping[LinePath, float | None]) -> dict[str, bool]:
+def summarize_regions(answers: Mapping[LinePath, float | None]) -> dict[str, bool]:
     """A region answers if any school hears it; of lines over which nobody answers a region is not to blame."""
-    alive = {line for line, answered in lines_answered(answers).items() if answered}
+    alive = {line for line, answered in summarize_lines(answers).items() if answered}
     found: dict[str, bool] = {}
     for path, took in answers.items():
         if (path.school, path.line) in alive:

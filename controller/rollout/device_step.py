@@ -32,7 +32,7 @@ DIFFERENCES_SHOWN = 5
 class Change:
     """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore.
 
-    `refuse_expired` raises PlanLapsed once an exception in the plan has expired; then nothing more may be written.
+    `refuse_expired` raises PlanExpired once an exception in the plan has expired; then nothing more may be written.
     """
 
     device: Device
@@ -62,7 +62,7 @@ class Change:
 
     def read_saved_digest(self, session: Session) -> str:
         """The digest of the state that the device would boot with; "" when it would boot with none."""
-        text = self.system.saved(session)
+        text = self.system.read_saved(session)
         return self.system.parse(text, f"{self.device.id} (boot)").state.digest() if text else ""
 
 
@@ -287,7 +287,7 @@ def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tupl
     """Ask the device, until it answers that its restore has run, or must long have, what it is in."""
 
     def ask(session: Session) -> tuple[End, str] | None:
-        if change.system.restored(session, change.restore):
+        if change.system.has_restored(session, change.restore):
             return _read_restored(change, session, undecided)
         return None
 

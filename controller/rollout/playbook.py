@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import TsunaguError
-from controller.telemetry.timeline import Level, Listener, Span, rollout
+from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
 
 _ENDS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
@@ -71,7 +71,7 @@ def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[Host
         raise TsunaguError(message)
     with (
         tempfile.TemporaryDirectory(prefix="tsunagu-playbook-") as private,
-        rollout(f"playbook {playbook.name}", listeners, hosts=len(playbook.hosts)) as span,
+        open_rollout_span(f"playbook {playbook.name}", listeners, hosts=len(playbook.hosts)) as span,
     ):
         hearing = _Hearing(span, {host: HostOutcome(host) for host in playbook.hosts})
         limit = Path(private) / "hosts"

@@ -15,14 +15,14 @@ from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.expiry import refuse_lapsed
-from controller.plan.select import device_by_id
+from controller.plan.expiry import refuse_expired_plan
+from controller.plan.select import find_device
 from controller.platforms.base import Operable
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
-from controller.telemetry.timeline import Level, Listener, Span, rollout
+from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
 
 SCHOOLS_AT_ONCE = 8
 INTERRUPTED = "not attempted: interrupted"
@@ -54,7 +54,7 @@ def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequen
     canary = [change for change in changes if change.plan.school == plan.canary]
     rest = [change for change in changes if change.plan.school != plan.canary]
     waves = json.dumps({"canary": _by_school(canary), "rest": _by_school(rest)})
-    with rollout(plan.digest()[:12], listeners, city=plan.city, devices=len(changes), waves=waves) as span:
+    with open_rollout_span(plan.digest()[:12], listeners, city=plan.city, devices=len(changes), waves=waves) as span:
         outcomes = rollout_waves.run(canary, span)
         bad = [outcome for outcome in outcomes if not outcome.end.good]
         if bad:
@@ -71,11 +71,11 @@ def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
     digest, run = plan.digest(), uuid.uuid4().hex[:12]
 
     def refuse_expired() -> None:
-        refuse_lapsed(city, plan, settings.clock.now().astimezone(city.timezone).date())
+        refuse_expired_plan(city, plan, settings.clock.now().astimezone(city.timezone).date())
 
     changes = []
     for one in plan.devices:
-        device = device_by_id(city, one.device, lab=plan.lab)
+        device = find_device(city, one.device)
         changes.append(
             Change(
                 device=device,
@@ -97,7 +97,7 @@ def _operable(device: Device, planned: DevicePlan) -> Operable:
     if device.platform != planned.platform:
         message = f"{device.id}: the plan is for platform {planned.platform!r}, the city says {device.platform!r}"
         raise PlanRefused(message)
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     if not isinstance(system, Operable):
         message = f"{device.id}: platform {device.platform!r} is known as text only and cannot be applied to"
         raise PlanRefused(message)

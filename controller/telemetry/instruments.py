@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 
-from controller.telemetry.registry import METRICS, SIGNAL, TELEMETRY_DROPPED, Kind, Metric
+from controller.telemetry.registry import METRICS, SIGNAL, TELEMETRY_DROPPED, InstrumentKind, Metric
 
 Write = Callable[[float, Mapping[str, str]], None]
 """What takes a value and its attributes."""
 
 
-def views() -> Sequence[View]:
+def build_views() -> Sequence[View]:
     """A view for each metric: its attributes, its boundaries, and the limit of its attribute sets.
 
     The SDK's own limit is 2,000 sets an instrument, which 176 schools would exceed.
@@ -29,7 +29,7 @@ def views() -> Sequence[View]:
     ]
 
 
-def instruments(meter: Meter) -> Mapping[Metric, Write]:
+def build_instruments(meter: Meter) -> Mapping[Metric, Write]:
     """An instrument for each metric that is written; what is observed instead has its own function."""
     return {metric: _instrument(meter, metric) for metric in METRICS.values() if metric is not TELEMETRY_DROPPED}
 
@@ -46,9 +46,9 @@ def observe_dropped(meter: Meter, counts: Callable[[], Mapping[str, int]]) -> No
 
 def _instrument(meter: Meter, metric: Metric) -> Write:
     match metric.kind:
-        case Kind.GAUGE:
+        case InstrumentKind.GAUGE:
             return meter.create_gauge(metric.name, metric.unit, metric.meaning).set
-        case Kind.COUNTER:
+        case InstrumentKind.COUNTER:
             return meter.create_counter(metric.name, metric.unit, metric.meaning).add
-        case Kind.HISTOGRAM:
+        case InstrumentKind.HISTOGRAM:
             return meter.create_histogram(metric.name, metric.unit, metric.meaning).record

@@ -32,7 +32,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import Tracer
 
 from controller.errors import TsunaguError
-from controller.telemetry.instruments import Write, instruments, observe_dropped, views
+from controller.telemetry.instruments import Write, build_instruments, build_views, observe_dropped
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
 
@@ -93,12 +93,12 @@ class Telemetry:
 
 
 @contextmanager
-def telemetry(service: str = "tsunagu") -> Iterator[Telemetry]:
+def open_telemetry(service: str = "tsunagu") -> Iterator[Telemetry]:
     """Telemetry for the length of a command; what waits is sent when it ends, and a loss is said once, as a warning."""
-    if not (wanted := signals_sent()):
+    if not (wanted := list_configured_signals()):
         yield Telemetry({}, None, None)
         return
-    sending = Sending(service, wanted)
+    sending = OtlpSender(service, wanted)
     try:
         yield sending.telemetry
     finally:
@@ -120,7 +120,7 @@ def _receiver() -> str:
     return f"{before.partition('//')[0]}//{after}" if at and "//" in before else after
 
 
-def signals_sent() -> frozenset[str]:
+def list_configured_signals() -> frozenset[str]:
     """Which of traces, metrics and logs have somewhere to go."""
     everywhere = bool(os.environ.get(ENDPOINT))
     return frozenset(
@@ -130,7 +130,7 @@ def signals_sent() -> frozenset[str]:
     )
 
 
-class Sending:
+class OtlpSender:
     """The exporters of the three signals and what waits before them."""
 
     def __init__(self, service: str, wanted: frozenset[str]) -> None:
@@ -160,7 +160,7 @@ class Sending:
             )
             for _ in wanted & {"metrics"}
         ]
-        self._meters = MeterProvider(readers, resource, shutdown_on_exit=False, views=views())
+        self._meters = MeterProvider(readers, resource, shutdown_on_exit=False, views=build_views())
         meter = self._meters.get_meter("tsunagu")
         observe_dropped(meter, self.lost)
         traces = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -169,7 +169,7 @@ class Sending:
         events = LoggerProvider(resource, shutdown_on_exit=False)
         if "logs" in wanted:
             events.add_log_record_processor(_Logs(self._logs))
-        self.telemetry = Telemetry(instruments(meter), events.get_logger("tsunagu"), traces.get_tracer("tsunagu"))
+        self.telemetry = Telemetry(build_instruments(meter), events.get_logger("tsunagu"), traces.get_tracer("tsunagu"))
 
     def lost(self) -> dict[str, int]:
         """How much could not be sent so far, by signal."""

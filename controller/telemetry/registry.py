@@ -22,7 +22,7 @@ MOST_REGIONS = 4
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
-class Kind(StrEnum):
+class InstrumentKind(StrEnum):
     """What kind of instrument measures it."""
 
     GAUGE = "gauge"
@@ -67,7 +67,7 @@ class Metric:
     """
 
     name: str
-    kind: Kind
+    kind: InstrumentKind
     unit: str
     meaning: str
     attributes: tuple[Attribute, ...]
@@ -83,7 +83,9 @@ class Metric:
     @property
     def prometheus(self) -> str:
         """Its name at Prometheus."""
-        return prometheus_name(self.name, self.unit, gauge=self.kind is Kind.GAUGE, counter=self.kind is Kind.COUNTER)
+        return prometheus_name(
+            self.name, self.unit, gauge=self.kind is InstrumentKind.GAUGE, counter=self.kind is InstrumentKind.COUNTER
+        )
 
     def checked(self, attributes: Mapping[str, str]) -> dict[str, str]:
         """The attributes of a value, in the registry's order.
@@ -107,7 +109,7 @@ PATH = (SCHOOL, LINE, REGION, FAMILY)
 
 LINE_THROUGHPUT = Metric(
     "tsunagu.line.throughput",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "Mbit/s",
     "what a line carried in a test of its throughput",
     (*PATH, DIRECTION),
@@ -115,12 +117,20 @@ LINE_THROUGHPUT = Metric(
     history=True,
 )
 LINE_LATENCY = Metric(
-    "tsunagu.line.latency", Kind.GAUGE, "ms", "round trip over a line to a region", PATH, fresh=5 * MINUTE, history=True
+    "tsunagu.line.latency",
+    InstrumentKind.GAUGE,
+    "ms",
+    "round trip over a line to a region",
+    PATH,
+    fresh=5 * MINUTE,
+    history=True,
 )
-LINE_JITTER = Metric("tsunagu.line.jitter", Kind.GAUGE, "ms", "how much the round trip varies", PATH, fresh=5 * MINUTE)
+LINE_JITTER = Metric(
+    "tsunagu.line.jitter", InstrumentKind.GAUGE, "ms", "how much the round trip varies", PATH, fresh=5 * MINUTE
+)
 LINE_LOSS = Metric(
     "tsunagu.line.loss.ratio",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "1",
     "share of the packets that got no answer",
     PATH,
@@ -128,11 +138,16 @@ LINE_LOSS = Metric(
     history=True,
 )
 LINE_UP = Metric(
-    "tsunagu.line.up", Kind.GAUGE, "{line}", "1: the line answers, 0: it does not", (SCHOOL, LINE), fresh=MINUTE
+    "tsunagu.line.up",
+    InstrumentKind.GAUGE,
+    "{line}",
+    "1: the line answers, 0: it does not",
+    (SCHOOL, LINE),
+    fresh=MINUTE,
 )
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "Mbit/s",
     "what a school was measured to have; this is what is judged",
     (SCHOOL,),
@@ -141,26 +156,31 @@ BANDWIDTH_MEASURED = Metric(
 )
 BANDWIDTH_RECOMMENDED = Metric(
     "tsunagu.school.bandwidth.recommended",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "Mbit/s",
     "what is recommended for a school of its number of pupils",
     (SCHOOL,),
     fresh=7 * DAY,
 )
-JUDGEMENT = Metric(
+BANDWIDTH_ASSESSMENT = Metric(
     "tsunagu.school.judgement",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "{judgement}",
     "0: not measured, 1: below the recommendation, 2: within the method's error, 3: meets it",
     (SCHOOL,),
     fresh=7 * DAY,
 )
 DNS_DURATION = Metric(
-    "tsunagu.dns.duration", Kind.GAUGE, "ms", "how long a name took to be looked up", (SCHOOL, LINE, FAMILY), fresh=HOUR
+    "tsunagu.dns.duration",
+    InstrumentKind.GAUGE,
+    "ms",
+    "how long a name took to be looked up",
+    (SCHOOL, LINE, FAMILY),
+    fresh=HOUR,
 )
 PROXY_DURATION = Metric(
     "tsunagu.proxy.duration",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "ms",
     "how long an application's proxy took to answer",
     (SCHOOL, LINE, FAMILY),
@@ -168,7 +188,7 @@ PROXY_DURATION = Metric(
 )
 PROBE_LAST_SUCCESS = Metric(
     "tsunagu.probe.last.success",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "s",
     "when a school's probe last got through, in seconds since 1970",
     (SCHOOL,),
@@ -177,18 +197,23 @@ PROBE_LAST_SUCCESS = Metric(
 )
 DEVICE_DRIFT = Metric(
     "tsunagu.device.drift",
-    Kind.GAUGE,
+    InstrumentKind.GAUGE,
     "{device}",
     "devices of a school that differ from what the policy says",
     (SCHOOL,),
     fresh=7 * DAY,
 )
 ROLLOUT_DEVICES = Metric(
-    "tsunagu.rollout.devices", Kind.COUNTER, "{device}", "devices that a rollout was done with", (OUTCOME,), fresh=DAY
+    "tsunagu.rollout.devices",
+    InstrumentKind.COUNTER,
+    "{device}",
+    "devices that a rollout was done with",
+    (OUTCOME,),
+    fresh=DAY,
 )
 ROLLOUT_DEVICE_DURATION = Metric(
     "tsunagu.rollout.device.duration",
-    Kind.HISTOGRAM,
+    InstrumentKind.HISTOGRAM,
     "s",
     "how long a rollout took on a device",
     (OUTCOME,),
@@ -197,7 +222,7 @@ ROLLOUT_DEVICE_DURATION = Metric(
 )
 TELEMETRY_DROPPED = Metric(
     "tsunagu.telemetry.dropped",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{item}",
     "spans, data points and log records that could not be sent and are lost",
     (SIGNAL,),
@@ -205,7 +230,7 @@ TELEMETRY_DROPPED = Metric(
 )
 MONITOR_REFUSED = Metric(
     "tsunagu.monitor.refused",
-    Kind.COUNTER,
+    InstrumentKind.COUNTER,
     "{request}",
     "requests that the monitor did not take",
     (SIGNAL, REASON),
@@ -223,7 +248,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             LINE_UP,
             BANDWIDTH_MEASURED,
             BANDWIDTH_RECOMMENDED,
-            JUDGEMENT,
+            BANDWIDTH_ASSESSMENT,
             DNS_DURATION,
             PROXY_DURATION,
             PROBE_LAST_SUCCESS,
@@ -236,20 +261,6 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     }
 )
 """Every metric by its name."""
-
-
-class Judgement(StrEnum):
-    """How a school's bandwidth compares with the recommendation; `number` is the value of `JUDGEMENT`."""
-
-    NOT_MEASURED = "not-measured"
-    BELOW = "below"
-    WITHIN_ERROR = "within-error"
-    MEETS = "meets"
-
-    @property
-    def number(self) -> int:
-        """The metric's value for it."""
-        return list(Judgement).index(self)
 
 
 class EventKind(StrEnum):

@@ -82,7 +82,7 @@ class Span:
 
 
 @contextmanager
-def rollout(name: str, listeners: Sequence[Listener], **attributes: str | int) -> Iterator[Span]:
+def open_rollout_span(name: str, listeners: Sequence[Listener], **attributes: str | int) -> Iterator[Span]:
     """The root span."""
     with _running(Span(Level.ROLLOUT, name, None, listeners, attributes)) as span:
         yield span

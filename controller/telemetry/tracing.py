@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from controller.telemetry.otlp import Telemetry, signals_sent, telemetry
+from controller.telemetry.otlp import Telemetry, list_configured_signals, open_telemetry
 from controller.telemetry.registry import OUTCOME, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
 from controller.telemetry.timeline import Level, Listener, Span
 
@@ -100,13 +100,13 @@ def _caller() -> Context:
 
 
 @contextmanager
-def traced(path: Path) -> Iterator[Listener]:
+def open_trace(path: Path) -> Iterator[Listener]:
     """A listener that exports; everything is handed over when the context ends. `path` is for JSON lines.
 
     Where there is an endpoint for traces, they go there and nowhere else.
     """
-    with telemetry() as sent:
-        if "traces" in signals_sent() and sent.tracer is not None:
+    with open_telemetry() as sent:
+        if "traces" in list_configured_signals() and sent.tracer is not None:
             yield TraceListener(sent.tracer, sent)
             return
         provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)

@@ -14,19 +14,19 @@ from typing import Literal
 import yaml
 
 from controller.messages import LANGUAGES, Language, catalogue
+from controller.model.measurement import Assessment
 from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
+    BANDWIDTH_ASSESSMENT,
     DEVICE_DRIFT,
-    JUDGEMENT,
     LINE,
     LINE_UP,
     METRICS,
     MONITOR_REFUSED,
     PROBE_LAST_SUCCESS,
     TELEMETRY_DROPPED,
-    Judgement,
 )
-from monitoring.city_state.present import SILENT_SECONDS
+from monitoring.city_state.school_tiles import SILENT_SECONDS
 
 FILE = Path(__file__).parent / "tsunagu.yaml"
 _HEAD = "# Made by `python -m monitoring.alerts.rules` from the registry and the message catalogue; do not edit.\n"
@@ -45,7 +45,7 @@ class Alert:
     labels: tuple[str, ...]
 
 
-def alerts() -> tuple[Alert, ...]:
+def list_alerts() -> tuple[Alert, ...]:
     """Every rule, under the names of the registry."""
     ours = f'{{__name__=~"{_common_prefix()}.+", {prometheus_label(OVERFLOW)}="true"}}'
     named = f'label_replace({ours}, "metric", "$1", "__name__", "(.+)")'
@@ -55,7 +55,7 @@ def alerts() -> tuple[Alert, ...]:
         Alert(
             "SchoolBelowRecommendation",
             "bandwidth-below",
-            f"{JUDGEMENT.prometheus} == {Judgement.BELOW.number}",
+            f"{BANDWIDTH_ASSESSMENT.prometheus} == {Assessment.BELOW.number}",
             "1m",
             "warning",
             ("school",),
@@ -92,9 +92,9 @@ def alerts() -> tuple[Alert, ...]:
     )
 
 
-def rules() -> str:
+def render_rules() -> str:
     """The file of rules."""
-    group = {"name": "tsunagu", "rules": [_rule(alert) for alert in alerts()]}
+    group = {"name": "tsunagu", "rules": [_rule(alert) for alert in list_alerts()]}
     return _HEAD + yaml.safe_dump({"groups": [group]}, allow_unicode=True, sort_keys=False, width=1000)
 
 
@@ -130,14 +130,14 @@ def _common_prefix() -> str:
 def main(words: list[str]) -> int:
     """Write the file, or say whether it is current: 0 when it is, 1 when not."""
     if words == ["--check"]:
-        current = FILE.exists() and FILE.read_text(encoding="utf-8") == rules()
+        current = FILE.exists() and FILE.read_text(encoding="utf-8") == render_rules()
         if not current:
             sys.stderr.write(f"{FILE} is not current: run python -m monitoring.alerts.rules\n")
         return 0 if current else 1
     if words:
         sys.stderr.write("usage: python -m monitoring.alerts.rules [--check]\n")
         return 64
-    FILE.write_text(rules(), encoding="utf-8")
+    FILE.write_text(render_rules(), encoding="utf-8")
     return 0
 
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 from controller.model.city import City
 from controller.telemetry.registry import MONITOR_REFUSED, REASON, SIGNAL
-from monitoring.city_state.present import Present, Tile
-from monitoring.city_state.rollouts import Rollouts
-from monitoring.city_state.stream import Stream
-from monitoring.timeseries import reading
-from monitoring.timeseries.points import Batch, Key, Total
-from monitoring.timeseries.store import Store
-from monitoring.timeseries.writer import Writer
+from monitoring.city_state.event_stream import EventStream
+from monitoring.city_state.rollout_views import RolloutViews
+from monitoring.city_state.school_tiles import CityState, Tile
+from monitoring.timeseries import queries
+from monitoring.timeseries.records import CumulativeTotal, SeriesKey, TelemetryBatch
+from monitoring.timeseries.store_writer import StoreWriter
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 
 TURN_SECONDS = 0.25
 """What changes more often than this is told once."""
@@ -29,21 +29,21 @@ LOOK_AGAIN_SECONDS = 1.0
 class Monitor:
     """All parts of a running monitor. Its methods belong to the event loop's thread."""
 
-    def __init__(self, city: City, store: Store) -> None:
+    def __init__(self, city: City, store: TimeSeriesStore) -> None:
         self.city = city
         self.store = store
-        self.present = Present(city, reading.latest(store))
-        self.rollouts = Rollouts(reading.newest_trace(store))
-        self.stream = Stream(self._everything)
-        self._writer = Writer(store)
+        self.present = CityState(city, queries.read_latest_values(store))
+        self.rollouts = RolloutViews(queries.read_newest_trace(store))
+        self.stream = EventStream(self._everything)
+        self._writer = StoreWriter(store)
         # All from the start: Prometheus sees a rise only from a value that it knows.
-        self._refused: Counter[Key] = Counter(
+        self._refused: Counter[SeriesKey] = Counter(
             {_refusal(signal, reason): 0 for signal in SIGNAL.values for reason in REASON.values}
         )
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
         self._looked = self._told_rollout = 0.0
 
-    async def keep(self, batch: Batch) -> None:
+    async def keep(self, batch: TelemetryBatch) -> None:
         """Keep a batch; when it returns, the batch is on the disk and part of the present.
 
         Raises:
@@ -61,10 +61,10 @@ class Monitor:
         """Count a request that was not taken."""
         self._refused[_refusal(signal, reason)] += 1
 
-    def refused(self) -> list[Total]:
+    def refused(self) -> list[CumulativeTotal]:
         """What was not taken since this monitor began."""
         now = time.time()
-        return [Total(key, "", 0, now, count) for key, count in self._refused.items()]
+        return [CumulativeTotal(key, "", 0, now, count) for key, count in self._refused.items()]
 
     async def tell(self) -> None:
         """Tell pages what changed, for ever."""
@@ -108,5 +108,5 @@ class Monitor:
         return [("tiles", self.present.tiles()), ("rollout", self.rollouts.view())]
 
 
-def _refusal(signal: str, reason: str) -> Key:
+def _refusal(signal: str, reason: str) -> SeriesKey:
     return MONITOR_REFUSED, ((SIGNAL.name, signal), (REASON.name, reason))

@@ -10,20 +10,25 @@ import json
 from dataclasses import dataclass
 
 from controller.telemetry.registry import DAY, HOUR, MINUTE
-from monitoring.timeseries.points import Total, added
+from monitoring.timeseries.records import CumulativeTotal, add_up_totals
 from monitoring.timeseries.schema import ADD_PART
-from monitoring.timeseries.store import Store, key_of
+from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class RetentionLevel:
     """Rows of `step` seconds are kept for `kept` seconds."""
 
     step: int
     kept: int
 
 
-LEVELS = (Level(1, 5 * MINUTE), Level(10, 2 * HOUR), Level(MINUTE, 2 * DAY), Level(HOUR, 400 * DAY))
+LEVELS = (
+    RetentionLevel(1, 5 * MINUTE),
+    RetentionLevel(10, 2 * HOUR),
+    RetentionLevel(MINUTE, 2 * DAY),
+    RetentionLevel(HOUR, 400 * DAY),
+)
 """A year can be compared with the one before; logs of six months or longer are desirable (guideline 6.1(3))."""
 STEPS = tuple(level.step for level in LEVELS)
 EVENTS_KEPT = 400 * DAY
@@ -41,7 +46,7 @@ ON CONFLICT (step, series, at) DO UPDATE SET n = n + excluded.n, total = total +
 _FORGET = "DELETE FROM bin WHERE step = ? AND series IN (SELECT id FROM series) AND at < ?"
 
 
-def roll_up(store: Store, now: float, levels: int = len(LEVELS)) -> None:
+def roll_up(store: TimeSeriesStore, now: float, levels: int = len(LEVELS)) -> None:
     """Move what is too old for its level into the next; of the last level, forget it.
 
     `levels`: only the first so many, because the fine ones fill quickly and the coarse ones slowly.
@@ -57,7 +62,7 @@ def roll_up(store: Store, now: float, levels: int = len(LEVELS)) -> None:
             connection.execute(_FORGET, (level.step, border))
 
 
-def clear(store: Store, now: float) -> None:
+def delete_expired(store: TimeSeriesStore, now: float) -> None:
     """Forget old events and rollouts, and add up the totals of processes that have ended."""
     with store.writing() as connection:
         connection.execute("DELETE FROM event WHERE at < ?", (now - EVENTS_KEPT,))
@@ -67,11 +72,13 @@ def clear(store: Store, now: float) -> None:
             "WHERE at < ?"
         )
         ended = connection.execute(query, (now - PROCESS_KEPT,)).fetchall()
-        numbers = {key: row[0] for row in ended if (key := key_of(row[1], row[2]))}
+        numbers = {key: row[0] for row in ended if (key := parse_series_key(row[1], row[2]))}
         parts = [
-            Total(key, "", 0, row[3], row[4], tuple(json.loads(row[5]))) for row in ended if (key := key_of(*row[1:3]))
+            CumulativeTotal(key, "", 0, row[3], row[4], tuple(json.loads(row[5])))
+            for row in ended
+            if (key := parse_series_key(*row[1:3]))
         ]
         connection.execute("DELETE FROM part WHERE at < ?", (now - PROCESS_KEPT,))
-        for one in added(parts):
+        for one in add_up_totals(parts):
             row = (numbers[one.key], "", 0, one.at, one.value, json.dumps(one.counts))
             connection.execute(ADD_PART, row)

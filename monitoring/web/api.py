@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.registry import DAY, HOUR, LINE, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT
 from monitoring.city_state.monitor import Monitor
-from monitoring.city_state.present import written
-from monitoring.timeseries import reading
+from monitoring.city_state.school_tiles import format_time
+from monitoring.timeseries import queries
 from monitoring.timeseries.retention import LEVELS
 
 EVENTS_SHOWN = 200
@@ -24,12 +24,12 @@ _MEASURES = {"throughput": (LINE_THROUGHPUT, _HIGHEST), "latency": (LINE_LATENCY
 """A line's throughput is that of its best path; latency and loss are the mean of its paths."""
 
 
-def routes(monitor: Monitor) -> list[BaseRoute]:
+def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     """The paths below /api."""
 
     async def city(_: Request) -> Response:
-        wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.file.wards]
-        return JSONResponse({"city": monitor.city.file.name, "wards": wards, "schools": monitor.present.tiles()})
+        wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.wards]
+        return JSONResponse({"city": monitor.city.name, "wards": wards, "schools": monitor.present.tiles()})
 
     async def school(request: Request) -> Response:
         found = monitor.city.school_by_id.get(request.path_params["school"])
@@ -65,15 +65,15 @@ def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[s
         line: {
             name: [
                 [slot, round(highest if best else mean, 4)]
-                for slot, mean, highest in reading.history(monitor.store, (school, line), metric, since, step)
+                for slot, mean, highest in queries.read_line_history(monitor.store, (school, line), metric, since, step)
             ]
             for name, (metric, best) in _MEASURES.items()
         }
         for line in LINE.values
     }
     events: list[object] = [
-        {"at": written(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}
-        for one in reading.events(monitor.store, school, since, EVENTS_SHOWN)
+        {"at": format_time(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}
+        for one in queries.read_events(monitor.store, school, since, EVENTS_SHOWN)
     ]
     return lines, events
 

@@ -11,13 +11,13 @@ from starlette.middleware import Middleware
 
 from controller.model.city import City
 from monitoring.city_state.monitor import Monitor
-from monitoring.ingest import receiver
-from monitoring.timeseries.store import Store
+from monitoring.ingest import otlp_receiver
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web import api, exposition, pages
-from monitoring.web.security import Guarded
+from monitoring.web.request_guard import RequestGuard
 
 
-def application(city: City, store: Store) -> Starlette:
+def build_application(city: City, store: TimeSeriesStore) -> Starlette:
     """Receiver, API, `/metrics` and pages over one store; `app.state.monitor` is the monitor itself."""
     monitor = Monitor(city, store)
 
@@ -32,10 +32,15 @@ def application(city: City, store: Store) -> Starlette:
                 await telling
             monitor.close()
 
-    parts = (receiver.routes(monitor), api.routes(monitor), exposition.routes(monitor), pages.routes(city))
+    parts = (
+        otlp_receiver.build_receiver_routes(monitor),
+        api.build_api_routes(monitor),
+        exposition.build_metrics_routes(monitor),
+        pages.build_page_routes(city),
+    )
     app = Starlette(
         routes=[route for part in parts for route in part],
-        middleware=[Middleware(Guarded)],
+        middleware=[Middleware(RequestGuard)],
         lifespan=lifespan,
     )
     app.state.monitor = monitor

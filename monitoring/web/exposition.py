@@ -15,30 +15,30 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.naming import prometheus_label
-from controller.telemetry.registry import METRICS, Kind, Metric
+from controller.telemetry.registry import METRICS, InstrumentKind, Metric
 from monitoring.city_state.monitor import Monitor
-from monitoring.timeseries import reading
-from monitoring.timeseries.points import Attributes, Total, Value
+from monitoring.timeseries import queries
+from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SeriesAttributes
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def routes(monitor: Monitor) -> list[BaseRoute]:
+def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
     """The path that Prometheus scrapes."""
 
     async def metrics(_: Request) -> Response:
-        totals = [*await run_sync(reading.totals, monitor.store), *monitor.refused()]
+        totals = [*await run_sync(queries.read_totals, monitor.store), *monitor.refused()]
         # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
-        text = await run_sync(exposition, list(monitor.present.values.values()), totals, time.time())
+        text = await run_sync(format_exposition, list(monitor.present.values.values()), totals, time.time())
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
     return [Route("/metrics", metrics)]
 
 
-def exposition(values: Iterable[Value], totals: Iterable[Total], now: float) -> str:
+def format_exposition(values: Iterable[GaugeValue], totals: Iterable[CumulativeTotal], now: float) -> str:
     """Prometheus' text format."""
-    found: dict[Metric, list[Value | Total]] = {}
-    known: list[Value | Total] = [*values, *totals]
+    found: dict[Metric, list[GaugeValue | CumulativeTotal]] = {}
+    known: list[GaugeValue | CumulativeTotal] = [*values, *totals]
     for one in known:
         metric = one.key[0]
         if one.at >= now - metric.fresh:
@@ -50,18 +50,18 @@ def exposition(values: Iterable[Value], totals: Iterable[Total], now: float) -> 
     return "".join(f"{line}\n" for line in lines)
 
 
-def _family(metric: Metric, found: Sequence[Value | Total]) -> Iterator[str]:
+def _family(metric: Metric, found: Sequence[GaugeValue | CumulativeTotal]) -> Iterator[str]:
     name = metric.prometheus
     yield f"# HELP {name} {_escaped(metric.meaning, quotes=False)}"
     yield f"# TYPE {name} {metric.kind}"
     for one in found:
-        if metric.kind is Kind.HISTOGRAM and isinstance(one, Total):
+        if metric.kind is InstrumentKind.HISTOGRAM and isinstance(one, CumulativeTotal):
             yield from _histogram(metric, one)
         else:
             yield f"{name}{_labels(one.key[1])} {_number(one.value)}"
 
 
-def _histogram(metric: Metric, one: Total) -> Iterator[str]:
+def _histogram(metric: Metric, one: CumulativeTotal) -> Iterator[str]:
     """Buckets add up from the lowest; the last one is the number of all values."""
     name, attributes = metric.prometheus, one.key[1]
     ends = [*(_number(boundary) for boundary in metric.boundaries), "+Inf"]
@@ -71,7 +71,7 @@ def _histogram(metric: Metric, one: Total) -> Iterator[str]:
     yield f"{name}_count{_labels(attributes)} {sum(one.counts)}"
 
 
-def _labels(attributes: Attributes) -> str:
+def _labels(attributes: SeriesAttributes) -> str:
     inside = ",".join(f'{prometheus_label(name)}="{_escaped(value)}"' for name, value in attributes)
     return f"{{{inside}}}" if inside else ""
 

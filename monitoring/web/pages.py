@@ -1,7 +1,7 @@
 """The HTML of the monitor: three pages in two languages, their messages as JSON, and their static files.
 
 A page is a frame of words; its modules fetch the figures from the API and keep them fresh. Nothing on it is inline and
-nothing comes from elsewhere, so the policy of `monitoring.web.security` allows neither.
+nothing comes from elsewhere, so the policy of `monitoring.web.request_guard` allows neither.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ LANGUAGE_COOKIE = "tsunagu_language"
 THEME_COOKIE = "tsunagu_theme"
 THEMES = ("light", "dark")
 """What a reader can choose; without a choice the page follows the system."""
-SUBJECTS = ("page.", "states.")
+SUBJECTS = ("page.", "assessments.")
 """The subjects of the catalogue that the page's modules read."""
 _YEAR = 365 * 24 * 3600
 
 
-def routes(city: City) -> list[BaseRoute]:
+def build_page_routes(city: City) -> list[BaseRoute]:
     """The pages of a city, to be served beside the API that they read."""
-    name, _, note = city.file.name.partition(" (")
-    shown: dict[str, Any] = {"city": name, "note": note.removesuffix(")"), "wards": city.file.wards}
+    name, _, note = city.name.partition(" (")
+    shown: dict[str, Any] = {"city": name, "note": note.removesuffix(")"), "wards": city.wards}
 
     async def city_page(request: Request) -> Response:
         return _page(request, "city.html", **shown)
@@ -41,7 +41,7 @@ def routes(city: City) -> list[BaseRoute]:
         school = city.school_by_id.get(request.path_params["school"])
         if school is None:
             return _page(request, "unknown.html", status=404, **shown)
-        ward = next(ward for ward in city.file.wards if ward.id == school.ward)
+        ward = next(ward for ward in city.wards if ward.id == school.ward)
         return _page(request, "school.html", school=school, ward=ward, **shown)
 
     async def rollout_page(request: Request) -> Response:
@@ -56,7 +56,7 @@ def routes(city: City) -> list[BaseRoute]:
     ]
 
 
-def language_of(request: Request) -> Language:
+def choose_language(request: Request) -> Language:
     """The reader's language: what the address asks for, else the last choice, else the browser's, else Japanese."""
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if asked in LANGUAGES:
@@ -69,7 +69,7 @@ def language_of(request: Request) -> Language:
 
 
 def _page(request: Request, template: str, *, status: int = 200, **shown: object) -> Response:
-    language = language_of(request)
+    language = choose_language(request)
     theme = request.cookies.get(THEME_COOKIE)
     text = (
         _templates()

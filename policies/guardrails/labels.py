@@ -13,6 +13,7 @@ LABELLED = {
     "certificatemanager.CertificateMap": "labels",
     "certificatemanager.CertificateMapEntry": "labels",
     "certificatemanager.DnsAuthorization": "labels",
+    "cloudrunv2.Job": "labels",
     "cloudrunv2.Service": "labels",
     "compute.Address": "labels",
     "compute.Disk": "labels",

@@ -8,6 +8,7 @@ KEY_OF = {
     "alloydb.Cluster": "encryptionConfig.kmsKeyName",
     "artifactregistry.Repository": "kmsKeyName",
     "bigquery.Dataset": "defaultEncryptionConfiguration.kmsKeyName",
+    "cloudrunv2.Job": "template.template.encryptionKey",
     "cloudrunv2.Service": "template.encryptionKey",
     "compute.Disk": "diskEncryptionKey.kmsKeySelfLink",
     "compute.RegionDisk": "diskEncryptionKey.kmsKeyName",

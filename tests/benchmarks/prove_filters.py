@@ -37,7 +37,12 @@ from controller.model.network.packets import (
     Protocol,
     parse_prefix,
 )
-from controller.prove.filters.equivalence import packet_space, permitted_by_filter, prove_equal, same_filters
+from controller.prove.filters.equivalence import (
+    are_filters_equal,
+    build_filter_set,
+    make_packet_space,
+    prove_filter_equals_intent,
+)
 from tests.prove.second_engine import SecondEngine, cudd_variables, oxidd_variables
 
 ANYWHERE = Family.V6.everything
@@ -202,7 +207,7 @@ def main() -> None:
     random = Random(arguments.seed)  # noqa: S311 figures must repeat
 
     pairs = [typical(number, family, random) for number in range(TYPICAL_FILTERS) for family in Family]
-    seconds = cpu_seconds(lambda: expect(not any(prove_equal(intent, one) for intent, one in pairs)))
+    seconds = cpu_seconds(lambda: expect(not any(prove_filter_equals_intent(intent, one) for intent, one in pairs)))
     show(f"typical filters of {TYPICAL_ENTRIES} entries: {1000 * seconds / len(pairs):.2f} ms CPU each ({len(pairs)})")
 
     entries = adversarial(arguments.rules, random)
@@ -217,15 +222,15 @@ def main() -> None:
 def one_case(name: str, first: Filter, second: Filter, *, peers: bool) -> None:
     """Two filters that mean the same: by us, by the diagrams alone, and by the peers."""
     show(f"{name}: {len(first.entries)} entries against a rewrite of {len(second.entries)}")
-    ours = cpu_seconds(lambda: expect(same_filters(first, second)))
+    ours = cpu_seconds(lambda: expect(are_filters_equal(first, second)))
     show(f"  proved equal: {ours:.2f} s CPU; peak of the process so far {peak():.0f} MiB")
     broken = list(second.entries)
     at = next(at for at, entry in enumerate(broken) if entry.effect is Effect.PERMIT)
     broken[at] = replace(broken[at], effect=Effect.FORBID)
-    seconds = cpu_seconds(lambda: expect(not same_filters(first, replace(second, entries=tuple(broken)))))
+    seconds = cpu_seconds(lambda: expect(not are_filters_equal(first, replace(second, entries=tuple(broken)))))
     show(f"  one permit turned into a denial: found in {seconds:.2f} s CPU")
     tracemalloc.start()
-    same_filters(first, second)
+    are_filters_equal(first, second)
     show(f"  allocated by the proof alone: {tracemalloc.get_traced_memory()[1] / 2**20:.0f} MiB at its peak")
     tracemalloc.stop()
     if not peers:
@@ -242,8 +247,8 @@ def one_case(name: str, first: Filter, second: Filter, *, peers: bool) -> None:
 
 def by_diagrams(first: Filter, second: Filter) -> bool:
     """As the proof does it when comparing lists is given up."""
-    space = packet_space(first.family)
-    return permitted_by_filter(space, first) == permitted_by_filter(space, second)
+    space = make_packet_space(first.family)
+    return build_filter_set(space, first) == build_filter_set(space, second)
 
 
 def by_library(engine: SecondEngine, first: Filter, second: Filter) -> bool:

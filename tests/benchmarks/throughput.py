@@ -14,18 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from controller.measure.measurement import MBPS, Kind  # noqa: E402 the path comes first
-from controller.measure.probes.throughput import Throughput  # noqa: E402
+from controller.measure.measurement import MBPS, MeasurementKind  # noqa: E402 the path comes first
+from controller.measure.probes.throughput_probe import ThroughputProbe  # noqa: E402
 from controller.model.loading.load import load_city  # noqa: E402
 from controller.model.measurement import Method  # noqa: E402
 from controller.model.network.packets import Family  # noqa: E402
 from tests.measure.two_lines import PORT, TRUTH, TwoLines, two_lines  # noqa: E402
 
 RATES = (50, 100, 200, 400, 600, 800)
-DIRECTIONS = (Kind.DOWNLOAD, Kind.UPLOAD)
+DIRECTIONS = (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
 
 
-def errors_at(rate: int, lines: TwoLines, probe: Throughput) -> list[float]:
+def errors_at(rate: int, lines: TwoLines, probe: ThroughputProbe) -> list[float]:
     """A line of the result for each family and direction; gives the relative errors."""
     found: list[float] = []
     for family in Family:
@@ -65,7 +65,7 @@ def main() -> None:
     method = load_city(ROOT / "policies").measurement.method
     errors: dict[int, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        probe = Throughput(method, PORT, Path(folder))
+        probe = ThroughputProbe(method, PORT, Path(folder))
         for rate in rates:
             with two_lines(rate, 50) as lines:
                 errors[rate] = errors_at(rate, lines, probe)

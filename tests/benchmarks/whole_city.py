@@ -30,18 +30,18 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.plan.proof.city_checks import paths_of_intents
-from controller.plan.proof.proof import differences_of_routes, differences_to_policy
-from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import platform, supported
-from controller.prove.compliance.wireless import network_differences
-from controller.prove.lint.findings import policy_findings
+from controller.plan.proof.city_checks import count_intent_paths
+from controller.plan.proof.rendered_device import find_filter_differences, find_route_differences
+from controller.plan.select import Selection, select_devices
+from controller.platforms.registry import is_supported, load_platform
+from controller.prove.compliance.wireless import find_wireless_differences
+from controller.prove.lint.check_policy import check_policy
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("start Python", "load", "find", "compile", "render", "parse back", "prove", "paths")
@@ -88,15 +88,15 @@ class Measured:
 
 def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -> None:
     """All that is done for a device before anything could be sent to it."""
-    system = platform(device.platform)
-    intent: CampusIntent = measured.stage("compile", lambda: campus_intent(city, device, system.capabilities))
+    system = load_platform(device.platform)
+    intent: DeviceIntent = measured.stage("compile", lambda: compile_device(city, device, system.capabilities))
     text = measured.stage("render", lambda: system.render(intent.wanted))
     parsed = measured.stage("parse back", lambda: system.parse(text, device.id).state)
     if parsed != intent.wanted:
         measured.differences.append(f"{device.id}: what is rendered does not parse back to the same state")
     measured.differences += measured.stage("prove", lambda: list(_differences(intent, parsed)))
     if paths and intent.intents:
-        ways = measured.stage("paths", lambda: paths_of_intents(city, device, intent.intents, intent.moved))
+        ways = measured.stage("paths", lambda: count_intent_paths(city, device, intent.intents, intent.delegated))
         if ways is None:
             measured.differences.append(f"{device.id}: its paths are not what the policy says ('tsunagu prove')")
     measured.devices += 1
@@ -107,10 +107,10 @@ def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -
     measured.lines += text.count("\n")
 
 
-def _differences(intent: CampusIntent, parsed: DeviceState) -> Iterator[str]:
-    yield from differences_to_policy(intent, parsed)
-    yield from differences_of_routes(intent, parsed)
-    yield from network_differences(intent.device.id, intent.networks, parsed)
+def _differences(intent: DeviceIntent, parsed: DeviceState) -> Iterator[str]:
+    yield from find_filter_differences(intent, parsed)
+    yield from find_route_differences(intent, parsed)
+    yield from find_wireless_differences(intent.device.id, intent.networks, parsed)
 
 
 _CITY: list[tuple[City, bool]] = []
@@ -125,7 +125,7 @@ def _share(names: Sequence[str]) -> Measured:
     measured = Measured()
     city, paths = _CITY[0]
     wanted = set(names)
-    for device in selected_devices(city, Selection()):
+    for device in select_devices(city, Selection()):
         if device.id in wanted:
             one_device(city, device, measured, paths=paths)
     return measured
@@ -137,13 +137,13 @@ def measure(policies: Path, processes: int, schools: int, *, paths: bool) -> Mea
     # Starting waits for nothing but the CPU, and no clock of ours ran before it.
     measured.seconds["start Python"] = measured.cpu["start Python"] = process_time()
     city = measured.stage("load", lambda: load_city(policies))
-    measured.findings = len(measured.stage("find", lambda: policy_findings(city)))
-    devices = measured.stage("compile", lambda: selected_devices(city, Selection()))
+    measured.findings = len(measured.stage("find", lambda: check_policy(city)))
+    devices = measured.stage("compile", lambda: select_devices(city, Selection()))
     chosen = {school.id for school in city.schools[:: max(1, len(city.schools) // schools)][:schools]}
     devices = tuple(device for device in devices if device.school.id in chosen)
     for device in devices:
-        (measured.supported if supported(device.platform) else measured.unsupported)[device.platform] += 1
-    todo = [device for device in devices if supported(device.platform)]
+        (measured.supported if is_supported(device.platform) else measured.unsupported)[device.platform] += 1
+    todo = [device for device in devices if is_supported(device.platform)]
     gc.freeze()  # as `tsunagu prove` does
     if processes == 1:
         for device in todo:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.compile.network import acl
 from controller.compile.network import aggregate as aggregation
-from controller.compile.network import device_state
-from controller.compile.network.aggregate import aggregate
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.aggregate import aggregate_entries
+from controller.compile.network.device_state import compile_device
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import Entry, build_filter
@@ -27,10 +27,11 @@ from controller.model.network.packets import (
     Protocol,
     parse_prefix,
 )
+from controller.model.policy_files import PREFIX_LISTS
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.cisco_ios.driver import CiscoIos
-from controller.prove.filters.equivalence import packet_space, permitted_by_filter
+from controller.prove.filters.equivalence import build_filter_set, make_packet_space
 from tests.platforms.states import everything, matches
 from tests.soak import examples
 
@@ -72,7 +73,7 @@ def test_nothing_stands_behind_what_every_packet_meets() -> None:
     inside = parse_prefix("10.0.0.0/28")
     all_, default = replace(everything(Family.V4), origin="all"), replace(everything(Family.V4), origin="default deny")
     behind = Entry(Effect.PERMIT, Match(Family.V4, None, inside, inside), "behind")
-    (one,) = aggregate([all_, behind, default])
+    (one,) = aggregate_entries([all_, behind, default])
     assert (one, one.origin) == (all_, "all, behind, default deny")
 
 
@@ -80,14 +81,14 @@ def test_nothing_stands_behind_what_every_packet_meets() -> None:
 @given(st.sampled_from(Family).flatmap(entries))
 def test_no_packet_is_judged_otherwise(found: list[Entry]) -> None:
     family = found[0].match.family
-    fewer = aggregate(found)
-    space = packet_space(family)
+    fewer = aggregate_entries(found)
+    space = make_packet_space(family)
     before, after = (build_filter(20, Direction.FROM, family, one) for one in (found, fewer))
-    assert permitted_by_filter(space, before) == permitted_by_filter(space, after)
+    assert build_filter_set(space, before) == build_filter_set(space, after)
     assert len(fewer) <= len(found)
     assert fewer[-1].match == everything(family).match
     assert len(set(fewer)) == len(fewer)
-    assert len(aggregate(fewer)) == len(fewer)
+    assert len(aggregate_entries(fewer)) == len(fewer)
     named = {name for entry in fewer for name in entry.origin.split(", ")}
     assert named <= {entry.origin for entry in found}
     assert {entry.origin for entry in found} <= named, "a rule was forgotten"
@@ -124,24 +125,55 @@ def hosts(count: int) -> list[Match]:
             [Match(V4, 1, ALL, ALL, ANY_PORTS, (kind, kind)) for kind in (3, 4)],
             [Match(V4, 1, ALL, ALL, ANY_PORTS, (kind, kind)) for kind in (3, 4)],
         ),
+        (
+            [Match(V4, 6, ALL, ALL, (port, port), established=True) for port in (443, 444, 442, 440)],
+            [
+                Match(V4, 6, ALL, ALL, (440, 440), established=True),
+                Match(V4, 6, ALL, ALL, (442, 444), established=True),
+            ],
+        ),
+        (
+            [Match(V4, 17, ALL, ALL, (123, 130)), Match(V4, 17, ALL, ALL, (125, 140))],
+            [Match(V4, 17, ALL, ALL, (123, 140))],
+        ),
+        (
+            # An answer from port 53 and another service's answer to it are two things.
+            [Match(V4, 17, ALL, ALL, (53, 53)), Match(V4, 17, ALL, ALL, (54, 54), (7, 7))],
+            [Match(V4, 17, ALL, ALL, (53, 53)), Match(V4, 17, ALL, ALL, (54, 54), (7, 7))],
+        ),
+        (
+            [Match(V4, 6, ALL, ALL, (1, 1), established=True), Match(V4, 6, ALL, ALL, (2, 2))],
+            [Match(V4, 6, ALL, ALL, (1, 1), established=True), Match(V4, 6, ALL, ALL, (2, 2))],
+        ),
+        (
+            [
+                Match(V4, 6, parse_prefix("10.0.1.0/24"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.0.0/24"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.2.0/24"), parse_prefix("10.9.0.0/16")),
+            ],
+            [
+                Match(V4, 6, parse_prefix("10.0.0.0/23"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.2.0/24"), parse_prefix("10.9.0.0/16")),
+            ],
+        ),
     ],
 )
 def test_what_is_put_together(given_: list[Match], expected: list[Match]) -> None:
-    assert [entry.match for entry in aggregate(permits(*given_))] == expected
+    assert [entry.match for entry in aggregate_entries(permits(*given_))] == expected
 
 
 def test_an_entry_that_came_of_many_names_all_their_rules() -> None:
-    (one,) = aggregate(permits(*hosts(4)))
+    (one,) = aggregate_entries(permits(*hosts(4)))
     assert one.origin == "rule-0, rule-1, rule-2, rule-3"
     wide, narrow = Match(V4, 6, ALL, parse_prefix("10.0.0.0/8")), Match(V4, 6, ALL, parse_prefix("10.1.0.0/16"))
-    (one,) = aggregate(permits(narrow, wide))
+    (one,) = aggregate_entries(permits(narrow, wide))
     assert one.origin == "rule-1, rule-0"
 
 
 def test_a_forbid_between_keeps_its_place() -> None:
     first, second = permits(*hosts(2))
     between = Entry(Effect.FORBID, Match(V4, None, ALL, parse_prefix("203.0.113.1/32")), "forbid")
-    assert aggregate([first, between, second]) == [first, between, second]
+    assert aggregate_entries([first, between, second]) == [first, between, second]
 
 
 def crowded(city: City) -> City:
@@ -151,7 +183,7 @@ def crowded(city: City) -> City:
         name: one.model_copy(update={"prefixes": listed}) if name == "cbt" else one
         for name, one in city.prefix_lists.items()
     }
-    return replace(city, prefix_lists=files)
+    return city.replace_file(PREFIX_LISTS, *(files).values())
 
 
 def core(city: City) -> Device:
@@ -163,26 +195,26 @@ def test_a_filter_that_is_too_large_is_aggregated_and_proved(city: City) -> None
     large = crowded(city)
     device = core(large)
     can = replace(IOS.capabilities, maximum_entries=500)
-    intent = campus_intent(large, device, can)
-    assert prove(large, intent, IOS) == 32
+    intent = compile_device(large, device, can)
+    assert prove_rendered_device(large, intent, IOS) == 32
     assert max(len(one.entries) for one in intent.wanted.filters) < 100
-    small = campus_intent(city, device, can).wanted.filters
-    assert small == campus_intent(city, device, IOS.capabilities).wanted.filters, "what fits stays as it is"
+    small = compile_device(city, device, can).wanted.filters
+    assert small == compile_device(city, device, IOS.capabilities).wanted.filters, "what fits stays as it is"
     with pytest.raises(BeyondCapability, match=r"takes 20 \(capability 'maximum_entries'\); exactly aggregated"):
-        campus_intent(large, device, replace(can, maximum_entries=20))
+        compile_device(large, device, replace(can, maximum_entries=20))
 
 
 def test_all_filters_of_a_device_together_are_aggregated_when_they_do_not_fit(city: City) -> None:
     large = crowded(city)
     device = core(large)
-    fits = campus_intent(large, device, replace(IOS.capabilities, maximum_device_entries=1000))
+    fits = compile_device(large, device, replace(IOS.capabilities, maximum_device_entries=1000))
     assert sum(len(one.entries) for one in fits.wanted.filters) <= 1000
-    assert prove(large, fits, IOS) == 32
+    assert prove_rendered_device(large, fits, IOS) == 32
 
 
 def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     def careless(found: list[Entry]) -> list[Entry]:
-        fewer = aggregation.aggregate(found)
+        fewer = aggregation.aggregate_entries(found)
         return [
             replace(one, match=replace(one.match, destination_ports=ANY_PORTS)) if one.origin == "cbt" else one
             for one in fewer
@@ -190,7 +222,7 @@ def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeyp
 
     large = crowded(city)
     device = core(large)
-    monkeypatch.setattr(device_state, "aggregate", careless)
-    intent = campus_intent(large, device, replace(IOS.capabilities, maximum_entries=500))
+    monkeypatch.setattr(acl, "aggregate_entries", careless)
+    intent = compile_device(large, device, replace(IOS.capabilities, maximum_entries=500))
     with pytest.raises(ProofFailed, match=r"permits tcp .* -> 203\.0\.4[01]\.\d+ port \d+, but"):
-        prove(large, intent, IOS)
+        prove_rendered_device(large, intent, IOS)

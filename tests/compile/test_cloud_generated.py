@@ -10,15 +10,23 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import Origin, PolicyError, TsunaguError
-from controller.model.access.rules import DAYS, Day, ExceptionTerms, Hours, IdentityPart, Rule, SchoolDays
+from controller.model.access.rules import DAYS, Day, ExceptionTerms, Hours, IdentityPart, Rule, RuleFile, SchoolDays
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Effect
+from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.model.sites.scope import Scope
-from controller.prove.identity.proxy import Proxy
-from controller.prove.identity.synthetic_people import anybody, at, days, everybody, moments, request
+from controller.prove.identity.iap_bindings import IapEvaluator
+from controller.prove.identity.synthetic_principals import (
+    build_request,
+    change_role,
+    draw_synthetic_principals,
+    list_boundary_moments,
+    list_distinct_days,
+    list_synthetic_principals,
+)
 
 ROLES = ("teacher", "pupil", "maintenance-vendor")
 PLACES = ("own-school", "other-school", "board-office", "home", "abroad")
@@ -81,10 +89,10 @@ CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))
 @settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.lists(rule(), min_size=1, max_size=4, unique_by=lambda one: one.id), st.integers(0, 1_000_000))
 def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], seed: int) -> None:
-    generated = replace(CITY, rules=tuple(rules))
-    people = [*everybody(generated), *anybody(generated, 60, seed)]
+    generated = CITY.replace_file(RULES, RuleFile(rules=tuple(rules)))
+    people = [*list_synthetic_principals(generated), *draw_synthetic_principals(generated, 60, seed)]
     try:
-        proxy = Proxy(generated)
+        proxy = IapEvaluator(generated)
     except PolicyError as error:
         assert "needs MFA" in str(error)  # noqa: PT017 whether it had to is asked next
         assert too_weak(generated, people)
@@ -94,10 +102,10 @@ def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], s
         assert "bindings, Google takes 20; join rules" in str(error)  # noqa: PT017
         return
     for person in people:
-        levels = proxy.levels(request(generated, person))
-        for moment in moments(generated, person.at.date()):
+        levels = proxy.levels(build_request(generated, person))
+        for moment in list_boundary_moments(generated, person.at.date()):
             for role in ROLES:
-                one = at(person, role, moment)
+                one = change_role(person, role, moment)
                 for name in APPLICATIONS:
                     expected = evaluate_identity(generated, name, one).permitted
                     assert proxy.lets_in(name, role, levels, moment) == expected, (name, one)
@@ -107,10 +115,14 @@ def too_weak(city: City, people: list[Person]) -> bool:
     """Whether somebody gets at class II with less than its minimum, as far as these people show it."""
     weak = [person for person in people if person.mfa < Strength.WITHOUT_SMS]
     weak += [replace(person, device=one.id) for person in weak for one in city.people.device_classes]
-    weak += [replace(p, at=datetime.combine(day, time(12), city.timezone)) for p in weak for day in days(city)[::3]]
+    weak += [
+        replace(p, at=datetime.combine(day, time(12), city.timezone))
+        for p in weak
+        for day in list_distinct_days(city)[::3]
+    ]
     return any(
-        evaluate_identity(city, "affairs", at(person, role, moment)).permitted
+        evaluate_identity(city, "affairs", change_role(person, role, moment)).permitted
         for person in weak
-        for moment in moments(city, person.at.date())
+        for moment in list_boundary_moments(city, person.at.date())
         for role in ROLES
     )

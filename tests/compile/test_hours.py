@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.compile.identity.header_space import Slot
-from controller.compile.identity.hours import windows
+from controller.compile.identity.hours import write_time_conditions
+from controller.compile.identity.people_cubes import Slot
 from controller.model.access.rules import DAYS
-from controller.prove.engine.cel import Condition
+from controller.prove.engine.cel import IamCondition
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 MONDAY = datetime(2026, 11, 23, tzinfo=TOKYO)
@@ -28,7 +28,7 @@ MONDAY = datetime(2026, 11, 23, tzinfo=TOKYO)
     ],
 )
 def test_a_window_holds_exactly_in_its_slots(slots: list[Slot]) -> None:
-    conditions = [Condition(window) for window in windows(slots, "Asia/Tokyo")]
+    conditions = [IamCondition(window) for window in write_time_conditions(slots, "Asia/Tokyo")]
     borders = {minute for _, start, end in slots for minute in (start, end)} | {0, 720}
     for index, day in enumerate(DAYS):
         for border in borders:
@@ -40,4 +40,4 @@ def test_a_window_holds_exactly_in_its_slots(slots: list[Slot]) -> None:
 
 
 def test_always_needs_no_condition() -> None:
-    assert windows([(day, 0, 1440) for day in DAYS], "Asia/Tokyo") == [""]
+    assert write_time_conditions([(day, 0, 1440) for day in DAYS], "Asia/Tokyo") == [""]

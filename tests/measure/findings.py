@@ -10,12 +10,12 @@ from controller.measure.measurement import (
     LATENCY_MS,
     LOSS_RATIO,
     MBPS,
-    Found,
-    Kind,
     LinePath,
     Measurement,
     MeasurementId,
-    Outcome,
+    MeasurementKind,
+    ProbeOutcome,
+    ProbeResult,
 )
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LineName
@@ -29,20 +29,29 @@ def path(school: str, line: LineName = "primary", region: str = "tokyo", family:
     return LinePath(school, line, region, family)
 
 
-def throughput(mbps: float, kind: Kind = Kind.DOWNLOAD) -> Found:
-    return Found(kind, Outcome.MEASURED, "100.64.0.1 port 5201", "iperf3 -P 4 -t 2", {MBPS: mbps}, raw='{"end": {}}')
+def throughput(mbps: float, kind: MeasurementKind = MeasurementKind.DOWNLOAD) -> ProbeResult:
+    return ProbeResult(
+        kind, ProbeOutcome.MEASURED, "100.64.0.1 port 5201", "iperf3 -P 4 -t 2", {MBPS: mbps}, raw='{"end": {}}'
+    )
 
 
-def echo(loss: float = 0.0) -> Found:
+def echo(loss: float = 0.0) -> ProbeResult:
     if loss == 1.0:
-        return Found(Kind.ECHO, Outcome.NO_ANSWER, "100.64.0.1", "ping -c 10", {LOSS_RATIO: 1.0}, "nobody answered")
+        return ProbeResult(
+            MeasurementKind.ECHO,
+            ProbeOutcome.NO_ANSWER,
+            "100.64.0.1",
+            "ping -c 10",
+            {LOSS_RATIO: 1.0},
+            "nobody answered",
+        )
     figures = {LATENCY_MS: 4.2, JITTER_MS: 0.3, LOSS_RATIO: loss}
-    return Found(Kind.ECHO, Outcome.MEASURED, "100.64.0.1", "ping -c 10", figures)
+    return ProbeResult(MeasurementKind.ECHO, ProbeOutcome.MEASURED, "100.64.0.1", "ping -c 10", figures)
 
 
-def failed(kind: Kind, outcome: Outcome) -> Found:
-    return Found(kind, outcome, "100.64.0.1 port 5201", "iperf3 -P 4 -t 2", reason="nobody answers")
+def failed(kind: MeasurementKind, outcome: ProbeOutcome) -> ProbeResult:
+    return ProbeResult(kind, outcome, "100.64.0.1 port 5201", "iperf3 -P 4 -t 2", reason="nobody answers")
 
 
-def measurement(where: LinePath, found: Found, *, run: str = "run-1", in_lessons: bool = False) -> Measurement:
+def measurement(where: LinePath, found: ProbeResult, *, run: str = "run-1", in_lessons: bool = False) -> Measurement:
     return Measurement(MeasurementId(next(_NUMBERS)), run, NOON, where, found, in_lessons)

@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from controller.measure.assessment.assess import Verdict, judge_school
-from controller.measure.assessment.export import JudgementMetrics, record_measurement
-from controller.measure.measurement import DURATION_MS, Found, Kind, Measurement, Outcome
+from controller.measure.assessment.assess import assess_school
+from controller.measure.assessment.metrics_export import AssessmentMetrics, record_measurement
+from controller.measure.measurement import DURATION_MS, Measurement, MeasurementKind, ProbeOutcome, ProbeResult
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
+    BANDWIDTH_ASSESSMENT,
     BANDWIDTH_MEASURED,
     BANDWIDTH_RECOMMENDED,
     DNS_DURATION,
-    JUDGEMENT,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
@@ -22,7 +22,6 @@ from controller.telemetry.registry import (
     LINE_UP,
     METRICS,
     PROBE_LAST_SUCCESS,
-    Judgement,
     Metric,
 )
 from tests.measure.findings import NOON, echo, failed, measurement, path, throughput
@@ -52,7 +51,7 @@ def sent(*found: Measurement) -> Recorded:
 def test_every_figure_has_its_metric() -> None:
     place = {"school": "as-e04", "line": "backup", "region": "osaka", "family": "ipv6"}
     where = path("as-e04", "backup", "osaka", Family.V6)
-    recorded = sent(measurement(where, throughput(48.5, Kind.UPLOAD)), measurement(where, echo()))
+    recorded = sent(measurement(where, throughput(48.5, MeasurementKind.UPLOAD)), measurement(where, echo()))
     assert recorded.of(LINE_THROUGHPUT) == [(48.5, {**place, "direction": "upload"})]
     assert [recorded.of(metric) for metric in (LINE_LATENCY, LINE_JITTER, LINE_LOSS)] == [
         [(4.2, place)],
@@ -60,43 +59,40 @@ def test_every_figure_has_its_metric() -> None:
         [(0.0, place)],
     ]
     assert recorded.of(PROBE_LAST_SUCCESS) == [(NOON.timestamp(), {"school": "as-e04"})] * 2
-    name = Found(Kind.DNS, Outcome.MEASURED, "t", "m", {DURATION_MS: 3.0})
+    name = ProbeResult(MeasurementKind.DNS, ProbeOutcome.MEASURED, "t", "m", {DURATION_MS: 3.0})
     at = {"school": "as-e04", "line": "primary", "family": "ipv4"}
     assert sent(measurement(path("as-e04"), name)).of(DNS_DURATION) == [(3.0, at)]
 
 
 def test_what_was_not_measured_sends_no_figure_but_its_loss() -> None:
     recorded = sent(
-        measurement(path("as-e04"), failed(Kind.DOWNLOAD, Outcome.REFUSED)), measurement(path("as-e04"), echo(1.0))
+        measurement(path("as-e04"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.REFUSED)),
+        measurement(path("as-e04"), echo(1.0)),
     )
     assert [(metric, value) for metric, value, _ in recorded.values] == [(LINE_LOSS, 1.0)]
 
 
 def test_verdicts_are_sent_each_time_and_a_figure_once(city: City) -> None:
     recorded = Recorded()
-    metrics = JudgementMetrics(recorded.telemetry(), since=NOON)
+    metrics = AssessmentMetrics(recorded.telemetry(), since=NOON)
     found = [measurement(path("kw-s01"), echo()), measurement(path("kw-s01"), throughput(400))]
     for _ in range(3):
-        metrics.record([judge_school(city.school_by_id["kw-s01"], found, city.measurement)])
-    assert [value for value, _ in recorded.of(JUDGEMENT)] == [3, 3, 3]
+        metrics.record_assessments([assess_school(city.school_by_id["kw-s01"], found, city.measurement)])
+    assert [value for value, _ in recorded.of(BANDWIDTH_ASSESSMENT)] == [3, 3, 3]
     assert [value for value, _ in recorded.of(BANDWIDTH_RECOMMENDED)] == [323, 323, 323]
     assert recorded.of(BANDWIDTH_MEASURED) == [(400, {"school": "kw-s01"})]
     assert recorded.of(LINE_UP) == [(1.0, {"school": "kw-s01", "line": "primary"})] * 3
-    late = JudgementMetrics(recorded.telemetry(), since=NOON + timedelta(seconds=1))
-    late.record([judge_school(city.school_by_id["kw-s01"], found, city.measurement)])
+    late = AssessmentMetrics(recorded.telemetry(), since=NOON + timedelta(seconds=1))
+    late.record_assessments([assess_school(city.school_by_id["kw-s01"], found, city.measurement)])
     assert len(recorded.of(BANDWIDTH_MEASURED)) == 1
 
 
 def test_a_dead_line_sends_not_measured_and_down(city: City) -> None:
     recorded = Recorded()
     found = [measurement(path("kw-s01"), throughput(400), run="before"), measurement(path("kw-s01"), echo(1.0))]
-    JudgementMetrics(recorded.telemetry(), since=NOON).record(
-        [judge_school(city.school_by_id["kw-s01"], found, city.measurement)]
+    AssessmentMetrics(recorded.telemetry(), since=NOON).record_assessments(
+        [assess_school(city.school_by_id["kw-s01"], found, city.measurement)]
     )
-    assert [value for value, _ in recorded.of(JUDGEMENT)] == [0]
+    assert [value for value, _ in recorded.of(BANDWIDTH_ASSESSMENT)] == [0]
     assert recorded.of(LINE_UP) == [(0.0, {"school": "kw-s01", "line": "primary"})]
     assert recorded.of(BANDWIDTH_MEASURED) == []
-
-
-def test_the_registry_knows_every_verdict() -> None:
-    assert {str(verdict) for verdict in Verdict} == {str(judgement) for judgement in Judgement}

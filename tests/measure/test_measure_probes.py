@@ -19,15 +19,16 @@ from controller.measure.measurement import (
     LATENCY_MS,
     LOSS_RATIO,
     MBPS,
-    Found,
-    Kind,
-    Outcome,
+    MeasurementKind,
+    ProbeOutcome,
+    ProbeResult,
 )
-from controller.measure.probes.answers import NameLookup, PageFetch
-from controller.measure.probes.ping import Echoes
-from controller.measure.probes.probe_targets import Namespace
-from controller.measure.probes.throughput import Throughput
-from controller.measure.probes.throughput_locks import LineBusy, alone, sharing
+from controller.measure.probes.dns_probe import DnsProbe
+from controller.measure.probes.http_probe import HttpProbe
+from controller.measure.probes.ping_probe import PingProbe
+from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
+from controller.measure.probes.throughput_locks import LineBusy, hold_exclusive_locks, hold_shared_lock
+from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
 from controller.model.measurement import NameTarget
 from controller.model.network.packets import Family
@@ -44,22 +45,22 @@ def lines() -> Iterator[TwoLines]:
 
 
 @pytest.fixture
-def throughput(city: City, tmp_path: Path) -> Throughput:
-    return Throughput(city.measurement.method, PORT, tmp_path / "locks")
+def throughput(city: City, tmp_path: Path) -> ThroughputProbe:
+    return ThroughputProbe(city.measurement.method, PORT, tmp_path / "locks")
 
 
-def mbps(found: Found) -> float:
-    assert found.outcome is Outcome.MEASURED, found.reason
+def mbps(found: ProbeResult) -> float:
+    assert found.outcome is ProbeOutcome.MEASURED, found.reason
     return found.figures[MBPS]
 
 
 @pytest.mark.lab
 @pytest.mark.parametrize("family", list(Family))
 def test_a_slow_line_is_measured_within_the_method_s_error(
-    lines: TwoLines, throughput: Throughput, family: Family
+    lines: TwoLines, throughput: ThroughputProbe, family: Family
 ) -> None:
     # Headers differ by family and not by direction: one upload is enough.
-    for kind in (Kind.DOWNLOAD, Kind.UPLOAD)[: 2 if family is Family.V4 else 1]:
+    for kind in (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)[: 2 if family is Family.V4 else 1]:
         found = throughput.measure(lines.route("backup", family), kind)
         truth = SLOW * TRUTH[family]
         assert mbps(found) == pytest.approx(truth, rel=throughput.method.relative_error(truth))
@@ -67,16 +68,18 @@ def test_a_slow_line_is_measured_within_the_method_s_error(
 
 
 @pytest.mark.lab
-def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, throughput: Throughput) -> None:
+def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, throughput: ThroughputProbe) -> None:
     truth = FAST * TRUTH[Family.V4]
-    found = throughput.measure(lines.route(), Kind.DOWNLOAD)
+    found = throughput.measure(lines.route(), MeasurementKind.DOWNLOAD)
     assert mbps(found) == pytest.approx(truth, rel=throughput.method.relative_error(truth))
 
 
 @pytest.mark.lab
-def test_while_the_backup_is_measured_only_its_own_counters_rise(lines: TwoLines, throughput: Throughput) -> None:
+def test_while_the_backup_is_measured_only_its_own_counters_rise(lines: TwoLines, throughput: ThroughputProbe) -> None:
     before = {line: lines.received(line) for line in LINE_NAMES}
-    carried = mbps(throughput.measure(lines.route("backup"), Kind.DOWNLOAD)) * 1e6 / 8 * throughput.method.seconds
+    carried = (
+        mbps(throughput.measure(lines.route("backup"), MeasurementKind.DOWNLOAD)) * 1e6 / 8 * throughput.method.seconds
+    )
     rose = {line: lines.received(line) - before[line] for line in LINE_NAMES}
     assert rose["backup"] > 0.9 * carried
     assert rose["primary"] < 1000  # a neighbour may ask for an address meanwhile
@@ -85,7 +88,7 @@ def test_while_the_backup_is_measured_only_its_own_counters_rise(lines: TwoLines
 @pytest.mark.lab
 @pytest.mark.parametrize("at_the_school", [True, False])
 def test_a_dead_line_is_not_measured_over_the_other_one(
-    lines: TwoLines, throughput: Throughput, city: City, *, at_the_school: bool
+    lines: TwoLines, throughput: ThroughputProbe, city: City, *, at_the_school: bool
 ) -> None:
     method = city.measurement.method.model_copy(update={"connect_within": 0.5, "answer_within": 0.3})
     throughput = replace(throughput, method=method)
@@ -94,12 +97,12 @@ def test_a_dead_line_is_not_measured_over_the_other_one(
         for family in Family:
             route = lines.route("backup", family)
             found = [
-                throughput.measure(route, Kind.DOWNLOAD),
-                Echoes(method).measure(route),
-                NameLookup(city.measurement.targets.dns, 0.3).measure(route),
-                PageFetch(city.measurement.targets.proxy, 0.3).measure(route),
+                throughput.measure(route, MeasurementKind.DOWNLOAD),
+                PingProbe(method).measure(route),
+                DnsProbe(city.measurement.targets.dns, 0.3).measure(route),
+                HttpProbe(city.measurement.targets.proxy, 0.3).measure(route),
             ]
-            assert [one.outcome for one in found] == [Outcome.NO_ANSWER] * 4, found
+            assert [one.outcome for one in found] == [ProbeOutcome.NO_ANSWER] * 4, found
             assert found[1].figures == {LOSS_RATIO: 1.0}
         assert lines.received("primary") - before < 1000
 
@@ -108,62 +111,64 @@ def test_a_dead_line_is_not_measured_over_the_other_one(
 @pytest.mark.parametrize("family", list(Family))
 def test_latency_names_and_pages(lines: TwoLines, city: City, family: Family) -> None:
     route = lines.route("primary", family)
-    echo = Echoes(city.measurement.method).measure(route)
+    echo = PingProbe(city.measurement.method).measure(route)
     assert set(echo.figures) == {LATENCY_MS, JITTER_MS, LOSS_RATIO}
-    assert (echo.outcome, echo.figures[LOSS_RATIO]) == (Outcome.MEASURED, 0.0)
+    assert (echo.outcome, echo.figures[LOSS_RATIO]) == (ProbeOutcome.MEASURED, 0.0)
     assert 0 < echo.figures[LATENCY_MS] < 100
     for found in (
-        NameLookup(city.measurement.targets.dns, 2.0).measure(route),
-        PageFetch(city.measurement.targets.proxy, 2.0).measure(route),
+        DnsProbe(city.measurement.targets.dns, 2.0).measure(route),
+        HttpProbe(city.measurement.targets.proxy, 2.0).measure(route),
     ):
-        assert found.outcome is Outcome.MEASURED, found.reason
+        assert found.outcome is ProbeOutcome.MEASURED, found.reason
         assert 0 < found.figures[DURATION_MS] < 2000
 
 
 @pytest.mark.lab
 def test_a_wrong_target_is_told_apart_from_a_dead_line_and_says_what_to_do(
-    lines: TwoLines, throughput: Throughput, city: City
+    lines: TwoLines, throughput: ThroughputProbe, city: City
 ) -> None:
     targets = city.measurement.targets
     route = lines.route()
-    nobody = replace(throughput, port=5999).measure(route, Kind.DOWNLOAD)
-    other_service = replace(throughput, port=80).measure(route, Kind.DOWNLOAD)
+    nobody = replace(throughput, port=5999).measure(route, MeasurementKind.DOWNLOAD)
+    other_service = replace(throughput, port=80).measure(route, MeasurementKind.DOWNLOAD)
     for found in (nobody, other_service):
-        assert found.outcome is Outcome.REFUSED, found.reason
+        assert found.outcome is ProbeOutcome.REFUSED, found.reason
         assert "targets.throughput in policies/measurement.yaml" in found.reason
-    no_server = NameLookup(targets.dns.model_copy(update={"port": 54}), 1.0).measure(route)
-    no_name = NameLookup(NameTarget(port=NAME_PORT, name="nowhere.example.jp"), 1.0).measure(route)
-    no_page = PageFetch(targets.proxy.model_copy(update={"path": "/missing"}), 1.0).measure(route)
-    no_http = PageFetch(targets.proxy.model_copy(update={"port": PORT}), 1.0).measure(route)
-    no_tls = PageFetch(targets.proxy.model_copy(update={"scheme": "https"}), 1.0).measure(route)
+    no_server = DnsProbe(targets.dns.model_copy(update={"port": 54}), 1.0).measure(route)
+    no_name = DnsProbe(NameTarget(port=NAME_PORT, name="nowhere.example.jp"), 1.0).measure(route)
+    no_page = HttpProbe(targets.proxy.model_copy(update={"path": "/missing"}), 1.0).measure(route)
+    no_http = HttpProbe(targets.proxy.model_copy(update={"port": PORT}), 1.0).measure(route)
+    no_tls = HttpProbe(targets.proxy.model_copy(update={"scheme": "https"}), 1.0).measure(route)
     for found, setting in ((no_server, "dns"), (no_name, "dns"), (no_page, "proxy"), (no_tls, "proxy")):
-        assert found.outcome is Outcome.REFUSED, found.reason
+        assert found.outcome is ProbeOutcome.REFUSED, found.reason
         assert f"targets.{setting} in policies/measurement.yaml" in found.reason
-    assert no_http.outcome is not Outcome.MEASURED
+    assert no_http.outcome is not ProbeOutcome.MEASURED
     assert "404" in no_page.reason
 
 
 @pytest.mark.lab
 def test_a_place_that_is_not_there_is_an_error(lines: TwoLines, city: City) -> None:
-    route = replace(lines.route(), place=Namespace("no-such-place"))
-    with pytest.raises(TsunaguError, match="no network namespace no-such-place; is the virtual city up"):
-        Echoes(city.measurement.method).measure(route)
+    route = replace(lines.route(), host=NamespaceHost("no-such-place"))
+    with pytest.raises(TsunaguError, match=r"no network namespace no-such-place$"):
+        PingProbe(city.measurement.method).measure(route)
     with pytest.raises(TsunaguError, match="apt-get install missing-program"):
-        lines.route().place.run(("missing-program",), 5.0)
+        lines.route().host.run(("missing-program",), 5.0)
 
 
 @pytest.mark.lab
 def test_a_program_that_takes_too_long_is_ended_with_what_it_started(lines: TwoLines) -> None:
-    ran = lines.route().place.run(("sh", "-c", "echo begun; sleep 60; echo never"), 0.5)
-    assert (ran.code, ran.said) == (None, "begun\n")
+    ran = lines.route().host.run(("sh", "-c", "echo begun; sleep 60; echo never"), 0.5)
+    assert (ran.returncode, ran.stdout) == (None, "begun\n")
 
 
 @pytest.mark.lab
-def test_two_tests_on_one_line_wait_for_each_other(lines: TwoLines, throughput: Throughput) -> None:
+def test_two_tests_on_one_line_wait_for_each_other(lines: TwoLines, throughput: ThroughputProbe) -> None:
     throughput = replace(throughput, method=throughput.method.model_copy(update={"seconds": 1}))
-    found: list[Found] = []
+    found: list[ProbeResult] = []
     threads = [
-        threading.Thread(target=lambda: found.append(throughput.measure(lines.route("backup"), Kind.DOWNLOAD)))
+        threading.Thread(
+            target=lambda: found.append(throughput.measure(lines.route("backup"), MeasurementKind.DOWNLOAD))
+        )
         for _ in range(2)
     ]
     for thread in threads:
@@ -176,29 +181,33 @@ def test_two_tests_on_one_line_wait_for_each_other(lines: TwoLines, throughput: 
 
 
 def test_a_lock_holds_and_is_let_go(tmp_path: Path) -> None:
-    with alone(tmp_path, ["a line", "a server"], 1.0):
+    with hold_exclusive_locks(tmp_path, ["a line", "a server"], 1.0):
         busy = "a line has been in use by another measurement for 0 s"
-        with pytest.raises(LineBusy, match=busy), alone(tmp_path, ["a line"], 0.1):
+        with pytest.raises(LineBusy, match=busy), hold_exclusive_locks(tmp_path, ["a line"], 0.1):
             pass
-        with alone(tmp_path, ["another line"], 0.1):
+        with hold_exclusive_locks(tmp_path, ["another line"], 0.1):
             pass
-    with alone(tmp_path, ["a server", "a line"], 0.1):
+    with hold_exclusive_locks(tmp_path, ["a server", "a line"], 0.1):
         pass
 
 
 def test_light_probes_share_a_line_and_wait_for_who_is_alone_there(tmp_path: Path) -> None:
-    shared = sharing(tmp_path, "a line", 1.0), sharing(tmp_path, "a line", 0.1)
-    with shared[0], shared[1], pytest.raises(LineBusy), alone(tmp_path, ["a line"], 0.1):
+    shared = hold_shared_lock(tmp_path, "a line", 1.0), hold_shared_lock(tmp_path, "a line", 0.1)
+    with shared[0], shared[1], pytest.raises(LineBusy), hold_exclusive_locks(tmp_path, ["a line"], 0.1):
         pass
-    with alone(tmp_path, ["a line"], 0.1), pytest.raises(LineBusy), sharing(tmp_path, "a line", 0.1):
+    with (
+        hold_exclusive_locks(tmp_path, ["a line"], 0.1),
+        pytest.raises(LineBusy),
+        hold_shared_lock(tmp_path, "a line", 0.1),
+    ):
         pass
 
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from controller.measure.locks import alone
-with alone(Path(sys.argv[1]), ["a line"], 5.0):
+from controller.measure.probes.throughput_locks import hold_exclusive_locks
+with hold_exclusive_locks(Path(sys.argv[1]), ["a line"], 5.0):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -209,14 +218,17 @@ def test_a_lock_holds_between_processes_and_a_dead_one_lets_go(tmp_path: Path) -
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LineBusy), alone(tmp_path, ["a line"], 0.2):
+        with pytest.raises(LineBusy), hold_exclusive_locks(tmp_path, ["a line"], 0.2):
             pass
         holder.kill()
-        with alone(tmp_path, ["a line"], 5.0):
+        with hold_exclusive_locks(tmp_path, ["a line"], 5.0):
             pass
 
 
 def test_a_lock_of_a_city_that_is_gone_makes_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(TsunaguError, match="is the virtual city up"), alone(tmp_path / "gone" / "locks", ["a"], 1.0):
+    with (
+        pytest.raises(PlaceGone, match=r"gone: no such folder$"),
+        hold_exclusive_locks(tmp_path / "gone" / "locks", ["a"], 1.0),
+    ):
         pass
     assert not (tmp_path / "gone").exists()

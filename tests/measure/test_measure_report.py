@@ -12,16 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.cli.output import Exit
-from controller.measure.assessment.assess import Cause, SchoolJudgement, Verdict, judge_school
-from controller.measure.measurement import Kind, Measurement, Outcome
-from controller.measure.report.charts import recommendation_curve, school_bars, ward_bars
-from controller.measure.report.drawing import scale
-from controller.measure.report.figures import Figures
-from controller.measure.report.page import Edition, bandwidth_report
-from controller.measure.store import opened
+from controller.measure.assessment.assess import SchoolAssessment, ShortfallCause, assess_school
+from controller.measure.measurement import Measurement, MeasurementKind, ProbeOutcome
+from controller.measure.measurement_store import open_measurement_store
+from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
+from controller.measure.report.charts import draw_recommendation_curve, draw_school_bars, draw_ward_bars
+from controller.measure.report.city_figures import CityFigures
+from controller.measure.report.svg_elements import choose_axis_ticks
 from controller.messages import LANGUAGES, Language, catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
+from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
 from tests.cli.running import here
 from tests.measure.findings import NOON, echo, failed, measurement, path, throughput
@@ -66,50 +67,55 @@ def outline(html: str) -> Outline:
 def measurements() -> list[Measurement]:
     found = [
         measurement(path("nh-j05"), echo(1.0)),
-        measurement(path("nh-j05"), failed(Kind.DOWNLOAD, Outcome.NO_ANSWER)),
+        measurement(path("nh-j05"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.NO_ANSWER)),
     ]
     for school, mbps in LAB.items():
         found.append(measurement(path(school), echo(0.1 if school == "tk-e12" else 0.0)))
         found.append(measurement(path(school), throughput(mbps), in_lessons=school == "kw-s01"))
         found.append(measurement(path(school, family=Family.V6), throughput(mbps * 1.02)))
-        found.append(measurement(path(school), throughput(mbps * 0.9, Kind.UPLOAD)))
+        found.append(measurement(path(school), throughput(mbps * 0.9, MeasurementKind.UPLOAD)))
     return found
 
 
-def judged(city: City, found: list[Measurement], names: tuple[str, ...]) -> list[SchoolJudgement]:
-    return [judge_school(city.school_by_id[name], found, city.measurement) for name in names]
+def assessed(city: City, found: list[Measurement], names: tuple[str, ...]) -> list[SchoolAssessment]:
+    return [assess_school(city.school_by_id[name], found, city.measurement) for name in names]
 
 
 @pytest.fixture
-def figures(city: City) -> Figures:
-    return Figures(judged(city, measurements(), city.lab.schools))
+def figures(city: City) -> CityFigures:
+    return CityFigures(assessed(city, measurements(), city.virtual_estate.schools))
 
 
-def report(city: City, figures: Figures, language: Language) -> str:
-    return bandwidth_report(city, figures, Edition(NOON, "m.sqlite", virtual=True), catalogue(language))
+def report(city: City, figures: CityFigures, language: Language) -> str:
+    return render_bandwidth_report(
+        city,
+        figures,
+        ReportEdition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual"),
+        catalogue(language),
+    )
 
 
-def test_the_figures_of_a_plan(figures: Figures) -> None:
+def test_the_figures_of_a_plan(figures: CityFigures) -> None:
     counts = figures.counts
-    assert counts.by_verdict == {
-        Verdict.MEETS: 1,
-        Verdict.BELOW: 3,
-        Verdict.WITHIN_ERROR: 1,
-        Verdict.NOT_MEASURED: 1,
+    assert counts.by_assessment == {
+        Assessment.MEETS: 1,
+        Assessment.BELOW: 3,
+        Assessment.WITHIN_ERROR: 1,
+        Assessment.NOT_MEASURED: 1,
     }
     assert (counts.schools, counts.measured, counts.share, counts.share_of_measured) == (6, 5, "16.6%", "20.0%")
     assert figures.wards["kawasaki"].share == "100.0%"
     assert figures.wards["nakahara"].share == "-"  # nobody could measure there: that is no zero
     assert [one.school.id for one in figures.measured] == ["tk-e12", "as-e04", "sw-h01", "tm-j06", "kw-s01"]
     assert {cause: [one.school.id for one in schools] for cause, schools in figures.causes.items()} == {
-        Cause.CONTRACT: ["as-e04", "tk-e12"],
-        Cause.LINE: ["sw-h01"],
-        Cause.LOSS: ["tk-e12"],
+        ShortfallCause.CONTRACT: ["as-e04", "tk-e12"],
+        ShortfallCause.LINE: ["sw-h01"],
+        ShortfallCause.LOSS: ["tk-e12"],
     }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_it_is_one_file_that_asks_nobody_for_anything(city: City, figures: Figures, language: Language) -> None:
+def test_it_is_one_file_that_asks_nobody_for_anything(city: City, figures: CityFigures, language: Language) -> None:
     html = report(city, figures, language)
     page = outline(html)
     tags = {tag for tag, _ in page.seen}
@@ -127,11 +133,13 @@ def test_it_is_one_file_that_asks_nobody_for_anything(city: City, figures: Figur
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_figure_leads_to_its_measurement(city: City, figures: Figures, language: Language) -> None:
+def test_every_figure_leads_to_its_measurement(city: City, figures: CityFigures, language: Language) -> None:
     page = outline(report(city, figures, language))
     there = {found["id"] for tag, found in page.seen if tag == "tr" and found.get("id")}
     wanted = [found["href"] for tag, found in page.seen if tag == "a"]
-    assert wanted == [f"#m{one.judged.measurement.id}" for one in figures.measured if one.judged]
+    assert wanted == [
+        f"#m{one.assessed_bandwidth.measurement.id}" for one in figures.measured if one.assessed_bandwidth
+    ]
     assert {str(link).removeprefix("#") for link in wanted} <= there
     assert there == {f"m{one.id}" for one in figures.sources}
     for tag in (catalogue(language)["report.anchor"], catalogue(language)["report.estimated"]):
@@ -139,7 +147,7 @@ def test_every_figure_leads_to_its_measurement(city: City, figures: Figures, lan
     assert city.measurement.recommended.source in page.text
 
 
-def test_it_says_what_must_be_known_before_it_is_believed(city: City, figures: Figures) -> None:
+def test_it_says_what_must_be_known_before_it_is_believed(city: City, figures: CityFigures) -> None:
     text = outline(report(city, figures, "ja")).text
     for said in (
         "仮想都市",
@@ -153,19 +161,23 @@ def test_it_says_what_must_be_known_before_it_is_believed(city: City, figures: F
         assert said in text
 
 
-def test_what_a_policy_or_a_program_says_is_escaped(city: City, figures: Figures) -> None:
+def test_what_a_policy_or_a_program_says_is_escaped(city: City, figures: CityFigures) -> None:
     evil = "<script>alert('x')</script>"
-    first = figures.judgements[0]
-    named = SchoolJudgement(
-        first.school.model_copy(update={"name": evil}), first.recommended, first.decisive, first.lines, first.causes
+    first = figures.assessments[0]
+    named = SchoolAssessment(
+        first.school.model_copy(update={"name": evil}),
+        first.recommended,
+        first.assessed_line,
+        first.lines,
+        first.causes,
     )
-    html = report(city, Figures([named, *figures.judgements[1:]]), "en")
+    html = report(city, CityFigures([named, *figures.assessments[1:]]), "en")
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 2  # in the table and in the chart
 
 
 def test_nothing_measured_makes_a_report_too(city: City) -> None:
-    page = outline(report(city, Figures(judged(city, [], ("as-e04", "kw-s01"))), "en"))
+    page = outline(report(city, CityFigures(assessed(city, [], ("as-e04", "kw-s01"))), "en"))
     assert "Of 2 schools, 0 have the bandwidth they need (the recommended bandwidth): -." in page.text
 
 
@@ -175,13 +187,13 @@ def test_charts_are_well_formed_and_stay_inside(drawn: list[tuple[int, float]]) 
     whole = WHOLE
     found = [measurement(path(whole.schools[index].id), throughput(mbps)) for index, mbps in drawn]
     names = tuple(whole.schools[index].id for index, _ in drawn) or (whole.schools[0].id,)
-    figures = Figures(judged(whole, found, names))
+    figures = CityFigures(assessed(whole, found, names))
     texts = catalogue("ja")
-    wards = {ward.id: ward.name for ward in whole.file.wards}
+    wards = {ward.id: ward.name for ward in whole.settings.wards}
     for svg in (
-        ward_bars(figures.wards, wards, texts),
-        school_bars(figures.measured, whole.measurement.method, texts),
-        recommendation_curve(figures.measured, whole.measurement.recommended, texts),
+        draw_ward_bars(figures.wards, wards, texts),
+        draw_school_bars(figures.measured, whole.measurement.method, texts),
+        draw_recommendation_curve(figures.measured, whole.measurement.recommended, texts),
     ):
         outline(svg)
         box = re.match(r'<svg viewBox="0 0 ([0-9.]+) ([0-9.]+)"', svg)
@@ -193,7 +205,7 @@ def test_charts_are_well_formed_and_stay_inside(drawn: list[tuple[int, float]]) 
 @given(st.floats(0.01, 1e6))
 @settings(max_examples=examples(100))
 def test_an_axis_is_round_and_long_enough(most: float) -> None:
-    ticks = scale(most)
+    ticks = choose_axis_ticks(most)
     assert ticks[0] == 0
     assert ticks[-1] >= most * 0.999999
     assert len(ticks) <= 8
@@ -206,9 +218,9 @@ def test_the_command_writes_it_from_the_store(tmp_path: Path) -> None:
     assert "nothing was measured yet" in missing.errors
     real = here("report", "bandwidth", "-o", "r.html", cwd=tmp_path)
     assert (real.code, "no real school was measured yet" in real.errors) == (Exit.FAILED, True)
-    with opened(tmp_path / ".tsunagu" / "measurements-lab.sqlite") as store:
+    with open_measurement_store(tmp_path / ".tsunagu" / "measurements-lab.sqlite") as store:
         kept = [
-            store.add("r", NOON + timedelta(seconds=one.id), one.path, one.found, in_lessons=False)
+            store.add("r", NOON + timedelta(seconds=one.id), one.path, one.result, in_lessons=False)
             for one in measurements()
         ]
     done = here("report", "bandwidth", "--lab", "--lang", "en", "-o", "r.html", cwd=tmp_path)
@@ -221,8 +233,8 @@ def test_the_command_writes_it_from_the_store(tmp_path: Path) -> None:
     assert (none.code, "there is no measurement 9999" in none.errors) == (Exit.FAILED, True)
 
 
-def test_the_note_behind_the_name_of_the_city_stands_in_no_japanese_report(city: City, figures: Figures) -> None:
-    name, _, note = city.file.name.partition(" (")
+def test_the_note_behind_the_name_of_the_city_stands_in_no_japanese_report(city: City, figures: CityFigures) -> None:
+    name, _, note = city.name.partition(" (")
     japanese, english = (outline(report(city, figures, language)).text for language in ("ja", "en"))
     assert name in japanese
     assert note not in japanese

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from controller.measure.report.figures import Figures
-from controller.measure.report.page import Edition, bandwidth_report
+from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
+from controller.measure.report.city_figures import CityFigures
 from controller.messages import Language, catalogue
 from controller.model.city import City
 from tests.measure.findings import NOON
-from tests.measure.test_measure_report import judged, measurements
+from tests.measure.test_measure_report import assessed, measurements
 from tests.monitoring.page.conftest import ARGUMENTS
 from tests.monitoring.page.test_page_axe import clean
 
@@ -40,10 +40,10 @@ def chromium() -> Iterator[Browser]:
 def test_the_report_opens_alone_and_axe_finds_nothing(  # noqa: PLR0913, PLR0917 what is shown where
     chromium: Browser, city: City, tmp_path: Path, language: Language, scheme: str, width: int
 ) -> None:
-    figures = Figures(judged(city, measurements(), city.lab.schools))
+    figures = CityFigures(assessed(city, measurements(), city.virtual_estate.schools))
     file = tmp_path / "report.html"
-    edition = Edition(NOON, "m.sqlite", virtual=True)
-    file.write_text(bandwidth_report(city, figures, edition, catalogue(language)), encoding="utf-8")
+    edition = ReportEdition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual")
+    file.write_text(render_bandwidth_report(city, figures, edition, catalogue(language)), encoding="utf-8")
     page = chromium.new_page(
         color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 900}
     )

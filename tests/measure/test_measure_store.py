@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
-from controller.measure.assessment.shares import percent
-from controller.measure.lessons import in_lessons
-from controller.measure.measurement import Kind, MeasurementId, Outcome
-from controller.measure.store import opened
+from controller.measure.assessment.format_share import format_share
+from controller.measure.lesson_hours import is_lesson_time
+from controller.measure.measurement import MeasurementId, MeasurementKind, ProbeOutcome
+from controller.measure.measurement_store import open_measurement_store
 from controller.model.city import City
 from controller.model.network.packets import Family
 from tests.measure.findings import NOON, echo, failed, path, throughput
@@ -20,40 +20,40 @@ from tests.measure.findings import NOON, echo, failed, path, throughput
 WRITER = """
 import sys
 from pathlib import Path
-from controller.measure.store import opened
+from controller.measure.measurement_store import open_measurement_store
 from tests.measure.findings import NOON, path, throughput
-with opened(Path(sys.argv[1])) as store:
+with open_measurement_store(Path(sys.argv[1])) as store:
     for number in range(10):
         store.add(sys.argv[2], NOON, path("s"), throughput(number), in_lessons=False)
 """
 
 
 def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
-    with opened(tmp_path / "new" / "m.sqlite") as store:
+    with open_measurement_store(tmp_path / "new" / "m.sqlite") as store:
         kept = [
             store.add("r", NOON, path("a", "backup", "osaka", Family.V6), throughput(93.25), in_lessons=True),
             store.add("r", NOON, path("a"), echo(1.0), in_lessons=False),
-            store.add("r", NOON, path("a"), failed(Kind.UPLOAD, Outcome.REFUSED), in_lessons=False),
+            store.add("r", NOON, path("a"), failed(MeasurementKind.UPLOAD, ProbeOutcome.REFUSED), in_lessons=False),
         ]
-    with opened(tmp_path / "new" / "m.sqlite", must_exist=True) as store:
-        assert store.run("r") == kept
+    with open_measurement_store(tmp_path / "new" / "m.sqlite", must_exist=True) as store:
+        assert store.read_run("r") == kept
         assert [store.get(one.id) for one in kept] == kept
 
 
 def test_the_latest_of_each_path_and_kind_as_of_a_time(tmp_path: Path) -> None:
-    with opened(tmp_path / "m.sqlite") as store:
+    with open_measurement_store(tmp_path / "m.sqlite") as store:
         old = store.add("1", NOON, path("a"), throughput(10), in_lessons=False)
         echoed = store.add("1", NOON, path("a"), echo(), in_lessons=False)
         new = store.add("2", NOON + timedelta(hours=1), path("a"), throughput(20), in_lessons=False)
         other = store.add("2", NOON + timedelta(hours=1), path("a", "backup"), throughput(5), in_lessons=False)
-        assert store.latest() == [echoed, new, other]
-        assert store.latest(NOON) == [old, echoed]
-        assert store.latest(NOON - timedelta(seconds=1)) == []
+        assert store.read_latest() == [echoed, new, other]
+        assert store.read_latest(NOON) == [old, echoed]
+        assert store.read_latest(NOON - timedelta(seconds=1)) == []
 
 
 def test_nothing_in_it_can_be_changed(tmp_path: Path) -> None:
     file = tmp_path / "m.sqlite"
-    with opened(file) as store:
+    with open_measurement_store(file) as store:
         store.add("1", NOON, path("a"), throughput(10), in_lessons=False)
     connection = sqlite3.connect(file)
     with pytest.raises(sqlite3.IntegrityError, match="never changes"):
@@ -65,41 +65,41 @@ def test_several_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> 
     file = tmp_path / "m.sqlite"
     running = [subprocess.Popen([sys.executable, "-c", WRITER, str(file), str(number)]) for number in range(2)]
     assert [one.wait(60) for one in running] == [0, 0]
-    with opened(file) as store:
-        assert [len(store.run(str(number))) for number in range(2)] == [10, 10]
+    with open_measurement_store(file) as store:
+        assert [len(store.read_run(str(number))) for number in range(2)] == [10, 10]
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "m.sqlite"
-    with pytest.raises(TsunaguError, match="nothing was measured yet"), opened(file, must_exist=True):
+    with pytest.raises(TsunaguError, match="nothing was measured yet"), open_measurement_store(file, must_exist=True):
         pass
     file.write_text("not a database, and long enough to be looked at" * 50, encoding="utf-8")
-    with pytest.raises(TsunaguError, match="is no store of measurements"), opened(file):
+    with pytest.raises(TsunaguError, match="is no store of measurements"), open_measurement_store(file):
         pass
     other = tmp_path / "other.sqlite"
     connection = sqlite3.connect(other)
     connection.execute("CREATE TABLE somebody (s)")
     connection.close()
-    with pytest.raises(TsunaguError, match="found format 0"), opened(other):
+    with pytest.raises(TsunaguError, match="found format 0"), open_measurement_store(other):
         pass
 
 
 def test_a_number_that_nothing_has(tmp_path: Path) -> None:
-    with opened(tmp_path / "m.sqlite") as store, pytest.raises(TsunaguError, match="no measurement 7"):
+    with open_measurement_store(tmp_path / "m.sqlite") as store, pytest.raises(TsunaguError, match="no measurement 7"):
         store.get(MeasurementId(7))
 
 
 def test_a_share_never_looks_fuller_than_it_is() -> None:
-    assert [percent(part, 176) for part in (0, 1, 175, 176)] == ["0.0%", "0.5%", "99.4%", "100.0%"]
-    assert [percent(29_999, 30_000), percent(1, 30_000), percent(0, 0)] == ["99.9%", "<0.1%", "-"]
+    assert [format_share(part, 176) for part in (0, 1, 175, 176)] == ["0.0%", "0.5%", "99.4%", "100.0%"]
+    assert [format_share(29_999, 30_000), format_share(1, 30_000), format_share(0, 0)] == ["99.9%", "<0.1%", "-"]
     for whole in range(1, 400):
-        assert [part for part in range(whole + 1) if percent(part, whole) == "100.0%"] == [whole]
-        assert [part for part in range(whole + 1) if percent(part, whole) == "0.0%"] == [0]
+        assert [part for part in range(whole + 1) if format_share(part, whole) == "100.0%"] == [whole]
+        assert [part for part in range(whole + 1) if format_share(part, whole) == "0.0%"] == [0]
 
 
 def test_lessons_are_meant_in_the_city_s_time(city: City) -> None:
     lessons = city.measurement.lessons
     tuesday = datetime(2026, 11, 24, tzinfo=UTC)
-    times = {hour: in_lessons(tuesday + timedelta(hours=hour), lessons, city.timezone) for hour in (-1, 0, 6, 7)}
+    times = {hour: is_lesson_time(tuesday + timedelta(hours=hour), lessons, city.timezone) for hour in (-1, 0, 6, 7)}
     assert times == {-1: False, 0: True, 6: True, 7: False}  # 8:00, 9:00, 15:00, 16:00 in Tokyo
-    assert not in_lessons(NOON, lessons, city.timezone)
+    assert not is_lesson_time(NOON, lessons, city.timezone)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from controller.measure.assessment.assess import judge_school
-from controller.measure.assessment.table import WIDTH, measurements_table
-from controller.measure.measurement import Kind, Measurement, Outcome
+from controller.measure.assessment.assess import assess_school
+from controller.measure.assessment.terminal_tables import WIDTH, build_measurement_tables
+from controller.measure.measurement import Measurement, MeasurementKind, ProbeOutcome
 from controller.messages import Language, catalogue
 from controller.model.city import City
 from controller.model.network.packets import Family
@@ -12,11 +12,11 @@ from tests.measure.findings import echo, failed, measurement, path, throughput
 
 
 def shown(city: City, found: list[Measurement], language: Language = "en") -> list[str]:
-    judgements = [judge_school(city.school_by_id[name], found, city.measurement) for name in ("as-e04", "kw-s01")]
+    assessments = [assess_school(city.school_by_id[name], found, city.measurement) for name in ("as-e04", "kw-s01")]
     failures = [one for one in found if not one.measured]
     console = Console(width=WIDTH)
     with console.capture() as capture:
-        console.print(measurements_table(judgements, failures, city, catalogue(language)))
+        console.print(build_measurement_tables(assessments, failures, city, catalogue(language)))
     return [" ".join(line.split()) for line in capture.get().splitlines() if line.strip()]
 
 
@@ -25,8 +25,10 @@ def test_a_table_fits_and_says_why(city: City) -> None:
     for region in ("tokyo", "osaka"):
         for family in Family:
             found.append(measurement(path("as-e04", region=region, family=family), throughput(190)))
-            found.append(measurement(path("as-e04", region=region, family=family), throughput(189, Kind.UPLOAD)))
-    found.append(measurement(path("kw-s01", "backup"), failed(Kind.DOWNLOAD, Outcome.REFUSED)))
+            found.append(
+                measurement(path("as-e04", region=region, family=family), throughput(189, MeasurementKind.UPLOAD))
+            )
+    found.append(measurement(path("kw-s01", "backup"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.REFUSED)))
     lines = shown(city, found)
     assert "as-e04 primary up 190 190, 190 190 189 189, 189 189 4.2 0.30 0% - -" in lines
     assert "kw-s01 primary DOWN - - - - - - -" in lines

@@ -24,18 +24,18 @@ from controller.measure.measurement import (
     LATENCY_MS,
     LOSS_RATIO,
     MBPS,
-    Found,
-    Kind,
     LinePath,
     Measurement,
-    Outcome,
+    MeasurementKind,
+    ProbeOutcome,
+    ProbeResult,
 )
-from controller.measure.probes.ping import Echoes
-from controller.measure.probes.probe_targets import Namespace, Ran, Route
-from controller.measure.probes.throughput import Throughput
-from controller.measure.probes.throughput_locks import alone
-from controller.measure.rounds import Round, Site, Wanted
-from controller.measure.store import opened
+from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
+from controller.measure.measurement_store import open_measurement_store
+from controller.measure.probes.ping_probe import PingProbe
+from controller.measure.probes.probe_path import CompletedProcess, NamespaceHost, ProbePath
+from controller.measure.probes.throughput_locks import hold_exclusive_locks
+from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family
@@ -60,21 +60,21 @@ rtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms
 class Stage:
     """A place whose programs say what they are told to; the interface carries so many bytes a test."""
 
-    said: str
-    errors: str = ""
-    code: int | None = 0
+    stdout: str
+    stderr: str = ""
+    returncode: int | None = 0
     carries: int = 10**9
     asked: list[tuple[str, ...]] = field(default_factory=list)
     _carried: int = 0
 
-    def run(self, words: Sequence[str], timeout: float) -> Ran:
+    def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
         assert timeout > 0
         if words[0] == "ip":
             stats = {"rx": {"bytes": self._carried}, "tx": {"bytes": 0}}
-            return Ran(0, json.dumps([{"ifname": "wan0", "stats64": stats}]), "")
+            return CompletedProcess(0, json.dumps([{"ifname": "wan0", "stats64": stats}]), "")
         self.asked.append(tuple(words))
         self._carried += self.carries
-        return Ran(self.code, self.said, self.errors)
+        return CompletedProcess(self.returncode, self.stdout, self.stderr)
 
     def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         raise NotImplementedError
@@ -88,12 +88,12 @@ class Deaf(Stage):
         raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
 
 
-def route(place: Stage) -> Route:
-    return Route(LinePath("s", "primary", "tokyo", Family.V4), place, "wan0", "100.64.0.17", "100.64.0.1")
+def route(place: Stage) -> ProbePath:
+    return ProbePath(LinePath("s", "primary", "tokyo", Family.V4), place, "wan0", "100.64.0.17", "100.64.0.1")
 
 
-def probed(place: Stage, folder: Path) -> Found:
-    return Throughput(METHOD, 5201, folder).measure(route(place), Kind.DOWNLOAD)
+def probed(place: Stage, folder: Path) -> ProbeResult:
+    return ThroughputProbe(METHOD, 5201, folder).measure(route(place), MeasurementKind.DOWNLOAD)
 
 
 def result(bits: float, received: int) -> str:
@@ -103,7 +103,7 @@ def result(bits: float, received: int) -> str:
 def test_the_program_is_bound_to_the_line_and_told_what_the_policy_says(tmp_path: Path) -> None:
     place = Stage(result(95.5e6, 1000))
     assert probed(place, tmp_path).figures == {MBPS: 95.5}
-    Throughput(METHOD, 5201, tmp_path).measure(route(place), Kind.UPLOAD)
+    ThroughputProbe(METHOD, 5201, tmp_path).measure(route(place), MeasurementKind.UPLOAD)
     down, up = (" ".join(words) for words in place.asked)
     assert down == up + " --reverse"
     for part in ("--bind 100.64.0.17", "--bind-dev wan0", "--parallel 4", "--time 2", "--connect-timeout 1500"):
@@ -112,31 +112,31 @@ def test_the_program_is_bound_to_the_line_and_told_what_the_policy_says(tmp_path
 
 def test_the_time_of_a_test_is_when_it_began_and_not_when_it_was_asked_for(city: City, tmp_path: Path) -> None:
     """It waits until nobody else uses the line; meanwhile lessons may have begun."""
-    throughput = Throughput(METHOD, 5201, tmp_path / "locks")
-    wanted = Wanted(lines=("primary",), regions=("tokyo",), families=(Family.V4,))
-    site = Site(city.school_by_id["as-e04"], Deaf(result(95.5e6, 1000)))
+    throughput = ThroughputProbe(METHOD, 5201, tmp_path / "locks")
+    wanted = RoundScope(lines=("primary",), regions=("tokyo",), families=(Family.V4,))
+    site = ProbeSite(city.school_by_id["as-e04"], Deaf(result(95.5e6, 1000)))
     light = Event()
 
     def told(one: Measurement) -> None:
-        if one.found.kind is Kind.PROXY:
+        if one.result.kind is MeasurementKind.HTTP:
             light.set()
 
-    with opened(tmp_path / "m.sqlite") as store, ThreadPoolExecutor(1) as pool:
-        round_ = Round(city, store, throughput, "run", told)
-        with alone(throughput.locks, ["server 100.64.0.1 port 5201"], 1.0):
+    with open_measurement_store(tmp_path / "m.sqlite") as store, ThreadPoolExecutor(1) as pool:
+        round_ = MeasurementRound(city, store, throughput, "run", told)
+        with hold_exclusive_locks(throughput.locks, ["server 100.64.0.1 port 5201"], 1.0):
             measuring = pool.submit(round_.measure, [site], wanted)
             assert light.wait(10.0)
             Event().wait(0.3)
             released = datetime.now(UTC)
         found = measuring.result(10.0)
-    heavy = [one for one in found if one.found.kind in (Kind.DOWNLOAD, Kind.UPLOAD)]
+    heavy = [one for one in found if one.result.kind in (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)]
     assert len(heavy) == 2
     assert all(one.measured and one.at >= released for one in heavy)
 
 
 def test_a_figure_of_another_line_is_none(tmp_path: Path) -> None:
     found = probed(Stage(result(95.5e6, 1000), carries=999), tmp_path)
-    assert found.outcome is Outcome.FAILED
+    assert found.outcome is ProbeOutcome.FAILED
     assert found.figures == {}
     assert "wan0 did not carry them" in found.reason
 
@@ -144,23 +144,23 @@ def test_a_figure_of_another_line_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        ("unable to connect to server: Connection refused", Outcome.REFUSED),
-        ("unable to receive control message: Connection reset by peer", Outcome.REFUSED),
-        ("unable to connect to server: Connection timed out", Outcome.NO_ANSWER),
-        ("unable to connect to server: No route to host", Outcome.NO_ANSWER),
-        ("unable to connect to server: Network is unreachable", Outcome.NO_ANSWER),
-        ("unable to connect to server: Cannot assign requested address", Outcome.NO_ANSWER),
-        ("something that no release has said so far", Outcome.FAILED),
+        ("unable to connect to server: Connection refused", ProbeOutcome.REFUSED),
+        ("unable to receive control message: Connection reset by peer", ProbeOutcome.REFUSED),
+        ("unable to connect to server: Connection timed out", ProbeOutcome.NO_ANSWER),
+        ("unable to connect to server: No route to host", ProbeOutcome.NO_ANSWER),
+        ("unable to connect to server: Network is unreachable", ProbeOutcome.NO_ANSWER),
+        ("unable to connect to server: Cannot assign requested address", ProbeOutcome.NO_ANSWER),
+        ("something that no release has said so far", ProbeOutcome.FAILED),
     ],
 )
-def test_errors_are_told_apart(tmp_path: Path, error: str, outcome: Outcome) -> None:
-    found = probed(Stage(json.dumps({"start": {}, "end": {}, "error": error}), code=1), tmp_path)
+def test_errors_are_told_apart(tmp_path: Path, error: str, outcome: ProbeOutcome) -> None:
+    found = probed(Stage(json.dumps({"start": {}, "end": {}, "error": error}), returncode=1), tmp_path)
     assert (found.outcome, found.figures) == (outcome, {})
     assert found.reason
 
 
 def test_a_test_that_never_ends_is_no_figure(tmp_path: Path) -> None:
-    assert probed(Stage("", code=None), tmp_path).outcome is Outcome.NO_ANSWER
+    assert probed(Stage("", returncode=None), tmp_path).outcome is ProbeOutcome.NO_ANSWER
 
 
 _JSON = st.recursive(
@@ -180,25 +180,25 @@ _JSON = st.recursive(
 def test_whatever_the_program_says_there_is_an_outcome(
     tmp_path_factory: pytest.TempPathFactory, said: str, code: int
 ) -> None:
-    found = probed(Stage(said, code=code), tmp_path_factory.getbasetemp())
-    assert found.outcome is not Outcome.NO_ANSWER or found.reason
-    assert (found.outcome is Outcome.MEASURED) == bool(found.figures)
-    assert found.outcome is Outcome.MEASURED or found.reason
+    found = probed(Stage(said, returncode=code), tmp_path_factory.getbasetemp())
+    assert found.outcome is not ProbeOutcome.NO_ANSWER or found.reason
+    assert (found.outcome is ProbeOutcome.MEASURED) == bool(found.figures)
+    assert found.outcome is ProbeOutcome.MEASURED or found.reason
 
 
 def test_interfaces_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
     class Blind(Stage):
-        def run(self, words: Sequence[str], timeout: float) -> Ran:
+        def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
             del words, timeout
-            return Ran(1, "", "no permission")
+            return CompletedProcess(1, "", "no permission")
 
     with pytest.raises(TsunaguError, match="cannot be read: no permission"):
         probed(Blind(""), tmp_path)
 
 
 def test_latency_jitter_and_loss_of_what_ping_said() -> None:
-    found = Echoes(METHOD).measure(route(Stage(PINGED, code=0)))
-    assert found.outcome is Outcome.MEASURED
+    found = PingProbe(METHOD).measure(route(Stage(PINGED, returncode=0)))
+    assert found.outcome is ProbeOutcome.MEASURED
     assert found.figures == {
         LATENCY_MS: pytest.approx(2.0),
         JITTER_MS: pytest.approx(1.5),
@@ -210,19 +210,19 @@ def test_latency_jitter_and_loss_of_what_ping_said() -> None:
 @pytest.mark.parametrize(
     ("said", "errors", "code", "outcome"),
     [
-        ("10 packets transmitted, 0 received, 100% packet loss", "", 1, Outcome.NO_ANSWER),
-        ("From 100.64.0.17 icmp_seq=1 Destination Host Unreachable", "", 1, Outcome.NO_ANSWER),
-        ("", "ping: connect: Network is unreachable", 2, Outcome.NO_ANSWER),
-        ("", "", None, Outcome.NO_ANSWER),
-        ("", "ping: invalid option -- 'Q'", 2, Outcome.FAILED),
+        ("10 packets transmitted, 0 received, 100% packet loss", "", 1, ProbeOutcome.NO_ANSWER),
+        ("From 100.64.0.17 icmp_seq=1 Destination Host Unreachable", "", 1, ProbeOutcome.NO_ANSWER),
+        ("", "ping: connect: Network is unreachable", 2, ProbeOutcome.NO_ANSWER),
+        ("", "", None, ProbeOutcome.NO_ANSWER),
+        ("", "ping: invalid option -- 'Q'", 2, ProbeOutcome.FAILED),
     ],
 )
 def test_no_echo_is_a_dead_line_only_if_the_echo_was_sent(
-    said: str, errors: str, code: int | None, outcome: Outcome
+    said: str, errors: str, code: int | None, outcome: ProbeOutcome
 ) -> None:
-    found = Echoes(METHOD).measure(route(Stage(said, errors, code)))
+    found = PingProbe(METHOD).measure(route(Stage(said, errors, code)))
     assert found.outcome is outcome
-    assert found.figures == ({LOSS_RATIO: 1.0} if outcome is Outcome.NO_ANSWER else {})
+    assert found.figures == ({LOSS_RATIO: 1.0} if outcome is ProbeOutcome.NO_ANSWER else {})
 
 
 def test_an_interrupt_is_one_also_when_the_program_has_just_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,4 +232,4 @@ def test_an_interrupt_is_one_also_when_the_program_has_just_ended(monkeypatch: p
 
     monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Namespace("nowhere").run(("true",), 5.0)
+        NamespaceHost("nowhere").run(("true",), 5.0)

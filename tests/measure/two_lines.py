@@ -18,7 +18,7 @@ import dns.message
 import dns.rrset
 
 from controller.measure.measurement import LinePath
-from controller.measure.probes.probe_targets import Namespace, Route
+from controller.measure.probes.probe_path import NamespaceHost, ProbePath
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES, LineName
 from controller.platforms.transport.namespace import run_in_namespace
@@ -49,9 +49,11 @@ class TwoLines:
     school: str
     region: str
 
-    def route(self, line: LineName = "primary", family: Family = Family.V4) -> Route:
+    def route(self, line: LineName = "primary", family: Family = Family.V4) -> ProbePath:
         source, address = ADDRESSES[line, family]
-        return Route(LinePath(SCHOOL, line, "tokyo", family), Namespace(self.school), INTERFACES[line], source, address)
+        return ProbePath(
+            LinePath(SCHOOL, line, "tokyo", family), NamespaceHost(self.school), INTERFACES[line], source, address
+        )
 
     @contextmanager
     def cut(self, line: LineName, end: str) -> Iterator[None]:
@@ -198,7 +200,7 @@ def _names(names: TwoLines, done: threading.Event) -> None:
     with ExitStack() as closing, selectors.DefaultSelector() as selector:
         for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            opened = closing.enter_context(Namespace(names.region).socket(family, socket.SOCK_DGRAM))
+            opened = closing.enter_context(NamespaceHost(names.region).socket(family, socket.SOCK_DGRAM))
             opened.bind((address, NAME_PORT))
             selector.register(opened, selectors.EVENT_READ)
         while not done.is_set():

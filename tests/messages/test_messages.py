@@ -5,4 +5,4 @@ def test_every_message_has_every_language() -> None:
     keys = {language: set(catalogue(language).texts) for language in LANGUAGES}
     assert keys["ja"] == keys["en"]
     assert all(text.strip() for language in LANGUAGES for text in catalogue(language).texts.values())
-    assert catalogue("ja")["states.line-down"] == "回線断"
+    assert catalogue("ja")["assessments.line-down"] == "回線断"

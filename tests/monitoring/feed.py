@@ -25,14 +25,15 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, NumberDataPoint
 
 from controller.model.city import City
 from controller.model.loading.load import load_city
+from controller.model.measurement import Assessment
 from controller.model.sites.schools import School
 from controller.telemetry import registry
-from controller.telemetry.registry import EventKind, Judgement, Metric
+from controller.telemetry.registry import EventKind, Metric
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 REGIONS = ("tokyo", "osaka")
 ERROR = 0.05
-"""The method's error in what the feed judges."""
+"""The method's error in what the feed assesses."""
 
 Sample = tuple[Metric, float, Mapping[str, str]]
 Request = ExportMetricsServiceRequest | ExportLogsServiceRequest | ExportTraceServiceRequest
@@ -75,7 +76,7 @@ class Feed:
             measured = self.measured(school, moment)
             yield registry.BANDWIDTH_MEASURED, measured, {"school": school.id}
             yield registry.BANDWIDTH_RECOMMENDED, recommended, {"school": school.id}
-            yield registry.JUDGEMENT, judged(measured, recommended).number, {"school": school.id}
+            yield registry.BANDWIDTH_ASSESSMENT, assess_feed(measured, recommended).number, {"school": school.id}
             yield registry.DEVICE_DRIFT, self.drift.get(school.id, 0), {"school": school.id}
             for line, direction in product(registry.LINE.values, registry.DIRECTION.values):
                 part = (1.0 if line == "primary" else 0.4) * (1.0 if direction == "download" else 0.6)
@@ -89,11 +90,11 @@ class Feed:
         return round(recommended * part * (1 + 0.01 * math.sin(moment / 11 + school.number)), 2)
 
 
-def judged(measured: float, recommended: float) -> Judgement:
-    """How the feed judges; the real judge is `controller.measure`."""
+def assess_feed(measured: float, recommended: float) -> Assessment:
+    """How the feed assesses; the real assessment is `controller.measure`."""
     if abs(measured - recommended) <= ERROR * recommended:
-        return Judgement.WITHIN_ERROR
-    return Judgement.MEETS if measured > recommended else Judgement.BELOW
+        return Assessment.WITHIN_ERROR
+    return Assessment.MEETS if measured > recommended else Assessment.BELOW
 
 
 def feed(schools: int = 176) -> Feed:

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from controller.telemetry.registry import EventKind
-from monitoring.city_state.present import written
+from monitoring.city_state.school_tiles import format_time
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.running import Running, listening, until
 
@@ -40,7 +40,7 @@ def test_what_arrives_is_on_the_tiles_at_once_and_the_rest_is_unknown(running: R
     assert (tile["drift"], tile["silent"], tile["lines"]) == (2, False, {"primary": "up", "backup": "up"})
     assert found[second.id]["lines"] == {"primary": "down", "backup": "up"}
     untouched = found[six.city.schools[-1].id]
-    assert untouched["state"] == "not-measured"
+    assert untouched["assessment"] == "not-measured"
     assert untouched["lines"] == {"primary": "unknown", "backup": "unknown"}
     assert (untouched["measured_mbps"], untouched["measured_at"], untouched["drift"]) == (None, None, None)
 
@@ -78,7 +78,7 @@ def test_a_change_is_told_within_seconds_and_only_changed_tiles(running: Running
     school = six.schools[3]
     with listening(running) as heard:
         sent = send(running, six)
-        next(one for one in heard if one.name == "tiles" and one.data[-1]["measured_at"] == written(sent))
+        next(one for one in heard if one.name == "tiles" and one.data[-1]["measured_at"] == format_time(sent))
         six.down.add((school.id, "backup"))
         try:
             began = time.monotonic()

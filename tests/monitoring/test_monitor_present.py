@@ -8,38 +8,72 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from controller.model.city import City
+from controller.model.measurement import Assessment
 from controller.telemetry.registry import (
+    BANDWIDTH_ASSESSMENT,
     BANDWIDTH_MEASURED,
+    BANDWIDTH_RECOMMENDED,
     DEVICE_DRIFT,
-    JUDGEMENT,
     LINE_UP,
     METRICS,
     PROBE_LAST_SUCCESS,
     ROLLOUT_DEVICE_DURATION,
-    Judgement,
     Metric,
 )
-from monitoring.city_state.present import SILENT_SECONDS, Present
-from monitoring.city_state.rollouts import Rollouts
-from monitoring.city_state.stream import BEHIND, Stream
-from monitoring.timeseries.points import SpanRecord, Total, Value
-from monitoring.web.exposition import exposition
+from monitoring.city_state.event_stream import BEHIND, EventStream
+from monitoring.city_state.rollout_views import RolloutViews
+from monitoring.city_state.school_tiles import SILENT_SECONDS, CityState
+from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SpanRecord
+from monitoring.web.exposition import format_exposition
 
 SCHOOL = "as-e04"
 
 
-def value(metric: Metric, number: float, age: float = 0.0, **more: str) -> Value:
+def value(metric: Metric, number: float, age: float = 0.0, **more: str) -> GaugeValue:
     attributes = {"school": SCHOOL, **more}
-    return Value((metric, tuple(metric.checked(attributes).items())), time.time() - age, number)
+    return GaugeValue((metric, tuple(metric.checked(attributes).items())), time.time() - age, number)
 
 
-def tile(city: City, *values: Value) -> Mapping[str, object]:
-    return Present(city, values).tile(city.school_by_id[SCHOOL])
+def tile(city: City, *values: GaugeValue) -> Mapping[str, object]:
+    return CityState(city, values).tile(city.school_by_id[SCHOOL])
 
 
-@pytest.mark.parametrize("judgement", Judgement)
-def test_a_judgement_is_shown_as_it_was_made(city: City, judgement: Judgement) -> None:
-    assert tile(city, value(JUDGEMENT, judgement.number))["state"] == judgement
+@pytest.mark.parametrize("assessment", Assessment)
+def test_an_assessment_is_shown_as_it_was_made(city: City, assessment: Assessment) -> None:
+    assert tile(city, value(BANDWIDTH_ASSESSMENT, assessment.number))["assessment"] == assessment
+
+
+def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city: City) -> None:
+    """Measured with other policies than the monitor's: each number on the tile must be of one owner."""
+    policy = city.measurement.recommended.of(city.school_by_id[SCHOOL].pupils)
+    shown = tile(
+        city,
+        value(BANDWIDTH_MEASURED, 60.0),
+        value(BANDWIDTH_RECOMMENDED, 50.0),
+        value(BANDWIDTH_ASSESSMENT, Assessment.MEETS.number),
+    )
+    assert (shown["measured_mbps"], shown["recommended_mbps"], shown["assessment"]) == (60.0, 50.0, "meets")
+    assert (shown["basis"], shown["policy_recommended_mbps"]) == (None, round(policy.mbps, 1))
+
+
+def test_a_recommendation_that_the_monitor_s_policies_give_too_has_its_basis(city: City) -> None:
+    policy = city.measurement.recommended.of(city.school_by_id[SCHOOL].pupils)
+    shown = tile(city, value(BANDWIDTH_RECOMMENDED, policy.mbps))
+    assert (shown["recommended_mbps"], shown["basis"]) == (round(policy.mbps, 1), policy.basis)
+    assert shown["policy_recommended_mbps"] is None
+
+
+@pytest.mark.parametrize("age", [None, BANDWIDTH_RECOMMENDED.fresh + 1])
+def test_a_recommendation_that_was_not_received_is_not_invented(city: City, age: float | None) -> None:
+    received = [] if age is None else [value(BANDWIDTH_RECOMMENDED, 50.0, age)]
+    shown = tile(city, value(BANDWIDTH_MEASURED, 60.0), value(BANDWIDTH_ASSESSMENT, 3), *received)
+    assert (shown["recommended_mbps"], shown["basis"], shown["policy_recommended_mbps"]) == (None, None, None)
+    assert (shown["measured_mbps"], shown["assessment"]) == (60.0, "meets")
+
+
+@pytest.mark.parametrize("number", [-1, 4, 1.5])
+def test_a_number_that_stands_for_no_assessment_is_none(city: City, number: float) -> None:
+    assert tile(city, value(BANDWIDTH_ASSESSMENT, number))["assessment"] == "not-measured"
 
 
 def test_what_is_too_old_is_unknown_and_not_down(city: City) -> None:
@@ -48,11 +82,11 @@ def test_what_is_too_old_is_unknown_and_not_down(city: City) -> None:
         value(LINE_UP, 0, LINE_UP.fresh + 1, line="primary"),
         value(LINE_UP, 0, LINE_UP.fresh - 5, line="backup"),
         value(BANDWIDTH_MEASURED, 100, BANDWIDTH_MEASURED.fresh + 1),
-        value(JUDGEMENT, 1, JUDGEMENT.fresh + 1),
+        value(BANDWIDTH_ASSESSMENT, 1, BANDWIDTH_ASSESSMENT.fresh + 1),
         value(DEVICE_DRIFT, 1, DEVICE_DRIFT.fresh + 1),
     )
     assert lines["lines"] == {"primary": "unknown", "backup": "down"}
-    assert (lines["measured_mbps"], lines["measured_at"], lines["state"]) == (None, None, "not-measured")
+    assert (lines["measured_mbps"], lines["measured_at"], lines["assessment"]) == (None, None, "not-measured")
     assert lines["drift"] is None
 
 
@@ -72,16 +106,16 @@ def test_a_value_that_comes_late_changes_nothing(city: City) -> None:
 
 def test_metrics_leave_out_what_is_stale() -> None:
     fresh, stale = value(LINE_UP, 1, line="primary"), value(LINE_UP, 0, LINE_UP.fresh + 1, line="backup")
-    text = exposition([fresh, stale], [], time.time())
+    text = format_exposition([fresh, stale], [], time.time())
     assert f'tsunagu_line_up{{school="{SCHOOL}",line="primary"}} 1\n' in text
     assert "backup" not in text
-    assert exposition([stale], [], time.time()) == ""
+    assert format_exposition([stale], [], time.time()) == ""
 
 
 def test_a_histogram_adds_up_from_its_lowest_bucket() -> None:
     key = (ROLLOUT_DEVICE_DURATION, (("outcome", "applied"),))
     counts = (1, 0, 2, 0, 0, 0, 0, 0, 0, 4)
-    lines = exposition([], [Total(key, "", 0, time.time(), 12.5, counts)], time.time()).splitlines()
+    lines = format_exposition([], [CumulativeTotal(key, "", 0, time.time(), 12.5, counts)], time.time()).splitlines()
     name = "tsunagu_rollout_device_duration_seconds"
     assert lines[1] == f"# TYPE {name} histogram"
     assert lines[2] == f'{name}_bucket{{outcome="applied",le="0.5"}} 1'
@@ -94,8 +128,8 @@ def test_a_histogram_adds_up_from_its_lowest_bucket() -> None:
 
 
 def test_a_label_cannot_break_out_of_its_quotes() -> None:
-    odd = Value((LINE_UP, (("school", 'a"b\\c\nd'), ("line", "primary"))), time.time(), 1)
-    assert exposition([odd], [], time.time()).splitlines()[-1] == (
+    odd = GaugeValue((LINE_UP, (("school", 'a"b\\c\nd'), ("line", "primary"))), time.time(), 1)
+    assert format_exposition([odd], [], time.time()).splitlines()[-1] == (
         r'tsunagu_line_up{school="a\"b\\c\nd",line="primary"} 1'
     )
 
@@ -116,14 +150,14 @@ def step(number: int, parent: int, name: str, *, end: float = 0.0) -> SpanRecord
     return SpanRecord("t", str(number), str(parent), "step", name, 101.0 + number / 100, end)
 
 
-def outcomes(rollouts: Rollouts) -> dict[str, tuple[object, object]]:
+def outcomes(rollouts: RolloutViews) -> dict[str, tuple[object, object]]:
     view = rollouts.view()
     assert view is not None
     return {one["id"]: (one["outcome"], one["step"]) for wave in view["waves"] for one in wave["devices"]}
 
 
 def test_a_rollout_shows_what_is_planned_running_and_ended() -> None:
-    rollouts = Rollouts(
+    rollouts = RolloutViews(
         [ROOT, device(1, end=102.0, outcome="applied"), device(2), step(20, 2, "lock"), step(21, 2, "arm")]
     )
     view = rollouts.view()
@@ -136,20 +170,22 @@ def test_a_rollout_shows_what_is_planned_running_and_ended() -> None:
 @pytest.mark.parametrize("late_first", [False, True])
 def test_starts_and_ends_may_come_in_any_order(late_first: bool) -> None:  # noqa: FBT001 a table
     spans: Sequence[SpanRecord] = [ROOT, device(1), device(1, end=103.0, outcome="reverted")]
-    rollouts = Rollouts(reversed(spans) if late_first else spans)
+    rollouts = RolloutViews(reversed(spans) if late_first else spans)
     assert outcomes(rollouts)["d1"] == ("reverted", None)
 
 
 def test_the_rollout_that_began_last_is_shown_and_old_ones_are_forgotten() -> None:
-    rollouts = Rollouts(SpanRecord(f"t{n}", "0", "", "rollout", f"plan {n}", 100.0 + n, 101.0 + n) for n in range(9))
+    rollouts = RolloutViews(
+        SpanRecord(f"t{n}", "0", "", "rollout", f"plan {n}", 100.0 + n, 101.0 + n) for n in range(9)
+    )
     view = rollouts.view()
     assert view is not None
     assert view["name"] == "plan 8"
-    assert Rollouts().view() is None
+    assert RolloutViews().view() is None
 
 
 def test_a_rollout_over_the_whole_city_keeps_every_device() -> None:
-    rollouts = Rollouts([ROOT])
+    rollouts = RolloutViews([ROOT])
     for number in range(1, 5_001):
         rollouts.take(step(100_000 + 10 * number + n, number, f"step {n}", end=103.0) for n in range(5))
         rollouts.take([device(number, end=103.0, outcome="applied")])
@@ -161,7 +197,7 @@ def test_a_rollout_over_the_whole_city_keeps_every_device() -> None:
 
 def test_a_page_that_does_not_read_is_let_go_and_the_others_go_on() -> None:
     async def story() -> tuple[int, list[str], int]:
-        stream = Stream(list)
+        stream = EventStream(list)
         slow, quick = stream.read(None), stream.read(None)
         assert await anext(slow) == await anext(quick) == "retry: 1000\n\n"
         heard = []

@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from controller.telemetry.registry import LINE_LOSS, EventKind
-from monitoring.timeseries.store import Store
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.running import TSUNAGU, Running, listening, monitor, start, until
 
@@ -72,7 +72,7 @@ def test_killed_at_any_moment_it_loses_nothing_that_it_acknowledged(tmp_path: Pa
         found = {one["text"] for one in running.json(f"/api/schools/{six.schools[0].id}")["events"]}
         assert running.tile(six.schools[0].id)["lines"] == {"primary": "up", "backup": "up"}
         running.stop()
-    with Store(store) as opened:
+    with TimeSeriesStore(store) as opened:
         kept = {text for (text,) in opened.rows("SELECT text FROM event")}
         query = "SELECT SUM(n) FROM bin JOIN series ON series.id = bin.series WHERE metric = ?"
         [(count,)] = opened.rows(query, LINE_LOSS.name)

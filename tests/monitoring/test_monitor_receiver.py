@@ -27,14 +27,14 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 
 from controller.telemetry.naming import OVERFLOW
-from controller.telemetry.otlp import ENDPOINT, telemetry
+from controller.telemetry.otlp import ENDPOINT, open_telemetry
 from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
-from controller.telemetry.timeline import Level, rollout
-from controller.telemetry.tracing import traced
-from monitoring.ingest.decoding import decoded
-from monitoring.ingest.receiver import MOST_SENT, MOST_UNPACKED
-from monitoring.timeseries.points import OVERFLOWN, MalformedRequest, Total, Value
-from monitoring.timeseries.store import Store
+from controller.telemetry.timeline import Level, open_rollout_span
+from controller.telemetry.tracing import open_trace
+from monitoring.ingest.otlp_decoder import decode_request
+from monitoring.ingest.otlp_receiver import MOST_SENT, MOST_UNPACKED
+from monitoring.timeseries.records import OVERFLOWN, CumulativeTotal, GaugeValue, MalformedRequest
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.monitoring.feed import Feed, event, feed, metrics, pairs, point, post
 from tests.monitoring.running import PROTOBUF, Running, listening, monitor, until
 from tests.soak import examples
@@ -128,7 +128,7 @@ def test_what_the_registry_does_not_know_is_told_back_and_the_rest_is_kept(
 
 def test_an_overflow_of_the_sdk_is_kept_as_one() -> None:
     gauge = Gauge(data_points=[point(1, NOW, {OVERFLOW: "true"})])
-    [value] = decoded("metrics", one(Metric(name=LINE_UP.name, gauge=gauge)).SerializeToString()).values
+    [value] = decode_request("metrics", one(Metric(name=LINE_UP.name, gauge=gauge)).SerializeToString()).values
     assert value.key == (LINE_UP, OVERFLOWN)
 
 
@@ -172,8 +172,8 @@ VALID = [
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with Store(tmp_path_factory.mktemp("store") / "fuzz.db") as opened:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeSeriesStore]:
+    with TimeSeriesStore(tmp_path_factory.mktemp("store") / "fuzz.db") as opened:
         opened.rows("SELECT 1")
         yield opened
 
@@ -181,21 +181,21 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(VALID), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4))
 def test_a_damaged_request_is_refused_or_kept_and_breaks_nothing(
-    store: Store, valid: tuple[str, bytes], changes: list[tuple[int, int]]
+    store: TimeSeriesStore, valid: tuple[str, bytes], changes: list[tuple[int, int]]
 ) -> None:
     signal, body = valid[0], bytearray(valid[1])
     for place, value in changes:
         body[place % len(body)] = value
     batch = None
     with suppress(MalformedRequest):
-        batch = decoded(signal, bytes(body))
+        batch = decode_request(signal, bytes(body))
     if batch is None:
         assert changes
         return
     kept = [*batch.values, *batch.totals, *batch.events, *batch.spans]
     assert len(kept) == 1 or changes
     store.write([batch])
-    numbers: list[Value | Total] = [*batch.values, *batch.totals]
+    numbers: list[GaugeValue | CumulativeTotal] = [*batch.values, *batch.totals]
     for found in numbers:
         assert found.key[0].checked(dict(found.key[1])) == dict(found.key[1])
         assert math.isfinite(found.value)
@@ -212,7 +212,7 @@ def test_a_total_that_began_in_the_far_future_is_told_back_and_the_next_request_
 
 def test_the_controller_s_own_telemetry_arrives_whole(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENDPOINT, running.url)
-    with telemetry() as sent:
+    with open_telemetry() as sent:
         sent.record(LINE_UP, 0, school="kw-e01", line="backup")
         sent.record(ROLLOUT_DEVICES, 3, outcome="applied")
         sent.event(EventKind.DRIFT, "2 devices differ", school="kw-e01")
@@ -226,7 +226,7 @@ def test_the_controller_s_own_telemetry_arrives_whole(running: Running, monkeypa
 def test_counters_of_several_processes_add_up(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENDPOINT, running.url)
     for _ in range(2):
-        with telemetry() as sent:
+        with open_telemetry() as sent:
             sent.record(ROLLOUT_DEVICES, 2, outcome="reverted")
     assert 'tsunagu_rollout_devices_total{outcome="reverted"} 4' in running.ask("/metrics")[2].decode()
 
@@ -240,8 +240,8 @@ def test_a_rollout_is_seen_while_it_runs(running: Running, tmp_path: Path, monke
         return found if found is not None and found["name"] == "live" else {"waves": [{"devices": [{"step": None}]}]}
 
     with (
-        traced(tmp_path / "timeline.jsonl") as listener,
-        rollout("live", [listener], waves=waves) as root,
+        open_trace(tmp_path / "timeline.jsonl") as listener,
+        open_rollout_span("live", [listener], waves=waves) as root,
         listening(running) as heard,
     ):
         with root.child(Level.SCHOOL, "as-e04") as school:

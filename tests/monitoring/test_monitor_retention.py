@@ -11,11 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES
-from monitoring.timeseries import reading
-from monitoring.timeseries.points import OVERFLOWN, Batch, Event, SpanRecord, Total, Value
-from monitoring.timeseries.retention import EVENTS_KEPT, LEVELS, clear, roll_up
-from monitoring.timeseries.store import Store
-from monitoring.timeseries.writer import Writer
+from monitoring.timeseries import queries
+from monitoring.timeseries.records import (
+    OVERFLOWN,
+    CumulativeTotal,
+    EventRecord,
+    GaugeValue,
+    SpanRecord,
+    TelemetryBatch,
+)
+from monitoring.timeseries.retention import EVENTS_KEPT, LEVELS, delete_expired, roll_up
+from monitoring.timeseries.store_writer import StoreWriter
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.soak import examples
 
 NOW = 1_800_000_000.0
@@ -24,8 +31,8 @@ KEY = (LINE_LATENCY, PATH)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "monitor.db") as opened:
+def store(tmp_path: Path) -> Iterator[TimeSeriesStore]:
+    with TimeSeriesStore(tmp_path / "monitor.db") as opened:
         yield opened
 
 
@@ -38,8 +45,8 @@ samples = st.lists(st.tuples(ages, st.integers(-1000, 1000)), min_size=1, max_si
 def test_rolling_up_loses_no_value_and_keeps_sum_least_and_most(
     found: list[tuple[float, int]], later: list[float]
 ) -> None:
-    with TemporaryDirectory() as folder, Store(Path(folder) / "monitor.db") as store:
-        store.write([Batch(values=[Value(KEY, NOW - age, value) for age, value in found])])
+    with TemporaryDirectory() as folder, TimeSeriesStore(Path(folder) / "monitor.db") as store:
+        store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW - age, value) for age, value in found])])
         for moment in (0.0, *sorted(later)):
             roll_up(store, NOW + moment)
             [(count, total, least, most)] = store.rows("SELECT SUM(n), SUM(total), MIN(least), MAX(most) FROM bin")
@@ -50,22 +57,25 @@ def test_rolling_up_loses_no_value_and_keeps_sum_least_and_most(
                 assert oldest is None or oldest >= NOW + moment - level.kept - HOUR
 
 
-def test_a_history_is_the_same_before_and_after_a_roll_up(store: Store) -> None:
-    values = [Value(KEY, NOW - age, float(age % 7)) for age in range(0, 7 * HOUR, 30)]
-    store.write([Batch(values=values)])
-    before = reading.history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
+def test_a_history_is_the_same_before_and_after_a_roll_up(store: TimeSeriesStore) -> None:
+    values = [GaugeValue(KEY, NOW - age, float(age % 7)) for age in range(0, 7 * HOUR, 30)]
+    store.write([TelemetryBatch(values=values)])
+    before = queries.read_line_history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
     roll_up(store, NOW)
-    after = reading.history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
+    after = queries.read_line_history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
     assert len(before) > 300
     assert after == before
 
 
-def test_what_is_past_its_time_goes(store: Store) -> None:
+def test_what_is_past_its_time_goes(store: TimeSeriesStore) -> None:
     store.write(
         [
-            Batch(
-                values=[Value(KEY, NOW - 401 * DAY, 1.0), Value(KEY, NOW, 2.0)],
-                events=[Event(NOW - EVENTS_KEPT - 1, "drift", "s", "", "old"), Event(NOW, "drift", "s", "", "new")],
+            TelemetryBatch(
+                values=[GaugeValue(KEY, NOW - 401 * DAY, 1.0), GaugeValue(KEY, NOW, 2.0)],
+                events=[
+                    EventRecord(NOW - EVENTS_KEPT - 1, "drift", "s", "", "old"),
+                    EventRecord(NOW, "drift", "s", "", "new"),
+                ],
                 spans=[
                     SpanRecord("t1", "1", "", "rollout", "old", NOW - 91 * DAY, NOW - 91 * DAY),
                     SpanRecord("t2", "2", "", "rollout", "new", NOW, NOW),
@@ -74,71 +84,73 @@ def test_what_is_past_its_time_goes(store: Store) -> None:
         ]
     )
     roll_up(store, NOW)
-    clear(store, NOW)
+    delete_expired(store, NOW)
     assert store.rows("SELECT total FROM bin") == [(2.0,)]
-    assert [event.text for event in reading.events(store, "s", 0, 10)] == ["new"]
-    assert [span.name for span in reading.newest_trace(store)] == ["new"]
+    assert [event.text for event in queries.read_events(store, "s", 0, 10)] == ["new"]
+    assert [span.name for span in queries.read_newest_trace(store)] == ["new"]
 
 
-def test_totals_of_processes_that_have_ended_stay_in_the_sum(store: Store) -> None:
+def test_totals_of_processes_that_have_ended_stay_in_the_sum(store: TimeSeriesStore) -> None:
     devices = (ROLLOUT_DEVICES, (("outcome", "applied"),))
     durations = (ROLLOUT_DEVICE_DURATION, (("outcome", "applied"),))
     counts = tuple(range(len(ROLLOUT_DEVICE_DURATION.boundaries) + 1))
     old = NOW - 3 * DAY
     store.write(
         [
-            Batch(
+            TelemetryBatch(
                 totals=[
-                    Total(devices, "a", 1, old, 3),
-                    Total(devices, "b", 1, old, 4),
-                    Total(devices, "c", 1, NOW, 5),
-                    Total(durations, "a", 1, old, 1.5, counts),
-                    Total(durations, "b", 1, old, 2.5, counts),
+                    CumulativeTotal(devices, "a", 1, old, 3),
+                    CumulativeTotal(devices, "b", 1, old, 4),
+                    CumulativeTotal(devices, "c", 1, NOW, 5),
+                    CumulativeTotal(durations, "a", 1, old, 1.5, counts),
+                    CumulativeTotal(durations, "b", 1, old, 2.5, counts),
                 ]
             )
         ]
     )
-    before = {total.key: (total.value, total.counts) for total in reading.totals(store)}
+    before = {total.key: (total.value, total.counts) for total in queries.read_totals(store)}
     for _ in range(2):
-        clear(store, NOW)
-    after = {total.key: (total.value, total.counts) for total in reading.totals(store)}
+        delete_expired(store, NOW)
+    after = {total.key: (total.value, total.counts) for total in queries.read_totals(store)}
     assert before == after == {devices: (12, ()), durations: (4.0, tuple(2 * count for count in counts))}
     assert store.rows("SELECT COUNT(*) FROM part") == [(3,)]
 
 
-def test_a_total_that_is_sent_twice_counts_once(store: Store) -> None:
+def test_a_total_that_is_sent_twice_counts_once(store: TimeSeriesStore) -> None:
     devices = (ROLLOUT_DEVICES, (("outcome", "applied"),))
     for at, value in ((NOW, 2), (NOW, 2), (NOW + 1, 3), (NOW, 2)):
-        store.write([Batch(totals=[Total(devices, "a", 1, at, value)])])
-    assert [total.value for total in reading.totals(store)] == [3]
+        store.write([TelemetryBatch(totals=[CumulativeTotal(devices, "a", 1, at, value)])])
+    assert [total.value for total in queries.read_totals(store)] == [3]
 
 
-def test_more_series_than_the_registry_allows_become_one(store: Store) -> None:
+def test_more_series_than_the_registry_allows_become_one(store: TimeSeriesStore) -> None:
     many = [
-        Value((LINE_UP, (("school", f"s{number}"), ("line", line))), NOW, 1.0)
+        GaugeValue((LINE_UP, (("school", f"s{number}"), ("line", line))), NOW, 1.0)
         for number in range(LINE_UP.limit // 2 + 5)
         for line in ("primary", "backup")
     ]
-    store.write([Batch(values=many)])
-    kept = [value.key[1] for value in reading.latest(store)]
+    store.write([TelemetryBatch(values=many)])
+    kept = [value.key[1] for value in queries.read_latest_values(store)]
     assert len(kept) == LINE_UP.limit + 1
     assert kept.count(OVERFLOWN) == 1
 
 
-def test_an_older_value_that_comes_late_changes_nothing(store: Store) -> None:
-    store.write([Batch(values=[Value(KEY, NOW, 5.0)])])
-    store.write([Batch(values=[Value(KEY, NOW - 60, 9.0)])])
-    assert [value.value for value in reading.latest(store)] == [5.0]
+def test_an_older_value_that_comes_late_changes_nothing(store: TimeSeriesStore) -> None:
+    store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW, 5.0)])])
+    store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW - 60, 9.0)])])
+    assert [value.value for value in queries.read_latest_values(store)] == [5.0]
 
 
-def test_a_batch_that_cannot_be_written_takes_no_others_with_it(store: Store) -> None:
+def test_a_batch_that_cannot_be_written_takes_no_others_with_it(store: TimeSeriesStore) -> None:
     with store.writing() as connection:
         connection.execute(
             "CREATE TRIGGER bad BEFORE INSERT ON event WHEN NEW.text = 'bad' BEGIN SELECT RAISE(ABORT, 'bad'); END"
         )
-    writer = Writer(store)
+    writer = StoreWriter(store)
     texts = ["1", "bad", "2", "3", "bad", "4"]
-    waiting = [(text, writer.submit(Batch(events=[Event(NOW, "drift", "s", "", text)]))) for text in texts]
+    waiting = [
+        (text, writer.submit(TelemetryBatch(events=[EventRecord(NOW, "drift", "s", "", text)]))) for text in texts
+    ]
     writer.close()
     for text, done in waiting:
         if text == "bad":
@@ -146,13 +158,13 @@ def test_a_batch_that_cannot_be_written_takes_no_others_with_it(store: Store) ->
                 done.result(timeout=30)
         else:
             assert done.result(timeout=30) is None
-    assert sorted(event.text for event in reading.events(store, "s", 0, 10)) == ["1", "2", "3", "4"]
+    assert sorted(event.text for event in queries.read_events(store, "s", 0, 10)) == ["1", "2", "3", "4"]
 
 
 def test_a_store_knows_everything_again(tmp_path: Path) -> None:
-    with Store(tmp_path / "monitor.db") as first:
-        first.write([Batch(values=[Value(KEY, time.time(), 5.0)])])
-    with Store(tmp_path / "monitor.db") as second:
-        second.write([Batch(values=[Value(KEY, time.time(), 6.0)])])
-        assert [value.value for value in reading.latest(second)] == [6.0]
+    with TimeSeriesStore(tmp_path / "monitor.db") as first:
+        first.write([TelemetryBatch(values=[GaugeValue(KEY, time.time(), 5.0)])])
+    with TimeSeriesStore(tmp_path / "monitor.db") as second:
+        second.write([TelemetryBatch(values=[GaugeValue(KEY, time.time(), 6.0)])])
+        assert [value.value for value in queries.read_latest_values(second)] == [6.0]
         assert second.rows("SELECT COUNT(*) FROM series") == [(1,)]

@@ -7,29 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.city import City
 from controller.model.network.packets import Direction, Family, Packet, Protocol
-from controller.plan.proof.city_checks import Held, path_checks
-from controller.plan.proof.proof import prove
-from controller.plan.select import device_by_id
+from controller.model.policy_files import INFRASTRUCTURE_PROTOCOLS
+from controller.plan.proof.city_checks import ParsedDevice, check_paths
+from controller.plan.proof.rendered_device import prove_rendered_device
+from controller.plan.select import find_device
 from controller.platforms.cisco_ios.driver import CiscoIos
-from controller.prove.compliance.external_connections import undeclared
-from controller.prove.filters.equivalence import evaluate
-from controller.prove.reachability.replay import wanted_packet
+from controller.prove.compliance.external_connections import find_undeclared_connections
+from controller.prove.filters.equivalence import evaluate_filter
+from controller.prove.reachability.replay import evaluate_packet
 from tests.policies import PolicyFolder
 
 IOS = CiscoIos()
 RADIUS = 1812
 
 
-def compiled(city: City) -> CampusIntent:
-    return campus_intent(city, device_by_id(city, "kw-s01-core1", lab=False), IOS.capabilities)
+def compiled(city: City) -> DeviceIntent:
+    return compile_device(city, find_device(city, "kw-s01-core1"), IOS.capabilities)
 
 
-def question(city: City, intent: CampusIntent, segment: str) -> Packet:
+def question(city: City, intent: DeviceIntent, segment: str) -> Packet:
     """What a host of a segment asks of the first server."""
-    subnet = city.segment_prefix(intent.device.school, city.segments[segment], Family.V4)
+    subnet = city.addresses.segment_prefix(intent.device.school, city.segments[segment], Family.V4)
     server = int(city.admission_servers[0])
     return Packet(Family.V4, Protocol.UDP, int(subnet[20]), server, 49152, RADIUS, established=False)
 
@@ -44,9 +46,9 @@ def answer(packet: Packet) -> Packet:
     )
 
 
-def passes(city: City, intent: CampusIntent, segment: str, direction: Direction, packet: Packet) -> bool:
+def passes(city: City, intent: DeviceIntent, segment: str, direction: Direction, packet: Packet) -> bool:
     key = city.segments[segment].vlan, direction, Family.V4
-    return evaluate(next(one for one in intent.wanted.filters if one.key == key), packet)
+    return evaluate_filter(next(one for one in intent.wanted.filters if one.key == key), packet)
 
 
 def test_the_managements_segment_asks_and_is_answered(city: City) -> None:
@@ -54,14 +56,14 @@ def test_the_managements_segment_asks_and_is_answered(city: City) -> None:
     asked = question(city, intent, "management")
     assert passes(city, intent, "management", Direction.FROM, asked)
     assert passes(city, intent, "management", Direction.TO, answer(asked))
-    assert wanted_packet(city, intent.device.school, asked)
+    assert evaluate_packet(city, intent.device.school, asked)
     other = replace(asked, destination_port=RADIUS + 1)
     assert not passes(city, intent, "management", Direction.FROM, other)
     assert not passes(city, intent, "management", Direction.TO, answer(other))
-    assert not wanted_packet(city, intent.device.school, other)
+    assert not evaluate_packet(city, intent.device.school, other)
     stranger = replace(asked, destination=int(city.admission_servers[-1]) + 1)
     assert not passes(city, intent, "management", Direction.FROM, stranger)
-    assert not wanted_packet(city, intent.device.school, stranger)
+    assert not evaluate_packet(city, intent.device.school, stranger)
 
 
 @pytest.mark.parametrize("segment", ["staff", "pupil", "guest", "quarantine"])
@@ -70,15 +72,15 @@ def test_no_other_segment_asks(city: City, segment: str) -> None:
     asked = question(city, intent, segment)
     assert not passes(city, intent, segment, Direction.FROM, asked)
     assert not passes(city, intent, segment, Direction.TO, answer(asked))
-    assert not wanted_packet(city, intent.device.school, asked)
+    assert not evaluate_packet(city, intent.device.school, asked)
 
 
 def test_what_is_asked_there_is_declared_and_composed(city: City) -> None:
     intent = compiled(city)
-    assert prove(city, intent, IOS) == len(intent.intents)
-    checks = path_checks(city, [Held(intent.device, intent.wanted, intent.moved)])
+    assert prove_rendered_device(city, intent, IOS) == len(intent.intents)
+    checks = check_paths(city, [ParsedDevice(intent.device, intent.wanted, intent.delegated)])
     assert [found for check in checks for found in check.differences] == []
-    assert not [said for said in undeclared(city) if "admission" in said]
+    assert not [said for said in find_undeclared_connections(city) if "admission" in said]
 
 
 def test_without_servers_of_a_family_nothing_is_asked_there(tmp_path: Path) -> None:
@@ -89,15 +91,20 @@ def test_without_servers_of_a_family_nothing_is_asked_there(tmp_path: Path) -> N
     assert not [
         one for one in compiled(elsewhere).intents for clause in one.clauses if clause.rule == "admission-query"
     ]
-    assert prove(elsewhere, compiled(elsewhere), IOS) == 32
+    assert prove_rendered_device(elsewhere, compiled(elsewhere), IOS) == 32
 
 
 def test_a_core_that_cuts_the_servers_off_is_found(city: City) -> None:
     """A "correct" filter that lets nobody be admitted is not correct."""
     intent = compiled(city)
-    without = replace(city, necessities=tuple(one for one in city.necessities if not one.id.startswith("admission-")))
-    held = Held(intent.device, compiled(without).wanted)
-    said = [found for check in path_checks(city, [held]) for found in check.differences]
+    without = city.replace_file(
+        INFRASTRUCTURE_PROTOCOLS,
+        InfrastructureProtocolFile(
+            necessities=tuple(one for one in city.infrastructure_protocols if not one.id.startswith("admission-"))
+        ),
+    )
+    held = ParsedDevice(intent.device, compiled(without).wanted)
+    said = [found for check in check_paths(city, [held]) for found in check.differences]
     assert any(
         "from management at kw-s01" in one and "does not pass: udp" in one and "port 1812" in one for one in said
     )

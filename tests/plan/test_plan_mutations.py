@@ -14,16 +14,21 @@ from random import Random
 
 import pytest
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import ConfigRefused
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Filter
 from controller.model.network.packets import Family, Match
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import differences_of_interfaces, differences_of_ports, differences_to_policy
-from controller.plan.select import Selection, selected_devices
+from controller.model.virtual_city import choose_virtual_city
+from controller.plan.proof.rendered_device import (
+    find_filter_differences,
+    find_interface_differences,
+    find_port_differences,
+)
+from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Observation, Platform
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from tests.prove.second_engine import SecondEngine
 from tests.soak import FACTOR
 
@@ -32,15 +37,15 @@ SEGMENTS = 2
 SWAPPED = {"permit": "deny", "deny": "permit", "actions=drop": "actions=NORMAL", "actions=NORMAL": "actions=drop"}
 
 
-def a_device(city: City, name: str) -> tuple[Device, CampusIntent]:
+def a_device(city: City, name: str) -> tuple[Device, DeviceIntent]:
     """A device of the platform that has filters and fits it."""
-    for device in selected_devices(city, Selection(lab=name == "ovs")):
+    for device in select_devices(choose_virtual_city(city) if name == "ovs" else city, Selection()):
         if device.platform == name and device.role == "core":
-            return device, campus_intent(city, device, platform(name).capabilities)
+            return device, compile_device(city, device, load_platform(name).capabilities)
     pytest.fail(f"the city has no core switch of {name}")
 
 
-def of_few_segments(intent: CampusIntent) -> CampusIntent:
+def of_few_segments(intent: DeviceIntent) -> DeviceIntent:
     """The same for the first segments only, so that a thousand texts are read in a moment."""
     kept = list(dict.fromkeys(one.vlan for one in intent.intents))[:SEGMENTS]
     ports = (replace(port, vlans=tuple(vlan for vlan in port.vlans if vlan in kept)) for port in intent.wanted.ports)
@@ -52,7 +57,9 @@ def of_few_segments(intent: CampusIntent) -> CampusIntent:
         bindings=tuple(one for one in intent.wanted.bindings if one.vlan in kept),
         interfaces=tuple(one for one in intent.wanted.interfaces if one.vlan in kept),
     )
-    return replace(intent, wanted=wanted, intents=tuple(one for one in intent.intents if one.vlan in kept), moved=())
+    return replace(
+        intent, wanted=wanted, intents=tuple(one for one in intent.intents if one.vlan in kept), delegated=()
+    )
 
 
 def edited(text: str, random: Random) -> tuple[str, str]:
@@ -94,7 +101,7 @@ def ends_for_all(one: Filter) -> bool:
     return bool(one.entries) and one.entries[-1].match == everything
 
 
-def same_by_the_second_engine(intent: CampusIntent, state: DeviceState) -> bool:
+def same_by_the_second_engine(intent: DeviceIntent, state: DeviceState) -> bool:
     """Whether every filter in force permits what its intent says, and decides all by itself."""
     there = {one.name: one for one in state.filters}
     bound = {(one.vlan, one.direction, one.family): there.get(one.filter) for one in state.bindings}
@@ -112,17 +119,17 @@ def same_by_the_second_engine(intent: CampusIntent, state: DeviceState) -> bool:
     return True
 
 
-def blamed(intent: CampusIntent, seen: Observation) -> Iterator[str]:
+def blamed(intent: DeviceIntent, seen: Observation) -> Iterator[str]:
     """What the product says of a configuration that it could read."""
     yield from (remark.text for remark in seen.remarks)
-    yield from differences_of_ports(intent, seen.state)
-    yield from differences_of_interfaces(intent, seen.state)
-    yield from differences_to_policy(intent, seen.state)
+    yield from find_port_differences(intent, seen.state)
+    yield from find_interface_differences(intent, seen.state)
+    yield from find_filter_differences(intent, seen.state)
 
 
 @pytest.mark.parametrize("name", EDITS)
 def test_every_edit_that_changes_the_meaning_is_caught_and_no_other_is_blamed(city: City, name: str) -> None:
-    system: Platform = platform(name)
+    system: Platform = load_platform(name)
     intent = of_few_segments(a_device(city, name)[1])
     text = system.render(intent.wanted)
     for one in intent.intents:

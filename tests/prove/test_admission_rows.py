@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.identity.admission import RadiusRow, answer, radius_rows
+from controller.compile.identity.admission import RadiusRow, compile_radius_rows, find_radius_row
 from controller.model.city import City
-from controller.prove.compliance.admission import admission_check
+from controller.prove.compliance.admission import prove_radius_rows
 from tests.policies import PolicyFolder
 
 
@@ -14,19 +14,19 @@ def planted(city: City, certificate: str, place: str, **changes: object) -> tupl
     """The compiled rows with one of them changed."""
     return tuple(
         replace(row, **changes) if (row.certificate, row.place) == (certificate, place) else row  # type: ignore[arg-type] # fields by name
-        for row in radius_rows(city)
+        for row in compile_radius_rows(city)
     )
 
 
 def test_the_rows_put_every_device_where_the_policy_says(city: City) -> None:
-    check = admission_check(city)
+    check = prove_radius_rows(city)
     assert check.holds
     assert check.examined == 10
     assert "affairs-pc at own-school: VLAN 11 (staff-legacy), asked anew after 600 minutes" in check.evidence
 
 
 def test_the_answer_holds_what_a_switch_needs(city: City) -> None:
-    row = answer(radius_rows(city), "pupil-device", "own-school")
+    row = find_radius_row(compile_radius_rows(city), "pupil-device", "own-school")
     assert dict(row.attributes) == {
         "Tunnel-Type": 13,
         "Tunnel-Medium-Type": 6,
@@ -37,11 +37,11 @@ def test_the_answer_holds_what_a_switch_needs(city: City) -> None:
 
 
 def test_a_device_away_from_its_school_is_in_quarantine_where_the_policy_names_only_its_own(city: City) -> None:
-    assert answer(radius_rows(city), "affairs-pc", "other-school").segment == city.otherwise
+    assert find_radius_row(compile_radius_rows(city), "affairs-pc", "other-school").segment == city.default_segment
 
 
 def test_a_row_with_another_vlan_is_found_and_named(city: City) -> None:
-    (said,) = admission_check(city, planted(city, "pupil-device", "own-school", vlan=10)).differences
+    (said,) = prove_radius_rows(city, planted(city, "pupil-device", "own-school", vlan=10)).differences
     assert said.startswith("a device with a certificate of class 'pupil-device' at own-school is put into VLAN 10")
     assert "but the policy says pupil, VLAN 20 (" in said
     assert "admission.yaml:" in said
@@ -49,36 +49,36 @@ def test_a_row_with_another_vlan_is_found_and_named(city: City) -> None:
 
 def test_a_row_that_lets_unknown_devices_in_is_found(city: City) -> None:
     rows = planted(city, "", "own-school", segment="staff", vlan=10)
-    said = admission_check(city, rows).differences
+    said = prove_radius_rows(city, rows).differences
     assert any(one.startswith("a device with no certificate at own-school is put into VLAN 10 (staff)") for one in said)
 
 
 @pytest.mark.parametrize("session", [86_400, 0])
 def test_a_session_of_another_length_than_the_policy_says_is_found(city: City, session: int) -> None:
-    (said,) = admission_check(city, planted(city, "staff-device", "other-school", session=session)).differences
+    (said,) = prove_radius_rows(city, planted(city, "staff-device", "other-school", session=session)).differences
     assert f"asked anew after {session} s; the policy says 36000 s" in said
 
 
 def test_a_row_for_a_certificate_that_the_policy_does_not_name_is_found(city: City) -> None:
-    rows = radius_rows(city)
+    rows = compile_radius_rows(city)
     staff = next(row for row in rows if row.certificate == "staff-device" and row.place == "own-school")
-    said, longer = admission_check(city, (*rows, replace(staff, certificate="old-vendor"))).differences
+    said, longer = prove_radius_rows(city, (*rows, replace(staff, certificate="old-vendor"))).differences
     assert "asked anew after 36000 s; the policy says 600 s" in longer
     assert "certificate of class 'old-vendor' at own-school is put into VLAN 10 (staff)" in said
     assert "but the policy says quarantine" in said
 
 
 def test_a_row_for_a_place_that_no_switch_knows_is_found(city: City) -> None:
-    first, *others = radius_rows(city)
-    said = admission_check(city, (replace(first, place="home"), *others)).differences[0]
+    first, *others = compile_radius_rows(city)
+    said = prove_radius_rows(city, (replace(first, place="home"), *others)).differences[0]
     assert said == "row 'staff' is for 'home', where no switch asks"
 
 
 def test_a_missing_row_and_a_second_one_are_found(city: City) -> None:
-    rows = radius_rows(city)
+    rows = compile_radius_rows(city)
     without = tuple(row for row in rows if row.certificate)
-    assert any("no row answers certificate 'none'" in one for one in admission_check(city, without).differences)
-    assert any(one.startswith("two rows answer") for one in admission_check(city, (*rows, rows[0])).differences)
+    assert any("no row answers certificate 'none'" in one for one in prove_radius_rows(city, without).differences)
+    assert any(one.startswith("two rows answer") for one in prove_radius_rows(city, (*rows, rows[0])).differences)
 
 
 def test_two_admissions_of_one_certificate_at_one_place_are_refused(policies: PolicyFolder) -> None:

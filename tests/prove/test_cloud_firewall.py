@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.cloud_firewall import FirewallRule, firewall_rules, front_doors
+from controller.compile.cloud_firewall import FirewallRule, compile_firewall_rules, find_frontends
 from controller.model.city import City
 from controller.model.network.packets import parse_prefix, parse_service
-from controller.prove.compliance.firewall import firewall_check
+from controller.prove.compliance.firewall import prove_cloud_firewall
 from tests.policies import PolicyFolder
 
 FLOW = """  - id: affairs-to-aid
@@ -29,13 +29,13 @@ def flowing(policies: PolicyFolder) -> City:
 
 
 def opened(city: City) -> list[FirewallRule]:
-    return [rule for rule in firewall_rules(city) if rule.permits]
+    return [rule for rule in compile_firewall_rules(city) if rule.permits]
 
 
 def test_every_family_is_closed_both_ways(city: City) -> None:
-    closed = {rule.name: rule for rule in firewall_rules(city) if not rule.permits}
+    closed = {rule.name: rule for rule in compile_firewall_rules(city) if not rule.permits}
     assert set(closed) == {f"no-other-{way}-v{family}" for way in ("ingress", "egress") for family in (4, 6)}
-    assert firewall_check(city).holds
+    assert prove_cloud_firewall(city).holds
 
 
 def test_a_flow_opens_exactly_its_connection(flowing: City) -> None:
@@ -46,7 +46,7 @@ def test_a_flow_opens_exactly_its_connection(flowing: City) -> None:
         ["tcp/443"],
     )
     assert six.name == "affairs-to-school-aid-v6"
-    check = firewall_check(flowing)
+    check = prove_cloud_firewall(flowing)
     assert check.holds
     assert any(one.startswith("affairs may open tcp/443 to 10.254.1.20/32") for one in check.evidence)
 
@@ -56,7 +56,7 @@ def test_a_forbid_takes_the_connection_back(policies: PolicyFolder) -> None:
     policies.append("access/flows.yaml", FLOW + forbid)
     city = policies.load()
     assert opened(city) == []
-    assert firewall_check(city).holds
+    assert prove_cloud_firewall(city).holds
 
 
 def changed(rules: tuple[FirewallRule, ...], name: str, **changes: object) -> tuple[FirewallRule, ...]:
@@ -120,11 +120,11 @@ CLOSED = "no-other-egress-v4"
 def test_a_planted_mistake_is_found_and_named(
     flowing: City, plant: Callable[[tuple[FirewallRule, ...]], tuple[FirewallRule, ...]], expected: str
 ) -> None:
-    said = firewall_check(flowing, plant(firewall_rules(flowing))).differences
+    said = prove_cloud_firewall(flowing, plant(compile_firewall_rules(flowing))).differences
     assert any(one.startswith(expected) for one in said), said
 
 
 def test_front_doors_are_where_the_stack_put_them(city: City) -> None:
-    doors = {door.application: door for door in front_doors(city)}
+    doors = {door.application: door for door in find_frontends(city)}
     assert [str(one) for one in doors["affairs"].addresses.included] == ["203.0.113.10/32", "2001:db8:c000::10/128"]
     assert "grading" not in doors

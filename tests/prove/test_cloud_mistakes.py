@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.identity.proxy import CloudIntent, cloud_intent
+from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_intent
 from controller.model.city import City
-from controller.prove.identity.boundary_cases import Encounter, encounters
-from controller.prove.identity.proxy import Proxy, mistakes
-from controller.prove.identity.synthetic_people import FACTS
+from controller.prove.identity.boundary_cases import PrincipalCase, list_boundary_cases
+from controller.prove.identity.iap_bindings import IapEvaluator, find_wrong_decisions
+from controller.prove.identity.synthetic_principals import FACTS
 from tests.policies import PolicyFolder
 
 DAY = 'request.time.getDayOfYear("Asia/Tokyo")'
@@ -23,12 +23,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> City:
 
 @pytest.fixture(scope="module")
 def intent(small: City) -> CloudIntent:
-    return cloud_intent(small, FACTS)
+    return compile_cloud_intent(small, FACTS)
 
 
 @pytest.fixture(scope="module")
-def people(small: City) -> list[Encounter]:
-    return list(encounters(small))
+def people(small: City) -> list[PrincipalCase]:
+    return list(list_boundary_cases(small))
 
 
 def with_level(intent: CloudIntent, key: str, old: str, new: str) -> CloudIntent:
@@ -54,7 +54,7 @@ def with_level(intent: CloudIntent, key: str, old: str, new: str) -> CloudIntent
     ],
 )
 def test_a_mistake_in_a_level_is_found(  # noqa: PLR0913, PLR0917 where, what, and what is said
-    small: City, intent: CloudIntent, people: list[Encounter], key: str, old: str, new: str, expected: str
+    small: City, intent: CloudIntent, people: list[PrincipalCase], key: str, old: str, new: str, expected: str
 ) -> None:
-    wrong = Proxy(small, with_level(intent, key, old, new))
-    assert any(expected in one for one in mistakes(wrong, people))
+    wrong = IapEvaluator(small, with_level(intent, key, old, new))
+    assert any(expected in one for one in find_wrong_decisions(wrong, people))

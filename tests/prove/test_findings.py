@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from controller.model.city import City
-from controller.prove.lint.findings import Severity, policy_findings
+from controller.prove.lint.check_policy import check_policy
+from controller.prove.lint.finding import Severity
 from tests.policies import PolicyFolder
 
 TODAY = date(2026, 12, 1)
@@ -24,7 +25,7 @@ def policies(tmp_path: Path) -> PolicyFolder:
 
 def found(policies: PolicyFolder, today: date = TODAY) -> list[str]:
     """The findings as `FILE:LINE: SEVERITY: KIND: MESSAGE`, files named from the folder on."""
-    return [str(finding).replace(f"{policies.path}/", "") for finding in policy_findings(policies.load(today))]
+    return [str(finding).replace(f"{policies.path}/", "") for finding in check_policy(policies.load(today))]
 
 
 def add(policies: PolicyFolder, text: str) -> str:
@@ -33,7 +34,7 @@ def add(policies: PolicyFolder, text: str) -> str:
 
 
 def test_the_shipped_policy_has_no_findings(city: City) -> None:
-    assert policy_findings(city) == []
+    assert check_policy(city) == []
 
 
 def test_a_permit_that_a_forbid_takes_back(policies: PolicyFolder) -> None:
@@ -195,6 +196,6 @@ def test_a_prefix_list_read_half_a_year_ago(policies: PolicyFolder, days: date, 
 def test_findings_stand_in_the_order_of_the_files(policies: PolicyFolder) -> None:
     add(policies, "effect: permit, applications: [printing], network: {from: [pupil]}")
     policies.edit(RULES, "      mfa: true\n", "")
-    findings = policy_findings(policies.load())
+    findings = check_policy(policies.load())
     assert [finding.origin for finding in findings] == sorted(finding.origin for finding in findings)
     assert {finding.severity for finding in findings} == {Severity.ERROR, Severity.WARNING}

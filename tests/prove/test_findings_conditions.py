@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.prove.lint.findings import policy_findings
+from controller.prove.lint.check_policy import check_policy
 from tests.policies import TODAY, PolicyFolder
 
 RULES, FLOWS, PEOPLE, APPLICATIONS = (
@@ -24,7 +24,7 @@ def policies(tmp_path: Path) -> PolicyFolder:
 
 
 def found(policies: PolicyFolder, today: date = TODAY) -> list[str]:
-    return [str(finding).replace(f"{policies.path}/", "") for finding in policy_findings(policies.load(today))]
+    return [str(finding).replace(f"{policies.path}/", "") for finding in check_policy(policies.load(today))]
 
 
 def line_of(policies: PolicyFolder, name: str, text: str) -> int:
@@ -126,7 +126,7 @@ def test_a_place_that_no_address_proves(policies: PolicyFolder) -> None:
     ],
 )
 def test_what_time_does(policies: PolicyFolder, today: date, kinds: set[str]) -> None:
-    findings = [finding for finding in policy_findings(policies.load(today)) if finding.kind != "old prefix list"]
+    findings = [finding for finding in check_policy(policies.load(today)) if finding.kind != "old prefix list"]
     said = {finding.kind for finding in findings}
     assert said == kinds
     lapsing = [str(f).replace(f"{policies.path}/", "") for f in findings if "exception" in f.kind]

@@ -2,17 +2,17 @@
 
 from controller.model.city import City
 from controller.prove.check import Check
-from controller.prove.compliance.guideline import guideline_checks
+from controller.prove.compliance.guideline import check_guideline
 from tests.policies import PolicyFolder
 
 
 def clause(city: City, number: str) -> Check:
-    (found,) = [check for check in guideline_checks(city) if check.name.startswith(f"{number} ")]
+    (found,) = [check for check in check_guideline(city) if check.name.startswith(f"{number} ")]
     return found
 
 
 def test_the_shipped_policy_holds_with_evidence(city: City) -> None:
-    checks = guideline_checks(city)
+    checks = check_guideline(city)
     assert all(check.holds or check.not_judged for check in checks)
     assert all(check.evidence for check in checks if check.holds and not check.name.startswith("6.2(1)"))
     assert {check.name.split()[0] for check in checks if check.not_judged} == {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.prove.engine.cel import CelRefused, Condition, LevelEvaluator
+from controller.prove.engine.cel import CelRefused, IamCondition, LevelEvaluator
 
 MONDAY_MORNING_IN_JAPAN = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 
@@ -30,40 +30,40 @@ def test_what_google_does_not_know_does_not_compile(expression: str) -> None:
 @pytest.mark.parametrize("expression", ["origin.region_code == 'JP'", "levels.one", "1 + 1"])
 def test_a_condition_knows_levels_and_the_time_only(expression: str) -> None:
     with pytest.raises(CelRefused):
-        Condition(expression)
+        IamCondition(expression)
 
 
 def test_unknown_is_not_granted_either_way() -> None:
     evaluator = LevelEvaluator({"japan": "origin.region_code == 'JP'", "abroad": "origin.region_code != 'JP'"})
-    assert evaluator.granted({}) == frozenset()
-    assert evaluator.granted({"origin.region_code": "JP"}) == {"japan"}
+    assert evaluator.find_granted({}) == frozenset()
+    assert evaluator.find_granted({"origin.region_code": "JP"}) == {"japan"}
 
 
 def test_an_address_that_is_none_is_an_error_and_not_granted() -> None:
     evaluator = LevelEvaluator({"here": 'inIpRange(origin.ip, ["192.0.2.0/24"])', "not": "!inIpRange(origin.ip, [])"})
-    assert evaluator.granted({"origin.ip": "unknown"}) == frozenset()
-    assert evaluator.granted({"origin.ip": "192.0.2.9"}) == {"here", "not"}
+    assert evaluator.find_granted({"origin.ip": "unknown"}) == frozenset()
+    assert evaluator.find_granted({"origin.ip": "192.0.2.9"}) == {"here", "not"}
 
 
 def test_levels_may_ask_levels_in_any_order_but_not_in_a_circle() -> None:
     evaluator = LevelEvaluator({"a": "levels.b && levels.c", "b": "true", "c": "levels.b"})
-    assert evaluator.granted({}) == {"a", "b", "c"}
+    assert evaluator.find_granted({}) == {"a", "b", "c"}
     with pytest.raises(CelRefused, match="in a circle: a, b"):
         LevelEvaluator({"a": "levels.b", "b": "levels.a"})
 
 
 def test_a_name_that_begins_like_another_is_another() -> None:
-    assert LevelEvaluator({"home": "levels.home_two", "home_two": "true"}).granted({}) == {"home", "home_two"}
+    assert LevelEvaluator({"home": "levels.home_two", "home_two": "true"}).find_granted({}) == {"home", "home_two"}
 
 
 def test_hours_and_days_are_those_of_the_zone() -> None:
-    monday = Condition('request.time.getDayOfWeek("Asia/Tokyo") == 1 && request.time.getHours("Asia/Tokyo") == 8')
+    monday = IamCondition('request.time.getDayOfWeek("Asia/Tokyo") == 1 && request.time.getHours("Asia/Tokyo") == 8')
     assert monday.holds([], MONDAY_MORNING_IN_JAPAN)
-    assert not Condition('request.time.getHours("Asia/Nowhere") < 24').holds([], MONDAY_MORNING_IN_JAPAN)
+    assert not IamCondition('request.time.getHours("Asia/Nowhere") < 24').holds([], MONDAY_MORNING_IN_JAPAN)
 
 
 def test_a_condition_holds_for_the_levels_that_were_granted() -> None:
-    condition = Condition('"a" in request.auth.access_levels')
+    condition = IamCondition('"a" in request.auth.access_levels')
     assert condition.holds(["a", "b"], MONDAY_MORNING_IN_JAPAN)
     assert not condition.holds(["b"], MONDAY_MORNING_IN_JAPAN)
-    assert Condition("").holds([], MONDAY_MORNING_IN_JAPAN)
+    assert IamCondition("").holds([], MONDAY_MORNING_IN_JAPAN)

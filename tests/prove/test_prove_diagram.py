@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.model.network.packets import merge_intervals
-from controller.prove.engine.diagram import Box, Field, Node, Space
+from controller.prove.engine.diagram import Cube, Field, HeaderSpace, Node
 
 SIZES = (8, 8, 8)
 POINTS = tuple(product(*(range(size) for size in SIZES)))
@@ -18,21 +18,21 @@ Point = tuple[int, ...]
 Points = frozenset[Point]
 
 
-def small_space() -> Space:
-    return Space([Field(name, size - 1) for name, size in zip("abc", SIZES, strict=True)])
+def small_space() -> HeaderSpace:
+    return HeaderSpace([Field(name, size - 1) for name, size in zip("abc", SIZES, strict=True)])
 
 
 def as_intervals(values: set[int]) -> tuple[tuple[int, int], ...]:
     return merge_intervals((value, value) for value in values)
 
 
-def points_of(box: Box) -> Points:
-    return frozenset(product(*([v for low, high in field for v in range(low, high + 1)] for field in box)))
+def points_of(cube: Cube) -> Points:
+    return frozenset(product(*([v for low, high in field for v in range(low, high + 1)] for field in cube)))
 
 
-def from_points(space: Space, points: Points) -> Node:
+def from_points(space: HeaderSpace, points: Points) -> Node:
     """The same set built from its single points, which shares no step with the other ways."""
-    return space.union_all(space.box([((value, value),) for value in point]) for point in sorted(points))
+    return space.union_all(space.cube([((value, value),) for value in point]) for point in sorted(points))
 
 
 values = st.one_of(
@@ -40,16 +40,16 @@ values = st.one_of(
     st.tuples(st.integers(0, 7), st.integers(0, 7)).map(lambda ends: set(range(min(ends), max(ends) + 1))),
     st.sets(st.integers(0, 7)),
 )
-boxes: st.SearchStrategy[Box] = st.tuples(values, values, values).map(lambda sets: [as_intervals(one) for one in sets])
-unions = st.lists(boxes, max_size=6)
-entries = st.lists(st.tuples(boxes, st.booleans()), max_size=12)
+cubes: st.SearchStrategy[Cube] = st.tuples(values, values, values).map(lambda sets: [as_intervals(one) for one in sets])
+unions = st.lists(cubes, max_size=6)
+entries = st.lists(st.tuples(cubes, st.booleans()), max_size=12)
 
 
-def build(space: Space, parts: list[Box]) -> tuple[Node, Points]:
-    return space.union_all(map(space.box, parts)), frozenset().union(*map(points_of, parts))
+def build(space: HeaderSpace, parts: list[Cube]) -> tuple[Node, Points]:
+    return space.union_all(map(space.cube, parts)), frozenset().union(*map(points_of, parts))
 
 
-def check(space: Space, node: Node, expected: Points) -> None:
+def check(space: HeaderSpace, node: Node, expected: Points) -> None:
     assert {point for point in POINTS if space.contains(node, point)} == expected
     assert node == from_points(space, expected)
     assert space.is_empty(node) == (not expected)
@@ -59,7 +59,7 @@ def check(space: Space, node: Node, expected: Points) -> None:
 
 @settings(deadline=None)
 @given(unions, unions)
-def test_set_operations_agree_with_brute_force(first: list[Box], second: list[Box]) -> None:
+def test_set_operations_agree_with_brute_force(first: list[Cube], second: list[Cube]) -> None:
     space = small_space()
     (a, in_a), (b, in_b) = build(space, first), build(space, second)
     check(space, space.union(a, b), in_a | in_b)
@@ -71,28 +71,28 @@ def test_set_operations_agree_with_brute_force(first: list[Box], second: list[Bo
 
 
 @settings(deadline=None)
-@given(boxes)
-def test_a_box_holds_its_points(box: Box) -> None:
+@given(cubes)
+def test_a_cube_holds_its_points(cube: Cube) -> None:
     space = small_space()
-    check(space, space.box(box), points_of(box))
+    check(space, space.cube(cube), points_of(cube))
 
 
 @settings(deadline=None)
 @given(entries)
-def test_first_match_agrees_with_brute_force(filter_entries: list[tuple[Box, bool]]) -> None:
+def test_first_match_agrees_with_brute_force(filter_entries: list[tuple[Cube, bool]]) -> None:
     space = small_space()
-    sets = [(points_of(box), permits) for box, permits in filter_entries]
+    sets = [(points_of(cube), permits) for cube, permits in filter_entries]
     expected = frozenset(
         point for point in POINTS if next((permits for points, permits in sets if point in points), False)
     )
     node = space.first_match(filter_entries)
     check(space, node, expected)
-    assert space.first_match([(space.box(box), permits) for box, permits in filter_entries]) == node
+    assert space.first_match([(space.cube(cube), permits) for cube, permits in filter_entries]) == node
 
 
 @settings(deadline=None)
 @given(unions, unions, unions)
-def test_equal_sets_have_one_node(first: list[Box], second: list[Box], third: list[Box]) -> None:
+def test_equal_sets_have_one_node(first: list[Cube], second: list[Cube], third: list[Cube]) -> None:
     space = small_space()
     a, b, c = (build(space, parts)[0] for parts in (first, second, third))
     assert space.union(a, space.union(b, c)) == space.union(space.union(c, a), b)
@@ -105,7 +105,7 @@ def test_equal_sets_have_one_node(first: list[Box], second: list[Box], third: li
 
 @settings(deadline=None)
 @given(unions, st.tuples(*[st.lists(st.integers(0, 7), max_size=3)] * 3))
-def test_wishes_are_granted_where_the_set_allows(parts: list[Box], wishes: tuple[list[int], ...]) -> None:
+def test_wishes_are_granted_where_the_set_allows(parts: list[Cube], wishes: tuple[list[int], ...]) -> None:
     space = small_space()
     node, points = build(space, parts)
     example = space.example(node, wishes)
@@ -122,13 +122,13 @@ def test_wishes_are_granted_where_the_set_allows(parts: list[Box], wishes: tuple
 def test_adjacent_intervals_are_one() -> None:
     space = small_space()
     whole = ((0, 7),)
-    assert space.box([((1, 2), (3, 5)), whole, whole]) == space.box([((1, 5),), whole, whole])
-    assert space.box([((0, 2), (3, 7)), whole, whole]) == space.everything
+    assert space.cube([((1, 2), (3, 5)), whole, whole]) == space.cube([((1, 5),), whole, whole])
+    assert space.cube([((0, 2), (3, 7)), whole, whole]) == space.everything
 
 
 def test_a_field_without_intervals_holds_no_point() -> None:
     space = small_space()
-    assert space.box([((0, 7),), (), ((0, 7),)]) == space.nothing
+    assert space.cube([((0, 7),), (), ((0, 7),)]) == space.nothing
     assert space.first_match([([((0, 7),), (), ((0, 7),)], True)]) == space.nothing
 
 
@@ -144,9 +144,9 @@ def test_no_entries_permit_nothing() -> None:
 )
 def test_intervals_that_are_none_are_refused(intervals: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(ValueError, match="ascending, disjoint and in"):
-        small_space().box([((0, 7),), intervals, ((0, 7),)])
+        small_space().cube([((0, 7),), intervals, ((0, 7),)])
 
 
-def test_a_box_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="a box over 3 fields"):
+def test_a_cube_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="a cube over 3 fields"):
         small_space().first_match([([((0, 7),)], True)])

@@ -12,7 +12,12 @@ from controller.errors import Origin, ProofFailed
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import Effect, Family, Packet, Protocol, parse_prefix
 from controller.prove.filters import equivalence
-from controller.prove.filters.equivalence import Difference, ends_explicitly, prove_equal, wanted
+from controller.prove.filters.equivalence import (
+    FilterDifference,
+    ends_explicitly,
+    evaluate_intent,
+    prove_filter_equals_intent,
+)
 from tests.prove.filters import clause, deny_all, entries_of, filter_of, intent_of
 
 SOURCE = {Family.V4: "10.1.4.0/24", Family.V6: "2001:db8:1:4::/64"}
@@ -81,8 +86,8 @@ def test_each_kind_of_mistake_is_shown_with_its_line_and_rule(
     rules: list[str],
 ) -> None:
     intent, entries = staff_filter(family)
-    assert prove_equal(intent, filter_of(family, entries)) is None
-    difference = prove_equal(intent, filter_of(family, edit(entries)))
+    assert prove_filter_equals_intent(intent, filter_of(family, entries)) is None
+    difference = prove_filter_equals_intent(intent, filter_of(family, edit(entries)))
     assert difference is not None
     assert (difference.entry.origin if difference.entry else None) == deciding_line
     assert (difference.wanted, [rule.rule for rule in difference.rules]) == (wanted_by_policy, rules)
@@ -91,19 +96,19 @@ def test_each_kind_of_mistake_is_shown_with_its_line_and_rule(
 def test_a_difference_is_one_clear_sentence() -> None:
     intent, entries = staff_filter(Family.V4)
     wide = [entries[0], change(entries[1], source=parse_prefix("10.1.4.0/23")), *entries[2:]]
-    assert str(prove_equal(intent, filter_of(Family.V4, wide))) == (
+    assert str(prove_filter_equals_intent(intent, filter_of(Family.V4, wide))) == (
         "kw-e01-core1 TSN-10-from-x line 12: permits tcp 10.1.5.0 port 49152 -> 203.0.113.10 port 443, "
         "but no rule permits it (default deny)"
     )
-    assert str(prove_equal(intent, filter_of(Family.V4, [entries[0], *entries[2:]]))) == (
+    assert str(prove_filter_equals_intent(intent, filter_of(Family.V4, [entries[0], *entries[2:]]))) == (
         "kw-e01-core1 TSN-10-from-x line 14: denies tcp 10.1.4.10 port 49152 -> 203.0.113.10 port 443, "
         "but rule staff-affairs (access/rules.yaml:12) permits it"
     )
-    assert str(prove_equal(intent, filter_of(Family.V4, entries[1:]))) == (
+    assert str(prove_filter_equals_intent(intent, filter_of(Family.V4, entries[1:]))) == (
         "kw-e01-core1 TSN-10-from-x line 12: permits tcp 10.1.4.10 port 49152 -> 203.0.113.10 port 445, "
         "but rule no-smb (access/rules.yaml:12) forbids it"
     )
-    assert str(prove_equal(intent, filter_of(Family.V4, entries[:3]))) == (
+    assert str(prove_filter_equals_intent(intent, filter_of(Family.V4, entries[:3]))) == (
         "kw-e01-core1 TSN-10-from-x: no entry decides tcp 10.1.4.10 port 49152 -> 203.0.113.10 port 49152 "
         "(vendors' defaults differ), but no rule permits it (default deny)"
     )
@@ -113,21 +118,21 @@ def test_several_rules_are_all_named() -> None:
     intent, entries = staff_filter(Family.V4)
     second = intent.clauses[0]._replace(rule="clerk-affairs", origin=Origin("access/rules.yaml", 40))
     both = replace(intent, clauses=(*intent.clauses, second, second))
-    assert str(prove_equal(both, filter_of(Family.V4, [entries[3]]))).endswith(
+    assert str(prove_filter_equals_intent(both, filter_of(Family.V4, [entries[3]]))).endswith(
         "but rules staff-affairs (access/rules.yaml:12), clerk-affairs (access/rules.yaml:40) permit it"
     )
 
 
 def test_an_intent_without_clauses_is_a_filter_that_denies_all() -> None:
     for family in Family:
-        assert prove_equal(intent_of(family), filter_of(family, [deny_all(family)])) is None
-        assert prove_equal(intent_of(family), filter_of(family, [])) is not None
+        assert prove_filter_equals_intent(intent_of(family), filter_of(family, [deny_all(family)])) is None
+        assert prove_filter_equals_intent(intent_of(family), filter_of(family, [])) is not None
 
 
 def test_a_filter_that_decides_all_without_an_end_is_equal_but_does_not_end_explicitly() -> None:
     lower, upper = (change(deny_all(Family.V4), source=parse_prefix(half)) for half in ("0.0.0.0/1", "128.0.0.0/1"))
     split = filter_of(Family.V4, [lower, upper])
-    assert prove_equal(intent_of(Family.V4), split) is None
+    assert prove_filter_equals_intent(intent_of(Family.V4), split) is None
     assert not ends_explicitly(split)
     assert not ends_explicitly(filter_of(Family.V4, []))
     assert not ends_explicitly(filter_of(Family.V4, [deny_all(Family.V6)]))
@@ -137,8 +142,10 @@ def test_a_filter_that_decides_all_without_an_end_is_equal_but_does_not_end_expl
 
 def test_entries_of_the_other_family_decide_nothing() -> None:
     permit_v4 = replace(deny_all(Family.V4), effect=Effect.PERMIT)
-    assert prove_equal(intent_of(Family.V6), filter_of(Family.V6, [permit_v4, deny_all(Family.V6)])) is None
-    assert prove_equal(intent_of(Family.V6), filter_of(Family.V6, [deny_all(Family.V4)])) is not None
+    assert (
+        prove_filter_equals_intent(intent_of(Family.V6), filter_of(Family.V6, [permit_v4, deny_all(Family.V6)])) is None
+    )
+    assert prove_filter_equals_intent(intent_of(Family.V6), filter_of(Family.V6, [deny_all(Family.V4)])) is not None
 
 
 def test_a_filter_for_another_place_is_refused() -> None:
@@ -146,22 +153,22 @@ def test_a_filter_for_another_place_is_refused() -> None:
     with pytest.raises(
         ProofFailed, match="is for VLAN 10, from, IPv4; the policy was compiled for VLAN 20, from, IPv4"
     ):
-        prove_equal(intent, filter_of(Family.V4, [deny_all(Family.V4)]))
+        prove_filter_equals_intent(intent, filter_of(Family.V4, [deny_all(Family.V4)]))
 
 
 def test_a_packet_without_tcp_or_udp_is_shown_as_what_it_is() -> None:
     ping = clause(Effect.PERMIT, "::/0", "2001:db8:1:4::/64", protocol=Protocol.ICMPV6)
-    difference = prove_equal(intent_of(Family.V6, ping), filter_of(Family.V6, [deny_all(Family.V6)]))
-    assert isinstance(difference, Difference)
+    difference = prove_filter_equals_intent(intent_of(Family.V6, ping), filter_of(Family.V6, [deny_all(Family.V6)]))
+    assert isinstance(difference, FilterDifference)
     assert str(difference.packet) == "icmpv6 type 128 2001:db8::10 -> 2001:db8:1:4::a"
 
 
 def test_a_difference_that_the_replay_does_not_see_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     intent, entries = staff_filter(Family.V4)
-    monkeypatch.setattr(equivalence, "evaluate", wanted_instead(intent))
+    monkeypatch.setattr(equivalence, "evaluate_filter", wanted_instead(intent))
     with pytest.raises(equivalence.ReplayError, match="replayed it makes no difference"):
-        prove_equal(intent, filter_of(Family.V4, entries[1:]))
+        prove_filter_equals_intent(intent, filter_of(Family.V4, entries[1:]))
 
 
 def wanted_instead(intent: FilterIntent) -> Callable[[Filter, Packet], bool]:
-    return lambda _, packet: wanted(intent, packet)
+    return lambda _, packet: evaluate_intent(intent, packet)

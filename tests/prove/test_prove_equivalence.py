@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from controller.compile.network.intent import Clause, FilterIntent
 from controller.model.network.device_state import Filter
 from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, get_bounds
-from controller.prove.filters.equivalence import evaluate, first_entry, prove_equal, wanted
+from controller.prove.filters.equivalence import (
+    evaluate_filter,
+    evaluate_intent,
+    find_first_entry,
+    prove_filter_equals_intent,
+)
 from tests.prove.edits import edited
 from tests.prove.filters import POOL, PORTS, clause, filter_of, intent_of, rendered
 from tests.soak import examples
@@ -72,20 +77,20 @@ intents = st.sampled_from(Family).flatmap(
 @settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_a_correct_filter_is_proved_in_any_form(intent: FilterIntent, random: Random) -> None:
-    assert prove_equal(intent, filter_of(intent.family, rendered(intent, random))) is None
+    assert prove_filter_equals_intent(intent, filter_of(intent.family, rendered(intent, random))) is None
 
 
 @settings(deadline=None, max_examples=examples(150))
 @given(intents, st.randoms(use_true_random=False))
 def test_an_edit_is_caught_exactly_when_it_changes_the_meaning(intent: FilterIntent, random: Random) -> None:
     other = filter_of(intent.family, edited(rendered(intent, random), random))
-    difference = prove_equal(intent, other)
+    difference = prove_filter_equals_intent(intent, other)
     if difference is None:
         for packet in boundary_packets(intent, other, random):
-            assert evaluate(other, packet) == wanted(intent, packet)
-            assert first_entry(other, packet) is not None
+            assert evaluate_filter(other, packet) == evaluate_intent(intent, packet)
+            assert find_first_entry(other, packet) is not None
         return
     packet = difference.packet
-    assert first_entry(other, packet) == difference.entry
-    assert difference.wanted == wanted(intent, packet)
-    assert evaluate(other, packet) != difference.wanted or difference.entry is None
+    assert find_first_entry(other, packet) == difference.entry
+    assert difference.wanted == evaluate_intent(intent, packet)
+    assert evaluate_filter(other, packet) != difference.wanted or difference.entry is None

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from controller.model.network.packets import Effect, Family, Prefix, parse_prefix
 from controller.model.network.route_policies import PrefixList, PrefixRange, RouteClause, RoutePolicy, build_routing
 from controller.prove.routes.route_sets import (
-    common,
-    decided,
-    deciding,
-    every_route,
-    exactly,
-    example,
-    inside,
-    listed,
-    without,
+    expand_prefix_list,
+    find_deciding_clause,
+    find_shortest_route,
+    intersect_routes,
+    make_all_routes,
+    make_exact_routes,
+    make_inner_routes,
+    split_by_policy,
+    subtract_routes,
 )
 from tests.soak import examples
 
@@ -54,32 +54,49 @@ def test_a_policys_pieces_are_what_it_does_with_each_route(
 ) -> None:
     policy = RoutePolicy("P", V4, clauses)
     state = build_routing([PrefixList("A", V4, first), PrefixList("B", V4, second)], [policy])
-    pieces = decided(state, "P", V4)
+    pieces = split_by_policy(state, "P", V4)
     for route in [*routes, *(one.prefix for one in (*first, *second))]:
-        holding = [piece for piece in pieces if example(common(piece.routes, exactly((route,))), V4)]
+        holding = [
+            piece
+            for piece in pieces
+            if find_shortest_route(intersect_routes(piece.routes, make_exact_routes((route,))), V4)
+        ]
         assert len(holding) == 1
-        assert holding[0].clause == deciding(state, policy, route)
+        assert holding[0].clause == find_deciding_clause(state, policy, route)
     for piece in pieces:
-        found = example(piece.routes, V4)
+        found = find_shortest_route(piece.routes, V4)
         if found is not None:
-            assert deciding(state, policy, found) == piece.clause
+            assert find_deciding_clause(state, policy, found) == piece.clause
 
 
 def test_an_example_begins_where_a_prefix_can_begin() -> None:
-    left = without(inside((parse_prefix("10.0.0.0/8"),)), exactly((parse_prefix("10.0.0.0/8"),)))
-    assert example(left, V4) == parse_prefix("10.0.0.0/9")
-    assert example(without(every_route(V4), inside((parse_prefix("0.0.0.0/1"),))), V4) == parse_prefix("0.0.0.0/0")
-    assert example(without(left, inside((parse_prefix("10.0.0.0/9"), parse_prefix("10.128.0.0/9")))), V4) is None
+    left = subtract_routes(
+        make_inner_routes((parse_prefix("10.0.0.0/8"),)), make_exact_routes((parse_prefix("10.0.0.0/8"),))
+    )
+    assert find_shortest_route(left, V4) == parse_prefix("10.0.0.0/9")
+    assert find_shortest_route(
+        subtract_routes(make_all_routes(V4), make_inner_routes((parse_prefix("0.0.0.0/1"),))), V4
+    ) == parse_prefix("0.0.0.0/0")
+    assert (
+        find_shortest_route(
+            subtract_routes(left, make_inner_routes((parse_prefix("10.0.0.0/9"), parse_prefix("10.128.0.0/9")))), V4
+        )
+        is None
+    )
 
 
 def test_a_list_ends_in_nothing() -> None:
     entry = PrefixRange(Effect.PERMIT, parse_prefix("10.0.0.0/8"), 8, 24)
-    held = listed(PrefixList("A", V4, (PrefixRange(Effect.FORBID, parse_prefix("10.1.0.0/16"), 16, 32), entry)))
-    assert example(common(held, inside((parse_prefix("10.1.0.0/16"),))), V4) is None
-    assert example(common(held, exactly((parse_prefix("10.2.0.0/16"),))), V4) == parse_prefix("10.2.0.0/16")
-    assert example(common(held, inside((parse_prefix("10.2.3.0/25"),))), V4) is None
+    held = expand_prefix_list(
+        PrefixList("A", V4, (PrefixRange(Effect.FORBID, parse_prefix("10.1.0.0/16"), 16, 32), entry))
+    )
+    assert find_shortest_route(intersect_routes(held, make_inner_routes((parse_prefix("10.1.0.0/16"),))), V4) is None
+    assert find_shortest_route(
+        intersect_routes(held, make_exact_routes((parse_prefix("10.2.0.0/16"),))), V4
+    ) == parse_prefix("10.2.0.0/16")
+    assert find_shortest_route(intersect_routes(held, make_inner_routes((parse_prefix("10.2.3.0/25"),))), V4) is None
 
 
 def test_a_policy_that_is_not_there_refuses_everything() -> None:
-    assert [piece.passes for piece in decided(build_routing(), "gone", V4)] == [False]
-    assert [piece.passes for piece in decided(build_routing(), None, V4)] == [True]
+    assert [piece.passes for piece in split_by_policy(build_routing(), "gone", V4)] == [False]
+    assert [piece.passes for piece in split_by_policy(build_routing(), None, V4)] == [True]

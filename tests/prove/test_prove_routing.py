@@ -8,21 +8,22 @@ from itertools import permutations
 
 import pytest
 
-from controller.compile.network.route_policies import RoutingIntent, routing_intent, wanted_routing
+from controller.compile.network.route_policies import RoutingIntent, build_wanted_routing, compile_routing_intent
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Effect, Family, parse_prefix
 from controller.model.network.route_policies import PrefixRange, RouteClause, RoutePolicy, Routing, build_routing
+from controller.model.policy_files import LINES
 from controller.model.sites.access_lines import PathPreference
 from controller.platforms.frr.driver import Frr
-from controller.prove.routes.policies import routing_differences, transition_differences
+from controller.prove.routes.policies import find_routing_differences, find_transition_differences
 
 SCHOOL = "as-e04"
 
 
 def intent_of(city: City, school: str = SCHOOL) -> RoutingIntent:
     own = city.school_by_id[school]
-    return routing_intent(city, next(one for one in city.devices(own) if one.role == "router"))
+    return compile_routing_intent(city, next(one for one in city.devices(own) if one.role == "router"))
 
 
 @pytest.fixture
@@ -32,25 +33,25 @@ def intent(city: City) -> RoutingIntent:
 
 def preferring(city: City, *ways: PathPreference) -> City:
     """The city with another order for all its schools."""
-    return replace(city, lines=city.lines.model_copy(update={"usual": ways}))
+    return city.replace_file(LINES, city.lines.model_copy(update={"usual": ways}))
 
 
 def test_every_school_is_proved(city: City) -> None:
     for school in city.schools:
         intent = intent_of(city, school.id)
-        assert not list(routing_differences(intent, wanted_routing(intent)))
+        assert not list(find_routing_differences(intent, build_wanted_routing(intent)))
 
 
 def test_every_order_of_every_choice_is_proved_and_no_other_passes_for_it(city: City) -> None:
     usual = city.lines.usual
     orders = [order for size in range(1, len(usual) + 1) for order in permutations(usual, size)]
     assert len(orders) == 64
-    made = [(intent := intent_of(preferring(city, *order)), wanted_routing(intent)) for order in orders]
+    made = [(intent := intent_of(preferring(city, *order)), build_wanted_routing(intent)) for order in orders]
     for intent, own in made:
-        assert not list(routing_differences(intent, own))
+        assert not list(find_routing_differences(intent, own))
     for intent, own in made[::7]:
         for _, other in made[::5]:
-            assert bool(list(routing_differences(intent, other))) == (own != other)
+            assert bool(list(find_routing_differences(intent, other))) == (own != other)
 
 
 def clause(effect: Effect, prefixes: str = "", preference: int | None = None) -> RouteClause:
@@ -106,11 +107,11 @@ PLANTED: dict[str, tuple[Callable[[Routing], Routing], str]] = {
     ),
     "everything is refused": (
         lambda s: with_policy(s, "in-6-primary-tokyo", lambda p: p.clauses[:1]),
-        "(no clause) refuses ::/0, which the way must carry (",
+        "(no clause) refuses ::/0, which the path must carry (",
     ),
     "the policy is gone": (
         lambda s: build_routing(s.lists, [p for p in s.policies if "in-4-primary-osaka" not in p.name], s.bindings),
-        ", which does not exist, refuses 0.0.0.0/0, which the way must carry",
+        ", which does not exist, refuses 0.0.0.0/0, which the path must carry",
     ),
     "the backup is preferred": (
         lambda s: with_policy(s, "in-4-backup-tokyo", lambda p: (p.clauses[0], clause(Effect.PERMIT, "", 900))),
@@ -138,14 +139,14 @@ PLANTED: dict[str, tuple[Callable[[Routing], Routing], str]] = {
 @pytest.mark.parametrize("mistake", PLANTED)
 def test_a_planted_mistake_is_found_and_named(intent: RoutingIntent, mistake: str) -> None:
     plant, said = PLANTED[mistake]
-    found = list(routing_differences(intent, plant(wanted_routing(intent))))
+    found = list(find_routing_differences(intent, plant(build_wanted_routing(intent))))
     assert any(said in one for one in found), found
     assert all(one.startswith("as-e04-rt1") for one in found)
 
 
 def test_a_difference_names_the_rule_and_its_line(city: City, intent: RoutingIntent) -> None:
     plant, _ = PLANTED["the backup is preferred"]
-    found = list(routing_differences(intent, plant(wanted_routing(intent))))
+    found = list(find_routing_differences(intent, plant(build_wanted_routing(intent))))
     way = city.lines.usual[1]
     assert way.region == "osaka"
     assert any(f"({way.origin})" in one and f"{way.origin}".endswith(f"lines.yaml:{way.origin.line}") for one in found)
@@ -153,14 +154,14 @@ def test_a_difference_names_the_rule_and_its_line(city: City, intent: RoutingInt
 
 def test_a_way_that_is_left_out_must_carry_nothing(city: City, intent: RoutingIntent) -> None:
     fewer = intent_of(preferring(city, *city.lines.usual[:2]))
-    found = list(routing_differences(fewer, wanted_routing(intent)))
+    found = list(find_routing_differences(fewer, build_wanted_routing(intent)))
     assert any("lets 10.157.0.0/16 out, but the preference (" in one for one in found)
     assert any("takes 0.0.0.0/0, but the preference (" in one for one in found)
     assert all("backup" in one for one in found)
 
 
 def walk(intent: RoutingIntent, before: Routing) -> list[tuple[str, Routing]]:
-    steps = Frr().steps(DeviceState(routing=before), DeviceState(routing=wanted_routing(intent)))
+    steps = Frr().plan_steps(DeviceState(routing=before), DeviceState(routing=build_wanted_routing(intent)))
     return [(step.title, step.result.routing) for step in steps]
 
 
@@ -168,44 +169,44 @@ def test_every_state_between_any_two_orders_is_safe(city: City) -> None:
     usual = city.lines.usual
     orders = [(one,) for one in usual] + [usual, usual[::-1], usual[2:], usual[:2]]
     for order in orders:
-        before = wanted_routing(intent_of(preferring(city, *order)))
+        before = build_wanted_routing(intent_of(preferring(city, *order)))
         for other in orders:
             intent = intent_of(preferring(city, *other))
-            assert not list(transition_differences(intent, before, walk(intent, before)))
+            assert not list(find_transition_differences(intent, before, walk(intent, before)))
     intent = intent_of(city)
-    assert not list(transition_differences(intent, build_routing(), walk(intent, build_routing())))
+    assert not list(find_transition_differences(intent, build_routing(), walk(intent, build_routing())))
 
 
 def test_closing_before_opening_is_found(city: City) -> None:
     usual = city.lines.usual
-    before = wanted_routing(intent_of(preferring(city, usual[0])))
+    before = build_wanted_routing(intent_of(preferring(city, usual[0])))
     intent = intent_of(preferring(city, usual[3]))
     titles = [title for title, _ in walk(intent, before)]
     assert titles.index("attach route maps of the ways in use") < titles.index("close the other ways")
-    wanted = wanted_routing(intent)
+    wanted = build_wanted_routing(intent)
     closed = [b for b in wanted.bindings if "primary-tokyo" in b.policy]
     kept = [b for b in before.bindings if "primary-tokyo" not in b.policy]
     mid = build_routing([*before.lists, *wanted.lists], [*before.policies, *wanted.policies], [*kept, *closed])
-    found = list(transition_differences(intent, before, [("close first", mid)]))
+    found = list(find_transition_differences(intent, before, [("close first", mid)]))
     assert sorted(found) == [f"as-e04-rt1, in 'close first': no line carries IPv{int(f)}" for f in Family]
 
 
 def test_a_step_that_opens_a_neighbour_is_found(intent: RoutingIntent) -> None:
-    before = wanted_routing(intent)
+    before = build_wanted_routing(intent)
     mid = build_routing(before.lists, before.policies, before.bindings[1:])
-    assert not list(transition_differences(intent, before, [("detach in", mid)]))
+    assert not list(find_transition_differences(intent, before, [("detach in", mid)]))
     mid = build_routing(before.lists, before.policies, [b for b in before.bindings if b.direction == "in"])
-    found = list(transition_differences(intent, before, [("detach out", mid)]))
+    found = list(find_transition_differences(intent, before, [("detach out", mid)]))
     assert len(found) == len(intent.neighbours)
     assert "no policy is in force, which lets 0.0.0.0/0 out" in found[0]
 
 
 def test_what_is_unsafe_only_in_the_middle_of_a_step_is_found(city: City) -> None:
     usual = city.lines.usual
-    before = wanted_routing(intent_of(preferring(city, usual[0])))
+    before = build_wanted_routing(intent_of(preferring(city, usual[0])))
     intent = intent_of(preferring(city, usual[3]))
-    wanted = wanted_routing(intent)
+    wanted = build_wanted_routing(intent)
     mid = build_routing([*before.lists, *wanted.lists], [*before.policies, *wanted.policies], before.bindings)
     # All neighbours in one step: the preferred way, whose address is lower, closes before the other one opens.
-    found = list(transition_differences(intent, before, [("make", mid), ("attach everything", wanted)]))
+    found = list(find_transition_differences(intent, before, [("make", mid), ("attach everything", wanted)]))
     assert sorted(found) == [f"as-e04-rt1, in 'attach everything': no line carries IPv{int(f)}" for f in Family]

@@ -13,11 +13,11 @@ from controller.compile.network.intent import Clause, FilterIntent
 from controller.model.network.device_state import Entry
 from controller.model.network.packets import Effect, Family, Protocol
 from controller.prove.filters.equivalence import (
-    packet_space,
-    permitted_by_filter,
-    permitted_by_policy,
-    prove_equal,
-    same_filters,
+    are_filters_equal,
+    build_filter_set,
+    build_policy_set,
+    make_packet_space,
+    prove_filter_equals_intent,
 )
 from tests.benchmarks.prove_filters import adversarial, alternating, filter_of, rewritten, taken_apart
 from tests.prove.edits import edited
@@ -66,15 +66,15 @@ def test_both_engines_say_the_same_of_random_filters_and_edits_of_them(library: 
         entries = rendered(intent, random)
         one = filter_of(family, entries[:-1])
         wanted = second.intent(intent)
-        assert prove_equal(intent, one) is None, seed
+        assert prove_filter_equals_intent(intent, one) is None, seed
         assert second.filter(one) == wanted, seed
         other = replace(one, entries=tuple(edited(list(one.entries), random)))
         permitted = second.filter(other)
         equal = permitted == wanted and second.decided(other) == second.everything
-        assert (prove_equal(intent, other) is None) == equal, seed
-        assert same_filters(one, other) == (permitted == wanted), seed
-        space = packet_space(family)
-        assert (permitted_by_policy(space, intent) == permitted_by_filter(space, other)) == (permitted == wanted), seed
+        assert (prove_filter_equals_intent(intent, other) is None) == equal, seed
+        assert are_filters_equal(one, other) == (permitted == wanted), seed
+        space = make_packet_space(family)
+        assert (build_policy_set(space, intent) == build_filter_set(space, other)) == (permitted == wanted), seed
         outcomes.add(equal)
     assert outcomes == {True, False}
 
@@ -93,8 +93,8 @@ def test_both_engines_say_the_same_of_adversarial_filters(
         other = replace(same, entries=tuple(edited(list(same.entries), random)))
         permitted = second.filter(one)
         assert second.filter(same) == permitted, seed
-        assert same_filters(one, same), seed
+        assert are_filters_equal(one, same), seed
         equal = second.filter(other) == permitted
-        assert same_filters(one, other) == equal, seed
+        assert are_filters_equal(one, other) == equal, seed
         outcomes.add(equal)
     assert outcomes == {True, False}

@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -14,25 +14,27 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
-from controller.measure.assessment.assess import LineState, Verdict
-from controller.measure.assessment.export import JudgementMetrics
-from controller.measure.probes.icmp_prober import Pulse
-from controller.measure.probes.probe_targets import Namespace
-from controller.measure.probes.throughput import Throughput
-from controller.measure.rounds import Round, Site, Wanted
-from controller.measure.store import Store, opened
+from controller.measure.assessment.assess import LineState
+from controller.measure.assessment.metrics_export import AssessmentMetrics
+from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
+from controller.measure.measurement_store import MeasurementStore, open_measurement_store
+from controller.measure.probes.icmp_prober import IcmpProber
+from controller.measure.probes.probe_path import NamespaceHost
+from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
+from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
+from controller.model.policy_files import MEASUREMENT
 from controller.model.sites.access_lines import LINE_NAMES
-from controller.resilience.egress_tracker import Exits, far_destination
-from controller.resilience.line_monitor import Watch
-from controller.resilience.line_states import Line
-from controller.resilience.measuring import Measuring
+from controller.resilience.background_measurement import BackgroundMeasurement
+from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
+from controller.resilience.line_monitor import LineMonitor
+from controller.resilience.line_states import SchoolLine
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
+    BANDWIDTH_ASSESSMENT,
     BANDWIDTH_MEASURED,
     DNS_DURATION,
-    JUDGEMENT,
     LINE_LATENCY,
     LINE_LOSS,
     LINE_UP,
@@ -40,7 +42,6 @@ from controller.telemetry.registry import (
     PROBE_LAST_SUCCESS,
     PROXY_DURATION,
     EventKind,
-    Judgement,
     Metric,
 )
 from tests.measure.two_lines import INTERFACES, PORT, SCHOOL, TwoLines, ip, two_lines
@@ -82,8 +83,8 @@ def lines() -> Iterator[TwoLines]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(tmp_path / "m.sqlite") as made:
+def store(tmp_path: Path) -> Iterator[MeasurementStore]:
+    with open_measurement_store(tmp_path / "m.sqlite") as made:
         yield made
 
 
@@ -92,7 +93,7 @@ def quick(city: City) -> City:
     policy = city.measurement
     method = policy.method.model_copy(update={"seconds": 1, "connect_within": 0.5, "echoes": 2, "answer_within": 0.4})
     intervals = policy.intervals.model_copy(update={"light": 0.5, "answers": 1.0})
-    return replace(city, measurement=policy.model_copy(update={"method": method, "intervals": intervals}))
+    return city.replace_file(MEASUREMENT, policy.model_copy(update={"method": method, "intervals": intervals}))
 
 
 def until(condition: Callable[[], bool], seconds: float) -> float:
@@ -104,21 +105,21 @@ def until(condition: Callable[[], bool], seconds: float) -> float:
 
 
 def test_a_cut_line_is_told_in_time_and_measured_anew_when_it_is_mended(
-    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+    quick: City, store: MeasurementStore, lines: TwoLines, tmp_path: Path
 ) -> None:
     recorded = Recorded()
     sent = recorded.telemetry()
-    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
+    site = ProbeSite(quick.school_by_id[SCHOOL], NamespaceHost(lines.school))
 
-    def new_round() -> Round:
-        probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
-        return Round(quick, store, probe, f"run-{time.monotonic()}", lambda _: None)
+    def new_round() -> MeasurementRound:
+        probe = ThroughputProbe(quick.measurement.method, PORT, tmp_path / "locks")
+        return MeasurementRound(quick, store, probe, f"run-{time.monotonic()}", lambda _: None)
 
-    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
-    slow = Measuring(quick, [site], store, sent, metrics, new_round, even_in_lessons=True)
-    pulse = Pulse(list(new_round().routes(site, Wanted())))
-    exits = Exits([site], quick.lines, far_destination(quick))
-    watch = Watch(quick, [site], store, sent, metrics, pulse, exits, slow.want, recorded.say)
+    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    slow = BackgroundMeasurement(quick, [site], store, sent, metrics, new_round, even_in_lessons=True)
+    pulse = IcmpProber(list(new_round().list_probe_paths(site, RoundScope())))
+    exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
+    watch = LineMonitor(quick, [site], store, sent, metrics, pulse, exits, slow.request_throughput, recorded.say)
     stop = threading.Event()
     threads = [threading.Thread(target=work, args=(stop,)) for work in (watch.run, slow.run)]
     for thread in threads:
@@ -126,23 +127,24 @@ def test_a_cut_line_is_told_in_time_and_measured_anew_when_it_is_mended(
     try:
         until(lambda: recorded.last(BANDWIDTH_MEASURED, SCHOOL) is not None, 15.0)
         first = recorded.last(BANDWIDTH_MEASURED, SCHOOL)
-        until(lambda: recorded.last(JUDGEMENT, SCHOOL) == Judgement.BELOW.number, PROMISED)
+        until(lambda: recorded.last(BANDWIDTH_ASSESSMENT, SCHOOL) == Assessment.BELOW.number, PROMISED)
         assert recorded.events == []
         until(lambda: recorded.last(LINE_LOSS, SCHOOL, "backup", "osaka", "ipv6") == 0.0, 15.0)
         with lines.cut("primary", lines.school):
             until(lambda: recorded.last(LINE_UP, SCHOOL, "primary") == 0.0, PROMISED)
-            until(lambda: recorded.last(JUDGEMENT, SCHOOL) == Judgement.NOT_MEASURED.number, PROMISED)
+            until(lambda: recorded.last(BANDWIDTH_ASSESSMENT, SCHOOL) == Assessment.NOT_MEASURED.number, PROMISED)
             until(lambda: EventKind.FAILOVER in recorded.kinds(), PROMISED)
             assert recorded.events == [
                 (EventKind.LINE_DOWN, {"school": SCHOOL, "line": "primary"}),
                 (EventKind.FAILOVER, {"school": SCHOOL, "line": "backup"}),
             ]
-            (judged,) = watch.judgements()
-            assert (judged.verdict, judged.decisive.state) == (Verdict.NOT_MEASURED, LineState.DOWN)
-            assert judged.line("backup").state is LineState.UP
+            (assessed,) = watch.assess_schools()
+            assert (assessed.assessment, assessed.assessed_line.state) == (Assessment.NOT_MEASURED, LineState.DOWN)
+            assert assessed.line("backup").state is LineState.UP
         until(lambda: EventKind.LINE_UP in recorded.kinds(), PROMISED)
         until(
-            lambda: len(recorded.values[BANDWIDTH_MEASURED, (SCHOOL,)]) > 1 and judgement(watch) is Verdict.BELOW, 15.0
+            lambda: len(recorded.values[BANDWIDTH_MEASURED, (SCHOOL,)]) > 1 and assessment(watch) is Assessment.BELOW,
+            15.0,
         )
         assert first is not None
         assert first == pytest.approx(100 * 1428 / 1514, rel=0.1)
@@ -158,93 +160,93 @@ def test_a_cut_line_is_told_in_time_and_measured_anew_when_it_is_mended(
     assert 0 < latency < 400
 
 
-def judgement(watch: Watch) -> Verdict:
-    return watch.judgements()[0].verdict
+def assessment(watch: LineMonitor) -> Assessment:
+    return watch.assess_schools()[0].assessment
 
 
 def test_a_lost_region_is_told_and_no_line_is_blamed(
-    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+    quick: City, store: MeasurementStore, lines: TwoLines, tmp_path: Path
 ) -> None:
     recorded = Recorded()
-    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
-    probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
-    routes = list(Round(quick, store, probe, "r", lambda _: None).routes(site, Wanted()))
-    exits = Exits([site], quick.lines, far_destination(quick))
+    site = ProbeSite(quick.school_by_id[SCHOOL], NamespaceHost(lines.school))
+    probe = ThroughputProbe(quick.measurement.method, PORT, tmp_path / "locks")
+    routes = list(MeasurementRound(quick, store, probe, "r", lambda _: None).list_probe_paths(site, RoundScope()))
+    exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
     sent = recorded.telemetry()
-    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
-    watch = Watch(quick, [site], store, sent, metrics, Pulse(routes), exits, lambda _: None, recorded.say)
-    watch.round()
+    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    watch = LineMonitor(quick, [site], store, sent, metrics, IcmpProber(routes), exits, lambda _: None, recorded.say)
+    watch.run_round()
     with lines.without_tokyo("primary"), lines.without_tokyo("backup"):
-        watch.round()
-        watch.round()
+        watch.run_round()
+        watch.run_round()
         assert recorded.events == [(EventKind.REGION_DOWN, {"school": SCHOOL, "region": "tokyo"})]
         assert set(watch.lines.states.values()) == {LineState.UP}
-    watch.round()
+    watch.run_round()
     assert recorded.kinds() == [EventKind.REGION_DOWN, EventKind.REGION_UP]
-    watch.pulse.close()
+    watch.prober.close()
 
 
 def test_an_echo_beside_a_test_of_throughput_is_no_latency_of_the_line(
-    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+    quick: City, store: MeasurementStore, lines: TwoLines, tmp_path: Path
 ) -> None:
     recorded = Recorded()
-    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
-    probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
-    routes = list(Round(quick, store, probe, "r", lambda _: None).routes(site, Wanted()))
-    exits = Exits([site], quick.lines, far_destination(quick))
+    site = ProbeSite(quick.school_by_id[SCHOOL], NamespaceHost(lines.school))
+    probe = ThroughputProbe(quick.measurement.method, PORT, tmp_path / "locks")
+    routes = list(MeasurementRound(quick, store, probe, "r", lambda _: None).list_probe_paths(site, RoundScope()))
+    exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
     sent = recorded.telemetry()
-    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
-    filled: list[Line | None] = [(SCHOOL, "primary")]
-    watch = Watch(
-        *(quick, [site], store, sent, metrics, Pulse(routes), exits, lambda _: None, recorded.say),
-        filling=lambda: filled[-1],
+    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    filled: list[SchoolLine | None] = [(SCHOOL, "primary")]
+    watch = LineMonitor(
+        *(quick, [site], store, sent, metrics, IcmpProber(routes), exits, lambda _: None, recorded.say),
+        line_under_test=lambda: filled[-1],
     )
-    watch.round()
+    watch.run_round()
     assert recorded.last(PROBE_LAST_SUCCESS, SCHOOL) is not None
     assert recorded.last(LINE_LATENCY, SCHOOL, "backup", "tokyo", "ipv4") is not None
     assert recorded.last(LINE_LATENCY, SCHOOL, "primary", "tokyo", "ipv4") is None
     filled.append(None)
-    watch.round()
+    watch.run_round()
     assert recorded.last(LINE_LATENCY, SCHOOL, "primary", "tokyo", "ipv4") is not None
-    watch.pulse.close()
+    watch.prober.close()
 
 
 def test_a_pulse_hears_every_route_and_only_its_own_answers(lines: TwoLines) -> None:
     routes = [lines.route(line, family) for line, family in product(LINE_NAMES, Family)]
-    pulses = [Pulse(routes), Pulse(routes)]
+    pulses = [IcmpProber(routes), IcmpProber(routes)]
     for _ in range(3):
-        found = [pulse.beat(1.0) for pulse in pulses]
+        found = [pulse.probe_all(1.0) for pulse in pulses]
         assert all(took is not None and 0 < took < 1000 for one in found for took in one.values())
     with lines.cut("backup", lines.region):
-        answers = pulses[0].beat(0.3)
+        answers = pulses[0].probe_all(0.3)
         assert {path.line for path, took in answers.items() if took is None} == {"backup"}
-    until(lambda: all(took is not None for took in pulses[0].beat(0.3).values()), 5.0)
+    until(lambda: all(took is not None for took in pulses[0].probe_all(0.3).values()), 5.0)
     for pulse in pulses:
         pulse.close()
 
 
 def test_a_place_that_is_gone_says_nothing_of_its_lines(
-    quick: City, store: Store, lines: TwoLines, tmp_path: Path
+    quick: City, store: MeasurementStore, lines: TwoLines, tmp_path: Path
 ) -> None:
     recorded = Recorded()
-    site = Site(quick.school_by_id[SCHOOL], Namespace(lines.school))
-    probe = Throughput(quick.measurement.method, PORT, tmp_path / "locks")
-    routes = list(Round(quick, store, probe, "r", lambda _: None).routes(site, Wanted()))
-    exits = Exits([site], quick.lines, far_destination(quick))
+    site = ProbeSite(quick.school_by_id[SCHOOL], NamespaceHost(lines.school))
+    probe = ThroughputProbe(quick.measurement.method, PORT, tmp_path / "locks")
+    routes = list(MeasurementRound(quick, store, probe, "r", lambda _: None).list_probe_paths(site, RoundScope()))
+    exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
     sent = recorded.telemetry()
-    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
-    watch = Watch(quick, [site], store, sent, metrics, Pulse(routes), exits, lambda _: None, recorded.say)
-    watch.round()
+    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    watch = LineMonitor(quick, [site], store, sent, metrics, IcmpProber(routes), exits, lambda _: None, recorded.say)
+    watch.run_round()
     subprocess.run(["ip", "netns", "del", lines.school], check=True)
-    gone = f"{SCHOOL}: this machine has no network namespace .*; is the virtual city"
+    gone = f"{SCHOOL}: this machine has no network namespace .*"
     try:
         for line in LINE_NAMES:  # for good: with the last socket the wires are gone, too
             ip("-n", lines.region, "link", "set", INTERFACES[line], "down")
-        watch.round()  # the sockets that are open live on in a city without a name
+        watch.run_round()  # the sockets that are open live on in a city without a name
         with pytest.raises(TsunaguError, match=gone):
-            watch.round()
+            watch.run_round()
         assert recorded.events == []
         assert set(watch.lines.states.values()) == {LineState.UP}
     finally:
-        watch.pulse.close()
+        watch.prober.close()
         subprocess.run(["ip", "netns", "add", lines.school], check=True)

@@ -22,7 +22,7 @@ from controller.platforms.transport.memory.faults import NO_FAULT, FaultScript, 
 from controller.platforms.transport.memory.session import MemoryTransport
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
-from controller.telemetry.timeline import rollout
+from controller.telemetry.timeline import open_rollout_span
 from tests.rollout.line_system import LINES, Ends, plan_lines
 
 BASE = "hostname d1\n"
@@ -144,7 +144,7 @@ def _play(scene: Scene, run: str, script: FaultScript, killed_at: int, *, after:
         change = replace(change, transport=MortalTransport(transport, killed_at, after=after))
     outcome: Outcome | None = None
     try:
-        with rollout("campaign", []) as span:
+        with open_rollout_span("campaign", []) as span:
             outcome = change_device(change, span)
     except Killed:
         pass

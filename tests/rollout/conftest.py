@@ -11,15 +11,16 @@ import pytest
 
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.plan.build import Considered, build_plan, consider
+from controller.model.virtual_city import VirtualCity, choose_virtual_city
+from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.document import PlanFile
 from controller.plan.observe import observe_devices
 from controller.platforms.base import Operable
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
@@ -41,6 +42,12 @@ class OneDay(SystemClock):
 
 
 @pytest.fixture(scope="session")
+def city(city: City) -> VirtualCity:
+    """The city as it is in `policies/`, with the virtual city's devices."""
+    return choose_virtual_city(city)
+
+
+@pytest.fixture(scope="session")
 def texts_in_force(city: City, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The running text of each switch in memory once the whole policy is in force, by its device."""
     lab = _new_lab(city, tmp_path_factory.mktemp("in-force"))
@@ -50,7 +57,7 @@ def texts_in_force(city: City, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def _new_lab(city: City, folder: Path) -> MemoryLab:
-    schools = tuple(city.lab.schools)[:MEMORY_SCHOOLS]
+    schools = tuple(city.virtual_estate.schools)[:MEMORY_SCHOOLS]
     return MemoryLab(schools, switches(city, schools), folder)
 
 
@@ -84,7 +91,7 @@ def canary_plan(change_plan: PlanFile) -> PlanFile:
 @pytest.fixture(scope="session")
 def model(city: City) -> Device:
     """Any device of the city, as the model of one whose texts are drawn."""
-    return switches(city, city.lab.schools[:1])[0]
+    return switches(city, city.virtual_estate.schools[:1])[0]
 
 
 # --- the real lab ---
@@ -92,17 +99,17 @@ def model(city: City) -> Device:
 
 def plan_lab(city: City, schools: tuple[str, ...]) -> PlanFile:
     """A plan from what the switches of these lab schools hold now."""
-    return build_plan(city, consider_lab(city, schools), lab=True)
+    return build_plan(city, consider_lab(city, schools))
 
 
-def consider_lab(city: City, schools: tuple[str, ...]) -> list[Considered]:
+def consider_lab(city: City, schools: tuple[str, ...]) -> list[ConsideredDevice]:
     """The switches of these lab schools, compared with the policy."""
-    return [consider(city, one) for one in observe_devices(switches(city, schools), SSH, lambda _: None)]
+    return [consider_device(city, one) for one in observe_devices(switches(city, schools), SSH, lambda _: None)]
 
 
 def read_running(device: Device) -> DeviceState:
     """What a switch of the lab holds now, read over SSH."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     assert isinstance(system, Operable)
     with SSH.open_session(device, system.device_type) as session:
         return system.parse(system.read(session), device.id).state
@@ -124,7 +131,7 @@ def apply_now(tmp_path: Path) -> Apply:
 @pytest.fixture
 def devices(city: City, lab: Layout) -> list[Device]:
     """The switches of the lab, the canary's first."""
-    return [city.lab_devices(city.school_by_id[school.id])[0] for school in lab.schools]
+    return [city.devices(city.school_by_id[school.id])[0] for school in lab.schools]
 
 
 def list_armed_jobs(device: Device) -> list[str]:
@@ -150,7 +157,7 @@ def is_idle(device: Device) -> bool:
 def in_force(city: City, lab: Layout, apply_now: Apply, devices: list[Device]) -> City:
     """The whole policy is in force and saved on every switch of the lab, which does nothing by itself any more."""
     for device in devices:
-        assert until(partial(is_idle, device), 3 * LAB_RESTORE_SECONDS + 10.0, every=0.1), list_armed_jobs(device)
+        assert wait_until(partial(is_idle, device), 3 * LAB_RESTORE_SECONDS + 10.0, every=0.1), list_armed_jobs(device)
         # What a killed apply locked would run out by itself, which has a test of its own.
         (paths.SwitchFiles(paths.STATE, device.school.id).own / "lock").unlink(missing_ok=True)
     plan = plan_lab(city, tuple(school.id for school in lab.schools))

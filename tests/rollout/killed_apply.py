@@ -54,7 +54,7 @@ def main() -> None:
     """Apply, until killed."""
     policies, plan_path, state, seconds, step, moment = sys.argv[1:]
     city = load_city(Path(policies))
-    plan = load_plan(Path(plan_path), city.file.id)
+    plan = load_plan(Path(plan_path), city.id)
     settings = Settings(int(seconds), Path(state), SshTransport(), PlansDay(plan.on))
     apply_plan(city, plan, settings, [Killer(step, moment)])
 

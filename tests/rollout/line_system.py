@@ -24,7 +24,7 @@ class LineSystem(OwnRestore):
         attachment=Attachment.PORT, vlan_database=True, reads_port_roles=False, maximum_entries=0, over_ssh=True
     )
 
-    def program(self) -> str:
+    def build_program(self) -> str:
         """The device has its part already."""
         return ""
 
@@ -41,7 +41,7 @@ class LineSystem(OwnRestore):
         state = build_device_state(vlans=(Vlan(int(number), name) for _, number, name in ours))
         return Observation(state, foreign, len(ours), len(lines))
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """New lines first, all in one command; then the old ones go, one by one."""
         new = [vlan for vlan in wanted.vlans if vlan not in now.vlans]
         old = [vlan for vlan in now.vlans if vlan not in wanted.vlans]
@@ -78,7 +78,7 @@ def plan_lines(device: str, school: str, ends: Ends) -> DevicePlan:
             commands=tuple(PlannedCommand(line=one.line, stdin=one.stdin) for one in step.commands),
             leads_to=step.result.digest(),
         )
-        for step in LINES.steps(old, wanted)
+        for step in LINES.plan_steps(old, wanted)
     )
     return DevicePlan(
         device=device,

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
+from controller.model.policy_files import RULES
 from controller.model.sites.devices import Device
-from controller.plan.build import Considered, build_plan, consider
+from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep
 from controller.plan.observe import observe_devices
-from controller.plan.select import Selection, selected_devices
+from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Step
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.base import Transport
 from controller.platforms.transport.memory.clock import ManualClock
 from controller.platforms.transport.memory.device import MemoryDevice
@@ -34,12 +36,12 @@ def without_rule(city: City, rule: str) -> City:
     """The city without one of its rules."""
     kept = tuple(one for one in city.rules if one.id != rule)
     assert len(kept) < len(city.rules)
-    return replace(city, rules=kept, digest=f"{city.digest} without {rule}")
+    return replace(city.replace_file(RULES, RuleFile(rules=kept)), digest=f"{city.digest} without {rule}")
 
 
 def switches(city: City, schools: Iterable[str]) -> list[Device]:
     """The switches of some schools of the virtual city, in their order."""
-    return [one for one in selected_devices(city, Selection(tuple(schools), (), lab=True)) if one.role == "core"]
+    return [one for one in select_devices(city, Selection(tuple(schools), ())) if one.role == "core"]
 
 
 def plan_steps(steps: Iterable[Step]) -> tuple[PlannedStep, ...]:
@@ -81,16 +83,16 @@ class MemoryLab:
 
     def running(self, device: Device) -> DeviceState:
         """What a switch runs in truth."""
-        return platform(device.platform).parse(self.of(device).running, device.id).state
+        return load_platform(device.platform).parse(self.of(device).running, device.id).state
 
-    def consider(self, city: City, schools: Iterable[str] = ()) -> list[Considered]:
+    def consider(self, city: City, schools: Iterable[str] = ()) -> list[ConsideredDevice]:
         """The switches, read and compared with the policy."""
         devices = switches(city, schools or self.schools)
-        return [consider(city, one) for one in observe_devices(devices, self.transport, lambda _: None)]
+        return [consider_device(city, one) for one in observe_devices(devices, self.transport, lambda _: None)]
 
     def plan(self, city: City, schools: Iterable[str] = ()) -> PlanFile:
         """A plan from what the switches run now."""
-        return build_plan(city, self.consider(city, schools), lab=True)
+        return build_plan(city, self.consider(city, schools))
 
     def settings(self) -> Settings:
         """How to roll out here: school after school, because all devices share a clock."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import PlanRefused, ProofFailed
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.memory.faults import Fault, FaultScript, make_fault
 from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End
 from controller.telemetry.timeline import Level, Span
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 from tests.rollout.memory_lab import RESTORE_SECONDS, RULE, MemoryLab, change_steps, plan_steps, without_rule
 
 STEPS = ["lock", "read", "compare", "arm", "push", "read back", "reach", "confirm", "save", "unlock"]
@@ -93,9 +93,9 @@ def test_a_silent_device_fails_alone(city: City, memory_lab: MemoryLab, change_p
 def cut_management(city: City, lab: MemoryLab, plan: DevicePlan) -> DevicePlan:
     """A plan that a broken proof would let through."""
     device = next(one for one in lab.switches if one.id == plan.device)
-    system = platform(device.platform)
-    wanted = campus_intent(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
-    steps = plan_steps(system.steps(lab.running(device), wanted))
+    system = load_platform(device.platform)
+    wanted = compile_device(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
+    steps = plan_steps(system.plan_steps(lab.running(device), wanted))
     return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
 
 
@@ -285,7 +285,7 @@ def test_the_timeline_is_a_trace_from_the_rollout_down_to_the_command(
 ) -> None:
     less, path = without_rule(city, RULE), tmp_path / "timeline.jsonl"
     plan = memory_lab.plan(less, memory_lab.schools[:1])
-    with traced(path) as listener:
+    with open_trace(path) as listener:
         memory_lab.apply(less, plan, listener)
     spans = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     ended = {span["context"]["span_id"]: span for span in spans if span["event"] == "end"}
@@ -353,7 +353,7 @@ def test_a_platform_that_is_text_only_is_refused(
     city: City, memory_lab: MemoryLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = memory_lab.plan(city)
-    monkeypatch.setattr("controller.rollout.waves.platform", lambda _: platform("cisco_ios"))
+    monkeypatch.setattr("controller.rollout.waves.platform", lambda _: load_platform("cisco_ios"))
     with pytest.raises(PlanRefused, match="'ovs' is known as text only and cannot be applied to"):
         memory_lab.apply(city, plan)
 

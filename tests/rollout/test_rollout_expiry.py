@@ -12,11 +12,11 @@ import pytest
 
 from controller.model.city import City
 from controller.plan.document import PlanFile
-from controller.plan.expiry import first_lapse
+from controller.plan.expiry import find_first_expiry
 from controller.platforms.transport.memory.clock import ManualClock
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 from tests.rollout.memory_lab import MemoryLab
 
 EXPIRED = "'computer-room-web' ("
@@ -38,7 +38,7 @@ class Midnight:
 
 
 def turn_to_last_evening(city: City, lab: MemoryLab) -> None:
-    last = first_lapse(city)
+    last = find_first_expiry(city)
     assert last is not None
     lab.clock.start = datetime.combine(last, time(23, 30), city.timezone)
 
@@ -51,7 +51,7 @@ def test_no_device_is_reached_any_more(
     turn_to_last_evening(city, memory_lab)
     memory_lab.clock.sleep(3600)
     timeline = tmp_path / "timeline.jsonl"
-    with traced(timeline) as trace:
+    with open_trace(timeline) as trace:
         outcomes = memory_lab.apply(city, change_plan, trace)
     assert [outcome.device for outcome in outcomes] == [one.device for one in change_plan.devices]
     assert EXPIRED in outcomes[0].reason

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import PlanFile, save_plan
@@ -45,7 +45,7 @@ def test_killed_before_it_is_confirmed_the_switch_goes_back_by_itself(
     plan = plan_lab(without_rule(in_force, RULE), (device.school.id,))
     kill_at(plan, tmp_path, step, "start")
     # What was armed has fired or was never armed: nothing on the switch can still change its state.
-    assert until(lambda: is_idle(device), PATIENCE, every=0.1), list_armed_jobs(device)
+    assert wait_until(lambda: is_idle(device), PATIENCE, every=0.1), list_armed_jobs(device)
     assert read_running(device) == old
 
 
@@ -72,5 +72,5 @@ def test_killed_twice_the_switch_still_goes_back_by_itself(
     kill_at(plan, tmp_path, "read back", "start")
     kill_at(plan, tmp_path, "confirm", "start")
     assert not is_idle(device)
-    assert until(lambda: read_running(device) == old, PATIENCE)
-    assert not until(lambda: read_running(device) != old, LAB_RESTORE_SECONDS + 1.0)
+    assert wait_until(lambda: read_running(device) == old, PATIENCE)
+    assert not wait_until(lambda: read_running(device) != old, LAB_RESTORE_SECONDS + 1.0)

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import campus_intent
+from controller.compile.network.device_state import compile_device
 from controller.errors import HostKeyRefused, LabError, LoginRefused
-from controller.lab import city as virtual_city
+from controller.lab import lifecycle as virtual_city
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
-from controller.lab.trials.attempts import attempt
-from controller.lab.trials.matrix import measure
-from controller.lab.trials.pairs import pairs
+from controller.lab.trials.connection_attempts import attempt_connection
+from controller.lab.trials.matrix import try_matrix
+from controller.lab.trials.matrix_pairs import list_matrix_pairs
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
+from controller.model.virtual_city import choose_virtual_city
 from controller.plan.document import DevicePlan
 from controller.plan.observe import observe_devices
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.rollout.outcome import End
 from tests.rollout.conftest import SSH, Apply, consider_lab, plan_lab, read_running
 from tests.rollout.memory_lab import RULE, plan_steps, without_rule
@@ -40,12 +41,12 @@ def test_a_plan_is_applied_once_and_then_changes_nothing(city: City, fresh_lab: 
     assert [outcome.end for outcome in apply_now(city, plan)] == [End.APPLIED, End.APPLIED]
     assert [outcome.end for outcome in apply_now(city, plan)] == [End.UNCHANGED, End.UNCHANGED]
     assert not any(one.differs for one in consider_lab(city, schools_of(fresh_lab)))
-    assert measure(city, control=False, progress=lambda _: None).agrees
+    assert try_matrix(choose_virtual_city(city), control=False, progress=lambda _: None).agrees
 
 
 def test_deleting_one_permit_closes_exactly_that_way(in_force: City, lab: Layout, apply_now: Apply) -> None:
     def open_ways(city: City) -> set[tuple[str, str, str, int]]:
-        found = measure(city, control=False, progress=lambda _: None)
+        found = try_matrix(choose_virtual_city(city), control=False, progress=lambda _: None)
         assert found.agrees
         pairs = (one.pair for one in found.results if one.connected)
         return {(pair.school, pair.segment, pair.target.column, pair.target.family) for pair in pairs}
@@ -60,9 +61,9 @@ def test_deleting_one_permit_closes_exactly_that_way(in_force: City, lab: Layout
 
 def cut_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
     """A plan that a broken proof would let through: it cuts the controller's own session."""
-    system = platform(device.platform)
-    wanted = campus_intent(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
-    steps = plan_steps(system.steps(read_running(device), wanted))
+    system = load_platform(device.platform)
+    wanted = compile_device(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
+    steps = plan_steps(system.plan_steps(read_running(device), wanted))
     return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
 
 
@@ -85,7 +86,7 @@ def test_a_restart_keeps_the_filters_and_a_damaged_boot_file_closes_the_switch(
     before = read_running(devices[0])
     virtual_city.restart_switch(school)
     assert read_running(devices[0]) == before
-    assert measure(in_force, (school,), control=False, progress=lambda _: None).agrees
+    assert try_matrix(choose_virtual_city(in_force), (school,), control=False, progress=lambda _: None).agrees
 
     boot = paths.SwitchFiles(paths.STATE, school).own / "boot"
     whole = boot.read_bytes()
@@ -93,10 +94,10 @@ def test_a_restart_keeps_the_filters_and_a_damaged_boot_file_closes_the_switch(
     try:
         with pytest.raises(LabError, match="damaged; nothing loaded"):
             virtual_city.restart_switch(school)
-        tried = list(pairs(in_force, lab, (school,)))
+        tried = list(list_matrix_pairs(choose_virtual_city(in_force), lab, (school,)))
         assert any(pair.permitted for pair in tried)
         with ThreadPoolExecutor(48) as pool:
-            assert not any(found.connected for found in pool.map(lambda pair: attempt(pair, TWICE), tried))
+            assert not any(found.connected for found in pool.map(lambda pair: attempt_connection(pair, TWICE), tried))
     finally:
         boot.write_bytes(whole)
         virtual_city.restart_switch(school)

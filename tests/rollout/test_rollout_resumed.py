@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from controller.model.city import City
+from controller.model.policy_files import LAB
 from controller.plan.document import PlanFile
 from controller.rollout.outcome import End
 from controller.rollout.waves import apply_plan
@@ -85,8 +86,9 @@ def test_killed_between_two_steps_the_same_plan_finishes_from_the_state_in_betwe
     city: City, memory_lab: MemoryLab
 ) -> None:
     swapped = {"staff": "pupil", "pupil": "staff"}
-    hosts = [host.model_copy(update={"segment": swapped.get(host.segment, host.segment)}) for host in city.lab.hosts]
-    moved = replace(city, lab=city.lab.model_copy(update={"hosts": tuple(hosts)}))
+    estate = city.virtual_estate
+    hosts = [host.model_copy(update={"segment": swapped.get(host.segment, host.segment)}) for host in estate.hosts]
+    moved = city.replace_file(LAB, estate.model_copy(update={"hosts": tuple(hosts)}))
     plan = memory_lab.plan(moved, memory_lab.schools[:1])
     seen, *between, wanted = plan.devices[0].states
     assert between, "a port that moves takes more than one step"

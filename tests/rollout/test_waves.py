@@ -19,7 +19,7 @@ from controller.platforms.transport.memory.session import MemoryTransport
 from controller.rollout.outcome import End
 from controller.rollout.waves import INTERRUPTED, SCHOOLS_AT_ONCE, apply_plan
 from controller.telemetry.timeline import Level, Span
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 from tests.rollout.memory_lab import MemoryLab, switches
 from tests.rollout.wave_campaign import play_seed
 from tests.soak import FACTOR
@@ -28,7 +28,7 @@ SEEDS = 300 * FACTOR
 
 
 def test_the_canary_decides_and_every_end_is_true(city: City, tmp_path: Path) -> None:
-    models = switches(city, city.lab.schools[:4])
+    models = switches(city, city.virtual_estate.schools[:4])
     found = {seed: told for seed in range(SEEDS) if (told := play_seed(seed, city, models, tmp_path))}
     assert found == {}
 
@@ -51,7 +51,7 @@ def test_the_rest_is_reached_only_after_a_good_canary(
             ended.append(span)
 
     timeline = tmp_path / "timeline.jsonl"
-    with traced(timeline) as trace:
+    with open_trace(timeline) as trace:
         first, *rest = memory_lab.apply(city, change_plan, trace, Listener())
     assert first.end is (End.APPLIED if canary_good else End.REVERTED)
     for outcome, device in zip(rest, others, strict=True):

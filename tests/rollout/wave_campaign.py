@@ -90,10 +90,10 @@ def plan_change(city: City, models: list[Device], canary: str) -> PlanFile:
     """A plan from the one state to the other for each of some switches."""
     part = _part(OLD, WANTED)
     return PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
-        lab=True,
+        on=city.policy_date,
+        estate="virtual",
         made=datetime.now(UTC),
         canary=canary,
         devices=tuple(part.model_copy(update={"device": one.id, "school": one.school.id}) for one in models),
@@ -107,7 +107,7 @@ def _part(old: DeviceState, wanted: DeviceState) -> DevicePlan:
         school="",
         platform="ovs",
         seen=old.digest(),
-        steps=plan_steps(OVS.steps(old, wanted)),
+        steps=plan_steps(OVS.plan_steps(old, wanted)),
         wanted=OVS.render(wanted),
         changes=(),
         filters_proved=0,

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.cloud_firewall import LAST, FirewallRule, firewall_rules, system_addresses
+from controller.compile.cloud_firewall import (
+    CLOSING_PRIORITY,
+    FirewallRule,
+    compile_firewall_rules,
+    find_system_addresses,
+)
 from controller.model.city import City
 from controller.model.network.packets import Prefix, get_bounds
-from controller.prove.compliance.firewall import firewall_check
-from stacks.applications.affairs import AFFAIRS
-from stacks.network.firewall import necessities
+from controller.prove.compliance.firewall import prove_cloud_firewall
+from stacks.network.firewall import list_baseline_rules
 from stacks.network.private_access import PRIVATE_ACCESS
-from stacks.settings.naming import LONGEST_NAME, google_name, network_tag
+from stacks.settings.naming import LONGEST_NAME, make_google_name, make_network_tag
 from tests.policies import PolicyFolder
 from tests.stacks.declared import STACKS, Declared, Recorder, configured, declare
-from tests.stacks.test_declared import SAAS, complaints, hosted
+from tests.stacks.test_declared import SAAS, complaints, hosted, with_two_databases
 
 FLOW = """  - id: affairs-to-aid
     effect: permit
@@ -92,8 +96,8 @@ def test_the_firewall_is_what_is_compiled_and_the_named_necessities(flowing: Cit
     assert declared_meaning(google) == ("EGRESS", "allows", priority, (), private, frozenset({"tcp/443"}))
     services, ports = frozenset({str(settings.network.services)}), frozenset({"tcp/3307", "tcp/5432"})
     assert declared_meaning(database) == ("EGRESS", "allows", priority, ("app-affairs",), services, ports)
-    assert priority < LAST
-    compiled = firewall_rules(flowing)
+    assert priority < CLOSING_PRIORITY
+    compiled = compile_firewall_rules(flowing)
     assert sorted(map(declared_meaning, rules.values())) == sorted(map(compiled_meaning, compiled))
     assert len(rules) == len(compiled) == 6
     assert all(one.inputs["logConfig"]["metadata"] for one in rules.values())
@@ -134,15 +138,15 @@ def test_workloads_carry_the_tag_that_rules_name_and_send_all_by_the_vpc(flowing
 
 def test_the_necessities_open_nothing_between_systems(flowing: City) -> None:
     """What they open lies at Google and in the services' own range, never where a system of the city is."""
-    needed = necessities(configured("production").network.services, AFFAIRS)
+    needed = list_baseline_rules(configured("production").network.services, ["affairs"])
     named = (*flowing.systems, *flowing.applications)
-    addresses = [address for name in named for address in system_addresses(flowing, name)]
+    addresses = [address for name in named for address in find_system_addresses(flowing, name)]
     opened = [peer for rule in needed for peer in rule.peers]
     assert addresses
     assert opened
     assert not [(peer, address) for peer in opened for address in addresses if meet(peer, address)]
     # Over every packet, nothing differs from the flows but what the necessities open.
-    differences = firewall_check(flowing, (*firewall_rules(flowing), *needed)).differences
+    differences = prove_cloud_firewall(flowing, (*compile_firewall_rules(flowing), *needed)).differences
     assert differences
     assert all(any(f"firewall rule {rule.name}" in one for rule in needed) for one in differences), differences
 
@@ -151,6 +155,15 @@ def meet(one: Prefix, other: Prefix) -> bool:
     """Whether two prefixes have an address in common."""
     (low, high), (first, last) = get_bounds(one), get_bounds(other)
     return one.version == other.version and low <= last and first <= high
+
+
+def test_each_database_is_opened_for_its_own_application_alone(city: City) -> None:
+    rules = firewall(declare(city, with_two_databases("lab"))[0])
+    opened = {name: rule.inputs["targetTags"] for name, rule in rules.items() if name.endswith("-to-database")}
+    assert opened == {
+        "allow-affairs-to-database": ["app-affairs"],
+        "allow-file-exchange-to-database": ["app-file-exchange"],
+    }
 
 
 def test_a_database_that_is_elsewhere_is_not_opened(city: City) -> None:
@@ -170,13 +183,13 @@ def test_names_of_google_stand_for_what_the_firewall_opens(city: City) -> None:
 
 @pytest.mark.parametrize("application", ["a", "1st", "ends-in-", "x" * 39, "9" * 39])
 def test_every_application_has_a_valid_tag_of_its_own(application: str) -> None:
-    tag = network_tag(application)
+    tag = make_network_tag(application)
     assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", tag)
     assert len(tag) <= LONGEST_NAME
-    assert tag != network_tag(application.rstrip("-") + "0")
+    assert tag != make_network_tag(application.rstrip("-") + "0")
 
 
 def test_long_names_stay_apart() -> None:
-    ends = {google_name(f"allow-{'a' * 39}-to-{'b' * 39}-v{family}", 55) for family in (4, 6)}
+    ends = {make_google_name(f"allow-{'a' * 39}-to-{'b' * 39}-v{family}", 55) for family in (4, 6)}
     assert len(ends) == 2
     assert {len(name) for name in ends} == {55}

@@ -8,11 +8,11 @@ import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from controller.errors import TsunaguError
-from controller.telemetry.otlp import CLOSE_SECONDS, ENDPOINT, TIMEOUT, Sending, telemetry
+from controller.telemetry.otlp import CLOSE_SECONDS, ENDPOINT, TIMEOUT, OtlpSender, open_telemetry
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICES, SIGNAL, TELEMETRY_DROPPED, EventKind
-from controller.telemetry.timeline import Level, rollout
-from controller.telemetry.tracing import traced
+from controller.telemetry.timeline import Level, open_rollout_span
+from controller.telemetry.tracing import open_trace
 from tests.telemetry.receivers import closed, hanging, keeping
 
 QUICK = 0.5
@@ -27,7 +27,7 @@ def no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_values_and_events_arrive_under_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)
-        with telemetry() as sent:
+        with open_telemetry() as sent:
             sent.record(LINE_UP, 0, school="s1", line="primary")
             sent.event(EventKind.LINE_DOWN, "the primary line is down", school="s1", line="primary")
     metrics = {metric.name: metric for metric in received.metrics()}
@@ -50,7 +50,7 @@ def test_values_and_events_arrive_under_their_names(monkeypatch: pytest.MonkeyPa
 def test_a_gauge_is_sent_once_for_each_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)
-        with telemetry() as sent:
+        with open_telemetry() as sent:
             sent.record(LINE_UP, 1, school="s1", line="primary")
             deadline = time.monotonic() + 15
             while len([path for path, _ in received.requests if path == "/v1/metrics"]) < 2:
@@ -63,8 +63,8 @@ def test_a_rollout_sends_what_begins_and_counts_devices(tmp_path: Path, monkeypa
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)
         with (
-            traced(tmp_path / "timeline.jsonl") as listener,
-            rollout("r", [listener]) as root,
+            open_trace(tmp_path / "timeline.jsonl") as listener,
+            open_rollout_span("r", [listener]) as root,
             root.child(Level.DEVICE, "d") as device,
         ):
             device.outcome = "applied"
@@ -78,7 +78,7 @@ def test_a_rollout_sends_what_begins_and_counts_devices(tmp_path: Path, monkeypa
 
 
 def test_without_an_endpoint_nothing_is_sent_and_mistakes_are_still_found() -> None:
-    with telemetry() as sent:
+    with open_telemetry() as sent:
         sent.record(LINE_UP, 1, school="s1", line="primary")
         sent.event(EventKind.LINE_UP, "up")
         with pytest.raises(ValueError, match="takes the attributes"):
@@ -89,7 +89,7 @@ def test_without_an_endpoint_nothing_is_sent_and_mistakes_are_still_found() -> N
 def test_a_timeout_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
     monkeypatch.setenv(TIMEOUT, text)
-    with pytest.raises(TsunaguError, match=f"{TIMEOUT} is a number of seconds above 0, not '{text}'"), telemetry():
+    with pytest.raises(TsunaguError, match=f"{TIMEOUT} is a number of seconds above 0, not '{text}'"), open_telemetry():
         pass
 
 
@@ -98,7 +98,7 @@ def test_an_endpoint_that_is_none_loses_telemetry_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, endpoint: str
 ) -> None:
     monkeypatch.setenv(ENDPOINT, endpoint)
-    with telemetry() as sent:
+    with open_telemetry() as sent:
         sent.event(EventKind.DRIFT, "lost")
     assert "telemetry is lost" in caplog.text
     assert "1 logs" in caplog.text
@@ -109,7 +109,7 @@ def test_a_loss_shows_no_password_of_the_endpoint(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, address: str
 ) -> None:
     monkeypatch.setenv(ENDPOINT, address)
-    with telemetry() as sent:
+    with open_telemetry() as sent:
         sent.event(EventKind.DRIFT, "lost")
     assert "127.0.0.1:1/x did not take it" in caplog.text
     assert "secret" not in caplog.text
@@ -122,7 +122,7 @@ def test_a_monitor_that_is_away_or_hangs_stalls_nobody_and_the_loss_is_counted(
     with hanging() as silent:
         monkeypatch.setenv(ENDPOINT, silent if kind == "hanging" else closed())
         slowest = 0.0
-        with traced(tmp_path / "timeline.jsonl") as listener, rollout("r", [listener]) as root:
+        with open_trace(tmp_path / "timeline.jsonl") as listener, open_rollout_span("r", [listener]) as root:
             began = time.monotonic()
             for number in range(200):
                 before = time.monotonic()
@@ -144,7 +144,7 @@ def test_losses_of_the_past_are_reported_when_the_monitor_is_back(monkeypatch: p
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", closed() + "/v1/logs")
-        sending = Sending("test", frozenset(SIGNAL.values))
+        sending = OtlpSender("test", frozenset(SIGNAL.values))
         sending.telemetry.event(EventKind.DRIFT, "lost")
         deadline = time.monotonic() + 15
         while not _dropped(received.metrics()):

@@ -8,7 +8,8 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from controller.telemetry.instruments import instruments, views
+from controller.model.measurement import Assessment
+from controller.telemetry.instruments import build_instruments, build_views
 from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
     DIRECTION,
@@ -18,8 +19,7 @@ from controller.telemetry.registry import (
     LINE_THROUGHPUT,
     LINE_UP,
     METRICS,
-    Judgement,
-    Kind,
+    InstrumentKind,
     Metric,
 )
 
@@ -53,10 +53,10 @@ def test_a_metric_is_named_bounded_and_explained(metric: Metric) -> None:
     assert (metric.unit == "1") == metric.name.endswith(".ratio")
     assert metric.meaning
     assert metric.fresh > 0
-    assert bool(metric.boundaries) == (metric.kind is Kind.HISTOGRAM)
+    assert bool(metric.boundaries) == (metric.kind is InstrumentKind.HISTOGRAM)
     assert all(attribute.meaning and attribute.most > 1 for attribute in metric.attributes)
     assert all(prometheus_label(attribute.name) == attribute.name for attribute in metric.attributes)
-    if metric.kind is Kind.HISTOGRAM:
+    if metric.kind is InstrumentKind.HISTOGRAM:
         assert "school" not in {attribute.name for attribute in metric.attributes}
 
 
@@ -69,7 +69,7 @@ def test_attributes_are_exactly_those_of_the_registry() -> None:
 
 
 def test_judgements_have_the_numbers_of_the_metric() -> None:
-    assert {str(judgement): judgement.number for judgement in Judgement} == {
+    assert {str(judgement): judgement.number for judgement in Assessment} == {
         "not-measured": 0,
         "below": 1,
         "within-error": 2,
@@ -80,8 +80,8 @@ def test_judgements_have_the_numbers_of_the_metric() -> None:
 def collected(schools: int, metric: Metric) -> list[Mapping[str, object]]:
     """The attribute sets that the SDK gives after a value of every path of so many schools."""
     reader = InMemoryMetricReader()
-    provider = MeterProvider([reader], shutdown_on_exit=False, views=views())
-    write = instruments(provider.get_meter("test"))[metric]
+    provider = MeterProvider([reader], shutdown_on_exit=False, views=build_views())
+    write = build_instruments(provider.get_meter("test"))[metric]
     names = [attribute.name for attribute in metric.attributes]
     rest = {"line": LINE.values, "region": ("tokyo", "osaka"), "family": FAMILY.values, "direction": DIRECTION.values}
     for values in product([f"s{number}" for number in range(schools)], *(rest[name] for name in names[1:])):

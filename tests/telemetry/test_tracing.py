@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from controller.telemetry.timeline import Level, Listener, Span, rollout
-from controller.telemetry.tracing import ENDPOINTS, traced
+from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
+from controller.telemetry.tracing import ENDPOINTS, open_trace
 from tests.telemetry.receivers import keeping
 
 
@@ -25,7 +25,7 @@ class Recorder:
 
 
 def a_rollout(*listeners: Listener) -> None:
-    with rollout("r", listeners, city="c") as root, root.child(Level.SCHOOL, "s") as school:
+    with open_rollout_span("r", listeners, city="c") as root, root.child(Level.SCHOOL, "s") as school:
         with school.child(Level.DEVICE, "d") as device:
             device.outcome = "applied"
             with device.child(Level.STEP, "push") as step:
@@ -36,7 +36,11 @@ def a_rollout(*listeners: Listener) -> None:
 def test_listeners_hear_every_start_and_end_also_of_what_fails() -> None:
     recorder = Recorder()
     message = "broken"
-    with pytest.raises(ValueError, match=message), rollout("r", [recorder]) as root, root.child(Level.SCHOOL, "s"):
+    with (
+        pytest.raises(ValueError, match=message),
+        open_rollout_span("r", [recorder]) as root,
+        root.child(Level.SCHOOL, "s"),
+    ):
         raise ValueError(message)
     assert recorder.heard == [("start", "r"), ("start", "s"), ("end", "s"), ("end", "r")]
 
@@ -59,7 +63,7 @@ def test_without_an_endpoint_every_span_is_a_line_at_its_start_and_its_end(
     for name in ENDPOINTS:
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "folder" / "timeline.jsonl"
-    with traced(path) as listener:
+    with open_trace(path) as listener:
         a_rollout(listener)
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [(line["event"], line["name"]) for line in lines] == [
@@ -82,7 +86,7 @@ def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(
     path = tmp_path / "timeline.jsonl"
     with keeping() as received:
         monkeypatch.setenv(ENDPOINTS[1], received.url)
-        with traced(path) as listener:
+        with open_trace(path) as listener:
             a_rollout(listener)
     spans = {}
     for place, body in received.requests:
@@ -102,7 +106,7 @@ def test_a_run_continues_the_trace_of_whoever_started_it(tmp_path: Path, monkeyp
     for name in ENDPOINTS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-    with traced(tmp_path / "t.jsonl") as listener, rollout("r", [listener]):
+    with open_trace(tmp_path / "t.jsonl") as listener, open_rollout_span("r", [listener]):
         pass
     (_, ended) = map(json.loads, (tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines())
     assert ended["context"]["trace_id"] == "0x0af7651916cd43dd8448eb211c80319c"
@@ -113,6 +117,6 @@ def test_a_damaged_traceparent_is_no_reason_to_stop(tmp_path: Path, monkeypatch:
     for name in ENDPOINTS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TRACEPARENT", "nonsense")
-    with traced(tmp_path / "t.jsonl") as listener, rollout("r", [listener]):
+    with open_trace(tmp_path / "t.jsonl") as listener, open_rollout_span("r", [listener]):
         pass
     assert '"parent_id": null' in (tmp_path / "t.jsonl").read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    chosen_estate,
     selection,
 )
 from controller.cli.output import Exit, say, say_json
@@ -29,7 +30,7 @@ from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
 from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
-from controller.telemetry.tracing import traced
+from controller.telemetry.tracing import open_trace
 
 playbook = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Playbooks for network operators.")
 
@@ -63,8 +64,8 @@ def run(  # noqa: PLR0913 the command's options
 
     Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
     """
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies)
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
     devices = reached_devices(city, chosen)
     hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
@@ -73,7 +74,7 @@ def run(  # noqa: PLR0913 the command's options
     if hosts:
         environment = {"TSUNAGU_POLICIES": str(policies.resolve()), "TSUNAGU_LAB": str(int(lab))}
         book = Playbook(playbooks.resolve(), name, hosts, environment, {"backup_folder": str(folder)})
-        with traced(state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl") as trace:
+        with open_trace(state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl") as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])
     left_out = [device for device in devices if device.id not in hosts]
     if as_json:

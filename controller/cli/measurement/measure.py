@@ -1,4 +1,4 @@
-"""`tsunagu measure`: what each school's lines really carry, judged against the recommended bandwidth."""
+"""`tsunagu measure`: what each school's lines really carry, assessed against the recommended bandwidth."""
 
 from __future__ import annotations
 
@@ -12,35 +12,48 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, All, Json, Lab, Policies, Schools, State, Wards
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    DEFAULT_STATE,
+    All,
+    Json,
+    Lab,
+    Lang,
+    LanguageChoice,
+    Policies,
+    Schools,
+    State,
+    Wards,
+    chosen_estate,
+)
 from controller.cli.options import selection as selection_of
 from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
-from controller.lab.state import paths, undo_log
-from controller.measure.assessment.assess import SchoolJudgement, judge_school
-from controller.measure.assessment.document import document
-from controller.measure.assessment.export import JudgementMetrics, measured_event, record_measurement
-from controller.measure.assessment.table import WIDTH, measurements_table
-from controller.measure.measurement import Kind, Measurement
-from controller.measure.probes.icmp_prober import Pulse
-from controller.measure.probes.probe_targets import Namespace
-from controller.measure.probes.throughput import Throughput
-from controller.measure.rounds import Round, Site, Wanted, new_run
-from controller.measure.store import Store, opened
+from controller.lab.estate import STORE as LAB_STORE
+from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
+from controller.measure.assessment.assess import SchoolAssessment, assess_school
+from controller.measure.assessment.json_documents import build_round_document
+from controller.measure.assessment.metrics_export import (
+    AssessmentMetrics,
+    record_measurement,
+    send_measured_event,
+)
+from controller.measure.assessment.terminal_tables import WIDTH, build_measurement_tables
+from controller.measure.measurement import Measurement, MeasurementKind
+from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
+from controller.measure.measurement_store import MeasurementStore, open_measurement_store
+from controller.measure.probes.icmp_prober import IcmpProber
 from controller.messages import catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES
-from controller.plan.select import Selection, selected_schools
-from controller.resilience.egress_tracker import Exits, far_destination
-from controller.resilience.line_monitor import Watch
-from controller.resilience.measuring import Measuring
-from controller.telemetry.otlp import Telemetry, telemetry
+from controller.model.virtual_city import VirtualCity
+from controller.resilience.background_measurement import BackgroundMeasurement
+from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
+from controller.resilience.line_monitor import LineMonitor
+from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import EventKind
-
-LAB_STORE = "measurements-lab.sqlite"
-"""The virtual city's measurements never stand among those of real schools."""
 
 
 class LineChoice(StrEnum):
@@ -53,12 +66,14 @@ class LineChoice(StrEnum):
 Lines = Annotated[list[LineChoice] | None, typer.Option("--line", help="Only this line: primary or backup.")]
 Regions = Annotated[list[str] | None, typer.Option("--region", help="Only to this region (may be repeated).")]
 Families = Annotated[list[int] | None, typer.Option("--family", min=4, max=6, help="Only over IPv4 (4) or IPv6 (6).")]
-Quick = Annotated[bool, typer.Option("--quick", help="Only the throughput that the verdict needs: seconds a school.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Only the throughput that the assessment needs: seconds a school.")
+]
 Watched = Annotated[
     bool,
     typer.Option("--watch", help="Go on until stopped: an echo a second over every line, throughput now and then."),
 ]
-Light = Annotated[bool, typer.Option("--light", help="No throughput: latency, loss, DNS and proxy only.")]
+Light = Annotated[bool, typer.Option("--light", help="No throughput: latency, loss, DNS and HTTP only.")]
 
 
 def measure(  # noqa: PLR0913, PLR0917 the options of a command
@@ -69,6 +84,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     families: Families = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = DEFAULT_STATE,
+    lang: Lang = LanguageChoice.ENGLISH,
     *,
     everything: All = False,
     lab: Lab = False,
@@ -77,55 +93,58 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     watch: Watched = False,
     as_json: Json = False,
 ) -> None:
-    """Measure schools' lines and judge them; exit code 1 if something that was asked for could not be measured.
+    """Measure schools' lines and assess them; exit code 1 if something that was asked for could not be measured.
 
     Throughput is measured one line at a time, so a school takes about 40 s (5 s with --quick). --watch says what
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
-    chosen = selection_of(schools, wards, everything=everything, lab=lab)
+    chosen = selection_of(schools, wards, everything=everything)
     if watch and (quick or light or lines or regions or families):
         message = "--watch looks at every line: leave out --quick, --light, --line, --region and --family"
         raise typer.BadParameter(message)
     if quick and light:
-        message = "--light measures no throughput, and --quick only that of the verdict: name one of them"
+        message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
         raise typer.BadParameter(message)
-    city = load_city(policies)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
-    if not lab:
+    if not isinstance(city, VirtualCity):
         say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
-    sites = lab_sites(city, chosen)
-    with telemetry() as sent, opened(state / LAB_STORE) as store:
+    sites = list_probe_sites(city, chosen)
+    with explain_absence(), open_telemetry() as sent, open_measurement_store(state / LAB_STORE) as store:
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)
 
-        metrics = JudgementMetrics(sent, since=datetime.now(UTC))
+        metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
 
         def told(one: Measurement) -> None:
             record_measurement(sent, one)
-            if not one.measured or one.found.kind in (Kind.DOWNLOAD, Kind.UPLOAD):
+            if not one.measured or one.result.kind in (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD):
                 errors.print(_progress(one), style="dim", markup=False)
 
-        run = Round(city, store, throughput(city), new_run(datetime.now(UTC)), told)
+        run = MeasurementRound(city, store, make_throughput_probe(city), make_run_name(datetime.now(UTC)), told)
         found: list[Measurement] = []
-        judgements: list[SchoolJudgement] = []
+        assessments: list[SchoolAssessment] = []
         for site in sites:
             found += run.measure([site], wanted)
-            judgements.append(judge_school(site.school, store.latest(), city.measurement))
-            metrics.record(judgements[-1:])
-            measured_event(sent, judgements[-1])
+            assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
+            metrics.record_assessments(assessments[-1:])
+            send_measured_event(sent, assessments[-1])
         if as_json:
-            say_json(document(run.run, store.file, judgements, found, city.timezone))
+            say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
         else:
+            texts = catalogue(lang.value)
             failures = [one for one in found if not one.measured]
-            table = measurements_table(judgements, failures, city, catalogue("en"))
+            table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
-            say(f"{len(found)} measurements of round {run.run} are kept in {store.file}")
+            say(texts.say("measure.kept", count=len(found), run=run.run, file=store.file))
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
 
-def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *, as_json: bool) -> None:
+def watch_lines(
+    city: VirtualCity, sites: list[ProbeSite], store: MeasurementStore, sent: Telemetry, *, as_json: bool
+) -> None:
     """Watch until SIGTERM; a Ctrl-C passes through.
 
     Raises:
@@ -134,9 +153,13 @@ def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *,
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
-    def new_round() -> Round:
-        return Round(
-            city, store, throughput(city), new_run(datetime.now(UTC)), lambda one: record_measurement(sent, one)
+    def new_round() -> MeasurementRound:
+        return MeasurementRound(
+            city,
+            store,
+            make_throughput_probe(city),
+            make_run_name(datetime.now(UTC)),
+            lambda one: record_measurement(sent, one),
         )
 
     def tell(kind: EventKind, text: str, about: Mapping[str, str]) -> None:
@@ -148,11 +171,22 @@ def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *,
             say(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
 
     # In the virtual city no pupil needs the lines.
-    metrics = JudgementMetrics(sent, since=datetime.now(UTC))
-    slow = Measuring(city, sites, store, sent, metrics, new_round, even_in_lessons=True)
-    routes = [route for site in sites for route in new_round().routes(site, Wanted())]
-    exits = Exits(sites, city.lines, far_destination(city))
-    quick = Watch(city, sites, store, sent, metrics, Pulse(routes), exits, slow.want, tell, slow.filling)
+    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    slow = BackgroundMeasurement(city, sites, store, sent, metrics, new_round, even_in_lessons=True)
+    routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
+    exits = EgressTracker(sites, city.lines, choose_far_destination(city))
+    quick = LineMonitor(
+        city,
+        sites,
+        store,
+        sent,
+        metrics,
+        IcmpProber(routes),
+        exits,
+        slow.request_throughput,
+        tell,
+        slow.line_under_test,
+    )
     thread = Thread(target=slow.run, args=(stop,), name="measuring")
     thread.start()
     errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
@@ -165,33 +199,6 @@ def watch_lines(city: City, sites: list[Site], store: Store, sent: Telemetry, *,
         raise slow.failure
 
 
-def lab_sites(city: City, chosen: Selection) -> list[Site]:
-    """The chosen schools of the virtual city that is up, each with its router's place.
-
-    Raises:
-        TsunaguError: no virtual city is up, a named school is not in it, or none is left.
-    """
-    layout = undo_log.standing(paths.STATE).layout
-    standing = {school.id: school for school in layout.schools}
-    wanted = selected_schools(city, chosen)
-    for school in wanted:
-        if school.id in chosen.schools:
-            layout.school(school.id)
-    sites = [Site(school, Namespace(standing[school.id].router)) for school in wanted if school.id in standing]
-    if not sites:
-        message = f"none of these schools is in the virtual city that is up; it has: {', '.join(standing)}"
-        raise TsunaguError(message)
-    return sites
-
-
-def throughput(city: City) -> Throughput:
-    """The probe of throughput for the virtual city, whose lines all are on this machine."""
-    policy = city.measurement
-    return Throughput(
-        policy.method, policy.targets.throughput.port, paths.STATE / "locks", everywhere=("this machine",)
-    )
-
-
 def _wanted(  # noqa: PLR0913 the options of a command
     city: City,
     lines: list[LineChoice] | None,
@@ -200,7 +207,7 @@ def _wanted(  # noqa: PLR0913 the options of a command
     *,
     quick: bool,
     light: bool,
-) -> Wanted:
+) -> RoundScope:
     known = [region.id for region in city.lines.regions]
     for name in regions or ():
         if name not in known:
@@ -209,15 +216,15 @@ def _wanted(  # noqa: PLR0913 the options of a command
     if families and not set(families) <= {int(family) for family in Family}:
         message = "--family is 4 or 6"
         raise typer.BadParameter(message)
-    return Wanted(
+    return RoundScope(
         lines=tuple(line for line in LINE_NAMES if not lines or line in lines),
         regions=tuple(regions) if regions else None,
         families=tuple(family for family in Family if not families or family in families),
-        only_judged=quick,
+        only_assessed=quick,
         throughput=not light,
     )
 
 
 def _progress(one: Measurement) -> str:
-    figure = f"{next(iter(one.found.figures.values())):.1f} Mbit/s" if one.measured else str(one.found.outcome)
-    return f"{one.path}: {one.found.kind} {figure}"
+    figure = f"{next(iter(one.result.figures.values())):.1f} Mbit/s" if one.measured else str(one.result.outcome)
+    return f"{one.path}: {one.result.kind} {figure}"

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from controller.cli.measurement.measure import LAB_STORE
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Lab, Policies, Schools, State, Wards
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    DEFAULT_STATE,
+    Lab,
+    Lang,
+    LanguageChoice,
+    Policies,
+    Schools,
+    State,
+    Wards,
+    chosen_estate,
+)
 from controller.cli.output import say, say_json
 from controller.errors import TsunaguError
-from controller.measure.assessment.assess import judge_school
-from controller.measure.assessment.document import measurement_document
+from controller.lab.estate import STORE as LAB_STORE
+from controller.measure.assessment.assess import assess_school
+from controller.measure.assessment.json_documents import build_measurement_document
 from controller.measure.measurement import MeasurementId
-from controller.measure.report.figures import Figures
-from controller.measure.report.page import Edition, bandwidth_report
-from controller.measure.store import opened
+from controller.measure.measurement_store import open_measurement_store
+from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
+from controller.measure.report.city_figures import CityFigures
 from controller.messages import catalogue
 from controller.model.loading.load import load_city
-from controller.plan.select import Selection, selected_schools
+from controller.plan.select import Selection, select_schools
 
 STORE = "measurements.sqlite"
 
 report = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Reports on what was measured.")
 
 
-class LanguageChoice(StrEnum):
-    """A language of the message catalogue."""
-
-    JAPANESE = "ja"
-    ENGLISH = "en"
-
-
-Lang = Annotated[LanguageChoice, typer.Option("--lang", help="Language: ja or en.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurement's number, as reports give it.")]
 
@@ -52,13 +54,18 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     lab: Lab = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
-    city = load_city(policies)
-    chosen = selected_schools(city, Selection(tuple(schools or ()), tuple(wards or ()), lab))
-    with opened(_store(state, lab=lab), must_exist=True) as store:
-        latest = store.latest()
-        figures = Figures([judge_school(school, latest, city.measurement) for school in chosen])
-        edition = Edition(datetime.now(UTC), store.file, virtual=lab)
-    html = bandwidth_report(city, figures, edition, catalogue(lang.value))
+    city = load_city(policies, estate=chosen_estate(lab=lab))
+    chosen = select_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
+    with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
+        latest = store.read_latest()
+        figures = CityFigures([assess_school(school, latest, city.measurement) for school in chosen])
+        one = "tsunagu report measurement"
+        edition = (
+            ReportEdition(datetime.now(UTC), store.file, f"{one} --lab", notice="virtual")
+            if lab
+            else ReportEdition(datetime.now(UTC), store.file, one)
+        )
+    html = render_bandwidth_report(city, figures, edition, catalogue(lang.value))
     output.write_text(html, encoding="utf-8")
     counts = figures.counts
     say(
@@ -72,17 +79,21 @@ def measurement(
     number: Number, policies: Policies = DEFAULT_POLICIES, state: State = DEFAULT_STATE, *, lab: Lab = False
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
-    city = load_city(policies)
-    with opened(_store(state, lab=lab), must_exist=True) as store:
+    city = load_city(policies, estate=chosen_estate(lab=lab))
+    with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         found = store.get(MeasurementId(number))
-    say_json({**measurement_document(found, city.timezone), "raw": found.found.raw})
+    say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})
 
 
 def _store(state: Path, *, lab: bool) -> Path:
-    if not lab and not (state / STORE).exists():
+    file = state / (LAB_STORE if lab else STORE)
+    if not lab and not file.exists():
         message = (
-            f"no real school was measured yet ({state / STORE}: no such file), for no probe stands at one; "
+            f"no real school was measured yet ({file}: no such file), for no probe stands at one; "
             "with --lab it is the virtual city's measurements"
         )
         raise TsunaguError(message)
-    return state / (LAB_STORE if lab else STORE)
+    if not file.exists():
+        message = f"{file}: nothing was measured yet (no such file); 'tsunagu measure --all --lab' measures"
+        raise TsunaguError(message)
+    return file

@@ -8,9 +8,10 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, day
 from controller.cli.output import Exit, say, say_json
-from controller.compile.network.upstream import trusted
+from controller.compile.network.upstream import list_assumed_routers
 from controller.model.loading.load import load_city
-from controller.prove.lint.findings import Severity, policy_findings
+from controller.prove.lint.check_policy import check_policy
+from controller.prove.lint.finding import Severity
 
 
 def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json = False) -> None:
@@ -20,20 +21,20 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     """
     began = perf_counter()
     city = load_city(policies, on=day(on))
-    findings = policy_findings(city)
+    findings = check_policy(city)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
     if as_json:
         say_json(
             {
-                "city": city.file.id,
-                "on": city.on,
+                "city": city.id,
+                "on": city.policy_date,
                 "schools": len(city.schools),
                 "pupils": pupils,
                 "segments": len(city.segments),
                 "applications": len(city.applications),
                 "rules": len(city.rules),
-                "trusted": [{"origin": str(one.origin), "message": one.message} for one in trusted(city)],
+                "trusted": [{"origin": str(one.origin), "message": one.message} for one in list_assumed_routers(city)],
                 "findings": [
                     {"severity": f.severity, "kind": f.kind, "origin": str(f.origin), "message": f.message}
                     for f in findings
@@ -43,10 +44,10 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     else:
         for finding in findings:
             say(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
-        for one in trusted(city):
+        for one in list_assumed_routers(city):
             say(f"! {one}", "magenta")
         say(
-            f"{city.file.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
+            f"{city.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
             f"{len(city.applications)} applications, {len(city.rules)} rules; "
             f"{len(errors)} errors, {len(findings) - len(errors)} warnings ({perf_counter() - began:.1f} s)"
         )

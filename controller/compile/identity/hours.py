@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from controller.compile.identity.header_space import MINUTES_A_DAY, Slot
+from controller.compile.identity.people_cubes import MINUTES_A_DAY, Slot
 from controller.model.access.rules import DAYS, Day
 
 _SUNDAY_FIRST: tuple[Day, ...] = (DAYS[-1], *DAYS[:-1])
 
 
-def windows(slots: Iterable[Slot], timezone: str) -> list[str]:
-    """Expressions one of which holds exactly in these slots; an empty one holds always. Each is a conjunction."""
+def write_time_conditions(slots: Iterable[Slot], timezone: str) -> list[str]:
+    r"""Expressions one of which holds exactly in these slots; an empty one holds always. Each is a conjunction.
+
+    >>> (condition,) = write_time_conditions([("mon", 480, 1020), ("tue", 480, 1020)], "Asia/Tokyo")
+    >>> print(*condition.split(" && "), sep="\n")
+    request.time.getDayOfWeek("Asia/Tokyo") >= 1
+    request.time.getDayOfWeek("Asia/Tokyo") <= 2
+    request.time.getHours("Asia/Tokyo") >= 8
+    request.time.getHours("Asia/Tokyo") < 17
+    """
     days_of: dict[tuple[int, int], set[Day]] = {}
     for day, spans in _spans(slots).items():
         for span in spans:

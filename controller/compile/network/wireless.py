@@ -17,7 +17,7 @@ from controller.model.sites.schools import Ssid
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkIntent:
+class WirelessIntent:
     """What a wireless network must be: whom it lets in and where they land; `origin` is where the policy says so."""
 
     ssid: str
@@ -31,8 +31,13 @@ class NetworkIntent:
     origin: Origin
 
 
-def network_intents(city: City, device: Device, can: Capabilities) -> tuple[NetworkIntent, ...]:
+def compile_wireless(city: City, device: Device, can: Capabilities) -> tuple[WirelessIntent, ...]:
     """The networks of an access point.
+
+    >>> compile_wireless(city, core, can)
+    ()
+    >>> [(one.ssid, one.segment, one.vlan) for one in compile_wireless(city, point, point_can)]
+    [('school-staff', 'staff', 10), ('school-pupil', 'pupil', 20), ('school-guest', 'guest', 40)]
 
     Raises:
         BeyondCapability: the platform has no wireless networks, or cannot keep the clients of one from one another.
@@ -48,7 +53,7 @@ def network_intents(city: City, device: Device, can: Capabilities) -> tuple[Netw
     return tuple(_network(city, device, network, can) for network in device.networks)
 
 
-def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> NetworkIntent:
+def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> WirelessIntent:
     segment = city.segments[network.segment]
     if segment.isolated and not can.isolates:
         message = (
@@ -57,7 +62,7 @@ def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> Ne
         )
         raise BeyondCapability(message)
     asks = network.protection is Protection.WPA3_ENTERPRISE
-    return NetworkIntent(
+    return WirelessIntent(
         ssid=network.ssid,
         segment=segment.id,
         vlan=segment.vlan,
@@ -70,6 +75,12 @@ def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> Ne
     )
 
 
-def wanted_network(one: NetworkIntent) -> WirelessNetwork:
-    """The network that does what is wanted."""
+def build_wireless_network(one: WirelessIntent) -> WirelessNetwork:
+    """The network that does what is wanted.
+
+    >>> (one, *_) = compile_wireless(city, point, point_can)
+    >>> network = build_wireless_network(one)
+    >>> network.ssid, network.vlan, network.isolated
+    ('school-staff', 10, False)
+    """
     return WirelessNetwork(one.ssid, one.vlan, one.protection, one.isolated, one.uplink, one.identity, one.servers)

@@ -35,27 +35,27 @@ KNOWN_HOSTS = Path("known_hosts")
 """In the state directory: the switches' pinned host keys."""
 
 
-def carrier_namespace(line: str) -> str:
+def name_carrier_namespace(line: str) -> str:
     """Where the carrier of all lines of a kind lives."""
     return f"{PREFIX}{line}"
 
 
-def region_namespace(region: str) -> str:
+def name_region_namespace(region: str) -> str:
     """Where a region's router lives."""
     return f"{PREFIX}{region}"
 
 
-def switch_namespace(school: str) -> str:
+def name_switch_namespace(school: str) -> str:
     """Where a school's switch lives, with its SSH server."""
     return f"{PREFIX}{school}-sw"
 
 
-def router_namespace(school: str) -> str:
+def name_router_namespace(school: str) -> str:
     """Where a school's router lives."""
     return f"{PREFIX}{school}-rt"
 
 
-def host_namespace(school: str, host: str) -> str:
+def name_host_namespace(school: str, host: str) -> str:
     """Where a host of a school lives."""
     return f"{PREFIX}{school}-{host}"
 
@@ -93,7 +93,7 @@ class RouterFiles:
 
 
 @contextmanager
-def held(folder: Path, doing: str) -> Iterator[None]:
+def hold_lock(folder: Path, doing: str) -> Iterator[None]:
     """Hold a folder against other runs of the lab; the hold ends with the process, however it ends.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From measurements to a verdict on a school: pure functions, no probe and no store.
+"""From measurements to a assessment on a school: pure functions, no probe and no store.
 
 A line that carries little is `below`; a line that carries nothing is not measured, and is down: the two are never taken
 for each other. Nothing here is rounded; people's figures are rounded where they are shown.
@@ -12,22 +12,13 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from controller.measure.measurement import LOSS_RATIO, MBPS, Kind, Measurement, Outcome
-from controller.model.measurement import MeasurementFile, Method, Recommendation
+from controller.measure.measurement import LOSS_RATIO, MBPS, Measurement, MeasurementKind, ProbeOutcome
+from controller.model.measurement import Assessment, MeasurementFile, Method, Recommendation
 from controller.model.sites.access_lines import LINE_NAMES, LineName
 from controller.model.sites.schools import School
 
 CARRIED = 1428 / 1514
 """What TCP over IPv6 carries of a line's rate: a full segment of a full Ethernet frame. IPv4 carries a little more."""
-
-
-class Verdict(StrEnum):
-    """Whether a school's measured bandwidth is what is recommended."""
-
-    MEETS = "meets"
-    BELOW = "below"
-    WITHIN_ERROR = "within-error"
-    NOT_MEASURED = "not-measured"
 
 
 class LineState(StrEnum):
@@ -38,7 +29,7 @@ class LineState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Cause(StrEnum):
+class ShortfallCause(StrEnum):
     """Why a school is below its recommendation, as far as the measurements and the contract can say.
 
     `contract`: the line was ordered smaller than the recommendation. `line`: it was ordered large enough and carries
@@ -59,13 +50,13 @@ class Bandwidth:
 
 
 @dataclass(frozen=True, slots=True)
-class LineJudgement:
+class LineAssessment:
     """A line of a school; `downloads` and `uploads` hold the latest of each region and family."""
 
     line: LineName
     state: LineState
-    verdict: Verdict
-    judged: Bandwidth | None
+    assessment: Assessment
+    assessed_bandwidth: Bandwidth | None
     downloads: tuple[Bandwidth, ...]
     uploads: tuple[Bandwidth, ...]
     others: tuple[Measurement, ...]
@@ -76,108 +67,112 @@ class LineJudgement:
         """Every throughput of the line."""
         return (*self.downloads, *self.uploads)
 
-    def figures(self, kind: Kind, name: str) -> list[float]:
+    def figures(self, kind: MeasurementKind, name: str) -> list[float]:
         """A figure of every measurement of a kind that has it."""
-        found = (one.figure(name) for one in self.others if one.found.kind is kind)
+        found = (one.figure(name) for one in self.others if one.result.kind is kind)
         return [figure for figure in found if figure is not None]
 
 
 @dataclass(frozen=True, slots=True)
-class SchoolJudgement:
-    """A school; `decisive` is the line that the policy judges."""
+class SchoolAssessment:
+    """A school; `decisive` is the line that the policy assesses."""
 
     school: School
     recommended: Recommendation
-    decisive: LineJudgement
-    lines: tuple[LineJudgement, ...]
-    causes: tuple[Cause, ...]
+    assessed_line: LineAssessment
+    lines: tuple[LineAssessment, ...]
+    causes: tuple[ShortfallCause, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def assessment(self) -> Assessment:
         """Whether the school has what is recommended."""
-        return self.decisive.verdict
+        return self.assessed_line.assessment
 
     @property
-    def judged(self) -> Bandwidth | None:
+    def assessed_bandwidth(self) -> Bandwidth | None:
         """The figure that decided, where there is one."""
-        return self.decisive.judged
+        return self.assessed_line.assessed_bandwidth
 
     @property
     def measured_at(self) -> datetime | None:
-        """When the judged figure was measured."""
-        return self.judged.measurement.at if self.judged else None
+        """When the assessed figure was measured."""
+        return self.assessed_bandwidth.measurement.at if self.assessed_bandwidth else None
 
     @property
     def contract_mbps(self) -> int:
         """What the contract of its primary line says."""
         return self.school.lines.primary.mbps
 
-    def line(self, name: LineName) -> LineJudgement:
+    def line(self, name: LineName) -> LineAssessment:
         """One of its lines."""
         return next(line for line in self.lines if line.line == name)
 
 
-def judge(mbps: float | None, recommended: float, method: Method) -> Verdict:
-    """A verdict that the method's error cannot turn around."""
+def assess_bandwidth(mbps: float | None, recommended: float, method: Method) -> Assessment:
+    """A assessment that the method's error cannot turn around."""
     if mbps is None:
-        return Verdict.NOT_MEASURED
+        return Assessment.NOT_MEASURED
     error = method.relative_error(mbps)
     if mbps * (1 - error) >= recommended:
-        return Verdict.MEETS
-    return Verdict.BELOW if mbps * (1 + error) < recommended else Verdict.WITHIN_ERROR
+        return Assessment.MEETS
+    return Assessment.BELOW if mbps * (1 + error) < recommended else Assessment.WITHIN_ERROR
 
 
-def judge_school(
+def assess_school(
     school: School,
     latest: Iterable[Measurement],
     policy: MeasurementFile,
     states: Mapping[LineName, LineState] = MappingProxyType({}),
-) -> SchoolJudgement:
-    """The verdict on a school from the latest measurement of each kind on each path of its lines.
+) -> SchoolAssessment:
+    """The assessment on a school from the latest measurement of each kind on each path of its lines.
 
     `states` are lines' states that somebody knows who looks more often than throughput is measured.
     """
     mine = [one for one in latest if one.path.school == school.id]
     recommended = policy.recommended.of(school.pupils)
     lines = tuple(
-        _judge_line(name, [one for one in mine if one.path.line == name], recommended, policy, states.get(name))
+        _assess_line(name, [one for one in mine if one.path.line == name], recommended, policy, states.get(name))
         for name in LINE_NAMES
     )
     decisive = next(line for line in lines if line.line == policy.judged.line)
-    causes = tuple(_causes(school, decisive, recommended, policy)) if decisive.verdict is Verdict.BELOW else ()
-    return SchoolJudgement(school, recommended, decisive, lines, causes)
+    causes = tuple(_causes(school, decisive, recommended, policy)) if decisive.assessment is Assessment.BELOW else ()
+    return SchoolAssessment(school, recommended, decisive, lines, causes)
 
 
-def line_state(measurements: Iterable[Measurement]) -> LineState:
+def determine_line_state(measurements: Iterable[Measurement]) -> LineState:
     """Up if anything was heard over it; down only if everybody was asked for an echo and nobody answered."""
-    found = [one.found for one in measurements]
-    if any(one.outcome in (Outcome.MEASURED, Outcome.REFUSED) for one in found):
+    found = [one.result for one in measurements]
+    if any(one.outcome in (ProbeOutcome.MEASURED, ProbeOutcome.REFUSED) for one in found):
         return LineState.UP
-    echoes = [one for one in found if one.kind is Kind.ECHO and one.outcome is Outcome.NO_ANSWER]
+    echoes = [one for one in found if one.kind is MeasurementKind.ECHO and one.outcome is ProbeOutcome.NO_ANSWER]
     return LineState.DOWN if echoes else LineState.UNKNOWN
 
 
-def _judge_line(
+def _assess_line(
     name: LineName,
     mine: Sequence[Measurement],
     recommended: Recommendation,
     policy: MeasurementFile,
     known: LineState | None,
-) -> LineJudgement:
-    state = known or line_state(_newest_run(mine))
+) -> LineAssessment:
+    state = known or determine_line_state(_newest_run(mine))
     # What a line carried before it went down is no figure of the line as it is.
     carried = () if state is LineState.DOWN else mine
-    downloads = _bandwidths(carried, Kind.DOWNLOAD)
-    tested = _newest_run([one for one in carried if one.found.kind is Kind.DOWNLOAD])
-    judged = _decisive(_bandwidths(tested, Kind.DOWNLOAD), policy.judged.regions)
-    return LineJudgement(
+    downloads = _bandwidths(carried, MeasurementKind.DOWNLOAD)
+    tested = _newest_run([one for one in carried if one.result.kind is MeasurementKind.DOWNLOAD])
+    assessed = _decisive(_bandwidths(tested, MeasurementKind.DOWNLOAD), policy.judged.regions)
+    return LineAssessment(
         line=name,
         state=state,
-        verdict=judge(judged.mbps if judged else None, recommended.mbps, policy.method),
-        judged=judged,
+        assessment=assess_bandwidth(assessed.mbps if assessed else None, recommended.mbps, policy.method),
+        assessed_bandwidth=assessed,
         downloads=downloads,
-        uploads=_bandwidths(carried, Kind.UPLOAD),
-        others=tuple(one for one in carried if one.measured and one.found.kind not in (Kind.DOWNLOAD, Kind.UPLOAD)),
+        uploads=_bandwidths(carried, MeasurementKind.UPLOAD),
+        others=tuple(
+            one
+            for one in carried
+            if one.measured and one.result.kind not in (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
+        ),
         failures=tuple(one for one in mine if not one.measured),
     )
 
@@ -188,8 +183,8 @@ def _newest_run(mine: Sequence[Measurement]) -> list[Measurement]:
     return [one for one in mine if newest is not None and one.run == newest.run]
 
 
-def _bandwidths(mine: Iterable[Measurement], kind: Kind) -> tuple[Bandwidth, ...]:
-    return tuple(Bandwidth(one.found.figures[MBPS], one) for one in mine if one.found.kind is kind and one.measured)
+def _bandwidths(mine: Iterable[Measurement], kind: MeasurementKind) -> tuple[Bandwidth, ...]:
+    return tuple(Bandwidth(one.result.figures[MBPS], one) for one in mine if one.result.kind is kind and one.measured)
 
 
 def _decisive(downloads: Sequence[Bandwidth], regions: Sequence[str]) -> Bandwidth | None:
@@ -205,15 +200,15 @@ def _decisive(downloads: Sequence[Bandwidth], regions: Sequence[str]) -> Bandwid
 
 
 def _causes(
-    school: School, line: LineJudgement, recommended: Recommendation, policy: MeasurementFile
-) -> Iterable[Cause]:
+    school: School, line: LineAssessment, recommended: Recommendation, policy: MeasurementFile
+) -> Iterable[ShortfallCause]:
     contract = school.lines.primary if line.line == "primary" else school.lines.backup
     if contract.mbps < recommended.mbps:
-        yield Cause.CONTRACT
-    if line.judged and judge(line.judged.mbps, min(contract.mbps * CARRIED, recommended.mbps), policy.method) is (
-        Verdict.BELOW
-    ):
-        yield Cause.LINE
-    losses = [one.figure(LOSS_RATIO) or 0.0 for one in line.others if one.found.kind is Kind.ECHO]
+        yield ShortfallCause.CONTRACT
+    if line.assessed_bandwidth and assess_bandwidth(
+        line.assessed_bandwidth.mbps, min(contract.mbps * CARRIED, recommended.mbps), policy.method
+    ) is (Assessment.BELOW):
+        yield ShortfallCause.LINE
+    losses = [one.figure(LOSS_RATIO) or 0.0 for one in line.others if one.result.kind is MeasurementKind.ECHO]
     if losses and 100 * max(losses) >= policy.loss_is_a_cause_from:
-        yield Cause.LOSS
+        yield ShortfallCause.LOSS

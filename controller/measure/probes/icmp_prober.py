@@ -1,7 +1,7 @@
-"""One ICMP echo over each of many routes at once, and whose answer came back: light enough for every second.
+"""Sends one ICMP echo over each of many probe paths at once, light enough for every second, and tells who answered.
 
-`controller.measure.probes.ping` measures a route with the program `ping`; a program a route and second would be too
-much for a city. Both ask the same thing of the same neighbours.
+`controller.measure.probes.ping_probe` measures a path with the program `ping`; a program a path and second would be
+too much for a city. Both ask the same thing of the same neighbours.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.errors import TsunaguError
 from controller.measure.measurement import LinePath
-from controller.measure.probes.probe_targets import Route
+from controller.measure.probes.probe_path import PlaceGone, ProbePath
 from controller.model.network.packets import Family
 
 _REQUEST = {Family.V4: 8, Family.V6: 128}
@@ -30,27 +29,27 @@ _MARK_BYTES = 8
 
 
 @dataclass
-class Pulse:
+class IcmpProber:
     """Sends rounds of echoes; keeps a socket a route, and makes it anew after a round that it did not answer.
 
     A socket lives in the place that it was made in; one of a city that was taken down would never answer again.
     """
 
-    routes: Sequence[Route]
+    list_probe_paths: Sequence[ProbePath]
     _sockets: dict[LinePath, socket.socket] = field(default_factory=dict)
     _identity: int = field(default_factory=lambda: os.getpid() & 0xFFFF)
     _round: int = 0
 
-    def beat(self, within: float) -> Mapping[LinePath, float | None]:
+    def probe_all(self, within: float) -> Mapping[LinePath, float | None]:
         """One round: the milliseconds that each route's answer took, or None if it had none within so many seconds.
 
         Raises:
-            TsunaguError: a place is gone, which says nothing of its lines.
+            PlaceGone: which says nothing of its lines.
         """
         self._round = (self._round + 1) & 0xFFFF
         mark = secrets.token_bytes(_MARK_BYTES)
-        sent = {route.path: at for route in self.routes if (at := self._send(route, mark)) is not None}
-        answers: dict[LinePath, float | None] = {route.path: None for route in self.routes}
+        sent = {route.path: at for route in self.list_probe_paths if (at := self._send(route, mark)) is not None}
+        answers: dict[LinePath, float | None] = {route.path: None for route in self.list_probe_paths}
         for path, at in self._answers(set(sent), mark, time.perf_counter() + within):
             answers[path] = 1000 * (at - sent[path])
         for path, took in answers.items():
@@ -64,18 +63,20 @@ class Pulse:
             opened.close()
         self._sockets.clear()
 
-    def _send(self, route: Route, mark: bytes) -> float | None:
+    def _send(self, route: ProbePath, mark: bytes) -> float | None:
         """When it was sent, or None if it cannot be: a line that is down refuses at once."""
         try:
             if (opened := self._sockets.get(route.path)) is None:
-                opened = self._sockets[route.path] = route.bound(socket.SOCK_RAW, _PROTOCOL[route.path.family])
+                opened = self._sockets[route.path] = route.open_bound_socket(
+                    socket.SOCK_RAW, _PROTOCOL[route.path.family]
+                )
                 opened.settimeout(0.0)
-                opened.connect((route.address, 0))
+                opened.connect((route.target, 0))
             at = time.perf_counter()
             opened.send(self._request(route.path.family, mark))
         except FileNotFoundError as error:
-            message = f"{route.path.school}: {error.strerror}; is the virtual city up ('tsunagu lab status')?"
-            raise TsunaguError(message) from None
+            message = f"{route.path.school}: {error.strerror}"
+            raise PlaceGone(message) from None
         except OSError:
             return None
         return at

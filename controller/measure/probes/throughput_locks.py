@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from controller.errors import TsunaguError
+from controller.measure.probes.probe_path import PlaceGone
 
 _EVERY_SECONDS = 0.05
 
@@ -26,24 +27,24 @@ class LineBusy(TsunaguError):
 
 
 @contextmanager
-def alone(folder: Path, names: Sequence[str], patience: float) -> Iterator[None]:
+def hold_exclusive_locks(folder: Path, names: Sequence[str], patience: float) -> Iterator[None]:
     """Hold the locks of these names; wait for them for so many seconds at most. The folder's own folder must be there.
 
     Raises:
         LineBusy: somebody else held one of them all the time.
-        TsunaguError: what the folder belongs to is gone.
+        PlaceGone: what the folder belongs to is gone.
     """
     with _held(folder, names, patience, fcntl.LOCK_EX):
         yield
 
 
 @contextmanager
-def sharing(folder: Path, name: str, patience: float) -> Iterator[None]:
-    """Hold a lock together with others who share it, and with nobody who wants to be alone; as `alone` otherwise.
+def hold_shared_lock(folder: Path, name: str, patience: float) -> Iterator[None]:
+    """Hold a lock together with others who share it, and with nobody who holds it exclusively; waits as the other does.
 
     Raises:
         LineBusy: somebody was alone there all the time.
-        TsunaguError: what the folder belongs to is gone.
+        PlaceGone: what the folder belongs to is gone.
     """
     with _held(folder, (name,), patience, fcntl.LOCK_SH):
         yield
@@ -54,8 +55,8 @@ def _held(folder: Path, names: Sequence[str], patience: float, how: int) -> Iter
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError:
-        message = f"{folder.parent}: no such folder; is the virtual city up ('tsunagu lab status')?"
-        raise TsunaguError(message) from None
+        message = f"{folder.parent}: no such folder"
+        raise PlaceGone(message) from None
     deadline = time.monotonic() + patience
     with ExitStack() as held:
         # Everybody takes them in the same order, so nobody waits for somebody who waits for him.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from controller.compile.data_flows import Channel, Connection, Unplaced, exchange_intent
+from controller.compile.data_flows import DataChannel, SystemConnection, UnplacedConnection, compile_data_flows
 from controller.errors import TsunaguError
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.second_factors import Importance
@@ -14,18 +14,18 @@ from controller.model.reference_evaluator import DataFlow, Decision, evaluate_da
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeExplanation:
+class DataFlowExplanation:
     """The answer for each class of data, and what enforces what is permitted."""
 
     sender: str
     receiver: str
     answers: tuple[tuple[Importance, Decision[SystemFlow]], ...]
-    channels: tuple[Channel, ...]
-    connections: tuple[Connection, ...]
-    unplaced: tuple[Unplaced, ...]
+    channels: tuple[DataChannel, ...]
+    connections: tuple[SystemConnection, ...]
+    unplaced: tuple[UnplacedConnection, ...]
 
 
-def explain_exchange(city: City, sender: str, receiver: str, data: str | None = None) -> ExchangeExplanation:
+def explain_data_flow(city: City, sender: str, receiver: str, data: str | None = None) -> DataFlowExplanation:
     """Answer for one class of data, or for all.
 
     Raises:
@@ -42,9 +42,9 @@ def explain_exchange(city: City, sender: str, receiver: str, data: str | None = 
         raise TsunaguError(message)
     answers = tuple((one, evaluate_data_flow(city, DataFlow(sender, receiver, one))) for one in classes)
     named = {flow.id for _, answer in answers if answer.permitted for flow in answer.rules}
-    intent = exchange_intent(city)
+    intent = compile_data_flows(city)
     ends = {(flow.caller, flow.called) for flow in city.flows if flow.id in named}
-    return ExchangeExplanation(
+    return DataFlowExplanation(
         sender,
         receiver,
         answers,

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from controller.compile.identity.admission import RadiusRow, answer, radius_rows
+from controller.compile.identity.admission import RadiusRow, compile_radius_rows, find_radius_row
 from controller.model.access.admission import PLUGGED, UNKNOWN_CERTIFICATE
 from controller.model.city import City
 from controller.model.reference_evaluator import evaluate_admission
 from controller.prove.check import Check
 
-NAME = "802.1X rows"
+CHECK_NAME = "802.1X rows"
 
 
-def admission_check(city: City, rows: Iterable[RadiusRow] | None = None) -> Check:
-    """Whether the rows (those that the policy compiles to, or given ones) put every device where the policy says."""
-    kept = tuple(radius_rows(city) if rows is None else rows)
+def prove_radius_rows(city: City, rows: Iterable[RadiusRow] | None = None) -> Check:
+    """Whether the rows (those that the policy compiles to, or given ones) put every device where the policy says.
+
+    >>> prove_radius_rows(city).holds
+    True
+    >>> prove_radius_rows(city, []).differences[0][-61:]
+    "hool: no row answers certificate 'staff-device' at own-school"
+    """
+    kept = tuple(compile_radius_rows(city) if rows is None else rows)
     # A class that only the table knows (a row that was forgotten in it) is none that the policy admits.
     named = (*(one.certificate for one in city.admissions), *(row.certificate for row in kept))
     certificates = dict.fromkeys([*named, UNKNOWN_CERTIFICATE, ""])
@@ -35,14 +41,14 @@ def admission_check(city: City, rows: Iterable[RadiusRow] | None = None) -> Chec
         f"asked anew after {row.session // 60} minutes"
         for row in kept
     )
-    return Check(NAME, len(asked), tuple(found), evidence)
+    return Check(CHECK_NAME, len(asked), tuple(found), evidence)
 
 
 def _wrong(city: City, rows: tuple[RadiusRow, ...], certificate: str, place: str) -> Iterator[str]:
     who = f"a device with {f'a certificate of class {certificate!r}' if certificate else 'no certificate'} at {place}"
     wanted = evaluate_admission(city, certificate, place)
     try:
-        row = answer(rows, certificate, place)
+        row = find_radius_row(rows, certificate, place)
     except LookupError as error:
         yield f"{who}: {error}"
         return

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from operator import itemgetter
 
-from controller.compile.data_flows import exchange_intent
-from controller.compile.network.intent import Clause, filter_intents
+from controller.compile.data_flows import compile_data_flows
+from controller.compile.network.intent import Clause, compile_filter_intents
 from controller.model.city import City
 from controller.model.network.packets import (
     Direction,
@@ -31,10 +31,14 @@ from controller.model.sites.schools import School
 _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
 
 
-def undeclared(city: City) -> Iterator[str]:
-    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
+def find_undeclared_connections(city: City) -> Iterator[str]:
+    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations.
+
+    >>> list(find_undeclared_connections(city))
+    []
+    """
     opened: dict[tuple[Clause, Prefix], list[str]] = {}
-    for schools in city.alike:
+    for schools in city.schools_of_equal_scope:
         for clause, far, segment in _opened(city, schools[0]):
             opened.setdefault((clause, far), []).append(segment)
     # The same necessity has other clauses at other segments and schools; it is said once.
@@ -54,7 +58,7 @@ def undeclared(city: City) -> Iterator[str]:
                     f"{school.origin}: the {name} line of {school.id} has addresses of its own (fixed-ip), but no "
                     "'egress' says which: nobody can tell its connection from a stranger's"
                 )
-    for one in exchange_intent(city).unplaced:
+    for one in compile_data_flows(city).unplaced:
         yield (
             f"{one.origin}: {one.caller} opens {one.service} to {one.called}, and nobody says at which addresses "
             f"{' and '.join(one.lacking)} is"
@@ -63,31 +67,31 @@ def undeclared(city: City) -> Iterator[str]:
 
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
-    own = [city.school_prefix(school, family) for family in Family]
+    own = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
         *own,
         *servers,
-        *city.file.controllers,
-        *(one for app in city.applications.values() for one in city.named(app)),
+        *city.controllers,
+        *(one for app in city.applications.values() for one in city.addresses.application_prefixes(app)),
     ]
 
     # A service may publish thousands of prefixes, so they are looked up and not gone through.
     spans = {family: merge_intervals(get_bounds(one) for one in known if one.version == family) for family in Family}
 
     @cache
-    def strange(one: Prefix) -> bool:
+    def is_undeclared(one: Prefix) -> bool:
         low, high = get_bounds(one)
         there = spans[Family(one.version)]
         at = bisect_right(there, low, key=itemgetter(0))
         return not _on_link(one) and (at == 0 or high > there[at - 1][1])
 
-    for intent in filter_intents(city, school, school.id, city.segments):
+    for intent in compile_filter_intents(city, school, school.id, city.segments):
         for clause in intent.clauses:
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.
             if clause.effect is Effect.PERMIT and not far.excluded and not _told_of(clause, intent.direction):
-                yield from ((clause, one, intent.segment) for one in far.included if strange(one))
+                yield from ((clause, one, intent.segment) for one in far.included if is_undeclared(one))
 
 
 def _told_of(clause: Clause, direction: Direction) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from controller.compile.cloud_firewall import FirewallRule, firewall_rules, system_addresses
+from controller.compile.cloud_firewall import FirewallRule, compile_firewall_rules, find_system_addresses
 from controller.errors import Origin
 from controller.model.access.data_flows import SystemFlow
 from controller.model.city import City
@@ -25,21 +25,28 @@ from controller.model.network.packets import (
 )
 from controller.model.reference_evaluator import evaluate_connection
 from controller.prove.check import Check
-from controller.prove.engine.diagram import Node, Space
-from controller.prove.filters.equivalence import ReplayError, likely_packet, packet_space
+from controller.prove.engine.diagram import HeaderSpace, Node
+from controller.prove.filters.equivalence import ReplayError, find_likely_packet, make_packet_space
 
-NAME = "cloud firewall"
+CHECK_NAME = "cloud firewall"
 IMPLIED = "no firewall rule (what none names, Google lets out)"
 
 
-def firewall_check(city: City, rules: Iterable[FirewallRule] | None = None) -> Check:
+def prove_cloud_firewall(city: City, rules: Iterable[FirewallRule] | None = None) -> Check:
     """Whether the rules (the policy's own, or given ones) open what the flows say, and nothing else.
+
+    >>> prove_cloud_firewall(city).holds
+    True
+    >>> prove_cloud_firewall(city, []).differences[0][:46]
+    'from affairs to 192.0.2.10 tcp/443 is open by '
 
     Raises:
         ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
     """
     # At one priority Google lets the denial decide ("VPC firewall rules", priority).
-    kept = sorted(firewall_rules(city) if rules is None else rules, key=lambda rule: (rule.priority, rule.permits))
+    kept = sorted(
+        compile_firewall_rules(city) if rules is None else rules, key=lambda rule: (rule.priority, rule.permits)
+    )
     placed = [app.id for app in city.applications.values() if app.hosting == "cloud-run"]
     callers = [*dict.fromkeys([*placed, *(rule.target for rule in kept), ""])]
     found = [lack for caller in callers for family in Family for lack in _Caller(city, kept, caller, family).wrong()]
@@ -53,7 +60,7 @@ def firewall_check(city: City, rules: Iterable[FirewallRule] | None = None) -> C
         for rule in kept
         if rule.permits
     )
-    return Check(NAME, len(callers) * len(Family), tuple(found), evidence)
+    return Check(CHECK_NAME, len(callers) * len(Family), tuple(found), evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +90,9 @@ class _Caller:
     family: Family
 
     def wrong(self) -> Iterator[str]:
-        space = packet_space(self.family)
+        space = make_packet_space(self.family)
         opened = list(self._opened())
-        wanted = space.union_all(_box(space, one.addresses, (one.service,)) for one in opened)
+        wanted = space.union_all(_cube(space, one.addresses, (one.service,)) for one in opened)
         through = self._through(space)
         for node in (space.difference(through, wanted), space.difference(wanted, through)):
             if not space.is_empty(node):
@@ -93,28 +100,28 @@ class _Caller:
 
     def _opened(self) -> Iterator[_Opened]:
         for called in (*self.city.systems, *self.city.applications):
-            addresses = tuple(one for one in system_addresses(self.city, called) if one.version == self.family)
+            addresses = tuple(one for one in find_system_addresses(self.city, called) if one.version == self.family)
             for flow in self.city.flows:
                 if addresses and (flow.caller, flow.called) == (self.caller, called):
                     for service in flow.opens:
                         if evaluate_connection(self.city, self.caller, called, service).permitted:
                             yield _Opened(flow, addresses, service)
 
-    def _through(self, space: Space) -> Node:
+    def _through(self, space: HeaderSpace) -> Node:
         """What the rules let out, the last first; before them all stands Google's own: everything may leave."""
         through = space.everything
         for rule in reversed(self._mine()):
             peers = tuple(one for one in rule.peers if one.version == self.family)
-            speaks_of = _box(space, peers, rule.services) if peers else space.nothing
+            speaks_of = _cube(space, peers, rule.services) if peers else space.nothing
             through = space.union(through, speaks_of) if rule.permits else space.difference(through, speaks_of)
         return through
 
     def _mine(self) -> list[FirewallRule]:
         return [rule for rule in self.rules if rule.direction == "egress" and rule.target in ("", self.caller)]
 
-    def _told(self, space: Space, node: Node, opened: Iterable[_Opened]) -> str:
+    def _told(self, space: HeaderSpace, node: Node, opened: Iterable[_Opened]) -> str:
         peers = [get_bounds(one) for rule in self._mine() for one in rule.peers if one.version == self.family]
-        packet = likely_packet(space, node, self.family, [], peers)
+        packet = find_likely_packet(space, node, self.family, [], peers)
         assert packet is not None  # noqa: S101 the caller looked
         decided = next((rule for rule in self._mine() if _covers(rule, packet)), None)
         opens = decided is None or decided.permits
@@ -130,13 +137,13 @@ class _Caller:
         )
 
 
-def _box(space: Space, addresses: tuple[Prefix, ...], services: tuple[Service, ...]) -> Node:
+def _cube(space: HeaderSpace, addresses: tuple[Prefix, ...], services: tuple[Service, ...]) -> Node:
     """The packets to some addresses, of some services (none: of every protocol)."""
     anywhere = ((0, space.fields[1].maximum),)
     spans = tuple(sorted(get_bounds(one) for one in addresses))
     asked = [((int(one.protocol), int(one.protocol)), one.ports) for one in services] or [((0, 255), ANY_PORTS)]
     return space.union_all(
-        space.box(((protocol,), anywhere, (span,), (ANY_PORTS,), (ports,), ((0, 1),)))
+        space.cube(((protocol,), anywhere, (span,), (ANY_PORTS,), (ports,), ((0, 1),)))
         for protocol, ports in asked
         for span in spans
     )

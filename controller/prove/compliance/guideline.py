@@ -16,9 +16,9 @@ from controller.model.access.second_factors import STRENGTHS
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.prove.check import Check
-from controller.prove.compliance.external_connections import undeclared
-from controller.prove.lint.data_flows import CLASSES, DATA_CLASS, exchange_findings, importance_of
-from controller.prove.lint.findings import policy_findings
+from controller.prove.compliance.external_connections import find_undeclared_connections
+from controller.prove.lint.check_policy import check_policy
+from controller.prove.lint.data_flows import DATA_CLASS, IMPORTANCE_ORDER, check_data_flows, find_importance
 
 STRICT = ("I", "II")
 """Importance classes that ask for strong access control (3.1, 3.2(5), 6.1(7))."""
@@ -40,8 +40,14 @@ _NOT_JUDGED = (
 )
 
 
-def guideline_checks(city: City) -> list[Check]:
-    """Every clause, judged or with the reason why not."""
+def check_guideline(city: City) -> list[Check]:
+    """Every clause, judged or with the reason why not.
+
+    >>> [one.name for one in check_guideline(city) if not one.holds and not one.not_judged]
+    []
+    >>> [one.name for one in check_guideline(city)][:1]
+    ['3.1 importance classes fit the data']
+    """
     return [
         _classes(city),
         _two_factors(city),
@@ -61,12 +67,12 @@ def _classes(city: City) -> Check:
     """
     counted: dict[str, list[str]] = {}
     for name in (*city.applications, *city.systems):
-        counted.setdefault(importance_of(city, name), []).append(name)
+        counted.setdefault(find_importance(city, name), []).append(name)
     lowered = [flow for flow in city.flows if _lowers(city, flow)]
-    found = [str(one) for one in exchange_findings(city) if one.kind == DATA_CLASS]
+    found = [str(one) for one in check_data_flows(city) if one.kind == DATA_CLASS]
     found += [
-        f"{flow.origin}: flow {flow.id!r} sends data of {flow.from_} (class {importance_of(city, flow.from_)}) to "
-        f"{flow.to} (class {importance_of(city, flow.to)}), and its purpose does not say why that is less important"
+        f"{flow.origin}: flow {flow.id!r} sends data of {flow.from_} (class {find_importance(city, flow.from_)}) to "
+        f"{flow.to} (class {find_importance(city, flow.to)}), and its purpose does not say why that is less important"
         for flow in lowered
         if not flow.purpose.strip()
     ]
@@ -79,7 +85,7 @@ def _classes(city: City) -> Check:
 
 def _lowers(city: City, flow: SystemFlow) -> bool:
     """Whether a flow takes data out of a system of a class to one of a less important class."""
-    ends = [CLASSES.index(importance_of(city, end)) for end in (flow.from_, flow.to)]
+    ends = [IMPORTANCE_ORDER.index(find_importance(city, end)) for end in (flow.from_, flow.to)]
     return flow.effect is Effect.PERMIT and ends[1] > ends[0]
 
 
@@ -91,7 +97,7 @@ def _two_factors(city: City) -> Check:
         app for app in city.applications.values() if app.importance in STRICT and app.hosting in ("cloud-run", "saas")
     ]
     for app in strict:
-        wanted = city.people.mfa.of(app.importance).strength
+        wanted = city.people.mfa.get_minimum(app.importance).strength
         permits = [rule for rule in _permits(city, app.id) if rule.identity is not None]
         if not app.proxy:
             found.append(
@@ -131,16 +137,18 @@ def _external_connections(city: City) -> Check:
     recommended = {school.id: city.measurement.recommended.of(school.pupils).mbps for school in city.schools}
     short = sum(school.lines.primary.mbps < recommended[school.id] for school in city.schools)
     outside = [app for app in city.applications.values() if not app.segment]
-    placed = ", ".join(f"{app.id} ({app.hosting}, {len(city.named(app))} prefixes)" for app in outside)
+    placed = ", ".join(
+        f"{app.id} ({app.hosting}, {len(city.addresses.application_prefixes(app))} prefixes)" for app in outside
+    )
     evidence = (
         "lines by kind: " + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())),
         f"{short} of {len(city.schools)} schools have a primary line contracted below the recommended bandwidth",
         f"applications outside the schools: {placed}",
-        "offices of the board: " + (", ".join(office.id for office in city.file.offices) or "none"),
+        "offices of the board: " + (", ".join(office.id for office in city.offices) or "none"),
         "systems that exchange data: " + (", ".join(city.systems) or "none"),
     )
     examined = 2 * len(city.schools) + len(outside) + len(city.systems)
-    return Check("4.3 every external connection is known", examined, tuple(undeclared(city)), evidence)
+    return Check("4.3 every external connection is known", examined, tuple(find_undeclared_connections(city)), evidence)
 
 
 def _strong_access(city: City) -> Check:
@@ -177,7 +185,7 @@ def _ways_outside(city: City, app: Application, source: str) -> Iterator[str]:
 
 
 def _least_privilege(city: City) -> Check:
-    broad = [found for found in policy_findings(city) if "broad" in found.kind]
+    broad = [found for found in check_policy(city) if "broad" in found.kind]
     return Check("6.2(1) least privilege", len(city.rules), tuple(map(str, broad)))
 
 
@@ -189,12 +197,15 @@ def _admission_by_certificate(city: City) -> Check:
         if "certificate" not in one.postures
     ]
     reached = [
-        f"{rule.origin}: rule {rule.id!r} lets {city.otherwise} to {', '.join(rule.applications)}"
+        f"{rule.origin}: rule {rule.id!r} lets {city.default_segment} to {', '.join(rule.applications)}"
         for rule in city.rules
-        if rule.effect is Effect.PERMIT and rule.network and city.otherwise in rule.network.from_
+        if rule.effect is Effect.PERMIT and rule.network and city.default_segment in rule.network.from_
     ]
     evidence = tuple(f"{one.certificate}: {one.segment}" for one in city.admissions)
-    evidence += (f"any other, or none: {city.otherwise}", "compiled and proved here; not deployed to switches yet")
+    evidence += (
+        f"any other, or none: {city.default_segment}",
+        "compiled and proved here; not deployed to switches yet",
+    )
     return Check("6.2(3) devices are admitted by certificate", len(city.admissions), (*found, *reached), evidence)
 
 

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.compile.network.wireless import NetworkIntent
+from controller.compile.network.wireless import WirelessIntent
 from controller.model.network.device_state import DeviceState
 from controller.model.network.wireless import WirelessNetwork
 
 
-def network_differences(device: str, intents: tuple[NetworkIntent, ...], state: DeviceState) -> Iterator[str]:
-    """Where the networks in service are not those of the policy, each with what the policy says and where."""
+def find_wireless_differences(device: str, intents: tuple[WirelessIntent, ...], state: DeviceState) -> Iterator[str]:
+    """Where the networks in service are not those of the policy, each with what the policy says and where.
+
+    >>> wanted = compile_wireless(city, point, point_can)
+    >>> state = build_device_state(networks=map(build_wireless_network, wanted))
+    >>> list(find_wireless_differences(point.id, wanted, state))
+    []
+    >>> [text[:46] for text in find_wireless_differences(point.id, wanted[:1], DeviceState())]
+    ["as-e01-ap1: network 'school-staff' is wanted ("]
+    """
     seen = {one.ssid: one for one in state.networks}
     for intent in intents:
         found = seen.get(intent.ssid)
@@ -29,7 +37,7 @@ def network_differences(device: str, intents: tuple[NetworkIntent, ...], state: 
             yield f"{device}: network {one.ssid!r} into VLAN {one.vlan} is in service, which the policy does not name"
 
 
-def _differences(wanted: NetworkIntent, found: WirelessNetwork) -> Iterator[str]:
+def _differences(wanted: WirelessIntent, found: WirelessNetwork) -> Iterator[str]:
     if found.vlan != wanted.vlan:
         yield f"puts its clients into VLAN {found.vlan}; the policy says {wanted.segment}, VLAN {wanted.vlan}"
     if found.protection is not wanted.protection:

@@ -16,15 +16,23 @@ from cel_expr_python import cel  # type: ignore[import-untyped]  # its stubs com
 
 from controller.errors import TsunaguError
 
-Attributes = Mapping[str, object]
+RequestAttributes = Mapping[str, object]
 """What is known of a request, by full attribute name, e.g. `origin.ip`. What is left out is unknown."""
 
 _TEXT, _FLAG, _NUMBER = cel.Type.STRING, cel.Type.BOOL, cel.Type.INT
 _ENCRYPTION = ("ENCRYPTION_UNSPECIFIED", "ENCRYPTION_UNSUPPORTED", "UNENCRYPTED", "ENCRYPTED")
 _CONSTANTS: dict[str, object] = {f"DeviceEncryptionStatus.{name}": n for n, name in enumerate(_ENCRYPTION)}
-SYSTEMS = ("OS_UNSPECIFIED", "DESKTOP_MAC", "DESKTOP_WINDOWS", "DESKTOP_LINUX", "DESKTOP_CHROME_OS", "ANDROID", "IOS")
+OPERATING_SYSTEMS = (
+    "OS_UNSPECIFIED",
+    "DESKTOP_MAC",
+    "DESKTOP_WINDOWS",
+    "DESKTOP_LINUX",
+    "DESKTOP_CHROME_OS",
+    "ANDROID",
+    "IOS",
+)
 """Operating systems by the number that `device.os_type` has for them."""
-_CONSTANTS |= {f"OsType.{name}": number for number, name in enumerate(SYSTEMS)}
+_CONSTANTS |= {f"OsType.{name}": number for number, name in enumerate(OPERATING_SYSTEMS)}
 ENCRYPTED = _ENCRYPTION.index("ENCRYPTED")
 UNENCRYPTED = _ENCRYPTION.index("UNENCRYPTED")
 
@@ -53,7 +61,15 @@ class CelRefused(TsunaguError):
 
 
 class LevelEvaluator:
-    """The access levels of a policy; which of them a request is granted."""
+    """The access levels of a policy; which of them a request is granted.
+
+    >>> managed = "levels.japan && device.is_admin_approved_device"
+    >>> evaluator = LevelEvaluator({"japan": 'origin.region_code == "JP"', "managed": managed})
+    >>> sorted(evaluator.find_granted({"origin.region_code": "JP", "device.is_admin_approved_device": True}))
+    ['japan', 'managed']
+    >>> sorted(evaluator.find_granted({"origin.region_code": "JP"}))  # an error is not granted
+    ['japan']
+    """
 
     def __init__(self, expressions: Mapping[str, str]) -> None:
         """Compile levels by their short name; `levels.X` may ask any other, but not in a circle.
@@ -75,7 +91,7 @@ class LevelEvaluator:
         self._named = {name: _attributes_in(expressions[name], variables) for name in self._compiled}
         self._remembered: dict[tuple[object, ...], bool] = {}
 
-    def granted(self, attributes: Attributes, before: frozenset[str] | None = None) -> frozenset[str]:
+    def find_granted(self, attributes: RequestAttributes, before: frozenset[str] | None = None) -> frozenset[str]:
         """The short names of the levels that hold; an error, of whatever kind, is not granted.
 
         `before` are those of the same request at another time: then only what depends on the time is asked anew.
@@ -110,8 +126,14 @@ def _hashable(value: object) -> object:
     return repr(value) if isinstance(value, (list, dict)) else value
 
 
-class Condition:
-    """The condition of an IAM binding at the proxy; an empty one always holds."""
+class IamCondition:
+    """The condition of an IAM binding at the proxy; an empty one always holds.
+
+    >>> condition = IamCondition('"accessPolicies/1/accessLevels/japan" in request.auth.access_levels')
+    >>> noon = datetime.combine(TODAY, datetime.min.time(), city.timezone)
+    >>> condition.holds(["accessPolicies/1/accessLevels/japan"], noon), condition.holds([], noon)
+    (True, False)
+    """
 
     def __init__(self, expression: str) -> None:
         """Compile it.

@@ -3,7 +3,7 @@
 The intent is the filter that asks its forbids before its permits. The two are compared as lists, where they differ
 (`prove.engine.comparison`); most proofs end there. What that does not settle is settled by diagrams: both become
 sets of packets in one `Space`, where equal sets are the same node. Where they differ, a packet shows it; the packet is
-replayed in `evaluate` and `wanted`, which know nothing of either way, before anyone is told.
+replayed in `evaluate_filter` and `evaluate_intent`, which know nothing of either way, before anyone is told.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from controller.model.network.packets import (
     is_in_interval,
     parse_prefix,
 )
-from controller.prove.engine.comparison import Comparison, PlainEntry, compare, compare_alike
-from controller.prove.engine.diagram import Field, Node, Space
-from controller.prove.reachability.forwarding import Entries, PacketBox
+from controller.prove.engine.comparison import Comparison, CubeEntry, compare_filters, compare_renumbered
+from controller.prove.engine.diagram import Field, HeaderSpace, Node
+from controller.prove.engine.packets import FilterEntries, PacketCube
 
 # Few protocols and many addresses: with the protocol on top, a service's part of the filter stays small.
 _FIELDS = {
@@ -66,7 +66,7 @@ class ReplayError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FilterDifference:
     """A packet on which a filter is not what the policy says.
 
     `wanted` tells whether the policy permits the packet, by `rules`: the forbids that cover it, else the permits,
@@ -100,10 +100,16 @@ class Difference:
         return f"rules {', '.join(named)} {verb} it"
 
 
-def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
-    """None when the filter decides every packet, and permits exactly what the intent permits; else one difference.
+def prove_filter_equals_intent(intent: FilterIntent, rendered: Filter) -> FilterDifference | None:
+    r"""None when the filter decides every packet, and permits exactly what the intent permits; else one difference.
 
     A packet that the filter permits and the policy does not is shown before one that it denies.
+
+    >>> prove_filter_equals_intent(intent, acl) is None
+    True
+    >>> shorter = replace(acl, entries=acl.entries[1:])
+    >>> str(prove_filter_equals_intent(intent, shorter)).partition(", but ")[2]
+    'rule staff-cloud (policies/access/rules.yaml:...) permits it'
 
     Raises:
         ProofFailed: the filter is for another VLAN, direction or family than the intent.
@@ -117,8 +123,8 @@ def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
         raise ProofFailed(message)
     if ends_explicitly(rendered) and _same_as_lists(intent, rendered):
         return None
-    space = packet_space(intent.family)
-    policy, filtered = permitted_by_policy(space, intent), permitted_by_filter(space, rendered)
+    space = make_packet_space(intent.family)
+    policy, filtered = build_policy_set(space, intent), build_filter_set(space, rendered)
     if filtered != policy:
         excess = space.difference(filtered, policy)
         wrong = space.difference(policy, filtered) if space.is_empty(excess) else excess
@@ -129,30 +135,55 @@ def prove_equal(intent: FilterIntent, rendered: Filter) -> Difference | None:
     return _replayed(intent, rendered, _example(space, undecided, intent, rendered), undecided=True)
 
 
-def same_filters(first: Filter, second: Filter) -> bool:
-    """Whether two filters of one family permit the same packets; what no entry covers counts as denied."""
+def are_filters_equal(first: Filter, second: Filter) -> bool:
+    """Whether two filters of one family permit the same packets; what no entry covers counts as denied.
+
+    >>> are_filters_equal(acl, acl), are_filters_equal(acl, replace(acl, entries=acl.entries[1:]))
+    (True, False)
+    """
     fields, parts = _FIELDS[first.family], (_plain(first), _plain(second))
-    result = compare(fields, *parts, _worth(*parts))
+    result = compare_filters(fields, *parts, _worth(*parts))
     if result is not Comparison.GIVEN_UP:
         return result is Comparison.SAME
-    space = packet_space(first.family)
-    return permitted_by_filter(space, first) == permitted_by_filter(space, second)
+    space = make_packet_space(first.family)
+    return build_filter_set(space, first) == build_filter_set(space, second)
+
+
+def covers_intent(wider: FilterIntent, narrower: FilterIntent) -> bool:
+    """Whether everything that the one intent permits, the other permits too.
+
+    >>> fewer = replace(intent, clauses=intent.clauses[:1])
+    >>> covers_intent(intent, fewer), covers_intent(fewer, intent)
+    (True, False)
+    """
+    if _widened(wider, narrower):
+        return True
+    space = make_packet_space(wider.family)
+    return space.is_empty(space.difference(build_policy_set(space, narrower), build_policy_set(space, wider)))
+
+
+def _widened(wider: FilterIntent, narrower: FilterIntent) -> bool:
+    """Whether the one is the other with some permits that ask for less: seen without a diagram."""
+    return len(wider.clauses) == len(narrower.clauses) and all(
+        one == other or (one.effect is Effect.PERMIT and one == other._replace(established=False))
+        for one, other in zip(wider.clauses, narrower.clauses, strict=True)
+    )
 
 
 def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
     """Whether comparing the lists shows that they are equal; False leaves it open."""
     policy = [
-        (box, clause.effect is Effect.PERMIT)
+        (cube, clause.effect is Effect.PERMIT)
         for clause in _forbids_first(intent)
-        for box in product(*_clause_box(clause))
+        for cube in product(*_clause_cube(clause))
     ]
     filtered = _plain(rendered)
-    return compare_alike(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
+    return compare_renumbered(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
 
 
-def _plain(rendered: Filter) -> list[PlainEntry]:
+def _plain(rendered: Filter) -> list[CubeEntry]:
     return [
-        (tuple([side for (side,) in _match_box(entry.match)]), entry.effect is Effect.PERMIT)
+        (tuple([side for (side,) in _match_cube(entry.match)]), entry.effect is Effect.PERMIT)
         for entry in _entries(rendered)
     ]
 
@@ -162,14 +193,23 @@ def _worth(first: Sized, second: Sized) -> int:
     return 1000 + 20 * (len(first) + len(second))
 
 
-def packet_space(family: Family) -> Space:
-    """A fresh space of the packets of a family. One proof takes one: what it remembers goes with it."""
-    return Space(_FIELDS[family])
+def make_packet_space(family: Family) -> HeaderSpace:
+    """A fresh space of the packets of a family. One proof takes one: what it remembers goes with it.
+
+    >>> [field.name for field in make_packet_space(Family.V4).fields][:3]
+    ['protocol', 'source', 'destination']
+    """
+    return HeaderSpace(_FIELDS[family])
 
 
-def permitted_by_policy(space: Space, intent: FilterIntent) -> Node:
-    """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does."""
-    return space.first_match(intent_entries(intent))
+def build_policy_set(space: HeaderSpace, intent: FilterIntent) -> Node:
+    """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> build_policy_set(space, intent) == build_filter_set(space, acl)
+    True
+    """
+    return space.first_match(list_intent_entries(intent))
 
 
 def _forbids_first(intent: FilterIntent) -> list[Clause]:
@@ -178,37 +218,67 @@ def _forbids_first(intent: FilterIntent) -> list[Clause]:
     return sorted(clauses, key=lambda clause: clause.effect is Effect.PERMIT)
 
 
-def permitted_by_filter(space: Space, rendered: Filter) -> Node:
-    """The packets that a filter permits, in the space of its family; what no entry covers counts as denied."""
-    return space.first_match(filter_entries(rendered))
+def build_filter_set(space: HeaderSpace, rendered: Filter) -> Node:
+    """The packets that a filter permits, in the space of its family; what no entry covers counts as denied.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> space.is_empty(build_filter_set(space, replace(acl, entries=acl.entries[-1:])))
+    True
+    """
+    return space.first_match(list_filter_entries(rendered))
 
 
 def ends_explicitly(rendered: Filter) -> bool:
-    """Whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides."""
+    """Whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides.
+
+    >>> ends_explicitly(acl), ends_explicitly(replace(acl, entries=acl.entries[:-1]))
+    (True, False)
+    """
     if not rendered.entries:
         return False
     match = rendered.entries[-1].match
     return match == Match(rendered.family, None, rendered.family.everything, rendered.family.everything)
 
 
-def evaluate(rendered: Filter, packet: Packet) -> bool:
-    """Whether a filter permits a packet: the first entry that covers it decides, and without one it is denied."""
-    entry = first_entry(rendered, packet)
+def evaluate_filter(rendered: Filter, packet: Packet) -> bool:
+    """Whether a filter permits a packet: the first entry that covers it decides, and without one it is denied.
+
+    >>> evaluate_filter(acl, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
+    True
+    >>> evaluate_filter(acl, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22"))
+    False
+    """
+    entry = find_first_entry(rendered, packet)
     return entry is not None and entry.effect is Effect.PERMIT
 
 
-def first_entry(rendered: Filter, packet: Packet) -> Entry | None:
-    """The entry that decides about a packet."""
+def find_first_entry(rendered: Filter, packet: Packet) -> Entry | None:
+    """The entry that decides about a packet.
+
+    >>> find_first_entry(acl, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")).origin
+    'staff-cloud'
+    """
     return next((entry for entry in rendered.entries if entry.match.covers(packet)), None)
 
 
-def wanted(intent: FilterIntent, packet: Packet) -> bool:
-    """Whether the policy permits a packet: some permit covers it and no forbid does."""
-    return any(clause.effect is Effect.PERMIT for clause in deciding(intent, packet))
+def evaluate_intent(intent: FilterIntent, packet: Packet) -> bool:
+    """Whether the policy permits a packet: some permit covers it and no forbid does.
+
+    >>> evaluate_intent(intent, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
+    True
+    >>> evaluate_intent(intent, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22"))
+    False
+    """
+    return any(clause.effect is Effect.PERMIT for clause in find_deciding_clauses(intent, packet))
 
 
-def deciding(intent: FilterIntent, packet: Packet) -> tuple[Clause, ...]:
-    """The clauses that decide about a packet: the forbids that cover it, else the permits, else none."""
+def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[Clause, ...]:
+    """The clauses that decide about a packet: the forbids that cover it, else the permits, else none.
+
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> [one.rule for one in find_deciding_clauses(intent, asked)]
+    ['staff-cloud', 'staff-cloud']
+    """
     covering = [clause for clause in intent.clauses if _clause_covers(clause, packet)]
     return tuple([clause for clause in covering if clause.effect is Effect.FORBID] or covering)
 
@@ -217,16 +287,16 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
     return (
         packet.family == clause.family
         and packet.protocol == clause.protocol
-        and clause.sources.holds(packet.source)
-        and clause.destinations.holds(packet.destination)
+        and clause.sources.contains(packet.source)
+        and clause.destinations.contains(packet.destination)
         and is_in_interval(packet.source_port, clause.source_ports)
         and is_in_interval(packet.destination_port, clause.destination_ports)
         and (packet.established or not clause.established)
     )
 
 
-def _undecided(space: Space, rendered: Filter) -> Node:
-    return space.complement(space.union_all(space.box(_match_box(entry.match)) for entry in _entries(rendered)))
+def _undecided(space: HeaderSpace, rendered: Filter) -> Node:
+    return space.complement(space.union_all(space.cube(_match_cube(entry.match)) for entry in _entries(rendered)))
 
 
 def _entries(rendered: Filter) -> Iterator[Entry]:
@@ -234,17 +304,27 @@ def _entries(rendered: Filter) -> Iterator[Entry]:
     return (entry for entry in rendered.entries if entry.match.family == rendered.family)
 
 
-def intent_entries(intent: FilterIntent) -> Entries:
-    """An intent as a filter of boxes."""
-    return tuple([(_clause_box(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
+def list_intent_entries(intent: FilterIntent) -> FilterEntries:
+    """An intent as a filter of cubes.
+
+    >>> cube, permits = list_intent_entries(intent)[0]
+    >>> permits, cube[4]
+    (True, ((443, 443),))
+    """
+    return tuple([(_clause_cube(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
 
 
-def filter_entries(rendered: Filter) -> Entries:
-    """A filter as boxes; what none covers counts as denied."""
-    return tuple([(_match_box(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
+def list_filter_entries(rendered: Filter) -> FilterEntries:
+    """A filter as cubes; what none covers counts as denied.
+
+    >>> cube, permits = list_filter_entries(acl)[-1]
+    >>> permits, cube[0], cube[3]
+    (False, ((0, 255),), ((0, 65535),))
+    """
+    return tuple([(_match_cube(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
 
 
-def _clause_box(clause: Clause) -> PacketBox:
+def _clause_cube(clause: Clause) -> PacketCube:
     return (
         ((clause.protocol, clause.protocol),),
         clause.sources.intervals(),
@@ -255,7 +335,7 @@ def _clause_box(clause: Clause) -> PacketBox:
     )
 
 
-def _match_box(match: Match) -> PacketBox:
+def _match_cube(match: Match) -> PacketCube:
     return (
         _ANY_PROTOCOL if match.protocol is None else ((match.protocol, match.protocol),),
         (_bounds(match.source),),
@@ -272,16 +352,18 @@ def _bounds(network: Prefix) -> Interval:
     return low, low | ((1 << (network.max_prefixlen - network.prefixlen)) - 1)
 
 
-def _replayed(intent: FilterIntent, rendered: Filter, packet: Packet, *, undecided: bool = False) -> Difference:
-    entry, is_wanted = first_entry(rendered, packet), wanted(intent, packet)
-    holds = entry is None if undecided else evaluate(rendered, packet) != is_wanted
+def _replayed(intent: FilterIntent, rendered: Filter, packet: Packet, *, undecided: bool = False) -> FilterDifference:
+    entry, is_wanted = find_first_entry(rendered, packet), evaluate_intent(intent, packet)
+    holds = entry is None if undecided else evaluate_filter(rendered, packet) != is_wanted
     if not holds:
         message = f"{intent.device} {rendered.name}: the proof shows {packet}, but replayed it makes no difference"
         raise ReplayError(message)
-    return Difference(intent.device, rendered.name, packet, is_wanted, deciding(intent, packet), entry)
+    return FilterDifference(
+        intent.device, rendered.name, packet, is_wanted, find_deciding_clauses(intent, packet), entry
+    )
 
 
-def _example(space: Space, wrong: Node, intent: FilterIntent, rendered: Filter) -> Packet:
+def _example(space: HeaderSpace, wrong: Node, intent: FilterIntent, rendered: Filter) -> Packet:
     """A packet of the set; of the possible ones, one that an engineer could meet in a capture."""
     family, clauses = intent.family, intent.clauses
     matches = [entry.match for entry in rendered.entries]
@@ -294,15 +376,20 @@ def _example(space: Space, wrong: Node, intent: FilterIntent, rendered: Filter) 
     return packet
 
 
-def likely_packet(
-    space: Space, packets: Node, family: Family, sources: Iterable[Interval], destinations: Iterable[Interval]
+def find_likely_packet(
+    space: HeaderSpace, packets: Node, family: Family, sources: Iterable[Interval], destinations: Iterable[Interval]
 ) -> Packet | None:
-    """A packet of a set that an engineer could meet in a capture, its ends in the named intervals if any is there."""
+    """A packet of a set that an engineer could meet in a capture, its ends in the named intervals if any is there.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> print(find_likely_packet(space, build_filter_set(space, acl), Family.V4, [(2, 9)], [(0, 0)]))
+    tcp 10.154.0.0 port 49152 -> 192.0.2.10 port 443
+    """
     return _likely(space, packets, family, _hosts_in(family, sources), _hosts_in(family, destinations))
 
 
 def _likely(
-    space: Space, packets: Node, family: Family, sources: Sequence[int], destinations: Sequence[int]
+    space: HeaderSpace, packets: Node, family: Family, sources: Sequence[int], destinations: Sequence[int]
 ) -> Packet | None:
     ports = _LIKELY_PORTS[family]
     # Which ports are likely depends on the protocol, so the protocol is chosen first.

@@ -18,24 +18,24 @@ from itertools import product
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Filter, PortRole
 from controller.model.network.packets import Direction, Family, Packet, get_bounds
-from controller.prove.engine.diagram import Node, Space
+from controller.prove.engine.diagram import HeaderSpace, Node
 from controller.prove.filters.equivalence import (
     ReplayError,
-    evaluate,
-    first_entry,
-    likely_packet,
-    packet_space,
-    permitted_by_filter,
+    build_filter_set,
+    evaluate_filter,
+    find_first_entry,
+    find_likely_packet,
+    make_packet_space,
 )
 
 _JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 
-Passage = Filter | bool
+PermittedPackets = Filter | bool
 """What passes: what a filter permits, everything, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TransitionStage:
     """A state that a device is in on its way, and the step that leads to it."""
 
     title: str
@@ -43,7 +43,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class VlanFlow:
     """Packets of a family in a VLAN: those of a direction, or (direction None) those that a port carries at all.
 
     `foreign`: as they pass the VLAN's interface from ports that are not ours, which nobody knows.
@@ -61,12 +61,12 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class TransitionFault:
     """A packet that a state on the way lets through and neither end does, or cuts though both ends let it through."""
 
     step: int
     title: str
-    way: Way
+    flow: VlanFlow
     packet: Packet
     passes: bool
     filter: str
@@ -75,90 +75,117 @@ class Fault:
     def __str__(self) -> str:
         deed = "passes" if self.passes else "is cut"
         ends = "neither before nor after" if self.passes else "though it passes before and after"
-        return f"step {self.step} ({self.title}), {self.way}: {self.packet} {deed} ({self._by()}), {ends}"
+        return f"step {self.step} ({self.title}), {self.flow}: {self.packet} {deed} ({self._by()}), {ends}"
 
     def _by(self) -> str:
         if self.filter:
             origin = self.entry.origin if self.entry else ""
             return f"filter {self.filter}{' line' if origin.isdigit() else ''} {origin}".rstrip()
-        if self.way.direction is None:
+        if self.flow.direction is None:
             return "the port carries it" if self.passes else "the port does not carry it"
         return "no filter is in force"
 
 
-def transition_faults(before: DeviceState, stages: Sequence[Stage], can: Capabilities) -> Iterator[Fault]:
-    """A fault for every way and state between that is worse than both ends; the last stage is the end.
+def find_transition_faults(
+    before: DeviceState, stages: Sequence[TransitionStage], can: Capabilities
+) -> Iterator[TransitionFault]:
+    """A fault for every flow and state between that is worse than both ends; the last stage is the end.
+
+    >>> wanted = build_device_state(filters=[acl], bindings=[FilterBinding(*acl.key, acl.name)])
+    >>> open_, same = replace(wanted, bindings=()), replace(wanted)
+    >>> can_route = replace(can, attachment=Attachment.VLAN_INTERFACE)
+    >>> stages = [TransitionStage("unbind", open_), TransitionStage("bind", same)]
+    >>> [str(one)[:42] for one in find_transition_faults(wanted, stages, can_route)]
+    ['step 1 (unbind), VLAN 10 from IPv4: tcp 10']
 
     Raises:
         ReplayError: the two ways to evaluate a packet contradict each other.
     """
     if len(stages) < 2:  # noqa: PLR2004 one step has nothing between its ends
         return
-    old, new = passages(before, can), passages(stages[-1].state, can)
+    old, new = find_permitted_flows(before, can), find_permitted_flows(stages[-1].state, can)
     for number, stage in enumerate(stages[:-1], start=1):
-        middle = passages(stage.state, can)
+        middle = find_permitted_flows(stage.state, can)
         settled: set[tuple[object, ...]] = set()
-        for way in {**old, **middle, **new}:
-            if way.direction is not None and way not in middle and not way.foreign:
-                # No port carries the VLAN. One that should all the time is a fault of the port's own way.
+        for flow in {**old, **middle, **new}:
+            if flow.direction is not None and flow not in middle and not flow.foreign:
+                # No port carries the VLAN. One that should all the time is a fault of the port's own flow.
                 continue
-            three = tuple(_passage(one, way, can) for one in (old, middle, new))
+            three = tuple(_permitted_on(one, flow, can) for one in (old, middle, new))
             first, between, last = three
             if between is first or between is last or between in (first, last):
                 continue
-            alike = (way.vlan, way.direction, way.family, way.port, *map(id, three))
+            alike = (flow.vlan, flow.direction, flow.family, flow.port, *map(id, three))
             if alike not in settled:
                 settled.add(alike)
-                yield from _faults(number, stage.title, way, (first, between, last))
+                yield from _faults(number, stage.title, flow, (first, between, last))
 
 
-def passages(state: DeviceState, can: Capabilities) -> dict[Way, Passage]:
-    """What passes on every way of a state on which not nothing passes."""
+def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow, PermittedPackets]:
+    r"""What passes on every flow of a state on which not nothing passes.
+
+    >>> port = PortState("port1.0.1", PortMode.ACCESS, (10,), PortRole.HOST_FACING)
+    >>> print(*list(find_permitted_flows(build_device_state(ports=[port]), can))[:3], sep="\n")
+    VLAN 10 at port port1.0.1 (access) IPv4
+    VLAN 10 at port port1.0.1 (access), to isolated ones IPv4
+    VLAN 10 from IPv4
+    """
     filters = {one.name: one for one in state.filters}
-    bound: dict[tuple[int, Direction, Family], Passage] = {
+    bound: dict[tuple[int, Direction, Family], PermittedPackets] = {
         (one.vlan, one.direction, one.family): filters.get(one.filter, can.passes_unfiltered) for one in state.bindings
     }
-    found: dict[Way, Passage] = {}
+    found: dict[VlanFlow, PermittedPackets] = {}
     at_port = can.attachment is Attachment.PORT
     if not at_port:
-        found |= {Way(*key, foreign=True): passage for key, passage in bound.items()}
+        found |= {VlanFlow(*key, foreign=True): permitted for key, permitted in bound.items()}
     for port in state.ports:
         judged = (_JUDGED.get(port.role),) if at_port else tuple(Direction)
         carried = f"{port.name} ({port.mode}{', unfiltered' if judged == (None,) else ''})"
         for vlan, family in product(port.vlans, Family):
-            found[Way(vlan, None, family, carried)] = True
+            found[VlanFlow(vlan, None, family, carried)] = True
             if not port.isolated:
-                found[Way(vlan, None, family, f"{carried}, to isolated ones")] = True
+                found[VlanFlow(vlan, None, family, f"{carried}, to isolated ones")] = True
             for direction in judged:
                 if direction is not None:
-                    found[Way(vlan, direction, family)] = bound.get((vlan, direction, family), can.passes_unfiltered)
+                    found[VlanFlow(vlan, direction, family)] = bound.get(
+                        (vlan, direction, family), can.passes_unfiltered
+                    )
     return found
 
 
-def _passage(found: dict[Way, Passage], way: Way, can: Capabilities) -> Passage:
-    """What passes on a way that a state may not name: then there is no port, or no filter at the VLAN's interface."""
-    return found.get(way, can.passes_unfiltered if way.foreign else False)
+def _permitted_on(found: dict[VlanFlow, PermittedPackets], flow: VlanFlow, can: Capabilities) -> PermittedPackets:
+    """What passes of a flow that a state may not name: then there is no port, or no filter at the VLAN's interface."""
+    return found.get(flow, can.passes_unfiltered if flow.foreign else False)
 
 
-def _faults(step: int, title: str, way: Way, passages: tuple[Passage, Passage, Passage]) -> Iterator[Fault]:
-    space = packet_space(way.family)
-    first, between, last = (_packets(space, one) for one in passages)
+def _faults(
+    step: int, title: str, flow: VlanFlow, permitted: tuple[PermittedPackets, PermittedPackets, PermittedPackets]
+) -> Iterator[TransitionFault]:
+    space = make_packet_space(flow.family)
+    first, between, last = (_packets(space, one) for one in permitted)
     excess = space.difference(between, space.union(first, last))
     lack = space.difference(space.intersection(first, last), between)
     for wrong, passes in ((excess, True), (lack, False)):
         if not space.is_empty(wrong):
-            yield _replayed(step, title, way, passages, _packet(space, wrong, way.family, passages), passes=passes)
+            yield _replayed(
+                step,
+                title,
+                flow,
+                permitted,
+                _packet(space, wrong, flow.family, permitted),
+                passes=passes,
+            )
 
 
-def _packets(space: Space, passage: Passage) -> Node:
-    if isinstance(passage, Filter):
-        return permitted_by_filter(space, passage)
-    return space.everything if passage else space.nothing
+def _packets(space: HeaderSpace, permitted: PermittedPackets) -> Node:
+    if isinstance(permitted, Filter):
+        return build_filter_set(space, permitted)
+    return space.everything if permitted else space.nothing
 
 
-def _packet(space: Space, wrong: Node, family: Family, passages: tuple[Passage, ...]) -> Packet:
-    matches = [entry.match for one in passages if isinstance(one, Filter) for entry in one.entries]
-    packet = likely_packet(
+def _packet(space: HeaderSpace, wrong: Node, family: Family, permitted: tuple[PermittedPackets, ...]) -> Packet:
+    matches = [entry.match for one in permitted if isinstance(one, Filter) for entry in one.entries]
+    packet = find_likely_packet(
         space,
         wrong,
         family,
@@ -172,12 +199,18 @@ def _packet(space: Space, wrong: Node, family: Family, passages: tuple[Passage, 
 
 
 def _replayed(  # noqa: PLR0913 what names a fault
-    step: int, title: str, way: Way, passages: tuple[Passage, Passage, Passage], packet: Packet, *, passes: bool
-) -> Fault:
-    before, between, after = (evaluate(one, packet) if isinstance(one, Filter) else one for one in passages)
+    step: int,
+    title: str,
+    flow: VlanFlow,
+    permitted: tuple[PermittedPackets, PermittedPackets, PermittedPackets],
+    packet: Packet,
+    *,
+    passes: bool,
+) -> TransitionFault:
+    before, between, after = (evaluate_filter(one, packet) if isinstance(one, Filter) else one for one in permitted)
     if (before, between, after) != (not passes, passes, not passes):
-        message = f"the proof of a transition shows {packet} at {way}, but replayed it makes no difference"
+        message = f"the proof of a transition shows {packet} at {flow}, but replayed it makes no difference"
         raise ReplayError(message)
-    one = passages[1]
-    name, entry = (one.name, first_entry(one, packet)) if isinstance(one, Filter) else ("", None)
-    return Fault(step, title, way, packet, passes, name, entry)
+    one = permitted[1]
+    name, entry = (one.name, find_first_entry(one, packet)) if isinstance(one, Filter) else ("", None)
+    return TransitionFault(step, title, flow, packet, passes, name, entry)

@@ -9,9 +9,9 @@ from controller.model.access.data_flows import SystemFlow
 from controller.model.access.second_factors import Importance
 from controller.model.city import City
 from controller.model.network.packets import Effect
-from controller.prove.lint.finding import Finding, error, warning
+from controller.prove.lint.finding import Finding, make_error, make_warning
 
-CLASSES: tuple[Importance, ...] = get_args(Importance)
+IMPORTANCE_ORDER: tuple[Importance, ...] = get_args(Importance)
 """The most important first."""
 _SENSITIVE: tuple[Importance, ...] = ("I", "II", "III")
 """Sending these outside needs encryption and an official service (guideline 3.2(7))."""
@@ -19,8 +19,12 @@ DATA_CLASS = "data class"
 """The kind of what is found where data meets a system of another class."""
 
 
-def exchange_findings(city: City) -> Iterator[Finding]:
-    """Data that goes where it must not, and flows that say nothing."""
+def check_data_flows(city: City) -> Iterator[Finding]:
+    """Data that goes where it must not, and flows that say nothing.
+
+    >>> [one.kind for one in check_data_flows(city)]
+    []
+    """
     for flow in city.flows:
         if flow.effect is Effect.PERMIT:
             yield from _classes(city, flow)
@@ -30,28 +34,32 @@ def exchange_findings(city: City) -> Iterator[Finding]:
             yield from _idle_forbid(city, flow)
 
 
-def importance_of(city: City, end: str) -> Importance:
-    """The class that an end of a flow is built for."""
+def find_importance(city: City, end: str) -> Importance:
+    """The class that an end of a flow is built for.
+
+    >>> find_importance(city, "affairs"), find_importance(city, "school-aid")
+    ('II', 'II')
+    """
     return city.systems[end].importance if end in city.systems else city.applications[end].importance
 
 
 def _classes(city: City, flow: SystemFlow) -> Iterator[Finding]:
     for end, does in ((flow.to, "receives"), (flow.from_, "sends")):
-        built_for = importance_of(city, end)
-        over = [one for one in flow.data if CLASSES.index(one) < CLASSES.index(built_for)]
+        built_for = find_importance(city, end)
+        over = [one for one in flow.data if IMPORTANCE_ORDER.index(one) < IMPORTANCE_ORDER.index(built_for)]
         if over:
             message = (
                 f"flow {flow.id!r}: {end} is of class {built_for} and {does} data of class {', '.join(over)}; "
                 "send less, or give the system the class of its data (guideline 3.1)"
             )
-            yield error(DATA_CLASS, flow.origin, message)
+            yield make_error(DATA_CLASS, flow.origin, message)
 
 
 def _outside(city: City, flow: SystemFlow) -> Iterator[Finding]:
     sensitive = [one for one in flow.data if one in _SENSITIVE]
     if sensitive and flow.carrier == "plain":
         message = f"flow {flow.id!r} sends class {', '.join(sensitive)} without encryption (guideline 3.2(7))"
-        yield error("guideline", flow.origin, message)
+        yield make_error("guideline", flow.origin, message)
     for end in (flow.from_, flow.to):
         system = city.systems.get(end)
         if sensitive and system and system.operator == "vendor" and not system.official:
@@ -59,7 +67,7 @@ def _outside(city: City, flow: SystemFlow) -> Iterator[Finding]:
                 f"flow {flow.id!r}: {end} ({system.origin}) is no official service, and class "
                 f"{', '.join(sensitive)} goes there or comes from it (guideline 3.2(7))"
             )
-            yield error("guideline", flow.origin, message)
+            yield make_error("guideline", flow.origin, message)
 
 
 def _taken_back(city: City, flow: SystemFlow) -> Iterator[Finding]:
@@ -68,7 +76,7 @@ def _taken_back(city: City, flow: SystemFlow) -> Iterator[Finding]:
     if taken == set(flow.data):
         names = ", ".join(f"{other.id!r} ({other.origin})" for other in forbids)
         message = f"flow {flow.id!r} permits what {names} forbids, and a forbid wins"
-        yield error("contradiction", flow.origin, message)
+        yield make_error("contradiction", flow.origin, message)
     others = [o for o in city.flows if o is not flow and o.effect is Effect.PERMIT and _meet(flow, o)]
     twice = [
         o
@@ -77,7 +85,7 @@ def _taken_back(city: City, flow: SystemFlow) -> Iterator[Finding]:
     ]
     if twice and city.flows.index(twice[0]) < city.flows.index(flow):
         message = f"flow {flow.id!r} permits nothing that {twice[0].id!r} ({twice[0].origin}) does not"
-        yield warning("dead rule", flow.origin, message)
+        yield make_warning("dead rule", flow.origin, message)
 
 
 def _meet(one: SystemFlow, other: SystemFlow) -> bool:
@@ -88,6 +96,6 @@ def _idle_forbid(city: City, flow: SystemFlow) -> Iterator[Finding]:
     """A forbid of what nobody permits guards against a later permit on the same ends; on others it says nothing."""
     ends = (flow.from_, flow.to)
     if not any((other.from_, other.to) == ends for other in city.flows if other.effect is Effect.PERMIT):
-        yield warning(
+        yield make_warning(
             "dead rule", flow.origin, f"flow {flow.id!r} forbids nothing permitted; taking it out changes no answer"
         )

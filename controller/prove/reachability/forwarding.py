@@ -1,8 +1,8 @@
-"""What passes in a school, as boxes alone: no names, no rules. Made of filters, compared with what is wanted.
+"""What passes in a school, as cubes alone: no names, no rules. Made of filters, compared with what is wanted.
 
-Everything asked here is about the order of addresses, never about their values: no box tells two addresses apart
-between which no box begins or ends. So a question can be asked with each address replaced by its place in that order
-(`PathQuestion.numbered`), and the answer is the same. Schools of a city differ in their addresses; most of their
+Everything asked here is about the order of addresses, never about their values: no cube tells two addresses apart
+between which no cube begins or ends. So a question can be asked with each address replaced by its place in that order
+(`PathQuestion.renumber`), and the answer is the same. Schools of a city differ in their addresses; most of their
 questions are the same one then, and it is answered once.
 """
 
@@ -13,50 +13,45 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import NamedTuple
 
-from controller.model.network.packets import ANY_PORTS, Direction, Interval, Protocol, merge_intervals
-from controller.prove.engine.diagram import Box, Field, Node, Space
-
-Intervals = tuple[Interval, ...]
-PacketBox = tuple[Intervals, Intervals, Intervals, Intervals, Intervals, Intervals]
-"""Protocols, sources, destinations, source ports, destination ports, whether established."""
-Entries = tuple[tuple[PacketBox, bool], ...]
-"""A filter: the first box that holds a packet decides whether it is permitted; none denies."""
+from controller.model.network.packets import ANY_PORTS, Direction, Protocol, merge_intervals
+from controller.prove.engine.diagram import Cube, Field, HeaderSpace, Node
+from controller.prove.engine.packets import FilterEntries, Intervals, PacketCube
 
 
 class SegmentQuestion(NamedTuple):
-    """A segment, by its addresses; the filters at it, what a router beside them is believed to let through, its needs.
+    """A segment, by its addresses; the filters at it, what a router beside them is assumed to let through, its needs.
 
     Each pair stands in the order of `Direction`: from the segment, to it.
     """
 
     span: Intervals
-    filters: tuple[Entries, Entries]
-    believed: tuple[Entries | None, Entries | None]
-    needs: tuple[tuple[PacketBox, ...], tuple[PacketBox, ...]]
+    filters: tuple[FilterEntries, FilterEntries]
+    assumed: tuple[FilterEntries | None, FilterEntries | None]
+    needs: tuple[tuple[PacketCube, ...], tuple[PacketCube, ...]]
 
 
 class PathQuestion(NamedTuple):
     """All that the paths of a school in one family depend on; addresses run from 0 to `last`.
 
-    `edge` are the addresses of the cloud's front doors, `doors` what they take. `permits` and `forbids` are what the
-    rules say, `management` the number of the segment that devices are managed in (None: not carried here), `answers`
-    what may come there unasked, `ways` those of the controllers to the devices.
+    `frontend_addresses` are those of the cloud's load balancer, `frontend_cubes` what it takes there. `permits` and
+    `forbids` are what the rules say, `management` the number of the segment that devices are managed in (None: not
+    carried here), `answers` what may come there unasked, `management_cubes` the controllers' sessions with the devices.
     """
 
     last: int
     block: Intervals
     others: Intervals
     segments: tuple[SegmentQuestion, ...]
-    edge: Intervals
-    doors: tuple[PacketBox, ...]
-    permits: tuple[PacketBox, ...]
-    forbids: tuple[PacketBox, ...]
+    frontend_addresses: Intervals
+    frontend_cubes: tuple[PacketCube, ...]
+    permits: tuple[PacketCube, ...]
+    forbids: tuple[PacketCube, ...]
     management: int | None
     controllers: Intervals
-    answers: tuple[PacketBox, ...]
-    ways: tuple[PacketBox, ...]
+    answers: tuple[PacketCube, ...]
+    management_cubes: tuple[PacketCube, ...]
 
-    def numbered(self) -> PathQuestion:
+    def renumber(self) -> PathQuestion:
         """The same question with the addresses replaced by their places in the order of all that begins or ends."""
         starts = {0, self.last + 1}
         sets = {id(spans): spans for spans in self._address_sets()}
@@ -65,7 +60,7 @@ class PathQuestion(NamedTuple):
                 starts.add(low)
                 starts.add(high + 1)
         places = {start: place for place, start in enumerate(sorted(starts))}
-        # A set is one object in many boxes, and is renamed once.
+        # A set is one object in many cubes, and is renamed once.
         names = {
             known: tuple([(places[low], places[high + 1] - 1) for low, high in spans]) for known, spans in sets.items()
         }
@@ -74,76 +69,90 @@ class PathQuestion(NamedTuple):
             names[id(self.block)],
             names[id(self.others)],
             tuple([_segment_renamed(one, names) for one in self.segments]),
-            names[id(self.edge)],
-            _boxes_renamed(self.doors, names),
-            _boxes_renamed(self.permits, names),
-            _boxes_renamed(self.forbids, names),
+            names[id(self.frontend_addresses)],
+            _cubes_renamed(self.frontend_cubes, names),
+            _cubes_renamed(self.permits, names),
+            _cubes_renamed(self.forbids, names),
             self.management,
             names[id(self.controllers)],
-            _boxes_renamed(self.answers, names),
-            _boxes_renamed(self.ways, names),
+            _cubes_renamed(self.answers, names),
+            _cubes_renamed(self.management_cubes, names),
         )
 
     def _address_sets(self) -> Iterator[Intervals]:
-        yield from (self.block, self.others, self.edge, self.controllers)
-        for box in chain(self.doors, self.permits, self.forbids, self.answers, self.ways):
-            yield box[1]
-            yield box[2]
+        yield from (self.block, self.others, self.frontend_addresses, self.controllers)
+        for cube in chain(self.frontend_cubes, self.permits, self.forbids, self.answers, self.management_cubes):
+            yield cube[1]
+            yield cube[2]
         for one in self.segments:
             yield one.span
-            for box in chain(*one.needs):
-                yield box[1]
-                yield box[2]
-            for box, _ in chain(*one.filters, *filter(None, one.believed)):
-                yield box[1]
-                yield box[2]
+            for cube in chain(*one.needs):
+                yield cube[1]
+                yield cube[2]
+            for cube, _ in chain(*one.filters, *filter(None, one.assumed)):
+                yield cube[1]
+                yield cube[2]
 
 
 def _segment_renamed(one: SegmentQuestion, names: Mapping[int, Intervals]) -> SegmentQuestion:
     out, into = one.filters
-    believed_out, believed_into = one.believed
+    assumed_out, assumed_into = one.assumed
     return SegmentQuestion(
         names[id(one.span)],
         (_entries_renamed(out, names), _entries_renamed(into, names)),
         (
-            None if believed_out is None else _entries_renamed(believed_out, names),
-            None if believed_into is None else _entries_renamed(believed_into, names),
+            None if assumed_out is None else _entries_renamed(assumed_out, names),
+            None if assumed_into is None else _entries_renamed(assumed_into, names),
         ),
-        (_boxes_renamed(one.needs[0], names), _boxes_renamed(one.needs[1], names)),
+        (_cubes_renamed(one.needs[0], names), _cubes_renamed(one.needs[1], names)),
     )
 
 
-def _entries_renamed(entries: Entries, names: Mapping[int, Intervals]) -> Entries:
+def _entries_renamed(entries: FilterEntries, names: Mapping[int, Intervals]) -> FilterEntries:
     return tuple(
-        [((box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]), permits) for box, permits in entries]
+        [
+            ((cube[0], names[id(cube[1])], names[id(cube[2])], cube[3], cube[4], cube[5]), permits)
+            for cube, permits in entries
+        ]
     )
 
 
-def _boxes_renamed(boxes: Iterable[PacketBox], names: Mapping[int, Intervals]) -> tuple[PacketBox, ...]:
-    return tuple([(box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]) for box in boxes])
+def _cubes_renamed(cubes: Iterable[PacketCube], names: Mapping[int, Intervals]) -> tuple[PacketCube, ...]:
+    return tuple([(cube[0], names[id(cube[1])], names[id(cube[2])], cube[3], cube[4], cube[5]) for cube in cubes])
 
 
-def good(question: PathQuestion) -> bool:
-    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again."""
-    return _good(question.numbered())
+def forwards_as_wanted(question: PathQuestion) -> bool:
+    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again.
+
+    >>> nothing = PathQuestion(255, ((16, 31),), (), (), (), (), (), (), None, (), (), ())
+    >>> forwards_as_wanted(nothing)
+    True
+    """
+    return _forwards_as_wanted(question.renumber())
 
 
 @lru_cache(maxsize=64)
-def _good(question: PathQuestion) -> bool:
-    passage = Passage(question)
-    wrong = (passage.excess, passage.lacking, passage.meeting, passage.unasked, *map(passage.unreached, question.ways))
-    return all(node == passage.space.nothing for node in (*wrong, *(node for *_, node in passage.strange())))
+def _forwards_as_wanted(question: PathQuestion) -> bool:
+    relation = ForwardingRelation(question)
+    wrong = (
+        relation.excess,
+        relation.lacking,
+        relation.to_other_schools,
+        relation.to_management,
+        *map(relation.cut_from_controllers, question.management_cubes),
+    )
+    return all(node == relation.space.nothing for node in (*wrong, *(node for *_, node in relation.spoofed())))
 
 
 _DIRECTIONS = tuple(Direction)
 
 
-class Passage:
+class ForwardingRelation:
     """The relation of one school in one family, and what is wrong with it as sets of packets."""
 
     def __init__(self, question: PathQuestion) -> None:
         self.question = question
-        self.space = Space(
+        self.space = HeaderSpace(
             (
                 Field("protocol", 255),
                 Field("source", question.last),
@@ -162,17 +171,17 @@ class Passage:
         }
 
     def _let(self, one: SegmentQuestion, at: int) -> Node:
-        """What the filter at a segment permits, and a router that is believed to keep state beside it."""
+        """What the filter at a segment permits, and a router that is assumed to keep state beside it."""
         permitted_there = self.space.first_match(one.filters[at])
-        intent = one.believed[at]
+        intent = one.assumed[at]
         if intent is None:
             return permitted_there
         tcp, wide = ((int(Protocol.TCP), int(Protocol.TCP)),), (ANY_PORTS,)
-        new = self.space.box((tcp, self._everywhere, self._everywhere, wide, wide, ((0, 0),)))
+        new = self.space.cube((tcp, self._everywhere, self._everywhere, wide, wide, ((0, 0),)))
         return self.space.difference(permitted_there, self.space.difference(new, self.space.first_match(intent)))
 
     @cached_property
-    def through(self) -> Node:
+    def reachable(self) -> Node:
         """Everything that passes: out of the school, into it, and between two of its segments."""
         sent, received = self._ends(Direction.FROM), self._ends(Direction.TO)
         out = self.space.difference(self._leaving(sent), self._closed())
@@ -198,9 +207,9 @@ class Passage:
         return self.space.difference(self.space.intersection(both, self._pair(self._carried, self._carried)), same)
 
     def _closed(self) -> Node:
-        """What the cloud's edge does not take: every packet to its addresses but those of an open front door."""
-        opened = self._union(self.question.doors)
-        return self.space.difference(self._ended(Direction.TO, self.question.edge), opened)
+        """What the load balancer does not take: every packet to its addresses but those for a service of a frontend."""
+        opened = self._union(self.question.frontend_cubes)
+        return self.space.difference(self._ended(Direction.TO, self.question.frontend_addresses), opened)
 
     @cached_property
     def _forbidden(self) -> Node:
@@ -240,14 +249,14 @@ class Passage:
     @property
     def excess(self) -> Node:
         """What passes and should not."""
-        return self.space.difference(self.through, self.wanted)
+        return self.space.difference(self.reachable, self.wanted)
 
     @property
     def lacking(self) -> Node:
         """What should pass and does not."""
-        return self.space.difference(self.wanted, self.through)
+        return self.space.difference(self.wanted, self.reachable)
 
-    def strange(self) -> Iterator[tuple[int, Direction, Node]]:
+    def spoofed(self) -> Iterator[tuple[int, Direction, Node]]:
         """By segment and direction: packets with an address of elsewhere at its own end, beyond what it needs."""
         for direction in Direction:
             for number, (one, need) in enumerate(zip(self.question.segments, self._needs[direction], strict=True)):
@@ -255,32 +264,32 @@ class Passage:
                 yield number, direction, self.space.difference(outside, need)
 
     @property
-    def meeting(self) -> Node:
+    def to_other_schools(self) -> Node:
         """What leaves this school for another one's addresses: where that is nothing at all schools, no two meet."""
-        return self.space.intersection(self.through, self._pair(self.question.block, self.question.others))
+        return self.space.intersection(self.reachable, self._pair(self.question.block, self.question.others))
 
     @property
-    def unasked(self) -> Node:
+    def to_management(self) -> Node:
         """What reaches the management from others than the controllers, beyond answers and what the network needs."""
         if self.question.management is None:
             return self.space.nothing
         management = self.question.segments[self.question.management]
-        reaching = self.space.intersection(self.through, self._ended(Direction.TO, management.span))
+        reaching = self.space.intersection(self.reachable, self._ended(Direction.TO, management.span))
         strangers = self.space.difference(reaching, self._ended(Direction.FROM, self.question.controllers))
         needs = management.needs[_DIRECTIONS.index(Direction.TO)]
         return self.space.difference(strangers, self._union((*needs, *self.question.answers)))
 
-    def unreached(self, way: PacketBox) -> Node:
+    def cut_from_controllers(self, way: PacketCube) -> Node:
         """What of a controller's way to a device does not pass."""
-        return self.space.difference(self.space.box(way), self.through)
+        return self.space.difference(self.space.cube(way), self.reachable)
 
-    def _union(self, boxes: Iterable[Box]) -> Node:
-        return self.space.union_all(map(self.space.box, boxes))
+    def _union(self, cubes: Iterable[Cube]) -> Node:
+        return self.space.union_all(map(self.space.cube, cubes))
 
     def _ended(self, direction: Direction, addresses: Intervals) -> Node:
         """The packets from (or to) some addresses."""
         ends = (addresses, self._everywhere) if direction is Direction.FROM else (self._everywhere, addresses)
-        return self.space.box((((0, 255),), *ends, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))
+        return self.space.cube((((0, 255),), *ends, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))
 
     def _pair(self, sources: Intervals, destinations: Intervals) -> Node:
-        return self.space.box((((0, 255),), sources, destinations, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))
+        return self.space.cube((((0, 255),), sources, destinations, (ANY_PORTS,), (ANY_PORTS,), ((0, 1),)))

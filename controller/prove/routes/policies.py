@@ -1,4 +1,4 @@
-"""The proof about routes: only the school's own prefixes leave, and the preferred way is preferred.
+"""The proof about routes: only the school's own prefixes leave, and the preferred path is preferred.
 
 Every answer names a route that shows it, the neighbour, what decides it there, and where the policy wants otherwise.
 """
@@ -12,23 +12,30 @@ from controller.compile.network.route_policies import Neighbour, RoutingIntent
 from controller.model.network.packets import Family, Prefix
 from controller.model.network.route_policies import PolicyBinding, RouteClause, RouteDirection, Routing, build_routing
 from controller.prove.routes.route_sets import (
-    Piece,
+    RouteDecision,
     Routes,
-    common,
-    decided,
-    every_route,
-    exactly,
-    example,
-    inside,
-    without,
+    find_shortest_route,
+    intersect_routes,
+    make_all_routes,
+    make_exact_routes,
+    make_inner_routes,
+    split_by_policy,
+    subtract_routes,
 )
 
 DEFAULT_LOCAL_PREFERENCE = 100
 """What FRR, like most, gives a route whose policy sets none."""
 
 
-def routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
-    """Where the routing in force on a router is not what the policy wants; empty: proved."""
+def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
+    """Where the routing in force on a router is not what the policy wants; empty: proved.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> list(find_routing_differences(routing_intent, build_wanted_routing(routing_intent)))
+    []
+    >>> next(find_routing_differences(routing_intent, Routing()))[:62]
+    'as-e01-rt1 neighbour 100.64.0.1 (primary to tokyo) IPv4 out: n'
+    """
     seen = _Seen(intent, state)
     for one in intent.neighbours:
         yield from seen.leaving(one)
@@ -43,13 +50,18 @@ def routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
             yield f"{intent.device}: policy {binding.policy} stands at neighbour {where}, which the city does not know"
 
 
-def transition_differences(
+def find_transition_differences(
     intent: RoutingIntent, before: Routing, states: Iterable[tuple[str, Routing]]
 ) -> Iterator[str]:
     """Where a state on the way lets out what may not leave and did not before, or leaves no line usable.
 
     `states` are the states after each step, with the step's title. Inside a step neighbours change one after the other,
     so the states between these are looked at too.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> wanted = build_wanted_routing(routing_intent)
+    >>> list(find_transition_differences(routing_intent, wanted, [("nothing changes", wanted)]))
+    []
     """
     old = _Seen(intent, before)
     now = before
@@ -62,8 +74,8 @@ def transition_differences(
 
 def _worse(intent: RoutingIntent, old: _Seen, seen: _Seen) -> Iterator[str]:
     for one in intent.neighbours:
-        leaks = without(seen.passing(one, RouteDirection.OUT), exactly(intent.own[one.family]))
-        new = example(without(leaks, old.passing(one, RouteDirection.OUT)), one.family)
+        leaks = subtract_routes(seen.passing(one, RouteDirection.OUT), make_exact_routes(intent.own[one.family]))
+        new = find_shortest_route(subtract_routes(leaks, old.passing(one, RouteDirection.OUT)), one.family)
         if new is not None:
             yield f"{seen.told(one, RouteDirection.OUT, new)} lets {new} out"
     for family in Family:
@@ -94,27 +106,27 @@ class _Seen:
             (one.neighbour, one.family, one.direction): one for one in state.bindings if one.system == intent.system
         }
         self._state = state
-        self._pieces: dict[tuple[str | None, Family], list[Piece]] = {}
+        self._pieces: dict[tuple[str | None, Family], list[RouteDecision]] = {}
 
-    def pieces(self, one: Neighbour, direction: RouteDirection) -> list[Piece]:
+    def pieces(self, one: Neighbour, direction: RouteDirection) -> list[RouteDecision]:
         """What the policy at a neighbour does with all routes."""
         binding = self._bound.get((one.address, one.family, direction))
         key = binding.policy if binding else None, one.family
         if key not in self._pieces:
-            self._pieces[key] = decided(self._state, *key)
+            self._pieces[key] = split_by_policy(self._state, *key)
         return self._pieces[key]
 
     def passing(self, one: Neighbour, direction: RouteDirection) -> Routes:
         """The routes that go through."""
-        return tuple(box for piece in self.pieces(one, direction) if piece.passes for box in piece.routes)
+        return tuple(cube for piece in self.pieces(one, direction) if piece.passes for cube in piece.routes)
 
     def usable(self, family: Family) -> bool:
         """Whether some line takes everything but the school's own routes, and announces the school."""
         own = self._intent.own[family]
-        others = without(every_route(family), inside(own))
+        others = subtract_routes(make_all_routes(family), make_inner_routes(own))
         return any(
-            not without(others, self.passing(one, RouteDirection.IN))
-            and not without(exactly(own), self.passing(one, RouteDirection.OUT))
+            not subtract_routes(others, self.passing(one, RouteDirection.IN))
+            and not subtract_routes(make_exact_routes(own), self.passing(one, RouteDirection.OUT))
             for one in self._intent.neighbours
             if one.family is family
         )
@@ -122,9 +134,12 @@ class _Seen:
     def leaving(self, one: Neighbour) -> Iterator[str]:
         """What leaves and may not, and what may not stay."""
         passing = self.passing(one, RouteDirection.OUT)
-        own = exactly(self._intent.own[one.family])
+        own = make_exact_routes(self._intent.own[one.family])
         allowed = own if one.rank is not None else ()
-        leak, missing = example(without(passing, allowed), one.family), example(without(own, passing), one.family)
+        leak, missing = (
+            find_shortest_route(subtract_routes(passing, allowed), one.family),
+            find_shortest_route(subtract_routes(own, passing), one.family),
+        )
         shown = ", ".join(map(str, self._intent.own[one.family]))
         if leak is not None:
             why = f"only the school's own prefixes ({shown}) may leave" if one.rank is not None else _unused(one)
@@ -137,45 +152,45 @@ class _Seen:
     def arriving(self, one: Neighbour) -> Iterator[str]:
         """What is taken and may not be, and what is wanted and not taken."""
         passing = self.passing(one, RouteDirection.IN)
-        own = inside(self._intent.own[one.family])
-        wanted = without(every_route(one.family), own) if one.rank is not None else ()
-        refused = example(without(wanted, passing), one.family)
-        taken = example(without(passing, wanted), one.family)
+        own = make_inner_routes(self._intent.own[one.family])
+        wanted = subtract_routes(make_all_routes(one.family), own) if one.rank is not None else ()
+        refused = find_shortest_route(subtract_routes(wanted, passing), one.family)
+        taken = find_shortest_route(subtract_routes(passing, wanted), one.family)
         if taken is not None:
             why = "it lies in the school's own prefixes" if one.rank is not None else _unused(one)
             yield self._say(one, RouteDirection.IN, taken, f"takes {taken}, but {why}")
         if refused is not None:
             yield self._say(
-                one, RouteDirection.IN, refused, f"refuses {refused}, which the way must carry ({one.rule})"
+                one, RouteDirection.IN, refused, f"refuses {refused}, which the path must carry ({one.rule})"
             )
 
     def order(self, first: Neighbour, second: Neighbour) -> Iterator[str]:
-        """Whether each way goes before the next: by local preference here, by the length of the path elsewhere."""
+        """Whether each path goes before the next: by local preference here, by the length of the path elsewhere."""
         found = self._compared(first, second, RouteDirection.IN)
         if found is not None:
             route, here, there = found
-            values = f"{_preference(here)}, and over {second.way} {_preference(there)}"
-            wanted = f"{first.way} must go before {second.way} ({first.rule})"
+            values = f"{_preference(here)}, and over {second.path} {_preference(there)}"
+            wanted = f"{first.path} must go before {second.path} ({first.rule})"
             text = f"gives {route} local preference {values}, but {wanted}"
             yield self._say(first, RouteDirection.IN, route, text)
         found = self._compared(first, second, RouteDirection.OUT)
         if found is not None:
             route, here, there = found
-            counts = f"{len(here.prepend)} times, and over {second.way} {len(there.prepend)} times"
-            wanted = f"{first.way} must go before {second.way} ({first.rule})"
+            counts = f"{len(here.prepend)} times, and over {second.path} {len(there.prepend)} times"
+            wanted = f"{first.path} must go before {second.path} ({first.rule})"
             yield self._say(first, RouteDirection.OUT, route, f"prepends for {route} {counts}, but {wanted}")
 
     def _compared(
         self, first: Neighbour, second: Neighbour, direction: RouteDirection
     ) -> tuple[Prefix, RouteClause, RouteClause] | None:
-        """A route on which two ways are not in order, and the clauses that it meets on them."""
+        """A route on which two paths are not in order, and the clauses that it meets on them."""
         for one in self.pieces(first, direction):
             for other in self.pieces(second, direction):
                 if one.clause is None or other.clause is None or not (one.passes and other.passes):
                     continue
                 if _before(one.clause, other.clause, direction):
                     continue
-                route = example(common(one.routes, other.routes), first.family)
+                route = find_shortest_route(intersect_routes(one.routes, other.routes), first.family)
                 if route is not None:
                     return route, one.clause, other.clause
         return None
@@ -206,11 +221,11 @@ def _preference(clause: RouteClause) -> int:
 
 
 def _unused(one: Neighbour) -> str:
-    return f"the preference ({one.rule}) leaves this way out"
+    return f"the preference ({one.rule}) leaves this path out"
 
 
-def _lines(pieces: Iterable[Piece], route: Prefix, family: Family) -> Iterator[str]:
+def _lines(pieces: Iterable[RouteDecision], route: Prefix, family: Family) -> Iterator[str]:
     for piece in pieces:
-        if example(common(piece.routes, exactly((route,))), family) is not None:
+        if find_shortest_route(intersect_routes(piece.routes, make_exact_routes((route,))), family) is not None:
             origin = piece.clause.origin if piece.clause else ""
             yield "(no clause)" if piece.clause is None else f"line {origin}" if origin.isdigit() else origin

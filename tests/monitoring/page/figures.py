@@ -26,7 +26,7 @@ from starlette.routing import Route
 from controller.model.city import City
 from controller.model.sites.schools import School
 from monitoring.web import pages
-from monitoring.web.security import Guarded
+from monitoring.web.request_guard import RequestGuard
 
 Tile = dict[str, Any]
 STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
@@ -68,9 +68,9 @@ class Figures:
         return self.tiles[school]
 
     def measure(self, school: str, mbps: float) -> Tile:
-        """A new measured throughput, judged."""
+        """A new measured throughput, assessed."""
         tile = self.tiles[school]
-        return {**tile, "measured_mbps": mbps, "state": _judged(mbps, tile["recommended_mbps"])}
+        return {**tile, "measured_mbps": mbps, "assessment": _assessed(mbps, tile["recommended_mbps"])}
 
     def measure_all(self, random: Random) -> None:
         """Every school is measured again; all of it is one event, as the monitor sends it."""
@@ -127,13 +127,13 @@ class Figures:
             Route("/api/rollout", self._rollout),
             Route("/api/events", self._events),
         ]
-        return Starlette(routes=[*api, *pages.routes(self.city)], middleware=[Middleware(Guarded)])
+        return Starlette(routes=[*api, *pages.build_page_routes(self.city)], middleware=[Middleware(RequestGuard)])
 
     async def _city(self, _: Request) -> Response:
         if self.broken:
             return JSONResponse({"error": "broken"}, 503)
-        wards = [{"id": ward.id, "name": ward.name} for ward in self.city.file.wards]
-        return JSONResponse({"city": self.city.file.name, "wards": wards, "schools": list(self.tiles.values())})
+        wards = [{"id": ward.id, "name": ward.name} for ward in self.city.wards]
+        return JSONResponse({"city": self.city.name, "wards": wards, "schools": list(self.tiles.values())})
 
     async def _school(self, request: Request) -> Response:
         school = request.path_params["school"]
@@ -185,8 +185,9 @@ class Figures:
             "pupils": school.pupils,
             "recommended_mbps": recommended.mbps,
             "basis": recommended.basis,
+            "policy_recommended_mbps": None,
             "measured_mbps": measured,
-            "state": _judged(measured, recommended.mbps),
+            "assessment": _assessed(measured, recommended.mbps),
             "lines": {"primary": "up", "backup": "up" if random.random() > 0.02 else "unknown"},
             "drift": 2 if random.random() < 0.02 else 0,
             "measured_at": None if measured is None else STARTED.isoformat(),
@@ -194,7 +195,7 @@ class Figures:
         }
 
 
-def _judged(mbps: float | None, recommended: float) -> str:
+def _assessed(mbps: float | None, recommended: float) -> str:
     if mbps is None:
         return "not-measured"
     if abs(mbps - recommended) <= recommended * 0.05:

@@ -27,7 +27,7 @@ from tests.monitoring.page.serving import served
 ROOT = Path(__file__).parents[3]
 SCHOOL = "as-e04"
 CUT = "tk-e03"
-NOT_MEASURED = {"state": "not-measured", "measured_mbps": None, "measured_at": None}
+NOT_MEASURED = {"assessment": "not-measured", "measured_mbps": None, "measured_at": None}
 VIEWS = {"city": ("/", 1440, 980), "school": (f"/schools/{SCHOOL}", 1440, 1160), "rollout": ("/rollout", 1440, 900)}
 THEMES = {"ja": "light", "en": "dark"}
 SECONDS_OF_THE_ROLLOUT = 4.6

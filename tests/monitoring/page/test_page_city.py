@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from tests.monitoring.page.conftest import Visit
 from tests.monitoring.page.figures import Figures
 
@@ -42,7 +42,7 @@ def test_a_tile_tells_its_state_by_icon_text_and_colour(visit: Visit) -> None:
     page = visit.open("/?lang=en")
     told: dict[str, set[tuple[str, ...]]] = {}
     for state, *parts in page.locator(".tile:not([data-silent])").evaluate_all(
-        "(all) => all.map((t) => [t.dataset.state, t.querySelector('.mark use').getAttribute('href'),"
+        "(all) => all.map((t) => [t.dataset.assessment, t.querySelector('.mark use').getAttribute('href'),"
         " t.querySelector('.word').textContent, getComputedStyle(t.querySelector('.word')).color])"
     ):
         told.setdefault(state, set()).add(tuple(parts))
@@ -56,7 +56,7 @@ def test_a_cut_line_changes_its_tile_without_a_reload(visit: Visit, figures: Fig
     page = visit.open()
     page.evaluate("window.same = true")
     page.evaluate(WATCH)
-    figures.change(CANARY, lines={"primary": "down", "backup": "up"}, state="not-measured", measured_mbps=None)
+    figures.change(CANARY, lines={"primary": "down", "backup": "up"}, assessment="not-measured", measured_mbps=None)
     expect(page.locator(f"{tile(CANARY)}[data-down]")).to_contain_text("回線断", timeout=5000)
     expect(page.locator(f"{tile(CANARY)} .strand").first).to_have_attribute("data-state", "down")
     expect(page.locator(f"{tile(CANARY)} .strand").last).to_have_attribute("data-state", "up")
@@ -73,8 +73,8 @@ def test_only_tiles_that_changed_are_touched(visit: Visit, figures: Figures) -> 
     page = visit.open()
     page.evaluate(WATCH)
     figures.tell("tiles", list(figures.tiles.values()))
-    figures.change("nh-j05", measured_mbps=figures.tiles["nh-j05"]["recommended_mbps"] * 1.3, state="meets")
-    figures.change("nh-j06", measured_mbps=12.0, state="below")
+    figures.change("nh-j05", measured_mbps=figures.tiles["nh-j05"]["recommended_mbps"] * 1.3, assessment="meets")
+    figures.change("nh-j06", measured_mbps=12.0, assessment="below")
     expect(page.locator(f"{tile('nh-j06')} .measured")).to_have_text("12")
     touched = set(page.evaluate("window.touched"))
     assert {"nh-j05", "nh-j06"} <= touched
@@ -88,7 +88,7 @@ def test_the_summary_counts_every_school(visit: Visit, figures: Figures) -> None
     page = visit.open("/?lang=en&ward=asao")
     figures.change(CANARY, lines={"primary": "down", "backup": "unknown"}, drift=3)
     expect(page.locator("[data-filter=line-down] .figure-count")).to_have_text("1")
-    counts = Counter(one["state"] for one in figures.tiles.values())
+    counts = Counter(one["assessment"] for one in figures.tiles.values())
     counts["drift"] = sum(one["drift"] > 0 for one in figures.tiles.values())
     counts["silent"] = sum(one["silent"] for one in figures.tiles.values())
     for state, number in counts.items():
@@ -99,11 +99,11 @@ def test_the_summary_counts_every_school(visit: Visit, figures: Figures) -> None
 
 def test_a_share_is_rounded_down(visit: Visit, figures: Figures) -> None:
     page = visit.open("/?lang=en")
-    figures.tiles = {school: {**one, "state": "meets", "silent": False} for school, one in figures.tiles.items()}
+    figures.tiles = {school: {**one, "assessment": "meets", "silent": False} for school, one in figures.tiles.items()}
     figures.tell("tiles", list(figures.tiles.values()))
     share = page.locator("[data-filter=meets] .figure-share")
     expect(share).to_have_text("100.0%")
-    figures.change(CANARY, state="below")
+    figures.change(CANARY, assessment="below")
     expect(share).to_have_text("99.4%")
 
 
@@ -111,14 +111,14 @@ def test_filters_stay_in_the_address(visit: Visit, figures: Figures) -> None:
     page = visit.open("/")
     page.locator("#ward").select_option("tama")
     page.locator("[data-filter=below]").click()
-    wanted = {one["id"] for one in figures.tiles.values() if one["ward"] == "tama" and one["state"] == "below"}
+    wanted = {one["id"] for one in figures.tiles.values() if one["ward"] == "tama" and one["assessment"] == "below"}
     shown = page.locator(".tile:visible")
     expect(shown).to_have_count(len(wanted))
     assert set(shown.evaluate_all("(all) => all.map((t) => t.dataset.school)")) == wanted
     page.reload()
     expect(shown).to_have_count(len(wanted))
     gone = next(iter(wanted))
-    figures.change(gone, state="meets")
+    figures.change(gone, assessment="meets")
     expect(shown).to_have_count(len(wanted) - 1)
     page.locator("#clear").click()
     expect(shown).to_have_count(len(figures.tiles))
@@ -236,6 +236,6 @@ def test_no_request_leaves_the_monitor(visit: Visit, base: str, figures: Figures
     for path in ("/", "/schools/as-e04", "/rollout"):
         visit.open(path)
     figures.change(CANARY, drift=1)
-    assert until(lambda: len(visit.requests) > 20, 5)
+    assert wait_until(lambda: len(visit.requests) > 20, 5)
     assert [url for url in visit.requests if not url.startswith(f"{base}/")] == []
     assert visit.problems() == []

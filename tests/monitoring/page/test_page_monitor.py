@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from controller.telemetry.registry import EventKind
-from controller.telemetry.timeline import Level, rollout
-from controller.telemetry.tracing import traced
+from controller.telemetry.timeline import Level, open_rollout_span
+from controller.telemetry.tracing import open_trace
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.page.conftest import opened
 from tests.monitoring.running import Running, monitor
@@ -60,7 +60,7 @@ def test_a_cut_line_is_seen_within_five_seconds(
         expect(page.locator(f".tile[data-school={school}][data-down]")).to_be_visible(timeout=CHANGE_SECONDS * 1000)
         assert time.monotonic() - began < CHANGE_SECONDS
         shown = running.tile(school)
-        assert tile.get_attribute("data-state") == shown["state"]
+        assert tile.get_attribute("data-assessment") == shown["assessment"]
         assert tile.locator(".measured").text_content() == f"{int(shown['measured_mbps']):,}"
         assert [one.get_attribute("data-state") for one in tile.locator(".strand").all()] == ["down", "up"]
         assert page.evaluate("window.same")
@@ -76,7 +76,7 @@ def test_a_school_s_view_follows_the_monitor(
         page = visit.open(f"/schools/{school}?lang=en")
         tile = running.tile(school)
         expect(page.locator("#recommended")).to_have_text(f"{tile['recommended_mbps']:,.1f}")
-        expect(page.locator("#verdict")).to_have_attribute("data-state", tile["state"])
+        expect(page.locator("#assessment")).to_have_attribute("data-assessment", tile["assessment"])
         six.down.add((school, line))
         six.drift[school] = 2
         tell(running, six)
@@ -114,7 +114,10 @@ def test_a_rollout_is_followed_span_by_span(
     with opened(browser, running.url) as visit:
         page = visit.open("/rollout?lang=en")
         device = page.locator(".device", has_text=f"{first}-core1")
-        with traced(tmp_path / "lines") as listener, rollout("abc123", [listener], waves=json.dumps(waves)) as root:
+        with (
+            open_trace(tmp_path / "lines") as listener,
+            open_rollout_span("abc123", [listener], waves=json.dumps(waves)) as root,
+        ):
             expect(page.locator("#rollout-name")).to_have_text("abc123")
             expect(page.locator(".wave").first).to_contain_text("Canary")
             expect(page.locator("#ends [data-outcome=waiting] b")).to_have_text("2")

@@ -18,12 +18,12 @@ SCHOOL = "as-e04"
 
 def test_a_school_shows_its_judgement_and_its_lines(visit: Visit, figures: Figures) -> None:
     figures.past(SCHOOL, datetime.now(UTC))
-    figures.change(SCHOOL, lines={"primary": "up", "backup": "down"}, measured_mbps=191.04, state="below", drift=2)
+    figures.change(SCHOOL, lines={"primary": "up", "backup": "down"}, measured_mbps=191.04, assessment="below", drift=2)
     page = visit.open(f"/schools/{SCHOOL}?lang=en")
-    expect(page.locator("#verdict")).to_contain_text("below the recommendation")
+    expect(page.locator("#assessment")).to_contain_text("below the recommendation")
     expect(page.locator("#measured")).to_have_text("191.0")
     expect(page.locator("#recommended")).to_have_text(f"{figures.tiles[SCHOOL]['recommended_mbps']:.1f}")
-    expect(page.locator("#verdict")).to_contain_text("estimated")
+    expect(page.locator("#assessment")).to_contain_text("estimated")
     expect(page.locator("[data-line=primary] .strand-state")).to_have_text("up")
     expect(page.locator("[data-line=backup] .strand-state")).to_have_text("down")
     expect(page.locator("#drift")).to_contain_text("2")

@@ -10,18 +10,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from controller.compile.network.device_state import CampusIntent, campus_intent
+from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
+from controller.model.access.rules import SegmentFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.policy_files import SEGMENTS
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.review import describe_changes
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Observation, refuse_conflicts
 from controller.platforms.hostapd.driver import Hostapd
-from controller.platforms.hostapd.text import MAIN, header
+from controller.platforms.hostapd.text import MAIN, write_header
 from controller.platforms.hostapd.text import SECRET as MARK
 from tests.emulators.hostapd import HEAD, SECRET, AccessPoint
 from tests.platforms.hostapd.networks import network_states
@@ -37,12 +39,12 @@ def device(city: City) -> Device:
 
 
 @pytest.fixture
-def intent(city: City, device: Device) -> CampusIntent:
-    return campus_intent(city, device, HOSTAPD.capabilities)
+def intent(city: City, device: Device) -> DeviceIntent:
+    return compile_device(city, device, HOSTAPD.capabilities)
 
 
 @pytest.fixture
-def text(intent: CampusIntent) -> str:
+def text(intent: DeviceIntent) -> str:
     return HOSTAPD.render(intent.wanted)
 
 
@@ -65,7 +67,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
         now = build_device_state()
         for wanted in (first, second, first, build_device_state()):
             reloads = point.reloads
-            for step in HOSTAPD.steps(now, wanted):
+            for step in HOSTAPD.plan_steps(now, wanted):
                 for command in step.commands:
                     assert SECRET not in command.line + (command.stdin or "")
                     point.run(command)
@@ -79,7 +81,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
             assert point.reloads == reloads + (now != wanted)
             now = wanted
         assert point.text() == before
-    assert not HOSTAPD.steps(first, first)
+    assert not HOSTAPD.plan_steps(first, first)
 
 
 def test_the_text_of_an_access_point(text: str) -> None:
@@ -96,7 +98,7 @@ def test_every_line_of_ours_counts(text: str) -> None:
     wanted = HOSTAPD.parse(text, "x").state
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if not line.strip() or line == header(MAIN) + "\n":
+        if not line.strip() or line == write_header(MAIN) + "\n":
             continue
         twice = [] if line.startswith("==> ") else [lines[: number + 1] + lines[number:]]
         for changed in (lines[:number] + lines[number + 1 :], *twice):
@@ -161,7 +163,7 @@ def test_a_file_that_stands_twice_is_refused(text: str) -> None:
         HOSTAPD.parse(f"{text}\n{text}", "x")
 
 
-def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: CampusIntent) -> None:
+def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: DeviceIntent) -> None:
     ours = text.removeprefix("==> /etc/hostapd/hostapd.conf <==\n")
     club = "bss=club\nssid=club\nwpa=2\nwpa_passphrase=nobody knows\n"
     whole = f"==> /etc/hostapd/hostapd.conf <==\n# radio\n{HEAD}{club}{ours}"
@@ -178,7 +180,7 @@ def test_what_is_of_others_is_left_alone_and_counted(text: str, intent: CampusIn
         ("ssid=a\nbridge=breth1.20\n", "x:10: conflict: network 'school-pupil' in VLAN 20 must stand where"),
     ],
 )
-def test_a_network_of_others_where_ours_must_stand(intent: CampusIntent, theirs: str, expected: str) -> None:
+def test_a_network_of_others_where_ours_must_stand(intent: DeviceIntent, theirs: str, expected: str) -> None:
     """One of the same name would catch the pupils' devices; one in the same VLAN would pass 802.1X by."""
     seen = HOSTAPD.parse(f"{HEAD}bss=club\n{theirs}", "x")
     with pytest.raises(ConfigRefused) as refused:
@@ -199,7 +201,7 @@ def network(**changes: object) -> WirelessNetwork:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "VLANs of a switch"),
+        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "hostapd has no VLAN database"),
         (build_device_state(networks=[network(ssid="a\nwpa=0")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(ssid="")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(vlan=4095)]), "VLAN 4095 is none of 1 to 4094"),
@@ -215,20 +217,22 @@ def test_what_hostapd_cannot_hold(state: DeviceState, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         HOSTAPD.render(state)
     with pytest.raises(ValueError, match=expected):
-        HOSTAPD.steps(build_device_state(), state)
+        HOSTAPD.plan_steps(build_device_state(), state)
 
 
 def test_a_switch_holds_no_networks(city: City, device: Device) -> None:
     with pytest.raises(BeyondCapability, match=r"as-e04-ap1: the blueprint gives it .* \(capability 'wireless'\)"):
-        campus_intent(city, device, AlliedTelesisAwplus.capabilities)
+        compile_device(city, device, AlliedTelesisAwplus.capabilities)
 
 
 def test_an_isolated_segment_without_client_isolation_is_refused(city: City, device: Device) -> None:
     can = replace(HOSTAPD.capabilities, isolates=False)
     with pytest.raises(BeyondCapability, match=r"'school-pupil' carries the isolated segment pupil, .* 'isolates'"):
-        campus_intent(city, device, can)
+        compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
-    assert campus_intent(replace(city, segments=segments), device, can).wanted.networks
+    assert compile_device(
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple(segments.values()))), device, can
+    ).wanted.networks
 
 
 class Mistaken(Hostapd):
@@ -259,29 +263,29 @@ class Mistaken(Hostapd):
     ],
 )
 def test_a_mistake_of_the_renderer_is_found(
-    city: City, intent: CampusIntent, changes: dict[str, object], expected: str
+    city: City, intent: DeviceIntent, changes: dict[str, object], expected: str
 ) -> None:
     with pytest.raises(ProofFailed) as failed:
-        prove(city, intent, Mistaken("school-pupil", **changes))
+        prove_rendered_device(city, intent, Mistaken("school-pupil", **changes))
     assert expected in str(failed.value)
     assert "/city/blueprints.yaml:" in str(failed.value) or "does not name" in expected
 
 
-def test_isolation_that_the_policy_does_not_ask_is_a_difference_too(city: City, intent: CampusIntent) -> None:
+def test_isolation_that_the_policy_does_not_ask_is_a_difference_too(city: City, intent: DeviceIntent) -> None:
     with pytest.raises(ProofFailed, match=r"'school-staff' keeps its clients from one another; the policy does not"):
-        prove(city, intent, Mistaken("school-staff", isolated=True))
+        prove_rendered_device(city, intent, Mistaken("school-staff", isolated=True))
 
 
-def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, intent: CampusIntent) -> None:
+def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, intent: DeviceIntent) -> None:
     class Forgetful(Hostapd):
         def render(self, state: DeviceState) -> str:
             return super().render(state).partition("\n==> ")[0]
 
     with pytest.raises(TsunaguError, match=r"or not in this text"):
-        prove(city, intent, Forgetful())
+        prove_rendered_device(city, intent, Forgetful())
 
 
-def test_networks_in_words(city: City, intent: CampusIntent) -> None:
+def test_networks_in_words(city: City, intent: DeviceIntent) -> None:
     names = {segment.vlan: segment.id for segment in city.segments.values()}
     asks = "asks 10.254.3.10, 10.254.3.11 as as-e04-ap1"
     assert describe_changes(names, build_device_state(), intent.wanted) == [

@@ -50,8 +50,8 @@ class Exchange:
 class MemoryDevice:
     """A device: running and startup configuration, the lock, armed restores, and faults that are drawn for it.
 
-    `draw_fault` is asked at every command, with its verb (`open` for a login). Without a `startup` configuration it boots
-    with what came from the `factory`.
+    `draw_fault` is asked at every command, with its verb (`open` for a login); put a `FaultScript` there. Without a
+    `startup` configuration it boots with what came from the `factory`.
     """
 
     def __init__(
@@ -62,14 +62,13 @@ class MemoryDevice:
         *,
         startup: str | None = None,
         factory: str = "",
-        draw_fault: Callable[[str], Fault] = lambda _: NO_FAULT,
     ) -> None:
         self.name = name
         self.configuration = configuration
         self.clock = clock
         self.startup = startup
         self.factory = factory
-        self.draw_fault = draw_fault
+        self.draw_fault: Callable[[str], Fault] = lambda _: NO_FAULT
         self.exchanges: list[Exchange] = []
         self.logins = 0
         self.starts = 0

@@ -1,0 +1,104 @@
+"""Measurements and assessments as metrics of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from controller.measure.assessment.assess import LineState, SchoolAssessment
+from controller.measure.measurement import (
+    DURATION_MS,
+    JITTER_MS,
+    LATENCY_MS,
+    LOSS_RATIO,
+    MBPS,
+    Measurement,
+    MeasurementId,
+    MeasurementKind,
+)
+from controller.model.network.packets import Family
+from controller.telemetry.otlp import Telemetry
+from controller.telemetry.registry import (
+    BANDWIDTH_ASSESSMENT,
+    BANDWIDTH_MEASURED,
+    BANDWIDTH_RECOMMENDED,
+    DNS_DURATION,
+    LINE_JITTER,
+    LINE_LATENCY,
+    LINE_LOSS,
+    LINE_THROUGHPUT,
+    LINE_UP,
+    PROBE_LAST_SUCCESS,
+    PROXY_DURATION,
+    EventKind,
+    Metric,
+)
+
+_ECHO_METRICS = {LATENCY_MS: LINE_LATENCY, JITTER_MS: LINE_JITTER, LOSS_RATIO: LINE_LOSS}
+_DURATIONS = {MeasurementKind.DNS: DNS_DURATION, MeasurementKind.HTTP: PROXY_DURATION}
+
+
+def record_measurement(telemetry: Telemetry, one: Measurement) -> None:
+    """The figures of one measurement; one without figures records nothing but the loss of all its echoes."""
+    path = one.path
+    place = {"school": path.school, "line": path.line, "family": name_family(path.family)}
+    for name, value in one.result.figures.items():
+        if name == MBPS:
+            attributes = {**place, "region": path.region, "direction": str(one.result.kind)}
+            telemetry.record(LINE_THROUGHPUT, value, **attributes)
+        elif name == DURATION_MS:
+            telemetry.record(_DURATIONS[one.result.kind], value, **place)
+        else:
+            telemetry.record(_ECHO_METRICS[name], value, **place, region=path.region)
+    if one.measured:
+        telemetry.record(PROBE_LAST_SUCCESS, one.at.timestamp(), school=path.school)
+
+
+@dataclass
+class AssessmentMetrics:
+    """Sends an assessment as often as one likes, but a measured figure once: its time is taken for the measurement's.
+
+    Figures from before `since` are not sent at all.
+    """
+
+    telemetry: Telemetry
+    since: datetime
+    _sent: dict[str, MeasurementId] = field(default_factory=dict)
+
+    def record_assessments(self, assessments: Iterable[SchoolAssessment]) -> None:
+        """Send each school's assessment with the recommendation that it was made against, and whether its lines are up.
+
+        Of a line that nobody looked at nothing is sent.
+        """
+        for one in assessments:
+            self._school(BANDWIDTH_RECOMMENDED, one.recommended.mbps, one)
+            self._school(BANDWIDTH_ASSESSMENT, one.assessment.number, one)
+            if one.assessed_bandwidth and self._is_new(one.assessed_bandwidth.measurement):
+                self._school(BANDWIDTH_MEASURED, one.assessed_bandwidth.mbps, one)
+            for line in one.lines:
+                if line.state is not LineState.UNKNOWN:
+                    up = float(line.state is LineState.UP)
+                    self.telemetry.record(LINE_UP, up, school=one.school.id, line=line.line)
+
+    def _is_new(self, measurement: Measurement) -> bool:
+        school = measurement.path.school
+        new = measurement.at >= self.since and self._sent.get(school) != measurement.id
+        if new:
+            self._sent[school] = measurement.id
+        return new
+
+    def _school(self, metric: Metric, value: float, one: SchoolAssessment) -> None:
+        self.telemetry.record(metric, value, school=one.school.id)
+
+
+def send_measured_event(telemetry: Telemetry, one: SchoolAssessment) -> None:
+    """Tell that a school's bandwidth was measured, and how it is."""
+    if one.assessed_bandwidth:
+        text = f"measured {one.assessed_bandwidth.mbps:.0f} of {one.recommended.mbps:.0f} Mbit/s: {one.assessment}"
+        telemetry.event(EventKind.MEASURED, text, school=one.school.id, line=one.assessed_line.line)
+
+
+def name_family(family: Family) -> str:
+    """An address family as metrics name it."""
+    return f"ipv{int(family)}"

@@ -1,0 +1,147 @@
+"""A round of measurements, as people read it at a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import mean
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from controller.measure.assessment.assess import Bandwidth, LineAssessment, LineState, SchoolAssessment, ShortfallCause
+from controller.measure.assessment.format_share import format_share
+from controller.measure.measurement import DURATION_MS, JITTER_MS, LATENCY_MS, LOSS_RATIO, Measurement, MeasurementKind
+from controller.messages import Catalogue
+from controller.model.city import City
+from controller.model.measurement import Assessment
+from controller.model.network.packets import Family
+
+NOTHING = "-"
+STYLES = {
+    Assessment.MEETS: "green",
+    Assessment.BELOW: "red",
+    Assessment.WITHIN_ERROR: "yellow",
+    Assessment.NOT_MEASURED: "dim",
+}
+_HEADINGS = ("school", "line", "state", "down", "up", "latency", "jitter", "loss", "dns", "http")
+_ASSESSMENT_HEADINGS = ("school", "pupils", "recommended", "measured", "measured-at", "assessment")
+WIDTH = 110
+"""Columns that the tables need; a narrower terminal wraps their lines."""
+
+
+def build_measurement_tables(
+    assessments: Sequence[SchoolAssessment], failures: Sequence[Measurement], city: City, texts: Catalogue
+) -> RenderableType:
+    """Two tables (lines, assessments), what could not be measured, and the total."""
+    regions = [region.id for region in city.lines.regions]
+    return Group(
+        _lines(assessments, regions, texts),
+        Text(),
+        _assessments(assessments, city.timezone, texts),
+        *_reasons(assessments, texts),
+        *_failures(assessments, failures, texts),
+        *_totals(assessments, texts),
+    )
+
+
+def _lines(assessments: Sequence[SchoolAssessment], regions: Sequence[str], texts: Catalogue) -> Table:
+    order = ", ".join(f"{region} v4 v6" for region in regions)
+    table = Table(title=texts.say("measure.lines-title", order=order), title_justify="left", pad_edge=False, box=None)
+    for heading in _HEADINGS:
+        table.add_column(texts[f"measure.{heading}"], justify="left" if heading in _HEADINGS[:3] else "right")
+    for one in assessments:
+        for line in one.lines:
+            if line.state is not LineState.UNKNOWN or line.bandwidths:
+                table.add_row(one.school.id, line.line, _state(line, texts), *_figures(line, regions))
+    return table
+
+
+def _state(line: LineAssessment, texts: Catalogue) -> Text:
+    style = {LineState.UP: "green", LineState.DOWN: "bold red", LineState.UNKNOWN: "dim"}[line.state]
+    return Text(texts[f"measure.line-{line.state}"], style)
+
+
+def _figures(line: LineAssessment, regions: Sequence[str]) -> list[str]:
+    losses = line.figures(MeasurementKind.ECHO, LOSS_RATIO)
+    return [
+        _by_path(line.downloads, regions),
+        _by_path(line.uploads, regions),
+        _mean(line.figures(MeasurementKind.ECHO, LATENCY_MS)),
+        _mean(line.figures(MeasurementKind.ECHO, JITTER_MS)),
+        f"{100 * max(losses):.0f}%" if losses else NOTHING,
+        _mean(line.figures(MeasurementKind.DNS, DURATION_MS)),
+        _mean(line.figures(MeasurementKind.HTTP, DURATION_MS)),
+    ]
+
+
+def _by_path(bandwidths: Sequence[Bandwidth], regions: Sequence[str]) -> str:
+    found = {(one.measurement.path.region, one.measurement.path.family): f"{one.mbps:.0f}" for one in bandwidths}
+    parts = [" ".join(found.get((region, family), NOTHING) for family in Family) for region in regions]
+    return ", ".join(parts) if found else NOTHING
+
+
+def _mean(figures: Sequence[float]) -> str:
+    if not figures:
+        return NOTHING
+    shown = mean(figures)
+    return f"{shown:.1f}" if shown >= 1 else f"{shown:.2f}"
+
+
+def _assessments(assessments: Sequence[SchoolAssessment], timezone: ZoneInfo, texts: Catalogue) -> Table:
+    table = Table(pad_edge=False, box=None)
+    for heading in _ASSESSMENT_HEADINGS:
+        right = heading in ("pupils", "recommended", "measured")
+        table.add_column(texts[f"measure.{heading}"], justify="right" if right else "left")
+    for one in assessments:
+        recommended = f"{one.recommended.mbps:.0f} ({texts[f'measure.{one.recommended.basis}']})"
+        at = f"{one.measured_at.astimezone(timezone):%m-%d %H:%M}" if one.measured_at else NOTHING
+        table.add_row(
+            one.school.id,
+            str(one.school.pupils),
+            recommended,
+            f"{one.assessed_bandwidth.mbps:.0f}" if one.assessed_bandwidth else NOTHING,
+            at,
+            Text(texts[f"assessments.{one.assessment}"], STYLES[one.assessment]),
+        )
+    return table
+
+
+def explain_assessment(one: SchoolAssessment, texts: Catalogue) -> str:
+    """Why a school is below its recommendation or not measured, in words."""
+    if one.assessment is Assessment.NOT_MEASURED:
+        return texts["assessments.line-down"] if one.assessed_line.state is LineState.DOWN else ""
+    losses = one.assessed_line.figures(MeasurementKind.ECHO, LOSS_RATIO)
+    marks: dict[ShortfallCause, dict[str, object]] = {
+        ShortfallCause.CONTRACT: {"contract": one.contract_mbps},
+        ShortfallCause.LINE: {"contract": one.contract_mbps},
+        ShortfallCause.LOSS: {"loss": f"{100 * max(losses, default=0.0):.0f}"},
+    }
+    return texts["measure.and"].join(texts.say(f"measure.cause-{cause}", **marks[cause]) for cause in one.causes)
+
+
+def _reasons(assessments: Sequence[SchoolAssessment], texts: Catalogue) -> list[Text]:
+    said = [(one, explain_assessment(one, texts)) for one in assessments]
+    lines = [Text(f"{one.school.id}: {reason}") for one, reason in said if reason]
+    return [Text(), *lines] if lines else []
+
+
+def _failures(assessments: Sequence[SchoolAssessment], failures: Sequence[Measurement], texts: Catalogue) -> list[Text]:
+    dead = {(one.school.id, line.line) for one in assessments for line in one.lines if line.state is LineState.DOWN}
+    said = [texts.say("measure.is-down", school=school, line=line) for school, line in sorted(dead)]
+    said += [
+        f"{one.path}: {texts[f'measure.{one.result.kind}']}: {one.result.reason}"
+        for one in failures
+        if (one.path.school, one.path.line) not in dead
+    ]
+    return [Text(), *(Text(f"x {line}", "red") for line in said)] if said else []
+
+
+def _totals(assessments: Sequence[SchoolAssessment], texts: Catalogue) -> list[Text]:
+    counts = Counter(one.assessment for one in assessments)
+    whole = len(assessments)
+    parts = [f"{texts[f'assessments.{assessment}']} {counts[assessment]}" for assessment in Assessment]
+    share = format_share(counts[Assessment.MEETS], whole)
+    return [Text(), Text(texts.say("measure.total", schools=whole, parts=", ".join(parts), share=share))]

@@ -1,0 +1,78 @@
+"""The HTTP probe: how long a page takes over a line, by HTTP or HTTPS.
+
+Its metric is still `tsunagu.proxy.duration`, and its target in the policy `targets.proxy`: what answers is an
+application's identity-aware proxy. A forward proxy, as schools have them, is not asked.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+
+from controller.measure.measurement import MeasurementKind, ProbeResult
+from controller.measure.probes.probe_path import ProbePath
+from controller.measure.probes.timed_request import DATAGRAM_BYTES, TimedAnswer, WrongAnswer, time_request
+from controller.model.measurement import PageTarget
+from controller.model.network.packets import Family
+
+_HEAD_BYTES = 65536
+_GOOD = range(200, 400)
+
+
+@dataclass(frozen=True)
+class HttpProbe:
+    """The probe: the time until the head of its answer is here, with the connection (and TLS) before it."""
+
+    target: PageTarget
+    within: float
+    trust: ssl.SSLContext | None = None
+
+    def measure(self, route: ProbePath) -> ProbeResult:
+        """Ask for the page at the route's end."""
+        address = f"[{route.target}]" if route.path.family is Family.V6 else route.target
+        shown = f"{self.target.scheme}://{address}:{self.target.port}{self.target.path}"
+        name = self.target.host or address
+
+        def ask() -> TimedAnswer:
+            request = f"GET {self.target.path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode("ascii")
+            with route.open_bound_socket(socket.SOCK_STREAM) as plain:
+                plain.settimeout(self.within)
+                began = time.perf_counter()
+                plain.connect((route.target, self.target.port))
+                with self._secured(plain, name.strip("[]")) as opened:
+                    opened.sendall(request)
+                    head = _head(opened)
+                    seconds = time.perf_counter() - began
+            status = head.split(b" ", 2)[1:2]
+            if not head.startswith(b"HTTP/") or not status or not status[0].isdigit():
+                message = "what answers speaks no HTTP"
+                raise WrongAnswer(message)
+            if int(status[0]) not in _GOOD:
+                message = f"the answer is {int(status[0])}"
+                raise WrongAnswer(message)
+            return TimedAnswer(head.decode("latin-1"), seconds)
+
+        return time_request(
+            MeasurementKind.HTTP,
+            shown,
+            f"{self.target.scheme.upper()} GET, until the head is here",
+            "targets.proxy",
+            ask,
+        )
+
+    def _secured(self, plain: socket.socket, name: str) -> socket.socket:
+        if self.target.scheme == "http":
+            return plain
+        return (self.trust or ssl.create_default_context()).wrap_socket(plain, server_hostname=name)
+
+
+def _head(opened: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < _HEAD_BYTES:
+        more = opened.recv(DATAGRAM_BYTES)
+        if not more:
+            break
+        head += more
+    return head.partition(b"\r\n\r\n")[0]

@@ -1,0 +1,187 @@
+"""How much a line carries: iperf3, several TCP streams for some seconds, one direction after the other.
+
+Its error was measured on shaped lines (`tests/benchmarks/throughput.py`); `policies/measurement.yaml` states it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+
+from controller.errors import TsunaguError
+from controller.measure.measurement import MBPS, LinePath, MeasurementKind, ProbeOutcome, ProbeResult
+from controller.measure.probes.probe_path import CompletedProcess, ProbeHost, ProbePath
+from controller.measure.probes.throughput_locks import LineBusy, hold_exclusive_locks
+from controller.model.measurement import Method
+
+PATIENCE_SECONDS = 60.0
+"""How long a probe waits for a line that another one uses."""
+_BUSY_SECONDS = 15.0
+_BUSY_EVERY_SECONDS = 0.2
+_SPARE_SECONDS = 5.0
+"""Beyond the test itself, for its beginning and its end."""
+_SHOWN = 200
+
+_NOBODY = (
+    "timed out",
+    "No route to host",
+    "unreachable",
+    "Operation now in progress",
+    "Host is down",
+    "Cannot assign requested address",  # a line that is down at the school has lost its IPv6 address
+    "No such device",
+)
+_NOT_THERE = ("Connection refused", "Connection reset", "control message", "control socket", "cookie", "protocol")
+
+
+class _Sum(BaseModel):
+    """What arrived in a whole test, as the receiver counted it."""
+
+    bits_per_second: float = Field(ge=0, allow_inf_nan=False)
+    bytes: int = Field(ge=0)
+
+
+class _End(BaseModel):
+    """The end of what iperf3 says."""
+
+    sum_received: _Sum | None = None
+
+
+class _Told(BaseModel):
+    """What iperf3 says, as far as we need it; the store keeps all of it."""
+
+    error: str = ""
+    end: _End = _End()
+
+
+@dataclass(frozen=True)
+class ThroughputProbe:
+    """The probe. `locks` is the folder of the locks, `everywhere` names what all tests that use it share."""
+
+    method: Method
+    port: int
+    locks: Path
+    everywhere: tuple[str, ...] = ()
+
+    def measure(self, route: ProbePath, kind: MeasurementKind) -> ProbeResult:
+        """Download or upload over a route.
+
+        Raises:
+            TsunaguError: the program or the place is missing.
+        """
+        words = self._words(route, kind)
+        target = f"{route.target} port {self.port}"
+        mine = (name_line_lock(route.path), f"server {target}", *self.everywhere)
+        try:
+            with hold_exclusive_locks(self.locks, mine, PATIENCE_SECONDS):
+                before = read_interface_counters(route.host)
+                began, ran = self._run(route, words)
+                after = read_interface_counters(route.host)
+        except LineBusy as busy:
+            return ProbeResult(kind, ProbeOutcome.FAILED, target, " ".join(words), reason=str(busy))
+        moved = {name: after[name] - before[name] for name in after if name in before}
+        return replace(self._found(route, kind, words, ran, moved), began=began)
+
+    def _words(self, route: ProbePath, kind: MeasurementKind) -> tuple[str, ...]:
+        return (
+            "iperf3",
+            "--json",
+            *("--client", route.target),
+            *("--port", str(self.port)),
+            *("--bind", route.source),
+            *("--bind-dev", route.interface),
+            *("--parallel", str(self.method.streams)),
+            *("--time", str(self.method.seconds)),
+            *("--interval", "0"),
+            *("--connect-timeout", f"{1000 * self.method.connect_within:.0f}"),
+            *(("--reverse",) if kind is MeasurementKind.DOWNLOAD else ()),
+        )
+
+    def _run(self, route: ProbePath, words: tuple[str, ...]) -> tuple[datetime, CompletedProcess]:
+        """When the test began that came to something, and what the program said."""
+        timeout = self.method.seconds + self.method.connect_within + _SPARE_SECONDS
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            began = datetime.now(UTC)
+            ran = route.host.run(words, timeout)
+            # Somebody outside our locks: a server serves one test at a time, and says so.
+            if "server is busy" not in ran.stdout or time.monotonic() >= deadline:
+                return began, ran
+            time.sleep(_BUSY_EVERY_SECONDS)
+
+    def _found(
+        self,
+        route: ProbePath,
+        kind: MeasurementKind,
+        words: tuple[str, ...],
+        ran: CompletedProcess,
+        moved: Mapping[str, int],
+    ) -> ProbeResult:
+        target, method = f"{route.target} port {self.port}", " ".join(words)
+
+        def without(outcome: ProbeOutcome, reason: str) -> ProbeResult:
+            return ProbeResult(kind, outcome, target, method, reason=reason, raw=ran.stdout + ran.stderr)
+
+        if ran.returncode is None:
+            return without(ProbeOutcome.NO_ANSWER, f"the test with {target} did not come to its end in time")
+        try:
+            told = _Told.model_validate_json(ran.stdout)
+        except ValidationError:
+            said = (ran.stderr or ran.stdout).strip()[:_SHOWN]
+            return without(
+                ProbeOutcome.FAILED, f"iperf3 said nothing that is understood (exit code {ran.returncode}): {said}"
+            )
+        if told.error or told.end.sum_received is None:
+            return without(*self._why(told.error or "it gives no sum", target))
+        bits, carried = told.end.sum_received.bits_per_second, told.end.sum_received.bytes
+        if moved.get(route.interface, 0) < carried:
+            reason = (
+                f"{carried} bytes were received, but {route.interface} did not carry them: it is another line's figure"
+            )
+            return without(ProbeOutcome.FAILED, reason)
+        raw = json.dumps({**json.loads(ran.stdout), "interface_bytes": dict(moved)})
+        return ProbeResult(kind, ProbeOutcome.MEASURED, target, method, {MBPS: bits / 1e6}, raw=raw)
+
+    def _why(self, error: str, target: str) -> tuple[ProbeOutcome, str]:
+        setting = "targets.throughput in policies/measurement.yaml"
+        if any(word in error for word in _NOBODY):
+            return ProbeOutcome.NO_ANSWER, f"nobody answers at {target} ({error})"
+        if "busy" in error:
+            return (
+                ProbeOutcome.FAILED,
+                f"the iperf3 server at {target} has been busy for {_BUSY_SECONDS:.0f} s; try later",
+            )
+        if any(word in error for word in _NOT_THERE):
+            return (
+                ProbeOutcome.REFUSED,
+                f"no iperf3 server at {target} ({error}); see {setting}, or start one there: iperf3 --server",
+            )
+        return ProbeOutcome.FAILED, f"iperf3 with {target}: {error}"
+
+
+def name_line_lock(path: LinePath) -> str:
+    """The name of a line's lock."""
+    return f"{path.school} {path.line} line"
+
+
+def read_interface_counters(place: ProbeHost) -> dict[str, int]:
+    """Bytes that each interface of a place has received and sent since it was made.
+
+    Raises:
+        TsunaguError: the place is gone.
+    """
+    ran = place.run(("ip", "-json", "-statistics", "link", "show"), _SPARE_SECONDS)
+    try:
+        return {
+            one["ifname"]: one["stats64"]["rx"]["bytes"] + one["stats64"]["tx"]["bytes"]
+            for one in json.loads(ran.stdout)
+        }
+    except (ValueError, KeyError, TypeError):
+        message = f"the interfaces of {place} cannot be read: {(ran.stderr or ran.stdout).strip()[:_SHOWN]}"
+        raise TsunaguError(message) from None

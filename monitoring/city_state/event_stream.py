@@ -1,0 +1,132 @@
+"""What is sent to pages as it happens: server-sent events that a page takes up again where it lost them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controller.telemetry.registry import MOST_SCHOOLS
+
+KEPT_CHARACTERS = 4_000_000
+"""What a page that comes back can be given again: a minute or more of a city that changes every second."""
+BEHIND = 4 * MOST_SCHOOLS
+"""A reader that is so many messages behind, some turns of the largest city, is let go and comes back."""
+HEARTBEAT_SECONDS = 5.0
+HEARTBEAT = ": alive\nevent: alive\ndata: {}\n\n"
+
+
+@dataclass(eq=False)
+class StreamReader:
+    """One open page."""
+
+    school: str | None
+    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BEHIND))
+
+
+class EventStream:
+    """All open pages. Belongs to one thread, the event loop's.
+
+    `snapshot` gives everything as it is, for a page that was away for too long.
+    """
+
+    def __init__(self, snapshot: Callable[[], Sequence[tuple[str, object]]]) -> None:
+        self._snapshot = snapshot
+        self._run = uuid.uuid4().hex[:8]
+        self._number = 0
+        self._kept: deque[tuple[int, str]] = deque()
+        self._kept_from = 1
+        self._size = 0
+        self._newest: dict[str, tuple[int, str]] = {}
+        self._readers: set[StreamReader] = set()
+        self._closed = False
+
+    @property
+    def readers(self) -> int:
+        """How many pages are open."""
+        return len(self._readers)
+
+    def publish(self, event: str, data: object, *, whole: bool = False) -> None:
+        """Tell every page, now or when it comes back. A `whole` one replaces those of its name that came before."""
+        self._number += 1
+        text = _message(event, data, f"{self._run}-{self._number}")
+        if whole:
+            self._newest[event] = (self._number, text)
+        else:
+            self._keep(text)
+        for reader in list(self._readers):
+            self._put(reader, text)
+
+    def nudge(self, school: str, data: Mapping[str, object]) -> None:
+        """Tell who looks at a school, or at all, that something new can be asked for; not kept for who is away."""
+        if not self._readers:
+            return
+        text = _message("school", data)
+        for reader in list(self._readers):
+            if reader.school in (None, school):
+                self._put(reader, text)
+
+    def close(self) -> None:
+        """End every page's stream; the monitor stops."""
+        self._closed = True
+        for reader in list(self._readers):
+            self._end(reader)
+
+    async def read(self, last: str | None, school: str | None = None) -> AsyncIterator[str]:
+        """What a page is sent. `last` is the id of the last message that it got before, if any."""
+        reader = StreamReader(school)
+        self._readers.add(reader)
+        try:
+            yield "retry: 1000\n\n"
+            for missed in self._missed(last):
+                yield missed
+            while not self._closed:
+                try:
+                    async with asyncio.timeout(HEARTBEAT_SECONDS):
+                        text = await reader.queue.get()
+                except TimeoutError:
+                    yield HEARTBEAT
+                    continue
+                if text is None:
+                    return
+                yield text
+        finally:
+            self._readers.discard(reader)
+
+    def _missed(self, last: str | None) -> list[str]:
+        """What came after a message; everything as it is where that is not known any more."""
+        if last is None:
+            return []
+        run, _, number = last.rpartition("-")
+        if run == self._run and number.isdecimal() and self._kept_from - 1 <= int(number) <= self._number:
+            return [text for at, text in sorted([*self._kept, *self._newest.values()]) if at > int(number)]
+        now = f"{self._run}-{self._number}"
+        return [_message(event, data, now) for event, data in self._snapshot()]
+
+    def _keep(self, text: str) -> None:
+        self._kept.append((self._number, text))
+        self._size += len(text)
+        while self._size > KEPT_CHARACTERS:
+            at, gone = self._kept.popleft()
+            self._size -= len(gone)
+            self._kept_from = at + 1
+
+    def _put(self, reader: StreamReader, text: str) -> None:
+        try:
+            reader.queue.put_nowait(text)
+        except asyncio.QueueFull:
+            self._end(reader)
+
+    def _end(self, reader: StreamReader) -> None:
+        self._readers.discard(reader)
+        while not reader.queue.empty():
+            reader.queue.get_nowait()
+        reader.queue.put_nowait(None)
+
+
+def _message(event: str, data: object, number: str = "") -> str:
+    head = f"id: {number}\n" if number else ""
+    return f"{head}event: {event}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"

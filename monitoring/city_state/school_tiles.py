@@ -1,0 +1,127 @@
+"""How the city stands: the newest value of each series, and the tile of each school that follows from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Literal, TypedDict
+
+from controller.model.city import City
+from controller.model.measurement import Assessment, Basis
+from controller.model.sites.schools import School
+from controller.telemetry.registry import (
+    BANDWIDTH_ASSESSMENT,
+    BANDWIDTH_MEASURED,
+    BANDWIDTH_RECOMMENDED,
+    DEVICE_DRIFT,
+    LINE,
+    LINE_UP,
+    MINUTE,
+    PROBE_LAST_SUCCESS,
+    Metric,
+)
+from monitoring.timeseries.records import GaugeValue, SeriesKey
+
+SILENT_SECONDS = 5 * MINUTE
+"""A probe that got through last longer ago than this is silent."""
+
+LineState = Literal["up", "down", "unknown"]
+
+
+class Tile(TypedDict):
+    """A school as the page shows it. Bandwidths are in Mbit/s; `drift` counts devices; None is "not known".
+
+    `recommended_mbps` is what the assessment was made against, as whoever measured sent it. `basis` says whether that
+    is a published row; the monitor knows it only where its own policies give the same figure. Where they give another,
+    that one is `policy_recommended_mbps`: the monitor was started with other policies than the measurement.
+    """
+
+    id: str
+    name: str
+    ward: str
+    kind: str
+    pupils: int
+    recommended_mbps: float | None
+    basis: Basis | None
+    policy_recommended_mbps: float | None
+    measured_mbps: float | None
+    assessment: Assessment
+    lines: Mapping[str, LineState]
+    drift: int | None
+    measured_at: str | None
+    silent: bool
+
+
+class CityState:
+    """The newest values. Belongs to one thread, the event loop's."""
+
+    def __init__(self, city: City, values: Iterable[GaugeValue] = ()) -> None:
+        self.city = city
+        self.values: dict[SeriesKey, GaugeValue] = {}
+        self.touched: set[str] = set()
+        """Schools that something came in for since it was emptied."""
+        self.take(values)
+
+    def take(self, values: Iterable[GaugeValue]) -> None:
+        """Newer values; what is older than what is known changes nothing."""
+        for one in values:
+            before = self.values.get(one.key)
+            if before is None or one.at >= before.at:
+                self.values[one.key] = one
+            for name, value in one.key[1][:1]:
+                if name == "school":
+                    self.touched.add(value)
+
+    def fresh(self, metric: Metric, *attributes: str) -> GaugeValue | None:
+        """A metric's value that may stand for the present, by the values of its attributes; else None."""
+        names = [attribute.name for attribute in metric.attributes]
+        found = self.values.get((metric, tuple(zip(names, attributes, strict=True))))
+        return found if found is not None and found.at >= time.time() - metric.fresh else None
+
+    def tiles(self) -> list[Tile]:
+        """Every school's tile, in the order of the policies."""
+        return [self.tile(school) for school in self.city.schools]
+
+    def tile(self, school: School) -> Tile:
+        """A school's tile."""
+        assessment = self._assessment(school.id)
+        # A school that is "not measured" has no figure; the one from before its line went down is history.
+        measured = self.fresh(BANDWIDTH_MEASURED, school.id) if assessment is not Assessment.NOT_MEASURED else None
+        received = self.fresh(BANDWIDTH_RECOMMENDED, school.id)
+        recommended = round(received.value, 1) if received else None
+        ours = self.city.measurement.recommended.of(school.pupils)
+        same = recommended == round(ours.mbps, 1)
+        drift = self.fresh(DEVICE_DRIFT, school.id)
+        heard = self.fresh(PROBE_LAST_SUCCESS, school.id)
+        return {
+            "id": school.id,
+            "name": school.name,
+            "ward": school.ward,
+            "kind": school.kind,
+            "pupils": school.pupils,
+            "recommended_mbps": recommended,
+            "basis": ours.basis if same else None,
+            "policy_recommended_mbps": None if same or recommended is None else round(ours.mbps, 1),
+            "measured_mbps": round(measured.value, 2) if measured else None,
+            "assessment": assessment,
+            "lines": {line: self._line(school.id, line) for line in LINE.values},
+            "drift": int(drift.value) if drift else None,
+            "measured_at": format_time(measured.at) if measured else None,
+            "silent": heard is not None and heard.value < time.time() - SILENT_SECONDS,
+        }
+
+    def _assessment(self, school: str) -> Assessment:
+        found = self.fresh(BANDWIDTH_ASSESSMENT, school)
+        return (Assessment.from_number(found.value) if found else None) or Assessment.NOT_MEASURED
+
+    def _line(self, school: str, line: str) -> LineState:
+        found = self.fresh(LINE_UP, school, line)
+        if found is None:
+            return "unknown"
+        return "up" if found.value > 0 else "down"
+
+
+def format_time(seconds: float) -> str:
+    """A time as the API writes it: ISO 8601, UTC, milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

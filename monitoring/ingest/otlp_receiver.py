@@ -1,0 +1,135 @@
+"""OTLP/HTTP: protobuf, gzip, bounded; acknowledged only when it is on the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections import Counter
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from controller.telemetry.registry import SIGNAL
+from monitoring.city_state.monitor import Monitor
+from monitoring.ingest.otlp_decoder import decode_request
+from monitoring.timeseries.records import MalformedRequest
+from monitoring.timeseries.store_writer import StoreBusy
+
+PROTOBUF = "application/x-protobuf"
+MOST_SENT = 4 * 1024 * 1024
+"""Bytes of a body as it is sent."""
+MOST_UNPACKED = 32 * 1024 * 1024
+"""Bytes of a body once unpacked: a small body may hold a very large one."""
+_REASONS_SHOWN = 5
+
+
+class RequestTooLarge(Exception):
+    """More than the monitor takes at once."""
+
+
+def build_receiver_routes(monitor: Monitor) -> list[BaseRoute]:
+    """A path for each signal."""
+
+    async def take(request: Request) -> Response:
+        signal = request.path_params["signal"]
+        if signal not in SIGNAL.values:
+            return PlainTextResponse("the paths are /v1/traces, /v1/metrics and /v1/logs\n", 404)
+        return await _take(monitor, signal, request)
+
+    return [Route("/v1/{signal}", take, methods=["POST"])]
+
+
+async def _take(monitor: Monitor, signal: str, request: Request) -> Response:
+    refused = _unsupported(request)
+    if refused is not None:
+        monitor.refuse(signal, "malformed")
+        return refused
+    try:
+        batch = decode_request(signal, await _body(request))
+        await monitor.keep(batch)
+    except RequestTooLarge as error:
+        monitor.refuse(signal, "too-large")
+        return PlainTextResponse(f"{error}\n", 413)
+    except MalformedRequest as error:
+        monitor.refuse(signal, "malformed")
+        return PlainTextResponse(f"{error}\n", 400)
+    except (StoreBusy, sqlite3.Error):
+        monitor.refuse(signal, "busy")
+        return PlainTextResponse("the store does not keep up or cannot be written\n", 503, {"Retry-After": "1"})
+    except ClientDisconnect:
+        return Response(status_code=400)
+    if batch.refused:
+        monitor.refuse(signal, "unknown")
+    return Response(_answer(signal, batch.refused), media_type=PROTOBUF)
+
+
+def _unsupported(request: Request) -> Response | None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != PROTOBUF:
+        return PlainTextResponse(f"send OTLP as {PROTOBUF}, not {kind or 'without a content type'}\n", 415)
+    if request.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
+        return PlainTextResponse("the encodings are gzip and identity\n", 415, {"Accept-Encoding": "gzip"})
+    return None
+
+
+async def _body(request: Request) -> bytes:
+    """The unpacked body.
+
+    Raises:
+        TooLarge: it is larger than the limits, packed or unpacked.
+        MalformedRequest: it is no whole gzip.
+    """
+    packed = bytearray()
+    async for chunk in request.stream():
+        packed += chunk
+        if len(packed) > MOST_SENT:
+            message = f"a request has at most {MOST_SENT} bytes"
+            raise RequestTooLarge(message)
+    if request.headers.get("content-encoding", "identity").lower() == "identity":
+        return bytes(packed)
+    return _unpacked(bytes(packed))
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = unpacking.decompress(packed, MOST_UNPACKED)
+    except zlib.error:
+        message = "the body is no gzip"
+        raise MalformedRequest(message) from None
+    if unpacking.unconsumed_tail:
+        message = f"an unpacked request has at most {MOST_UNPACKED} bytes"
+        raise RequestTooLarge(message)
+    if not unpacking.eof or unpacking.unused_data:
+        message = "the body is no whole gzip"
+        raise MalformedRequest(message)
+    return body
+
+
+def _answer(signal: str, refused: Counter[str]) -> bytes:
+    """OTLP's answer; it tells how much was not taken, and why."""
+    count = refused.total()
+    reasons = "; ".join(f"{reason} ({number})" for reason, number in refused.most_common(_REASONS_SHOWN))
+    match signal:
+        case "metrics":
+            metrics = ExportMetricsServiceResponse()
+            if count:
+                metrics.partial_success.rejected_data_points = count
+                metrics.partial_success.error_message = reasons
+            return metrics.SerializeToString()
+        case "traces":
+            traces = ExportTraceServiceResponse()
+            if count:
+                traces.partial_success.rejected_spans = count
+                traces.partial_success.error_message = reasons
+            return traces.SerializeToString()
+        case _:
+            logs = ExportLogsServiceResponse()
+            if count:
+                logs.partial_success.rejected_log_records = count
+                logs.partial_success.error_message = reasons
+            return logs.SerializeToString()

@@ -1,0 +1,81 @@
+"""What the store is asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from controller.telemetry.registry import DIRECTION, Metric
+from monitoring.timeseries.records import (
+    CumulativeTotal,
+    EventRecord,
+    GaugeValue,
+    SpanRecord,
+    add_up_totals,
+)
+from monitoring.timeseries.retention import STEPS
+from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key
+
+SPANS_SHOWN = 10_000
+"""Enough for the devices of the whole city, and the steps of those that are in work."""
+
+
+def read_latest_values(store: TimeSeriesStore) -> list[GaugeValue]:
+    """The newest value of every gauge."""
+    rows = store.rows("SELECT metric, attributes, at, value FROM latest JOIN series ON series.id = latest.series")
+    return [
+        GaugeValue(key, at, value)
+        for metric, attributes, at, value in rows
+        if (key := parse_series_key(metric, attributes))
+    ]
+
+
+def read_totals(store: TimeSeriesStore) -> list[CumulativeTotal]:
+    """What counters and histograms have come to, over all processes."""
+    query = "SELECT metric, attributes, at, value, counts FROM part JOIN series ON series.id = part.series"
+    return add_up_totals(
+        CumulativeTotal(key, "", 0, at, value, tuple(json.loads(counts)))
+        for metric, attributes, at, value, counts in store.rows(query)
+        if (key := parse_series_key(metric, attributes))
+    )
+
+
+def read_events(store: TimeSeriesStore, school: str, since: float, most: int) -> list[EventRecord]:
+    """A school's newest events, the oldest of them first."""
+    query = "SELECT at, kind, school, line, text FROM event WHERE school = ? AND at >= ? ORDER BY at DESC LIMIT ?"
+    return [EventRecord(*row) for row in reversed(store.rows(query, school, since, most))]
+
+
+def read_newest_trace(store: TimeSeriesStore) -> list[SpanRecord]:
+    """The spans of the rollout that began last, but for single commands; none where there was none."""
+    query = (
+        "SELECT trace, id, parent, level, name, start, ended, outcome, error, attributes FROM span "
+        "WHERE trace = (SELECT trace FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT 1) "
+        "AND level != 'command' ORDER BY level = 'step', start LIMIT ?"
+    )
+    rows = store.rows(query, SPANS_SHOWN)
+    return [_span(row) for row in rows]
+
+
+def read_line_history(
+    store: TimeSeriesStore, place: tuple[str, str], metric: Metric, since: float, step: int
+) -> list[tuple[int, float, float]]:
+    """A line's values as (seconds since 1970, mean, highest) of each `step` seconds; of throughput, the downloads.
+
+    `place` is a school and one of its lines.
+    """
+    query = "SELECT id, attributes FROM series WHERE school = ? AND line = ? AND metric = ?"
+    known = store.rows(query, *place, metric.name)
+    wanted = [number for number, attributes in known if dict(json.loads(attributes)).get(DIRECTION.name) != "upload"]
+    query = (
+        "SELECT at / ?1 * ?1 AS slot, SUM(total) / SUM(n), MAX(most) FROM bin "
+        "WHERE step IN (SELECT value FROM json_each(?2)) AND series IN (SELECT value FROM json_each(?3)) AND at >= ?4 "
+        "GROUP BY slot ORDER BY slot"
+    )
+    rows = store.rows(query, step, json.dumps(STEPS), json.dumps(wanted), int(since))
+    return [(slot, mean, most) for slot, mean, most in rows]
+
+
+def _span(row: tuple[Any, ...]) -> SpanRecord:
+    return replace(SpanRecord(*row[:-1]), attributes=json.loads(row[-1]))

@@ -1,0 +1,101 @@
+"""What the monitor takes in, as plain values.
+
+A value of a metric that is not in the registry, or with other attributes, or from the future, is not taken; the sender
+is told how many and why, as OTLP's partial success.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from controller.errors import TsunaguError
+from controller.telemetry.naming import OVERFLOW
+from controller.telemetry.registry import Metric
+
+OVERFLOWN: tuple[tuple[str, str], ...] = ((OVERFLOW, "true"),)
+
+SeriesAttributes = tuple[tuple[str, str], ...]
+SeriesKey = tuple[Metric, SeriesAttributes]
+"""What a series is known by: its metric, and its attributes in the registry's order."""
+
+
+class MalformedRequest(TsunaguError):
+    """A body that is not what its path and its headers say."""
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeValue:
+    """A gauge's value at a time (seconds since 1970)."""
+
+    key: SeriesKey
+    at: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class CumulativeTotal:
+    """What a counter or a histogram of one process has come to since it began.
+
+    `process` and `began` tell totals of different processes apart, which add up. A counter has no `counts`; a histogram
+    has the number of values in each of its buckets, and `value` is their sum.
+    """
+
+    key: SeriesKey
+    process: str
+    began: int
+    at: float
+    value: float
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that people want to know of."""
+
+    at: float
+    kind: str
+    school: str
+    line: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRecord:
+    """A span of the timeline; `end` is 0 while it runs. Times are seconds since 1970."""
+
+    trace: str
+    id: str
+    parent: str
+    level: str
+    name: str
+    start: float
+    end: float = 0.0
+    outcome: str = ""
+    error: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class TelemetryBatch:
+    """All of one request; `refused` counts what was not taken, by why."""
+
+    values: list[GaugeValue] = field(default_factory=list)
+    totals: list[CumulativeTotal] = field(default_factory=list)
+    events: list[EventRecord] = field(default_factory=list)
+    spans: list[SpanRecord] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+def add_up_totals(parts: Iterable[CumulativeTotal]) -> list[CumulativeTotal]:
+    """Totals of different processes added up; each is as old as its newest part."""
+    found: dict[SeriesKey, CumulativeTotal] = {}
+    for part in parts:
+        if (before := found.get(part.key)) is None:
+            found[part.key] = part
+        else:
+            counts = tuple(a + b for a, b in zip(before.counts, part.counts, strict=True))
+            at = max(before.at, part.at)
+            found[part.key] = replace(before, at=at, value=before.value + part.value, counts=counts)
+    return list(found.values())

@@ -1,0 +1,103 @@
+"""The one thread that writes: it keeps all requests that wait in one transaction, and then says so to each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+from queue import Empty, Full, Queue
+from threading import Thread
+
+from monitoring.timeseries.records import TelemetryBatch
+from monitoring.timeseries.retention import delete_expired, roll_up
+from monitoring.timeseries.time_series_store import TimeSeriesStore
+
+WAITING = 256
+"""Requests that may wait for the disk; beyond that a sender is told to come again."""
+ROLL_UP_SECONDS = 10.0
+CLEAR_SECONDS = 600.0
+
+_Waiting = tuple[TelemetryBatch, "Future[None]"]
+
+
+class StoreBusy(Exception):
+    """The disk does not keep up; the sender may try again."""
+
+
+class StoreWriter:
+    """Hands batches to the store from a thread of its own."""
+
+    def __init__(self, store: TimeSeriesStore) -> None:
+        self._store = store
+        self._queue: Queue[_Waiting | None] = Queue(WAITING)
+        self._thread = Thread(target=self._work, name="store", daemon=True)
+        self._next_roll_up = self._next_clear = 0.0
+        self._thread.start()
+
+    def submit(self, batch: TelemetryBatch) -> Future[None]:
+        """Queue a batch; the future is done when it is on the disk, or holds the error that kept it off.
+
+        Raises:
+            Busy: too many wait already.
+        """
+        done: Future[None] = Future()
+        try:
+            self._queue.put_nowait((batch, done))
+        except Full:
+            raise StoreBusy from None
+        return done
+
+    def close(self) -> None:
+        """Write what waits, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            waiting, last = self._taken()
+            if waiting:
+                self._write(waiting)
+            self._keep_house()
+            if last:
+                return
+
+    def _taken(self) -> tuple[list[_Waiting], bool]:
+        """All that waits; and whether the writer closes."""
+        taken: list[_Waiting] = []
+        try:
+            one = self._queue.get(timeout=ROLL_UP_SECONDS)
+            while one is not None:
+                taken.append(one)
+                one = self._queue.get_nowait()
+        except Empty:
+            return taken, False
+        return taken, True
+
+    def _write(self, waiting: list[_Waiting]) -> None:
+        """All in one transaction; where that fails each in its own, so that one batch does not take others with it."""
+        try:
+            self._store.write([batch for batch, _ in waiting])
+        except Exception as error:  # noqa: BLE001 whatever it is, this thread goes on and the sender is told
+            if len(waiting) == 1:
+                waiting[0][1].set_exception(error)
+                return
+            for one in waiting:
+                self._write([one])
+        else:
+            for _, done in waiting:
+                done.set_result(None)
+
+    def _keep_house(self) -> None:
+        now = time.monotonic()
+        try:
+            if now >= self._next_clear:
+                self._next_clear, self._next_roll_up = now + CLEAR_SECONDS, now + ROLL_UP_SECONDS
+                roll_up(self._store, time.time())
+                delete_expired(self._store, time.time())
+            elif now >= self._next_roll_up:
+                self._next_roll_up = now + ROLL_UP_SECONDS
+                # Seconds fill quickly; minutes and hours can wait.
+                roll_up(self._store, time.time(), levels=1)
+        except Exception as error:  # noqa: BLE001 this thread goes on, whatever it is
+            # E.g. a full disk: what was kept is not touched, and the next turn tries again.
+            logging.getLogger("tsunagu").warning("%s: the roll-up failed: %s", self._store.path, error)
