@@ -78,7 +78,7 @@ PLANTED = {
     RetriesBlindly: "pushed without having read",
     BelievesConfirm: "a restore is still armed",
     BelievesSave: "it would boot with",
-    NeverReadsBack: "it runs",
+    NeverReadsBack: "half made",
     NeverArms: "the last run went well, and did not end so",
 }
 
@@ -90,12 +90,3 @@ def test_a_planted_fault_is_found(
     monkeypatch.setattr(device_step, "Procedure", planted)
     found = (violation for seed in range(ENOUGH) for violation in run_seed(seed, model, tmp_path))
     assert any(PLANTED[planted] in violation for violation in found)
-
-
-def test_a_blind_retry_tells_of_success_that_is_none(
-    model: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not only the order of commands is wrong then: the end that is told is."""
-    monkeypatch.setattr(device_step, "Procedure", RetriesBlindly)
-    found = (violation for seed in range(3 * ENOUGH) for violation in run_seed(seed, model, tmp_path))
-    assert any("told 'applied: '" in violation and "it runs" in violation for violation in found)
