@@ -108,7 +108,7 @@ def back_up(demo: Demo) -> None:
 def devices() -> str:
     """The switches and routers that are planned, applied and saved, counted."""
     city = choose_virtual_city(load_city(ROOT / "policies"))
-    number = sum(len(city.devices(city.school_by_id[school.id])) for school in _layout().schools)
+    number = sum(len(city.list_devices(city.school_by_id[school.id])) for school in _layout().schools)
     return f"{number} devices"
 
 

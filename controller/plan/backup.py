@@ -90,7 +90,7 @@ def describe_backup(device: Device, system: Platform, text: str, read_at: dateti
         platform=device.platform,
         read_at=read_at.astimezone(UTC).isoformat(timespec="seconds"),
         sha256=hashlib.sha256(content.encode()).hexdigest(),
-        state=seen.state.digest(),
+        state=seen.state.compute_digest(),
         lines=seen.lines,
         ours=seen.managed,
         redacted=touched,

@@ -41,7 +41,7 @@ class NotSupported(TsunaguError):
         super().__init__(f"{device.id}: not supported: platform {device.platform!r} {why}")
 
 
-def observe_devices(
+def read_devices(
     devices: Sequence[Device], transport: Transport, on_observed: Callable[[Observed], None]
 ) -> list[Observed]:
     """Read devices over a transport, many at once; `on_observed` is called for each as it comes."""

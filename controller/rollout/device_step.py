@@ -58,12 +58,12 @@ class Change:
 
     def read_digest(self, session: Session) -> str:
         """The digest of the state that the device runs now."""
-        return self.system.parse(self.system.read(session), self.device.id).state.digest()
+        return self.system.parse(self.system.read(session), self.device.id).state.compute_digest()
 
     def read_saved_digest(self, session: Session) -> str:
         """The digest of the state that the device would boot with; "" when it would boot with none."""
         text = self.system.read_saved(session)
-        return self.system.parse(text, f"{self.device.id} (boot)").state.digest() if text else ""
+        return self.system.parse(text, f"{self.device.id} (boot)").state.compute_digest() if text else ""
 
 
 class _Undecided(Exception):
@@ -206,7 +206,7 @@ class Procedure:
         change, name = self.change, self.change.device.id
         with self._span.child(Level.STEP, "read back"):
             found = change.system.parse(change.system.read(self.session), name).state
-            if found.digest() == change.plan.states[-1]:
+            if found.compute_digest() == change.plan.states[-1]:
                 return
             wanted = change.system.parse(change.plan.wanted, f"{name} (planned)").state
             differences = describe_changes({}, found, wanted) or ["same meaning, other form"]

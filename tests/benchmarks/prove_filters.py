@@ -66,7 +66,7 @@ def random_prefix(random: Random) -> Prefix:
     """Anywhere in 64 blocks of 32 bits, so that prefixes often nest and no few of them cover all others."""
     length = random.choice(LENGTHS)
     address = (0x20010D00 + random.randrange(64) << 96) | (random.randrange(1 << 12) << 84) | random.getrandbits(84)
-    return parse_prefix(f"{Family.V6.address(address >> (128 - length) << (128 - length))}/{length}")
+    return parse_prefix(f"{Family.V6.format_address(address >> (128 - length) << (128 - length))}/{length}")
 
 
 def adversarial(rules: int, random: Random) -> list[Entry]:

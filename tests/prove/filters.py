@@ -87,8 +87,8 @@ def clause(  # noqa: PLR0913 a clause has this many parts
 
 
 def prefixes_of(addresses: AddressSet, family: Family) -> Iterator[Prefix]:
-    for low, high in addresses.intervals():
-        first, last = parse_prefix(family.address(low))[0], parse_prefix(family.address(high))[0]
+    for low, high in addresses.get_intervals():
+        first, last = parse_prefix(family.format_address(low))[0], parse_prefix(family.format_address(high))[0]
         yield from summarize_address_range(first, last)
 
 

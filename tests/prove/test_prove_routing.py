@@ -23,7 +23,7 @@ SCHOOL = "as-e04"
 
 def intent_of(city: City, school: str = SCHOOL) -> RoutingIntent:
     own = city.school_by_id[school]
-    return compile_routing_intent(city, next(one for one in city.devices(own) if one.role == "router"))
+    return compile_routing_intent(city, next(one for one in city.list_devices(own) if one.role == "router"))
 
 
 @pytest.fixture

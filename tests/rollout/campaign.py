@@ -253,7 +253,10 @@ class Played:
 
     def _last(self, end: End) -> Iterator[str]:
         """Without any fault a run of the same plan ends well, or refuses a device that the plan does not know."""
-        known = {LINES.parse(self.before, "").state.digest(), LINES.parse(self.exchanges[1].running, "").state.digest()}
+        known = {
+            LINES.parse(self.before, "").state.compute_digest(),
+            LINES.parse(self.exchanges[1].running, "").state.compute_digest(),
+        }
         if known & set(self.scene.change.plan.states):
             if not end.good:
                 yield "the last run went well, and did not end so"

@@ -18,7 +18,7 @@ from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.document import PlanFile
-from controller.plan.observe import observe_devices
+from controller.plan.observe import read_devices
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.base import SystemClock
@@ -104,7 +104,7 @@ def plan_lab(city: City, schools: tuple[str, ...]) -> PlanFile:
 
 def consider_lab(city: City, schools: tuple[str, ...]) -> list[ConsideredDevice]:
     """The switches of these lab schools, compared with the policy."""
-    return [consider_device(city, one) for one in observe_devices(switches(city, schools), SSH, lambda _: None)]
+    return [consider_device(city, one) for one in read_devices(switches(city, schools), SSH, lambda _: None)]
 
 
 def read_running(device: Device) -> DeviceState:
@@ -131,7 +131,7 @@ def apply_now(tmp_path: Path) -> Apply:
 @pytest.fixture
 def devices(city: City, lab: Layout) -> list[Device]:
     """The switches of the lab, the canary's first."""
-    return [city.devices(city.school_by_id[school.id])[0] for school in lab.schools]
+    return [city.list_devices(city.school_by_id[school.id])[0] for school in lab.schools]
 
 
 def list_armed_jobs(device: Device) -> list[str]:

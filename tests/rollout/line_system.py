@@ -76,7 +76,7 @@ def plan_lines(device: str, school: str, ends: Ends) -> DevicePlan:
         PlannedStep(
             title=step.title,
             commands=tuple(PlannedCommand(line=one.line, stdin=one.stdin) for one in step.commands),
-            leads_to=step.result.digest(),
+            leads_to=step.result.compute_digest(),
         )
         for step in LINES.plan_steps(old, wanted)
     )
@@ -84,7 +84,7 @@ def plan_lines(device: str, school: str, ends: Ends) -> DevicePlan:
         device=device,
         school=school,
         platform=LINES.name,
-        seen=old.digest(),
+        seen=old.compute_digest(),
         steps=steps,
         wanted=LINES.render(wanted),
         changes=(),

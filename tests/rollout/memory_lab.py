@@ -13,7 +13,7 @@ from controller.model.policy_files import RULES
 from controller.model.sites.devices import Device
 from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep
-from controller.plan.observe import observe_devices
+from controller.plan.observe import read_devices
 from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Step
 from controller.platforms.registry import load_platform
@@ -50,7 +50,7 @@ def plan_steps(steps: Iterable[Step]) -> tuple[PlannedStep, ...]:
         PlannedStep(
             title=step.title,
             commands=tuple(PlannedCommand(line=one.line, stdin=one.stdin) for one in step.commands),
-            leads_to=step.result.digest(),
+            leads_to=step.result.compute_digest(),
         )
         for step in steps
     )
@@ -88,7 +88,7 @@ class MemoryLab:
     def consider(self, city: City, schools: Iterable[str] = ()) -> list[ConsideredDevice]:
         """The switches, read and compared with the policy."""
         devices = switches(city, schools or self.schools)
-        return [consider_device(city, one) for one in observe_devices(devices, self.transport, lambda _: None)]
+        return [consider_device(city, one) for one in read_devices(devices, self.transport, lambda _: None)]
 
     def plan(self, city: City, schools: Iterable[str] = ()) -> PlanFile:
         """A plan from what the switches run now."""

@@ -87,7 +87,7 @@ def test_midnight_passes_between_two_devices(city: City, memory_lab: MemoryLab, 
     outcomes = roll_out_over_midnight(city, memory_lab, change_plan, lambda span: span.level is Level.DEVICE)
     assert [outcome.end for outcome in outcomes] == [End.APPLIED, *[End.FAILED] * len(others)]
     assert all(EXPIRED in outcome.reason for outcome in outcomes[1:])
-    assert memory_lab.running(canary).digest() == change_plan.devices[0].states[-1]
+    assert memory_lab.running(canary).compute_digest() == change_plan.devices[0].states[-1]
     assert [memory_lab.running(device) for device in others] == before
 
 

@@ -60,7 +60,7 @@ def test_killed_a_second_apply_of_the_same_plan_ends_applied(
     assert outcome.end is End.APPLIED, outcome
     # What the killed run armed must not fire into the new state.
     assert is_idle(device)
-    assert read_running(device).digest() == plan.devices[0].states[-1]
+    assert read_running(device).compute_digest() == plan.devices[0].states[-1]
 
 
 def test_killed_twice_the_switch_still_goes_back_by_itself(

@@ -21,7 +21,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
 from controller.model.virtual_city import choose_virtual_city
 from controller.plan.document import DevicePlan
-from controller.plan.observe import observe_devices
+from controller.plan.observe import read_devices
 from controller.platforms.registry import load_platform
 from controller.rollout.outcome import End
 from tests.rollout.conftest import SSH, Apply, consider_lab, plan_lab, read_running
@@ -119,7 +119,7 @@ def test_a_wrong_password_and_a_wrong_host_key_are_refused(
 
     def refusal(**update: object) -> Exception | None:
         changed = replace(device, access=device.access.model_copy(update=update))
-        return observe_devices([changed], SSH, lambda _: None)[0].refusal
+        return read_devices([changed], SSH, lambda _: None)[0].refusal
 
     wrong_password = refusal(key=None, password=Secret(file=str(password)))
     assert isinstance(wrong_password, LoginRefused)

@@ -30,15 +30,15 @@ def test_killed_at_any_command_it_ends_whole_by_itself_and_a_second_apply_ends_a
     city: City, memory_lab: MemoryLab, canary_plan: PlanFile, command: int
 ) -> None:
     device = memory_lab.of(memory_lab.switches[0])
-    old, wanted = memory_lab.running(memory_lab.switches[0]).digest(), canary_plan.devices[0].states[-1]
+    old, wanted = memory_lab.running(memory_lab.switches[0]).compute_digest(), canary_plan.devices[0].states[-1]
     kill_at(city, memory_lab, canary_plan, command, after=True)
     assert [one.verb for one in device.exchanges[-command:]] == COMMANDS[:command]
     memory_lab.clock.sleep(RESTORE_SECONDS + 6)
-    assert memory_lab.running(memory_lab.switches[0]).digest() == (old if command < CONFIRM else wanted)
+    assert memory_lab.running(memory_lab.switches[0]).compute_digest() == (old if command < CONFIRM else wanted)
     assert not device.locked_by
     (outcome,) = memory_lab.apply(city, canary_plan)
     assert outcome.end is (End.UNCHANGED if command > COMMANDS.index("save") else End.APPLIED), outcome
-    assert memory_lab.running(memory_lab.switches[0]).digest() == wanted
+    assert memory_lab.running(memory_lab.switches[0]).compute_digest() == wanted
     assert device.startup == device.running
 
 
@@ -94,11 +94,11 @@ def test_killed_between_two_steps_the_same_plan_finishes_from_the_state_in_betwe
     assert between, "a port that moves takes more than one step"
     kill_at(moved, memory_lab, plan, COMMANDS.index("push") + 1, after=True)
     device = memory_lab.of(memory_lab.switches[0])
-    assert memory_lab.running(memory_lab.switches[0]).digest() in between
+    assert memory_lab.running(memory_lab.switches[0]).compute_digest() in between
     assert seen not in between
     before = len(device.exchanges)
     (outcome,) = memory_lab.apply(moved, plan)
     assert outcome.end is End.APPLIED, outcome
-    assert memory_lab.running(memory_lab.switches[0]).digest() == wanted
+    assert memory_lab.running(memory_lab.switches[0]).compute_digest() == wanted
     pushed = [one for one in device.exchanges[before:] if one.verb == "push"]
     assert len(pushed) == sum(len(step.commands) for step in plan.devices[0].steps[1:])

@@ -106,7 +106,7 @@ def _part(old: DeviceState, wanted: DeviceState) -> DevicePlan:
         device="",
         school="",
         platform="ovs",
-        seen=old.digest(),
+        seen=old.compute_digest(),
         steps=plan_steps(OVS.plan_steps(old, wanted)),
         wanted=OVS.render(wanted),
         changes=(),

@@ -12,17 +12,17 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import ConsideredDevice, consider_device
-from controller.plan.observe import NotSupported, Observed, observe_devices, read_saved_configurations
+from controller.plan.observe import NotSupported, Observed, read_devices, read_saved_configurations
 from controller.plan.select import Selection, select_devices
 from controller.platforms.transport.ssh_transport import SshTransport
 
 
-def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
+def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
     """Return the devices of a selection that can be asked: of the virtual city, those of the schools that are up."""
     return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else select_devices(city, chosen)
 
 
-def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
+def observe_devices(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
     """Devices as they are, over SSH with progress on standard error, or from saved files."""
     if configs is not None:
         return read_saved_configurations(devices, configs)
@@ -35,10 +35,10 @@ def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
             state = "read" if one.refusal is None else "not read"
             errors.print(f"[{count}/{len(devices)}] {one.device.id} {state}", style="dim", markup=False)
 
-    return observe_devices(devices, SshTransport(), seen)
+    return read_devices(devices, SshTransport(), seen)
 
 
-def considered(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
+def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
     """Each device compiled, proved and compared."""
     return [consider_device(city, one) for one in found]
 
@@ -57,7 +57,7 @@ def say_refusals(found: Sequence[ConsideredDevice]) -> None:
         say(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
 
 
-def exit_code(found: Sequence[ConsideredDevice]) -> Exit:
+def choose_exit_code(found: Sequence[ConsideredDevice]) -> Exit:
     """The code for what could not be looked at: a failure weighs more than a missing platform."""
     refusals = [one.refusal for one in found if one.refusal is not None]
     if any(not isinstance(refusal, NotSupported) for refusal in refusals):

@@ -51,7 +51,7 @@ class Clause(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FilterIntent:
-    """What one filter must permit: the union of its permit clauses without the union of its forbid clauses."""
+    """The packets that one filter must permit: the union of its permit clauses without that of its forbid clauses."""
 
     device: str
     segment: str
@@ -61,8 +61,8 @@ class FilterIntent:
     clauses: tuple[Clause, ...]
 
     @property
-    def place(self) -> tuple[int, Direction, Family]:
-        """What the filter is for."""
+    def key(self) -> tuple[int, Direction, Family]:
+        """The VLAN, direction and family that the filter is for."""
         return self.vlan, self.direction, self.family
 
 
@@ -86,7 +86,7 @@ def compile_filter_intents(city: City, school: School, device: str, segments: It
 
 
 def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Direction], list[Clause]]:
-    """What the rules say at each segment and direction, in the order of the rules; a clause is made once.
+    """Return the clauses of the rules at each segment and direction, in the order of the rules; a clause is made once.
 
     A family without addresses on either side has no packets: the clause falls away, it never becomes "any".
     """
@@ -98,7 +98,7 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
         for application in rule.applications:
             asked = city.addresses.destination_addresses_in(application, school, family)
             sources = [name for name in rule.network.from_ if ends[name].included and asked.included]
-            for service in city.permitted_services(rule, application):
+            for service in city.get_permitted_services(rule, application):
                 spoken = {name: _conversation(rule, service, family, ends[name], asked) for name in sources}
                 for name, (there, back) in spoken.items():
                     found.setdefault((name, Direction.FROM), []).append(there)
@@ -113,7 +113,7 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
 def _conversation(
     rule: Rule, service: Service, family: Family, asking: AddressSet, asked: AddressSet
 ) -> tuple[Clause, Clause]:
-    """What is asked, and the answers: TCP only once the conversation stands; UDP has no such mark, so all of a port."""
+    """Return the clauses of question and answer: TCP's answer only once the conversation stands, UDP's by its port."""
     named = (rule.effect, rule.id, rule.origin, family, service.protocol)
     there = Clause(*named, asking, asked, ANY_PORTS, service.ports, established=False)
     back = Clause(*named, asked, asking, service.ports, ANY_PORTS, established=service.protocol is Protocol.TCP)
@@ -121,7 +121,7 @@ def _conversation(
 
 
 def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
-    gateway = parse_prefix(family.address(city.addresses.gateway_address(school, segment, family)))
+    gateway = parse_prefix(family.format_address(city.addresses.gateway_address(school, segment, family)))
     words: dict[str, Prefix] = {SEGMENT: city.addresses.segment_prefix(school, segment, family), GATEWAY: gateway}
     own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 

@@ -16,18 +16,18 @@ from controller.model.city import City
 from controller.model.network.device_state import PREFIX
 from controller.model.network.packets import Effect, Family, Prefix
 from controller.model.network.route_policies import (
-    PolicyBinding,
     PrefixList,
     PrefixRange,
     RouteClause,
     RouteDirection,
     RoutePolicy,
+    RoutePolicyBinding,
     Routing,
     build_prefix_list,
     build_route_policy,
     build_routing,
 )
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 
@@ -42,7 +42,7 @@ class Neighbour:
     `rank` counts from 0, the preferred path; None: the preference leaves it out. `rule` is where the policy says so.
     """
 
-    line: LineName
+    line: AccessLineName
     region: str
     family: Family
     address: IPv4Address | IPv6Address
@@ -60,7 +60,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class RoutingIntent:
-    """What a school's router must do with routes: its neighbours in the order of families, lines and regions."""
+    """The wanted routing of a school's router: its neighbours in the order of families, lines and regions."""
 
     device: str
     system: int
@@ -76,7 +76,7 @@ class RoutingIntent:
 
 
 def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
-    """What the policy wants of a school's router.
+    """Compile what the policy wants of a school's router: its neighbours with their ranks, and its own prefixes.
 
     >>> routing_intent = compile_routing_intent(city, router)
     >>> [(one.path, one.rank) for one in routing_intent.neighbours if one.family is Family.V4]
@@ -85,14 +85,14 @@ def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
     school = device.school
     return RoutingIntent(
         device=device.id,
-        system=city.lines.asn(school),
+        system=city.lines.get_asn(school),
         own={family: find_own_prefixes(city, school, family) for family in Family},
         neighbours=tuple(_neighbours(city, school)),
     )
 
 
 def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
-    """What a school may announce: its block, and what the internet sees its lines by.
+    """Find the prefixes that a school may announce: its block, and the addresses of its lines in the internet.
 
     >>> [str(one) for one in find_own_prefixes(city, school, Family.V6)]
     ['2001:db8:809a::/48']
@@ -112,7 +112,7 @@ def build_wanted_routing(intent: RoutingIntent) -> Routing:
     own = {family: _list("own", family, prefixes, exact=True) for family, prefixes in intent.own.items()}
     inside = {family: _list("inside", family, prefixes, exact=False) for family, prefixes in intent.own.items()}
     policies: list[RoutePolicy] = []
-    bindings: list[PolicyBinding] = []
+    bindings: list[RoutePolicyBinding] = []
     for one in intent.neighbours:
         ranks = len(intent.used(one.family))
         made = {
@@ -123,17 +123,19 @@ def build_wanted_routing(intent: RoutingIntent) -> Routing:
             name = f"{PREFIX}-{direction}-{int(one.family)}-{one.line}-{one.region}"
             policy = build_route_policy(name, one.family, clauses)
             policies.append(policy)
-            bindings.append(PolicyBinding(intent.system, one.address, one.family, direction, policy.name, one.rule))
+            bindings.append(
+                RoutePolicyBinding(intent.system, one.address, one.family, direction, policy.name, one.rule)
+            )
     named = {clause.prefixes for policy in policies for clause in policy.clauses}
     lists = [one for one in (*own.values(), *inside.values()) if one.name in named]
     return build_routing(lists, policies, bindings)
 
 
 def _neighbours(city: City, school: School) -> Iterator[Neighbour]:
-    preference = city.lines.preference(school)
+    preference = city.lines.get_preference(school)
     ranks = {way.pair: rank for rank, way in enumerate(preference)}
     for family in Family:
-        for line, region in city.lines.ways():
+        for line, region in city.lines.list_paths():
             rank = ranks.get((line, region.id))
             rule = str(preference[0 if rank is None else rank].origin)
             address = city.lines.region_address(region, line, family)

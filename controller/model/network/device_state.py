@@ -143,12 +143,12 @@ class DeviceState:
     interfaces: tuple[VlanInterface, ...] = ()
     networks: tuple[WirelessNetwork, ...] = ()
 
-    def digest(self) -> str:
+    def compute_digest(self) -> str:
         """A SHA-256 over the whole state; equal exactly when the states are equal."""
         parts = [_values_text(self.vlans), _values_text(self.ports), *map(_filter_text, self.filters)]
         parts.append(_values_text(self.bindings))
         if self.routing:
-            parts.append(self.routing.digest_text())
+            parts.append(self.routing.get_digest_text())
         if self.interfaces:
             parts.append(_values_text(self.interfaces))
         if self.networks:

@@ -31,7 +31,7 @@ class Family(IntEnum):
         """The prefix that holds every address of the family."""
         return parse_prefix("0.0.0.0/0" if self is Family.V4 else "::/0")
 
-    def address(self, value: int) -> str:
+    def format_address(self, value: int) -> str:
         """The usual text of an address given as a number."""
         return str(IPv4Address(value) if self is Family.V4 else IPv6Address(value))
 
@@ -105,7 +105,7 @@ class Packet:
 
     def __str__(self) -> str:
         name = Protocol(self.protocol).name.lower() if self.protocol in set(Protocol) else str(self.protocol)
-        source, destination = self.family.address(self.source), self.family.address(self.destination)
+        source, destination = self.family.format_address(self.source), self.family.format_address(self.destination)
         if self.protocol in (Protocol.ICMP, Protocol.ICMPV6):
             return f"{name} type {self.destination_port} {source} -> {destination}"
         if self.protocol not in (Protocol.TCP, Protocol.UDP):
@@ -169,7 +169,7 @@ class AddressSet:
             is_in_interval(address, get_bounds(p)) for p in self.excluded
         )
 
-    def intervals(self) -> tuple[Interval, ...]:
+    def get_intervals(self) -> tuple[Interval, ...]:
         """The same set as ordered, disjoint, non-adjacent intervals; of one set always the same object."""
         return self._intervals
 

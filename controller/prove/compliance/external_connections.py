@@ -66,7 +66,7 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
 
 
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
-    """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
+    """Yield what the filters of a school open to addresses that are declared as nothing, with the segment."""
     own = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
@@ -100,6 +100,6 @@ def _told_of(clause: Clause, direction: Direction) -> bool:
 
 
 def _on_link(one: Prefix) -> bool:
-    """What does not leave the link: link-local and multicast addresses, the broadcast, and "no address yet"."""
+    """Tell whether an address stays on the link: link-local, multicast, the broadcast, "no address yet"."""
     lone = one.prefixlen == one.max_prefixlen and str(one.network_address) in ("0.0.0.0", "::", "255.255.255.255")  # noqa: S104 an address in a filter
     return lone or one.is_link_local or one.is_multicast

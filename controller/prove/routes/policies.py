@@ -10,7 +10,13 @@ from itertools import pairwise
 
 from controller.compile.network.route_policies import Neighbour, RoutingIntent
 from controller.model.network.packets import Family, Prefix
-from controller.model.network.route_policies import PolicyBinding, RouteClause, RouteDirection, Routing, build_routing
+from controller.model.network.route_policies import (
+    RouteClause,
+    RouteDirection,
+    RoutePolicyBinding,
+    Routing,
+    build_routing,
+)
 from controller.prove.routes.route_sets import (
     RouteDecision,
     Routes,
@@ -28,7 +34,7 @@ DEFAULT_LOCAL_PREFERENCE = 100
 
 
 def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
-    """Where the routing in force on a router is not what the policy wants; empty: proved.
+    """Yield each difference of the routing in force on a router to what the policy wants; none: proved.
 
     >>> routing_intent = compile_routing_intent(city, router)
     >>> list(find_routing_differences(routing_intent, build_wanted_routing(routing_intent)))
@@ -53,7 +59,7 @@ def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[
 def find_transition_differences(
     intent: RoutingIntent, before: Routing, states: Iterable[tuple[str, Routing]]
 ) -> Iterator[str]:
-    """Where a state on the way lets out what may not leave and did not before, or leaves no line usable.
+    """Yield each state on the way that lets out what may not leave and did not before, or leaves no line usable.
 
     `states` are the states after each step, with the step's title. Inside a step neighbours change one after the other,
     so the states between these are looked at too.
@@ -85,8 +91,8 @@ def _worse(intent: RoutingIntent, old: _Seen, seen: _Seen) -> Iterator[str]:
 
 def _one_by_one(now: Routing, after: Routing) -> Iterator[Routing]:
     """The routings between two, with their bindings changed one after the other; the last is `after`."""
-    bound = {one.place: one for one in now.bindings}
-    wanted = {one.place: one for one in after.bindings}
+    bound = {one.position: one for one in now.bindings}
+    wanted = {one.position: one for one in after.bindings}
     lists, policies = {*now.lists, *after.lists}, {*now.policies, *after.policies}
     for place in sorted(bound.keys() | wanted.keys()):
         if bound.get(place) == wanted.get(place):
@@ -102,14 +108,14 @@ class _Seen:
 
     def __init__(self, intent: RoutingIntent, state: Routing) -> None:
         self._intent = intent
-        self._bound: dict[tuple[object, Family, RouteDirection], PolicyBinding] = {
+        self._bound: dict[tuple[object, Family, RouteDirection], RoutePolicyBinding] = {
             (one.neighbour, one.family, one.direction): one for one in state.bindings if one.system == intent.system
         }
         self._state = state
         self._pieces: dict[tuple[str | None, Family], list[RouteDecision]] = {}
 
     def pieces(self, one: Neighbour, direction: RouteDirection) -> list[RouteDecision]:
-        """What the policy at a neighbour does with all routes."""
+        """Return what the policy at a neighbour does with all routes."""
         binding = self._bound.get((one.address, one.family, direction))
         key = binding.policy if binding else None, one.family
         if key not in self._pieces:
@@ -121,7 +127,7 @@ class _Seen:
         return tuple(cube for piece in self.pieces(one, direction) if piece.passes for cube in piece.routes)
 
     def usable(self, family: Family) -> bool:
-        """Whether some line takes everything but the school's own routes, and announces the school."""
+        """Tell whether some line takes everything but the school's own routes, and announces the school."""
         own = self._intent.own[family]
         others = subtract_routes(make_all_routes(family), make_inner_routes(own))
         return any(
@@ -132,7 +138,7 @@ class _Seen:
         )
 
     def leaving(self, one: Neighbour) -> Iterator[str]:
-        """What leaves and may not, and what may not stay."""
+        """Yield a route that leaves and may not, and one that must leave and does not."""
         passing = self.passing(one, RouteDirection.OUT)
         own = make_exact_routes(self._intent.own[one.family])
         allowed = own if one.rank is not None else ()
@@ -150,7 +156,7 @@ class _Seen:
             )
 
     def arriving(self, one: Neighbour) -> Iterator[str]:
-        """What is taken and may not be, and what is wanted and not taken."""
+        """Yield a route that is taken and may not be, and one that is wanted and not taken."""
         passing = self.passing(one, RouteDirection.IN)
         own = make_inner_routes(self._intent.own[one.family])
         wanted = subtract_routes(make_all_routes(one.family), own) if one.rank is not None else ()
@@ -165,7 +171,7 @@ class _Seen:
             )
 
     def order(self, first: Neighbour, second: Neighbour) -> Iterator[str]:
-        """Whether each path goes before the next: by local preference here, by the length of the path elsewhere."""
+        """Yield a path that does not go before the next: by local preference here, by the path's length elsewhere."""
         found = self._compared(first, second, RouteDirection.IN)
         if found is not None:
             route, here, there = found

@@ -1,8 +1,8 @@
-"""What holds data: encrypted with our own keys (guideline 3.2(7)), and not deleted by accident (6.1(2))."""
+"""Stored data: encrypted with our own keys (guideline 3.2(7)), and not deleted by accident (6.1(2))."""
 
 from __future__ import annotations
 
-from policies.guardrails.found import Found, Guardrail, Violations
+from policies.guardrails.guardrail import CheckedResource, Guardrail, Violations
 
 KEY_OF = {
     "alloydb.Cluster": "encryptionConfig.kmsKeyName",
@@ -28,26 +28,26 @@ NO_KEY_POSSIBLE = ("secretmanager.Secret",)
 LAB = "lab"
 
 
-def own_keys(found: Found) -> Violations:
-    """Every store names a key of ours."""
-    if found.kind in NO_KEY_POSSIBLE:
-        yield f"{found.kind} is kept all over the world; take the regional type"
-    path = KEY_OF.get(found.kind)
-    if path and not found.at(path):
+def require_own_keys(resource: CheckedResource) -> Violations:
+    """Find stores that name no key of ours."""
+    if resource.kind in NO_KEY_POSSIBLE:
+        yield f"{resource.kind} is kept all over the world; take the regional type"
+    path = KEY_OF.get(resource.kind)
+    if path and not resource.get_input(path):
         yield f"is encrypted with Google's key only: name one of ours in {path}"
 
 
-def kept(found: Found) -> Violations:
-    """Data outlives a mistaken command. The lab holds none, and is destroyed every time."""
-    if found.stack == LAB:
+def require_protection(resource: CheckedResource) -> Violations:
+    """Find data that a mistaken command could delete. The lab holds none, and is destroyed every time."""
+    if resource.stack == LAB:
         return
-    for path, wanted in MUST_BE.get(found.kind, {}).items():
+    for path, wanted in MUST_BE.get(resource.kind, {}).items():
         is_backup = path.startswith("settings.backupConfiguration")
-        if is_backup and found.at("instanceType") == "READ_REPLICA_INSTANCE":
+        if is_backup and resource.get_input("instanceType") == "READ_REPLICA_INSTANCE":
             continue
-        if found.is_not(path, wanted) and not (found.at(path) is None and wanted is False):
+        if resource.differs(path, wanted) and not (resource.get_input(path) is None and wanted is False):
             yield f"could be lost: set {path} to {str(wanted).lower()}"
-    if found.kind in ("sql.DatabaseInstance", "storage.Bucket", "kms.CryptoKey") and not found.protected:
+    if resource.kind in ("sql.DatabaseInstance", "storage.Bucket", "kms.CryptoKey") and not resource.protected:
         yield "is not protected in the engine: declare it with protect=True"
 
 
@@ -62,5 +62,5 @@ MUST_BE: dict[str, dict[str, bool]] = {
     "cloudrunv2.Service": {"deletionProtection": True},
 }
 """What keeps data; a replica's backups are its master's."""
-KEYS = Guardrail("own-keys", "3.2(7), 要素技術", "Everything stored is encrypted with a key of ours.", own_keys)
-KEPT = Guardrail("data-is-kept", "6.1(2)", "What holds data cannot be deleted by one command.", kept)
+KEYS = Guardrail("own-keys", "3.2(7), 要素技術", "Everything stored is encrypted with a key of ours.", require_own_keys)
+KEPT = Guardrail("data-is-kept", "6.1(2)", "What holds data cannot be deleted by one command.", require_protection)

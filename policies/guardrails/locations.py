@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from policies.guardrails.found import UNKNOWN, Found, Guardrail, Violations
+from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
 
 REGIONS = ("asia-northeast1", "asia-northeast2")
 """Tokyo and Osaka."""
@@ -62,16 +62,16 @@ INSIDE_ANOTHER = frozenset(
 PLACES = ("region", "location", "zone", "secondaryZone", "locations", "dataLocations", "replicaLocations")
 
 
-def check(found: Found) -> Violations:
-    """Every place that the resource names is in Japan, and it names one if its type has one."""
-    named = list(_named(found.inputs, ""))
-    allowed = (*REGIONS, *ALSO_ALLOWED.get(found.kind, ()))
+def require_japan(resource: CheckedResource) -> Violations:
+    """Find places outside Japan, and types that have a place and name none."""
+    named = list(_named(resource.inputs, ""))
+    allowed = (*REGIONS, *ALSO_ALLOWED.get(resource.kind, ()))
     for path, place in named:
         if place is not UNKNOWN and not _within(str(place), allowed):
             yield f"{path} is {place!r}: outside Japan. Allowed: {', '.join(allowed)}"
     at_top = any("." not in path for path, _ in named)
-    if not at_top and found.kind not in IN_NO_PLACE | INSIDE_ANOTHER:
-        yield f"names no region, and {found.kind} is not on the list of types that have none"
+    if not at_top and resource.kind not in IN_NO_PLACE | INSIDE_ANOTHER:
+        yield f"names no region, and {resource.kind} is not on the list of types that have none"
 
 
 def _within(place: str, allowed: Sequence[str]) -> bool:
@@ -93,4 +93,6 @@ def _named(value: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 
             yield from _named(item, path)
 
 
-JAPAN = Guardrail("japan-only", "9.1, 9.2", "Everything stands in Tokyo or Osaka, or has no place at all.", check)
+JAPAN = Guardrail(
+    "japan-only", "9.1, 9.2", "Everything stands in Tokyo or Osaka, or has no place at all.", require_japan
+)

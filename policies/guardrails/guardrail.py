@@ -18,7 +18,7 @@ UNKNOWN: Final = Unknown()
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckedResource:
     """A resource: type, name, inputs by the engine's names, stack, and whether the engine protects it."""
 
     type: str
@@ -34,8 +34,8 @@ class Found:
         module = self.type.split(":")[1].partition("/")[0]
         return f"{module}.{self.type.rpartition(':')[2]}"
 
-    def at(self, path: str) -> Any:  # noqa: ANN401 any JSON
-        """The input at a path such as `settings.tier`; None where there is none, UNKNOWN below an unknown."""
+    def get_input(self, path: str) -> Any:  # noqa: ANN401 any JSON
+        """Return the input at a path such as `settings.tier`; None where there is none, UNKNOWN below an unknown."""
         value: Any = self.inputs
         for part in path.split("."):
             if value is UNKNOWN:
@@ -43,9 +43,9 @@ class Found:
             value = value.get(part) if isinstance(value, Mapping) else None
         return value
 
-    def is_not(self, path: str, wanted: object) -> bool:
-        """Whether the input is known, and something else than what is wanted."""
-        value = self.at(path)
+    def differs(self, path: str, wanted: object) -> bool:
+        """Say if the input is known, and something else than what is wanted."""
+        value = self.get_input(path)
         return value is not UNKNOWN and value != wanted
 
 
@@ -59,4 +59,4 @@ class Guardrail:
     name: str
     clause: str
     description: str
-    check: Callable[[Found], Violations]
+    check: Callable[[CheckedResource], Violations]
