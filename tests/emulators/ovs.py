@@ -1,7 +1,7 @@
-"""An Open vSwitch in memory: its ports and flows, and the few commands that change them.
+"""The tables of an Open vSwitch: takes the two commands that our steps use, and prints the running text.
 
-It shares no code with the platform. A bundle or a transaction happens as a whole or not at all, as on the real one;
-what it does not know it refuses.
+Written from ovs-ofctl(8) and ovs-vsctl(8), and shares no code with the platform: a flow is known by its table, its
+priority and its match, and one that is added takes the place of its like; a bundle happens as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -10,102 +10,71 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from controller.platforms.base import Command
-from controller.platforms.transport.memory.configuration import Refused
-
-FACTORY_FLOW = " priority=0 actions=NORMAL"
-_BUNDLE = re.compile(r"ovs-ofctl -t \d+ -O OpenFlow14 --bundle add-flows br0 -")
-_COLUMN = re.compile(r"(tag|vlan_mode|trunks)=(.*)")
+BUNDLE = re.compile(r"ovs-ofctl -t \d+ -O OpenFlow14 --bundle add-flows br0 -")
+DELETE = re.compile(r'delete cookie=(0x[0-9a-f]+)/(0x[0-9a-f]+)(?:,table=(\d+),in_port="?([\w.-]+)"?)?')
 
 
-class Switch:
-    """A bridge `br0` in secure mode; see `controller.platforms.transport.memory.configuration.Configuration`."""
+class Refused(Exception):
+    """What the programs of Open vSwitch say of a command."""
+
+
+class OpenVSwitch:
+    """A bridge with these ports, without flows."""
 
     def __init__(self, ports: Iterable[str]) -> None:
-        self.ports: dict[str, dict[str, str]] = {
-            name: {"tag": "", "vlan_mode": "", "trunks": ""} for name in sorted(ports)
-        }
-        self.flows: list[str] = [FACTORY_FLOW]
+        self.ports = dict.fromkeys(ports, ("", "", ""))
+        self.flows: dict[tuple[int, str], str] = {}
 
-    def show(self) -> str:
-        """What `ovs_switch.sh read` prints."""
-        rows = [f"{name},{one['tag']},{one['vlan_mode']},{one['trunks']}" for name, one in self.ports.items()]
-        return "\n".join(("# bridge", "br0,secure", "# ports", *rows, "# flows", *self.flows, ""))
-
-    def load(self, text: str) -> None:
-        """Become what a running text says."""
-        ports, _, flows = text.partition("# ports\n")[2].partition("# flows\n")
-        for row in ports.splitlines():
-            name, tag, mode, trunks = row.split(",")
-            if name in self.ports:
-                self.ports[name] = {"tag": tag, "vlan_mode": mode, "trunks": trunks}
-        self.flows = flows.splitlines()
-
-    def split(self, command: Command) -> tuple[Command, ...]:
-        """The command: neither a bundle nor a transaction has halves."""
-        return (command,)
-
-    def execute(self, command: Command) -> str:
-        """Carry a bundle of flows or a transaction of ports out.
-
-        Raises:
-            Refused: it is none, or a part of it cannot be; then nothing has changed.
-        """
-        if _BUNDLE.fullmatch(command.line):
-            self.flows = self._bundled((command.stdin or "").splitlines())
-        elif command.line.startswith("ovs-vsctl -t 10 -- set Port "):
-            self._set_ports(shlex.split(command.line)[3:])
+    def run(self, line: str, stdin: str | None) -> None:
+        if BUNDLE.fullmatch(line):
+            flows = dict(self.flows)
+            for one in (stdin or "").splitlines():
+                change(flows, one)
+            self.flows = flows
+        elif line.startswith("ovs-vsctl -t 10 -- "):
+            self.ports |= dict(self._set(words) for words in line.removeprefix("ovs-vsctl -t 10 -- ").split(" -- "))
         else:
-            message = f"{command.line}: not found"
-            raise Refused(message)
-        return ""
+            raise Refused(line)
 
-    def _bundled(self, lines: Iterable[str]) -> list[str]:
-        flows = list(self.flows)
-        for line in lines:
-            verb, _, rest = line.partition(" ")
-            if verb == "delete":
-                flows = [flow for flow in flows if not all(_has(flow, word) for word in rest.split(","))]
-            elif verb == "add" and " actions=" in rest:
-                flows = [flow for flow in flows if _matched(flow) != _matched(f" {rest}")] + [f" {rest}"]
-            else:
-                message = f"ovs-ofctl: -: {line}: syntax error"
-                raise Refused(message)
-        return flows
+    def _set(self, words: str) -> tuple[str, tuple[str, str, str]]:
+        found = shlex.split(words)
+        if found[:2] != ["set", "Port"] or found[2] not in self.ports:
+            raise Refused(words)
+        columns = dict(word.split("=") for word in found[3:])
+        tag, trunks = columns.pop("tag").strip("[]"), columns.pop("trunks").strip("[]")
+        mode = columns.pop("vlan_mode")
+        if columns or mode not in ("access", "trunk"):
+            raise Refused(words)
+        return found[2], (tag, mode, trunks.replace(",", " "))
 
-    def _set_ports(self, words: list[str]) -> None:
-        ports = {name: dict(columns) for name, columns in self.ports.items()}
-        name = ""
-        for word in words:
-            column = _COLUMN.fullmatch(word)
-            if column and name in ports:
-                ports[name][column[1]] = column[2].strip("[]").replace(",", " ")
-            elif not column and word in {"--", "set", "Port"}:
-                name = ""
-            elif not column and word in ports:
-                name = word
-            else:
-                message = f'ovs-vsctl: no row "{word}" in table Port'
-                raise Refused(message)
-        self.ports = ports
+    def running(self) -> str:
+        ports = [f"{name},{tag},{mode},{trunks}" for name, (tag, mode, trunks) in self.ports.items()]
+        return "\n".join(("# bridge", "br0,secure", "# ports", *ports, "# flows", *self.flows.values(), ""))
 
 
-def _has(flow: str, word: str) -> bool:
-    """Whether a flow fits a word of a deletion: a cookie under a mask, a table, a port."""
-    name, _, value = word.partition("=")
-    if name == "cookie":
-        wanted, mask = (int(number, 0) for number in value.split("/"))
-        found = re.search(r"cookie=(0x[0-9a-f]+)", flow)
-        return (int(found[1], 0) if found else 0) & int(mask) == wanted
-    if name == "table":
-        found = re.search(r"table=(\d+)", flow)
-        return (found[1] if found else "0") == value
-    if name == "in_port":
-        return f"in_port={value}," in flow or f"in_port={value} " in flow
-    message = f"ovs-ofctl: {word}: unknown keyword"
-    raise Refused(message)
+def change(flows: dict[tuple[int, str], str], line: str) -> None:
+    if found := DELETE.fullmatch(line):
+        cookie, mask, table, port = found.groups()
+        for key, flow in list(flows.items()):
+            same = not table or (key[0] == int(table) and in_port(flow) == port)
+            if same and number(flow) & int(mask, 16) == int(cookie, 16):
+                del flows[key]
+    elif line.startswith("add "):
+        flow = line.removeprefix("add ")
+        table = re.search(r"table=(\d+)", flow)
+        match = re.search(r"(priority=\S*) actions=", flow)
+        if match is None:
+            raise Refused(line)
+        flows[int(table[1]) if table else 0, match[1]] = f" {flow}"
+    else:
+        raise Refused(line)
 
 
-def _matched(flow: str) -> str:
-    """What makes a flow the same as another: its table, priority and match, without cookie and actions."""
-    return re.sub(r"cookie=0x[0-9a-f]+, ", "", flow).partition(" actions=")[0]
+def number(flow: str) -> int:
+    found = re.search(r"cookie=(0x[0-9a-f]+)", flow)
+    return int(found[1], 16) if found else 0
+
+
+def in_port(flow: str) -> str:
+    found = re.search(r'in_port="?([\w.-]+)"?', flow)
+    return found[1] if found else ""

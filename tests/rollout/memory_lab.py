@@ -24,8 +24,8 @@ from controller.platforms.transport.memory.session import MemoryTransport
 from controller.rollout.outcome import Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Listener
-from tests.emulators.ovs import Switch
 from tests.policies import NOON
+from tests.rollout.ovs_switch import Switch
 
 RESTORE_SECONDS = 60
 RULE = "staff-ai"

@@ -19,10 +19,10 @@ from controller.platforms.transport.memory.faults import FaultScript, draw_fault
 from controller.platforms.transport.memory.session import MemoryTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
-from tests.emulators.ovs import Switch
 from tests.platforms.states import example
 from tests.policies import NOON
 from tests.rollout.memory_lab import plan_steps
+from tests.rollout.ovs_switch import Switch
 
 OVS = OpenVSwitch()
 PORTS = ("h1", "h2", "up1")

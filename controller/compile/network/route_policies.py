@@ -36,7 +36,7 @@ LOCAL_PREFERENCE_STEP = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class RegionNeighbour:
     """A region's router as a school's router sees it on one line, in one family.
 
     `rank` counts from 0, the preferred path; None: the preference leaves it out. `rule` is where the policy says so.
@@ -65,9 +65,9 @@ class RoutingIntent:
     device: str
     system: int
     own: Mapping[Family, tuple[Prefix, ...]]
-    neighbours: tuple[Neighbour, ...]
+    neighbours: tuple[RegionNeighbour, ...]
 
-    def used(self, family: Family) -> list[Neighbour]:
+    def used(self, family: Family) -> list[RegionNeighbour]:
         """The neighbours of one family that the preference names, the preferred one first."""
         return sorted(
             (one for one in self.neighbours if one.family is family and one.rank is not None),
@@ -131,7 +131,7 @@ def build_wanted_routing(intent: RoutingIntent) -> Routing:
     return build_routing(lists, policies, bindings)
 
 
-def _neighbours(city: City, school: School) -> Iterator[Neighbour]:
+def _neighbours(city: City, school: School) -> Iterator[RegionNeighbour]:
     preference = city.lines.get_preference(school)
     ranks = {way.pair: rank for rank, way in enumerate(preference)}
     for family in Family:
@@ -139,7 +139,7 @@ def _neighbours(city: City, school: School) -> Iterator[Neighbour]:
             rank = ranks.get((line, region.id))
             rule = str(preference[0 if rank is None else rank].origin)
             address = city.lines.region_address(region, line, family)
-            yield Neighbour(line, region.id, family, address, rank, rule)
+            yield RegionNeighbour(line, region.id, family, address, rank, rule)
 
 
 def _list(what: str, family: Family, prefixes: tuple[Prefix, ...], *, exact: bool) -> PrefixList:
@@ -149,7 +149,7 @@ def _list(what: str, family: Family, prefixes: tuple[Prefix, ...], *, exact: boo
     return build_prefix_list(f"{PREFIX}-{what}-{int(family)}", family, entries)
 
 
-def _in(one: Neighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]:
+def _in(one: RegionNeighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]:
     if one.rank is not None:
         yield RouteClause(Effect.FORBID, inside.name, origin=one.rule)
         preference = LOCAL_PREFERENCE_STEP * (ranks - one.rank + 1)
@@ -158,7 +158,7 @@ def _in(one: Neighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]
         yield RouteClause(Effect.FORBID, origin=one.rule)
 
 
-def _out(one: Neighbour, own: PrefixList, system: int) -> Iterator[RouteClause]:
+def _out(one: RegionNeighbour, own: PrefixList, system: int) -> Iterator[RouteClause]:
     if one.rank is not None:
         yield RouteClause(Effect.PERMIT, own.name, prepend=(system,) * one.rank, origin=one.rule)
     yield RouteClause(Effect.FORBID, origin=one.rule)

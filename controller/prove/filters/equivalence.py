@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import product
 
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.errors import ProofFailed
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import (
@@ -78,7 +78,7 @@ class FilterDifference:
     filter: str
     packet: Packet
     wanted: bool
-    rules: tuple[Clause, ...]
+    rules: tuple[FilterClause, ...]
     entry: Entry | None
 
     def __str__(self) -> str:
@@ -212,7 +212,7 @@ def build_policy_set(space: HeaderSpace, intent: FilterIntent) -> Node:
     return space.first_match(list_intent_entries(intent))
 
 
-def _forbids_first(intent: FilterIntent) -> list[Clause]:
+def _forbids_first(intent: FilterIntent) -> list[FilterClause]:
     """A forbid wins: the set of clauses is the filter that asks the forbids before the permits."""
     clauses = [clause for clause in intent.clauses if clause.family == intent.family]
     return sorted(clauses, key=lambda clause: clause.effect is Effect.PERMIT)
@@ -272,7 +272,7 @@ def evaluate_intent(intent: FilterIntent, packet: Packet) -> bool:
     return any(clause.effect is Effect.PERMIT for clause in find_deciding_clauses(intent, packet))
 
 
-def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[Clause, ...]:
+def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[FilterClause, ...]:
     """The clauses that decide about a packet: the forbids that cover it, else the permits, else none.
 
     >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
@@ -283,7 +283,7 @@ def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[Clause,
     return tuple([clause for clause in covering if clause.effect is Effect.FORBID] or covering)
 
 
-def _clause_covers(clause: Clause, packet: Packet) -> bool:
+def _clause_covers(clause: FilterClause, packet: Packet) -> bool:
     return (
         packet.family == clause.family
         and packet.protocol == clause.protocol
@@ -324,7 +324,7 @@ def list_filter_entries(rendered: Filter) -> FilterEntries:
     return tuple([(_match_cube(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
 
 
-def _clause_cube(clause: Clause) -> PacketCube:
+def _clause_cube(clause: FilterClause) -> PacketCube:
     return (
         ((clause.protocol, clause.protocol),),
         clause.sources.get_intervals(),

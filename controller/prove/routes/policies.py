@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from controller.compile.network.route_policies import Neighbour, RoutingIntent
+from controller.compile.network.route_policies import RegionNeighbour, RoutingIntent
 from controller.model.network.packets import Family, Prefix
 from controller.model.network.route_policies import (
     RouteClause,
@@ -114,7 +114,7 @@ class _Seen:
         self._state = state
         self._pieces: dict[tuple[str | None, Family], list[RouteDecision]] = {}
 
-    def pieces(self, one: Neighbour, direction: RouteDirection) -> list[RouteDecision]:
+    def pieces(self, one: RegionNeighbour, direction: RouteDirection) -> list[RouteDecision]:
         """Return what the policy at a neighbour does with all routes."""
         binding = self._bound.get((one.address, one.family, direction))
         key = binding.policy if binding else None, one.family
@@ -122,7 +122,7 @@ class _Seen:
             self._pieces[key] = split_by_policy(self._state, *key)
         return self._pieces[key]
 
-    def passing(self, one: Neighbour, direction: RouteDirection) -> Routes:
+    def passing(self, one: RegionNeighbour, direction: RouteDirection) -> Routes:
         """The routes that go through."""
         return tuple(cube for piece in self.pieces(one, direction) if piece.passes for cube in piece.routes)
 
@@ -137,7 +137,7 @@ class _Seen:
             if one.family is family
         )
 
-    def leaving(self, one: Neighbour) -> Iterator[str]:
+    def leaving(self, one: RegionNeighbour) -> Iterator[str]:
         """Yield a route that leaves and may not, and one that must leave and does not."""
         passing = self.passing(one, RouteDirection.OUT)
         own = make_exact_routes(self._intent.own[one.family])
@@ -155,7 +155,7 @@ class _Seen:
                 one, RouteDirection.OUT, missing, f"keeps {missing} back, which is the school's ({one.rule})"
             )
 
-    def arriving(self, one: Neighbour) -> Iterator[str]:
+    def arriving(self, one: RegionNeighbour) -> Iterator[str]:
         """Yield a route that is taken and may not be, and one that is wanted and not taken."""
         passing = self.passing(one, RouteDirection.IN)
         own = make_inner_routes(self._intent.own[one.family])
@@ -170,7 +170,7 @@ class _Seen:
                 one, RouteDirection.IN, refused, f"refuses {refused}, which the path must carry ({one.rule})"
             )
 
-    def order(self, first: Neighbour, second: Neighbour) -> Iterator[str]:
+    def order(self, first: RegionNeighbour, second: RegionNeighbour) -> Iterator[str]:
         """Yield a path that does not go before the next: by local preference here, by the path's length elsewhere."""
         found = self._compared(first, second, RouteDirection.IN)
         if found is not None:
@@ -187,7 +187,7 @@ class _Seen:
             yield self._say(first, RouteDirection.OUT, route, f"prepends for {route} {counts}, but {wanted}")
 
     def _compared(
-        self, first: Neighbour, second: Neighbour, direction: RouteDirection
+        self, first: RegionNeighbour, second: RegionNeighbour, direction: RouteDirection
     ) -> tuple[Prefix, RouteClause, RouteClause] | None:
         """A route on which two paths are not in order, and the clauses that it meets on them."""
         for one in self.pieces(first, direction):
@@ -201,7 +201,7 @@ class _Seen:
                     return route, one.clause, other.clause
         return None
 
-    def told(self, one: Neighbour, direction: RouteDirection, route: Prefix) -> str:
+    def told(self, one: RegionNeighbour, direction: RouteDirection, route: Prefix) -> str:
         """The place, and what decides a route there."""
         binding = self._bound.get((one.address, one.family, direction))
         place = f"{one} IPv{int(one.family)} {direction}"
@@ -212,7 +212,7 @@ class _Seen:
         decides = (f" {lines}" if lines else "") if known else ", which does not exist,"
         return f"{place}: {binding.policy}{decides}"
 
-    def _say(self, one: Neighbour, direction: RouteDirection, route: Prefix, what: str) -> str:
+    def _say(self, one: RegionNeighbour, direction: RouteDirection, route: Prefix, what: str) -> str:
         return f"{self._intent.device} {self.told(one, direction, route)} {what}"
 
 
@@ -226,7 +226,7 @@ def _preference(clause: RouteClause) -> int:
     return DEFAULT_LOCAL_PREFERENCE if clause.local_preference is None else clause.local_preference
 
 
-def _unused(one: Neighbour) -> str:
+def _unused(one: RegionNeighbour) -> str:
     return f"the preference ({one.rule}) leaves this path out"
 
 
