@@ -12,7 +12,7 @@ from controller.errors import DeviceBusy
 
 
 @contextmanager
-def device_lock(folder: Path, device: str) -> Iterator[None]:
+def hold_device_lock(folder: Path, device: str) -> Iterator[None]:
     """Hold the local lock of a device.
 
     Raises:
