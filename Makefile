@@ -1,11 +1,11 @@
 # make demo   the main job on the virtual city, from policy to packets
 # make test   every test, the lab's too
-# make check  ruff, mypy, import-linter
+# make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
-.PHONY: demo test check bench soak mutants setup lock engine engine-shell
+.PHONY: demo test check bench soak mutants setup setup-check lock engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -16,13 +16,16 @@ help:
 setup:
 	@tools/setup.sh
 
+setup-check:
+	@tools/setup.sh --check
+
 demo: engine
 	@$(PYTHON) -m tools.demo
 
 test: engine
 	@$(PYTHON) -m tools.run_tests
 
-check: setup
+check: setup-check
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
@@ -30,6 +33,9 @@ check: setup
 	@$(PYTHON) -m tools.make_schemas --check
 	@$(PYTHON) -m monitoring.alerts.rules --check
 	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
+	@$(PYTHON) -m tools.check_shell
+	@tools/page_check/node_modules/.bin/tsc --project tools/page_check
+	@$(PYTHON) -m tools.check_links
 
 bench: setup
 	@$(PYTHON) tests/benchmarks/whole_city.py --paths

@@ -63,11 +63,15 @@ class BeyondCapability(TsunaguError):
     """A platform cannot enforce a part of the policy, and nothing further up does; names the capability."""
 
 
+class PlatformIncomplete(TsunaguError):
+    """A platform from an installed package cannot be used: a part of it is not there; names the class and the file."""
+
+
 class PlanRefused(TsunaguError):
     """A saved plan is damaged, from another city, or of a format this release does not read."""
 
 
-class PlanLapsed(PlanRefused):
+class PlanExpired(PlanRefused):
     """An exception that a plan permits has expired since the plan was made; names it, and its last day."""
 
 

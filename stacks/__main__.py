@@ -14,9 +14,9 @@ sys.path.insert(0, str(ROOT))
 
 from controller.errors import TsunaguError  # noqa: E402 the engine starts us inside stacks/
 from controller.model.loading.load import load_city  # noqa: E402
-from stacks.city import deploy, outputs, refuse_real_google  # noqa: E402
-from stacks.settings.configuration import configuration  # noqa: E402
 from stacks.settings.outputs import OUTPUT  # noqa: E402
+from stacks.settings.read_configuration import parse_stack_configuration  # noqa: E402
+from stacks.stack import build_controller_outputs, declare_stack, refuse_real_google  # noqa: E402
 
 POLICIES = "TSUNAGU_POLICIES"
 """Names another policies folder than the configuration's, for a rehearsal of a change."""
@@ -34,14 +34,14 @@ def main() -> None:
         refuse_real_google(stack, os.environ)
         # Language hosts hand configuration over in one of two ways.
         values = {**get_config_env(), **CONFIG.get()}
-        configured = configuration(stack, values, file.relative_to(ROOT))
+        configured = parse_stack_configuration(stack, values, file.relative_to(ROOT))
         policies = ROOT / os.environ.get(POLICIES, configured.policies)
         city = load_city(policies, undeployed=True)
-        deployed = deploy(city, configured, file.relative_to(ROOT))
+        declared = declare_stack(city, configured, file.relative_to(ROOT))
     except TsunaguError as error:
         raise pulumi.RunError(str(error)) from None
-    pulumi.export(OUTPUT, outputs(deployed, configured))
-    pulumi.export("nameServers", deployed.load_balancer.zone.name_servers)
+    pulumi.export(OUTPUT, build_controller_outputs(declared, configured))
+    pulumi.export("nameServers", declared.load_balancer.zone.name_servers)
 
 
 main()

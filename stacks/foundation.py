@@ -8,13 +8,13 @@ import pulumi
 import pulumi_gcp as gcp
 
 from controller.compile.cloud_firewall import FirewallRule
-from stacks.data.keys import Keys, KeysArgs
+from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.network.firewall import Firewall, FirewallArgs
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
-from stacks.services import Services
-from stacks.settings.configuration import Audit, Google, Network
-from stacks.settings.naming import TYPE, Naming
-from stacks.settings.regions import BOTH, REGIONS, Region, RegionId
+from stacks.project_services import ProjectServices
+from stacks.settings.configuration import AuditSettings, Google, Network
+from stacks.settings.naming import TYPE, Naming, add_old_name
+from stacks.settings.regions import BOTH, REGIONS, Region
 
 AUDIT_FILTER = 'log_id("cloudaudit.googleapis.com/activity") OR log_id("cloudaudit.googleapis.com/data_access")'
 SECONDS_A_DAY = 86_400
@@ -29,7 +29,7 @@ class FoundationArgs:
 
     google: Google
     network: Network
-    audit: Audit
+    audit: AuditSettings
     naming: Naming
     protected: bool
     firewall: tuple[FirewallRule, ...]
@@ -39,63 +39,65 @@ class Foundation(pulumi.ComponentResource):
     """Everything that applications stand on.
 
     Outputs: `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `services`.
-    `ready` lists what must exist before a private database can.
+    `before_database` lists what must exist before a private database can.
     """
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}Foundation", name, {}, opts)
-        self._args = args
+        self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self.services = Services("services", opts=self._child)
+        self.services = ProjectServices("services", opts=self._child)
         self.vpc = gcp.compute.Network(
             "vpc",
             auto_create_subnetworks=False,
             routing_mode="GLOBAL",
             description="Applications and databases of the city's schools",
-            opts=self.services.ready(self, "compute"),
+            opts=self.services.child_options(self, "compute"),
         )
-        self.subnetworks = {region.id: self._subnetwork(region) for region in REGIONS.values()}
+        self.subnetworks = {region.id: self._add_subnetwork(region) for region in REGIONS.values()}
         for region in REGIONS.values():
-            self._way_out(region)
+            self._add_nat(region)
         Firewall("firewall", FirewallArgs(args.firewall, self.vpc.self_link), opts=self._child)
         PrivateAccess("private-access", PrivateAccessArgs(self.vpc.id, args.naming, self.services), opts=self._child)
-        self.private_services = self._private_services()
-        self.keys = Keys(
+        self.private_services = self._connect_private_services()
+        self.keys = EncryptionKeys(
             "keys",
-            KeysArgs(args.google, args.naming, args.protected, self.services),
+            EncryptionKeysArgs(args.google, args.naming, args.protected, self.services),
             opts=self._child,
         )
-        self.audit_bucket = self._audit()
-        self.ready: list[pulumi.Resource] = [self.private_services]
+        self.audit_bucket = self._add_audit_bucket()
+        self.before_database: list[pulumi.Resource] = [self.private_services]
         self.register_outputs({"network": self.vpc.self_link, "auditBucket": self.audit_bucket.name})
 
-    def _subnetwork(self, region: Region) -> gcp.compute.Subnetwork:
-        ranges = {"tokyo": self._args.network.tokyo, "osaka": self._args.network.osaka}
+    def _add_subnetwork(self, region: Region) -> gcp.compute.Subnetwork:
         return gcp.compute.Subnetwork(
-            region.id,
+            f"{self._name}-{region.id}",
             network=self.vpc.self_link,
             region=region.name,
-            ip_cidr_range=str(ranges[region.id]),
+            ip_cidr_range=str(self._args.network.subnets[region.id]),
             private_ip_google_access=True,
             log_config={"aggregation_interval": "INTERVAL_10_MIN", "flow_sampling": 0.5},
-            opts=self._child,
+            opts=add_old_name(self._child, region.id),
         )
 
-    def _way_out(self, region: Region) -> None:
+    def _add_nat(self, region: Region) -> None:
         router = gcp.compute.Router(
-            f"{region.id}-router", network=self.vpc.self_link, region=region.name, opts=self._child
+            f"{self._name}-{region.id}-router",
+            network=self.vpc.self_link,
+            region=region.name,
+            opts=add_old_name(self._child, f"{region.id}-router"),
         )
         gcp.compute.RouterNat(
-            f"{region.id}-nat",
+            f"{self._name}-{region.id}-nat",
             router=router.name,
             region=region.name,
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
             log_config={"enable": True, "filter": "ERRORS_ONLY"},
-            opts=self._child,
+            opts=add_old_name(self._child, f"{region.id}-nat"),
         )
 
-    def _private_services(self) -> gcp.servicenetworking.Connection:
+    def _connect_private_services(self) -> gcp.servicenetworking.Connection:
         services = self._args.network.services
         block = gcp.compute.GlobalAddress(
             "private-services",
@@ -104,7 +106,7 @@ class Foundation(pulumi.ComponentResource):
             address=str(services.network_address),
             prefix_length=services.prefixlen,
             network=self.vpc.id,
-            labels=self._args.naming.labels("II", "foundation"),
+            labels=self._args.naming.build_labels("II", "foundation"),
             opts=self._child,
         )
         return gcp.servicenetworking.Connection(
@@ -112,10 +114,10 @@ class Foundation(pulumi.ComponentResource):
             network=self.vpc.id,
             service="servicenetworking.googleapis.com",
             reserved_peering_ranges=[block.name],
-            opts=self.services.ready(self, "servicenetworking"),
+            opts=self.services.child_options(self, "servicenetworking"),
         )
 
-    def _audit(self) -> gcp.storage.Bucket:
+    def _add_audit_bucket(self) -> gcp.storage.Bucket:
         args = self._args
         bucket = gcp.storage.Bucket(
             f"{args.google.project}-audit",
@@ -129,15 +131,15 @@ class Foundation(pulumi.ComponentResource):
             },
             encryption={"default_kms_key_name": self.keys.storage.id},
             force_destroy=not args.protected,
-            labels=args.naming.labels("II", "audit"),
-            opts=self.services.ready(self, "storage", protect=args.protected, after=self.keys.storage_users),
+            labels=args.naming.build_labels("II", "audit"),
+            opts=self.services.child_options(self, "storage", protect=args.protected, after=self.keys.storage_users),
         )
         sink = gcp.logging.ProjectSink(
             "audit",
             destination=bucket.name.apply(lambda name: f"storage.googleapis.com/{name}"),
             filter=AUDIT_FILTER,
             unique_writer_identity=True,
-            opts=self.services.ready(self, "logging"),
+            opts=self.services.child_options(self, "logging"),
         )
         gcp.storage.BucketIAMMember(
             "audit-writer",
@@ -151,10 +153,6 @@ class Foundation(pulumi.ComponentResource):
             project=args.google.project,
             service="allServices",
             audit_log_configs=[{"log_type": kind} for kind in ("ADMIN_READ", "DATA_READ", "DATA_WRITE")],
-            opts=self.services.ready(self, "cloudresourcemanager"),
+            opts=self.services.child_options(self, "cloudresourcemanager"),
         )
         return bucket
-
-    def subnetwork(self, region: RegionId) -> pulumi.Output[str]:
-        """Self link of a region's subnetwork."""
-        return self.subnetworks[region].self_link

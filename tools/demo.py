@@ -244,7 +244,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stopped)
     signal.signal(signal.SIGINT, _stopped)
     began = time.monotonic()
-    demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), load_city(ROOT / "policies").lab.canary)
+    demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), load_city(ROOT / "policies").canary)
     title = ""
     code = 0
     try:

@@ -13,11 +13,12 @@ from typing import Any
 
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
-from controller.lab.state.undo_log import standing
-from controller.lab.trials.outage_probe import Probe
+from controller.lab.state.undo_log import read_active_record
+from controller.lab.trials.outage_probe import OutageProbe
 from controller.model.access.rules import INTERNET
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family, parse_prefix
+from controller.model.virtual_city import choose_virtual_city
 from tools.stage import ROOT, Demo, StepFailed, console, must, wait_for
 
 HTTPS = 443
@@ -59,18 +60,18 @@ def cut_a_line(demo: Demo) -> None:
     demo.start("measure", "--lab", "--all", "--watch", *watch)
     wait_for("the page sees both lines of the canary school up", lambda: _lines(demo) == ("up", "up"))
     pupil = next(host for host in layout.school(demo.canary).hosts if host.segment == "pupil")
-    with Probe(pupil.namespace, _websites(layout)) as traffic:
+    with OutageProbe(pupil.namespace, _websites(layout)) as traffic:
         cut = time.monotonic()
         demo.run("lab", "break", demo.canary, "primary-line")
         wait_for("traffic comes through again", lambda: traffic.answered_since(time.monotonic() - STEADY_SECONDS / 3))
         wait_for("the page shows the primary line down", lambda: _lines(demo)[0] == "down")
         shown = time.monotonic() - cut
         wait_for("pupils still reach the internet", lambda: traffic.answered_since(cut + STEADY_SECONDS))
-    gap = traffic.longest_gap
+    gap = traffic.longest_outage
     must(f"the gap was {gap * 1000:.0f} ms (promised: {PROMISED_GAP:.0f} s)", hold=0 < gap <= PROMISED_GAP)
     demo.figures.append(("a primary line cut: nothing came through for", f"{gap * 1000:.0f} ms"))
     demo.figures.append(("a primary line cut: on the page after", f"{shown:.1f} s"))
-    demo.run("lab", "mend", demo.canary, "primary-line")
+    demo.run("lab", "repair", demo.canary, "primary-line")
     wait_for("the page shows both lines up again", lambda: _lines(demo) == ("up", "up"))
 
 
@@ -78,18 +79,18 @@ def lose_a_region(demo: Demo) -> None:
     """Tokyo is lost: every school reaches its applications by Osaka; then it is back."""
     layout = _layout()
     pupil = next(host for host in layout.school(demo.canary).hosts if host.segment == "pupil")
-    with Probe(pupil.namespace, _websites(layout)) as traffic:
+    with OutageProbe(pupil.namespace, _websites(layout)) as traffic:
         lost = time.monotonic()
         demo.run("lab", "break", "region", layout.regions[0].id)
         wait_for("traffic comes through by the other region", lambda: traffic.answered_since(lost + STEADY_SECONDS))
-    gap = traffic.longest_gap
+    gap = traffic.longest_outage
     must(f"the gap was {gap * 1000:.0f} ms (promised: {PROMISED_GAP:.0f} s)", hold=gap <= PROMISED_GAP)
     demo.figures.append(("Tokyo lost: nothing came through for", f"{gap * 1000:.0f} ms"))
     words = ("--permitted-only", "-o", demo.path("osaka.json"))
     demo.run("lab", "matrix", "--policies", demo.policies, *words, show=4)
     agrees = json.loads(Path(demo.path("osaka.json")).read_text(encoding="utf-8"))["agrees"]
     must("every school reaches by Osaka all that the policy permits it", hold=agrees)
-    demo.run("lab", "mend", "region", layout.regions[0].id)
+    demo.run("lab", "repair", "region", layout.regions[0].id)
 
 
 def back_up(demo: Demo) -> None:
@@ -106,8 +107,8 @@ def back_up(demo: Demo) -> None:
 
 def devices() -> str:
     """The switches and routers that are planned, applied and saved, counted."""
-    city = load_city(ROOT / "policies")
-    number = sum(len(city.lab_devices(city.school_by_id[school.id])) for school in _layout().schools)
+    city = choose_virtual_city(load_city(ROOT / "policies"))
+    number = sum(len(city.devices(city.school_by_id[school.id])) for school in _layout().schools)
     return f"{number} devices"
 
 
@@ -121,7 +122,7 @@ def _websites(layout: Layout) -> dict[Family, tuple[str, int]]:
 
 
 def _layout() -> Layout:
-    return standing(paths.STATE).layout
+    return read_active_record(paths.STATE).layout
 
 
 def _tiles() -> dict[str, dict[str, Any]]:

@@ -16,6 +16,8 @@ from math import sqrt
 from pathlib import Path
 from random import Random
 
+from controller.model.policy_files import SCHOOLS
+
 SEED = 20260401
 OUTPUT = Path("policies/city/schools")
 
@@ -198,6 +200,7 @@ def _header(seed: int, ward: Ward) -> str:
 #   python tools/make_city.py --seed {seed}
 # `number` decides the school's addresses (see addressing in city.yaml). `mbps` is what the line's contract says,
 # never what was measured. `egress` is what the internet sees of a line with addresses of its own (RFC 5737, RFC 3849).
+format: {SCHOOLS.format}
 schools:"""
 
 
@@ -224,7 +227,7 @@ def _egress(school: School, line: Line) -> str:
 
 
 _INTERNET_HOST = 80
-"""192.0.2.80 stands for the rest of the internet in the virtual city (controller/lab/state/addresses.py)."""
+"""192.0.2.80 stands for the rest of the internet in the virtual city (lab/state/application_addresses.py)."""
 
 
 def summary(schools: Sequence[School]) -> Iterator[str]:

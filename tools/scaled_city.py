@@ -18,6 +18,7 @@ from ipaddress import IPv4Address
 from itertools import count
 from pathlib import Path
 
+from controller.model.policy_files import SCHOOLS
 from tools.make_city import SEED, WARDS, Line, School, draw_city
 
 SHIPPED = Path(__file__).parents[1] / "policies"
@@ -54,7 +55,9 @@ def scaled_policies(place: Path, scale: int) -> Path:
     schools = list(scaled_schools(scale))
     for ward in WARDS:
         entries = "".join(map(_entry, (one for one in schools if one[0].ward is ward)))
-        (folder / f"city/schools/{ward.id}.yaml").write_text(f"schools:\n{entries}", encoding="utf-8")
+        (folder / f"city/schools/{ward.id}.yaml").write_text(
+            f"format: {SCHOOLS.format}\nschools:\n{entries}", encoding="utf-8"
+        )
     return folder
 
 

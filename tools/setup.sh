@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # Installs what is missing: Debian packages (as root, on Debian-like machines) and the virtual environment in .venv.
-# Says what it does; does nothing the second time. With --check it only installs what the static checks need.
+# Says what it does; does nothing the second time. With --check it also installs what `make check` alone needs: Node.js
+# with TypeScript, in tools/page_check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+check=false
+[ "${1:-}" != --check ] || check=true
 
 packages=()
 need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
@@ -18,6 +22,11 @@ need iperf3 iperf3
 need hostapd hostapd
 need chromium chromium
 need promtool prometheus
+need shellcheck shellcheck
+if $check; then
+    need node nodejs
+    need npm npm
+fi
 need prometheus-alertmanager prometheus-alertmanager
 # Screenshots of the page and of reports are Japanese too.
 # Not `grep -q`: with pipefail, fc-list killed by its broken pipe would count as "no font".
@@ -76,4 +85,12 @@ if ! cmp -s pyproject.toml "$project" 2>/dev/null; then
     cp pyproject.toml "$project"
 fi
 cmp -s requirements.lock "$stamp" 2>/dev/null || cp requirements.lock "$stamp"
+
+# The lock has hashes and no addresses, so npm's own registry settings are used.
+page=tools/page_check
+if $check && ! cmp -s "$page/package-lock.json" "$page/node_modules/.tsunagu-lock" 2>/dev/null; then
+    echo "set-up: installing what checks the page's types in $page/node_modules (hashes checked)"
+    npm ci --prefix "$page" --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null
+    cp "$page/package-lock.json" "$page/node_modules/.tsunagu-lock"
+fi
 echo "set-up: ready"

@@ -11,7 +11,7 @@ from controller.cli.options import DEFAULT_POLICIES, Policies
 from controller.cli.output import errors, say
 from controller.cloud.engine import LAB, Engine
 from controller.cloud.installation import PROJECT
-from controller.offline_google.rehearsal import RehearsalEngine, banner, engine_for
+from controller.offline_google.rehearsal import RehearsalEngine, choose_banner, choose_engine
 from stacks.settings.outputs import write_outputs
 
 cloud = typer.Typer(
@@ -55,8 +55,8 @@ def destroy(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
 
 
 def _run(command: str, stack: str, policies: Path) -> Engine:
-    engine = engine_for(stack, _progress, policies=policies)
-    said = banner(stack, is_offline=isinstance(engine, RehearsalEngine))
+    engine = choose_engine(stack, _progress, policies=policies)
+    said = choose_banner(stack, is_offline=isinstance(engine, RehearsalEngine))
     if said:
         say(said)
     engine.ready(stack, _progress)

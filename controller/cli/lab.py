@@ -10,18 +10,19 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, say, say_json
-from controller.lab import city
-from controller.lab.iap.deployed import standing
-from controller.lab.network import breaking
-from controller.lab.network.nodes import node
-from controller.lab.state import faults, paths, undo_log
-from controller.lab.status import status
-from controller.lab.trials.matrix import measure
-from controller.lab.trials.people.measure import measure as measure_people
-from controller.lab.trials.people.table import people_table
-from controller.lab.trials.table import matrix_table, status_table
+from controller.lab import lifecycle
+from controller.lab.iap.deployed_access import find_deployed_world
+from controller.lab.lab_status import read_lab_status
+from controller.lab.network import fault_injection
+from controller.lab.network.named_nodes import find_node
+from controller.lab.state import lab_faults, paths, undo_log
+from controller.lab.trials.lab_tables import build_matrix_table, build_status_table
+from controller.lab.trials.matrix import try_matrix
+from controller.lab.trials.people.people_table import build_people_table
+from controller.lab.trials.people.people_trial import try_people as measure_people
 from controller.model.loading.load import load_city
-from controller.offline_google.environment import Rehearsal
+from controller.model.virtual_city import choose_virtual_city
+from controller.offline_google.environment import RehearsalFolder
 
 lab = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The virtual city: real switches, routers, hosts and packets."
@@ -42,8 +43,10 @@ NodeName = Annotated[
 ]
 Where = Annotated[str, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")]
 What = Annotated[str, typer.Argument(metavar="WHAT", help="primary-line, backup-line, blackhole; a region's name.")]
-MendWhere = Annotated[str | None, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")]
-MendWhat = Annotated[
+RepairWhere = Annotated[
+    str | None, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")
+]
+RepairWhat = Annotated[
     str | None, typer.Argument(metavar="WHAT", help="primary-line, backup-line, blackhole; a region's name.")
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Everything that is broken.")]
@@ -57,10 +60,10 @@ def _progress(message: str) -> None:
 @lab.command("up")
 def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     """Build the virtual city; its switches are factory-new and let everything through."""
-    loaded = load_city(policies)
+    loaded = choose_virtual_city(load_city(policies))
     # Version 0 is the file that the project brings: addresses to begin with, which no stack has allocated.
-    world = standing(Rehearsal().world) if loaded.outputs.version else None
-    layout = city.up(loaded, schools, _progress, world=world)
+    world = find_deployed_world(RehearsalFolder().world) if loaded.outputs.version else None
+    layout = lifecycle.build_virtual_city(loaded, schools, _progress, world=world)
     if world is None:
         say("No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no proxy and no people.")
     say(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
@@ -69,18 +72,18 @@ def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
 @lab.command("down")
 def down() -> None:
     """Remove the virtual city, also what a killed run left of it."""
-    removed = city.down(lambda what: _progress(f"removed: {what}"))
+    removed = lifecycle.remove_virtual_city(lambda what: _progress(f"removed: {what}"))
     say("The virtual city is gone." if removed else "There was no virtual city; nothing was changed.")
 
 
 @lab.command("status")
 def show_status(*, as_json: Json = False) -> None:
     """Show what lives; exit code 1 if anything does not."""
-    found = status()
+    found = read_lab_status()
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
-        console.print(status_table(found))
+        console.print(build_status_table(found))
     raise typer.Exit(Exit.GOOD if found.lives else Exit.FAILED)
 
 
@@ -95,13 +98,15 @@ def show_matrix(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Try every host with every application by real connections; exit code 0 only if all are as the policy says."""
-    found = measure(load_city(policies), schools or (), control=control, denied=denied, progress=_progress)
+    found = try_matrix(
+        choose_virtual_city(load_city(policies)), schools or (), control=control, denied=denied, progress=_progress
+    )
     if output is not None:
         output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
-        console.print(matrix_table(found))
+        console.print(build_matrix_table(found))
     raise typer.Exit(Exit.GOOD if found.agrees else Exit.FAILED)
 
 
@@ -114,45 +119,52 @@ def show_people(
     as_json: Json = False,
 ) -> None:
     """Try people at applications by real HTTPS, and attacks; exit code 0 only if all are as the policy says."""
-    found = measure_people(load_city(policies), schools or (), progress=_progress)
+    found = measure_people(choose_virtual_city(load_city(policies)), schools or (), progress=_progress)
     if output is not None:
         output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
-        console.print(people_table(found))
+        console.print(build_people_table(found))
     raise typer.Exit(Exit.GOOD if found.agrees else Exit.FAILED)
 
 
 @lab.command("break")
 def break_something(first: Where, second: What) -> None:
     """Break a school's line (SCHOOL primary-line | backup-line | blackhole), or lose a region (region NAME)."""
-    fault = faults.fault(undo_log.standing(paths.STATE).layout, first, second)
-    fresh = breaking.break_(fault)
-    say(f"{fault}{'' if fresh else ' already'}. Mend it with 'tsunagu lab mend {first} {second}'.")
+    fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
+    fresh = fault_injection.inject_fault(fault)
+    say(f"{fault}{'' if fresh else ' already'}. Repair it with 'tsunagu lab repair {first} {second}'.")
 
 
-@lab.command("mend")
-def mend_something(first: MendWhere = None, second: MendWhat = None, *, everything: Everything = False) -> None:
-    """Mend what 'lab break' broke, named the same way; or everything with --all."""
+@lab.command("mend", hidden=True)
+def mend_something(first: RepairWhere = None, second: RepairWhat = None, *, everything: Everything = False) -> None:
+    """The old name of 'lab repair', for one version more."""
+    errors.print("note: 'tsunagu lab mend' is 'tsunagu lab repair' now; the old name goes with the next version")
+    repair_something(first, second, everything=everything)
+
+
+@lab.command("repair")
+def repair_something(first: RepairWhere = None, second: RepairWhat = None, *, everything: Everything = False) -> None:
+    """Repair what 'lab break' broke, named the same way; or everything with --all."""
     if everything:
         if first is not None:
             message = "name one thing, or --all"
             raise typer.BadParameter(message)
-        mended = breaking.mend_all()
-        say("\n".join(f"Mended. It is no longer so that {fault}." for fault in mended) or "Nothing was broken.")
+        repaired = fault_injection.repair_all_faults()
+        say("\n".join(f"Repaired. It is no longer so that {fault}." for fault in repaired) or "Nothing was broken.")
         return
     if first is None or second is None:
-        message = "name what to mend: SCHOOL WHAT, region NAME, or --all"
+        message = "name what to repair: SCHOOL WHAT, region NAME, or --all"
         raise typer.BadParameter(message)
-    fault = faults.fault(undo_log.standing(paths.STATE).layout, first, second)
-    was_broken = breaking.mend(fault)
-    say(f"{'Mended. It is no longer' if was_broken else 'Nothing to mend; it is not'} so that {fault}.")
+    fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
+    was_broken = fault_injection.repair_fault(fault)
+    say(f"{'Repaired. It is no longer' if was_broken else 'Nothing to repair; it is not'} so that {fault}.")
 
 
 @lab.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def run(name: NodeName, command: Words = None) -> None:
     """Run a command, or a shell, where a node of the virtual city stands: tsunagu lab run kw-s01/staff ping -c1 ..."""
-    where = node(undo_log.standing(paths.STATE).layout, name)
+    where = find_node(undo_log.read_active_record(paths.STATE).layout, name)
     words = where.words(command or [os.environ.get("SHELL", "/bin/sh")])
     os.execvpe(words[0], words, where.full_environment())  # noqa: S606 the user's own command, word for word

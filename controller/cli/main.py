@@ -6,47 +6,64 @@ import os
 import pkgutil
 import sys
 from io import TextIOWrapper
+from typing import Any, NamedTuple
 
 import typer
 
 from controller.cli.output import Exit, errors
 from controller.errors import TsunaguError
 
+
+class Entry(NamedTuple):
+    """A command or a group of commands: the line that help shows, and where it is defined."""
+
+    summary: str
+    place: str
+
+
 COMMANDS = {
-    "check": "controller.cli.policy.check:check",
-    "plan": "controller.cli.devices.plan:plan",
-    "apply": "controller.cli.devices.apply:apply",
-    "drift": "controller.cli.devices.plan:drift",
-    "explain": "controller.cli.policy.explain:explain_command",
-    "what-if": "controller.cli.policy.what_if:what_if_command",
-    "trust": "controller.cli.devices.trust:trust",
-    "measure": "controller.cli.measurement.measure:measure",
-    "render": "controller.cli.policy.render:render",
-    "prove": "controller.cli.policy.prove:prove",
-    "monitor": "controller.cli.measurement.monitor:monitor",
+    "check": Entry("Find contradictions, dead rules and gaps in the policy.", "policy.check:check"),
+    "plan": Entry("Show and prove what would change on devices, and save the plan.", "devices.plan:plan"),
+    "apply": Entry("Carry out a saved plan, the canary school first.", "devices.apply:apply"),
+    "drift": Entry("Say what differs on devices from the policy now.", "devices.plan:drift"),
+    "explain": Entry("Say whether somebody may reach an application, and why.", "policy.explain:explain_command"),
+    "what-if": Entry("Say which answers a change of the policy changes.", "policy.what_if:what_if_command"),
+    "migrate": Entry("Rewrite policy files of older formats.", "policy.migrate:migrate"),
+    "trust": Entry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
+    "measure": Entry("Measure schools' lines and assess them.", "measurement.measure:measure"),
+    "render": Entry("Write what each device should hold of ours, proved.", "policy.render:render"),
+    "prove": Entry("Prove that everything means what the policy says.", "policy.prove:prove"),
+    "monitor": Entry("Run the monitor: receiver, store, page and metrics.", "measurement.monitor:monitor"),
 }
 GROUPS = {
-    "lab": "controller.cli.lab:lab",
-    "cloud": "controller.cli.cloud:cloud",
-    "playbook": "controller.cli.devices.playbook:playbook",
-    "report": "controller.cli.measurement.report:report",
+    "lab": Entry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
+    "cloud": Entry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
+    "playbook": Entry("Playbooks for network operators.", "devices.playbook:playbook"),
+    "report": Entry("Reports on what was measured.", "measurement.report:report"),
 }
 
 
 def application(wanted: str) -> typer.Typer:
-    """The command line; only the wanted command is loaded, because SSH and telemetry take a second to import."""
+    """Return the command line with the wanted command alone, or with a line of help for each where none is wanted.
+
+    No other command is imported: SSH and telemetry alone take a second.
+    """
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
     app.callback(
         help="One access policy for a city's schools: checked, proved, applied to switches, shown by packets."
     )(_nothing_before)
-    everything = wanted not in COMMANDS and wanted not in GROUPS
-    for name, place in COMMANDS.items():
-        if everything or name == wanted:
-            app.command(name)(pkgutil.resolve_name(place))
-    for name, place in GROUPS.items():
-        if everything or name == wanted:
-            app.add_typer(pkgutil.resolve_name(place), name=name)
+    if wanted in COMMANDS:
+        app.command(wanted)(_load(COMMANDS[wanted]))
+    elif wanted in GROUPS:
+        app.add_typer(_load(GROUPS[wanted]), name=wanted)
+    else:
+        for name, entry in {**COMMANDS, **GROUPS}.items():
+            app.command(name, short_help=entry.summary)(_nothing_before)
     return app
+
+
+def _load(entry: Entry) -> Any:  # noqa: ANN401 a function or a group
+    return pkgutil.resolve_name(f"controller.cli.{entry.place}")
 
 
 def _nothing_before() -> None:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 
 DEFAULT_POLICIES = Path("policies")
@@ -46,7 +48,12 @@ def day(on: datetime | None) -> date | None:
     return None if on is None else on.date()
 
 
-def selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool, lab: bool) -> Selection:
+def chosen_estate(*, lab: bool) -> type[City]:
+    """Return the estate that a command is about; behind the command line nothing knows the option."""
+    return VirtualCity if lab else City
+
+
+def selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool) -> Selection:
     """What the user named.
 
     Raises:
@@ -56,4 +63,4 @@ def selection(schools: list[str] | None, wards: list[str] | None, *, everything:
     if named == everything:
         message = "name --school or --ward (each may be repeated), or --all"
         raise typer.BadParameter(message)
-    return Selection(tuple(schools or ()), tuple(wards or ()), lab)
+    return Selection(tuple(schools or ()), tuple(wards or ()))

@@ -48,7 +48,7 @@ class Engine:
             raise EngineFailed(command, answer.returncode)
 
     def ready(self, stack: str, say: Progress) -> None:
-        """See to it that the stack can be worked on; at Google nobody may remove a lock or mend a record unasked.
+        """See to it that the stack can be worked on; at Google nobody may remove a lock or repair a record unasked.
 
         Raises:
             CloudError: it cannot.

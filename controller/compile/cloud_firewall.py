@@ -1,7 +1,7 @@
-"""The cloud's own network part: its front doors, and the firewall round the private network behind them.
+"""The cloud's own network part: its load-balancer frontends, and the firewall round the private network behind them.
 
-Front doors are where the load balancer listens: every packet to an address of an application is for that application's
-services, or goes nowhere. Behind them, nothing may open a connection but what a system-to-system flow says.
+A frontend is where the load balancer listens: every packet to an address of an application is for that application's
+services, or goes nowhere. Behind the frontends, nothing may open a connection but what a system-to-system flow says.
 """
 
 from __future__ import annotations
@@ -57,7 +57,11 @@ class FirewallRule:
 
 
 def find_frontends(city: City) -> tuple[LoadBalancerFrontend, ...]:
-    """The front doors of every application that a stack has placed."""
+    """The load-balancer frontends of every application that a stack has placed.
+
+    >>> [(one.application, str(one.services[0])) for one in find_frontends(city)][:2]
+    [('affairs', 'tcp/443'), ('file-exchange', 'tcp/443')]
+    """
     return tuple(
         LoadBalancerFrontend(app.id, AddressSet((*placed.ipv4, *placed.ipv6)), app.services)
         for app in city.applications.values()
@@ -69,7 +73,11 @@ def compile_firewall_rules(city: City) -> tuple[FirewallRule, ...]:
     """The rules of the private network's firewall: the connections that flows open, then nothing either way.
 
     A flow between two systems of the cloud rides on its carrier and opens nothing; whoever calls from outside comes by
-    a front door, where the proxy judges. So no flow opens anything inwards.
+    a load-balancer frontend, where the proxy judges. So no flow opens anything inwards.
+
+    >>> first, *_, last = compile_firewall_rules(city)
+    >>> [(one.name, one.direction, one.effect.value, one.priority) for one in (first, last)]
+    [('no-other-ingress-v4', 'ingress', 'forbid', 65000), ('no-other-egress-v6', 'egress', 'forbid', 65000)]
     """
     opened = (replace(rule, priority=_FIRST + number) for number, rule in enumerate(_opened(city)))
     return (*opened, *_closed())
@@ -110,6 +118,10 @@ def _by_ends(city: City) -> dict[tuple[str, str], list[SystemFlow]]:
 
 
 def find_system_addresses(city: City, name: str) -> tuple[Prefix, ...]:
-    """The addresses of a system or application that others call; none of one that only its carrier reaches."""
+    """The addresses of a system or application that others call; none of one that only its carrier reaches.
+
+    >>> [str(one) for one in find_system_addresses(city, "school-aid")]
+    ['10.254.1.20/32', '2001:db8:80fe:1::20/128']
+    """
     system = city.systems.get(name)
-    return system.addresses if system is not None else city.named(city.applications[name])
+    return system.addresses if system is not None else city.addresses.application_prefixes(city.applications[name])

@@ -66,7 +66,14 @@ class DataFlowIntent:
 
 
 def compile_data_flows(city: City) -> DataFlowIntent:
-    """Compile the flows that are in force."""
+    """Compile the flows that are in force.
+
+    >>> intent = compile_data_flows(city)
+    >>> [(one.sender, one.data, one.receivers) for one in intent.channels][:1]
+    [('affairs', 'III', ('learning-analytics',))]
+    >>> [(one.caller, one.called, str(one.service)) for one in intent.connections][:1]
+    [('attendance-gateway', 'resident-register', 'tcp/443')]
+    """
     channels: dict[tuple[Carrier, str, Importance], list[SystemFlow]] = {}
     opened: dict[tuple[str, str, Service], list[SystemFlow]] = {}
     for flow in city.flows:
@@ -88,7 +95,11 @@ def compile_data_flows(city: City) -> DataFlowIntent:
 
 
 def find_permitted_data(city: City, flow: SystemFlow) -> tuple[Importance, ...]:
-    """The classes of a permit that no forbid takes back."""
+    """The classes of a permit that no forbid takes back.
+
+    >>> [(flow.id, find_permitted_data(city, flow)) for flow in city.flows[-2:]]
+    [('grading-to-gateway', ('II',)), ('no-affairs-to-learning', ())]
+    """
     if flow.effect is Effect.FORBID:
         return ()
     forbids = [other for other in city.flows if other.effect is Effect.FORBID]
@@ -104,9 +115,10 @@ def _placed(
     for (caller, called, service), flows in opened.items():
         sources, destinations = find_calling_addresses(city, caller), find_answering_addresses(city, called)
         names = tuple(flow.id for flow in flows)
-        families = [f for f in Family if sources.of(f).included and destinations.of(f).included]
+        families = [f for f in Family if sources.in_family(f).included and destinations.in_family(f).included]
         connections += [
-            SystemConnection(caller, called, f, service, sources.of(f), destinations.of(f), names) for f in families
+            SystemConnection(caller, called, f, service, sources.in_family(f), destinations.in_family(f), names)
+            for f in families
         ]
         if not families:
             lacking = [end for end, where in ((caller, sources), (called, destinations)) if not where.included]
@@ -117,7 +129,11 @@ def _placed(
 
 
 def find_calling_addresses(city: City, end: str) -> AddressSet:
-    """The addresses that a system opens connections from; none where nobody has said."""
+    """The addresses that a system opens connections from; none where nobody has said.
+
+    >>> find_calling_addresses(city, "affairs").included
+    ()
+    """
     if end in city.systems:
         return AddressSet(city.systems[end].addresses)
     application = city.applications[end]
@@ -125,10 +141,14 @@ def find_calling_addresses(city: City, end: str) -> AddressSet:
 
 
 def find_answering_addresses(city: City, end: str) -> AddressSet:
-    """The addresses that a system answers at."""
+    """The addresses that a system answers at.
+
+    >>> [str(one) for one in find_answering_addresses(city, "affairs").included]
+    ['203.0.113.10/32', '2001:db8:c000::10/128']
+    """
     if end in city.systems:
         return AddressSet(city.systems[end].addresses)
     application = city.applications[end]
     # In a school's segment there is no one place, and the internet is everywhere.
     somewhere = not application.segment and not application.belongs_to
-    return city.destination(end, city.schools[0]) if somewhere else AddressSet(())
+    return city.addresses.destination_addresses(end, city.schools[0]) if somewhere else AddressSet(())

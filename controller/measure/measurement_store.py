@@ -158,7 +158,7 @@ def open_measurement_store(file: Path, *, must_exist: bool = False) -> Iterator[
         StoreRefused: it is no store of measurements, of a newer format, damaged, or in the way of a migration in use.
     """
     if must_exist and not file.exists():
-        message = f"{file}: nothing was measured yet (no such file); 'tsunagu measure --all --lab' measures"
+        message = f"{file}: nothing was measured yet (no such file)"
         raise TsunaguError(message)
     with closing(open_store(file, MEASUREMENT_STORE)) as connection:
         yield MeasurementStore(connection, str(file))

@@ -86,7 +86,7 @@ def evaluate_admission(city: City, certificate: str, place: str) -> AdmissionDec
     for one in city.admissions:
         if one.certificate == certificate and (not one.places or place in one.places):
             return AdmissionDecision(one.segment, one.session_hours * 3600, one.origin)
-    return AdmissionDecision(city.otherwise, city.admission_limits.quarantine_minutes * 60, None)
+    return AdmissionDecision(city.default_segment, city.admission_limits.quarantine_minutes * 60, None)
 
 
 def evaluate_network(city: City, flow: Flow) -> RuleDecision:
@@ -97,7 +97,7 @@ def evaluate_network(city: City, flow: Flow) -> RuleDecision:
 def evaluate_identity(city: City, application: str, person: Person) -> RuleDecision:
     """What the identity parts say of a person at an application that stands behind the proxy."""
     at = person.at.astimezone(city.timezone)
-    named = city.rules_at.get(application, ())
+    named = city.rules_by_application.get(application, ())
     return _decide(rule for rule in named if _identity_covers(city, rule, application, person, at))
 
 
@@ -126,11 +126,12 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
     return (
         rule.network is not None
         and flow.source in rule.network.from_
-        and city.is_for(rule, flow.school)
+        and city.rule_applies_at(rule, flow.school)
         and any(
-            city.destination(name, flow.school).of(flow.family).holds(flow.destination)
+            city.addresses.destination_addresses(name, flow.school).in_family(flow.family).contains(flow.destination)
             and any(
-                s.protocol == flow.protocol and is_in_interval(flow.port, s.ports) for s in city.services(rule, name)
+                s.protocol == flow.protocol and is_in_interval(flow.port, s.ports)
+                for s in city.permitted_services(rule, name)
             )
             for name in rule.applications
         )
@@ -155,7 +156,7 @@ def _identity_covers(city: City, rule: Rule, application: str, person: Person, a
 
 def _registered(city: City, rule: Rule, at: str) -> bool:
     school = city.school_by_id.get(at)
-    inside = school is not None and city.is_for(rule, school)
+    inside = school is not None and city.rule_applies_at(rule, school)
     return inside or (rule.effect is Effect.FORBID and at not in city.registrations)
 
 

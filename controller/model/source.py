@@ -17,6 +17,8 @@ Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
 ORIGIN = "origin"
+FORMAT = "format"
+"""The field that says which format a file is written in."""
 SECRET_FIELDS = frozenset({"password", "key"})
 """Fields that may only name a secret; who wrote the secret itself there shall not see it on the screen."""
 _TEXT = "tag:yaml.org,2002:str"
@@ -44,11 +46,12 @@ class Placed(Strict):
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML file as plain values; the line of every place in it."""
+    """One YAML file as plain values; the line of every place in it. `numbered`: it may carry a format number."""
 
     file: str
     data: Any
     lines: Mapping[Location, int]
+    numbered: bool = False
 
     def origin(self, location: Location) -> Origin:
         """The line of `location`, or of the nearest place above it."""
@@ -68,7 +71,8 @@ class Document:
         field = ".".join(str(part) for part in location)
         match details["type"]:
             case "extra_forbidden":
-                message = f"unknown field; allowed: {', '.join(_fields_at(model, location[:-1]))}"
+                first = [FORMAT] if self.numbered and len(location) == 1 else []
+                message = f"unknown field; allowed: {', '.join([*first, *_fields_at(model, location[:-1])])}"
             case "missing":
                 message = "required field is missing"
             case _:

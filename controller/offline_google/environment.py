@@ -27,7 +27,7 @@ empty one, say "EOF" and do nothing any more. Nobody needs the notes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class RehearsalFolder:
     """The folder of an offline Google: its world, and the engine's own files. A folder of its own, never a real one."""
 
     folder: Path = field(default_factory=lambda: Path(os.environ.get(FOLDER, PROJECT / ".tsunagu" / "cloud")))
@@ -54,13 +54,13 @@ class Rehearsal:
         self.passphrase.write_text(_PASSPHRASE, encoding="utf-8")
 
 
-def offline(environment: Mapping[str, str] = os.environ) -> bool:
+def is_offline(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the offline Google answers here."""
     return environment.get(OFFLINE) == "1"
 
 
-def offline_environment(
-    rehearsal: Rehearsal, progress: Progress, base: Mapping[str, str] = os.environ
+def build_offline_environment(
+    rehearsal: RehearsalFolder, progress: Progress, base: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """The environment in which `pulumi` meets the offline Google.
 

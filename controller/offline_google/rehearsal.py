@@ -1,6 +1,6 @@
-"""A rehearsal: the Pulumi engine on the offline Google, whose killed engines it mends after.
+"""A rehearsal: the Pulumi engine on the offline Google, whose killed engines it repairs after.
 
-`engine_for` chooses between it and the engine that deploys to Google.
+`choose_engine` chooses between it and the engine that deploys to Google.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from controller.cloud.engine import LAB, POLICIES, Engine
 from controller.cloud.environment import with_engine
 from controller.cloud.installation import PROJECT, Progress
 from controller.errors import CloudError
-from controller.offline_google.environment import Rehearsal, offline, offline_environment
-from controller.offline_google.world.world import World
+from controller.offline_google.environment import RehearsalFolder, build_offline_environment, is_offline
+from controller.offline_google.world.world import OfflineWorld
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalEngine(Engine):
-    """An engine on an offline Google: it makes the stack where there is none, and mends what a kill left half done."""
+    """The engine on an offline Google: it makes a stack where there is none, and repairs what a kill left half made."""
 
-    rehearsal: Rehearsal
+    rehearsal: RehearsalFolder
 
     def ready(self, stack: str, say: Progress) -> None:
         """See to it that the stack is there and that no crash has left it half done (offline only).
@@ -35,7 +35,7 @@ class RehearsalEngine(Engine):
             self.ask("stack", "init", stack)
         if self._unlocked(stack):
             say(f"{stack}: removed the lock of an engine that was killed")
-        self._mend(stack, say)
+        self._repair(stack, say)
 
     def _unlocked(self, stack: str) -> bool:
         """Remove the lock that a killed engine left.
@@ -53,7 +53,7 @@ class RehearsalEngine(Engine):
             self.ask("cancel", "--yes", "--stack", stack)
         return bool(locks)
 
-    def _mend(self, stack: str, say: Progress) -> None:
+    def _repair(self, stack: str, say: Progress) -> None:
         """Find out what became of the resources that a killed engine was working on.
 
         Its record says "creating", with the inputs. The offline Google knows whether it came that far: what is there is
@@ -78,7 +78,7 @@ class RehearsalEngine(Engine):
         """The id of what a pending creation made; empty where it made nothing."""
         if not self.rehearsal.world.exists():
             return ""
-        world = World.open(self.rehearsal.world)
+        world = OfflineWorld.open(self.rehearsal.world)
         try:
             wanted = _plain(resource.get("inputs", {}))
             found = [entry.id for entry in world.resources(resource["type"]) if _plain(entry.inputs) == wanted]
@@ -90,12 +90,12 @@ class RehearsalEngine(Engine):
         return {str(entry["name"]).rpartition("/")[2] for entry in json.loads(self.ask("stack", "ls", "--json"))}
 
 
-def engine_for(
+def choose_engine(
     stack: str,
     say: Progress,
     *,
     project: Path = PROJECT,
-    rehearsal: Rehearsal | None = None,
+    rehearsal: RehearsalFolder | None = None,
     policies: Path | None = None,
 ) -> Engine:
     """The engine for a stack: with the offline Google for the lab, and for others where TSUNAGU_OFFLINE=1 asks for it.
@@ -106,13 +106,13 @@ def engine_for(
         CloudError: there is no engine, and none can be built.
     """
     chosen = {} if policies is None else {POLICIES: str(policies.resolve())}
-    if offline() or stack == LAB:
-        place = rehearsal or Rehearsal()
-        return RehearsalEngine({**offline_environment(place, say), **chosen}, project, place)
+    if is_offline() or stack == LAB:
+        place = rehearsal or RehearsalFolder()
+        return RehearsalEngine({**build_offline_environment(place, say), **chosen}, project, place)
     return Engine({**with_engine(say, first=[]), **chosen}, project)
 
 
-def banner(stack: str, *, is_offline: bool) -> str:
+def choose_banner(stack: str, *, is_offline: bool) -> str:
     """What must be said before and after a command on this stack; nothing where it means Google."""
     if not is_offline:
         return ""

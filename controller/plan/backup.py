@@ -18,7 +18,7 @@ from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported
 from controller.platforms.base import Operable, Platform
 from controller.platforms.common.redaction import redact
-from controller.platforms.registry import platform, supported
+from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.ssh import session
 
 
@@ -43,7 +43,7 @@ class Backup:
 
 def operable(device: Device) -> bool:
     """Whether the device's running configuration can be asked for."""
-    return supported(device.platform) and isinstance(platform(device.platform), Operable)
+    return is_supported(device.platform) and isinstance(load_platform(device.platform), Operable)
 
 
 def back_up(device: Device, folder: Path) -> Backup:
@@ -55,7 +55,7 @@ def back_up(device: Device, folder: Path) -> Backup:
         ConfigRefused: its text is not understood; nothing is saved.
         TsunaguError: the redacted text would not mean the same, or cannot be written.
     """
-    system = platform(device.platform) if supported(device.platform) else None
+    system = load_platform(device.platform) if is_supported(device.platform) else None
     if not isinstance(system, Operable):
         raise NotSupported(device, "cannot be read over SSH yet")
     with session(device, system.device_type) as connection:

@@ -1,4 +1,4 @@
-"""From what devices hold to a plan: compile, prove, diff, order."""
+"""Builds a plan from what devices hold: compile, prove, compare, order."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from controller.compile.network.upstream import describe_delegated
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
-from controller.plan.expiry import first_lapse
+from controller.plan.expiry import find_first_expiry
 from controller.plan.observe import NotSupported, Observed
-from controller.plan.proof.city_checks import Held, path_checks
-from controller.plan.proof.proof import prove, prove_transition
-from controller.plan.review import describe_changes
-from controller.plan.review_routes import describe_preference
+from controller.plan.proof.city_checks import ParsedDevice, check_paths
+from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
+from controller.plan.review import describe_changes, describe_preference
 from controller.platforms.base import Observation, Step, refuse_conflicts
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
+class ConsideredDevice:
     """A device, compiled and compared. Without `refusal`, all the rest is set."""
 
     observed: Observed
@@ -34,59 +33,59 @@ class Considered:
 
     @property
     def states_proved(self) -> int:
-        """How many states on the way were proved to be no worse than both ends."""
+        """Return how many states on the way were proved to be no worse than both ends."""
         return max(0, len(self.steps) - 1)
 
     @property
     def policies_proved(self) -> int:
-        """How many route policies were proved, each at its neighbour."""
+        """Return how many route policies were proved, each at its neighbour."""
         return len(self.intent.wanted.routing.bindings) if self.intent else 0
 
     @property
     def differs(self) -> bool:
-        """Whether the device is not as the policy wants it, running or at its next boot."""
+        """Tell if the device is not as the policy wants it, running or at its next boot."""
         return bool(self.changes) or not self.saved
 
     @property
-    def moved(self) -> tuple[str, ...]:
-        """What of the policy the device leaves to another one, in words."""
+    def delegated(self) -> tuple[str, ...]:
+        """Return what of the policy the device leaves to another one, in words."""
         return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
 
     @property
     def saved(self) -> bool:
-        """Whether the device would boot with what it runs; taken for granted where only its text is known."""
+        """Tell if the device would boot with what it runs; taken for granted where only its text is known."""
         saved, now = self.observed.saved, self.observed.observation
         return now is None or not self.observed.knows_saved or saved == now.state
 
 
-def consider(city: City, observed: Observed) -> Considered:
+def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     """Compile the policy for a device, prove the result, and compare it with what the device holds.
 
     Raises:
         ProofFailed: the rendered filters are not what the policy says; nothing may be planned then.
     """
     if observed.refusal is not None or observed.observation is None:
-        return Considered(observed, refusal=observed.refusal)
-    system = platform(observed.device.platform)
+        return ConsideredDevice(observed, refusal=observed.refusal)
+    system = load_platform(observed.device.platform)
     try:
         intent = compile_device(city, observed.device, system.capabilities)
         refuse_conflicts(observed.observation, intent.wanted, observed.source)
-        proved = prove(city, intent, system)
-        steps = system.steps(observed.observation.state, intent.wanted)
-        prove_transition(city, intent, observed.observation.state, steps, system)
+        proved = prove_rendered_device(city, intent, system)
+        steps = system.plan_steps(observed.observation.state, intent.wanted)
+        prove_plan_steps(city, intent, observed.observation.state, steps, system)
         changes = _changes(city, observed.observation, intent, steps)
     except ProofFailed:
         raise
     except TsunaguError as error:
-        return Considered(observed, refusal=error)
-    return Considered(observed, intent, steps, changes, proved)
+        return ConsideredDevice(observed, refusal=error)
+    return ConsideredDevice(observed, intent, steps, changes, proved)
 
 
 def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
     """The difference in words; what the platform remarked on, before it."""
     names = {segment.vlan: segment.id for segment in city.segments.values()}
-    ways = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
-    changes = describe_changes(names, now.state, intent.wanted, ways)
+    paths = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
+    changes = describe_changes(names, now.state, intent.wanted, paths)
     if intent.routing:
         changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
     if not changes and now.state != intent.wanted:
@@ -95,14 +94,14 @@ def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable
     return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
 
 
-def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> PlanFile:
-    """The plan for all that could be considered; what could not is listed in it with its reason.
+def build_plan(city: City, considered: Iterable[ConsideredDevice]) -> PlanFile:
+    """Return the plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
         ProofFailed: the devices are right one by one, and the paths through them are not what they must be.
     """
     considered = tuple(considered)
-    prove_paths(city, considered)
+    prove_planned_paths(city, considered)
     devices: list[DevicePlan] = []
     unplanned: list[Unplanned] = []
     for one in considered:
@@ -113,13 +112,13 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
             devices.append(_device_plan(one))
     # A canary that has nothing to change would show nothing.
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
-    canary = city.lab.canary if city.lab.canary in schools else next(iter(schools), "")
+    canary = city.canary if city.canary in schools else next(iter(schools), "")
     return PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
-        until=first_lapse(city),
-        lab=lab,
+        on=city.policy_date,
+        until=find_first_expiry(city),
+        estate=city.estate,
         made=datetime.now(UTC),
         canary=canary,
         devices=tuple(devices),
@@ -127,24 +126,26 @@ def build_plan(city: City, considered: Iterable[Considered], *, lab: bool) -> Pl
     )
 
 
-def prove_paths(city: City, considered: Iterable[Considered]) -> None:
+def prove_planned_paths(city: City, considered: Iterable[ConsideredDevice]) -> None:
     """Prove who reaches whom through the wanted devices: the policy's paths, no other school, no way to the management.
 
     Raises:
         ProofFailed: with a packet for each path that differs.
     """
     held = [
-        Held(one.intent.device, one.intent.wanted, one.intent.delegated) for one in considered if one.intent is not None
+        ParsedDevice(one.intent.device, one.intent.wanted, one.intent.delegated)
+        for one in considered
+        if one.intent is not None
     ]
-    differences = [found for check in path_checks(city, held) for found in check.differences]
+    differences = [found for check in check_paths(city, held) for found in check.differences]
     if differences:
         raise ProofFailed("The proof of paths failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
 
 
-def _device_plan(one: Considered) -> DevicePlan:
+def _device_plan(one: ConsideredDevice) -> DevicePlan:
     assert one.intent is not None and one.observed.observation is not None  # noqa: S101, PT018 no refusal
     device = one.observed.device
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     now = one.observed.observation.state
     return DevicePlan(
         device=device.id,
@@ -163,5 +164,5 @@ def _device_plan(one: Considered) -> DevicePlan:
         changes=one.changes,
         filters_proved=one.filters_proved,
         saved=one.saved,
-        moved=one.moved,
+        moved=one.delegated,
     )

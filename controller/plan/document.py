@@ -13,8 +13,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from controller.errors import PlanRefused, TsunaguError
+from controller.model.sites.devices import EstateName
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
 
 class _Frozen(BaseModel):
@@ -73,15 +74,15 @@ class PlanFile(_Frozen):
     """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
 
     `on` is the day that the policy was compiled for. `until` is the last day of the first exception in it that expires;
-    None where it holds none.
+    None where it holds none. `estate` says whose devices they are.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     city: str
     policy: str
     on: date
     until: date | None = None
-    lab: bool
+    estate: EstateName
     made: datetime
     canary: str
     devices: tuple[DevicePlan, ...]
@@ -140,7 +141,9 @@ def _read(path: Path) -> tuple[PlanFile, str]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["plan"]["format"] != FORMAT:
-            message = f"{path}: the plan is of format {document['plan']['format']}; this release reads {FORMAT}"
+            message = (
+                f"{path}: the plan is of format {document['plan']['format']}; this release reads {FORMAT}. Make it anew"
+            )
             raise PlanRefused(message)
         if "made" in document["plan"] and document["plan"].get("on") is None:
             message = (

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from datetime import date
 
-from controller.errors import PlanLapsed
+from controller.errors import PlanExpired
 from controller.model.city import City
 from controller.plan.document import PlanFile
 
 
-def first_lapse(city: City) -> date | None:
-    """The last day of the exception with a network part that expires first; None where none is in force."""
+def find_first_expiry(city: City) -> date | None:
+    """Return the last day of the exception with a network part that expires first; None where none is in force."""
     return min((rule.exception.expires for rule in city.rules if rule.network and rule.exception), default=None)
 
 
-def refuse_lapsed(city: City, plan: PlanFile, today: date | None = None) -> None:
-    """See that no exception with a network part has expired since the plan was made.
+def refuse_expired_plan(city: City, plan: PlanFile, today: date | None = None) -> None:
+    """Refuse a plan if an exception with a network part has expired since it was made.
 
     `today` is a day since the city was loaded; without it, that day itself. A rollout may last over midnight.
 
     Raises:
-        PlanLapsed: one has; the plan would put back what it permitted.
+        PlanExpired: one has; the plan would put back what it permitted.
     """
-    today = city.on if today is None else today
-    for rule in (*city.lapsed, *city.rules):
+    today = city.policy_date if today is None else today
+    for rule in (*city.expired_rules, *city.rules):
         if rule.network and rule.exception and rule.holds_on(plan.on) and not rule.holds_on(today):
             message = (
                 f"the plan was made for {plan.on}; since then the exception {rule.id!r} ({rule.origin}) has expired "
                 f"(last day {rule.exception.expires}). Make the plan anew"
             )
-            raise PlanLapsed(message)
+            raise PlanExpired(message)
     # The policy may have lost the rule meanwhile; the plan has not.
     if plan.until is not None and today > plan.until:
         message = (
             f"the plan was made for {plan.on}, and an exception in it has expired (last day {plan.until}); the policy "
             "does not name it any more. Make the plan anew"
         )
-        raise PlanLapsed(message)
+        raise PlanExpired(message)

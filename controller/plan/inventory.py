@@ -9,9 +9,10 @@ from pathlib import Path
 
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.model.sites.devices import Device
+from controller.model.sites.devices import Device, EstateName
+from controller.model.virtual_city import ESTATES
 from controller.plan.backup import operable
-from controller.plan.select import Selection, selected_devices
+from controller.plan.select import Selection, select_devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,18 @@ class Host:
 
 
 @cache
-def city_at(policies: str) -> City:
-    """The city of a folder, read once a run: Ansible forks a process for each task, and all of them see this one.
+def load_city_once(policies: str, estate: EstateName) -> City:
+    """Return the city of a folder, read once a run: Ansible forks a process a task, and all of them see this one.
 
     Raises:
         PolicyError: the policies cannot be loaded.
     """
-    return load_city(Path(policies))
+    return load_city(Path(policies), estate=ESTATES[estate])
 
 
-def hosts(city: City, *, lab: bool) -> Iterator[Host]:
-    """Every device of the city, or of the virtual city."""
-    for device in selected_devices(city, Selection(lab=lab)):
+def list_hosts(city: City) -> Iterator[Host]:
+    """Return every device of the city's estate as a host."""
+    for device in select_devices(city, Selection()):
         yield _host(device)
 
 

@@ -12,7 +12,7 @@ from controller.errors import ConfigRefused, DeviceError, InputError, Origin, Pr
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.platforms.base import Observation, Operable, Platform, Session
-from controller.platforms.registry import platform, supported
+from controller.platforms.registry import is_supported, load_platform
 
 UNREADABLE = "The saved configurations cannot be read:"
 AT_ONCE = 20
@@ -56,15 +56,15 @@ def over_ssh(devices: Sequence[Device], seen: Callable[[Observed], None]) -> lis
 
 
 def _over_ssh(device: Device, session: Callable[[Device, str], AbstractContextManager[Session]]) -> Observed:
-    if not supported(device.platform):
+    if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     if not isinstance(system, Operable):
         return Observed(device, refusal=NotSupported(device, "is known as text only; use --configs"))
     try:
         with session(device, system.device_type) as connection:
             text = system.read(connection)
-            saved = system.saved(connection)
+            saved = system.read_saved(connection)
         observation = system.parse(text, device.id)
         return Observed(device, device.id, observation, _state(system, saved, device.id), knows_saved=True)
     except (DeviceError, ConfigRefused) as error:
@@ -98,13 +98,13 @@ def from_files(devices: Sequence[Device], directory: Path) -> list[Observed]:
 
 
 def _from_file(device: Device, path: Path) -> Observed:
-    if not supported(device.platform):
+    if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     if not path.exists():
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
     try:
         text = path.read_text(encoding="utf-8")
-        return Observed(device, str(path), platform(device.platform).parse(text, str(path)))
+        return Observed(device, str(path), load_platform(device.platform).parse(text, str(path)))
     except ConfigRefused as error:
         return Observed(device, refusal=error)
     except (OSError, UnicodeDecodeError) as error:

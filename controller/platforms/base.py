@@ -41,12 +41,12 @@ Place = int | str | tuple[int, Direction, Family]
 """A VLAN by its number, a port by its name, or where a filter is bound."""
 
 
-def interface_place(vlan: int) -> Place:
+def name_interface_place(vlan: int) -> Place:
     """Where the switch's own interface in a VLAN stands."""
     return f"interface Vlan{vlan}"
 
 
-def network_place(ssid: str) -> Place:
+def name_network_place(ssid: str) -> Place:
     """Where a wireless network stands: two of one name on an access point cannot be told apart."""
     return f"network {ssid}"
 
@@ -96,8 +96,8 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
     """
     needed: list[tuple[Place, str]] = [(vlan.number, f"VLAN {vlan.number} {vlan.name}") for vlan in wanted.vlans]
     needed += [(port.name, f"port {port.name}") for port in wanted.ports]
-    needed += [(interface_place(one.vlan), f"interface in VLAN {one.vlan}") for one in wanted.interfaces]
-    needed += [(network_place(one.ssid), f"network {one.ssid!r}") for one in wanted.networks]
+    needed += [(name_interface_place(one.vlan), f"interface in VLAN {one.vlan}") for one in wanted.interfaces]
+    needed += [(name_network_place(one.ssid), f"network {one.ssid!r}") for one in wanted.networks]
     needed += [(one.vlan, f"network {one.ssid!r} in VLAN {one.vlan}") for one in wanted.networks]
     needed += [((one.vlan, one.direction, one.family), f"filter {one.filter}") for one in wanted.bindings]
     problems = [
@@ -164,7 +164,7 @@ class Platform(Protocol):
             ConfigRefused: an unknown word inside what we own, or an object of others where ours must stand.
         """
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """The ordered steps from one state to another; make before break. Empty when the states are equal."""
 
 
@@ -217,7 +217,7 @@ class Operable(Platform, Protocol):
     def read(self, session: Session) -> str:
         """The running configuration, in the form that `parse` takes."""
 
-    def saved(self, session: Session) -> str:
+    def read_saved(self, session: Session) -> str:
         """What the device would boot with, in the same form; "" when there is no such configuration, or none whole."""
 
     def lock(self, session: Session, lock: Lock) -> None:
@@ -255,7 +255,7 @@ class Operable(Platform, Protocol):
         False: it was too late. It has fired or is firing, or another run has taken the lock.
         """
 
-    def restored(self, session: Session, restore: Restore) -> bool:
+    def has_restored(self, session: Session, restore: Restore) -> bool:
         """Whether the armed restore has fired and ended well.
 
         Raises:

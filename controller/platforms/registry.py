@@ -15,25 +15,25 @@ from controller.platforms.base import Platform
 GROUP = "tsunagu.platforms"
 
 
-def names() -> tuple[str, ...]:
-    """The names of all installed platforms, in order."""
+def list_platforms() -> tuple[str, ...]:
+    """Return the names of all installed platforms, in order."""
     return tuple(sorted(_installed()))
 
 
-def supported(name: str) -> bool:
-    """Whether a platform of this name is installed."""
+def is_supported(name: str) -> bool:
+    """Say if a platform of this name is installed."""
     return name in _installed()
 
 
 @cache
-def platform(name: str) -> Platform:
-    """The platform of this name; always the same object.
+def load_platform(name: str) -> Platform:
+    """Return the platform of this name; always the same object.
 
     Raises:
         LookupError: it is not installed; the message lists those that are.
     """
-    if not supported(name):
-        message = f"no platform {name!r}; installed: {', '.join(names())}"
+    if not is_supported(name):
+        message = f"no platform {name!r}; installed: {', '.join(list_platforms())}"
         raise LookupError(message)
     return cast("Platform", _installed()[name].load()())
 

@@ -25,7 +25,11 @@ class Check:
 
 
 def join_checks(checks: list[Check]) -> list[Check]:
-    """Checks of the same name as one, in the order of their first: a city's out of its schools'."""
+    """Checks of the same name as one, in the order of their first: a city's out of its schools'.
+
+    >>> join_checks([Check("paths", 3), Check("paths", 4, ("a difference",))])
+    [Check(name='paths', examined=7, differences=('a difference',), evidence=(), not_judged='')]
+    """
     found: dict[str, list[Check]] = {}
     for check in checks:
         found.setdefault(check.name, []).append(check)

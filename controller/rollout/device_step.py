@@ -32,7 +32,7 @@ DIFFERENCES_SHOWN = 5
 class Change:
     """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore.
 
-    `still_in_force` raises PlanLapsed once an exception in the plan has expired; then nothing more may be written.
+    `still_in_force` raises PlanExpired once an exception in the plan has expired; then nothing more may be written.
     """
 
     device: Device
@@ -129,7 +129,7 @@ class _Steps:
         # An earlier run of this plan may have been killed before it confirmed: what it armed must not fire any more.
         with self._span.child(Level.STEP, "confirm"):
             self._confirm()
-        saved = system.saved(self._connection)
+        saved = system.read_saved(self._connection)
         boots = system.parse(saved, f"{change.device.id} (boot)").state.digest() if saved else ""
         if boots != change.plan.states[-1]:
             with self._span.child(Level.STEP, "save"):
@@ -233,7 +233,7 @@ def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tupl
         while time.monotonic() < deadline:
             try:
                 with session(change.device, change.system.device_type) as connection:
-                    if change.system.restored(connection, change.restore):
+                    if change.system.has_restored(connection, change.restore):
                         return _after_restore(change, connection, undecided)
             except DeviceUnreachable as error:
                 last = str(error)

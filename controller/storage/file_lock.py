@@ -21,18 +21,19 @@ _LONGEST_NOTE = 32
 
 @contextmanager
 def hold_file_lock(path: Path, *, shared: bool = False, patience: float | None = 0.0) -> Iterator[None]:
-    """Hold the lock of a file, which is made if it is missing, or of a folder, which must be there.
+    """Hold the lock of a file, which is made if it is missing, and stays where it is afterwards.
 
     `shared`: together with others who share it, and with nobody else. `patience`: how many seconds to wait for others
-    to let go; None waits for ever. The file stays where it is afterwards.
+    to let go; None waits for ever.
 
     Raises:
         FileLocked: somebody else held it all the time.
         OSError: the file cannot be made, or is a link.
     """
-    descriptor = _acquire(path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience)
+    operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    descriptor = _acquire(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, operation, patience)
     try:
-        if not shared and not path.is_dir():
+        if not shared:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
@@ -40,11 +41,26 @@ def hold_file_lock(path: Path, *, shared: bool = False, patience: float | None =
         os.close(descriptor)
 
 
-def _acquire(path: Path, operation: int, patience: float | None) -> int:
+@contextmanager
+def hold_folder_lock(folder: Path, *, patience: float | None = 0.0) -> Iterator[None]:
+    """Hold the lock of a folder itself, which nothing is written to; as `hold_file_lock` otherwise.
+
+    Raises:
+        FileLocked: somebody else held it all the time.
+        OSError: there is no such folder.
+    """
+    descriptor = _acquire(folder, os.O_RDONLY | os.O_DIRECTORY, fcntl.LOCK_EX, patience)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(path: Path, flags: int, operation: int, patience: float | None) -> int:
     """The descriptor whose lock is held; it is of the file that the path names now."""
     deadline = None if patience is None else time.monotonic() + patience
     while True:
-        descriptor = _open(path)
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
         try:
             while not _try_lock(descriptor, operation):
                 _wait(path, descriptor, deadline)
@@ -55,11 +71,6 @@ def _acquire(path: Path, operation: int, patience: float | None) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY if path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _try_lock(descriptor: int, operation: int) -> bool:

@@ -25,6 +25,8 @@ BUSY_SECONDS = 30.0
 """How long a statement, or a migration, waits for another process."""
 _LOOK_EVERY_SECONDS = 0.05
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LEAST_BYTES = 512
+"""Of the smallest page that a database can have."""
 _LEFT = "It was left as it is"
 
 
@@ -146,6 +148,14 @@ def _inspect(path: Path, store: StoreFormat, deadline: float) -> int:
 
 
 def _identify(connection: sqlite3.Connection, path: Path, store: StoreFormat, size: int) -> int:
+    [(pages,)] = connection.execute("PRAGMA page_count").fetchall()
+    [(page_bytes,)] = connection.execute("PRAGMA page_size").fetchall()
+    # SQLite itself takes a few bytes for nothing at all, and the rest of a last page for zeros. Of a store with a log a
+    # part may still be in there.
+    if size < _LEAST_BYTES or (size < pages * page_bytes and not _beside(path, "-wal").exists()):
+        whole = max(pages * page_bytes, _LEAST_BYTES)
+        problem = f"is damaged or cut short ({size} bytes of at least {whole})"
+        _refuse(path, problem, f"restore it from a backup; {store.advice}")
     [(owner,)] = connection.execute("PRAGMA application_id").fetchall()
     [(found,)] = connection.execute("PRAGMA user_version").fetchall()
     rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")

@@ -28,8 +28,8 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     """The paths below /api."""
 
     async def city(_: Request) -> Response:
-        wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.file.wards]
-        return JSONResponse({"city": monitor.city.file.name, "wards": wards, "schools": monitor.present.tiles()})
+        wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.wards]
+        return JSONResponse({"city": monitor.city.name, "wards": wards, "schools": monitor.present.tiles()})
 
     async def school(request: Request) -> Response:
         found = monitor.city.school_by_id.get(request.path_params["school"])

@@ -31,8 +31,8 @@ _YEAR = 365 * 24 * 3600
 
 def build_page_routes(city: City) -> list[BaseRoute]:
     """The pages of a city, to be served beside the API that they read."""
-    name, _, note = city.file.name.partition(" (")
-    shown: dict[str, Any] = {"city": name, "note": note.removesuffix(")"), "wards": city.file.wards}
+    name, _, note = city.name.partition(" (")
+    shown: dict[str, Any] = {"city": name, "note": note.removesuffix(")"), "wards": city.wards}
 
     async def city_page(request: Request) -> Response:
         return _page(request, "city.html", **shown)
@@ -41,7 +41,7 @@ def build_page_routes(city: City) -> list[BaseRoute]:
         school = city.school_by_id.get(request.path_params["school"])
         if school is None:
             return _page(request, "unknown.html", status=404, **shown)
-        ward = next(ward for ward in city.file.wards if ward.id == school.ward)
+        ward = next(ward for ward in city.wards if ward.id == school.ward)
         return _page(request, "school.html", school=school, ward=ward, **shown)
 
     async def rollout_page(request: Request) -> Response:

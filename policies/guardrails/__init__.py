@@ -1,1 +1,1 @@
-"""The Pulumi policy pack: what no stack of the city may break, whoever wrote it."""
+"""The Pulumi policy pack: rules that no stack of the city may break, whoever wrote it."""

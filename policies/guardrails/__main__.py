@@ -7,6 +7,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from policies.guardrails.pack import policy_pack
+from policies.guardrails.pack import start_policy_pack
 
-policy_pack()
+start_policy_pack()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.guardrails.found import UNKNOWN, Found, Guardrail, Violations
+from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
 
 WANTED = ("managed-by", "city", "environment", "part", "importance")
 CLASSES = ("i", "ii", "iii", "iv")
@@ -13,6 +13,7 @@ LABELLED = {
     "certificatemanager.CertificateMap": "labels",
     "certificatemanager.CertificateMapEntry": "labels",
     "certificatemanager.DnsAuthorization": "labels",
+    "cloudrunv2.Job": "labels",
     "cloudrunv2.Service": "labels",
     "compute.Address": "labels",
     "compute.Disk": "labels",
@@ -29,10 +30,10 @@ LABELLED = {
 """Types that take labels, and where. A group's labels are Google's own words, and not meant."""
 
 
-def check(found: Found) -> Violations:
-    """All labels are there, and the class is one of the guideline's."""
-    path = LABELLED.get(found.kind)
-    labels = found.at(path) if path else UNKNOWN
+def require_labels(resource: CheckedResource) -> Violations:
+    """Find missing labels, and a class that is not one of the guideline's."""
+    path = LABELLED.get(resource.kind)
+    labels = resource.get_input(path) if path else UNKNOWN
     if labels is UNKNOWN:
         return
     given = labels if isinstance(labels, Mapping) else {}
@@ -44,4 +45,4 @@ def check(found: Found) -> Violations:
         yield f"the label importance is {importance!r}; it is one of {', '.join(CLASSES)}"
 
 
-LABELS = Guardrail("labels", "3.1, 4.3", "Whose it is, its part, and the class of what it holds.", check)
+LABELS = Guardrail("labels", "3.1, 4.3", "Whose it is, its part, and the class of what it holds.", require_labels)

@@ -15,25 +15,25 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.guardrails.found import UNKNOWN, Found, Guardrail
-from policies.guardrails.frontends import CLOSED, PROXY, PUBLIC
-from policies.guardrails.japan import JAPAN
+from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
 from policies.guardrails.labels import LABELS
-from policies.guardrails.stores import KEPT, KEYS
+from policies.guardrails.locations import JAPAN
+from policies.guardrails.public_access import CLOSED, PROXY, PUBLIC
+from policies.guardrails.stored_data import KEPT, KEYS
 
 GUARDRAILS: tuple[Guardrail, ...] = (JAPAN, PROXY, CLOSED, KEYS, KEPT, LABELS)
 OURS = "gcp:"
 
 
-def policy_pack() -> PolicyPack:
-    """The pack. Every rule is mandatory: a violation stops the deployment before the resource is made."""
+def start_policy_pack() -> PolicyPack:
+    """Hand the pack to the engine. Every rule is mandatory: a violation stops the deployment before it is made."""
     return PolicyPack("tsunagu-guardrails", [_policy(guardrail) for guardrail in GUARDRAILS])
 
 
 def _policy(guardrail: Guardrail) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type.startswith(OURS):
-            for violation in guardrail.check(_found(args)):
+            for violation in guardrail.check(_read_resource(args)):
                 report(f"{args.name} {violation} (guideline {guardrail.clause})", None)
 
     return ResourceValidationPolicy(
@@ -45,8 +45,8 @@ def _policy(guardrail: Guardrail) -> ResourceValidationPolicy:
     )
 
 
-def _found(args: ResourceValidationArgs) -> Found:
-    return Found(
+def _read_resource(args: ResourceValidationArgs) -> CheckedResource:
+    return CheckedResource(
         type=args.resource_type,
         name=args.name,
         inputs=_plain(args.props),

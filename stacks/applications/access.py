@@ -11,7 +11,7 @@ import pulumi_gcp as gcp
 from controller.compile.identity.access_levels import AccessLevel
 from controller.compile.identity.iap_bindings import CloudIntent, IapBinding
 from controller.errors import TsunaguError
-from stacks.services import Services
+from stacks.project_services import ProjectServices
 from stacks.settings.configuration import Google
 from stacks.settings.naming import TYPE, Naming
 
@@ -28,7 +28,7 @@ SIGN_IN_AGAIN = "36000s"
 
 @dataclass(frozen=True)
 class AccessArgs:
-    """What access is made from. `role_names` are people's words for the roles; `backends` are by application."""
+    """What access is made from. `role_names` are people's words for the roles; `backends` are by application id."""
 
     google: Google
     intent: CloudIntent
@@ -36,7 +36,7 @@ class AccessArgs:
     backends: Mapping[str, gcp.compute.BackendService]
     naming: Naming
     protected: bool
-    services: Services
+    services: ProjectServices
 
 
 class Access(pulumi.ComponentResource):
@@ -47,35 +47,35 @@ class Access(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}Access", name, {}, opts)
-        self._args, self._own = args, args.services.ready(self, "iap")
-        self.groups = {role: self._group(role) for role in args.intent.roles}
+        self._args, self._own = args, args.services.child_options(self, "iap")
+        self.groups = {role: self._add_group(role) for role in args.intent.roles}
         self.levels: dict[str, gcp.accesscontextmanager.AccessLevel] = {}
         for level in args.intent.levels:
-            self.levels[level.key] = self._level(level)
+            self.levels[level.key] = self._add_level(level)
         for binding in args.intent.bindings:
-            self._binding(binding)
-        for application, backend in args.backends.items():
-            if any(one.id == application and one.iap for one in args.intent.applications):
-                self._session(application, backend)
-        self.register_outputs({"groups": {role: self.group_email(role) for role in self.groups}})
+            self._add_binding(binding)
+        for application_id, backend in args.backends.items():
+            if any(one.id == application_id and one.iap for one in args.intent.applications):
+                self._add_session(application_id, backend)
+        self.register_outputs({"groups": {role: self.make_group_email(role) for role in self.groups}})
 
-    def group_email(self, role: str) -> str:
-        """The e-mail address of a role's group."""
+    def make_group_email(self, role: str) -> str:
+        """Return the e-mail address of a role's group."""
         return f"{self._args.naming.prefix}-{role}@{self._args.google.directory}"
 
-    def _group(self, role: str) -> gcp.cloudidentity.Group:
+    def _add_group(self, role: str) -> gcp.cloudidentity.Group:
         return gcp.cloudidentity.Group(
             role,
             parent=f"customers/{self._args.google.customer}",
-            group_key={"id": self.group_email(role)},
+            group_key={"id": self.make_group_email(role)},
             display_name=f"{self._args.role_names[role]} ({self._args.naming.stack})",
             description="Members come from the city's directory; Tsunagu binds the group and puts nobody in.",
             labels=GROUP_LABELS,
             initial_group_config="EMPTY",
-            opts=self._args.services.ready(self, "cloudidentity", protect=self._args.protected),
+            opts=self._args.services.child_options(self, "cloudidentity", protect=self._args.protected),
         )
 
-    def _level(self, level: AccessLevel) -> gcp.accesscontextmanager.AccessLevel:
+    def _add_level(self, level: AccessLevel) -> gcp.accesscontextmanager.AccessLevel:
         parent = f"accessPolicies/{self._args.google.access_policy}"
         needed: list[pulumi.Resource] = [self.levels[key] for key in level.needs]
         return gcp.accesscontextmanager.AccessLevel(
@@ -85,10 +85,10 @@ class Access(pulumi.ComponentResource):
             title=level.name,
             description=f"Relies on {level.relies_on}.",
             custom={"expr": {"expression": level.expression, "title": level.key}},
-            opts=self._args.services.ready(self, "accesscontextmanager", after=needed),
+            opts=self._args.services.child_options(self, "accesscontextmanager", after=needed),
         )
 
-    def _binding(self, binding: IapBinding) -> None:
+    def _add_binding(self, binding: IapBinding) -> None:
         asked = [level for level in self._args.intent.levels if f'/{level.name}"' in binding.expression]
         condition = gcp.iap.WebBackendServiceIamBindingConditionArgs(
             # IAM puts bindings together whose conditions are the same in every word: the title tells them apart.
@@ -101,15 +101,15 @@ class Access(pulumi.ComponentResource):
             project=self._args.google.project,
             web_backend_service=self._args.backends[binding.application].name,
             role=ACCESS,
-            members=[self.groups[binding.role].group_key.apply(lambda key: group_member(key.id))],
+            members=[self.groups[binding.role].group_key.apply(lambda key: format_group_member(key.id))],
             condition=condition if binding.expression else None,
-            opts=self._args.services.ready(self, "iap", after=[self.levels[level.key] for level in asked]),
+            opts=self._args.services.child_options(self, "iap", after=[self.levels[level.key] for level in asked]),
         )
 
-    def _session(self, application: str, backend: gcp.compute.BackendService) -> None:
+    def _add_session(self, application_id: str, backend: gcp.compute.BackendService) -> None:
         google = self._args.google
         gcp.iap.Settings(
-            application,
+            application_id,
             name=backend.generated_id.apply(
                 lambda id_: f"projects/{google.project_number}/iap_web/compute/services/{id_}"
             ),
@@ -124,8 +124,8 @@ class Access(pulumi.ComponentResource):
         )
 
 
-def group_member(name: str) -> str:
-    """A group as IAM writes it.
+def format_group_member(name: str) -> str:
+    """Return a group as IAM writes it.
 
     Raises:
         TsunaguError: it is a single user, a service account, or everybody: roles are groups.

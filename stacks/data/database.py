@@ -1,4 +1,4 @@
-"""PostgreSQL in one region with a replica in the other; which is which is configuration (`database.primary`).
+"""PostgreSQL in one region with a replica in the other; the application's `database.primary` says which is which.
 
 Where a switchover must be possible, both instances carry explicit names (`database.generation`), and each declares its
 `instance_type`, the primary its `replica_names`, the replica its `replica_configuration`: with those in place a changed
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.data.keys import Keys
-from stacks.services import Services
-from stacks.settings.configuration import DatabaseSize
-from stacks.settings.naming import TYPE, Naming
-from stacks.settings.regions import REGIONS, RegionId, other
+from stacks.data.keys import EncryptionKeys
+from stacks.project_services import ProjectServices
+from stacks.settings.configuration import DatabaseSettings
+from stacks.settings.naming import TYPE, Naming, add_old_name
+from stacks.settings.regions import REGIONS, RegionId, get_standby_region
 
 _Kept = gcp.sql.DatabaseInstanceSettingsBackupConfigurationBackupRetentionSettingsArgs
 VERSION = "POSTGRES_17"
@@ -30,16 +30,16 @@ AFTER_A_SWITCHOVER = ["instance"]
 
 @dataclass(frozen=True)
 class DatabaseArgs:
-    """What the database is made from. `network` is the VPC's id; `ready` must exist before a private address can."""
+    """What the database is made from. `network` is the VPC's id; `after` must exist before a private address can."""
 
-    size: DatabaseSize
+    settings: DatabaseSettings
     network: pulumi.Output[str]
-    keys: Keys
+    keys: EncryptionKeys
     naming: Naming
     importance: str
     protected: bool
-    services: Services
-    ready: list[pulumi.Resource]
+    services: ProjectServices
+    after: list[pulumi.Resource]
 
 
 class Database(pulumi.ComponentResource):
@@ -51,10 +51,10 @@ class Database(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}Database", name, {}, opts)
         self._name, self._args = name, args
-        self.primary: RegionId = args.size.primary
-        standby = other(self.primary)
-        first = self._instance(self.primary, None)
-        self.instances = {self.primary: first, standby: self._instance(standby, first)}
+        self.primary: RegionId = args.settings.primary
+        standby = get_standby_region(self.primary)
+        first = self._add_instance(self.primary, None)
+        self.instances = {self.primary: first, standby: self._add_instance(standby, first)}
         self.connection_name = first.connection_name
         self.database = gcp.sql.Database(
             name,
@@ -67,42 +67,43 @@ class Database(pulumi.ComponentResource):
         )
         self.register_outputs({"primary": self.primary, "connectionName": self.connection_name})
 
-    def instance_name(self, region: RegionId) -> str | None:
-        """The name of a region's instance; it says nothing of who is written to, because that changes.
+    def make_instance_name(self, region: RegionId) -> str | None:
+        """Return the name of a region's instance; it says nothing of who is written to, because that changes.
 
         None without a generation: the engine then gives a name that was never used.
         """
-        generation = self._args.size.generation
+        generation = self._args.settings.generation
         return None if generation is None else f"{self._args.naming.prefix}-{self._name}-{region}-{generation}"
 
-    def _instance(self, region: RegionId, master: gcp.sql.DatabaseInstance | None) -> gcp.sql.DatabaseInstance:
+    def _add_instance(self, region: RegionId, master: gcp.sql.DatabaseInstance | None) -> gcp.sql.DatabaseInstance:
         """An instance; a replica if there is a master. The primary names its replica where names are given."""
         args = self._args
-        replica = self.instance_name(other(region))
-        after: list[pulumi.Resource] = [*args.keys.database_users, *([master] if master else args.ready)]
+        partner = self.make_instance_name(get_standby_region(region))
+        after: list[pulumi.Resource] = [*args.keys.database_users, *([master] if master else args.after)]
+        options = args.services.child_options(self, "sqladmin", protect=args.protected, after=after)
         return gcp.sql.DatabaseInstance(
-            region,
-            name=self.instance_name(region),
+            f"{self._name}-{region}",
+            name=self.make_instance_name(region),
             region=REGIONS[region].name,
             database_version=VERSION,
             encryption_key_name=args.keys.database[region].id,
             deletion_protection=args.protected,
-            settings=self._settings(is_primary=master is None),
+            settings=self._build_settings(is_primary=master is None),
             instance_type="READ_REPLICA_INSTANCE" if master else "CLOUD_SQL_INSTANCE",
-            replica_names=[replica] if replica and not master else [],
-            master_instance_name=(self.instance_name(other(region)) or master.name) if master else None,
+            replica_names=[partner] if partner and not master else [],
+            master_instance_name=(partner or master.name) if master else None,
             replica_configuration={"cascadable_replica": True} if master else None,
-            opts=args.services.ready(self, "sqladmin", protect=args.protected, after=after),
+            opts=add_old_name(options, region),
         )
 
-    def _settings(self, *, is_primary: bool) -> gcp.sql.DatabaseInstanceSettingsArgs:
-        args, size = self._args, self._args.size
+    def _build_settings(self, *, is_primary: bool) -> gcp.sql.DatabaseInstanceSettingsArgs:
+        args, settings = self._args, self._args.settings
         return gcp.sql.DatabaseInstanceSettingsArgs(
-            tier=size.tier,
-            edition=size.edition,
-            availability_type=size.availability,
+            tier=settings.tier,
+            edition=settings.edition,
+            availability_type=settings.availability,
             disk_type="PD_SSD",
-            disk_size=size.disk_gigabytes,
+            disk_size=settings.disk_gigabytes,
             disk_autoresize=True,
             deletion_protection_enabled=args.protected,
             database_flags=[gcp.sql.DatabaseInstanceSettingsDatabaseFlagArgs(name=name, value="on") for name in FLAGS],
@@ -114,17 +115,17 @@ class Database(pulumi.ComponentResource):
                 day=6, hour=18, update_track="stable"
             ),
             # Google refuses backups of a replica: they are the primary's, kept in the other region.
-            backup_configuration=self._backups() if is_primary else None,
-            user_labels=args.naming.labels(args.importance, self._name),
+            backup_configuration=self._build_backups() if is_primary else None,
+            user_labels=args.naming.build_labels(args.importance, self._name),
         )
 
-    def _backups(self) -> gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs:
-        size = self._args.size
+    def _build_backups(self) -> gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs:
+        settings = self._args.settings
         return gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs(
             enabled=True,
             start_time="17:00",
-            location=REGIONS[other(self.primary)].name,
+            location=REGIONS[get_standby_region(self.primary)].name,
             point_in_time_recovery_enabled=True,
-            transaction_log_retention_days=size.log_days,
-            backup_retention_settings=_Kept(retained_backups=size.backups, retention_unit="COUNT"),
+            transaction_log_retention_days=settings.log_days,
+            backup_retention_settings=_Kept(retained_backups=settings.backups, retention_unit="COUNT"),
         )

@@ -17,7 +17,7 @@ import pulumi_gcp as gcp
 from controller.compile.cloud_firewall import CLOSING_PRIORITY, FirewallRule
 from controller.model.network.packets import Effect, Protocol, Service
 from stacks.network.private_access import PRIVATE_ACCESS
-from stacks.settings.naming import LONGEST_NAME, TYPE, google_name, network_tag
+from stacks.settings.naming import LONGEST_NAME, TYPE, make_google_name, make_network_tag
 
 HTTPS = Service(Protocol.TCP, (443, 443))
 DATABASE = (Service(Protocol.TCP, (3307, 3307)), Service(Protocol.TCP, (5432, 5432)))
@@ -28,25 +28,30 @@ RANDOM_END = 8
 """What the engine adds to a name."""
 LONGEST_DESCRIPTION = 2048
 """Google's limit."""
-_NECESSARY = CLOSING_PRIORITY - 1_000
+_BASELINE = CLOSING_PRIORITY - 1_000
 
 
-def necessities(services: IPv4Network, database: str | None) -> tuple[FirewallRule, ...]:
-    """What no flow speaks of and applications still need: Google's services, and the database of the one that has it.
+def list_baseline_rules(services: IPv4Network, with_database: Iterable[str]) -> tuple[FirewallRule, ...]:
+    """Return what no flow speaks of and applications still need: Google's services, and each its own database.
 
     Nothing is said of names and time: Google lets every workload ask its metadata server, whatever the rules are
     ("VPC firewall rules", always allowed traffic). `services` is the range that Google's own services live in;
-    `database` the application with a database there, None without.
+    `with_database` the ids of the applications with a database there.
     """
-    found = [_necessity("google-services", "", PRIVATE_ACCESS, (HTTPS,), "Google's services by private access")]
-    if database is not None:
-        name, purpose = f"{database}-to-database", f"the database of {database}, in either region"
-        found.append(_necessity(name, database, services, DATABASE, purpose))
-    return tuple(found)
+    google = _build_baseline_rule(
+        "google-services", "", PRIVATE_ACCESS, (HTTPS,), "Google's services by private access"
+    )
+    databases = (
+        _build_baseline_rule(f"{one}-to-database", one, services, DATABASE, f"the database of {one}, in either region")
+        for one in with_database
+    )
+    return (google, *databases)
 
 
-def _necessity(name: str, target: str, peers: IPv4Network, services: tuple[Service, ...], purpose: str) -> FirewallRule:
-    return FirewallRule(name, "egress", Effect.PERMIT, _NECESSARY, target, (peers,), services, purpose, None)
+def _build_baseline_rule(
+    name: str, target: str, peers: IPv4Network, services: tuple[Service, ...], purpose: str
+) -> FirewallRule:
+    return FirewallRule(name, "egress", Effect.PERMIT, _BASELINE, target, (peers,), services, purpose, None)
 
 
 @dataclass(frozen=True)
@@ -63,20 +68,20 @@ class Firewall(pulumi.ComponentResource):
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}Firewall", name, {}, opts)
         self._network = args.network
-        opened = [self._rule(rule, []) for rule in args.rules if rule.permits]
+        opened = [self._add_rule(rule, []) for rule in args.rules if rule.permits]
         for rule in args.rules:
             if not rule.permits:
-                self._rule(rule, opened)
+                self._add_rule(rule, opened)
         self.register_outputs({})
 
-    def _rule(self, rule: FirewallRule, after: Iterable[pulumi.Resource]) -> gcp.compute.Firewall:
+    def _add_rule(self, rule: FirewallRule, after: Iterable[pulumi.Resource]) -> gcp.compute.Firewall:
         # An application's name may begin with a digit, a rule of Google's may not.
         called = f"allow-{rule.name}" if rule.permits else rule.name
         ingress, ranges = rule.direction == "ingress", [str(peer) for peer in rule.peers]
         allow, deny = gcp.compute.FirewallAllowArgs, gcp.compute.FirewallDenyArgs
-        services = _services(rule.services).items()
+        services = _list_ports(rule.services).items()
         return gcp.compute.Firewall(
-            google_name(called, LONGEST_NAME - RANDOM_END),
+            make_google_name(called, LONGEST_NAME - RANDOM_END),
             network=self._network,
             direction=rule.direction.upper(),
             priority=rule.priority,
@@ -84,15 +89,15 @@ class Firewall(pulumi.ComponentResource):
             denies=None if rule.permits else [deny(protocol=name, ports=ports) for name, ports in services],
             source_ranges=ranges if ingress else None,
             destination_ranges=None if ingress else ranges,
-            target_tags=[network_tag(rule.target)] if rule.target else None,
-            description=_description(rule),
+            target_tags=[make_network_tag(rule.target)] if rule.target else None,
+            description=_describe_rule(rule),
             # Of Cloud Run, Google logs no connection by firewall rules; the subnets' flow logs do.
             log_config={"metadata": "EXCLUDE_ALL_METADATA"},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*after]),
         )
 
 
-def _services(services: tuple[Service, ...]) -> dict[str, list[str] | None]:
+def _list_ports(services: tuple[Service, ...]) -> dict[str, list[str] | None]:
     """Ports by protocol; everything, where no service is named."""
     found: dict[str, list[str] | None] = {} if services else {"all": None}
     for one in services:
@@ -101,7 +106,7 @@ def _services(services: tuple[Service, ...]) -> dict[str, list[str] | None]:
     return found
 
 
-def _description(rule: FirewallRule) -> str:
+def _describe_rule(rule: FirewallRule) -> str:
     """Why the rule is there. Without the line of its origin: each edit above it would change the rule."""
     where = f" ({Path(rule.origin.file).name})" if rule.origin else ""
     return f"{rule.purpose[: LONGEST_DESCRIPTION - len(where)]}{where}"

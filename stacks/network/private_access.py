@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.services import Services
+from stacks.project_services import ProjectServices
 from stacks.settings.naming import TYPE, Naming
 
 PRIVATE_ACCESS = IPv4Network("199.36.153.8/30")
@@ -32,7 +32,7 @@ class PrivateAccessArgs:
 
     network: pulumi.Output[str]
     naming: Naming
-    services: Services
+    services: ProjectServices
 
 
 class PrivateAccess(pulumi.ComponentResource):
@@ -42,21 +42,21 @@ class PrivateAccess(pulumi.ComponentResource):
         super().__init__(f"{TYPE}PrivateAccess", name, {}, opts)
         self._args, self._own = args, pulumi.ResourceOptions(parent=self)
         for domain, answering in DOMAINS.items():
-            zone = self._zone(domain)
-            self._record(f"{domain}-addresses", zone, answering, "A", [str(address) for address in PRIVATE_ACCESS])
-            self._record(f"{domain}-aliases", zone, f"*.{domain}.com.", "CNAME", [answering])
+            zone = self._add_zone(domain)
+            self._add_record(f"{domain}-addresses", zone, answering, "A", [str(address) for address in PRIVATE_ACCESS])
+            self._add_record(f"{domain}-aliases", zone, f"*.{domain}.com.", "CNAME", [answering])
         self.register_outputs({})
 
-    def _zone(self, domain: str) -> gcp.dns.ManagedZone:
+    def _add_zone(self, domain: str) -> gcp.dns.ManagedZone:
         return gcp.dns.ManagedZone(
             domain,
             dns_name=f"{domain}.com.",
             description="Google's services by private access",
             visibility="private",
             private_visibility_config={"networks": [{"network_url": self._args.network}]},
-            labels=self._args.naming.labels("IV", "foundation"),
-            opts=self._args.services.ready(self, "dns"),
+            labels=self._args.naming.build_labels("IV", "foundation"),
+            opts=self._args.services.child_options(self, "dns"),
         )
 
-    def _record(self, name: str, zone: gcp.dns.ManagedZone, host: str, kind: str, values: list[str]) -> None:
+    def _add_record(self, name: str, zone: gcp.dns.ManagedZone, host: str, kind: str, values: list[str]) -> None:
         gcp.dns.RecordSet(name, managed_zone=zone.name, name=host, type=kind, ttl=TTL, rrdatas=values, opts=self._own)

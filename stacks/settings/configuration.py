@@ -1,28 +1,48 @@
-"""The typed configuration of a stack: every key known, every key there, every refusal with its file and line."""
+"""The typed configuration of a stack (`stacks/config/Pulumi.<stack>.yaml`), format 2.
+
+Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values over as text, objects as JSON):
+
+    config:
+      tsunagu:format: "2"
+      tsunagu:environment: production
+      ...
+      tsunagu:applications:
+        affairs:                      # the application's id in the policy
+          host: affairs
+          hosting: {kind: cloud-run, image: ..., instances: [2, 100]}
+          database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
+                     primary: tokyo, generation: 1}               # optional
+          files: {old-versions-days: 90}                          # optional
+          jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
+
+Format 1 had no `tsunagu:format`, and one `tsunagu:database` for the whole stack, which belonged, with a bucket for
+files, to the application `affairs` wherever it ran on Cloud Run. So a file of format 1 becomes one of format 2 by:
+`tsunagu:format: "2"` first; `tsunagu:database` moved to `tsunagu:applications.affairs.database`, and
+`files: {old-versions-days: 90}` beside it, if that application's `hosting.kind` is `cloud-run`; dropped if it is not.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from controller.errors import InputError, Origin, PolicyError, Problem
 from controller.model.sites.schools import Identifier
-from controller.model.source import Document, Strict, read_yaml
+from controller.model.source import Strict
 from stacks.settings.regions import RegionId
 
-NAMESPACE = "tsunagu:"
+FORMAT = 2
+"""The format of a stack's configuration that this release reads and writes."""
 Environment = Literal["lab", "staging", "production"]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")]
+Image = Annotated[str, Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[^@]+@sha256:[0-9a-f]{64}$")]
 HALF_A_YEAR = 184
-
-
-class ConfigurationRefused(InputError):
-    """A stack's configuration cannot be used as it is."""
+LONGEST_TASK = 7 * 24 * 60
+"""Minutes: Google ends a task of a Cloud Run job after seven days."""
+MOST_LOG_DAYS: Mapping[str, int] = {"ENTERPRISE": 7, "ENTERPRISE_PLUS": 35}
+"""How many days of transaction logs Cloud SQL keeps in each edition."""
 
 
 class Google(Strict):
@@ -51,8 +71,13 @@ class Network(Strict):
     osaka: IPv4Network
     services: IPv4Network
 
+    @property
+    def subnets(self) -> Mapping[RegionId, IPv4Network]:
+        """The range of each region's subnet."""
+        return {"tokyo": self.tokyo, "osaka": self.osaka}
+
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _check_ranges_are_apart(self) -> Self:
         ranges = (self.tokyo, self.osaka, self.services)
         if any(a.overlaps(b) for i, a in enumerate(ranges) for b in ranges[i + 1 :]):
             message = "tokyo, osaka and services overlap"
@@ -60,7 +85,7 @@ class Network(Strict):
         return self
 
 
-class DatabaseSize(Strict):
+class DatabaseSettings(Strict):
     """Cloud SQL for PostgreSQL. `primary` is the region that is written to; changing it is the switchover.
 
     `generation` counts instances: Google keeps a deleted instance's name for a week; a new one takes the next number.
@@ -72,19 +97,38 @@ class DatabaseSize(Strict):
     availability: Literal["ZONAL", "REGIONAL"]
     disk_gigabytes: int = Field(ge=10, le=65_536)
     backups: int = Field(ge=7, le=365)
-    log_days: int = Field(ge=1, le=35)
+    log_days: int = Field(ge=1)
     primary: RegionId
     generation: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
-    def _fits_edition(self) -> Self:
-        if self.edition == "ENTERPRISE" and self.log_days > 7:  # noqa: PLR2004 Google's limit for that edition
-            message = "edition ENTERPRISE keeps transaction logs for at most 7 days"
+    def _check_edition_keeps_logs_so_long(self) -> Self:
+        most = MOST_LOG_DAYS[self.edition]
+        if self.log_days > most:
+            message = f"edition {self.edition} keeps transaction logs for at most {most} days"
             raise ValueError(message)
         return self
 
 
-class Audit(Strict):
+class FilesSettings(Strict):
+    """A bucket in both regions for an application's files; an overwritten or deleted version is kept for some days."""
+
+    old_versions_days: int = Field(ge=7, le=3650)
+
+
+class JobSettings(Strict):
+    """A container that is run to its end, such as an import: in the application's name, with its database and files.
+
+    Something of the city's starts it (a person, a scheduler); the stack declares it in every serving region.
+    """
+
+    image: Image
+    arguments: tuple[str, ...] = ()
+    timeout_minutes: int = Field(ge=1, le=LONGEST_TASK)
+    retries: int = Field(ge=0, le=10)
+
+
+class AuditSettings(Strict):
     """The audit logs' bucket. Affairs logs are kept for six months or longer (guideline 6.1(3)).
 
     Once `locked`, nobody can shorten the retention or delete what is inside it: not undone by any later configuration.
@@ -98,7 +142,7 @@ class CloudRun(Strict):
     """A container of ours, named by its digest: what was tested is what runs. Instances are counted per region."""
 
     kind: Literal["cloud-run"]
-    image: str = Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[^@]+@sha256:[0-9a-f]{64}$")
+    image: Image
     instances: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1, le=1000)]]
 
 
@@ -116,44 +160,73 @@ class OnPremises(Strict):
     tokyo: tuple[IPv4Address, ...] = Field(min_length=1)
     osaka: tuple[IPv4Address, ...] = Field(min_length=1)
 
+    @property
+    def servers(self) -> Mapping[RegionId, tuple[IPv4Address, ...]]:
+        """The servers behind each region's link."""
+        return {"tokyo": self.tokyo, "osaka": self.osaka}
+
 
 Hosting = Annotated[CloudRun | Saas | OnPremises, Field(discriminator="kind")]
 
 
-class HostedApplication(Strict):
-    """An application behind the load balancer; its host name is `host` inside the stack's domain."""
+class ApplicationSettings(Strict):
+    """Where an application behind the load balancer is hosted, and which data of its own the stack keeps for it.
+
+    Its host name is `host` inside the stack's domain. `database`, `files` and `jobs` exist only where the application
+    runs here: a vendor's service and the data centre keep their own.
+    """
 
     host: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     hosting: Hosting
+    database: DatabaseSettings | None = None
+    files: FilesSettings | None = None
+    jobs: dict[Identifier, JobSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_data_is_used(self) -> Self:
+        given = [name for name in ("database", "files", "jobs") if getattr(self, name)]
+        if given and not isinstance(self.hosting, CloudRun):
+            message = (
+                f"nothing reads {', '.join(map(repr, given))} where the hosting is {self.hosting.kind!r}: "
+                "remove it, or host the application by 'cloud-run'"
+            )
+            raise ValueError(message)
+        return self
 
 
 class StackConfiguration(Strict):
-    """`stacks/config/Pulumi.<stack>.yaml`.
+    """All settings of one stack.
 
     `policies` is the policies' folder, relative to the project. `serving` names the regions that take requests.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
     """
 
+    format: Literal[2]
     environment: Environment
     policies: str
     domain: HostName
     google: Google
     network: Network
-    database: DatabaseSize
-    audit: Audit
+    audit: AuditSettings
     serving: tuple[RegionId, ...] = Field(min_length=1)
     public: Identifier | None = None
     protected: bool
-    applications: dict[Identifier, HostedApplication]
+    applications: dict[Identifier, ApplicationSettings]
+
+    @property
+    def databases(self) -> Mapping[str, DatabaseSettings]:
+        """The databases of the stack, by application."""
+        return {name: one.database for name, one in self.applications.items() if one.database is not None}
 
     @model_validator(mode="after")
-    def _sane(self) -> Self:
+    def _check_settings_agree(self) -> Self:
         if not self.protected and self.environment != "lab":
             message = "'protected' may be false only in the lab"
             raise ValueError(message)
-        if self.database.generation is None and self.environment != "lab":
-            message = "'database.generation' may be left out only in the lab"
+        unnumbered = [name for name, database in self.databases.items() if database.generation is None]
+        if unnumbered and self.environment != "lab":
+            message = f"'applications.{unnumbered[0]}.database.generation' may be left out only in the lab"
             raise ValueError(message)
         if self.audit.locked and not self.protected:
             message = "a locked audit bucket can never be destroyed; lock it only where 'protected' is true"
@@ -166,93 +239,3 @@ class StackConfiguration(Strict):
             message = "two applications have the same 'host'"
             raise ValueError(message)
         return self
-
-
-def configuration(stack: str, values: Mapping[str, str], file: Path) -> StackConfiguration:
-    """The configuration of a stack from the values that the engine hands over.
-
-    Args:
-        stack: the stack's name; its configuration must be for that environment.
-        values: all configuration by full key, objects as JSON, as in the engine's environment.
-        file: the stack's file; it gives refusals their lines.
-
-    Raises:
-        ConfigurationRefused: keys are missing, unknown or wrong; all of them at once.
-    """
-    ours = {key.removeprefix(NAMESPACE): _value(text) for key, text in values.items() if key.startswith(NAMESPACE)}
-    place = _Places(file)
-    try:
-        loaded = StackConfiguration.model_validate(ours)
-    except ValidationError as error:
-        problems = []
-        for found in error.errors():
-            field = ".".join(str(part) for part in found["loc"])
-            message = {"missing": "required key is missing", "extra_forbidden": "unknown key"}.get(
-                found["type"], found["msg"].removeprefix("Value error, ")
-            )
-            problems.append(Problem(place.of(found["loc"]), field, message))
-        raise ConfigurationRefused(_refused(stack), problems) from None
-    if loaded.environment != stack:
-        message = f"this is the configuration of {loaded.environment!r}; the stack is {stack!r}"
-        raise ConfigurationRefused(_refused(stack), [Problem(place.of(("environment",)), "environment", message)])
-    return loaded
-
-
-def applications_problems(configured: StackConfiguration, wanted: Mapping[str, str], file: Path) -> list[Problem]:
-    """Applications of the policy that the stack does not place, the other way round, and public ones not named so.
-
-    `wanted` gives the audience of each cloud application of the policy.
-    """
-    place = _Places(file)
-    origin = place.of(("applications",))
-    missing = [
-        Problem(origin, f"applications.{name}", "the policy has this application; say where it is hosted")
-        for name in wanted
-        if name not in configured.applications
-    ]
-    unknown = [
-        Problem(place.of(("applications", name)), f"applications.{name}", "the policy has no such cloud application")
-        for name in configured.applications
-        if name not in wanted
-    ]
-    public = [name for name, audience in wanted.items() if audience == "public"]
-    opened = [
-        Problem(origin, "public", f"the policy opens {name!r} to everybody; name it here, or change its audience")
-        for name in public
-        if name != configured.public
-    ]
-    if configured.public and configured.public not in public:
-        message = f"the policy does not open {configured.public!r} to everybody"
-        opened.append(Problem(place.of(("public",)), "public", message))
-    return [*missing, *unknown, *opened]
-
-
-def _refused(stack: str) -> str:
-    return f"The configuration of stack {stack!r} is refused:"
-
-
-def _value(text: str) -> object:
-    """Objects and lists come as JSON; everything else as text, which the models read."""
-    if text[:1] in ("{", "["):
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError:
-            return text
-    return text
-
-
-class _Places:
-    """Lines of the stack's file; line 1 where there is no such file."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        try:
-            self._document: Document | None = read_yaml(file, str(file))
-        except PolicyError:
-            self._document = None
-
-    def of(self, location: tuple[str | int, ...]) -> Origin:
-        if self._document is None:
-            return Origin(str(self._file), 1)
-        first, *rest = location or ("",)
-        return self._document.origin(("config", f"{NAMESPACE}{first}", *rest))

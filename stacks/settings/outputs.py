@@ -16,14 +16,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from controller.errors import TsunaguError
+from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackOutputs
+from controller.model.source import FORMAT
 
 OUTPUT = "controller"
 """The stack's output that holds the document without stack and version."""
 
 
-def document(stack: str, version: int, outputs: Mapping[str, Any]) -> StackOutputs:
-    """The outputs of a deployed stack, checked.
+def parse_controller_outputs(stack: str, version: int, outputs: Mapping[str, Any]) -> StackOutputs:
+    """Return the outputs of a deployed stack, checked.
 
     Args:
         stack: its name.
@@ -48,11 +50,12 @@ def write_outputs(policies: Path, stack: str, version: int, outputs: Mapping[str
     """Write `stack-outputs/<stack>.json` under the policies, all of it or nothing of it.
 
     Raises:
-        TsunaguError: see `document`.
+        TsunaguError: see `parse_controller_outputs`.
     """
-    document(stack, version, outputs)
-    text = json.dumps({"stack": stack, "version": version, **outputs[OUTPUT]}, ensure_ascii=False, indent=2) + "\n"
-    path = policies / "stack-outputs" / f"{stack}.json"
+    parse_controller_outputs(stack, version, outputs)
+    document = {FORMAT: OUTPUTS.format, "stack": stack, "version": version, **outputs[OUTPUT]}
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    path = policies / OUTPUTS.name_for(stack)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{stack}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -24,6 +24,6 @@ BOTH = "asia1"
 """Cloud Storage's dual region of Tokyo and Osaka. A bucket there takes only a key of the location of the same name."""
 
 
-def other(region: RegionId) -> RegionId:
-    """The region that stands by for a region."""
+def get_standby_region(region: RegionId) -> RegionId:
+    """Return the region that stands by for a region."""
     return "osaka" if region == "tokyo" else "tokyo"

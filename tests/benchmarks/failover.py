@@ -24,15 +24,16 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from controller.errors import LabError, TsunaguError
-from controller.lab import city
-from controller.lab.network import breaking, reach
-from controller.lab.network.routing import BFD_MILLISECONDS, BFD_MISSES
+from controller.lab import lifecycle
+from controller.lab.network import connectivity, fault_injection
+from controller.lab.network.frr_configuration import BFD_MILLISECONDS, BFD_MISSES
 from controller.lab.state import paths
-from controller.lab.state.faults import Fault, Kind
-from controller.lab.state.layout import Host, Layout, SchoolLayout
-from controller.lab.state.processes import until
-from controller.lab.trials.outage_probe import Probe
+from controller.lab.state.lab_faults import FaultKind, LabFault
+from controller.lab.state.layout import HostLayout, Layout, SchoolLayout
+from controller.lab.state.processes import wait_until
+from controller.lab.trials.outage_probe import OutageProbe
 from controller.model.loading.load import load_city
+from controller.model.virtual_city import choose_virtual_city
 
 PROMISED_SECONDS = 1.0
 _PATIENCE = 60.0
@@ -52,44 +53,44 @@ class Gaps:
         return f"{self.fault:14}" + "".join(f"{1000 * seconds:11.0f}" for seconds in figures)
 
 
-def measured(layout: Layout, kind: Kind, cuts: int) -> Gaps:
+def measured(layout: Layout, kind: FaultKind, cuts: int) -> Gaps:
     """So many cuts of one kind, at the first school."""
     school = layout.schools[0]
-    where = layout.regions[0].id if kind is Kind.REGION else school.id
+    where = layout.regions[0].id if kind is FaultKind.REGION else school.id
     pupil = next(host for host in school.hosts if host.segment == "pupil")
-    found = [one_cut(layout, school, pupil, Fault(where=where, kind=kind)) for _ in range(cuts)]
+    found = [one_cut(layout, school, pupil, LabFault(where=where, kind=kind)) for _ in range(cuts)]
     return Gaps(str(kind), tuple(cut for cut, _ in found), tuple(back for _, back in found))
 
 
-def one_cut(layout: Layout, school: SchoolLayout, pupil: Host, fault: Fault) -> tuple[float, float]:
+def one_cut(layout: Layout, school: SchoolLayout, pupil: HostLayout, fault: LabFault) -> tuple[float, float]:
     """The gap while something breaks, and the gap while it is mended.
 
     Raises:
         LabError: traffic does not come through again, or the city does not become whole.
     """
-    _wait(lambda: not reach.missing(layout, paths.STATE) and _usual(layout, school), "whole")
-    with Probe.to_the_internet(layout, pupil) as breaking_gap:
-        breaking.break_(fault)
+    _wait(lambda: not connectivity.list_missing_connectivity(layout, paths.STATE) and _usual(layout, school), "whole")
+    with OutageProbe.to_the_internet(layout, pupil) as breaking_gap:
+        fault_injection.inject_fault(fault)
         _wait_for_answers(breaking_gap)
-    with Probe.to_the_internet(layout, pupil) as mending_gap:
-        breaking.mend(fault)
+    with OutageProbe.to_the_internet(layout, pupil) as mending_gap:
+        fault_injection.repair_fault(fault)
         _wait(lambda: _usual(layout, school), "back on its usual way")
         _wait_for_answers(mending_gap)
-    return breaking_gap.longest_gap, mending_gap.longest_gap
+    return breaking_gap.longest_outage, mending_gap.longest_outage
 
 
-def _wait_for_answers(probe: Probe) -> None:
+def _wait_for_answers(probe: OutageProbe) -> None:
     """Wait until what broke has been noticed, and traffic comes through again for a while."""
     moment = time.monotonic() + 2 * PROMISED_SECONDS
     _wait(lambda: probe.answered_since(moment), "reached again")
 
 
 def _usual(layout: Layout, school: SchoolLayout) -> bool:
-    return reach.ways_out(layout, school, paths.STATE) == {("primary", layout.regions[0].id)}
+    return connectivity.list_exits(layout, school, paths.STATE) == {("primary", layout.regions[0].id)}
 
 
 def _wait(condition: Callable[[], bool], what: str) -> None:
-    if not until(condition, _PATIENCE, every=0.1):
+    if not wait_until(condition, _PATIENCE, every=0.1):
         message = f"after {_PATIENCE:.0f} s the city is not {what}"
         raise LabError(message)
 
@@ -103,11 +104,16 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     try:
-        layout = city.up(load_city(asked.policies), asked.schools, lambda _: None)
+        layout = lifecycle.build_virtual_city(
+            choose_virtual_city(load_city(asked.policies)), asked.schools, lambda _: None
+        )
         try:
-            found = [measured(layout, kind, asked.cuts) for kind in (Kind.PRIMARY, Kind.BLACKHOLE, Kind.REGION)]
+            found = [
+                measured(layout, kind, asked.cuts)
+                for kind in (FaultKind.PRIMARY, FaultKind.BLACKHOLE, FaultKind.REGION)
+            ]
         finally:
-            city.down(lambda _: None)
+            lifecycle.remove_virtual_city(lambda _: None)
     except TsunaguError as error:
         sys.exit(f"failover: {error}")
     report(found, asked.cuts, asked.schools, as_json=asked.json)

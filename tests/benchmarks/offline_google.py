@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from controller.offline_google.provider.values import to_wire
+from controller.offline_google.provider.pulumi_values import write_properties
 
 SECRET = "gcp:secretmanager/secret:Secret"  # noqa: S105 a resource type
 INPUTS = {"replication": {"auto": {}}, "labels": {"environment": "lab"}, "deletionProtection": False}
@@ -47,10 +47,10 @@ def main(number: int) -> None:
 
 
 def _calls(google: provider_pb2_grpc.ResourceProviderStub, process: int, number: int) -> None:
-    google.Configure(provider_pb2.ConfigureRequest(args=to_wire({"project": "school-lab"})))
-    enabled = to_wire({"service": "secretmanager.googleapis.com"})
+    google.Configure(provider_pb2.ConfigureRequest(args=write_properties({"project": "school-lab"})))
+    enabled = write_properties({"service": "secretmanager.googleapis.com"})
     google.Create(provider_pb2.CreateRequest(type="gcp:projects/service:Service", name="s", properties=enabled))
-    wires = [to_wire({**INPUTS, "secretId": f"secret-{place}"}) for place in range(number)]
+    wires = [write_properties({**INPUTS, "secretId": f"secret-{place}"}) for place in range(number)]
     made: list[provider_pb2.CreateResponse] = []
     request = provider_pb2
 

@@ -12,7 +12,6 @@ import argparse
 import shutil
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -23,6 +22,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from controller.model.city import City
 from controller.model.loading.load import load_city
+from controller.model.policy_files import SCHOOLS
+from controller.model.sites.schools import SchoolFile
 from tests.monitoring.page.conftest import ARGUMENTS
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.main_thread import recorded
@@ -40,7 +41,7 @@ def enlarged(city: City, tiles: int) -> City:
         own[n % len(own)].model_copy(update={"id": f"{own[n % len(own)].id}{'' if n < len(own) else f'-{n}'}"})
         for n in range(tiles)
     ]
-    return replace(city, schools=tuple(schools))
+    return city.replace_file(SCHOOLS, SchoolFile(schools=tuple(schools)))
 
 
 def measure(browser: Browser, city: City, rounds: int) -> None:

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 
 from controller.cloud.engine import Engine
-from controller.offline_google.environment import Rehearsal
-from controller.offline_google.rehearsal import engine_for
+from controller.offline_google.environment import RehearsalFolder
+from controller.offline_google.rehearsal import choose_engine
 
 PROGRAM = """
 import os
@@ -37,9 +37,9 @@ def main(sizes: list[int]) -> None:
     """Print the figures."""
     os.environ["TSUNAGU_OFFLINE"] = "1"
     with tempfile.TemporaryDirectory() as folder:
-        production = engine_for("production", _say, rehearsal=Rehearsal(Path(folder) / "production"))
+        production = choose_engine("production", _say, rehearsal=RehearsalFolder(Path(folder) / "production"))
         _measure(production, "production", "preview")
-        lab = engine_for("lab", _say, rehearsal=Rehearsal(Path(folder) / "lab"))
+        lab = choose_engine("lab", _say, rehearsal=RehearsalFolder(Path(folder) / "lab"))
         _measure(lab, "lab", "up", "--yes", "--skip-preview")
         for size in sizes:
             synthetic = _synthetic(Path(folder) / str(size))
@@ -54,7 +54,7 @@ def _synthetic(folder: Path) -> Engine:
     (project / "Pulumi.yaml").write_text("name: synthetic\nruntime: python\n", encoding="utf-8")
     (project / "Pulumi.lab.yaml").write_text("config:\n  gcp:project: school-lab\n", encoding="utf-8")
     (project / "__main__.py").write_text(PROGRAM, encoding="utf-8")
-    return engine_for("lab", _say, project=project, rehearsal=Rehearsal(folder / "offline"))
+    return choose_engine("lab", _say, project=project, rehearsal=RehearsalFolder(folder / "offline"))
 
 
 def _measure(engine: Engine, stack: str, command: str, *arguments: str, **extra: str) -> None:

@@ -36,10 +36,10 @@ from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.plan.proof.city_checks import paths_of_intents
-from controller.plan.proof.proof import differences_of_routes, differences_to_policy
-from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import platform, supported
+from controller.plan.proof.city_checks import count_intent_paths
+from controller.plan.proof.rendered_device import find_filter_differences, find_route_differences
+from controller.plan.select import Selection, select_devices
+from controller.platforms.registry import is_supported, load_platform
 from controller.prove.compliance.wireless import find_wireless_differences
 from controller.prove.lint.check_policy import check_policy
 
@@ -88,7 +88,7 @@ class Measured:
 
 def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -> None:
     """All that is done for a device before anything could be sent to it."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     intent: DeviceIntent = measured.stage("compile", lambda: compile_device(city, device, system.capabilities))
     text = measured.stage("render", lambda: system.render(intent.wanted))
     parsed = measured.stage("parse back", lambda: system.parse(text, device.id).state)
@@ -96,7 +96,7 @@ def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -
         measured.differences.append(f"{device.id}: what is rendered does not parse back to the same state")
     measured.differences += measured.stage("prove", lambda: list(_differences(intent, parsed)))
     if paths and intent.intents:
-        ways = measured.stage("paths", lambda: paths_of_intents(city, device, intent.intents, intent.delegated))
+        ways = measured.stage("paths", lambda: count_intent_paths(city, device, intent.intents, intent.delegated))
         if ways is None:
             measured.differences.append(f"{device.id}: its paths are not what the policy says ('tsunagu prove')")
     measured.devices += 1
@@ -108,8 +108,8 @@ def one_device(city: City, device: Device, measured: Measured, *, paths: bool) -
 
 
 def _differences(intent: DeviceIntent, parsed: DeviceState) -> Iterator[str]:
-    yield from differences_to_policy(intent, parsed)
-    yield from differences_of_routes(intent, parsed)
+    yield from find_filter_differences(intent, parsed)
+    yield from find_route_differences(intent, parsed)
     yield from find_wireless_differences(intent.device.id, intent.networks, parsed)
 
 
@@ -125,7 +125,7 @@ def _share(names: Sequence[str]) -> Measured:
     measured = Measured()
     city, paths = _CITY[0]
     wanted = set(names)
-    for device in selected_devices(city, Selection()):
+    for device in select_devices(city, Selection()):
         if device.id in wanted:
             one_device(city, device, measured, paths=paths)
     return measured
@@ -138,12 +138,12 @@ def measure(policies: Path, processes: int, schools: int, *, paths: bool) -> Mea
     measured.seconds["start Python"] = measured.cpu["start Python"] = process_time()
     city = measured.stage("load", lambda: load_city(policies))
     measured.findings = len(measured.stage("find", lambda: check_policy(city)))
-    devices = measured.stage("compile", lambda: selected_devices(city, Selection()))
+    devices = measured.stage("compile", lambda: select_devices(city, Selection()))
     chosen = {school.id for school in city.schools[:: max(1, len(city.schools) // schools)][:schools]}
     devices = tuple(device for device in devices if device.school.id in chosen)
     for device in devices:
-        (measured.supported if supported(device.platform) else measured.unsupported)[device.platform] += 1
-    todo = [device for device in devices if supported(device.platform)]
+        (measured.supported if is_supported(device.platform) else measured.unsupported)[device.platform] += 1
+    todo = [device for device in devices if is_supported(device.platform)]
     gc.freeze()  # as `tsunagu prove` does
     if processes == 1:
         for device in todo:

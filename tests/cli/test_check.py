@@ -20,7 +20,7 @@ def test_the_shipped_city_is_good() -> None:
     assert re.search(expected, done.said)
     shown = [line for line in done.said.splitlines() if "old prefix list" not in line]
     assert shown[1:] == done.said.splitlines()[-1:]
-    assert "not proved: the routers of lot-2 (frr) are believed to keep the state of TCP" in shown[0]
+    assert "not proved: the routers of lot-2 (frr) are assumed to keep the state of TCP" in shown[0]
 
 
 def test_an_error_makes_the_check_fail_and_a_warning_does_not(tmp_path: Path) -> None:

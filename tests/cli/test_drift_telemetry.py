@@ -6,7 +6,7 @@ from controller.cli.devices.drift_telemetry import drift_by_school, tell_drift
 from controller.errors import DeviceUnreachable
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.plan.build import Considered
+from controller.plan.build import ConsideredDevice
 from controller.plan.observe import Observed
 from controller.telemetry.otlp import ENDPOINT
 from tests.telemetry.receivers import keeping
@@ -16,9 +16,9 @@ def devices(city: City, school: str) -> list[Device]:
     return list(city.devices(city.school_by_id[school]))[:3]
 
 
-def considered(device: Device, *changes: str, unreachable: bool = False) -> Considered:
+def considered(device: Device, *changes: str, unreachable: bool = False) -> ConsideredDevice:
     refusal = DeviceUnreachable(device.id, "no answer") if unreachable else None
-    return Considered(Observed(device, "test", refusal=refusal), changes=changes, refusal=refusal)
+    return ConsideredDevice(Observed(device, "test", refusal=refusal), changes=changes, refusal=refusal)
 
 
 def test_a_school_of_which_a_device_could_not_be_read_is_not_said_to_have_no_drift(city: City) -> None:

@@ -23,8 +23,9 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family, Match, Ports, Prefix, parse_prefix
 from controller.platforms.base import Step
-from controller.platforms.cisco_ios import acl, driver
-from controller.platforms.common.words import Words
+from controller.platforms.dialect import acl, platform
+from controller.platforms.dialect.acl import AclGrammar
+from controller.platforms.dialect.words import Words
 from tests.cli.running import Done, here
 from tests.policies import PolicyFolder
 
@@ -95,10 +96,10 @@ def test_policy(prover: Prover) -> None:
 def test_renderer(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that forbids pupils plain web loses its port, and forbids them the whole web."""
 
-    def forgetful(good: Callable[[Match, Ports], list[str]], match: Match, ports: Ports) -> list[str]:
-        return [] if (ports, match.destination.prefixlen) == ((80, 80), 0) else good(match, ports)
+    def forgetful(good: Callable[..., list[str]], grammar: AclGrammar, match: Match, ports: Ports) -> list[str]:
+        return [] if (ports, match.destination.prefixlen) == ((80, 80), 0) else good(grammar, match, ports)
 
-    plant(monkeypatch, acl, "_port_words", forgetful)
+    plant(monkeypatch, acl, "_write_ports", forgetful)
     done = prover()
     assert FILTERS in done.said
     assert re.search(
@@ -201,12 +202,14 @@ def test_order_of_a_plan(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> Non
     path.write_text(text.replace(f"{line}\n", "", 1), encoding="utf-8")
     assert "holds    every state on the way" in prover("--configs", str(configs)).said
 
-    def hasty(good: Callable[..., Iterator[Step]], now: DeviceState, wanted: DeviceState) -> Iterator[Step]:
+    def hasty(
+        good: Callable[..., tuple[Step, ...]], now: DeviceState, wanted: DeviceState, changes: object
+    ) -> tuple[Step, ...]:
         bound = [one if one in now.filters else replace(one, entries=one.entries[-1:]) for one in wanted.filters]
-        yield Step("bind access lists", (), replace(wanted, filters=tuple(bound)))
-        yield from good(now, wanted)
+        early = Step("bind access lists", (), replace(wanted, filters=tuple(bound)))
+        return early, *good(now, wanted, changes)
 
-    plant(monkeypatch, driver, "_steps", hasty)
+    plant(monkeypatch, platform, "plan_steps", hasty)
     done = prover("--configs", str(configs))
     assert "DIFFERS  every state on the way" in done.said
     assert re.search(

@@ -47,7 +47,7 @@ def test_an_unchanged_file_changes_nothing(policies: PolicyFolder) -> None:
     code, found = asked(policies, edited(policies))
     assert code == Exit.GOOD
     assert found["nothing"]
-    assert found["answers"] == {"network": 0, "identity": 0, "admission": 0, "exchange": 0}
+    assert found["answers"] == {"network": 0, "identity": 0, "admission": 0, "data_flows": 0, "exchange": 0}
 
 
 def test_another_order_and_other_words_change_nothing(policies: PolicyFolder) -> None:
@@ -89,7 +89,7 @@ def test_a_narrower_scope_closes_at_the_others_only(policies: PolicyFolder) -> N
     _, found = asked(policies, path)
     city = policies.load()
     ways = {change["way"]: set(change["schools"]) for change in found["network"]}
-    pilot = {school.id for school in city.schools if city.groups["drill-pilot"].holds(school)}
+    pilot = {school.id for school in city.schools if city.groups["drill-pilot"].contains(school)}
     chosen = {school.id for school in city.schools if school.ward in {"asao", "miyamae"}}
     assert ways == {"opens": chosen - pilot, "closes": pilot - chosen}
 
@@ -136,8 +136,9 @@ def test_systems_and_admission(policies: PolicyFolder) -> None:
         name="access/admission.yaml",
     )
     _, found = asked(policies, flows, admission)
-    (exchange,) = found["exchange"]
-    assert (exchange["sender"], exchange["receiver"], exchange["data"]) == ("affairs", "learning-analytics", ["IV"])
+    assert found["exchange"] == found["data_flows"]
+    (flow,) = found["data_flows"]
+    assert (flow["sender"], flow["receiver"], flow["data"]) == ("affairs", "learning-analytics", ["IV"])
     assert {(c["role"], tuple(c["before"]), tuple(c["after"])) for c in found["admission"]} == {
         ("pupil", ("quarantine",), ("pupil",))
     }
@@ -245,4 +246,5 @@ def test_an_edit_that_does_not_load_names_its_own_file(policies: PolicyFolder) -
     path = edited(policies, ("rules:", "effect: permit", "effect: allow"))
     done = here("what-if", "--edit", str(path), *DAY, cwd=policies.path.parent)
     assert done.code == Exit.FAILED
-    assert f"{path}:9: rules.0.effect: Input should be 'permit' or 'forbid'" in done.errors
+    line = path.read_text(encoding="utf-8").splitlines().index("    effect: allow") + 1
+    assert f"{path}:{line}: rules.0.effect: Input should be 'permit' or 'forbid'" in done.errors

@@ -40,7 +40,7 @@ def plan_of_another_city(folder: PolicyFolder) -> None:
         city="osaka-virtual",
         policy="",
         on=TODAY,
-        lab=True,
+        estate="virtual",
         made=datetime.now(UTC),
         canary="",
         devices=(),
@@ -89,12 +89,14 @@ CASES = {
             folder.edit("access/segments.yaml", "vlan: 10", "vlan: 0"),
         ),
     ),
-    "unknown school": Case("plan --school kw-x99", Exit.FAILED, ("there is no school 'kw-x99'; there are: ",)),
+    "unknown school": Case(
+        "plan --school kw-x99", Exit.FAILED, ("there is no school 'kw-x99' in the city; there are: ",)
+    ),
     "unknown ward": Case(
-        "plan --ward shibuya", Exit.FAILED, ("there is no ward 'shibuya'; there are: kawasaki, saiwai",)
+        "plan --ward shibuya", Exit.FAILED, ("there is no ward 'shibuya' in the city; there are: kawasaki, saiwai",)
     ),
     "unknown school of the lab": Case(
-        "drift --lab --school as-e01", Exit.FAILED, ("there is no school of the lab 'as-e01'; there are: as-e04",)
+        "drift --lab --school as-e01", Exit.FAILED, ("there is no school 'as-e01' in the virtual city; there are: ",)
     ),
     "unknown device": Case(
         "trust kw-s01-core9", Exit.FAILED, ("the city has no device 'kw-s01-core9'; device ids are",)

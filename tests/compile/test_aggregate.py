@@ -27,8 +27,9 @@ from controller.model.network.packets import (
     Protocol,
     parse_prefix,
 )
+from controller.model.policy_files import PREFIX_LISTS
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.prove.filters.equivalence import build_filter_set, make_packet_space
 from tests.platforms.states import everything, matches
@@ -124,6 +125,37 @@ def hosts(count: int) -> list[Match]:
             [Match(V4, 1, ALL, ALL, ANY_PORTS, (kind, kind)) for kind in (3, 4)],
             [Match(V4, 1, ALL, ALL, ANY_PORTS, (kind, kind)) for kind in (3, 4)],
         ),
+        (
+            [Match(V4, 6, ALL, ALL, (port, port), established=True) for port in (443, 444, 442, 440)],
+            [
+                Match(V4, 6, ALL, ALL, (440, 440), established=True),
+                Match(V4, 6, ALL, ALL, (442, 444), established=True),
+            ],
+        ),
+        (
+            [Match(V4, 17, ALL, ALL, (123, 130)), Match(V4, 17, ALL, ALL, (125, 140))],
+            [Match(V4, 17, ALL, ALL, (123, 140))],
+        ),
+        (
+            # An answer from port 53 and another service's answer to it are two things.
+            [Match(V4, 17, ALL, ALL, (53, 53)), Match(V4, 17, ALL, ALL, (54, 54), (7, 7))],
+            [Match(V4, 17, ALL, ALL, (53, 53)), Match(V4, 17, ALL, ALL, (54, 54), (7, 7))],
+        ),
+        (
+            [Match(V4, 6, ALL, ALL, (1, 1), established=True), Match(V4, 6, ALL, ALL, (2, 2))],
+            [Match(V4, 6, ALL, ALL, (1, 1), established=True), Match(V4, 6, ALL, ALL, (2, 2))],
+        ),
+        (
+            [
+                Match(V4, 6, parse_prefix("10.0.1.0/24"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.0.0/24"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.2.0/24"), parse_prefix("10.9.0.0/16")),
+            ],
+            [
+                Match(V4, 6, parse_prefix("10.0.0.0/23"), parse_prefix("10.9.0.0/16")),
+                Match(V4, 6, parse_prefix("10.0.2.0/24"), parse_prefix("10.9.0.0/16")),
+            ],
+        ),
     ],
 )
 def test_what_is_put_together(given_: list[Match], expected: list[Match]) -> None:
@@ -151,7 +183,7 @@ def crowded(city: City) -> City:
         name: one.model_copy(update={"prefixes": listed}) if name == "cbt" else one
         for name, one in city.prefix_lists.items()
     }
-    return replace(city, prefix_lists=files)
+    return city.replace_file(PREFIX_LISTS, *(files).values())
 
 
 def core(city: City) -> Device:
@@ -164,7 +196,7 @@ def test_a_filter_that_is_too_large_is_aggregated_and_proved(city: City) -> None
     device = core(large)
     can = replace(IOS.capabilities, maximum_entries=500)
     intent = compile_device(large, device, can)
-    assert prove(large, intent, IOS) == 32
+    assert prove_rendered_device(large, intent, IOS) == 32
     assert max(len(one.entries) for one in intent.wanted.filters) < 100
     small = compile_device(city, device, can).wanted.filters
     assert small == compile_device(city, device, IOS.capabilities).wanted.filters, "what fits stays as it is"
@@ -177,7 +209,7 @@ def test_all_filters_of_a_device_together_are_aggregated_when_they_do_not_fit(ci
     device = core(large)
     fits = compile_device(large, device, replace(IOS.capabilities, maximum_device_entries=1000))
     assert sum(len(one.entries) for one in fits.wanted.filters) <= 1000
-    assert prove(large, fits, IOS) == 32
+    assert prove_rendered_device(large, fits, IOS) == 32
 
 
 def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,4 +225,4 @@ def test_a_mistake_in_the_aggregation_is_found_with_a_packet(city: City, monkeyp
     monkeypatch.setattr(acl, "aggregate_entries", careless)
     intent = compile_device(large, device, replace(IOS.capabilities, maximum_entries=500))
     with pytest.raises(ProofFailed, match=r"permits tcp .* -> 203\.0\.4[01]\.\d+ port \d+, but"):
-        prove(large, intent, IOS)
+        prove_rendered_device(large, intent, IOS)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import pytest
 from controller.compile.identity.access_levels import AccessLevelCatalogue
 from controller.compile.identity.iap_bindings import MOST_OPERATORS, compile_cloud_intent, count_operators
 from controller.errors import PolicyError
-from controller.model.access.rules import Application, ExceptionTerms, IdentityPart, Rule
+from controller.model.access.rules import Application, ApplicationFile, ExceptionTerms, IdentityPart, Rule, RuleFile
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
+from controller.model.policy_files import APPLICATIONS, RULES
 from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.model.sites.calendar import ONE_DAY, DayKind
 from controller.model.sites.scope import Scope
@@ -39,12 +39,14 @@ def proxy(city: City) -> IapEvaluator:
 
 def application(city: City, name: str, **changes: object) -> City:
     changed = city.applications[name].model_copy(update=changes)
-    return replace(city, applications={**city.applications, name: changed})
+    return city.replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple({**city.applications, name: changed}.values()))
+    )
 
 
 def rule(city: City, name: str, **changes: object) -> City:
     rules = tuple(r.model_copy(update=changes) if r.id == name else r for r in city.rules)
-    return replace(city, rules=rules)
+    return city.replace_file(RULES, RuleFile(rules=rules))
 
 
 def identity(city: City, name: str, **changes: object) -> City:
@@ -208,7 +210,7 @@ def test_a_rule_for_everybody_needs_no_condition(city: City) -> None:
         | {"identity": part}
     )
     intent = compile_cloud_intent(
-        replace(city, rules=(*(r for r in city.rules if r.id != "nobody-abroad"), bare)), FACTS
+        city.replace_file(RULES, RuleFile(rules=(*(r for r in city.rules if r.id != "nobody-abroad"), bare))), FACTS
     )
     expressions = {b.role: b.expression for b in intent.bindings if b.application == "staff-ai"}
     assert set(expressions) == {role.id for role in city.people.roles}

@@ -10,11 +10,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.errors import Origin, PolicyError, TsunaguError
-from controller.model.access.rules import DAYS, Day, ExceptionTerms, Hours, IdentityPart, Rule, SchoolDays
+from controller.model.access.rules import DAYS, Day, ExceptionTerms, Hours, IdentityPart, Rule, RuleFile, SchoolDays
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Effect
+from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.model.sites.scope import Scope
 from controller.prove.identity.iap_bindings import IapEvaluator
@@ -88,7 +89,7 @@ CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))
 @settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.lists(rule(), min_size=1, max_size=4, unique_by=lambda one: one.id), st.integers(0, 1_000_000))
 def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], seed: int) -> None:
-    generated = replace(CITY, rules=tuple(rules))
+    generated = CITY.replace_file(RULES, RuleFile(rules=tuple(rules)))
     people = [*list_synthetic_principals(generated), *draw_synthetic_principals(generated, 60, seed)]
     try:
         proxy = IapEvaluator(generated)

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from controller.compile.network.aggregate import aggregate_entries
 from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import Origin, TsunaguError
-from controller.model.access.rules import CONTROLLER, INTERNET, NetworkPart, PrefixListFile, Rule
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
+from controller.model.access.rules import (
+    CONTROLLER,
+    INTERNET,
+    ApplicationFile,
+    NetworkPart,
+    PrefixListFile,
+    Rule,
+    RuleFile,
+)
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities, Entry, Filter, PortRole
 from controller.model.network.packets import (
@@ -28,9 +37,11 @@ from controller.model.network.packets import (
     parse_prefix,
     parse_service,
 )
+from controller.model.policy_files import APPLICATIONS, INFRASTRUCTURE_PROTOCOLS, PREFIX_LISTS, RULES
 from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
+from controller.model.virtual_city import choose_virtual_city
 from controller.prove.filters.equivalence import (
     ends_explicitly,
     evaluate_filter,
@@ -61,7 +72,7 @@ def filters_of(intent: DeviceIntent) -> Filters:
 
 def client(city: City, school: School, source: str, family: Family) -> int | None:
     """An address that sends from a segment, or the controller's."""
-    sources = city.source(source, school).of(family).intervals()
+    sources = city.addresses.source_addresses(source, school).in_family(family).intervals()
     if not sources:
         return None
     return sources[0][0] + (0 if source == CONTROLLER else 20)
@@ -74,7 +85,7 @@ def first_packets(city: City, school: School, source: str, family: Family) -> It
         return
     services = {s for application in city.applications.values() for s in application.services} | {*STRANGE_SERVICES}
     for name in (*city.applications, INTERNET):
-        for low, high in city.destination(name, school).of(family).intervals()[:4]:
+        for low, high in city.addresses.destination_addresses(name, school).in_family(family).intervals()[:4]:
             for destination, one in product(sorted({low, min(low + 30, high), high}), sorted(services, key=str)):
                 flow = Flow(school, source, family, one.protocol, destination, one.ports[0])
                 yield (
@@ -96,7 +107,7 @@ def way_back(packet: Packet, *, established: bool) -> Packet:
 
 def segment_of(city: City, school: School, family: Family, address: int) -> str | None:
     for name, segment in city.segments.items():
-        low, high = get_bounds(city.segment_prefix(school, segment, family))
+        low, high = get_bounds(city.addresses.segment_prefix(school, segment, family))
         if low <= address <= high:
             return name
     return None
@@ -104,7 +115,7 @@ def segment_of(city: City, school: School, family: Family, address: int) -> str 
 
 def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
     permitted = denied = 0
-    for school in (city.school_by_id[name] for name in city.lab.schools):
+    for school in (city.school_by_id[name] for name in city.virtual_estate.schools):
         filters = filters_of(compile_device(city, core(city, school), CAN))
         for source, family in product((*city.segments, CONTROLLER), Family):
             for flow, packet in first_packets(city, school, source, family):
@@ -149,11 +160,17 @@ def test_what_a_platform_cannot_tell_is_not_asked_of_it(city: City) -> None:
 
 
 def test_every_filter_ends_in_an_explicit_denial_of_everything(city: City) -> None:
-    for bare in (city, replace(city, rules=()), replace(city, rules=(), necessities=())):
+    for bare in (
+        city,
+        city.replace_file(RULES, RuleFile(rules=())),
+        city.replace_file(RULES, RuleFile(rules=())).replace_file(
+            INFRASTRUCTURE_PROTOCOLS, InfrastructureProtocolFile(necessities=())
+        ),
+    ):
         for one in compile_device(bare, core(bare, bare.schools[0]), CAN).wanted.filters:
             assert ends_explicitly(one)
             assert one.entries[-1].effect is Effect.FORBID
-            assert not one.entries[:-1] or bare.rules or bare.necessities
+            assert not one.entries[:-1] or bare.rules or bare.infrastructure_protocols
 
 
 def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
@@ -161,7 +178,9 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
     drills = city.prefix_lists["drills"]
     only_v4 = drills.model_copy(update={"prefixes": tuple(p for p in drills.prefixes if p.version == int(Family.V4))})
     lists: dict[str, PrefixListFile] = {**city.prefix_lists, "drills": only_v4}
-    poorer = replace(city, prefix_lists=lists, rules=tuple(rule for rule in city.rules if rule.id != "web"))
+    poorer = city.replace_file(PREFIX_LISTS, *lists.values()).replace_file(
+        RULES, RuleFile(rules=tuple(rule for rule in city.rules if rule.id != "web"))
+    )
     school = poorer.schools[0]
     intent = compile_device(poorer, core(poorer, school), CAN)
     filters = filters_of(intent)
@@ -193,20 +212,22 @@ def test_a_filter_too_large_for_the_platform_is_a_clear_error(city: City) -> Non
 
 
 def test_nobody_prints_at_another_school(city: City) -> None:
-    schools = [city.school_by_id[name] for name in city.lab.schools]
+    schools = [city.school_by_id[name] for name in city.virtual_estate.schools]
     printers = city.segments["printers"]
     for own, other in product(schools, schools):
         filters = filters_of(compile_device(city, core(city, own), CAN))
         for source, family, port in product(("staff", "staff-legacy"), Family, (631, 9100)):
             sender = client(city, own, source, family)
             assert sender is not None
-            printer = get_bounds(city.segment_prefix(other, printers, family))[0] + 40
+            printer = get_bounds(city.addresses.segment_prefix(other, printers, family))[0] + 40
             packet = Packet(family, Protocol.TCP, sender, printer, CLIENT_PORT, port, established=False)
             vlan = city.segments[source].vlan
             assert evaluate_filter(filters[vlan, Direction.FROM, family], packet) == (own is other)
             # The other school's packet, arriving at this school's printers.
             arriving = replace(packet, source=client(city, other, source, family) or 0)
-            arriving = replace(arriving, destination=get_bounds(city.segment_prefix(own, printers, family))[0] + 40)
+            arriving = replace(
+                arriving, destination=get_bounds(city.addresses.segment_prefix(own, printers, family))[0] + 40
+            )
             assert evaluate_filter(filters[printers.vlan, Direction.TO, family], arriving) == (own is other)
 
 
@@ -250,16 +271,21 @@ def with_more_services(city: City) -> City:
         for name, texts in OTHER_SERVICES.items()
     }
     scanning = changed["printing"].model_copy(update={"id": "scanning", "services": (parse_service("tcp/631-640"),)})
-    return replace(city, applications={**city.applications, **changed, "scanning": scanning})
+    return city.replace_file(
+        APPLICATIONS,
+        ApplicationFile(applications=tuple({**city.applications, **changed, "scanning": scanning}.values())),
+    )
 
 
 @settings(max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObject) -> None:
     richer = with_more_services(city)
-    policy = replace(richer, rules=tuple(data.draw(st.lists(rules(richer), min_size=1, max_size=7))))
-    school = policy.school_by_id[data.draw(st.sampled_from(policy.lab.schools))]
-    intent = compile_device(policy, policy.lab_devices(school)[0], CAN)
+    policy = richer.replace_file(
+        RULES, RuleFile(rules=tuple(data.draw(st.lists(rules(richer), min_size=1, max_size=7))))
+    )
+    school = policy.school_by_id[data.draw(st.sampled_from(policy.virtual_estate.schools))]
+    intent = compile_device(policy, choose_virtual_city(policy).devices(school)[0], CAN)
     filters = filters_of(intent)
     for one in intent.intents:
         assert prove_filter_equals_intent(one, filters[one.vlan, one.direction, one.family]) is None
@@ -287,7 +313,7 @@ def all_services(city: City) -> Iterator[Service]:
 def near_borders(city: City, school: School, family: Family) -> Iterator[int]:
     """Where a set that the policy speaks of begins or ends, and one step beyond."""
     for name in (*city.applications, INTERNET):
-        for low, high in city.destination(name, school).of(family).intervals():
+        for low, high in city.addresses.destination_addresses(name, school).in_family(family).intervals():
             yield from (max(low - 1, 0), low, high, min(high + 1, 2**family.bits - 1))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 from typing import get_args
 
@@ -16,6 +16,7 @@ from controller.model.access.data_flows import CLASS_CARRIERS, Carrier, SystemFl
 from controller.model.access.second_factors import Importance
 from controller.model.city import City
 from controller.model.network.packets import Effect, Family, parse_service
+from controller.model.policy_files import FLOWS
 from controller.model.reference_evaluator import DataFlow, evaluate_connection, evaluate_data_flow
 from tests.soak import FACTOR
 
@@ -48,7 +49,7 @@ def flow(draw: st.DrawFn) -> SystemFlow:
 @settings(max_examples=60 * FACTOR, deadline=None)
 @given(flows=st.lists(flow(), max_size=6))
 def test_the_intent_is_the_reference(city: City, flows: list[SystemFlow]) -> None:
-    generated = replace(city, flows=tuple(flows))
+    generated = city.replace_file(FLOWS, city.files.get(FLOWS).model_copy(update={"flows": tuple(flows)}))
     check(generated, compile_data_flows(generated), ENDS)
 
 
@@ -100,12 +101,17 @@ def test_an_end_without_addresses_is_named_and_never_anybody(
     """Where a cloud application answers is known; where it calls from is not."""
     words = {"id": "x", "effect": "permit", "purpose": "x", "from": sender, "to": "school-aid", "data": ["II"]}
     one = SystemFlow.model_validate({**words, "direction": direction, "carrier": "https", "origin": Origin("x", 1)})
-    intent = compile_data_flows(replace(city, flows=(one,)))
+    intent = compile_data_flows(city.replace_file(FLOWS, city.files.get(FLOWS).model_copy(update={"flows": (one,)})))
     assert bool(intent.connections) == (lacking is None)
     assert [found.lacking for found in intent.unplaced] == ([lacking] if lacking else [])
 
 
 def test_a_lapsed_flow_opens_nothing(city: City) -> None:
     lapsing = next(one for one in city.flows if one.exception)
-    rest = replace(city, flows=tuple(one for one in city.flows if one is not lapsing), lapsed_flows=(lapsing,))
+    assert lapsing.exception
+    over = lapsing.exception.model_copy(update={"expires": city.policy_date - timedelta(days=1)})
+    expired = lapsing.model_copy(update={"exception": over})
+    flows = tuple(expired if one is lapsing else one for one in city.flows)
+    rest = city.replace_file(FLOWS, city.files.get(FLOWS).model_copy(update={"flows": flows}))
+    assert rest.expired_flows == (expired,)
     assert {c.called for c in compile_data_flows(rest).connections} == {"resident-register", "school-aid"}

@@ -11,8 +11,10 @@ from controller.errors import BeyondCapability
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities, PortMode
 from controller.model.network.packets import Direction, Family
+from controller.model.policy_files import CITY
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove
+from controller.model.virtual_city import choose_virtual_city
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.ovs.driver import OpenVSwitch
 
@@ -29,7 +31,7 @@ def compiled(city: City, role: str, can: Capabilities = CAN) -> DeviceIntent:
 
 
 def without_transit(city: City) -> City:
-    return replace(city, file=city.file.model_copy(update={"transit": None}))
+    return city.replace_file(CITY, city.settings.model_copy(update={"transit": None}))
 
 
 def test_a_core_that_routes_is_the_gateway_of_every_segment(city: City) -> None:
@@ -40,12 +42,12 @@ def test_a_core_that_routes_is_the_gateway_of_every_segment(city: City) -> None:
     for segment in city.segments.values():
         written = [address.partition("/")[0] for address in by_vlan[segment.vlan].addresses]
         for family in Family:
-            assert family.address(city.gateway(school, segment, family)) in written
+            assert family.address(city.addresses.gateway_address(school, segment, family)) in written
         assert by_vlan[segment.vlan].relays == ("10.33.32.1", "2001:db8:8021:63::1")
     assert by_vlan[99].addresses == ("10.33.32.2/30", "2001:db8:8021:63::2/64")
     assert not by_vlan[99].relays
     assert f"{intent.device.management}/23" in by_vlan[90].addresses
-    assert prove(city, intent, IOS) == 32
+    assert prove_rendered_device(city, intent, IOS) == 32
 
 
 def test_nothing_but_the_link_leads_past_the_filters(city: City) -> None:
@@ -83,8 +85,8 @@ def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port
         compiled(city, "floor", replace(CAN, isolates=False))
     with pytest.raises(BeyondCapability, match="capability 'isolates'"):
         compiled(city, "floor", replace(CAN, isolates=False, attachment=Attachment.PORT))
-    school = city.school_by_id[city.lab.canary]
-    (switch,) = (one for one in city.lab_devices(school) if one.platform == "ovs")
+    school = city.school_by_id[city.canary]
+    (switch,) = (one for one in choose_virtual_city(city).devices(school) if one.platform == "ovs")
     intent = compile_device(city, switch, OpenVSwitch().capabilities)
     assert not [port for port in intent.wanted.ports if port.isolated]
 

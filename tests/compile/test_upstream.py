@@ -12,9 +12,10 @@ from controller.compile.network.upstream import DelegatedFilter, describe_delega
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
 from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol
+from controller.model.policy_files import BLUEPRINTS
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.prove.filters.equivalence import covers_intent, evaluate_filter, evaluate_intent
 
@@ -23,7 +24,7 @@ CAN = AWPLUS.capabilities
 
 
 def second_lot(city: City) -> list[School]:
-    lots = {ward.id: ward.lot for ward in city.file.wards}
+    lots = {ward.id: ward.lot for ward in city.wards}
     return [school for school in city.schools if lots[school.ward] == "lot-2"]
 
 
@@ -36,7 +37,7 @@ def without_guarantor(city: City) -> City:
         one.model_copy(update={"devices": tuple(group.model_copy(update={"keeps_state": {}}) for group in one.devices)})
         for one in city.blueprints.blueprints
     )
-    return replace(city, blueprints=city.blueprints.model_copy(update={"blueprints": blueprints}))
+    return city.replace_file(BLUEPRINTS, city.blueprints.model_copy(update={"blueprints": blueprints}))
 
 
 def test_the_cores_of_the_second_lot_compile_and_are_proved(city: City) -> None:
@@ -50,7 +51,7 @@ def test_the_cores_of_the_second_lot_compile_and_are_proved(city: City) -> None:
         device = core(city, school)
         assert device.platform == AWPLUS.name
         intent = compile_device(city, device, CAN)
-        assert prove(city, intent, AWPLUS) == 32
+        assert prove_rendered_device(city, intent, AWPLUS) == 32
         (line,) = describe_delegated(intent.delegated)
         assert f"by {school.id}-rt1 alone, and Tsunagu does not prove it" in line
     assert len(seen) > 2
@@ -82,8 +83,12 @@ def test_the_switch_and_the_router_together_are_the_policy(city: City) -> None:
     filters = {one.key: one for one in intent.wanted.filters}
     school = intent.device.school
     staff = city.segments["staff"]
-    subnet = city.segment_prefix(school, staff, Family.V4)
-    server = int(next(p for p in city.destination("affairs", school).of(Family.V4).included).network_address)
+    subnet = city.addresses.segment_prefix(school, staff, Family.V4)
+    server = int(
+        next(
+            p for p in city.addresses.destination_addresses("affairs", school).in_family(Family.V4).included
+        ).network_address
+    )
     moved = next(m.intent for m in intent.delegated if (m.intent.segment, m.intent.family) == ("staff", Family.V4))
     answer = Packet(Family.V4, Protocol.TCP, server, int(subnet[20]), 443, 49152, established=True)
     attack = replace(answer, established=False)
@@ -110,7 +115,7 @@ def test_what_is_left_to_the_router_must_not_cut_what_the_policy_permits(city: C
     more = replace(moved.intent, clauses=(*moved.intent.clauses, opened._replace(source_ports=(999, 999))))
     wrong = replace(intent, delegated=(replace(moved, intent=more),))
     with pytest.raises(ProofFailed, match=f"left to {moved.upstream} would deny packets that the policy permits"):
-        prove(city, wrong, AWPLUS)
+        prove_rendered_device(city, wrong, AWPLUS)
 
 
 def intent_of(intent: DeviceIntent, moved: DelegatedFilter) -> int:
@@ -118,10 +123,10 @@ def intent_of(intent: DeviceIntent, moved: DelegatedFilter) -> int:
     return keys.index((moved.intent.vlan, moved.intent.direction, moved.intent.family))
 
 
-def test_check_says_who_is_believed(city: City) -> None:
+def test_check_says_who_is_assumed_right(city: City) -> None:
     (one,) = list_assumed_routers(city)
     assert "/city/blueprints.yaml:" in str(one)
-    assert "not proved: the routers of lot-2 (frr) are believed to keep the state of TCP" in str(one)
+    assert "not proved: the routers of lot-2 (frr) are assumed to keep the state of TCP" in str(one)
     assert not list_assumed_routers(without_guarantor(city))
 
 

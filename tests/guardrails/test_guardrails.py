@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from policies.guardrails.found import UNKNOWN, Found, Guardrail
-from policies.guardrails.frontends import PUBLIC
+from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
 from policies.guardrails.pack import GUARDRAILS
+from policies.guardrails.public_access import PUBLIC
 
 BY_NAME = {guardrail.name: guardrail for guardrail in GUARDRAILS}
 LABELS = {"managed-by": "tsunagu", "city": "x", "environment": "production", "part": "affairs", "importance": "ii"}
@@ -59,7 +59,7 @@ GOOD: dict[str, dict[str, Any]] = {
 def violations(
     guardrail: Guardrail, kind: str, inputs: dict[str, Any], *, stack: str = "production", protected: bool = True
 ) -> list[str]:
-    return list(guardrail.check(Found(kind, "it", inputs, stack, protected=protected)))
+    return list(guardrail.check(CheckedResource(kind, "it", inputs, stack, protected=protected)))
 
 
 def changed(inputs: dict[str, Any], path: str, value: object) -> dict[str, Any]:
@@ -140,8 +140,12 @@ def test_a_replica_has_the_backups_of_its_master() -> None:
 def test_the_public_application_is_let_through_by_name_only() -> None:
     proxy = BY_NAME["proxy-everywhere"]
     open_backend = {"iap": {"enabled": False}}
-    assert not list(proxy.check(Found(BACKEND, "news", open_backend, "production", settings={PUBLIC: ["news"]})))
-    assert list(proxy.check(Found(BACKEND, "affairs", open_backend, "production", settings={PUBLIC: ["news"]})))
+    assert not list(
+        proxy.check(CheckedResource(BACKEND, "news", open_backend, "production", settings={PUBLIC: ["news"]}))
+    )
+    assert list(
+        proxy.check(CheckedResource(BACKEND, "affairs", open_backend, "production", settings={PUBLIC: ["news"]}))
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from controller.errors import LabError, LoginRefused
-from controller.lab import city as virtual_city
-from controller.lab.network import switches
+from controller.lab import lifecycle as virtual_city
+from controller.lab.lab_status import read_lab_status
+from controller.lab.network import ovs_switches
 from controller.lab.state import paths, undo_log
-from controller.lab.state.layout import Host, Layout, SchoolLayout
-from controller.lab.state.processes import alive, kill
-from controller.lab.status import status
+from controller.lab.state.layout import HostLayout, Layout, SchoolLayout
+from controller.lab.state.processes import is_alive, kill_process
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.devices import Device
@@ -26,11 +26,11 @@ from controller.platforms.transport.ssh import session
 pytestmark = pytest.mark.lab
 
 
-def hosts(layout: Layout) -> Iterator[tuple[SchoolLayout, Host]]:
+def hosts(layout: Layout) -> Iterator[tuple[SchoolLayout, HostLayout]]:
     return ((school, host) for school in layout.schools for host in school.hosts)
 
 
-def answer(host: Host, address: str, port: int) -> list[str]:
+def answer(host: HostLayout, address: str, port: int) -> list[str]:
     with namespace.connect(host.namespace, address, port, 5.0) as opened:
         opened.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         text = b""
@@ -41,7 +41,7 @@ def answer(host: Host, address: str, port: int) -> list[str]:
 
 
 def switch(city: City, school: SchoolLayout) -> Device:
-    return city.lab_devices(city.school_by_id[school.id])[0]
+    return city.devices(city.school_by_id[school.id])[0]
 
 
 def test_hosts_reach_their_gateways(fresh_lab: Layout) -> None:
@@ -86,7 +86,7 @@ def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) ->
     """The kernel must not answer for the management address past Open vSwitch."""
     school = fresh_lab.schools[0]
     assert virtual_city.answers_login(fresh_lab, school)
-    switches.flows(school, paths.STATE, "del-flows", switches.BRIDGE)
+    ovs_switches.run_ovs_ofctl(school, paths.STATE, "del-flows", ovs_switches.BRIDGE)
     for interface in (school.gateways[-1].port,):
         run = ["ip", "-n", school.router, "neigh", "flush", "dev", interface]
         subprocess.run(run, check=True, capture_output=True)
@@ -100,15 +100,19 @@ def test_a_restarted_switch_comes_up_as_its_boot_file_says(fresh_lab: Layout) ->
     school = fresh_lab.schools[0]
 
     def state() -> tuple[str, str]:
-        read = switches.agent(fresh_lab, school, paths.STATE, "read")
-        return read, switches.flows(school, paths.STATE, "--names", "--no-stats", "dump-flows", switches.BRIDGE)
+        read = ovs_switches.run_switch_script(fresh_lab, school, paths.STATE, "read")
+        return read, ovs_switches.run_ovs_ofctl(
+            school, paths.STATE, "--names", "--no-stats", "dump-flows", ovs_switches.BRIDGE
+        )
 
-    switches.flows(school, paths.STATE, "add-flow", switches.BRIDGE, "cookie=7,priority=9,in_port=h-pupil,actions=drop")
-    switches.agent(fresh_lab, school, paths.STATE, "save")
+    ovs_switches.run_ovs_ofctl(
+        school, paths.STATE, "add-flow", ovs_switches.BRIDGE, "cookie=7,priority=9,in_port=h-pupil,actions=drop"
+    )
+    ovs_switches.run_switch_script(fresh_lab, school, paths.STATE, "save")
     before = state()
-    old = undo_log.current(paths.STATE)[school.id, switches.SWITCH]
+    old = undo_log.list_current_processes(paths.STATE)[school.id, ovs_switches.SWITCH]
     virtual_city.restart_switch(school.id)
-    assert not alive(old)
+    assert not is_alive(old)
     assert state() == before
     assert virtual_city.answers_login(fresh_lab, school)
     pupil = next(host for host in school.hosts if host.id == "pupil")
@@ -122,7 +126,7 @@ def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> Non
     boot.write_bytes(boot.read_bytes()[:-20])
     with pytest.raises(LabError, match="damaged"):
         virtual_city.restart_switch(school.id)
-    flows = switches.flows(school, paths.STATE, "dump-flows", switches.BRIDGE)
+    flows = ovs_switches.run_ovs_ofctl(school, paths.STATE, "dump-flows", ovs_switches.BRIDGE)
     assert "actions=" not in flows
     for host in school.hosts:
         with pytest.raises(OSError, match=r"timed out|host"):
@@ -137,22 +141,22 @@ def test_a_school_that_is_not_in_the_lab(lab: Layout) -> None:
 
 
 def test_status_tells_what_is_dead(fresh_lab: Layout) -> None:
-    assert status().lives
+    assert read_lab_status().lives
     school = fresh_lab.schools[1]
-    kill(undo_log.current(paths.STATE)[school.id, switches.LOGIN])
-    kill(undo_log.current(paths.STATE)["", virtual_city.SERVICES])
-    found = status()
+    kill_process(undo_log.list_current_processes(paths.STATE)[school.id, ovs_switches.LOGIN])
+    kill_process(undo_log.list_current_processes(paths.STATE)["", virtual_city.SERVICES])
+    found = read_lab_status()
     assert not found.lives
     assert not found.services
     assert found.schools[0].lives
-    assert not found.schools[1].programs[switches.LOGIN]
+    assert not found.schools[1].programs[ovs_switches.LOGIN]
     assert found.schools[1].switch
     assert not found.schools[1].login
     virtual_city.restart_switch(school.id)
-    assert status().schools[1].lives
+    assert read_lab_status().schools[1].lives
 
 
 @pytest.mark.usefixtures("no_lab")
 def test_status_without_a_lab() -> None:
     with pytest.raises(LabError, match="no lab is up"):
-        status()
+        read_lab_status()

@@ -8,17 +8,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.errors import LabError
-from controller.lab import city as virtual_city
-from controller.lab.network import kernel, network
+from controller.lab import lifecycle as virtual_city
+from controller.lab.network import kernel_settings, namespaces
 from controller.lab.state import paths, undo_log
-from controller.lab.state.processes import until
-from controller.model.city import City
+from controller.lab.state.processes import wait_until
+from controller.model.policy_files import LAB
+from controller.model.virtual_city import VirtualCity
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
 
@@ -32,9 +32,9 @@ STAGES = ("network:", "applications:", "school ")
 def traces(user: str) -> dict[str, object]:
     """Everything on this machine that a lab changes."""
     return {
-        "namespaces": network.present(),
+        "namespaces": namespaces.list_namespaces(),
         "user": [found.pw_name for found in pwd.getpwall() if found.pw_name == user],
-        "settings": [(Path("/proc/sys") / name).read_text() for name in kernel.MACHINE],
+        "settings": [(Path("/proc/sys") / name).read_text() for name in kernel_settings.MACHINE],
         "files": paths.STATE.exists(),
         "sshd folder": Path("/run/sshd").exists(),
         "processes": sorted(running()),
@@ -74,70 +74,70 @@ def wait_for(process: subprocess.Popen[str], stage: str) -> None:
     pytest.fail(f"up ended before it said {stage!r}")
 
 
-def test_nothing_is_left_behind(city: City) -> None:
-    user = city.lab.device_access.user
+def test_nothing_is_left_behind(city: VirtualCity) -> None:
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     said: list[str] = []
     busy = os.getloadavg()[0] > 2 * len(os.sched_getaffinity(0))
     began = time.monotonic()
-    layout = virtual_city.up(city, SCHOOLS, said.append)
+    layout = virtual_city.build_virtual_city(city, SCHOOLS, said.append)
     seconds = time.monotonic() - began
     # `up` ends when every host, each school's pupils among them, reaches the internet over IPv4 and IPv6.
     assert busy or seconds < PROMISED_SECONDS, f"{SCHOOLS} schools, load {os.getloadavg()[0]:.1f}"
-    assert set(network.present()) == set(layout.namespaces)
+    assert set(namespaces.list_namespaces()) == set(layout.namespaces)
     assert traces(user)["user"] == [user]
     assert said[-1].startswith("ready in ")
     removed: list[str] = []
-    assert virtual_city.down(removed.append)
+    assert virtual_city.remove_virtual_city(removed.append)
     assert traces(user) == before
     assert any("network namespaces" in one for one in removed)
-    assert not virtual_city.down(removed.append)
+    assert not virtual_city.remove_virtual_city(removed.append)
 
 
-def test_secrets_are_for_root_alone(city: City) -> None:
-    virtual_city.up(city, 1, lambda _: None)
+def test_secrets_are_for_root_alone(city: VirtualCity) -> None:
+    virtual_city.build_virtual_city(city, 1, lambda _: None)
     keys = paths.STATE / paths.CONTROLLER_KEY.parent
     assert keys.stat().st_mode & 0o777 == 0o700
     assert (paths.STATE / paths.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
     assert (paths.STATE / paths.PASSWORD).stat().st_mode & 0o077 == 0
 
 
-def test_a_second_up_is_refused_and_harms_nothing(city: City) -> None:
-    virtual_city.up(city, 1, lambda _: None)
+def test_a_second_up_is_refused_and_harms_nothing(city: VirtualCity) -> None:
+    virtual_city.build_virtual_city(city, 1, lambda _: None)
     before = sorted(running())
     with pytest.raises(LabError, match="a lab is up already"):
-        virtual_city.up(city, 1, lambda _: None)
+        virtual_city.build_virtual_city(city, 1, lambda _: None)
     assert sorted(running()) == before
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_down_removes_what_a_killed_up_left(city: City, stage: str) -> None:
-    user = city.lab.device_access.user
+def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> None:
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     with building() as process:
         wait_for(process, stage)
         process.kill()
     assert paths.STATE.exists()
     with pytest.raises(LabError, match="left half built"):
-        virtual_city.up(city, 1, lambda _: None)
-    virtual_city.down(lambda _: None)
-    assert until(lambda: traces(user) == before, 5.0), traces(user)
+        virtual_city.build_virtual_city(city, 1, lambda _: None)
+    virtual_city.remove_virtual_city(lambda _: None)
+    assert wait_until(lambda: traces(user) == before, 5.0), traces(user)
 
 
-def test_down_ends_what_a_killed_up_was_waiting_for(city: City) -> None:
+def test_down_ends_what_a_killed_up_was_waiting_for(city: VirtualCity) -> None:
     """`ovs-vsctl` waits for its switch; left alone it would still be there when the next lab's switch comes up."""
-    user = city.lab.device_access.user
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     with building() as process:
-        assert until(lambda: any("add-br" in words for words in running()), 20.0, every=0.002)
+        assert wait_until(lambda: any("add-br" in words for words in running()), 20.0, every=0.002)
         process.kill()
-    virtual_city.down(lambda _: None)
-    assert until(lambda: traces(user) == before, 2.0), traces(user)
+    virtual_city.remove_virtual_city(lambda _: None)
+    assert wait_until(lambda: traces(user) == before, 2.0), traces(user)
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
-    user = city.lab.device_access.user
+def test_ctrl_c_cleans_up_by_itself(city: VirtualCity, stage: str) -> None:
+    user = city.virtual_estate.device_access.user
     before = traces(user)
     with building() as process:
         wait_for(process, stage)
@@ -147,36 +147,36 @@ def test_ctrl_c_cleans_up_by_itself(city: City, stage: str) -> None:
     assert traces(user) == before, said
 
 
-def test_a_killed_up_whose_record_is_damaged(city: City) -> None:
-    layout = virtual_city.up(city, 1, lambda _: None)
-    settings = undo_log.standing(paths.STATE).settings
+def test_a_killed_up_whose_record_is_damaged(city: VirtualCity) -> None:
+    layout = virtual_city.build_virtual_city(city, 1, lambda _: None)
+    settings = undo_log.read_active_record(paths.STATE).settings
     record = (paths.STATE / "lab.json").read_text(encoding="utf-8")
     (paths.STATE / "lab.json").write_text(record[: len(record) // 2], encoding="utf-8")
     said: list[str] = []
-    virtual_city.down(said.append)
+    virtual_city.remove_virtual_city(said.append)
     try:
         assert any("could not be put back" in one for one in said)
-        assert not network.present()
+        assert not namespaces.list_namespaces()
         assert not list(running())
         assert layout.user not in [found.pw_name for found in pwd.getpwall()]
     finally:
-        kernel.restore_machine_settings(settings)
+        kernel_settings.restore_machine_settings(settings)
 
 
-def test_an_other_users_name_is_not_taken(city: City) -> None:
-    access = city.lab.device_access.model_copy(update={"user": "root"})
-    other = replace(city, lab=city.lab.model_copy(update={"device_access": access}))
+def test_an_other_users_name_is_not_taken(city: VirtualCity) -> None:
+    access = city.virtual_estate.device_access.model_copy(update={"user": "root"})
+    other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"device_access": access}))
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):
-        virtual_city.up(other, 1, lambda _: None)
+        virtual_city.build_virtual_city(other, 1, lambda _: None)
     assert not paths.STATE.exists()
 
 
-def test_a_process_of_others_is_left_alone(city: City) -> None:
-    virtual_city.up(city, 1, lambda _: None)
+def test_a_process_of_others_is_left_alone(city: VirtualCity) -> None:
+    virtual_city.build_virtual_city(city, 1, lambda _: None)
     with subprocess.Popen(["sleep", "60"]) as stranger:
         line = f'{{"name":"sshd","school":"x","pid":{stranger.pid},"started":1}}'
         with (paths.STATE / "processes.jsonl").open("a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
-        virtual_city.down(lambda _: None)
+        virtual_city.remove_virtual_city(lambda _: None)
         assert stranger.poll() is None
         os.kill(stranger.pid, signal.SIGKILL)

@@ -83,11 +83,16 @@ def assessed(city: City, found: list[Measurement], names: tuple[str, ...]) -> li
 
 @pytest.fixture
 def figures(city: City) -> CityFigures:
-    return CityFigures(assessed(city, measurements(), city.lab.schools))
+    return CityFigures(assessed(city, measurements(), city.virtual_estate.schools))
 
 
 def report(city: City, figures: CityFigures, language: Language) -> str:
-    return render_bandwidth_report(city, figures, ReportEdition(NOON, "m.sqlite", virtual=True), catalogue(language))
+    return render_bandwidth_report(
+        city,
+        figures,
+        ReportEdition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual"),
+        catalogue(language),
+    )
 
 
 def test_the_figures_of_a_plan(figures: CityFigures) -> None:
@@ -184,7 +189,7 @@ def test_charts_are_well_formed_and_stay_inside(drawn: list[tuple[int, float]]) 
     names = tuple(whole.schools[index].id for index, _ in drawn) or (whole.schools[0].id,)
     figures = CityFigures(assessed(whole, found, names))
     texts = catalogue("ja")
-    wards = {ward.id: ward.name for ward in whole.file.wards}
+    wards = {ward.id: ward.name for ward in whole.settings.wards}
     for svg in (
         draw_ward_bars(figures.wards, wards, texts),
         draw_school_bars(figures.measured, whole.measurement.method, texts),
@@ -229,7 +234,7 @@ def test_the_command_writes_it_from_the_store(tmp_path: Path) -> None:
 
 
 def test_the_note_behind_the_name_of_the_city_stands_in_no_japanese_report(city: City, figures: CityFigures) -> None:
-    name, _, note = city.file.name.partition(" (")
+    name, _, note = city.name.partition(" (")
     japanese, english = (outline(report(city, figures, language)).text for language in ("ja", "en"))
     assert name in japanese
     assert note not in japanese

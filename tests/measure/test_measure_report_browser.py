@@ -40,9 +40,9 @@ def chromium() -> Iterator[Browser]:
 def test_the_report_opens_alone_and_axe_finds_nothing(  # noqa: PLR0913, PLR0917 what is shown where
     chromium: Browser, city: City, tmp_path: Path, language: Language, scheme: str, width: int
 ) -> None:
-    figures = CityFigures(assessed(city, measurements(), city.lab.schools))
+    figures = CityFigures(assessed(city, measurements(), city.virtual_estate.schools))
     file = tmp_path / "report.html"
-    edition = ReportEdition(NOON, "m.sqlite", virtual=True)
+    edition = ReportEdition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual")
     file.write_text(render_bandwidth_report(city, figures, edition, catalogue(language)), encoding="utf-8")
     page = chromium.new_page(
         color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 900}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from controller.measure.probes.throughput_probe import ThroughputProbe, name_lin
 from controller.model.city import City
 from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
+from controller.model.policy_files import MEASUREMENT
 from tests.measure.two_lines import PORT, SCHOOL, TRUTH, TwoLines, two_lines
 
 PRIMARY, BACKUP = 80, 40
@@ -44,7 +44,7 @@ def quick(city: City) -> City:
     method = city.measurement.method.model_copy(
         update={"seconds": 1, "connect_within": 0.5, "echoes": 3, "answer_within": 0.5}
     )
-    return replace(city, measurement=city.measurement.model_copy(update={"method": method}))
+    return city.replace_file(MEASUREMENT, city.measurement.model_copy(update={"method": method}))
 
 
 def measured(
@@ -62,7 +62,7 @@ def test_both_lines_and_the_verdict_on_the_primary(
     quick: City, store: MeasurementStore, lines: TwoLines, tmp_path: Path
 ) -> None:
     patient = quick.measurement.method.model_copy(update={"answer_within": 3.0, "connect_within": 3.0})
-    quick = replace(quick, measurement=quick.measurement.model_copy(update={"method": patient}))
+    quick = quick.replace_file(MEASUREMENT, quick.measurement.model_copy(update={"method": patient}))
     found = measured(quick, store, lines, RoundScope(regions=("tokyo",), families=(Family.V4,)), tmp_path)
     assert all(one.measured for one in found), [one.result.reason for one in found]
     assert sorted((one.path.line, str(one.result.kind)) for one in found) == sorted(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from pydantic import ValidationError
 
 from controller.errors import Origin
 from controller.model.city import City
 from controller.model.loading.addressing import find_addressing_problems
-from controller.model.sites.schools import AccessLine
+from controller.model.policy_files import SCHOOLS
+from controller.model.sites.schools import AccessLine, SchoolFile
 
 
 @pytest.mark.parametrize("kind", ["map-e", "ds-lite", "lte", "closed-vpn"])
@@ -29,5 +28,7 @@ def test_two_schools_never_come_from_one_address(city: City) -> None:
     lines = second.lines.model_copy(update={"primary": first.lines.primary})
     doubled = second.model_copy(update={"lines": lines})
     schools = tuple(doubled if school is second else school for school in city.schools)
-    problems = find_addressing_problems(replace(city, schools=schools), lambda name, _: Origin(name, 1))
+    problems = find_addressing_problems(
+        city.replace_file(SCHOOLS, SchoolFile(schools=schools)), lambda file, _: Origin(file.name, 1)
+    )
     assert any("egress of school" in str(problem) and first.id in str(problem) for problem in problems)

@@ -22,19 +22,19 @@ APPLICATIONS = "access/applications.yaml"
 
 def test_the_blocks_that_the_documentation_of_the_city_promises(city: City) -> None:
     school = next(school for school in city.schools if school.number == 12)
-    assert city.school_prefix(school, Family.V4) == parse_prefix("10.12.0.0/16")
-    assert city.school_prefix(school, Family.V6) == parse_prefix("2001:db8:800c::/48")
+    assert city.addresses.school_prefix(school, Family.V4) == parse_prefix("10.12.0.0/16")
+    assert city.addresses.school_prefix(school, Family.V6) == parse_prefix("2001:db8:800c::/48")
     pupil = city.segments["pupil"]
-    assert city.segment_prefix(school, pupil, Family.V4) == parse_prefix("10.12.16.0/20")
-    assert city.segment_prefix(school, pupil, Family.V6) == parse_prefix("2001:db8:800c:14::/64")
-    assert Family.V4.address(city.gateway(school, pupil, Family.V4)) == "10.12.16.1"
-    assert Family.V6.address(city.gateway(school, pupil, Family.V6)) == "2001:db8:800c:14::1"
+    assert city.addresses.segment_prefix(school, pupil, Family.V4) == parse_prefix("10.12.16.0/20")
+    assert city.addresses.segment_prefix(school, pupil, Family.V6) == parse_prefix("2001:db8:800c:14::/64")
+    assert Family.V4.address(city.addresses.gateway_address(school, pupil, Family.V4)) == "10.12.16.1"
+    assert Family.V6.address(city.addresses.gateway_address(school, pupil, Family.V6)) == "2001:db8:800c:14::1"
 
 
 def test_no_two_segments_of_any_two_schools_overlap(city: City) -> None:
     for family in Family:
         found = sorted(
-            get_bounds(city.segment_prefix(school, segment, family))
+            get_bounds(city.addresses.segment_prefix(school, segment, family))
             for school in city.schools
             for segment in city.segments.values()
         )
@@ -50,21 +50,22 @@ def test_the_formula_keeps_schools_and_segments_apart(
     schools = [city.schools[0].model_copy(update={"number": number}) for number in numbers]
     one, other = (data.draw(st.sampled_from([*city.segments.values()])) for _ in range(2))
     first, second = (
-        city.segment_prefix(school, segment, family) for school, segment in zip(schools, (one, other), strict=True)
+        city.addresses.segment_prefix(school, segment, family)
+        for school, segment in zip(schools, (one, other), strict=True)
     )
     assert first.overlaps(second) == (numbers[0] == numbers[1] and one.id == other.id)
     low, high = get_bounds(first)
-    assert low < city.gateway(schools[0], one, family) < high
-    block = get_bounds(city.school_prefix(schools[0], family))
+    assert low < city.addresses.gateway_address(schools[0], one, family) < high
+    block = get_bounds(city.addresses.school_prefix(schools[0], family))
     assert block[0] <= low <= high <= block[1]
 
 
 def test_devices_have_addresses_of_their_own_inside_the_management_segment(city: City) -> None:
-    management = city.segments[city.file.management_segment]
+    management = city.segments[city.management_segment]
     for school in city.schools:
         devices = city.devices(school)
         addresses = [int(device.management) for device in devices]
-        low, high = get_bounds(city.segment_prefix(school, management, Family.V4))
+        low, high = get_bounds(city.addresses.segment_prefix(school, management, Family.V4))
         assert len(set(addresses)) == len(addresses)
         assert low + FIRST_DEVICE <= min(addresses) <= max(addresses) < high
         assert len({device.id for device in devices}) == len(devices)
@@ -96,8 +97,8 @@ def test_a_school_moved_to_free_addresses_of_its_own(policies: PolicyFolder) -> 
     policies.edit(ASAO, "    ward: asao\n", "    ward: asao\n    ipv4: 172.16.0.0/16\n")
     city = policies.load()
     school = city.school_by_id["as-e01"]
-    assert city.segment_prefix(school, city.segments["pupil"], Family.V4) == parse_prefix("172.16.16.0/20")
-    assert not city.internet.of(Family.V4).holds(get_bounds(parse_prefix("172.16.0.0/16"))[0])
+    assert city.addresses.segment_prefix(school, city.segments["pupil"], Family.V4) == parse_prefix("172.16.16.0/20")
+    assert not city.addresses.internet.in_family(Family.V4).contains(get_bounds(parse_prefix("172.16.0.0/16"))[0])
 
 
 def test_a_block_too_small_for_the_segments(policies: PolicyFolder) -> None:
@@ -181,16 +182,16 @@ def test_a_published_or_cloud_address_inside_a_school(
 
 def test_internet_is_nothing_that_anything_else_names(city: City) -> None:
     for family in Family:
-        internet = city.internet.of(family).intervals()
+        internet = city.addresses.internet.in_family(family).intervals()
         others = [
             interval
             for name, application in city.applications.items()
             if not application.belongs_to
             for school in city.schools[:3]
-            for interval in city.destination(name, school).of(family).intervals()
+            for interval in city.addresses.destination_addresses(name, school).in_family(family).intervals()
         ]
-        others += [get_bounds(city.school_prefix(school, family)) for school in city.schools]
-        others += [get_bounds(one) for one in (*city.file.controllers, *city.file.reserved) if one.version == family]
+        others += [get_bounds(city.addresses.school_prefix(school, family)) for school in city.schools]
+        others += [get_bounds(one) for one in (*city.controllers, *city.settings.reserved) if one.version == family]
         assert internet
         assert not [pair for pair in product(internet, others) if pair[0][0] <= pair[1][1] and pair[1][0] <= pair[0][1]]
 

@@ -188,9 +188,12 @@ def test_an_expired_exception_is_in_force_on_its_last_day_and_not_after(policies
     on, after = policies.load(last), policies.load(date(2027, 4, 1))
     assert "computer-room-web" in {one.id for one in on.rules}
     assert "computer-room-web" not in {one.id for one in after.rules}
-    assert [one.id for one in after.lapsed] == ["computer-room-web"]
-    assert ([one.id for one in on.lapsed_flows], [one.id for one in after.lapsed_flows]) == ([], ["grading-to-gateway"])
-    assert (on.on, after.on, on.digest == after.digest) == (last, date(2027, 4, 1), True)
+    assert [one.id for one in after.expired_rules] == ["computer-room-web"]
+    assert ([one.id for one in on.expired_flows], [one.id for one in after.expired_flows]) == (
+        [],
+        ["grading-to-gateway"],
+    )
+    assert (on.policy_date, after.policy_date, on.digest == after.digest) == (last, date(2027, 4, 1), True)
 
 
 def test_applications_on_one_address_must_agree_at_every_school(policies: PolicyFolder) -> None:

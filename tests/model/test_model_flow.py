@@ -53,7 +53,7 @@ def test_intervals_are_the_set_by_brute_force(
         expected = any(address in range(int(p[0]), int(p[-1]) + 1) for p in included) and not any(
             address in range(int(p[0]), int(p[-1]) + 1) for p in excluded
         )
-        assert addresses.holds(address) == expected
+        assert addresses.contains(address) == expected
         assert sum(low <= address <= high for low, high in intervals) == expected
     assert all(low <= high for low, high in intervals)
     assert all(one[1] + 1 < other[0] for one, other in pairwise(intervals))
@@ -70,10 +70,10 @@ def test_merged_intervals_are_the_same_numbers_disjoint_and_apart(intervals: lis
 
 def test_the_empty_set_never_becomes_any() -> None:
     assert AddressSet(()).intervals() == ()
-    assert not AddressSet(()).holds(0)
+    assert not AddressSet(()).contains(0)
     only_v4 = AddressSet((parse_prefix("10.0.0.0/8"),), (parse_prefix("2001:db8::/32"),))
-    assert only_v4.of(Family.V6) == AddressSet((), (parse_prefix("2001:db8::/32"),))
-    assert only_v4.of(Family.V6).intervals() == ()
+    assert only_v4.in_family(Family.V6) == AddressSet((), (parse_prefix("2001:db8::/32"),))
+    assert only_v4.in_family(Family.V6).intervals() == ()
 
 
 @settings(max_examples=examples(100), deadline=None)

@@ -238,7 +238,7 @@ def test_where_an_application_lives(policies: PolicyFolder, old: str, new: str, 
 def test_an_application_that_belongs_to_the_internet(policies: PolicyFolder) -> None:
     policies.edit(APPLICATIONS, "prefixes: workspace", "belongs-to: internet")
     city = policies.load()
-    assert city.destination("workspace", city.schools[0]) == city.internet
+    assert city.addresses.destination_addresses("workspace", city.schools[0]) == city.addresses.internet
 
 
 def test_a_policy_without_rules_and_applications_is_a_policy(policies: PolicyFolder) -> None:

@@ -93,7 +93,7 @@ def test_what_is_no_utf8(policies: PolicyFolder) -> None:
     [
         (RULES, "mfa: true", "mfaa: true", "rules.0.identity.mfaa: unknown field; allowed: devices, enforced-by, hou"),
         (RULES, "purpose: 学校", "reason: 学校", "rules.0.reason: unknown field; allowed: applications, effect, exce"),
-        (CITY, "id: kawasaki-virtual", "idd: x", "idd: unknown field; allowed: addressing, controllers, "),
+        (CITY, "id: kawasaki-virtual", "idd: x", "idd: unknown field; allowed: format, addressing, controllers, "),
         (RULES, "effect: permit", "effect: allow", "rules.0.effect: Input should be 'permit' or 'forbid' (found 'all"),
         (RULES, "[proxy]", "[firewall]", "rules.0.identity.enforced-by.0: Input should be 'proxy' or '802.1x' (found"),
         (RULES, "{from: [staff]}", "{from: staff}", "rules.0.network.from: needs a list: [ONE, ANOTHER] (found 'staff"),

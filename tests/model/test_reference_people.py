@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.model.access.rules import RuleFile
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.network.packets import Effect
+from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Person, evaluate_identity
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -181,6 +183,6 @@ def test_a_forbid_of_what_is_not_known_holds(city: City) -> None:
     ):
         part = permit.identity.model_copy(update={**narrow, **conditions})
         forbid = permit.model_copy(update={"id": "no", "effect": Effect.FORBID, "network": None, "identity": part})
-        changed = replace(city, rules=(*city.rules, forbid))
+        changed = city.replace_file(RULES, RuleFile(rules=(*city.rules, forbid)))
         assert answers(changed, teacher).split()[3] == "+staff-ai"
         assert answers(changed, unknown).split()[3] == "-no"

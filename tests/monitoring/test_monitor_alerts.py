@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.lab.network import breaking
-from controller.lab.state import faults
+from controller.lab.network import fault_injection
+from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
 from controller.messages import LANGUAGES, catalogue
 from controller.telemetry.otlp import ENDPOINT
@@ -91,7 +91,7 @@ def probing(school: str, state: Path, url: str) -> Iterator[None]:
 def school(lab: Layout) -> Iterator[str]:
     """The lab's canary; whatever was broken is whole again afterwards."""
     yield lab.schools[0].id
-    breaking.mend_all()
+    fault_injection.repair_all_faults()
 
 
 @pytest.mark.lab
@@ -105,7 +105,7 @@ def test_a_line_cut_in_the_lab_fires_an_alert_and_mended_resolves_it(lab: Layout
         until(lambda: len(watch.samples(up)) == len(LINE.values), PATIENCE)
         assert watch.firing("TsunaguLineDown") == []
 
-        breaking.break_(faults.fault(lab, school, "primary-line"))
+        fault_injection.inject_fault(lab_faults.parse_fault(lab, school, "primary-line"))
         until(lambda: len(watch.firing("TsunaguLineDown")) == 1, PATIENCE)
         [labels] = watch.firing("TsunaguLineDown")
         assert (labels["school"], labels["line"], labels["severity"]) == (school, "primary", "critical")
@@ -115,6 +115,6 @@ def test_a_line_cut_in_the_lab_fires_an_alert_and_mended_resolves_it(lab: Layout
             said = words.say("alerts.line-down-summary", school=school, line=words["alerts.primary"])
             assert alert["annotations"][f"summary_{language}"] == said
 
-        breaking.mend_all()
+        fault_injection.repair_all_faults()
         [alert] = watch.wait_for("TsunaguLineDown", "resolved", PATIENCE)["alerts"]
         assert (alert["labels"]["school"], alert["labels"]["line"]) == (school, "primary")

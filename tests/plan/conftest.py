@@ -4,10 +4,10 @@ import pytest
 
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.plan.select import device_by_id
+from controller.plan.select import find_device
 
 
 @pytest.fixture(scope="session")
 def device(city: City) -> Device:
     """A Cisco core switch of a lab school."""
-    return device_by_id(city, "kw-s01-core1", lab=False)
+    return find_device(city, "kw-s01-core1")

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.city import City
 from controller.model.network.packets import Direction, Family, Packet, Protocol
-from controller.plan.proof.city_checks import Held, path_checks
-from controller.plan.proof.proof import prove
-from controller.plan.select import device_by_id
+from controller.model.policy_files import INFRASTRUCTURE_PROTOCOLS
+from controller.plan.proof.city_checks import ParsedDevice, check_paths
+from controller.plan.proof.rendered_device import prove_rendered_device
+from controller.plan.select import find_device
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.prove.compliance.external_connections import find_undeclared_connections
 from controller.prove.filters.equivalence import evaluate_filter
@@ -24,12 +26,12 @@ RADIUS = 1812
 
 
 def compiled(city: City) -> DeviceIntent:
-    return compile_device(city, device_by_id(city, "kw-s01-core1", lab=False), IOS.capabilities)
+    return compile_device(city, find_device(city, "kw-s01-core1"), IOS.capabilities)
 
 
 def question(city: City, intent: DeviceIntent, segment: str) -> Packet:
     """What a host of a segment asks of the first server."""
-    subnet = city.segment_prefix(intent.device.school, city.segments[segment], Family.V4)
+    subnet = city.addresses.segment_prefix(intent.device.school, city.segments[segment], Family.V4)
     server = int(city.admission_servers[0])
     return Packet(Family.V4, Protocol.UDP, int(subnet[20]), server, 49152, RADIUS, established=False)
 
@@ -75,8 +77,8 @@ def test_no_other_segment_asks(city: City, segment: str) -> None:
 
 def test_what_is_asked_there_is_declared_and_composed(city: City) -> None:
     intent = compiled(city)
-    assert prove(city, intent, IOS) == len(intent.intents)
-    checks = path_checks(city, [Held(intent.device, intent.wanted, intent.delegated)])
+    assert prove_rendered_device(city, intent, IOS) == len(intent.intents)
+    checks = check_paths(city, [ParsedDevice(intent.device, intent.wanted, intent.delegated)])
     assert [found for check in checks for found in check.differences] == []
     assert not [said for said in find_undeclared_connections(city) if "admission" in said]
 
@@ -89,15 +91,20 @@ def test_without_servers_of_a_family_nothing_is_asked_there(tmp_path: Path) -> N
     assert not [
         one for one in compiled(elsewhere).intents for clause in one.clauses if clause.rule == "admission-query"
     ]
-    assert prove(elsewhere, compiled(elsewhere), IOS) == 32
+    assert prove_rendered_device(elsewhere, compiled(elsewhere), IOS) == 32
 
 
 def test_a_core_that_cuts_the_servers_off_is_found(city: City) -> None:
     """A "correct" filter that lets nobody be admitted is not correct."""
     intent = compiled(city)
-    without = replace(city, necessities=tuple(one for one in city.necessities if not one.id.startswith("admission-")))
-    held = Held(intent.device, compiled(without).wanted)
-    said = [found for check in path_checks(city, [held]) for found in check.differences]
+    without = city.replace_file(
+        INFRASTRUCTURE_PROTOCOLS,
+        InfrastructureProtocolFile(
+            necessities=tuple(one for one in city.infrastructure_protocols if not one.id.startswith("admission-"))
+        ),
+    )
+    held = ParsedDevice(intent.device, compiled(without).wanted)
+    said = [found for check in check_paths(city, [held]) for found in check.differences]
     assert any(
         "from management at kw-s01" in one and "does not pass: udp" in one and "port 1812" in one for one in said
     )

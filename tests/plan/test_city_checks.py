@@ -10,8 +10,8 @@ from controller.model.city import City
 from controller.model.network.device_state import Entry
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol
 from controller.model.sites.devices import Device
-from controller.plan.proof.city_checks import Held, path_checks, paths_of_intents
-from controller.platforms.registry import platform
+from controller.plan.proof.city_checks import ParsedDevice, check_paths, count_intent_paths
+from controller.platforms.registry import load_platform
 from tests.policies import PolicyFolder
 
 SCHOOL = "kw-e01"
@@ -34,8 +34,8 @@ def core(city: City) -> Device:
 
 def differences(city: City) -> list[str]:
     device = core(city)
-    intent = compile_device(city, device, platform(device.platform).capabilities)
-    checks = path_checks(city, [Held(device, intent.wanted, intent.delegated)])
+    intent = compile_device(city, device, load_platform(device.platform).capabilities)
+    checks = check_paths(city, [ParsedDevice(device, intent.wanted, intent.delegated)])
     return [found for check in checks for found in check.differences]
 
 
@@ -75,12 +75,12 @@ def test_what_other_devices_of_the_school_carry_counts(policies: PolicyFolder) -
     policies.edit("city/blueprints.yaml", "[staff, pupil, guest, management]", "[staff, pupil, management]")
     city = policies.load()
     device = core(city)
-    intents, moved = compile_device_filters(city, device, platform(device.platform).capabilities)
-    assert paths_of_intents(city, device, intents, moved) is None, "floors still carry every segment to the core"
+    intents, moved = compile_device_filters(city, device, load_platform(device.platform).capabilities)
+    assert count_intent_paths(city, device, intents, moved) is None, "floors still carry every segment to the core"
 
 
 @pytest.fixture
-def two_cores(policies: PolicyFolder) -> list[Held]:
+def two_cores(policies: PolicyFolder) -> list[ParsedDevice]:
     """A school with two cores: one carries the staff's segments and the management, the other all the rest."""
     city = policies.load()
     device = core(city)
@@ -93,23 +93,27 @@ def two_cores(policies: PolicyFolder) -> list[Held]:
             if (named := tuple(one for one in port.segments if one in kept))
         )
         one = replace(device, id=f"{SCHOOL}-core{number}", ports=ports)
-        intent = compile_device(city, one, platform(one.platform).capabilities)
-        held.append(Held(one, intent.wanted, intent.delegated))
+        intent = compile_device(city, one, load_platform(one.platform).capabilities)
+        held.append(ParsedDevice(one, intent.wanted, intent.delegated))
     return held
 
 
-def wrong(policies: PolicyFolder, held: list[Held]) -> list[str]:
-    return [found for check in path_checks(policies.load(), held) for found in check.differences]
+def wrong(policies: PolicyFolder, held: list[ParsedDevice]) -> list[str]:
+    return [found for check in check_paths(policies.load(), held) for found in check.differences]
 
 
-def test_a_path_through_two_cores_of_a_school_is_put_together(policies: PolicyFolder, two_cores: list[Held]) -> None:
+def test_a_path_through_two_cores_of_a_school_is_put_together(
+    policies: PolicyFolder, two_cores: list[ParsedDevice]
+) -> None:
     """Each core lets through only what its own segments' ends may; together they let pupils to the teachers."""
     city, school = policies.load(), policies.load().school_by_id[SCHOOL]
     assert not wrong(policies, two_cores)
-    pupils, staff = (city.segment_prefix(school, city.segments[name], Family.V4) for name in ("pupil", "staff"))
+    pupils, staff = (
+        city.addresses.segment_prefix(school, city.segments[name], Family.V4) for name in ("pupil", "staff")
+    )
     entry = Entry(Effect.PERMIT, Match(Family.V4, Protocol.TCP, pupils, staff, destination_ports=(443, 443)), "77")
 
-    def opened(one: Held, segment: str, direction: Direction) -> Held:
+    def opened(one: ParsedDevice, segment: str, direction: Direction) -> ParsedDevice:
         key = (city.segments[segment].vlan, direction, Family.V4)
         filters = [
             replace(kept, entries=(entry, *kept.entries)) if kept.key == key else kept for kept in one.state.filters

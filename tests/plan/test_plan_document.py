@@ -42,7 +42,7 @@ def plan(**changes: Any) -> PlanFile:  # noqa: ANN401 any field
         "city": CITY,
         "policy": "0123",
         "on": date(2026, 11, 23),
-        "lab": True,
+        "estate": "virtual",
         "made": datetime(2026, 11, 23, 8, 0, 0, 123456, tzinfo=UTC),
         "canary": "kw-s01",
         "devices": (device,),
@@ -71,7 +71,7 @@ def test_a_plan_survives_being_saved(saved: Path) -> None:
 
 
 def test_the_digest_names_everything_in_the_plan() -> None:
-    assert plan().digest() != plan(lab=False).digest()
+    assert plan().digest() != plan(estate="real").digest()
     assert plan().digest() != plan(made=datetime(2026, 11, 23, tzinfo=UTC)).digest()
 
 
@@ -93,7 +93,7 @@ def test_a_half_written_plan_is_refused_wherever_it_breaks_off(saved: Path) -> N
     ("old", "new"),
     [
         ('"leads_to": "b"', '"leads_to": "c"'),
-        ('"lab": true', '"lab": false'),
+        ('"estate": "virtual"', '"estate": "real"'),
         ("tsunagu-apply", "tsunagu-apply --force"),
         ('"city": "kawasaki-virtual"', '"city": "elsewhere"'),
         ('"sha256": "', '"sha256": "0'),
@@ -115,7 +115,7 @@ def test_a_plan_changed_by_hand_is_refused(saved: Path, old: str, new: str) -> N
         ("[]", "its fields"),
         ("{}", "its fields"),
         ('{"plan": "x"}', "its fields"),
-        ('{"plan": {"format": 1}, "sha256": ""}', "its fields"),
+        ('{"plan": {"format": 2}, "sha256": ""}', "its fields"),
         ("[" * 100_000, "its fields"),
     ],
 )
@@ -153,9 +153,9 @@ def test_an_unknown_field_is_refused(saved: Path) -> None:
 
 def test_a_plan_of_another_format(saved: Path) -> None:
     document = json.loads(saved.read_text(encoding="utf-8"))
-    document["plan"]["format"] = 2
+    document["plan"]["format"] = 1
     saved.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(PlanRefused, match="the plan is of format 2; this release reads 1"):
+    with pytest.raises(PlanRefused, match=r"the plan is of format 1; this release reads 2\. Make it anew"):
         load_plan(saved, CITY)
 
 
@@ -180,7 +180,7 @@ def test_a_failed_save_leaves_the_old_plan_and_nothing_else(saved: Path, monkeyp
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(TsunaguError, match=r"plan.json: the plan cannot be saved: No space left on device"):
-        save_plan(plan(lab=False), saved)
+        save_plan(plan(estate="real"), saved)
     assert load_plan(saved, CITY) == plan()
     assert names(saved.parent) == ["plan.json"]
 

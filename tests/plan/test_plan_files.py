@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,12 @@ import pytest
 from controller.compile.network.device_state import compile_device
 from controller.errors import ConfigRefused, InputError, TsunaguError
 from controller.model.city import City
+from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device
-from controller.plan.build import build_plan, consider
+from controller.plan.build import build_plan, consider_device
 from controller.plan.observe import NoConfiguration, NotSupported, Observed, from_files
-from controller.plan.select import Selection, device_by_id, selected_devices
-from controller.platforms.registry import platform
+from controller.plan.select import Selection, find_device, select_devices
+from controller.platforms.registry import load_platform
 from tests.policies import PolicyFolder
 
 
@@ -29,7 +29,7 @@ def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> City:
 @pytest.fixture
 def configs(city: City, device: Device, tmp_path: Path) -> Path:
     """A folder with the configuration that the device should have, beside lines that are not ours."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     text = system.render(compile_device(city, device, system.capabilities).wanted)
     (tmp_path / f"{device.id}.cfg").write_text(f"hostname {device.id}\n{text}ntp server 192.0.2.1\n", encoding="utf-8")
     return tmp_path
@@ -40,7 +40,7 @@ def test_what_is_ours_is_understood_and_the_rest_left_alone(city: City, device: 
     assert seen.observation is not None
     assert [line.text for line in seen.observation.unmanaged] == [f"hostname {device.id}", "ntp server 192.0.2.1"]
     assert seen.observation.managed + 2 == seen.observation.lines
-    found = consider(city, seen)
+    found = consider_device(city, seen)
     assert (found.changes, found.differs, found.refusal, found.filters_proved) == ((), False, None, 32)
 
 
@@ -49,7 +49,7 @@ def test_a_line_taken_out_is_what_would_change(city: City, device: Device, confi
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     lines.remove(next(line for line in lines if "host 203.0.113.11 eq 443" in line))
     path.write_text("".join(lines), encoding="utf-8")
-    found = consider(city, from_files([device], configs)[0])
+    found = consider_device(city, from_files([device], configs)[0])
     assert found.differs
     assert found.changes[0] == "~ filter from staff IPv4"
     assert found.changes[1].endswith("-> 203.0.113.11/32 port 443  (staff-ai)")
@@ -58,7 +58,7 @@ def test_a_line_taken_out_is_what_would_change(city: City, device: Device, confi
 
 def test_an_empty_configuration_needs_everything(city: City, device: Device, tmp_path: Path) -> None:
     (tmp_path / f"{device.id}.cfg").write_text("hostname new\n", encoding="utf-8")
-    found = consider(city, from_files([device], tmp_path)[0])
+    found = consider_device(city, from_files([device], tmp_path)[0])
     assert found.intent is not None
     wanted = found.intent.wanted
     parts = (wanted.vlans, wanted.ports, wanted.interfaces, wanted.filters)
@@ -77,7 +77,7 @@ def test_an_unknown_word_inside_what_is_ours_is_refused_with_file_and_line(
     (seen,) = from_files([device], configs)
     assert isinstance(seen.refusal, ConfigRefused)
     assert f"{path}:{number}:" in str(seen.refusal)
-    found = consider(city, seen)
+    found = consider_device(city, seen)
     assert found.refusal is seen.refusal
     assert not found.changes
 
@@ -90,7 +90,7 @@ def test_a_file_that_is_no_text(device: Device, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_a_missing_platform_are_said_device_by_device(unbuilt: City, configs: Path) -> None:
-    devices = selected_devices(unbuilt, Selection(("kw-s01",)))
+    devices = select_devices(unbuilt, Selection(("kw-s01",)))
     seen = {one.device.id: one.refusal for one in from_files(devices, configs)}
     assert seen["kw-s01-core1"] is None
     assert isinstance(seen["kw-s01-floor1"], NoConfiguration)
@@ -119,18 +119,16 @@ def test_a_missing_folder(device: Device, tmp_path: Path) -> None:
 
 def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path) -> None:
     (configs / "kw-s01-floor1.cfg").write_text("hostname floor\n", encoding="utf-8")
-    devices = selected_devices(unbuilt, Selection(("kw-s01",)))
-    found = [consider(unbuilt, one) for one in from_files(devices, configs)]
-    plan = build_plan(unbuilt, found, lab=False)
-    assert (plan.city, plan.policy, plan.lab, plan.canary) == (unbuilt.file.id, unbuilt.digest, False, "kw-s01")
+    devices = select_devices(unbuilt, Selection(("kw-s01",)))
+    found = [consider_device(unbuilt, one) for one in from_files(devices, configs)]
+    plan = build_plan(unbuilt, found)
+    assert (plan.city, plan.policy, plan.estate, plan.canary) == (unbuilt.id, unbuilt.digest, "real", "kw-s01")
     core, floor = plan.devices
     assert (core.device, core.steps, core.changes, core.filters_proved) == (device.id, (), (), 32)
     assert core.states == (core.seen,)
     assert (floor.device, floor.filters_proved) == ("kw-s01-floor1", 0)
     assert [step.title for step in floor.steps] == ["make VLANs", "set ports"]
-    intent = consider(
-        unbuilt, from_files([device_by_id(unbuilt, "kw-s01-floor1", lab=False), device], configs)[0]
-    ).intent
+    intent = consider_device(unbuilt, from_files([find_device(unbuilt, "kw-s01-floor1"), device], configs)[0]).intent
     assert intent is not None
     assert floor.states[-1] == intent.wanted.digest()
     assert {(one.device, one.kind) for one in plan.unplanned} >= {
@@ -143,14 +141,14 @@ def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path)
 
 def test_a_plan_of_nothing_has_no_canary(city: City, device: Device) -> None:
     refused = Observed(device, refusal=NotSupported(device, "is not built yet"))
-    plan = build_plan(city, [consider(city, refused)], lab=False)
+    plan = build_plan(city, [consider_device(city, refused)])
     assert (plan.canary, plan.devices) == ("", ())
 
 
 def test_the_citys_canary_goes_first_where_it_is_planned(city: City, device: Device, configs: Path) -> None:
-    found = consider(city, from_files([device], configs)[0])
-    here = city.lab.model_copy(update={"canary": "kw-s01"})
-    assert build_plan(replace(city, lab=here), [found], lab=False).canary == "kw-s01"
+    found = consider_device(city, from_files([device], configs)[0])
+    here = city.virtual_estate.model_copy(update={"canary": "kw-s01"})
+    assert build_plan(city.replace_file(LAB, here), [found]).canary == "kw-s01"
 
 
 def test_a_policy_too_large_for_the_device_refuses_that_device_only(
@@ -161,7 +159,7 @@ def test_a_policy_too_large_for_the_device_refuses_that_device_only(
         raise TsunaguError(message)
 
     monkeypatch.setattr("controller.plan.build.compile_device", too_large)
-    found = consider(city, from_files([device], configs)[0])
+    found = consider_device(city, from_files([device], configs)[0])
     assert str(found.refusal).startswith(f"{device.id}: filter TSN needs 2000 entries")
-    plan = build_plan(city, [found], lab=False)
+    plan = build_plan(city, [found])
     assert [(one.device, one.kind) for one in plan.unplanned] == [(device.id, "failed")]

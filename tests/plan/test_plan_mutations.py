@@ -20,10 +20,15 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Filter
 from controller.model.network.packets import Family, Match
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import differences_of_interfaces, differences_of_ports, differences_to_policy
-from controller.plan.select import Selection, selected_devices
+from controller.model.virtual_city import choose_virtual_city
+from controller.plan.proof.rendered_device import (
+    find_filter_differences,
+    find_interface_differences,
+    find_port_differences,
+)
+from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Observation, Platform
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from tests.prove.second_engine import SecondEngine
 from tests.soak import FACTOR
 
@@ -34,9 +39,9 @@ SWAPPED = {"permit": "deny", "deny": "permit", "actions=drop": "actions=NORMAL",
 
 def a_device(city: City, name: str) -> tuple[Device, DeviceIntent]:
     """A device of the platform that has filters and fits it."""
-    for device in selected_devices(city, Selection(lab=name == "ovs")):
+    for device in select_devices(choose_virtual_city(city) if name == "ovs" else city, Selection()):
         if device.platform == name and device.role == "core":
-            return device, compile_device(city, device, platform(name).capabilities)
+            return device, compile_device(city, device, load_platform(name).capabilities)
     pytest.fail(f"the city has no core switch of {name}")
 
 
@@ -117,14 +122,14 @@ def same_by_the_second_engine(intent: DeviceIntent, state: DeviceState) -> bool:
 def blamed(intent: DeviceIntent, seen: Observation) -> Iterator[str]:
     """What the product says of a configuration that it could read."""
     yield from (remark.text for remark in seen.remarks)
-    yield from differences_of_ports(intent, seen.state)
-    yield from differences_of_interfaces(intent, seen.state)
-    yield from differences_to_policy(intent, seen.state)
+    yield from find_port_differences(intent, seen.state)
+    yield from find_interface_differences(intent, seen.state)
+    yield from find_filter_differences(intent, seen.state)
 
 
 @pytest.mark.parametrize("name", EDITS)
 def test_every_edit_that_changes_the_meaning_is_caught_and_no_other_is_blamed(city: City, name: str) -> None:
-    system: Platform = platform(name)
+    system: Platform = load_platform(name)
     intent = of_few_segments(a_device(city, name)[1])
     text = system.render(intent.wanted)
     for one in intent.intents:

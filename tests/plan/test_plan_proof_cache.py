@@ -18,25 +18,43 @@ from controller.compile.identity.iap_bindings import compile_cloud_intent
 from controller.compile.network.device_state import DeviceIntent, compile_device, compile_device_filters
 from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import Origin, ProofFailed, TsunaguError
-from controller.model.access.rules import Rule
+from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
+from controller.model.access.rules import Rule, RuleFile, SegmentFile
 from controller.model.city import City
 from controller.model.network.packets import parse_prefix
 from controller.model.network.router_link import KeepsState
+from controller.model.policy_files import (
+    ADMISSION,
+    BLUEPRINTS,
+    CITY,
+    INFRASTRUCTURE_PROTOCOLS,
+    OUTPUTS,
+    RULES,
+    SCHOOLS,
+    SEGMENTS,
+)
 from controller.model.sites.devices import Device
+from controller.model.sites.schools import SchoolFile
 from controller.model.sites.scope import Scope
 from controller.plan.proof import city_proof, device_proof, proof_cache
-from controller.plan.proof.city_proof import prove_city, prove_devices
-from controller.plan.proof.proof import prove
-from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, conditions_key, filter_key
+from controller.plan.proof.city_proof import ProofProcesses, prove_city, prove_devices
+from controller.plan.proof.proof_cache import (
+    CityKeys,
+    ProofCache,
+    ProofCoverage,
+    build_conditions_key,
+    build_filter_key,
+)
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.identity import iap_bindings
 from controller.prove.identity.iap_bindings import prove_iap_bindings
 from controller.prove.identity.synthetic_principals import FACTS
 from tests.cli.running import ROOT, here
 
-COUNTED = Counted(32, 0)
+COUNTED = ProofCoverage(32, 0)
 
 
 def file_of(folder: Path) -> Path:
@@ -81,7 +99,7 @@ def test_a_damaged_line_is_not_believed_and_is_counted(tmp_path: Path, damage: o
 
 def test_another_prover_does_not_believe_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(tmp_path, "a" * 64)
-    monkeypatch.setattr(proof_cache, "prover_digest", lambda: "f" * 64)
+    monkeypatch.setattr(proof_cache, "digest_prover", lambda: "f" * 64)
     assert ProofCache(tmp_path).find("a" * 64) is None
 
 
@@ -94,17 +112,17 @@ def test_the_prover_is_all_of_its_source(tmp_path: Path, monkeypatch: pytest.Mon
     digests = set()
     for content in ("one", "two"):
         source.write_text(content, encoding="utf-8")
-        digests.add(proof_cache.prover_digest.__wrapped__())
+        digests.add(proof_cache.digest_prover.__wrapped__())
     assert len(digests) == 2
 
 
 def test_another_version_of_what_evaluates_conditions_is_another_prover(monkeypatch: pytest.MonkeyPatch) -> None:
-    proof_cache.prover_digest.cache_clear()
-    before = proof_cache.prover_digest()
-    proof_cache.prover_digest.cache_clear()
+    proof_cache.digest_prover.cache_clear()
+    before = proof_cache.digest_prover()
+    proof_cache.digest_prover.cache_clear()
     monkeypatch.setattr(proof_cache, "version", lambda name: "0.0" if name == "cel-expr-python" else version(name))
-    assert proof_cache.prover_digest() != before
-    proof_cache.prover_digest.cache_clear()
+    assert proof_cache.digest_prover() != before
+    proof_cache.digest_prover.cache_clear()
 
 
 def test_conditions_are_proved_anew_when_an_address_or_the_time_zone_changes(city: City) -> None:
@@ -115,10 +133,10 @@ def test_conditions_are_proved_anew_when_an_address_or_the_time_zone_changes(cit
     away = school.model_copy(update={"lines": lines.model_copy(update={"backup": moved})})
     cities = [
         city,
-        replace(city, schools=(away, *others)),
-        replace(city, file=city.file.model_copy(update={"timezone": "Asia/Seoul"})),
+        city.replace_file(SCHOOLS, SchoolFile(schools=(away, *others))),
+        city.replace_file(CITY, city.settings.model_copy(update={"timezone": "Asia/Seoul"})),
     ]
-    assert len({conditions_key(one, intent) for one in cities}) == len(cities)
+    assert len({build_conditions_key(one, intent) for one in cities}) == len(cities)
 
 
 def test_the_file_does_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,20 +171,20 @@ def test_a_filter_s_key_is_the_content_of_its_proof(city: City, device: Device) 
     first = next(one for one in intents if len(one.clauses) > 1)
     clause, *others = first.clauses
     kept = KeepsState(owner="x", reason="y")
-    away = city.file.model_copy(update={"controllers": (parse_prefix("10.255.9.0/24"),)})
+    away = city.settings.model_copy(update={"controllers": (parse_prefix("10.255.9.0/24"),)})
     elsewhere = clause._replace(origin=Origin("elsewhere.yaml", 1))
     keys = [
-        filter_key(city, device, first, None),
-        filter_key(city, device, replace(first, clauses=tuple(others)), None),
-        filter_key(city, device, replace(first, clauses=(clause._replace(established=True), *others)), None),
-        filter_key(city, device, replace(first, vlan=first.vlan + 1), None),
-        filter_key(city, device, first, DelegatedFilter(first, "rt1", kept)),
-        filter_key(city, replace(device, platform="other"), first, None),
-        filter_key(replace(city, file=away), device, first, None),
+        build_filter_key(city, device, first, None),
+        build_filter_key(city, device, replace(first, clauses=tuple(others)), None),
+        build_filter_key(city, device, replace(first, clauses=(clause._replace(established=True), *others)), None),
+        build_filter_key(city, device, replace(first, vlan=first.vlan + 1), None),
+        build_filter_key(city, device, first, DelegatedFilter(first, "rt1", kept)),
+        build_filter_key(city, replace(device, platform="other"), first, None),
+        build_filter_key(city.replace_file(CITY, away), device, first, None),
     ]
     assert len(set(keys)) == len(keys)
     # A line that moves in its file changes nothing that a proof is about.
-    assert filter_key(city, device, replace(first, clauses=(elsewhere, *others)), None) == keys[0]
+    assert build_filter_key(city, device, replace(first, clauses=(elsewhere, *others)), None) == keys[0]
 
 
 @pytest.fixture
@@ -176,9 +194,9 @@ def proved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counted(city: City, intent: DeviceIntent, system: Platform) -> int:
         seen.append(len(intent.intents))
-        return prove(city, intent, system)
+        return prove_rendered_device(city, intent, system)
 
-    monkeypatch.setattr(device_proof, "prove", counted)
+    monkeypatch.setattr(device_proof, "prove_rendered_device", counted)
     return seen
 
 
@@ -187,27 +205,27 @@ def wider(city: City) -> City:
     rule = next(one for one in city.rules if one.id == "dashboard-pupils")
     assert rule.network
     changed = rule.model_copy(update={"network": rule.network.model_copy(update={"from_": ("pupil", "printers")})})
-    return replace(city, rules=tuple(changed if one is rule else one for one in city.rules))
+    return city.replace_file(RULES, RuleFile(rules=tuple(changed if one is rule else one for one in city.rules)))
 
 
 def test_after_a_change_only_the_filters_that_changed_are_proved(
     tmp_path: Path, city: City, device: Device, proved: list[int]
 ) -> None:
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    prove_devices(city, [device], ProofCache(tmp_path))
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters, found.failures) == (1, 0, 32, [])
     assert proved == [32, 4]  # printers, both families, both ways
     # Back again: the device is known as a whole.
-    assert prove_devices(city, [device], ProofCache(tmp_path), lab=False).from_cache == 1
+    assert prove_devices(city, [device], ProofCache(tmp_path)).from_cache == 1
 
 
 def test_a_mistake_in_a_filter_that_changed_is_found_among_known_ones(
     tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    fewer = replace(city, rules=tuple(one for one in city.rules if one.id != "dashboard-pupils"))
+    prove_devices(city, [device], ProofCache(tmp_path))
+    fewer = city.replace_file(RULES, RuleFile(rules=tuple(one for one in city.rules if one.id != "dashboard-pupils")))
     monkeypatch.setattr(device_proof, "compile_device_filters", lambda _, *rest: compile_device_filters(city, *rest))
-    found = prove_devices(fewer, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(fewer, [device], ProofCache(tmp_path))
     assert found.done == 0
     (said,) = found.failures
     assert f"from pupil at {device.school.id} to learning-dashboard passes: tcp" in said
@@ -219,39 +237,46 @@ def test_a_device_that_gets_too_full_is_proved_whole(
     """Filters that are known count, too, with the size that they were proved in."""
     fleets = (one for school in city.schools for one in city.devices(school))
     device = next(one for one in fleets if one.platform == "allied_telesis_awplus" and one.role == "core")
-    prove_devices(city, [device], ProofCache(tmp_path), lab=False)
-    prove_devices(wider(city), [device], ProofCache(tmp_path / "other"), lab=False)
-    system = platform(device.platform)
+    prove_devices(city, [device], ProofCache(tmp_path))
+    prove_devices(wider(city), [device], ProofCache(tmp_path / "other"))
+    system = load_platform(device.platform)
     size = sum(len(one.entries) for one in compile_device(city, device, system.capabilities).wanted.filters)
     monkeypatch.setattr(type(system), "capabilities", replace(system.capabilities, maximum_device_entries=size))
-    found = prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(wider(city), [device], ProofCache(tmp_path))
     assert proved == [32, 32, 32]
     assert found.failures == []
     # Now its filters are written in fewer entries: none is known as it was.
-    assert prove_devices(wider(city), [device], ProofCache(tmp_path), lab=False).from_cache == 1
+    assert prove_devices(wider(city), [device], ProofCache(tmp_path)).from_cache == 1
 
 
 def test_what_the_city_says_of_a_school_names_the_proofs_of_its_devices(city: City, device: Device) -> None:
-    before = CityKeys(city).of(device)
-    assert CityKeys(replace(city, digest="0" * 64)).of(device) == before
+    before = CityKeys(city).device_key(device)
+    assert CityKeys(replace(city, digest="0" * 64)).device_key(device) == before
 
     def scoped(rule: Rule, ids: tuple[str, ...]) -> City:
         """The city with a rule for some schools only."""
         changed = rule.model_copy(update={"schools": Scope(ids=ids)})
-        return replace(city, rules=tuple(changed if one is rule else one for one in city.rules))
+        return city.replace_file(RULES, RuleFile(rules=tuple(changed if one is rule else one for one in city.rules)))
 
     rule = next(one for one in city.rules if one.network and one.schools is None and not one.identity)
     here, elsewhere = scoped(rule, (device.school.id,)), scoped(rule, ("kw-e01",))
     assert device.school.id != "kw-e01"
-    assert CityKeys(here).of(device) == before  # the rule is for this school as it was
-    assert CityKeys(elsewhere).of(device) != before
-    assert CityKeys(replace(city, rules=city.rules[1:])).of(device) != before
-    assert CityKeys(replace(city, necessities=city.necessities[1:])).of(device) != before
-    assert CityKeys(replace(city, schools=city.schools[1:])).of(device) != before
+    assert CityKeys(here).device_key(device) == before  # the rule is for this school as it was
+    assert CityKeys(elsewhere).device_key(device) != before
+    assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).device_key(device) != before
+    assert (
+        CityKeys(
+            city.replace_file(
+                INFRASTRUCTURE_PROTOCOLS, InfrastructureProtocolFile(necessities=city.infrastructure_protocols[1:])
+            )
+        ).device_key(device)
+        != before
+    )
+    assert CityKeys(city.replace_file(SCHOOLS, SchoolFile(schools=city.schools[1:]))).device_key(device) != before
     outputs = city.outputs.model_copy(update={"applications": {}})
-    assert CityKeys(replace(city, outputs=outputs)).of(device) != before
-    assert CityKeys(city).of(replace(device, ports=device.ports[1:])) != before
-    assert CityKeys(city).of(replace(device, platform="other")) != before
+    assert CityKeys(city.replace_file(OUTPUTS, outputs)).device_key(device) != before
+    assert CityKeys(city).device_key(replace(device, ports=device.ports[1:])) != before
+    assert CityKeys(city).device_key(replace(device, platform="other")) != before
 
 
 def test_only_proofs_that_hold_are_kept(
@@ -262,15 +287,15 @@ def test_only_proofs_that_hold_are_kept(
         raise ProofFailed(message)
 
     with monkeypatch.context() as patched:
-        patched.setattr(device_proof, "prove", fails)
-        found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+        patched.setattr(device_proof, "prove_rendered_device", fails)
+        found = prove_devices(city, [device], ProofCache(tmp_path))
         assert (found.failures, found.done) == (["planted"], 0)
-    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (1, 0, 32)
-    found = prove_devices(city, [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
     # Another policy, but of this device it says the same.
-    found = prove_devices(replace(city, digest="0" * 64), [device], ProofCache(tmp_path), lab=False)
+    found = prove_devices(replace(city, digest="0" * 64), [device], ProofCache(tmp_path))
     assert (found.done, found.from_cache, found.filters) == (0, 1, 32)
 
 
@@ -281,17 +306,15 @@ def cores(city: City, count: int) -> list[Device]:
 
 @pytest.mark.parametrize("copied", [True, False])
 def test_many_devices_are_proved_in_several_processes(
-    tmp_path: Path, city: City, device: Device, monkeypatch: pytest.MonkeyPatch, *, copied: bool
+    tmp_path: Path, city: City, device: Device, *, copied: bool
 ) -> None:
-    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: copied)
-    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
+    processes = ProofProcesses(2, copied, worth_a_copy=1, worth_a_start=1)
     floors = [one for one in city.devices(device.school) if one.role == "floor"]
     devices = [*cores(city, 3), *floors]
-    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, devices, ProofCache(tmp_path), processes)
     assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
     assert found.filters == 3 * 32
-    found = prove_devices(city, devices, ProofCache(tmp_path), lab=False)
+    found = prove_devices(city, devices, ProofCache(tmp_path), processes)
     assert (found.done, found.from_cache) == (0, len(devices))
 
 
@@ -299,44 +322,41 @@ def test_a_process_that_is_killed_is_said_and_nothing_is_kept(
     tmp_path: Path, city: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the kernel does it where memory runs out."""
-    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)
-    monkeypatch.setattr(city_proof, "WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(city_proof, "judge_device", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(city_proof, "prove_device", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(TsunaguError, match="ended from outside"):
-        prove_devices(city, cores(city, 3), ProofCache(tmp_path), lab=False)
+        prove_devices(city, cores(city, 3), ProofCache(tmp_path), ProofProcesses(2, copied=True, worth_a_copy=1))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_policy_that_changes_while_it_is_proved_is_said(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_policy_that_changes_while_it_is_proved_is_said(city: City) -> None:
     """Processes that cannot be copies read the files anew, and find others than this one did."""
-    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: False)
-    monkeypatch.setattr(city_proof, "WORTH_A_START", 1)
+    processes = ProofProcesses(2, copied=False, worth_a_start=1)
     with pytest.raises(TsunaguError, match="the policy changed while it was being proved"):
-        prove_devices(replace(city, digest="0" * 64), cores(city, 3), ProofCache(None), lab=False)
+        prove_devices(replace(city, digest="0" * 64), cores(city, 3), ProofCache(None), processes)
 
 
 def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    prove = ("prove", "--school", "kw-s01", "--lab")
-    first = here(*prove, cwd=ROOT)
+    proved = ("prove", "--school", "kw-s01", "--lab")
+    first = here(*proved, cwd=ROOT)
     assert first.code in (0, 3)
     assert "done, all hold;" in first.said
     assert "done, 0 from the cache" in first.said
     file = file_of(tmp_path / "tsunagu" / "proofs")
     file.write_bytes(b"rubbish\n" + file.read_bytes())
-    second = here(*prove, cwd=ROOT)
+    second = here(*proved, cwd=ROOT)
     assert second.code == first.code
     assert "done, all hold;" in second.said
     assert ": 0 devices done, " in second.said
     assert "1 damaged entries ignored" in second.said
-    assert " 0 from the cache\n" in here(*prove, "--no-cache", cwd=ROOT).said
+    assert " 0 from the cache\n" in here(*proved, "--no-cache", cwd=ROOT).said
 
 
 def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City) -> None:
     """3,857 access points need not be proved again for a rule; for a server or an isolated segment they do."""
     point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
-    before = CityKeys(city).of(point)
-    assert CityKeys(replace(city, rules=city.rules[1:])).of(point) == before
+    before = CityKeys(city).device_key(point)
+    assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).device_key(point) == before
     segments = {
         name: one.model_copy(update={"isolated": False}) if name == "pupil" else one
         for name, one in city.segments.items()
@@ -347,24 +367,25 @@ def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City)
     renamed = first.model_copy(update={"devices": (*first.devices[:-1], group.model_copy(update={"ssids": ssids}))})
     blueprints = city.blueprints.model_copy(update={"blueprints": (renamed, *city.blueprints.blueprints[1:])})
     for other in (
-        replace(city, segments=segments),
-        replace(city, admission_servers=city.admission_servers[1:]),
-        replace(city, blueprints=blueprints),
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple(segments.values()))),
+        city.replace_file(ADMISSION, city.admission.model_copy(update={"servers": city.admission_servers[1:]})),
+        city.replace_file(BLUEPRINTS, blueprints),
     ):
-        assert CityKeys(other).of(point) != before
+        assert CityKeys(other).device_key(point) != before
     core = next(one for one in city.devices(city.schools[0]) if one.role == "core")
-    assert CityKeys(replace(city, rules=city.rules[1:])).of(core) != CityKeys(city).of(core)
+    assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).device_key(core) != CityKeys(
+        city
+    ).device_key(core)
 
 
 def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     """No device is left to prove, and the people are shared out to two processes: all are asked, as in one."""
-    monkeypatch.setattr(city_proof, "_can_be_copied", lambda: True)
-    monkeypatch.setattr(city_proof, "_cores", lambda: 2)
+    processes = ProofProcesses(2, copied=True)
     some = list(islice(iap_bindings.list_principal_cases(city), 101))
     monkeypatch.setattr(iap_bindings, "list_principal_cases", lambda _: iter(some))
     whole = prove_iap_bindings(city)
-    found = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    found = prove_city(city, [], ProofCache(tmp_path), processes)
     assert (found.checks[0].name, found.checks[0].examined) == (whole.name, whole.examined)
-    known = prove_city(city, [], ProofCache(tmp_path), lab=False)
+    known = prove_city(city, [], ProofCache(tmp_path), processes)
     assert known.checks[0].evidence == ("known from an earlier proof of the same content",)
     assert known.checks[0].examined == whole.examined

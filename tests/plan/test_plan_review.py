@@ -15,7 +15,7 @@ from controller.model.network.device_state import (
     build_filter,
 )
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
-from controller.plan.review import describe, describe_changes
+from controller.plan.review import describe_changes, describe_entry
 
 NAMES = {10: "staff", 20: "pupil"}
 STAFF = parse_prefix("10.1.0.0/22")
@@ -110,7 +110,9 @@ def test_entries_in_words() -> None:
     icmp = Match(Family.V4, Protocol.ICMP, Family.V4.everything, STAFF, destination_ports=(3, 3))
     back = Match(Family.V4, Protocol.TCP, CLOUD, STAFF, source_ports=(443, 443), established=True)
     other = Match(Family.V6, 47, Family.V6.everything, Family.V6.everything)
-    assert describe(DENY) == "deny ip any -> any"
-    assert describe(Entry(Effect.PERMIT, icmp)) == "permit icmp any -> 10.1.0.0/22 type 3"
-    assert describe(Entry(Effect.PERMIT, back)) == "permit tcp 203.0.113.10/32 port 443 -> 10.1.0.0/22 established"
-    assert describe(Entry(Effect.PERMIT, other)) == "permit 47 any -> any"
+    assert describe_entry(DENY) == "deny ip any -> any"
+    assert describe_entry(Entry(Effect.PERMIT, icmp)) == "permit icmp any -> 10.1.0.0/22 type 3"
+    assert (
+        describe_entry(Entry(Effect.PERMIT, back)) == "permit tcp 203.0.113.10/32 port 443 -> 10.1.0.0/22 established"
+    )
+    assert describe_entry(Entry(Effect.PERMIT, other)) == "permit 47 any -> any"

@@ -11,13 +11,14 @@ from controller.errors import ConfigRefused, ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.route_policies import build_routing
+from controller.model.policy_files import LINES
 from controller.model.sites.devices import Device
-from controller.plan.build import Considered, build_plan, consider
+from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.observe import Observed
-from controller.plan.proof.proof import prove, prove_transition
+from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.platforms.base import Step
 from controller.platforms.frr.driver import Frr
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from tests.cli.running import ROOT, here
 from tests.emulators.frr import Router
 
@@ -33,7 +34,7 @@ def router_of(city: City, school: str = SCHOOL) -> Device:
 def preferring(city: City, *pairs: tuple[str, str]) -> City:
     ways = {way.pair: way for way in city.lines.usual}
     chosen = tuple(way for pair in pairs for key, way in ways.items() if key == pair)
-    return replace(city, lines=city.lines.model_copy(update={"usual": chosen}))
+    return city.replace_file(LINES, city.lines.model_copy(update={"usual": chosen}))
 
 
 def intent_of(city: City) -> DeviceIntent:
@@ -50,15 +51,15 @@ def running(city: City) -> Router:
 def applied(city: City) -> Router:
     """A router that the policy was applied to."""
     router = running(city)
-    for step in Frr().steps(DeviceState(), intent_of(city).wanted):
+    for step in Frr().plan_steps(DeviceState(), intent_of(city).wanted):
         for command in step.commands:
             router.configure(command.stdin or "")
     return router
 
 
-def considered(city: City, text: str) -> Considered:
+def considered(city: City, text: str) -> ConsideredDevice:
     device = router_of(city)
-    return consider(city, Observed(device, "rt1.cfg", platform("frr").parse(text, "rt1.cfg")))
+    return consider_device(city, Observed(device, "rt1.cfg", load_platform("frr").parse(text, "rt1.cfg")))
 
 
 def test_a_factory_router_gets_all_its_policies(city: City) -> None:
@@ -72,7 +73,7 @@ def test_a_factory_router_gets_all_its_policies(city: City) -> None:
         "+ neighbour 100.64.0.2 (primary to osaka) IPv4 out: pass 10.157.0.0/16, with AS 4200000157 before the path; "
         "refuse everything else"
     ) in one.changes
-    plan = build_plan(city, [one], lab=False)
+    plan = build_plan(city, [one])
     assert [step.title for step in plan.devices[0].steps] == [
         "make prefix lists and route maps",
         "attach route maps of the ways in use",
@@ -98,7 +99,7 @@ def test_a_changed_preference_is_said_in_words(city: City) -> None:
     )
     assert "~ neighbour 100.64.0.2 (primary to osaka) IPv4 in" in shown
     assert "\n    + refuse everything\n" in shown
-    plan = build_plan(turned, [one], lab=False)
+    plan = build_plan(turned, [one])
     assert [step.title for step in plan.devices[0].steps] == [
         "make prefix lists and route maps",
         "attach route maps of the ways in use",
@@ -144,24 +145,24 @@ class Leaking(Frr):
 
 def test_a_renderer_that_lets_others_out_is_stopped(city: City) -> None:
     with pytest.raises(ProofFailed, match=r"lets 0\.0\.0\.0/0 out, but only the school's own"):
-        prove(city, intent_of(city), Leaking())
+        prove_rendered_device(city, intent_of(city), Leaking())
 
 
 class Hasty(Frr):
     """Detaches everything before it attaches anything."""
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         bare = DeviceState(routing=build_routing(now.routing.lists, now.routing.policies))
-        return (Step("detach everything", (), bare), *super().steps(bare, wanted))
+        return (Step("detach everything", (), bare), *super().plan_steps(bare, wanted))
 
 
 def test_steps_that_open_a_neighbour_meanwhile_are_stopped(city: City) -> None:
     now = intent_of(city).wanted
     turned = preferring(city, ("backup", "osaka"))
     wanted = intent_of(turned)
-    prove_transition(city, wanted, now, Frr().steps(now, wanted.wanted), Frr())
+    prove_plan_steps(city, wanted, now, Frr().plan_steps(now, wanted.wanted), Frr())
     with pytest.raises(ProofFailed, match=r"in 'detach everything': .* no policy is in force, which lets 0"):
-        prove_transition(city, wanted, now, Hasty().steps(now, wanted.wanted), Hasty())
+        prove_plan_steps(city, wanted, now, Hasty().plan_steps(now, wanted.wanted), Hasty())
 
 
 def test_explain_names_the_lines_of_what_leaves_the_school(city: City) -> None:

@@ -6,55 +6,67 @@ import pytest
 
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.plan.select import Selection, device_by_id, selected_devices, selected_schools
+from controller.model.sites.devices import EstateName
+from controller.model.virtual_city import choose_estate, choose_virtual_city
+from controller.plan.select import Selection, find_device, select_devices, select_schools
 
 
 def test_nothing_named_is_every_school_the_canary_first(city: City) -> None:
-    schools = selected_schools(city, Selection())
+    schools = select_schools(city, Selection())
     assert len(schools) == 176
-    assert schools[0].id == city.lab.canary
+    assert schools[0].id == city.canary
     assert len({school.id for school in schools}) == 176
 
 
 def test_schools_and_wards_add_up(city: City) -> None:
-    chosen = selected_schools(city, Selection(("kw-s01", "tk-e12"), ("asao",)))
+    chosen = select_schools(city, Selection(("kw-s01", "tk-e12"), ("asao",)))
     asao = {school.id for school in city.schools if school.ward == "asao"}
     assert {school.id for school in chosen} == {"kw-s01", "tk-e12", *asao}
-    assert chosen[0].id == city.lab.canary
+    assert chosen[0].id == city.canary
 
 
 def test_the_lab_has_its_own_devices(city: City) -> None:
-    devices = selected_devices(city, Selection(lab=True))
-    assert devices[0].id == f"{city.lab.canary}-core1"
+    city = choose_virtual_city(city)
+    devices = select_devices(city, Selection())
+    assert devices[0].id == f"{city.canary}-core1"
     assert [device.platform for device in devices[:2]] == ["ovs", "frr"]
     assert len(devices) == 12
-    assert selected_schools(city, Selection(wards=("tama",), lab=True))[0].id == "tm-j06"
-    assert selected_devices(city, Selection(wards=("miyamae",), lab=True)) == ()
+    assert select_schools(city, Selection(wards=("tama",)))[0].id == "tm-j06"
+    assert select_devices(city, Selection(wards=("miyamae",))) == ()
 
 
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        (Selection(("kw-e99",)), "there is no school 'kw-e99'; there are: "),
-        (Selection(wards=("kawagoe",)), "there is no ward 'kawagoe'; there are: kawasaki, saiwai, nakahara, takatsu, "),
-        (Selection(("as-e01",), lab=True), "there is no school of the lab 'as-e01'; there are: as-e04, kw-s01, nh-j05"),
+        (Selection(("kw-e99",)), "there is no school 'kw-e99' in the city; there are: "),
+        (
+            Selection(wards=("kawagoe",)),
+            "there is no ward 'kawagoe' in the city; there are: kawasaki, saiwai, ",
+        ),
     ],
 )
 def test_unknown_names(city: City, selection: Selection, message: str) -> None:
     with pytest.raises(TsunaguError, match=f"^{message}"):
-        selected_schools(city, selection)
+        select_schools(city, selection)
+
+
+def test_a_school_that_the_virtual_city_does_not_have(city: City) -> None:
+    message = "there is no school 'as-e01' in the virtual city; there are: as-e04, kw-s01, nh-j05"
+    with pytest.raises(TsunaguError, match=f"^{message}"):
+        select_schools(choose_virtual_city(city), Selection(("as-e01",)))
 
 
 def test_a_device_by_its_name(city: City) -> None:
-    assert device_by_id(city, "kw-s01-core1", lab=False).platform == "cisco_ios"
-    assert device_by_id(city, "kw-s01-core1", lab=True).platform == "ovs"
-    assert device_by_id(city, "as-e01-floor4", lab=False).role == "floor"
+    assert find_device(city, "kw-s01-core1").platform == "cisco_ios"
+    assert find_device(choose_virtual_city(city), "kw-s01-core1").platform == "ovs"
+    assert find_device(city, "as-e01-floor4").role == "floor"
 
 
 @pytest.mark.parametrize(
-    ("name", "lab"), [("kw-s01-core9", False), ("", False), ("as-e01-core1", True), ("core1", True)]
+    ("name", "estate"), [("kw-s01-core9", "real"), ("", "real"), ("as-e01-core1", "virtual"), ("core1", "virtual")]
 )
-def test_a_device_that_does_not_exist(city: City, name: str, lab: bool) -> None:  # noqa: FBT001 the row
-    where = "the lab has" if lab else "the city has"
-    with pytest.raises(TsunaguError, match=f"^{where} no device '{name}'; device ids are SCHOOL-core1, SCHOOL-floor2"):
-        device_by_id(city, name, lab=lab)
+def test_a_device_that_does_not_exist(city: City, name: str, estate: EstateName) -> None:
+    asked = choose_estate(city, estate)
+    message = f"^{asked.called} has no device '{name}'; device ids are SCHOOL-core1, SCHOOL-floor2"
+    with pytest.raises(TsunaguError, match=message):
+        find_device(asked, name)

@@ -13,7 +13,7 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Effect
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove_transition
+from controller.plan.proof.rendered_device import prove_plan_steps
 from controller.platforms.base import Step
 from controller.platforms.cisco_ios.driver import CiscoIos
 
@@ -35,7 +35,7 @@ def before(city: City, intent: DeviceIntent) -> DeviceState:
         else one
         for one in intent.wanted.filters
     ]
-    assert city.segments[city.file.management_segment].vlan == MANAGEMENT
+    assert city.segments[city.management_segment].vlan == MANAGEMENT
     names = {one.key: one.name for one in shorter}
     bindings = [replace(one, filter=names[one.vlan, one.direction, one.family]) for one in intent.wanted.bindings]
     return replace(intent.wanted, filters=tuple(shorter), bindings=tuple(bindings))
@@ -43,7 +43,7 @@ def before(city: City, intent: DeviceIntent) -> DeviceState:
 
 def test_the_real_steps_are_proved_from_any_side(city: City, intent: DeviceIntent, before: DeviceState) -> None:
     for now in (before, DeviceState(), replace(intent.wanted, bindings=()), intent.wanted):
-        prove_transition(city, intent, now, IOS.steps(now, intent.wanted), IOS)
+        prove_plan_steps(city, intent, now, IOS.plan_steps(now, intent.wanted), IOS)
 
 
 def through(middle: Callable[[DeviceState], DeviceState], now: DeviceState, wanted: DeviceState) -> Iterator[Step]:
@@ -101,9 +101,9 @@ def test_a_wrong_state_on_the_way_is_refused_with_its_step(
 ) -> None:
     steps = tuple(through(middle, before, intent.wanted))
     with pytest.raises(ProofFailed, match=expected):
-        prove_transition(city, intent, before, steps, IOS)
+        prove_plan_steps(city, intent, before, steps, IOS)
 
 
 def test_steps_that_end_elsewhere_are_refused(city: City, intent: DeviceIntent, before: DeviceState) -> None:
     with pytest.raises(ProofFailed, match="the steps do not lead to the wanted state"):
-        prove_transition(city, intent, before, (Step("nothing", (), before),), IOS)
+        prove_plan_steps(city, intent, before, (Step("nothing", (), before),), IOS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, time
 from itertools import product
 from pathlib import Path
@@ -20,16 +19,18 @@ from controller.model.access.rules import (
     IdentityPart,
     NetworkPart,
     Rule,
+    RuleFile,
     SchoolDays,
 )
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Effect, Family, Protocol
+from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
 from controller.model.sites.scope import Scope
 from controller.plan.what_if.changes import UNREGISTERED
-from controller.plan.what_if.what_if import what_if
+from controller.plan.what_if.compare import compare_policies
 from tests.soak import FACTOR
 
 CITY = load_city(Path(__file__).parents[2] / "policies", on=date(2026, 11, 1))
@@ -120,7 +121,9 @@ def edits(draw: st.DrawFn, rule: st.SearchStrategy[Rule]) -> tuple[Rules, Rules]
 
 def points(city: City, school: str, family: Family, application: str) -> Iterator[tuple[int, int]]:
     """Addresses and ports of an application: both ends of its first and last stretch, and what lies beside them."""
-    intervals = city.destination(application, city.school_by_id[school]).of(family).intervals()
+    intervals = (
+        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).intervals()
+    )
     for low, high in {intervals[0], intervals[-1]}:
         yield from product((low, high), (80, 443, 631, 9100, 444))
 
@@ -128,7 +131,7 @@ def points(city: City, school: str, family: Family, application: str) -> Iterato
 @QUICK
 @given(edits(network_rule()))
 def test_network_answers(rules: tuple[Rules, Rules]) -> None:
-    cities = (replace(CITY, rules=rules[0]), replace(CITY, rules=rules[1]))
+    cities = (CITY.replace_file(RULES, RuleFile(rules=rules[0])), CITY.replace_file(RULES, RuleFile(rules=rules[1])))
     expected = set()
     for name, segment, family in product(SCHOOLS, SEGMENTS, Family):
         for application in NETWORK_APPLICATIONS:
@@ -137,7 +140,7 @@ def test_network_answers(rules: tuple[Rules, Rules]) -> None:
                 old, new = (evaluate_network(city, flow).permitted for city in cities)
                 if old != new:
                     expected.add((name, segment, application, "opens" if new else "closes"))
-    changes = what_if(*cities)
+    changes = compare_policies(*cities)
     said = {
         (school, one.segment, one.application, one.way)
         for one in changes.network
@@ -146,14 +149,14 @@ def test_network_answers(rules: tuple[Rules, Rules]) -> None:
     }
     assert said == expected
     assert changes.nothing == (not expected) or {s for one in changes.network for s in one.schools}.isdisjoint(SCHOOLS)
-    back = what_if(cities[1], cities[0])
+    back = compare_policies(cities[1], cities[0])
     assert sizes(changes.network) == [(w, s, a, n) for w, s, a, n in swapped(sizes(back.network))]
 
 
 @QUICK
 @given(edits(identity_rule()))
 def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
-    cities = (replace(CITY, rules=rules[0]), replace(CITY, rules=rules[1]))
+    cities = (CITY.replace_file(RULES, RuleFile(rules=rules[0])), CITY.replace_file(RULES, RuleFile(rules=rules[1])))
     registered = ("as-e04", "sw-h01", "board-office", "")
     expected = set()
     for person in people(registered):
@@ -162,7 +165,7 @@ def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
             if old != new:
                 where = person.registered or UNREGISTERED
                 expected.add((where, person.role, application, "opens" if new else "closes"))
-    changes = what_if(*cities)
+    changes = compare_policies(*cities)
     said = {
         (where, one.role, one.application, one.way)
         for one in changes.identity
@@ -170,7 +173,7 @@ def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
         if where in (*registered, UNREGISTERED) and one.role in {"teacher", "pupil"}
     }
     assert said == expected
-    back = what_if(cities[1], cities[0])
+    back = compare_policies(cities[1], cities[0])
     assert {(one.registered, one.role, one.application) for one in changes.identity if one.way == "opens"} == {
         (one.registered, one.role, one.application) for one in back.identity if one.way == "closes"
     }

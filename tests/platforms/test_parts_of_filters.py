@@ -11,12 +11,13 @@ from controller.compile.network.device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, DeviceState
 from controller.model.sites.devices import Device
-from controller.platforms.registry import platform
+from controller.model.virtual_city import choose_virtual_city
+from controller.platforms.registry import load_platform
 from tests.soak import FACTOR
 
 
 def first(city: City, name: str) -> Device:
-    fleets = [*(city.devices(school) for school in city.schools), city.lab_devices(city.schools[0])]
+    fleets = [*(city.devices(school) for school in city.schools), choose_virtual_city(city).devices(city.schools[0])]
     return next(one for fleet in fleets for one in fleet if one.platform == name and one.role == "core")
 
 
@@ -28,7 +29,7 @@ def part(state: DeviceState, names: set[str]) -> DeviceState:
 
 @pytest.mark.parametrize("name", ["cisco_ios", "allied_telesis_awplus", "ovs"])
 def test_a_part_of_the_filters_reads_back_as_that_part_of_the_whole(city: City, name: str) -> None:
-    system, device = platform(name), first(city, name)
+    system, device = load_platform(name), first(city, name)
     wanted = compile_device(city, device, system.capabilities).wanted
     whole = system.parse(system.render(wanted), "whole").state
     names = sorted(one.name for one in whole.filters)

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from controller.lab.network import switches
+from controller.lab.network import ovs_switches
 from controller.lab.state.layout import Layout
 from controller.lab.state.paths import STATE
-from controller.lab.state.processes import kill
-from controller.lab.state.undo_log import current
+from controller.lab.state.processes import kill_process
+from controller.lab.state.undo_log import list_current_processes
 from controller.model.city import City
-from controller.plan.select import Selection, selected_devices
+from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Operable
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.ssh import session
 
 pytestmark = pytest.mark.lab
@@ -50,10 +50,10 @@ def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tm
     assert done.returncode == 0, done.stderr
     found = {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
     saved = texts(tmp_path / "saved")
-    devices = selected_devices(city, Selection([school.id for school in lab.schools], lab=True))
+    devices = select_devices(city, Selection([school.id for school in lab.schools]))
     assert set(saved) == {device.id for device in devices}
     for device in devices:
-        system = platform(device.platform)
+        system = load_platform(device.platform)
         assert isinstance(system, Operable)
         with session(device, system.device_type) as connection:
             now = system.parse(system.read(connection), device.id).state
@@ -63,7 +63,7 @@ def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tm
 
 def test_a_dead_device_is_named_and_the_others_are_saved(lab: Layout, tmp_path: Path) -> None:
     dead = lab.schools[1]
-    kill(current(STATE)[dead.id, switches.LOGIN])
+    kill_process(list_current_processes(STATE)[dead.id, ovs_switches.LOGIN])
     try:
         words = ("--lab", *of_the_lab(lab), "-o", str(tmp_path / "saved"), "--state", str(tmp_path))
         done = run("tsunagu", "playbook", "run", "backup", *words)
@@ -71,7 +71,7 @@ def test_a_dead_device_is_named_and_the_others_are_saved(lab: Layout, tmp_path: 
         extra = ("-e", f"backup_root={tmp_path / 'plain'}", "--limit", limit)
         plain = run("ansible-playbook", "backup.yml", *extra, TSUNAGU_LAB="1")
     finally:
-        switches.start_login(lab, dead, STATE)
+        ovs_switches.start_switch_ssh(lab, dead, STATE)
     assert done.returncode == 1
     assert f"unreachable {dead.device}: no SSH answer" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

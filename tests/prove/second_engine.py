@@ -98,7 +98,7 @@ class SecondEngine:
         spans |= {"source port": match.source_ports, "destination port": match.destination_ports}
         if match.established:
             spans["established"] = 1, 1
-        return self._box(spans.items())
+        return self._cube(spans.items())
 
     def _clause(self, clause: Clause) -> Set:
         sources, destinations = (
@@ -112,7 +112,7 @@ class SecondEngine:
             ("destination port", clause.destination_ports),
             *([("established", (1, 1))] if clause.established else []),
         ]
-        return sources & destinations & self._box(rest)
+        return sources & destinations & self._cube(rest)
 
     def _any_of(self, name: str, spans: Iterable[Interval]) -> Set:
         union = self.nothing
@@ -120,12 +120,12 @@ class SecondEngine:
             union |= self._span(name, span)
         return union
 
-    def _box(self, spans: Iterable[tuple[str, Interval]]) -> Set:
-        box = self.everything
+    def _cube(self, spans: Iterable[tuple[str, Interval]]) -> Set:
+        cube = self.everything
         # The last variables first: each conjunction then only grows at its top.
         for name, span in sorted(spans, key=lambda one: -list(self._bits).index(one[0])):
-            box = self._span(name, span) & box
-        return box
+            cube = self._span(name, span) & cube
+        return cube
 
     def _span(self, name: str, span: Interval) -> Set:
         found = self._spans.get((name, span))

@@ -37,7 +37,7 @@ def test_the_answer_holds_what_a_switch_needs(city: City) -> None:
 
 
 def test_a_device_away_from_its_school_is_in_quarantine_where_the_policy_names_only_its_own(city: City) -> None:
-    assert find_radius_row(compile_radius_rows(city), "affairs-pc", "other-school").segment == city.otherwise
+    assert find_radius_row(compile_radius_rows(city), "affairs-pc", "other-school").segment == city.default_segment
 
 
 def test_a_row_with_another_vlan_is_found_and_named(city: City) -> None:

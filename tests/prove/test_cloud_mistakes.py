@@ -6,7 +6,7 @@ import pytest
 
 from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_intent
 from controller.model.city import City
-from controller.prove.identity.boundary_cases import Encounter, list_boundary_cases
+from controller.prove.identity.boundary_cases import PrincipalCase, list_boundary_cases
 from controller.prove.identity.iap_bindings import IapEvaluator, find_wrong_decisions
 from controller.prove.identity.synthetic_principals import FACTS
 from tests.policies import PolicyFolder
@@ -27,7 +27,7 @@ def intent(small: City) -> CloudIntent:
 
 
 @pytest.fixture(scope="module")
-def people(small: City) -> list[Encounter]:
+def people(small: City) -> list[PrincipalCase]:
     return list(list_boundary_cases(small))
 
 
@@ -54,7 +54,7 @@ def with_level(intent: CloudIntent, key: str, old: str, new: str) -> CloudIntent
     ],
 )
 def test_a_mistake_in_a_level_is_found(  # noqa: PLR0913, PLR0917 where, what, and what is said
-    small: City, intent: CloudIntent, people: list[Encounter], key: str, old: str, new: str, expected: str
+    small: City, intent: CloudIntent, people: list[PrincipalCase], key: str, old: str, new: str, expected: str
 ) -> None:
     wrong = IapEvaluator(small, with_level(intent, key, old, new))
     assert any(expected in one for one in find_wrong_decisions(wrong, people))

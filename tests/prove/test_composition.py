@@ -10,7 +10,7 @@ from controller.model.city import City
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.model.sites.schools import School
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.check import Check
 from controller.prove.reachability.composition import SchoolFilters, prove_school_paths
 
@@ -26,7 +26,7 @@ def school(city: City) -> School:
 def filters(city: City, school: School) -> dict[tuple[int, Direction, Family], Filter]:
     """The filters of the school's core switch, parsed back from its own text."""
     device = next(one for one in city.devices(school) if one.role == "core")
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     wanted = compile_device(city, device, system.capabilities).wanted
     return {one.key: one for one in system.parse(system.render(wanted), device.id).state.filters}
 
@@ -49,7 +49,7 @@ def first(
 
 
 def permit(city: City, school: School, source: str, destination: str, *, port: int = 443) -> Entry:
-    own = city.segment_prefix(school, city.segments[source], Family.V4)
+    own = city.addresses.segment_prefix(school, city.segments[source], Family.V4)
     match = Match(Family.V4, Protocol.TCP, own, parse_prefix(destination), destination_ports=(port, port))
     return Entry(Effect.PERMIT, match, "77")
 
@@ -62,7 +62,7 @@ def test_every_path_of_a_school_is_what_the_policy_says(city: City, school: Scho
 
 def test_a_filter_that_lets_pupils_to_the_affairs_system_is_found_with_a_packet(city: City, school: School) -> None:
     held = filters(city, school)
-    affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
+    affairs = str(city.addresses.destination_addresses("affairs", school).in_family(Family.V4).included[0])
     place = (city.segments["pupil"].vlan, Direction.FROM, Family.V4)
     first(held, place, permit(city, school, "pupil", affairs))
     (said,) = checks(city, school, held)["paths wrong"].differences
@@ -75,7 +75,7 @@ def test_a_filter_that_lets_pupils_to_the_affairs_system_is_found_with_a_packet(
 
 def test_a_filter_that_cuts_what_a_rule_permits_is_found_with_the_rule(city: City, school: School) -> None:
     held = filters(city, school)
-    affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
+    affairs = str(city.addresses.destination_addresses("affairs", school).in_family(Family.V4).included[0])
     place = (city.segments["staff"].vlan, Direction.FROM, Family.V4)
     first(held, place, replace(permit(city, school, "staff", affairs), effect=Effect.FORBID))
     (said,) = checks(city, school, held)["paths wrong"].differences
@@ -86,7 +86,7 @@ def test_a_filter_that_cuts_what_a_rule_permits_is_found_with_the_rule(city: Cit
 def test_one_end_that_is_wrong_alone_changes_no_path_inside_a_school(city: City, school: School) -> None:
     """Between two segments both filters must agree to let a packet through."""
     held = filters(city, school)
-    staff = str(city.segment_prefix(school, city.segments["staff"], Family.V4))
+    staff = str(city.addresses.segment_prefix(school, city.segments["staff"], Family.V4))
     first(held, (city.segments["pupil"].vlan, Direction.FROM, Family.V4), permit(city, school, "pupil", staff))
     assert "paths" in checks(city, school, held)
     first(held, (city.segments["staff"].vlan, Direction.TO, Family.V4), permit(city, school, "pupil", staff))
@@ -96,7 +96,7 @@ def test_one_end_that_is_wrong_alone_changes_no_path_inside_a_school(city: City,
 
 def test_a_way_to_another_school_is_found(city: City, school: School) -> None:
     held = filters(city, school)
-    other = city.school_prefix(city.school_by_id["kw-e02"], Family.V4)
+    other = city.addresses.school_prefix(city.school_by_id["kw-e02"], Family.V4)
     first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), permit(city, school, "staff", str(other)))
     (said,) = checks(city, school, held)["school-to-school isolation wrong"].differences
     assert "from staff at kw-e01 to school kw-e02 leaves for another school" in said
@@ -104,8 +104,8 @@ def test_a_way_to_another_school_is_found(city: City, school: School) -> None:
 
 def test_a_way_to_the_management_is_found(city: City, school: School) -> None:
     held = filters(city, school)
-    management = city.segments[city.file.management_segment]
-    target = str(city.segment_prefix(school, management, Family.V4))
+    management = city.segments[city.management_segment]
+    target = str(city.addresses.segment_prefix(school, management, Family.V4))
     entry = permit(city, school, "staff", target, port=22)
     first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), entry)
     first(held, (management.vlan, Direction.TO, Family.V4), entry)
@@ -115,7 +115,7 @@ def test_a_way_to_the_management_is_found(city: City, school: School) -> None:
 
 def test_a_management_that_the_controller_does_not_reach_is_found(city: City, school: School) -> None:
     held = filters(city, school)
-    management = city.segments[city.file.management_segment]
+    management = city.segments[city.management_segment]
     everything = Match(Family.V4, None, Family.V4.everything, Family.V4.everything)
     first(held, (management.vlan, Direction.TO, Family.V4), Entry(Effect.FORBID, everything, "1"))
     said = checks(city, school, held)["management from the controller only wrong"].differences
@@ -132,7 +132,7 @@ def test_a_segment_without_a_filter_is_found(city: City, school: School) -> None
 
 def test_a_forged_source_is_found(city: City, school: School) -> None:
     held = filters(city, school)
-    affairs = str(city.destination("affairs", school).of(Family.V4).included[0])
+    affairs = str(city.addresses.destination_addresses("affairs", school).in_family(Family.V4).included[0])
     forged = Match(
         Family.V4, Protocol.TCP, parse_prefix("198.18.0.0/16"), parse_prefix(affairs), destination_ports=(443, 443)
     )

@@ -36,18 +36,18 @@ def addresses(draw: st.DrawFn) -> Intervals:
 
 
 @st.composite
-def boxes(draw: st.DrawFn) -> PacketCube:
+def cubes(draw: st.DrawFn) -> PacketCube:
     protocol, port = draw(st.sampled_from(PROTOCOLS)), draw(st.sampled_from(PORTS))
     return protocol, draw(addresses()), draw(addresses()), (ANY_PORTS,), port, draw(st.sampled_from(STATES))
 
 
 def some(most: int) -> st.SearchStrategy[tuple[PacketCube, ...]]:
-    return st.lists(boxes(), max_size=most).map(tuple)
+    return st.lists(cubes(), max_size=most).map(tuple)
 
 
 @st.composite
 def filters(draw: st.DrawFn) -> FilterEntries:
-    return tuple((box, draw(st.booleans())) for box in draw(some(4)))
+    return tuple((cube, draw(st.booleans())) for cube in draw(some(4)))
 
 
 @st.composite
@@ -107,11 +107,11 @@ def test_a_city_further_up_asks_the_same_question(question: PathQuestion, times:
     def apart(spans: Intervals) -> Intervals:
         return tuple((low * times, (high + 1) * times - 1) for low, high in spans)
 
-    def box(one: PacketCube) -> PacketCube:
+    def cube(one: PacketCube) -> PacketCube:
         return one[0], apart(one[1]), apart(one[2]), *one[3:]
 
     def entries(some_: FilterEntries | None) -> FilterEntries | None:
-        return None if some_ is None else tuple((box(one), permits) for one, permits in some_)
+        return None if some_ is None else tuple((cube(one), permits) for one, permits in some_)
 
     moved = PathQuestion(
         (question.last + 1) * times - 1,
@@ -122,17 +122,17 @@ def test_a_city_further_up_asks_the_same_question(question: PathQuestion, times:
                 apart(one.span),
                 (entries(one.filters[0]) or (), entries(one.filters[1]) or ()),
                 (entries(one.assumed[0]), entries(one.assumed[1])),
-                (tuple(map(box, one.needs[0])), tuple(map(box, one.needs[1]))),
+                (tuple(map(cube, one.needs[0])), tuple(map(cube, one.needs[1]))),
             )
             for one in question.segments
         ),
         apart(question.frontend_addresses),
-        tuple(map(box, question.frontend_cubes)),
-        tuple(map(box, question.permits)),
-        tuple(map(box, question.forbids)),
+        tuple(map(cube, question.frontend_cubes)),
+        tuple(map(cube, question.permits)),
+        tuple(map(cube, question.forbids)),
         question.management,
         apart(question.controllers),
-        tuple(map(box, question.answers)),
-        tuple(map(box, question.management_cubes)),
+        tuple(map(cube, question.answers)),
+        tuple(map(cube, question.management_cubes)),
     )
     assert moved.renumber() == question.renumber()

@@ -23,16 +23,16 @@ def interval(maximum: int) -> st.SearchStrategy[tuple[int, int]]:
     return st.one_of(st.just((0, maximum)), ends.map(lambda pair: (min(pair), max(pair))))
 
 
-boxes = st.tuples(*(interval(field.maximum) for field in FIELDS))
-filters = st.lists(st.tuples(boxes, st.booleans()), max_size=10)
+cubes = st.tuples(*(interval(field.maximum) for field in FIELDS))
+filters = st.lists(st.tuples(cubes, st.booleans()), max_size=10)
 
 
 def permitted(entries: list[CubeEntry]) -> set[tuple[int, ...]]:
     def decides(point: tuple[int, ...]) -> bool:
         covering = (
             permits
-            for box, permits in entries
-            if all(low <= value <= high for value, (low, high) in zip(point, box, strict=True))
+            for cube, permits in entries
+            if all(low <= value <= high for value, (low, high) in zip(point, cube, strict=True))
         )
         return next(covering, False)
 
@@ -40,12 +40,12 @@ def permitted(entries: list[CubeEntry]) -> set[tuple[int, ...]]:
 
 
 def halved(entry: CubeEntry, field: int) -> list[CubeEntry]:
-    box, permits = entry
-    low, high = box[field]
+    cube, permits = entry
+    low, high = cube[field]
     if low == high:
         return [entry]
     spans = (low, (low + high) // 2), ((low + high) // 2 + 1, high)
-    return [((*box[:field], span, *box[field + 1 :]), permits) for span in spans]
+    return [((*cube[:field], span, *cube[field + 1 :]), permits) for span in spans]
 
 
 def rewritten(entries: list[CubeEntry], random: Random) -> list[CubeEntry]:
@@ -116,8 +116,8 @@ def test_what_is_given_up_is_never_called_the_same(
 
 
 @pytest.mark.parametrize(
-    "box", [((0, 2), (0, 7)), ((0, 3), (0, 7), (0, 7)), ((0, 2), (5, 4), (0, 7)), ((0, 2), (-1, 4), (0, 7))]
+    "cube", [((0, 2), (0, 7)), ((0, 3), (0, 7), (0, 7)), ((0, 2), (5, 4), (0, 7)), ((0, 2), (-1, 4), (0, 7))]
 )
-def test_a_box_that_is_none_is_refused(box: tuple[tuple[int, int], ...]) -> None:
+def test_a_cube_that_is_none_is_refused(cube: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(ValueError, match=r"fields needs as many|is no interval in"):
-        compare_filters(FIELDS, [(box, True)], [], NEVER)
+        compare_filters(FIELDS, [(cube, True)], [], NEVER)

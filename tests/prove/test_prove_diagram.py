@@ -26,8 +26,8 @@ def as_intervals(values: set[int]) -> tuple[tuple[int, int], ...]:
     return merge_intervals((value, value) for value in values)
 
 
-def points_of(box: Cube) -> Points:
-    return frozenset(product(*([v for low, high in field for v in range(low, high + 1)] for field in box)))
+def points_of(cube: Cube) -> Points:
+    return frozenset(product(*([v for low, high in field for v in range(low, high + 1)] for field in cube)))
 
 
 def from_points(space: HeaderSpace, points: Points) -> Node:
@@ -40,9 +40,9 @@ values = st.one_of(
     st.tuples(st.integers(0, 7), st.integers(0, 7)).map(lambda ends: set(range(min(ends), max(ends) + 1))),
     st.sets(st.integers(0, 7)),
 )
-boxes: st.SearchStrategy[Cube] = st.tuples(values, values, values).map(lambda sets: [as_intervals(one) for one in sets])
-unions = st.lists(boxes, max_size=6)
-entries = st.lists(st.tuples(boxes, st.booleans()), max_size=12)
+cubes: st.SearchStrategy[Cube] = st.tuples(values, values, values).map(lambda sets: [as_intervals(one) for one in sets])
+unions = st.lists(cubes, max_size=6)
+entries = st.lists(st.tuples(cubes, st.booleans()), max_size=12)
 
 
 def build(space: HeaderSpace, parts: list[Cube]) -> tuple[Node, Points]:
@@ -71,23 +71,23 @@ def test_set_operations_agree_with_brute_force(first: list[Cube], second: list[C
 
 
 @settings(deadline=None)
-@given(boxes)
-def test_a_box_holds_its_points(box: Cube) -> None:
+@given(cubes)
+def test_a_cube_holds_its_points(cube: Cube) -> None:
     space = small_space()
-    check(space, space.cube(box), points_of(box))
+    check(space, space.cube(cube), points_of(cube))
 
 
 @settings(deadline=None)
 @given(entries)
 def test_first_match_agrees_with_brute_force(filter_entries: list[tuple[Cube, bool]]) -> None:
     space = small_space()
-    sets = [(points_of(box), permits) for box, permits in filter_entries]
+    sets = [(points_of(cube), permits) for cube, permits in filter_entries]
     expected = frozenset(
         point for point in POINTS if next((permits for points, permits in sets if point in points), False)
     )
     node = space.first_match(filter_entries)
     check(space, node, expected)
-    assert space.first_match([(space.cube(box), permits) for box, permits in filter_entries]) == node
+    assert space.first_match([(space.cube(cube), permits) for cube, permits in filter_entries]) == node
 
 
 @settings(deadline=None)
@@ -147,6 +147,6 @@ def test_intervals_that_are_none_are_refused(intervals: tuple[tuple[int, int], .
         small_space().cube([((0, 7),), intervals, ((0, 7),)])
 
 
-def test_a_box_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="a box over 3 fields"):
+def test_a_cube_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="a cube over 3 fields"):
         small_space().first_match([([((0, 7),)], True)])

@@ -13,6 +13,7 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Effect, Family, parse_prefix
 from controller.model.network.route_policies import PrefixRange, RouteClause, RoutePolicy, Routing, build_routing
+from controller.model.policy_files import LINES
 from controller.model.sites.access_lines import PathPreference
 from controller.platforms.frr.driver import Frr
 from controller.prove.routes.policies import find_routing_differences, find_transition_differences
@@ -32,7 +33,7 @@ def intent(city: City) -> RoutingIntent:
 
 def preferring(city: City, *ways: PathPreference) -> City:
     """The city with another order for all its schools."""
-    return replace(city, lines=city.lines.model_copy(update={"usual": ways}))
+    return city.replace_file(LINES, city.lines.model_copy(update={"usual": ways}))
 
 
 def test_every_school_is_proved(city: City) -> None:
@@ -106,11 +107,11 @@ PLANTED: dict[str, tuple[Callable[[Routing], Routing], str]] = {
     ),
     "everything is refused": (
         lambda s: with_policy(s, "in-6-primary-tokyo", lambda p: p.clauses[:1]),
-        "(no clause) refuses ::/0, which the way must carry (",
+        "(no clause) refuses ::/0, which the path must carry (",
     ),
     "the policy is gone": (
         lambda s: build_routing(s.lists, [p for p in s.policies if "in-4-primary-osaka" not in p.name], s.bindings),
-        ", which does not exist, refuses 0.0.0.0/0, which the way must carry",
+        ", which does not exist, refuses 0.0.0.0/0, which the path must carry",
     ),
     "the backup is preferred": (
         lambda s: with_policy(s, "in-4-backup-tokyo", lambda p: (p.clauses[0], clause(Effect.PERMIT, "", 900))),
@@ -160,7 +161,7 @@ def test_a_way_that_is_left_out_must_carry_nothing(city: City, intent: RoutingIn
 
 
 def walk(intent: RoutingIntent, before: Routing) -> list[tuple[str, Routing]]:
-    steps = Frr().steps(DeviceState(routing=before), DeviceState(routing=build_wanted_routing(intent)))
+    steps = Frr().plan_steps(DeviceState(routing=before), DeviceState(routing=build_wanted_routing(intent)))
     return [(step.title, step.result.routing) for step in steps]
 
 

@@ -25,6 +25,8 @@ from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplu
 from controller.platforms.base import Platform
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.platforms.ovs.driver import OpenVSwitch
+from controller.prove.filters import transition
+from controller.prove.filters.equivalence import ReplayError
 from controller.prove.filters.transition import TransitionStage, find_transition_faults
 from tests.platforms.states import awplus_states, bound, cisco_states, everything, example, ovs_states
 from tests.soak import examples
@@ -38,7 +40,7 @@ CASES: list[tuple[Platform, st.SearchStrategy[DeviceState]]] = [
 
 
 def stages(system: Platform, now: DeviceState, wanted: DeviceState) -> list[TransitionStage]:
-    return [TransitionStage(step.title, step.result) for step in system.steps(now, wanted)]
+    return [TransitionStage(step.title, step.result) for step in system.plan_steps(now, wanted)]
 
 
 def whole(state: DeviceState) -> DeviceState:
@@ -168,6 +170,63 @@ def test_where_no_filter_was_everything_passed() -> None:
     assert not faults(BEFORE, unfiltered, before=BEFORE)
     found = faults(closed, AFTER, before=unfiltered)
     assert any("is cut" in one for one in found), found
+
+
+FOREIGN = replace(IN_FORCE, vlan=30, name="TSN-30-from-4-x")
+"""At the interface of a VLAN that no port of ours carries: what comes there comes from ports of others."""
+
+
+def with_foreign(*bindings: FilterBinding) -> DeviceState:
+    return build_device_state(BEFORE.vlans, BEFORE.ports, [*BEFORE.filters, FOREIGN], [*BEFORE.bindings, *bindings])
+
+
+def test_a_vlan_of_foreign_ports_alone_that_is_opened_meanwhile_is_found() -> None:
+    kept, opened = with_foreign(bound(FOREIGN)), with_foreign()
+    assert not faults(kept, kept, before=kept)
+    found = faults(opened, kept, before=kept)
+    assert found
+    assert all(re.search(r"VLAN 30 from IPv4: \S+ .*passes \(no filter is in force\)", one) for one in found), found
+
+
+def test_a_vlan_of_foreign_ports_alone_that_is_closed_meanwhile_is_found() -> None:
+    closed = replace(FOREIGN, name="TSN-30-from-4-y", entries=(everything(Family.V4),))
+    state = with_foreign()
+    between = build_device_state(state.vlans, state.ports, [*state.filters, closed], [*state.bindings, bound(closed)])
+    (found,) = faults(between, state, before=state)
+    assert re.search(r"VLAN 30 from IPv4: .* is cut \(filter TSN-30-from-4-y", found)
+
+
+def test_a_filter_at_ports_says_nothing_of_vlans_without_ports() -> None:
+    system = AlliedTelesisAwplus()
+    kept = build_device_state((), [], [FOREIGN], [bound(FOREIGN)])
+    assert not faults(build_device_state((), [], [FOREIGN]), kept, before=kept, system=system)
+
+
+def test_a_fault_that_the_replay_does_not_see_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    between = edited_in_place(everything(Family.V4))
+    monkeypatch.setattr(transition, "evaluate_filter", lambda _filter, _packet: True)
+    with pytest.raises(ReplayError, match="but replayed it makes no difference"):
+        faults(between, AFTER)
+
+
+def test_a_fault_without_a_packet_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transition, "find_likely_packet", lambda *_: None)
+    with pytest.raises(ReplayError, match="a difference without a packet"):
+        faults(edited_in_place(everything(Family.V4)), AFTER)
+
+
+def test_the_same_fault_at_ports_of_ours_and_of_others_is_told_once() -> None:
+    (found,) = faults(edited_in_place(everything(Family.V4, Effect.PERMIT)), AFTER)
+    assert "VLAN 20 from IPv4" in found
+
+
+def test_a_way_of_one_step_has_nothing_between() -> None:
+    assert not faults(holding([IN_FORCE, changed()], []))
+
+
+def test_a_filter_at_an_interface_is_asked_in_both_directions() -> None:
+    found = "\n".join(faults(replace(BEFORE, bindings=()), BEFORE))
+    assert {"VLAN 20 from IPv4", "VLAN 20 to IPv4"} <= set(re.findall(r"VLAN 20 \w+ IPv4", found))
 
 
 def test_a_port_that_is_not_judged_meanwhile_is_found() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from controller.measure.measurement_store import MeasurementStore, open_measurem
 from controller.measure.probes.probe_path import NamespaceHost
 from controller.model.access.rules import DAYS, Hours
 from controller.model.city import City
+from controller.model.policy_files import MEASUREMENT
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.telemetry.otlp import Telemetry
 from tests.measure.findings import path, throughput
@@ -41,7 +41,7 @@ def due(one: BackgroundMeasurement) -> list[str]:
 
 def always_lessons(city: City) -> City:
     hours = Hours.model_construct(days=DAYS, from_=time(0, 0), until=time(23, 59, 59, 999999))
-    return replace(city, measurement=city.measurement.model_copy(update={"lessons": hours}))
+    return city.replace_file(MEASUREMENT, city.measurement.model_copy(update={"lessons": hours}))
 
 
 def test_due_is_what_was_never_measured_what_is_old_and_what_is_wanted(city: City, store: MeasurementStore) -> None:

@@ -11,15 +11,18 @@ import pytest
 
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
+from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
+from controller.model.policy_files import RULES
 from controller.model.sites.devices import Device
-from controller.plan.build import Considered, build_plan, consider
+from controller.model.virtual_city import VirtualCity, choose_virtual_city
+from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.document import PlanFile
 from controller.plan.observe import over_ssh
-from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import platform
+from controller.plan.select import Selection, select_devices
+from controller.platforms.registry import load_platform
 from controller.platforms.transport.ssh import session
 from controller.rollout.outcome import Outcome
 from controller.rollout.waves import Settings, apply_plan
@@ -33,23 +36,23 @@ def without(city: City, rule: str) -> City:
     """The city without one of its rules."""
     kept = tuple(one for one in city.rules if one.id != rule)
     assert len(kept) < len(city.rules)
-    return replace(city, rules=kept, digest=f"{city.digest} without {rule}")
+    return replace(city.replace_file(RULES, RuleFile(rules=kept)), digest=f"{city.digest} without {rule}")
 
 
 def planned(city: City, schools: tuple[str, ...]) -> PlanFile:
     """A plan from what the switches of these lab schools hold now."""
-    return build_plan(city, considered(city, schools), lab=True)
+    return build_plan(city, considered(city, schools))
 
 
-def considered(city: City, schools: tuple[str, ...]) -> list[Considered]:
+def considered(city: City, schools: tuple[str, ...]) -> list[ConsideredDevice]:
     """The switches of these lab schools, compared with the policy."""
-    devices = [one for one in selected_devices(city, Selection(schools, (), lab=True)) if one.role == "core"]
-    return [consider(city, one) for one in over_ssh(devices, lambda _: None)]
+    devices = [one for one in select_devices(city, Selection(schools, ())) if one.role == "core"]
+    return [consider_device(city, one) for one in over_ssh(devices, lambda _: None)]
 
 
 def running(device: Device) -> DeviceState:
     """What a switch holds now, read over SSH."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     with session(device, "linux") as connection:
         return system.parse(system.read(connection), device.id).state  # type: ignore[attr-defined] # operable
 
@@ -57,12 +60,20 @@ def running(device: Device) -> DeviceState:
 Apply = Callable[..., list[Outcome]]
 
 
+@pytest.fixture(scope="session")
+def city(city: City) -> VirtualCity:
+    """The city as it is in `policies/`, with the virtual city's devices."""
+    return choose_virtual_city(city)
+
+
 @pytest.fixture
 def apply_now(tmp_path: Path) -> Apply:
     """Carry out a plan with a short restore."""
 
     def apply_now(city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
-        return apply_plan(city, plan, Settings(RESTORE_SECONDS, tmp_path / "state", lambda: city.on), listeners)
+        return apply_plan(
+            city, plan, Settings(RESTORE_SECONDS, tmp_path / "state", lambda: city.policy_date), listeners
+        )
 
     return apply_now
 
@@ -70,7 +81,7 @@ def apply_now(tmp_path: Path) -> Apply:
 @pytest.fixture
 def devices(city: City, lab: Layout) -> list[Device]:
     """The switches of the lab, the canary's first."""
-    return [city.lab_devices(city.school_by_id[school.id])[0] for school in lab.schools]
+    return [city.devices(city.school_by_id[school.id])[0] for school in lab.schools]
 
 
 def at_work(device: Device) -> list[str]:
@@ -96,7 +107,7 @@ def idle(device: Device) -> bool:
 def in_force(city: City, lab: Layout, apply_now: Apply, devices: list[Device]) -> City:
     """The whole policy is in force and saved on every switch of the lab, which does nothing by itself any more."""
     for device in devices:
-        assert until(partial(idle, device), 3 * RESTORE_SECONDS + 10.0, every=0.1), at_work(device)
+        assert wait_until(partial(idle, device), 3 * RESTORE_SECONDS + 10.0, every=0.1), at_work(device)
         # What a killed apply locked would run out by itself, which has a test of its own.
         (paths.SwitchFiles(paths.STATE, device.school.id).own / "lock").unlink(missing_ok=True)
     plan = planned(city, tuple(school.id for school in lab.schools))

@@ -41,8 +41,8 @@ def main() -> None:
     """Apply, until killed."""
     policies, plan_path, state, seconds, step, moment = sys.argv[1:]
     city = load_city(Path(policies))
-    plan = load_plan(Path(plan_path), city.file.id)
-    apply_plan(city, plan, Settings(int(seconds), Path(state), lambda: city.on), [Killer(step, moment)])
+    plan = load_plan(Path(plan_path), city.id)
+    apply_plan(city, plan, Settings(int(seconds), Path(state), lambda: city.policy_date), [Killer(step, moment)])
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from controller.model.city import City
+from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device
 from controller.plan.document import PlanFile, save_plan
 from controller.rollout.outcome import End
@@ -44,7 +44,7 @@ def test_killed_before_it_is_confirmed_the_switch_goes_back_by_itself(
     plan = planned(without(in_force, WITHOUT), (device.school.id,))
     kill_at(plan, tmp_path, step, "start")
     # What was armed has fired or was never armed: nothing on the switch can still change its state.
-    assert until(lambda: idle(device), PATIENCE, every=0.1), at_work(device)
+    assert wait_until(lambda: idle(device), PATIENCE, every=0.1), at_work(device)
     assert running(device) == old
 
 
@@ -72,8 +72,8 @@ def test_killed_twice_the_switch_still_goes_back_by_itself(
     kill_at(plan, tmp_path, "read back", "start")
     kill_at(plan, tmp_path, step, "start")
     assert not idle(device)
-    assert until(lambda: running(device) == old, PATIENCE)
-    assert not until(lambda: running(device) != old, RESTORE_SECONDS + 1.0)
+    assert wait_until(lambda: running(device) == old, PATIENCE)
+    assert not wait_until(lambda: running(device) != old, RESTORE_SECONDS + 1.0)
 
 
 def test_what_a_killed_apply_locked_runs_out_by_itself(
@@ -86,7 +86,7 @@ def test_what_a_killed_apply_locked_runs_out_by_itself(
     (outcome,) = apply_now(other, plan)
     assert outcome.end is End.FAILED
     assert "lock is held" in outcome.reason
-    assert until(lambda: apply_now(other, plan)[0].end is End.APPLIED, PATIENCE, every=0.5)
+    assert wait_until(lambda: apply_now(other, plan)[0].end is End.APPLIED, PATIENCE, every=0.5)
 
 
 def test_killed_after_it_is_confirmed_the_change_stays_and_is_seen_as_not_saved(
@@ -110,9 +110,10 @@ def test_killed_between_two_steps_the_same_plan_finishes_from_the_state_in_betwe
     device = devices[0]
     swapped = {"staff": "pupil", "pupil": "staff"}
     hosts = [
-        host.model_copy(update={"segment": swapped.get(host.segment, host.segment)}) for host in in_force.lab.hosts
+        host.model_copy(update={"segment": swapped.get(host.segment, host.segment)})
+        for host in in_force.virtual_estate.hosts
     ]
-    moved = replace(in_force, lab=in_force.lab.model_copy(update={"hosts": tuple(hosts)}))
+    moved = in_force.replace_file(LAB, in_force.virtual_estate.model_copy(update={"hosts": tuple(hosts)}))
     plan = planned(moved, (device.school.id,))
     seen, *between, wanted = plan.devices[0].states
     assert between, "a port that moves takes more than one step"

@@ -13,20 +13,21 @@ import pytest
 
 from controller.compile.network.device_state import compile_device
 from controller.errors import HostKeyRefused, LabError, LoginRefused, ProofFailed
-from controller.lab import city as virtual_city
-from controller.lab.network import switches
-from controller.lab.network.programs import run
+from controller.lab import lifecycle as virtual_city
+from controller.lab.network import ovs_switches
+from controller.lab.network.programs import run_program
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout
-from controller.lab.trials.attempts import attempt
-from controller.lab.trials.matrix import measure
-from controller.lab.trials.pairs import pairs
+from controller.lab.trials.connection_attempts import attempt_connection
+from controller.lab.trials.matrix import try_matrix
+from controller.lab.trials.matrix_pairs import list_matrix_pairs
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
+from controller.model.virtual_city import choose_virtual_city
 from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
 from controller.plan.observe import over_ssh
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.rollout.device_lock import device_lock
 from controller.rollout.outcome import End
 from controller.telemetry.tracing import open_trace
@@ -46,12 +47,12 @@ def test_a_plan_is_applied_once_and_then_changes_nothing(city: City, fresh_lab: 
     assert [outcome.end for outcome in apply_now(city, plan)] == [End.APPLIED, End.APPLIED]
     assert [outcome.end for outcome in apply_now(city, plan)] == [End.UNCHANGED, End.UNCHANGED]
     assert not any(one.differs for one in considered(city, schools_of(fresh_lab)))
-    assert measure(city, control=False, progress=lambda _: None).agrees
+    assert try_matrix(choose_virtual_city(city), control=False, progress=lambda _: None).agrees
 
 
 def test_deleting_one_permit_closes_exactly_that_way(in_force: City, lab: Layout, apply_now: Apply) -> None:
     def open_ways(city: City) -> set[tuple[str, str, str, int]]:
-        found = measure(city, control=False, progress=lambda _: None)
+        found = try_matrix(choose_virtual_city(city), control=False, progress=lambda _: None)
         assert found.agrees
         pairs = (one.pair for one in found.results if one.connected)
         return {(pair.school, pair.segment, pair.target.column, pair.target.family) for pair in pairs}
@@ -69,7 +70,7 @@ def test_a_stale_device_is_refused_and_the_others_go_on(in_force: City, lab: Lay
     plan = planned(less, schools_of(lab))
     last = lab.schools[-1]
     files = paths.SwitchFiles(paths.STATE, last.id)
-    run(("ovs-vsctl", f"--db={files.database}", "set", "Port", "h-pupil", "tag=10"))
+    run_program(("ovs-vsctl", f"--db={files.database}", "set", "Port", "h-pupil", "tag=10"))
     first, second = apply_now(less, plan)
     assert first.end is End.APPLIED
     assert second.end is End.FAILED
@@ -83,7 +84,7 @@ def test_a_dead_sshd_fails_its_device_only(in_force: City, lab: Layout, apply_no
     less = without(in_force, WITHOUT)
     plan = planned(less, schools_of(lab))
     last = lab.schools[-1]
-    login = undo_log.current(paths.STATE)[last.id, switches.LOGIN]
+    login = undo_log.list_current_processes(paths.STATE)[last.id, ovs_switches.LOGIN]
     os.kill(login.pid, signal.SIGTERM)
     try:
         first, second = apply_now(less, plan)
@@ -106,7 +107,7 @@ def test_a_canary_that_fails_stops_the_rest(in_force: City, lab: Layout, apply_n
 
 def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
     """A plan that a broken proof would let through: it cuts the controller's own session."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     wanted = compile_device(without(city, "controller-ssh"), device, system.capabilities).wanted
     steps = tuple(
         PlannedStep(
@@ -114,7 +115,7 @@ def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePl
             commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
             leads_to=step.result.digest(),
         )
-        for step in system.steps(running(device), wanted)
+        for step in system.plan_steps(running(device), wanted)
     )
     return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
 
@@ -169,7 +170,7 @@ def test_a_restart_keeps_the_filters_and_a_damaged_boot_file_closes_the_switch(
     before = running(devices[0])
     virtual_city.restart_switch(school)
     assert running(devices[0]) == before
-    assert measure(in_force, (school,), control=False, progress=lambda _: None).agrees
+    assert try_matrix(choose_virtual_city(in_force), (school,), control=False, progress=lambda _: None).agrees
 
     boot = paths.SwitchFiles(paths.STATE, school).own / "boot"
     whole = boot.read_bytes()
@@ -177,10 +178,10 @@ def test_a_restart_keeps_the_filters_and_a_damaged_boot_file_closes_the_switch(
     try:
         with pytest.raises(LabError, match="damaged; nothing loaded"):
             virtual_city.restart_switch(school)
-        tried = list(pairs(in_force, lab, (school,)))
+        tried = list(list_matrix_pairs(choose_virtual_city(in_force), lab, (school,)))
         assert any(pair.permitted for pair in tried)
         with ThreadPoolExecutor(48) as pool:
-            assert not any(found.connected for found in pool.map(lambda pair: attempt(pair, TWICE), tried))
+            assert not any(found.connected for found in pool.map(lambda pair: attempt_connection(pair, TWICE), tried))
     finally:
         boot.write_bytes(whole)
         virtual_city.restart_switch(school)

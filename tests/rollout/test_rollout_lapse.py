@@ -15,7 +15,7 @@ from controller.lab.state.layout import Layout
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.expiry import first_lapse
+from controller.plan.expiry import find_first_expiry
 from controller.rollout import device_step
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
@@ -45,7 +45,7 @@ class Clock:
 
 
 def clock(city: City, turns_at: Callable[[Span], bool]) -> Clock:
-    last = first_lapse(city)
+    last = find_first_expiry(city)
     assert last is not None
     return Clock(last, turns_at)
 
@@ -57,15 +57,15 @@ def test_no_device_is_reached_any_more(city: City, tmp_path: Path, monkeypatch: 
         pytest.fail(f"{device.id} was reached")
 
     monkeypatch.setattr(device_step, "session", reached)
-    schools = [city.school_by_id[name] for name in city.lab.schools[:2]]
-    devices = [one for school in schools for one in city.lab_devices(school) if one.role == "core"]
+    schools = [city.school_by_id[name] for name in city.virtual_estate.schools[:2]]
+    devices = [one for school in schools for one in city.devices(school) if one.role == "core"]
     steps = {"seen": "a", "steps": (), "wanted": "", "changes": (), "filters_proved": 0, "saved": False}
     plan = PlanFile(
-        city=city.file.id,
+        city=city.id,
         policy=city.digest,
-        on=city.on,
-        until=first_lapse(city),
-        lab=True,
+        on=city.policy_date,
+        until=find_first_expiry(city),
+        estate="virtual",
         made=datetime.now(UTC),
         canary="",
         devices=tuple(
@@ -90,7 +90,7 @@ def test_no_device_is_reached_any_more(city: City, tmp_path: Path, monkeypatch: 
 def test_what_was_not_begun_is_not_written(in_force: City, lab: Layout, tmp_path: Path) -> None:
     less = without(in_force, WITHOUT)
     schools = tuple(school.id for school in lab.schools)
-    devices = [less.lab_devices(less.school_by_id[school])[0] for school in schools]
+    devices = [less.devices(less.school_by_id[school])[0] for school in schools]
     before = [running(device) for device in devices]
     plan = planned(less, schools)
 

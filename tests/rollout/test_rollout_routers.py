@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from controller.errors import CommandFailed
-from controller.lab.network import routers
+from controller.lab.network import frr_routers
 from controller.lab.state import paths
 from controller.lab.state.layout import SchoolLayout
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family
@@ -57,7 +57,7 @@ class School:
 
     @property
     def router(self) -> Device:
-        return self.city.lab_devices(self.city.school_by_id[self.layout.id])[1]
+        return self.city.devices(self.city.school_by_id[self.layout.id])[1]
 
     def prefer(self, text: str) -> None:
         """Change the policy."""
@@ -86,7 +86,7 @@ class School:
         return self.tsunagu("drift", "--lab", "--school", self.layout.id)
 
     def ask(self, command: str) -> Any:  # noqa: ANN401 whatever FRR says
-        return routers.ask_json(self.layout.id, self.layout.router, paths.STATE, command)
+        return frr_routers.ask_router_json(self.layout.id, self.layout.router, paths.STATE, command)
 
     def best(self, family: Family) -> str:
         """The neighbour that the router takes its default route from."""
@@ -127,7 +127,7 @@ def school(canary: School) -> School:
 
 
 def test_a_changed_preference_is_planned_in_words_applied_and_seen_in_bgp(school: School) -> None:
-    assert until(lambda: school.goes_by("primary", "tokyo"), 15.0)
+    assert wait_until(lambda: school.goes_by("primary", "tokyo"), 15.0)
     sessions = school.ask("show bgp neighbors json")
     school.prefer(TURNED)
     drifted = school.drift()
@@ -141,7 +141,7 @@ def test_a_changed_preference_is_planned_in_words_applied_and_seen_in_bgp(school
     assert "proof: 16 route policies: only the schools' own prefixes leave" in said
     applied = school.apply()
     assert applied.code == 0, applied.said
-    assert until(lambda: school.goes_by("backup", "osaka"), 15.0)
+    assert wait_until(lambda: school.goes_by("backup", "osaka"), 15.0)
     after = school.ask("show bgp neighbors json")
     assert {name: one["connectionsEstablished"] for name, one in after.items()} == {
         name: one["connectionsEstablished"] for name, one in sessions.items()
@@ -151,13 +151,13 @@ def test_a_changed_preference_is_planned_in_words_applied_and_seen_in_bgp(school
     assert Frr().parse(boot, "boot").state == Frr().parse(school.running(), "running").state
     # The way that the preference leaves out carries nothing: the region hears nothing of the school there.
     address = next(line.address.v4 for line in school.layout.lines if line.name == "backup")
-    tokyo = paths.region_namespace("tokyo")
+    tokyo = paths.name_region_namespace("tokyo")
 
     def heard() -> set[str]:
-        table = routers.ask_json("tokyo", tokyo, paths.STATE, "show bgp ipv4 unicast json")
+        table = frr_routers.ask_router_json("tokyo", tokyo, paths.STATE, "show bgp ipv4 unicast json")
         return {path["peerId"] for paths in table["routes"].values() for path in paths}
 
-    assert until(lambda: address not in heard(), 10.0)
+    assert wait_until(lambda: address not in heard(), 10.0)
     assert school.apply().code == 0  # the same plan once more: nothing left to do
 
 
@@ -179,7 +179,7 @@ def test_a_route_map_edited_by_hand_is_found_by_drift_and_mended(school: School)
     assert school.plan().code == 0
     assert school.apply().code == 0
     assert school.drift().code == 0
-    assert until(lambda: school.goes_by("primary", "tokyo"), 15.0)
+    assert wait_until(lambda: school.goes_by("primary", "tokyo"), 15.0)
 
 
 def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: School) -> None:
@@ -187,17 +187,17 @@ def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: S
     school.prefer(TURNED)
     assert school.plan().code == 0
     _kill_at(school, "confirm")
-    assert until(lambda: school.goes_by("backup", "osaka"), 10.0)
-    assert until(lambda: school.state() == before, 40.0)
-    assert until(lambda: school.goes_by("primary", "tokyo"), 15.0)
+    assert wait_until(lambda: school.goes_by("backup", "osaka"), 10.0)
+    assert wait_until(lambda: school.state() == before, 40.0)
+    assert wait_until(lambda: school.goes_by("primary", "tokyo"), 15.0)
     applied = school.apply()
     assert applied.code == 0, applied.said
-    assert until(lambda: school.goes_by("backup", "osaka"), 15.0)
+    assert wait_until(lambda: school.goes_by("backup", "osaka"), 15.0)
 
 
 def _kill_at(school: School, step: str) -> None:
     script = Path(__file__).with_name("killed_apply.py")
-    plan = load_plan(school.folder / "plan.json", school.city.file.id)
+    plan = load_plan(school.folder / "plan.json", school.city.id)
     own = plan.model_copy(update={"devices": tuple(one for one in plan.devices if one.device == school.router.id)})
     save_plan(own, school.folder / "plan.json")
     words = [str(school.folder / name) for name in ("policies", "plan.json", "killed")]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ import pulumi
 import yaml
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
+from controller.model.access.rules import ApplicationFile, RuleFile
 from controller.model.city import City
-from stacks.city import Stack, deploy, outputs
-from stacks.settings.configuration import StackConfiguration, configuration
+from controller.model.policy_files import APPLICATIONS, RULES
+from stacks.settings.configuration import StackConfiguration
+from stacks.settings.read_configuration import parse_stack_configuration
+from stacks.stack import build_controller_outputs, declare_stack
 
 ROOT = Path(__file__).parents[2]
 SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 a mark of the wire
 """The key by which the engine's wire marks an object as something special, such as a secret."""
+REMOVED = object()
 STACKS = ("lab", "staging", "production")
 
 
@@ -81,7 +86,27 @@ def values(stack: str) -> dict[str, str]:
 
 def configured(stack: str, **changes: object) -> StackConfiguration:
     """A stack's configuration as committed, with changes."""
-    return configuration(stack, values(stack), file(stack)).model_copy(update=changes)
+    return parse_stack_configuration(stack, values(stack), file(stack)).model_copy(update=changes)
+
+
+def changed_values(stack: str, changes: Mapping[str, object]) -> dict[str, str]:
+    """A stack's configuration with changes by path, such as `applications/affairs/host`; REMOVED takes a key away."""
+    document = {key: _parsed(text) for key, text in values(stack).items()}
+    for path, value in changes.items():
+        *above, last = f"tsunagu:{path}".split("/")
+        place: Any = document
+        for part in above:
+            place = place.setdefault(part, {})
+        if value is REMOVED:
+            del place[last]
+        else:
+            place[last] = value
+    return {key: _text(value) for key, value in document.items()}
+
+
+def changed(stack: str, changes: Mapping[str, object]) -> StackConfiguration:
+    """The same, read."""
+    return parse_stack_configuration(stack, changed_values(stack, changes), file(stack))
 
 
 def file(stack: str) -> Path:
@@ -91,24 +116,57 @@ def file(stack: str) -> Path:
 
 def declare(city: City, settings: StackConfiguration) -> tuple[Recorder, dict[str, Any]]:
     """What a stack declares, and the outputs that the controller gets."""
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="tsunagu", stack=settings.environment, preview=False)
     exported: dict[str, Any] = {}
 
-    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def program() -> pulumi.Output[None]:
-        stack: Stack = deploy(city, settings, file(settings.environment))
-        found = pulumi.Output.from_input(outputs(stack, settings))
+        stack = declare_stack(city, settings, file(settings.environment))
+        found = pulumi.Output.from_input(build_controller_outputs(stack, settings))
         return found.apply(exported.update)
 
-    program()
-    return recorder, exported
+    return run_program(settings.environment, program), exported
+
+
+def run_program(stack: str, program: Callable[[], pulumi.Output[None] | None]) -> Recorder:
+    """What a program declares."""
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="tsunagu", stack=stack, preview=False)
+    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
+    return recorder
+
+
+def list_twice_named(declared: list[Declared]) -> list[tuple[str, str]]:
+    """Types and names that occur twice: components of one kind have children under one type, so one full name."""
+    counted = Counter((one.type, one.name) for one in declared)
+    return [key for key, count in counted.items() if count > 1]
+
+
+def rename_application(city: City, old: str, new: str) -> City:
+    """The city with an application under another id, also where rules and flows speak of it."""
+
+    def renamed(name: str) -> str:
+        return new if name == old else name
+
+    rules = tuple(
+        rule.model_copy(update={"applications": tuple(map(renamed, rule.applications))}) for rule in city.rules
+    )
+    applications = {
+        renamed(name): one.model_copy(update={"id": renamed(name)}) for name, one in city.applications.items()
+    }
+    return city.replace_file(RULES, RuleFile(rules=rules)).replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple(applications.values()))
+    )
 
 
 def application(city: City, name: str, **changes: object) -> City:
     """The city with one application changed."""
     changed = city.applications[name].model_copy(update=changes)
-    return replace(city, applications={**city.applications, name: changed})
+    return city.replace_file(
+        APPLICATIONS, ApplicationFile(applications=tuple({**city.applications, name: changed}.values()))
+    )
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 any JSON
+    return json.loads(text) if text[:1] in ("{", "[") else text
 
 
 def _text(value: object) -> str:

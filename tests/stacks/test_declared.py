@@ -14,16 +14,35 @@ import pytest
 from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.offline_google.provider.checks import check
-from controller.offline_google.provider.facts import resource_type
-from policies.guardrails.found import Found
+from controller.offline_google.provider.schema.facts import find_resource_type
+from controller.offline_google.provider.schema.input_checks import check_inputs
+from policies.guardrails.guardrail import CheckedResource
 from policies.guardrails.pack import GUARDRAILS
-from stacks.applications.access import group_member
-from stacks.city import refuse_real_google
-from stacks.settings.configuration import ConfigurationRefused, HostedApplication, StackConfiguration
-from stacks.settings.outputs import OUTPUT, document, write_outputs
-from tests.stacks.declared import ROOT, STACKS, Declared, Recorder, application, configured, declare
+from stacks.applications.access import format_group_member
+from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
+from stacks.project_services import ProjectServices
+from stacks.settings.configuration import StackConfiguration
+from stacks.settings.naming import Naming
+from stacks.settings.outputs import OUTPUT, parse_controller_outputs, write_outputs
+from stacks.settings.read_configuration import ConfigurationRefused
+from stacks.stack import refuse_real_google
+from tests.stacks.declared import (
+    REMOVED,
+    ROOT,
+    STACKS,
+    Declared,
+    Recorder,
+    application,
+    changed,
+    configured,
+    declare,
+    list_twice_named,
+    rename_application,
+    run_program,
+    values,
+)
 from tests.stacks.inventory import GOLDEN, inventory
+from tests.stacks.test_configuration import JOB
 
 ON_PREMISES = {"kind": "on-premises", "tokyo": ["10.254.0.10", "10.254.0.11"], "osaka": ["10.254.1.10"]}
 SAAS = {"kind": "saas", "endpoint": "affairs.vendor.example"}
@@ -44,14 +63,23 @@ def deployed(city: City) -> Deployed:
 
 
 def hosted(stack: str, hosting: dict[str, Any]) -> StackConfiguration:
-    settings = configured(stack)
-    affairs = HostedApplication.model_validate({"host": "affairs", "hosting": hosting})
-    return settings.model_copy(update={"applications": {**settings.applications, "affairs": affairs}})
+    """The stack with the affairs system elsewhere, so without data of ours."""
+    return changed(stack, {"applications/affairs": {"host": "affairs", "hosting": hosting}})
+
+
+def with_two_databases(stack: str) -> StackConfiguration:
+    """The stack with a second database, which is written to in the other region."""
+    settings = json.loads(values(stack)["tsunagu:applications"])["affairs"]["database"]
+    return changed(stack, {"applications/file-exchange/database": {**settings, "primary": "osaka"}})
 
 
 def complaints(declared: list[Declared]) -> list[str]:
     ours = [one for one in declared if one.type.startswith("gcp:")]
-    return [f"{one.type} {one.name} {wrong}" for one in ours for wrong in check(resource_type(one.type), one.inputs)]
+    return [
+        f"{one.type} {one.name} {wrong}"
+        for one in ours
+        for wrong in check_inputs(find_resource_type(one.type), one.inputs)
+    ]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -72,6 +100,8 @@ def test_the_inventory_is_the_reviewed_one(deployed: Deployed, stack: str) -> No
 
 def test_the_list_of_used_types_is_right(city: City, deployed: Deployed) -> None:
     used = {one.type for stack in STACKS for one in deployed(stack)[0].declared}
+    jobs = changed("lab", {"applications/staff-ai/jobs": {"year-end": JOB}})
+    used |= {one.type for one in declare(city, jobs)[0].declared}
     used |= {one.type for hosting in (SAAS, ON_PREMISES) for one in declare(city, hosted("lab", hosting))[0].declared}
     listed = (ROOT / "tools/gcp_types.txt").read_text(encoding="utf-8").splitlines()
     assert sorted(one for one in used if one.startswith("gcp:")) == [one for one in listed if one.startswith("gcp:")]
@@ -81,7 +111,7 @@ def test_the_list_of_used_types_is_right(city: City, deployed: Deployed) -> None
 def test_no_guardrail_is_broken(deployed: Deployed, stack: str) -> None:
     for one in deployed(stack)[0].declared:
         if one.type.startswith("gcp:"):
-            found = Found(one.type, one.name, one.inputs, stack, protected=True)
+            found = CheckedResource(one.type, one.name, one.inputs, stack, protected=True)
             assert [v for guardrail in GUARDRAILS for v in guardrail.check(found)] == [], one
 
 
@@ -96,7 +126,7 @@ def test_only_the_proxy_may_invoke_a_service(deployed: Deployed, stack: str) -> 
 
 
 def test_the_outputs_are_what_the_controller_reads(deployed: Deployed, city: City) -> None:
-    read = document("lab", 7, {OUTPUT: deployed("lab")[1]})
+    read = parse_controller_outputs("lab", 7, {OUTPUT: deployed("lab")[1]})
     assert read.stack == "lab"
     assert read.version == 7
     assert set(read.applications) == set(city.outputs.applications)
@@ -126,14 +156,14 @@ def test_an_application_without_outputs_loads_only_for_its_stack(city: City, tmp
     with pytest.raises(PolicyError, match="hold no application 'staff-ai'"):
         load_city(policies)
     undeployed = load_city(policies, undeployed=True)
-    assert undeployed.destination("staff-ai", city.schools[0]).included == ()
+    assert undeployed.addresses.destination_addresses("staff-ai", city.schools[0]).included == ()
 
 
 def test_outputs_that_are_not_known_yet_are_refused() -> None:
     with pytest.raises(TsunaguError, match="deploy it first"):
-        document("lab", 1, {})
+        parse_controller_outputs("lab", 1, {})
     with pytest.raises(TsunaguError, match="not what the controller reads"):
-        document("lab", 1, {OUTPUT: {"applications": {"affairs": {"host": "x", "ipv4": []}}}})
+        parse_controller_outputs("lab", 1, {OUTPUT: {"applications": {"affairs": {"host": "x", "ipv4": []}}}})
 
 
 @pytest.mark.parametrize(
@@ -157,6 +187,99 @@ def test_the_hosting_decides_what_stands_behind_the_same_front(
     assert outputs["applications"]["affairs"]["host"] == "affairs.staging.kawasaki-virtual.example"
 
 
+def test_two_databases_stand_beside_each_other(city: City) -> None:
+    before, _ = declare(city, configured("production"))
+    after, outputs = declare(city, with_two_databases("production"))
+    assert complaints(after.declared) == []
+    assert list_twice_named(after.declared) == []
+    added = sorted((one.type.rpartition(":")[2], one.name) for one in after.declared if one not in before.declared)
+    assert [one for one in added if one[0] in ("Database", "DatabaseInstance", "User", "ApplicationData")] == [
+        ("ApplicationData", "file-exchange"),
+        ("Database", "file-exchange"),
+        ("Database", "file-exchange"),
+        ("DatabaseInstance", "file-exchange-osaka"),
+        ("DatabaseInstance", "file-exchange-tokyo"),
+        ("User", "file-exchange"),
+    ]
+    masters = {one.name: one.inputs["instanceType"] for one in after.of("DatabaseInstance")}
+    assert masters["file-exchange-osaka"] == masters["affairs-tokyo"] == "CLOUD_SQL_INSTANCE"
+    assert len({one.inputs["name"] for one in after.of("DatabaseInstance")}) == 4
+    # Each is written to somewhere else, so no region only stands by.
+    assert {region["role"] for region in outputs["regions"].values()} == {"primary"}
+    told = {
+        part: {env["name"]: env["value"] for env in one.inputs["template"]["containers"][0]["envs"]}
+        for one in after.of("Service")
+        if one.type == "gcp:cloudrunv2/service:Service"
+        for part in [one.inputs["labels"]["part"]]
+    }
+    assert told["affairs"]["DATABASE_NAME"] == "affairs"
+    assert told["affairs"]["DATABASE_INSTANCE"] == "project:asia-northeast1:tsunagu-production-affairs-tokyo-1"
+    assert told["file-exchange"]["DATABASE_INSTANCE"].startswith("project:asia-northeast2:")
+    assert sorted(told["file-exchange"]) == ["DATABASE_INSTANCE", "DATABASE_NAME", "TSUNAGU_APPLICATION"]
+    assert sorted(told["staff-ai"]) == ["TSUNAGU_APPLICATION"]
+
+
+@pytest.mark.parametrize("component", ["keys", "services"])
+def test_components_of_one_kind_may_stand_beside_each_other(component: str) -> None:
+    google = configured("lab").google
+
+    def program() -> None:
+        for name in ("one", "two"):
+            services = ProjectServices(name)
+            if component == "keys":
+                EncryptionKeys(name, EncryptionKeysArgs(google, Naming("lab", "city"), False, services))  # noqa: FBT003
+
+    recorder = run_program("lab", program)
+    assert len(recorder.declared) > 20
+    assert list_twice_named(recorder.declared) == []
+
+
+def test_files_stand_where_the_configuration_says(city: City) -> None:
+    settings = changed(
+        "lab", {"applications/affairs/files": REMOVED, "applications/staff-ai/files": {"old-versions-days": 30}}
+    )
+    recorder, _ = declare(city, settings)
+    (bucket,) = [one for one in recorder.of("Bucket") if one.name.endswith("-files")]
+    assert bucket.name == "tsunagu-kawasaki-lab-staff-ai-files"
+    assert bucket.inputs["lifecycleRules"][0]["condition"] == {"daysSinceNoncurrentTime": 30}
+    assert sorted(one.name for one in recorder.of("BucketIAMMember")) == ["audit-writer", "staff-ai-files"]
+    assert sorted(one.name for one in recorder.of("DatabaseInstance")) == ["affairs-osaka", "affairs-tokyo"]
+
+
+@pytest.mark.parametrize("serving", [("tokyo", "osaka"), ("osaka",)])
+def test_a_job_stands_in_every_serving_region(city: City, serving: tuple[str, ...]) -> None:
+    job = {**JOB, "arguments": ["--year", "2027"]}
+    settings = changed("production", {"applications/affairs/jobs": {"year-end": job}, "serving": list(serving)})
+    recorder, _ = declare(city, settings)
+    assert complaints(recorder.declared) == []
+    jobs = recorder.of("Job")
+    assert [one.name for one in jobs] == [f"affairs-year-end-{region}" for region in serving]
+    task = jobs[-1].inputs["template"]["template"]
+    assert (task["timeout"], task["maxRetries"]) == ("3600s", 1)
+    (container,) = task["containers"]
+    assert (container["image"], container["args"]) == (JOB["image"], ["--year", "2027"])
+    service = next(one for one in recorder.declared if one.name == "affairs-osaka" and "Service" in one.type)
+    assert container["envs"] == service.inputs["template"]["containers"][0]["envs"]
+    for field in ("serviceAccount", "encryptionKey", "vpcAccess"):
+        assert task[field] == service.inputs["template"][field], field
+    found = [CheckedResource(one.type, one.name, one.inputs, "production", protected=True) for one in jobs]
+    assert [v for one in found for guardrail in GUARDRAILS for v in guardrail.check(one)] == []
+
+
+def test_an_application_keeps_its_data_under_another_name(city: City) -> None:
+    """The data follow what the configuration says of the application, whatever the application is called."""
+    renamed = rename_application(city, "affairs", "school-affairs")
+    given = json.loads(values("production")["tsunagu:applications"])
+    applications = {("school-affairs" if name == "affairs" else name): one for name, one in given.items()}
+    with pytest.raises(ConfigurationRefused, match=r"applications\.affairs: the policy has no such cloud application"):
+        declare(renamed, configured("production"))
+    before, _ = declare(city, configured("production"))
+    after, _ = declare(renamed, changed("production", {"applications": applications}))
+    kinds = [sorted(one.type for one in recorder.declared) for recorder in (before, after)]
+    assert kinds[0] == kinds[1]
+    assert sorted(one.name for one in after.of("DatabaseInstance")) == ["school-affairs-osaka", "school-affairs-tokyo"]
+
+
 def test_a_region_that_does_not_serve_is_behind_no_backend(city: City) -> None:
     recorder, outputs = declare(city, configured("staging", serving=("osaka",)))
     assert all(len(one.inputs["backends"]) == 1 for one in recorder.of("BackendService"))
@@ -165,7 +288,7 @@ def test_a_region_that_does_not_serve_is_behind_no_backend(city: City) -> None:
 
 def test_the_switchover_turns_the_instances_round_and_keeps_their_names(city: City) -> None:
     settings = configured("production")
-    turned = settings.model_copy(update={"database": settings.database.model_copy(update={"primary": "osaka"})})
+    turned = changed("production", {"applications/affairs/database/primary": "osaka"})
     before, after = (
         {one.inputs["region"]: one.inputs for one in declare(city, one)[0].of("DatabaseInstance")}
         for one in (settings, turned)
@@ -200,11 +323,11 @@ def test_the_one_public_application_is_named_twice(city: City) -> None:
 @pytest.mark.parametrize("member", ["user:teacher@kawasaki.example", "serviceAccount:x@y.example", "allUsers", "x"])
 def test_only_groups_are_bound(member: str) -> None:
     with pytest.raises(TsunaguError, match="only groups"):
-        group_member(member)
+        format_group_member(member)
 
 
 def test_a_group_is_bound() -> None:
-    assert group_member("teachers@kawasaki.example") == "group:teachers@kawasaki.example"
+    assert format_group_member("teachers@kawasaki.example") == "group:teachers@kawasaki.example"
 
 
 def test_the_lab_refuses_real_google() -> None:
@@ -217,6 +340,6 @@ def test_the_lab_refuses_real_google() -> None:
 def test_a_misspelt_field_is_found() -> None:
     """The mocks would take it; the check does not."""
     inputs = {"loadBalancingScheme": "EXTERNAL_MANAGED", "iapp": {"enabled": True}}
-    kind = resource_type("gcp:compute/backendService:BackendService")
-    assert "there is no such field; did you mean 'iap'?" in str(check(kind, inputs))
+    kind = find_resource_type("gcp:compute/backendService:BackendService")
+    assert "there is no such field; did you mean 'iap'?" in str(check_inputs(kind, inputs))
     assert gcp.compute.BackendService.__name__ == kind.name

@@ -17,13 +17,12 @@ from controller.compile.cloud_firewall import (
 from controller.model.city import City
 from controller.model.network.packets import Prefix, get_bounds
 from controller.prove.compliance.firewall import prove_cloud_firewall
-from stacks.applications.affairs import AFFAIRS
-from stacks.network.firewall import necessities
+from stacks.network.firewall import list_baseline_rules
 from stacks.network.private_access import PRIVATE_ACCESS
-from stacks.settings.naming import LONGEST_NAME, google_name, network_tag
+from stacks.settings.naming import LONGEST_NAME, make_google_name, make_network_tag
 from tests.policies import PolicyFolder
 from tests.stacks.declared import STACKS, Declared, Recorder, configured, declare
-from tests.stacks.test_declared import SAAS, complaints, hosted
+from tests.stacks.test_declared import SAAS, complaints, hosted, with_two_databases
 
 FLOW = """  - id: affairs-to-aid
     effect: permit
@@ -139,7 +138,7 @@ def test_workloads_carry_the_tag_that_rules_name_and_send_all_by_the_vpc(flowing
 
 def test_the_necessities_open_nothing_between_systems(flowing: City) -> None:
     """What they open lies at Google and in the services' own range, never where a system of the city is."""
-    needed = necessities(configured("production").network.services, AFFAIRS)
+    needed = list_baseline_rules(configured("production").network.services, ["affairs"])
     named = (*flowing.systems, *flowing.applications)
     addresses = [address for name in named for address in find_system_addresses(flowing, name)]
     opened = [peer for rule in needed for peer in rule.peers]
@@ -156,6 +155,15 @@ def meet(one: Prefix, other: Prefix) -> bool:
     """Whether two prefixes have an address in common."""
     (low, high), (first, last) = get_bounds(one), get_bounds(other)
     return one.version == other.version and low <= last and first <= high
+
+
+def test_each_database_is_opened_for_its_own_application_alone(city: City) -> None:
+    rules = firewall(declare(city, with_two_databases("lab"))[0])
+    opened = {name: rule.inputs["targetTags"] for name, rule in rules.items() if name.endswith("-to-database")}
+    assert opened == {
+        "allow-affairs-to-database": ["app-affairs"],
+        "allow-file-exchange-to-database": ["app-file-exchange"],
+    }
 
 
 def test_a_database_that_is_elsewhere_is_not_opened(city: City) -> None:
@@ -175,13 +183,13 @@ def test_names_of_google_stand_for_what_the_firewall_opens(city: City) -> None:
 
 @pytest.mark.parametrize("application", ["a", "1st", "ends-in-", "x" * 39, "9" * 39])
 def test_every_application_has_a_valid_tag_of_its_own(application: str) -> None:
-    tag = network_tag(application)
+    tag = make_network_tag(application)
     assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", tag)
     assert len(tag) <= LONGEST_NAME
-    assert tag != network_tag(application.rstrip("-") + "0")
+    assert tag != make_network_tag(application.rstrip("-") + "0")
 
 
 def test_long_names_stay_apart() -> None:
-    ends = {google_name(f"allow-{'a' * 39}-to-{'b' * 39}-v{family}", 55) for family in (4, 6)}
+    ends = {make_google_name(f"allow-{'a' * 39}-to-{'b' * 39}-v{family}", 55) for family in (4, 6)}
     assert len(ends) == 2
     assert {len(name) for name in ends} == {55}

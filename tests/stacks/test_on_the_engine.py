@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -12,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from controller.cloud.engine import Engine
-from controller.offline_google.environment import Rehearsal
-from controller.offline_google.rehearsal import engine_for
-from controller.offline_google.world.world import World
+from controller.offline_google.environment import RehearsalFolder
+from controller.offline_google.rehearsal import choose_engine
+from controller.offline_google.world.world import OfflineWorld
 from tests.stacks.declared import ROOT
 
 PACK = ("--policy-pack", str(ROOT / "policies/guardrails"))
+STATES = Path(__file__).parent / "states"
 DO = ("--yes", "--skip-preview")
 
 
@@ -25,8 +27,8 @@ class Rehearsed:
     """One stack on an engine with a world of its own."""
 
     def __init__(self, stack: str, folder: Path) -> None:
-        self.stack, self.rehearsal = stack, Rehearsal(folder)
-        self.engine: Engine = engine_for(stack, lambda _: None, rehearsal=self.rehearsal)
+        self.stack, self.rehearsal = stack, RehearsalFolder(folder)
+        self.engine: Engine = choose_engine(stack, lambda _: None, rehearsal=self.rehearsal)
         self.engine.ready(stack, lambda _: None)
 
     def pulumi(self, command: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +50,7 @@ class Rehearsed:
         return answer.stdout
 
     def count(self) -> int:
-        world = World.open(self.rehearsal.world)
+        world = OfflineWorld.open(self.rehearsal.world)
         try:
             return len(world.resources())
         finally:
@@ -105,6 +107,33 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     lab.succeeds("destroy", *DO)
     # Services stay on, and Google never forgets a key ring or a key.
     assert lab.count() <= 30
+
+
+def old_names_of(state: Path) -> tuple[list[str], dict[str, str]]:
+    """The full names in a state, and the id of each resource of Google's by its full name."""
+    resources = json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]
+    return [one["urn"] for one in resources], {one["urn"]: one["id"] for one in resources if "id" in one}
+
+
+def test_nothing_is_replaced_where_an_older_program_deployed(
+    rehearsed: Callable[[str], Rehearsed], tmp_path: Path
+) -> None:
+    """The state is what the last program that read format 1 left behind: other names, one component with data."""
+    lab = rehearsed("lab")
+    state, after = tmp_path / "old.json", tmp_path / "new.json"
+    state.write_bytes(gzip.decompress((STATES / "lab_format_1.json.gz").read_bytes()))
+    old_urns, old_ids = old_names_of(state)
+    assert any("tsunagu:cloud:Affairs" in urn for urn in old_urns)
+    assert sum(urn.endswith(("::tokyo", "::osaka")) for urn in old_urns) == 4
+    lab.succeeds("stack", "import", "--file", str(state))
+    shown = lab.succeeds("preview", "--expect-no-changes", *PACK)
+    assert re.search(rf"Resources:\n\s+{len(old_urns)} unchanged", shown), shown
+    lab.succeeds("up", *DO)
+    lab.succeeds("stack", "export", "--file", str(after))
+    urns, ids = old_names_of(after)
+    assert len(urns) == len(old_urns)
+    assert not [urn for urn in urns if "tsunagu:cloud:Affairs" in urn or urn.endswith(("::tokyo", "::osaka"))]
+    assert sorted(ids.values()) == sorted(old_ids.values())
 
 
 def test_production_refuses_to_be_destroyed_and_switches_over(

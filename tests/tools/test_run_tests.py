@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from tools import run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +76,7 @@ def test_the_summary_says_where_the_minutes_went(tmp_path: Path) -> None:
 def test_when_it_is_stopped_what_was_built_is_removed(tmp_path: Path, mark: str, *, by_the_terminal: bool) -> None:
     (tmp_path / "test_tiny_long.py").write_text(LONG.format(folder=tmp_path, mark=mark), encoding="utf-8")
     run = started(tmp_path)
-    assert until((tmp_path / "built").exists, 60.0)
+    assert wait_until((tmp_path / "built").exists, 60.0)
     if by_the_terminal:
         os.killpg(run.pid, signal.SIGINT)
     else:

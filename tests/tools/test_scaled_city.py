@@ -9,14 +9,14 @@ import pytest
 
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.plan.select import Selection, selected_devices
+from controller.plan.select import Selection, select_devices
 from tests.policies import TODAY
 from tools import scaled_city
 from tools.scaled_city import MOST, TAKEN, main, scaled_policies, scaled_schools
 
 
 def roles(city: City) -> Counter[tuple[str, str]]:
-    return Counter((one.role, one.platform) for one in selected_devices(city, Selection()))
+    return Counter((one.role, one.platform) for one in select_devices(city, Selection()))
 
 
 def test_twice_the_city_has_exactly_twice_its_devices(city: City, tmp_path: Path) -> None:

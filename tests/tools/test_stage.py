@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGED = """
@@ -37,7 +37,7 @@ def test_a_command_that_was_interrupted_is_let_to_clean_up(tmp_path: Path) -> No
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     words = [sys.executable, "-c", listen + STAGED, str(command), str(tmp_path)]
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
-        assert until((tmp_path / "begun").exists, 30.0)
+        assert wait_until((tmp_path / "begun").exists, 30.0)
         os.killpg(running.pid, signal.SIGINT)
         _, said = running.communicate(timeout=30)
     assert running.returncode != 0

@@ -11,7 +11,7 @@ import sys
 from controller.cloud.engine import STACKS
 from controller.cloud.installation import PROJECT
 from controller.errors import CloudError
-from controller.offline_google.rehearsal import engine_for
+from controller.offline_google.rehearsal import choose_engine
 
 
 def _say(text: str) -> None:
@@ -21,7 +21,7 @@ def _say(text: str) -> None:
 def main(command: list[str]) -> int:
     """Make the stacks known to the offline backend, then become the shell; exit code 1 when there is no engine."""
     try:
-        engine = engine_for("lab", _say)
+        engine = choose_engine("lab", _say)
         for stack in STACKS:
             engine.ready(stack, _say)
     except CloudError as error:

@@ -8,11 +8,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tools.mutants.copies import UntriedError
 from tools.mutants.equivalent import StaleEntryError, check_equivalents, read_equivalents
 from tools.mutants.operators import list_mutants
 from tools.mutants.table import count_results, describe_result, format_percentage, write_table
 from tools.mutants.targets import list_modules
-from tools.mutants.trials import Settings, TestsFailError, try_modules
+from tools.mutants.trials import Settings, try_modules
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "mutants.md"
@@ -47,7 +48,7 @@ def main(words: list[str]) -> int:
                     _say(f"{module}:{mutant.line}: {mutant.name}")
             return 0
         return _try(modules, asked)
-    except (TestsFailError, StaleEntryError, ValueError) as problem:
+    except (UntriedError, StaleEntryError, ValueError) as problem:
         _say(f"mutants: {problem}")
         return UNTRIED
     except KeyboardInterrupt:

@@ -51,7 +51,7 @@ def write_table(path: Path, results: dict[str, list[Result]], seed: int, present
         survivors += [f"- `{module}:{one.mutant.line}` `{one.mutant.name}`" for one in found if one.end == "survived"]
     groups: dict[str, Counter[str]] = {}
     for module, row in rows.items():
-        counts = groups.setdefault("/".join(module.split("/")[:2]), Counter())
+        counts = groups.setdefault("/".join(module.split("/")[:-1][:2]), Counter())
         counts.update(_read_row(row))
     lines = [HEAD, "## By package", "", COLUMNS, "|---|---|---|---|---|---|---|---|"]
     lines += [_format_row(f"{name}/", "", counts) for name, counts in sorted(groups.items())]

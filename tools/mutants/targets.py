@@ -24,8 +24,6 @@ NEAR = {
 }
 """Folders of tests beside those that mirror the module's; the longest key that begins the module's path counts."""
 PACKAGES = ("controller", "monitoring", "stacks")
-LIBRARIES = ("hypothesis", "pydantic", "yaml", "rich", "typer", "netmiko", "opentelemetry.sdk.trace", "cryptography")
-"""Loaded once before the first mutant; what the tests import themselves is loaded in each."""
 
 
 def list_modules(root: Path, wanted: list[str]) -> list[str]:
@@ -77,7 +75,7 @@ def find_imports(path: Path) -> set[str]:
 
 
 def find_modules_apart(root: Path, module: str, tests: list[str]) -> list[str]:
-    """Return the modules that the tests need and that do not need this one: they may be loaded before it."""
+    """Return what the tests need and what does not need the module, libraries first: it may be loaded before it."""
     files = {name_module(str(path.relative_to(root))): path for path in _python_files(root)}
     imports = {name: _with_packages(find_imports(path) & set(files)) & set(files) for name, path in files.items()}
     reached: set[str] = set()
@@ -90,7 +88,19 @@ def find_modules_apart(root: Path, module: str, tests: list[str]) -> list[str]:
     needing = {name_module(module)}
     while more := {name for name in reached - needing if imports[name] & needing}:
         needing |= more
-    return sorted(name for name in reached - needing if name.split(".")[0] in PACKAGES)
+    libraries = {name for one in reached for name in _find_libraries(files[one])}
+    return [*sorted(libraries), *sorted(name for name in reached - needing if name.split(".")[0] in PACKAGES)]
+
+
+def _find_libraries(path: Path) -> set[str]:
+    """The modules of others that are loaded with a file."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            names |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name for name in names if name.split(".")[0] not in {*PACKAGES, "tests", "tools", "policies", "playbooks"}}
 
 
 def _python_files(root: Path) -> list[Path]:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.mutants.copies import Copies, UntriedError, copy_tree, list_files
 from tools.mutants.operators import Mutant, list_mutants
 from tools.mutants.targets import find_modules_apart, find_near_tests
 
@@ -25,10 +19,6 @@ AT_LEAST = 20.0
 """Seconds that a mutant's tests get in any case."""
 TIMES = 5.0
 """How many times the seconds without a mutant they get."""
-
-
-class TestsFailError(Exception):
-    """The tests fail without a mutant: nothing can be said of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +51,7 @@ class Settings:
 class _Tests:
     """The test files near a module, and what each of their tests does without a mutant."""
 
+    root: Path
     files: list[str]
     seen: dict[str, dict[str, Any]]
 
@@ -85,27 +76,29 @@ def try_modules(modules: list[str], settings: Settings, skipped: set[tuple[str, 
     """Yield the results of each module as it is done; those skipped are told as equivalent.
 
     Raises:
-        TestsFailError: the tests fail without a mutant.
+        UntriedError: the tests fail without a mutant.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for module in modules:
         tests = settings.tests or tuple(find_near_tests(settings.root, module))
         groups.setdefault(tests, []).append(module)
-    running: set[subprocess.Popen[str]] = set()
-    with ThreadPoolExecutor(settings.processes) as pool:
+    with copy_tree(settings.root, settings.processes) as copies, ThreadPoolExecutor(settings.processes) as pool:
+        texts = {module: (settings.root / module).read_text(encoding="utf-8") for module in modules}
         try:
             for tests, members in groups.items():
-                seen = _watch_tests(settings.root, members, list(tests), running)
+                seen = _watch_tests(settings.root, members, list(tests), copies)
+                near = _Tests(settings.root, list(tests), seen)
                 jobs = [
-                    pool.submit(_try_module, module, settings, _Tests(list(tests), seen), skipped, running)
+                    pool.submit(
+                        _try_module, module, draw_mutants(texts[module], module, settings), near, skipped, copies
+                    )
                     for module in members
                 ]
                 for job in jobs:
                     yield job.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(running):
-                process.send_signal(signal.SIGTERM)
+            copies.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
@@ -126,13 +119,11 @@ def choose_tests(mutant: Mutant, module: str, seen: dict[str, dict[str, Any]]) -
 
 def _try_module(
     module: str,
-    settings: Settings,
+    drawn: list[Mutant],
     tests: _Tests,
     skipped: set[tuple[str, str]],
-    running: set[subprocess.Popen[str]],
+    copies: Copies,
 ) -> list[Result]:
-    text = (settings.root / module).read_text(encoding="utf-8")
-    drawn = draw_mutants(text, module, settings)
     results = [Result(module, one, "equivalent", "", 0.0) for one in drawn if (module, one.name) in skipped]
     tried = {one.name: one for one in drawn if (module, one.name) not in skipped}
     trials = []
@@ -144,77 +135,27 @@ def _try_module(
         "task": "mutants",
         "module": module,
         "trials": trials,
-        "preload": find_modules_apart(settings.root, module, tests.files),
+        "preload": find_modules_apart(tests.root, module, tests.files),
     }
     if trials:
-        for line in _run_worker(settings.root, job, running):
+        for line in copies.run_worker(job):
             answer = json.loads(line)
             results.append(Result(module, tried[answer["name"]], answer["end"], answer["by"], answer["seconds"]))
     return sorted(results, key=lambda one: (one.mutant.line, one.mutant.name))
 
 
-def _watch_tests(
-    root: Path, modules: list[str], tests: list[str], running: set[subprocess.Popen[str]]
-) -> dict[str, dict[str, Any]]:
+def _watch_tests(root: Path, modules: list[str], tests: list[str], copies: Copies) -> dict[str, dict[str, Any]]:
     """Return what each test runs of the modules; kept until a file of the project changes."""
     kept = root / ".tsunagu" / "mutants" / f"{_digest(root, [*modules, *tests])}.json"
     if kept.exists():
         return dict(json.loads(kept.read_text(encoding="utf-8")))
     job = {"task": "baseline", "modules": modules, "tests": tests, "preload": []}
-    answer = json.loads(_run_worker(root, job, running)[-1])
+    answer = json.loads(copies.run_worker(job)[-1])
     if answer["failed"]:
-        raise TestsFailError(answer["failed"])
+        raise UntriedError(answer["failed"])
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(answer["tests"]), encoding="utf-8")
     return dict(answer["tests"])
-
-
-def _run_worker(root: Path, job: dict[str, Any], running: set[subprocess.Popen[str]]) -> list[str]:
-    """Return the lines that a worker answers, in a copy of the tree of its own.
-
-    Raises:
-        TestsFailError: the worker itself failed.
-    """
-    with _copy_tree(root) as copy:
-        paper = copy.parent / "job.json"
-        paper.write_text(json.dumps(job), encoding="utf-8")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(copy),
-            "PYTHONHASHSEED": "0",
-            "TMPDIR": str(copy.parent),
-        }
-        command = [sys.executable, "-m", "tools.mutants.worker", str(paper)]
-        with subprocess.Popen(  # noqa: S603 our own program
-            command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            running.add(process)
-            answers, errors = process.communicate()
-            running.discard(process)
-        if process.returncode:
-            message = f"the worker ended with {process.returncode}: {errors[-2000:]}"
-            raise TestsFailError(message)
-        return answers.splitlines()
-
-
-def list_files(root: Path) -> list[str]:
-    """Return the project's files: those of git, also new ones, but nothing that is made by running."""
-    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    names = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)  # noqa: S603
-    return sorted(name for name in names.stdout.split("\0") if name and (root / name).is_file())
-
-
-@contextmanager
-def _copy_tree(root: Path, list_them: Callable[[Path], list[str]] = list_files) -> Iterator[Path]:
-    """A copy of the project's files, compiled so that a changed file is always read anew; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="tsunagu-mutants-") as folder:
-        copy = Path(folder) / "tree"
-        for name in list_them(root):
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, copy / name)
-        command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", str(copy)]
-        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 what does not compile is a test's data
-        yield copy
 
 
 def _digest(root: Path, words: list[str]) -> str:

@@ -8,6 +8,7 @@ programs that a test starts run it, too. Answers are lines of JSON.
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import io
 import json
@@ -29,7 +30,6 @@ from typing import Any
 import pytest
 
 from tools.mutants.operators import apply_mutant
-from tools.mutants.targets import LIBRARIES
 
 MEMORY = 4 << 30
 END_WITH_PARENT = 1
@@ -256,10 +256,11 @@ def main() -> int:
     """Do the job that the file tells."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     root = Path.cwd()
-    for name in (*LIBRARIES, *job["preload"]):
+    for name in ("hypothesis", *job["preload"]):  # its plug-in of pytest would load it in each fork
         importlib.import_module(name)
     for plugin in entry_points(group="pytest11"):
         plugin.load()
+    gc.freeze()  # what is loaded by now stays shared by the forks
     if job["task"] == "baseline":
         print(json.dumps(asdict(run_baseline(root, job["modules"], job["tests"]))), flush=True)  # noqa: T201 the answer
         return 0

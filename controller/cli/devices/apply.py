@@ -13,8 +13,9 @@ from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Polici
 from controller.cli.output import Exit, errors, say, say_json
 from controller.cli.progress import Progress
 from controller.model.loading.load import load_city
+from controller.model.virtual_city import choose_estate
 from controller.plan.document import PlanFile, load_plan
-from controller.plan.expiry import refuse_lapsed
+from controller.plan.expiry import refuse_expired_plan
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
 from controller.telemetry.tracing import open_trace
@@ -40,10 +41,11 @@ def apply(
     Exit code 0 only when every device is applied or unchanged.
     """
     city = load_city(policies)
-    plan = load_plan(plan_path, city.file.id)
+    plan = load_plan(plan_path, city.id)
+    city = choose_estate(city, plan.estate)
     if plan.policy != city.digest:
         errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")
-    refuse_lapsed(city, plan)
+    refuse_expired_plan(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
     with open_trace(timeline) as trace:
         settings = Settings(restore_after, state, lambda: datetime.now(city.timezone).date())

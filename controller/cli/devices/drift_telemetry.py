@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.plan.build import Considered
+from controller.plan.build import ConsideredDevice
 from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import DEVICE_DRIFT, EventKind
 
 
-def tell_drift(found: Sequence[Considered]) -> None:
+def tell_drift(found: Sequence[ConsideredDevice]) -> None:
     """Send it to the monitor, where there is one."""
     with open_telemetry() as sent:
         for school, count in drift_by_school(found).items():
@@ -18,9 +18,9 @@ def tell_drift(found: Sequence[Considered]) -> None:
                 sent.event(EventKind.DRIFT, f"{count} devices differ from the policy", school=school)
 
 
-def drift_by_school(found: Sequence[Considered]) -> dict[str, int]:
+def drift_by_school(found: Sequence[ConsideredDevice]) -> dict[str, int]:
     """How many devices of a school differ. A school of which a device could not be read is not said to have none."""
-    schools: dict[str, list[Considered]] = {}
+    schools: dict[str, list[ConsideredDevice]] = {}
     for one in found:
         schools.setdefault(one.observed.device.school.id, []).append(one)
     return {

@@ -7,28 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controller.cli.output import Exit, errors, say
-from controller.errors import LabError
-from controller.lab.state import paths, undo_log
+from controller.lab.estate import list_active_devices
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.plan.build import Considered, consider
+from controller.model.virtual_city import VirtualCity
+from controller.plan.build import ConsideredDevice, consider_device
 from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
-from controller.plan.select import Selection, selected_devices
+from controller.plan.select import Selection, select_devices
 
 
 def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
-    """The devices of a selection that can be asked: of the virtual city, those of the schools that are up.
-
-    A school of it that was named is asked in any case, so that its absence is told.
-    """
-    devices = selected_devices(city, chosen)
-    if not chosen.lab or chosen.schools:
-        return devices
-    try:
-        up = {school.id for school in undo_log.standing(paths.STATE).layout.schools}
-    except LabError:
-        return devices
-    return tuple(device for device in devices if device.school.id in up)
+    """Return the devices of a selection that can be asked: of the virtual city, those of the schools that are up."""
+    return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else select_devices(city, chosen)
 
 
 def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
@@ -47,12 +37,12 @@ def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
     return over_ssh(devices, seen)
 
 
-def considered(city: City, found: Sequence[Observed]) -> list[Considered]:
+def considered(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
     """Each device compiled, proved and compared."""
-    return [consider(city, one) for one in found]
+    return [consider_device(city, one) for one in found]
 
 
-def say_refusals(found: Sequence[Considered]) -> None:
+def say_refusals(found: Sequence[ConsideredDevice]) -> None:
     """What could not be looked at; platforms that are not supported are counted, everything else named."""
     unsupported: dict[str, int] = {}
     for one in found:
@@ -66,7 +56,7 @@ def say_refusals(found: Sequence[Considered]) -> None:
         say(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
 
 
-def exit_code(found: Sequence[Considered]) -> Exit:
+def exit_code(found: Sequence[ConsideredDevice]) -> Exit:
     """The code for what could not be looked at: a failure weighs more than a missing platform."""
     refusals = [one.refusal for one in found if one.refusal is not None]
     if any(not isinstance(refusal, NotSupported) for refusal in refusals):

@@ -19,14 +19,15 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    chosen_estate,
     day,
     selection,
 )
 from controller.cli.output import Exit, say, say_json, say_moved
 from controller.model.loading.load import load_city
-from controller.plan.build import Considered, build_plan
+from controller.plan.build import ConsideredDevice, build_plan
 from controller.plan.document import save_plan
-from controller.plan.select import selected_devices
+from controller.plan.select import select_devices
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
 
@@ -47,14 +48,14 @@ def plan(  # noqa: PLR0913 the command's options
 
     Exit code 1 when a device could not be planned, 3 when only platforms are not supported.
     """
-    chosen = selection(schools, wards, everything=everything, lab=lab)
+    chosen = selection(schools, wards, everything=everything)
     if configs is not None and output is not None:
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
         raise typer.BadParameter(message)
-    city = load_city(policies, on=day(on))
-    devices = selected_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
+    devices = select_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
     found = considered(city, observed(devices, configs))
-    document = build_plan(city, found, lab=lab)
+    document = build_plan(city, found)
     if output is not None:
         save_plan(document, output)
     if as_json:
@@ -79,8 +80,8 @@ def drift(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies, on=day(on))
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     found = considered(city, observed(reached_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
@@ -102,21 +103,21 @@ def drift(  # noqa: PLR0913 the command's options
         raise typer.Exit(code)
 
 
-def _understood(one: Considered) -> dict[str, object]:
+def _understood(one: ConsideredDevice) -> dict[str, object]:
     seen = one.observed.observation
     return {
         "device": one.observed.device.id,
         "platform": one.observed.device.platform,
         "refused": str(one.refusal) if one.refusal else None,
         "changes": list(one.changes),
-        "moved": list(one.moved),
+        "moved": list(one.delegated),
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
         "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
     }
 
 
-def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None:
+def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -> None:
     for one in found:
         if one.refusal is not None:
             continue
@@ -132,7 +133,7 @@ def _say_differences(found: Sequence[Considered], *, with_reading: bool) -> None
                 say(f"  {change}", _style(change))
         elif with_reading:
             say(f"{name}: nothing would change")
-        say_moved(name, one.moved)
+        say_moved(name, one.delegated)
 
 
 def _style(change: str) -> str | None:
@@ -140,7 +141,7 @@ def _style(change: str) -> str | None:
     return {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}.get(mark)
 
 
-def _say_plan_summary(found: Sequence[Considered], output: Path | None) -> None:
+def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None) -> None:
     planned = [one for one in found if one.refusal is None]
     changing = sum(bool(one.changes) for one in planned)
     proved = sum(one.filters_proved for one in planned)

@@ -21,6 +21,7 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    chosen_estate,
     selection,
 )
 from controller.cli.output import Exit, say, say_json
@@ -63,8 +64,8 @@ def run(  # noqa: PLR0913 the command's options
 
     Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
     """
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies)
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
     devices = reached_devices(city, chosen)
     hosts = [device.id for device in devices if operable(device)]
     began = datetime.now(city.timezone)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Lab, Policies
+from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, chosen_estate
 from controller.cli.output import Exit, say
 from controller.model.loading.load import load_city
-from controller.plan.select import device_by_id
+from controller.plan.select import find_device
 from controller.platforms.transport.host_keys import fingerprint, pin, pinned_keys, shown_key
 
 Name = Annotated[str, typer.Argument(metavar="DEVICE", help="The device's id, e.g. kw-e01-core1.")]
@@ -20,8 +20,8 @@ Expected = Annotated[
 
 def trust(name: Name, *, policies: Policies = DEFAULT_POLICIES, lab: Lab = False, expected: Expected = None) -> None:
     """Show the host key that a device presents, compare it with the pinned one, and pin it once you say so."""
-    city = load_city(policies)
-    device = device_by_id(city, name, lab=lab)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
+    device = find_device(city, name)
     shown, pinned = shown_key(device), pinned_keys(device)
     say(f"{name} shows  {shown.get_name()} {fingerprint(shown)}")
     for key in pinned:

@@ -24,11 +24,13 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    chosen_estate,
 )
 from controller.cli.options import selection as selection_of
 from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
-from controller.lab.state import paths, undo_log
+from controller.lab.estate import STORE as LAB_STORE
+from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.measure.assessment.json_documents import build_round_document
 from controller.measure.assessment.metrics_export import (
@@ -41,22 +43,17 @@ from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
 from controller.measure.probes.icmp_prober import IcmpProber
-from controller.measure.probes.probe_path import NamespaceHost
-from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.messages import catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import LINE_NAMES
-from controller.plan.select import Selection, selected_schools
+from controller.model.virtual_city import VirtualCity
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
 from controller.resilience.line_monitor import LineMonitor
 from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import EventKind
-
-LAB_STORE = "measurements-lab.sqlite"
-"""The virtual city's measurements never stand among those of real schools."""
 
 
 class LineChoice(StrEnum):
@@ -101,20 +98,20 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     Throughput is measured one line at a time, so a school takes about 40 s (5 s with --quick). --watch says what
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
-    chosen = selection_of(schools, wards, everything=everything, lab=lab)
+    chosen = selection_of(schools, wards, everything=everything)
     if watch and (quick or light or lines or regions or families):
         message = "--watch looks at every line: leave out --quick, --light, --line, --region and --family"
         raise typer.BadParameter(message)
     if quick and light:
         message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
         raise typer.BadParameter(message)
-    city = load_city(policies)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
-    if not lab:
+    if not isinstance(city, VirtualCity):
         say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
-    sites = list_lab_sites(city, chosen)
-    with open_telemetry() as sent, open_measurement_store(state / LAB_STORE) as store:
+    sites = list_probe_sites(city, chosen)
+    with explain_absence(), open_telemetry() as sent, open_measurement_store(state / LAB_STORE) as store:
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)
@@ -145,7 +142,9 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
 
-def watch_lines(city: City, sites: list[ProbeSite], store: MeasurementStore, sent: Telemetry, *, as_json: bool) -> None:
+def watch_lines(
+    city: VirtualCity, sites: list[ProbeSite], store: MeasurementStore, sent: Telemetry, *, as_json: bool
+) -> None:
     """Watch until SIGTERM; a Ctrl-C passes through.
 
     Raises:
@@ -198,33 +197,6 @@ def watch_lines(city: City, sites: list[ProbeSite], store: MeasurementStore, sen
         thread.join()
     if slow.failure is not None:
         raise slow.failure
-
-
-def list_lab_sites(city: City, chosen: Selection) -> list[ProbeSite]:
-    """The chosen schools of the virtual city that is up, each with its router's place.
-
-    Raises:
-        TsunaguError: no virtual city is up, a named school is not in it, or none is left.
-    """
-    layout = undo_log.standing(paths.STATE).layout
-    standing = {school.id: school for school in layout.schools}
-    wanted = selected_schools(city, chosen)
-    for school in wanted:
-        if school.id in chosen.schools:
-            layout.school(school.id)
-    sites = [ProbeSite(school, NamespaceHost(standing[school.id].router)) for school in wanted if school.id in standing]
-    if not sites:
-        message = f"none of these schools is in the virtual city that is up; it has: {', '.join(standing)}"
-        raise TsunaguError(message)
-    return sites
-
-
-def make_throughput_probe(city: City) -> ThroughputProbe:
-    """The probe of throughput for the virtual city, whose lines all are on this machine."""
-    policy = city.measurement
-    return ThroughputProbe(
-        policy.method, policy.targets.throughput.port, paths.STATE / "locks", everywhere=("this machine",)
-    )
 
 
 def _wanted(  # noqa: PLR0913 the options of a command

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.measurement.measure import LAB_STORE
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -19,9 +18,11 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    chosen_estate,
 )
 from controller.cli.output import say, say_json
 from controller.errors import TsunaguError
+from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
 from controller.measure.assessment.json_documents import build_measurement_document
 from controller.measure.measurement import MeasurementId
@@ -30,7 +31,7 @@ from controller.measure.report.bandwidth_report import ReportEdition, render_ban
 from controller.measure.report.city_figures import CityFigures
 from controller.messages import catalogue
 from controller.model.loading.load import load_city
-from controller.plan.select import Selection, selected_schools
+from controller.plan.select import Selection, select_schools
 
 STORE = "measurements.sqlite"
 
@@ -53,12 +54,17 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     lab: Lab = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
-    city = load_city(policies)
-    chosen = selected_schools(city, Selection(tuple(schools or ()), tuple(wards or ()), lab))
+    city = load_city(policies, estate=chosen_estate(lab=lab))
+    chosen = select_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         latest = store.read_latest()
         figures = CityFigures([assess_school(school, latest, city.measurement) for school in chosen])
-        edition = ReportEdition(datetime.now(UTC), store.file, virtual=lab)
+        one = "tsunagu report measurement"
+        edition = (
+            ReportEdition(datetime.now(UTC), store.file, f"{one} --lab", notice="virtual")
+            if lab
+            else ReportEdition(datetime.now(UTC), store.file, one)
+        )
     html = render_bandwidth_report(city, figures, edition, catalogue(lang.value))
     output.write_text(html, encoding="utf-8")
     counts = figures.counts
@@ -73,17 +79,21 @@ def measurement(
     number: Number, policies: Policies = DEFAULT_POLICIES, state: State = DEFAULT_STATE, *, lab: Lab = False
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
-    city = load_city(policies)
+    city = load_city(policies, estate=chosen_estate(lab=lab))
     with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         found = store.get(MeasurementId(number))
     say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})
 
 
 def _store(state: Path, *, lab: bool) -> Path:
-    if not lab and not (state / STORE).exists():
+    file = state / (LAB_STORE if lab else STORE)
+    if not lab and not file.exists():
         message = (
-            f"no real school was measured yet ({state / STORE}: no such file), for no probe stands at one; "
+            f"no real school was measured yet ({file}: no such file), for no probe stands at one; "
             "with --lab it is the virtual city's measurements"
         )
         raise TsunaguError(message)
-    return state / (LAB_STORE if lab else STORE)
+    if not file.exists():
+        message = f"{file}: nothing was measured yet (no such file); 'tsunagu measure --all --lab' measures"
+        raise TsunaguError(message)
+    return file

@@ -27,8 +27,8 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     if as_json:
         say_json(
             {
-                "city": city.file.id,
-                "on": city.on,
+                "city": city.id,
+                "on": city.policy_date,
                 "schools": len(city.schools),
                 "pupils": pupils,
                 "segments": len(city.segments),
@@ -47,7 +47,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
         for one in list_assumed_routers(city):
             say(f"! {one}", "magenta")
         say(
-            f"{city.file.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
+            f"{city.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
             f"{len(city.applications)} applications, {len(city.rules)} rules; "
             f"{len(errors)} errors, {len(findings) - len(errors)} warnings ({perf_counter() - began:.1f} s)"
         )

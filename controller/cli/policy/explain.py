@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, day
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, chosen_estate, day
 from controller.cli.output import say, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
@@ -17,15 +17,15 @@ from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.reference_evaluator import Person
-from controller.plan.explain.explain import (
+from controller.plan.explain.access import (
     Explanation,
     IdentityExplanation,
     LinesExplanation,
     NetworkExplanation,
     Question,
-    explain,
+    explain_access,
 )
-from controller.plan.select import Selection, selected_schools
+from controller.plan.select import Selection, select_schools
 
 LONGEST_SHOWN = 300
 
@@ -71,7 +71,7 @@ def explain_command(  # noqa: PLR0913 the command's options
     if (source is None) == (flow is None):
         message = "name who asks: --from SCHOOL/SEGMENT, or --flow SYSTEM for data between systems"
         raise typer.BadParameter(message)
-    city = load_city(policies, on=day(on))
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     if flow is not None or source is None:
         explain_flow(city, (str(flow), application), data, as_json=as_json)
         return
@@ -79,7 +79,7 @@ def explain_command(  # noqa: PLR0913 the command's options
     if not slash:
         message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/staff"
         raise TsunaguError(message)
-    school = selected_schools(city, Selection((school_name,), lab=lab))[0]
+    school = select_schools(city, Selection((school_name,)))[0]
     strength = _strength(factor)
     said = Person(
         role=role or "",
@@ -90,7 +90,7 @@ def explain_command(  # noqa: PLR0913 the command's options
         device=device,
         registered=school.id if registered is None else registered,
     )
-    found = explain(city, Question(school, segment, application, _known(city, said) if role else None, lab))
+    found = explain_access(city, Question(school, segment, application, _known(city, said) if role else None))
     if as_json:
         say_json(_document(found))
     else:
@@ -154,7 +154,7 @@ def _say(found: Explanation) -> None:
 def _say_lines(lines: LinesExplanation | None) -> None:
     if lines is None:
         return
-    ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.ways)
+    ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.preferences)
     say(f"lines: {ordered}")
     if lines.override is not None:
         own = lines.override
@@ -227,6 +227,6 @@ def _lines_document(lines: LinesExplanation | None) -> dict[str, object] | None:
         return None
     own = lines.override
     return {
-        "ways": [{"line": way.line, "region": way.region, "origin": str(way.origin)} for way in lines.ways],
+        "ways": [{"line": way.line, "region": way.region, "origin": str(way.origin)} for way in lines.preferences],
         "override": None if own is None else {"owner": own.owner, "reason": own.reason, "origin": str(own.origin)},
     }

@@ -6,12 +6,12 @@ from controller.cli.output import say, say_json
 from controller.compile.data_flows import SystemConnection
 from controller.model.access.data_flows import SystemFlow
 from controller.model.city import City
-from controller.plan.explain.data_flow import ExchangeExplanation, explain_exchange
+from controller.plan.explain.data_flow import DataFlowExplanation, explain_data_flow
 
 
 def explain_flow(city: City, ends: tuple[str, str], data: str | None, *, as_json: bool) -> None:
     """Answer, in text or JSON."""
-    found = explain_exchange(city, *ends, data)
+    found = explain_data_flow(city, *ends, data)
     if as_json:
         say_json(_document(found))
         return
@@ -42,7 +42,7 @@ def _words(one: SystemConnection) -> str:
     return f"{one.caller} ({sources}) opens {one.service} to {one.called} ({destinations})"
 
 
-def _document(found: ExchangeExplanation) -> dict[str, object]:
+def _document(found: DataFlowExplanation) -> dict[str, object]:
     return {
         "from": found.sender,
         "to": found.receiver,

@@ -10,19 +10,31 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, All, Json, Lab, On, Policies, Schools, Wards, day, selection
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    All,
+    Json,
+    Lab,
+    On,
+    Policies,
+    Schools,
+    Wards,
+    chosen_estate,
+    day,
+    selection,
+)
 from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported, from_files
-from controller.plan.proof.city_checks import path_checks
+from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
-from controller.plan.proof.judgement import judge_observed
-from controller.plan.proof.proof_cache import ProofCache, cache_folder
-from controller.plan.select import Selection, selected_devices
-from controller.platforms.registry import supported
+from controller.plan.proof.configuration_proof import prove_configuration
+from controller.plan.proof.proof_cache import ProofCache, find_cache_folder
+from controller.plan.select import Selection, select_devices
+from controller.platforms.registry import is_supported
 from controller.prove.check import Check
 
 Given = Annotated[
@@ -67,10 +79,10 @@ def prove(  # noqa: PLR0913 the command's options
     code 2 when there is one.
     """
     began = perf_counter()
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies, on=day(on))
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     if configs is None:
-        found = _wanted(city, chosen, ProofCache(None if no_cache else cache_folder()))
+        found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
         found = _given(city, chosen, configs)
     seconds = perf_counter() - began
@@ -84,9 +96,9 @@ def prove(  # noqa: PLR0913 the command's options
 
 
 def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
-    devices = selected_devices(city, chosen)
-    known = [device for device in devices if supported(device.platform)]
-    found = prove_city(city, known, cache, lab=chosen.lab)
+    devices = select_devices(city, chosen)
+    known = [device for device in devices if is_supported(device.platform)]
+    found = prove_city(city, known, cache)
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
@@ -100,7 +112,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     devices = _in_folder(city, chosen, configs)
-    judged = [judge_observed(city, one) for one in from_files(devices, configs)]
+    judged = [prove_configuration(city, one) for one in from_files(devices, configs)]
     for one in judged:
         say_moved(one.device.id, one.delegated)
     seen = [one for one in judged if one.refusal is None]
@@ -115,15 +127,15 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     for one in missing:
         say(f"x {one.refusal}", "red")
     refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
-    held = [one.held for one in seen if one.held is not None]
-    ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.on_the_way))
-    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *path_checks(city, held)]
+    held = [one.parsed for one in seen if one.parsed is not None]
+    ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
+    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *check_paths(city, held)]
     return Findings(checks, summary, refused, len(missing))
 
 
 def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
     present = {path.stem for path in configs.glob("*.cfg")}
-    devices = [device for device in selected_devices(city, chosen) if device.id in present]
+    devices = [device for device in select_devices(city, chosen) if device.id in present]
     if not devices:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)

@@ -7,15 +7,26 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, All, Lab, On, Policies, Schools, Wards, day, selection
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    All,
+    Lab,
+    On,
+    Policies,
+    Schools,
+    Wards,
+    chosen_estate,
+    day,
+    selection,
+)
 from controller.cli.output import Exit, beside_filters, say, say_moved
 from controller.compile.network.device_state import compile_device
 from controller.compile.network.upstream import describe_delegated
 from controller.errors import BeyondCapability, TsunaguError
 from controller.model.loading.load import load_city
-from controller.plan.proof.proof import prove
-from controller.plan.select import selected_devices
-from controller.platforms.registry import platform, supported
+from controller.plan.proof.rendered_device import prove_rendered_device
+from controller.plan.select import select_devices
+from controller.platforms.registry import is_supported, load_platform
 
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
 
@@ -31,22 +42,22 @@ def render(  # noqa: PLR0913 the command's options
     on: On = None,
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
-    chosen = selection(schools, wards, everything=everything, lab=lab)
-    city = load_city(policies, on=day(on))
+    chosen = selection(schools, wards, everything=everything)
+    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
     _make(output)
     unsupported = written = filters = route_policies = networks = refused = 0
-    for device in selected_devices(city, chosen):
-        if not supported(device.platform):
+    for device in select_devices(city, chosen):
+        if not is_supported(device.platform):
             unsupported += 1
             continue
-        system = platform(device.platform)
+        system = load_platform(device.platform)
         try:
             intent = compile_device(city, device, system.capabilities)
         except BeyondCapability as error:
             say(f"x {error}", "red")
             refused += 1
             continue
-        filters += prove(city, intent, system)
+        filters += prove_rendered_device(city, intent, system)
         say_moved(device.id, describe_delegated(intent.delegated))
         route_policies += len(intent.wanted.routing.bindings)
         networks += len(intent.networks)

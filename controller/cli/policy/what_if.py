@@ -16,8 +16,9 @@ from controller.messages import LANGUAGES, Catalogue, Language, catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.plan.what_if.changes import Change, Changes
-from controller.plan.what_if.text import markdown
-from controller.plan.what_if.what_if import edits, of_revision, what_if
+from controller.plan.what_if.compare import compare_policies
+from controller.plan.what_if.markdown import write_markdown
+from controller.plan.what_if.policy_sources import find_replacements, load_revision
 
 Edit = Annotated[
     list[str] | None,
@@ -52,11 +53,11 @@ def what_if_command(  # noqa: PLR0913 the command's options
     words = catalogue(_language(language))
     today = day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
     before, after, names = _two(policies, edit or [], (revision, to), today, words)
-    changes = what_if(before, after, names)
+    changes = compare_policies(before, after, names)
     if as_json:
         say_json(_document(changes))
     else:
-        say(markdown(changes, len(after.schools), words.language).rstrip("\n"))
+        say(write_markdown(changes, len(after.schools), words.language).rstrip("\n"))
     if not changes.nothing:
         raise typer.Exit(Exit.DIFFERS)
 
@@ -74,12 +75,12 @@ def _two(
 ) -> tuple[City, City, tuple[str, str]]:
     first, second = revisions
     if first is None:
-        changed = edits(policies, edit)
+        changed = find_replacements(policies, edit)
         shown = words.say("what_if.changed", names=", ".join(f"`{name}`" for name in sorted(changed)))
         names = (f"`{policies}`", shown)
         return load_city(policies, on=on), load_city(policies, on=on, instead=changed), names
-    before = of_revision(policies, first, on)
-    after = of_revision(policies, second, on) if second else load_city(policies, on=on, undeployed=True)
+    before = load_revision(policies, first, on)
+    after = load_revision(policies, second, on) if second else load_city(policies, on=on, undeployed=True)
     shown = f"`{second}`" if second else words.say("what_if.as-it-is", folder=f"`{policies}`")
     return before, after, (f"`{first}`", shown)
 
@@ -89,7 +90,8 @@ def _document(changes: Changes) -> dict[str, object]:
         "network": changes.network,
         "identity": changes.identity,
         "admission": changes.admission,
-        "exchange": changes.exchange,
+        "data_flows": changes.data_flows,
+        "exchange": changes.data_flows,  # what the list was called until now; for one version
     }
     return {
         "before": changes.before,

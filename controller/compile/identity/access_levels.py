@@ -115,7 +115,7 @@ class AccessLevelCatalogue:
 
     def require_registration(self, schools: frozenset[str]) -> str:
         """The key of the level of devices that are registered at one of these schools or offices; made when asked."""
-        known = {frozenset(s.id for s in self._city.schools if g.holds(s)): g.id for g in self._city.groups.values()}
+        known = {frozenset(s.id for s in self._city.schools if g.contains(s)): g.id for g in self._city.groups.values()}
         key = f"at_{known.get(schools, '')}"
         if schools not in known or len(self._facts.name(key)) > LONGEST_NAME:
             key = f"at_{sha256(' '.join(sorted(schools)).encode()).hexdigest()[:12]}"
@@ -185,13 +185,13 @@ class AccessLevelCatalogue:
         for kind in DayKind:
             runs = self._city.calendar.runs(kind) if self._city.calendar else ()
             years = sorted({day.year for run in runs for day in run})
-            asked = " || ".join(_in_year(year, runs, self._city.file.timezone) for year in years)
+            asked = " || ".join(_in_year(year, runs, self._city.settings.timezone) for year in years)
             yield self._level(kind.replace("-", "_"), asked or "false", "the school calendar as it was when deployed")
 
     def _places(self, city: City) -> Iterator[AccessLevel]:
         registered = self._registration
         wards: list[str] = []
-        for ward in city.file.wards:
+        for ward in city.wards:
             schools = [(school, _egress(school)) for school in city.schools if school.ward == ward.id]
             proved = [(school, prefixes) for school, prefixes in schools if prefixes]
             if not proved:
@@ -205,7 +205,7 @@ class AccessLevelCatalogue:
         yield self._any("own-school", [f"own_school_{ward}" for ward in wards], _REGISTERED)
         other = f'{self._ask("school")} && {registered} != "" && !{self._ask("own-school")}'
         yield self._level("other-school", other, _REGISTERED, ("school", "own-school"))
-        offices = [prefix for office in city.file.offices for prefix in office.egress]
+        offices = [prefix for office in city.offices for prefix in office.egress]
         asked = _from(offices) if offices else "false"
         yield self._level("board-office", asked, "addresses that only an office of the board comes from")
         ours = ("school", "board-office") if offices else ("school",)
@@ -224,7 +224,11 @@ _GEOLOCATION = "Google's geolocation of the address; a VPN exit in Japan looks l
 
 
 def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
-    """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above)."""
+    """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above).
+
+    >>> choose_place_levels(frozenset({"own-school", "other-school", "board-office"}))
+    ('school', 'board-office')
+    """
     school = {"own-school", "other-school"}
     for covered, key in (({*school, "board-office", "home"}, "japan"), (school, "school")):
         if covered <= places:

@@ -47,16 +47,26 @@ class RadiusRow:
 
 
 def compile_radius_rows(city: City) -> tuple[RadiusRow, ...]:
-    """Every row of the table; those that no admission names lead to quarantine."""
+    """Every row of the table; those that no admission names lead to quarantine.
+
+    >>> [(row.certificate, row.place, row.vlan) for row in compile_radius_rows(city)][:2]
+    [('staff-device', 'own-school', 10), ('staff-device', 'other-school', 10)]
+    """
     rows = [_row(city, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
-    vlan = city.segments[city.otherwise].vlan
+    vlan = city.segments[city.default_segment].vlan
     session = city.admission_limits.quarantine_minutes * 60
-    rows += [RadiusRow(ANY_CERTIFICATE, place, city.otherwise, vlan, session, "", None) for place in PLUGGED]
+    rows += [RadiusRow(ANY_CERTIFICATE, place, city.default_segment, vlan, session, "", None) for place in PLUGGED]
     return tuple(rows)
 
 
 def find_radius_row(rows: Iterable[RadiusRow], certificate: str, place: str) -> RadiusRow:
     """What the server answers to a certificate of this class at this place: its own row, else that of every other.
+
+    >>> rows = compile_radius_rows(city)
+    >>> find_radius_row(rows, "pupil-device", "own-school").segment
+    'pupil'
+    >>> find_radius_row(rows, "", "own-school").segment
+    'quarantine'
 
     Raises:
         LookupError: the table has no row for it.

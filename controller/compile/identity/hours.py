@@ -15,7 +15,15 @@ _SUNDAY_FIRST: tuple[Day, ...] = (DAYS[-1], *DAYS[:-1])
 
 
 def write_time_conditions(slots: Iterable[Slot], timezone: str) -> list[str]:
-    """Expressions one of which holds exactly in these slots; an empty one holds always. Each is a conjunction."""
+    r"""Expressions one of which holds exactly in these slots; an empty one holds always. Each is a conjunction.
+
+    >>> (condition,) = write_time_conditions([("mon", 480, 1020), ("tue", 480, 1020)], "Asia/Tokyo")
+    >>> print(*condition.split(" && "), sep="\n")
+    request.time.getDayOfWeek("Asia/Tokyo") >= 1
+    request.time.getDayOfWeek("Asia/Tokyo") <= 2
+    request.time.getHours("Asia/Tokyo") >= 8
+    request.time.getHours("Asia/Tokyo") < 17
+    """
     days_of: dict[tuple[int, int], set[Day]] = {}
     for day, spans in _spans(slots).items():
         for span in spans:

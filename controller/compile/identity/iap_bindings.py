@@ -1,7 +1,8 @@
 """The identity part of the policy, for the cloud: applications, their frontends, access levels and bindings.
 
 A binding gives a role (a group of people) one application under a condition. Conditions are made of access levels and
-times that must hold; nothing is negated, so what the proxy does not know is never granted (see `boxes` and `levels`).
+times that must hold; nothing is negated, so what the proxy does not know is never granted (see `people_cubes` and
+`access_levels`).
 Limits are those of Google's page "Quotas and limits" of IAM: 12 logic operators in a condition, 20 bindings of one role
 and principal that differ in their condition. What needs more operators becomes several bindings: any of them grants.
 """
@@ -89,6 +90,11 @@ class CloudIntent:
 def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     """Compile the identity part for the cloud.
 
+    >>> facts = ProxyFacts("1", "demo", "fingerprint", "0customer-tsunagu")
+    >>> binding = compile_cloud_intent(city, facts).bindings[0]
+    >>> binding.application, binding.role, binding.rules
+    ('affairs', 'teacher', ('exam-marking',))
+
     Raises:
         PolicyError: something that the proxy could not enforce, or a class that needs more than its rules ask.
     """
@@ -101,7 +107,7 @@ def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     compiler = _Compiler(city, facts)
     bindings = tuple(compiler.bindings(app for app in chosen if app.audience != "public"))
     return CloudIntent(
-        on=city.on,
+        on=city.policy_date,
         applications=tuple(
             CloudApplication(a.id, a.name, a.audience, a.importance, a.audience != "public", frontend_of[a.id])
             for a in chosen
@@ -140,20 +146,20 @@ def _problems(city: City, app: Application) -> Iterator[Problem]:
     if not app.proxy:
         message = f"audience {app.audience!r} in the cloud needs the identity-aware proxy: add `proxy: true`"
         yield Problem(app.origin, "proxy", message)
-    least = city.people.mfa.of(app.importance)
+    least = city.people.mfa.get_minimum(app.importance)
     if least.required:
         for role in city.people.roles:
-            for box in find_permitted_people(city, app.id, role.id)[1]:
-                if _weakest(box) < STRENGTHS[least.strength]:
+            for cube in find_permitted_people(city, app.id, role.id)[1]:
+                if _weakest(cube) < STRENGTHS[least.strength]:
                     message = (
-                        f"class {app.importance} needs MFA (guideline 3.2(5)), but {', '.join(sorted(box.rules))} let "
+                        f"class {app.importance} needs MFA (guideline 3.2(5)), but {', '.join(sorted(cube.rules))} let "
                         f"role {role.id!r} in with less than {least.strength}: add `mfa: true`"
                     )
                     yield Problem(app.origin, "importance", message)
 
 
-def _weakest(box: PeopleCube) -> Strength:
-    return min(one for one in box.factors if isinstance(one, Strength))
+def _weakest(cube: PeopleCube) -> Strength:
+    return min(one for one in cube.factors if isinstance(one, Strength))
 
 
 def _identity_rules(city: City, application: str) -> list[Rule]:
@@ -168,16 +174,20 @@ def _group_by_frontend(city: City, applications: Iterable[Application]) -> dict[
     """
     grouped: dict[object, list[str]] = {}
     for app in applications:
-        ways = (frozenset(_ways(city, app.id, effect)) for effect in (Effect.PERMIT, Effect.FORBID))
-        grouped.setdefault((app.audience, app.importance, *ways), []).append(app.id)
+        flows = (frozenset(_network_flows(city, app.id, effect)) for effect in (Effect.PERMIT, Effect.FORBID))
+        grouped.setdefault((app.audience, app.importance, *flows), []).append(app.id)
     return {names[0]: tuple(names) for names in grouped.values()}
 
 
-def _ways(city: City, application: str, effect: Effect) -> Iterator[tuple[str, Service, int]]:
+def _network_flows(city: City, application: str, effect: Effect) -> Iterator[tuple[str, Service, int]]:
     for rule in city.rules:
         if rule.network and rule.effect is effect and application in rule.applications:
-            there = [number for number, alike in enumerate(city.alike) if city.is_for(rule, alike[0])]
-            yield from product(rule.network.from_, city.services(rule, application), there)
+            there = [
+                number
+                for number, alike in enumerate(city.schools_of_equal_scope)
+                if city.rule_applies_at(rule, alike[0])
+            ]
+            yield from product(rule.network.from_, city.permitted_services(rule, application), there)
 
 
 class _Compiler:
@@ -201,13 +211,13 @@ class _Compiler:
     def bindings(self, applications: Iterable[Application]) -> Iterator[IapBinding]:
         for app in applications:
             for role in self._city.people.roles:
-                space, boxes = find_permitted_people(self._city, app.id, role.id)
-                yield from self._of_role(app, role.id, space, boxes)
+                space, cubes = find_permitted_people(self._city, app.id, role.id)
+                yield from self._of_role(app, role.id, space, cubes)
 
     def _of_role(
-        self, app: Application, role: str, space: CubeSpace, boxes: Iterable[PeopleCube]
+        self, app: Application, role: str, space: CubeSpace, cubes: Iterable[PeopleCube]
     ) -> Iterator[IapBinding]:
-        terms = [(term, box.rules) for box in boxes for term in self._terms(space, box)]
+        terms = [(term, cube.rules) for cube in cubes for term in self._terms(space, cube)]
         packed = list(_pack(terms, f"{app.id}, role {role}"))
         if len(packed) > MOST_BINDINGS:
             message = f"{app.id}, role {role}: needs {len(packed)} bindings, Google takes {MOST_BINDINGS}; join rules"
@@ -215,26 +225,26 @@ class _Compiler:
         for number, (expression, rules) in enumerate(packed, start=1):
             yield IapBinding(app.id, role, number, expression, tuple(sorted(rules)))
 
-    def _terms(self, space: CubeSpace, box: PeopleCube) -> Iterator[str]:
-        """Conjunctions one of which holds exactly for the people of the box; an empty one always holds."""
+    def _terms(self, space: CubeSpace, cube: PeopleCube) -> Iterator[str]:
+        """Conjunctions one of which holds exactly for the people of the cube; an empty one always holds."""
         every = space.everything
         asked = [
             [key if True in values else NOT + key]
-            for key, values in zip(space.postures, box.postures, strict=True)
+            for key, values in zip(space.postures, cube.postures, strict=True)
             if len(values) == 1
         ]
-        if box.devices != every.devices:
-            asked.append([f"device_{one}" for one in _known(box.devices)])
-        if box.registered != every.registered:
-            asked.append([self._catalogue.require_registration(frozenset(_known(box.registered)))])
-        if box.kinds != every.kinds:
-            asked.append([kind.replace("-", "_") for kind in _known(box.kinds)])
-        if box.places != every.places:
-            asked.append(list(choose_place_levels(frozenset(_known(box.places)))))
-        times = [self._before(box.periods)] if box.periods != every.periods else []
-        slots = [slot for slot in box.slots if isinstance(slot, tuple)]
-        for factors in _runs(box.factors):
-            for window in write_time_conditions(slots, self._city.file.timezone):
+        if cube.devices != every.devices:
+            asked.append([f"device_{one}" for one in _known(cube.devices)])
+        if cube.registered != every.registered:
+            asked.append([self._catalogue.require_registration(frozenset(_known(cube.registered)))])
+        if cube.kinds != every.kinds:
+            asked.append([kind.replace("-", "_") for kind in _known(cube.kinds)])
+        if cube.places != every.places:
+            asked.append(list(choose_place_levels(frozenset(_known(cube.places)))))
+        times = [self._before(cube.periods)] if cube.periods != every.periods else []
+        slots = [slot for slot in cube.slots if isinstance(slot, tuple)]
+        for factors in _runs(cube.factors):
+            for window in write_time_conditions(slots, self._city.settings.timezone):
                 yield self._term([*([key] for key in factors), *asked], [*times, *([window] if window else [])])
 
     def _term(self, asked: list[list[str]], times: list[str]) -> str:
@@ -245,9 +255,9 @@ class _Compiler:
         return term
 
     def _before(self, periods: Values) -> str:
-        """Until the end of the last of these periods; an exception lapses, so there is never a hole before it."""
+        """Until the end of the last of these periods; an exception expires, so there is never a hole before it."""
         last = max(end for end in periods if isinstance(end, date))
-        assert last != EVER  # noqa: S101 only what lapses is less than everything
+        assert last != EVER  # noqa: S101 only what expires is less than everything
         end = datetime.combine(last + ONE_DAY, time.min, self._city.timezone).astimezone(UTC)
         return f'request.time < timestamp("{end:%Y-%m-%dT%H:%M:%SZ}")'
 
@@ -301,7 +311,11 @@ def _pack(terms: Iterable[tuple[str, frozenset[str]]], where: str) -> Iterator[t
 
 
 def count_operators(expression: str) -> int:
-    """The logic operators of an expression as Google counts them."""
+    """The logic operators of an expression as Google counts them.
+
+    >>> count_operators("a && (b || c)")
+    2
+    """
     return expression.count("&&") + expression.count("||")
 
 

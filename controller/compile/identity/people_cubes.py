@@ -1,6 +1,6 @@
-"""The identity part as boxes: a box is one set of values for each thing that is asked; a policy is a union of boxes.
+"""The identity part as cubes: a cube is one set of values for each thing that is asked; a policy is a union of cubes.
 
-A forbid is taken out of every permit's box, so that what is left needs no negation. That matters at an identity-aware
+A forbid is taken out of every permit's cube, so that what is left needs no negation. That matters at an identity-aware
 proxy: there, "not abroad" would let in whoever's country is unknown, and "in Japan" does not.
 """
 
@@ -53,20 +53,20 @@ class PeopleCube:
         return (self.factors, *self.postures, self.devices, self.registered, *times)
 
     def with_fields(self, fields: Iterable[Values], rules: frozenset[str]) -> PeopleCube:
-        """A box of other values."""
+        """A cube of other values."""
         factors, *others = fields
         postures, rest = others[: len(self.postures)], others[len(self.postures) :]
         devices, registered, periods, kinds, places, slots = rest
         return PeopleCube(factors, tuple(postures), devices, registered, periods, kinds, places, slots, rules)
 
     def covers(self, other: PeopleCube) -> bool:
-        """Whether everybody of the other box is in this one."""
+        """Whether everybody of the other cube is in this one."""
         return all(mine >= theirs for mine, theirs in zip(self.fields, other.fields, strict=True))
 
 
 @dataclass(frozen=True)
 class CubeSpace:
-    """All that can be told apart: `everything` is the box of everybody, everywhere, always."""
+    """All that can be told apart: `everything` is the cube of everybody, everywhere, always."""
 
     city: City
     application: str
@@ -88,7 +88,7 @@ class CubeSpace:
                 for name, values in zip(self.postures, every.postures, strict=True)
             ),
             devices=frozenset(identity.devices) | unknown if identity.devices else every.devices,
-            registered=self.city.scope(rule) | unknown if rule.schools else every.registered,
+            registered=self.city.schools_in_scope(rule) | unknown if rule.schools else every.registered,
             periods=frozenset(end for end in every.periods if _lasts(rule, end)),
             kinds=every.kinds if kinds is None else frozenset(kinds) | unknown,
             places=frozenset(identity.places) if identity.places else every.places,
@@ -105,6 +105,10 @@ def _lasts(rule: Rule, end: object) -> bool:
 
 def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> CubeSpace:
     """The space in which these rules can be told apart: days are cut where some rule's hours begin or end.
+
+    >>> space = build_cube_space(city, "affairs", [])
+    >>> sorted(space.everything.places)
+    ['abroad', 'board-office', 'home', 'other-school', 'own-school']
 
     Raises:
         TsunaguError: hours with seconds; the conditions of the proxy are written in minutes.
@@ -134,18 +138,23 @@ def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> Cub
 
 
 def find_permitted_people(city: City, application: str, role: str) -> tuple[CubeSpace, tuple[PeopleCube, ...]]:
-    """Who of a role may use an application, as few boxes, in a fixed order."""
+    """Who of a role may use an application, as few cubes, in a fixed order.
+
+    >>> _, cubes = find_permitted_people(city, "affairs", "principal")
+    >>> [(sorted(cube.places), sorted(cube.rules)) for cube in cubes][:1]
+    [(['other-school', 'own-school'], ['staff-cloud'])]
+    """
     judged = [rule for rule in city.rules if rule.identity and "proxy" in rule.identity.enforced_by]
     rules = [rule for rule in judged if application in rule.applications]
     named = [rule for rule in rules if rule.identity and _speaks_of(rule.identity, role)]
     known = build_cube_space(city, application, named)
     permits = [known.cube(rule) for rule in named if rule.effect is Effect.PERMIT]
-    boxes = [box for box in permits if all(box.fields)]
+    cubes = [cube for cube in permits if all(cube.fields)]
     for rule in named:
         if rule.effect is Effect.FORBID:
             forbidden = known.cube(rule)
-            boxes = [rest for box in boxes for rest in _without(box, forbidden)]
-    return known, _fewest(boxes)
+            cubes = [rest for cube in cubes for rest in _without(cube, forbidden)]
+    return known, _fewest(cubes)
 
 
 def _speaks_of(identity: IdentityPart, role: str) -> bool:
@@ -158,40 +167,40 @@ def _within(slot: Slot, hours: Hours) -> bool:
     return day in hours.weekdays and first <= start and end <= last
 
 
-def _without(box: PeopleCube, forbidden: PeopleCube) -> Iterator[PeopleCube]:
-    """What is left of a box: for each field, the part of the box whose value there is not forbidden."""
-    if not all(mine & theirs for mine, theirs in zip(box.fields, forbidden.fields, strict=True)):
-        yield box
+def _without(cube: PeopleCube, forbidden: PeopleCube) -> Iterator[PeopleCube]:
+    """What is left of a cube: for each field, the part of the cube whose value there is not forbidden."""
+    if not all(mine & theirs for mine, theirs in zip(cube.fields, forbidden.fields, strict=True)):
+        yield cube
         return
-    for index, (mine, theirs) in enumerate(zip(box.fields, forbidden.fields, strict=True)):
+    for index, (mine, theirs) in enumerate(zip(cube.fields, forbidden.fields, strict=True)):
         rest: Values = mine - theirs
         if rest:
-            fields = (*box.fields[:index], rest, *box.fields[index + 1 :])
-            yield box.with_fields(fields, box.rules | forbidden.rules)
+            fields = (*cube.fields[:index], rest, *cube.fields[index + 1 :])
+            yield cube.with_fields(fields, cube.rules | forbidden.rules)
 
 
-def _fewest(boxes: list[PeopleCube]) -> tuple[PeopleCube, ...]:
-    """The same union with no box inside another, and boxes that differ in one field put together."""
+def _fewest(cubes: list[PeopleCube]) -> tuple[PeopleCube, ...]:
+    """The same union with no cube inside another, and cubes that differ in one field put together."""
     changed = True
     while changed:
-        boxes = _outermost(boxes)
+        cubes = _outermost(cubes)
         changed = False
-        for index, one in enumerate(boxes):
-            partner = next((other for other in boxes[index + 1 :] if _differ_once(one, other)), None)
+        for index, one in enumerate(cubes):
+            partner = next((other for other in cubes[index + 1 :] if _differ_once(one, other)), None)
             if partner is not None:
                 fields = [a | b for a, b in zip(one.fields, partner.fields, strict=True)]
                 joined = one.with_fields(fields, one.rules | partner.rules)
-                boxes = [box for box in boxes if box not in (one, partner)] + [joined]
+                cubes = [cube for cube in cubes if cube not in (one, partner)] + [joined]
                 changed = True
                 break
-    return tuple(sorted(boxes, key=_order))
+    return tuple(sorted(cubes, key=_order))
 
 
-def _outermost(boxes: list[PeopleCube]) -> list[PeopleCube]:
+def _outermost(cubes: list[PeopleCube]) -> list[PeopleCube]:
     kept: list[PeopleCube] = []
-    for box in sorted(boxes, key=_order):
-        if not any(other.covers(box) for other in kept):
-            kept = [other for other in kept if not box.covers(other)] + [box]
+    for cube in sorted(cubes, key=_order):
+        if not any(other.covers(cube) for other in kept):
+            kept = [other for other in kept if not cube.covers(other)] + [cube]
     return kept
 
 
@@ -199,5 +208,5 @@ def _differ_once(one: PeopleCube, other: PeopleCube) -> bool:
     return sum(a != b for a, b in zip(one.fields, other.fields, strict=True)) == 1
 
 
-def _order(box: PeopleCube) -> tuple[list[str], list[list[str]]]:
-    return sorted(box.rules), [sorted(map(str, values)) for values in box.fields]
+def _order(cube: PeopleCube) -> tuple[list[str], list[list[str]]]:
+    return sorted(cube.rules), [sorted(map(str, values)) for values in cube.fields]

@@ -45,6 +45,10 @@ def compile_acls(
 ) -> DeviceAcls:
     """Write every intent as an ordered filter that fits the platform.
 
+    >>> acls = compile_acls(core, can, [intent])
+    >>> [one.name for one in acls.filters], acls.aggregated
+    (['TSN-10-from-4-...'], False)
+
     Raises:
         BeyondCapability: the filters are larger than the platform takes, or their names are longer.
     """
@@ -89,6 +93,8 @@ def _fit_to_size(device: Device, filters: list[Filter], can: Capabilities) -> li
 def refuse_long_names(device: Device, what: str, names: Iterable[str], can: Capabilities) -> None:
     """Refuse names (`what` is "filter" or "vlan") that are longer than the platform takes.
 
+    >>> refuse_long_names(core, "filter", ["TSN-20-from-4"], can)
+
     Raises:
         BeyondCapability: with the first name that is too long.
     """
@@ -103,7 +109,12 @@ def refuse_long_names(device: Device, what: str, names: Iterable[str], can: Capa
 
 
 def build_acl(intent: FilterIntent) -> Filter:
-    """Write one intent as an ordered filter, an entry for each rule, prefix and port range."""
+    """Write one intent as an ordered filter, an entry for each rule, prefix and port range.
+
+    >>> first, *_, last = build_acl(intent).entries
+    >>> first.effect.value, first.origin, last.effect.value, last.origin
+    ('permit', 'staff-cloud', 'forbid', 'default deny')
+    """
     named = [clause for clause in intent.clauses if not _everything_but(clause)]
     internet = [clause for clause in intent.clauses if _everything_but(clause)]
     entries = [

@@ -25,7 +25,14 @@ Rest = tuple[Hashable, ...]
 
 
 def aggregate_entries(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries of a filter, as few as this finds, with the same meaning."""
+    """The entries of a filter, as few as this finds, with the same meaning.
+
+    >>> everywhere = Family.V4.everything
+    >>> ends = [parse_prefix("10.0.0.0/25"), parse_prefix("10.0.0.128/25")]
+    >>> entries = [Entry(Effect.PERMIT, Match(Family.V4, 6, end, everywhere), f"rule-{end[1]}") for end in ends]
+    >>> [(str(one.match.source), one.origin) for one in aggregate_entries(entries)]
+    [('10.0.0.0/24', 'rule-10.0.0.1, rule-10.0.0.129')]
+    """
     found = _reached(entries)
     while True:
         runs = groupby(found, key=lambda entry: entry.effect)

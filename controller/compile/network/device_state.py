@@ -60,6 +60,10 @@ FILTERING_ROLE = "core"
 def compile_device(city: City, device: Device, can: Capabilities) -> DeviceIntent:
     """Compile the policy for one device.
 
+    >>> wanted = compile_device(city, core, can).wanted
+    >>> len(wanted.filters), len(wanted.vlans), len(wanted.ports)
+    (32, 8, 5)
+
     Raises:
         BeyondCapability: the platform cannot enforce a part, or the filters are larger than it takes.
     """
@@ -73,6 +77,10 @@ def compile_device_filters(
 ) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
     """What each filter of a device must be, and the filters of which a part is left to a device further up.
 
+    >>> intents, delegated = compile_device_filters(city, core, can)
+    >>> len(intents), len(delegated), intents[0].segment, intents[0].direction.value
+    (32, 20, 'staff', 'from')
+
     Raises:
         BeyondCapability: the platform cannot enforce a part.
     """
@@ -85,6 +93,11 @@ def compile_device_filters(
 
 def build_device_intent(city: City, device: Device, can: Capabilities, acls: DeviceAcls) -> DeviceIntent:
     """Put together a device: these access control lists and no other, and everything else that the policy wants of it.
+
+    >>> none = compile_acls(core, can, [])
+    >>> bare = build_device_intent(city, core, can, none).wanted
+    >>> len(bare.filters), len(bare.ports)
+    (0, 5)
 
     Raises:
         BeyondCapability: the platform cannot enforce a part.
@@ -110,7 +123,12 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
 
 
 def build_acl_intent(device: Device, acls: DeviceAcls) -> DeviceIntent:
-    """Put together a device with these access control lists and nothing else."""
+    """Put together a device with these access control lists and nothing else.
+
+    >>> alone = build_acl_intent(core, compile_acls(core, can, [intent])).wanted
+    >>> len(alone.filters), len(alone.ports)
+    (1, 0)
+    """
     wanted = build_device_state(filters=acls.filters, bindings=acls.bindings)
     return DeviceIntent(device, wanted, acls.intents, acls.delegated, aggregated=acls.aggregated)
 

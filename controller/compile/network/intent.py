@@ -67,7 +67,14 @@ class FilterIntent:
 
 
 def compile_filter_intents(city: City, school: School, device: str, segments: Iterable[str]) -> Iterator[FilterIntent]:
-    """The intents of all filters of a device that serves these segments of a school."""
+    """The intents of all filters of a device that serves these segments of a school.
+
+    >>> intents = list(compile_filter_intents(city, school, core.id, ["staff"]))
+    >>> [(one.vlan, one.direction.value, int(one.family)) for one in intents]
+    [(10, 'from', 4), (10, 'from', 6), (10, 'to', 4), (10, 'to', 6)]
+    >>> intents[0].clauses[0].rule, str(intents[0].clauses[0].sources.included[0])
+    ('staff-cloud', '10.154.0.0/22')
+    """
     spoken = {family: _by_place(city, school, family) for family in Family}
     for name in segments:
         segment = city.segments[name]
@@ -84,14 +91,14 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
     A family without addresses on either side has no packets: the clause falls away, it never becomes "any".
     """
     found: dict[tuple[str, Direction], list[Clause]] = {}
-    ends = {name: city.source_of(name, school, family) for name in (*city.segments, CONTROLLER)}
+    ends = {name: city.addresses.source_addresses_in(name, school, family) for name in (*city.segments, CONTROLLER)}
     for rule in city.rules:
-        if rule.network is None or not city.is_for(rule, school):
+        if rule.network is None or not city.rule_applies_at(rule, school):
             continue
         for application in rule.applications:
-            asked = city.destination_of(application, school, family)
+            asked = city.addresses.destination_addresses_in(application, school, family)
             sources = [name for name in rule.network.from_ if ends[name].included and asked.included]
-            for service in city.services(rule, application):
+            for service in city.permitted_services(rule, application):
                 spoken = {name: _conversation(rule, service, family, ends[name], asked) for name in sources}
                 for name, (there, back) in spoken.items():
                     found.setdefault((name, Direction.FROM), []).append(there)
@@ -114,8 +121,8 @@ def _conversation(
 
 
 def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
-    gateway = parse_prefix(family.address(city.gateway(school, segment, family)))
-    words: dict[str, Prefix] = {SEGMENT: city.segment_prefix(school, segment, family), GATEWAY: gateway}
+    gateway = parse_prefix(family.address(city.addresses.gateway_address(school, segment, family)))
+    words: dict[str, Prefix] = {SEGMENT: city.addresses.segment_prefix(school, segment, family), GATEWAY: gateway}
     own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 
     def ends(named: tuple[EndPoint, ...]) -> AddressSet:
@@ -126,8 +133,8 @@ def _necessities(city: City, school: School, segment: Segment, family: Family) -
         return AddressSet(tuple(words[end] if isinstance(end, str) else end for end in named))
 
     found: dict[Direction, list[Clause]] = {direction: [] for direction in Direction}
-    for one in city.necessities:
-        if one.family == family and one.is_for(segment.id):
+    for one in city.infrastructure_protocols:
+        if one.family == family and one.is_needed_in(segment.id):
             ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
             named = (Effect.PERMIT, one.id, one.origin, family, Protocol[one.protocol.upper()])
             clause = Clause(*named, ends(one.source), ends(one.destination), ports, one.ports, one.established)

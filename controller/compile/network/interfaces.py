@@ -26,17 +26,32 @@ from controller.model.sites.devices import Device
 
 
 def find_transit(city: City, device: Device, can: Capabilities) -> Transit | None:
-    """The link to the router, where the device is a core that routes; None where the router is in every segment."""
-    return city.file.transit if can.interfaces and device.role == "core" else None
+    """The link to the router, where the device is a core that routes; None where the router is in every segment.
+
+    >>> find_transit(city, core, can) is None  # its router stands in every segment
+    True
+    """
+    return city.settings.transit if can.interfaces and device.role == "core" else None
 
 
 def make_transit_vlan(transit: Transit) -> Vlan:
-    """The link's VLAN."""
+    """The link's VLAN.
+
+    >>> make_transit_vlan(Transit.model_construct(vlan=99))
+    Vlan(number=99, name='TSN-transit')
+    """
     return Vlan(transit.vlan, f"{PREFIX}-transit")
 
 
 def move_onto_transit(port: PortState, role: PortRole, transit: Transit) -> PortState:
-    """The port towards the router carries the link alone: a segment on it would pass the filters by."""
+    """The port towards the router carries the link alone: a segment on it would pass the filters by.
+
+    >>> port = PortState("port1.0.1", PortMode.TRUNK, (10, 20), PortRole.UPLINK)
+    >>> move_onto_transit(port, PortRole.UPLINK, Transit.model_construct(vlan=99)).vlans
+    (99,)
+    >>> move_onto_transit(port, PortRole.HOST_FACING, Transit.model_construct(vlan=99)).vlans
+    (10, 20)
+    """
     if role is not PortRole.UPLINK:
         return port
     return replace(port, mode=PortMode.ACCESS, vlans=(transit.vlan,), isolated=False)
@@ -45,15 +60,23 @@ def move_onto_transit(port: PortState, role: PortRole, transit: Transit) -> Port
 def compile_core_interfaces(
     city: City, device: Device, segments: Iterable[str], transit: Transit
 ) -> Iterator[VlanInterface]:
-    """The gateway's addresses in each segment, the switch's own in that of the devices, and its end of the link."""
+    """The gateway's addresses in each segment, the switch's own in that of the devices, and its end of the link.
+
+    >>> first, *_ = compile_core_interfaces(city, core, ["staff"], city.settings.transit)
+    >>> first.vlan, first.addresses
+    (10, ('10.154.0.1/22', '2001:db8:809a:a::1/64'))
+    """
     school = device.school
-    blocks = [city.school_prefix(school, family) for family in Family]
+    blocks = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [transit.address(own, ROUTER).partition("/")[0] for own in blocks]
     for name in segments:
         segment = city.segments[name]
-        lengths = {family: city.segment_prefix(school, segment, family).prefixlen for family in Family}
-        addresses = [f"{family.address(city.gateway(school, segment, family))}/{lengths[family]}" for family in Family]
-        if name == city.file.management_segment:
+        lengths = {family: city.addresses.segment_prefix(school, segment, family).prefixlen for family in Family}
+        addresses = [
+            f"{family.address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"
+            for family in Family
+        ]
+        if name == city.management_segment:
             addresses.insert(1, f"{device.management}/{lengths[Family(device.management.version)]}")
         yield build_vlan_interface(segment.vlan, addresses, servers)
     yield build_vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])

@@ -1,8 +1,8 @@
 """Lines and their preference -> the route policies of a school's router.
 
-In: what comes over a way gets a local preference by its rank, so the router's own choice follows the policy; the
+In: what comes over a path gets a local preference by its rank, so the router's own choice follows the policy; the
 school's own prefixes are not taken back. Out: only the school's own prefixes leave, and the lower the rank, the more
-often the school's system stands in the path, so the choice of the others follows too. A way that the preference leaves
+often the school's system stands in the path, so the choice of the others follows too. A path that the preference leaves
 out carries nothing in either direction.
 """
 
@@ -39,7 +39,7 @@ LOCAL_PREFERENCE_STEP = 100
 class Neighbour:
     """A region's router as a school's router sees it on one line, in one family.
 
-    `rank` counts from 0, the preferred way; None: the preference leaves it out. `rule` is where the policy says so.
+    `rank` counts from 0, the preferred path; None: the preference leaves it out. `rule` is where the policy says so.
     """
 
     line: LineName
@@ -51,7 +51,7 @@ class Neighbour:
 
     @property
     def path(self) -> str:
-        """The way in words."""
+        """The path in words."""
         return f"{self.line} to {self.region}"
 
     def __str__(self) -> str:
@@ -76,7 +76,12 @@ class RoutingIntent:
 
 
 def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
-    """What the policy wants of a school's router."""
+    """What the policy wants of a school's router.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> [(one.path, one.rank) for one in routing_intent.neighbours if one.family is Family.V4]
+    [('primary to tokyo', 0), ('primary to osaka', 1), ('backup to tokyo', 2), ('backup to osaka', 3)]
+    """
     school = device.school
     return RoutingIntent(
         device=device.id,
@@ -87,14 +92,23 @@ def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
 
 
 def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
-    """What a school may announce: its block, and what the internet sees its lines by."""
+    """What a school may announce: its block, and what the internet sees its lines by.
+
+    >>> [str(one) for one in find_own_prefixes(city, school, Family.V6)]
+    ['2001:db8:809a::/48']
+    """
     lines = (school.lines.primary, school.lines.backup)
     egress = (one for line in lines for one in line.egress if one.version == family)
-    return tuple(dict.fromkeys((city.school_prefix(school, family), *egress)))
+    return tuple(dict.fromkeys((city.addresses.school_prefix(school, family), *egress)))
 
 
 def build_wanted_routing(intent: RoutingIntent) -> Routing:
-    """The lists, policies and bindings that do what is wanted."""
+    """The lists, policies and bindings that do what is wanted.
+
+    >>> wanted = build_wanted_routing(compile_routing_intent(city, router))
+    >>> [one.name for one in wanted.policies][:2]
+    ['TSN-in-4-backup-osaka-...', 'TSN-in-4-backup-tokyo-...']
+    """
     own = {family: _list("own", family, prefixes, exact=True) for family, prefixes in intent.own.items()}
     inside = {family: _list("inside", family, prefixes, exact=False) for family, prefixes in intent.own.items()}
     policies: list[RoutePolicy] = []

@@ -41,6 +41,11 @@ def delegate_upstream(
 ) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
     """What the device itself must be, and what of the policy is left to the router.
 
+    >>> intents = compile_filter_intents(city, school, core.id, ["staff"])
+    >>> wanted, delegated = delegate_upstream(city, core, intents, can)
+    >>> len(wanted), [(one.upstream, one.answers) for one in delegated]
+    (4, [('as-e01-rt1', 12), ('as-e01-rt1', 12)])
+
     Raises:
         BeyondCapability: a part has to be left, and nobody answers for the school's router.
     """
@@ -72,7 +77,13 @@ def delegate_upstream(
 
 
 def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
-    """What is left to whom, one line a router."""
+    """What is left to whom, one line a router.
+
+    >>> intents = compile_filter_intents(city, school, core.id, ["staff"])
+    >>> (line,) = describe_delegated(delegate_upstream(city, core, intents, can)[1])
+    >>> line[:63]
+    '24 answers of TCP in 2 filters are told from new conversations '
+    """
     lines: dict[str, list[DelegatedFilter]] = {}
     for one in delegated:
         lines.setdefault(one.upstream, []).append(one)
@@ -84,13 +95,17 @@ def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
 
 
 def list_assumed_routers(city: City) -> list[Problem]:
-    """The routers that are believed to do what Tsunagu does not see: once for each lot and who answers for it."""
+    """The routers that are assumed to do what Tsunagu does not see: once for each lot and who answers for it.
+
+    >>> [one.message[:60] for one in list_assumed_routers(city)][:1]
+    ['not proved: the routers of lot-2 (frr) are assumed to keep t']
+    """
     said: dict[tuple[str, str, str], Problem] = {}
     for blueprint in city.blueprints.blueprints:
         for group in blueprint.devices:
             for lot, kept in group.keeps_state.items():
                 message = (
-                    f"not proved: the routers of {lot} ({group.platform.get(lot, 'no platform')}) are believed to keep "
+                    f"not proved: the routers of {lot} ({group.platform.get(lot, 'no platform')}) are assumed to keep "
                     f"the state of TCP; {kept.owner} answers for it"
                 )
                 said.setdefault((lot, kept.owner, kept.reason), Problem(group.origin, "keeps-state", message))

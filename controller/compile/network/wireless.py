@@ -34,6 +34,11 @@ class WirelessIntent:
 def compile_wireless(city: City, device: Device, can: Capabilities) -> tuple[WirelessIntent, ...]:
     """The networks of an access point.
 
+    >>> compile_wireless(city, core, can)
+    ()
+    >>> [(one.ssid, one.segment, one.vlan) for one in compile_wireless(city, point, point_can)]
+    [('school-staff', 'staff', 10), ('school-pupil', 'pupil', 20), ('school-guest', 'guest', 40)]
+
     Raises:
         BeyondCapability: the platform has no wireless networks, or cannot keep the clients of one from one another.
     """
@@ -71,5 +76,11 @@ def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> Wi
 
 
 def build_wireless_network(one: WirelessIntent) -> WirelessNetwork:
-    """The network that does what is wanted."""
+    """The network that does what is wanted.
+
+    >>> (one, *_) = compile_wireless(city, point, point_can)
+    >>> network = build_wireless_network(one)
+    >>> network.ssid, network.vlan, network.isolated
+    ('school-staff', 10, False)
+    """
     return WirelessNetwork(one.ssid, one.vlan, one.protection, one.isolated, one.uplink, one.identity, one.servers)

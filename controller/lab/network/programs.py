@@ -47,7 +47,7 @@ FRR = Path("/usr/lib/frr")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SystemUser:
     """The user and group that a program runs as."""
 
     user: str
@@ -55,7 +55,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class ProgramContext:
     """What a program finds around it. Without an account it runs as root; `umask` -1 leaves the lab's own.
 
     What may wait for something belongs into a namespace of ours: there `down` finds it, should `up` be killed.
@@ -63,7 +63,7 @@ class Around:
 
     namespace: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    account: Account | None = None
+    account: SystemUser | None = None
     umask: int = -1
 
     @property
@@ -75,10 +75,10 @@ class Around:
         return words
 
 
-_PLAIN = Around()
+_PLAIN = ProgramContext()
 
 
-def run(words: Sequence[str], *, text: str = "", around: Around = _PLAIN, timeout: float = 30.0) -> str:
+def run_program(words: Sequence[str], *, text: str = "", around: ProgramContext = _PLAIN, timeout: float = 30.0) -> str:
     """Run a program to its end and give what it printed. `text` is its input, `timeout` in seconds.
 
     Raises:

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.network.programs import Account, run
+from controller.lab.network.programs import SystemUser, run_program
 from controller.lab.state import paths
 
 _MARK = "made by 'tsunagu lab up'"
@@ -21,63 +21,63 @@ _ROUTER_GROUPS = ("frr", "frrvty")
 """Whoever is in these may use FRR's shell."""
 
 
-def check(user: str) -> None:
+def check_ssh_user(user: str) -> None:
     """See that the name is free, or a user that the lab itself left.
 
     Raises:
         LabError: the machine has another user of that name.
     """
-    if _find(user) is not None and user not in made():
+    if _find(user) is not None and user not in list_ssh_users():
         message = f"this machine has a user {user!r} that the lab did not make; rename it or remove it first"
         raise LabError(message)
 
 
-def made() -> list[str]:
+def list_ssh_users() -> list[str]:
     """Every user of this machine that the lab made."""
     return [found.pw_name for found in pwd.getpwall() if found.pw_gecos.startswith(_MARK)]
 
 
-def create(user: str, state: Path) -> None:
+def create_ssh_user(user: str, state: Path) -> None:
     """Make the user (again), with an empty home, a random password, and a key pair for the controller.
 
     Raises:
         LabError: a program of the machine refused; with its words.
     """
-    if user in made():
-        remove(user)
+    if user in list_ssh_users():
+        remove_ssh_user(user)
     home = state / _HOME
     settings = ("--system", "--user-group", "--no-create-home", f"--home-dir={home}", "--shell=/bin/sh")
-    run(("useradd", *settings, f"--groups={','.join(_ROUTER_GROUPS)}", f"--comment={_MARK}", user))
+    run_program(("useradd", *settings, f"--groups={','.join(_ROUTER_GROUPS)}", f"--comment={_MARK}", user))
     home.mkdir(mode=0o700)
     found = pwd.getpwnam(user)
     os.chown(home, found.pw_uid, found.pw_gid)
     key = state / paths.CONTROLLER_KEY
     key.parent.mkdir(mode=0o700)
-    new_key(key, "tsunagu-controller")
+    create_ssh_key(key, "tsunagu-controller")
     (state / AUTHORIZED_KEYS).write_text(key.with_suffix(".pub").read_text(encoding="ascii"), encoding="ascii")
     password = secrets.token_urlsafe(18)
     secret = state / paths.PASSWORD
     secret.touch(mode=0o600)
     secret.write_text(password, encoding="ascii")
-    run(("chpasswd", "--crypt-method", "SHA512"), text=f"{user}:{password}\n")
+    run_program(("chpasswd", "--crypt-method", "SHA512"), text=f"{user}:{password}\n")
 
 
-def remove(user: str) -> None:
+def remove_ssh_user(user: str) -> None:
     """Remove a user that the lab made, after everything in the lab's namespaces has been ended.
 
     Raises:
         LabError: a program of the machine refused; with its words.
     """
     # Without --force it looks at every process of the machine, and a container's lab may have a user of this number.
-    run(("userdel", "--force", user))
+    run_program(("userdel", "--force", user))
 
 
-def new_key(path: Path, comment: str) -> None:
+def create_ssh_key(path: Path, comment: str) -> None:
     """Make an Ed25519 key pair; the private part is readable by root alone."""
-    run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)))
+    run_program(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)))
 
 
-def account(user: str) -> Account:
+def find_ssh_user(user: str) -> SystemUser:
     """The user as programs are run.
 
     Raises:
@@ -87,7 +87,7 @@ def account(user: str) -> Account:
     if found is None:
         message = f"this machine has no user {user!r}; run 'tsunagu lab down', then 'tsunagu lab up'"
         raise LabError(message)
-    return Account(user, grp.getgrgid(found.pw_gid).gr_name)
+    return SystemUser(user, grp.getgrgid(found.pw_gid).gr_name)
 
 
 def _find(user: str) -> pwd.struct_passwd | None:

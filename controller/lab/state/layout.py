@@ -21,7 +21,7 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Both(Frozen):
+class FamilyPair(Frozen):
     """The same thing in both families: an address, or a prefix, as text."""
 
     v4: str
@@ -35,13 +35,13 @@ class Both(Frozen):
 class Interface(Frozen):
     """An interface in a segment: its addresses, the lengths of the subnets, and the segment's gateway."""
 
-    address: Both
+    address: FamilyPair
     v4_length: int
     v6_length: int
-    gateway: Both
+    gateway: FamilyPair
 
 
-class Port(Frozen):
+class SwitchPort(Frozen):
     """A port of a switch and the VLAN of its untagged packets."""
 
     name: str
@@ -57,7 +57,7 @@ class Gateway(Frozen):
     interface: Interface
 
 
-class Host(Frozen):
+class HostLayout(Frozen):
     """A host of a school; `port` is its switch port."""
 
     id: str
@@ -68,14 +68,14 @@ class Host(Frozen):
     interface: Interface
 
 
-class Line(Frozen):
+class LineLayout(Frozen):
     """A school's line: its interface and addresses on the router, its port at the carrier, its rate each way."""
 
     name: LineName
     interface: str
     port: str
     mbps: int
-    address: Both
+    address: FamilyPair
 
 
 class SchoolLayout(Frozen):
@@ -88,15 +88,15 @@ class SchoolLayout(Frozen):
     asn: int
     device: str
     router_device: str
-    router_address: Both
-    block: Both
-    egress: Both | None = None
-    lines: tuple[Line, ...]
-    ports: tuple[Port, ...]
+    router_address: FamilyPair
+    block: FamilyPair
+    egress: FamilyPair | None = None
+    lines: tuple[LineLayout, ...]
+    ports: tuple[SwitchPort, ...]
     management_port: str
     management: Interface
     gateways: tuple[Gateway, ...]
-    hosts: tuple[Host, ...]
+    hosts: tuple[HostLayout, ...]
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -109,22 +109,22 @@ class SchoolLayout(Frozen):
         own = (self.block, self.egress) if self.egress else (self.block,)
         return {family: tuple(dict.fromkeys(str(parse_prefix(both.of(family))) for both in own)) for family in Family}
 
-    def line(self, name: LineName) -> Line:
+    def line(self, name: LineName) -> LineLayout:
         """One of its lines."""
         return next(line for line in self.lines if line.name == name)
 
     @property
     def switch(self) -> str:
         """The switch's namespace."""
-        return paths.switch_namespace(self.id)
+        return paths.name_switch_namespace(self.id)
 
     @property
     def router(self) -> str:
         """The router's namespace."""
-        return paths.router_namespace(self.id)
+        return paths.name_router_namespace(self.id)
 
 
-class Carrier(Frozen):
+class CarrierLayout(Frozen):
     """The layer-2 network that all lines of a kind end in, and the lengths of its prefixes."""
 
     line: LineName
@@ -134,7 +134,7 @@ class Carrier(Frozen):
     @property
     def namespace(self) -> str:
         """Where it lives."""
-        return paths.carrier_namespace(self.line)
+        return paths.name_carrier_namespace(self.line)
 
 
 class RegionLayout(Frozen):
@@ -145,14 +145,14 @@ class RegionLayout(Frozen):
 
     id: str
     asn: int
-    addresses: dict[LineName, Both]
-    core_link: Both
-    core: Both
+    addresses: dict[LineName, FamilyPair]
+    core_link: FamilyPair
+    core: FamilyPair
 
     @property
     def namespace(self) -> str:
         """Where it lives."""
-        return paths.region_namespace(self.id)
+        return paths.name_region_namespace(self.id)
 
 
 class Listener(Frozen):
@@ -164,7 +164,7 @@ class Listener(Frozen):
     applications: tuple[str, ...]
 
 
-class Guarded(Frozen):
+class GuardedApplication(Frozen):
     """An application behind the identity-aware proxy: its host name, and what assertions for it are made out to.
 
     Its stand-in listens on `port`; no `audience` means that the proxy asks nobody there.
@@ -185,17 +185,17 @@ class Perimeter(Frozen):
     """
 
     world: str
-    fronts: tuple[Both, ...]
-    guarded: tuple[Guarded, ...]
-    backend: Both
-    identity: Both
-    home: Both
-    abroad: Both
-    office: Both | None = None
+    fronts: tuple[FamilyPair, ...]
+    guarded: tuple[GuardedApplication, ...]
+    backend: FamilyPair
+    identity: FamilyPair
+    home: FamilyPair
+    abroad: FamilyPair
+    office: FamilyPair | None = None
     shared_exit: str
 
     @property
-    def outside(self) -> tuple[Both, ...]:
+    def outside(self) -> tuple[FamilyPair, ...]:
         """The addresses of people who are in no school."""
         return (self.home, self.abroad, *((self.office,) if self.office else ()))
 
@@ -205,8 +205,8 @@ class Layout(Frozen):
 
     user: str
     ssh_port: int
-    controller: Both
-    carriers: tuple[Carrier, ...]
+    controller: FamilyPair
+    carriers: tuple[CarrierLayout, ...]
     regions: tuple[RegionLayout, ...]
     schools: tuple[SchoolLayout, ...]
     listeners: tuple[Listener, ...]
@@ -237,7 +237,7 @@ class Layout(Frozen):
         message = f"the lab has no region {name}; it has: {', '.join(region.id for region in self.regions)}"
         raise LabError(message)
 
-    def carrier(self, line: LineName) -> Carrier:
+    def carrier(self, line: LineName) -> CarrierLayout:
         """The carrier of a kind of line."""
         return next(carrier for carrier in self.carriers if carrier.line == line)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from controller.errors import LabError
+from controller.errors import FileLocked, LabError
+from controller.storage.file_lock import hold_folder_lock
 
 STATE = Path("/run/tsunagu-lab")
 """The state directory. One lab a machine: only tests that build no namespaces use another."""
@@ -35,27 +33,27 @@ KNOWN_HOSTS = Path("known_hosts")
 """In the state directory: the switches' pinned host keys."""
 
 
-def carrier_namespace(line: str) -> str:
+def name_carrier_namespace(line: str) -> str:
     """Where the carrier of all lines of a kind lives."""
     return f"{PREFIX}{line}"
 
 
-def region_namespace(region: str) -> str:
+def name_region_namespace(region: str) -> str:
     """Where a region's router lives."""
     return f"{PREFIX}{region}"
 
 
-def switch_namespace(school: str) -> str:
+def name_switch_namespace(school: str) -> str:
     """Where a school's switch lives, with its SSH server."""
     return f"{PREFIX}{school}-sw"
 
 
-def router_namespace(school: str) -> str:
+def name_router_namespace(school: str) -> str:
     """Where a school's router lives."""
     return f"{PREFIX}{school}-rt"
 
 
-def host_namespace(school: str, host: str) -> str:
+def name_host_namespace(school: str, host: str) -> str:
     """Where a host of a school lives."""
     return f"{PREFIX}{school}-{host}"
 
@@ -93,29 +91,17 @@ class RouterFiles:
 
 
 @contextmanager
-def held(folder: Path, doing: str) -> Iterator[None]:
+def hold_lock(folder: Path, doing: str) -> Iterator[None]:
     """Hold a folder against other runs of the lab; the hold ends with the process, however it ends.
 
     Raises:
         LabError: another run holds it.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # What a killed run was just starting holds its folder, too, until the program takes over.
-        deadline = time.monotonic() + _PATIENCE
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                message = f"cannot {doing}: another 'tsunagu lab' command is at work on {folder}; wait until it ended"
-                raise LabError(message)
-            time.sleep(0.02)
+    with ExitStack() as held:
+        try:
+            # What a killed run was just starting holds its folder, too, until the program takes over.
+            held.enter_context(hold_folder_lock(folder, patience=_PATIENCE))
+        except FileLocked:
+            message = f"cannot {doing}: another 'tsunagu lab' command is at work on {folder}; wait until it ended"
+            raise LabError(message) from None
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 from controller.errors import LabError
-from controller.lab.state.layout import Both, Guarded, Perimeter
+from controller.lab.state.layout import FamilyPair, GuardedApplication, Perimeter
 from controller.model.city import City
 from controller.model.network.packets import Family, Prefix
 from controller.model.sites.schools import School
@@ -19,30 +19,30 @@ from controller.model.sites.stack_outputs import StackApplication
 
 HTTPS = 443
 _FIRST_STAND_IN = 8443
-_BACKEND = Both(v4="192.0.2.226", v6="2001:db8:e000::226")
-_IDENTITY = Both(v4="192.0.2.225", v6="2001:db8:e000::225")
-_HOME = Both(v4="192.0.2.230", v6="2001:db8:e100::230")
-_ABROAD = Both(v4="192.0.2.231", v6="2001:db8:e200::231")
+_BACKEND = FamilyPair(v4="192.0.2.226", v6="2001:db8:e000::226")
+_IDENTITY = FamilyPair(v4="192.0.2.225", v6="2001:db8:e000::225")
+_HOME = FamilyPair(v4="192.0.2.230", v6="2001:db8:e100::230")
+_ABROAD = FamilyPair(v4="192.0.2.231", v6="2001:db8:e200::231")
 _SHARED_EXIT = "192.0.2.232"
 """Documentation addresses that no prefix list, egress or listener of the virtual city has."""
 
 
-def perimeter(city: City, world: Path) -> Perimeter:
+def plan_perimeter(city: City, world: Path) -> Perimeter:
     """What stands around the applications that the stack deployed.
 
     Raises:
         LabError: the policy gives an address that the lab needs here to something else.
     """
     _check_free(city)
-    fronts: dict[tuple[str, str], Both] = {}
+    fronts: dict[tuple[str, str], FamilyPair] = {}
     guarded = []
     for number, (name, placed) in enumerate(sorted(city.outputs.applications.items())):
         for v4, v6 in zip(placed.ipv4, placed.ipv6, strict=True):
-            both = Both(v4=str(v4.network_address), v6=str(v6.network_address))
+            both = FamilyPair(v4=str(v4.network_address), v6=str(v6.network_address))
             fronts[both.v4, both.v6] = both
         port = _FIRST_STAND_IN + number
         audience = None if city.applications[name].audience == "public" else _audience(name, placed)
-        guarded.append(Guarded(application=name, host=placed.host, audience=audience, port=port))
+        guarded.append(GuardedApplication(application=name, host=placed.host, audience=audience, port=port))
     return Perimeter(
         world=str(world.resolve()),
         fronts=tuple(fronts.values()),
@@ -51,31 +51,31 @@ def perimeter(city: City, world: Path) -> Perimeter:
         identity=_IDENTITY,
         home=_HOME,
         abroad=_ABROAD,
-        office=next(filter(None, (_first(office.egress) for office in city.file.offices)), None),
+        office=next(filter(None, (_first(office.egress) for office in city.offices)), None),
         shared_exit=_SHARED_EXIT,
     )
 
 
-def proxied(around: Perimeter | None) -> frozenset[tuple[str, int]]:
+def list_iap_listeners(around: Perimeter | None) -> frozenset[tuple[str, int]]:
     """The addresses and ports that the proxy answers at."""
     if around is None:
         return frozenset()
     return frozenset((both.of(family), HTTPS) for both in around.fronts for family in Family)
 
 
-def own_addresses(school: School) -> Both | None:
+def choose_own_addresses(school: School) -> FamilyPair | None:
     """The addresses that nobody but this school comes from: an IPv4 address and an IPv6 prefix."""
     prefixes = school.lines.primary.egress
     v4 = [p for p in prefixes if isinstance(p, IPv4Network)]
     v6 = [p for p in prefixes if not isinstance(p, IPv4Network)]
-    return Both(v4=str(v4[0].network_address), v6=str(v6[0])) if v4 and v6 else None
+    return FamilyPair(v4=str(v4[0].network_address), v6=str(v6[0])) if v4 and v6 else None
 
 
-def _first(egress: Iterable[Prefix]) -> Both | None:
+def _first(egress: Iterable[Prefix]) -> FamilyPair | None:
     """An address that somebody in an office comes from: the first that is a host's, of each family."""
     v4 = [p for p in egress if isinstance(p, IPv4Network)]
     v6 = [p for p in egress if not isinstance(p, IPv4Network)]
-    return Both(v4=str(v4[0].network_address), v6=str(v6[0].network_address + 1)) if v4 and v6 else None
+    return FamilyPair(v4=str(v4[0].network_address), v6=str(v6[0].network_address + 1)) if v4 and v6 else None
 
 
 def _audience(name: str, placed: StackApplication) -> str:
@@ -92,8 +92,8 @@ def _check_free(city: City) -> None:
     egress = [prefix for school in city.schools for prefix in school.lines.primary.egress]
     for text in (*(b.of(f) for b in (_BACKEND, _IDENTITY, _HOME, _ABROAD) for f in Family), _SHARED_EXIT):
         address = ip_address(text)
-        if any(address in prefix for prefix in egress) or not city.internet.of(Family(address.version)).holds(
-            int(address)
-        ):
+        if any(address in prefix for prefix in egress) or not city.addresses.internet.in_family(
+            Family(address.version)
+        ).contains(int(address)):
             message = f"the policy gives {text} to something; the lab needs it for who is outside the schools"
             raise LabError(message)

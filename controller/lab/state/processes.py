@@ -22,7 +22,7 @@ _POLITE_SECONDS = 1.5
 _FIRM_SECONDS = 5.0
 
 
-class Process(Frozen):
+class LabProcess(Frozen):
     """A process: `started` in clock ticks after the machine's start; a number used again has another one."""
 
     name: str
@@ -31,7 +31,7 @@ class Process(Frozen):
     started: int
 
 
-def describe(name: str, school: str, pid: int) -> Process:
+def describe_process(name: str, school: str, pid: int) -> LabProcess:
     """A running process, so that it can be found again.
 
     Raises:
@@ -41,61 +41,61 @@ def describe(name: str, school: str, pid: int) -> Process:
     if started is None:
         message = f"{name} of {school or 'the lab'} ended as soon as it had started"
         raise LabError(message)
-    return Process(name=name, school=school, pid=pid, started=started)
+    return LabProcess(name=name, school=school, pid=pid, started=started)
 
 
-def alive(process: Process) -> bool:
+def is_alive(process: LabProcess) -> bool:
     """Whether exactly this process still runs."""
     return _started(process.pid) == process.started
 
 
-def identities(namespaces: Iterable[str]) -> set[Identity]:
+def identify_namespaces(namespaces: Iterable[str]) -> set[Identity]:
     """What the kernel knows network namespaces by, even when their names are gone."""
     found = (_identity(namespace.FOLDER / name) for name in namespaces)
     return {identity for identity in found if identity is not None}
 
 
-def inhabitants(wanted: set[Identity]) -> list[Process]:
+def list_inhabitants(wanted: set[Identity]) -> list[LabProcess]:
     """Every process whose network is one of these namespaces."""
     found = []
     for entry in _PROC.iterdir():
         if entry.name.isdigit() and _identity(entry / "ns" / "net") in wanted:
             started = _started(int(entry.name))
             if started is not None:
-                found.append(Process(name=_command(entry), school="", pid=int(entry.name), started=started))
+                found.append(LabProcess(name=_command(entry), school="", pid=int(entry.name), started=started))
     return found
 
 
-def end(processes: Iterable[Process]) -> int:
+def end_processes(processes: Iterable[LabProcess]) -> int:
     """End processes, politely first; returns how many were still running.
 
     Raises:
         LabError: one does not end.
     """
-    running = [process for process in processes if alive(process)]
+    running = [process for process in processes if is_alive(process)]
     for number, seconds in ((signal.SIGTERM, _POLITE_SECONDS), (signal.SIGKILL, _FIRM_SECONDS)):
         for process in running:
             _send(process, number)
-        if until(lambda: not any(map(alive, running)), seconds):
+        if wait_until(lambda: not any(map(is_alive, running)), seconds):
             return len(running)
-    left = ", ".join(f"{process.name} ({process.pid})" for process in running if alive(process))
+    left = ", ".join(f"{process.name} ({process.pid})" for process in running if is_alive(process))
     message = f"these processes of the lab do not end: {left}"
     raise LabError(message)
 
 
-def kill(process: Process) -> None:
+def kill_process(process: LabProcess) -> None:
     """End a process at once, as a crash would.
 
     Raises:
         LabError: it does not end.
     """
     _send(process, signal.SIGKILL)
-    if not until(lambda: not alive(process), _FIRM_SECONDS):
+    if not wait_until(lambda: not is_alive(process), _FIRM_SECONDS):
         message = f"{process.name} ({process.pid}) does not end"
         raise LabError(message)
 
 
-def until(condition: Callable[[], bool], seconds: float, every: float = 0.02) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.02) -> bool:
     """Wait until a condition holds, for so many seconds at most; whether it came to hold."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -105,8 +105,8 @@ def until(condition: Callable[[], bool], seconds: float, every: float = 0.02) ->
     return True
 
 
-def _send(process: Process, number: signal.Signals) -> None:
-    if not alive(process):
+def _send(process: LabProcess, number: signal.Signals) -> None:
+    if not is_alive(process):
         return
     try:
         os.kill(process.pid, number)

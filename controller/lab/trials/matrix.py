@@ -15,12 +15,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from controller.lab.state import paths, undo_log
-from controller.lab.state.processes import until
-from controller.lab.trials.attempts import Attempt, attempt
-from controller.lab.trials.counters import Lane, Switches
-from controller.lab.trials.pairs import Pair, pairs, untested
-from controller.lab.trials.verdicts import Matrix, Result, denied_verdict, permitted_verdict
-from controller.model.city import City
+from controller.lab.state.processes import wait_until
+from controller.lab.trials.connection_attempts import ConnectionAttempt, attempt_connection
+from controller.lab.trials.deny_counters import FilteringSwitches, Lane
+from controller.lab.trials.matrix_pairs import MatrixPair, list_matrix_pairs, list_untested_applications
+from controller.lab.trials.matrix_results import MatrixResult, PairResult, judge_denied_pair, judge_permitted_pair
+from controller.model.virtual_city import VirtualCity
 
 Progress = Callable[[str], None]
 
@@ -32,15 +32,15 @@ _COUNTED_SECONDS = 1.5
 _AT_ONCE = 48
 
 
-def measure(  # noqa: PLR0913 what is tried, and where
-    city: City,
+def try_matrix(  # noqa: PLR0913 what is tried, and where
+    city: VirtualCity,
     schools: Iterable[str] = (),
     *,
     control: bool = True,
     denied: bool = True,
     progress: Progress = lambda _: None,
     state: Path = paths.STATE,
-) -> Matrix:
+) -> MatrixResult:
     """Try every pair of these schools (none named: of all) in the lab that is up.
 
     Without `denied` only the pairs that must connect are tried, which takes a second or two; without `control` denied
@@ -49,42 +49,44 @@ def measure(  # noqa: PLR0913 what is tried, and where
     Raises:
         LabError: no lab is up, it was built from another city, a school is not in it, or a switch does not answer.
     """
-    layout = undo_log.standing(state).layout
+    layout = undo_log.read_active_record(state).layout
     chosen = tuple(layout.school(name).id for name in schools) or tuple(school.id for school in layout.schools)
     began = time.monotonic()
-    with paths.held(state, "measure the matrix"), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        switches = Switches(layout.schools, state, pool)
+    with paths.hold_lock(state, "measure the matrix"), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        switches = FilteringSwitches(layout.schools, state, pool)
         switches.close()
-        tried = [pair for pair in pairs(city, layout, chosen) if denied or pair.permitted]
+        tried = [pair for pair in list_matrix_pairs(city, layout, chosen) if denied or pair.permitted]
         results = _Measurement(city, switches, pool, progress).results(tried, control=control and denied)
-    return Matrix(
+    return MatrixResult(
         with_control=control and denied,
         results=tuple(results),
-        untested=untested(city),
+        untested=list_untested_applications(city),
         seconds=round(time.monotonic() - began, 2),
     )
 
 
 class _Measurement:
-    def __init__(self, city: City, switches: Switches, pool: ThreadPoolExecutor, progress: Progress) -> None:
+    def __init__(
+        self, city: VirtualCity, switches: FilteringSwitches, pool: ThreadPoolExecutor, progress: Progress
+    ) -> None:
         self._city = city
         self._switches = switches
         self._pool = pool
         self._progress = progress
 
-    def results(self, tried: Sequence[Pair], *, control: bool) -> list[Result]:
+    def results(self, tried: Sequence[MatrixPair], *, control: bool) -> list[PairResult]:
         open_pairs = [pair for pair in tried if pair.permitted]
         closed_pairs = [pair for pair in tried if not pair.permitted]
         self._progress(f"{len(open_pairs)} pairs that must connect")
         judged = {
-            pair: permitted_verdict(pair, connected=seen.answered, detail=seen.detail)
+            pair: judge_permitted_pair(pair, connected=seen.answered, detail=seen.detail)
             for pair, seen in self._attempts(open_pairs, OPEN_SECONDS)
         }
         seen = self._denied(closed_pairs) if closed_pairs else {}
         controlled = self._control(closed_pairs) if control else {}
         for pair, (outcome, counted) in seen.items():
             check = controlled.get(pair)
-            judged[pair] = denied_verdict(
+            judged[pair] = judge_denied_pair(
                 pair,
                 connected=outcome.connected,
                 counted=counted,
@@ -93,10 +95,10 @@ class _Measurement:
             )
         return [judged[pair] for pair in tried]
 
-    def _denied(self, closed_pairs: Sequence[Pair]) -> dict[Pair, tuple[Attempt, bool]]:
+    def _denied(self, closed_pairs: Sequence[MatrixPair]) -> dict[MatrixPair, tuple[ConnectionAttempt, bool]]:
         """Each pair's attempt, and whether its filter's counter rose in it."""
         rounds = self._rounds(closed_pairs)
-        seen: dict[Pair, tuple[Attempt, bool]] = {}
+        seen: dict[MatrixPair, tuple[ConnectionAttempt, bool]] = {}
         self._switches.settle()
         before = self._switches.denied()
         self._progress(f"{len(closed_pairs)} pairs that must not connect, in {len(rounds)} rounds")
@@ -118,22 +120,22 @@ class _Measurement:
             after = self._switches.denied()
             return all(after[lane] > before[lane] for lane in silent)
 
-        until(all_counted, _COUNTED_SECONDS)
+        wait_until(all_counted, _COUNTED_SECONDS)
         return after
 
-    def _rounds(self, closed_pairs: Sequence[Pair]) -> list[list[Pair]]:
-        queues: dict[Lane, list[Pair]] = {}
+    def _rounds(self, closed_pairs: Sequence[MatrixPair]) -> list[list[MatrixPair]]:
+        queues: dict[Lane, list[MatrixPair]] = {}
         for pair in closed_pairs:
             queues.setdefault(self._lane(pair), []).append(pair)
         return [[pair for pair in one if pair is not None] for one in zip_longest(*queues.values())]
 
-    def _control(self, closed_pairs: Sequence[Pair]) -> dict[Pair, Attempt]:
+    def _control(self, closed_pairs: Sequence[MatrixPair]) -> dict[MatrixPair, ConnectionAttempt]:
         self._progress(f"{len(closed_pairs)} pairs again, with the filters off")
         with self._switches.open():
             return dict(self._attempts(closed_pairs, OPEN_SECONDS))
 
-    def _attempts(self, tried: Sequence[Pair], seconds: float) -> Iterable[tuple[Pair, Attempt]]:
-        return zip(tried, self._pool.map(lambda pair: attempt(pair, seconds), tried), strict=True)
+    def _attempts(self, tried: Sequence[MatrixPair], seconds: float) -> Iterable[tuple[MatrixPair, ConnectionAttempt]]:
+        return zip(tried, self._pool.map(lambda pair: attempt_connection(pair, seconds), tried), strict=True)
 
-    def _lane(self, pair: Pair) -> Lane:
+    def _lane(self, pair: MatrixPair) -> Lane:
         return pair.school, self._city.segments[pair.segment].vlan, pair.target.family

@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import Self
 
 from controller.errors import LabError
-from controller.lab.network.reach import internet
-from controller.lab.state.layout import Host, Layout
-from controller.lab.state.processes import until
+from controller.lab.network.connectivity import choose_internet_target
+from controller.lab.state.layout import HostLayout, Layout
+from controller.lab.state.processes import wait_until
 from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
 
@@ -48,7 +48,7 @@ class _Seen:
         return any(answered and sent >= moment for sent, answered in self.tries)
 
 
-def gaps_in(tries: Sequence[tuple[float, bool]]) -> list[float]:
+def measure_outages(tries: Sequence[tuple[float, bool]]) -> list[float]:
     """Seconds from each first lost try to the next answered one, of tries as (when sent, whether answered).
 
     A gap that has not ended is as long as what was lost.
@@ -66,7 +66,7 @@ def gaps_in(tries: Sequence[tuple[float, bool]]) -> list[float]:
     return found
 
 
-class Probe:
+class OutageProbe:
     """Tries to connect every 20 ms, in each family, for the length of a `with` block."""
 
     def __init__(self, inside: str, targets: Mapping[Family, tuple[str, int]]) -> None:
@@ -78,9 +78,9 @@ class Probe:
         self._thread = threading.Thread(target=self._run, name=f"probe {inside}", daemon=True)
 
     @classmethod
-    def to_the_internet(cls, layout: Layout, host: Host) -> Probe:
+    def to_the_internet(cls, layout: Layout, host: HostLayout) -> OutageProbe:
         """From a host to the internet, in both families."""
-        return cls(host.namespace, {family: internet(layout, family) for family in Family})
+        return cls(host.namespace, {family: choose_internet_target(layout, family) for family in Family})
 
     def __enter__(self) -> Self:
         """Start, and see that there are answers.
@@ -90,7 +90,7 @@ class Probe:
         """
         began = time.monotonic()
         self._thread.start()
-        if not until(lambda: self.answered_since(began), _FIRST_SECONDS):
+        if not wait_until(lambda: self.answered_since(began), _FIRST_SECONDS):
             self._end()
             message = f"from {self._inside} nobody answers at {', '.join(host for host, _ in self._targets.values())}"
             raise LabError(message)
@@ -107,13 +107,13 @@ class Probe:
         return all(seen.answered_since(moment) for seen in self._seen.values())
 
     @property
-    def longest_gap(self) -> float:
+    def longest_outage(self) -> float:
         """The longest time, in seconds, that nothing came through in one of the families."""
-        return max(self.gaps().values())
+        return max(self.outages().values())
 
-    def gaps(self) -> dict[Family, float]:
+    def outages(self) -> dict[Family, float]:
         """The longest gap of each family, in seconds; 0 where nothing was lost."""
-        return {family: max(gaps_in(seen.tries), default=0.0) for family, seen in self._seen.items()}
+        return {family: max(measure_outages(seen.tries), default=0.0) for family, seen in self._seen.items()}
 
     def _end(self) -> None:
         self._ended.set()

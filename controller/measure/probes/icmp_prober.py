@@ -15,9 +15,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.errors import TsunaguError
 from controller.measure.measurement import LinePath
-from controller.measure.probes.probe_path import ProbePath
+from controller.measure.probes.probe_path import PlaceGone, ProbePath
 from controller.model.network.packets import Family
 
 _REQUEST = {Family.V4: 8, Family.V6: 128}
@@ -45,7 +44,7 @@ class IcmpProber:
         """One round: the milliseconds that each route's answer took, or None if it had none within so many seconds.
 
         Raises:
-            TsunaguError: a place is gone, which says nothing of its lines.
+            PlaceGone: which says nothing of its lines.
         """
         self._round = (self._round + 1) & 0xFFFF
         mark = secrets.token_bytes(_MARK_BYTES)
@@ -76,8 +75,8 @@ class IcmpProber:
             at = time.perf_counter()
             opened.send(self._request(route.path.family, mark))
         except FileNotFoundError as error:
-            message = f"{route.path.school}: {error.strerror}; is the virtual city up ('tsunagu lab status')?"
-            raise TsunaguError(message) from None
+            message = f"{route.path.school}: {error.strerror}"
+            raise PlaceGone(message) from None
         except OSError:
             return None
         return at

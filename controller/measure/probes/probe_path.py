@@ -1,7 +1,7 @@
 """Where probes run: at a school, on its router's side of its lines.
 
-A probe needs two things of a place: to run a program there, and to have a socket there. In the virtual city a place is
-a network namespace of this machine.
+A probe needs two things of a place: to run a program there, and to have a socket there. A place on this machine is a
+network namespace.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ class CompletedProcess:
     returncode: int | None
     stdout: str
     stderr: str
+
+
+class PlaceGone(TsunaguError):
+    """The place that a probe runs at is not there, which says nothing of its lines."""
 
 
 class ProbeHost(Protocol):
@@ -124,8 +128,8 @@ def _kill(group: int) -> None:
 
 def _check(namespace: str, program: str, errors: str) -> None:
     if f'Cannot open network namespace "{namespace}"' in errors:
-        message = f"there is no network namespace {namespace}; is the virtual city up ('tsunagu lab status')?"
-        raise TsunaguError(message)
+        message = f"there is no network namespace {namespace}"
+        raise PlaceGone(message)
     if f'exec of "{program}" failed' in errors:
         message = f"{program} cannot be run; apt-get install {_PACKAGES.get(program, program)}"
         raise TsunaguError(message)

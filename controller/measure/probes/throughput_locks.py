@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from controller.errors import FileLocked, TsunaguError
+from controller.measure.probes.probe_path import PlaceGone
 from controller.storage.file_lock import hold_file_lock
-
 
 
 class LineBusy(TsunaguError):
@@ -29,7 +29,7 @@ def hold_exclusive_locks(folder: Path, names: Sequence[str], patience: float) ->
 
     Raises:
         LineBusy: somebody else held one of them all the time.
-        TsunaguError: what the folder belongs to is gone.
+        PlaceGone: what the folder belongs to is gone.
     """
     with _hold(folder, names, patience, shared=False):
         yield
@@ -41,7 +41,7 @@ def hold_shared_lock(folder: Path, name: str, patience: float) -> Iterator[None]
 
     Raises:
         LineBusy: somebody was alone there all the time.
-        TsunaguError: what the folder belongs to is gone.
+        PlaceGone: what the folder belongs to is gone.
     """
     with _hold(folder, (name,), patience, shared=True):
         yield
@@ -52,8 +52,8 @@ def _hold(folder: Path, names: Sequence[str], patience: float, *, shared: bool) 
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError:
-        message = f"{folder.parent}: no such folder; is the virtual city up ('tsunagu lab status')?"
-        raise TsunaguError(message) from None
+        message = f"{folder.parent}: no such folder"
+        raise PlaceGone(message) from None
     deadline = time.monotonic() + patience
     with ExitStack() as held:
         # Everybody takes them in the same order, so nobody waits for somebody who waits for him.

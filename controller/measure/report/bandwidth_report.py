@@ -30,11 +30,15 @@ _DIGEST_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class ReportEdition:
-    """One report: when it was made, where its measurements are kept, and whether no real school is meant."""
+    """One report: when it was made, where its measurements are kept, and what shows one of them in full.
+
+    `notice` is the message of the catalogue that stands on top, if any.
+    """
 
     made_at: datetime
     store: str
-    virtual: bool
+    command: str
+    notice: str | None = None
 
 
 def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdition, texts: Catalogue) -> str:
@@ -49,7 +53,7 @@ def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdi
         texts=texts,
         style=Markup(style),  # noqa: S704 ours
         style_hash=f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}",
-        virtual=edition.virtual,
+        notice=edition.notice,
         order=ORDER,
         counts=figures.counts,
         wards=figures.wards,
@@ -69,7 +73,7 @@ def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdi
         first_at=page.time(min(times, default=None)),
         last_at=page.time(max(times, default=None)),
         store=edition.store,
-        command="tsunagu report measurement --lab" if edition.virtual else "tsunagu report measurement",
+        command=edition.command,
         digest=city.digest[:_DIGEST_SHOWN],
     )
 
@@ -82,9 +86,9 @@ class _Page:
         self.figures = figures
         self.texts = texts
         japanese = texts.language == "ja"
-        # What stands in brackets behind the name is a note in English; in the virtual city the report says so itself.
-        self.city_name = city.file.name.partition(" (")[0] if japanese else city.file.name
-        self.ward_names = {ward.id: ward.name if japanese else ward.id.title() for ward in city.file.wards}
+        # What stands in brackets behind the name is a note in English; where it matters, the notice says it.
+        self.city_name = city.name.partition(" (")[0] if japanese else city.name
+        self.ward_names = {ward.id: ward.name if japanese else ward.id.title() for ward in city.wards}
         self.region_names = {one.id: one.name if japanese else one.id.title() for one in city.lines.regions}
 
     def environment(self) -> Environment:

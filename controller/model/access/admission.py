@@ -21,7 +21,7 @@ class Admission(Placed):
 
     `certificate` is the class that the city's authority writes into the certificate (its organisational unit); `roles`
     are whom it issues such ones for. After `session_hours` the switch asks anew, so a revoked device is out then.
-    What no admission names goes to the segment `otherwise` of the file.
+    What no admission names goes to the default segment of the file.
     """
 
     id: Identifier
@@ -40,9 +40,12 @@ class AdmissionLimits(Strict):
 
 
 class AdmissionFile(Strict):
-    """`policies/access/admission.yaml`. `servers` are asked in this order; only addresses, never a secret."""
+    """`policies/access/admission.yaml`. `servers` are asked in this order; only addresses, never a secret.
+
+    `default_segment` (`otherwise` in the file) is where a device is put that no admission names: a default VLAN.
+    """
 
     admissions: tuple[Admission, ...]
-    otherwise: Identifier
+    default_segment: Identifier = Field(alias="otherwise")
     limits: AdmissionLimits = AdmissionLimits()
     servers: tuple[IPv4Address | IPv6Address, ...] = ()

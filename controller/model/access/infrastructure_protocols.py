@@ -59,11 +59,11 @@ class InfrastructureProtocol(Placed):
             raise ValueError(message)
         return self
 
-    def is_for(self, segment: str) -> bool:
+    def is_needed_in(self, segment: str) -> bool:
         """Whether a segment needs it."""
         return not self.segments or segment in self.segments
 
-    def among(self, servers: Iterable[IPv4Address | IPv6Address]) -> InfrastructureProtocol | None:
+    def resolve_admission(self, servers: Iterable[IPv4Address | IPv6Address]) -> InfrastructureProtocol | None:
         """With the addresses of the admission servers in place of their word; None where its family has none.
 
         A family without addresses never becomes "any": such a necessity falls away.

@@ -57,11 +57,11 @@ class SecondFactorMinimums(Strict):
     @model_validator(mode="after")
     def _guideline(self) -> Self:
         for name in STRICT_CLASSES:
-            if not self.of(name).required:
+            if not self.get_minimum(name).required:
                 message = f"class {name} needs two different factors (guideline 3.1): `required` must stay true"
                 raise ValueError(message)
         return self
 
-    def of(self, importance: Importance) -> ClassMinimum:
+    def get_minimum(self, importance: Importance) -> ClassMinimum:
         """The minimum of a class."""
         return {"I": self.first, "II": self.second, "III": self.third, "IV": self.fourth}[importance]

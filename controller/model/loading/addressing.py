@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from controller.errors import Origin, Problem
 from controller.model.address_blocks import compute_school_prefix, compute_segment_prefix
 from controller.model.city import City
-from controller.model.loading.names import FindOrigin
+from controller.model.loading.reader import FindOrigin
 from controller.model.network.packets import Family, Prefix, get_bounds, parse_prefix
+from controller.model.policy_files import ADMISSION, CITY, LINES
 from controller.model.sites.access_lines import FIRST_SCHOOL, LINE_NAMES, PRIVATE_ASN
 from controller.model.sites.devices import FIRST_DEVICE
 from controller.model.sites.schools import School
-
-_LINES_FILE = "city/lines.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,55 +23,57 @@ class _Block:
     origin: Origin
 
 
-def find_addressing_problems(city: City, place: FindOrigin) -> list[Problem]:
+def find_addressing_problems(city: City, find_origin: FindOrigin) -> list[Problem]:
     """Blocks outside the one above them, and blocks that overlap, each naming both sides."""
     problems: list[Problem] = []
     blocks: list[_Block] = []
     for school in city.schools:
         for family in Family:
             try:
-                block = compute_school_prefix(city.file, school, family)
+                block = compute_school_prefix(city.settings, school, family)
             except ValueError as error:
                 problems.append(Problem(school.origin, "number", str(error)))
                 continue
             blocks.append(_Block(block, f"school {school.id}", school.origin))
-    problems += _overlaps([*blocks, *_outside(city, place), *_links(city, place)])
+    problems += _overlaps([*blocks, *_outside(city, find_origin), *_links(city, find_origin)])
     problems += _overlaps(_egress_blocks(city))
-    problems += _line_problems(city, place)
+    problems += _line_problems(city, find_origin)
     problems += _management_problems(city)
     if not problems:
         # By the formula one school is as good as any other.
         moved = [school for school in city.schools if school.ipv4 or school.ipv6]
         others = [school for school in city.schools if not (school.ipv4 or school.ipv6)]
-        problems += [problem for school in (*others[:1], *moved) for problem in _segment_problems(city, school, place)]
+        problems += [
+            problem for school in (*others[:1], *moved) for problem in _segment_problems(city, school, find_origin)
+        ]
     return problems
 
 
-def _outside(city: City, place: FindOrigin) -> Iterator[_Block]:
+def _outside(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
     """What stands outside the schools: controllers, and applications that have addresses of their own."""
-    for controller in city.file.controllers:
-        yield _Block(controller, "a controller", place("city/city.yaml", "controllers"))
+    for controller in city.controllers:
+        yield _Block(controller, "a controller", find_origin(CITY, "controllers"))
     for server in city.admission_servers:
-        yield _Block(parse_prefix(str(server)), "an admission server", place("access/admission.yaml", "servers"))
+        yield _Block(parse_prefix(str(server)), "an admission server", find_origin(ADMISSION, "servers"))
     for system in city.systems.values():
         for own in system.addresses:
             yield _Block(own, f"system {system.id}", system.origin)
     for application in city.applications.values():
         if application.segment or application.belongs_to:
             continue
-        for address in dict.fromkeys(city.destination(application.id, city.schools[0]).included):
-            if not any(address == other for other in city.file.controllers):
+        for address in dict.fromkeys(city.addresses.destination_addresses(application.id, city.schools[0]).included):
+            if not any(address == other for other in city.controllers):
                 yield _Block(address, f"application {application.id}", application.origin)
 
 
-def _links(city: City, place: FindOrigin) -> Iterator[_Block]:
+def _links(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
     for line in LINE_NAMES:
         for family in Family:
-            origin = place(_LINES_FILE, f"links.{line}.ipv{int(family)}")
+            origin = find_origin(LINES, f"links.{line}.ipv{int(family)}")
             yield _Block(city.lines.link(line).prefix(family), f"the {line} lines", origin)
 
 
-def _line_problems(city: City, place: FindOrigin) -> Iterator[Problem]:
+def _line_problems(city: City, find_origin: FindOrigin) -> Iterator[Problem]:
     """Every school's router needs an address of its own on each link, and an autonomous system of its own."""
     lines = city.lines
     highest = max(city.schools, key=lambda school: school.number)
@@ -83,12 +84,12 @@ def _line_problems(city: City, place: FindOrigin) -> Iterator[Problem]:
             last = get_bounds(network)[1] - (1 if family is Family.V4 else 0)
             if int(network.network_address) + FIRST_SCHOOL + highest.number > last:
                 message = f"{network} has no host number {FIRST_SCHOOL + highest.number} for school {highest.id}"
-                yield Problem(place(_LINES_FILE, f"links.{line}.ipv{int(family)}"), f"links.{line}", message)
+                yield Problem(find_origin(LINES, f"links.{line}.ipv{int(family)}"), f"links.{line}", message)
     if lines.asn(highest) > PRIVATE_ASN[1]:
         message = (
             f"school {highest.id} would be {lines.asn(highest)}; private systems end at {PRIVATE_ASN[1]} (RFC 6996)"
         )
-        yield Problem(place(_LINES_FILE, "school-asn-base"), "school-asn-base", message)
+        yield Problem(find_origin(LINES, "school-asn-base"), "school-asn-base", message)
     schools = {lines.asn(school): school for school in city.schools}
     for region in lines.regions:
         if region.asn in schools:
@@ -101,7 +102,7 @@ def _egress_blocks(city: City) -> Iterator[_Block]:
     for school in city.schools:
         for egress in dict.fromkeys((*school.lines.primary.egress, *school.lines.backup.egress)):
             yield _Block(egress, f"the egress of school {school.id}", school.origin)
-    for office in city.file.offices:
+    for office in city.offices:
         for egress in dict.fromkeys(office.egress):
             yield _Block(egress, f"the egress of office {office.id}", office.origin)
 
@@ -128,7 +129,7 @@ def _may_share(one: _Block, other: _Block) -> bool:
 
 def _management_problems(city: City) -> Iterator[Problem]:
     """Devices take addresses of the management segment; the largest blueprint must have room there."""
-    segment = city.segments[city.file.management_segment]
+    segment = city.segments[city.management_segment]
     room = (1 << (Family.V4.bits - segment.ipv4.length)) - 1 - FIRST_DEVICE
     for blueprint in city.blueprints.blueprints:
         devices = sum(group.count for group in blueprint.devices)
@@ -140,11 +141,11 @@ def _management_problems(city: City) -> Iterator[Problem]:
             yield Problem(segment.origin, "ipv4.length", message)
 
 
-def _transit_blocks(city: City, own: Prefix, place: FindOrigin) -> Iterator[_Block | Problem]:
-    transit = city.file.transit
+def _transit_blocks(city: City, own: Prefix, find_origin: FindOrigin) -> Iterator[_Block | Problem]:
+    transit = city.settings.transit
     if transit is None:
         return
-    origin = place("city/city.yaml", "transit")
+    origin = find_origin(CITY, "transit")
     for segment in city.segments.values():
         if segment.vlan == transit.vlan:
             yield Problem(origin, "transit.vlan", f"VLAN {transit.vlan} is segment {segment.id}'s ({segment.origin})")
@@ -158,11 +159,11 @@ def _transit_blocks(city: City, own: Prefix, place: FindOrigin) -> Iterator[_Blo
     yield _Block(subnet, "the link to the router", origin)
 
 
-def _segment_problems(city: City, school: School, place: FindOrigin) -> Iterator[Problem]:
+def _segment_problems(city: City, school: School, find_origin: FindOrigin) -> Iterator[Problem]:
     for family in Family:
-        block = compute_school_prefix(city.file, school, family)
+        block = compute_school_prefix(city.settings, school, family)
         blocks = []
-        for found in _transit_blocks(city, block, place):
+        for found in _transit_blocks(city, block, find_origin):
             if isinstance(found, Problem):
                 yield found
             else:

@@ -14,6 +14,7 @@ from controller.model.access.rules import CONTROLLER, INTERNET, IdentityPart, Ru
 from controller.model.access.second_factors import STRENGTHS
 from controller.model.city import City
 from controller.model.network.packets import Effect, Ports, Prefix, Protocol, Service, get_bounds
+from controller.model.policy_files import ADMISSION, CALENDAR
 
 BY_PROXY_AND_8021X: tuple[Enforcer, ...] = ("proxy", "802.1x")
 BY_PROXY: tuple[Enforcer, ...] = ("proxy",)
@@ -85,13 +86,13 @@ def _rule_problems(city: City, rule: Rule) -> Iterator[Problem]:
 def _vague(city: City, rule: Rule, identity: IdentityPart) -> Iterator[Problem]:
     """Conditions that do not say what they seem to."""
     if identity.hours and identity.hours.day_kinds and city.calendar is None:
-        message = f"{identity.hours.days!r} needs the school calendar: write {city.directory}/city/calendar.yaml"
+        message = f"{identity.hours.days!r} needs the school calendar: write {city.directory}/{CALENDAR.name}"
         yield Problem(rule.origin, "identity.hours", message)
     for name in rule.applications if isinstance(identity.mfa, str) else ():
         if name == INTERNET:
             continue
         importance = city.applications[name].importance
-        least = city.people.mfa.of(importance).strength
+        least = city.people.mfa.get_minimum(importance).strength
         if STRENGTHS[least] > city.second_factor(identity, name):
             message = f"{identity.mfa!r} is less than class {importance} of {name!r} asks: {least}; write `mfa: true`"
             yield Problem(rule.origin, "identity.mfa", message)
@@ -122,8 +123,8 @@ def _admission_problems(city: City, rule: Rule, identity: IdentityPart) -> Itera
         return
     for name in rule.network.from_:
         admitted = [admission for admission in city.admissions if admission.segment == name]
-        if not admitted or name == city.otherwise:
-            message = f"802.1X does not decide who is in segment {name!r} (see {city.directory}/access/admission.yaml)"
+        if not admitted or name == city.default_segment:
+            message = f"802.1X does not decide who is in segment {name!r} (see {city.directory}/{ADMISSION.name})"
             yield Problem(rule.origin, "identity.enforced-by", message)
             continue
         for admission in admitted:
@@ -154,7 +155,7 @@ def _cut_answers(city: City) -> Iterator[Problem]:
             continue
         for source, asked, protocol in _ways_in_school(city, forbid):
             for permit in permits:
-                there = city.scope(forbid) & city.scope(permit)
+                there = city.schools_in_scope(forbid) & city.schools_in_scope(permit)
                 if there and (asked, source, protocol) in set(_ways_in_school(city, permit)):
                     message = (
                         f"forbids {source} -> {asked}, and rule {permit.id!r} ({permit.origin}) permits the other way: "
@@ -168,7 +169,7 @@ def _ways_in_school(city: City, rule: Rule) -> Iterator[tuple[str, str, Protocol
     for name in rule.applications if rule.network else ():
         asked = None if name == INTERNET else city.applications[name].segment
         for source in rule.network.from_ if rule.network and asked else ():
-            for service in city.services(rule, name):
+            for service in city.permitted_services(rule, name):
                 yield source, str(asked), service.protocol
 
 
@@ -215,13 +216,19 @@ def _front(city: City, name: str) -> _Front:
     ways: dict[Effect, set[_Way]] = {Effect.PERMIT: set(), Effect.FORBID: set()}
     for rule in city.rules:
         if rule.network and name in rule.applications:
-            there = [number for number, alike in enumerate(city.alike) if city.is_for(rule, alike[0])]
-            ways[rule.effect] |= set(product(rule.network.from_, city.services(rule, name), there))
+            there = [
+                number
+                for number, alike in enumerate(city.schools_of_equal_scope)
+                if city.rule_applies_at(rule, alike[0])
+            ]
+            ways[rule.effect] |= set(product(rule.network.from_, city.permitted_services(rule, name), there))
     application = city.applications[name]
     return _Front(
         name,
         application.segment or application.belongs_to,
-        () if application.segment or application.belongs_to else city.destination(name, city.schools[0]).included,
+        ()
+        if application.segment or application.belongs_to
+        else city.addresses.destination_addresses(name, city.schools[0]).included,
         application.services,
         frozenset(ways[Effect.PERMIT]),
         frozenset(ways[Effect.FORBID]),

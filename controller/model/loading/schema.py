@@ -11,41 +11,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from controller.model.access.admission import AdmissionFile
-from controller.model.access.data_flows import FlowFile
-from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
-from controller.model.access.people import PeopleFile
-from controller.model.access.rules import ApplicationFile, PrefixListFile, RuleFile, SegmentFile
-from controller.model.measurement import MeasurementFile
 from controller.model.network.packets import Service
-from controller.model.sites.access_lines import AccessLinesFile
-from controller.model.sites.calendar import CalendarFile
-from controller.model.sites.schools import BlueprintFile, CityFile, LabFile, SchoolFile
-from controller.model.sites.scope import GroupFile
-from controller.model.source import ORIGIN
+from controller.model.policy_files import POLICY_FILES, PolicyFile
+from controller.model.source import FORMAT, ORIGIN
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = "schema"
 """Where the schemas are, in `policies/`."""
-SCHEMAS: dict[str, type[BaseModel]] = {
-    "access/admission.yaml": AdmissionFile,
-    "access/applications.yaml": ApplicationFile,
-    "access/flows.yaml": FlowFile,
-    "access/necessities.yaml": InfrastructureProtocolFile,
-    "access/people.yaml": PeopleFile,
-    "access/prefixes/*.yaml": PrefixListFile,
-    "access/rules.yaml": RuleFile,
-    "access/segments.yaml": SegmentFile,
-    "city/blueprints.yaml": BlueprintFile,
-    "city/calendar.yaml": CalendarFile,
-    "city/city.yaml": CityFile,
-    "city/groups.yaml": GroupFile,
-    "city/lab.yaml": LabFile,
-    "city/lines.yaml": AccessLinesFile,
-    "city/schools/*.yaml": SchoolFile,
-    "measurement.yaml": MeasurementFile,
-}
-"""The model of each file, by its name from `policies/` on."""
 _SERVICE = r"^(tcp|udp)/[0-9]{1,5}(-[0-9]{1,5})?$"
 
 
@@ -86,12 +58,18 @@ def get_schema_name(file: str) -> str:
     return f"{folder.rpartition('/')[2] if name == '*' else name}.json"
 
 
-def build_schemas() -> dict[str, dict[str, Any]]:
+def build_schemas(table: tuple[PolicyFile[BaseModel], ...] = POLICY_FILES) -> dict[str, dict[str, Any]]:
     """Every schema by its file name."""
-    return {get_schema_name(file): build_schema(model) for file, model in SCHEMAS.items()}
+    return {get_schema_name(file.name): build_schema(file.model, file.format) for file in table if file.has_schema}
 
 
-def build_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of one kind of file."""
+def build_schema(model: type[BaseModel], current_format: int) -> dict[str, Any]:
+    """The schema of one kind of file, its format number first."""
     made = model.model_json_schema(by_alias=True, schema_generator=_OurTypes, mode="validation")
+    number = {
+        "const": current_format,
+        "description": "The format of this file; `tsunagu migrate` raises it.",
+        "title": "Format",
+    }
+    made["properties"] = {FORMAT: number, **made.get("properties", {})}
     return {"$schema": DIALECT, **made}

@@ -125,6 +125,11 @@ class FilterBinding:
     family: Family
     filter: str
 
+    @property
+    def key(self) -> tuple[int, Direction, Family]:
+        """The place of the binding; a device has at most one filter there."""
+        return self.vlan, self.direction, self.family
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:

@@ -156,14 +156,14 @@ class AddressSet:
     included: tuple[Prefix, ...]
     excluded: tuple[Prefix, ...] = ()
 
-    def of(self, family: Family) -> AddressSet:
+    def in_family(self, family: Family) -> AddressSet:
         """The part that is of one family."""
         return AddressSet(
             tuple(p for p in self.included if p.version == family),
             tuple(p for p in self.excluded if p.version == family),
         )
 
-    def holds(self, address: int) -> bool:
+    def contains(self, address: int) -> bool:
         """Whether an address (of the family this set was narrowed to) is in the set."""
         return any(is_in_interval(address, get_bounds(p)) for p in self.included) and not any(
             is_in_interval(address, get_bounds(p)) for p in self.excluded

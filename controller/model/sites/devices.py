@@ -1,4 +1,4 @@
-"""The devices of a school: what its blueprint says, and what stands in the virtual city."""
+"""The devices of a school, as its blueprint describes them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from typing import Literal
 
 from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.router_link import KeepsState
-from controller.model.sites.schools import Blueprint, DeviceAccess, DeviceGroup, DeviceRole, LabFile, School, Ssid
+from controller.model.sites.schools import Blueprint, DeviceAccess, DeviceGroup, DeviceRole, School, Ssid
+
+EstateName = Literal["real", "virtual"]
+"""Which devices of a city are meant: the schools' own, or the virtual city's."""
 
 Address = IPv4Address | IPv6Address
 
@@ -34,6 +38,7 @@ class Device:
     """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
 
     `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
+    `unpinned_hint`: what to look at first where no host key of it is pinned, as the start of a sentence.
     """
 
     id: str
@@ -45,6 +50,7 @@ class Device:
     ports: tuple[DevicePort, ...]
     keeps_state: KeepsState | None = None
     networks: tuple[Ssid, ...] = ()
+    unpinned_hint: str = ""
 
 
 def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
@@ -88,33 +94,3 @@ def expand_port_groups(
         carried = segments if ports.segments == "all" else ports.segments
         for number in range(ports.first, ports.last + 1):
             yield DevicePort(pattern.format(n=number), ports.mode, carried, ports.faces)
-
-
-def lab_school_devices(
-    school: School, lab: LabFile, management: str, address: Callable[[School, int], Address]
-) -> tuple[Device, ...]:
-    """The devices of a lab school: a switch, then a router."""
-    hosts = [DevicePort(f"h-{host.id}", PortMode.ACCESS, (host.segment,), PortRole.HOST_FACING) for host in lab.hosts]
-    own = DevicePort("h-mgmt", PortMode.ACCESS, (management,), PortRole.HOST_FACING)
-    served = dict.fromkeys([*(host.segment for host in lab.hosts), management])
-    gateways = [DevicePort(f"g-{name}", PortMode.ACCESS, (name,), PortRole.UPLINK) for name in served]
-    return (
-        Device(
-            id=f"{school.id}-core1",
-            school=school,
-            role="core",
-            platform=lab.platform,
-            management=address(school, 0),
-            access=lab.device_access,
-            ports=(*hosts, own, *gateways),
-        ),
-        Device(
-            id=f"{school.id}-rt1",
-            school=school,
-            role="router",
-            platform=lab.router_platform,
-            management=address(school, 1),
-            access=lab.device_access,
-            ports=(),
-        ),
-    )

@@ -31,7 +31,7 @@ class SchoolGroup(Placed):
             raise ValueError(message)
         return self
 
-    def holds(self, school: School) -> bool:
+    def contains(self, school: School) -> bool:
         """Whether a school is in the group."""
         return (
             _narrowed(self.wards, school.ward) and _narrowed(self.kinds, school.kind) and _narrowed(self.ids, school.id)
@@ -59,14 +59,14 @@ class Scope(Strict):
             raise ValueError(message)
         return self
 
-    def holds(self, school: School, groups: Mapping[str, SchoolGroup]) -> bool:
+    def contains(self, school: School, groups: Mapping[str, SchoolGroup]) -> bool:
         """Whether a school is meant."""
         named = [groups[name] for name in self.groups]
         return (
             _narrowed(self.wards, school.ward)
             and _narrowed(self.kinds, school.kind)
             and _narrowed(self.ids, school.id)
-            and (not named or any(group.holds(school) for group in named))
+            and (not named or any(group.contains(school) for group in named))
         )
 
 

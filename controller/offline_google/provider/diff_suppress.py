@@ -8,29 +8,31 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from controller.offline_google.provider.facts import Property
-from controller.offline_google.provider.values import Value
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import PropertyFacts
 
 _PREFIX = re.compile(r"^https?://[^/]+/(compute/)?(v1|beta|alpha)?/?")
 
 
-def relative(link: str) -> str:
+def strip_self_link(link: str) -> str:
     """A self link without its scheme, host and version: `projects/p/global/networks/n`."""
     found = link.find("projects/")
     return link[found:] if "://" in link and found >= 0 else _PREFIX.sub("", link)
 
 
-def last(link: str) -> str:
+def take_link_name(link: str) -> str:
     """The bare name at the end of a link."""
     return link.rstrip("/").rpartition("/")[2]
 
 
-def same(facts: Mapping[str, Any], old: Value, new: Value) -> bool:
+def is_same_value(facts: Mapping[str, Any], old: Value, new: Value) -> bool:
     """Two values of a property mean the same."""
     if old == new:
         return True
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return "set" not in facts and all(same(facts, left, right) for left, right in zip(old, new, strict=True))
+        return "set" not in facts and all(
+            is_same_value(facts, left, right) for left, right in zip(old, new, strict=True)
+        )
     judge = SUPPRESSED.get(str(facts.get("diffSuppress")))
     if judge is None:
         return False
@@ -38,12 +40,12 @@ def same(facts: Mapping[str, Any], old: Value, new: Value) -> bool:
     return all(isinstance(text, str) for text in texts) and judge(*texts)
 
 
-def canonical(found: Property, item: Value) -> str:
+def format_set_item(found: PropertyFacts, item: Value) -> str:
     """A set's item as a text in which equal spellings are equal, also inside a block."""
     return json.dumps(_normal(found, item), sort_keys=True, default=str)
 
 
-def _normal(found: Property, item: Value) -> Value:
+def _normal(found: PropertyFacts, item: Value) -> Value:
     if isinstance(item, dict):
         return {
             name: _normal(found.children[name], value) if name in found.children else value
@@ -55,15 +57,15 @@ def _normal(found: Property, item: Value) -> Value:
     rule = str(found.facts.get("diffSuppress"))
     if isinstance(item, str) and "Case" in rule:
         return item.lower()
-    return relative(item) if isinstance(item, str) and rule in _LINKS else item
+    return strip_self_link(item) if isinstance(item, str) and rule in _LINKS else item
 
 
 def _link_or_name(old: str, new: str) -> bool:
     if not old or not new:
         return False
     if "/" in old and "/" in new:
-        return relative(old) == relative(new)
-    return last(old) == last(new)
+        return strip_self_link(old) == strip_self_link(new)
+    return take_link_name(old) == take_link_name(new)
 
 
 def _member(old: str, new: str) -> bool:
@@ -113,17 +115,17 @@ SUPPRESSED: Mapping[str, Callable[[str, str], bool]] = {
     "CaseDiffSuppress": lambda old, new: old.lower() == new.lower(),
     "CompareIpAddressOrSelfLinkOrResourceName": _address,
     "CompareProjectName": lambda old, new: _project(old) == _project(new),
-    "CompareResourceNames": lambda old, new: bool(old and new) and last(old) == last(new),
-    "CompareSelfLinkCanonicalPaths": lambda old, new: relative(old) == relative(new),
+    "CompareResourceNames": lambda old, new: bool(old and new) and take_link_name(old) == take_link_name(new),
+    "CompareSelfLinkCanonicalPaths": lambda old, new: strip_self_link(old) == strip_self_link(new),
     "CompareSelfLinkOrResourceName": _link_or_name,
-    "CompareSelfLinkRelativePaths": lambda old, new: relative(old) == relative(new),
-    "CompareSelfLinkRelativePathsIgnoreProjectId": lambda old, new: relative(old) == relative(new),
+    "CompareSelfLinkRelativePaths": lambda old, new: strip_self_link(old) == strip_self_link(new),
+    "CompareSelfLinkRelativePathsIgnoreProjectId": lambda old, new: strip_self_link(old) == strip_self_link(new),
     "EmptyOrDefaultStringSuppress": _empty_or("EXTERNAL", "IPV4", "BUILT_IN"),
     "InternalIpDiffSuppress": _internal_address,
     "IpDiffSuppress": _address,
     "OptionalSurroundingSpacesSuppress": lambda old, new: old.strip() == new.strip(),
     "PortRangeDiffSuppress": lambda old, new: _span(old) == _span(new),
-    "ProjectNumberDiffSuppress": lambda old, new: relative(old) == relative(new),
+    "ProjectNumberDiffSuppress": lambda old, new: strip_self_link(old) == strip_self_link(new),
     "StorageBucketDiffSuppress": lambda old, new: old.removeprefix("b/") == new.removeprefix("b/"),
     "caseDiffDashSuppress": lambda old, new: old.lower().replace("-", "_") == new.lower().replace("-", "_"),
     "compareOptionalSubnet": lambda old, new: new == "" or _link_or_name(old, new),
@@ -132,7 +134,7 @@ SUPPRESSED: Mapping[str, Callable[[str, str], bool]] = {
     "diffSuppressIamUserName": lambda old, new: old == new.removesuffix(".gserviceaccount.com"),
     "iamMemberCaseDiffSuppress": _member,
     "jsonPolicyDiffSuppress": _parsed,
-    "kmsCryptoKeyRingsEquivalent": lambda old, new: relative(old) == relative(new),
+    "kmsCryptoKeyRingsEquivalent": lambda old, new: strip_self_link(old) == strip_self_link(new),
     "maintenanceVersionDiffSuppress": lambda old, new: bool(old) and (new == "" or new <= old),
     "monitoringDashboardDiffSuppress": _parsed,
     "rrdatasDnsDiffSuppress": lambda old, new: _spaced(old) == _spaced(new),

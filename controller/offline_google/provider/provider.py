@@ -21,15 +21,15 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from controller.offline_google.environment import FAULTS, OFFLINE, STATE, Rehearsal, offline
+from controller.offline_google.environment import FAULTS, OFFLINE, STATE, RehearsalFolder, is_offline
 from controller.offline_google.provider import operations
-from controller.offline_google.provider.facts import UnknownType
-from controller.offline_google.provider.results import half_made
-from controller.offline_google.provider.values import from_wire
-from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.faults import Call, Rule, injected, refusal
-from controller.offline_google.world.google import Google
-from controller.offline_google.world.store import Store
+from controller.offline_google.provider.partial_results import raise_partial_result
+from controller.offline_google.provider.pulumi_values import read_properties
+from controller.offline_google.provider.schema.facts import UnknownType
+from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.google import OfflineGoogle
+from controller.offline_google.world.injected_faults import EngineCall, FaultRule, find_injected_fault, make_refusal
+from controller.offline_google.world.world_store import WorldStore
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024
 _CALLS_AT_ONCE = 16
@@ -40,11 +40,11 @@ Context = grpc.ServicerContext
 Answer = TypeVar("Answer")
 
 
-class Provider(provider_pb2_grpc.ResourceProviderServicer):
+class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
     """Answers the engine. Every refusal becomes an error of the call, with Google's words."""
 
-    def __init__(self, store: Store, faults: Path | None) -> None:
-        self.google = Google(store)
+    def __init__(self, store: WorldStore, faults: Path | None) -> None:
+        self.google = OfflineGoogle(store)
         self.faults = faults
 
     def Handshake(  # noqa: N802 the protocol's names
@@ -66,7 +66,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         del context
         failures = [
             provider_pb2.CheckFailure(property=name, reason="the offline Google takes only project, region and zone")
-            for name in sorted(from_wire(request.news).keys() - _CONFIGURATION - _IGNORED)
+            for name in sorted(read_properties(request.news).keys() - _CONFIGURATION - _IGNORED)
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
@@ -75,7 +75,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.DiffResponse:
         """Another project makes other resources: everything of this provider is replaced, as with the real one."""
         del context
-        old, new = from_wire(request.olds), from_wire(request.news)
+        old, new = read_properties(request.olds), read_properties(request.news)
         changed = sorted(name for name in _CONFIGURATION if old.get(name) != new.get(name))
         response = provider_pb2.DiffResponse
         return response(
@@ -89,66 +89,66 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.ConfigureResponse:
         """Take the project, region and zone that resources have where they name none."""
         del context
-        given = from_wire(request.args)
+        given = read_properties(request.args)
         defaults = {name: given[name] for name in _CONFIGURATION if isinstance(given.get(name), str)}
-        self.google = Google(self.google.store, defaults)
+        self.google = OfflineGoogle(self.google.store, defaults)
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:  # noqa: N802
         """The inputs against the facts, and filled with defaults."""
-        return _answer(context, lambda: operations.check_inputs(request))
+        return _answer(context, lambda: operations.check_resource(request))
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:  # noqa: N802
         """What a change means."""
-        return _answer(context, lambda: operations.diff(self.google, request))
+        return _answer(context, lambda: operations.diff_resource(self.google, request))
 
     def Create(  # noqa: N802
         self, request: provider_pb2.CreateRequest, context: Context
     ) -> provider_pb2.CreateResponse:
         """Make a resource; in a preview, say what is known of it."""
-        call = Call("create", request.type, request.name, from_wire(request.properties))
+        call = EngineCall("create", request.type, request.name, read_properties(request.properties))
         rule = None if request.preview else self._fault(context, call)
-        made = _answer(context, lambda: operations.create(self.google, request))
+        made = _answer(context, lambda: operations.create_resource(self.google, request))
         if rule is not None:
-            half_made(context, rule, made.id, made.properties, request.properties)
+            raise_partial_result(context, rule, made.id, made.properties, request.properties)
         return made
 
     def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:  # noqa: N802
         """A resource as it is now; without an id where it is gone."""
-        self._fault(context, Call("read", request.type, request.name, from_wire(request.properties)))
-        return _answer(context, lambda: operations.read(self.google, request))
+        self._fault(context, EngineCall("read", request.type, request.name, read_properties(request.properties)))
+        return _answer(context, lambda: operations.read_resource(self.google, request))
 
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: Context
     ) -> provider_pb2.UpdateResponse:
         """Change a resource in place."""
-        call = Call("update", request.type, request.name, from_wire(request.news))
+        call = EngineCall("update", request.type, request.name, read_properties(request.news))
         rule = None if request.preview else self._fault(context, call)
-        changed = _answer(context, lambda: operations.update(self.google, request))
+        changed = _answer(context, lambda: operations.update_resource(self.google, request))
         if rule is not None:
-            half_made(context, rule, request.id, changed.properties, request.news)
+            raise_partial_result(context, rule, request.id, changed.properties, request.news)
         return changed
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> Empty:  # noqa: N802
         """Remove a resource."""
-        self._fault(context, Call("delete", request.type, request.name, from_wire(request.properties)))
-        return _answer(context, lambda: operations.delete(self.google, request))
+        self._fault(context, EngineCall("delete", request.type, request.name, read_properties(request.properties)))
+        return _answer(context, lambda: operations.delete_resource(self.google, request))
 
     def Invoke(  # noqa: N802
         self, request: provider_pb2.InvokeRequest, context: Context
     ) -> provider_pb2.InvokeResponse:
         """The few data sources that the stacks use."""
-        return _answer(context, lambda: operations.invoke(self.google, request))
+        return _answer(context, lambda: operations.invoke_function(self.google, request))
 
     def Cancel(self, request: Empty, context: Context) -> Empty:  # noqa: N802
         """Nothing here takes long enough to be cancelled."""
         del request, context
         return Empty()
 
-    def _fault(self, context: Context, call: Call) -> Rule | None:
+    def _fault(self, context: Context, call: EngineCall) -> FaultRule | None:
         """Fail the call as an injected fault asks; the rule comes back where the work is to be done all the same."""
-        rule = injected(self.google.store, self.faults, call)
-        refused = None if rule is None else refusal(rule)
+        rule = find_injected_fault(self.google.store, self.faults, call)
+        refused = None if rule is None else make_refusal(rule)
         if refused is not None:
             context.abort(grpc.StatusCode.UNKNOWN, str(refused))
         return rule
@@ -156,7 +156,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Serve the engine that started this process, until it asks to stop or has gone. Exit code 1 when not offline."""
-    if not offline(environment):
+    if not is_offline(environment):
         sys.stderr.write(
             f"pulumi-resource-gcp of Tsunagu is the OFFLINE Google: it starts only with {OFFLINE}=1. "
             "To deploy to Google, take tools/engine/offline off PATH and install the real provider.\n"
@@ -164,10 +164,12 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         return 1
     sys.stderr.write("OFFLINE: this is Tsunagu's stand-in for Google; nothing is deployed anywhere\n")
     faults = environment.get(FAULTS)
-    store = Store(Path(environment.get(STATE) or Rehearsal().world))
+    store = WorldStore(Path(environment.get(STATE) or RehearsalFolder().world))
     limits = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
     server = grpc.server(ThreadPoolExecutor(_CALLS_AT_ONCE), options=[(limit, _MESSAGE_LIMIT) for limit in limits])
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(store, Path(faults) if faults else None), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(
+        OfflineProvider(store, Path(faults) if faults else None), server
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _stop())
     port = server.add_insecure_port("127.0.0.1:0")
@@ -182,7 +184,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
 def _answer(context: Context, work: Callable[[], Answer]) -> Answer:
     try:
         return work()
-    except (Refused, UnknownType, ValueError) as refused:
+    except (GoogleRefusal, UnknownType, ValueError) as refused:
         context.abort(grpc.StatusCode.UNKNOWN, str(refused))
 
 

@@ -6,23 +6,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from controller.offline_google.provider.facts import Property, ResourceType
-from controller.offline_google.provider.values import Value
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import PropertyFacts, ResourceType
 
 _MARK = "(not shown) "
 
 
-def veiled(kind: ResourceType, values: Mapping[str, Value]) -> dict[str, Value]:
+def hide_secrets(kind: ResourceType, values: Mapping[str, Value]) -> dict[str, Value]:
     """The values with every secret in them replaced by a digest."""
     return _veiled(kind.properties, values)
 
 
-def unveiled(kind: ResourceType, values: Mapping[str, Value], known: Mapping[str, Value]) -> dict[str, Value]:
+def restore_secrets(kind: ResourceType, values: Mapping[str, Value], known: Mapping[str, Value]) -> dict[str, Value]:
     """The values with the secrets that the engine knows; one that has changed in the world stays a digest."""
     return _unveiled(kind.properties, values, known)
 
 
-def _veiled(properties: Mapping[str, Property], values: Mapping[str, Value]) -> dict[str, Value]:
+def _veiled(properties: Mapping[str, PropertyFacts], values: Mapping[str, Value]) -> dict[str, Value]:
     result = dict(values)
     for name, found in properties.items():
         value = values.get(name)
@@ -36,7 +36,7 @@ def _veiled(properties: Mapping[str, Property], values: Mapping[str, Value]) -> 
 
 
 def _unveiled(
-    properties: Mapping[str, Property], values: Mapping[str, Value], known: Mapping[str, Value]
+    properties: Mapping[str, PropertyFacts], values: Mapping[str, Value], known: Mapping[str, Value]
 ) -> dict[str, Value]:
     result = dict(values)
     for name, found in properties.items():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 
-from controller.offline_google.provider.diff_suppress import last
-from controller.offline_google.provider.facts import ResourceType
-from controller.offline_google.provider.values import Value
-from controller.offline_google.world.errors import Refused
-from controller.offline_google.world.identity import project_number
-from controller.offline_google.world.store import Store
+from controller.offline_google.provider.diff_suppress import take_link_name
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import ResourceType
+from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.world_store import WorldStore
 
 Values = Mapping[str, Value]
 
@@ -33,7 +33,7 @@ _SERVICES: Mapping[str, str] = {
 SERVICE = "gcp:projects/service:Service"
 
 
-def check_laws(store: Store, kind: ResourceType, identity: str, values: Values) -> None:
+def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: str, values: Values) -> None:
     """Refuse what the rest of the world does not allow.
 
     Raises:
@@ -45,33 +45,33 @@ def check_laws(store: Store, kind: ResourceType, identity: str, values: Values) 
         law(store, identity, values)
 
 
-def _service_enabled(store: Store, kind: ResourceType, values: Values) -> None:
+def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> None:
     service = f"{_SERVICES.get(kind.module)}.googleapis.com"
     project = str(values.get("project") or "")
     if kind.module not in _SERVICES or not project or store.get(SERVICE, f"{project}/{service}"):
         return
     message = (
-        f"{service} has not been used in project {project_number(project)} ({project}) before or it is disabled. "
+        f"{service} has not been used in project {find_project_number(project)} ({project}) before or it is disabled. "
         "Enable it first (projects.Service), and let this resource depend on it"
     )
-    raise Refused(403, message, "accessNotConfigured")
+    raise GoogleRefusal(403, message, "accessNotConfigured")
 
 
-def _subnetwork(store: Store, identity: str, values: Values) -> None:
+def _subnetwork(store: WorldStore, identity: str, values: Values) -> None:
     wanted = values.get("ipCidrRange")
     if not isinstance(wanted, str):
         return
     for other in store.all("gcp:compute/subnetwork:Subnetwork"):
-        same = last(str(other.outputs.get("network"))) == last(str(values.get("network")))
+        same = take_link_name(str(other.outputs.get("network"))) == take_link_name(str(values.get("network")))
         there = other.outputs.get("ipCidrRange")
         if other.id == identity or not same or not there or other.project != values.get("project"):
             continue
         if ipaddress.ip_network(wanted).overlaps(ipaddress.ip_network(there)):
             message = f"Invalid IPCidrRange: {wanted} conflicts with existing subnetwork '{other.name}' ({there})"
-            raise Refused(400, message, "invalid")
+            raise GoogleRefusal(400, message, "invalid")
 
 
-def _forwarding_rule(store: Store, identity: str, values: Values) -> None:
+def _forwarding_rule(store: WorldStore, identity: str, values: Values) -> None:
     address, ports = values.get("ipAddress"), values.get("portRange")
     if not address or not ports:
         return
@@ -85,21 +85,21 @@ def _forwarding_rule(store: Store, identity: str, values: Values) -> None:
                     f"Invalid value for field 'ipAddress': '{address}'. Specified IP address is in-use on port {ports} "
                     f"by '{other.id}' and would result in a conflict"
                 )
-                raise Refused(400, message, "invalid")
+                raise GoogleRefusal(400, message, "invalid")
 
 
-def _connection_unused(store: Store, values: Values) -> None:
-    network = last(str(values.get("network")))
+def _connection_unused(store: WorldStore, values: Values) -> None:
+    network = take_link_name(str(values.get("network")))
     for other in store.all("gcp:sql/databaseInstance:DatabaseInstance"):
         settings = (other.outputs.get("settings") or {}).get("ipConfiguration") or {}
-        if last(str(settings.get("privateNetwork"))) == network:
+        if take_link_name(str(settings.get("privateNetwork"))) == network:
             message = (
                 f"Failed to delete connection; Producer services (e.g. CloudSQL '{other.name}') are still using it"
             )
-            raise Refused(400, message, "FLOW_SN_DC_RESOURCE_PREVENTING_DELETE_CONNECTION")
+            raise GoogleRefusal(400, message, "FLOW_SN_DC_RESOURCE_PREVENTING_DELETE_CONNECTION")
 
 
-def check_deletion(store: Store, token: str, values: Values) -> None:
+def check_deletion(store: WorldStore, token: str, values: Values) -> None:
     """Refuse a deletion for a reason that no link tells.
 
     Raises:
@@ -110,7 +110,7 @@ def check_deletion(store: Store, token: str, values: Values) -> None:
 
 
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
-_LAWS: Mapping[str, Callable[[Store, str, Values], None]] = {
+_LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
     **dict.fromkeys(_RULES, _forwarding_rule),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):
+class GoogleRefusal(Exception):
     """An answer of Google's that is an error: the HTTP status, its reason in one word, and what it says."""
 
     def __init__(self, status: int, message: str, reason: str) -> None:
@@ -11,21 +11,23 @@ class Refused(Exception):
         super().__init__(f"googleapi: Error {status}: {message}, {reason}")
 
 
-def not_found(what: str, where: str) -> Refused:
+def make_not_found(what: str, where: str) -> GoogleRefusal:
     """404: a reference leads nowhere. `where` is the field that holds it."""
-    return Refused(404, f"The resource '{what}' was not found ({where})", "notFound")
+    return GoogleRefusal(404, f"The resource '{what}' was not found ({where})", "notFound")
 
 
-def invalid(where: str, message: str) -> Refused:
+def make_invalid(where: str, message: str) -> GoogleRefusal:
     """400: a value that Google does not take."""
-    return Refused(400, f"Invalid value for field '{where}': {message}", "invalid")
+    return GoogleRefusal(400, f"Invalid value for field '{where}': {message}", "invalid")
 
 
-def exists(what: str) -> Refused:
+def make_already_exists(what: str) -> GoogleRefusal:
     """409: the name is taken."""
-    return Refused(409, f"The resource '{what}' already exists", "alreadyExists")
+    return GoogleRefusal(409, f"The resource '{what}' already exists", "alreadyExists")
 
 
-def in_use(what: str, by: str) -> Refused:
+def make_in_use(what: str, by: str) -> GoogleRefusal:
     """400: something still refers to what shall be deleted."""
-    return Refused(400, f"The resource '{what}' is already being used by '{by}'", "resourceInUseByAnotherResource")
+    return GoogleRefusal(
+        400, f"The resource '{what}' is already being used by '{by}'", "resourceInUseByAnotherResource"
+    )

@@ -1,4 +1,4 @@
-"""What there is before any stack: projects, and what belongs to the organisation (`existing_organisation.json`, data)."""
+"""What there is before any stack: projects, and what is the organisation's (`existing_organisation.json`, data)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import resources
 
 
 @dataclass(frozen=True, slots=True)
-class Landscape:
+class ExistingOrganisation:
     """Projects with their numbers, and the organisation's access policies: stacks refer to them."""
 
     projects: Mapping[str, str]
@@ -18,7 +18,7 @@ class Landscape:
 
 
 @cache
-def landscape() -> Landscape:
+def read_existing_organisation() -> ExistingOrganisation:
     """The one of the configurations in `stacks/config`."""
     found = json.loads(resources.files(__package__).joinpath("existing_organisation.json").read_text(encoding="utf-8"))
-    return Landscape(found["projects"], frozenset(found["access_policies"]))
+    return ExistingOrganisation(found["projects"], frozenset(found["access_policies"]))

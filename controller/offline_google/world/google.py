@@ -7,21 +7,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.offline_google.provider.diff_suppress import relative
-from controller.offline_google.provider.facts import ResourceType, resource_type
-from controller.offline_google.provider.references import Named, named
-from controller.offline_google.provider.values import Value
-from controller.offline_google.world.addresses import allocate
-from controller.offline_google.world.computed import after_identity
-from controller.offline_google.world.cross_resource_rules import SERVICE, check_deletion, check_laws
-from controller.offline_google.world.errors import Refused, exists, in_use, not_found
-from controller.offline_google.world.existing_organisation import landscape
-from controller.offline_google.world.generated_names import before_identity
-from controller.offline_google.world.identity import IAM, aliases, identity, self_link
-from controller.offline_google.world.locations import check_places, location, same_place
-from controller.offline_google.world.members import check_members
-from controller.offline_google.world.roles import CUSTOM_ROLE, check_permissions, check_role
-from controller.offline_google.world.store import Link, Resource, Store
+from controller.offline_google.provider.diff_suppress import strip_self_link
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.resource_references import NamedResource, list_named_resources
+from controller.offline_google.provider.schema.facts import ResourceType, find_resource_type
+from controller.offline_google.world.cross_resource_rules import SERVICE, check_cross_resource_rules, check_deletion
+from controller.offline_google.world.errors import GoogleRefusal, make_already_exists, make_in_use, make_not_found
+from controller.offline_google.world.existing_organisation import read_existing_organisation
+from controller.offline_google.world.iam.members import check_members
+from controller.offline_google.world.iam.roles import CUSTOM_ROLE, check_permissions, check_role
+from controller.offline_google.world.locations import check_locations, find_location, refuse_other_location
+from controller.offline_google.world.outputs.computed_fields import compute_fields
+from controller.offline_google.world.outputs.generated_names import generate_names
+from controller.offline_google.world.outputs.given_addresses import allocate_address
+from controller.offline_google.world.outputs.resource_names import IAM, list_aliases, make_self_link, name_resource
+from controller.offline_google.world.world_store import ResourceLink, StoredResource, WorldStore
 
 Values = Mapping[str, Value]
 
@@ -57,10 +57,10 @@ _PROJECT = "gcp:organizations/project:Project"
 
 
 @dataclass(frozen=True, slots=True)
-class Google:
+class OfflineGoogle:
     """The world, seen by one configured provider: its project, region and zone stand in where a resource names none."""
 
-    store: Store
+    store: WorldStore
     defaults: Mapping[str, str] = field(default_factory=dict)
 
     def placed(self, kind: ResourceType, inputs: Values) -> dict[str, Value]:
@@ -78,46 +78,46 @@ class Google:
         Raises:
             Refused: one of them does not exist.
         """
-        check_places(kind.module, values)
+        check_locations(kind.module, values)
         if kind.token == CUSTOM_ROLE:
             check_permissions(values)
         if IAM.match(kind.name):
             check_role(values.get("role"), lambda _: True)
 
-    def create(self, token: str, inputs: Values) -> Resource:
+    def create(self, token: str, inputs: Values) -> StoredResource:
         """Make a resource.
 
         Raises:
             Refused: its name is taken, or something that it names is not there or not allowed.
         """
-        kind = resource_type(token)
+        kind = find_resource_type(token)
         values = self.placed(kind, inputs)
         self.judge(kind, values)
         with self.store.writing():
-            values |= before_identity(self.store, kind, values)
-            key = identity(kind, values)
+            values |= generate_names(self.store, kind, values)
+            key = name_resource(kind, values)
             repeatable = token in _ALREADY_THERE or IAM.match(kind.name) is not None
             if not repeatable and (self.store.get(token, key) or self.store.is_taken(token, key)):
-                raise exists(key)
+                raise make_already_exists(key)
             return self._settle(kind, key, inputs, values, {})
 
-    def update(self, token: str, key: str, inputs: Values) -> Resource:
+    def update(self, token: str, key: str, inputs: Values) -> StoredResource:
         """Change a resource in place.
 
         Raises:
             Refused: it is not there, or something that it names is not.
         """
-        kind = resource_type(token)
+        kind = find_resource_type(token)
         found = self.store.get(token, key)
         if found is None:
-            raise not_found(key, "the resource that was to be changed")
+            raise make_not_found(key, "the resource that was to be changed")
         values = self.placed(kind, inputs)
         self.judge(kind, values)
         with self.store.writing():
             kept = {name: value for name, value in found.outputs.items() if _googles(kind, name)}
             return self._settle(kind, key, inputs, {**kept, **values}, found.outputs)
 
-    def read(self, token: str, key: str) -> Resource | None:
+    def read(self, token: str, key: str) -> StoredResource | None:
         """A resource as it is now; None where it is gone."""
         return self.store.get(token, key)
 
@@ -130,16 +130,16 @@ class Google:
         found = self.store.get(token, key)
         if found is None:
             return
-        reason = protection(found.outputs)
+        reason = explain_protection(found.outputs)
         if reason:
             message = f"'{key}' cannot be deleted: {reason}"
-            raise Refused(400, message, "deletionProtected")
+            raise GoogleRefusal(400, message, "deletionProtected")
         if found.outputs.get("deletionPolicy") == "ABANDON" or _stays(token, found.outputs):
             return
         with self.store.writing():
             check_deletion(self.store, token, found.outputs)
             for user_token, user, path in self.store.users(token, key, "holds"):
-                raise in_use(key, f"{user} ({resource_type(user_token).short}.{path})")
+                raise make_in_use(key, f"{user} ({find_resource_type(user_token).short}.{path})")
             self._remove(token, key)
 
     def _remove(self, token: str, key: str) -> None:
@@ -150,11 +150,11 @@ class Google:
             self.store.take_name(token, key)
         self.store.drop(token, key)
 
-    def _settle(self, kind: ResourceType, key: str, inputs: Values, values: Values, previous: Values) -> Resource:
+    def _settle(self, kind: ResourceType, key: str, inputs: Values, values: Values, previous: Values) -> StoredResource:
         """Check a resource against the world, fill in Google's part and keep it. Inside a transaction."""
         self._project_exists(values)
-        check_laws(self.store, kind, key, {**self.defaults, **values})
-        entries = [entry for entry in named(kind.short, values) if _refers(entry)]
+        check_cross_resource_rules(self.store, kind, key, {**self.defaults, **values})
+        entries = [entry for entry in list_named_resources(kind.short, values) if _refers(entry)]
         links = tuple(self._link(kind, entry, values) for entry in entries)
         if IAM.match(kind.name):
             check_role(values.get("role"), lambda role: self.store.called(role, [CUSTOM_ROLE]) is not None)
@@ -162,17 +162,17 @@ class Google:
         outputs = dict(values)
         at = _ADDRESSES.get(kind.token)
         if at is not None and (at == "address" or not values.get(at)):
-            outputs[at] = previous.get(at) or allocate(self.store, kind.token, key, values)
-        outputs |= after_identity(self.store, kind, key, outputs, previous)
+            outputs[at] = previous.get(at) or allocate_address(self.store, kind.token, key, values)
+        outputs |= compute_fields(self.store, kind, key, outputs, previous)
         if "selfLink" in kind.properties:
-            outputs["selfLink"] = self_link(kind, key)
-        names = aliases(kind, key, outputs)
+            outputs["selfLink"] = make_self_link(kind, key)
+        names = list_aliases(kind, key, outputs)
         name = str(outputs.get("name") or key)
-        resource = Resource(kind.token, key, str(outputs.get("project", "")), name, inputs, outputs, links, names)
+        resource = StoredResource(kind.token, key, str(outputs.get("project", "")), name, inputs, outputs, links, names)
         self.store.put(resource)
         return resource
 
-    def _link(self, kind: ResourceType, entry: Named, values: Values) -> Link:
+    def _link(self, kind: ResourceType, entry: NamedResource, values: Values) -> ResourceLink:
         """The resource that a field names.
 
         Raises:
@@ -181,18 +181,18 @@ class Google:
         where = f"{kind.short} field '{entry.path}'"
         target = self._called(entry, values)
         if target is None:
-            raise not_found(relative(entry.value), where)
+            raise make_not_found(strip_self_link(entry.value), where)
         if not entry.reference.elsewhere:
-            here = location(entry.holder) or location(values)
-            wrong = same_place(here, self._location(target), entry.path, entry.value)
+            here = find_location(entry.holder) or find_location(values)
+            wrong = refuse_other_location(here, self._location(target), entry.path, entry.value)
             if wrong is not None:
                 raise wrong
-        return Link(entry.path, target.token, target.id, entry.reference.kind)
+        return ResourceLink(entry.path, target.token, target.id, entry.reference.kind)
 
-    def _called(self, entry: Named, values: Values) -> Resource | None:
+    def _called(self, entry: NamedResource, values: Values) -> StoredResource | None:
         text = entry.value.removeprefix("//certificatemanager.googleapis.com/")
         project = values.get("project") or self.defaults.get("project")
-        candidates = [text, relative(text), f"{project}|{text}"]
+        candidates = [text, strip_self_link(text), f"{project}|{text}"]
         if "/" in text:
             candidates.append(f"{project}|{text.rpartition('/')[2]}" if "projects/" not in text else text)
         for candidate in dict.fromkeys(candidates):
@@ -201,22 +201,22 @@ class Google:
                 return found
         return None
 
-    def _location(self, target: Resource) -> str:
+    def _location(self, target: StoredResource) -> str:
         found = _IN_ID.search(target.id)
-        return location(target.outputs) or (found[1].lower() if found else "")
+        return find_location(target.outputs) or (found[1].lower() if found else "")
 
     def _project_exists(self, values: Values) -> None:
         project = str(values.get("project") or "").removeprefix("projects/")
         if project and project not in self._projects():
             message = f"Project '{project}' was not found, or the caller may not use it"
-            raise Refused(403, message, "forbidden")
+            raise GoogleRefusal(403, message, "forbidden")
 
     def _projects(self) -> frozenset[str]:
         made = {str(found.outputs["projectId"]) for found in self.store.all(_PROJECT)}
-        return frozenset(made | {self.defaults.get("project", ""), *landscape().projects})
+        return frozenset(made | {self.defaults.get("project", ""), *read_existing_organisation().projects})
 
 
-def protection(outputs: Values) -> str:
+def explain_protection(outputs: Values) -> str:
     """Why a resource may not be deleted; empty where it may."""
     for name in ("deletionProtection", "deletionProtectionEnabled"):
         if outputs.get(name) is True:
@@ -239,10 +239,10 @@ def _stays(token: str, outputs: Values) -> bool:
     return token == SERVICE and outputs.get("disableOnDestroy") is False
 
 
-def _refers(entry: Named) -> bool:
+def _refers(entry: NamedResource) -> bool:
     """An address written out as such names no resource here, nor does what the organisation has had before."""
     if entry.reference.field != "ipAddress":
-        return entry.value not in landscape().access_policies
+        return entry.value not in read_existing_organisation().access_policies
     try:
         ipaddress.ip_address(entry.value)
     except ValueError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.offline_google.provider.values import Value
-from controller.offline_google.world.errors import Refused, invalid
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.world.errors import GoogleRefusal, make_invalid
 
 # fmt: off
 REGIONS = frozenset(
@@ -32,7 +32,7 @@ _WIDE: Mapping[str, frozenset[str]] = {
 """Locations wider than a region, by the service that has them."""
 
 
-def check_places(module: str, values: Mapping[str, Value]) -> None:
+def check_locations(module: str, values: Mapping[str, Value]) -> None:
     """Every region, zone and location that a resource names, however deep, is one of Google's.
 
     Raises:
@@ -43,10 +43,10 @@ def check_places(module: str, values: Mapping[str, Value]) -> None:
         place = text.rpartition("/")[2] if name != "location" else text
         if place.lower() not in allowed:
             message = f"'{text}'. There is no such {name} for {module}"
-            raise invalid(path, message)
+            raise make_invalid(path, message)
 
 
-def location(values: Mapping[str, Value]) -> str:
+def find_location(values: Mapping[str, Value]) -> str:
     """Where something is: its region, its zone's region, or its location in small letters; empty for global things."""
     for name in ("region", "location", "zone"):
         value = values.get(name)
@@ -56,11 +56,11 @@ def location(values: Mapping[str, Value]) -> str:
     return ""
 
 
-def same_place(here: str, there: str, field: str, what: str) -> Refused | None:
+def refuse_other_location(here: str, there: str, field: str, what: str) -> GoogleRefusal | None:
     """Two things that must be in one place are not."""
     if not here or not there or "global" in {here, there} or here == there:
         return None
-    return invalid(field, f"'{what}'. It is in {there}, and must be in {here}")
+    return make_invalid(field, f"'{what}'. It is in {there}, and must be in {here}")
 
 
 def _allowed(module: str, name: str) -> frozenset[str]:

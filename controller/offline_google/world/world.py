@@ -13,20 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from controller.errors import CloudError
-from controller.offline_google.environment import STATE, Rehearsal
-from controller.offline_google.provider.facts import resource_type
-from controller.offline_google.provider.values import Value
-from controller.offline_google.world.store import Resource, Store
+from controller.offline_google.environment import STATE, RehearsalFolder
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import find_resource_type
+from controller.offline_google.world.world_store import StoredResource, WorldStore
 
 
-class World:
+class OfflineWorld:
     """The offline Google's world, from the outside."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: WorldStore) -> None:
         self._store = store
 
     @classmethod
-    def open(cls, path: Path) -> World:
+    def open(cls, path: Path) -> OfflineWorld:
         """The world in a file.
 
         Raises:
@@ -35,17 +35,17 @@ class World:
         if not path.exists():
             message = f"there is no offline Google at {path}; deploy one with 'tsunagu cloud up --stack lab'"
             raise CloudError(message)
-        return cls(Store(path))
+        return cls(WorldStore(path))
 
     def close(self) -> None:
         """Let go of the file."""
         self._store.close()
 
-    def resources(self, kind: str | None = None) -> list[Resource]:
+    def resources(self, kind: str | None = None) -> list[StoredResource]:
         """Everything, or everything of a type (its token); by type and id."""
         return self._store.all(kind)
 
-    def find(self, identity: str, kind: str | None = None) -> Resource:
+    def find(self, identity: str, kind: str | None = None) -> StoredResource:
         """One resource.
 
         Raises:
@@ -59,18 +59,18 @@ class World:
             raise CloudError(message)
         return found[0]
 
-    def remove(self, resource: Resource) -> None:
+    def remove(self, resource: StoredResource) -> None:
         """Remove by hand, asking nobody: what referred to it refers to nothing now."""
         with self._store.writing():
             self._store.drop(resource.token, resource.id)
 
-    def change(self, resource: Resource, values: Mapping[str, Value]) -> Resource:
+    def change(self, resource: StoredResource, values: Mapping[str, Value]) -> StoredResource:
         """Set properties by hand (those of the top; None takes one away).
 
         Raises:
             CloudError: the type has no such property.
         """
-        unknown = sorted(values.keys() - resource_type(resource.token).properties.keys())
+        unknown = sorted(values.keys() - find_resource_type(resource.token).properties.keys())
         if unknown:
             message = f"{resource.token} has no property {', '.join(unknown)}"
             raise CloudError(message)
@@ -90,18 +90,18 @@ def _merged(old: Mapping[str, Value], new: Mapping[str, Value]) -> dict[str, Val
 
 def main(arguments: list[str], say: Callable[[str], object] = print) -> int:
     """The command; exit code 64 when it is not understood."""
-    path = Path(os.environ.get(STATE) or Rehearsal().world)
+    path = Path(os.environ.get(STATE) or RehearsalFolder().world)
     try:
         match arguments:
             case ["list"]:
-                for resource in World.open(path).resources():
-                    say(f"{resource_type(resource.token).short}\t{resource.id}")
+                for resource in OfflineWorld.open(path).resources():
+                    say(f"{find_resource_type(resource.token).short}\t{resource.id}")
             case ["show", identity]:
-                found = World.open(path).find(identity)
+                found = OfflineWorld.open(path).find(identity)
                 shown = {"type": found.token, "id": found.id, "inputs": found.inputs, "outputs": found.outputs}
                 say(json.dumps(shown, ensure_ascii=False, indent=1))
             case ["remove", identity]:
-                world = World.open(path)
+                world = OfflineWorld.open(path)
                 world.remove(world.find(identity))
                 say(f"removed by hand: {identity}")
             case _:

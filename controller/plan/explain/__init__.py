@@ -1,1 +1,1 @@
-"""May these reach that, and why."""
+"""Answers who may reach what, and which data may go where, with the reasons."""

@@ -14,7 +14,7 @@ from controller.model.reference_evaluator import DataFlow, Decision, evaluate_da
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeExplanation:
+class DataFlowExplanation:
     """The answer for each class of data, and what enforces what is permitted."""
 
     sender: str
@@ -25,7 +25,7 @@ class ExchangeExplanation:
     unplaced: tuple[UnplacedConnection, ...]
 
 
-def explain_exchange(city: City, sender: str, receiver: str, data: str | None = None) -> ExchangeExplanation:
+def explain_data_flow(city: City, sender: str, receiver: str, data: str | None = None) -> DataFlowExplanation:
     """Answer for one class of data, or for all.
 
     Raises:
@@ -44,7 +44,7 @@ def explain_exchange(city: City, sender: str, receiver: str, data: str | None = 
     named = {flow.id for _, answer in answers if answer.permitted for flow in answer.rules}
     intent = compile_data_flows(city)
     ends = {(flow.caller, flow.called) for flow in city.flows if flow.id in named}
-    return ExchangeExplanation(
+    return DataFlowExplanation(
         sender,
         receiver,
         answers,

@@ -22,21 +22,21 @@ from controller.prove.reachability.composition import FilterKey, SchoolFilters, 
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A device and what it holds (or would hold), as parsed back from its text, and what is left to a router."""
+class ParsedDevice:
+    """A device and its state (or a wanted one), as parsed back from its text, and what is left to a router."""
 
     device: Device
     state: DeviceState
     delegated: tuple[DelegatedFilter, ...] = ()
 
 
-def city_checks(city: City) -> list[Check]:
-    """The checks that are about no device and take no time: 802.1X, the cloud's firewall, the guideline."""
+def check_city(city: City) -> list[Check]:
+    """Return the checks that are about no device and take no time: 802.1X, the cloud's firewall, the guideline."""
     return [prove_radius_rows(city), prove_cloud_firewall(city), *check_guideline(city)]
 
 
-def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
-    """The checks of paths, of every school that a filtering device of is among what is held."""
+def check_paths(city: City, held: Iterable[ParsedDevice]) -> list[Check]:
+    """Return the checks of paths, for every school of which a filtering device is given."""
     return join_checks(
         [
             check
@@ -47,12 +47,12 @@ def path_checks(city: City, held: Iterable[Held]) -> list[Check]:
     )
 
 
-def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
+def _schools(city: City, held: Iterable[ParsedDevice]) -> Iterator[SchoolFilters]:
     """The filters in force at each device that holds a school's filters, and at each two of one school.
 
     Two are put together both ways round: a packet comes in at the one and goes out at the other.
     """
-    by_school: dict[str, list[Held]] = {}
+    by_school: dict[str, list[ParsedDevice]] = {}
     for one in held:
         if one.device.role == FILTERING_ROLE:
             by_school.setdefault(one.device.school.id, []).append(one)
@@ -61,19 +61,19 @@ def _schools(city: City, held: Iterable[Held]) -> Iterator[SchoolFilters]:
         yield from (_school(city, one, other) for one, other in permutations(cores, 2))
 
 
-def _school(city: City, entered: Held, left: Held) -> SchoolFilters:
-    """What judges packets that come in at one device and go out at another (or at the same)."""
+def _school(city: City, entered: ParsedDevice, left: ParsedDevice) -> SchoolFilters:
+    """Return the filters that packets meet that come in at one device and go out at another (or at the same)."""
     filters: dict[FilterKey, tuple[str, Filter]] = {}
-    believed: dict[FilterKey, FilterIntent] = {}
+    assumed: dict[FilterKey, FilterIntent] = {}
     for direction, nearer, farther in ((Direction.FROM, entered, left), (Direction.TO, left, entered)):
         # A segment that only the other one carries is judged there.
         for one in (farther, nearer):
             filters |= {place: kept for place, kept in _in_force(one).items() if place[1] is direction}
-            believed |= {m.intent.place: m.intent for m in one.delegated if m.intent.direction is direction}
-    return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, believed)
+            assumed |= {m.intent.place: m.intent for m in one.delegated if m.intent.direction is direction}
+    return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, assumed)
 
 
-def _in_force(one: Held) -> dict[FilterKey, tuple[str, Filter]]:
+def _in_force(one: ParsedDevice) -> dict[FilterKey, tuple[str, Filter]]:
     by_name = {filtering.name: filtering for filtering in one.state.filters}
     return {
         (bound.vlan, bound.direction, bound.family): (one.device.id, by_name[bound.filter])
@@ -82,23 +82,23 @@ def _in_force(one: Held) -> dict[FilterKey, tuple[str, Filter]]:
     }
 
 
-def paths_of_intents(
+def count_intent_paths(
     city: City, device: Device, intents: Iterable[FilterIntent], moved: Iterable[DelegatedFilter]
 ) -> int | None:
-    """The same of a device's filters that were proved to equal their intents; how many ways were examined.
+    """Prove the paths of a device whose filters were proved to equal their intents; return how many were examined.
 
-    None where a way is not what the policy says: `path_checks` of the filters tells which.
+    None where a path is not what the policy says: `check_paths` of the filters tells which.
     """
-    wanted, believed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
-    checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, believed)
+    wanted, assumed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
+    checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, assumed)
     return None if checks is None else sum(check.examined for check in checks)
 
 
 def _segments(city: City, *devices: Device) -> tuple[Segment, ...]:
     """The segments that devices with filters carry, and those of their school that no device with filters does."""
-    fleet = school_devices(city, devices[0])
+    fleet = list_school_devices(city, devices[0])
     filtered = _carried([one for one in fleet if one.role == FILTERING_ROLE])
-    unfiltered = (_carried(fleet) | {city.file.management_segment}) - filtered
+    unfiltered = (_carried(fleet) | {city.management_segment}) - filtered
     carried = _carried(devices) | unfiltered
     return tuple(segment for name, segment in city.segments.items() if name in carried)
 
@@ -107,7 +107,6 @@ def _carried(devices: Iterable[Device]) -> frozenset[str]:
     return frozenset(name for device in devices for port in device.ports for name in port.segments)
 
 
-def school_devices(city: City, device: Device) -> tuple[Device, ...]:
-    """A device and those beside it: of its school, or of the virtual city's school where it is one of these."""
-    lab = city.lab_devices(device.school)
-    return lab if device in lab else city.devices(device.school)
+def list_school_devices(city: City, device: Device) -> tuple[Device, ...]:
+    """Return a device and those beside it, of the same school."""
+    return city.devices(device.school)

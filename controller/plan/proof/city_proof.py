@@ -21,26 +21,53 @@ from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
-from controller.plan.proof.city_checks import city_checks
-from controller.plan.proof.device_proof import Judged, judge_device
-from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, conditions_key
-from controller.plan.select import Selection, selected_devices
+from controller.plan.proof.city_checks import check_city
+from controller.plan.proof.device_proof import DeviceProof, prove_device
+from controller.plan.proof.proof_cache import CityKeys, ProofCache, ProofCoverage, build_conditions_key
+from controller.plan.select import Selection, select_devices
 from controller.prove.check import Check, join_checks
 from controller.prove.identity.iap_bindings import CHECK_NAME as CONDITIONS
 from controller.prove.identity.iap_bindings import prove_iap_bindings
 from controller.prove.identity.synthetic_principals import FACTS
 
-WORTH_A_PROCESS = 8
-"""Devices with filters for which a copy of this process pays."""
-WORTH_A_START = 60
-"""The same where it cannot be copied: a new one has to start, and to load the city."""
 _SHARES = 4
 """Parts that each process takes one after the other: some devices take longer than others."""
 
 
+@dataclass(frozen=True, slots=True)
+class ProofProcesses:
+    """The sharing out of a proof. `copied`: a new process is a copy of this one; else it starts and loads the city."""
+
+    cores: int
+    copied: bool
+    worth_a_copy: int = 8
+    """Devices with filters for which a copy pays."""
+    worth_a_start: int = 60
+    """The same for a process that has to load the city first."""
+
+    def count(self, filtering: int, *, more: bool) -> int:
+        """Return how many processes pay for so many devices with filters; `more`: there is long work beside them.
+
+        >>> ProofProcesses(cores=4, copied=True).count(17, more=False)
+        2
+        >>> ProofProcesses(cores=4, copied=False).count(17, more=False)
+        0
+        """
+        worth = self.worth_a_copy if self.copied else self.worth_a_start
+        return min(self.cores, filtering // worth + 2 * more)
+
+
+def find_processes() -> ProofProcesses:
+    """Return how this machine and this process can share out a proof.
+
+    A process with more than one thread is not copied: the copy may wait for ever for what another thread holds.
+    """
+    return ProofProcesses(len(os.sched_getaffinity(0)), copied=threading.active_count() == 1)
+
+
 @dataclass
 class CityProof:
-    """What came of it. `done` and `from_cache` count devices; `failures` holds a message for each that failed."""
+    """The result for a city. `done` and `from_cache` count devices; `failures` has a message for each that failed."""
 
     done: int = 0
     from_cache: int = 0
@@ -51,7 +78,7 @@ class CityProof:
     failures: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
 
-    def count(self, counted: Counted) -> None:
+    def count(self, counted: ProofCoverage) -> None:
         """Add what a proof covered."""
         self.filters += counted.filters
         self.policies += counted.policies
@@ -59,51 +86,57 @@ class CityProof:
         self.networks += counted.networks
 
 
-def prove_city(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+def prove_city(
+    city: City, devices: Sequence[Device], cache: ProofCache, processes: ProofProcesses | None = None
+) -> CityProof:
     """Prove devices, and all that is about no device: conditions, 802.1X, the cloud's firewall, the guideline.
 
     Raises:
         CelRefused: a compiled condition is none that Google's proxy would take.
     """
-    result, todo = _known(city, devices, cache)
+    processes = processes or find_processes()
+    result, todo = _find_known(city, devices, cache)
     intent = compile_cloud_intent(city, FACTS)
-    key = conditions_key(city, intent)
-    believed = cache.find(key)
-    with _workers(city, todo, cache, lab=lab, more=believed is None) as workers:
-        parts = _cores() if workers and believed is None else 0
-        asked = [workers.submit(_conditions, part, parts) for part in range(parts)] if workers else []
-        found = _judged(city, todo, cache, workers)
+    key = build_conditions_key(city, intent)
+    known = cache.find(key)
+    with _open_workers(city, todo, cache, processes, more=known is None) as workers:
+        parts = processes.cores if workers and known is None else 0
+        asked = [workers.submit(_prove_conditions, part, parts) for part in range(parts)] if workers else []
+        found = _prove_each(city, todo, cache, processes, workers)
         # Meanwhile others work.
-        others = city_checks(city)
+        others = check_city(city)
         _collect(result, found, cache)
-        if believed is not None:
-            check = Check(CONDITIONS, believed.filters, evidence=("known from an earlier proof of the same content",))
+        if known is not None:
+            check = Check(CONDITIONS, known.filters, evidence=("known from an earlier proof of the same content",))
         elif asked:
             (check,) = join_checks([part.result() for part in asked])
         else:
             check = prove_iap_bindings(city, intent)
-    if believed is None and check.holds:
-        cache.add({key: Counted(check.examined, 0)})
+    if known is None and check.holds:
+        cache.add({key: ProofCoverage(check.examined, 0)})
     cache.save()
     result.checks = [check, *others]
     return result
 
 
-def prove_devices(city: City, devices: Sequence[Device], cache: ProofCache, *, lab: bool) -> CityProof:
+def prove_devices(
+    city: City, devices: Sequence[Device], cache: ProofCache, processes: ProofProcesses | None = None
+) -> CityProof:
     """Prove every device, those that were not proved before in as many processes as pay."""
-    result, todo = _known(city, devices, cache)
-    with _workers(city, todo, cache, lab=lab) as workers:
-        _collect(result, _judged(city, todo, cache, workers), cache)
+    processes = processes or find_processes()
+    result, todo = _find_known(city, devices, cache)
+    with _open_workers(city, todo, cache, processes) as workers:
+        _collect(result, _prove_each(city, todo, cache, processes, workers), cache)
     cache.save()
     return result
 
 
-def _known(city: City, devices: Iterable[Device], cache: ProofCache) -> tuple[CityProof, list[Device]]:
-    """What was proved of these devices before, and those that were not."""
+def _find_known(city: City, devices: Iterable[Device], cache: ProofCache) -> tuple[CityProof, list[Device]]:
+    """Return what was proved of these devices before, and those that were not."""
     result, todo = CityProof(), []
     keys = CityKeys(city)
     for device in devices:
-        counted = cache.find(keys.of(device))
+        counted = cache.find(keys.device_key(device))
         if counted is None:
             todo.append(device)
         else:
@@ -112,131 +145,117 @@ def _known(city: City, devices: Iterable[Device], cache: ProofCache) -> tuple[Ci
     return result, todo
 
 
-def _collect(result: CityProof, found: Iterable[Judged], cache: ProofCache) -> None:
-    for judged in found:
-        if judged.counted is None:
-            result.failures.append(judged.failure)
+def _collect(result: CityProof, found: Iterable[DeviceProof], cache: ProofCache) -> None:
+    for proof in found:
+        if proof.counted is None:
+            result.failures.append(proof.failure)
             continue
-        result.count(judged.counted)
-        result.from_cache += judged.from_cache
-        result.done += not judged.from_cache
-        cache.add(judged.proofs)
+        result.count(proof.counted)
+        result.from_cache += proof.from_cache
+        result.done += not proof.from_cache
+        cache.add(proof.proofs)
 
 
-def _judged(
-    city: City, todo: Sequence[Device], cache: ProofCache, workers: ProcessPoolExecutor | None
-) -> Iterator[Judged]:
-    """What comes of each device; other processes begin at once, this one when it is asked."""
+def _prove_each(
+    city: City,
+    todo: Sequence[Device],
+    cache: ProofCache,
+    processes: ProofProcesses,
+    workers: ProcessPoolExecutor | None,
+) -> Iterator[DeviceProof]:
+    """Yield the proof of each device; other processes begin at once, this one when it is asked."""
     if workers is None:
         keys = CityKeys(city)
-        return (judge_device(city, device, keys, cache) for device in todo)
+        return (prove_device(city, device, keys, cache) for device in todo)
     # Devices of one platform together: what they have in common is then thought about in fewer processes.
     ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING_ROLE, one.platform))]
-    size = max(1, -(-len(ordered) // (_SHARES * _cores())))
+    size = max(1, -(-len(ordered) // (_SHARES * processes.cores)))
     shares = [ordered[at : at + size] for at in range(0, len(ordered), size)]
-    return chain.from_iterable(workers.map(_share, shares))
-
-
-def _can_be_copied() -> bool:
-    """Whether this process has one thread: a copy of one with more may wait for ever for what another holds."""
-    return threading.active_count() == 1
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+    return chain.from_iterable(workers.map(_prove_share, shares))
 
 
 @contextmanager
-def _workers(
-    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool = False
+def _open_workers(
+    city: City, todo: Sequence[Device], cache: ProofCache, processes: ProofProcesses, *, more: bool = False
 ) -> Iterator[ProcessPoolExecutor | None]:
     """Other processes, if they pay (`more` says that there is long work beside the devices); else None."""
+    count = processes.count(sum(device.role == FILTERING_ROLE for device in todo), more=more)
     # The city stays: collections of garbage need not look through it again and again, nor copy its pages in a copy.
     gc.freeze()
     try:
-        with _pool(city, todo, cache, lab=lab, more=more) as pool:
-            yield pool
-    finally:
-        gc.unfreeze()
-
-
-@contextmanager
-def _pool(
-    city: City, todo: Sequence[Device], cache: ProofCache, *, lab: bool, more: bool
-) -> Iterator[ProcessPoolExecutor | None]:
-    filtering = sum(device.role == FILTERING_ROLE for device in todo)
-    copied = _can_be_copied()
-    worth = WORTH_A_PROCESS if copied else WORTH_A_START
-    processes = min(_cores(), filtering // worth + 2 * more)
-    if processes < 2:  # noqa: PLR2004 one process is this one
-        yield None
-        return
-    _SHARED[:] = [_Shared(city, {device.id: device for device in todo}, cache)]
-    if copied:
-        pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
-    else:
-        here = (Path(city.directory), city.on, city.digest, lab, cache)
-        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin, initargs=here)
-    try:
-        with pool:
+        if count < 2:  # noqa: PLR2004 one process is this one
+            yield None
+            return
+        with _make_pool(city, todo, cache, count, copied=processes.copied) as pool:
             yield pool
     except BrokenProcessPool:
         message = "a process that proved a part was ended from outside (memory?); nothing was decided: prove it again"
         raise TsunaguError(message) from None
     finally:
-        _SHARED.clear()
+        gc.unfreeze()
+
+
+def _make_pool(
+    city: City, todo: Sequence[Device], cache: ProofCache, count: int, *, copied: bool
+) -> ProcessPoolExecutor:
+    """A pool whose processes know the city: a copy is given this process's own objects, one that starts loads it."""
+    if copied:
+        known = _Known(city, {device.id: device for device in todo}, cache)
+        return ProcessPoolExecutor(count, get_context("fork"), initializer=_WORKER.append, initargs=(known,))
+    here = (Path(city.directory), city.policy_date, city.digest, type(city), cache)
+    return ProcessPoolExecutor(count, get_context("spawn"), initializer=_load_known, initargs=here)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shared:
-    """What every process knows. Without a city, it could not be read as this program had read it."""
+class _Known:
+    """The knowledge of a process of the pool. Without a city, it could not be read as the first process had read it."""
 
     city: City | None
     devices: dict[str, Device]
     cache: ProofCache
 
 
-_SHARED: list[_Shared] = []
+_WORKER: list[_Known] = []
+"""Filled in the processes of a pool only, as each begins; a pool has no other way to give a process what it keeps."""
 
 
-def _begin(policies: Path, on: date, digest: str, lab: bool, cache: ProofCache) -> None:  # noqa: FBT001 a process's start
+def _load_known(policies: Path, on: date, digest: str, estate: type[City], cache: ProofCache) -> None:
     # A process that fails here breaks the whole pool without a word; what is wrong is said with the first share.
     try:
-        city: City | None = load_city(policies, on=on)
+        city: City | None = load_city(policies, on=on, estate=estate)
     except TsunaguError:
         city = None
     if city is None or city.digest != digest:
-        _SHARED.append(_Shared(None, {}, cache))
+        _WORKER.append(_Known(None, {}, cache))
     else:
-        devices = {device.id: device for device in selected_devices(city, Selection(lab=lab))}
-        _SHARED.append(_Shared(city, devices, cache))
+        _WORKER.append(_Known(city, {device.id: device for device in select_devices(city, Selection())}, cache))
 
 
-def _shared_city() -> City:
-    city = _SHARED[0].city
+def _known_city() -> City:
+    city = _WORKER[0].city
     if city is None:
         message = "the policy changed while it was being proved; prove it again"
         raise TsunaguError(message)
     return city
 
 
-def _share(names: Sequence[str]) -> list[Judged]:
+def _prove_share(names: Sequence[str]) -> list[DeviceProof]:
     """The part of another process.
 
     Raises:
         TsunaguError: the policy is not any more what this program began with.
     """
-    city, here = _shared_city(), _SHARED[0]
+    city, here = _known_city(), _WORKER[0]
     keys = CityKeys(city)
-    return [judge_device(city, here.devices[name], keys, here.cache) for name in names]
+    return [prove_device(city, here.devices[name], keys, here.cache) for name in names]
 
 
-def _conditions(part: int, parts: int) -> Check:
+def _prove_conditions(part: int, parts: int) -> Check:
     """A part of the proof of the proxy's conditions, in another process.
 
     Raises:
         TsunaguError: the policy is not any more what this program began with.
         CelRefused: a compiled condition is none that Google's proxy would take.
     """
-    city = _shared_city()
+    city = _known_city()
     return prove_iap_bindings(city, compile_cloud_intent(city, FACTS), part, parts)

@@ -27,65 +27,65 @@ from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import Attachment
 from controller.model.sites.devices import Device
-from controller.plan.proof.city_checks import Held, path_checks, paths_of_intents
-from controller.plan.proof.proof import prove
-from controller.plan.proof.proof_cache import CityKeys, Counted, ProofCache, filter_key
+from controller.plan.proof.city_checks import ParsedDevice, check_paths, count_intent_paths
+from controller.plan.proof.proof_cache import CityKeys, ProofCache, ProofCoverage, build_filter_key
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.base import Platform
-from controller.platforms.registry import platform
+from controller.platforms.registry import load_platform
 from controller.prove.filters.equivalence import ReplayError
 
 Intents = tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class DeviceProof:
     """A device's proof: what it covered and what is worth remembering of it, or why it failed."""
 
-    counted: Counted | None
-    proofs: Mapping[str, Counted]
+    counted: ProofCoverage | None
+    proofs: Mapping[str, ProofCoverage]
     from_cache: bool = False
     failure: str = ""
 
 
-def judge_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> Judged:
+def prove_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> DeviceProof:
     """Prove a device that is not known as a whole."""
-    system = platform(device.platform)
+    system = load_platform(device.platform)
     try:
         if device.role != FILTERING_ROLE:
             intent = compile_device(city, device, system.capabilities)
-            proved = prove(city, intent, system)
-            counted = Counted(proved, len(intent.wanted.routing.bindings), networks=len(intent.networks))
-            return Judged(counted, {city_keys.of(device): counted})
-        return _judge_filters(city, device, system, city_keys, cache)
+            proved = prove_rendered_device(city, intent, system)
+            counted = ProofCoverage(proved, len(intent.wanted.routing.bindings), networks=len(intent.networks))
+            return DeviceProof(counted, {city_keys.device_key(device): counted})
+        return _prove_filters(city, device, system, city_keys, cache)
     except TsunaguError as error:
-        return Judged(None, {}, failure=str(error))
+        return DeviceProof(None, {}, failure=str(error))
 
 
-def _judge_filters(city: City, device: Device, system: Platform, keys: CityKeys, cache: ProofCache) -> Judged:
+def _prove_filters(city: City, device: Device, system: Platform, keys: CityKeys, cache: ProofCache) -> DeviceProof:
     can = system.capabilities
     intents, moved = compile_device_filters(city, device, can)
     left = {one.intent.place: one for one in moved}
-    names = [filter_key(city, device, one, left.get(one.place)) for one in intents]
+    names = [build_filter_key(city, device, one, left.get(one.place)) for one in intents]
     known = [cache.find(name) for name in names]
-    bare = keys.bare(device)
+    bare = keys.bare_device_key(device)
     part = _part(city, device, system, (intents, moved), known) if cache.find(bare) else None
     if part is None:
         part = build_device_intent(city, device, can, compile_acls(device, can, intents, moved))
         known = [None] * len(intents)
     if part.intents or not any(known):
-        prove(city, part, system)
-    counted = Counted(len(intents), 0, _paths(city, device, system, (intents, moved)))
-    proofs = {keys.of(device): counted, bare: Counted(0, 0)}
+        prove_rendered_device(city, part, system)
+    counted = ProofCoverage(len(intents), 0, _prove_paths(city, device, system, (intents, moved)))
+    proofs = {keys.device_key(device): counted, bare: ProofCoverage(0, 0)}
     if not part.aggregated:
         sizes = {one.key: len(one.entries) for one in part.wanted.filters}
         fresh = [name for name, found in zip(names, known, strict=True) if found is None]
         for name, one in zip(fresh, part.intents, strict=True):
-            proofs[name] = Counted(1, 0, entries=sizes[one.place])
-    return Judged(counted, proofs, from_cache=not part.intents and any(known))
+            proofs[name] = ProofCoverage(1, 0, entries=sizes[one.place])
+    return DeviceProof(counted, proofs, from_cache=not part.intents and any(known))
 
 
 def _part(
-    city: City, device: Device, system: Platform, whole: Intents, known: Sequence[Counted | None]
+    city: City, device: Device, system: Platform, whole: Intents, known: Sequence[ProofCoverage | None]
 ) -> DeviceIntent | None:
     """The device with nothing but the filters that are not known; None where it must be proved whole.
 
@@ -107,19 +107,19 @@ def _part(
     return None if part.aggregated or crowded else part
 
 
-def _paths(city: City, device: Device, system: Platform, whole: Intents) -> int:
+def _prove_paths(city: City, device: Device, system: Platform, whole: Intents) -> int:
     """Prove who reaches whom through a device that filters; how many ways were examined.
 
     Raises:
         ProofFailed: with a packet for each way that differs.
         ReplayError: the filters compose to what is wanted and their intents do not; a bug in Tsunagu.
     """
-    ways = paths_of_intents(city, device, *whole)
+    ways = count_intent_paths(city, device, *whole)
     if ways is not None:
         return ways
     can = system.capabilities
     intent = build_device_intent(city, device, can, compile_acls(device, can, *whole))
-    checks = path_checks(city, [Held(device, intent.wanted, intent.delegated)])
+    checks = check_paths(city, [ParsedDevice(device, intent.wanted, intent.delegated)])
     differences = [found for check in checks for found in check.differences]
     if not differences:
         message = f"{device.id}: its filters compose to what the policy says, and their intents do not"

@@ -8,7 +8,6 @@ file may be deleted at any time, by anyone; lines that are damaged are not belie
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import marshal
 import os
@@ -31,6 +30,7 @@ from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.devices import Device, DevicePort
 from controller.model.sites.schools import School
+from controller.storage.file_lock import hold_file_lock
 
 LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
 """What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
@@ -42,8 +42,8 @@ _PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "pl
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What a proof covered; `entries` are those of a single filter."""
+class ProofCoverage:
+    """The amount that a proof covered; `entries` are those of a single filter."""
 
     filters: int
     policies: int
@@ -57,9 +57,9 @@ class ProofCache:
 
     def __init__(self, folder: Path | None) -> None:
         self.damaged = 0
-        self._path = folder / f"{prover_digest()[:16]}.txt" if folder else None
-        self._known: dict[str, Counted] = {}
-        self._fresh: dict[str, Counted] = {}
+        self._path = folder / f"{digest_prover()[:16]}.txt" if folder else None
+        self._known: dict[str, ProofCoverage] = {}
+        self._fresh: dict[str, ProofCoverage] = {}
         for line in self._lines():
             entry = _read(line)
             if entry is None:
@@ -67,11 +67,11 @@ class ProofCache:
             else:
                 self._known[entry[0]] = entry[1]
 
-    def find(self, key: str) -> Counted | None:
-        """What an earlier proof of this content covered; None when there was none."""
+    def find(self, key: str) -> ProofCoverage | None:
+        """Return what an earlier proof of this content covered; None when there was none."""
         return self._known.get(key)
 
-    def add(self, proofs: Mapping[str, Counted]) -> None:
+    def add(self, proofs: Mapping[str, ProofCoverage]) -> None:
         """Remember proofs that held, by their keys."""
         self._fresh |= {key: counted for key, counted in proofs.items() if key not in self._known}
 
@@ -81,8 +81,7 @@ class ProofCache:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with hold_file_lock(self._path.with_suffix(".lock"), patience=None), self._path.open("ab+") as file:
                 file.seek(0)
                 lines = file.read().splitlines()
                 added = [_line(key, counted) for key, counted in self._fresh.items()]
@@ -105,21 +104,22 @@ class ProofCache:
             return []
 
     def _drop_others(self) -> None:
-        """What other provers have left, once it is old: this one never reads it, and neither will they."""
+        """Delete what other provers have left, once it is old: this one never reads it, and neither will they."""
         assert self._path is not None  # noqa: S101 only called after writing to it
         others = [path for path in self._path.parent.glob("*.txt") if path != self._path]
         for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-2]:
             path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def cache_folder() -> Path:
-    """Where the user's proofs are: under XDG_CACHE_HOME, or ~/.cache."""
+def find_cache_folder() -> Path:
+    """Return the folder of the user's proofs: under XDG_CACHE_HOME, or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tsunagu" / "proofs"
 
 
 @cache
-def prover_digest() -> str:
-    """A SHA-256 of everything that a proof is done with: our source, Python, and the libraries whose answers count."""
+def digest_prover() -> str:
+    """Return a SHA-256 of all that a proof is done with: our source, Python, and the libraries whose answers count."""
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     digest = hashlib.sha256("\n".join((sys.version, *versions)).encode())
     root = Path(controller.__file__).parent
@@ -143,60 +143,63 @@ class CityKeys:
     def __init__(self, city: City) -> None:
         self._city = city
         models: Iterable[BaseModel] = (
-            *(city.file, city.blueprints, city.lines, city.lab, city.outputs),
+            *(city.settings, city.blueprints, city.lines, city.virtual_estate, city.outputs),
             *(*city.schools, *city.segments.values(), *city.applications.values()),
-            *(*city.prefix_lists.values(), *city.necessities),
+            *(*city.prefix_lists.values(), *city.infrastructure_protocols),
         )
         # Where the policies lie does not matter; which file and line something stands in may be told, so it does.
         said = [one.model_dump_json().replace(f"{city.directory}/", "") for one in models]
         self._everywhere = _digest([*said, *map(str, city.admission_servers)])
-        self._spoken: dict[str, str] = {}
-        self._alike: dict[int, tuple[tuple[DevicePort, ...], str]] = {}
+        self._rule_digests: dict[str, str] = {}
+        # By identity: the ports of the thousands of devices of one blueprint are one object, and to put them in words
+        # (or to hash them) for each would take most of the time. The ports are kept beside the words, so no other
+        # object can get their id.
+        self._port_words: dict[int, tuple[tuple[DevicePort, ...], str]] = {}
 
-    def of(self, device: Device) -> str:
-        """The name of a device's proof."""
-        spoken = self._rules(device.school) if device.role == FILTERING_ROLE else ""
-        known = (self._everywhere, spoken, device.school.id, device.role)
+    def device_key(self, device: Device) -> str:
+        """Return the name of a device's proof."""
+        rules = self._rules(device.school) if device.role == FILTERING_ROLE else ""
+        known = (self._everywhere, rules, device.school.id, device.role)
         return _digest(("city", *known, self._ports(device), repr(device.keeps_state), *_device(device)))
 
-    def bare(self, device: Device) -> str:
-        """The name of the proof of all that a device holds beside filters, which no rule has a part in."""
+    def bare_device_key(self, device: Device) -> str:
+        """Return the name of the proof of all that a device holds beside filters, which no rule has a part in."""
         known = (self._everywhere, device.school.id, device.role, self._ports(device), repr(device.keeps_state))
         return _digest(("bare", *known, *_device(device)))
 
     def _rules(self, school: School) -> str:
-        if school.id not in self._spoken:
-            rules = (rule for rule in self._city.rules if rule.network and self._city.is_for(rule, school))
+        if school.id not in self._rule_digests:
+            rules = (rule for rule in self._city.rules if rule.network and self._city.rule_applies_at(rule, school))
             named = (rule.model_dump_json(include={"id", "effect", "applications", "network"}) for rule in rules)
-            self._spoken[school.id] = _digest(named)
-        return self._spoken[school.id]
+            self._rule_digests[school.id] = _digest(named)
+        return self._rule_digests[school.id]
 
     def _ports(self, device: Device) -> str:
-        """The ports in words; the ports of devices of one blueprint are one object."""
-        kept = self._alike.get(id(device.ports))
-        if kept is None:
-            kept = self._alike[id(device.ports)] = (device.ports, repr(device.ports))
-        return kept[1]
+        """Return the ports in words, put so once for each blueprint."""
+        known = self._port_words.get(id(device.ports))
+        if known is None:
+            known = self._port_words[id(device.ports)] = (device.ports, repr(device.ports))
+        return known[1]
 
 
-def filter_key(city: City, device: Device, intent: FilterIntent, moved: DelegatedFilter | None) -> str:
-    """Names the proof of a filter: what it must be, and the controller's way that it must leave open."""
-    segment = city.segments[city.file.management_segment]
-    way = " ".join(map(str, (segment.vlan, *city.file.controllers)))
+def build_filter_key(city: City, device: Device, intent: FilterIntent, moved: DelegatedFilter | None) -> str:
+    """Return the name of the proof of a filter: what it must be, and the controller's way that it must leave open."""
+    segment = city.segments[city.management_segment]
+    way = " ".join(map(str, (segment.vlan, *city.controllers)))
     left = [moved.upstream, *_filter_content(moved.intent)] if moved else []
     content = marshal.dumps([*_device(device), way, *_filter_content(intent), *left], _PLAIN)
     return hashlib.sha256(b"filter" + content).hexdigest()
 
 
-def conditions_key(city: City, intent: CloudIntent) -> str:
-    """Names the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
+def build_conditions_key(city: City, intent: CloudIntent) -> str:
+    """Name the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
     rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
     people = city.people.model_dump_json()
     lines = (f"{one.id} {one.lines.primary.egress} {one.lines.backup.egress}" for one in city.schools)
-    places = (city.file.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
+    places = (city.settings.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
     groups = (one.model_dump_json() for one in city.groups.values())
     calendar = city.calendar.model_dump_json() if city.calendar else ""
-    offices = (one.model_dump_json() for one in city.file.offices)
+    offices = (one.model_dump_json() for one in city.offices)
     applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
     deployed = (repr(intent.levels), repr(intent.bindings))
     said = (*deployed, *rules, people, *places, *groups, calendar, *offices, *applications)
@@ -208,7 +211,7 @@ def _device(device: Device) -> tuple[str, ...]:
 
 
 def _filter_content(one: FilterIntent) -> Iterable[tuple[int | str | tuple[int, int], ...]]:
-    """What an intent says, as plain values."""
+    """Return what an intent says, as plain values."""
     yield (one.segment, one.vlan, str(one.direction), int(one.family))
     for clause in one.clauses:
         yield (
@@ -231,26 +234,26 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _line(key: str, counted: Counted) -> bytes:
+def _line(key: str, counted: ProofCoverage) -> bytes:
     counts = (counted.filters, counted.policies, counted.paths, counted.networks, counted.entries)
     content = " ".join((key, *map(str, counts))).encode()
     return content + f" {zlib.crc32(content):08x}".encode()
 
 
-def _read(line: bytes) -> tuple[str, Counted] | None:
+def _read(line: bytes) -> tuple[str, ProofCoverage] | None:
     content, _, checksum = line.rpartition(b" ")
     if checksum != f"{zlib.crc32(content):08x}".encode():
         return None
     try:
         key, *numbers = content.decode().split(" ")
         filters, policies, paths, networks, entries = map(int, numbers)
-        return key, Counted(filters, policies, paths, networks, entries)
+        return key, ProofCoverage(filters, policies, paths, networks, entries)
     except ValueError:
         return None
 
 
 def _ends_whole(path: str) -> bool:
-    """Whether the file's last line was written whole: another program may have been killed in it."""
+    """Tell if the file's last line was written whole: another program may have been killed in it."""
     with Path(path).open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"

@@ -1,1 +1,1 @@
-"""Which answers a change of the policy changes."""
+"""Finds the answers that a change of the policy changes."""

@@ -1,4 +1,4 @@
-"""What `tsunagu what-if` finds: answers that change from one policy to another, each kind by itself."""
+"""The findings of `tsunagu what-if`: answers that change from one policy to another, each kind by itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NetworkChange:
 
     @property
     def answers(self) -> int:
-        """How many (school, segment, application) answers change."""
+        """Return how many (school, segment, application) answers change."""
         return len(self.schools)
 
 
@@ -66,7 +66,7 @@ class IdentityChange:
 
     @property
     def answers(self) -> int:
-        """How many (registration, role, application) answers change."""
+        """Return how many (registration, role, application) answers change."""
         return len(self.registered)
 
 
@@ -91,7 +91,7 @@ class AdmissionChange:
 
 
 @dataclass(frozen=True, slots=True)
-class ExchangeChange:
+class DataFlowChange:
     """Data of some classes that one system may send to another, or no more; `connection` where the network changes."""
 
     way: Way
@@ -104,11 +104,11 @@ class ExchangeChange:
 
     @property
     def answers(self) -> int:
-        """How many (sender, receiver, class) answers change; a connection is one."""
+        """Return how many (sender, receiver, class) answers change; a connection is one."""
         return len(self.data) or 1
 
 
-Change = NetworkChange | IdentityChange | AdmissionChange | ExchangeChange
+Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +121,15 @@ class Changes:
     network: tuple[NetworkChange, ...]
     identity: tuple[IdentityChange, ...]
     admission: tuple[AdmissionChange, ...]
-    exchange: tuple[ExchangeChange, ...]
+    data_flows: tuple[DataFlowChange, ...]
     unjudged: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
-        """Whether no answer changes."""
-        return not (self.network or self.identity or self.admission or self.exchange)
+        """Tell if no answer changes."""
+        return not (self.network or self.identity or self.admission or self.data_flows)
 
 
-def weight(change: Change) -> tuple[int, int, str]:
-    """The order of changes: surprising ones first, then those of many answers."""
+def weigh_change(change: Change) -> tuple[int, int, str]:
+    """Return the sorting key of a change: surprising ones first, then those of many answers."""
     return -sum(SURPRISES[one] for one in change.surprises), -change.answers, repr(change)

@@ -1,4 +1,4 @@
-"""What-if for system-to-system flows: data, and the connections that carry it."""
+"""Finds changed answers for data flows between systems, and for the connections that carry them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from controller.model.access.second_factors import STRICT_CLASSES, Importance
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.reference_evaluator import DataFlow, Decision, evaluate_connection, evaluate_data_flow
-from controller.plan.what_if.changes import IMPORTANT, OUTSIDE, ExchangeChange, Way
+from controller.plan.what_if.changes import IMPORTANT, OUTSIDE, DataFlowChange, Way
 
 
-def exchange_changes(before: City, after: City) -> Iterator[ExchangeChange]:
+def find_data_flow_changes(before: City, after: City) -> Iterator[DataFlowChange]:
     """Every pair of systems between which data of some class may newly go, or no more; and every connection."""
     cities = (before, after)
     named = {end for city in cities for flow in city.flows for end in (flow.from_, flow.to)}
@@ -29,14 +29,14 @@ def exchange_changes(before: City, after: City) -> Iterator[ExchangeChange]:
         yield from _connections(cities, sender, receiver)
 
 
-def _connections(cities: tuple[City, City], caller: str, called: str) -> Iterator[ExchangeChange]:
+def _connections(cities: tuple[City, City], caller: str, called: str) -> Iterator[DataFlowChange]:
     flows = (flow for city in cities for flow in city.flows if flow.effect is Effect.PERMIT)
     services = dict.fromkeys(s for flow in flows if (flow.caller, flow.called) == (caller, called) for s in flow.opens)
     for service in services:
         old, new = (evaluate_connection(city, caller, called, service) for city in cities)
         if old.permitted != new.permitted:
             shown = f"{caller} -> {called} {service}"
-            yield ExchangeChange(_way(new), caller, called, (), shown, _rules(old, new), ())
+            yield DataFlowChange(_way(new), caller, called, (), shown, _rules(old, new), ())
 
 
 def _way(new: Decision[SystemFlow]) -> Way:
@@ -50,7 +50,7 @@ def _rules(old: Decision[SystemFlow], new: Decision[SystemFlow]) -> tuple[str, .
 
 def _change(
     cities: tuple[City, City], way: Way, ends: tuple[str, str], data: tuple[Importance, ...], rules: tuple[str, ...]
-) -> ExchangeChange:
+) -> DataFlowChange:
     found = []
     if way == "opens":
         systems = [cities[1].systems[end] for end in ends if end in cities[1].systems]
@@ -58,4 +58,4 @@ def _change(
             found.append(IMPORTANT)
         if any(system.operator == "vendor" for system in systems):
             found.append(OUTSIDE)
-    return ExchangeChange(way, *ends, data, "", rules, tuple(found))
+    return DataFlowChange(way, *ends, data, "", rules, tuple(found))

@@ -30,7 +30,7 @@ _OUTSIDE = ("home", "abroad")
 Pair = tuple[City, City]
 
 
-def identity_changes(before: City, after: City) -> list[IdentityChange]:
+def find_identity_changes(before: City, after: City) -> list[IdentityChange]:
     """Everybody who is let in, or no more.
 
     Raises:
@@ -81,7 +81,7 @@ def _change(cities: Pair, people: PeopleSets, way: Way, indexes: Sequence[int], 
         places=places,
         least_factor=str(min(factors)),
         postures=asked,
-        person=words(person),
+        person=describe_person(person),
         rules=rules,
         surprises=(),
     )
@@ -91,7 +91,7 @@ def _some(people: PeopleSets, node: Node, **values: Sequence[int]) -> bool:
     return not people.space.is_empty(people.space.intersection(node, people.where(**values)))
 
 
-def words(person: Person) -> str:
+def describe_person(person: Person) -> str:
     """A person in words."""
     device = person.device or "device of an unknown class"
     has = ", ".join(sorted(person.postures)) or "neither managed nor encrypted"
@@ -105,7 +105,7 @@ def _confirmed(cities: Pair, way: Way, application: str, person: Person) -> tupl
     said = [answer.permitted for answer in answers]
     if said != [way == "closes", way == "opens"]:
         message = (
-            f"what-if says that {application} {way} for {words(person)}, but the reference evaluator says "
+            f"what-if says that {application} {way} for {describe_person(person)}, but the reference evaluator says "
             f"{said[0]} before and {said[1]} after"
         )
         raise ProofFailed(message)
@@ -130,7 +130,7 @@ def _surprising(cities: Pair, one: IdentityChange) -> IdentityChange:
     return replace(one, surprises=tuple(found))
 
 
-def admission_changes(before: City, after: City) -> list[AdmissionChange]:
+def find_admission_changes(before: City, after: City) -> list[AdmissionChange]:
     """Whom 802.1X puts into other segments: every role, device and place; and certificate classes that this hides."""
     people = list(_people_admitted(before, after))
     shown = {(one.place, old, new) for one in people for old in one.before for new in one.after}
@@ -159,7 +159,7 @@ def _people_admitted(before: City, after: City) -> Iterator[AdmissionChange]:
     postures = sorted({posture for city in cities for a in city.admissions for posture in a.postures})
     devices = list(chain.from_iterable(combinations(postures, size) for size in range(len(postures) + 1)))
     for role, device, place in product(roles, devices, places):
-        old, new = (admitted(city, role, frozenset(device), place) for city in cities)
+        old, new = (find_admitted_segments(city, role, frozenset(device), place) for city in cities)
         if old != new:
             opened = [segment for segment in new if segment not in old]
             staff = {one.id for one in after.people.roles if one.audience == "staff"}
@@ -167,14 +167,14 @@ def _people_admitted(before: City, after: City) -> Iterator[AdmissionChange]:
             yield AdmissionChange(role, device, place, old, new, (STRANGERS,) if strange else ())
 
 
-def admitted(city: City, role: str, postures: frozenset[str], place: str) -> tuple[str, ...]:
+def find_admitted_segments(city: City, role: str, postures: frozenset[str], place: str) -> tuple[str, ...]:
     """The segments that a device of a person is put into."""
     found = (
         a.segment
         for a in city.admissions
         if role in a.roles and postures.issuperset(a.postures) and (not a.places or place in a.places)
     )
-    return tuple(dict.fromkeys(found)) or (city.otherwise,)
+    return tuple(dict.fromkeys(found)) or (city.default_segment,)
 
 
 def _for_staff(city: City, segment: str) -> bool:

@@ -23,7 +23,7 @@ _WIDE_PORTS = 100
 Pair = tuple[City, City]
 
 
-def network_changes(before: City, after: City) -> list[NetworkChange]:
+def find_network_changes(before: City, after: City) -> list[NetworkChange]:
     """Every way that opens or closes.
 
     Raises:
@@ -50,8 +50,8 @@ def _alike(before: City, after: City) -> list[tuple[School, ...]]:
         for city in (before, after):
             school = city.school_by_id.get(name)
             key.append(school is not None)
-            key += [school is not None and city.is_for(rule, school) for rule in city.rules if rule.schools]
-            blocks.append(school and [city.school_prefix(school, family) for family in Family])
+            key += [school is not None and city.rule_applies_at(rule, school) for rule in city.rules if rule.schools]
+            blocks.append(school and [city.addresses.school_prefix(school, family) for family in Family])
         alone = name if blocks[0] and blocks[1] and blocks[0] != blocks[1] else ""
         school = before.school_by_id.get(name) or after.school_by_id[name]
         grouped.setdefault((tuple(key), alone), []).append(school)
@@ -78,18 +78,20 @@ def _permitted(space: HeaderSpace, city: City, name: str, source: str, family: F
     school = city.school_by_id.get(name)
     if school is None or source not in {*city.segments, CONTROLLER}:
         return space.nothing
-    boxes: dict[Effect, list[Node]] = {Effect.PERMIT: [], Effect.FORBID: []}
+    cubes: dict[Effect, list[Node]] = {Effect.PERMIT: [], Effect.FORBID: []}
     for rule in city.rules:
-        if rule.network and source in rule.network.from_ and city.is_for(rule, school):
-            boxes[rule.effect] += [_way(space, city, school, family, rule, name) for name in rule.applications]
-    return space.difference(space.union_all(boxes[Effect.PERMIT]), space.union_all(boxes[Effect.FORBID]))
+        if rule.network and source in rule.network.from_ and city.rule_applies_at(rule, school):
+            cubes[rule.effect] += [_way(space, city, school, family, rule, name) for name in rule.applications]
+    return space.difference(space.union_all(cubes[Effect.PERMIT]), space.union_all(cubes[Effect.FORBID]))
 
 
 def _way(  # noqa: PLR0913, PLR0917 what names a way
     space: HeaderSpace, city: City, school: School, family: Family, rule: Rule, application: str
 ) -> Node:
-    addresses = city.destination(application, school).of(family).intervals()
-    return space.union_all(_packets(space, addresses, service) for service in city.services(rule, application))
+    addresses = city.addresses.destination_addresses(application, school).in_family(family).intervals()
+    return space.union_all(
+        _packets(space, addresses, service) for service in city.permitted_services(rule, application)
+    )
 
 
 def _packets(space: HeaderSpace, addresses: tuple[Interval, ...], service: Service) -> Node:
@@ -127,12 +129,12 @@ def _by_application(
 
 
 def _addresses(cities: Pair, name: str, application: str, family: Family) -> tuple[Interval, ...]:
-    """Where an application is, in either policy."""
+    """Return an application's addresses, in either policy."""
     found: list[Interval] = []
     for city in cities:
         school = city.school_by_id.get(name)
         if school is not None and (application == INTERNET or application in city.applications):
-            found += city.destination(application, school).of(family).intervals()
+            found += city.addresses.destination_addresses(application, school).in_family(family).intervals()
     return merge_intervals(found)
 
 
@@ -193,7 +195,7 @@ def _surprising(cities: Pair, one: NetworkChange) -> NetworkChange:
 
 
 def _staffed(city: City, segment: str) -> bool:
-    """Whether 802.1X admits somebody of the staff to a segment."""
+    """Tell if 802.1X admits somebody of the staff to a segment."""
     staff = {role.id for role in city.people.roles if role.audience == "staff"}
     return any(staff & set(a.roles) for a in city.admissions if a.segment == segment)
 

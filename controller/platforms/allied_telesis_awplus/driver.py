@@ -24,22 +24,26 @@ from controller.model.network.device_state import (
     FilterBinding,
     PortMode,
     PortState,
-    build_device_state,
 )
+from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS, MAXIMUM_ENTRIES
 from controller.platforms.allied_telesis_awplus.parse import parse
 from controller.platforms.allied_telesis_awplus.text import (
-    LISTS,
     MARKS,
-    MAXIMUM_ENTRIES,
-    attach_line,
-    attached,
-    filter_lines,
-    misfits,
+    find_misfits,
+    list_attached,
     render,
+    write_attachment,
 )
-from controller.platforms.base import Command, Observation, Step
-from controller.platforms.common.managed import vlan_list
-from controller.platforms.common.replacement_names import use_replacement_names
+from controller.platforms.base import Observation, Step
+from controller.platforms.common.managed import refuse_unsupported, write_vlan_list
+from controller.platforms.dialect.steps import (
+    Change,
+    add_new,
+    find_kept_bindings,
+    plan_steps,
+    remove_unneeded,
+    write_filters,
+)
 
 MAXIMUM_DEVICE_ENTRIES = 2048
 """A bound of this project, not of a data sheet: the references only say that the room for entries is limited."""
@@ -60,108 +64,86 @@ class AlliedTelesisAwplus:
     )
 
     def render(self, state: DeviceState) -> str:
-        """Our part of `show running-config`."""
+        """Return our part of `show running-config`."""
+        refuse_unsupported(state, self.capabilities, ACCESS_LISTS.title)
         return render(state)
 
     def parse(self, text: str, source: str) -> Observation:
         """Understand a running configuration; what is ours in it is told in `text`."""
         return parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
-        """The ordered steps; see the module for the order.
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        """Return the ordered steps; see the module for the order.
 
         Raises:
             ValueError: AlliedWare Plus cannot hold the wanted state.
         """
-        render(wanted)
-        stand_in = use_replacement_names(now, wanted)
-        if stand_in != wanted:
-            return (*_steps(now, stand_in), *_steps(stand_in, wanted))
-        return tuple(_steps(now, wanted))
+        self.render(wanted)
+        return plan_steps(now, wanted, _changes)
 
 
-def _steps(now: DeviceState, wanted: DeviceState) -> Iterator[Step]:
-    for title, lines, state in _changes(now, wanted):
-        if state != now:
-            yield Step(title, tuple(map(Command, ("configure terminal", *lines, "end"))), state)
-            now = state
+def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[Change]:
+    """Yield every kind of change in its order, also those with nothing to do."""
+    together, vlans, filters = add_new(now, wanted)
+    lines = [f"vlan {one.number} name {one.name}" for one in vlans]
+    yield "make VLANs", ["vlan database", *lines], replace(now, vlans=together.vlans)
 
+    state = together
+    yield "make access lists", write_filters(ACCESS_LISTS, filters), state
 
-def _changes(now: DeviceState, wanted: DeviceState) -> Iterator[tuple[str, list[str], DeviceState]]:
-    """Every kind of change in its order, also those with nothing to do."""
-    numbers = {vlan.number for vlan in wanted.vlans}
-    vlans = [*wanted.vlans, *(vlan for vlan in now.vlans if vlan.number not in numbers)]
-    lines = [f"vlan {one.number} name {one.name}" for one in wanted.vlans if one not in now.vlans]
-    state = replace(now, vlans=build_device_state(vlans).vlans)
-    yield "make VLANs", ["vlan database", *lines], state
+    kept = find_kept_bindings(now, wanted)
+    bindings = _keep_in_force(now.ports, [*wanted.bindings, *kept])
+    yield "bind access lists", *_attach(state, now.ports, bindings)
+    state = replace(state, bindings=bindings)
 
-    filters = [one for one in wanted.filters if one not in now.filters]
-    lines = [line for one in filters for line in filter_lines(one)]
-    state = replace(state, filters=build_device_state(filters=[*now.filters, *filters]).filters)
-    yield "make access lists", lines, state
-
-    places = set(map(_place, wanted.bindings))
-    kept = [one for one in now.bindings if _place(one) not in places]
-    yield "bind access lists", *_attach(state, now.ports, _in_force(now.ports, [*wanted.bindings, *kept]))
-    state = replace(state, bindings=_in_force(now.ports, [*wanted.bindings, *kept]))
-
-    bindings = _in_force(wanted.ports, [*wanted.bindings, *kept])
+    bindings = _keep_in_force(wanted.ports, [*wanted.bindings, *kept])
     yield "set ports", *_attach(state, wanted.ports, bindings)
     state = replace(state, ports=wanted.ports, bindings=bindings)
 
     yield "unbind access lists", *_attach(state, wanted.ports, wanted.bindings)
     state = replace(state, bindings=wanted.bindings)
 
-    unneeded = [one for one in state.filters if one not in wanted.filters]
-    state = replace(state, filters=wanted.filters)
-    yield "remove access lists", [f"no {LISTS[one.family]} {one.name}" for one in unneeded], state
-
-    lines = [f"no vlan {vlan.number}" for vlan in now.vlans if vlan.number not in numbers]
-    yield "remove VLANs", ["vlan database", *lines], wanted
+    yield from remove_unneeded(ACCESS_LISTS, state, wanted, "vlan database")
 
 
-def _place(one: FilterBinding) -> tuple[int, str, int]:
-    return one.vlan, one.direction, one.family
-
-
-def _in_force(ports: Iterable[PortState], bindings: Iterable[FilterBinding]) -> tuple[FilterBinding, ...]:
-    """The bindings that these ports can hold: a filter stands on a port, or nowhere."""
+def _keep_in_force(ports: Iterable[PortState], bindings: Iterable[FilterBinding]) -> tuple[FilterBinding, ...]:
+    """Return the bindings that these ports can hold: a filter stands on a port, or nowhere."""
     ports = tuple(ports)
-    return tuple(sorted(one for one in bindings if not any(misfits(DeviceState(ports=ports, bindings=(one,))))))
+    return tuple(sorted(one for one in bindings if not any(find_misfits(DeviceState(ports=ports, bindings=(one,))))))
 
 
 def _attach(
     state: DeviceState, ports: tuple[PortState, ...], bindings: tuple[FilterBinding, ...]
 ) -> tuple[list[str], DeviceState]:
-    """The lines that give ports their VLANs and lists, and the state that they lead to."""
+    """Return the lines that give ports their VLANs and lists, and the state that they lead to."""
     before = {port.name: port for port in state.ports}
     after = {port.name: port for port in ports}
     lines: list[str] = []
     for name in sorted(before.keys() | after.keys()):
-        here = list(_port(before.get(name), after.get(name), state.bindings, bindings))
+        here = list(_change_port(before.get(name), after.get(name), state.bindings, bindings))
         lines += [f"interface {name}", *here] if here else []
     return lines, replace(state, ports=ports, bindings=bindings)
 
 
-def _port(
+def _change_port(
     old: PortState | None, new: PortState | None, now: tuple[FilterBinding, ...], wanted: tuple[FilterBinding, ...]
 ) -> Iterator[str]:
-    """New lists before the VLANs, old lists after them."""
-    stand = [attach_line(one) for one in attached(old, now)] if old else []
-    needed = [attach_line(one) for one in attached(new, wanted)] if new else []
+    """Yield the lines of a port: new lists before the VLANs, old lists after them."""
+    stand = [write_attachment(one) for one in list_attached(old, now)] if old else []
+    needed = [write_attachment(one) for one in list_attached(new, wanted)] if new else []
     if new is not None and (old is None or old.role is not new.role):
         yield f"description {MARKS[new.role]}"
     yield from (line for line in needed if line not in stand)
     if new is None:
         yield from ("switchport mode trunk", "switchport trunk native vlan none", "switchport trunk allowed vlan none")
     elif old is None or (old.mode, old.vlans) != (new.mode, new.vlans):
-        yield from _vlans(old, new)
+        yield from _change_vlans(old, new)
     yield from (f"no {line}" for line in stand if line not in needed)
     if new is None:
         yield "no description"
 
 
-def _vlans(old: PortState | None, new: PortState) -> Iterator[str]:
+def _change_vlans(old: PortState | None, new: PortState) -> Iterator[str]:
     if new.mode is PortMode.ACCESS:
         if old is None or old.mode is not new.mode:
             yield "switchport mode access"
@@ -169,10 +151,10 @@ def _vlans(old: PortState | None, new: PortState) -> Iterator[str]:
         return
     if old is None or old.mode is not new.mode:
         yield from ("switchport mode trunk", "switchport trunk native vlan none", "switchport trunk allowed vlan none")
-        yield f"switchport trunk allowed vlan add {vlan_list(new.vlans)}"
+        yield f"switchport trunk allowed vlan add {write_vlan_list(new.vlans)}"
         return
     lost, gained = set(old.vlans) - set(new.vlans), set(new.vlans) - set(old.vlans)
     if lost:
-        yield f"switchport trunk allowed vlan remove {vlan_list(lost)}"
+        yield f"switchport trunk allowed vlan remove {write_vlan_list(lost)}"
     if gained:
-        yield f"switchport trunk allowed vlan add {vlan_list(gained)}"
+        yield f"switchport trunk allowed vlan add {write_vlan_list(gained)}"

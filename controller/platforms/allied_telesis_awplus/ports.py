@@ -11,15 +11,15 @@ VLAN chapters of the same references.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.model.network.device_state import PREFIX, FilterBinding, PortMode, PortRole, PortState
 from controller.model.network.packets import Family
 from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
 from controller.platforms.base import ConfigLine
-from controller.platforms.common.lines import plain, starting
-from controller.platforms.common.managed import filter_key, listed_vlans
+from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
+from controller.platforms.dialect.blocks import join_words, lines_starting
 
 _ROLES = {mark: role for role, mark in MARKS.items()}
 _ATTACHED = re.compile(r"(access-group|ipv6 traffic-filter) (\S+)")
@@ -45,15 +45,15 @@ class Port:
 
     name: str
     header: ConfigLine
-    ours: bool
+    managed: bool
     state: PortState | None = None
     lists: tuple[tuple[FilterBinding, ConfigLine], ...] = ()
-    managed: tuple[ConfigLine, ...] = ()
+    lines: tuple[ConfigLine, ...] = ()
     problems: tuple[tuple[ConfigLine, str], ...] = ()
     conflict: ConfigLine | None = None
 
 
-def real_names(written: str) -> tuple[str, ...]:
+def list_port_names(written: str) -> tuple[str, ...]:
     """The ports of `port1.0.1-1.0.4` or `port1.0.1-port1.0.4,port1.0.9`, one by one; () for no switch ports."""
     names: list[str] = []
     for part in written.split(","):
@@ -61,70 +61,73 @@ def real_names(written: str) -> tuple[str, ...]:
         last = last if last.startswith("port") or not dash else f"port{last}"
         if not PORT_NAME.fullmatch(first) or (dash and not PORT_NAME.fullmatch(last)):
             return ()
-        names += _between(first, last) if dash else [first]
+        names += _list_between(first, last) if dash else [first]
     return tuple(names)
 
 
-def _between(first: str, last: str) -> list[str]:
+def _list_between(first: str, last: str) -> list[str]:
     head, _, low = first.rpartition(".")
     other, _, high = last.rpartition(".")
     return [f"{head}.{number}" for number in range(int(low), int(high) + 1)] if head == other else [first, last]
 
 
-def read_port(name: str, header: ConfigLine, children: list[ConfigLine]) -> Port:
-    """Understand the lines of a port."""
-    marks = [line for line in starting("description", children) if line.text.split()[1].startswith(f"{PREFIX}-")]
+def read_port(name: str, header: ConfigLine, children: Sequence[ConfigLine]) -> Port:
+    """Understand the lines of a port.
+
+    `managed` says if it is ours, `lines` are those of ours in it.
+    """
+    marks = [line for line in lines_starting("description", children) if line.text.split()[1].startswith(f"{PREFIX}-")]
     ours = [line for line in marks if line.text.split()[1] in _ROLES]
-    mine = list(_lists(children))
+    mine = list(_find_lists(children))
     if not ours:
-        said = [*starting("description", children), *(line for line, _ in _conflicting(children))]
-        problems = [(line, _stray(one, name)) for one, line in mine]
-        problems += [(line, f"unknown mark in {plain(line)!r}; expected {', '.join(_ROLES)}") for line in marks]
-        return Port(name, header, ours=False, problems=tuple(problems), conflict=said[0] if said else None)
+        said = [*lines_starting("description", children), *(line for line, _ in _find_conflicts(children))]
+        problems = [(line, _say_stray(one, name)) for one, line in mine]
+        problems += [(line, f"unknown mark in {join_words(line)!r}; expected {', '.join(_ROLES)}") for line in marks]
+        return Port(name, header, managed=False, problems=tuple(problems), conflict=said[0] if said else None)
     role = _ROLES[ours[0].text.split()[1]]
-    mode, vlans, lines = _carried(children)
-    problems = [(line, _conflict(name, ours[0], line, what)) for line, what in _conflicting(children)]
-    problems += _repeated(name, children)
-    problems += _misplaced(name, role, vlans if mode else (), mine)
+    mode, vlans, lines = _read_carried(children)
+    problems = [(line, _say_conflict(name, ours[0], line, what)) for line, what in _find_conflicts(children)]
+    problems += _find_repeated(name, children)
+    problems += _find_misplaced(name, role, vlans if mode else (), mine)
     understood = (header, ours[0], *lines, *(line for _, line in mine))
     state = PortState(name, mode, vlans, role) if mode and vlans else None
     lists = tuple((one, line) for one, line in mine if one is not None)
-    return Port(name, header, ours=True, state=state, lists=lists, managed=understood, problems=tuple(problems))
+    return Port(name, header, managed=True, state=state, lists=lists, lines=understood, problems=tuple(problems))
 
 
-def _lists(children: list[ConfigLine]) -> Iterator[tuple[FilterBinding | None, ConfigLine]]:
+def _find_lists(children: Sequence[ConfigLine]) -> Iterator[tuple[FilterBinding | None, ConfigLine]]:
     """The lines that attach a list under our prefix; None where its name is none of ours."""
     for line in children:
-        found = _ATTACHED.fullmatch(plain(line))
+        found = _ATTACHED.fullmatch(join_words(line))
         if found and found[2].startswith(f"{PREFIX}-"):
-            key = filter_key(found[2])
+            key = parse_filter_name(found[2])
             yield (FilterBinding(*key, found[2]) if key and key[2] is _FAMILIES[found[1]] else None), line
 
 
-def _stray(one: FilterBinding | None, name: str) -> str:
+def _say_stray(one: FilterBinding | None, name: str) -> str:
     what = one.filter if one else "a list under our prefix"
     return f"{what} stands on {name}, which is not ours; take it off, or give the port our description"
 
 
-def _conflicting(children: list[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
+def _find_conflicts(children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
     for line in children:
-        found = _ATTACHED.fullmatch(plain(line))
+        found = _ATTACHED.fullmatch(join_words(line))
         if not (found and found[2].startswith(f"{PREFIX}-")):
-            yield from ((line, what) for pattern, what in _CONFLICTS.items() if pattern.fullmatch(plain(line)))
+            yield from ((line, what) for pattern, what in _CONFLICTS.items() if pattern.fullmatch(join_words(line)))
 
 
-def _conflict(name: str, mark: ConfigLine, line: ConfigLine, what: str) -> str:
-    ours = f"{name} is ours ({plain(mark)!r}, line {mark.number})"
-    return f"conflict: {ours} and {what}: {plain(line)!r}; remove this line, or take our description off the port"
+def _say_conflict(name: str, mark: ConfigLine, line: ConfigLine, what: str) -> str:
+    ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
+    return f"conflict: {ours} and {what}: {join_words(line)!r}; remove this line, or take our description off the port"
 
 
-def _repeated(name: str, children: list[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
+def _find_repeated(name: str, children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
     for words in ("description", "switchport mode", _ACCESS, "switchport trunk native vlan"):
-        for line in starting(words, children)[1:]:
-            yield line, f"{plain(line)!r} stands twice in {name}; a device prints it once, so the file was edited"
+        for line in lines_starting(words, children)[1:]:
+            yield line, f"{join_words(line)!r} stands twice in {name}; a device prints it once, so the file was edited"
 
 
-def _misplaced(
+def _find_misplaced(
     name: str, role: PortRole, vlans: Container[int], mine: Iterable[tuple[FilterBinding | None, ConfigLine]]
 ) -> Iterator[tuple[ConfigLine, str]]:
     """Lists of ours where they judge nothing, or the wrong packets."""
@@ -138,38 +141,38 @@ def _misplaced(
         elif JUDGED.get(role) is not one.direction:
             yield line, f"{one.filter} judges packets {one.direction} hosts, and {name} is {role.words}"
         elif one.vlan not in vlans:
-            yield line, f"{one.filter} stands on {name}, which is not in VLAN {one.vlan}; enter: no {plain(line)}"
+            yield line, f"{one.filter} stands on {name}, which is not in VLAN {one.vlan}; enter: no {join_words(line)}"
         elif (one.vlan, one.family) in seen:
             yield line, f"a second filter for VLAN {one.vlan} on {name}; only the first judges. Take one of them off"
         else:
             seen.add((one.vlan, one.family))
 
 
-def _carried(children: list[ConfigLine]) -> tuple[PortMode | None, tuple[int, ...], list[ConfigLine]]:
+def _read_carried(children: Sequence[ConfigLine]) -> tuple[PortMode | None, tuple[int, ...], list[ConfigLine]]:
     """The mode and the VLANs of a port of ours, and the lines that say so; others stay unmanaged."""
-    modes = starting("switchport mode", children)
-    word = plain(modes[0]).removeprefix("switchport mode ") if modes else ""
+    modes = lines_starting("switchport mode", children)
+    word = join_words(modes[0]).removeprefix("switchport mode ") if modes else ""
     mode = next((mode for mode in PortMode if mode.value == word), None)
-    bare = [line for line in children if plain(line) == "switchport"]
+    bare = [line for line in children if join_words(line) == "switchport"]
     if mode is None:
         return None, (), []
     if mode is PortMode.ACCESS:
-        lines = starting(_ACCESS, children)
-        numbers = [1] if not lines else _listed(lines, rf"{_ACCESS} (\d+)")
+        lines = lines_starting(_ACCESS, children)
+        numbers = [1] if not lines else _read_listed(lines, rf"{_ACCESS} (\d+)")
         return (mode if numbers and len(numbers) == 1 else None), tuple(numbers or ()), [*bare, *modes, *lines]
-    native, lines = starting("switchport trunk native vlan", children), starting(_ADD, children)
-    numbers = _listed(lines, rf"{_ADD} add ([\d,-]+)")
-    tagged = [plain(line).split()[-1] for line in native] == ["none"]
+    native, lines = lines_starting("switchport trunk native vlan", children), lines_starting(_ADD, children)
+    numbers = _read_listed(lines, rf"{_ADD} add ([\d,-]+)")
+    tagged = [join_words(line).split()[-1] for line in native] == ["none"]
     known = mode if tagged and numbers else None
     return known, tuple(sorted(set(numbers or ()))), [*bare, *modes, *native, *lines] if known else []
 
 
-def _listed(lines: Iterable[ConfigLine], pattern: str) -> list[int] | None:
+def _read_listed(lines: Iterable[ConfigLine], pattern: str) -> list[int] | None:
     """The VLANs of all lines; None if one of them is not of the pattern."""
     numbers: list[int] = []
     for line in lines:
-        found = re.fullmatch(pattern, plain(line))
-        listed = listed_vlans(found[1]) if found else None
+        found = re.fullmatch(pattern, join_words(line))
+        listed = parse_vlan_list(found[1]) if found else None
         if listed is None:
             return None
         numbers += listed
@@ -177,7 +180,7 @@ def _listed(lines: Iterable[ConfigLine], pattern: str) -> list[int] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JoinedPorts:
     """The ports in service and the filters in force, what forbids to tell, and remarks on ports that do not count."""
 
     ports: tuple[PortState, ...]
@@ -186,8 +189,8 @@ class Standing:
     remarks: tuple[ConfigLine, ...]
 
 
-def standing(ports: Iterable[Port]) -> Standing:
-    """What the ports of ours are together.
+def join_ports(ports: Iterable[Port]) -> JoinedPorts:
+    """Return what the ports of ours are together.
 
     A port with VLANs and without any list, where other ports have theirs, is one that was handed over: it counts as
     out of service, so that a plan sets it. One with some of its lists cannot be told from a change that was broken off.
@@ -197,7 +200,7 @@ def standing(ports: Iterable[Port]) -> Standing:
     problems: list[tuple[ConfigLine, str]] = []
     for port in ports:
         for one, line in port.lists:
-            known, where = first.setdefault((one.vlan, one.direction, one.family), (one, port))
+            known, where = first.setdefault(one.key, (one, port))
             if known != one:
                 problems.append(
                     (line, f"{one.filter} stands here, and {known.filter} on {where.name}; make them agree")
@@ -217,7 +220,7 @@ def standing(ports: Iterable[Port]) -> Standing:
                 for one, where in lacking
             ]
     bindings = tuple(one for one, _ in first.values())
-    return Standing(tuple(in_service), bindings, tuple(problems), tuple(remarks))
+    return JoinedPorts(tuple(in_service), bindings, tuple(problems), tuple(remarks))
 
 
 def _judges(port: Port, one: FilterBinding) -> bool:

@@ -21,20 +21,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from controller.model.network.device_state import (
-    PREFIX,
-    DeviceState,
-    Filter,
-    FilterBinding,
-    PortMode,
-    PortRole,
-    PortState,
-)
+from controller.model.network.device_state import PREFIX, DeviceState, FilterBinding, PortMode, PortRole, PortState
 from controller.model.network.packets import Direction, Family
-from controller.platforms.allied_telesis_awplus.acl import write_entry
-from controller.platforms.common.managed import LAST_VLAN, filter_key, filter_misfits, twice, vlan_list
+from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS, MAXIMUM_ENTRIES
+from controller.platforms.common.managed import (
+    find_filter_misfits,
+    find_port_misfits,
+    find_repeated_objects,
+    find_vlan_misfits,
+    parse_filter_name,
+    write_vlan_list,
+)
+from controller.platforms.dialect.acl import write_filter
 
-LISTS = {Family.V4: "access-list hardware", Family.V6: "ipv6 access-list"}
 ATTACHED = {Family.V4: "access-group", Family.V6: "ipv6 traffic-filter"}
 MARKS = {
     PortRole.HOST_FACING: f"{PREFIX}-hosts",
@@ -44,45 +43,31 @@ MARKS = {
 JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 """The direction of the filters that a port has, by its role: it judges only what it receives."""
 
-STEP = 10
-MAXIMUM_ENTRIES = 65535 // STEP
-"""A sequence number is at most 65535."""
 MAXIMUM_LISTS = 256
-_VLAN_NAME = re.compile(rf"{PREFIX}-[!-~]{{1,28}}")
 PORT_NAME = re.compile(r"port\d+\.\d+\.\d+|(?:sa|po)\d+")
 
 
-def attached(port: PortState, bindings: Iterable[FilterBinding]) -> list[FilterBinding]:
-    """The filters that must stand on a port, in the order in which they are attached."""
+def list_attached(port: PortState, bindings: Iterable[FilterBinding]) -> list[FilterBinding]:
+    """Return the filters that must stand on a port, in the order in which they are attached."""
     direction = JUDGED.get(port.role)
     here = [one for one in bindings if one.direction is direction and one.vlan in port.vlans]
     return sorted(here, key=lambda one: (one.family, one.vlan))
 
 
-def filter_lines(one: Filter) -> list[str]:
-    """The list and its entries, without indentation.
-
-    Raises:
-        ValueError: a hardware access list cannot express an entry.
-    """
-    entries = (f"{number * STEP} {write_entry(entry, one.vlan)}" for number, entry in enumerate(one.entries, start=1))
-    return [f"{LISTS[one.family]} {one.name}", *entries]
-
-
-def attach_line(one: FilterBinding) -> str:
-    """The line that attaches a filter to the port it stands under."""
+def write_attachment(one: FilterBinding) -> str:
+    """Write the line that attaches a filter to the port it stands under."""
     return f"{ATTACHED[one.family]} {one.filter}"
 
 
 def render(state: DeviceState) -> str:
-    """Our part of `show running-config` of a switch with this state.
+    """Return our part of `show running-config` of a switch with this state.
 
     Raises:
         ValueError: AlliedWare Plus cannot hold the state.
     """
-    for misfit in misfits(state):
+    for misfit in find_misfits(state):
         raise ValueError(misfit)
-    blocks = [filter_lines(one) for one in sorted(state.filters, key=lambda one: (one.family, one.name))]
+    blocks = [write_filter(ACCESS_LISTS, one) for one in sorted(state.filters, key=lambda one: (one.family, one.name))]
     if state.vlans:
         blocks.append(["vlan database", *(f"vlan {vlan.number} name {vlan.name}" for vlan in state.vlans)])
     blocks += [[f"interface {port.name}", *_port_lines(port, state.bindings)] for port in state.ports]
@@ -94,50 +79,35 @@ def _port_lines(port: PortState, bindings: Iterable[FilterBinding]) -> Iterator[
     yield "switchport"
     yield f"switchport mode {port.mode}"
     if port.mode is PortMode.TRUNK:
-        yield f"switchport trunk allowed vlan add {vlan_list(port.vlans)}"
+        yield f"switchport trunk allowed vlan add {write_vlan_list(port.vlans)}"
         yield "switchport trunk native vlan none"
     elif port.vlans != (1,):
         # VLAN 1 is the default, which is not shown.
         yield f"switchport access vlan {port.vlans[0]}"
-    yield from map(attach_line, attached(port, bindings))
+    yield from map(write_attachment, list_attached(port, bindings))
 
 
-def misfits(state: DeviceState) -> Iterator[str]:
-    """Why AlliedWare Plus cannot hold the state; each reason may rest on the absence of those before it."""
-    for vlan in state.vlans:
-        if not _VLAN_NAME.fullmatch(vlan.name) or not 1 <= vlan.number <= LAST_VLAN:
-            yield f"VLAN {vlan.number} {vlan.name!r}: expected 1 to {LAST_VLAN}, named {PREFIX}- and 1 to 28 letters"
+def find_misfits(state: DeviceState) -> Iterator[str]:
+    """Yield why AlliedWare Plus cannot hold the state; each reason may rest on the absence of those before it."""
+    yield from find_vlan_misfits(state)
     for port in state.ports:
-        yield from _port_misfits(port)
-    if state.interfaces:
-        yield f"interface in VLAN {state.interfaces[0].vlan}: interfaces of AlliedWare Plus are not built"
-    if state.networks:
-        yield f"network {state.networks[0].ssid!r}: a switch has no wireless networks"
+        if not PORT_NAME.fullmatch(port.name):
+            yield f"{port.name!r} is no port as AlliedWare Plus names it (port1.0.1)"
+        yield from find_port_misfits(port)
     for one in state.filters:
-        yield from filter_misfits(one, MAXIMUM_ENTRIES)
+        yield from find_filter_misfits(one, MAXIMUM_ENTRIES)
     for binding in state.bindings:
-        yield from _binding_misfits(binding, state.ports)
+        yield from _find_binding_misfits(binding, state.ports)
     for port in state.ports:
-        if len(attached(port, state.bindings)) > MAXIMUM_LISTS:
+        if len(list_attached(port, state.bindings)) > MAXIMUM_LISTS:
             yield f"port {port.name}: more than {MAXIMUM_LISTS} access lists"
-    yield from twice(state)
+    yield from find_repeated_objects(state)
 
 
-def _port_misfits(port: PortState) -> Iterator[str]:
-    if not PORT_NAME.fullmatch(port.name):
-        yield f"{port.name!r} is no port as AlliedWare Plus names it (port1.0.1)"
-    if port.isolated:
-        yield f"port {port.name}: AlliedWare Plus isolates hosts by private VLANs only, and those are not built"
-    if not port.vlans or (port.mode is PortMode.ACCESS and len(port.vlans) != 1):
-        yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"
-    elif list(port.vlans) != sorted(set(port.vlans)) or not 1 <= port.vlans[0] <= port.vlans[-1] <= LAST_VLAN:
-        yield f"port {port.name}: VLANs must ascend, from 1 to {LAST_VLAN}"
-
-
-def _binding_misfits(binding: FilterBinding, ports: Iterable[PortState]) -> Iterator[str]:
-    if filter_key(binding.filter) is None:
+def _find_binding_misfits(binding: FilterBinding, ports: Iterable[PortState]) -> Iterator[str]:
+    if parse_filter_name(binding.filter) is None:
         yield f"{binding}: not the name of a filter of ours"
-    here = [port for port in ports if attached(port, [binding])]
+    here = [port for port in ports if list_attached(port, [binding])]
     if not here:
         yield f"{binding}: no port of ours receives such packets, so the filter would be in force nowhere"
     for port in here:

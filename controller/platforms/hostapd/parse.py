@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
-from controller.platforms.base import ConfigLine, Observation, Place, network_place
+from controller.platforms.base import ConfigLine, Observation, name_network_place
 from controller.platforms.common.managed import LAST_VLAN
+from controller.platforms.dialect.blocks import Reading
 from controller.platforms.hostapd.text import (
     BY_SERVER,
     COMMON,
@@ -28,9 +28,9 @@ from controller.platforms.hostapd.text import (
     SECRET_KEY,
     SSID,
     UPLINK,
-    bss_name,
-    vlan_file,
-    vlan_line,
+    name_interface,
+    name_vlan_file,
+    write_vlan_line,
 )
 
 _HEADER = re.compile(r"==> (?P<path>\S+) <==")
@@ -52,7 +52,7 @@ def parse(text: str, source: str) -> Observation:
     Raises:
         ConfigRefused: something inside what is ours is not understood, or a file of ours is missing.
     """
-    return _Reading(source).observation(text)
+    return _HostapdReading(source).read(text)
 
 
 class _Refused(ValueError):
@@ -71,22 +71,19 @@ class _Block:
     settings: list[tuple[str, str, ConfigLine]] = field(default_factory=list)
 
 
-class _Reading:
-    """One pass over the files: every line goes to exactly one of managed and unmanaged."""
+class _HostapdReading(Reading):
+    """One pass over the files of an access point."""
 
     def __init__(self, source: str) -> None:
-        self.source = source
-        self.problems: list[Problem] = []
-        self.managed: set[int] = set()
+        super().__init__(source)
         self.networks: list[WirelessNetwork] = []
-        self.conflicting: dict[Place, ConfigLine] = {}
         self.vlan_files: dict[str, list[ConfigLine]] = {}
 
-    def observation(self, text: str) -> Observation:
+    def read(self, text: str) -> Observation:
         files: dict[str, list[ConfigLine]] = {}
         for path, found in _files(text):
             if path in files:
-                self._problem(found[0], f"the file {path} stands twice")
+                self.refuse(found[0], f"the file {path} stands twice")
             files[path] = found
         self.vlan_files = {path: lines for path, lines in files.items() if _VLAN_FILE.fullmatch(path)}
         blocks = list(_blocks(files.get(MAIN, [])))
@@ -95,40 +92,32 @@ class _Reading:
         named = {value for block in blocks for key, value, _ in block.settings if key == "vlan_file"}
         for path in self.vlan_files.keys() - named:
             for line in self.vlan_files[path]:
-                self._problem(line, f"{path} bears a name of ours, and no network names it")
-        self._twice(blocks)
-        if self.problems:
-            message = f"{self.source}: the configuration is refused; nothing was changed:"
-            raise ConfigRefused(message, self.problems)
+                self.refuse(line, f"{path} bears a name of ours, and no network names it")
+        self._refuse_repeated(blocks)
         lines = [line for path in files for line in files[path]]
-        foreign = tuple(line for line in lines if line.number not in self.managed)
-        state = build_device_state(networks=self.networks)
-        return Observation(state, foreign, len(self.managed), len(lines), conflicting=self.conflicting)
-
-    def _problem(self, line: ConfigLine, message: str) -> None:
-        self.problems.append(Problem(Origin(self.source, line.number), "", message))
+        return self.observe(lines, build_device_state(networks=self.networks))
 
     def _block(self, block: _Block) -> None:
         if block.header is None or not block.header.text.startswith(f"bss={OURS}"):
-            self._note_foreign(block)
+            self._note_unmanaged(block)
             return
         try:
             network = self._network(block, block.header)
         except _Refused as refused:
-            self._problem(refused.line, str(refused))
+            self.refuse(refused.line, str(refused))
             return
         self.networks.append(network)
-        self.managed |= {block.header.number, *(line.number for _, _, line in block.settings)}
+        self.manage(block.header, *(line for _, _, line in block.settings))
 
-    def _note_foreign(self, block: _Block) -> None:
+    def _note_unmanaged(self, block: _Block) -> None:
         """A network of others takes its SSID, and the VLAN that it leads into."""
         for key, value, line in block.settings:
             if key == "ssid":
-                self.conflicting[network_place(value)] = line
+                self.conflicting[name_network_place(value)] = line
             elif key == "bridge" and (found := _BRIDGE.fullmatch(value)):
                 self.conflicting[int(found["vlan"])] = line
             elif key == "vlan_file" and _VLAN_FILE.fullmatch(value):
-                self._problem(line, f"{value} is ours, and a network of others uses it")
+                self.refuse(line, f"{value} is ours, and a network of others uses it")
 
     def _network(self, block: _Block, header: ConfigLine) -> WirelessNetwork:
         name = _NAME.fullmatch(header.text.removeprefix("bss="))
@@ -140,21 +129,21 @@ class _Reading:
         servers = _servers(block)
         for key, (value, line) in settings.items():
             if key not in _SETTINGS[protection]:
-                raise _Refused(line, f"unknown setting {key!r} in {bss_name(vlan)}, a network of ours")
+                raise _Refused(line, f"unknown setting {key!r} in {name_interface(vlan)}, a network of ours")
             fixed = {**COMMON, **BY_SERVER}.get(key)
             if fixed is not None and value != fixed:
                 raise _Refused(line, f"{key}={value}; ours have {key}={fixed}")
         for key in sorted(_SETTINGS[protection] - settings.keys()):
             raise _Refused(
-                header, f"{bss_name(vlan)} has no {key!r}; without it hostapd takes a default that is not ours"
+                header, f"{name_interface(vlan)} has no {key!r}; without it hostapd takes a default that is not ours"
             )
         ssid, isolated = _matching(settings, "ssid", SSID), _matching(settings, "ap_isolate", _SWITCH) == "1"
         if protection is Protection.ENHANCED_OPEN:
             if servers:
-                raise _Refused(header, f"{bss_name(vlan)} lets everybody in, and names admission servers")
+                raise _Refused(header, f"{name_interface(vlan)} lets everybody in, and names admission servers")
             return WirelessNetwork(ssid, vlan, protection, isolated, _bridged(settings, vlan))
         if not servers:
-            raise _Refused(header, f"{bss_name(vlan)} asks no admission server")
+            raise _Refused(header, f"{name_interface(vlan)} asks no admission server")
         self._own_vlan(settings["vlan_file"], vlan)
         uplink = _matching(settings, "vlan_tagged_interface", UPLINK)
         return WirelessNetwork(ssid, vlan, protection, isolated, uplink, _identity(settings, vlan), servers)
@@ -162,29 +151,29 @@ class _Reading:
     def _own_vlan(self, setting: tuple[str, ConfigLine], vlan: int) -> None:
         """The network's file must be there, and hold its VLAN and no other."""
         path, line = setting
-        if path != vlan_file(vlan):
-            raise _Refused(line, f"the VLANs of {bss_name(vlan)} stand in {vlan_file(vlan)}, not in {path}")
+        if path != name_vlan_file(vlan):
+            raise _Refused(line, f"the VLANs of {name_interface(vlan)} stand in {name_vlan_file(vlan)}, not in {path}")
         lines = self.vlan_files.get(path)
         if lines is None:
             how = f"save it with: tail -n +1 {MAIN} {FOLDER}/{OURS}*.vlan"
             raise _Refused(
                 line, f"{path} is empty, or not in this text, so nobody knows which VLANs it lets clients into; {how}"
             )
-        if [one.text for one in lines] != [vlan_line(vlan)]:
-            raise _Refused(lines[0] if lines else line, f"{path} must hold exactly {vlan_line(vlan)!r}")
-        self.managed.add(lines[0].number)
+        if [one.text for one in lines] != [write_vlan_line(vlan)]:
+            raise _Refused(lines[0] if lines else line, f"{path} must hold exactly {write_vlan_line(vlan)!r}")
+        self.manage(lines[0])
 
-    def _twice(self, blocks: list[_Block]) -> None:
-        """What stands twice: hostapd takes an interface or an SSID twice without a word."""
+    def _refuse_repeated(self, blocks: list[_Block]) -> None:
+        """Refuse what stands twice: hostapd takes an interface or an SSID twice without a word."""
         for what, values in (
             ("network", [(one.header.text, one.header) for one in blocks if one.header is not None]),
             ("SSID", [(value, line) for one in blocks for key, value, line in one.settings if key == "ssid"]),
         ):
             first: dict[str, ConfigLine] = {}
-            mine = {f"bss={bss_name(one.vlan)}" for one in self.networks} | {one.ssid for one in self.networks}
+            mine = {f"bss={name_interface(one.vlan)}" for one in self.networks} | {one.ssid for one in self.networks}
             for value, line in values:
                 if value in first and value in mine and (what == "network" or line.number in self.managed):
-                    self._problem(line, f"the {what} {value!r} stands in line {first[value].number} already")
+                    self.refuse(line, f"the {what} {value!r} stands in line {first[value].number} already")
                 first.setdefault(value, line)
 
 
@@ -222,15 +211,17 @@ def _bridged(settings: Mapping[str, tuple[str, ConfigLine]], vlan: int) -> str:
     value, line = settings["bridge"]
     found = _BRIDGE.fullmatch(value)
     if found is None or int(found["vlan"]) != vlan or not UPLINK.fullmatch(found["uplink"]):
-        raise _Refused(line, f"the clients of {bss_name(vlan)} belong into a bridge br<port>.{vlan}, not {value!r}")
+        raise _Refused(
+            line, f"the clients of {name_interface(vlan)} belong into a bridge br<port>.{vlan}, not {value!r}"
+        )
     return found["uplink"]
 
 
 def _identity(settings: Mapping[str, tuple[str, ConfigLine]], vlan: int) -> str:
     value, line = settings["nas_identifier"]
     identity, _, network = value.partition("/")
-    if network != bss_name(vlan) or not IDENTITY.fullmatch(identity):
-        raise _Refused(line, f"nas_identifier={value!r} is not the access point's name and /{bss_name(vlan)}")
+    if network != name_interface(vlan) or not IDENTITY.fullmatch(identity):
+        raise _Refused(line, f"nas_identifier={value!r} is not the access point's name and /{name_interface(vlan)}")
     return identity
 
 

@@ -47,75 +47,77 @@ UPLINK = re.compile(r"[a-z][a-z0-9_-]{0,7}")
 IDENTITY = re.compile(r"[a-z0-9][a-z0-9.-]{0,38}")
 
 
-def bss_name(vlan: int) -> str:
-    """The interface of a network of ours."""
+def name_interface(vlan: int) -> str:
+    """Return the interface of a network of ours."""
     return f"{OURS}{vlan}"
 
 
-def vlan_file(vlan: int) -> str:
-    """The file that holds the only VLAN which a network with 802.1X may put its clients into."""
-    return f"{FOLDER}/{bss_name(vlan)}.vlan"
+def name_vlan_file(vlan: int) -> str:
+    """Return the file that holds the only VLAN which a network with 802.1X may put its clients into."""
+    return f"{FOLDER}/{name_interface(vlan)}.vlan"
 
 
-def vlan_line(vlan: int) -> str:
-    """The one line of that file: the VLAN, and the interface of its clients."""
-    return f"{vlan} {bss_name(vlan)}.{vlan}"
+def write_vlan_line(vlan: int) -> str:
+    """Write the one line of that file: the VLAN, and the interface of its clients."""
+    return f"{vlan} {name_interface(vlan)}.{vlan}"
 
 
-def bridge(uplink: str, vlan: int) -> str:
-    """The bridge of a VLAN, by the name that hostapd itself gives one."""
+def name_bridge(uplink: str, vlan: int) -> str:
+    """Return the bridge of a VLAN, by the name that hostapd itself gives one."""
     return f"br{uplink}.{vlan}"
 
 
-def header(path: str) -> str:
-    """The line above a file."""
+def write_header(path: str) -> str:
+    """Write the line above a file."""
     return f"==> {path} <=="
 
 
 def render(state: DeviceState) -> str:
-    """Our part of the files.
+    """Return our part of the files.
 
     Raises:
         ValueError: hostapd cannot hold the state.
     """
-    for misfit in misfits(state):
+    for misfit in find_misfits(state):
         raise ValueError(misfit)
-    parts = [f"{header(MAIN)}\n{main_text(state.networks)}"]
-    parts += [f"{header(vlan_file(one.vlan))}\n{vlan_line(one.vlan)}\n" for one in state.networks if one.servers]
+    parts = [f"{write_header(MAIN)}\n{write_main(state.networks)}"]
+    parts += [
+        f"{write_header(name_vlan_file(one.vlan))}\n{write_vlan_line(one.vlan)}\n"
+        for one in state.networks
+        if one.servers
+    ]
     return "\n".join(parts)
 
 
-def main_text(networks: tuple[WirelessNetwork, ...]) -> str:
-    """Our part of hostapd.conf."""
-    return "".join(f"{line}\n" for one in networks for line in network_lines(one))
+def write_main(networks: tuple[WirelessNetwork, ...]) -> str:
+    """Return our part of hostapd.conf."""
+    return "".join(f"{line}\n" for one in networks for line in write_network(one))
 
 
-def network_lines(one: WirelessNetwork) -> Iterator[str]:
-    """A network, line by line."""
-    yield f"bss={bss_name(one.vlan)}"
+def write_network(one: WirelessNetwork) -> Iterator[str]:
+    """Yield a network, line by line."""
+    yield f"bss={name_interface(one.vlan)}"
     yield f"ssid={one.ssid}"
     yield f"ap_isolate={int(one.isolated)}"
     yield f"wpa_key_mgmt={KEYS[one.protection]}"
     yield from (f"{key}={value}" for key, value in COMMON.items())
     if one.protection is Protection.ENHANCED_OPEN:
-        yield f"bridge={bridge(one.uplink, one.vlan)}"
+        yield f"bridge={name_bridge(one.uplink, one.vlan)}"
         return
     yield from (f"{key}={value}" for key, value in BY_SERVER.items())
-    yield f"vlan_file={vlan_file(one.vlan)}"
+    yield f"vlan_file={name_vlan_file(one.vlan)}"
     yield f"vlan_tagged_interface={one.uplink}"
-    yield f"nas_identifier={one.identity}/{bss_name(one.vlan)}"
+    yield f"nas_identifier={one.identity}/{name_interface(one.vlan)}"
     for server in one.servers:
         yield f"auth_server_addr={server}"
         yield f"auth_server_port={RADIUS_PORT}"
         yield f"{SECRET_KEY}={SECRET}"
 
 
-def misfits(state: DeviceState) -> Iterator[str]:
-    """Why hostapd cannot hold the state."""
-    if state.vlans or state.ports or state.filters or state.bindings or state.interfaces or state.routing:
-        yield "hostapd has wireless networks; VLANs of a switch, its ports, filters, interfaces and routes it has not"
+def find_misfits(state: DeviceState) -> Iterator[str]:
+    """Yield why hostapd cannot hold the state."""
     for one in state.networks:
-        yield from _network_misfits(one)
+        yield from _find_network_misfits(one)
     for what, values in (
         ("SSID", [one.ssid for one in state.networks]),
         ("VLAN", [str(one.vlan) for one in state.networks]),
@@ -123,7 +125,7 @@ def misfits(state: DeviceState) -> Iterator[str]:
         yield from (f"{what} {value!r} stands in two networks" for value in set(values) if values.count(value) > 1)
 
 
-def _network_misfits(one: WirelessNetwork) -> Iterator[str]:
+def _find_network_misfits(one: WirelessNetwork) -> Iterator[str]:
     name = f"network {one.ssid!r}"
     if not SSID.fullmatch(one.ssid):
         yield f"{name}: an SSID has 1 to 32 printable ASCII characters here, with no space at its ends"

@@ -23,11 +23,13 @@ from dataclasses import replace
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, PortMode, PortState
 from controller.platforms.base import Command, Observation, Step
+from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.ovs.filters import MAXIMUM_ENTRIES
-from controller.platforms.ovs.flows import OURS, OURS_MASK, PORTS, Flow, in_port
-from controller.platforms.ovs.text import BRIDGE, parse, render, state_flows
+from controller.platforms.ovs.flows import OURS, OURS_MASK, PORTS, Flow, write_in_port
+from controller.platforms.ovs.text import BRIDGE, parse, render, write_state_flows
 
+_TITLE = "Open vSwitch"
 _BUNDLE = f"ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows {BRIDGE} -"
 _OURS = f"cookie={OURS:#x}/{OURS_MASK:#x}"
 
@@ -51,19 +53,21 @@ class OpenVSwitch(OwnRestore):
 
     def render(self, state: DeviceState) -> str:
         """The running text of a switch with this state and nothing else."""
+        refuse_unsupported(state, self.capabilities, _TITLE)
         return render(state)
 
     def parse(self, text: str, source: str) -> Observation:
         """Understand a running text; what stands in it is told in `controller.platforms.ovs.text`."""
         return parse(text, source)
 
-    def steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
+    def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """The ordered steps; see the module for the order.
 
         Raises:
             ValueError: an Open vSwitch cannot hold the wanted state.
         """
-        flows = state_flows(wanted)
+        refuse_unsupported(wanted, self.capabilities, _TITLE)
+        flows = write_state_flows(wanted)
         return tuple(_steps(now, wanted, flows)) if now != wanted else ()
 
 
@@ -99,7 +103,7 @@ def _common(now: PortState, wanted: PortState) -> tuple[int, ...]:
 
 
 def _closed(ports: Iterable[PortState]) -> Iterator[str]:
-    return (f"delete {_OURS},table={PORTS},{in_port(port.name)}" for port in ports)
+    return (f"delete {_OURS},table={PORTS},{write_in_port(port.name)}" for port in ports)
 
 
 def _bundle(lines: Iterable[str]) -> Command:

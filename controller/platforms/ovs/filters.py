@@ -15,7 +15,18 @@ from itertools import product
 from controller.model.network.device_state import Entry, Filter, build_filter
 from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Ports, Prefix, parse_prefix
 from controller.model.network.packets import Protocol as Number
-from controller.platforms.ovs.flows import DROP, FILTERS, LAST_ENTRY, PASS, Cookie, Flow, Kind, cookie_of, register
+from controller.platforms.common.managed import covers_everything
+from controller.platforms.ovs.flows import (
+    DROP,
+    FILTERS,
+    LAST_ENTRY,
+    PASS,
+    Cookie,
+    Flow,
+    Kind,
+    parse_cookie,
+    write_register,
+)
 
 MAXIMUM_ENTRIES = 8192
 """Priorities end at 65535; a bundle of 30,000 flows was taken in 0.4 s."""
@@ -47,12 +58,7 @@ _ADDRESSES = {Family.V4: ("nw_src", "nw_dst"), Family.V6: ("ipv6_src", "ipv6_dst
 _FLAGS = ("tcp_flags=+ack", "tcp_flags=+rst")
 
 
-def covers_everything(match: Match) -> bool:
-    """Whether a match covers every packet of its family."""
-    return match == Match(match.family, None, match.family.everything, match.family.everything)
-
-
-def filter_flows(one: Filter) -> Iterator[Flow]:
+def write_filter_flows(one: Filter) -> Iterator[Flow]:
     """The flows of a filter.
 
     Raises:
@@ -87,7 +93,7 @@ def read_filter(flows: Iterable[tuple[Flow, str]]) -> Filter:
     last_flow, last_place = ordered[-1][0]
     if not covers_everything(entries[-1].match):
         raise ValueError(last_place, "this is the filter's last entry, and it does not cover everything")
-    cookie = cookie_of(last_flow.cookie)
+    cookie = parse_cookie(last_flow.cookie)
     assert cookie.direction is not None  # noqa: S101 a filter entry was read from this cookie
     assert cookie.family is not None  # noqa: S101 the same
     return build_filter(cookie.vlan, cookie.direction, cookie.family, entries)
@@ -96,7 +102,7 @@ def read_filter(flows: Iterable[tuple[Flow, str]]) -> Filter:
 def _read_entry(group: list[Flow], place: str) -> Entry:
     try:
         entry = _entry_of(group, place)
-        cookie = cookie_of(group[0].cookie)
+        cookie = parse_cookie(group[0].cookie)
         if cookie.direction is None or cookie.family is not entry.match.family:
             message = "the cookie speaks of another family, or of no direction"
             raise ValueError(message)  # noqa: TRY301 one handler adds the place
@@ -162,7 +168,7 @@ def _entry_flows(entry: Entry, priority: int, vlan: int, direction: Direction) -
     source, destination = _ADDRESSES[match.family]
     word = _WORDS.get((match.family, match.protocol)) if match.protocol is not None else None
     head = word or _ETHER[match.family]
-    fixed = [head, f"reg0={register(vlan, direction)}"]
+    fixed = [head, f"reg0={write_register(vlan, direction)}"]
     fixed += [
         f"{name}={_address(p)}" for name, p in ((source, match.source), (destination, match.destination)) if p.prefixlen
     ]

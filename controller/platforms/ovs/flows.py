@@ -65,8 +65,8 @@ class Cookie:
         return OURS | self.kind << 32 | low
 
 
-def cookie_of(number: int) -> Cookie:
-    """The meaning of a cookie of ours.
+def parse_cookie(number: int) -> Cookie:
+    """Return the meaning of a cookie of ours.
 
     Raises:
         ValueError: it means nothing.
@@ -94,7 +94,9 @@ class Flow:
     def __str__(self) -> str:
         head = [f"cookie={self.cookie:#x}"] if self.cookie else []
         head += [f"table={self.table}"] if self.table else []
-        match = (in_port(word.removeprefix(_IN_PORT)) if word.startswith(_IN_PORT) else word for word in self.match)
+        match = (
+            write_in_port(word.removeprefix(_IN_PORT)) if word.startswith(_IN_PORT) else word for word in self.match
+        )
         matched = ",".join((f"priority={self.priority}", *match))
         return f" {', '.join((*head, *self.extra, matched))} actions={self.actions}"
 
@@ -110,8 +112,8 @@ _QUOTED = re.compile(rf'{_IN_PORT}"([^"]*)"')
 DEFAULT_PRIORITY = 32768
 
 
-def in_port(name: str) -> str:
-    """The match on a port, as the switch prints it: a name of other than letters and digits stands in quotes."""
+def write_in_port(name: str) -> str:
+    """Write the match on a port, as the switch prints it: a name of other than letters and digits stands in quotes."""
     return f"{_IN_PORT}{name}" if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", name) else f'{_IN_PORT}"{name}"'
 
 
@@ -149,35 +151,37 @@ BASE = (
 """The flows that stand whenever one of ours does."""
 
 
-def register(vlan: int, direction: Direction) -> str:
-    """What register 0 holds for the packets of a VLAN and direction."""
+def write_register(vlan: int, direction: Direction) -> str:
+    """Write what register 0 holds for the packets of a VLAN and direction."""
     return f"{_NUMBERS[direction] << 16 | vlan:#x}"
 
 
-def port_flows(port: PortState) -> Iterator[Flow]:
-    """The flows that put a port into service, one for each VLAN."""
+def write_port_flows(port: PortState) -> Iterator[Flow]:
+    """Yield the flows that put a port into service, one for each VLAN."""
     direction = _JUDGED[port.role]
     for vlan in port.vlans:
         tag = UNTAGGED if port.mode is PortMode.ACCESS else f"dl_vlan={vlan}"
-        actions = PASS if direction is None else f"set_field:{register(vlan, direction)}->reg0,goto_table:{FILTERS}"
+        actions = (
+            PASS if direction is None else f"set_field:{write_register(vlan, direction)}->reg0,goto_table:{FILTERS}"
+        )
         cookie = int(Cookie(Kind.PORT, direction, None, vlan))
         yield Flow(PORTS, PORT, (f"in_port={port.name}", tag), actions, cookie)
 
 
-def classified_port(flows: Iterable[Flow]) -> PortState:
-    """The port that these flows (all of one `in_port`) put into service.
+def read_classified_port(flows: Iterable[Flow]) -> PortState:
+    """Return the port that these flows (all of one `write_in_port`) put into service.
 
     Raises:
         ValueError: they are not exactly the flows of one port.
     """
     held = frozenset(flows)
     names = {flow.match[0].partition("=") for flow in held if flow.match}
-    cookies = [cookie_of(flow.cookie) for flow in held]
+    cookies = [parse_cookie(flow.cookie) for flow in held]
     vlans = tuple(sorted(cookie.vlan for cookie in cookies))
     mode = PortMode.ACCESS if any(UNTAGGED in flow.match for flow in held) else PortMode.TRUNK
     for _, _, name in names:
         port = PortState(name, mode, vlans, _ROLES[cookies[0].direction])
-        if len(names) == 1 and frozenset(port_flows(port)) == held:
+        if len(names) == 1 and frozenset(write_port_flows(port)) == held:
             return port
     message = "a flow of a port that is not as we write them (in_port, tag, register and cookie must agree)"
     raise ValueError(message)

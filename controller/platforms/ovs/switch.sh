@@ -36,7 +36,7 @@ ports() (
     set -f
     names=$(vsctl list-ports "$bridge") || exit 1
     [ -n "$names" ] || exit 0
-    # One word per port: no network device has a space in its name.
+    # shellcheck disable=SC2086 # one word per port: no network device has a space in its name
     rows=$(vsctl --format=csv --data=bare --no-headings --columns=name,tag,vlan_mode,trunks --if-exists list Port $names) ||
         exit 1
     case $rows in *\"*) die 'a port has a name with a comma or a quote in it; rename it' ;; esac

@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from controller.errors import ConfigRefused, Origin, Problem
+from controller.errors import Origin
 from controller.model.network.device_state import (
     DeviceState,
     Filter,
@@ -31,7 +31,9 @@ from controller.model.network.device_state import (
     build_device_state,
 )
 from controller.platforms.base import ConfigLine, Observation
-from controller.platforms.ovs.filters import filter_flows, read_filter
+from controller.platforms.common.managed import find_port_misfits
+from controller.platforms.dialect.blocks import Reading
+from controller.platforms.ovs.filters import read_filter, write_filter_flows
 from controller.platforms.ovs.flows import (
     BASE,
     FILTERS,
@@ -40,16 +42,15 @@ from controller.platforms.ovs.flows import (
     TABLES,
     Flow,
     Kind,
-    classified_port,
-    cookie_of,
+    parse_cookie,
     parse_flow,
-    port_flows,
+    read_classified_port,
+    write_port_flows,
 )
 
 BRIDGE = "br0"
 _PORT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _RESERVED = {"IN_PORT", "TABLE", "NORMAL", "FLOOD", "ALL", "CONTROLLER", "LOCAL", "NONE", "ANY", "MAX", "UNSET"}
-_LAST_VLAN = 4094
 _FIELDS = 4
 
 
@@ -60,20 +61,20 @@ def render(state: DeviceState) -> str:
         ValueError: an Open vSwitch cannot hold the state.
     """
     records = [f"{port.name},{tag},{port.mode},{trunks}" for port in state.ports for tag, trunks in [_carried(port)]]
-    flows = [str(flow) for flow in state_flows(state)]
+    flows = [str(flow) for flow in write_state_flows(state)]
     return "\n".join(("# bridge", f"{BRIDGE},secure", "# ports", *records, "# flows", *flows, ""))
 
 
-def state_flows(state: DeviceState) -> tuple[Flow, ...]:
+def write_state_flows(state: DeviceState) -> tuple[Flow, ...]:
     """Every flow that a state is made of.
 
     Raises:
         ValueError: an Open vSwitch cannot hold the state.
     """
-    for misfit in _misfits(state):
+    for misfit in _find_misfits(state):
         raise ValueError(misfit)
-    ports = (flow for port in state.ports for flow in port_flows(port))
-    return (*ports, *(flow for one in state.filters for flow in filter_flows(one)), *BASE)
+    ports = (flow for port in state.ports for flow in write_port_flows(port))
+    return (*ports, *(flow for one in state.filters for flow in write_filter_flows(one)), *BASE)
 
 
 def _carried(port: PortState) -> tuple[str, str]:
@@ -81,20 +82,12 @@ def _carried(port: PortState) -> tuple[str, str]:
     return (numbers, "") if port.mode is PortMode.ACCESS else ("", numbers)
 
 
-def _misfits(state: DeviceState) -> Iterator[str]:
-    """Why an Open vSwitch cannot hold the state; each reason may rest on the absence of those before it."""
-    if state.vlans:
-        yield f"Open vSwitch has no VLAN database; the state names VLAN {state.vlans[0].number}"
-    if state.interfaces or state.networks or any(port.isolated for port in state.ports):
-        yield "interfaces of the switch, isolated ports and wireless networks are not built for Open vSwitch"
+def _find_misfits(state: DeviceState) -> Iterator[str]:
+    """Yield why an Open vSwitch cannot hold the state; each reason may rest on the absence of those before it."""
     for port in state.ports:
         if not _PORT_NAME.fullmatch(port.name) or port.name.upper() in _RESERVED:
             yield f"{port.name!r} is no name of a port: 1 to 15 of letters, digits, '.', '_', '-'; no word of OpenFlow"
-        if not port.vlans or (port.mode is PortMode.ACCESS and len(port.vlans) != 1):
-            # An empty list of trunks would carry every VLAN.
-            yield f"port {port.name}: an access port needs exactly one VLAN, a trunk at least one"
-        if list(port.vlans) != sorted(set(port.vlans)) or not 1 <= port.vlans[0] <= port.vlans[-1] <= _LAST_VLAN:
-            yield f"port {port.name}: VLANs must ascend, from 1 to {_LAST_VLAN}"
+        yield from find_port_misfits(port)
     if len({port.name for port in state.ports}) != len(state.ports):
         yield "a port stands twice"
     if len({one.key for one in state.filters}) != len(state.filters):
@@ -114,19 +107,15 @@ def parse(text: str, source: str) -> Observation:
         ConfigRefused: a flow of ours is not as we write it, a flow of others stands above ours, a section is missing,
             or the bridge is not secure (a restart would open it).
     """
-    return _Reading(text, source).observation()
+    return _OvsReading(text, source).finish()
 
 
-class _Reading:
-    """One pass over a running text: every line goes to exactly one of managed and unmanaged."""
+class _OvsReading(Reading):
+    """One pass over a running text."""
 
     def __init__(self, text: str, source: str) -> None:
-        self.source = source
-        self.problems: list[Problem] = []
-        self.unmanaged: list[ConfigLine] = []
-        self.remarks: list[ConfigLine] = []
-        self.lines = 0
-        self.managed = 0
+        super().__init__(source)
+        self.lines: list[ConfigLine] = []
         self.records: dict[str, tuple[ConfigLine, PortState | None]] = {}
         self.flows: list[tuple[Flow, ConfigLine]] = []
         self.bridge = False
@@ -141,7 +130,7 @@ class _Reading:
             if written.startswith("#"):
                 section = written.removeprefix("#").strip()
                 continue
-            self.lines += 1
+            self.lines.append(line)
             match section:
                 case "bridge":
                     self._bridge(line)
@@ -150,11 +139,11 @@ class _Reading:
                 case "flows":
                     self._flow(line)
                 case _:
-                    self._problem(line, "stands in no section; expected # bridge, # ports or # flows before it")
+                    self.refuse(line, "stands in no section; expected # bridge, # ports or # flows before it")
 
-    def observation(self) -> Observation:
+    def finish(self) -> Observation:
         if not self.bridge:
-            self._problem(ConfigLine(1, ""), "the section '# bridge' with the bridge and its fail_mode is missing")
+            self.refuse(ConfigLine(1, ""), "the section '# bridge' with the bridge and its fail_mode is missing")
         ours = [(flow, line) for flow, line in self.flows if flow.ours]
         self._find_conflicts()
         filters = self._filters(ours)
@@ -166,34 +155,25 @@ class _Reading:
                 ConfigLine(ours[0][1].number, f"no port counts as in service: a base flow is gone: {missing}")
             )
             ports = []
-        if self.problems:
-            what = f"{self.source}: the configuration is refused; nothing was changed:"
-            raise ConfigRefused(what, self.problems)
-        if self.lines != self.managed + len(self.unmanaged):
-            message = f"{self.source}: {self.lines} lines, {self.managed} understood, {len(self.unmanaged)} foreign"
-            raise AssertionError(message)
-        state = build_device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
-        foreign = tuple(sorted(self.unmanaged, key=lambda line: line.number))
-        return Observation(state, foreign, self.managed, self.lines, tuple(self.remarks))
-
-    def _problem(self, line: ConfigLine, message: str, field: str = "") -> None:
-        self.problems.append(Problem(Origin(self.source, line.number), field, message))
+        return self.observe(
+            self.lines, build_device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
+        )
 
     def _bridge(self, line: ConfigLine) -> None:
         name, _, mode = line.text.partition(",")
         self.bridge = True
-        self.managed += 1
+        self.manage(line)
         if mode != "secure":
             advice = f"a restart would open the switch; set it: ovs-vsctl set Bridge {name} fail_mode=secure"
-            self._problem(line, f"bridge {name} has fail_mode {mode!r}, expected 'secure': {advice}", "fail_mode")
+            self.refuse(line, f"bridge {name} has fail_mode {mode!r}, expected 'secure': {advice}", "fail_mode")
 
     def _record(self, line: ConfigLine) -> None:
         fields = line.text.split(",")
         if len(fields) != _FIELDS:
-            self._problem(line, "expected NAME,TAG,VLAN_MODE,TRUNKS")
+            self.refuse(line, "expected NAME,TAG,VLAN_MODE,TRUNKS")
             return
         if fields[0] in self.records:
-            self._problem(line, f"port {fields[0]} stands twice")
+            self.refuse(line, f"port {fields[0]} stands twice")
             return
         self.records[fields[0]] = (line, _record(*fields))
 
@@ -201,13 +181,11 @@ class _Reading:
         try:
             flow = parse_flow(line.text)
         except ValueError as error:
-            self._problem(line, str(error))
+            self.refuse(line, str(error))
             return
         self.flows.append((flow, line))
         if flow.ours:
-            self.managed += 1
-        else:
-            self.unmanaged.append(line)
+            self.manage(line)
 
     def _find_conflicts(self) -> None:
         ours = {table: [line for flow, line in self.flows if flow.ours and flow.table == table] for table in TABLES}
@@ -216,7 +194,7 @@ class _Reading:
                 continue
             stands = ours[flow.table]
             beside = f"line {stands[-1].number} ({stands[-1].text.strip()})" if stands else "ours once they are there"
-            self._problem(
+            self.refuse(
                 line,
                 f"a flow that is not ours ({line.text.strip()}) conflicts with {beside}: in table {flow.table} "
                 f"priorities from {LOWEST} on are ours; move it below or into another table",
@@ -236,21 +214,21 @@ class _Reading:
                 filters.append(read_filter(flows))
             except ValueError as error:
                 place, reason = error.args
-                self._problem(numbers[place], reason)
+                self.refuse(numbers[place], reason)
         return filters
 
     def _fits(self, flow: Flow, line: ConfigLine) -> Kind | None:
         """The kind of a flow of ours, if it stands where flows of its kind stand."""
         try:
-            kind = cookie_of(flow.cookie).kind
+            kind = parse_cookie(flow.cookie).kind
         except ValueError as error:
-            self._problem(line, str(error))
+            self.refuse(line, str(error))
             return None
         if flow.extra or (kind is Kind.BASE and flow not in BASE):
-            self._problem(line, f"not one of our flows as we write them: {line.text.strip()}")
+            self.refuse(line, f"not one of our flows as we write them: {line.text.strip()}")
             return None
         if flow.table != {Kind.PORT: PORTS, Kind.FILTER: FILTERS}.get(kind, flow.table):
-            self._problem(line, f"a flow of ours in table {flow.table}, where none of its kind belongs")
+            self.refuse(line, f"a flow of ours in table {flow.table}, where none of its kind belongs")
             return None
         return kind
 
@@ -262,17 +240,15 @@ class _Reading:
         ports: list[PortState] = []
         for flows in by_port.values():
             try:
-                classified = classified_port(flow for flow, _ in flows)
+                classified = read_classified_port(flow for flow, _ in flows)
             except ValueError as error:
-                self._problem(flows[0][1], str(error))
+                self.refuse(flows[0][1], str(error))
                 continue
             ports.extend(self._in_service(classified, flows[0][1]))
-        taken = {port.partition("=")[2] for port in by_port}
+        in_service = {port.partition("=")[2] for port in by_port}
         for name, (line, _) in self.records.items():
-            if name in taken:
-                self.managed += 1
-            else:
-                self.unmanaged.append(line)
+            if name in in_service:
+                self.manage(line)
         return ports
 
     def _in_service(self, classified: PortState, flow: ConfigLine) -> Iterator[PortState]:

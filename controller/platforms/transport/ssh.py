@@ -70,9 +70,8 @@ def session(device: Device, device_type: str) -> Iterator[SshSession]:
         DeviceUnreachable: nobody answers, or not with SSH.
     """
     if not pinned_keys(device):
-        # Of a device of the virtual city the key is pinned when its school is built.
-        do = " is its school up in the virtual city ('tsunagu lab status')? Or" if device.access.namespace else ""
-        message = f"no host key is pinned for {known_name(device)};{do} look at it with: tsunagu trust {device.id}"
+        look = f"{device.unpinned_hint}look at it with: tsunagu trust {device.id}"
+        message = f"no host key is pinned for {known_name(device)}; {look}"
         raise HostKeyRefused(device.id, message)
     credential = _credential(device)
     dialled = dial(device)

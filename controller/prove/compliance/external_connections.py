@@ -32,9 +32,13 @@ _ICMP = (Protocol.ICMP, Protocol.ICMPV6)
 
 
 def find_undeclared_connections(city: City) -> Iterator[str]:
-    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations."""
+    """Every connection to the outside that is open, or contracted, and that nobody can know by the declarations.
+
+    >>> list(find_undeclared_connections(city))
+    []
+    """
     opened: dict[tuple[Clause, Prefix], list[str]] = {}
-    for schools in city.alike:
+    for schools in city.schools_of_equal_scope:
         for clause, far, segment in _opened(city, schools[0]):
             opened.setdefault((clause, far), []).append(segment)
     # The same necessity has other clauses at other segments and schools; it is said once.
@@ -63,20 +67,20 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
 
 def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
     """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
-    own = [city.school_prefix(school, family) for family in Family]
+    own = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
         *own,
         *servers,
-        *city.file.controllers,
-        *(one for app in city.applications.values() for one in city.named(app)),
+        *city.controllers,
+        *(one for app in city.applications.values() for one in city.addresses.application_prefixes(app)),
     ]
 
     # A service may publish thousands of prefixes, so they are looked up and not gone through.
     spans = {family: merge_intervals(get_bounds(one) for one in known if one.version == family) for family in Family}
 
     @cache
-    def strange(one: Prefix) -> bool:
+    def is_undeclared(one: Prefix) -> bool:
         low, high = get_bounds(one)
         there = spans[Family(one.version)]
         at = bisect_right(there, low, key=itemgetter(0))
@@ -87,7 +91,7 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.
             if clause.effect is Effect.PERMIT and not far.excluded and not _told_of(clause, intent.direction):
-                yield from ((clause, one, intent.segment) for one in far.included if strange(one))
+                yield from ((clause, one, intent.segment) for one in far.included if is_undeclared(one))
 
 
 def _told_of(clause: Clause, direction: Direction) -> bool:

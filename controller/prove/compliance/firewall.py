@@ -35,6 +35,11 @@ IMPLIED = "no firewall rule (what none names, Google lets out)"
 def prove_cloud_firewall(city: City, rules: Iterable[FirewallRule] | None = None) -> Check:
     """Whether the rules (the policy's own, or given ones) open what the flows say, and nothing else.
 
+    >>> prove_cloud_firewall(city).holds
+    True
+    >>> prove_cloud_firewall(city, []).differences[0][:46]
+    'from affairs to 192.0.2.10 tcp/443 is open by '
+
     Raises:
         ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
     """
@@ -87,7 +92,7 @@ class _Caller:
     def wrong(self) -> Iterator[str]:
         space = make_packet_space(self.family)
         opened = list(self._opened())
-        wanted = space.union_all(_box(space, one.addresses, (one.service,)) for one in opened)
+        wanted = space.union_all(_cube(space, one.addresses, (one.service,)) for one in opened)
         through = self._through(space)
         for node in (space.difference(through, wanted), space.difference(wanted, through)):
             if not space.is_empty(node):
@@ -107,7 +112,7 @@ class _Caller:
         through = space.everything
         for rule in reversed(self._mine()):
             peers = tuple(one for one in rule.peers if one.version == self.family)
-            speaks_of = _box(space, peers, rule.services) if peers else space.nothing
+            speaks_of = _cube(space, peers, rule.services) if peers else space.nothing
             through = space.union(through, speaks_of) if rule.permits else space.difference(through, speaks_of)
         return through
 
@@ -132,7 +137,7 @@ class _Caller:
         )
 
 
-def _box(space: HeaderSpace, addresses: tuple[Prefix, ...], services: tuple[Service, ...]) -> Node:
+def _cube(space: HeaderSpace, addresses: tuple[Prefix, ...], services: tuple[Service, ...]) -> Node:
     """The packets to some addresses, of some services (none: of every protocol)."""
     anywhere = ((0, space.fields[1].maximum),)
     spans = tuple(sorted(get_bounds(one) for one in addresses))

@@ -14,7 +14,15 @@ from controller.model.network.wireless import WirelessNetwork
 
 
 def find_wireless_differences(device: str, intents: tuple[WirelessIntent, ...], state: DeviceState) -> Iterator[str]:
-    """Where the networks in service are not those of the policy, each with what the policy says and where."""
+    """Where the networks in service are not those of the policy, each with what the policy says and where.
+
+    >>> wanted = compile_wireless(city, point, point_can)
+    >>> state = build_device_state(networks=map(build_wireless_network, wanted))
+    >>> list(find_wireless_differences(point.id, wanted, state))
+    []
+    >>> [text[:46] for text in find_wireless_differences(point.id, wanted[:1], DeviceState())]
+    ["as-e01-ap1: network 'school-staff' is wanted ("]
+    """
     seen = {one.ssid: one for one in state.networks}
     for intent in intents:
         found = seen.get(intent.ssid)

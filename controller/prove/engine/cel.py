@@ -61,7 +61,15 @@ class CelRefused(TsunaguError):
 
 
 class LevelEvaluator:
-    """The access levels of a policy; which of them a request is granted."""
+    """The access levels of a policy; which of them a request is granted.
+
+    >>> managed = "levels.japan && device.is_admin_approved_device"
+    >>> evaluator = LevelEvaluator({"japan": 'origin.region_code == "JP"', "managed": managed})
+    >>> sorted(evaluator.find_granted({"origin.region_code": "JP", "device.is_admin_approved_device": True}))
+    ['japan', 'managed']
+    >>> sorted(evaluator.find_granted({"origin.region_code": "JP"}))  # an error is not granted
+    ['japan']
+    """
 
     def __init__(self, expressions: Mapping[str, str]) -> None:
         """Compile levels by their short name; `levels.X` may ask any other, but not in a circle.
@@ -119,7 +127,13 @@ def _hashable(value: object) -> object:
 
 
 class IamCondition:
-    """The condition of an IAM binding at the proxy; an empty one always holds."""
+    """The condition of an IAM binding at the proxy; an empty one always holds.
+
+    >>> condition = IamCondition('"accessPolicies/1/accessLevels/japan" in request.auth.access_levels')
+    >>> noon = datetime.combine(TODAY, datetime.min.time(), city.timezone)
+    >>> condition.holds(["accessPolicies/1/accessLevels/japan"], noon), condition.holds([], noon)
+    (True, False)
+    """
 
     def __init__(self, expression: str) -> None:
         """Compile it.

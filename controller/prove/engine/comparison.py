@@ -44,8 +44,15 @@ def compare_filters(
 
     `most_regions` bounds the work: about as many regions are looked at before it is given up.
 
+    >>> ports = [Field("port", 65535)]
+    >>> web = [(((80, 80),), True), (((443, 443),), True)]
+    >>> compare_filters(ports, web, reversed(web), most_regions=10)
+    <Comparison.SAME: 'same'>
+    >>> compare_filters(ports, web, web[:1], most_regions=10)
+    <Comparison.DIFFERENT: 'different'>
+
     Raises:
-        ValueError: a box has another number of fields, or no interval in a field's range.
+        ValueError: a cube has another number of fields, or no interval in a field's range.
     """
     entries = _Entries(fields)
     pending = [entries.question(first, second)]
@@ -68,10 +75,15 @@ def compare_renumbered(
 
     No entry tells values apart between which no entry begins or ends. So each value is replaced by the number of ends
     below it: the order of all values stays, and with it the answer. Filters that come out the same are compared once.
+
+    >>> ports = [Field("port", 65535)]
+    >>> halves = [(((0, 1023),), True), (((1024, 65535),), True)]
+    >>> compare_renumbered(ports, halves, [(((0, 65535),), True)], most_regions=10)
+    <Comparison.SAME: 'same'>
     """
     if len(first) + len(second) > _MOST_REMEMBERED:
         return compare_filters(fields, first, second, most_regions)
-    sides = tuple(zip(*(box for box, _ in (*first, *second)), strict=True))
+    sides = tuple(zip(*(cube for cube, _ in (*first, *second)), strict=True))
     numbers: list[dict[int, int]] = []
     for field, spans in zip(fields, sides or ((),) * len(fields), strict=True):
         starts = {0, field.maximum + 1, *(low for low, _ in spans), *(high + 1 for _, high in spans)}
@@ -87,10 +99,10 @@ _MOST_REMEMBERED = 500
 def _numbered(numbers: Sequence[dict[int, int]], entries: Iterable[CubeEntry]) -> tuple[CubeEntry, ...]:
     return tuple(
         (
-            tuple([(known[low], known[high + 1] - 1) for known, (low, high) in zip(numbers, box, strict=True)]),
+            tuple([(known[low], known[high + 1] - 1) for known, (low, high) in zip(numbers, cube, strict=True)]),
             permits,
         )
-        for box, permits in entries
+        for cube, permits in entries
     )
 
 
@@ -111,15 +123,15 @@ class _Question:
 
 
 class _Entries:
-    """Entries by number: twice the number of the box, one more when it permits. Box 0 covers its whole region.
+    """Entries by number: twice the number of the cube, one more when it permits. Cube 0 covers its whole region.
 
-    A side of a box that reaches over the whole region is None, so that what is the same there has the same number.
+    A side of a cube that reaches over the whole region is None, so that what is the same there has the same number.
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._whole = tuple((0, field.maximum) for field in fields)
         everywhere: _Side = (None,) * len(fields)
-        self._boxes = [everywhere]
+        self._cubes = [everywhere]
         self._numbers = {everywhere: 0}
         # Per field the side of every entry: looked up far more often than anything else.
         self._sides: list[list[Interval | None]] = [[None, None] for _ in fields]
@@ -136,12 +148,12 @@ class _Entries:
     def _known(self, entries: Iterable[CubeEntry]) -> list[set[int]]:
         """The numbers of entries, in runs of one effect."""
         numbers = []
-        for box, permits in entries:
-            if len(box) != len(self._whole):
-                message = f"a box over {len(self._whole)} fields needs as many intervals, not {len(box)}"
+        for cube, permits in entries:
+            if len(cube) != len(self._whole):
+                message = f"a cube over {len(self._whole)} fields needs as many intervals, not {len(cube)}"
                 raise ValueError(message)
-            numbers.append(self._number(tuple(map(_side, box, self._whole))) | permits)
-        return _runs(_first_of_each_box(numbers))
+            numbers.append(self._number(tuple(map(_side, cube, self._whole))) | permits)
+        return _runs(_first_of_each_cube(numbers))
 
     def _joined(self, runs: list[set[int]], pieces: set[int]) -> list[int]:
         """The entries of runs, each run in ascending order; its pieces that differ in one field and touch are one."""
@@ -150,30 +162,30 @@ class _Entries:
             loose, firm = run & pieces, run - pieces
             if len(loose) > 1:
                 effect = next(iter(loose)) & 1
-                boxes = {self._boxes[entry >> 1] for entry in loose}
+                cubes = {self._cubes[entry >> 1] for entry in loose}
                 for field in range(len(self._whole)):
-                    boxes = self._joined_along(field, boxes)
-                loose = {self._number(box) | effect for box in boxes}
+                    cubes = self._joined_along(field, cubes)
+                loose = {self._number(cube) | effect for cube in cubes}
             entries += sorted(firm | loose)
         return entries
 
-    def _joined_along(self, field: int, boxes: set[_Side]) -> set[_Side]:
+    def _joined_along(self, field: int, cubes: set[_Side]) -> set[_Side]:
         whole = self._whole[field]
         rows: dict[_Side, list[Interval]] = {}
-        for box in boxes:
-            rows.setdefault((*box[:field], *box[field + 1 :]), []).append(box[field] or whole)
+        for cube in cubes:
+            rows.setdefault((*cube[:field], *cube[field + 1 :]), []).append(cube[field] or whole)
         return {
             (*row[:field], None if span == whole else span, *row[field:])
             for row, spans in rows.items()
             for span in merge_intervals(spans)
         }
 
-    def _number(self, box: _Side) -> int:
-        number = self._numbers.get(box)
+    def _number(self, cube: _Side) -> int:
+        number = self._numbers.get(cube)
         if number is None:
-            number = self._numbers[box] = 2 * len(self._boxes)
-            self._boxes.append(box)
-            for sides, side in zip(self._sides, box, strict=True):
+            number = self._numbers[cube] = 2 * len(self._cubes)
+            self._cubes.append(cube)
+            for sides, side in zip(self._sides, cube, strict=True):
                 sides.extend((side, side))
         return number
 
@@ -236,13 +248,13 @@ class _Entries:
 
     def _clipped(self, entry: int, field: int, side: Interval, low: int, high: int) -> int:
         if low < side[0] or side[1] < high:
-            box = self._boxes[entry >> 1]
+            cube = self._cubes[entry >> 1]
             span = max(side[0], low), min(side[1], high)
-            return self._number((*box[:field], span, *box[field + 1 :])) | (entry & 1)
+            return self._number((*cube[:field], span, *cube[field + 1 :])) | (entry & 1)
         spread = self._spread[field].get(entry)
         if spread is None:
-            box = self._boxes[entry >> 1]
-            spread = self._spread[field][entry] = self._number((*box[:field], None, *box[field + 1 :])) | (entry & 1)
+            cube = self._cubes[entry >> 1]
+            spread = self._spread[field][entry] = self._number((*cube[:field], None, *cube[field + 1 :])) | (entry & 1)
         return spread
 
 
@@ -265,8 +277,8 @@ def _reduced(entries: list[int]) -> list[int]:
     return [*entries[:at], end]
 
 
-def _first_of_each_box(entries: list[int]) -> list[int]:
-    """Without the entries whose box an entry above them has, too."""
+def _first_of_each_cube(entries: list[int]) -> list[int]:
+    """Without the entries whose cube an entry above them has, too."""
     seen: dict[int, int] = {}
     for entry in entries:
         seen.setdefault(entry >> 1, entry)
@@ -280,7 +292,7 @@ def _suspects(first: list[int], second: list[int]) -> set[int]:
     one, other = set(first), set(second)
     suspects = one ^ other
     if any(entry ^ 1 in (one if entry in one else other) for entry in suspects):
-        first, second = _first_of_each_box(first), _first_of_each_box(second)
+        first, second = _first_of_each_cube(first), _first_of_each_cube(second)
         one, other = set(first), set(second)
         suspects = one ^ other
     if suspects:

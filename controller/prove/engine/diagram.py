@@ -46,6 +46,14 @@ class HeaderSpace:
 
     It remembers every node and every result until it is dropped: take a fresh space for each independent question.
     Put the fields with few distinct intervals first; what stands under them is then shared.
+
+    >>> space = HeaderSpace([Field("protocol", 255), Field("port", 65535)])
+    >>> web = space.cube([((6, 6),), ((80, 80), (443, 443))])
+    >>> plain = space.cube([((6, 6),), ((80, 80),)])
+    >>> space.example(space.difference(web, plain))
+    (6, 443)
+    >>> space.covers(web, plain), space.union(web, plain) == web
+    (True, True)
     """
 
     def __init__(self, fields: Sequence[Field]) -> None:
@@ -61,13 +69,13 @@ class HeaderSpace:
         self._overridden: dict[tuple[Node, Node], Node] = {}
         self._renamed: dict[tuple[Node, _Ends], Node] = {}
 
-    def cube(self, box: Cube) -> Node:
+    def cube(self, cube: Cube) -> Node:
         """The points whose every coordinate lies in one of the field's intervals.
 
         Raises:
             ValueError: a field is missing, or its intervals are not ascending, disjoint and in its range.
         """
-        return self._box(box, _PERMITTED, _DENIED)
+        return self._cube(cube, _PERMITTED, _DENIED)
 
     def union(self, first: Node, second: Node) -> Node:
         """The points in either set."""
@@ -93,7 +101,7 @@ class HeaderSpace:
         """The points that an ordered filter permits: the first entry that holds a point decides, and no entry denies.
 
         Raises:
-            ValueError: an entry is a box of another shape than the space; see `box`.
+            ValueError: an entry is a cube of another shape than the space; see `cube`.
         """
         return self._layered([self._entry(points, permits=permits) for points, permits in entries])
 
@@ -145,16 +153,16 @@ class HeaderSpace:
     def _entry(self, points: Node | Cube, *, permits: bool) -> Node:
         if isinstance(points, int):
             return self._rename(points, _ONLY_PERMIT if permits else _DENY_MEMBERS)
-        return self._box(points, _PERMITTED if permits else _DENIED, _UNDECIDED)
+        return self._cube(points, _PERMITTED if permits else _DENIED, _UNDECIDED)
 
-    def _box(self, box: Cube, inside: Node, outside: Node) -> Node:
-        if len(box) != len(self.fields):
-            message = f"a box over {len(self.fields)} fields needs as many sets of intervals, not {len(box)}"
+    def _cube(self, cube: Cube, inside: Node, outside: Node) -> Node:
+        if len(cube) != len(self.fields):
+            message = f"a cube over {len(self.fields)} fields needs as many sets of intervals, not {len(cube)}"
             raise ValueError(message)
         child = inside
-        for layer in range(len(box) - 1, -1, -1):
-            if box[layer] != self._full[layer]:
-                child = self._cut(layer, box[layer], child, outside)
+        for layer in range(len(cube) - 1, -1, -1):
+            if cube[layer] != self._full[layer]:
+                child = self._cut(layer, cube[layer], child, outside)
         return child
 
     def _cut(self, layer: int, intervals: tuple[Interval, ...], inside: Node, outside: Node) -> Node:

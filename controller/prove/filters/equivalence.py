@@ -101,9 +101,15 @@ class FilterDifference:
 
 
 def prove_filter_equals_intent(intent: FilterIntent, rendered: Filter) -> FilterDifference | None:
-    """None when the filter decides every packet, and permits exactly what the intent permits; else one difference.
+    r"""None when the filter decides every packet, and permits exactly what the intent permits; else one difference.
 
     A packet that the filter permits and the policy does not is shown before one that it denies.
+
+    >>> prove_filter_equals_intent(intent, acl) is None
+    True
+    >>> shorter = replace(acl, entries=acl.entries[1:])
+    >>> str(prove_filter_equals_intent(intent, shorter)).partition(", but ")[2]
+    'rule staff-cloud (policies/access/rules.yaml:...) permits it'
 
     Raises:
         ProofFailed: the filter is for another VLAN, direction or family than the intent.
@@ -130,7 +136,11 @@ def prove_filter_equals_intent(intent: FilterIntent, rendered: Filter) -> Filter
 
 
 def are_filters_equal(first: Filter, second: Filter) -> bool:
-    """Whether two filters of one family permit the same packets; what no entry covers counts as denied."""
+    """Whether two filters of one family permit the same packets; what no entry covers counts as denied.
+
+    >>> are_filters_equal(acl, acl), are_filters_equal(acl, replace(acl, entries=acl.entries[1:]))
+    (True, False)
+    """
     fields, parts = _FIELDS[first.family], (_plain(first), _plain(second))
     result = compare_filters(fields, *parts, _worth(*parts))
     if result is not Comparison.GIVEN_UP:
@@ -140,7 +150,12 @@ def are_filters_equal(first: Filter, second: Filter) -> bool:
 
 
 def covers_intent(wider: FilterIntent, narrower: FilterIntent) -> bool:
-    """Whether everything that the one intent permits, the other permits too."""
+    """Whether everything that the one intent permits, the other permits too.
+
+    >>> fewer = replace(intent, clauses=intent.clauses[:1])
+    >>> covers_intent(intent, fewer), covers_intent(fewer, intent)
+    (True, False)
+    """
     if _widened(wider, narrower):
         return True
     space = make_packet_space(wider.family)
@@ -158,9 +173,9 @@ def _widened(wider: FilterIntent, narrower: FilterIntent) -> bool:
 def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
     """Whether comparing the lists shows that they are equal; False leaves it open."""
     policy = [
-        (box, clause.effect is Effect.PERMIT)
+        (cube, clause.effect is Effect.PERMIT)
         for clause in _forbids_first(intent)
-        for box in product(*_clause_box(clause))
+        for cube in product(*_clause_cube(clause))
     ]
     filtered = _plain(rendered)
     return compare_renumbered(_FIELDS[intent.family], policy, filtered, _worth(policy, filtered)) is Comparison.SAME
@@ -168,7 +183,7 @@ def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
 
 def _plain(rendered: Filter) -> list[CubeEntry]:
     return [
-        (tuple([side for (side,) in _match_box(entry.match)]), entry.effect is Effect.PERMIT)
+        (tuple([side for (side,) in _match_cube(entry.match)]), entry.effect is Effect.PERMIT)
         for entry in _entries(rendered)
     ]
 
@@ -179,12 +194,21 @@ def _worth(first: Sized, second: Sized) -> int:
 
 
 def make_packet_space(family: Family) -> HeaderSpace:
-    """A fresh space of the packets of a family. One proof takes one: what it remembers goes with it."""
+    """A fresh space of the packets of a family. One proof takes one: what it remembers goes with it.
+
+    >>> [field.name for field in make_packet_space(Family.V4).fields][:3]
+    ['protocol', 'source', 'destination']
+    """
     return HeaderSpace(_FIELDS[family])
 
 
 def build_policy_set(space: HeaderSpace, intent: FilterIntent) -> Node:
-    """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does."""
+    """The packets that an intent permits, in the space of its family: some permit covers them and no forbid does.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> build_policy_set(space, intent) == build_filter_set(space, acl)
+    True
+    """
     return space.first_match(list_intent_entries(intent))
 
 
@@ -195,12 +219,21 @@ def _forbids_first(intent: FilterIntent) -> list[Clause]:
 
 
 def build_filter_set(space: HeaderSpace, rendered: Filter) -> Node:
-    """The packets that a filter permits, in the space of its family; what no entry covers counts as denied."""
+    """The packets that a filter permits, in the space of its family; what no entry covers counts as denied.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> space.is_empty(build_filter_set(space, replace(acl, entries=acl.entries[-1:])))
+    True
+    """
     return space.first_match(list_filter_entries(rendered))
 
 
 def ends_explicitly(rendered: Filter) -> bool:
-    """Whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides."""
+    """Whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides.
+
+    >>> ends_explicitly(acl), ends_explicitly(replace(acl, entries=acl.entries[:-1]))
+    (True, False)
+    """
     if not rendered.entries:
         return False
     match = rendered.entries[-1].match
@@ -208,23 +241,44 @@ def ends_explicitly(rendered: Filter) -> bool:
 
 
 def evaluate_filter(rendered: Filter, packet: Packet) -> bool:
-    """Whether a filter permits a packet: the first entry that covers it decides, and without one it is denied."""
+    """Whether a filter permits a packet: the first entry that covers it decides, and without one it is denied.
+
+    >>> evaluate_filter(acl, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
+    True
+    >>> evaluate_filter(acl, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22"))
+    False
+    """
     entry = find_first_entry(rendered, packet)
     return entry is not None and entry.effect is Effect.PERMIT
 
 
 def find_first_entry(rendered: Filter, packet: Packet) -> Entry | None:
-    """The entry that decides about a packet."""
+    """The entry that decides about a packet.
+
+    >>> find_first_entry(acl, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")).origin
+    'staff-cloud'
+    """
     return next((entry for entry in rendered.entries if entry.match.covers(packet)), None)
 
 
 def evaluate_intent(intent: FilterIntent, packet: Packet) -> bool:
-    """Whether the policy permits a packet: some permit covers it and no forbid does."""
+    """Whether the policy permits a packet: some permit covers it and no forbid does.
+
+    >>> evaluate_intent(intent, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
+    True
+    >>> evaluate_intent(intent, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22"))
+    False
+    """
     return any(clause.effect is Effect.PERMIT for clause in find_deciding_clauses(intent, packet))
 
 
 def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[Clause, ...]:
-    """The clauses that decide about a packet: the forbids that cover it, else the permits, else none."""
+    """The clauses that decide about a packet: the forbids that cover it, else the permits, else none.
+
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> [one.rule for one in find_deciding_clauses(intent, asked)]
+    ['staff-cloud', 'staff-cloud']
+    """
     covering = [clause for clause in intent.clauses if _clause_covers(clause, packet)]
     return tuple([clause for clause in covering if clause.effect is Effect.FORBID] or covering)
 
@@ -233,8 +287,8 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
     return (
         packet.family == clause.family
         and packet.protocol == clause.protocol
-        and clause.sources.holds(packet.source)
-        and clause.destinations.holds(packet.destination)
+        and clause.sources.contains(packet.source)
+        and clause.destinations.contains(packet.destination)
         and is_in_interval(packet.source_port, clause.source_ports)
         and is_in_interval(packet.destination_port, clause.destination_ports)
         and (packet.established or not clause.established)
@@ -242,7 +296,7 @@ def _clause_covers(clause: Clause, packet: Packet) -> bool:
 
 
 def _undecided(space: HeaderSpace, rendered: Filter) -> Node:
-    return space.complement(space.union_all(space.cube(_match_box(entry.match)) for entry in _entries(rendered)))
+    return space.complement(space.union_all(space.cube(_match_cube(entry.match)) for entry in _entries(rendered)))
 
 
 def _entries(rendered: Filter) -> Iterator[Entry]:
@@ -251,16 +305,26 @@ def _entries(rendered: Filter) -> Iterator[Entry]:
 
 
 def list_intent_entries(intent: FilterIntent) -> FilterEntries:
-    """An intent as a filter of boxes."""
-    return tuple([(_clause_box(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
+    """An intent as a filter of cubes.
+
+    >>> cube, permits = list_intent_entries(intent)[0]
+    >>> permits, cube[4]
+    (True, ((443, 443),))
+    """
+    return tuple([(_clause_cube(clause), clause.effect is Effect.PERMIT) for clause in _forbids_first(intent)])
 
 
 def list_filter_entries(rendered: Filter) -> FilterEntries:
-    """A filter as boxes; what none covers counts as denied."""
-    return tuple([(_match_box(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
+    """A filter as cubes; what none covers counts as denied.
+
+    >>> cube, permits = list_filter_entries(acl)[-1]
+    >>> permits, cube[0], cube[3]
+    (False, ((0, 255),), ((0, 65535),))
+    """
+    return tuple([(_match_cube(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
 
 
-def _clause_box(clause: Clause) -> PacketCube:
+def _clause_cube(clause: Clause) -> PacketCube:
     return (
         ((clause.protocol, clause.protocol),),
         clause.sources.intervals(),
@@ -271,7 +335,7 @@ def _clause_box(clause: Clause) -> PacketCube:
     )
 
 
-def _match_box(match: Match) -> PacketCube:
+def _match_cube(match: Match) -> PacketCube:
     return (
         _ANY_PROTOCOL if match.protocol is None else ((match.protocol, match.protocol),),
         (_bounds(match.source),),
@@ -315,7 +379,12 @@ def _example(space: HeaderSpace, wrong: Node, intent: FilterIntent, rendered: Fi
 def find_likely_packet(
     space: HeaderSpace, packets: Node, family: Family, sources: Iterable[Interval], destinations: Iterable[Interval]
 ) -> Packet | None:
-    """A packet of a set that an engineer could meet in a capture, its ends in the named intervals if any is there."""
+    """A packet of a set that an engineer could meet in a capture, its ends in the named intervals if any is there.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> print(find_likely_packet(space, build_filter_set(space, acl), Family.V4, [(2, 9)], [(0, 0)]))
+    tcp 10.154.0.0 port 49152 -> 192.0.2.10 port 443
+    """
     return _likely(space, packets, family, _hosts_in(family, sources), _hosts_in(family, destinations))
 
 

@@ -89,7 +89,14 @@ class TransitionFault:
 def find_transition_faults(
     before: DeviceState, stages: Sequence[TransitionStage], can: Capabilities
 ) -> Iterator[TransitionFault]:
-    """A fault for every way and state between that is worse than both ends; the last stage is the end.
+    """A fault for every flow and state between that is worse than both ends; the last stage is the end.
+
+    >>> wanted = build_device_state(filters=[acl], bindings=[FilterBinding(*acl.key, acl.name)])
+    >>> open_, same = replace(wanted, bindings=()), replace(wanted)
+    >>> can_route = replace(can, attachment=Attachment.VLAN_INTERFACE)
+    >>> stages = [TransitionStage("unbind", open_), TransitionStage("bind", same)]
+    >>> [str(one)[:42] for one in find_transition_faults(wanted, stages, can_route)]
+    ['step 1 (unbind), VLAN 10 from IPv4: tcp 10']
 
     Raises:
         ReplayError: the two ways to evaluate a packet contradict each other.
@@ -100,22 +107,29 @@ def find_transition_faults(
     for number, stage in enumerate(stages[:-1], start=1):
         middle = find_permitted_flows(stage.state, can)
         settled: set[tuple[object, ...]] = set()
-        for way in {**old, **middle, **new}:
-            if way.direction is not None and way not in middle and not way.foreign:
-                # No port carries the VLAN. One that should all the time is a fault of the port's own way.
+        for flow in {**old, **middle, **new}:
+            if flow.direction is not None and flow not in middle and not flow.foreign:
+                # No port carries the VLAN. One that should all the time is a fault of the port's own flow.
                 continue
-            three = tuple(_passage(one, way, can) for one in (old, middle, new))
+            three = tuple(_permitted_on(one, flow, can) for one in (old, middle, new))
             first, between, last = three
             if between is first or between is last or between in (first, last):
                 continue
-            alike = (way.vlan, way.direction, way.family, way.port, *map(id, three))
+            alike = (flow.vlan, flow.direction, flow.family, flow.port, *map(id, three))
             if alike not in settled:
                 settled.add(alike)
-                yield from _faults(number, stage.title, way, (first, between, last))
+                yield from _faults(number, stage.title, flow, (first, between, last))
 
 
 def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow, PermittedPackets]:
-    """What passes on every way of a state on which not nothing passes."""
+    r"""What passes on every flow of a state on which not nothing passes.
+
+    >>> port = PortState("port1.0.1", PortMode.ACCESS, (10,), PortRole.HOST_FACING)
+    >>> print(*list(find_permitted_flows(build_device_state(ports=[port]), can))[:3], sep="\n")
+    VLAN 10 at port port1.0.1 (access) IPv4
+    VLAN 10 at port port1.0.1 (access), to isolated ones IPv4
+    VLAN 10 from IPv4
+    """
     filters = {one.name: one for one in state.filters}
     bound: dict[tuple[int, Direction, Family], PermittedPackets] = {
         (one.vlan, one.direction, one.family): filters.get(one.filter, can.passes_unfiltered) for one in state.bindings
@@ -123,7 +137,7 @@ def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow
     found: dict[VlanFlow, PermittedPackets] = {}
     at_port = can.attachment is Attachment.PORT
     if not at_port:
-        found |= {VlanFlow(*key, foreign=True): passage for key, passage in bound.items()}
+        found |= {VlanFlow(*key, foreign=True): permitted for key, permitted in bound.items()}
     for port in state.ports:
         judged = (_JUDGED.get(port.role),) if at_port else tuple(Direction)
         carried = f"{port.name} ({port.mode}{', unfiltered' if judged == (None,) else ''})"
@@ -139,16 +153,16 @@ def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow
     return found
 
 
-def _passage(found: dict[VlanFlow, PermittedPackets], way: VlanFlow, can: Capabilities) -> PermittedPackets:
-    """What passes on a way that a state may not name: then there is no port, or no filter at the VLAN's interface."""
-    return found.get(way, can.passes_unfiltered if way.foreign else False)
+def _permitted_on(found: dict[VlanFlow, PermittedPackets], flow: VlanFlow, can: Capabilities) -> PermittedPackets:
+    """What passes of a flow that a state may not name: then there is no port, or no filter at the VLAN's interface."""
+    return found.get(flow, can.passes_unfiltered if flow.foreign else False)
 
 
 def _faults(
-    step: int, title: str, way: VlanFlow, passages: tuple[PermittedPackets, PermittedPackets, PermittedPackets]
+    step: int, title: str, flow: VlanFlow, permitted: tuple[PermittedPackets, PermittedPackets, PermittedPackets]
 ) -> Iterator[TransitionFault]:
-    space = make_packet_space(way.family)
-    first, between, last = (_packets(space, one) for one in passages)
+    space = make_packet_space(flow.family)
+    first, between, last = (_packets(space, one) for one in permitted)
     excess = space.difference(between, space.union(first, last))
     lack = space.difference(space.intersection(first, last), between)
     for wrong, passes in ((excess, True), (lack, False)):
@@ -156,21 +170,21 @@ def _faults(
             yield _replayed(
                 step,
                 title,
-                way,
-                passages,
-                _packet(space, wrong, way.family, passages),
+                flow,
+                permitted,
+                _packet(space, wrong, flow.family, permitted),
                 passes=passes,
             )
 
 
-def _packets(space: HeaderSpace, passage: PermittedPackets) -> Node:
-    if isinstance(passage, Filter):
-        return build_filter_set(space, passage)
-    return space.everything if passage else space.nothing
+def _packets(space: HeaderSpace, permitted: PermittedPackets) -> Node:
+    if isinstance(permitted, Filter):
+        return build_filter_set(space, permitted)
+    return space.everything if permitted else space.nothing
 
 
-def _packet(space: HeaderSpace, wrong: Node, family: Family, passages: tuple[PermittedPackets, ...]) -> Packet:
-    matches = [entry.match for one in passages if isinstance(one, Filter) for entry in one.entries]
+def _packet(space: HeaderSpace, wrong: Node, family: Family, permitted: tuple[PermittedPackets, ...]) -> Packet:
+    matches = [entry.match for one in permitted if isinstance(one, Filter) for entry in one.entries]
     packet = find_likely_packet(
         space,
         wrong,
@@ -187,16 +201,16 @@ def _packet(space: HeaderSpace, wrong: Node, family: Family, passages: tuple[Per
 def _replayed(  # noqa: PLR0913 what names a fault
     step: int,
     title: str,
-    way: VlanFlow,
-    passages: tuple[PermittedPackets, PermittedPackets, PermittedPackets],
+    flow: VlanFlow,
+    permitted: tuple[PermittedPackets, PermittedPackets, PermittedPackets],
     packet: Packet,
     *,
     passes: bool,
 ) -> TransitionFault:
-    before, between, after = (evaluate_filter(one, packet) if isinstance(one, Filter) else one for one in passages)
+    before, between, after = (evaluate_filter(one, packet) if isinstance(one, Filter) else one for one in permitted)
     if (before, between, after) != (not passes, passes, not passes):
-        message = f"the proof of a transition shows {packet} at {way}, but replayed it makes no difference"
+        message = f"the proof of a transition shows {packet} at {flow}, but replayed it makes no difference"
         raise ReplayError(message)
-    one = passages[1]
+    one = permitted[1]
     name, entry = (one.name, find_first_entry(one, packet)) if isinstance(one, Filter) else ("", None)
-    return TransitionFault(step, title, way, packet, passes, name, entry)
+    return TransitionFault(step, title, flow, packet, passes, name, entry)

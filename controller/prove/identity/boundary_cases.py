@@ -1,9 +1,9 @@
-"""People at the borders of what the rules say, and addresses at the borders of what proves a place.
+"""People at the boundaries of what the rules say, and addresses at the boundaries of what proves a place.
 
-`visitors.py` mixes all that can be told apart; a mistake that shows only where several conditions meet could slip
-between. So for every rule, and for every two that speak of one application, there is somebody who just meets them, and
-everybody who differs from that person in one thing. Addresses are those of every school and office, first and last of
-each prefix, and the one behind it.
+`synthetic_principals.py` mixes all that can be told apart; a mistake that shows only where several conditions meet
+could slip between. So for every rule, and for every two that speak of one application, there is somebody who just
+meets them, and everybody who differs from that person in one thing. Addresses are those of every school and office,
+first and last of each prefix, and the one behind it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from controller.prove.identity.synthetic_principals import (
 
 
 @dataclass(frozen=True, slots=True)
-class Encounter:
+class PrincipalCase:
     """A person with the request that Google sees, the times at which they come, and the roles that they come in."""
 
     person: Person
@@ -41,19 +41,24 @@ class Encounter:
     roles: tuple[str, ...]
 
 
-def list_boundary_cases(city: City) -> Iterator[Encounter]:
-    """Everybody at the borders of rules, and somebody at every address that proves a place."""
+def list_boundary_cases(city: City) -> Iterator[PrincipalCase]:
+    """Everybody at the boundaries of rules, and somebody at every address that proves a place.
+
+    >>> case = next(list_boundary_cases(city))
+    >>> case.person.place, case.attributes["origin.region_code"], len(case.moments)
+    ('own-school', 'JP', 5)
+    """
     roles = tuple(role.id for role in city.people.roles)
     for person in dict.fromkeys(_people(city)):
-        yield Encounter(person, build_request(city, person), _round(city, person.at), roles)
-    calendar = _calendar_borders(city)
+        yield PrincipalCase(person, build_request(city, person), _round(city, person.at), roles)
+    calendar = _calendar_boundaries(city)
     for person in dict.fromkeys(_centre(city, [rule], app) for rule, app in _judged(city) if _by_calendar(rule)):
-        yield Encounter(person, build_request(city, person), calendar, roles)
-    for person, way in _signed_in(city):
-        yield Encounter(person, build_request(city, person, way), (person.at,), roles)
+        yield PrincipalCase(person, build_request(city, person), calendar, roles)
+    for person, factor in _signed_in(city):
+        yield PrincipalCase(person, build_request(city, person, factor), (person.at,), roles)
     for person in _tell_places_apart(city):
         for one, address in _addressed(city, person):
-            yield Encounter(one, {**build_request(city, one), "origin.ip": address}, (one.at,), (one.role,))
+            yield PrincipalCase(one, {**build_request(city, one), "origin.ip": address}, (one.at,), (one.role,))
 
 
 def _judged(city: City) -> Iterator[tuple[Rule, str]]:
@@ -74,7 +79,9 @@ def _centre(city: City, rules: list[Rule], app: str) -> Person:
     """Somebody who just meets the first rule, and the second where it does not contradict."""
     parts = [(rule, rule.identity) for rule in rules if rule.identity]
     schools = [(rule, rule.schools) for rule in rules if rule.schools is not None]
-    registered = next((s.id for s in city.schools if all(city.is_for(r, s) for r, _ in schools)), city.schools[0].id)
+    registered = next(
+        (s.id for s in city.schools if all(city.rule_applies_at(r, s) for r, _ in schools)), city.schools[0].id
+    )
     places = [part.places for _, part in parts if part.places]
     kinds = [part.devices for _, part in parts if part.devices]
     person = Person(
@@ -132,14 +139,14 @@ def _neighbours(city: City, centre: Person) -> Iterator[Person]:
 
 
 def _round(city: City, at: datetime) -> tuple[datetime, ...]:
-    """A moment, and what stands on both sides of the border of hours that is next to it."""
-    borders = sorted({at, *(_border(city, at, clock) for clock in _clocks(city))})
-    where = borders.index(at)
-    near = [one for one in borders[max(0, where - 1) : where + 2] if one != at]
+    """A moment, and what stands on both sides of the boundary of hours that is next to it."""
+    boundaries = sorted({at, *(_boundary(city, at, clock) for clock in _clocks(city))})
+    where = boundaries.index(at)
+    near = [one for one in boundaries[max(0, where - 1) : where + 2] if one != at]
     return tuple(sorted({at, *near, *(one - timedelta(seconds=1) for one in near)}))
 
 
-def _border(city: City, at: datetime, clock: time) -> datetime:
+def _boundary(city: City, at: datetime, clock: time) -> datetime:
     return datetime.combine(at.date(), clock, city.timezone)
 
 
@@ -149,16 +156,16 @@ def _clocks(city: City) -> set[time]:
 
 
 def _signed_in(city: City) -> Iterator[tuple[Person, str]]:
-    """Somebody who just meets each rule, with every way to sign in that there is."""
+    """Somebody who just meets each rule, with every second factor that there is."""
     for person in dict.fromkeys(_centre(city, [rule], app) for rule, app in _judged(city)):
-        yield from ((replace(person, mfa=strength), way) for way, strength in SECOND_FACTORS.items())
+        yield from ((replace(person, mfa=strength), factor) for factor, strength in SECOND_FACTORS.items())
 
 
 def _by_calendar(rule: Rule) -> bool:
     return bool(rule.identity and rule.identity.hours and rule.identity.hours.day_kinds is not None)
 
 
-def _calendar_borders(city: City) -> tuple[datetime, ...]:
+def _calendar_boundaries(city: City) -> tuple[datetime, ...]:
     """Noon of the first and the last day of every run of the calendar, and of the days beside them."""
     runs = [run for kind in DayKind for run in (city.calendar.runs(kind) if city.calendar else ())]
     named: set[date] = {day + step for run in runs for day in run for step in (-ONE_DAY, timedelta(0), ONE_DAY)}
@@ -184,7 +191,7 @@ def _tell_places_apart(city: City) -> list[Person]:
 def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
     """The person at every address that proves a school or an office, and at the one behind it, where it is nobody's."""
     schools = [(one, (*one.lines.primary.egress, *one.lines.backup.egress)) for one in city.schools]
-    offices = [prefix for office in city.file.offices for prefix in office.egress]
+    offices = [prefix for office in city.offices for prefix in office.egress]
     every = (*(prefix for _, egress in schools for prefix in egress), *offices)
     taken = {family: merge_intervals(get_bounds(one) for one in every if one.version == family) for family in Family}
     for number, (school, egress) in enumerate(schools):

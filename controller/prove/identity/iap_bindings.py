@@ -20,7 +20,7 @@ from controller.model.city import City
 from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.prove.check import Check
 from controller.prove.engine.cel import IamCondition, LevelEvaluator, RequestAttributes
-from controller.prove.identity.boundary_cases import Encounter, list_boundary_cases
+from controller.prove.identity.boundary_cases import PrincipalCase, list_boundary_cases
 from controller.prove.identity.synthetic_principals import (
     FACTS,
     build_request,
@@ -76,6 +76,9 @@ def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int 
 
     `part` of `parts` takes every so-many-th of the people; all parts together take everybody.
 
+    >>> prove_iap_bindings(city, part=0, parts=500).holds
+    True
+
     Raises:
         CelRefused: an expression is none that Google's proxy would take.
     """
@@ -84,7 +87,7 @@ def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int 
     coming = islice(list_principal_cases(city), part, None, parts)
     asked = 0
 
-    def counted() -> Iterator[Encounter]:
+    def counted() -> Iterator[PrincipalCase]:
         nonlocal asked
         for one in coming:
             asked += len(guarded) * len(one.moments) * len(one.roles)
@@ -95,11 +98,16 @@ def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int 
     return Check(CHECK_NAME, asked, tuple(_shortened(found)), evidence)
 
 
-def list_principal_cases(city: City) -> Iterator[Encounter]:
-    """Everybody that the conditions are asked about."""
+def list_principal_cases(city: City) -> Iterator[PrincipalCase]:
+    """Everybody that the conditions are asked about.
+
+    >>> case = next(list_principal_cases(city))
+    >>> case.person.mfa, case.roles[0]
+    (<Strength.NONE: 0>, 'teacher')
+    """
     roles = tuple(role.id for role in city.people.roles)
     for person in list_synthetic_principals(city):
-        yield Encounter(
+        yield PrincipalCase(
             person, build_request(city, person), tuple(list_boundary_moments(city, person.at.date())), roles
         )
     yield from list_boundary_cases(city)
@@ -113,18 +121,23 @@ class _Mistake:
     words: str
 
 
-def find_wrong_decisions(proxy: IapEvaluator, people: Iterable[Encounter]) -> Iterator[str]:
-    """Each decision about these people that the reference takes otherwise."""
+def find_wrong_decisions(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[str]:
+    """Each decision about these people that the reference takes otherwise.
+
+    >>> people = islice(list_principal_cases(city), 3)
+    >>> list(find_wrong_decisions(IapEvaluator(city), people))
+    []
+    """
     return (one.words for one in _mistakes(proxy, people))
 
 
-def _mistakes(proxy: IapEvaluator, people: Iterable[Encounter]) -> Iterator[_Mistake]:
+def _mistakes(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[_Mistake]:
     guarded = [app for app in proxy.city.applications.values() if app.proxy]
     for person, levels in _coming(proxy, people):
         yield from (lack for app in guarded if (lack := _wrong(proxy, app, person, levels)))
 
 
-def _coming(proxy: IapEvaluator, people: Iterable[Encounter]) -> Iterator[tuple[Person, frozenset[str]]]:
+def _coming(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[tuple[Person, frozenset[str]]]:
     """People in each of their roles at each of their times, with the levels that they are granted."""
     for one in people:
         for moment, levels in proxy.levels_at(one.attributes, one.moments):
@@ -154,7 +167,12 @@ def _asking(binding: IapBinding, granted: frozenset[str]) -> str:
 
 
 def describe_person(person: Person) -> str:
-    """A person in words."""
+    r"""A person in words.
+
+    >>> print(describe_person(next(list_principal_cases(city)).person).replace(" (", "\n("))
+    a teacher at own-school on Mon 2026-11-23 12:00:00
+    (unknown device, no posture, registered at as-e02; second factor none)
+    """
     device = f"{person.device or 'unknown device'}, {', '.join(sorted(person.postures)) or 'no posture'}"
     registered = f", registered at {person.registered}" if person.registered else ""
     when = f"{person.at:%a %Y-%m-%d %H:%M:%S}"

@@ -26,7 +26,13 @@ _WEEK = timedelta(days=len(DAYS))
 
 
 class PeopleSets:
-    """Everybody whom one or more cities can tell apart, and the sets of them."""
+    """Everybody whom one or more cities can tell apart, and the sets of them.
+
+    >>> people = PeopleSets(city)
+    >>> application, person = people.example(people.permitted(city, city.rules))
+    >>> application, person.role, person.place
+    ('affairs', 'teacher', 'own-school')
+    """
 
     def __init__(self, *cities: City) -> None:
         self.cities = cities
@@ -67,7 +73,7 @@ class PeopleSets:
         identity = rule.identity
         # The internet has no importance class, and no proxy asks anybody before it.
         least = Strength.NONE if application == INTERNET else city.second_factor(identity, application)
-        boxes = (
+        cubes = (
             _chosen(self.applications, [application]),
             _chosen(self.roles, identity.roles or self.roles),
             self._registered(city, rule, registered),
@@ -78,7 +84,7 @@ class PeopleSets:
             self._days(city, rule),
             _minutes(identity),
         )
-        return self.space.cube(boxes)
+        return self.space.cube(cubes)
 
     def permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
         """Whom the identity parts of rules let in: permits without forbids."""
@@ -121,7 +127,7 @@ class PeopleSets:
         for city in self.cities:
             school = city.school_by_id.get(registered)
             found.append(registered in city.registrations)
-            found += [school is not None and city.is_for(rule, school) for rule in city.rules if rule.schools]
+            found += [school is not None and city.rule_applies_at(rule, school) for rule in city.rules if rule.schools]
         return tuple(found)
 
     def _calendars(self, day: date) -> tuple[object, ...]:
@@ -140,7 +146,7 @@ class PeopleSets:
 
     def _scope(self, city: City, rule: Rule) -> tuple[Interval, ...]:
         forbids = rule.effect is Effect.FORBID
-        scope = city.scope(rule)
+        scope = city.schools_in_scope(rule)
         inside = [
             index
             for index, alike in enumerate(self.registrations)
@@ -171,10 +177,10 @@ def _on(city: City, rule: Rule, day: date) -> bool:
 
 def _dates(cities: Sequence[City]) -> list[date]:
     """Every day from the policies' own on that could differ from another, and one week of what comes after."""
-    first = last = min(city.on for city in cities)
+    first = last = min(city.policy_date for city in cities)
     for city in cities:
         ends = [rule.exception.expires for rule in city.rules if rule.exception]
-        last = max([last, city.on, *ends, *([city.calendar.until] if city.calendar else [])])
+        last = max([last, city.policy_date, *ends, *([city.calendar.until] if city.calendar else [])])
     return list(_span(first, last + _WEEK))
 
 

@@ -1,8 +1,8 @@
 """People as the reference evaluator knows them, and the same people as a request that Google's proxy sees.
 
 Everything that some condition tells apart is among them: second factor, postures, place, device class, where the device
-is registered, kind of day, and both sides of every border of hours. The first three in every combination, the others
-in turn with them; whom that misses where conditions meet, `borders.py` adds.
+is registered, kind of day, and both sides of every boundary of hours. The first three in every combination, the others
+in turn with them; whom that misses where conditions meet, `boundary_cases.py` adds.
 """
 
 from __future__ import annotations
@@ -44,11 +44,16 @@ FOREIGN_REGISTRATION = "another-city"
 
 
 def build_request(city: City, person: Person, factor: str | None = None) -> RequestAttributes:
-    """What Google would know: an address, its country, a device as its inventory has it, and how they signed in."""
+    """What Google would know: an address, its country, a device as its inventory has it, and how they signed in.
+
+    >>> request = build_request(city, next(draw_synthetic_principals(city, 1)))
+    >>> request["origin.ip"], request["origin.region_code"]
+    ('2001:db8:809b::5', 'JP')
+    """
     address, country = {
         "own-school": (str(_first(city, person.registered)), "JP"),
         "other-school": (_other_school(city, person.registered), "JP"),
-        "board-office": (str(city.file.offices[0].egress[0].network_address), "JP"),
+        "board-office": (str(city.offices[0].egress[0].network_address), "JP"),
         "home": ("198.51.100.200", "JP"),
         "abroad": ("198.51.100.201", "US"),
     }[person.place]
@@ -65,7 +70,10 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
         "device.certificates": [certificate] if "certificate" in person.postures else [],
         **({"device.vendors": {FACTS.vendor: {"data": {"school": person.registered}}}} if person.registered else {}),
         **({"device.os_type": OPERATING_SYSTEMS.index(OS_TYPES[systems[0]])} if systems else {}),
-        **{f"request.auth.claims.crd_str.{way}": person.mfa > Strength.NONE and way == used for way in SECOND_FACTORS},
+        **{
+            f"request.auth.claims.crd_str.{factor}": person.mfa > Strength.NONE and factor == used
+            for factor in SECOND_FACTORS
+        },
         "request.auth.claims.crd_str.pwd": True,
         "request.auth.claims.crd_str.mfa": person.mfa > Strength.NONE,
     }
@@ -73,7 +81,11 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
 
 @lru_cache(maxsize=4)
 def find_schools_with_egress(city: City) -> tuple[School, ...]:
-    """The schools that the proxy can know by their address."""
+    """The schools that the proxy can know by their address.
+
+    >>> len(city.schools), len(find_schools_with_egress(city))
+    (176, 93)
+    """
     return tuple(school for school in city.schools if school.lines.primary.egress)
 
 
@@ -89,7 +101,11 @@ def _other_school(city: City, registered: str) -> str:
 
 
 def list_posture_sets(city: City) -> Iterator[frozenset[str]]:
-    """Every subset of the policy's postures."""
+    """Every subset of the policy's postures.
+
+    >>> sorted(map(sorted, list_posture_sets(city)))[:3]
+    [[], ['certificate'], ['certificate', 'encrypted']]
+    """
     names = [posture.id for posture in city.people.postures]
     for chosen in product((False, True), repeat=len(names)):
         yield frozenset(name for name, has in zip(names, chosen, strict=True) if has)
@@ -97,7 +113,11 @@ def list_posture_sets(city: City) -> Iterator[frozenset[str]]:
 
 @lru_cache(maxsize=4)
 def list_distinct_days(city: City) -> tuple[date, ...]:
-    """A week in term, a day of each kind, and the days round the ends of the calendar and of every exception."""
+    """A week in term, a day of each kind, and the days round the ends of the calendar and of every exception.
+
+    >>> [str(day) for day in list_distinct_days(city)][:2]
+    ['2026-11-23', '2026-11-24']
+    """
     found = {date(2026, 11, 23) + timedelta(days=index) for index in range(len(DAYS))}
     if city.calendar:
         found |= {day for kind in DayKind for run in city.calendar.runs(kind)[-1:] for day in run}
@@ -109,19 +129,27 @@ def list_distinct_days(city: City) -> tuple[date, ...]:
 
 
 def list_boundary_moments(city: City, day: date) -> list[datetime]:
-    """Midnight, and each border of some rule's hours on a day, a second before and at it."""
-    borders = {0, 24 * 60 - 1}
+    """Midnight, and each boundary of some rule's hours on a day, a second before and at it.
+
+    >>> [f"{one:%H:%M:%S}" for one in list_boundary_moments(city, TODAY)][:4]
+    ['00:00:00', '04:59:59', '05:00:00', '08:59:59']
+    """
+    boundaries = {0, 24 * 60 - 1}
     for rule in city.rules:
         hours: Hours | None = rule.identity.hours if rule.identity else None
-        for border in (hours.from_, hours.until) if hours else ():
-            borders.add(border.hour * 60 + border.minute)
+        for boundary in (hours.from_, hours.until) if hours else ():
+            boundaries.add(boundary.hour * 60 + boundary.minute)
     midnight = datetime.combine(day, time.min, city.timezone)
-    found = {midnight + timedelta(minutes=border, seconds=seconds) for border in borders for seconds in (-1, 0)}
+    found = {midnight + timedelta(minutes=boundary, seconds=seconds) for boundary in boundaries for seconds in (-1, 0)}
     return sorted(moment for moment in found if moment.date() == day)
 
 
 def list_synthetic_principals(city: City) -> Iterator[Person]:
-    """Every posture, place and second factor; devices, registrations and days in turn. The role is the first one's."""
+    """Every posture, place and second factor; devices, registrations and days in turn. The role is the first one's.
+
+    >>> sum(1 for _ in list_synthetic_principals(city))
+    320
+    """
     first = city.people.roles[0].id
     places = [place.id for place in city.people.places]
     turns = cycle(list(product(list_device_classes(city), list_registrations(city), list_distinct_days(city))))
@@ -130,7 +158,11 @@ def list_synthetic_principals(city: City) -> Iterator[Person]:
 
 
 def draw_synthetic_principals(city: City, number: int, seed: int = 20261201) -> Iterator[Person]:
-    """People drawn from all that there could be."""
+    """People drawn from all that there could be.
+
+    >>> [person.role for person in draw_synthetic_principals(city, 3)]
+    ['principal', 'principal', 'board-staff']
+    """
     draw = random.Random(seed)  # noqa: S311 a seeded test
     postures, places = list(list_posture_sets(city)), [place.id for place in city.people.places]
     turns = list(product(list_device_classes(city), list_registrations(city), list_distinct_days(city)))
@@ -141,14 +173,24 @@ def draw_synthetic_principals(city: City, number: int, seed: int = 20261201) -> 
 
 
 def list_device_classes(city: City) -> list[str]:
-    """Every class of device, and none that is known."""
+    """Every class of device, and none that is known.
+
+    >>> list_device_classes(city)
+    ['', 'chromebook', 'ipad', 'windows-pc', 'other']
+    """
     return [UNKNOWN, *(one.id for one in city.people.device_classes)]
 
 
 def list_registrations(city: City) -> list[str]:
-    """One school of each scope that the proxy can know by its address, an office, another city, and none."""
-    known = [next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.alike]
-    return [UNKNOWN, FOREIGN_REGISTRATION, city.file.offices[0].id, *known]
+    """One school of each scope that the proxy can know by its address, an office, another city, and none.
+
+    >>> list_registrations(city)[:3]
+    ['', 'another-city', 'board-office']
+    """
+    known = [
+        next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.schools_of_equal_scope
+    ]
+    return [UNKNOWN, FOREIGN_REGISTRATION, city.offices[0].id, *known]
 
 
 def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:
@@ -157,7 +199,12 @@ def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:
 
 
 def make_possible(city: City, person: Person) -> Person:
-    """Nobody is at the own school of a device that is registered nowhere, or at a school without an address."""
+    """Nobody is at the own school of a device that is registered nowhere, or at a school without an address.
+
+    >>> nowhere = replace(next(draw_synthetic_principals(city, 1)), place="own-school", registered="")
+    >>> make_possible(city, nowhere).registered == find_schools_with_egress(city)[0].id
+    True
+    """
     if person.place == "own-school" and not _first(city, person.registered):
         return replace(person, registered=find_schools_with_egress(city)[0].id)
     return (
@@ -168,10 +215,19 @@ def make_possible(city: City, person: Person) -> Person:
 
 
 def change_role(person: Person, role: str, moment: datetime) -> Person:
-    """The same person in another role at another time."""
+    """The same person in another role at another time.
+
+    >>> person = next(draw_synthetic_principals(city, 1))
+    >>> change_role(person, "clerk", person.at).role
+    'clerk'
+    """
     return replace(person, role=role, at=moment)
 
 
 def drop_attributes(attributes: RequestAttributes, *names: str) -> Mapping[str, object]:
-    """The request with some attributes unknown."""
+    """The request with some attributes unknown.
+
+    >>> drop_attributes({"origin.ip": "192.0.2.1", "device.os_type": 3}, "device.")
+    {'origin.ip': '192.0.2.1'}
+    """
     return {name: value for name, value in attributes.items() if not name.startswith(names)}

@@ -7,12 +7,19 @@ from controller.prove.lint.contradictions import DEAD_RULE, find_contradictions,
 from controller.prove.lint.data_flows import check_data_flows
 from controller.prove.lint.expiry import find_expiries
 from controller.prove.lint.finding import Finding
+from controller.prove.lint.formats import find_older_formats
 from controller.prove.lint.least_privilege import find_broad_permits
 from controller.prove.lint.unused import find_unused
 
 
 def check_policy(city: City) -> list[Finding]:
-    """Everything found, in the order of file and line."""
+    """Everything found, in the order of file and line.
+
+    >>> check_policy(city)
+    []
+    >>> sorted({one.kind for one in check_policy(later)})
+    ['calendar', 'expired exception', 'never matches', 'old prefix list']
+    """
     vain = list(find_unmatchable_rules(city))
     # What never matches is dead, too, but that is no news.
     said = {finding.origin for finding in vain}
@@ -23,5 +30,6 @@ def check_policy(city: City) -> list[Finding]:
         *find_unused(city),
         *find_expiries(city),
         *check_data_flows(city),
+        *find_older_formats(city),
     ]
     return sorted(found, key=lambda finding: (finding.origin, finding.message))

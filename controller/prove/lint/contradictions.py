@@ -23,12 +23,16 @@ _CLOUD = ("cloud-run", "saas")
 
 
 def find_contradictions(city: City) -> Iterator[Finding]:
-    """Permits that forbids take back, class II without MFA, and rules that change nothing."""
-    ways, people = RuleFlows(city), PeopleSets(city)
-    yield from _taken_back(ways)
+    """Permits that forbids take back, class II without MFA, and rules that change nothing.
+
+    >>> [one.message for one in find_contradictions(drop_rules("web", "computer-room-web"))][:1]
+    ["rule 'pupils-no-plain-web' forbids nothing permitted; taking it out changes no answer"]
+    """
+    flows, people = RuleFlows(city), PeopleSets(city)
+    yield from _taken_back(flows)
     yield from _people_taken_back(city, people)
     yield from _without_mfa(city, people)
-    yield from _dead(city, ways, people)
+    yield from _dead(city, flows, people)
 
 
 class RuleFlows:
@@ -38,25 +42,33 @@ class RuleFlows:
         self.city = city
         self._sources = [*city.segments, CONTROLLER]
         self._destinations = [*city.applications, INTERNET]
-        sizes = {"source": len(self._sources), "destination": len(self._destinations), "schools": len(city.alike)}
+        sizes = {
+            "source": len(self._sources),
+            "destination": len(self._destinations),
+            "schools": len(city.schools_of_equal_scope),
+        }
         fields = [Field(name, size - 1) for name, size in sizes.items()]
         self.space = HeaderSpace([*fields, Field("protocol", 255), Field("port", 65535)])
         self.parts = {rule.id: self.part(rule) for rule in city.rules}
 
     def part(self, rule: Rule) -> Node:
-        """All ways of a rule."""
+        """All flows of a rule."""
         if rule.network is None:
             return self.space.nothing
         pairs = product(rule.network.from_, rule.applications)
-        return self.space.union_all(self.way(rule, source, name) for source, name in pairs)
+        return self.space.union_all(self.flow(rule, source, name) for source, name in pairs)
 
-    def way(self, rule: Rule, source: str, name: str) -> Node:
-        """The ways of a rule from a segment to an application."""
+    def flow(self, rule: Rule, source: str, name: str) -> Node:
+        """The flows of a rule from a segment to an application."""
         # A switch cannot tell an application that belongs to the internet from the rest of it.
         seen = INTERNET if name != INTERNET and self.city.applications[name].belongs_to else name
         ends = (_one(self._sources.index(source)), _one(self._destinations.index(seen)))
-        there = tuple((i, i) for i, alike in enumerate(self.city.alike) if self.city.is_for(rule, alike[0]))
-        services = self.city.services(rule, name)
+        there = tuple(
+            (i, i)
+            for i, alike in enumerate(self.city.schools_of_equal_scope)
+            if self.city.rule_applies_at(rule, alike[0])
+        )
+        services = self.city.permitted_services(rule, name)
         return self.space.union_all(self.space.cube((*ends, there, _one(s.protocol), (s.ports,))) for s in services)
 
     def among(self, index: int) -> Node:
@@ -66,26 +78,30 @@ class RuleFlows:
 
     def schools(self, node: Node) -> tuple[str, ...]:
         """The schools at which a set holds something."""
-        held = (i for i in range(len(self.city.alike)) if node != self.space.difference(node, self.among(i)))
-        return tuple(sorted(school.id for index in held for school in self.city.alike[index]))
+        held = (
+            i
+            for i in range(len(self.city.schools_of_equal_scope))
+            if node != self.space.difference(node, self.among(i))
+        )
+        return tuple(sorted(school.id for index in held for school in self.city.schools_of_equal_scope[index]))
 
 
 def _one(index: int) -> tuple[Interval, ...]:
     return ((index, index),)
 
 
-def _taken_back(ways: RuleFlows) -> Iterator[Finding]:
-    city, space = ways.city, ways.space
+def _taken_back(flows: RuleFlows) -> Iterator[Finding]:
+    city, space = flows.city, flows.space
     forbids = [rule for rule in city.rules if rule.effect is Effect.FORBID and rule.network]
     for rule in city.rules:
         if rule.effect is Effect.FORBID or rule.network is None:
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            way = ways.way(rule, source, name)
-            taking = [f for f in forbids if not space.is_empty(space.intersection(way, ways.parts[f.id]))]
-            left = space.difference(way, space.union_all(ways.parts[forbid.id] for forbid in taking))
-            kept = set(ways.schools(left))
-            void = tuple(school for school in ways.schools(way) if school not in kept)
+            flow = flows.flow(rule, source, name)
+            taking = [f for f in forbids if not space.is_empty(space.intersection(flow, flows.parts[f.id]))]
+            left = space.difference(flow, space.union_all(flows.parts[forbid.id] for forbid in taking))
+            kept = set(flows.schools(left))
+            void = tuple(school for school in flows.schools(flow) if school not in kept)
             if void:
                 where = "" if space.is_empty(left) else f" at {name_schools(void)}"
                 names = ", ".join(f"{forbid.id!r} ({forbid.origin})" for forbid in taking)
@@ -117,7 +133,7 @@ def _without_mfa(city: City, people: PeopleSets) -> Iterator[Finding]:
         for name in rule.applications:
             if name == INTERNET or city.applications[name].hosting not in _CLOUD:
                 continue
-            least = city.people.mfa.of(city.applications[name].importance)
+            least = city.people.mfa.get_minimum(city.applications[name].importance)
             below = [strength for strength in Strength if strength < STRENGTHS[least.strength]]
             let_in = people.space.intersection(people.at(city, rule, name), people.where(factor=below))
             if least.required and not people.space.is_empty(let_in):
@@ -134,21 +150,21 @@ def _without_mfa(city: City, people: PeopleSets) -> Iterator[Finding]:
 class _Kept:
     """What taking a rule out would change, of each part."""
 
-    ways: Node
+    flows: Node
     people: Node
 
 
-def _dead(city: City, ways: RuleFlows, people: PeopleSets) -> Iterator[Finding]:
+def _dead(city: City, flows: RuleFlows, people: PeopleSets) -> Iterator[Finding]:
     """Rules that could be taken out without any answer changing, everywhere or at some of their schools."""
     parts = {rule.id: people.part(city, rule) for rule in city.rules}
     for rule in city.rules:
-        kept = _Kept(_changed(city, rule, ways.space, ways.parts), _changed(city, rule, people.space, parts))
+        kept = _Kept(_changed(city, rule, flows.space, flows.parts), _changed(city, rule, people.space, parts))
         why = "permits nothing that others do not" if rule.effect is Effect.PERMIT else "forbids nothing permitted"
-        if ways.space.is_empty(kept.ways) and people.space.is_empty(kept.people):
+        if flows.space.is_empty(kept.flows) and people.space.is_empty(kept.people):
             message = f"rule {rule.id!r} {why}; taking it out changes no answer"
             yield make_warning(DEAD_RULE, rule.origin, message)
         elif rule.schools is not None:
-            idle = tuple(_idle(city, rule, ways, people, kept))
+            idle = tuple(_idle(city, rule, flows, people, kept))
             if idle:
                 yield make_warning(
                     DEAD_RULE, rule.origin, f"rule {rule.id!r} {why} at {name_schools(idle)}; narrow its `schools`"
@@ -165,39 +181,46 @@ def _changed(city: City, rule: Rule, space: HeaderSpace, parts: dict[str, Node])
     return space.difference(space.difference(parts[rule.id], forbidden), permitted)
 
 
-def _idle(city: City, rule: Rule, ways: RuleFlows, people: PeopleSets, kept: _Kept) -> Iterator[str]:
+def _idle(city: City, rule: Rule, flows: RuleFlows, people: PeopleSets, kept: _Kept) -> Iterator[str]:
     """The schools of a rule at which it changes nothing."""
-    used = set(ways.schools(kept.ways))
+    used = set(flows.schools(kept.flows))
     for index, alike in enumerate(people.registrations):
         there = people.space.intersection(kept.people, people.where(registered=[index]))
         if not people.space.is_empty(there):
             used |= set(alike)
-    yield from sorted(city.scope(rule) - used)
+    yield from sorted(city.schools_in_scope(rule) - used)
 
 
 def find_unmatchable_rules(city: City) -> Iterator[Finding]:
-    """Rules with a condition that nothing fulfils."""
+    """Rules with a condition that nothing fulfils.
+
+    >>> [one.message for one in find_unmatchable_rules(later)][:1]
+    ["rule 'exam-marking' never matches: the calendar has no exam-days from 2028-12-01 on"]
+    """
     for rule in city.rules:
         for why in _reasons(city, rule):
             yield make_warning("never matches", rule.origin, f"rule {rule.id!r} never matches: {why}")
 
 
 def _reasons(city: City, rule: Rule) -> Iterator[str]:
-    scope = city.scope(rule)
+    scope = city.schools_in_scope(rule)
     if not scope:
         yield "no school is in its `schools`"
         return
     if rule.network and rule.effect is Effect.PERMIT:
         for name in rule.applications:
-            if not any(city.destination(name, city.school_by_id[school]).included for school in sorted(scope)[:1]):
+            if not any(
+                city.addresses.destination_addresses(name, city.school_by_id[school]).included
+                for school in sorted(scope)[:1]
+            ):
                 yield f"{name} has no address yet; deploy the stack {city.outputs.stack!r}"
     identity = rule.identity
     if identity is None or "proxy" not in identity.enforced_by:
         return
     if identity.hours and identity.hours.day_kinds and city.calendar:
-        left = (day for day in city.calendar.days() if day >= city.on)
+        left = (day for day in city.calendar.days() if day >= city.policy_date)
         if not any(city.calendar.kind(day) in identity.hours.day_kinds for day in left):
-            yield f"the calendar has no {identity.hours.days} from {city.on} on"
+            yield f"the calendar has no {identity.hours.days} from {city.policy_date} on"
     lost = [place for place in identity.places if not _provable(city, place, scope)]
     if identity.places and len(lost) == len(identity.places):
         yield f"no address proves {' or '.join(lost)}: no `egress` there"
@@ -206,7 +229,7 @@ def _reasons(city: City, rule: Rule) -> Iterator[str]:
 def _provable(city: City, place: str, scope: Iterable[str]) -> bool:
     """Whether the proxy can ever find somebody at a place."""
     if place == "board-office":
-        return any(office.egress for office in city.file.offices)
+        return any(office.egress for office in city.offices)
     if place not in {"own-school", "other-school"}:
         return True
     schools = [city.school_by_id[name] for name in scope] if place == "own-school" else city.schools

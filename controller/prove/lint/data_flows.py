@@ -20,7 +20,11 @@ DATA_CLASS = "data class"
 
 
 def check_data_flows(city: City) -> Iterator[Finding]:
-    """Data that goes where it must not, and flows that say nothing."""
+    """Data that goes where it must not, and flows that say nothing.
+
+    >>> [one.kind for one in check_data_flows(city)]
+    []
+    """
     for flow in city.flows:
         if flow.effect is Effect.PERMIT:
             yield from _classes(city, flow)
@@ -31,7 +35,11 @@ def check_data_flows(city: City) -> Iterator[Finding]:
 
 
 def find_importance(city: City, end: str) -> Importance:
-    """The class that an end of a flow is built for."""
+    """The class that an end of a flow is built for.
+
+    >>> find_importance(city, "affairs"), find_importance(city, "school-aid")
+    ('II', 'II')
+    """
     return city.systems[end].importance if end in city.systems else city.applications[end].importance
 
 

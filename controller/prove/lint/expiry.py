@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.errors import Origin
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.rules import ExceptionTerms, Rule
 from controller.model.city import City
+from controller.model.policy_files import CALENDAR, PREFIX_LISTS, find_file_start
 from controller.prove.lint.finding import Finding, make_warning
 
 SOON_DAYS = 30
@@ -16,14 +16,18 @@ OLD_LIST_DAYS = 180
 
 
 def find_expiries(city: City) -> Iterator[Finding]:
-    """All of them, as seen on the day that the city was loaded for."""
+    """All of them, as seen on the day that the city was loaded for.
+
+    >>> sorted({one.kind for one in find_expiries(later)})
+    ['calendar', 'expired exception', 'old prefix list']
+    """
     yield from _exceptions(city)
     yield from _calendar(city)
     yield from _old_lists(city)
 
 
 def _exceptions(city: City) -> Iterator[Finding]:
-    lapsed: tuple[Rule | SystemFlow, ...] = (*city.lapsed, *city.lapsed_flows)
+    lapsed: tuple[Rule | SystemFlow, ...] = (*city.expired_rules, *city.expired_flows)
     for one in lapsed:
         exception = _of(one)
         message = (
@@ -35,7 +39,7 @@ def _exceptions(city: City) -> Iterator[Finding]:
     for one in in_force:
         if one.exception is None:
             continue
-        left = (one.exception.expires - city.on).days
+        left = (one.exception.expires - city.policy_date).days
         if left <= SOON_DAYS:
             message = (
                 f"{_noun(one)} {one.id!r} ends in {left} days, on {one.exception.expires}; ask {one.exception.owner}"
@@ -47,7 +51,7 @@ def _exceptions(city: City) -> Iterator[Finding]:
 
 
 def _of(one: Rule | SystemFlow) -> ExceptionTerms:
-    assert one.exception is not None  # noqa: S101 only exceptions lapse
+    assert one.exception is not None  # noqa: S101 only exceptions expire
     return one.exception
 
 
@@ -59,18 +63,18 @@ def _calendar(city: City) -> Iterator[Finding]:
     asked = [rule for rule in city.rules if rule.identity and rule.identity.hours and rule.identity.hours.day_kinds]
     if city.calendar is None or not asked:
         return
-    left = (city.calendar.until - city.on).days
+    left = (city.calendar.until - city.policy_date).days
     if left <= SOON_DAYS:
         names = ", ".join(repr(rule.id) for rule in asked)
         when = f"ended on {city.calendar.until}" if left < 0 else f"ends in {left} days, on {city.calendar.until}"
         message = f"the school calendar {when}; after that {names} permit nothing: add the next year"
-        yield make_warning("calendar", Origin(f"{city.directory}/city/calendar.yaml", 1), message)
+        yield make_warning("calendar", find_file_start(city.directory, CALENDAR), message)
 
 
 def _old_lists(city: City) -> Iterator[Finding]:
     for one in city.prefix_lists.values():
-        age = (city.on - one.retrieved).days
+        age = (city.policy_date - one.retrieved).days
         if age > OLD_LIST_DAYS:
             message = f"prefix list {one.id!r} was read {age} days ago ({one.source}); read it again"
-            origin = Origin(f"{city.directory}/access/prefixes/{one.id}.yaml", 1)
+            origin = find_file_start(city.directory, PREFIX_LISTS, one.id)
             yield make_warning("old prefix list", origin, message)

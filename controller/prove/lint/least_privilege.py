@@ -17,13 +17,17 @@ _KIND = "over-broad"
 
 
 def find_broad_permits(city: City) -> Iterator[Finding]:
-    """Hints at less."""
+    """Hints at less.
+
+    >>> list(find_broad_permits(city))
+    []
+    """
     for rule in city.rules:
         if rule.effect is Effect.FORBID:
             continue
         if rule.network:
             yield from _ports(rule)
-            yield from _strange_sources(city, rule)
+            yield from _sources_without_staff(city, rule)
             yield from _whole_internet(city, rule)
         yield from _people(city, rule)
     yield from _anywhere(city)
@@ -52,7 +56,7 @@ def _people(city: City, rule: Rule) -> Iterator[Finding]:
         yield make_warning(_KIND, rule.origin, message)
 
 
-def _strange_sources(city: City, rule: Rule) -> Iterator[Finding]:
+def _sources_without_staff(city: City, rule: Rule) -> Iterator[Finding]:
     """A staff application that can be reached from a segment which nobody of the staff is admitted to."""
     assert rule.network is not None  # noqa: S101 the caller looked
     staff = [name for name in rule.applications if name != INTERNET and city.applications[name].audience == "staff"]
@@ -74,13 +78,13 @@ def _whole_internet(city: City, rule: Rule) -> Iterator[Finding]:
     said = {
         (source, s)
         for other in named
-        if other.network and city.scope(other) >= city.scope(rule)
+        if other.network and city.schools_in_scope(other) >= city.schools_in_scope(rule)
         for source in other.network.from_
         for s in other.network.services
     }
     for name, source in product(rule.applications, rule.network.from_):
         if name != INTERNET and city.applications[name].belongs_to:
-            opened = [s for s in city.services(rule, name) if (source, s) not in said]
+            opened = [s for s in city.permitted_services(rule, name) if (source, s) not in said]
             if opened:
                 message = (
                     f"rule {rule.id!r} opens {name} to segment {source!r}, and {name} belongs to the internet: "

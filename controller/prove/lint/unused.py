@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from controller.errors import Origin
 from controller.model.city import City
 from controller.model.network.packets import Effect
+from controller.model.policy_files import PREFIX_LISTS, find_file_start
 from controller.model.source import Placed
 from controller.prove.lint.finding import Finding, make_warning
 
@@ -14,13 +14,17 @@ _KIND = "unused"
 
 
 def find_unused(city: City) -> Iterator[Finding]:
-    """Applications that nobody may use, and other objects that no rule names. Postures may wait for their rule."""
+    """Applications that nobody may use, and other objects that no rule names. Postures may wait for their rule.
+
+    >>> [one.message for one in find_unused(drop_rules("cbt"))]
+    ["no rule permits application 'cbt' to anybody"]
+    """
     permitted = {n for r in city.rules if r.effect is Effect.PERMIT for n in r.applications}
-    exchanging = {end for flow in city.flows for end in (flow.from_, flow.to)}
+    flow_ends = {end for flow in city.flows for end in (flow.from_, flow.to)}
     for application in city.applications.values():
-        if application.id not in permitted | exchanging:
+        if application.id not in permitted | flow_ends:
             yield make_warning(_KIND, application.origin, f"no rule permits application {application.id!r} to anybody")
-    rules = (*city.rules, *city.lapsed)
+    rules = (*city.rules, *city.expired_rules)
     identities = [rule.identity for rule in rules if rule.identity]
     scopes = [rule.schools for rule in rules if rule.schools]
     places = {place for identity in identities for place in identity.places}
@@ -34,14 +38,14 @@ def find_unused(city: City) -> Iterator[Finding]:
     yield from _left(
         "group", city.groups.values(), {name for s in scopes for name in s.groups}, "no rule's `schools` name"
     )
-    yield from _left("system", city.systems.values(), exchanging, "no flow goes to or from")
+    yield from _left("system", city.systems.values(), flow_ends, "no flow goes to or from")
     yield from _left(
         "segment", city.segments.values(), _segments(city), "no rule, application, admission or port names"
     )
     named = {application.prefixes for application in city.applications.values()}
     for one in city.prefix_lists.values():
         if one.id not in named:
-            origin = Origin(f"{city.directory}/access/prefixes/{one.id}.yaml", 1)
+            origin = find_file_start(city.directory, PREFIX_LISTS, one.id)
             yield make_warning(_KIND, origin, f"no application has the prefix list {one.id!r}")
 
 
@@ -56,4 +60,4 @@ def _segments(city: City) -> set[str]:
     sources = {source for rule in city.rules if rule.network for source in rule.network.from_}
     lived_in = {application.segment for application in city.applications.values() if application.segment}
     admitted = {admission.segment for admission in city.admissions}
-    return sources | lived_in | admitted | {city.otherwise, city.file.management_segment}
+    return sources | lived_in | admitted | {city.default_segment, city.management_segment}

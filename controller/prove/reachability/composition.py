@@ -1,8 +1,9 @@
 """Composition: everything that passes in a school, put together from its filters, is what the policy says.
 
-A packet passes the filter of its segment, the school's router, the cloud's edge, and the filter of whoever is asked.
+A packet passes the filter of its segment, the school's router, the load-balancer frontend, and the filter of whoever
+is asked.
 Single filters can each be right and the path still be wrong: the filter of the one end lets through what that of the
-other does not, a segment has no filter at all, the cloud's edge is closed where a rule opens it. So the sets of all
+other does not, a segment has no filter at all, the frontend is closed where a rule opens it. So the sets of all
 filters of a school are put together to one relation (who reaches whom, with which packets) and compared with
 `relation.py`, which is made from the rules without the compiler.
 """
@@ -64,8 +65,8 @@ FilterKey = tuple[int, Direction, Family]
 class SchoolFilters:
     """The filters in force at a school, each with the device that holds it, as parsed back from that device's text.
 
-    `segments` are those that the school's devices carry. `believed` are the filters of which a part is left to a router
-    that keeps the state of TCP: the router is believed to let no new conversation in that the intent does not permit.
+    `segments` are those that the school's devices carry. `assumed` are the filters of which a part is left to a router
+    that keeps the state of TCP: the router is assumed to let no new conversation in that the intent does not permit.
     """
 
     school: School
@@ -76,6 +77,10 @@ class SchoolFilters:
 
 def prove_school_paths(city: City, here: SchoolFilters, family: Family) -> list[Check]:
     """The checks of one school in one family: paths, isolation from other schools, and who reaches the management.
+
+    >>> here = SchoolFilters(school, (city.segments["staff"],), {})
+    >>> prove_school_paths(city, here, Family.V4)[0].differences[0]
+    'as-e01: nothing filters staff (VLAN 10) from IPv4; all passes'
 
     Raises:
         ReplayError: a counterexample of the diagram is none when replayed; a bug in Tsunagu.
@@ -100,15 +105,19 @@ def prove_intent_paths(
     school: School,
     segments: tuple[Segment, ...],
     intents: Mapping[FilterKey, FilterIntent],
-    believed: Mapping[FilterKey, FilterIntent],
+    assumed: Mapping[FilterKey, FilterIntent],
 ) -> list[Check] | None:
-    """The same checks in both families of filters that were proved equal to their intents; None where one differs."""
+    """The same checks in both families of filters that were proved equal to their intents; None where one differs.
+
+    >>> prove_intent_paths(city, school, (city.segments["staff"],), {}, {}) is None  # a filter without an intent
+    True
+    """
     found: list[Check] = []
     for family in Family:
         if not all(place in intents for place in _places(segments, family)):
             return None
         at = SchoolNetwork(city, school, family)
-        if not forwards_as_wanted(_question(at, segments, lambda place: list_intent_entries(intents[place]), believed)):
+        if not forwards_as_wanted(_question(at, segments, lambda place: list_intent_entries(intents[place]), assumed)):
             return None
         found += count_path_checks(at, segments)
     return found
@@ -118,8 +127,12 @@ def count_path_checks(at: SchoolNetwork, segments: tuple[Segment, ...]) -> list[
     """The checks of a school that hold, with how many ways each is about.
 
     Where a school has several cores, the management is asked about at the one that carries it.
+
+    >>> at = SchoolNetwork(city, school, Family.V4)
+    >>> [(one.name, one.examined) for one in count_path_checks(at, (city.segments["staff"],))]
+    [('paths', 12), ('school-to-school isolation', 175)]
     """
-    carried = any(segment.id == at.city.file.management_segment for segment in segments)
+    carried = any(segment.id == at.city.management_segment for segment in segments)
     return [
         Check(_PATHS, len(segments) * (len(segments) - 1 + len(at.city.applications) + 1)),
         Check(_ISOLATION, len(at.city.schools) - 1),
@@ -140,34 +153,34 @@ def _question(
     at: SchoolNetwork,
     segments: tuple[Segment, ...],
     entries: Callable[[FilterKey], FilterEntries],
-    believed: Mapping[FilterKey, FilterIntent],
+    assumed: Mapping[FilterKey, FilterIntent],
 ) -> PathQuestion:
-    """All that the school's paths depend on, as boxes."""
+    """All that the school's paths depend on, as cubes."""
     city, school, family = at.city, at.school, at.family
 
-    def believed_at(place: FilterKey) -> FilterEntries | None:
-        return list_intent_entries(believed[place]) if place in believed else None
+    def assumed_at(place: FilterKey) -> FilterEntries | None:
+        return list_intent_entries(assumed[place]) if place in assumed else None
 
     asked: list[SegmentQuestion] = []
     for one in segments:
         out, into = ((one.vlan, direction, family) for direction in Direction)
         needs = (list_infrastructure_cubes(at, one, Direction.FROM), list_infrastructure_cubes(at, one, Direction.TO))
-        span = (get_bounds(city.segment_prefix(school, one, family)),)
-        asked.append(SegmentQuestion(span, (entries(out), entries(into)), (believed_at(out), believed_at(into)), needs))
+        span = (get_bounds(city.addresses.segment_prefix(school, one, family)),)
+        asked.append(SegmentQuestion(span, (entries(out), entries(into)), (assumed_at(out), assumed_at(into)), needs))
     spoken = list_conversations(at)
-    management = city.file.management_segment
-    edge, doors = _edge(city, family)
+    management = city.management_segment
+    edge, frontends = _edge(city, family)
     return PathQuestion(
         last=2**family.bits - 1,
-        block=(get_bounds(city.school_prefix(school, family)),),
-        others=city.other_schools(school, family),
+        block=(get_bounds(city.addresses.school_prefix(school, family)),),
+        others=city.addresses.other_schools(school, family),
         segments=tuple(asked),
         frontend_addresses=edge,
-        frontend_cubes=doors,
+        frontend_cubes=frontends,
         permits=list_cubes(spoken, Effect.PERMIT),
         forbids=list_cubes(spoken, Effect.FORBID),
         management=next((number for number, one in enumerate(segments) if one.id == management), None),
-        controllers=AddressSet(city.file.controllers).of(family).intervals(),
+        controllers=AddressSet(city.controllers).in_family(family).intervals(),
         answers=_answered(spoken, management),
         management_cubes=tuple(_ways(at)) if any(one.id == management for one in segments) else (),
     )
@@ -175,16 +188,16 @@ def _question(
 
 @lru_cache(maxsize=8)
 def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketCube, ...]]:
-    """The addresses of the cloud's front doors, and the packets that these take."""
-    doors = [(door, door.addresses.of(family).intervals()) for door in find_frontends(city)]
+    """The addresses of the cloud's load-balancer frontends, and the packets that these take."""
+    frontends = [(frontend, frontend.addresses.in_family(family).intervals()) for frontend in find_frontends(city)]
     everywhere = ((0, 2**family.bits - 1),)
     taken: list[PacketCube] = [
         (_one(service.protocol), everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
-        for door, addresses in doors
-        for service in door.services
+        for frontend, addresses in frontends
+        for service in frontend.services
         if addresses
     ]
-    return merge_intervals(span for _, addresses in doors for span in addresses), tuple(taken)
+    return merge_intervals(span for _, addresses in frontends for span in addresses), tuple(taken)
 
 
 def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketCube, ...]:
@@ -203,7 +216,7 @@ def _devices(at: SchoolNetwork) -> list[Device]:
 
 
 def _ways(at: SchoolNetwork) -> Iterator[PacketCube]:
-    """The controller's way to the school's devices, one box a port of SSH."""
+    """The controller's way to the school's devices, one cube a port of SSH."""
     by_port: dict[int, list[Interval]] = {}
     for one in _devices(at):
         by_port.setdefault(one.access.port, []).append((int(one.management), int(one.management)))
@@ -212,7 +225,7 @@ def _ways(at: SchoolNetwork) -> Iterator[PacketCube]:
 
 
 def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketCube:
-    controllers = AddressSet(at.city.file.controllers).of(at.family).intervals()
+    controllers = AddressSet(at.city.controllers).in_family(at.family).intervals()
     return (((6, 6),), controllers, addresses, (ANY_PORTS,), _one(port), ((0, 1),))
 
 
@@ -221,18 +234,18 @@ class _PathDifferences:
 
     def __init__(self, at: SchoolNetwork, here: SchoolFilters, question: PathQuestion) -> None:
         self.at, self.city, self.here = at, at.city, here
-        self.passage = ForwardingRelation(question)
+        self.relation = ForwardingRelation(question)
 
     def checks(self) -> list[Check]:
         """The checks, with every kind of difference that was found."""
         paths, isolation, *management = count_path_checks(self.at, self.here.segments)
-        passage = self.passage
+        relation = self.relation
         wrong = [
-            *self._told(passage.excess, "passes", wanted=False),
-            *self._told(passage.lacking, "does not pass", wanted=True),
+            *self._told(relation.excess, "passes", wanted=False),
+            *self._told(relation.lacking, "does not pass", wanted=True),
             *self._pretended(),
         ]
-        meeting = tuple(self._told(passage.to_other_schools, "leaves for another school", wanted=None))
+        meeting = tuple(self._told(relation.to_other_schools, "leaves for another school", wanted=None))
         return [
             Check(paths.name, paths.examined, tuple(wrong)),
             Check(isolation.name, isolation.examined, meeting),
@@ -240,13 +253,13 @@ class _PathDifferences:
         ]
 
     def _reached(self) -> Iterator[str]:
-        yield from self._told(self.passage.to_management, "reaches the management", wanted=None)
+        yield from self._told(self.relation.to_management, "reaches the management", wanted=None)
         yield from self._unreached()
 
     def _pretended(self) -> Iterator[str]:
         """Packets with an address of elsewhere at the segment's own end, beyond what the network needs to live."""
-        for number, direction, node in self.passage.spoofed():
-            packet = find_example_packet(self.passage.space, node, self._liked())
+        for number, direction, node in self.relation.spoofed():
+            packet = find_example_packet(self.relation.space, node, self._liked())
             if packet is not None:
                 segment = self.here.segments[number]
                 device, one = self.here.filters[segment.vlan, direction, self.at.family]
@@ -257,8 +270,8 @@ class _PathDifferences:
     def _unreached(self) -> Iterator[str]:
         for device in _devices(self.at):
             address = int(device.management)
-            lacking = self.passage.cut_from_controllers(_way(self.at, ((address, address),), device.access.port))
-            packet = find_example_packet(self.passage.space, lacking, self._liked())
+            lacking = self.relation.cut_from_controllers(_way(self.at, ((address, address),), device.access.port))
+            packet = find_example_packet(self.relation.space, lacking, self._liked())
             if packet is not None:
                 yield f"{device.id}: the controller does not reach it at {device.management}: {packet}"
 
@@ -267,14 +280,16 @@ class _PathDifferences:
         named = [
             span
             for name in self.city.applications
-            for span in self.city.destination_of(name, self.here.school, self.at.family).intervals()[:1]
+            for span in self.city.addresses.destination_addresses_in(
+                name, self.here.school, self.at.family
+            ).intervals()[:1]
         ]
-        spans = [one.span[0] for one in self.passage.question.segments]
+        spans = [one.span[0] for one in self.relation.question.segments]
         return [min(low + 10, high) for low, high in (*spans, *named)]
 
     def _told(self, wrong: Node, deed: str, *, wanted: bool | None) -> Iterator[str]:
         """A packet of the set in words, replayed first: by the filters' entries one by one, and by the reference."""
-        packet = find_example_packet(self.passage.space, wrong, self._liked())
+        packet = find_example_packet(self.relation.space, wrong, self._liked())
         if packet is None:
             return
         passed = list(find_enforcement_points(self.city, self.here.school, self.here.filters, packet))
@@ -287,7 +302,7 @@ def _replay(
 ) -> None:
     if wanted is None:
         return
-    passes = all(hop.permits for hop in passed)
+    passes = all(point.permits for point in passed)
     if evaluate_packet(city, school, packet) != wanted or passes == wanted:
         message = f"{school.id}: the proof shows {packet}, but replayed it makes no difference"
         raise ReplayError(message)

@@ -24,7 +24,7 @@ _PORTS = {
 
 @dataclass(frozen=True, slots=True)
 class EnforcementPoint:
-    """A place on the way: who judges (a filter with its line, or the cloud's edge), and whether the packet passes."""
+    """A place on a packet's path: a filter with its line or a load-balancer frontend, and whether the packet passes."""
 
     where: str
     permits: bool
@@ -33,7 +33,14 @@ class EnforcementPoint:
 def find_enforcement_points(
     city: City, school: School, filters: Mapping[tuple[int, Direction, Family], tuple[str, Filter]], packet: Packet
 ) -> Iterator[EnforcementPoint]:
-    """The judging places on a packet's way, in its direction: out of a segment, the cloud's edge, into a segment."""
+    r"""Find the enforcement points of a packet in its direction: out of a segment, the load balancer, into a segment.
+
+    >>> filters = {acl.key: (core.id, acl)}
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> print(*(one.where for one in find_enforcement_points(city, school, filters, asked)), sep="\n")
+    as-e01-core1 TSN-10-from-4-... (staff-cloud) permits it
+    the load-balancer frontend opens affairs
+    """
     for direction, address in ((Direction.FROM, packet.source), (Direction.TO, packet.destination)):
         segment = find_segment(city, school, packet.family, address)
         if segment is not None and (found := filters.get((segment.vlan, direction, packet.family))):
@@ -44,18 +51,28 @@ def find_enforcement_points(
             )
             permits = entry is not None and entry.effect is Effect.PERMIT
             yield EnforcementPoint(f"{device} {one.name}{line} {'permits' if permits else 'denies'} it", permits)
-    here = [door for door in find_frontends(city) if door.addresses.of(packet.family).holds(packet.destination)]
+    here = [
+        frontend
+        for frontend in find_frontends(city)
+        if frontend.addresses.in_family(packet.family).contains(packet.destination)
+    ]
     if here:
         opened = any(
             packet.protocol == service.protocol and is_in_interval(packet.destination_port, service.ports)
-            for door in here
-            for service in door.services
+            for frontend in here
+            for service in frontend.services
         )
-        yield EnforcementPoint(f"the cloud's edge {'opens' if opened else 'closes'} {here[0].application}", opened)
+        verb = "opens" if opened else "closes"
+        yield EnforcementPoint(f"the load-balancer frontend {verb} {here[0].application}", opened)
 
 
 def find_example_packet(space: HeaderSpace, wrong: Node, hosts: Sequence[int]) -> Packet | None:
-    """A packet of a set that an engineer could meet in a capture; None of the empty set. The family is the space's."""
+    """A packet of a set that an engineer could meet in a capture; None of the empty set. The family is the space's.
+
+    >>> space = make_packet_space(Family.V4)
+    >>> print(find_example_packet(space, space.everything, [10]))
+    tcp 0.0.0.10 port 49152 -> 0.0.0.10 port 443
+    """
     family = Family.V4 if space.fields[1].maximum < 1 << 32 else Family.V6
     first = space.example(wrong, (tuple(map(int, _PORTS)), (), (), (), (), ()))
     if first is None:
@@ -69,7 +86,14 @@ def find_example_packet(space: HeaderSpace, wrong: Node, hosts: Sequence[int]) -
 
 
 def describe_path(city: City, school: School, packet: Packet, passed: Sequence[EnforcementPoint], deed: str) -> str:
-    """Who reaches whom, with which packet, who let it through (or did not), and what the policy says of it."""
+    r"""Who reaches whom, with which packet, who let it through (or did not), and what the policy says of it.
+
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22")
+    >>> print(*describe_path(city, school, asked, [], "passes").split("; "), sep="\n")
+    as-e01: from staff at as-e01 to affairs passes: tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22
+    no filter stands on its way
+    the policy: no rule names it (default deny)
+    """
     ends = [_end(city, school, packet.family, address) for address in (packet.source, packet.destination)]
     rules = find_deciding_rules(city, school, packet)
     if rules:
@@ -77,7 +101,7 @@ def describe_path(city: City, school: School, packet: Packet, passed: Sequence[E
         says = f"the policy: {rules[0].effect} by {named}"
     else:
         says = "the policy: no rule names it (default deny)"
-    judged = "; ".join(hop.where for hop in passed) or "no filter stands on its way"
+    judged = "; ".join(point.where for point in passed) or "no filter stands on its way"
     return f"{school.id}: from {ends[0]} to {ends[1]} {deed}: {packet}; {judged}; {says}"
 
 
@@ -87,8 +111,13 @@ def _end(city: City, school: School, family: Family, address: int) -> str:
         return f"{segment.id} at {school.id}"
     for other in city.schools:
         if is_in_interval(
-            address, (int((own := city.school_prefix(other, family)).network_address), int(own.broadcast_address))
+            address,
+            (int((own := city.addresses.school_prefix(other, family)).network_address), int(own.broadcast_address)),
         ):
             return f"school {other.id}"
-    named = [name for name in city.applications if city.destination(name, school).of(family).holds(address)]
+    named = [
+        name
+        for name in city.applications
+        if city.addresses.destination_addresses(name, school).in_family(family).contains(address)
+    ]
     return named[0] if named else "an address of nobody's"

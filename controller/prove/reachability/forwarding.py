@@ -1,8 +1,8 @@
-"""What passes in a school, as boxes alone: no names, no rules. Made of filters, compared with what is wanted.
+"""What passes in a school, as cubes alone: no names, no rules. Made of filters, compared with what is wanted.
 
-Everything asked here is about the order of addresses, never about their values: no box tells two addresses apart
-between which no box begins or ends. So a question can be asked with each address replaced by its place in that order
-(`PathQuestion.numbered`), and the answer is the same. Schools of a city differ in their addresses; most of their
+Everything asked here is about the order of addresses, never about their values: no cube tells two addresses apart
+between which no cube begins or ends. So a question can be asked with each address replaced by its place in that order
+(`PathQuestion.renumber`), and the answer is the same. Schools of a city differ in their addresses; most of their
 questions are the same one then, and it is answered once.
 """
 
@@ -19,7 +19,7 @@ from controller.prove.engine.packets import FilterEntries, Intervals, PacketCube
 
 
 class SegmentQuestion(NamedTuple):
-    """A segment, by its addresses; the filters at it, what a router beside them is believed to let through, its needs.
+    """A segment, by its addresses; the filters at it, what a router beside them is assumed to let through, its needs.
 
     Each pair stands in the order of `Direction`: from the segment, to it.
     """
@@ -33,9 +33,9 @@ class SegmentQuestion(NamedTuple):
 class PathQuestion(NamedTuple):
     """All that the paths of a school in one family depend on; addresses run from 0 to `last`.
 
-    `edge` are the addresses of the cloud's front doors, `doors` what they take. `permits` and `forbids` are what the
-    rules say, `management` the number of the segment that devices are managed in (None: not carried here), `answers`
-    what may come there unasked, `ways` those of the controllers to the devices.
+    `frontend_addresses` are those of the cloud's load balancer, `frontend_cubes` what it takes there. `permits` and
+    `forbids` are what the rules say, `management` the number of the segment that devices are managed in (None: not
+    carried here), `answers` what may come there unasked, `management_cubes` the controllers' sessions with the devices.
     """
 
     last: int
@@ -60,7 +60,7 @@ class PathQuestion(NamedTuple):
                 starts.add(low)
                 starts.add(high + 1)
         places = {start: place for place, start in enumerate(sorted(starts))}
-        # A set is one object in many boxes, and is renamed once.
+        # A set is one object in many cubes, and is renamed once.
         names = {
             known: tuple([(places[low], places[high + 1] - 1) for low, high in spans]) for known, spans in sets.items()
         }
@@ -70,70 +70,78 @@ class PathQuestion(NamedTuple):
             names[id(self.others)],
             tuple([_segment_renamed(one, names) for one in self.segments]),
             names[id(self.frontend_addresses)],
-            _boxes_renamed(self.frontend_cubes, names),
-            _boxes_renamed(self.permits, names),
-            _boxes_renamed(self.forbids, names),
+            _cubes_renamed(self.frontend_cubes, names),
+            _cubes_renamed(self.permits, names),
+            _cubes_renamed(self.forbids, names),
             self.management,
             names[id(self.controllers)],
-            _boxes_renamed(self.answers, names),
-            _boxes_renamed(self.management_cubes, names),
+            _cubes_renamed(self.answers, names),
+            _cubes_renamed(self.management_cubes, names),
         )
 
     def _address_sets(self) -> Iterator[Intervals]:
         yield from (self.block, self.others, self.frontend_addresses, self.controllers)
-        for box in chain(self.frontend_cubes, self.permits, self.forbids, self.answers, self.management_cubes):
-            yield box[1]
-            yield box[2]
+        for cube in chain(self.frontend_cubes, self.permits, self.forbids, self.answers, self.management_cubes):
+            yield cube[1]
+            yield cube[2]
         for one in self.segments:
             yield one.span
-            for box in chain(*one.needs):
-                yield box[1]
-                yield box[2]
-            for box, _ in chain(*one.filters, *filter(None, one.assumed)):
-                yield box[1]
-                yield box[2]
+            for cube in chain(*one.needs):
+                yield cube[1]
+                yield cube[2]
+            for cube, _ in chain(*one.filters, *filter(None, one.assumed)):
+                yield cube[1]
+                yield cube[2]
 
 
 def _segment_renamed(one: SegmentQuestion, names: Mapping[int, Intervals]) -> SegmentQuestion:
     out, into = one.filters
-    believed_out, believed_into = one.assumed
+    assumed_out, assumed_into = one.assumed
     return SegmentQuestion(
         names[id(one.span)],
         (_entries_renamed(out, names), _entries_renamed(into, names)),
         (
-            None if believed_out is None else _entries_renamed(believed_out, names),
-            None if believed_into is None else _entries_renamed(believed_into, names),
+            None if assumed_out is None else _entries_renamed(assumed_out, names),
+            None if assumed_into is None else _entries_renamed(assumed_into, names),
         ),
-        (_boxes_renamed(one.needs[0], names), _boxes_renamed(one.needs[1], names)),
+        (_cubes_renamed(one.needs[0], names), _cubes_renamed(one.needs[1], names)),
     )
 
 
 def _entries_renamed(entries: FilterEntries, names: Mapping[int, Intervals]) -> FilterEntries:
     return tuple(
-        [((box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]), permits) for box, permits in entries]
+        [
+            ((cube[0], names[id(cube[1])], names[id(cube[2])], cube[3], cube[4], cube[5]), permits)
+            for cube, permits in entries
+        ]
     )
 
 
-def _boxes_renamed(boxes: Iterable[PacketCube], names: Mapping[int, Intervals]) -> tuple[PacketCube, ...]:
-    return tuple([(box[0], names[id(box[1])], names[id(box[2])], box[3], box[4], box[5]) for box in boxes])
+def _cubes_renamed(cubes: Iterable[PacketCube], names: Mapping[int, Intervals]) -> tuple[PacketCube, ...]:
+    return tuple([(cube[0], names[id(cube[1])], names[id(cube[2])], cube[3], cube[4], cube[5]) for cube in cubes])
 
 
 def forwards_as_wanted(question: PathQuestion) -> bool:
-    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again."""
+    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again.
+
+    >>> nothing = PathQuestion(255, ((16, 31),), (), (), (), (), (), (), None, (), (), ())
+    >>> forwards_as_wanted(nothing)
+    True
+    """
     return _forwards_as_wanted(question.renumber())
 
 
 @lru_cache(maxsize=64)
 def _forwards_as_wanted(question: PathQuestion) -> bool:
-    passage = ForwardingRelation(question)
+    relation = ForwardingRelation(question)
     wrong = (
-        passage.excess,
-        passage.lacking,
-        passage.to_other_schools,
-        passage.to_management,
-        *map(passage.cut_from_controllers, question.management_cubes),
+        relation.excess,
+        relation.lacking,
+        relation.to_other_schools,
+        relation.to_management,
+        *map(relation.cut_from_controllers, question.management_cubes),
     )
-    return all(node == passage.space.nothing for node in (*wrong, *(node for *_, node in passage.spoofed())))
+    return all(node == relation.space.nothing for node in (*wrong, *(node for *_, node in relation.spoofed())))
 
 
 _DIRECTIONS = tuple(Direction)
@@ -163,7 +171,7 @@ class ForwardingRelation:
         }
 
     def _let(self, one: SegmentQuestion, at: int) -> Node:
-        """What the filter at a segment permits, and a router that is believed to keep state beside it."""
+        """What the filter at a segment permits, and a router that is assumed to keep state beside it."""
         permitted_there = self.space.first_match(one.filters[at])
         intent = one.assumed[at]
         if intent is None:
@@ -199,7 +207,7 @@ class ForwardingRelation:
         return self.space.difference(self.space.intersection(both, self._pair(self._carried, self._carried)), same)
 
     def _closed(self) -> Node:
-        """What the cloud's edge does not take: every packet to its addresses but those of an open front door."""
+        """What the load balancer does not take: every packet to its addresses but those for a service of a frontend."""
         opened = self._union(self.question.frontend_cubes)
         return self.space.difference(self._ended(Direction.TO, self.question.frontend_addresses), opened)
 
@@ -275,8 +283,8 @@ class ForwardingRelation:
         """What of a controller's way to a device does not pass."""
         return self.space.difference(self.space.cube(way), self.reachable)
 
-    def _union(self, boxes: Iterable[Cube]) -> Node:
-        return self.space.union_all(map(self.space.cube, boxes))
+    def _union(self, cubes: Iterable[Cube]) -> Node:
+        return self.space.union_all(map(self.space.cube, cubes))
 
     def _ended(self, direction: Direction, addresses: Intervals) -> Node:
         """The packets from (or to) some addresses."""

@@ -75,38 +75,59 @@ class Conversation:
 
 
 def list_conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
-    """Every conversation that some rule speaks of at a school; a family without addresses on one side has none."""
+    """Every conversation that some rule speaks of at a school; a family without addresses on one side has none.
+
+    >>> one = list_conversations(SchoolNetwork(city, school, Family.V4))[0]
+    >>> one.rule.id, one.protocol.name, one.ports
+    ('staff-cloud', 'TCP', (443, 443))
+    """
     return tuple(_conversations(at))
 
 
 def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
     city, school, family = at.city, at.school, at.family
     for rule in city.rules:
-        if rule.network is None or not city.is_for(rule, school):
+        if rule.network is None or not city.rule_applies_at(rule, school):
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            asking = city.source_of(source, school, family).intervals()
-            asked = city.destination_of(name, school, family).intervals()
+            asking = city.addresses.source_addresses_in(source, school, family).intervals()
+            asked = city.addresses.destination_addresses_in(name, school, family).intervals()
             if asking and asked:
-                for service in city.services(rule, name):
+                for service in city.permitted_services(rule, name):
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
 def list_cubes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketCube, ...]:
-    """The packets of all conversations that a permit (or a forbid) speaks of."""
-    return tuple(box for one in spoken if one.rule.effect is effect for box in one.cubes())
+    """The packets of all conversations that a permit (or a forbid) speaks of.
+
+    >>> spoken = list_conversations(SchoolNetwork(city, school, Family.V4))[:1]
+    >>> len(list_cubes(spoken, Effect.PERMIT)), list_cubes(spoken, Effect.FORBID)
+    (2, ())
+    """
+    return tuple(cube for one in spoken if one.rule.effect is effect for cube in one.cubes())
 
 
 def find_covering_rules(spoken: Iterable[Conversation], packet: Packet) -> tuple[Rule, ...]:
-    """The rules that decide about a packet: the forbids that cover it, else the permits, else none."""
+    """The rules that decide about a packet: the forbids that cover it, else the permits, else none.
+
+    >>> spoken = list_conversations(SchoolNetwork(city, school, Family.V4))
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> [rule.id for rule in find_covering_rules(spoken, asked)]
+    ['staff-cloud']
+    """
     covering = [one.rule for one in spoken if one.holds(packet)]
     return tuple(dict.fromkeys([rule for rule in covering if rule.effect is Effect.FORBID] or covering))
 
 
 def list_infrastructure_cubes(at: SchoolNetwork, segment: Segment, direction: Direction) -> tuple[PacketCube, ...]:
-    """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`)."""
-    gateway = parse_prefix(at.family.address(at.city.gateway(at.school, segment, at.family)))
-    own = at.city.segment_prefix(at.school, segment, at.family)
+    """The packets that a network needs to live at a segment, in one direction (`necessities.yaml`).
+
+    >>> at = SchoolNetwork(city, school, Family.V4)
+    >>> len(list_infrastructure_cubes(at, city.segments["staff"], Direction.FROM))
+    5
+    """
+    gateway = parse_prefix(at.family.address(at.city.addresses.gateway_address(at.school, segment, at.family)))
+    own = at.city.addresses.segment_prefix(at.school, segment, at.family)
     words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
     alone: dict[str, Intervals] = {name: (get_bounds(place),) for name, place in words.items()}
 
@@ -151,7 +172,9 @@ class _Need(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _needs(city: City, family: Family, direction: Direction) -> tuple[_Need, ...]:
-    return tuple(_need(one) for one in city.necessities if one.family == family and one.direction is direction)
+    return tuple(
+        _need(one) for one in city.infrastructure_protocols if one.family == family and one.direction is direction
+    )
 
 
 def _need(one: InfrastructureProtocol) -> _Need:

@@ -23,23 +23,39 @@ from controller.model.sites.schools import School
 
 
 def evaluate_packet(city: City, school: School, packet: Packet) -> bool:
-    """Whether the network part permits a packet on its way from, to or inside a school."""
+    """Whether the network part permits a packet on its way from, to or inside a school.
+
+    >>> evaluate_packet(city, school, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
+    True
+    >>> evaluate_packet(city, school, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22"))
+    False
+    """
     if any(rules and not permitted for permitted, rules in _answers(city, school, packet)):
         return False
     return any(permitted for permitted, _ in _answers(city, school, packet)) or _necessary(city, school, packet)
 
 
 def find_deciding_rules(city: City, school: School, packet: Packet) -> tuple[Rule, ...]:
-    """The rules that decide about it: the forbids that cover it, else the permits, else none."""
+    """The rules that decide about it: the forbids that cover it, else the permits, else none.
+
+    >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
+    >>> [rule.id for rule in find_deciding_rules(city, school, asked)]
+    ['staff-cloud']
+    """
     answers = list(_answers(city, school, packet))
     refusing = [rule for permitted, rules in answers if not permitted for rule in rules]
     return tuple(dict.fromkeys(refusing or [rule for _, rules in answers for rule in rules]))
 
 
 def find_segment(city: City, school: School, family: Family, address: int) -> Segment | None:
-    """The segment of a school that an address is in."""
+    """The segment of a school that an address is in.
+
+    >>> find_segment(city, school, Family.V4, packet("udp 10.154.0.10 port 1 -> 10.154.0.1 port 53").source).id
+    'staff'
+    """
     return next(
-        (one for one in city.segments.values() if _holds(city.segment_prefix(school, one, family), address)), None
+        (one for one in city.segments.values() if _holds(city.addresses.segment_prefix(school, one, family), address)),
+        None,
     )
 
 
@@ -61,7 +77,7 @@ def _sources(city: City, school: School, family: Family, address: int) -> Iterat
     segment = find_segment(city, school, family, address)
     if segment is not None:
         yield segment.id
-    if AddressSet(city.file.controllers).of(family).holds(address):
+    if AddressSet(city.controllers).in_family(family).contains(address):
         yield CONTROLLER
 
 
@@ -74,8 +90,8 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
     here = [(segment, direction) for segment, direction in ends if segment is not None]
     return bool(here) and all(
         any(
-            one.direction is direction and one.is_for(segment.id) and _covers(city, school, segment, one, packet)
-            for one in city.necessities
+            one.direction is direction and one.is_needed_in(segment.id) and _covers(city, school, segment, one, packet)
+            for one in city.infrastructure_protocols
             if one.family == packet.family
         )
         for segment, direction in here
@@ -83,8 +99,8 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
 
 
 def _covers(city: City, school: School, segment: Segment, one: InfrastructureProtocol, packet: Packet) -> bool:
-    own = city.segment_prefix(school, segment, packet.family)
-    gateway = parse_prefix(packet.family.address(city.gateway(school, segment, packet.family)))
+    own = city.addresses.segment_prefix(school, segment, packet.family)
+    gateway = parse_prefix(packet.family.address(city.addresses.gateway_address(school, segment, packet.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:

@@ -1,4 +1,4 @@
-"""The proof about routes: only the school's own prefixes leave, and the preferred way is preferred.
+"""The proof about routes: only the school's own prefixes leave, and the preferred path is preferred.
 
 Every answer names a route that shows it, the neighbour, what decides it there, and where the policy wants otherwise.
 """
@@ -28,7 +28,14 @@ DEFAULT_LOCAL_PREFERENCE = 100
 
 
 def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
-    """Where the routing in force on a router is not what the policy wants; empty: proved."""
+    """Where the routing in force on a router is not what the policy wants; empty: proved.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> list(find_routing_differences(routing_intent, build_wanted_routing(routing_intent)))
+    []
+    >>> next(find_routing_differences(routing_intent, Routing()))[:62]
+    'as-e01-rt1 neighbour 100.64.0.1 (primary to tokyo) IPv4 out: n'
+    """
     seen = _Seen(intent, state)
     for one in intent.neighbours:
         yield from seen.leaving(one)
@@ -50,6 +57,11 @@ def find_transition_differences(
 
     `states` are the states after each step, with the step's title. Inside a step neighbours change one after the other,
     so the states between these are looked at too.
+
+    >>> routing_intent = compile_routing_intent(city, router)
+    >>> wanted = build_wanted_routing(routing_intent)
+    >>> list(find_transition_differences(routing_intent, wanted, [("nothing changes", wanted)]))
+    []
     """
     old = _Seen(intent, before)
     now = before
@@ -106,7 +118,7 @@ class _Seen:
 
     def passing(self, one: Neighbour, direction: RouteDirection) -> Routes:
         """The routes that go through."""
-        return tuple(box for piece in self.pieces(one, direction) if piece.passes for box in piece.routes)
+        return tuple(cube for piece in self.pieces(one, direction) if piece.passes for cube in piece.routes)
 
     def usable(self, family: Family) -> bool:
         """Whether some line takes everything but the school's own routes, and announces the school."""
@@ -149,11 +161,11 @@ class _Seen:
             yield self._say(one, RouteDirection.IN, taken, f"takes {taken}, but {why}")
         if refused is not None:
             yield self._say(
-                one, RouteDirection.IN, refused, f"refuses {refused}, which the way must carry ({one.rule})"
+                one, RouteDirection.IN, refused, f"refuses {refused}, which the path must carry ({one.rule})"
             )
 
     def order(self, first: Neighbour, second: Neighbour) -> Iterator[str]:
-        """Whether each way goes before the next: by local preference here, by the length of the path elsewhere."""
+        """Whether each path goes before the next: by local preference here, by the length of the path elsewhere."""
         found = self._compared(first, second, RouteDirection.IN)
         if found is not None:
             route, here, there = found
@@ -171,7 +183,7 @@ class _Seen:
     def _compared(
         self, first: Neighbour, second: Neighbour, direction: RouteDirection
     ) -> tuple[Prefix, RouteClause, RouteClause] | None:
-        """A route on which two ways are not in order, and the clauses that it meets on them."""
+        """A route on which two paths are not in order, and the clauses that it meets on them."""
         for one in self.pieces(first, direction):
             for other in self.pieces(second, direction):
                 if one.clause is None or other.clause is None or not (one.passes and other.passes):
@@ -209,7 +221,7 @@ def _preference(clause: RouteClause) -> int:
 
 
 def _unused(one: Neighbour) -> str:
-    return f"the preference ({one.rule}) leaves this way out"
+    return f"the preference ({one.rule}) leaves this path out"
 
 
 def _lines(pieces: Iterable[RouteDecision], route: Prefix, family: Family) -> Iterator[str]:

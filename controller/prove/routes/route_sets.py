@@ -1,7 +1,7 @@
 """Sets of routes, and what a route policy does with them.
 
-A route is a prefix: an address and a length. A set of routes is a union of boxes, each an interval of addresses and one
-of lengths. An entry of a prefix list is one box, because a prefix of at least its length lies inside it exactly when
+A route is a prefix: an address and a length. A set of routes is a union of cubes, each an interval of addresses and one
+of lengths. An entry of a prefix list is one cube, because a prefix of at least its length lies inside it exactly when
 its address does; so all sets here are exact.
 """
 
@@ -41,46 +41,77 @@ class RouteDecision:
 
 
 def make_all_routes(family: Family) -> Routes:
-    """All routes of a family, the default route among them."""
+    """All routes of a family, the default route among them.
+
+    >>> make_all_routes(Family.V4)
+    (RouteCube(low=0, high=4294967295, shortest=0, longest=32),)
+    """
     return (RouteCube(0, 2**family.bits - 1, 0, family.bits),)
 
 
 def make_exact_routes(prefixes: Iterable[Prefix]) -> Routes:
-    """These prefixes, and nothing inside them."""
+    """These prefixes, and nothing inside them.
+
+    >>> make_exact_routes([parse_prefix("10.0.0.0/8")])
+    (RouteCube(low=167772160, high=184549375, shortest=8, longest=8),)
+    """
     return tuple(RouteCube(*get_bounds(one), one.prefixlen, one.prefixlen) for one in prefixes)
 
 
 def make_inner_routes(prefixes: Iterable[Prefix]) -> Routes:
-    """These prefixes and everything inside them."""
+    """These prefixes and everything inside them.
+
+    >>> make_inner_routes([parse_prefix("10.0.0.0/8")])
+    (RouteCube(low=167772160, high=184549375, shortest=8, longest=32),)
+    """
     return tuple(RouteCube(*get_bounds(one), one.prefixlen, one.max_prefixlen) for one in prefixes)
 
 
 def subtract_routes(routes: Routes, taken: Routes) -> Routes:
-    """The routes of the first set that are not in the second."""
+    """The routes of the first set that are not in the second.
+
+    >>> left = subtract_routes(make_all_routes(Family.V4), make_inner_routes([parse_prefix("0.0.0.0/1")]))
+    >>> [str(find_shortest_route((one,), Family.V4)) for one in left]
+    ['128.0.0.0/1', '0.0.0.0/0']
+    """
     left = routes
     for one in taken:
-        left = tuple(part for box in left for part in _cut(box, one))
+        left = tuple(part for cube in left for part in _cut(cube, one))
     return left
 
 
 def intersect_routes(one: Routes, other: Routes) -> Routes:
-    """The routes of both sets."""
+    """The routes of both sets.
+
+    >>> inner = make_inner_routes([parse_prefix("10.0.0.0/8")])
+    >>> intersect_routes(inner, make_exact_routes([parse_prefix("10.1.0.0/16"), parse_prefix("192.0.2.0/24")]))
+    (RouteCube(low=167837696, high=167903231, shortest=16, longest=16),)
+    """
     found = (_overlap(a, b) for a in one for b in other)
-    return tuple(box for box in found if box is not None)
+    return tuple(cube for cube in found if cube is not None)
 
 
 def find_shortest_route(routes: Routes, family: Family) -> Prefix | None:
-    """The shortest route of a set, None when it is empty."""
-    found = [one for box in routes if (one := _shortest(box, family)) is not None]
+    """The shortest route of a set, None when it is empty.
+
+    >>> find_shortest_route(make_inner_routes([parse_prefix("10.0.0.0/8")]), Family.V4)
+    IPv4Network('10.0.0.0/8')
+    """
+    found = [one for cube in routes if (one := _shortest(cube, family)) is not None]
     return min(found, key=lambda one: (one.prefixlen, int(one.network_address)), default=None)
 
 
 def expand_prefix_list(one: PrefixList) -> Routes:
-    """The routes that a list holds."""
+    """The routes that a list holds.
+
+    >>> entry = PrefixRange(Effect.PERMIT, parse_prefix("10.0.0.0/8"), 8, 16)
+    >>> expand_prefix_list(PrefixList("OWN", Family.V4, (entry,)))[0].longest
+    16
+    """
     held: Routes = ()
     left = make_all_routes(one.family)
     for entry in one.entries:
-        reached = (_box(entry),)
+        reached = (_cube(entry),)
         if entry.effect is Effect.PERMIT:
             held += intersect_routes(left, reached)
         left = subtract_routes(left, reached)
@@ -91,6 +122,11 @@ def split_by_policy(state: Routing, name: str | None, family: Family) -> list[Ro
     """What a policy does with all routes of a family, in pieces; without a policy (None) everything passes.
 
     A policy that does not exist refuses everything, a list that does not exist holds nothing: so does FRR.
+
+    >>> [one.passes for one in split_by_policy(Routing(), None, Family.V4)]
+    [True]
+    >>> [one.passes for one in split_by_policy(Routing(), "a policy that is not there", Family.V4)]
+    [False]
     """
     everything = make_all_routes(family)
     if name is None:
@@ -114,7 +150,13 @@ def _pieces(state: Routing, policy: RoutePolicy, everything: Routes) -> Iterator
 
 
 def find_deciding_clause(state: Routing, policy: RoutePolicy, route: Prefix) -> RouteClause | None:
-    """The clause that decides one route, by going through it as a router does; it shares nothing with the sets."""
+    """The clause that decides one route, by going through it as a router does; it shares nothing with the sets.
+
+    >>> refuse = RouteClause(Effect.FORBID, origin="10")
+    >>> policy = RoutePolicy("OUT", Family.V4, (refuse,))
+    >>> find_deciding_clause(Routing(), policy, parse_prefix("10.0.0.0/8")) is refuse
+    True
+    """
     lists = {one.name: one for one in state.lists if one.family is policy.family}
     for clause in policy.clauses:
         if not clause.prefixes or _holds(lists.get(clause.prefixes), route):
@@ -131,7 +173,7 @@ def _holds(one: PrefixList | None, route: Prefix) -> bool:
     return False
 
 
-def _box(entry: PrefixRange) -> RouteCube:
+def _cube(entry: PrefixRange) -> RouteCube:
     return RouteCube(*get_bounds(entry.prefix), max(entry.shortest, entry.prefix.prefixlen), entry.longest)
 
 
@@ -141,27 +183,27 @@ def _overlap(one: RouteCube, other: RouteCube) -> RouteCube | None:
     return RouteCube(low, high, shortest, longest) if low <= high and shortest <= longest else None
 
 
-def _cut(box: RouteCube, taken: RouteCube) -> Iterator[RouteCube]:
-    """What is left of a box, in boxes that do not overlap."""
-    both = _overlap(box, taken)
+def _cut(cube: RouteCube, taken: RouteCube) -> Iterator[RouteCube]:
+    """What is left of a cube, in cubes that do not overlap."""
+    both = _overlap(cube, taken)
     if both is None:
-        yield box
+        yield cube
         return
-    if box.low < both.low:
-        yield RouteCube(box.low, both.low - 1, box.shortest, box.longest)
-    if both.high < box.high:
-        yield RouteCube(both.high + 1, box.high, box.shortest, box.longest)
-    if box.shortest < both.shortest:
-        yield RouteCube(both.low, both.high, box.shortest, both.shortest - 1)
-    if both.longest < box.longest:
-        yield RouteCube(both.low, both.high, both.longest + 1, box.longest)
+    if cube.low < both.low:
+        yield RouteCube(cube.low, both.low - 1, cube.shortest, cube.longest)
+    if both.high < cube.high:
+        yield RouteCube(both.high + 1, cube.high, cube.shortest, cube.longest)
+    if cube.shortest < both.shortest:
+        yield RouteCube(both.low, both.high, cube.shortest, both.shortest - 1)
+    if both.longest < cube.longest:
+        yield RouteCube(both.low, both.high, both.longest + 1, cube.longest)
 
 
-def _shortest(box: RouteCube, family: Family) -> Prefix | None:
-    """The shortest prefix in a box: only every 2^(bits - length)-th address begins a prefix of a length."""
-    for length in range(box.shortest, box.longest + 1):
+def _shortest(cube: RouteCube, family: Family) -> Prefix | None:
+    """The shortest prefix in a cube: only every 2^(bits - length)-th address begins a prefix of a length."""
+    for length in range(cube.shortest, cube.longest + 1):
         step = 1 << (family.bits - length)
-        first = -(-box.low // step) * step
-        if first <= box.high:
+        first = -(-cube.low // step) * step
+        if first <= cube.high:
             return build_prefix(family, first, length)
     return None

@@ -11,8 +11,8 @@ from ansible.plugins.action import ActionBase
 
 from controller.errors import DeviceUnreachable, TsunaguError
 from controller.plan.backup import back_up
-from controller.plan.inventory import city_at
-from controller.plan.select import device_by_id
+from controller.plan.inventory import load_city_once
+from controller.plan.select import find_device
 
 
 class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
@@ -33,8 +33,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         if not folder:
             return {"failed": True, "msg": "running_configuration needs `folder`: where DEVICE.cfg is to be saved"}
         try:
-            city = city_at(str(known["tsunagu_policies"]))
-            device = device_by_id(city, str(known["inventory_hostname"]), lab=bool(known["tsunagu_lab"]))
+            city = load_city_once(str(known["tsunagu_policies"]), known["tsunagu_estate"])
+            device = find_device(city, str(known["inventory_hostname"]))
             kept = back_up(device, Path(folder))
         except DeviceUnreachable as error:
             raise AnsibleConnectionFailure(str(error)) from None

@@ -11,7 +11,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin
 
 from controller.errors import TsunaguError
-from controller.plan.inventory import city_at, hosts
+from controller.model.sites.devices import EstateName
+from controller.plan.inventory import list_hosts, load_city_once
 
 DOCUMENTATION = """
 name: tsunagu
@@ -56,9 +57,10 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has 
         # Ansible itself would let the file win over the environment; a command line must be able to name another city.
         named = os.environ.get("TSUNAGU_POLICIES") or str(self.get_option("policies"))
         policies = str((Path(path).parent / named).resolve())
-        lab = boolean(os.environ.get("TSUNAGU_LAB") or self.get_option("lab"))
+        virtual = boolean(os.environ.get("TSUNAGU_LAB") or self.get_option("lab"))
+        estate: EstateName = "virtual" if virtual else "real"
         try:
-            found = list(hosts(city_at(policies), lab=lab))
+            found = list(list_hosts(load_city_once(policies, estate)))
         except TsunaguError as error:
             raise AnsibleParserError(str(error)) from None
         for host in found:
@@ -66,5 +68,5 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has 
             for group in host.groups:
                 inventory.add_group(group)
                 inventory.add_child(group, host.name)
-            for name, value in {**host.variables, "tsunagu_policies": policies, "tsunagu_lab": lab}.items():
+            for name, value in {**host.variables, "tsunagu_policies": policies, "tsunagu_estate": estate}.items():
                 inventory.set_variable(host.name, name, value)

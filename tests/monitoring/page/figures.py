@@ -132,8 +132,8 @@ class Figures:
     async def _city(self, _: Request) -> Response:
         if self.broken:
             return JSONResponse({"error": "broken"}, 503)
-        wards = [{"id": ward.id, "name": ward.name} for ward in self.city.file.wards]
-        return JSONResponse({"city": self.city.file.name, "wards": wards, "schools": list(self.tiles.values())})
+        wards = [{"id": ward.id, "name": ward.name} for ward in self.city.wards]
+        return JSONResponse({"city": self.city.name, "wards": wards, "schools": list(self.tiles.values())})
 
     async def _school(self, request: Request) -> Response:
         school = request.path_params["school"]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from tests.monitoring.page.figures import Figures
 
 _PATIENCE = 20.0
@@ -26,7 +26,7 @@ def served(figures: Figures, port: int = 0) -> Iterator[str]:
     thread = threading.Thread(target=server.run, args=([listener],), name="figures")
     thread.start()
     try:
-        assert until(lambda: server.started, _PATIENCE), "the server did not start"
+        assert wait_until(lambda: server.started, _PATIENCE), "the server did not start"
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         figures.hang_up()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from controller.lab.state.processes import until
+from controller.lab.state.processes import wait_until
 from tests.monitoring.page.conftest import Visit
 from tests.monitoring.page.figures import Figures
 
@@ -236,6 +236,6 @@ def test_no_request_leaves_the_monitor(visit: Visit, base: str, figures: Figures
     for path in ("/", "/schools/as-e04", "/rollout"):
         visit.open(path)
     figures.change(CANARY, drift=1)
-    assert until(lambda: len(visit.requests) > 20, 5)
+    assert wait_until(lambda: len(visit.requests) > 20, 5)
     assert [url for url in visit.requests if not url.startswith(f"{base}/")] == []
     assert visit.problems() == []

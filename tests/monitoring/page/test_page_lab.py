@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from controller.lab.network import breaking
-from controller.lab.state import faults
+from controller.lab.network import fault_injection
+from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
 from tests.monitoring.page.conftest import opened
 from tests.monitoring.running import POLICIES, monitor
@@ -64,7 +64,7 @@ def measured(state: Path, school: str) -> dict[str, Any]:
 def school(lab: Layout) -> Iterator[str]:
     """The lab's canary; whatever was broken is whole again afterwards."""
     yield lab.schools[0].id
-    breaking.mend_all()
+    fault_injection.repair_all_faults()
 
 
 def test_a_cut_line_is_on_the_page_within_five_seconds(
@@ -88,7 +88,7 @@ def test_a_cut_line_is_on_the_page_within_five_seconds(
         expect(tile.locator(".measured")).to_have_text(f"{int(whole['measured_mbps']):,}")
 
         began = time.monotonic()
-        breaking.break_(faults.fault(lab, school, "primary-line"))
+        fault_injection.inject_fault(lab_faults.parse_fault(lab, school, "primary-line"))
         expect(primary).to_have_attribute("data-state", "down", timeout=SEEN_WITHIN * 1000)
         assert time.monotonic() - began < SEEN_WITHIN
         expect(page.locator(f".tile[data-school={school}][data-down]")).to_contain_text("line down")
@@ -101,7 +101,7 @@ def test_a_cut_line_is_on_the_page_within_five_seconds(
         assert said["measured_mbps"] is None
         expect(tile.locator(".measured")).to_have_text("\N{EN DASH}")
 
-        breaking.mend_all()
+        fault_injection.repair_all_faults()
         expect(primary).to_have_attribute("data-state", "up", timeout=MENDED_WITHIN)
         assert page.evaluate("window.same")
         assert visit.problems() == []

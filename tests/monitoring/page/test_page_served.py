@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
@@ -17,6 +17,8 @@ import pytest
 
 from controller.messages import LANGUAGES, catalogue
 from controller.model.city import City
+from controller.model.policy_files import SCHOOLS
+from controller.model.sites.schools import SchoolFile
 from controller.rollout import device_step
 from monitoring.web import pages
 from tests.monitoring.page.figures import Figures
@@ -119,7 +121,7 @@ def test_there_is_no_such_school(reader: Reader) -> None:
 
 def test_names_are_escaped(city: City) -> None:
     school = city.schools[0].model_copy(update={"name": "<img src=x>&"})
-    with serving(replace(city, schools=(school,))) as reader:
+    with serving(city.replace_file(SCHOOLS, SchoolFile(schools=(school,)))) as reader:
         answer = reader.get(f"/schools/{school.id}")
     assert "<img" not in answer.text
     assert "&lt;img src=x&gt;&amp;" in answer.text

@@ -59,7 +59,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
 
 def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
     """Perform the steps; after each the switch is in the state that it promises."""
-    for step in AWPLUS.steps(now, wanted):
+    for step in AWPLUS.plan_steps(now, wanted):
         switch.enter(command.line for command in step.commands)
         assert AWPLUS.parse(switch.running(), step.title).state == step.result
     assert AWPLUS.parse(switch.running(), "wanted").state == wanted
@@ -73,7 +73,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     walk(switch, first, second)
     walk(switch, second, first)
     walk(switch, first, build_device_state())
-    assert not AWPLUS.steps(first, first)
+    assert not AWPLUS.plan_steps(first, first)
     carrying = {name for name, port in switch.ports.items() if port.mode == "trunk" and port.allowed}
     assert not carrying, "a port that left our care carries VLANs without filters"
 
@@ -171,7 +171,7 @@ def test_after_every_single_command_no_packet_fares_worse_or_better_than_before_
     ]
     before = [passes(switch, *frame) for frame in frames]
     during = []
-    for step in AWPLUS.steps(first, second):
+    for step in AWPLUS.plan_steps(first, second):
         for command in step.commands:
             switch.enter([command.line])
             during.append([passes(switch, *frame) for frame in frames])
@@ -218,11 +218,11 @@ def test_golden() -> None:
 
 
 def test_ports_enter_a_vlan_only_with_their_filters() -> None:
-    titles = [step.title for step in AWPLUS.steps(build_device_state(), EXAMPLE)]
+    titles = [step.title for step in AWPLUS.plan_steps(build_device_state(), EXAMPLE)]
     assert titles == ["make VLANs", "make access lists", "set ports"]
-    titles = [step.title for step in AWPLUS.steps(EXAMPLE, build_device_state())]
+    titles = [step.title for step in AWPLUS.plan_steps(EXAMPLE, build_device_state())]
     assert titles == ["set ports", "remove access lists", "remove VLANs"]
-    (_, _, ports) = AWPLUS.steps(build_device_state(), EXAMPLE)
+    (_, _, ports) = AWPLUS.plan_steps(build_device_state(), EXAMPLE)
     lines = [command.line for command in ports.commands]
     for name in (HOSTS, OTHER, GATEWAY):
         here = lines[lines.index(f"interface {name}") :]
@@ -239,7 +239,7 @@ def test_a_changed_filter_is_attached_before_the_old_one_goes() -> None:
         bindings=build_device_state(bindings=map(bound, [*others, changed])).bindings,
     )
     (old,) = (one.name for one in EXAMPLE.filters if one.key == changed.key)
-    steps = AWPLUS.steps(EXAMPLE, wanted)
+    steps = AWPLUS.plan_steps(EXAMPLE, wanted)
     assert [step.title for step in steps] == ["make access lists", "bind access lists", "remove access lists"]
     attach = [f"access-group {changed.name}", f"no access-group {old}"]
     assert [command.line for command in steps[1].commands][1:-1] == [
@@ -278,7 +278,7 @@ LIST = f"access-list hardware {FROM_20}\n"
         (f"{LIST} 10 permit ip any any vlan 20 inner-vlan 3\n", 2, "unknown word 'inner-vlan'"),
         (f"{LIST} 10 permit ip 10.0.0.0 0.0.255.0 any vlan 20\n", 2, "is no prefix"),
         (f"{LIST} 20 deny ip any 10.0.0.0/8 vlan 20\n 10 deny ip any any vlan 20\n", 3, "does not ascend"),
-        (LIST, 1, "must end in an entry for everything"),
+        (LIST, 1, "must end in an entry that covers everything"),
         ("access-list hardware TSN-mine\n", 1, "expected a name like TSN-20-from-4-0123abcd"),
         ("access-list extended TSN-20-from-4-01234567\n", 1, "none of ours"),
         ("ipv6 access-list standard TSN-x\n", 1, "none of ours"),
@@ -322,7 +322,7 @@ def test_a_port_handed_over_without_filters_counts_as_out_of_service_and_is_set(
     seen = AWPLUS.parse(f"{head}interface {OTHER}\n{bare}!\n{tail}", "x")
     assert [port.name for port in seen.state.ports] == [HOSTS, GATEWAY]
     assert ["it has none of its filters" in line.text for line in seen.remarks] == [True]
-    assert [step.title for step in AWPLUS.steps(seen.state, EXAMPLE)] == ["set ports"]
+    assert [step.title for step in AWPLUS.plan_steps(seen.state, EXAMPLE)] == ["set ports"]
 
 
 @pytest.mark.parametrize("missing", [" switchport trunk native vlan none\n", " switchport trunk allowed vlan add 20\n"])
@@ -441,8 +441,8 @@ ACCESS = PortState(HOSTS, PortMode.ACCESS, (20,), PortRole.HOST_FACING)
             "is no port as AlliedWare",
         ),
         (build_device_state(ports=[PortState(HOSTS, PortMode.TRUNK, ())]), "a trunk at least one"),
-        (build_device_state(ports=[PortState(HOSTS, PortMode.ACCESS, (20,), isolated=True)]), "by private VLANs only"),
-        (build_device_state(interfaces=[build_vlan_interface(20, ["10.0.0.1/8"])]), "are not built"),
+        (build_device_state(ports=[PortState(HOSTS, PortMode.ACCESS, (20,), isolated=True)]), "capability 'isolates'"),
+        (build_device_state(interfaces=[build_vlan_interface(20, ["10.0.0.1/8"])]), "capability 'interfaces'"),
         (build_device_state(bindings=[FilterBinding(20, Direction.FROM, V4, FROM_20)]), "in force nowhere"),
         (
             build_device_state(ports=[ACCESS], bindings=[FilterBinding(20, Direction.FROM, V4, FROM_20)]),
@@ -454,4 +454,4 @@ def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, s
     with pytest.raises(ValueError, match=said):
         AWPLUS.render(state)
     with pytest.raises(ValueError, match=said):
-        AWPLUS.steps(build_device_state(), state)
+        AWPLUS.plan_steps(build_device_state(), state)

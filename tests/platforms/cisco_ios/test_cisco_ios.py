@@ -23,7 +23,7 @@ from controller.model.network.device_state import (
 )
 from controller.model.network.packets import ANY_PORTS, Direction, Effect, Family, Match, Protocol
 from controller.platforms.base import refuse_conflicts
-from controller.platforms.cisco_ios.text import allowed_lines
+from controller.platforms.dialect.switch import write_allowed_vlans
 from tests.emulators.cisco_ios import InvalidInput, Switch
 from tests.platforms.cisco_ios.texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
 from tests.platforms.states import CISCO_PORTS, bound, cisco_states, everything
@@ -50,7 +50,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     walk(switch, second, first)
     walk(switch, first, build_device_state())
     assert before <= {line.text for line in IOS.parse(switch.running(), "again").unmanaged}
-    assert not IOS.steps(first, first)
+    assert not IOS.plan_steps(first, first)
 
 
 def test_the_emulator_refuses_what_it_does_not_know() -> None:
@@ -74,9 +74,9 @@ def test_golden() -> None:
 
 
 def test_ports_enter_a_vlan_only_when_its_filters_stand() -> None:
-    titles = [step.title for step in IOS.steps(build_device_state(), EXAMPLE)]
+    titles = [step.title for step in IOS.plan_steps(build_device_state(), EXAMPLE)]
     assert titles == ["make VLANs", "make access lists", "bind access lists", "set interfaces", "set ports"]
-    titles = [step.title for step in IOS.steps(EXAMPLE, build_device_state())]
+    titles = [step.title for step in IOS.plan_steps(EXAMPLE, build_device_state())]
     assert titles == ["set interfaces", "set ports", "unbind access lists", "remove access lists", "remove VLANs"]
 
 
@@ -158,10 +158,10 @@ def test_a_long_list_of_vlans_is_continued() -> None:
     port = PortState("GigabitEthernet1/0/1", PortMode.TRUNK, tuple(range(1, 4094, 2)))
     state = build_device_state(ports=[port])
     assert IOS.parse(IOS.render(state), "x").state == state
-    lines = allowed_lines(port.vlans)
+    lines = write_allowed_vlans(port.vlans)
     assert len(lines) > 100
     assert all(line.startswith("switchport trunk allowed vlan add ") for line in lines[1:])
-    assert allowed_lines((10, 20, 21, 22, 30, 31)) == ["switchport trunk allowed vlan 10,20-22,30,31"]
+    assert write_allowed_vlans((10, 20, 21, 22, 30, 31)) == ["switchport trunk allowed vlan 10,20-22,30,31"]
 
 
 def test_a_port_that_changes_its_mode_keeps_nothing_of_the_other() -> None:
@@ -183,7 +183,7 @@ def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:
         switch = Switch(IOS.render(now))
         walk(switch, now, wanted)
         in_force = {binding.filter for binding in now.bindings}
-        for step in IOS.steps(now, wanted):
+        for step in IOS.plan_steps(now, wanted):
             edited = {name for name in in_force for command in step.commands if command.line.endswith(f" {name}")}
             assert not edited
             in_force = {binding.filter for binding in step.result.bindings}
@@ -209,11 +209,11 @@ def permit(match: Match) -> DeviceState:
         (build_device_state([Vlan(20, "TSN-a b")]), "VLAN 20"),
         (build_device_state([Vlan(4095, "TSN-a")]), "VLAN 4095"),
         (build_device_state([Vlan(20, "TSN-a"), Vlan(20, "TSN-b")]), "VLAN 20 stands twice"),
-        (build_device_state(ports=[PortState("eth0", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
-        (build_device_state(ports=[PortState("Vlan20", PortMode.ACCESS, (20,))]), "is no port as IOS names it"),
+        (build_device_state(ports=[PortState("eth0", PortMode.ACCESS, (20,))]), "is no port as Cisco IOS names it"),
+        (build_device_state(ports=[PortState("Vlan20", PortMode.ACCESS, (20,))]), "is no port as Cisco IOS names it"),
         (
             build_device_state(ports=[PortState("Gi1", PortMode.ACCESS, (20,), PortRole.HOST_FACING)]),
-            "a port has no role",
+            "keeps no role of a port",
         ),
         (build_device_state(ports=[PortState("Gi1", PortMode.TRUNK, ())]), "a trunk at least one"),
         (
@@ -249,4 +249,4 @@ def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, s
     with pytest.raises(ValueError, match=said):
         IOS.render(state)
     with pytest.raises(ValueError, match=said):
-        IOS.steps(build_device_state(), state)
+        IOS.plan_steps(build_device_state(), state)

@@ -40,7 +40,7 @@ def line_of(text: str, part: str) -> int:
 
 def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
     """Perform the steps; after each the switch is in the state that it promises."""
-    for step in IOS.steps(now, wanted):
+    for step in IOS.plan_steps(now, wanted):
         switch.enter(command.line for command in step.commands)
         assert IOS.parse(switch.running(), step.title).state == step.result
     assert IOS.parse(switch.running(), "wanted").state == wanted

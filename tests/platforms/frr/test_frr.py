@@ -56,7 +56,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
 
 def walk(router: Router, now: DeviceState, wanted: DeviceState) -> None:
     """Perform the steps; after each the router is in the state that it promises."""
-    for step in FRR.steps(now, wanted):
+    for step in FRR.plan_steps(now, wanted):
         for command in step.commands:
             assert command.line == CONFIGURE
             router.configure(command.stdin or "")
@@ -74,7 +74,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
     walk(router, second, first)
     walk(router, first, build_device_state())
     assert router.running() == before
-    assert not FRR.steps(first, first)
+    assert not FRR.plan_steps(first, first)
 
 
 def test_the_emulator_refuses_what_it_does_not_know() -> None:
@@ -99,9 +99,9 @@ def test_golden(wanted: DeviceState) -> None:
 
 
 def test_the_order_of_steps(wanted: DeviceState) -> None:
-    titles = [step.title for step in FRR.steps(build_device_state(), wanted)]
+    titles = [step.title for step in FRR.plan_steps(build_device_state(), wanted)]
     assert titles == ["make prefix lists and route maps", "attach route maps of the ways in use"]
-    titles = [step.title for step in FRR.steps(wanted, build_device_state())]
+    titles = [step.title for step in FRR.plan_steps(wanted, build_device_state())]
     assert titles == ["detach route maps", "remove route maps and prefix lists"]
 
 
@@ -112,7 +112,7 @@ def test_an_edit_by_hand_is_mended_beside_it(wanted: DeviceState) -> None:
     router.configure(f"route-map {name} permit 20\nset local-preference 7\nexit")
     edited = FRR.parse(router.running(), "x").state
     assert edited != wanted
-    for step in FRR.steps(edited, wanted):
+    for step in FRR.plan_steps(edited, wanted):
         if any("local-preference" in (command.stdin or "") for command in step.commands):
             held = {one.policy for one in edited.routing.bindings}
             made = {one.name for one in step.result.routing.policies} - {one.name for one in edited.routing.policies}
@@ -122,7 +122,7 @@ def test_an_edit_by_hand_is_mended_beside_it(wanted: DeviceState) -> None:
 
 
 def test_packets_are_not_filtered_here() -> None:
-    with pytest.raises(ValueError, match="filters routes, not packets"):
+    with pytest.raises(ValueError, match="FRR has no VLAN database"):
         FRR.render(build_device_state([Vlan(10, "TSN-x")]))
 
 

@@ -15,6 +15,7 @@ from controller.errors import CommandFailed, DeviceBusy
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family
+from controller.model.policy_files import LINES
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.frr.driver import CONFIGURE, Frr
@@ -42,7 +43,7 @@ def preferring(city: City, *pairs: tuple[str, str]) -> DeviceState:
     chosen = tuple(ways[pair] for pair in ways if not pairs)
     if pairs:
         chosen = tuple(way for pair in pairs for key, way in ways.items() if key == pair)
-    turned = replace(city, lines=city.lines.model_copy(update={"usual": chosen}))
+    turned = city.replace_file(LINES, city.lines.model_copy(update={"usual": chosen}))
     return compile_device(turned, router_of(turned), FRR.capabilities).wanted
 
 
@@ -74,7 +75,7 @@ def state_of(router: VirtualRouter) -> DeviceState:
 
 def apply(router: VirtualRouter, wanted: DeviceState) -> None:
     """Perform the steps; after each the router is in the state that it promises."""
-    for step in FRR.steps(state_of(router), wanted):
+    for step in FRR.plan_steps(state_of(router), wanted):
         for command in step.commands:
             router.configure(*(command.stdin or "").splitlines())
         assert state_of(router) == step.result
@@ -162,7 +163,7 @@ def lock_and_arm(router: VirtualRouter, seconds: int) -> Restore:
 
 
 def push_all(router: VirtualRouter, restore: Restore, wanted: DeviceState) -> None:
-    for step in FRR.steps(state_of(router), wanted):
+    for step in FRR.plan_steps(state_of(router), wanted):
         for command in step.commands:
             FRR.push(router, restore, command)
 
@@ -173,9 +174,9 @@ def test_a_change_that_is_confirmed_stays_and_is_booted_with(router: VirtualRout
     push_all(router, restore, wanted)
     assert state_of(router) == wanted
     assert FRR.cancel(router, restore)
-    assert FRR.parse(FRR.saved(router), "boot").state != wanted
+    assert FRR.parse(FRR.read_saved(router), "boot").state != wanted
     FRR.save(router, FIRST)
-    assert FRR.parse(FRR.saved(router), "boot").state == wanted
+    assert FRR.parse(FRR.read_saved(router), "boot").state == wanted
     FRR.unlock(router, FIRST)
     assert not jobs(router)
     router.stop()
@@ -192,7 +193,7 @@ def test_what_is_not_confirmed_goes_back_by_itself(router: VirtualRouter, city: 
     push_all(router, restore, preferring(city, ("backup", "osaka")))
     wait_until(lambda: router.best(Family.V4) == BACKUP_OSAKA, "the new best path", 15)
     # Nobody confirms: the controller is dead. The router itself goes back.
-    wait_until(lambda: FRR.restored(router, restore), "the restore", 30)
+    wait_until(lambda: FRR.has_restored(router, restore), "the restore", 30)
     assert state_of(router) == before
     wait_until(lambda: router.best(Family.V4) == TOKYO, "the old best path", 15)
     assert not FRR.cancel(router, restore)
@@ -207,13 +208,13 @@ def test_a_change_that_was_cut_off_anywhere_goes_back_whole(router: VirtualRoute
     restore = lock_and_arm(router, 2)
     lines = [
         line
-        for step in FRR.steps(before, preferring(city, ("backup", "osaka"), ("primary", "osaka")))
+        for step in FRR.plan_steps(before, preferring(city, ("backup", "osaka"), ("primary", "osaka")))
         for command in step.commands
         for line in (command.stdin or "").splitlines()
     ]
     # Killed in the middle of a command, between two of its lines.
     router.configure(*lines[: (cut + 1) * len(lines) // 3])
-    wait_until(lambda: FRR.restored(router, restore), "the restore", 30)
+    wait_until(lambda: FRR.has_restored(router, restore), "the restore", 30)
     assert state_of(router) == before
 
 
@@ -234,7 +235,7 @@ def test_an_edit_by_hand_meanwhile_goes_back_too_and_others_work_stays(router: V
         "ip prefix-list TSN-stray seq 5 permit any",
         "ip prefix-list LEGACY seq 5 permit any",
     )
-    wait_until(lambda: FRR.restored(router, restore), "the restore", 30)
+    wait_until(lambda: FRR.has_restored(router, restore), "the restore", 30)
     assert state_of(router) == before
     assert "ip prefix-list LEGACY seq 5 permit any" in FRR.read(router)
     router.configure("no ip prefix-list LEGACY")
@@ -246,7 +247,7 @@ def test_a_second_run_of_the_plan_takes_over_and_puts_back_what_was_before_the_f
     before = preferring(city)
     apply(router, before)
     first = lock_and_arm(router, 600)
-    steps = FRR.steps(before, preferring(city, ("backup", "osaka")))
+    steps = FRR.plan_steps(before, preferring(city, ("backup", "osaka")))
     FRR.push(router, first, steps[0].commands[0])
     again = Lock(FIRST.owner, "run2", 60)
     FRR.lock(router, again)
@@ -255,10 +256,10 @@ def test_a_second_run_of_the_plan_takes_over_and_puts_back_what_was_before_the_f
     second = Restore(2, "run2")
     FRR.arm(router, second)
     FRR.push(router, second, steps[1].commands[0])
-    wait_until(lambda: FRR.restored(router, second), "the restore", 30)
+    wait_until(lambda: FRR.has_restored(router, second), "the restore", 30)
     assert state_of(router) == before
     with pytest.raises(CommandFailed, match="another run of the same plan has taken the device over"):
-        FRR.restored(router, first)
+        FRR.has_restored(router, first)
 
 
 def test_two_plans_exclude_one_another(router: VirtualRouter) -> None:

@@ -141,7 +141,7 @@ def virtual_router(city: City, school: School) -> Iterator[VirtualRouter]:
         for region in city.lines.regions:
             speaker = Speaker(spaces[region.id], _folder(folder / region.id, _region(city, school, region)))
             regions.append((region.id, speaker))
-        own = {family: str(city.school_prefix(school, family)) for family in Family}
+        own = {family: str(city.addresses.school_prefix(school, family)) for family in Family}
         made = VirtualRouter(
             spaces["rt"], _folder(folder / "rt", _school(city, school)), f"{school.id}-rt1", tuple(regions), own
         )
@@ -192,7 +192,7 @@ def _school(city: City, school: School) -> str:
         family: {str(city.lines.region_address(region, line, family)): region.asn for line, region in city.lines.ways()}
         for family in Family
     }
-    announced = {family: [str(city.school_prefix(school, family))] for family in Family}
+    announced = {family: [str(city.addresses.school_prefix(school, family))] for family in Family}
     return _bgp(
         city.lines.asn(school), str(city.lines.school_address(school, "primary", Family.V4)), neighbours, announced
     )

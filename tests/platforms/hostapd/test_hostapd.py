@@ -12,16 +12,18 @@ from hypothesis import given, settings
 
 from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
+from controller.model.access.rules import SegmentFile
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.policy_files import SEGMENTS
 from controller.model.sites.devices import Device
-from controller.plan.proof.proof import prove
+from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.review import describe_changes
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
 from controller.platforms.base import Observation, refuse_conflicts
 from controller.platforms.hostapd.driver import Hostapd
-from controller.platforms.hostapd.text import MAIN, header
+from controller.platforms.hostapd.text import MAIN, write_header
 from controller.platforms.hostapd.text import SECRET as MARK
 from tests.emulators.hostapd import HEAD, SECRET, AccessPoint
 from tests.platforms.hostapd.networks import network_states
@@ -65,7 +67,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
         now = build_device_state()
         for wanted in (first, second, first, build_device_state()):
             reloads = point.reloads
-            for step in HOSTAPD.steps(now, wanted):
+            for step in HOSTAPD.plan_steps(now, wanted):
                 for command in step.commands:
                     assert SECRET not in command.line + (command.stdin or "")
                     point.run(command)
@@ -79,7 +81,7 @@ def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
             assert point.reloads == reloads + (now != wanted)
             now = wanted
         assert point.text() == before
-    assert not HOSTAPD.steps(first, first)
+    assert not HOSTAPD.plan_steps(first, first)
 
 
 def test_the_text_of_an_access_point(text: str) -> None:
@@ -96,7 +98,7 @@ def test_every_line_of_ours_counts(text: str) -> None:
     wanted = HOSTAPD.parse(text, "x").state
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if not line.strip() or line == header(MAIN) + "\n":
+        if not line.strip() or line == write_header(MAIN) + "\n":
             continue
         twice = [] if line.startswith("==> ") else [lines[: number + 1] + lines[number:]]
         for changed in (lines[:number] + lines[number + 1 :], *twice):
@@ -199,7 +201,7 @@ def network(**changes: object) -> WirelessNetwork:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "VLANs of a switch"),
+        (build_device_state(vlans=[Vlan(10, "TSN-staff")]), "hostapd has no VLAN database"),
         (build_device_state(networks=[network(ssid="a\nwpa=0")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(ssid="")]), "an SSID has 1 to 32 printable"),
         (build_device_state(networks=[network(vlan=4095)]), "VLAN 4095 is none of 1 to 4094"),
@@ -215,7 +217,7 @@ def test_what_hostapd_cannot_hold(state: DeviceState, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         HOSTAPD.render(state)
     with pytest.raises(ValueError, match=expected):
-        HOSTAPD.steps(build_device_state(), state)
+        HOSTAPD.plan_steps(build_device_state(), state)
 
 
 def test_a_switch_holds_no_networks(city: City, device: Device) -> None:
@@ -228,7 +230,9 @@ def test_an_isolated_segment_without_client_isolation_is_refused(city: City, dev
     with pytest.raises(BeyondCapability, match=r"'school-pupil' carries the isolated segment pupil, .* 'isolates'"):
         compile_device(city, device, can)
     segments = {name: one.model_copy(update={"isolated": False}) for name, one in city.segments.items()}
-    assert compile_device(replace(city, segments=segments), device, can).wanted.networks
+    assert compile_device(
+        city.replace_file(SEGMENTS, SegmentFile(segments=tuple(segments.values()))), device, can
+    ).wanted.networks
 
 
 class Mistaken(Hostapd):
@@ -262,14 +266,14 @@ def test_a_mistake_of_the_renderer_is_found(
     city: City, intent: DeviceIntent, changes: dict[str, object], expected: str
 ) -> None:
     with pytest.raises(ProofFailed) as failed:
-        prove(city, intent, Mistaken("school-pupil", **changes))
+        prove_rendered_device(city, intent, Mistaken("school-pupil", **changes))
     assert expected in str(failed.value)
     assert "/city/blueprints.yaml:" in str(failed.value) or "does not name" in expected
 
 
 def test_isolation_that_the_policy_does_not_ask_is_a_difference_too(city: City, intent: DeviceIntent) -> None:
     with pytest.raises(ProofFailed, match=r"'school-staff' keeps its clients from one another; the policy does not"):
-        prove(city, intent, Mistaken("school-staff", isolated=True))
+        prove_rendered_device(city, intent, Mistaken("school-staff", isolated=True))
 
 
 def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, intent: DeviceIntent) -> None:
@@ -278,7 +282,7 @@ def test_a_renderer_that_forgets_the_file_is_refused_by_the_parser(city: City, i
             return super().render(state).partition("\n==> ")[0]
 
     with pytest.raises(TsunaguError, match=r"or not in this text"):
-        prove(city, intent, Forgetful())
+        prove_rendered_device(city, intent, Forgetful())
 
 
 def test_networks_in_words(city: City, intent: DeviceIntent) -> None:

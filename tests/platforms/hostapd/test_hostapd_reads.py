@@ -17,7 +17,15 @@ import pytest
 from controller.compile.network.device_state import compile_device
 from controller.model.city import City
 from controller.platforms.hostapd.driver import Hostapd
-from controller.platforms.hostapd.text import FOLDER, MAIN, bss_name, header, main_text, vlan_file, vlan_line
+from controller.platforms.hostapd.text import (
+    FOLDER,
+    MAIN,
+    name_interface,
+    name_vlan_file,
+    write_header,
+    write_main,
+    write_vlan_line,
+)
 
 HOSTAPD = Hostapd()
 PROGRAM = shutil.which("hostapd", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin")
@@ -64,7 +72,9 @@ def said(folder: Path, text: str) -> str:
 def folder(city: City, tmp_path: Path) -> Path:
     """A folder in place of /etc/hostapd, with the files of VLANs."""
     for segment in city.segments.values():
-        (tmp_path / Path(vlan_file(segment.vlan)).name).write_text(f"{vlan_line(segment.vlan)}\n", encoding="utf-8")
+        (tmp_path / Path(name_vlan_file(segment.vlan)).name).write_text(
+            f"{write_vlan_line(segment.vlan)}\n", encoding="utf-8"
+        )
     return tmp_path
 
 
@@ -77,7 +87,7 @@ def test_hostapd_reads_every_blueprint_as_rendered(city: City, folder: Path) -> 
             continue
         read.add(point.networks)
         text = HOSTAPD.render(compile_device(city, point, HOSTAPD.capabilities).wanted)
-        main = text.removeprefix(f"{header(MAIN)}\n").partition("\n==> ")[0]
+        main = text.removeprefix(f"{write_header(MAIN)}\n").partition("\n==> ")[0]
         heard = said(folder, HEAD + main)
         assert CHECKED in heard, heard
         assert REFUSED not in heard
@@ -90,7 +100,7 @@ def test_each_network_is_set_up_alone(city: City, folder: Path, ssid: str) -> No
     point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
     state = compile_device(city, point, HOSTAPD.capabilities).wanted
     (network,) = (one for one in state.networks if one.ssid == ssid)
-    text = main_text((network,)).replace(f"bss={bss_name(network.vlan)}\n", "interface=none0\ndriver=none\n")
+    text = write_main((network,)).replace(f"bss={name_interface(network.vlan)}\n", "interface=none0\ndriver=none\n")
     # A bridge and the interfaces of VLANs need a kernel's radio.
     kept = "".join(
         line for line in text.splitlines(keepends=True) if not line.startswith(("bridge=", "vlan_", "dynamic_"))
@@ -113,7 +123,7 @@ def test_each_network_is_set_up_alone(city: City, folder: Path, ssid: str) -> No
 def test_hostapd_refuses_what_is_wrong(city: City, folder: Path, old: str, new: str, expected: str) -> None:
     """Else its silence would say nothing."""
     point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
-    text = main_text(compile_device(city, point, HOSTAPD.capabilities).wanted.networks)
+    text = write_main(compile_device(city, point, HOSTAPD.capabilities).wanted.networks)
     assert old in text
     heard = said(folder, HEAD + text.replace(old, new, 1))
     assert expected in heard, heard

@@ -33,7 +33,7 @@ def perform(switch: VirtualSwitch, step: Step) -> None:
 
 
 def apply(switch: VirtualSwitch, wanted: DeviceState) -> None:
-    for step in OVS.steps(state_of(switch), wanted):
+    for step in OVS.plan_steps(state_of(switch), wanted):
         perform(switch, step)
     assert state_of(switch) == wanted
 

@@ -24,7 +24,7 @@ from controller.model.network.device_state import (
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.platforms.base import Operable
 from controller.platforms.ovs.driver import OpenVSwitch
-from controller.platforms.registry import names, platform, supported
+from controller.platforms.registry import is_supported, list_platforms, load_platform
 from tests.platforms.states import bound, everything, example, ovs_states
 from tests.soak import examples
 
@@ -52,14 +52,14 @@ def line_of(text: str, part: str) -> int:
 
 
 def test_registry_knows_the_platforms() -> None:
-    assert {"ovs", "cisco_ios"} <= set(names())
-    assert supported("ovs")
-    assert not supported("ovs ")
-    assert platform("ovs") is platform("ovs")
-    assert isinstance(platform("ovs"), Operable)
-    assert not isinstance(platform("cisco_ios"), Operable)
+    assert {"ovs", "cisco_ios"} <= set(list_platforms())
+    assert is_supported("ovs")
+    assert not is_supported("ovs ")
+    assert load_platform("ovs") is load_platform("ovs")
+    assert isinstance(load_platform("ovs"), Operable)
+    assert not isinstance(load_platform("cisco_ios"), Operable)
     with pytest.raises(LookupError, match="installed: allied_telesis_awplus, cisco_ios, frr, hostapd, ovs"):
-        platform("nonesuch")
+        load_platform("nonesuch")
 
 
 @settings(max_examples=examples(40), deadline=None)
@@ -75,7 +75,7 @@ def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
 @settings(max_examples=examples(40), deadline=None)
 @given(ovs_states(), ovs_states())
 def test_steps_end_in_the_wanted_state(now: DeviceState, wanted: DeviceState) -> None:
-    steps = OVS.steps(now, wanted)
+    steps = OVS.plan_steps(now, wanted)
     assert [step.result for step in steps][-1:] == ([] if now == wanted else [wanted])
     for step in steps:
         assert OVS.parse(OVS.render(step.result), "x").state == step.result
@@ -151,7 +151,7 @@ def test_an_entry_that_was_taken_out_is_a_difference_and_no_refusal() -> None:
     seen = OVS.parse(text.replace(f"{gone}\n", ""), "x").state
     assert seen != EXAMPLE
     assert len(seen.filters) == len(EXAMPLE.filters)
-    assert OVS.steps(seen, EXAMPLE)[-1].result == EXAMPLE
+    assert OVS.plan_steps(seen, EXAMPLE)[-1].result == EXAMPLE
 
 
 @pytest.mark.parametrize("flow", [" priority=1 actions=NORMAL", " cookie=0x7, table=1, priority=9,tcp actions=drop"])
@@ -181,7 +181,7 @@ def test_what_no_longer_fits_its_flows_counts_as_out_of_service(old: str, new: s
     assert [remark in line.text for line in seen.remarks] == [True]
     assert set(seen.state.ports) < set(EXAMPLE.ports)
     assert seen.lines == seen.managed + len(seen.unmanaged)
-    assert OVS.steps(seen.state, EXAMPLE)[-1].result == EXAMPLE
+    assert OVS.plan_steps(seen.state, EXAMPLE)[-1].result == EXAMPLE
 
 
 def test_a_trunk_that_carries_less_than_its_flows_say_is_seen_so() -> None:
@@ -230,4 +230,4 @@ def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, s
     with pytest.raises(ValueError, match=said):
         OVS.render(state)
     with pytest.raises(ValueError, match=said):
-        OVS.steps(build_device_state(ports=[PortState("q", PortMode.ACCESS, (1,))]), state)
+        OVS.plan_steps(build_device_state(ports=[PortState("q", PortMode.ACCESS, (1,))]), state)

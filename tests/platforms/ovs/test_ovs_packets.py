@@ -120,7 +120,7 @@ def test_packets_follow_the_state(hosts: Hosts, family: Family) -> None:
     now = platform.parse(platform.read(hosts.switch), "virtual").state
     for permitted in ((OPEN,), (OPEN, CLOSED)):
         wanted = permitting(*permitted)
-        for step in platform.steps(now, wanted):
+        for step in platform.plan_steps(now, wanted):
             for command in step.commands:
                 hosts.switch.run(command)
         now = wanted

@@ -76,8 +76,8 @@ def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
     restore = Restore(seconds=6, run="run1")
     OVS.arm(switch, restore)
     apply(switch, example("up1", "h-2", "h1", port_roles=True, vlan_database=False))
-    assert not OVS.restored(switch, restore)
-    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    assert not OVS.has_restored(switch, restore)
+    wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
     assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
     assert not OVS.cancel(switch, restore)
     OVS.lock(switch, OTHER)
@@ -91,7 +91,7 @@ def test_a_cancelled_restore_does_not_fire_and_leaves_no_process(switch: Virtual
     assert OVS.cancel(switch, TOO_LATE)
     assert not jobs(switch)
     assert OVS.cancel(switch, TOO_LATE)
-    assert not OVS.restored(switch, TOO_LATE)
+    assert not OVS.has_restored(switch, TOO_LATE)
     with pytest.raises(CommandFailed, match="armed or cancelled a restore before"):
         OVS.arm(switch, TOO_LATE)
 
@@ -128,7 +128,7 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
     restore = Restore(seconds=4, run="run1")
     OVS.arm(Killed(switch.device, switch.namespace, switch.folder), restore)
     switch.sh("ovs-ofctl -O OpenFlow14 del-flows br0")
-    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
     assert state_of(switch) == EXAMPLE
 
 
@@ -141,7 +141,7 @@ def test_cancel_and_fire_never_both_win(switch: VirtualSwitch) -> None:
         OVS.arm(switch, restore)
         cancelled = OVS.cancel(switch, restore)
         wait_until(lambda: not jobs(switch), "the end of the job")
-        assert OVS.restored(switch, restore) is not cancelled
+        assert OVS.has_restored(switch, restore) is not cancelled
         outcomes.add(cancelled)
     assert False in outcomes
 
@@ -153,7 +153,7 @@ def interfere(switch: VirtualSwitch, run: str) -> None:
 
 
 def push_all(switch: VirtualSwitch, restore: Restore, wanted: DeviceState) -> None:
-    for step in OVS.steps(state_of(switch), wanted):
+    for step in OVS.plan_steps(state_of(switch), wanted):
         for command in step.commands:
             OVS.push(switch, restore, command)
     assert state_of(switch) == wanted
@@ -180,7 +180,7 @@ def test_a_push_after_the_restore_fired_changes_nothing(switch: VirtualSwitch) -
     restore = Restore(seconds=1, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, restore)
-    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
     for _ in range(2):
         with pytest.raises(CommandFailed, match="late: run run1 does not hold the lock"):
             interfere(switch, "run1")
@@ -211,7 +211,7 @@ def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualS
     OVS.arm(switch, restore)
     slow = "sleep 4; ovs-ofctl -O OpenFlow14 del-flows br0"
     OVS.push(switch, restore, Command(slow))
-    wait_until(lambda: OVS.restored(switch, restore), "the restore")
+    wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
     assert state_of(switch) == EXAMPLE
 
 
@@ -226,7 +226,7 @@ def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
     OVS.unlock(switch, Lock("plan1", "run2", 4))
     OVS.lock(switch, Lock("plan1", "run3", 4))
     assert state_of(switch) == build_device_state()
-    wait_until(lambda: OVS.restored(switch, first), "the restore")
+    wait_until(lambda: OVS.has_restored(switch, first), "the restore")
     assert state_of(switch) == EXAMPLE
     # What the later run has read is not so any more.
     with pytest.raises(CommandFailed, match="run run3 does not hold the lock"):
@@ -239,7 +239,7 @@ def test_a_take_over_prolongs_what_is_armed(switch: VirtualSwitch) -> None:
     OVS.arm(switch, Restore(5, "run1"))
     OVS.lock(switch, Lock("plan1", "run2", 60))
     time.sleep(6)
-    assert not OVS.restored(switch, Restore(5, "run1"))
+    assert not OVS.has_restored(switch, Restore(5, "run1"))
     OVS.arm(switch, Restore(600, "run2"))
 
 
@@ -253,12 +253,12 @@ def test_a_later_run_puts_back_what_was_there_before_the_first(switch: VirtualSw
     OVS.arm(switch, second)
     assert len(jobs(switch)) == 1
     with pytest.raises(CommandFailed, match="another run of the same plan"):
-        OVS.restored(switch, TOO_LATE)
+        OVS.has_restored(switch, TOO_LATE)
     push_all(switch, second, build_device_state())
     OVS.lock(switch, Lock("plan1", "run3", 60))
     third = Restore(seconds=1, run="run3")
     OVS.arm(switch, third)
-    wait_until(lambda: OVS.restored(switch, third), "the restore")
+    wait_until(lambda: OVS.has_restored(switch, third), "the restore")
     assert state_of(switch) == EXAMPLE
     wait_until(lambda: not jobs(switch), "the end of the job")
 
@@ -280,7 +280,7 @@ def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, arm
     OVS.unlock(switch, FIRST)
     assert len(jobs(switch)) == 1
     assert OVS.read(switch) == before
-    assert OVS.saved(switch) == ""
+    assert OVS.read_saved(switch) == ""
     if not armed:
         OVS.arm(switch, Restore(600, "run2"))
     assert OVS.cancel(switch, Restore(600, "run2"))
@@ -313,7 +313,7 @@ def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -
         return True
 
     wait_until(taken, "the lock")
-    assert OVS.restored(switch, Restore(5, "run1"))
+    assert OVS.has_restored(switch, Restore(5, "run1"))
 
 
 def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) -> None:
@@ -332,11 +332,11 @@ def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) ->
         return True
 
     wait_until(taken, "the lock")
-    assert OVS.restored(switch, TOO_LATE)
+    assert OVS.has_restored(switch, TOO_LATE)
     assert state_of(switch) == EXAMPLE
 
 
 @pytest.mark.parametrize("words", ["", "lock a b", "lock a '$(id)' 3", "arm ../x 3", "cancel .", "arm run1 soon"])
 def test_wrong_words_are_refused(switch: VirtualSwitch, words: str) -> None:
     with pytest.raises(CommandFailed, match="ovs_switch: "):
-        switch.sh(f"sh -s -- {words}", OVS.program())
+        switch.sh(f"sh -s -- {words}", OVS.build_program())

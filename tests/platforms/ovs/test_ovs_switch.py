@@ -53,7 +53,7 @@ def test_after_every_command_the_switch_is_in_a_state_that_the_plan_knows(
     assume(now != wanted)
     apply(switch, now)
     known = now
-    for step in OVS.steps(now, wanted):
+    for step in OVS.plan_steps(now, wanted):
         for command in step.commands[:-1]:
             switch.run(command)
             assert state_of(switch) == known
@@ -75,8 +75,8 @@ def test_a_plan_that_was_cut_off_anywhere_is_finished_by_what_remains(switch: Vi
         filters=EXAMPLE.filters[:1],
         bindings=map(bound, EXAMPLE.filters[:1]),
     )
-    commands = [command for step in OVS.steps(EXAMPLE, moved) for command in step.commands]
-    assert [step.result.ports for step in OVS.steps(EXAMPLE, moved)] == [
+    commands = [command for step in OVS.plan_steps(EXAMPLE, moved) for command in step.commands]
+    assert [step.result.ports for step in OVS.plan_steps(EXAMPLE, moved)] == [
         (EXAMPLE.ports[2],),
         (PortState("up1", PortMode.TRUNK, (20,), PortRole.UPLINK),),
         (*moved.ports[:2], PortState("up1", PortMode.TRUNK, (20,), PortRole.UPLINK)),
@@ -93,7 +93,7 @@ def test_a_port_that_is_not_there_is_found_out_and_nothing_changes(switch: Virtu
     apply(switch, EXAMPLE)
     before = OVS.read(switch)
     absent = PortState("nope", PortMode.ACCESS, (20,), PortRole.HOST_FACING)
-    steps = OVS.steps(
+    steps = OVS.plan_steps(
         EXAMPLE, build_device_state(EXAMPLE.vlans, [*EXAMPLE.ports, absent], EXAMPLE.filters, EXAMPLE.bindings)
     )
     with pytest.raises(CommandFailed, match="nope"):
@@ -104,7 +104,7 @@ def test_a_port_that_is_not_there_is_found_out_and_nothing_changes(switch: Virtu
 def test_a_bundle_with_one_bad_flow_changes_nothing(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
     before = OVS.read(switch)
-    bundle = OVS.steps(EXAMPLE, build_device_state())[-1].commands[-1]
+    bundle = OVS.plan_steps(EXAMPLE, build_device_state())[-1].commands[-1]
     assert bundle.stdin is not None
     with pytest.raises(CommandFailed):
         switch.run(Command(bundle.line, bundle.stdin + "add table=1,priority=7,in_port=nope,actions=drop\n"))
@@ -148,17 +148,17 @@ def save(switch: VirtualSwitch) -> None:
 
 def load(switch: VirtualSwitch) -> str:
     """What the start-up of a switch does: the program as a file, not over SSH."""
-    (switch.folder / "ovs_switch.sh").write_text(OVS.program(), encoding="utf-8")
+    (switch.folder / "ovs_switch.sh").write_text(OVS.build_program(), encoding="utf-8")
     return switch.sh(f"sh {switch.folder}/ovs_switch.sh load")
 
 
 def test_a_restart_keeps_the_filters_by_the_boot_file(switch: VirtualSwitch) -> None:
     switch.sh(f"ovs-ofctl -O OpenFlow14 add-flow br0 '{FOREIGN}'")
     apply(switch, EXAMPLE)
-    assert OVS.saved(switch) == ""
+    assert OVS.read_saved(switch) == ""
     save(switch)
     before = OVS.read(switch)
-    assert OVS.saved(switch) == before
+    assert OVS.read_saved(switch) == before
     switch.stop()
     switch.start()
     assert "cookie" not in OVS.read(switch)
@@ -187,7 +187,7 @@ def test_a_damaged_boot_file_loads_nothing(switch: VirtualSwitch, damage: str) -
     with pytest.raises(CommandFailed, match="nothing loaded"):
         load(switch)
     assert OVS.read(switch) == before
-    assert OVS.saved(switch) == ""
+    assert OVS.read_saved(switch) == ""
 
 
 def test_nothing_is_loaded_into_a_bridge_that_a_restart_would_open(switch: VirtualSwitch) -> None:

@@ -8,14 +8,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
-from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from controller.lab.iap import authority, identity
-from controller.lab.iap.accounts import SignIn
-from controller.lab.iap.files import Files
+from controller.lab.iap import certificate_authority, identity_provider
+from controller.lab.iap.directory import SignIn
+from controller.lab.iap.iap_files import IapFiles
+from controller.lab.services.http_client import HttpConnection
 from controller.lab.trials.people.visits import Seat
 from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
@@ -28,7 +28,7 @@ class SignInFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ServerAddress:
     """Where to ask. A plain one (without `tls`) is for those who try to get round the proxy."""
 
     address: str
@@ -38,7 +38,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class BrowserPage:
     """What came back. `connected`: the TCP handshake was completed. Status 0: no answer; `problem` says why."""
 
     connected: bool
@@ -56,19 +56,19 @@ class Browser:
     """Knows the lab's authority, and no other."""
 
     def __init__(self, state: Path) -> None:
-        self._trusted = authority.trusting(Files(state).folder)
+        self._trusted = certificate_authority.make_client_tls(IapFiles(state).folder)
 
-    def page(self, seat: Seat, door: Door, headers: Mapping[str, str], seconds: float) -> Page:
+    def page(self, seat: Seat, door: ServerAddress, headers: Mapping[str, str], seconds: float) -> BrowserPage:
         """Ask for the first page; so many seconds for each step."""
         try:
             connection = _connected(seat, door, seconds)
         except OSError as error:
-            return Page(connected=False, problem=_reason(error))
+            return BrowserPage(connected=False, problem=_reason(error))
         try:
             with connection:
                 answer = self._asked(connection, door, ("GET", "/", "", headers))
         except (OSError, HTTPException, ValueError) as error:
-            return Page(connected=True, problem=_reason(error))
+            return BrowserPage(connected=True, problem=_reason(error))
         return answer
 
     def sign_in(self, seat: Seat, address: str, given: SignIn, seconds: float) -> str:
@@ -79,23 +79,25 @@ class Browser:
         """
         verifier, state, nonce = (secrets.token_urlsafe(32) for _ in range(3))
         asked = {
-            "client_id": identity.CLIENT,
-            "redirect_uri": identity.REDIRECT,
+            "client_id": identity_provider.CLIENT,
+            "redirect_uri": identity_provider.REDIRECT,
             "response_type": "code",
             "scope": "openid",
             "state": state,
             "nonce": nonce,
-            "code_challenge": identity.challenge(verifier),
+            "code_challenge": identity_provider.make_challenge(verifier),
             "code_challenge_method": "S256",
         }
-        door = Door(address, 443, identity.HOST)
+        door = ServerAddress(address, 443, identity_provider.HOST)
         entered = {name: value for name, value in given.model_dump().items() if value}
         try:
             with _connected(seat, door, seconds) as connection:
-                self._secure(connection, door)
-                page = _exchange(connection, "GET", f"{identity.AUTHORIZE}?{urlencode(asked)}")
+                connection.secure(self._trusted)
+                page = _exchange(connection, "GET", f"{identity_provider.AUTHORIZE}?{urlencode(asked)}")
                 _expect(page, HTTPStatus.OK, "its page")
-                back = _exchange(connection, "POST", identity.AUTHORIZE, urlencode({**asked, **entered}), _FORM)
+                back = _exchange(
+                    connection, "POST", identity_provider.AUTHORIZE, urlencode({**asked, **entered}), _FORM
+                )
                 _expect(back, HTTPStatus.FOUND, "the sign-in")
                 query = parse_qs(urlsplit((back.headers or {}).get("location", "")).query)
                 if query.get("state") != [state]:
@@ -104,37 +106,26 @@ class Browser:
                 trade = {
                     "grant_type": "authorization_code",
                     "code": query["code"][0],
-                    "client_id": identity.CLIENT,
-                    "redirect_uri": identity.REDIRECT,
+                    "client_id": identity_provider.CLIENT,
+                    "redirect_uri": identity_provider.REDIRECT,
                     "code_verifier": verifier,
                 }
-                got = _exchange(connection, "POST", identity.TOKEN, urlencode(trade), _FORM)
+                got = _exchange(connection, "POST", identity_provider.TOKEN, urlencode(trade), _FORM)
                 _expect(got, HTTPStatus.OK, "the code")
         except (OSError, HTTPException, ValueError) as error:
             message = f"the identity provider: {_reason(error)}"
             raise SignInFailed(message) from None
         return got.says("id_token")
 
-    def _asked(self, connection: _Connection, door: Door, request: tuple[str, str, str, Mapping[str, str]]) -> Page:
+    def _asked(
+        self, connection: HttpConnection, door: ServerAddress, request: tuple[str, str, str, Mapping[str, str]]
+    ) -> BrowserPage:
         if door.tls:
-            self._secure(connection, door)
+            connection.secure(self._trusted)
         return _exchange(connection, *request)
 
-    def _secure(self, connection: _Connection, door: Door) -> None:
-        connection.sock = self._trusted.wrap_socket(connection.sock, server_hostname=door.name)
 
-
-class _Connection(HTTPConnection):
-    """A connection whose socket was made in a namespace."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _connected(seat: Seat, door: Door, seconds: float) -> _Connection:
+def _connected(seat: Seat, door: ServerAddress, seconds: float) -> HttpConnection:
     opened = namespace.stream_socket(seat.namespace, door.address)
     try:
         opened.settimeout(seconds)
@@ -144,23 +135,18 @@ def _connected(seat: Seat, door: Door, seconds: float) -> _Connection:
     except BaseException:
         opened.close()
         raise
-    connection = _Connection(door.name)
-    connection.sock = opened
-    return connection
+    return HttpConnection(opened, door.name)
 
 
 def _exchange(
-    connection: _Connection, method: str, target: str, body: str = "", headers: Mapping[str, str] | None = None
-) -> Page:
-    connection.request(method, target, body or None, dict(headers or {}))
-    response = connection.getresponse()
-    text = response.read()
-    found = {name.lower(): value for name, value in response.getheaders()}
-    plain = json.loads(text) if found.get("content-type", "").startswith("application/json") else None
-    return Page(connected=True, status=response.status, body=plain, headers=found)
+    connection: HttpConnection, method: str, target: str, body: str = "", headers: Mapping[str, str] | None = None
+) -> BrowserPage:
+    found = connection.exchange(method, target, body.encode(), (headers or {}).items())
+    plain = json.loads(found.body) if found.headers.get("content-type", "").startswith("application/json") else None
+    return BrowserPage(connected=True, status=found.status, body=plain, headers=found.headers)
 
 
-def _expect(page: Page, status: HTTPStatus, what: str) -> None:
+def _expect(page: BrowserPage, status: HTTPStatus, what: str) -> None:
     if page.status != status:
         message = f"the identity provider refused {what}: {page.status} {page.says('error')}"
         raise SignInFailed(message)

@@ -16,7 +16,7 @@ BOARD = "board-office"
 _ALL = ("managed", "encrypted", "screen-lock", "certificate")
 
 
-class Sits(StrEnum):
+class SeatKind(StrEnum):
     """Where somebody sits: in a school, by the segment, or outside."""
 
     STAFF = "staff"
@@ -26,7 +26,7 @@ class Sits(StrEnum):
     ABROAD = "@abroad"
 
 
-class Visitor(Frozen):
+class SyntheticPerson(Frozen):
     """A person at a place and time.
 
     `registered` is the school that the device belongs to; None: they come without a device that anybody knows. `system`
@@ -40,17 +40,17 @@ class Visitor(Frozen):
     postures: tuple[str, ...]
     registered: str | None
     system: OperatingSystem | None
-    sits: Sits
+    sits: SeatKind
     school: str
     at: datetime
 
     @property
     def row(self) -> str:
-        """What tells this visitor from every other."""
+        """What tells this person from every other."""
         return f"{self.school}|{self.sits}|{self.label}"
 
 
-def visitors(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[Visitor]:
+def list_synthetic_people(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[SyntheticPerson]:
     """The people of these schools, each school's own, and those outside."""
     for number, school in enumerate(layout.schools):
         if school.id in schools:
@@ -59,9 +59,9 @@ def visitors(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[V
     yield from _outside(city, schools[0])
 
 
-def _at_school(city: City, school: str, other: str) -> Iterator[Visitor]:
+def _at_school(city: City, school: str, other: str) -> Iterator[SyntheticPerson]:
     lesson, saturday = _time(city, 25, 10), _time(city, 28, 10)
-    staff = partial(_visitor, sits=Sits.STAFF, school=school, at=lesson)
+    staff = partial(_visitor, sits=SeatKind.STAFF, school=school, at=lesson)
     yield staff("teacher", "teacher")
     yield staff("teacher, no MFA", "teacher", mfa=False)
     yield staff("teacher, unmanaged device", "teacher", postures=())
@@ -74,14 +74,14 @@ def _at_school(city: City, school: str, other: str) -> Iterator[Visitor]:
     yield staff("vendor, Saturday", "maintenance-vendor", at=saturday)
     yield staff("vendor, other place", "maintenance-vendor", registered=other)
     yield staff("guardian", "guardian", postures=())
-    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=Sits.PUPIL, school=school, at=lesson)
-    yield _visitor("pupil, Windows", "pupil", mfa=False, sits=Sits.PUPIL, school=school, at=lesson)
-    yield _visitor("teacher", "teacher", sits=Sits.PUPIL, school=school, at=lesson)
+    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=SeatKind.PUPIL, school=school, at=lesson)
+    yield _visitor("pupil, Windows", "pupil", mfa=False, sits=SeatKind.PUPIL, school=school, at=lesson)
+    yield _visitor("teacher", "teacher", sits=SeatKind.PUPIL, school=school, at=lesson)
 
 
-def _outside(city: City, school: str) -> Iterator[Visitor]:
+def _outside(city: City, school: str) -> Iterator[SyntheticPerson]:
     evening, night, lesson = _time(city, 25, 20), _time(city, 25, 23), _time(city, 25, 10)
-    home = partial(_visitor, sits=Sits.HOME, school=school, at=evening)
+    home = partial(_visitor, sits=SeatKind.HOME, school=school, at=evening)
     yield home("teacher, evening", "teacher")
     yield home("teacher, 23:00", "teacher", at=night)
     yield home("teacher, no MFA", "teacher", mfa=False)
@@ -91,10 +91,10 @@ def _outside(city: City, school: str) -> Iterator[Visitor]:
     yield home("pupil", "pupil", mfa=False, system="chrome-os")
     yield home("pupil, own device", "pupil", mfa=False, system="chrome-os", postures=())
     yield home("guardian", "guardian", postures=())
-    yield _visitor("teacher", "teacher", sits=Sits.ABROAD, school=school, at=evening)
-    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=Sits.ABROAD, school=school, at=evening)
-    if city.file.offices:
-        office = partial(_visitor, sits=Sits.BOARD, school=school, registered=BOARD, at=lesson)
+    yield _visitor("teacher", "teacher", sits=SeatKind.ABROAD, school=school, at=evening)
+    yield _visitor("pupil", "pupil", mfa=False, system="chrome-os", sits=SeatKind.ABROAD, school=school, at=evening)
+    if city.offices:
+        office = partial(_visitor, sits=SeatKind.BOARD, school=school, registered=BOARD, at=lesson)
         yield office("board staff", "board-staff")
         yield office("vendor, weekday", "maintenance-vendor")
         yield office("vendor, evening", "maintenance-vendor", at=evening)
@@ -105,15 +105,15 @@ def _visitor(  # noqa: PLR0913 a person has that many sides
     label: str,
     role: str,
     *,
-    sits: Sits,
+    sits: SeatKind,
     school: str,
     at: datetime,
     mfa: bool = True,
     postures: tuple[str, ...] = _ALL,
     registered: str | None = "",
     system: OperatingSystem = "windows",
-) -> Visitor:
-    return Visitor(
+) -> SyntheticPerson:
+    return SyntheticPerson(
         label=label,
         role=role,
         mfa=mfa,

@@ -1,7 +1,7 @@
 """Who asks for what from where, and what the policy says of it.
 
-The time of a visit is the test clock's (`controller.lab.iap.clock`). The place is what the proxy can tell: a school
-whose line has no address of its own counts as home, like any other place in Japan.
+The time of a visit is the trial clock's (`controller.lab.iap.trial_clock`). The place is what the IAP can tell: a
+school whose line has no address of its own counts as home, like any other place in Japan.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from controller.lab.state import paths
-from controller.lab.state.layout import Both, Frozen, Guarded, Layout, Perimeter, SchoolLayout
+from controller.lab.state.layout import FamilyPair, Frozen, GuardedApplication, Layout, Perimeter, SchoolLayout
 from controller.lab.state.perimeter import HTTPS
-from controller.lab.trials.people.synthetic_people import Sits, Visitor, visitors
+from controller.lab.trials.people.synthetic_people import SeatKind, SyntheticPerson, list_synthetic_people
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.network.packets import Family, Protocol
@@ -27,16 +27,16 @@ class Seat(Frozen):
     namespace: str
     school: str | None = None
     segment: str | None = None
-    source: Both | None = None
+    source: FamilyPair | None = None
 
 
 class Visit(Frozen):
-    """A visitor at an application over one family, and what the policy says.
+    """A person at an application over one family, and what the policy says.
 
     `place` is as the proxy sees it. `network` and `identity` are the two parts' answers, with the rules that decided.
     """
 
-    visitor: Visitor
+    person: SyntheticPerson
     seat: Seat
     at: datetime
     place: str
@@ -59,16 +59,16 @@ class Visit(Frozen):
         return self.network and self.identity
 
 
-def visits(city: City, layout: Layout, around: Perimeter, schools: tuple[str, ...]) -> Iterator[Visit]:
+def list_visits(city: City, layout: Layout, around: Perimeter, schools: tuple[str, ...]) -> Iterator[Visit]:
     """Every visit of the people of these schools, and of those outside."""
     fronts = _fronts(city, around)
-    for visitor in visitors(city, layout, schools):
-        seat = _seat(layout, around, visitor)
+    for person in list_synthetic_people(city, layout, schools):
+        seat = _seat(layout, around, person)
         if seat is None:
             continue  # the lab has no host in that segment
         for guarded in around.guarded:
             for address in fronts[guarded.application]:
-                yield _visit(city, layout, visitor, seat, guarded, address)
+                yield _visit(city, layout, person, seat, guarded, address)
 
 
 def _fronts(city: City, around: Perimeter) -> dict[str, tuple[str, ...]]:
@@ -81,35 +81,34 @@ def _fronts(city: City, around: Perimeter) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _seat(layout: Layout, around: Perimeter, visitor: Visitor) -> Seat | None:
-    match visitor.sits:
-        case Sits.BOARD:
+def _seat(layout: Layout, around: Perimeter, person: SyntheticPerson) -> Seat | None:
+    match person.sits:
+        case SeatKind.BOARD:
             return Seat(label="board office", namespace=paths.HOME, source=around.office) if around.office else None
-        case Sits.HOME:
+        case SeatKind.HOME:
             return Seat(label="home", namespace=paths.HOME, source=around.home)
-        case Sits.ABROAD:
+        case SeatKind.ABROAD:
             return Seat(label="abroad", namespace=paths.HOME, source=around.abroad)
-    hosts = layout.school(visitor.school).hosts
-    found = next((host for host in hosts if host.segment == visitor.sits.value), None)
+    hosts = layout.school(person.school).hosts
+    found = next((host for host in hosts if host.segment == person.sits.value), None)
     if found is None:
         return None
-    label = f"{visitor.school} {found.id}"
-    return Seat(label=label, namespace=found.namespace, school=visitor.school, segment=found.segment)
+    label = f"{person.school} {found.id}"
+    return Seat(label=label, namespace=found.namespace, school=person.school, segment=found.segment)
 
 
 def _visit(  # noqa: PLR0913, PLR0917 what a visit is made of
-    city: City, layout: Layout, visitor: Visitor, seat: Seat, guarded: Guarded, address: str
+    city: City, layout: Layout, person: SyntheticPerson, seat: Seat, guarded: GuardedApplication, address: str
 ) -> Visit:
     family = Family(ip_address(address).version)
-    where = _place(layout, visitor, seat, family)
+    where = _place(layout, person, seat, family)
     network, network_rules = _network(city, seat, family, address)
-    person = _person(city, visitor, where)
-    answer = evaluate_identity(city, guarded.application, person)
+    answer = evaluate_identity(city, guarded.application, _describe_for_policy(city, person, where))
     public = guarded.audience is None
     return Visit(
-        visitor=visitor,
+        person=person,
         seat=seat,
-        at=visitor.at,
+        at=person.at,
         place=where,
         application=guarded.application,
         host=guarded.host,
@@ -136,28 +135,28 @@ def _network(city: City, seat: Seat, family: Family, address: str) -> tuple[bool
     return answer.permitted, tuple(rule.id for rule in answer.rules)
 
 
-def _person(city: City, visitor: Visitor, where: str) -> Person:
-    """The visitor as the proxy knows them; whoever has a second factor in the lab has a security key."""
-    classes = (one.id for one in city.people.device_classes if visitor.system in one.systems)
+def _describe_for_policy(city: City, person: SyntheticPerson, where: str) -> Person:
+    """The person as the proxy knows them; whoever has a second factor in the lab has a security key."""
+    classes = (one.id for one in city.people.device_classes if person.system in one.systems)
     return Person(
-        role=visitor.role,
-        mfa=Strength.PHISHING_RESISTANT if visitor.mfa else Strength.NONE,
-        postures=frozenset(visitor.postures),
+        role=person.role,
+        mfa=Strength.PHISHING_RESISTANT if person.mfa else Strength.NONE,
+        postures=frozenset(person.postures),
         place=where,
-        at=visitor.at,
+        at=person.at,
         device=next(classes, UNKNOWN),
-        registered=visitor.registered or UNKNOWN,
+        registered=person.registered or UNKNOWN,
     )
 
 
-def _place(layout: Layout, visitor: Visitor, seat: Seat, family: Family) -> str:
-    if visitor.sits is Sits.ABROAD:
+def _place(layout: Layout, person: SyntheticPerson, seat: Seat, family: Family) -> str:
+    if person.sits is SeatKind.ABROAD:
         return "abroad"
-    if visitor.sits is Sits.BOARD:
+    if person.sits is SeatKind.BOARD:
         return "board-office"
     if seat.school is None or not _proved(layout.school(seat.school), family):
         return "home"
-    return "own-school" if visitor.registered == seat.school else "other-school"
+    return "own-school" if person.registered == seat.school else "other-school"
 
 
 def _proved(school: SchoolLayout, family: Family) -> bool:

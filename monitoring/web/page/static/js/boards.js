@@ -1,27 +1,53 @@
 // The wards with their schools; moving among them by keys.
-import { make, setAttribute, setText } from "./elements.js";
+import { findAll, make, setAttribute, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { TileView } from "./tile.js";
 import { count } from "./words.js";
 
-/** Whether a link stands in the same column as another. */
+/**
+ * Whether a link stands in the same column as another.
+ * @param {Element} link
+ * @returns {(other: Element) => boolean}
+ */
 const below = (link) => (other) => other.getBoundingClientRect().left === link.getBoundingClientRect().left;
 
+/** @typedef {{ element: HTMLElement, list: HTMLUListElement, meet: HTMLParagraphElement }} Board */
+
+/**
+ * The nearest element of a kind that holds what an event happened to.
+ * @template {Element} T
+ * @param {EventTarget | null} target
+ * @param {string} selector
+ * @param {abstract new () => T} kind
+ * @returns {T | null}
+ */
+function closest(target, selector, kind) {
+  const found = target instanceof Element ? target.closest(selector) : null;
+  return found instanceof kind ? found : null;
+}
+
 export class Boards {
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
+    /** @type {Map<string, TileView>} */
     this.views = new Map();
+    /** @type {Map<string, Board>} */
     this.wards = new Map();
     // The browser skips what is far from the window; it says so of each tile.
-    root.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
-      const view = this.views.get(target.dataset.school);
-      if (view !== undefined) view.skipped = skipped;
+    root.addEventListener("contentvisibilityautostatechange", (event) => {
+      const school = event.target instanceof HTMLElement ? event.target.dataset.school : undefined;
+      const view = school === undefined ? undefined : this.views.get(school);
+      if (view !== undefined && "skipped" in event) view.skipped = event.skipped === true;
     });
     root.addEventListener("keydown", (event) => this.move(event));
-    root.addEventListener("focusin", (event) => this.enter(event.target.closest("a")));
+    root.addEventListener("focusin", (event) => this.enter(closest(event.target, "a", HTMLAnchorElement)));
   }
 
-  /** A board for each ward that is not there yet. */
+  /**
+   * A board for each ward that is not there yet.
+   * @param {Ward[]} wards
+   */
   arrange(wards) {
     for (const { id, name } of wards) {
       if (!this.wards.has(id)) {
@@ -40,7 +66,10 @@ export class Boards {
     }
   }
 
-  /** Show a school's tile; the view of it. */
+  /**
+   * Show a school's tile; the view of it.
+   * @param {Tile} tile
+   */
   show(tile) {
     const view = this.views.get(tile.id);
     if (view !== undefined) {
@@ -49,7 +78,7 @@ export class Boards {
     }
     const fresh = new TileView(tile);
     this.views.set(tile.id, fresh);
-    const { list } = this.wards.get(tile.ward);
+    const list = this.board(tile.ward).list;
     if (list.childElementCount === 0) {
       fresh.link.tabIndex = 0;
     }
@@ -57,7 +86,22 @@ export class Boards {
     return fresh;
   }
 
-  /** Take away what the city no longer has. */
+  /**
+   * The board of a ward; the snapshot names every ward before any of its schools.
+   * @param {string} ward
+   */
+  board(ward) {
+    const found = this.wards.get(ward);
+    if (found === undefined) {
+      throw new Error(`the city has no ward ${ward}`);
+    }
+    return found;
+  }
+
+  /**
+   * Take away what the city no longer has.
+   * @param {Set<string>} ids
+   */
   keepOnly(ids) {
     for (const [id, view] of this.views) {
       if (!ids.has(id)) {
@@ -67,9 +111,12 @@ export class Boards {
     }
   }
 
-  /** Show or hide a school; true when that changed. */
-  reveal(id, shown) {
-    const { element } = this.views.get(id);
+  /**
+   * Show or hide a school; true when that changed.
+   * @param {TileView} view
+   * @param {boolean} shown
+   */
+  reveal({ element }, shown) {
     if (element.hidden !== shown) {
       return false;
     }
@@ -79,15 +126,15 @@ export class Boards {
 
   /** The numbers at the head of each ward; a ward of which nothing is shown goes away. */
   count() {
-    const found = new Map([...this.wards.keys()].map((ward) => [ward, { all: 0, meet: 0, shown: 0 }]));
+    const found = new Map([...this.wards.values()].map((board) => [board, { all: 0, meet: 0, shown: 0 }]));
     for (const { tile, element } of this.views.values()) {
-      const numbers = found.get(tile.ward);
+      const numbers = found.get(this.board(tile.ward));
+      if (numbers === undefined) continue;
       numbers.all += 1;
-      numbers.meet += tile.assessment === "meets";
-      numbers.shown += !element.hidden;
+      if (tile.assessment === "meets") numbers.meet += 1;
+      if (!element.hidden) numbers.shown += 1;
     }
-    for (const [ward, { all, meet, shown }] of found) {
-      const board = this.wards.get(ward);
+    for (const [board, { all, meet, shown }] of found) {
       setText(board.meet, say("ward-count", { count: count(meet), total: count(all) }));
       if (board.element.hidden !== (shown === 0)) {
         board.element.hidden = shown === 0;
@@ -103,7 +150,7 @@ export class Boards {
     for (const { list } of this.wards.values()) {
       const links = this.links(list);
       if (links.length > 0 && !links.some((link) => link.tabIndex === 0)) {
-        list.querySelectorAll("a[tabindex='0']").forEach((link) => {
+        findAll("a[tabindex='0']", HTMLAnchorElement, list).forEach((link) => {
           link.tabIndex = -1;
         });
         links[0].tabIndex = 0;
@@ -111,38 +158,41 @@ export class Boards {
     }
   }
 
+  /** @param {HTMLUListElement} list */
   links(list) {
-    return [...list.querySelectorAll(".tile:not([hidden]) > a")];
+    return findAll(".tile:not([hidden]) > a", HTMLAnchorElement, list);
   }
 
+  /** @param {HTMLAnchorElement | null} link */
   enter(link) {
-    if (link !== null && link.tabIndex !== 0) {
-      link
-        .closest("ul")
-        .querySelectorAll("a[tabindex='0']")
-        .forEach((other) => {
-          other.tabIndex = -1;
-        });
+    const list = closest(link, "ul", HTMLUListElement);
+    if (link !== null && list !== null && link.tabIndex !== 0) {
+      findAll("a[tabindex='0']", HTMLAnchorElement, list).forEach((other) => {
+        other.tabIndex = -1;
+      });
       link.tabIndex = 0;
     }
   }
 
+  /** @param {KeyboardEvent} event */
   move(event) {
-    const link = event.target.closest(".tile > a");
-    if (link === null || event.altKey || event.ctrlKey || event.metaKey) {
+    const link = closest(event.target, ".tile > a", HTMLAnchorElement);
+    const list = closest(link, "ul", HTMLUListElement);
+    if (link === null || list === null || event.altKey || event.ctrlKey || event.metaKey) {
       return;
     }
-    const list = link.closest("ul");
     const links = this.links(list);
     const place = links.indexOf(link);
-    const to = {
+    /** @type {Record<string, () => HTMLAnchorElement | undefined>} */
+    const moves = {
       ArrowDown: () => links.slice(place + 1).find(below(link)),
       ArrowUp: () => links.slice(0, place).findLast(below(link)),
       Home: () => links[0],
       End: () => links.at(-1),
       ArrowRight: () => (this.alone() ? links[place + 1] : this.across(list, place, 1)),
       ArrowLeft: () => (this.alone() ? links[place - 1] : this.across(list, place, -1)),
-    }[event.key]?.();
+    };
+    const to = Object.hasOwn(moves, event.key) ? moves[event.key]() : undefined;
     if (to !== undefined) {
       event.preventDefault();
       to.focus();
@@ -153,7 +203,12 @@ export class Boards {
     return "alone" in this.root.dataset;
   }
 
-  /** The same row of the next ward that shows any school. */
+  /**
+   * The same row of the next ward that shows any school.
+   * @param {HTMLUListElement} list
+   * @param {number} place
+   * @param {number} step
+   */
   across(list, place, step) {
     const shown = [...this.wards.values()].filter(({ element }) => !element.hidden);
     const next = shown[shown.findIndex((ward) => ward.list === list) + step];

@@ -1,27 +1,33 @@
 // The city view: every school on the board of its ward.
 import { Boards } from "./boards.js";
-import { setAttribute } from "./elements.js";
+import { find, setAttribute } from "./elements.js";
 import { Filters } from "./filters.js";
 import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
 import { Summary } from "./summary.js";
 
+/** @type {Map<string, Tile>} */
 const tiles = new Map();
-const boards = new Boards(document.querySelector("#boards"));
+const boards = new Boards(find("#boards", HTMLElement));
 const summary = new Summary();
 const filters = new Filters(() => tiles.forEach((tile) => budget.add(tile.id, tile)));
+/** @type {FrameBudget<Tile>} */
 const budget = new FrameBudget(showTile, settle);
 
 let revealed = true;
 
+/** @param {Tile} tile */
 function showTile(tile) {
   const view = boards.show(tile);
-  revealed = boards.reveal(tile.id, filters.match(tile)) || revealed;
+  revealed = boards.reveal(view, filters.match(tile)) || revealed;
   return !view.skipped && !view.element.hidden;
 }
 
-/** After a batch: the counts, once. */
+/**
+ * After a batch: the counts, once.
+ * @param {boolean} all
+ */
 function settle(all) {
   boards.count();
   if (revealed) {
@@ -34,6 +40,7 @@ function settle(all) {
   if (all) setAttribute(boards.root, "aria-busy", null);
 }
 
+/** @param {Tile[]} changed */
 function take(changed) {
   for (const tile of changed) {
     tiles.set(tile.id, tile);
@@ -42,6 +49,7 @@ function take(changed) {
 }
 
 async function snapshot() {
+  /** @type {CityAnswer} */
   const city = await read("/api/city");
   const ids = new Set(city.schools.map((tile) => tile.id));
   [...tiles.keys()].filter((id) => !ids.has(id)).forEach((id) => tiles.delete(id));

@@ -1,8 +1,12 @@
 // One chart: both lines' values of one measure, and the recommendation where it has one.
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { find } from "./elements.js";
 import { language, say } from "./messages.js";
+import { LINES } from "./series.js";
 import { exact, zone } from "./words.js";
 
+/** @typedef {[number[], (number | null)[], [number, number][]]} Columns */
+/** @type {Record<Measure, number>} */
 const HEIGHTS = { throughput: 240, latency: 130, loss: 130 };
 const locale = language === "ja" ? "ja-JP" : "en-GB";
 const short = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -14,15 +18,26 @@ const long = new Intl.DateTimeFormat(locale, {
   hourCycle: "h23",
 });
 
-/** A colour of the style sheet as the reader's theme has it now. */
+/**
+ * A colour of the style sheet as the reader's theme has it now.
+ * @param {string} name
+ */
 function ink(name) {
-  const swatch = document.querySelector(`.key [data-series="${name}"], .palette [data-series="${name}"]`);
+  const swatch = find(`.key [data-series="${name}"], .palette [data-series="${name}"]`, Element);
   return getComputedStyle(swatch).color;
 }
 
-/** Points that stand alone must be seen; many of them are a line already. */
-const few = (values) => values.reduce((sum, value) => sum + (value !== null && value !== undefined), 0) < 24;
+/**
+ * Points that stand alone must be seen; many of them are a line already.
+ * @param {ArrayLike<number | null | undefined>} values
+ */
+const few = (values) => Array.from(values).filter((value) => value !== null && value !== undefined).length < 24;
 
+/**
+ * @param {string} name
+ * @param {Partial<uPlot.Series>} more
+ * @returns {uPlot.Series}
+ */
 const line = (name, more = {}) => ({
   stroke: () => ink(name),
   width: 1.8,
@@ -31,20 +46,28 @@ const line = (name, more = {}) => ({
   ...more,
 });
 
-/** The other line's times inside a gap are part of the gap, or the chart would draw across it. */
+/**
+ * The other line's times inside a gap are part of the gap, or the chart would draw across it.
+ * @param {ArrayLike<number>} times
+ * @param {uPlot.TypedArray | (number | null | undefined)[]} values
+ * @param {[number, number][]} gaps
+ */
 function openGaps(times, values, gaps) {
   for (const [from, to] of gaps) {
-    for (let n = times.findIndex((at) => at > from); n >= 0 && times[n] < to; n += 1) {
+    for (let n = Array.from(times).findIndex((at) => at > from); n >= 0 && times[n] < to; n += 1) {
       values[n] = null;
     }
   }
 }
 
 export class Curve {
-  constructor(figure) {
-    this.figure = figure;
-    this.measure = figure.dataset.measure;
-    this.place = figure.querySelector(".plot");
+  /**
+   * @param {HTMLElement} figure
+   * @param {Measure} measure
+   */
+  constructor(figure, measure) {
+    this.measure = measure;
+    this.place = find(".plot", HTMLElement, figure);
     this.plot = new uPlot(this.options(), [[], [], [], []], this.place);
     new ResizeObserver(([{ contentRect }]) =>
       this.plot.setSize({ width: Math.floor(contentRect.width), height: HEIGHTS[this.measure] }),
@@ -52,13 +75,16 @@ export class Curve {
     document.addEventListener("themechange", () => this.plot.redraw(false));
   }
 
+  /** @returns {uPlot.Options} */
   options() {
+    /** @type {uPlot.Axis} */
     const axis = {
       stroke: () => ink("axis"),
       grid: { stroke: () => ink("grid"), width: 1 },
       ticks: { show: false },
       font: "11px system-ui, sans-serif",
     };
+    /** @param {number[]} ticks */
     const seconds = (ticks) => ticks.length > 1 && ticks[1] - ticks[0] < 60;
     const top = this.measure === "throughput" ? 50 : 1;
     return {
@@ -68,7 +94,7 @@ export class Curve {
       legend: { show: false },
       cursor: { sync: { key: "school" }, drag: { x: false, y: false }, points: { size: 6 } },
       tzDate: (at) => uPlot.tzDate(new Date(at * 1000), zone),
-      scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(top, (high ?? 0) * 1.12)] } },
+      scales: { x: { time: true }, y: { range: (_, _low, high) => [0, Math.max(top, (high ?? 0) * 1.12)] } },
       series: [
         {},
         line("primary", { width: 2.2 }),
@@ -94,16 +120,25 @@ export class Curve {
    */
   show(series, period, recommended) {
     const scale = this.measure === "loss" ? 100 : 1;
-    const columns = ["primary", "backup"].map((name) => {
+    const columns = LINES.map((name) => {
       const [times, values, gaps] = series.columns(name, this.measure);
-      return [times, values.map((value) => (value === null ? null : value * scale)), gaps];
+      /** @type {Columns} */
+      const scaled = [times, values.map((value) => (value === null ? null : value * scale)), gaps];
+      return scaled;
     });
     const wanted = this.measure === "throughput" && recommended !== null ? recommended : null;
-    const data = uPlot.join([...columns.map(([times, values]) => [times, values]), [period, [wanted, wanted]]]);
+    /** @type {uPlot.AlignedData[]} */
+    const tables = [];
+    for (const [times, values] of columns) {
+      tables.push([times, values]);
+    }
+    tables.push([period, [wanted, wanted]]);
+    const data = uPlot.join(tables);
     columns.forEach(([, , gaps], n) => openGaps(data[0], data[n + 1], gaps));
     this.plot.setData(data, false);
     this.plot.setScale("x", { min: period[0], max: period[1] });
     const unit = say(`unit-${this.measure}`);
+    /** @param {LineName} name */
     const told = (name) => {
       const value = series.latest(name, this.measure);
       return value === null ? say("no-value") : `${exact(value * scale)} ${unit}`;

@@ -1,7 +1,42 @@
 // Making and changing elements; what already has a value is not touched, so that the browser has nothing to do.
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element with attributes and children (elements or text). */
+/**
+ * The element of the page that a selector names. The page is made with it, so its absence is a fault and is thrown.
+ * @template {Element} T
+ * @param {string} selector
+ * @param {abstract new () => T} kind what it must be
+ * @param {ParentNode} root where to look
+ * @returns {T}
+ */
+export function find(selector, kind, root = document) {
+  const found = root.querySelector(selector);
+  if (!(found instanceof kind)) {
+    throw new Error(`the page has no ${selector}`);
+  }
+  return found;
+}
+
+/**
+ * All elements of a kind that a selector names.
+ * @template {Element} T
+ * @param {string} selector
+ * @param {abstract new () => T} kind
+ * @param {ParentNode} root
+ * @returns {T[]}
+ */
+export function findAll(selector, kind, root = document) {
+  return [...root.querySelectorAll(selector)].flatMap((element) => (element instanceof kind ? [element] : []));
+}
+
+/**
+ * An element with attributes and children (elements or text).
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Record<string, string>} attributes
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
 export function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -11,7 +46,10 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** An icon of the sprite, for the eye only. */
+/**
+ * An icon of the sprite, for the eye only.
+ * @param {string} name
+ */
 export function icon(name, kind = "icon") {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", kind);
@@ -22,20 +60,33 @@ export function icon(name, kind = "icon") {
   return svg;
 }
 
+/**
+ * @param {SVGSVGElement} svg an icon
+ * @param {string} name
+ */
 export function setIcon(svg, name) {
-  setAttribute(svg.firstElementChild, "href", `#i-${name}`);
+  setAttribute(find("use", SVGUseElement, svg), "href", `#i-${name}`);
 }
 
+/**
+ * @param {Element} element one that holds text alone, or nothing yet
+ * @param {string} text
+ */
 export function setText(element, text) {
   const old = element.firstChild;
-  if (old === null) {
+  if (old instanceof Text) {
+    if (old.data !== text) old.data = text;
+  } else {
     element.append(text);
-  } else if (old.data !== text) {
-    old.data = text;
   }
 }
 
-/** Set an attribute; null takes it away. */
+/**
+ * Set an attribute; null takes it away.
+ * @param {Element} element
+ * @param {string} name
+ * @param {string | null} value
+ */
 export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== value) {
     if (value === null) {
@@ -46,7 +97,12 @@ export function setAttribute(element, name, value) {
   }
 }
 
-/** Set a custom property, which the content security policy allows to scripts and not to markup. */
+/**
+ * Set a custom property, which the content security policy allows to scripts and not to markup.
+ * @param {HTMLElement} element
+ * @param {string} name
+ * @param {string} value
+ */
 export function setProperty(element, name, value) {
   if (element.style.getPropertyValue(name) !== value) {
     element.style.setProperty(name, value);

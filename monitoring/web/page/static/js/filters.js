@@ -1,19 +1,24 @@
 // Which schools are shown. The address keeps the filters, so a view can be sent to a colleague.
-import { setText } from "./elements.js";
+import { find, findAll, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { traits } from "./tile.js";
 import { count } from "./words.js";
 
+/** @param {string} text */
 const plain = (text) => text.normalize("NFKC").toLowerCase();
 
 export class Filters {
   /** @param {() => void} changed is called when another set of schools is wanted */
   constructor(changed) {
-    this.ward = document.querySelector("#ward");
-    this.search = document.querySelector("#search");
-    this.clear = document.querySelector("#clear");
-    this.buttons = [...document.querySelectorAll(".figure")];
+    this.ward = find("#ward", HTMLSelectElement);
+    this.search = find("#search", HTMLInputElement);
+    this.clear = find("#clear", HTMLButtonElement);
+    this.buttons = findAll(".figure", HTMLButtonElement);
     this.changed = changed;
+    /** @type {string[]} */
+    this.states = [];
+    this.wanted = "";
+    this.any = false;
     this.fromAddress();
     this.ward.addEventListener("change", () => this.change());
     this.search.addEventListener("input", () => this.change());
@@ -25,7 +30,7 @@ export class Filters {
       });
     }
     document.addEventListener("keydown", (event) => {
-      if (event.key === "/" && !event.target.matches("input, select")) {
+      if (event.key === "/" && !(event.target instanceof Element && event.target.matches("input, select"))) {
         event.preventDefault();
         this.search.focus();
       }
@@ -39,13 +44,13 @@ export class Filters {
     if (this.ward.selectedIndex < 0) this.ward.value = "";
     this.search.value = query.get("search") ?? "";
     this.buttons.forEach((button) =>
-      button.setAttribute("aria-pressed", String(states.includes(button.dataset.filter))),
+      button.setAttribute("aria-pressed", String(states.includes(button.dataset.filter ?? ""))),
     );
     this.gather();
   }
 
   gather() {
-    this.states = this.buttons.filter((button) => button.ariaPressed === "true").map((button) => button.dataset.filter);
+    this.states = this.buttons.filter((button) => button.ariaPressed === "true").map((button) => button.dataset.filter ?? "");
     this.wanted = plain(this.search.value.trim());
     this.any = this.states.length > 0 || this.wanted !== "" || this.ward.value !== "";
     if (this.clear.hidden === this.any) this.clear.hidden = !this.any;
@@ -69,6 +74,7 @@ export class Filters {
     this.search.focus();
   }
 
+  /** @param {Tile} tile */
   match(tile) {
     return (
       (this.ward.value === "" || tile.ward === this.ward.value) &&
@@ -77,9 +83,13 @@ export class Filters {
     );
   }
 
+  /**
+   * @param {number} shown
+   * @param {number} total
+   */
   tell(shown, total) {
-    setText(document.querySelector("#shown"), say("shown", { count: count(shown), total: count(total) }));
-    const nothing = document.querySelector("#nothing");
+    setText(find("#shown", HTMLElement), say("shown", { count: count(shown), total: count(total) }));
+    const nothing = find("#nothing", HTMLElement);
     const none = shown === 0 && total > 0;
     if (nothing.hidden === none) nothing.hidden = !none;
   }

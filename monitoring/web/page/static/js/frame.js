@@ -1,18 +1,21 @@
 // What every view has: the theme, the language, and whether the figures are fresh.
-import { setAttribute, setIcon, setText } from "./elements.js";
+import { find, setAttribute, setIcon, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { age, clock } from "./words.js";
 
 const root = document.documentElement;
 const THEMES = ["auto", "light", "dark"];
 const YEAR = 365 * 24 * 3600;
+/** @typedef {import("./live.js").Connection} Connection */
+/** @type {Record<Connection, string>} */
 const ICONS = { connecting: "waiting", live: "live", lost: "cut" };
+/** @type {Record<Connection, string>} */
 const WORDS = { connecting: "connecting", live: "live", lost: "stale" };
 
 const theme = () => root.dataset.theme ?? "auto";
 
 function nameTheme() {
-  setText(document.querySelector("#theme span"), say(`theme-${theme()}`));
+  setText(find("#theme span", HTMLElement), say(`theme-${theme()}`));
 }
 
 function changeTheme() {
@@ -23,29 +26,32 @@ function changeTheme() {
   document.dispatchEvent(new Event("themechange"));
 }
 
-document.querySelector("#theme").addEventListener("click", changeTheme);
+find("#theme", HTMLElement).addEventListener("click", changeTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
   document.dispatchEvent(new Event("themechange")),
 );
 nameTheme();
 
 /** The other language shows the same place with the same filters. */
-document.querySelector("#language").addEventListener("click", (event) => {
-  const link = event.currentTarget;
+const link = find("#language", HTMLAnchorElement);
+link.addEventListener("click", () => {
   const query = new URLSearchParams(location.search);
   query.set("lang", link.hreflang);
   link.search = query.toString();
 });
 
-/** Show in the masthead whether the stream is alive, and plainly above the figures when it is not. */
+/**
+ * Show in the masthead whether the stream is alive, and plainly above the figures when it is not.
+ * @param {import("./live.js").Live} live
+ */
 export function showConnection(live) {
-  const pulse = document.querySelector("#pulse");
-  const [text, old] = [document.querySelector("#lost-text"), document.querySelector("#lost-age")];
+  const pulse = find("#pulse", HTMLElement);
+  const [text, old] = [find("#lost-text", HTMLElement), find("#lost-age", HTMLElement)];
   const show = () => {
     setAttribute(root, "data-connection", live.state);
-    setIcon(pulse.querySelector("svg"), ICONS[live.state]);
-    setText(pulse.querySelector(".pulse-word"), say(WORDS[live.state]));
-    setText(pulse.querySelector("time"), live.freshAt === null ? "" : clock(live.freshAt));
+    setIcon(find("svg", SVGSVGElement, pulse), ICONS[live.state]);
+    setText(find(".pulse-word", HTMLElement, pulse), say(WORDS[live.state]));
+    setText(find("time", HTMLElement, pulse), live.freshAt === null ? "" : clock(live.freshAt));
     setText(
       old,
       live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "",

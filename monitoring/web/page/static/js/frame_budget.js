@@ -7,21 +7,29 @@ const SETTLED_AT_LEAST_EVERY = 1000;
 const UNSEEN = 1 / 4;
 const UNSEEN_EVERY = 500;
 
+/** @template Item */
 export class FrameBudget {
   /**
-   * @param {(item: any) => boolean} show shows one item, and says whether it can be seen
+   * @param {(item: Item) => boolean} show shows one item, and says whether it can be seen
    * @param {(all: boolean) => void} settled is called after the last of a batch, and now and then during a long one
    */
   constructor(show, settled) {
+    /** @type {Map<string, Item>} */
     this.pending = new Map();
     this.show = show;
     this.settled = settled;
     this.asked = false;
+    this.next = 0;
+    this.later = 0;
     this.settledAt = performance.now();
     document.addEventListener("visibilitychange", () => this.asked && this.schedule());
   }
 
-  /** An item by its key; a newer one takes the place of one that was not shown yet. */
+  /**
+   * An item by its key; a newer one takes the place of one that was not shown yet.
+   * @param {string} key
+   * @param {Item} item
+   */
   add(key, item) {
     this.pending.set(key, item);
     this.ask();

@@ -5,20 +5,28 @@ const RETRY_AT_MOST = 8000;
 /** The monitor says every 5 s that it is alive; one that is silent for so long hangs. */
 const SILENCE = 15_000;
 
+/** @typedef {"connecting" | "live" | "lost"} Connection */
+/** @typedef {Record<string, (data: any) => void>} Hearers by the event's name */
+
 export class Live extends EventTarget {
   /**
    * @param {() => Promise<void>} snapshot fetches everything and shows it
-   * @param {Object<string, (data: any) => void>} hears what to do with an event, by its name
+   * @param {Hearers} hears
    * @param {string} school the one whose points are wanted too; none by default
    */
   constructor(snapshot, hears, school = "") {
     super();
+    /** @type {Connection} */
     this.state = "connecting";
+    /** @type {number | null} */
     this.freshAt = null;
     this.snapshot = snapshot;
     this.hears = hears;
     this.path = `/api/events?school=${encodeURIComponent(school)}`;
+    /** @type {[string, unknown][] | null} */
     this.waiting = null;
+    /** @type {EventSource | null} */
+    this.source = null;
     this.retry = RETRY;
     setInterval(() => this.listen(), 1000);
     this.open();
@@ -37,7 +45,10 @@ export class Live extends EventTarget {
     source.addEventListener("alive", () => this.fresh());
   }
 
-  /** Events that come while the snapshot is on its way are newer than it, and wait for it. */
+  /**
+   * Events that come while the snapshot is on its way are newer than it, and wait for it.
+   * @param {EventSource} source
+   */
   async start(source) {
     this.waiting = [];
     try {
@@ -49,7 +60,7 @@ export class Live extends EventTarget {
     if (source !== this.source) {
       return;
     }
-    const held = this.waiting;
+    const held = this.waiting ?? [];
     this.waiting = null;
     held.forEach(([name, data]) => this.hears[name](data));
     this.retry = RETRY;
@@ -57,6 +68,10 @@ export class Live extends EventTarget {
     this.change("live");
   }
 
+  /**
+   * @param {string} name
+   * @param {string} text
+   */
   hear(name, text) {
     const data = JSON.parse(text);
     if (this.waiting !== null) {
@@ -67,6 +82,7 @@ export class Live extends EventTarget {
     this.hears[name](data);
   }
 
+  /** @param {EventSource} source */
   lose(source) {
     if (source !== this.source) {
       return;
@@ -80,7 +96,8 @@ export class Live extends EventTarget {
   }
 
   listen() {
-    if (this.state === "live" && Date.now() - this.freshAt > SILENCE) {
+    const silent = this.freshAt !== null && Date.now() - this.freshAt > SILENCE;
+    if (this.state === "live" && silent && this.source !== null) {
       this.lose(this.source);
     }
   }
@@ -89,13 +106,17 @@ export class Live extends EventTarget {
     this.freshAt = Date.now();
   }
 
+  /** @param {Connection} state */
   change(state) {
     this.state = state;
     this.dispatchEvent(new Event("change"));
   }
 }
 
-/** JSON of the API; an answer that is not 2xx is an error. */
+/**
+ * JSON of the API; an answer that is not 2xx is an error.
+ * @param {string} path
+ */
 export async function read(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(SILENCE) });
   if (!answer.ok) {

@@ -1,5 +1,5 @@
 // The view of the running rollout: its waves, how each device ended, and its spans in time.
-import { icon, make, setAttribute, setIcon, setText } from "./elements.js";
+import { find, icon, make, setAttribute, setIcon, setText } from "./elements.js";
 import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
@@ -8,13 +8,19 @@ import { Timeline } from "./timeline.js";
 import { count, day, stepWord } from "./words.js";
 
 const ENDS = ["applied", "unchanged", "reverted", "failed", "unknown", "running", "waiting"];
-const timeline = new Timeline(document.querySelector("#spans"), document.querySelector("#axis"));
+const timeline = new Timeline(find("#spans", HTMLElement), find("#axis", HTMLElement));
+/** @type {Map<string, WaveView>} */
 const waves = new Map();
-const part = (selector) => document.querySelector(selector);
+/** @param {string} selector */
+const part = (selector) => find(selector, HTMLElement);
 
+/** @param {string} outcome */
 const shape = (outcome) => (outcome === "unknown" ? "unsettled" : outcome);
 
-/** A device that has not ended is running when it is in a step, and waits before that. */
+/**
+ * A device that has not ended is running when it is in a step, and waits before that.
+ * @param {RolloutDevice} device
+ */
 const standing = (device) => device.outcome ?? (device.step ? "running" : "waiting");
 
 class DeviceView {
@@ -25,18 +31,21 @@ class DeviceView {
     this.element = make("li", { class: "device" }, this.mark, this.name, this.note);
   }
 
+  /** @param {RolloutDevice} device */
   update(device) {
     const outcome = standing(device);
     setAttribute(this.element, "data-outcome", outcome);
     setIcon(this.mark, shape(outcome));
     setText(this.name, device.id);
     const seconds = device.seconds === null || device.seconds === undefined ? "" : ` ${device.seconds.toFixed(1)} s`;
-    setText(this.note, outcome === "running" ? `${stepWord(device.step)}${seconds}` : `${say(`outcome-${outcome}`)}${seconds}`);
+    setText(this.note, outcome === "running" ? `${stepWord(device.step ?? "")}${seconds}` : `${say(`outcome-${outcome}`)}${seconds}`);
   }
 }
 
 class WaveView {
+  /** @param {string} name */
   constructor(name) {
+    /** @type {Map<string, DeviceView>} */
     this.devices = new Map();
     this.done = make("span", { class: "wave-done" });
     this.list = make("ul");
@@ -48,12 +57,14 @@ class WaveView {
     );
   }
 
+  /** @param {RolloutWave} wave */
   update(wave) {
     const ended = wave.devices.filter((device) => device.outcome !== null).length;
     setText(this.done, say("wave-done", { count: count(ended), total: count(wave.devices.length) }));
     wave.devices.forEach((device) => budget.add(device.id, () => this.show(device)));
   }
 
+  /** @param {RolloutDevice} device */
   show(device) {
     let view = this.devices.get(device.id);
     if (view === undefined) {
@@ -65,7 +76,10 @@ class WaveView {
   }
 }
 
-/** A rollout may have thousands of devices; they come in frame by frame. */
+/**
+ * A rollout may have thousands of devices; they come in frame by frame.
+ * @type {FrameBudget<() => void>}
+ */
 const budget = new FrameBudget(
   (showDevice) => {
     showDevice();
@@ -73,8 +87,10 @@ const budget = new FrameBudget(
   },
   () => part("#waves").removeAttribute("aria-busy"),
 );
+/** @type {string | null} */
 let shown = null;
 
+/** @param {Rollout | null} rollout */
 function show(rollout) {
   part("#rollout").hidden = rollout === null;
   part("#nothing").hidden = rollout !== null;
@@ -89,15 +105,18 @@ function show(rollout) {
   }
   showHead(rollout);
   for (const wave of rollout.waves) {
-    if (!waves.has(wave.name)) {
-      waves.set(wave.name, new WaveView(wave.name));
-      part("#waves").append(waves.get(wave.name).element);
+    let view = waves.get(wave.name);
+    if (view === undefined) {
+      view = new WaveView(wave.name);
+      waves.set(wave.name, view);
+      part("#waves").append(view.element);
     }
-    waves.get(wave.name).update(wave);
+    view.update(wave);
   }
   timeline.show(rollout.spans);
 }
 
+/** @param {Rollout} rollout */
 function showHead(rollout) {
   const outcomes = rollout.waves.flatMap((wave) => wave.devices.map(standing));
   setText(part("#rollout-name"), rollout.name);
@@ -107,14 +126,14 @@ function showHead(rollout) {
       : outcomes.includes("failed") || outcomes.includes("unknown")
         ? "failed"
         : "applied";
-  setIcon(part("#rollout h1 svg"), mark);
+  setIcon(find("#rollout h1 svg", SVGSVGElement), mark);
   setAttribute(part("#rollout h1"), "data-outcome", mark);
   const times = { start: day(rollout.started), end: rollout.ended === null ? "" : day(rollout.ended) };
   setText(part("#rollout-facts"), say(rollout.ended === null ? "rollout-running" : "rollout-ended", times));
   for (const end of ENDS) {
     const many = outcomes.filter((outcome) => outcome === end).length;
     const item = part(`#ends [data-outcome="${end}"]`);
-    setText(item.querySelector("b"), count(many));
+    setText(find("b", HTMLElement, item), count(many));
     setAttribute(item, "data-none", many === 0 ? "" : null);
   }
 }

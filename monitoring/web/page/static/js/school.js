@@ -1,6 +1,6 @@
 // The view of one school: its assessment, its two lines over time, its events.
 import { Curve } from "./curve.js";
-import { icon, make, setAttribute, setIcon, setText } from "./elements.js";
+import { find, findAll, icon, make, setAttribute, setIcon, setText } from "./elements.js";
 import { showConnection } from "./frame.js";
 import { Live, read } from "./live.js";
 import { has, say } from "./messages.js";
@@ -8,16 +8,19 @@ import { LINES, MEASURES, Series } from "./series.js";
 import { showGauge } from "./tile.js";
 import { clock, day, exact } from "./words.js";
 
-const page = document.querySelector("#school");
-const id = page.dataset.school;
+const page = find("#school", HTMLElement);
+const id = page.dataset.school ?? "";
 const series = new Series();
-const curves = [...document.querySelectorAll(".curve")].map((figure) => new Curve(figure));
-const table = document.querySelector(".figures-table");
+const curves = MEASURES.flatMap((measure) =>
+  findAll(`.curve[data-measure="${measure}"]`, HTMLElement).map((figure) => new Curve(figure, measure)),
+);
+const table = find(".figures-table", HTMLDetailsElement);
 const ROWS = 100;
 /** As many points as a chart can show. */
 const POINTS = 900;
 /** Events of which nothing is left to say beside their kind and their line. */
 const SAYS_ALL = new Set(["line-down", "line-up", "failover"]);
+/** @type {Record<string, string>} */
 const ICONS = {
   "line-down": "line-down",
   "line-up": "up",
@@ -27,24 +30,28 @@ const ICONS = {
   "region-up": "up",
 };
 let minutes = 60;
-let tile = null;
+/** @type {Tile | null} */
+let shown = null;
+/** @type {SchoolEvent[]} */
 let events = [];
 let asking = false;
 let again = false;
 
-const part = (selector) => document.querySelector(selector);
+/** @param {string} selector */
+const part = (selector) => find(selector, HTMLElement);
 const start = () => Date.now() / 1000 - minutes * 60;
 
-function showTile() {
+/** @param {Tile} tile */
+function showTile(tile) {
   const assessment = part("#assessment");
   setAttribute(assessment, "data-assessment", tile.assessment);
-  setIcon(assessment.querySelector("svg"), tile.assessment);
+  setIcon(find("svg", SVGSVGElement, assessment), tile.assessment);
   setText(part("#assessment-word"), say(`assessments.${tile.assessment}`));
   setText(part("#measured"), exact(tile.measured_mbps));
   setText(part("#recommended"), exact(tile.recommended_mbps));
   showGauge(part("#assessment-gauge"), tile);
   const when = tile.measured_at === null ? say("never-measured") : say("measured-at", { time: day(tile.measured_at) });
-  setText(part("#assessment-note"), `${when} · ${basisWords()}`);
+  setText(part("#assessment-note"), `${when} · ${basisWords(tile)}`);
   setText(
     part("#drift"),
     tile.drift === null
@@ -54,34 +61,41 @@ function showTile() {
         : say("drift-found", { count: tile.drift }),
   );
   setText(part("#silent"), say(tile.silent ? "probe-silent" : "probe-heard"));
-  setAttribute(part("[data-line='devices']"), "data-state", tile.drift > 0 ? "drift" : "up");
-  LINES.forEach(showLine);
+  setAttribute(part("[data-line='devices']"), "data-state", (tile.drift ?? 0) > 0 ? "drift" : "up");
+  LINES.forEach((line) => showLine(line, tile.lines[line]));
 }
 
-/** Where the recommendation comes from. It came with the measurement; the monitor's own policies only say more of it. */
-function basisWords() {
+/**
+ * Where the recommendation comes from. It came with the measurement; the monitor's own policies only say more of it.
+ * @param {Tile} tile
+ */
+function basisWords(tile) {
   if (tile.recommended_mbps === null) return say("basis-none");
   if (tile.basis === null) return say("basis-differs", { mbps: exact(tile.policy_recommended_mbps) });
   return say(`basis-${tile.basis}`);
 }
 
-function showLine(line) {
+/**
+ * @param {LineName} line
+ * @param {LineState} state
+ */
+function showLine(line, state) {
   const strand = part(`.strand[data-line="${line}"]`);
-  const state = tile.lines[line];
   setAttribute(strand, "data-state", state);
-  setIcon(strand.querySelector("svg"), state === "down" ? "line-down" : state);
-  setText(strand.querySelector(".strand-state"), say(`line-${state}`));
+  setIcon(find("svg", SVGSVGElement, strand), state === "down" ? "line-down" : state);
+  setText(find(".strand-state", HTMLElement, strand), say(`line-${state}`));
   for (const measure of MEASURES) {
     // What a dead line carried before it died is history, and stands in the charts.
     const value = state === "down" && measure !== "loss" ? null : series.latest(line, measure);
     const text = value === null ? "–" : `${exact(measure === "loss" ? value * 100 : value)} ${say(`unit-${measure}`)}`;
-    setText(strand.querySelector(`[data-value="${measure}"]`), text);
+    setText(find(`[data-value="${measure}"]`, HTMLElement, strand), text);
   }
 }
 
 function showCurves() {
+  /** @type {[number, number]} */
   const period = [start(), Date.now() / 1000];
-  curves.forEach((curve) => curve.show(series, period, tile?.recommended_mbps ?? null));
+  curves.forEach((curve) => curve.show(series, period, shown?.recommended_mbps ?? null));
 }
 
 /** The table is filled when it is opened, and kept fresh while it is open. */
@@ -104,7 +118,10 @@ function showRows() {
   part("#rows").replaceChildren(...rows);
 }
 
-/** An event in the reader's words, and beside it in those of who told it, where they name more (a region, a device). */
+/**
+ * An event in the reader's words, and beside it in those of who told it, where they name more (a region, a device).
+ * @param {SchoolEvent} event
+ */
 function eventWords(event) {
   const key = `event-${event.kind}`;
   if (SAYS_ALL.has(event.kind) && event.line) {
@@ -135,8 +152,10 @@ function showEvents() {
   part("#no-events").hidden = events.length > 0;
 }
 
-function show() {
-  showTile();
+/** @param {Tile} tile */
+function show(tile) {
+  shown = tile;
+  showTile(tile);
   showCurves();
   showRows();
   showEvents();
@@ -173,35 +192,37 @@ function news() {
 
 async function load() {
   const wanted = minutes;
+  /** @type {SchoolAnswer} */
   const found = await read(`/api/schools/${id}?since=${Math.floor(start())}`);
   if (wanted === minutes) {
-    tile = found.tile;
     events = found.events;
     series.take(found.lines);
-    show();
+    show(found.tile);
   }
 }
 
-/** The tile comes with the event itself, so a line that dies is seen at once; the charts follow. */
+/**
+ * The tile comes with the event itself, so a line that dies is seen at once; the charts follow.
+ * @param {Tile[]} changed
+ */
 function takeTile(changed) {
   const own = changed.find((one) => one.id === id);
   if (own !== undefined) {
-    tile = own;
-    showTile();
+    shown = own;
+    showTile(own);
     news();
   }
 }
 
-for (const button of document.querySelectorAll(".spans button")) {
+const buttons = findAll(".spans button", HTMLButtonElement);
+for (const button of buttons) {
   button.addEventListener("click", () => {
     minutes = Number(button.dataset.minutes);
-    document
-      .querySelectorAll(".spans button")
-      .forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+    buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
     load().catch(() => undefined);
   });
 }
 table.addEventListener("toggle", showRows);
-setInterval(() => tile && document.visibilityState === "visible" && showCurves(), 1000);
+setInterval(() => shown && document.visibilityState === "visible" && showCurves(), 1000);
 
 showConnection(new Live(load, { tiles: takeTile, school: (told) => told.id === id && news() }, id));

@@ -1,18 +1,25 @@
 // What was measured on the two lines of a school, over time.
 
+/** @type {LineName[]} */
 export const LINES = ["primary", "backup"];
+/** @type {Measure[]} */
 export const MEASURES = ["throughput", "latency", "loss"];
 /** Points further apart than this many usual distances have a gap between them. */
 const GAP = 4;
 
 export class Series {
   constructor() {
-    this.points = Object.fromEntries(
-      LINES.map((line) => [line, Object.fromEntries(MEASURES.map((measure) => [measure, []]))]),
-    );
+    /** @type {Record<LineName, Record<Measure, Point[]>>} */
+    this.points = {
+      primary: { throughput: [], latency: [], loss: [] },
+      backup: { throughput: [], latency: [], loss: [] },
+    };
   }
 
-  /** Take over the points of the API, as [[seconds, value], ...]; all are of one step, which the API chose. */
+  /**
+   * Take over the points of the API, as [[seconds, value], ...]; all are of one step, which the API chose.
+   * @param {LinePoints} lines
+   */
   take(lines) {
     for (const line of LINES) {
       for (const measure of MEASURES) {
@@ -21,11 +28,20 @@ export class Series {
     }
   }
 
+  /**
+   * @param {LineName} line
+   * @param {Measure} measure
+   */
   latest(line, measure) {
     return this.points[line][measure].at(-1)?.[1] ?? null;
   }
 
-  /** One line's measure as [times, values, gaps]; a gap is the seconds it begins and ends with, and holds a null. */
+  /**
+   * One line's measure as [times, values, gaps]; a gap is the seconds it begins and ends with, and holds a null.
+   * @param {LineName} line
+   * @param {Measure} measure
+   * @returns {[number[], (number | null)[], [number, number][]]}
+   */
   columns(line, measure) {
     const points = this.points[line][measure];
     const apart = points
@@ -33,8 +49,11 @@ export class Series {
       .map(([at], n) => at - points[n][0])
       .sort((a, b) => a - b);
     const usual = apart[Math.floor(apart.length / 2)] ?? Infinity;
+    /** @type {number[]} */
     const times = [];
+    /** @type {(number | null)[]} */
     const values = [];
+    /** @type {[number, number][]} */
     const gaps = [];
     points.forEach(([at, value], n) => {
       const before = points[n - 1]?.[0];
@@ -49,14 +68,19 @@ export class Series {
     return [times, values, gaps];
   }
 
-  /** Rows of a table, newest first: [seconds, six values]. */
+  /**
+   * Rows of a table, newest first: [seconds, six values].
+   * @param {number} most
+   */
   rows(most) {
+    /** @type {Map<number, (number | null)[]>} */
     const found = new Map();
     LINES.forEach((line, i) =>
       MEASURES.forEach((measure, j) => {
         for (const [at, value] of this.points[line][measure].slice(-most)) {
-          if (!found.has(at)) found.set(at, Array(LINES.length * MEASURES.length).fill(null));
-          found.get(at)[i * MEASURES.length + j] = value;
+          const row = found.get(at) ?? Array(LINES.length * MEASURES.length).fill(null);
+          row[i * MEASURES.length + j] = value;
+          found.set(at, row);
         }
       }),
     );

@@ -1,49 +1,57 @@
 // How many schools are in which state, and their share of all.
-import { setAttribute, setProperty, setText } from "./elements.js";
+import { find, findAll, setAttribute, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { isDown, traits } from "./tile.js";
 import { count, share } from "./words.js";
 
+/** @type {Assessment[]} */
 const PARTS = ["meets", "within-error", "below", "not-measured"];
 
 export class Summary {
   constructor() {
-    this.figures = [...document.querySelectorAll(".figure")];
-    this.parts = Object.fromEntries(
-      [...document.querySelectorAll("#proportion i")].map((part) => [part.dataset.assessment, part]),
-    );
+    this.figures = findAll(".figure", HTMLElement);
+    this.parts = new Map(PARTS.map((one) => [one, find(`#proportion i[data-assessment="${one}"]`, HTMLElement)]));
+    /** @type {number | null} */
     this.down = null;
     this.title = document.title;
   }
 
-  /** What is there at the beginning is no news. */
+  /**
+   * What is there at the beginning is no news.
+   * @param {Tile[]} tiles
+   */
   begin(tiles) {
     this.down ??= tiles.filter(isDown).length;
   }
 
-  /** @param {Iterable<object>} tiles every school's tile, whatever is filtered */
+  /** @param {Iterable<Tile>} tiles every school's tile, whatever is filtered */
   show(tiles) {
-    const numbers = new Map(this.figures.map((figure) => [figure.dataset.filter, 0]));
+    /** @type {Map<string, number>} */
+    const numbers = new Map();
+    const read = (/** @type {string | undefined} */ trait) => numbers.get(trait ?? "") ?? 0;
     let all = 0;
     for (const tile of tiles) {
       all += 1;
-      traits(tile).forEach((trait) => numbers.set(trait, numbers.get(trait) + 1));
+      traits(tile).forEach((trait) => numbers.set(trait, read(trait) + 1));
     }
-    setText(document.querySelector("#whole"), say("whole", { count: count(all) }));
+    setText(find("#whole", HTMLElement), say("whole", { count: count(all) }));
     for (const figure of this.figures) {
-      const number = numbers.get(figure.dataset.filter);
-      setText(figure.querySelector(".figure-count"), count(number));
-      setText(figure.querySelector(".figure-share"), share(number, all));
+      const number = read(figure.dataset.filter);
+      setText(find(".figure-count", HTMLElement, figure), count(number));
+      setText(find(".figure-share", HTMLElement, figure), share(number, all));
       setAttribute(figure, "data-some", number > 0 ? "" : null);
     }
-    PARTS.forEach((one) => setProperty(this.parts[one], "--count", String(numbers.get(one))));
-    this.announce(numbers.get("line-down"));
+    this.parts.forEach((part, one) => setProperty(part, "--count", String(read(one))));
+    this.announce(read("line-down"));
   }
 
-  /** Of everything that changes only this is read aloud, and stands in the title: a line that died or came back. */
+  /**
+   * Of everything that changes only this is read aloud, and stands in the title: a line that died or came back.
+   * @param {number} down
+   */
   announce(down) {
     if (this.down !== down) {
-      document.querySelector("#announcement").textContent = say("announce-down", { count: count(down) });
+      find("#announcement", HTMLElement).textContent = say("announce-down", { count: count(down) });
     }
     this.down = down;
     const title = down > 0 ? `✕${count(down)} ${this.title}` : this.title;

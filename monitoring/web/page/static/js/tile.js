@@ -1,39 +1,52 @@
 // A school on its ward's board.
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
+import { LINES } from "./series.js";
 import { measuredRate, wantedRate } from "./words.js";
 
-const LINES = ["primary", "backup"];
 /** The bar ends at one and a half times the recommendation, so the recommendation stands at two thirds. */
 const FULL = 1.5;
 const POINTED_AT_MOST = 8;
 const POINTED_FOR = 1600;
 let pointed = 0;
 
+/** @param {Tile} tile */
 export const isDown = (tile) => LINES.some((line) => tile.lines[line] === "down");
 
-/** The filters that a tile answers to; the first is its assessment. */
+/**
+ * The filters that a tile answers to; the first is its assessment.
+ * @param {Tile} tile
+ */
 export function traits(tile) {
+  /** @type {string[]} */
   const found = [tile.assessment];
   if (isDown(tile)) found.push("line-down");
-  if (tile.drift > 0) found.push("drift");
+  if ((tile.drift ?? 0) > 0) found.push("drift");
   if (tile.silent) found.push("silent");
   return found;
 }
 
-/** How much of the bar is filled, from 0 to 1: nothing where there is no figure, or none to compare it with. */
+/**
+ * How much of the bar is filled, from 0 to 1: nothing where there is no figure, or none to compare it with.
+ * @param {Tile} tile
+ */
 export function filled(tile) {
   if (tile.measured_mbps === null || tile.recommended_mbps === null) return 0;
   return Math.min(1, tile.measured_mbps / tile.recommended_mbps / FULL);
 }
 
-/** Fill a bar; its stroke stands for the recommendation, so without one there is none. */
+/**
+ * Fill a bar; its stroke stands for the recommendation, so without one there is none.
+ * @param {HTMLElement} bar
+ * @param {Tile} tile
+ */
 export function showGauge(bar, tile) {
   setProperty(bar, "--part", filled(tile).toFixed(3));
   setAttribute(bar, "data-no-recommendation", tile.recommended_mbps === null ? "" : null);
 }
 
 export class TileView {
+  /** @param {Tile} tile */
   constructor(tile) {
     this.id = tile.id;
     this.skipped = false;
@@ -42,7 +55,7 @@ export class TileView {
     this.recommended = make("span", {}, "–");
     this.word = make("span", { class: "word" }, "–");
     this.bar = make("span", { class: "gauge", "aria-hidden": "true" });
-    this.strands = Object.fromEntries(LINES.map((line) => [line, this.strand(line)]));
+    this.strands = { primary: this.strand("primary"), backup: this.strand("backup") };
     this.drift = make("span", { class: "drift" });
     this.link = make(
       "a",
@@ -66,9 +79,11 @@ export class TileView {
       make("span", { class: "strands" }, ...LINES.map((line) => this.strands[line].element)),
     );
     this.element = make("li", { class: "tile", "data-school": tile.id }, this.link);
-    this.update(tile);
+    this.tile = tile;
+    this.show(tile);
   }
 
+  /** @param {LineName} line */
   strand(line) {
     const mark = icon("unknown");
     const word = make("span", { class: "unseen" }, "–");
@@ -87,12 +102,24 @@ export class TileView {
     };
   }
 
-  /** Show a tile. A line that is down comes first, then a probe whose figures are old, then the assessment.
-   * Only what differs from what is shown is touched. */
+  /**
+   * Show a newer tile of the same school.
+   * @param {Tile} tile
+   */
   update(tile) {
-    const down = isDown(tile);
-    const changed = this.tile !== undefined && (this.tile.assessment !== tile.assessment || isDown(this.tile) !== down);
+    const changed = this.tile.assessment !== tile.assessment || isDown(this.tile) !== isDown(tile);
     this.tile = tile;
+    this.show(tile);
+    if (changed && !this.element.hidden && this.element.dataset.pointed === undefined) this.point();
+  }
+
+  /**
+   * Show a tile. A line that is down comes first, then a probe whose figures are old, then the assessment.
+   * Only what differs from what is shown is touched.
+   * @param {Tile} tile
+   */
+  show(tile) {
+    const down = isDown(tile);
     setAttribute(this.element, "data-assessment", tile.assessment);
     setAttribute(this.element, "data-down", down ? "" : null);
     setAttribute(this.element, "data-silent", tile.silent ? "" : null);
@@ -109,12 +136,12 @@ export class TileView {
       setText(word, say(`line-${tile.lines[line]}`));
     }
     this.showDrift(tile.drift ?? 0);
-    if (changed && !this.element.hidden && this.element.dataset.pointed === undefined) this.point();
   }
 
+  /** @param {number} devices */
   showDrift(devices) {
     if (Number(this.drift.dataset.devices ?? 0) !== devices) {
-      this.drift.dataset.devices = devices;
+      this.drift.dataset.devices = String(devices);
       const told = [
         icon("drift"),
         make("span", { "aria-hidden": "true" }, String(devices)),

@@ -5,25 +5,43 @@ import { stepWord } from "./words.js";
 
 /** More devices than this are shown only when their school is opened. */
 const DEVICES_AT_ONCE = 60;
+/** @type {Record<SpanLevel, number>} */
 const DEPTHS = { rollout: 0, school: 1, device: 2, step: 3, command: 4 };
 const KNOWN = new Set(["applied", "unchanged", "reverted", "failed", "unknown"]);
 
-/** Seconds since 1970 of a time as the API writes it, or now where it has none. */
+/**
+ * Seconds since 1970 of a time as the API writes it, or now where it has none.
+ * @param {string | null} time
+ */
 const seconds = (time) => (time === null ? Date.now() : new Date(time).getTime()) / 1000;
 
+/** @typedef {ReturnType<Timeline["make"]>} Row */
+
 export class Timeline {
+  /**
+   * @param {HTMLElement} body
+   * @param {HTMLElement} axis
+   */
   constructor(body, axis) {
     this.body = body;
     this.axis = axis;
+    /** @type {Map<string, Row>} */
+    this.rows = new Map();
+    /** @type {Set<string>} */
+    this.open = new Set();
+    /** @type {RolloutSpan[]} */
+    this.spans = [];
+    this.closedFrom = DEPTHS.device;
     this.clear();
   }
 
   clear() {
-    this.rows = new Map();
-    this.open = new Set();
+    this.rows.clear();
+    this.open.clear();
     this.body.replaceChildren();
   }
 
+  /** @param {RolloutSpan[]} spans */
   show(spans) {
     this.spans = spans;
     const children = Map.groupBy(spans, (span) => span.parent);
@@ -32,7 +50,9 @@ export class Timeline {
     const to = Math.max(...spans.map((span) => seconds(span.end)), from + 0.001);
     this.closedFrom =
       spans.filter((span) => span.level === "device").length > DEVICES_AT_ONCE ? DEPTHS.school : DEPTHS.device;
+    /** @type {Element[]} */
     const wanted = [];
+    /** @param {RolloutSpan} span */
     const walk = (span) => {
       const below = (children.get(span.id) ?? []).sort((a, b) => seconds(a.start) - seconds(b.start));
       wanted.push(this.row(span, below.length > 0, from, to));
@@ -40,12 +60,15 @@ export class Timeline {
         below.forEach(walk);
       }
     };
-    spans.filter((span) => !known.has(span.parent)).forEach(walk);
+    spans.filter((span) => span.parent === null || !known.has(span.parent)).forEach(walk);
     this.place(wanted);
     setText(this.axis, spans.length > 0 ? `0–${(to - from).toFixed(1)} s` : "");
   }
 
-  /** Put the rows in order, moving only those that are not where they belong. */
+  /**
+   * Put the rows in order, moving only those that are not where they belong.
+   * @param {Element[]} wanted
+   */
   place(wanted) {
     const keep = new Set(wanted);
     [...this.body.children].filter((row) => !keep.has(row)).forEach((row) => row.remove());
@@ -56,6 +79,12 @@ export class Timeline {
     });
   }
 
+  /**
+   * @param {RolloutSpan} span
+   * @param {boolean} hasBelow
+   * @param {number} from
+   * @param {number} to
+   */
   row(span, hasBelow, from, to) {
     let view = this.rows.get(span.id);
     if (view === undefined) {
@@ -81,6 +110,7 @@ export class Timeline {
     return view.row;
   }
 
+  /** @param {RolloutSpan} span */
   make(span) {
     const mark = icon("running");
     const button = make("button", {

@@ -23,12 +23,22 @@ const dayFormat = new Intl.DateTimeFormat(locale, {
 });
 
 export { zone };
+/** @param {number} number */
 export const count = (number) => whole.format(number);
-/** A rate on a tile: what was measured is rounded down, so that it never looks like more. */
+/**
+ * A rate on a tile: what was measured is rounded down, so that it never looks like more.
+ * @param {number | null} mbps
+ */
 export const measuredRate = (mbps) => (mbps === null ? "–" : whole.format(Math.floor(mbps)));
+/** @param {number | null} mbps */
 export const wantedRate = (mbps) => (mbps === null ? "–" : whole.format(mbps));
+/** @param {number | null | undefined} number */
 export const exact = (number) => (number === null || number === undefined ? "–" : tenth.format(number));
-/** A share rounded down to a tenth, as the reports have it: only all of them are 100%, only none is 0%. */
+/**
+ * A share rounded down to a tenth, as the reports have it: only all of them are 100%, only none is 0%.
+ * @param {number} part
+ * @param {number} all
+ */
 export function share(part, all) {
   if (all === 0) {
     return "";
@@ -36,14 +46,20 @@ export function share(part, all) {
   const tenths = Math.floor((1000 * part) / all);
   return part > 0 && tenths === 0 ? "<0.1%" : `${Math.floor(tenths / 10)}.${tenths % 10}%`;
 }
-/** A step of a device by the reader's word; one that the page does not know (a playbook's task) by its own. */
+/**
+ * A step of a device by the reader's word; one that the page does not know (a playbook's task) by its own.
+ * @param {string} name
+ */
 export function stepWord(name) {
   const key = `step-${name.replace(/[^a-z]+/g, "-")}`;
   return has(key) ? say(key) : name;
 }
+/** @param {number} milliseconds */
 export const clock = (milliseconds) => clockFormat.format(milliseconds);
+/** @param {string} iso */
 export const day = (iso) => dayFormat.format(new Date(iso));
 
+/** @param {number} milliseconds */
 export function age(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   if (seconds < 90) {

@@ -1,0 +1,74 @@
+"""The virtual estate while it is up: which of its schools can be asked, where their probes run, its absence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from controller.errors import LabError, TsunaguError
+from controller.lab.state import paths, undo_log
+from controller.measure.measurement_round import ProbeSite
+from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
+from controller.measure.probes.throughput_probe import ThroughputProbe
+from controller.model.sites.devices import Device
+from controller.model.virtual_city import VirtualCity
+from controller.plan.select import Selection, select_devices, select_schools
+
+STORE = "measurements-lab.sqlite"
+"""The virtual city's measurements never stand among those of real schools."""
+
+
+def list_active_devices(city: VirtualCity, chosen: Selection) -> tuple[Device, ...]:
+    """Return the devices of a selection that can be asked: those of the schools that are up.
+
+    A school that was named is asked in any case, so that its absence is told; so are all where no virtual city is up.
+    """
+    devices = select_devices(city, chosen)
+    if chosen.schools:
+        return devices
+    try:
+        up = {school.id for school in undo_log.read_active_record(paths.STATE).layout.schools}
+    except LabError:
+        return devices
+    return tuple(device for device in devices if device.school.id in up)
+
+
+def list_probe_sites(city: VirtualCity, chosen: Selection) -> list[ProbeSite]:
+    """Return the chosen schools of the virtual city that is up, each with its router's place.
+
+    Raises:
+        TsunaguError: no virtual city is up, a named school is not in it, or none is left.
+    """
+    layout = undo_log.read_active_record(paths.STATE).layout
+    active = {school.id: school for school in layout.schools}
+    wanted = select_schools(city, chosen)
+    for school in wanted:
+        if school.id in chosen.schools:
+            layout.school(school.id)
+    sites = [ProbeSite(school, NamespaceHost(active[school.id].router)) for school in wanted if school.id in active]
+    if not sites:
+        message = f"none of these schools is in the virtual city that is up; it has: {', '.join(active)}"
+        raise TsunaguError(message)
+    return sites
+
+
+def make_throughput_probe(city: VirtualCity) -> ThroughputProbe:
+    """Return the probe of throughput for the virtual city, whose lines all are on this machine."""
+    policy = city.measurement
+    return ThroughputProbe(
+        policy.method, policy.targets.throughput.port, paths.STATE / "locks", everywhere=("this machine",)
+    )
+
+
+@contextmanager
+def explain_absence() -> Iterator[None]:
+    """Add to the error about a place that is not there what to look at: the virtual city may be down.
+
+    Raises:
+        PlaceGone: the same, with the hint.
+    """
+    try:
+        yield
+    except PlaceGone as error:
+        message = f"{error}; is the virtual city up ('tsunagu lab status')?"
+        raise PlaceGone(message) from None

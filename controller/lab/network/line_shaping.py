@@ -1,0 +1,72 @@
+"""The schools' lines: carriers, shaping, and what can be done to a line or a region to break it.
+
+A line is a veth pair between the school's router and a bridge of the carrier; both ends are shaped, so each direction
+is. Schools do not see one another at the carrier: their ports are isolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from controller.lab.state.layout import CarrierLayout, Layout, LineLayout, RegionLayout, SchoolLayout
+
+BRIDGE = "lines"
+CORE_PORT = "core"
+"""A region's interface towards the core; those on the lines are called like the kind of line."""
+
+_BURST_SECONDS = 0.02
+_QUEUE = "50ms"
+"""What a shaper holds back at most; longer queues would only add latency."""
+_BITS = 8
+
+
+def list_line_wires(layout: Layout) -> Iterator[tuple[str, str, str, str]]:
+    """Each wire as (interface, namespace, interface, namespace)."""
+    for carrier in layout.carriers:
+        for school in layout.schools:
+            line = school.line(carrier.line)
+            yield line.port, carrier.namespace, line.interface, school.router
+        for region in layout.regions:
+            yield region.id, carrier.namespace, carrier.line, region.namespace
+
+
+def list_carrier_commands(layout: Layout, carrier: CarrierLayout) -> list[str]:
+    """The words for `ip -batch` inside a carrier."""
+    lines = [
+        f"link add name {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+        f"link set dev {BRIDGE} up",
+    ]
+    for region in layout.regions:
+        lines += [f"link set dev {region.id} master {BRIDGE}", f"link set dev {region.id} up"]
+    for school in layout.schools:
+        port = school.line(carrier.line).port
+        lines += [*list_port_commands(port), f"link set dev {port} up"]
+    return lines
+
+
+def list_port_commands(port: str) -> list[str]:
+    """A school's port as the carrier has it: on the bridge, with no way to other schools."""
+    return [f"link set dev {port} master {BRIDGE}", f"link set dev {port} type bridge_slave isolated on"]
+
+
+def list_shaping_commands(layout: Layout) -> Iterator[tuple[str, str]]:
+    """The shaper of every end of every line: its namespace, and words for `tc`."""
+    for school in layout.schools:
+        for line in school.lines:
+            yield school.router, _shaper(line.interface, line)
+            yield layout.carrier(line.name).namespace, _shaper(line.port, line)
+
+
+def _shaper(interface: str, line: LineLayout) -> str:
+    burst = int(line.mbps * 1_000_000 / _BITS * _BURST_SECONDS)
+    return f"qdisc add dev {interface} root tbf rate {line.mbps}mbit burst {burst} latency {_QUEUE}"
+
+
+def list_region_ports(region: RegionLayout) -> tuple[str, ...]:
+    """Every interface of a region's router but its loopback."""
+    return (*region.addresses, CORE_PORT)
+
+
+def list_uplinks(school: SchoolLayout) -> tuple[str, ...]:
+    """The interfaces of a school's router that lead out."""
+    return tuple(line.interface for line in school.lines)

@@ -1,0 +1,111 @@
+"""SSH servers of the lab's devices: one a device, in its namespace, with a host key of its own that is then pinned."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.network import ssh_user
+from controller.lab.network.programs import ProgramContext, run_program
+from controller.lab.state import undo_log
+from controller.lab.state.layout import FamilyPair, Layout
+from controller.lab.state.processes import LabProcess, describe_process, wait_until
+
+START_SECONDS = 15.0
+HOST_KEY = "host_key"
+_USUAL_PORT = 22
+_CONFIGURATION = """\
+Port {port}
+ListenAddress {v4}
+ListenAddress {v6}
+HostKey {folder}/host_key
+PidFile {folder}/sshd.pid
+AuthorizedKeysFile {authorized_keys}
+AllowUsers {user}
+PermitRootLogin no
+PubkeyAuthentication yes
+PasswordAuthentication yes
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PrintMotd no
+PrintLastLog no
+X11Forwarding no
+AllowTcpForwarding no
+AllowAgentForwarding no
+PermitUserRC no
+MaxStartups 64
+MaxSessions 32
+SetEnv {environment}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SshServer:
+    """An SSH server: whose it is, its files, where it listens. `command`: what every login runs instead of a shell."""
+
+    school: str
+    program: str
+    hostname: str
+    namespace: str
+    folder: Path
+    address: FamilyPair
+    environment: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+
+
+def start_ssh_server(layout: Layout, login: SshServer, state: Path) -> None:
+    """Start an SSH server, and remember the process. Its host key is made when it first starts.
+
+    Raises:
+        LabError: a program of the machine refused; with its words.
+    """
+    key = login.folder / HOST_KEY
+    if not key.exists():
+        ssh_user.create_ssh_key(key, login.hostname)
+    configuration = login.folder / "sshd_config"
+    text = _CONFIGURATION.format(
+        port=layout.ssh_port,
+        v4=login.address.v4,
+        v6=login.address.v6,
+        folder=login.folder,
+        authorized_keys=state / ssh_user.AUTHORIZED_KEYS,
+        user=layout.user,
+        environment=" ".join(f"{name}={value}" for name, value in login.environment.items()),
+    )
+    text += f"ForceCommand {login.command}\n" if login.command else ""
+    configuration.write_text(text, encoding="utf-8")
+    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin") or "sshd"  # it demands to be called by its full path
+    naming = f"hostname {login.hostname} && exec {sshd} -f {configuration} -E {login.folder / 'sshd.log'}"
+    pidfile = login.folder / "sshd.pid"
+    pidfile.unlink(missing_ok=True)
+    run_program(("unshare", "--uts", "sh", "-c", naming), around=ProgramContext(namespace=login.namespace))
+    record_process(login.school, state, login.program, pidfile)
+
+
+def format_known_host(folder: Path, address: str, port: int) -> str:
+    """A device's line of a known_hosts file."""
+    words = (folder / f"{HOST_KEY}.pub").read_text(encoding="ascii").split()
+    name = address if port == _USUAL_PORT else f"[{address}]:{port}"
+    return f"{name} {words[0]} {words[1]}\n"
+
+
+def record_process(school: str, state: Path, name: str, pidfile: Path) -> LabProcess:
+    """Wait until a program that was started has written its number down, and keep that.
+
+    Raises:
+        LabError: it does not come up.
+    """
+
+    def written() -> bool:
+        return pidfile.exists() and pidfile.read_text(encoding="ascii").strip().isdigit()
+
+    if not wait_until(written, START_SECONDS):
+        message = f"{name} of {school} did not start in {START_SECONDS:.0f} s; see the logs beside {pidfile}"
+        raise LabError(message)
+    process = describe_process(name, school, int(pidfile.read_text(encoding="ascii")))
+    undo_log.add_process(state, process)
+    return process

@@ -1,0 +1,224 @@
+"""From the City to the plan of the virtual city. Nothing is invented here that the City already says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.state import paths
+from controller.lab.state.application_addresses import choose_host_address, choose_tcp_port, list_served_addresses
+from controller.lab.state.layout import (
+    CORE_ASN,
+    CarrierLayout,
+    FamilyPair,
+    Gateway,
+    HostLayout,
+    Interface,
+    Layout,
+    LineLayout,
+    Listener,
+    RegionLayout,
+    SchoolLayout,
+    SwitchPort,
+)
+from controller.lab.state.perimeter import choose_own_addresses, list_iap_listeners, plan_perimeter
+from controller.model.city import City
+from controller.model.network.packets import Family
+from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.model.sites.devices import FIRST_DEVICE, Device
+from controller.model.sites.schools import School
+from controller.model.virtual_city import VirtualCity
+
+FIRST_HOST = 100
+"""Hosts take the addresses of their segment from its hundredth on."""
+_ROUTER = 1
+"""The router is the second of a school's devices: its address is the one after the switch's."""
+_CORE_LINKS = FamilyPair(v4="100.65.0.0", v6="fd74:736e::")
+"""Links of the core take pairs of addresses from here (shared and unique local space: never a school's)."""
+_FIRST_REGION_LINK = 16
+
+
+def plan_layout(city: VirtualCity, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
+    """The virtual city with the first so many of the lab's schools, the canary first.
+
+    With a `world` (the file of an offline Google that a stack was deployed to), the proxy stands before its
+    applications.
+
+    Raises:
+        LabError: there are not so many, or `lab.yaml` does not fit the lab that would be built.
+    """
+    known = (
+        city.virtual_estate.canary,
+        *(name for name in city.virtual_estate.schools if name != city.virtual_estate.canary),
+    )
+    if not 1 <= schools <= len(known):
+        message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
+        raise LabError(message)
+    _check_access(city, state)
+    chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
+    around = plan_perimeter(city, world) if world else None
+    layout = Layout(
+        user=city.virtual_estate.device_access.user,
+        ssh_port=city.virtual_estate.device_access.port,
+        controller=_controller(city),
+        carriers=tuple(
+            CarrierLayout(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
+            for line, link in ((line, city.lines.link(line)) for line in LINE_NAMES)
+        ),
+        regions=tuple(_region(city, number) for number in range(len(city.lines.regions))),
+        schools=chosen,
+        listeners=tuple(_listeners(city, chosen, list_iap_listeners(around))),
+        perimeter=around,
+    )
+    twice = [name for name, times in Counter(layout.namespaces).items() if times > 1]
+    if twice:
+        message = f"lab.yaml: the host ids lead to the same namespace twice: {', '.join(twice)}"
+        raise LabError(message)
+    return layout
+
+
+def _check_access(city: City, state: Path) -> None:
+    access = city.virtual_estate.device_access
+    wanted = {
+        "namespace": (access.namespace, paths.CONTROLLER),
+        "key.file": (access.key.file if access.key else None, str(state / paths.CONTROLLER_KEY)),
+        "known-hosts": (access.known_hosts, str(state / paths.KNOWN_HOSTS)),
+    }
+    wrong = [f"{field} is {is_!r}, must be {must!r}" for field, (is_, must) in wanted.items() if is_ != must]
+    if wrong:
+        message = "lab.yaml: device-access does not fit the lab that would be built: " + "; ".join(wrong)
+        raise LabError(message)
+
+
+def _controller(city: City) -> FamilyPair:
+    found = {Family(prefix.version): choose_host_address(prefix) for prefix in reversed(city.controllers)}
+    missing = [f"IPv{int(family)}" for family in Family if family not in found]
+    if missing:
+        message = f"city.yaml: 'controllers' names no {' and no '.join(missing)} address; the lab needs one of each"
+        raise LabError(message)
+    return FamilyPair(v4=found[Family.V4], v6=found[Family.V6])
+
+
+def plan_core_link(number: int, side: int) -> FamilyPair:
+    """An end of one of the core's links: side 0 is the core's."""
+    step = 2 * number + side
+    return FamilyPair(v4=str(ip_address(_CORE_LINKS.v4) + step), v6=str(ip_address(_CORE_LINKS.v6) + step))
+
+
+def _region(city: City, number: int) -> RegionLayout:
+    region = city.lines.regions[number]
+    if region.asn == CORE_ASN:
+        message = f"{region.origin}: AS {CORE_ASN} is the core's in the lab; give region {region.id} another one"
+        raise LabError(message)
+    return RegionLayout(
+        id=region.id,
+        asn=region.asn,
+        addresses={line: _both(partial(city.lines.region_address, region, line)) for line in LINE_NAMES},
+        core_link=plan_core_link(_FIRST_REGION_LINK + number, 1),
+        core=plan_core_link(_FIRST_REGION_LINK + number, 0),
+    )
+
+
+def _both(address: Callable[[Family], object]) -> FamilyPair:
+    return FamilyPair(v4=str(address(Family.V4)), v6=str(address(Family.V6)))
+
+
+def _line(city: City, school: School, line: LineName) -> LineLayout:
+    return LineLayout(
+        name=line,
+        interface=city.lines.link(line).interface,
+        port=f"school{school.number}",
+        mbps=getattr(city.virtual_estate.rates[school.id], line),
+        address=_both(partial(city.lines.school_address, school, line)),
+    )
+
+
+def _school(city: VirtualCity, school: School) -> SchoolLayout:
+    device, router = city.devices(school)
+    segment_of = {port.name: port.segments[0] for port in device.ports}
+    return SchoolLayout(
+        id=school.id,
+        asn=city.lines.asn(school),
+        device=device.id,
+        router_device=router.id,
+        router_address=FamilyPair(
+            v4=str(router.management),
+            v6=_interface(city, school, city.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
+        ),
+        block=FamilyPair(
+            v4=str(city.addresses.school_prefix(school, Family.V4)),
+            v6=str(city.addresses.school_prefix(school, Family.V6)),
+        ),
+        egress=choose_own_addresses(school),
+        lines=tuple(_line(city, school, line) for line in LINE_NAMES),
+        ports=tuple(SwitchPort(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
+        management_port="h-mgmt",
+        management=_management(city, school, device),
+        gateways=tuple(
+            Gateway(
+                segment=segment,
+                vlan=city.segments[segment].vlan,
+                port=name,
+                interface=_interface(city, school, segment, 1),
+            )
+            for name, segment in segment_of.items()
+            if name.startswith("g-")
+        ),
+        hosts=tuple(_hosts(city, school)),
+    )
+
+
+def _hosts(city: VirtualCity, school: School) -> Iterator[HostLayout]:
+    taken: Counter[str] = Counter()
+    for host in city.virtual_estate.hosts:
+        yield HostLayout(
+            id=host.id,
+            school=school.id,
+            segment=host.segment,
+            namespace=paths.name_host_namespace(school.id, host.id),
+            port=f"h-{host.id}",
+            interface=_interface(city, school, host.segment, FIRST_HOST + taken[host.segment]),
+        )
+        taken[host.segment] += 1
+
+
+def _management(city: City, school: School, device: Device) -> Interface:
+    found = _interface(city, school, city.management_segment, FIRST_DEVICE)
+    address = FamilyPair(v4=str(device.management), v6=found.address.v6)
+    return found.model_copy(update={"address": address})
+
+
+def _interface(city: City, school: School, segment: str, number: int) -> Interface:
+    subnets = {family: city.addresses.segment_prefix(school, city.segments[segment], family) for family in Family}
+    address = {family: family.address(int(subnet.network_address) + number) for family, subnet in subnets.items()}
+    gateway = {
+        family: family.address(city.addresses.gateway_address(school, city.segments[segment], family))
+        for family in Family
+    }
+    return Interface(
+        address=FamilyPair(v4=address[Family.V4], v6=address[Family.V6]),
+        v4_length=subnets[Family.V4].prefixlen,
+        v6_length=subnets[Family.V6].prefixlen,
+        gateway=FamilyPair(v4=gateway[Family.V4], v6=gateway[Family.V6]),
+    )
+
+
+def _listeners(city: City, schools: tuple[SchoolLayout, ...], taken: frozenset[tuple[str, int]]) -> Iterator[Listener]:
+    named: dict[tuple[str, str, int], list[str]] = {}
+    for address, remote_port, name in list_served_addresses(city):
+        if (address, remote_port) in taken:
+            continue  # the proxy listens there
+        named.setdefault((paths.INTERNET, address, remote_port), []).append(name)
+    for host in (host for school in schools for host in school.hosts):
+        for application in city.applications.values():
+            port = choose_tcp_port(application)
+            if application.segment == host.segment and port is not None:
+                for family in Family:
+                    key = (host.namespace, host.interface.address.of(family), port)
+                    named.setdefault(key, []).append(application.id)
+    for (namespace, address, served_port), names in named.items():
+        yield Listener(namespace=namespace, address=address, port=served_port, applications=tuple(names))

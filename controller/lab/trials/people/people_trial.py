@@ -1,0 +1,147 @@
+"""Everybody at every application, and every attack, in the lab that is up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.iap import trial_clock
+from controller.lab.iap.deployed_access import list_deployed_groups
+from controller.lab.iap.directory import Directory
+from controller.lab.iap.iap_files import IapFiles
+from controller.lab.state import paths, undo_log
+from controller.lab.state.layout import Perimeter
+from controller.lab.state.perimeter import HTTPS
+from controller.lab.trials.matrix import DENIED_SECONDS, OPEN_SECONDS
+from controller.lab.trials.matrix_pairs import check_same_addresses
+from controller.lab.trials.people.attacks import AttackAttempt, list_attacks
+from controller.lab.trials.people.browser import Browser, ServerAddress, SignInFailed
+from controller.lab.trials.people.directory_registration import RegisteredPeople, read_stack_organisation
+from controller.lab.trials.people.people_results import (
+    AttackResult,
+    PeopleResult,
+    VisitResult,
+    judge_failed_sign_in,
+    judge_visit,
+)
+from controller.lab.trials.people.synthetic_people import SeatKind, SyntheticPerson
+from controller.lab.trials.people.visits import Seat, Visit, list_visits
+from controller.model.virtual_city import VirtualCity
+
+Progress = Callable[[str], None]
+
+_AT_ONCE = 24
+_SIGN_IN_SECONDS = 10.0
+_OUTSIDER = ("guardian", SeatKind.HOME)
+"""Signed in, and let in nowhere: who tries the attacks that need a sign-in."""
+
+
+def try_people(
+    city: VirtualCity,
+    schools: Iterable[str] = (),
+    *,
+    progress: Progress = lambda _: None,
+    state: Path = paths.STATE,
+) -> PeopleResult:
+    """Try every person of these schools (none named: of all), those outside, and every attack.
+
+    Raises:
+        LabError: no lab is up, no cloud is deployed in it, it was built from another city, or a school is not in it.
+    """
+    layout = undo_log.read_active_record(state).layout
+    around = layout.perimeter
+    if around is None:
+        message = "no cloud is deployed in this lab; 'tsunagu cloud up --stack lab', then 'tsunagu lab down' and 'up'"
+        raise LabError(message)
+    check_same_addresses(city, layout)
+    chosen = tuple(layout.school(name).id for name in schools) or tuple(school.id for school in layout.schools)
+    began = time.monotonic()
+    files = IapFiles(state)
+    with paths.hold_lock(state, "try people"), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        tried = list(list_visits(city, layout, around, chosen))
+        cast = {visit.person.row: visit.person for visit in tried}
+        registered = RegisteredPeople(
+            cast.values(), read_stack_organisation(city.outputs.stack), list_deployed_groups(Path(around.world))
+        )
+        files.write_accounts(registered.accounts.model_dump_json())
+        try:
+            found, attacked = _Measurement(files, around, registered, pool, progress).everything(tried)
+        finally:
+            files.write_accounts(Directory().model_dump_json())  # nobody can sign in when nobody is being tried
+    return PeopleResult(results=found, attacks=attacked, seconds=round(time.monotonic() - began, 2))
+
+
+class _Measurement:
+    def __init__(
+        self,
+        files: IapFiles,
+        around: Perimeter,
+        registered: RegisteredPeople,
+        pool: ThreadPoolExecutor,
+        progress: Progress,
+    ) -> None:
+        self._files = files
+        self._around = around
+        self._registered = registered
+        self._pool = pool
+        self._progress = progress
+        self._browser = Browser(files.folder.parent)
+        self._clock_key = files.clock_key.read_bytes()
+
+    def everything(self, tried: Sequence[Visit]) -> tuple[tuple[VisitResult, ...], tuple[AttackResult, ...]]:
+        # Whoever has no way to any application could not sign in either, and need not.
+        seats = {visit.person.row: (visit.person, visit.seat) for visit in tried if visit.network}
+        self._progress(f"{len(seats)} people sign in")
+        signed_in = dict(zip(seats, self._pool.map(lambda one: self._sign_in(*one), seats.values()), strict=True))
+        self._progress(f"{len(tried)} visits")
+        results = tuple(self._pool.map(lambda visit: self._visit(visit, signed_in.get(visit.person.row, "")), tried))
+        outsider = next(row for row, (person, _) in seats.items() if (person.role, person.sits) == _OUTSIDER)
+        attempted = list(list_attacks(self._files, self._around, _fronts(tried), _token(signed_in[outsider])))
+        self._progress(f"{len(attempted)} attacks")
+        return results, tuple(self._pool.map(self._attack, attempted))
+
+    def _sign_in(self, person: SyntheticPerson, seat: Seat) -> str | SignInFailed:
+        try:
+            given = self._registered.sign_in(person)
+            return self._browser.sign_in(seat, self._around.identity.v4, given, _SIGN_IN_SECONDS)
+        except SignInFailed as failed:
+            return failed
+
+    def _visit(self, visit: Visit, token: str | SignInFailed) -> VisitResult:
+        if visit.network and isinstance(token, SignInFailed):
+            return judge_failed_sign_in(visit, str(token))
+        headers = {trial_clock.HEADER: trial_clock.sign_moment(self._clock_key, visit.at)}
+        if isinstance(token, str) and token:
+            headers["authorization"] = f"Bearer {token}"
+        door = ServerAddress(visit.address, HTTPS, visit.host)
+        page = self._browser.page(visit.seat, door, headers, OPEN_SECONDS if visit.network else DENIED_SECONDS)
+        return judge_visit(visit, page, self._registered.sign_in(visit.person).email)
+
+    def _attack(self, attempted: AttackAttempt) -> AttackResult:
+        page = self._browser.page(attempted.seat, attempted.door, attempted.headers, OPEN_SECONDS)
+        return AttackResult(
+            name=attempted.name,
+            application=attempted.application,
+            address=attempted.door.address,
+            status=page.status,
+            reason=page.says("refused") or page.problem,
+            let_in=attempted.came_in(page),
+            must_work=attempted.must_work,
+        )
+
+
+def _token(found: str | SignInFailed) -> str:
+    if isinstance(found, SignInFailed):
+        message = f"the attacks need somebody who signed in: {found}"
+        raise LabError(message)
+    return found
+
+
+def _fronts(tried: Iterable[Visit]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for visit in tried:
+        found.setdefault(visit.application, {})[visit.address] = None
+    return {application: tuple(addresses) for application, addresses in found.items()}

@@ -1,0 +1,150 @@
+"""The addresses of a city: of schools, segments, devices, applications and the internet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address
+from itertools import pairwise
+
+from controller.model.access.rules import CONTROLLER, INTERNET, Application, PrefixListFile, Segment
+from controller.model.address_blocks import compute_school_prefix, compute_segment_prefix
+from controller.model.network.packets import (
+    AddressSet,
+    Family,
+    Interval,
+    Prefix,
+    get_bounds,
+    merge_intervals,
+    parse_prefix,
+    subtract_interval,
+)
+from controller.model.sites.devices import FIRST_DEVICE
+from controller.model.sites.schools import CityFile, School
+from controller.model.sites.stack_outputs import StackOutputs
+
+
+@dataclass(frozen=True, eq=False)
+class AddressPlan:
+    """The addresses that follow from a policy, each worked out once."""
+
+    settings: CityFile
+    schools: tuple[School, ...]
+    segments: Mapping[str, Segment]
+    applications: Mapping[str, Application]
+    prefix_lists: Mapping[str, PrefixListFile]
+    outputs: StackOutputs
+
+    def school_prefix(self, school: School, family: Family) -> Prefix:
+        """The school's block of one family: its own, or the one that the formula gives its number."""
+        # By the object: a school that a test has changed, under the same id, is another one.
+        kept = self._blocks.get((school.id, family))
+        if kept is None or kept[0] is not school:
+            kept = self._blocks[school.id, family] = (school, compute_school_prefix(self.settings, school, family))
+        return kept[1]
+
+    @cached_property
+    def _blocks(self) -> dict[tuple[str, Family], tuple[School, Prefix]]:
+        """The blocks that were asked for: a proof asks for them some thousand times a school."""
+        return {}
+
+    def other_schools(self, school: School, family: Family) -> tuple[Interval, ...]:
+        """The addresses of all schools but one."""
+        blocks, together, apart = self._school_blocks[family]
+        own = get_bounds(self.school_prefix(school, family))
+        if not apart:
+            return merge_intervals(one for number, one in enumerate(blocks) if self.schools[number] is not school)
+        return subtract_interval(together, *own)
+
+    @cached_property
+    def _school_blocks(self) -> dict[Family, tuple[list[Interval], tuple[Interval, ...], bool]]:
+        """By family: the block of each school, all of them together, and whether no two overlap."""
+        found = {}
+        for family in Family:
+            blocks = [get_bounds(self.school_prefix(school, family)) for school in self.schools]
+            ordered = sorted(blocks)
+            apart = all(one[1] < other[0] for one, other in pairwise(ordered))
+            found[family] = (blocks, merge_intervals(ordered), apart)
+        return found
+
+    def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
+        """The segment's subnet at a school."""
+        return compute_segment_prefix(self.school_prefix(school, family), segment)
+
+    def gateway_address(self, school: School, segment: Segment, family: Family) -> int:
+        """The gateway of a segment at a school: the first address after the subnet's own."""
+        return int(self.segment_prefix(school, segment, family).network_address) + 1
+
+    def device_address(self, school: School, index: int) -> IPv4Address | IPv6Address:
+        """The management address of the school's `index`-th device, counted from 0."""
+        subnet = self.segment_prefix(school, self.segments[self.settings.management_segment], Family.V4)
+        return ip_address(int(subnet.network_address) + FIRST_DEVICE + index)
+
+    @cached_property
+    def internet(self) -> AddressSet:
+        """Every address that is neither reserved, nor the city's own, nor named by an application."""
+        named = [p for app in self.applications.values() if not app.segment for p in self.application_prefixes(app)]
+        addressing = self.settings.addressing
+        excluded: set[Prefix] = {*self.settings.reserved, *self.settings.controllers, *named}
+        excluded |= {addressing.ipv4, addressing.ipv6}
+        excluded |= {p for school in self.schools for p in (school.ipv4, school.ipv6) if p is not None}
+        return AddressSet(
+            (Family.V4.everything, parse_prefix("2000::/3")),
+            (
+                *collapse_addresses(p for p in excluded if isinstance(p, IPv4Network)),
+                *collapse_addresses(p for p in excluded if isinstance(p, IPv6Network)),
+            ),
+        )
+
+    def application_prefixes(self, app: Application) -> tuple[Prefix, ...]:
+        """The addresses that an application has the same for every school."""
+        if app.hosting == "cloud-run":
+            placed = self.outputs.applications.get(app.id)
+            return (*placed.ipv4, *placed.ipv6) if placed else ()
+        if app.prefixes:
+            return self.prefix_lists[app.prefixes].prefixes
+        return app.addresses
+
+    def destination_addresses(self, name: str, school: School) -> AddressSet:
+        """The addresses of an application (or of the internet) as a school sees it."""
+        if name != INTERNET and (segment := self.applications[name].segment):
+            return self.source_addresses(segment, school)
+        return self._anywhere[name]
+
+    def destination_addresses_in(self, name: str, school: School, family: Family) -> AddressSet:
+        """The same in one family; where it is the same for every school, the same object."""
+        if name != INTERNET and (segment := self.applications[name].segment):
+            return self.source_addresses_in(segment, school, family)
+        return self._anywhere_in[name, family]
+
+    @cached_property
+    def _anywhere(self) -> dict[str, AddressSet]:
+        """Destinations that do not depend on the school."""
+        own = {name: app for name, app in self.applications.items() if not app.segment}
+        named = {
+            name: self.internet if app.belongs_to else AddressSet(self.application_prefixes(app))
+            for name, app in own.items()
+        }
+        return {INTERNET: self.internet, **named}
+
+    @cached_property
+    def _anywhere_in(self) -> dict[tuple[str, Family], AddressSet]:
+        return {(name, family): one.in_family(family) for name, one in self._anywhere.items() for family in Family}
+
+    @cached_property
+    def _controllers_in(self) -> dict[Family, AddressSet]:
+        return {family: AddressSet(self.settings.controllers).in_family(family) for family in Family}
+
+    def source_addresses(self, name: str, school: School) -> AddressSet:
+        """The addresses of a rule's source (a segment, or the controller) at a school."""
+        if name == CONTROLLER:
+            return AddressSet(self.settings.controllers)
+        segment = self.segments[name]
+        return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
+
+    def source_addresses_in(self, name: str, school: School, family: Family) -> AddressSet:
+        """The same in one family."""
+        if name == CONTROLLER:
+            return self._controllers_in[family]
+        return AddressSet((self.segment_prefix(school, self.segments[name], family),))

@@ -1,0 +1,294 @@
+"""Whatever is named exists: every name in a file leads to something that a file of the policy declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from controller.errors import Origin, Problem
+from controller.model.access.admission import PLUGGED
+from controller.model.access.rules import CONTROLLER, INTERNET, Rule
+from controller.model.loading.reader import ReadPolicy
+from controller.model.policy_files import (
+    ADMISSION,
+    APPLICATIONS,
+    BLUEPRINTS,
+    CITY,
+    FLOWS,
+    GROUPS,
+    INFRASTRUCTURE_PROTOCOLS,
+    LAB,
+    LINES,
+    MEASUREMENT,
+    OUTPUTS,
+    PEOPLE,
+    PREFIX_LISTS,
+    RULES,
+    SCHOOLS,
+    SEGMENTS,
+)
+from controller.model.sites.schools import Blueprint, BlueprintFile, School, matches_school
+
+LONGEST_LAB_NAME = 12
+"""Linux limits an interface name to 15 characters, and the lab puts two before the name."""
+
+
+def find_dangling_references(policy: ReadPolicy, *, undeployed: bool = False) -> list[Problem]:
+    """Names that nothing carries. Files that could not be read are passed over.
+
+    `undeployed` accepts cloud applications that the outputs do not hold.
+    """
+    return [
+        *_check_city(policy),
+        *_check_blueprints(policy),
+        *_check_lines(policy),
+        *_check_measurement(policy),
+        *_check_lab(policy),
+        *_check_groups(policy),
+        *_check_applications(policy),
+        *(() if undeployed else _check_deployed(policy)),
+        *_check_rules(policy),
+        *_check_admissions(policy),
+        *_check_infrastructure_protocols(policy),
+        *_check_flows(policy),
+    ]
+
+
+def find_unknown(
+    origin: Origin, field: str, noun: str, names: Iterable[str], allowed: Iterable[str] | None
+) -> Iterator[Problem]:
+    """A problem for each name that is not among the allowed ones; `allowed` None: the file could not be read."""
+    if allowed is None:
+        return
+    known = set(allowed)
+    for name in names:
+        if name not in known:
+            yield Problem(origin, field, f"unknown {noun} {name!r}; allowed: {', '.join(sorted(known))}")
+
+
+def _segment_ids(policy: ReadPolicy) -> list[str] | None:
+    file = policy.find(SEGMENTS)
+    return None if file is None else [segment.id for segment in file.segments]
+
+
+def _schools(policy: ReadPolicy) -> list[School] | None:
+    files = policy.find_all(SCHOOLS)
+    return None if files is None else [school for file in files for school in file.schools]
+
+
+def _school_ids(policy: ReadPolicy) -> list[str] | None:
+    schools = _schools(policy)
+    return None if schools is None else [school.id for school in schools]
+
+
+def _ward_ids(policy: ReadPolicy) -> list[str] | None:
+    city = policy.find(CITY)
+    return None if city is None else [ward.id for ward in city.wards]
+
+
+def _region_ids(policy: ReadPolicy) -> list[str] | None:
+    lines = policy.find(LINES)
+    return None if lines is None else [region.id for region in lines.regions]
+
+
+def _application_ids(policy: ReadPolicy) -> list[str] | None:
+    file = policy.find(APPLICATIONS)
+    return None if file is None else [application.id for application in file.applications]
+
+
+def _check_city(policy: ReadPolicy) -> Iterator[Problem]:
+    city = policy.find(CITY)
+    if city is not None:
+        origin = policy.find_origin(CITY, "management-segment")
+        named = [city.management_segment]
+        yield from find_unknown(origin, "management-segment", "segment", named, _segment_ids(policy))
+    for school in _schools(policy) or ():
+        yield from find_unknown(school.origin, "ward", "ward", [school.ward], _ward_ids(policy))
+
+
+def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
+    file = policy.find(BLUEPRINTS)
+    if file is None:
+        return
+    segments = _segment_ids(policy)
+    for blueprint in file.blueprints:
+        yield from _check_platforms(policy, file, blueprint)
+        for group in blueprint.devices:
+            for ports in group.ports:
+                if ports.segments != "all":
+                    yield from find_unknown(ports.origin, "segments", "segment", ports.segments, segments)
+            for ssid in group.ssids:
+                yield from find_unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
+    for school in _schools(policy) or ():
+        found = [blueprint for blueprint in file.blueprints if matches_school(blueprint, school)]
+        if len(found) != 1:
+            names = ", ".join(f"{b.id} ({b.origin})" for b in found) or "none"
+            message = f"{school.kind} with {school.pupils} pupils needs exactly one blueprint; found: {names}"
+            yield Problem(school.origin, "pupils", message)
+
+
+def _check_platforms(policy: ReadPolicy, file: BlueprintFile, blueprint: Blueprint) -> Iterator[Problem]:
+    city = policy.find(CITY)
+    lots = {ward.lot for ward in city.wards} if city else set()
+    for group in blueprint.devices:
+        if lots and set(group.platform) != lots:
+            message = f"names a platform for the lots {sorted(group.platform)}; the city's lots are {sorted(lots)}"
+            yield Problem(group.origin, "platform", message)
+        if lots:
+            yield from find_unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
+        if group.ports or group.ssids:
+            yield from find_unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
+
+
+def _check_lines(policy: ReadPolicy) -> Iterator[Problem]:
+    lines = policy.find(LINES)
+    if lines is None:
+        return
+    for way in (*lines.usual, *(way for one in lines.overrides for way in one.preference)):
+        yield from find_unknown(way.origin, "region", "region", [way.region], _region_ids(policy))
+    for override in lines.overrides:
+        yield from find_unknown(override.origin, "schools", "school", override.schools, _school_ids(policy))
+        yield from find_unknown(override.origin, "wards", "ward", override.wards, _ward_ids(policy))
+
+
+def _check_measurement(policy: ReadPolicy) -> Iterator[Problem]:
+    measurement = policy.find(MEASUREMENT)
+    if measurement is not None:
+        origin = policy.find_origin(MEASUREMENT, "judged.regions")
+        regions = measurement.judged.regions
+        yield from find_unknown(origin, "judged.regions", "region", regions, _region_ids(policy))
+
+
+def _check_lab(policy: ReadPolicy) -> Iterator[Problem]:
+    overlay = policy.find(LAB)
+    if overlay is None:
+        return
+    origin = policy.find_origin(LAB, "schools")
+    yield from find_unknown(origin, "schools", "school", overlay.schools, _school_ids(policy))
+    origin = policy.find_origin(LAB, "canary")
+    yield from find_unknown(origin, "canary", "lab school", [overlay.canary], overlay.schools)
+    origin = policy.find_origin(LAB, "rates")
+    yield from find_unknown(origin, "rates", "lab school", overlay.rates, overlay.schools)
+    without = [school for school in overlay.schools if school not in overlay.rates]
+    if without:
+        yield Problem(origin, "rates", f"gives no rates for the lab schools {', '.join(without)}")
+    for host in overlay.hosts:
+        yield from find_unknown(host.origin, "segment", "segment", [host.segment], _segment_ids(policy))
+        for name in (host.id, host.segment):
+            if len(name) > LONGEST_LAB_NAME:
+                message = f"{name!r} is too long for the lab; at most {LONGEST_LAB_NAME} characters"
+                yield Problem(host.origin, "id", message)
+
+
+def _check_groups(policy: ReadPolicy) -> Iterator[Problem]:
+    file = policy.find(GROUPS)
+    for group in file.groups if file else ():
+        yield from _check_schools(policy, group.origin, "", group.wards, group.ids)
+
+
+def _check_schools(
+    policy: ReadPolicy, origin: Origin, field: str, wards: Iterable[str], ids: Iterable[str]
+) -> Iterator[Problem]:
+    yield from find_unknown(origin, f"{field}wards", "ward", wards, _ward_ids(policy))
+    known = _school_ids(policy)
+    if known is not None:
+        for name in ids:
+            if name not in known:
+                yield Problem(origin, f"{field}ids", f"there is no school {name!r}")
+
+
+def _check_applications(policy: ReadPolicy) -> Iterator[Problem]:
+    file = policy.find(APPLICATIONS)
+    listed = policy.find_all(PREFIX_LISTS)
+    lists = None if listed is None else [one.id for one in listed]
+    for application in file.applications if file else ():
+        if application.prefixes:
+            yield from find_unknown(application.origin, "prefixes", "prefix list", [application.prefixes], lists)
+        if application.segment:
+            segments = _segment_ids(policy)
+            yield from find_unknown(application.origin, "segment", "segment", [application.segment], segments)
+        if application.id == INTERNET:
+            yield Problem(application.origin, "id", f"{INTERNET!r} is the name of the destination of its own")
+
+
+def _check_deployed(policy: ReadPolicy) -> Iterator[Problem]:
+    file, outputs = policy.find(APPLICATIONS), policy.find(OUTPUTS)
+    for application in file.applications if file else ():
+        if application.hosting == "cloud-run" and outputs and application.id not in outputs.applications:
+            message = (
+                f"the outputs of stack {outputs.stack!r} hold no application {application.id!r}; "
+                f"they hold: {', '.join(sorted(outputs.applications))}"
+            )
+            yield Problem(application.origin, "id", message)
+
+
+def _check_rules(policy: ReadPolicy) -> Iterator[Problem]:
+    file, people = policy.find(RULES), policy.find(PEOPLE)
+    segments, applications = _segment_ids(policy), _application_ids(policy)
+    destinations = None if applications is None else [*applications, INTERNET]
+    sources = None if segments is None else [*segments, CONTROLLER]
+    for rule in file.rules if file else ():
+        yield from find_unknown(rule.origin, "applications", "application", rule.applications, destinations)
+        if rule.network:
+            yield from find_unknown(rule.origin, "network.from", "segment", rule.network.from_, sources)
+        yield from _check_scope(policy, rule)
+        if rule.identity and people is not None:
+            identity = rule.identity
+            for field, noun, names, known in (
+                ("roles", "role", identity.roles, people.roles),
+                ("postures", "posture", identity.postures, people.postures),
+                ("places", "place", identity.places, people.places),
+                ("devices", "device class", identity.devices, people.device_classes),
+            ):
+                yield from find_unknown(rule.origin, f"identity.{field}", noun, names, [one.id for one in known])
+
+
+def _check_scope(policy: ReadPolicy, rule: Rule) -> Iterator[Problem]:
+    scope, groups = rule.schools, policy.find(GROUPS)
+    if scope is None:
+        return
+    yield from _check_schools(policy, rule.origin, "schools.", scope.wards, scope.ids)
+    if groups is not None:
+        known = [group.id for group in groups.groups]
+        yield from find_unknown(rule.origin, "schools.groups", "group", scope.groups, known)
+
+
+def _check_admissions(policy: ReadPolicy) -> Iterator[Problem]:
+    file, people, segments = policy.find(ADMISSION), policy.find(PEOPLE), _segment_ids(policy)
+    if file is None:
+        return
+    origin = policy.find_origin(ADMISSION, "otherwise")
+    yield from find_unknown(origin, "otherwise", "segment", [file.default_segment], segments)
+    for admission in file.admissions:
+        yield from find_unknown(admission.origin, "segment", "segment", [admission.segment], segments)
+        for place in admission.places:
+            if place not in PLUGGED:
+                message = f"802.1X cannot see {place!r}; it can see: {', '.join(PLUGGED)}"
+                yield Problem(admission.origin, "places", message)
+        if people is not None:
+            for field, noun, names, known in (
+                ("roles", "role", admission.roles, people.roles),
+                ("postures", "posture", admission.postures, people.postures),
+                ("places", "place", admission.places, people.places),
+            ):
+                yield from find_unknown(admission.origin, field, noun, names, [one.id for one in known])
+
+
+def _check_infrastructure_protocols(policy: ReadPolicy) -> Iterator[Problem]:
+    file = policy.find(INFRASTRUCTURE_PROTOCOLS)
+    for one in file.necessities if file else ():
+        yield from find_unknown(one.origin, "segments", "segment", one.segments, _segment_ids(policy))
+
+
+def _check_flows(policy: ReadPolicy) -> Iterator[Problem]:
+    file, listed = policy.find(FLOWS), policy.find(APPLICATIONS)
+    if file is None or listed is None:
+        return
+    applications = {application.id: application for application in listed.applications}
+    for system in file.systems:
+        if system.id in applications:
+            message = f"{system.id!r} is an application ({applications[system.id].origin}); name it in flows as it is"
+            yield Problem(system.origin, "id", message)
+    known = [*applications, *(system.id for system in file.systems)]
+    for flow in file.flows:
+        yield from find_unknown(flow.origin, "from", "system or application", [flow.from_], known)
+        yield from find_unknown(flow.origin, "to", "system or application", [flow.to], known)

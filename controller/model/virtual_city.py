@@ -1,0 +1,72 @@
+"""The virtual estate of a city: a few of its schools with stand-in devices, in place of the real schools' devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+from controller.model.city import City
+from controller.model.network.device_state import PortMode, PortRole
+from controller.model.sites.devices import Device, DevicePort, EstateName
+from controller.model.sites.schools import School
+
+
+class VirtualCity(City):
+    """The same policy and schools as the real city, with the devices that `policies/city/lab.yaml` describes."""
+
+    estate: ClassVar[EstateName] = "virtual"
+    called: ClassVar[str] = "the virtual city"
+
+    @cached_property
+    def estate_schools(self) -> tuple[School, ...]:
+        """The schools of the file, in its order."""
+        return tuple(self.school_by_id[name] for name in self.virtual_estate.schools)
+
+    def _devices(self, school: School) -> Iterator[Device]:
+        """A switch with a port for each host and each segment's gateway, then a router."""
+        file, management = self.virtual_estate, self.management_segment
+        access, facing = PortMode.ACCESS, PortRole.HOST_FACING
+        hosts = [DevicePort(f"h-{host.id}", access, (host.segment,), facing) for host in file.hosts]
+        own = DevicePort("h-mgmt", access, (management,), facing)
+        served = dict.fromkeys([*(host.segment for host in file.hosts), management])
+        gateways = [DevicePort(f"g-{name}", access, (name,), PortRole.UPLINK) for name in served]
+        switch = Device(
+            id=f"{school.id}-core1",
+            school=school,
+            role="core",
+            platform=file.platform,
+            management=self.addresses.device_address(school, 0),
+            access=file.device_access,
+            ports=(*hosts, own, *gateways),
+            # Its host key is pinned when its school is built.
+            unpinned_hint="is its school up in the virtual city ('tsunagu lab status')? Or ",
+        )
+        router = replace(
+            switch,
+            id=f"{school.id}-rt1",
+            role="router",
+            platform=file.router_platform,
+            management=self.addresses.device_address(school, 1),
+            ports=(),
+        )
+        yield from (switch, router)
+
+
+ESTATES: dict[EstateName, type[City]] = {kind.estate: kind for kind in (City, VirtualCity)}
+"""The estates of a city by the name that saved plans keep."""
+
+
+def choose_virtual_city(city: City) -> VirtualCity:
+    """Return the virtual estate of a city that is loaded already, with the same policy."""
+    return VirtualCity(**_contents(city))
+
+
+def choose_estate(city: City, estate: EstateName) -> City:
+    """Return the named estate of a city that is loaded already, with the same policy."""
+    return ESTATES[estate](**_contents(city))
+
+
+def _contents(city: City) -> dict[str, Any]:
+    return {field.name: getattr(city, field.name) for field in fields(city)}

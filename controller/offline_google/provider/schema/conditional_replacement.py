@@ -1,0 +1,99 @@
+"""Changes that replace a resource only under a condition, and some that the provider drops: rules of single types.
+
+The facts name them in words (`conditionalReplace`); a test holds that each has its rule here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+
+from controller.offline_google.provider.pulumi_values import UNKNOWN, Value
+from controller.offline_google.provider.schema.plan_rules import find_value
+
+Values = Mapping[str, Value]
+
+
+def replaces_resource(token: str, path: str, old: Values, new: Values) -> bool | None:
+    """Whether a change at this path replaces; None where no rule of the type speaks."""
+    rule = RULES.get((token, path))
+    return None if rule is None else rule(old, new)
+
+
+def _shrinks(old: Values, new: Values) -> bool:
+    """A network's range that does not hold the whole old one."""
+    before, after = old.get("ipCidrRange"), new.get("ipCidrRange")
+    if not isinstance(before, str) or not isinstance(after, str):
+        return after is UNKNOWN
+    was, becomes = ipaddress.ip_network(before), ipaddress.ip_network(after)
+    return not (was.version == becomes.version and was.subnet_of(becomes))  # type: ignore[arg-type]
+
+
+def _disk_shrinks(old: Values, new: Values) -> bool:
+    """With automatic growth (also when unset) a smaller disk is dropped from the plan; otherwise it replaces."""
+    before, after = find_value(old, "settings.diskSize"), find_value(new, "settings.diskSize")
+    shrinks = isinstance(before, int) and isinstance(after, int) and after < before
+    return shrinks and find_value(new, "settings.diskAutoresize") is False
+
+
+def _switchover(old: Values, new: Values) -> bool:
+    """A switchover started at the old primary: it becomes the replica of one of its own replicas, and says so."""
+    names = old.get("replicaNames") or ()
+    declared = all(new.get(name) is not None for name in ("replicaConfiguration", "replicaNames", "instanceType"))
+    becomes_replica = new.get("instanceType") == "READ_REPLICA_INSTANCE" and new.get("masterInstanceName") in names
+    becomes_primary = new.get("instanceType") == "CLOUD_SQL_INSTANCE" and not new.get("masterInstanceName")
+    return (declared and becomes_replica) or becomes_primary
+
+
+def _new_primary(old: Values, new: Values) -> bool:
+    return not _switchover(old, new)
+
+
+def _loses_private_network(old: Values, new: Values) -> bool:
+    path = "settings.ipConfiguration.privateNetwork"
+    return bool(find_value(old, path)) and not find_value(new, path)
+
+
+def _auto_upgrade_off(old: Values, new: Values) -> bool:
+    path = "settings.autoUpgradeEnabled"
+    return find_value(old, path) is True and find_value(new, path) is not True
+
+
+def _internal_global_access(_old: Values, new: Values) -> bool:
+    return new.get("loadBalancingScheme") == "INTERNAL_MANAGED"
+
+
+def _service_attachments(old: Values, new: Values) -> bool:
+    return all("/serviceAttachments/" in str(values.get("target")) for values in (old, new))
+
+
+def _closed_connection(old: Values, new: Values) -> bool:
+    closed = old.get("pscConnectionStatus") == "CLOSED" and new.get("recreateClosedPsc") is True
+    return closed and "/serviceAttachments/" in str(new.get("target"))
+
+
+def _automatic_replication(old: Values, new: Values) -> bool:
+    before, after = find_value(old, "replication.auto"), find_value(new, "replication.auto")
+    return (before is None) != (after is None)
+
+
+def _unlocked(old: Values, new: Values) -> bool:
+    path = "retentionPolicy.isLocked"
+    return find_value(old, path) is True and find_value(new, path) is not True
+
+
+_DATABASE = "gcp:sql/databaseInstance:DatabaseInstance"
+_FORWARDING = "gcp:compute/forwardingRule:ForwardingRule"
+RULES: Mapping[tuple[str, str], Callable[[Values, Values], bool]] = {
+    ("gcp:compute/subnetwork:Subnetwork", "ipCidrRange"): _shrinks,
+    (_FORWARDING, "allowGlobalAccess"): _internal_global_access,
+    (_FORWARDING, "pscConnectionStatus"): _closed_connection,
+    (_FORWARDING, "target"): _service_attachments,
+    ("gcp:secretmanager/secret:Secret", "replication.auto"): _automatic_replication,
+    (_DATABASE, "settings.diskSize"): _disk_shrinks,
+    (_DATABASE, "masterInstanceName"): _new_primary,
+    (_DATABASE, "replicaConfiguration.cascadableReplica"): _new_primary,
+    (_DATABASE, "settings.ipConfiguration.privateNetwork"): _loses_private_network,
+    (_DATABASE, "settings.autoUpgradeEnabled"): _auto_upgrade_off,
+    ("gcp:storage/bucket:Bucket", "retentionPolicy.isLocked"): _unlocked,
+}

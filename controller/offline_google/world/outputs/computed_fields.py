@@ -1,0 +1,190 @@
+"""What Google fills in by itself: numbers, links, addresses, names it chooses. Plausible, and never a real thing's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.provider.schema.facts import ResourceType
+from controller.offline_google.world.outputs.generated_names import make_etag, make_uuid, short_digest
+from controller.offline_google.world.outputs.given_addresses import allocate_private_address
+from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
+from controller.offline_google.world.world_store import WorldStore
+
+Values = dict[str, Value]
+Rule = Callable[[WorldStore, Mapping[str, Value]], Values]
+
+
+def compute_fields(
+    store: WorldStore, kind: ResourceType, identity: str, values: Mapping[str, Value], previous: Mapping[str, Value]
+) -> Values:
+    """The rest. What was given out before (`previous`) stays as long as the resource lives.
+
+    Raises:
+        Refused: something that Google would need is not there.
+    """
+    made = _common(kind, identity, values)
+    rule = _FILLED.get(kind.token)
+    if rule is not None:
+        made |= rule(
+            store, {**values, **{key: value for key, value in previous.items() if key not in values}, "id": identity}
+        )
+    if isinstance(values.get("condition"), Mapping) or "etag" in kind.properties:
+        made["etag"] = make_etag(json.dumps(values, sort_keys=True, default=str))
+    # A label, an etag or a time of change follows the inputs; all else was given out once.
+    follows = {"etag", "effectiveLabels", "pulumiLabels", "updateTime", "rowId"}
+    kept = {key: previous[key] for key in made if key in previous and key not in follows}
+    settable = {key: value for key, value in made.items() if key in kind.properties or key == "id"}
+    return {**settable, **kept}
+
+
+def format_now() -> str:
+    """The time as Google writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _common(kind: ResourceType, identity: str, values: Mapping[str, Value]) -> Values:
+    labels = values.get("labels") or {}
+    count = make_number(kind.token, identity, digits=18)
+    deletion = {key: value for key, value in kind.facts.get("deletion", {}).items() if values.get(key) is None}
+    common: Values = {
+        "creationTimestamp": format_now(),
+        "createTime": format_now(),
+        "updateTime": format_now(),
+        "generatedId": int(count[:15]),
+        "uid": make_uuid(identity),
+        "labelFingerprint": make_etag(json.dumps(labels, sort_keys=True)),
+        "fingerprint": make_etag(identity),
+        "effectiveLabels": labels,
+        "pulumiLabels": labels,
+    }
+    return {**common, **{key: value for key, value in deletion.items() if value is not None}}
+
+
+def _account_name(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {"name": f"projects/{values['project']}/serviceAccounts/{values['email']}"}
+
+
+def _identity(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    service = str(values["service"]).removesuffix(".googleapis.com")
+    email = f"service-{find_project_number(str(values['project']))}@gcp-sa-{service}.iam.gserviceaccount.com"
+    return {"email": email, "member": f"serviceAccount:{email}"}
+
+
+def _run(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    name, place = str(values["name"]), str(values["location"])
+    host = f"{name}-{find_project_number(str(values['project']))}.{place}.run.app"
+    revision = f"{name}-00001-{short_digest('revision', name)[:3]}"
+    return {
+        "uri": f"https://{host}",
+        "urls": [f"https://{host}"],
+        "generation": "1",
+        "observedGeneration": "1",
+        "latestReadyRevision": revision,
+        "latestCreatedRevision": revision,
+        "launchStage": "GA",
+        "ingress": values.get("ingress") or "INGRESS_TRAFFIC_ALL",
+    }
+
+
+def _run_job(_store: WorldStore, _values: Mapping[str, Value]) -> Values:
+    return {"generation": "1", "observedGeneration": "1", "executionCount": 0, "launchStage": "GA"}
+
+
+def _database(store: WorldStore, values: Mapping[str, Value]) -> Values:
+    name, project = str(values["name"]), str(values["project"])
+    region = str(values["region"])
+    account = f"p{find_project_number(project)}-{short_digest('sql', name)}"
+    settings = (values.get("settings") or {}).get("ipConfiguration") or {}
+    found: Values = {
+        "connectionName": f"{project}:{region}:{name}",
+        "serviceAccountEmailAddress": f"{account}@gcp-sa-cloud-sql.iam.gserviceaccount.com",
+        "dnsName": f"{short_digest('dns', name)}.{short_digest('sql', project)}.{region}.sql.goog.",
+        # A switchover turns a replica into the primary and back: the program's word counts, else who its master is.
+        "instanceType": values.get("instanceType")
+        or ("READ_REPLICA_INSTANCE" if values.get("masterInstanceName") else "CLOUD_SQL_INSTANCE"),
+        "maintenanceVersion": f"{values.get('databaseVersion')}.R20260101.00_00",
+    }
+    network = settings.get("privateNetwork")
+    kept = values.get("privateIpAddress")
+    private = kept or (allocate_private_address(store, _INSTANCE, str(values["id"]), network) if network else "")
+    addresses = [{"type": "PRIVATE", "ipAddress": private, "timeToRetire": ""}] if private else []
+    return {**found, "privateIpAddress": private, "ipAddresses": addresses, "firstIpAddress": private}
+
+
+def _bucket(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {"url": f"gs://{values['name']}", "projectNumber": int(find_project_number(str(values["project"])))}
+
+
+def _sink(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    owner = find_project_number(str(values["project"]))
+    shared = "cloud-logs@system.gserviceaccount.com"
+    own = f"service-{owner}@gcp-sa-logging.iam.gserviceaccount.com"
+    return {"writerIdentity": f"serviceAccount:{shared if values.get('uniqueWriterIdentity') is False else own}"}
+
+
+def _connection(_store: WorldStore, _values: Mapping[str, Value]) -> Values:
+    return {"peering": "servicenetworking-googleapis-com"}
+
+
+def _zone(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    servers = [f"ns-cloud-a{place}.googledomains.com." for place in range(1, 5)]
+    return {"nameServers": servers, "managedZoneId": int(make_number("zone", str(values["id"]), digits=15))}
+
+
+def _authorization(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    domain = str(values["domain"])
+    token = short_digest("authorization", str(values["id"]))
+    record = {
+        "name": f"_acme-challenge.{domain}.",
+        "type": "CNAME",
+        "data": f"{token}.authorize.certificatemanager.goog.",
+    }
+    return {"dnsResourceRecords": [record]}
+
+
+def _network(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {"numericId": make_number("network", str(values["id"]), digits=19), "gatewayIpv4": ""}
+
+
+def _subnetwork(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    if not values.get("ipCidrRange"):
+        return {}
+    octets, _, rest = str(values["ipCidrRange"]).partition("/")
+    first, _, end = octets.rpartition(".")
+    return {"gatewayAddress": f"{first}.{int(end) + 1}" if rest and end.isdigit() else ""}
+
+
+def _key(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {"primaries": [{"name": f"{values['id']}/cryptoKeyVersions/1", "state": "ENABLED"}]}
+
+
+def _certificate(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    domains = (values.get("managed") or {}).get("domains") or []
+    return {
+        "subjectAlternativeNames": domains,
+        "certificateId": int(make_number("certificate", str(values["id"]), digits=15)),
+    }
+
+
+_INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
+
+_FILLED: Mapping[str, Rule] = {
+    "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": _authorization,
+    "gcp:cloudrunv2/job:Job": _run_job,
+    "gcp:cloudrunv2/service:Service": _run,
+    "gcp:compute/managedSslCertificate:ManagedSslCertificate": _certificate,
+    "gcp:compute/network:Network": _network,
+    "gcp:compute/subnetwork:Subnetwork": _subnetwork,
+    "gcp:dns/managedZone:ManagedZone": _zone,
+    "gcp:kms/cryptoKey:CryptoKey": _key,
+    "gcp:logging/projectSink:ProjectSink": _sink,
+    "gcp:projects/serviceIdentity:ServiceIdentity": _identity,
+    "gcp:serviceaccount/account:Account": _account_name,
+    "gcp:servicenetworking/connection:Connection": _connection,
+    _INSTANCE: _database,
+    "gcp:storage/bucket:Bucket": _bucket,
+}
+"""After it."""

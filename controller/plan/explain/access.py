@@ -1,0 +1,226 @@
+"""Answers who may reach what, and why: the network's part and the identity's, apart, with rules and enforcers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controller.compile.identity.access_levels import AccessLevel, ProxyFacts
+from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_intent
+from controller.compile.network.device_state import compile_device
+from controller.errors import TsunaguError
+from controller.model.access.rules import CONTROLLER, INTERNET, Rule
+from controller.model.city import City
+from controller.model.network.device_state import Filter
+from controller.model.network.packets import Direction, Family, Packet, Service, get_bounds
+from controller.model.reference_evaluator import Flow, Person, RuleDecision, evaluate_identity, evaluate_network
+from controller.model.sites.access_lines import Override, PathPreference
+from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
+from controller.plan.proof.rendered_device import CLIENT_PORT
+from controller.plan.review import describe_entry
+from controller.platforms.registry import is_supported, load_platform
+from controller.prove.filters.equivalence import find_first_entry
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks (a segment of a school) for what; `person` only where the identity is asked about too."""
+
+    school: School
+    segment: str
+    application: str
+    person: Person | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcingEntry:
+    """What decides a packet on its way: a device, its filter, the line of its configuration and what it says."""
+
+    device: str
+    filter: str
+    line: str
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkExplanation:
+    """The answer for one family and service; `notes` say what cannot be told."""
+
+    family: Family
+    service: Service
+    destination: str
+    answer: RuleDecision
+    enforced: tuple[EnforcingEntry, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityExplanation:
+    """The answer for the person (None where no person was named), and who enforces it.
+
+    `bindings` are those of the person's role at the proxy, `levels` the access levels that they ask; `note` says what
+    of them cannot be told.
+    """
+
+    answer: RuleDecision | None
+    enforcer: str
+    rules: tuple[Rule, ...]
+    bindings: tuple[IapBinding, ...] = ()
+    levels: tuple[AccessLevel, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinesExplanation:
+    """The lines that lead there, the preferred one first, and what gives the school an order of its own."""
+
+    preferences: tuple[PathPreference, ...]
+    override: Override | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Both parts. They are never mixed into one word. `lines` is None where the way does not leave the school."""
+
+    question: Question
+    network: tuple[NetworkExplanation, ...]
+    identity: IdentityExplanation
+    lines: LinesExplanation | None = None
+
+
+def explain_access(city: City, question: Question) -> Explanation:
+    """Answer a question.
+
+    Raises:
+        TsunaguError: the segment or the application does not exist.
+    """
+    _known("segment", question.segment, [*city.segments])
+    _known("application", question.application, [*city.applications, INTERNET])
+    network = tuple(
+        _network(city, question, family, service)
+        for service in _services(city, question.application)
+        for family in Family
+    )
+    return Explanation(question, network, _identity(city, question), _lines(city, question))
+
+
+def _lines(city: City, question: Question) -> LinesExplanation | None:
+    app = city.applications.get(question.application)
+    if app is not None and app.segment:
+        return None
+    return LinesExplanation(city.lines.preference(question.school), city.lines.override(question.school))
+
+
+def _known(noun: str, name: str, known: list[str]) -> None:
+    if name not in known:
+        message = f"there is no {noun} {name!r}; there are: {', '.join(known)}"
+        raise TsunaguError(message)
+
+
+def _services(city: City, application: str) -> tuple[Service, ...]:
+    if application != INTERNET:
+        return city.applications[application].services
+    named = [s for rule in city.rules if rule.network and INTERNET in rule.applications for s in rule.network.services]
+    return tuple(dict.fromkeys(named))
+
+
+def _network(city: City, question: Question, family: Family, service: Service) -> NetworkExplanation:
+    addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
+    if not addresses.included:
+        note = f"{question.application} has no IPv{int(family)} address: nothing is permitted there"
+        return NetworkExplanation(family, service, "none", RuleDecision(permitted=False, rules=()), (), note)
+    destination = _example(city, question, family)
+    flow = Flow(question.school, question.segment, family, service.protocol, destination, service.ports[0])
+    packet = Packet(
+        family=family,
+        protocol=service.protocol,
+        source=city.addresses.gateway_address(question.school, city.segments[question.segment], family) + 1,
+        destination=destination,
+        source_port=CLIENT_PORT,
+        destination_port=service.ports[0],
+        established=False,
+    )
+    enforced, note = _enforced(city, question, packet)
+    return NetworkExplanation(
+        family, service, family.address(destination), evaluate_network(city, flow), tuple(enforced), note
+    )
+
+
+def _example(city: City, question: Question, family: Family) -> int:
+    """One address of the destination: its first; in a segment of a school, one that a host could have."""
+    addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
+    first = addresses.intervals()[0][0]
+    app = city.applications.get(question.application)
+    if app is not None and app.segment:
+        return first + 10
+    return first
+
+
+def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[EnforcingEntry], str]:
+    devices = city.devices(question.school)
+    core = next(device for device in devices if device.role == "core")
+    if not is_supported(core.platform):
+        return [], f"{core.id} should enforce it, but its platform {core.platform!r} is not supported yet"
+    return list(_decided(city, core, question, packet)), ""
+
+
+def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[EnforcingEntry]:
+    system = load_platform(core.platform)
+    intent = compile_device(city, core, system.capabilities)
+    rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
+    places = [(city.segments[question.segment].vlan, Direction.FROM)]
+    for segment in city.segments.values():
+        subnet = city.addresses.segment_prefix(question.school, segment, packet.family)
+        if get_bounds(subnet)[0] <= packet.destination <= get_bounds(subnet)[1]:
+            places.append((segment.vlan, Direction.TO))
+    filters: dict[tuple[int, Direction, Family], Filter] = {one.key: one for one in rendered.filters}
+    for vlan, direction in places:
+        one = filters.get((vlan, direction, packet.family))
+        entry = find_first_entry(one, packet) if one else None
+        if one and entry:
+            yield EnforcingEntry(core.id, one.name, entry.origin, describe_entry(entry))
+
+
+def _identity(city: City, question: Question) -> IdentityExplanation:
+    app = city.applications.get(question.application)
+    rules = tuple(rule for rule in city.rules if rule.identity and question.application in rule.applications)
+    if app is not None and app.proxy:
+        if question.person is None:
+            return IdentityExplanation(None, "the identity-aware proxy", rules)
+        bindings, levels, note = _at_the_proxy(city, app.id, question.person.role)
+        answer = evaluate_identity(city, app.id, question.person)
+        return IdentityExplanation(answer, "the identity-aware proxy", rules, bindings, levels, note)
+    admitted = [a for a in city.admissions if a.segment == question.segment]
+    if question.segment == CONTROLLER or not admitted:
+        who = f"802.1X admits nobody to segment {question.segment!r}"
+        if question.segment == city.default_segment:
+            who = f"802.1X puts whatever it does not know into segment {question.segment!r}"
+    else:
+        roles = ", ".join(dict.fromkeys(role for a in admitted for role in a.roles))
+        places = ", ".join(str(a.origin) for a in admitted)
+        who = f"802.1X: in segment {question.segment!r} are {roles} ({places})"
+    return IdentityExplanation(None, f"no proxy stands before it; {who}", rules)
+
+
+def _at_the_proxy(
+    city: City, application: str, role: str
+) -> tuple[tuple[IapBinding, ...], tuple[AccessLevel, ...], str]:
+    """The bindings that the stack makes of the rules for a role, and the access levels in them."""
+    known = city.outputs.proxy
+    note = (
+        ""
+        if known
+        else f"the stack {city.outputs.stack!r} has not been deployed yet: names below are not the real ones"
+    )
+    facts = (
+        ProxyFacts(known.access_policy, known.prefix, known.device_authority, known.vendor)
+        if known
+        else ProxyFacts("ACCESS_POLICY", "tsunagu", "AUTHORITY", "VENDOR")
+    )
+    intent = compile_cloud_intent(city, facts)
+    bindings = tuple(b for b in intent.bindings if (b.application, b.role) == (application, role))
+    asked = [level for level in intent.levels if any(facts.full_name(level.key) in b.expression for b in bindings)]
+    needed = {key for level in asked for key in level.needs}
+    levels = tuple(level for level in intent.levels if level in asked or level.key in needed)
+    return bindings, levels, note

@@ -1,0 +1,92 @@
+"""The two policies that are compared: files laid over a policy, or what a git revision holds."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from controller.errors import TsunaguError
+from controller.model.city import City
+from controller.model.loading.load import load_city
+from controller.model.policy_files import POLICY_FILES
+
+
+def find_replacements(policies: Path, given: Sequence[str]) -> dict[str, Path]:
+    """The files that stand in for some of `policies`, each by the name that it replaces.
+
+    Each is `FILE`, whose path ends as the name of a policy file does (`new/access/rules.yaml`, or `rules.yaml` where
+    that is clear), or `NAME=FILE`.
+
+    Raises:
+        TsunaguError: a file does not exist, or it is not clear what it replaces.
+    """
+    found: dict[str, Path] = {}
+    names = [str(path.relative_to(policies)) for file in POLICY_FILES for path in sorted(policies.glob(file.pattern))]
+    for text in given:
+        name, equals, file = text.partition("=")
+        path = Path(file if equals else text)
+        if not path.is_file():
+            message = f"--edit {text}: there is no file {path}"
+            raise TsunaguError(message)
+        replaced = name if equals else _replaced(path, names, text)
+        if not any(file.matches(replaced) for file in POLICY_FILES):
+            known = ", ".join(sorted(file.pattern for file in POLICY_FILES))
+            message = f"--edit {text}: {replaced} is the name of no policy file; they are {known}"
+            raise TsunaguError(message)
+        if replaced in found:
+            message = f"--edit {text}: {replaced} is already replaced by {found[replaced]}"
+            raise TsunaguError(message)
+        found[replaced] = path
+    return found
+
+
+def _replaced(path: Path, names: Sequence[str], text: str) -> str:
+    parts = path.resolve().parts
+    for length in range(min(3, len(parts)), 0, -1):
+        tail = "/".join(parts[-length:])
+        fitting = [name for name in names if name == tail or (length == 1 and name.endswith(f"/{tail}"))]
+        if len(fitting) == 1:
+            return fitting[0]
+        if len(fitting) > 1:
+            message = f"--edit {text}: could replace {' or '.join(fitting)}; write NAME={path}"
+            raise TsunaguError(message)
+    message = f"--edit {text}: no policy file has this name; write NAME={path}, e.g. access/rules.yaml={path}"
+    raise TsunaguError(message)
+
+
+@contextmanager
+def extract_revision(policies: Path, name: str) -> Iterator[Path]:
+    """The policies as they are in a git revision, in a folder of their own for as long as it is needed.
+
+    Raises:
+        TsunaguError: git does not know the revision, or it holds no such folder.
+    """
+    if name.startswith("-"):
+        message = f"{name!r} is no git revision"
+        raise TsunaguError(message)
+    words = ["git", "-C", str(policies), "archive", "--format=tar", name, "--", "."]
+    try:
+        done = subprocess.run(words, capture_output=True, check=False)  # noqa: S603 git, with a name that is no option
+    except OSError as error:
+        message = f"git cannot be started: {error.strerror}; --from needs it"
+        raise TsunaguError(message) from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        message = f"{policies} cannot be read from revision {name!r}: {said}"
+        raise TsunaguError(message)
+    with TemporaryDirectory(prefix="tsunagu-policies-") as folder:
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def load_revision(policies: Path, name: str, on: date) -> City:
+    """The city as a git revision describes it; messages name files as `REVISION:policies/...`."""
+    with extract_revision(policies, name) as folder:
+        return load_city(folder, on=on, undeployed=True, shown_as=f"{name}:{policies}")

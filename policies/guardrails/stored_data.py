@@ -1,0 +1,66 @@
+"""Stored data: encrypted with our own keys (guideline 3.2(7)), and not deleted by accident (6.1(2))."""
+
+from __future__ import annotations
+
+from policies.guardrails.guardrail import CheckedResource, Guardrail, Violations
+
+KEY_OF = {
+    "alloydb.Cluster": "encryptionConfig.kmsKeyName",
+    "artifactregistry.Repository": "kmsKeyName",
+    "bigquery.Dataset": "defaultEncryptionConfiguration.kmsKeyName",
+    "cloudrunv2.Job": "template.template.encryptionKey",
+    "cloudrunv2.Service": "template.encryptionKey",
+    "compute.Disk": "diskEncryptionKey.kmsKeySelfLink",
+    "compute.RegionDisk": "diskEncryptionKey.kmsKeyName",
+    "filestore.Instance": "kmsKeyName",
+    "firestore.Database": "cmekConfig.kmsKeyName",
+    "logging.ProjectBucketConfig": "cmekSettings.kmsKeyName",
+    "pubsub.Topic": "kmsKeyName",
+    "redis.Instance": "customerManagedKey",
+    "secretmanager.RegionalSecret": "customerManagedEncryption.kmsKeyName",
+    "spanner.Database": "encryptionConfig.kmsKeyName",
+    "sql.DatabaseInstance": "encryptionKeyName",
+    "storage.Bucket": "encryption.defaultKmsKeyName",
+}
+"""Types that store something, and where the key is named."""
+NO_KEY_POSSIBLE = ("secretmanager.Secret",)
+"""Types that store something and spread it over the world; there is a regional one to take instead."""
+LAB = "lab"
+
+
+def require_own_keys(resource: CheckedResource) -> Violations:
+    """Find stores that name no key of ours."""
+    if resource.kind in NO_KEY_POSSIBLE:
+        yield f"{resource.kind} is kept all over the world; take the regional type"
+    path = KEY_OF.get(resource.kind)
+    if path and not resource.get_input(path):
+        yield f"is encrypted with Google's key only: name one of ours in {path}"
+
+
+def require_protection(resource: CheckedResource) -> Violations:
+    """Find data that a mistaken command could delete. The lab holds none, and is destroyed every time."""
+    if resource.stack == LAB:
+        return
+    for path, wanted in MUST_BE.get(resource.kind, {}).items():
+        is_backup = path.startswith("settings.backupConfiguration")
+        if is_backup and resource.get_input("instanceType") == "READ_REPLICA_INSTANCE":
+            continue
+        if resource.differs(path, wanted) and not (resource.get_input(path) is None and wanted is False):
+            yield f"could be lost: set {path} to {str(wanted).lower()}"
+    if resource.kind in ("sql.DatabaseInstance", "storage.Bucket", "kms.CryptoKey") and not resource.protected:
+        yield "is not protected in the engine: declare it with protect=True"
+
+
+MUST_BE: dict[str, dict[str, bool]] = {
+    "sql.DatabaseInstance": {
+        "deletionProtection": True,
+        "settings.deletionProtectionEnabled": True,
+        "settings.backupConfiguration.enabled": True,
+        "settings.backupConfiguration.pointInTimeRecoveryEnabled": True,
+    },
+    "storage.Bucket": {"forceDestroy": False, "versioning.enabled": True},
+    "cloudrunv2.Service": {"deletionProtection": True},
+}
+"""What keeps data; a replica's backups are its master's."""
+KEYS = Guardrail("own-keys", "3.2(7), 要素技術", "Everything stored is encrypted with a key of ours.", require_own_keys)
+KEPT = Guardrail("data-is-kept", "6.1(2)", "What holds data cannot be deleted by one command.", require_protection)

@@ -1,0 +1,123 @@
+"""The data that the stack keeps for an application that runs here: a database in two regions, files in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+from stacks.applications.application import DeployedApplication, Environment
+from stacks.data.database import AFTER_A_SWITCHOVER, Database, DatabaseArgs
+from stacks.settings.configuration import DatabaseSettings, FilesSettings
+from stacks.settings.naming import TYPE
+from stacks.settings.regions import BOTH
+
+DATA_BEFORE = f"{TYPE}Affairs"
+"""The type of this component while a stack had one application with data."""
+
+
+@dataclass(frozen=True)
+class ApplicationDataArgs:
+    """What an application's data are made from; `application` says which it has."""
+
+    application: DeployedApplication
+
+
+class ApplicationData(pulumi.ComponentResource):
+    """An application's database and files.
+
+    Outputs: `database` and `files` (None where the application has none), `environment` (what its containers are told).
+    """
+
+    def __init__(self, name: str, args: ApplicationDataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        renamed = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=DATA_BEFORE)])
+        super().__init__(f"{TYPE}ApplicationData", name, {}, pulumi.ResourceOptions.merge(opts, renamed))
+        self._name, self._application = name, args.application
+        self._child = pulumi.ResourceOptions(parent=self)
+        settings = args.application.settings
+        self.database = self._add_database(settings.database) if settings.database is not None else None
+        self.files = self._add_files(settings.files) if settings.files is not None else None
+        self.environment: Environment = {
+            **({"DATABASE_INSTANCE": self.database.connection_name} if self.database else {}),
+            **({"DATABASE_NAME": self.database.database.name} if self.database else {}),
+            **({"FILES_BUCKET": self.files.name} if self.files else {}),
+        }
+        self.register_outputs({})
+
+    def grant_access(self, account: gcp.serviceaccount.Account) -> None:
+        """Let the application sign in to its database as itself, without a password, and read and write its files."""
+        member = account.email.apply(lambda email: f"serviceAccount:{email}")
+        if self.database is not None:
+            self._grant_database(self.database, account, member)
+        if self.files is not None:
+            gcp.storage.BucketIAMMember(
+                f"{self._name}-files",
+                bucket=self.files.name,
+                role="roles/storage.objectUser",
+                member=member,
+                opts=self._child,
+            )
+
+    def _grant_database(
+        self, database: Database, account: gcp.serviceaccount.Account, member: pulumi.Output[str]
+    ) -> None:
+        services = self._application.foundation.services
+        for role in ("roles/cloudsql.client", "roles/cloudsql.instanceUser"):
+            gcp.projects.IAMMember(
+                f"{self._name}-{role.rpartition('.')[2]}",
+                project=self._application.project,
+                role=role,
+                member=member,
+                opts=services.child_options(self, "cloudresourcemanager"),
+            )
+        gcp.sql.User(
+            self._name,
+            name=account.email.apply(lambda email: email.removesuffix(".gserviceaccount.com")),
+            instance=database.instances[database.primary].name,
+            type="CLOUD_IAM_SERVICE_ACCOUNT",
+            # PostgreSQL refuses to drop a role that still owns tables.
+            deletion_policy="ABANDON",
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=AFTER_A_SWITCHOVER),
+        )
+
+    def _add_database(self, settings: DatabaseSettings) -> Database:
+        application, foundation = self._application, self._application.foundation
+        return Database(
+            self._name,
+            DatabaseArgs(
+                settings=settings,
+                network=foundation.vpc.id,
+                keys=foundation.keys,
+                naming=application.naming,
+                importance=application.compiled.importance,
+                protected=application.protected,
+                services=foundation.services,
+                after=foundation.before_database,
+            ),
+            opts=self._child,
+        )
+
+    def _add_files(self, settings: FilesSettings) -> gcp.storage.Bucket:
+        application, keys = self._application, self._application.foundation.keys
+        return gcp.storage.Bucket(
+            f"{application.project}-{self._name}-files",
+            location=BOTH.upper(),
+            # Copied to the other region within 15 minutes, and not within hours.
+            rpo="ASYNC_TURBO",
+            uniform_bucket_level_access=True,
+            public_access_prevention="enforced",
+            versioning={"enabled": True},
+            encryption={"default_kms_key_name": keys.storage.id},
+            lifecycle_rules=[
+                {
+                    "action": {"type": "Delete"},
+                    "condition": {"days_since_noncurrent_time": settings.old_versions_days},
+                }
+            ],
+            force_destroy=not application.protected,
+            labels=application.build_labels(),
+            opts=application.foundation.services.child_options(
+                self, "storage", protect=application.protected, after=keys.storage_users
+            ),
+        )

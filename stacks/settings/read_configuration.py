@@ -1,0 +1,204 @@
+"""Reads a stack's configuration: every key known, every key there and read; refusals name file, line and what to write.
+
+What the keys mean stands in `stacks.settings.configuration`, and what an older format was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from controller.errors import InputError, Origin, PolicyError, Problem
+from controller.model.source import Document, Location, read_yaml
+from stacks.settings.configuration import FORMAT, StackConfiguration
+
+NAMESPACE = "tsunagu:"
+_ENGINE_NAMESPACE = "pulumi:"
+_KEYS_OF_THE_ENGINE = frozenset({"config", "encryptedkey", "encryptionsalt", "environment", "secretsprovider"})
+"""What the engine itself reads at the top of a stack's file."""
+_OLD_DATABASE = "database"
+"""Where format 1 had the stack's one database."""
+
+
+class ConfigurationRefused(InputError):
+    """A stack's configuration cannot be used as it is."""
+
+
+def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path) -> StackConfiguration:
+    """Return the configuration of a stack from the values that the engine hands over.
+
+    Args:
+        stack: the stack's name; its configuration must be for that environment.
+        values: all configuration by full key, objects as JSON, as in the engine's environment.
+        file: the stack's file; it gives refusals their lines.
+
+    Raises:
+        ConfigurationRefused: keys are missing, unknown, of another format or wrong; all of them at once.
+    """
+    given: dict[str, object] = {
+        key.removeprefix(NAMESPACE): _parse_value(text) for key, text in values.items() if key.startswith(NAMESPACE)
+    }
+    lines = _Lines(file)
+    what = f"The configuration of stack {stack!r} is refused:"
+    problems = [*_find_format_problems(given, lines)]
+    if _parse_format(given) > FORMAT:
+        # What the other keys mean is for a newer release to say.
+        raise ConfigurationRefused(what, problems)
+    problems += [*_find_old_database(given, lines), *_find_unread_keys(values, lines)]
+    known = {key: value for key, value in given.items() if key != _OLD_DATABASE}
+    try:
+        loaded = StackConfiguration.model_validate({**known, "format": FORMAT})
+    except ValidationError as error:
+        problems += [_describe_error(details, lines) for details in error.errors()]
+        raise ConfigurationRefused(what, problems) from None
+    if loaded.environment != stack:
+        message = f"this is the configuration of {loaded.environment!r}; the stack is {stack!r}"
+        problems.append(Problem(lines.find_origin("environment"), "environment", message))
+    if problems:
+        raise ConfigurationRefused(what, problems)
+    return loaded
+
+
+def find_application_problems(
+    configured: StackConfiguration, audiences: Mapping[str, str], file: Path
+) -> list[Problem]:
+    """Return where configuration and policy do not speak of the same applications, or of the same public one.
+
+    `audiences` gives the audience of each cloud application of the policy, by id.
+    """
+    lines = _Lines(file)
+    origin = lines.find_origin("applications")
+    missing = [
+        Problem(origin, f"applications.{name}", "the policy has this application; say where it is hosted")
+        for name in audiences
+        if name not in configured.applications
+    ]
+    unknown = [
+        Problem(
+            lines.find_origin("applications", name),
+            f"applications.{name}",
+            "the policy has no such cloud application",
+        )
+        for name in configured.applications
+        if name not in audiences
+    ]
+    public = [name for name, audience in audiences.items() if audience == "public"]
+    opened = [
+        Problem(origin, "public", f"the policy opens {name!r} to everybody; name it here, or change its audience")
+        for name in public
+        if name != configured.public
+    ]
+    if configured.public and configured.public not in public:
+        message = f"the policy does not open {configured.public!r} to everybody"
+        opened.append(Problem(lines.find_origin("public"), "public", message))
+    return [*missing, *unknown, *opened]
+
+
+def _parse_format(given: Mapping[str, object]) -> int:
+    """The number of the format; 1 where none is written, 0 where it is no number."""
+    text = str(given.get("format", 1))
+    return int(text) if text.isdecimal() else 0
+
+
+def _find_format_problems(given: Mapping[str, object], lines: _Lines) -> Iterator[Problem]:
+    origin, number = lines.find_origin("format"), _parse_format(given)
+    if number > FORMAT:
+        message = (
+            f"the file is of format {number}; this release of Tsunagu reads formats up to {FORMAT}. "
+            "Install the release that wrote it, or a newer one"
+        )
+        yield Problem(origin, "format", message)
+    elif "format" not in given:
+        message = (
+            f"required key is missing, so the file is of format 1, and this release reads format {FORMAT}: "
+            f'run `tsunagu migrate --write`, or write `{NAMESPACE}format: "{FORMAT}"` and what else is named here'
+        )
+        yield Problem(origin, "format", message)
+    elif number != FORMAT:
+        message = (
+            f"{given['format']!r} is not the format that this release reads: "
+            f'run `tsunagu migrate --write`, or write `{NAMESPACE}format: "{FORMAT}"` and what else is named here'
+        )
+        yield Problem(origin, "format", message)
+
+
+def _find_old_database(given: Mapping[str, object], lines: _Lines) -> Iterator[Problem]:
+    """The one database of format 1: refused with the line that says the same at its application."""
+    if _OLD_DATABASE not in given:
+        return
+    dumped = yaml.safe_dump(given[_OLD_DATABASE], default_flow_style=True, width=10_000, sort_keys=False)
+    applications = given.get("applications")
+    candidates = [
+        name
+        for name, one in (applications.items() if isinstance(applications, Mapping) else ())
+        if isinstance(one, Mapping)
+        and isinstance(one.get("hosting"), Mapping)
+        and one["hosting"].get("kind") == "cloud-run"
+    ]
+    message = (
+        "nothing reads it: a database stands at its application. Run `tsunagu migrate --write`, or write under "
+        f"`{NAMESPACE}applications: <id>:` ({', '.join(candidates) or 'one that runs on Cloud Run'}) the line "
+        f"`database: {dumped.strip()}` and remove this one"
+    )
+    yield Problem(lines.find_origin(_OLD_DATABASE), _OLD_DATABASE, message)
+
+
+def _find_unread_keys(values: Mapping[str, str], lines: _Lines) -> Iterator[Problem]:
+    """Keys of another namespace, and keys outside `config`: the program would never see them."""
+    for key in values:
+        if not key.startswith((NAMESPACE, _ENGINE_NAMESPACE)):
+            message = f"nothing reads this key; those of a stack begin with {NAMESPACE!r}"
+            yield Problem(lines.find_key("config", key), key, message)
+    for key in lines.list_top_keys():
+        if key not in _KEYS_OF_THE_ENGINE:
+            yield Problem(lines.find_key(key), key, "nothing reads this key; settings stand under 'config'")
+
+
+def _describe_error(details: ErrorDetails, lines: _Lines) -> Problem:
+    field = ".".join(str(part) for part in details["loc"])
+    message = {"missing": "required key is missing", "extra_forbidden": "unknown key"}.get(
+        details["type"], details["msg"].removeprefix("Value error, ")
+    )
+    return Problem(lines.find_origin(*details["loc"]), field, message)
+
+
+def _parse_value(text: str) -> object:
+    """Objects and lists come as JSON; everything else as text, which the models read."""
+    if text[:1] in ("{", "["):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+class _Lines:
+    """Lines of the stack's file; line 1 where there is no such file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        try:
+            self._document: Document | None = read_yaml(file, str(file))
+        except PolicyError:
+            self._document = None
+
+    def find_origin(self, *location: str | int) -> Origin:
+        """The line of a key of ours, or of what stands round it."""
+        first, *rest = location or ("",)
+        return self.find_key("config", f"{NAMESPACE}{first}", *rest)
+
+    def find_key(self, *location: str | int) -> Origin:
+        """The line of any key."""
+        if self._document is None:
+            return Origin(str(self._file), 1)
+        place: Location = location
+        return self._document.origin(place)
+
+    def list_top_keys(self) -> list[str]:
+        """The keys at the top of the file."""
+        return list(self._document.data) if self._document and isinstance(self._document.data, Mapping) else []

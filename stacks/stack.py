@@ -1,0 +1,228 @@
+"""A whole stack: the policy and the configuration in, all components and the outputs out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_gcp as gcp
+
+from controller.compile.cloud_firewall import compile_firewall_rules
+from controller.compile.identity.access_levels import ProxyFacts
+from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_intent
+from controller.errors import TsunaguError
+from controller.model.city import City
+from stacks.applications.access import Access, AccessArgs
+from stacks.applications.application import DeployedApplication
+from stacks.applications.application_backend import ApplicationBackend, ApplicationBackendArgs
+from stacks.applications.application_data import ApplicationData, ApplicationDataArgs
+from stacks.applications.application_jobs import ApplicationJobs, ApplicationJobsArgs
+from stacks.foundation import Foundation, FoundationArgs
+from stacks.network.firewall import list_baseline_rules
+from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
+from stacks.settings.configuration import StackConfiguration
+from stacks.settings.naming import Naming
+from stacks.settings.read_configuration import ConfigurationRefused, find_application_problems
+from stacks.settings.regions import REGIONS, TOKYO
+
+OFFLINE = "TSUNAGU_OFFLINE"
+LAB = "lab"
+
+
+@dataclass(frozen=True)
+class DeclaredStack:
+    """What was declared, for the outputs: backends and full host names by application id."""
+
+    backends: Mapping[str, gcp.compute.BackendService]
+    load_balancer: LoadBalancer
+    intent: CloudIntent
+    facts: ProxyFacts
+    hosts: Mapping[str, str]
+
+
+def refuse_real_google(stack: str, environment: Mapping[str, str]) -> None:
+    """Refuse to deploy the lab to anything but the offline Google.
+
+    Raises:
+        TsunaguError: this is the lab, and nothing says that Google is not the real one.
+    """
+    if stack == LAB and environment.get(OFFLINE) != "1":
+        message = (
+            "the stack 'lab' runs on the offline Google only, and TSUNAGU_OFFLINE is not 1: "
+            "use 'tsunagu cloud up --stack lab' or the shell of 'make engine-shell'; for real Google, use 'staging'"
+        )
+        raise TsunaguError(message)
+
+
+def build_proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFacts:
+    """Return what the compiler must know of this stack's Google."""
+    google = configured.google
+    return ProxyFacts(
+        access_policy=google.access_policy,
+        prefix=naming.prefix.replace("-", "_"),
+        device_authority=google.device_authority,
+        vendor=f"{google.customer.removeprefix('C')}-{google.device_vendor}",
+    )
+
+
+def declare_stack(city: City, configured: StackConfiguration, file: Path) -> DeclaredStack:
+    """Declare every resource of the stack; return what its outputs are made from.
+
+    Raises:
+        ConfigurationRefused: the configuration and the policy do not name the same applications.
+        PolicyError: the policy cannot be compiled for the cloud.
+    """
+    naming = Naming(configured.environment, city.id)
+    facts = build_proxy_facts(configured, naming)
+    intent = compile_cloud_intent(city, facts)
+    audiences = {application.id: application.audience for application in intent.applications}
+    problems = find_application_problems(configured, audiences, file)
+    if problems:
+        what = f"The configuration of stack {configured.environment!r} does not fit the policy:"
+        raise ConfigurationRefused(what, problems)
+    google = gcp.Provider("google", project=configured.google.project, region=TOKYO.name)
+    opts = pulumi.ResourceOptions(providers=[google])
+    firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
+    foundation = Foundation(
+        "foundation",
+        FoundationArgs(
+            configured.google,
+            configured.network,
+            configured.audit,
+            naming,
+            configured.protected,
+            firewall,
+        ),
+        opts=opts,
+    )
+    backends = _declare_applications(configured, intent, foundation, naming, opts)
+    hosts = {name: f"{configured.applications[name].host}.{configured.domain}" for name in backends}
+    load_balancer = LoadBalancer(
+        "load-balancer",
+        LoadBalancerArgs(
+            configured.domain,
+            intent.frontends,
+            hosts,
+            backends,
+            _find_importance(intent),
+            naming,
+            foundation.services,
+            configured.protected,
+        ),
+        opts=opts,
+    )
+    Access(
+        "access",
+        AccessArgs(
+            configured.google,
+            intent,
+            {role.id: role.name for role in city.people.roles},
+            backends,
+            naming,
+            configured.protected,
+            foundation.services,
+        ),
+        opts=opts,
+    )
+    return DeclaredStack(backends, load_balancer, intent, facts, hosts)
+
+
+def _declare_applications(
+    configured: StackConfiguration,
+    intent: CloudIntent,
+    foundation: Foundation,
+    naming: Naming,
+    opts: pulumi.ResourceOptions,
+) -> dict[str, gcp.compute.BackendService]:
+    """Declare every application; return their backend services by application id."""
+    agent = gcp.projects.ServiceIdentity(
+        "proxy-agent",
+        service="iap.googleapis.com",
+        project=configured.google.project,
+        opts=foundation.services.child_options(foundation, "iap"),
+    )
+    return {
+        compiled.id: _declare_application(
+            DeployedApplication(
+                compiled=compiled,
+                settings=configured.applications[compiled.id],
+                foundation=foundation,
+                naming=naming,
+                project=configured.google.project,
+                serving=configured.serving,
+                protected=configured.protected,
+            ),
+            agent.email,
+            opts,
+        )
+        for compiled in intent.applications
+    }
+
+
+def _declare_application(
+    application: DeployedApplication, proxy_agent: pulumi.Output[str], opts: pulumi.ResourceOptions
+) -> gcp.compute.BackendService:
+    """Declare an application with the data and jobs that its settings name; return its backend service."""
+    name, settings = application.compiled.id, application.settings
+    has_data = settings.database is not None or settings.files is not None
+    data = ApplicationData(name, ApplicationDataArgs(application), opts=opts) if has_data else None
+    environment = data.environment if data is not None else {}
+    backend = ApplicationBackend(name, ApplicationBackendArgs(application, proxy_agent, environment), opts=opts)
+    if backend.account is not None:
+        if data is not None:
+            data.grant_access(backend.account)
+        if settings.jobs:
+            ApplicationJobs(name, ApplicationJobsArgs(application, backend.account, environment), opts=opts)
+    return backend.backend
+
+
+def _find_importance(intent: CloudIntent) -> dict[str, str]:
+    """The highest class behind each frontend; class I is the highest, and the shortest to write."""
+    classes = {application.id: application.importance for application in intent.applications}
+    order = ("I", "II", "III", "IV")
+    return {
+        frontend: min((classes[one] for one in names), key=order.index) for frontend, names in intent.frontends.items()
+    }
+
+
+def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguration) -> dict[str, Any]:
+    """Return what the controller reads (see `stacks.settings.outputs`), without stack and version.
+
+    A region is `primary` if a database is written to in it.
+    """
+    number = configured.google.project_number
+    placed = {}
+    for frontend, names in stack.intent.frontends.items():
+        addresses = stack.load_balancer.addresses[frontend]
+        for name in names:
+            placed[name] = {
+                "host": stack.hosts[name],
+                "ipv4": [addresses["IPV4"]],
+                "ipv6": [addresses["IPV6"]],
+                "token-audience": stack.backends[name].generated_id.apply(
+                    lambda id_: f"/projects/{number}/global/backendServices/{id_}"
+                ),
+            }
+    written = {database.primary for database in configured.databases.values()}
+    facts = stack.facts
+    return {
+        "applications": placed,
+        "regions": {
+            region.id: {
+                "name": region.name,
+                "role": "primary" if region.id in written else "standby",
+                "serving": region.id in configured.serving,
+            }
+            for region in REGIONS.values()
+        },
+        "probes": {name: {"host": host, "port": 443, "path": "/"} for name, host in stack.hosts.items()},
+        "proxy": {
+            "access-policy": facts.access_policy,
+            "prefix": facts.prefix,
+            "device-authority": facts.device_authority,
+            "vendor": facts.vendor,
+        },
+    }

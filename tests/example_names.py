@@ -1,0 +1,134 @@
+"""The names that the examples (doctests) of `controller/prove` and `controller/compile` use without saying where from.
+
+`city` is the city of `policies/`, `school` its first school with its core switch `core`, its `router` and an access
+point `point`; `can` and `point_can` are what their platforms can do. `later` is the city two years on, `drop_rules`
+gives the city without some rules. `intent` is what the policy says of IPv4 packets from the school's staff segment,
+`acl` the filter that is compiled of it. `packet` reads a packet as Tsunagu prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+
+from controller.compile.network.acl import build_acl
+from controller.compile.network.intent import compile_filter_intents
+from controller.compile.network.route_policies import build_wanted_routing, compile_routing_intent
+from controller.compile.network.wireless import build_wireless_network, compile_wireless
+from controller.errors import Origin
+from controller.model.access.rules import RuleFile
+from controller.model.city import City
+from controller.model.loading.load import load_city
+from controller.model.network.device_state import (
+    Attachment,
+    DeviceState,
+    Entry,
+    FilterBinding,
+    PortMode,
+    PortRole,
+    PortState,
+    build_device_state,
+)
+from controller.model.network.packets import (
+    Direction,
+    Effect,
+    Family,
+    Match,
+    Packet,
+    Protocol,
+    parse_prefix,
+    parse_service,
+)
+from controller.model.policy_files import RULES
+from controller.platforms.registry import load_platform
+from controller.prove.filters.equivalence import make_packet_space
+from tests.policies import TODAY
+
+POLICIES = Path(__file__).resolve().parents[1] / "policies"
+_PACKET = re.compile(r"(tcp|udp) (\S+) port (\d+) -> (\S+) port (\d+)( established)?")
+
+
+@cache
+def load_example_city(on: date = TODAY) -> City:
+    """Load the city of `policies/`, as it is on a day; by default one when its exceptions are in force."""
+    return load_city(POLICIES, on=on, shown_as="policies")
+
+
+def drop_rules(*names: str) -> City:
+    """Return the example city without these rules."""
+    city = load_example_city()
+    return city.replace_file(RULES, RuleFile(rules=tuple(one for one in city.rules if one.id not in names)))
+
+
+def packet(text: str) -> Packet:
+    """Read a packet as Tsunagu prints it.
+
+    Raises:
+        ValueError: the text is no TCP or UDP packet.
+    """
+    found = _PACKET.fullmatch(text)
+    if found is None:
+        message = f"{text!r} is no packet of an example"
+        raise ValueError(message)
+    protocol, source, source_port, destination, destination_port, established = found.groups()
+    return Packet(
+        Family(ip_address(source).version),
+        Protocol[protocol.upper()],
+        int(ip_address(source)),
+        int(ip_address(destination)),
+        int(source_port),
+        int(destination_port),
+        bool(established),
+    )
+
+
+def list_example_names() -> dict[str, object]:
+    """Return what stands ready in every example, by name."""
+    city = load_example_city()
+    school = city.schools[0]
+    core, router, point = (
+        next(one for one in city.devices(school) if one.role == role) for role in ("core", "router", "access-point")
+    )
+    intents = compile_filter_intents(city, school, core.id, ["staff"])
+    intent = next(one for one in intents if (one.direction, one.family) == (Direction.FROM, Family.V4))
+    return {
+        "city": city,
+        "later": load_example_city(date(2028, 12, 1)),
+        "school": school,
+        "core": core,
+        "router": router,
+        "point": point,
+        "can": load_platform(core.platform).capabilities,
+        "point_can": load_platform(point.platform).capabilities,
+        "intent": intent,
+        "acl": build_acl(intent),
+        "Attachment": Attachment,
+        "DeviceState": DeviceState,
+        "Direction": Direction,
+        "Effect": Effect,
+        "Entry": Entry,
+        "Family": Family,
+        "FilterBinding": FilterBinding,
+        "Match": Match,
+        "Origin": Origin,
+        "PortMode": PortMode,
+        "PortRole": PortRole,
+        "PortState": PortState,
+        "TODAY": TODAY,
+        "build_device_state": build_device_state,
+        "build_wanted_routing": build_wanted_routing,
+        "build_wireless_network": build_wireless_network,
+        "compile_filter_intents": compile_filter_intents,
+        "compile_routing_intent": compile_routing_intent,
+        "compile_wireless": compile_wireless,
+        "drop_rules": drop_rules,
+        "make_packet_space": make_packet_space,
+        "packet": packet,
+        "parse_prefix": parse_prefix,
+        "parse_service": parse_service,
+        "replace": replace,
+    }

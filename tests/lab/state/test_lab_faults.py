@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from controller.errors import LabError
+from controller.lab.state.lab_faults import LINE_KINDS, FaultKind, LabFault, parse_fault
+from controller.lab.state.layout_planning import plan_layout
+from controller.model.virtual_city import VirtualCity
+
+
+def test_the_words_of_a_command_name_a_fault(city: VirtualCity) -> None:
+    layout = plan_layout(city, 2)
+    school = layout.schools[0].id
+    for kind in LINE_KINDS:
+        assert parse_fault(layout, school, kind.value) == LabFault(where=school, kind=kind)
+    for region in layout.regions:
+        assert parse_fault(layout, "region", region.id) == LabFault(where=region.id, kind=FaultKind.REGION)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("nowhere", "blackhole", "the lab has no school nowhere"),
+        ("as-e04", "secondary-line", "primary-line, backup-line, blackhole can be broken, not 'secondary-line'"),
+        ("as-e04", "region", "not 'region'"),
+        ("region", "kyoto", "the lab has no region kyoto; it has: tokyo, osaka"),
+        ("tokyo", "region", "the lab has no school tokyo"),
+    ],
+)
+def test_words_that_name_none_are_refused_with_what_there_is(
+    city: VirtualCity, first: str, second: str, said: str
+) -> None:
+    with pytest.raises(LabError, match=said):
+        parse_fault(plan_layout(city, 2), first, second)
+
+
+def test_what_is_broken_is_said_in_words() -> None:
+    said = {str(LabFault(where="as-e04", kind=kind)) for kind in FaultKind}
+    assert len(said) == len(FaultKind)
+    assert all("as-e04" in one for one in said)
