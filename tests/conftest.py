@@ -60,7 +60,7 @@ class SharedLab:
     city: VirtualCity
     layout: Layout | None = None
 
-    def standing(self) -> Layout:
+    def build_if_missing(self) -> Layout:
         """A lab of two schools, the canary first."""
         if self.layout is None:
             if paths.STATE.exists():
@@ -91,14 +91,14 @@ def shared_lab(city: City) -> Iterator[SharedLab]:
 @pytest.fixture
 def lab(shared_lab: SharedLab) -> Layout:
     """A lab of two schools; what earlier tests did to it is still there."""
-    return shared_lab.standing()
+    return shared_lab.build_if_missing()
 
 
 @pytest.fixture
 def fresh_lab(shared_lab: SharedLab) -> Layout:
     """A lab of two schools with factory-new switches (about 1 s)."""
     shared_lab.remove()
-    return shared_lab.standing()
+    return shared_lab.build_if_missing()
 
 
 @pytest.fixture

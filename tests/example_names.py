@@ -91,7 +91,8 @@ def list_example_names() -> dict[str, object]:
     city = load_example_city()
     school = city.schools[0]
     core, router, point = (
-        next(one for one in city.devices(school) if one.role == role) for role in ("core", "router", "access-point")
+        next(one for one in city.list_devices(school) if one.role == role)
+        for role in ("core", "router", "access-point")
     )
     intents = compile_filter_intents(city, school, core.id, ["staff"])
     intent = next(one for one in intents if (one.direction, one.family) == (Direction.FROM, Family.V4))

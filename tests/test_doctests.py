@@ -13,7 +13,7 @@ import pytest
 from tests.example_names import list_example_names
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("controller/prove", "controller/compile", "controller/measure/assessment")
+PACKAGES = ("controller/model", "controller/prove", "controller/compile", "controller/measure/assessment")
 COMPLETE = ("controller/prove", "controller/compile")
 """Packages in which every public function has an example."""
 WITHOUT: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
     tools/gcp_facts.py FACTS.json
 
-reads the types named in `types.txt` of `controller/offline_google/provider/schema/` and writes `facts.jsonl` there: a
+reads the types named in `types.txt` of `controller/offline_google/schema/` and writes `facts.jsonl` there: a
 header line with the source, then one resource a line, sorted by token. FACTS.json holds names, flags and limits only,
 read out of the source of the provider; its README names the releases and licences, as `LICENCES.md` does.
 them.
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).resolve().parents[1] / "controller" / "offline_google" / "provider" / "schema"
+PACKAGE = Path(__file__).resolve().parents[1] / "controller" / "offline_google" / "schema"
 HEADER = {
     "sdk": "10.2.0",
     "source": "hashicorp/terraform-provider-google-beta 93c65b2d60fea598528f2769b5b09de856f8cb8c; see LICENCES.md",

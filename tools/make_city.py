@@ -33,7 +33,7 @@ class Ward:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SchoolKind:
     """A kind of school, and the pupils of all its schools together.
 
     Sizes are drawn from a triangle between `smallest` and `largest` with its peak at `usual`; `fixed` sizes are given
@@ -51,7 +51,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ContractedLine:
     """A line as contracted."""
 
     kind: str
@@ -64,11 +64,11 @@ class School:
 
     number: int
     ward: Ward
-    kind: Kind
+    kind: SchoolKind
     place: int
     pupils: int
-    primary: Line
-    backup: Line
+    primary: ContractedLine
+    backup: ContractedLine
 
     @property
     def id(self) -> str:
@@ -83,10 +83,10 @@ class School:
 
 # Totals of pupils by kind: published for 2017 [V]. Sizes and their spread: invented.
 KINDS = (
-    Kind("elementary", "e", "小学校", 72_951, 250, 440, 1_200, (280, 560, 770, 1_050)),
-    Kind("junior-high", "j", "中学校", 29_265, 180, 410, 1_100, ()),
-    Kind("high", "h", "高等学校", 4_662, 500, 850, 1_100, (1_400,)),
-    Kind("special-needs", "s", "支援学校", 591, 50, 200, 350, (60, 120, 180)),
+    SchoolKind("elementary", "e", "小学校", 72_951, 250, 440, 1_200, (280, 560, 770, 1_050)),
+    SchoolKind("junior-high", "j", "中学校", 29_265, 180, 410, 1_100, ()),
+    SchoolKind("high", "h", "高等学校", 4_662, 500, 850, 1_100, (1_400,)),
+    SchoolKind("special-needs", "s", "支援学校", 591, 50, 200, 350, (60, 120, 180)),
 )
 
 # Sums 115, 52, 5, 4: published [V]. The share of each ward: roughly by the wards' real sizes, otherwise invented.
@@ -102,22 +102,22 @@ WARDS = (
 
 # Lines and how often they are drawn: invented. Some are old ones that cannot carry what their school needs.
 PRIMARY = (
-    (Line("fixed-ip", 10_000), 5),
-    (Line("fixed-ip", 1_000), 38),
-    (Line("map-e", 1_000), 22),
-    (Line("ds-lite", 1_000), 14),
-    (Line("closed-vpn", 1_000), 6),
-    (Line("closed-vpn", 200), 8),
-    (Line("closed-vpn", 100), 4),
-    (Line("fixed-ip", 200), 3),
+    (ContractedLine("fixed-ip", 10_000), 5),
+    (ContractedLine("fixed-ip", 1_000), 38),
+    (ContractedLine("map-e", 1_000), 22),
+    (ContractedLine("ds-lite", 1_000), 14),
+    (ContractedLine("closed-vpn", 1_000), 6),
+    (ContractedLine("closed-vpn", 200), 8),
+    (ContractedLine("closed-vpn", 100), 4),
+    (ContractedLine("fixed-ip", 200), 3),
 )
 BACKUP = (
-    (Line("lte", 150), 30),
-    (Line("lte", 100), 15),
-    (Line("lte", 50), 15),
-    (Line("map-e", 1_000), 16),
-    (Line("ds-lite", 1_000), 16),
-    (Line("closed-vpn", 100), 8),
+    (ContractedLine("lte", 150), 30),
+    (ContractedLine("lte", 100), 15),
+    (ContractedLine("lte", 50), 15),
+    (ContractedLine("map-e", 1_000), 16),
+    (ContractedLine("ds-lite", 1_000), 16),
+    (ContractedLine("closed-vpn", 100), 8),
 )
 
 
@@ -134,17 +134,17 @@ def draw_city(seed: int) -> tuple[School, ...]:
     )
 
 
-def _lines(random: Random) -> tuple[Line, Line]:
+def _lines(random: Random) -> tuple[ContractedLine, ContractedLine]:
     """A primary line, and a backup that is never of the same kind."""
     primary = _chosen(random, PRIMARY)
     return primary, _chosen(random, [(line, weight) for line, weight in BACKUP if line.kind != primary.kind])
 
 
-def _schools_of(kind: Kind) -> int:
+def _schools_of(kind: SchoolKind) -> int:
     return sum(ward.schools[KINDS.index(kind)] for ward in WARDS)
 
 
-def _sizes(random: Random, kind: Kind, schools: int) -> list[int]:
+def _sizes(random: Random, kind: SchoolKind, schools: int) -> list[int]:
     """The pupils of each school of a kind; their sum is exactly the kind's."""
     sizes = [_triangular(random, kind) for _ in range(schools - len(kind.fixed))]
     while missing := kind.pupils - sum(kind.fixed) - sum(sizes):
@@ -153,7 +153,7 @@ def _sizes(random: Random, kind: Kind, schools: int) -> list[int]:
     return [*kind.fixed, *sizes]
 
 
-def _triangular(random: Random, kind: Kind) -> int:
+def _triangular(random: Random, kind: SchoolKind) -> int:
     width, rise = kind.largest - kind.smallest, kind.usual - kind.smallest
     share = random.random()
     if share * width < rise:
@@ -165,7 +165,7 @@ def _shuffled(random: Random, sizes: Sequence[int]) -> list[int]:
     return [size for _, size in sorted((random.random(), size) for size in sizes)]
 
 
-def _chosen(random: Random, weighted: Sequence[tuple[Line, int]]) -> Line:
+def _chosen(random: Random, weighted: Sequence[tuple[ContractedLine, int]]) -> ContractedLine:
     mark = random.random() * sum(weight for _, weight in weighted)
     for line, weight in weighted:
         mark -= weight
@@ -218,7 +218,7 @@ def _entry(school: School) -> str:
 """
 
 
-def _egress(school: School, line: Line) -> str:
+def _egress(school: School, line: ContractedLine) -> str:
     """The addresses that only this school comes from: an invented IPv4 one, and its IPv6 block."""
     if line.kind != "fixed-ip":
         return ""

@@ -37,7 +37,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class PartResult:
     """What became of a part: pytest's exit code, how many tests, by kind, and how many seconds it took."""
 
     title: str
@@ -57,7 +57,7 @@ def parts(processors: int) -> tuple[Part, ...]:
     )
 
 
-def run(part: Part, words: list[str]) -> Ran:
+def run(part: Part, words: list[str]) -> PartResult:
     """Run a part, and wait for it also after Ctrl-C: it cleans up.
 
     Raises:
@@ -81,7 +81,7 @@ def run(part: Part, words: list[str]) -> Ran:
             code = running.wait()
         if stopped:
             raise KeyboardInterrupt
-        return Ran(part.title, code, counted(report), time.monotonic() - began, seconds_by_folder(report))
+        return PartResult(part.title, code, counted(report), time.monotonic() - began, seconds_by_folder(report))
 
 
 def counted(report: Path) -> Counter[str]:
@@ -105,7 +105,7 @@ def seconds_by_folder(report: Path) -> dict[str, float]:
     return found
 
 
-def minutes(ran: list[Ran]) -> str:
+def minutes(ran: list[PartResult]) -> str:
     """For each part a line with the minutes of its folders, the longest first; below 6 s nothing is said."""
     rows = []
     for row in ran:
@@ -116,13 +116,16 @@ def minutes(ran: list[Ran]) -> str:
     return "\n".join(rows)
 
 
-def summary(ran: list[Ran]) -> str:
+def summary(ran: list[PartResult]) -> str:
     """A line for each part, and one for all."""
-    rows = [*ran, Ran("all tests", 0, sum((one.counts for one in ran), Counter()), sum(one.seconds for one in ran))]
+    rows = [
+        *ran,
+        PartResult("all tests", 0, sum((one.counts for one in ran), Counter()), sum(one.seconds for one in ran)),
+    ]
     return "\n".join(f"test: {row.title}: {words(row)} in {row.seconds:.0f} s" for row in rows)
 
 
-def words(ran: Ran) -> str:
+def words(ran: PartResult) -> str:
     """The counts in words; what is not there is not said, but for the passed."""
     said = [f"{ran.counts['passed']} passed"]
     return ", ".join([*said, *(f"{ran.counts[kind]} {kind}" for kind in KINDS if ran.counts[kind])])

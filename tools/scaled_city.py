@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 
 from controller.model.policy_files import SCHOOLS
-from tools.make_city import SEED, WARDS, Line, School, draw_city
+from tools.make_city import SEED, WARDS, ContractedLine, School, draw_city
 
 SHIPPED = Path(__file__).parents[1] / "policies"
 MOST = 20
@@ -83,7 +83,7 @@ def _entry(numbered: tuple[School, str]) -> str:
     )
 
 
-def _egress(school: School, line: Line) -> str:
+def _egress(school: School, line: ContractedLine) -> str:
     if line.kind != "fixed-ip":
         return ""
     return f', egress: [{EGRESS + school.number}, "2001:db8:{0x8000 + school.number:x}::/48"]'

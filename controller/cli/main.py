@@ -14,7 +14,7 @@ from controller.cli.output import Exit, errors
 from controller.errors import TsunaguError
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """A command or a group of commands: the line that help shows, and where it is defined."""
 
     summary: str
@@ -22,28 +22,30 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "check": Entry("Find contradictions, dead rules and gaps in the policy.", "policy.check:check"),
-    "plan": Entry("Show and prove what would change on devices, and save the plan.", "devices.plan:plan"),
-    "apply": Entry("Carry out a saved plan, the canary school first.", "devices.apply:apply"),
-    "drift": Entry("Say what differs on devices from the policy now.", "devices.plan:drift"),
-    "explain": Entry("Say whether somebody may reach an application, and why.", "policy.explain:explain_command"),
-    "what-if": Entry("Say which answers a change of the policy changes.", "policy.what_if:what_if_command"),
-    "migrate": Entry("Rewrite policy files of older formats.", "policy.migrate:migrate"),
-    "trust": Entry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
-    "measure": Entry("Measure schools' lines and assess them.", "measurement.measure:measure"),
-    "render": Entry("Write what each device should hold of ours, proved.", "policy.render:render"),
-    "prove": Entry("Prove that everything means what the policy says.", "policy.prove:prove"),
-    "monitor": Entry("Run the monitor: receiver, store, page and metrics.", "measurement.monitor:monitor"),
+    "check": CommandEntry("Find contradictions, dead rules and gaps in the policy.", "policy.check:check"),
+    "plan": CommandEntry("Show and prove what would change on devices, and save the plan.", "devices.plan:plan"),
+    "apply": CommandEntry("Carry out a saved plan, the canary school first.", "devices.apply:apply"),
+    "drift": CommandEntry("Say what differs on devices from the policy now.", "devices.plan:drift"),
+    "explain": CommandEntry(
+        "Say whether somebody may reach an application, and why.", "policy.explain:explain_command"
+    ),
+    "what-if": CommandEntry("Say which answers a change of the policy changes.", "policy.what_if:what_if_command"),
+    "migrate": CommandEntry("Rewrite policy files of older formats.", "policy.migrate:migrate"),
+    "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
+    "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
+    "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),
+    "prove": CommandEntry("Prove that everything means what the policy says.", "policy.prove:prove"),
+    "monitor": CommandEntry("Run the monitor: receiver, store, page and metrics.", "measurement.monitor:monitor"),
 }
 GROUPS = {
-    "lab": Entry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
-    "cloud": Entry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
-    "playbook": Entry("Playbooks for network operators.", "devices.playbook:playbook"),
-    "report": Entry("Reports on what was measured.", "measurement.report:report"),
+    "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
+    "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
+    "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
+    "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }
 
 
-def application(wanted: str) -> typer.Typer:
+def build_command_line(wanted: str) -> typer.Typer:
     """Return the command line with the wanted command alone, or with a line of help for each where none is wanted.
 
     No other command is imported: SSH and telemetry alone take a second.
@@ -62,7 +64,7 @@ def application(wanted: str) -> typer.Typer:
     return app
 
 
-def _load(entry: Entry) -> Any:  # noqa: ANN401 a function or a group
+def _load(entry: CommandEntry) -> Any:  # noqa: ANN401 a function or a group
     return pkgutil.resolve_name(f"controller.cli.{entry.place}")
 
 
@@ -77,7 +79,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = application(words[0])(words, standalone_mode=False)
+        code = build_command_line(words[0])(words, standalone_mode=False)
     except typer.TyperException as error:
         said = error.format_message()
         shown = said if said.startswith("Usage:") else f"tsunagu: {said} (see: tsunagu --help)"

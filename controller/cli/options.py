@@ -43,17 +43,17 @@ Configs = Annotated[
 ]
 
 
-def day(on: datetime | None) -> date | None:
+def read_day(on: datetime | None) -> date | None:
     """The day of an option that may have been left out."""
     return None if on is None else on.date()
 
 
-def chosen_estate(*, lab: bool) -> type[City]:
+def choose_estate_class(*, lab: bool) -> type[City]:
     """Return the estate that a command is about; behind the command line nothing knows the option."""
     return VirtualCity if lab else City
 
 
-def selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool) -> Selection:
+def choose_selection(schools: list[str] | None, wards: list[str] | None, *, everything: bool) -> Selection:
     """What the user named.
 
     Raises:

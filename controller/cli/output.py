@@ -57,7 +57,7 @@ def say_moved(device: str, moved: Sequence[str]) -> None:
         say(f"! {device}: {line}", "magenta")
 
 
-def beside_filters(policies: int, networks: int) -> str:
+def describe_beside_filters(policies: int, networks: int) -> str:
     """What was proved beside filters, as it follows their number."""
     counted = ((policies, "route policies"), (networks, "wireless networks"))
     return "".join(f" and {count} {what}" for count, what in counted if count)

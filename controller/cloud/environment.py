@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from controller.cloud.installation import ENGINE_SOURCE, PROJECT, Progress, interpreter_folder, provide
+from controller.cloud.installation import ENGINE_SOURCE, PROJECT, Progress, find_interpreter_folder, provide_engine
 from controller.errors import CloudError
 
 
-def with_engine(progress: Progress, base: Mapping[str, str] = os.environ, first: Sequence[str] = ()) -> dict[str, str]:
+def build_engine_environment(
+    progress: Progress, base: Mapping[str, str] = os.environ, first: Sequence[str] = ()
+) -> dict[str, str]:
     """An environment with an engine on PATH, and `first` before everything else.
 
     Raises:
@@ -18,8 +20,8 @@ def with_engine(progress: Progress, base: Mapping[str, str] = os.environ, first:
     if not (ENGINE_SOURCE / "go.mod").exists():
         message = f"{ENGINE_SOURCE} is missing: 'tsunagu cloud' works from the project's own folder"
         raise CloudError(message)
-    engine = provide(progress)
-    path = [*first, *([str(engine)] if engine else []), interpreter_folder(), base.get("PATH", "")]
+    engine = provide_engine(progress)
+    path = [*first, *([str(engine)] if engine else []), find_interpreter_folder(), base.get("PATH", "")]
     return {
         # The engine starts Python several times a command; without compiled modules each start takes 5 s longer.
         **{name: value for name, value in base.items() if name != "PYTHONDONTWRITEBYTECODE"},

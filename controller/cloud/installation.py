@@ -39,7 +39,7 @@ _VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 Progress = Callable[[str], None]
 
 
-def own_engine(path: str | None = None) -> Path | None:
+def find_own_engine(path: str | None = None) -> Path | None:
     """The machine's own `pulumi`, where it is new enough and its Python language host stands by it."""
     search = os.environ.get("PATH", "") if path is None else path
     found = shutil.which("pulumi", path=search)
@@ -51,22 +51,22 @@ def own_engine(path: str | None = None) -> Path | None:
     return Path(found) if _version([found, "version"]) >= _LEAST_ENGINE else None
 
 
-def built_engine() -> Path:
+def choose_engine_path() -> Path:
     """The folder of the engine that set-up builds, whether it is there or not."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     key = hashlib.sha256((ENGINE_SOURCE / "go.sum").read_bytes()).hexdigest()[:16]
     return caches / "tsunagu" / "engine" / key
 
 
-def provide(progress: Progress) -> Path | None:
+def provide_engine(progress: Progress) -> Path | None:
     """See to it that there is an engine: None for the machine's own, else the folder of the built one.
 
     Raises:
         CloudError: it cannot be built.
     """
-    if own_engine() is not None:
+    if find_own_engine() is not None:
         return None
-    folder = built_engine()
+    folder = choose_engine_path()
     if not (folder / "pulumi").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with hold_file_lock(folder.parent / f"{folder.name}.lock", patience=None):
@@ -144,10 +144,10 @@ def _version(command: list[str]) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def interpreter_folder() -> str:
+def find_interpreter_folder() -> str:
     """Where this project's interpreter and commands are."""
     return sysconfig.get_path("scripts")
 
 
 if __name__ == "__main__":
-    print(provide(lambda text: print(text, file=sys.stderr, flush=True)) or "")  # noqa: T201 its answer
+    print(provide_engine(lambda text: print(text, file=sys.stderr, flush=True)) or "")  # noqa: T201 its answer

@@ -25,7 +25,7 @@ _FIRST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancerFrontend:
-    """Where an application of the cloud is reached from outside."""
+    """An application of the cloud with the addresses and services that are reached from outside."""
 
     application: str
     addresses: AddressSet
@@ -52,7 +52,7 @@ class FirewallRule:
 
     @property
     def permits(self) -> bool:
-        """Whether it opens something."""
+        """Tell whether it opens something."""
         return self.effect is Effect.PERMIT
 
 

@@ -34,7 +34,7 @@ class DataChannel:
 
 @dataclass(frozen=True, slots=True)
 class SystemConnection:
-    """What a firewall permits, of one family and service. Everything else between systems is denied."""
+    """A connection that a firewall permits, of one family and service. Everything else between systems is denied."""
 
     caller: str
     called: str

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NewType
 
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 
 MeasurementId = NewType("MeasurementId", int)
 """The number of a measurement in its store; a figure in a report names it."""
@@ -52,7 +52,7 @@ class LinePath:
     """From a school over one of its lines to a region, in one address family."""
 
     school: str
-    line: LineName
+    line: AccessLineName
     region: str
     family: Family
 

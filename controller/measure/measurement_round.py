@@ -22,7 +22,7 @@ from controller.measure.probes.throughput_probe import PATIENCE_SECONDS, Through
 from controller.model.access.rules import Hours
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.model.sites.schools import School
 
 _AT_ONCE = 8
@@ -42,7 +42,7 @@ class ProbeSite:
 class RoundScope:
     """What a round measures; `regions` None means all of them. `only_assessed`: no more than the assessment needs."""
 
-    lines: tuple[LineName, ...] = LINE_NAMES
+    lines: tuple[AccessLineName, ...] = ACCESS_LINE_NAMES
     regions: tuple[str, ...] | None = None
     families: tuple[Family, ...] = tuple(Family)
     only_assessed: bool = False
@@ -79,7 +79,7 @@ class MeasurementRound:
                 yield ProbePath(
                     path=LinePath(site.school.id, line, region.id, family),
                     host=site.host,
-                    interface=lines.link(line).interface,
+                    interface=lines.get_link(line).interface,
                     source=str(lines.school_address(site.school, line, family)),
                     target=str(lines.region_address(region, line, family)),
                 )
@@ -102,7 +102,7 @@ class MeasurementRound:
     ) -> Iterator[Measurement]:
         answering = {one.path for one in light if one.result.outcome in (ProbeOutcome.MEASURED, ProbeOutcome.REFUSED)}
         heard = {(path.school, path.line) for path in answering}
-        gone: dict[tuple[str, LineName], ProbeResult] = {}
+        gone: dict[tuple[str, AccessLineName], ProbeResult] = {}
         kinds = (
             (MeasurementKind.DOWNLOAD,) if wanted.only_assessed else (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
         )

@@ -253,7 +253,7 @@ class City:
             self.settings, self.schools, self.segments, self.applications, self.prefix_lists, self.outputs
         )
 
-    def permitted_services(self, rule: Rule, name: str) -> tuple[Service, ...]:
+    def get_permitted_services(self, rule: Rule, name: str) -> tuple[Service, ...]:
         """The services of an application that the network part of a rule speaks of."""
         chosen = rule.network.services if rule.network else ()
         if name == INTERNET:
@@ -264,7 +264,7 @@ class City:
         """Tell if a school is in the rule's scope."""
         return rule.schools is None or rule.schools.contains(school, self.groups)
 
-    def schools_in_scope(self, rule: Rule) -> frozenset[str]:
+    def list_schools_in_scope(self, rule: Rule) -> frozenset[str]:
         """The schools of a rule, by id."""
         return frozenset(school.id for school in self.schools if self.rule_applies_at(rule, school))
 
@@ -291,10 +291,10 @@ class City:
         """The classes of devices that people use."""
         return frozenset(one.id for one in self.people.device_classes)
 
-    def day_kind(self, day: date) -> DayKind | None:
+    def find_day_kind(self, day: date) -> DayKind | None:
         """What kind of day the calendar says it is; None where it says nothing."""
         if day not in self._day_kinds:
-            self._day_kinds[day] = self.calendar.kind(day) if self.calendar else None
+            self._day_kinds[day] = self.calendar.find_day_kind(day) if self.calendar else None
         return self._day_kinds[day]
 
     @cached_property
@@ -307,7 +307,7 @@ class City:
         """Where a device can be registered: at a school, or at an office of the board."""
         return frozenset(self.school_by_id) | {office.id for office in self.offices}
 
-    def second_factor(self, identity: IdentityPart, application: str) -> Strength:
+    def get_second_factor(self, identity: IdentityPart, application: str) -> Strength:
         """The least second factor that a rule asks for at one of its applications."""
         if not identity.mfa:
             return Strength.NONE
@@ -315,7 +315,7 @@ class City:
             return STRENGTHS[self.people.mfa.get_minimum(self.applications[application].importance).strength]
         return STRENGTHS[identity.mfa]
 
-    def devices(self, school: School) -> tuple[Device, ...]:
+    def list_devices(self, school: School) -> tuple[Device, ...]:
         """The devices of a school in this estate."""
         kept = self._fleets.get(school.id)
         if kept is None or kept[0] is not school:

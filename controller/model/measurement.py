@@ -15,9 +15,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from controller.model.access.rules import Hours
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 from controller.model.sites.schools import Identifier
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 Basis = Literal["anchor", "estimated"]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -67,14 +67,14 @@ class Recommendation:
     basis: Basis
 
 
-class RecommendationRow(Placed):
+class RecommendationRow(LocatedItem):
     """The recommendation for a school of exactly so many pupils."""
 
     pupils: int = Field(ge=1)
     mbps: float = Field(gt=0)
 
 
-class RecommendationTable(Strict):
+class RecommendationTable(StrictModel):
     """The published rows and where they were published."""
 
     source: str = Field(min_length=1, pattern=r"\S")
@@ -92,7 +92,7 @@ class RecommendationTable(Strict):
                 raise ValueError(message)
         return rows
 
-    def of(self, pupils: int) -> Recommendation:
+    def recommend_bandwidth(self, pupils: int) -> Recommendation:
         """What is recommended for a school of so many pupils."""
         for row in self.table:
             if row.pupils == pupils:
@@ -101,14 +101,14 @@ class RecommendationTable(Strict):
         return Recommendation(_interpolated(points, float(pupils)), "estimated")
 
 
-class ErrorRow(Placed):
+class ErrorRow(LocatedItem):
     """How many percent a figure of so many Mbit/s may miss the truth by."""
 
     mbps: float = Field(gt=0)
     percent: float = Field(ge=0, lt=50)
 
 
-class Method(Strict):
+class Method(StrictModel):
     """How throughput, latency, jitter and loss are measured. Times are in seconds."""
 
     program: Literal["iperf3"]
@@ -136,27 +136,27 @@ class Method(Strict):
         return (points[0][1] if len(points) == 1 else _interpolated(points, within)) / 100
 
 
-class AssessedDownload(Strict):
+class AssessedDownload(StrictModel):
     """Whose download decides: on this line, from the first of these regions that answers."""
 
-    line: LineName
+    line: AccessLineName
     regions: tuple[Identifier, ...] = Field(min_length=1)
 
 
-class ThroughputTarget(Strict):
+class ThroughputTarget(StrictModel):
     """A server of the method's program."""
 
     port: Port
 
 
-class NameTarget(Strict):
+class NameTarget(StrictModel):
     """A name server, and the name that it is asked for."""
 
     port: Port
     name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
-class PageTarget(Strict):
+class PageTarget(StrictModel):
     """A page; `host` is the name in the request, and in the certificate; left out, it is the target's address."""
 
     port: Port
@@ -165,7 +165,7 @@ class PageTarget(Strict):
     host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
 
 
-class Targets(Strict):
+class Targets(StrictModel):
     """What answers at each region's own address on a line."""
 
     throughput: ThroughputTarget
@@ -173,7 +173,7 @@ class Targets(Strict):
     proxy: PageTarget
 
 
-class Intervals(Strict):
+class Intervals(StrictModel):
     """Seconds between two measurements of a kind."""
 
     light: float = Field(ge=0.2, le=3600)
@@ -181,7 +181,7 @@ class Intervals(Strict):
     throughput: float = Field(ge=10, le=86400)
 
 
-class MeasurementFile(Strict):
+class MeasurementFile(StrictModel):
     """`policies/measurement.yaml`."""
 
     recommended: RecommendationTable

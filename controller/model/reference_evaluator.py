@@ -101,14 +101,14 @@ def evaluate_identity(city: City, application: str, person: Person) -> RuleDecis
     return _decide(rule for rule in named if _identity_covers(city, rule, application, person, at))
 
 
-def evaluate_data_flow(city: City, exchange: DataFlow) -> Decision[SystemFlow]:
+def evaluate_data_flow(city: City, asked: DataFlow) -> Decision[SystemFlow]:
     """What the system-to-system flows say of data between two systems."""
-    ends = (exchange.sender, exchange.receiver)
-    return _decide(flow for flow in city.flows if (flow.from_, flow.to) == ends and exchange.data in flow.data)
+    ends = (asked.sender, asked.receiver)
+    return _decide(flow for flow in city.flows if (flow.from_, flow.to) == ends and asked.data in flow.data)
 
 
 def evaluate_connection(city: City, caller: str, called: str, service: Service) -> Decision[SystemFlow]:
-    """Whether a system may open a connection to another: some permitted exchange of theirs is carried by it."""
+    """Whether a system may open a connection to another: some permitted data flow of theirs is carried by it."""
     carrying = (flow for flow in city.flows if (flow.caller, flow.called) == (caller, called) and service in flow.opens)
     kept = tuple(
         f for f in carrying if any(evaluate_data_flow(city, DataFlow(f.from_, f.to, c)).permitted for c in f.data)
@@ -131,7 +131,7 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
             city.addresses.destination_addresses(name, flow.school).in_family(flow.family).contains(flow.destination)
             and any(
                 s.protocol == flow.protocol and is_in_interval(flow.port, s.ports)
-                for s in city.permitted_services(rule, name)
+                for s in city.get_permitted_services(rule, name)
             )
             for name in rule.applications
         )
@@ -146,7 +146,7 @@ def _identity_covers(city: City, rule: Rule, application: str, person: Person, a
         (not identity.roles or person.role in identity.roles)
         and rule.holds_on(at.date())
         and (rule.schools is None or _registered(city, rule, person.registered))
-        and person.mfa >= city.second_factor(identity, application)
+        and person.mfa >= city.get_second_factor(identity, application)
         and person.postures.issuperset(identity.postures)
         and (not identity.devices or _among(rule, person.device, identity.devices, city.device_classes))
         and (not identity.places or person.place in identity.places)
@@ -170,5 +170,5 @@ def _open(city: City, rule: Rule, hours: Hours, at: datetime) -> bool:
         return False
     if hours.day_kinds is None:
         return DAYS[on.weekday()] in hours.weekdays
-    kind = city.day_kind(on)
+    kind = city.find_day_kind(on)
     return kind in hours.day_kinds or (rule.effect is Effect.FORBID and kind is None)

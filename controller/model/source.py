@@ -25,7 +25,7 @@ _TEXT = "tag:yaml.org,2002:str"
 REFUSED = "The policies cannot be loaded:"
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A frozen model that knows all its fields; YAML names use dashes."""
 
     model_config = ConfigDict(
@@ -38,7 +38,7 @@ class Strict(BaseModel):
     )
 
 
-class Placed(Strict):
+class LocatedItem(StrictModel):
     """An item of a list in a policy file; it remembers where it was written."""
 
     origin: Origin
@@ -53,7 +53,7 @@ class Document:
     lines: Mapping[Location, int]
     numbered: bool = False
 
-    def origin(self, location: Location) -> Origin:
+    def find_origin(self, location: Location) -> Origin:
         """The line of `location`, or of the nearest place above it."""
         while location and location not in self.lines:
             location = location[:-1]
@@ -81,7 +81,7 @@ class Document:
                     message += " (what was found is not shown)"
                 elif not isinstance(details["input"], Mapping | Sequence) or isinstance(details["input"], str):
                     message += f" (found {details['input']!r})"
-        return Problem(self.origin(location), field, message)
+        return Problem(self.find_origin(location), field, message)
 
     @staticmethod
     def _message(model: type[BaseModel], details: ErrorDetails) -> str:

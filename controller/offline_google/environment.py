@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controller.cloud.environment import with_engine
+from controller.cloud.environment import build_engine_environment
 from controller.cloud.installation import ENGINE_SOURCE, PROJECT, Progress
 
 OFFLINE = "TSUNAGU_OFFLINE"
@@ -69,7 +69,7 @@ def build_offline_environment(
     """
     rehearsal.prepare()
     return {
-        **with_engine(progress, base, first=[str(ENGINE_SOURCE / "offline")]),
+        **build_engine_environment(progress, base, first=[str(ENGINE_SOURCE / "offline")]),
         OFFLINE: "1",
         STATE: str(rehearsal.world),
         "PULUMI_BACKEND_URL": f"{rehearsal.backend.resolve().as_uri()}?{_WHOLE_FILES}",

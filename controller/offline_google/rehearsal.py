@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.cloud.engine import LAB, POLICIES, Engine
-from controller.cloud.environment import with_engine
+from controller.cloud.environment import build_engine_environment
 from controller.cloud.installation import PROJECT, Progress
 from controller.errors import CloudError
 from controller.offline_google.environment import RehearsalFolder, build_offline_environment, is_offline
@@ -109,7 +109,7 @@ def choose_engine(
     if is_offline() or stack == LAB:
         place = rehearsal or RehearsalFolder()
         return RehearsalEngine({**build_offline_environment(place, say), **chosen}, project, place)
-    return Engine({**with_engine(say, first=[]), **chosen}, project)
+    return Engine({**build_engine_environment(say, first=[]), **chosen}, project)
 
 
 def choose_banner(stack: str, *, is_offline: bool) -> str:

@@ -90,7 +90,7 @@ def described(device: Device, system: Platform, text: str) -> Backup:
         platform=device.platform,
         read_at=datetime.now(UTC).isoformat(timespec="seconds"),
         sha256=hashlib.sha256(content.encode()).hexdigest(),
-        state=seen.state.digest(),
+        state=seen.state.compute_digest(),
         lines=seen.lines,
         ours=seen.managed,
         redacted=touched,

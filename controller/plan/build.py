@@ -151,12 +151,12 @@ def _device_plan(one: ConsideredDevice) -> DevicePlan:
         device=device.id,
         school=device.school.id,
         platform=device.platform,
-        seen=now.digest(),
+        seen=now.compute_digest(),
         steps=tuple(
             PlannedStep(
                 title=step.title,
                 commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
-                leads_to=step.result.digest(),
+                leads_to=step.result.compute_digest(),
             )
             for step in one.steps
         ),

@@ -171,8 +171,8 @@ def _end(network: Prefix, ports: Ports, word: str) -> str:
 def describe_routes(now: Routing, wanted: Routing, paths: PathNames | None = None) -> Iterator[str]:
     """Return the difference of two routings, one line a change; nothing when they are equal."""
     names = paths or {}
-    before = {one.place: one for one in now.bindings}
-    after = {one.place: one for one in wanted.bindings}
+    before = {one.position: one for one in now.bindings}
+    after = {one.position: one for one in wanted.bindings}
     for place in sorted(before.keys() | after.keys()):
         old, new = before.get(place), after.get(place)
         one = new or old

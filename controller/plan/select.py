@@ -40,7 +40,7 @@ def select_schools(city: City, selection: Selection) -> tuple[School, ...]:
 
 def select_devices(city: City, selection: Selection) -> tuple[Device, ...]:
     """Return the devices of the selected schools."""
-    return tuple(device for school in select_schools(city, selection) for device in city.devices(school))
+    return tuple(device for school in select_schools(city, selection) for device in city.list_devices(school))
 
 
 def find_device(city: City, name: str) -> Device:
@@ -51,7 +51,7 @@ def find_device(city: City, name: str) -> Device:
     """
     for school in city.estate_schools:
         if name.startswith(school.id):
-            for device in city.devices(school):
+            for device in city.list_devices(school):
                 if device.id == name:
                     return device
     message = f"{city.called} has no device {name!r}; device ids are SCHOOL-core1, SCHOOL-floor2, ..."

@@ -20,7 +20,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether it was judged and nothing was found."""
+        """Tell whether it was judged and nothing was found."""
         return not self.differences and not self.not_judged
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from controller.measure.measurement_round import ProbeSite
 from controller.measure.probes.probe_path import ProbeHost
 from controller.model.city import City
-from controller.model.sites.access_lines import LINE_NAMES, AccessLinesFile, LineName
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName, AccessLinesFile
 
 _LOOKED_FOR_SECONDS = 15.0
 """How long routes may take to follow a line that went down or came back."""
@@ -33,7 +33,7 @@ class EgressTracker:
     sites: Sequence[ProbeSite]
     lines: AccessLinesFile
     destination: str
-    _known: dict[str, LineName | None] = field(default_factory=dict)
+    _known: dict[str, AccessLineName | None] = field(default_factory=dict)
     _until: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -44,7 +44,7 @@ class EgressTracker:
         """Something changed there: look at it for a while."""
         self._until[school] = time.monotonic() + _LOOKED_FOR_SECONDS
 
-    def read_changes(self) -> Iterator[tuple[str, LineName]]:
+    def read_changes(self) -> Iterator[tuple[str, AccessLineName]]:
         """Schools whose traffic now leaves by another line than before."""
         for site in self.sites:
             school = site.school.id
@@ -55,10 +55,10 @@ class EgressTracker:
                 self._known[school] = found
                 yield school, found
 
-    def _exit(self, place: ProbeHost) -> LineName | None:
+    def _exit(self, place: ProbeHost) -> AccessLineName | None:
         ran = place.run(("ip", "-json", "route", "get", self.destination), _ANSWER_SECONDS)
         try:
             interface = json.loads(ran.stdout)[0]["dev"]
         except (ValueError, LookupError, TypeError):
             return None  # no route at all: the router knows no line that leads there
-        return next((line for line in LINE_NAMES if self.lines.link(line).interface == interface), None)
+        return next((line for line in ACCESS_LINE_NAMES if self.lines.get_link(line).interface == interface), None)

@@ -21,7 +21,7 @@ from controller.measure.measurement_round import ProbeSite
 from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.icmp_prober import IcmpProber
 from controller.model.city import City
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 from controller.resilience.egress_tracker import EgressTracker
 from controller.resilience.line_states import (
     LineStateMachine,
@@ -116,7 +116,7 @@ class LineMonitor:
             for site in self.sites
         ]
 
-    def _states(self, school: str) -> dict[LineName, LineState]:
+    def _states(self, school: str) -> dict[AccessLineName, LineState]:
         return {line: state for (id_, line), state in self.lines.states.items() if id_ == school}
 
     def _record(self, answers: Mapping[LinePath, float | None], filled: Collection[SchoolLine | None]) -> None:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from controller.measure.assessment.assess import LineState
 from controller.measure.measurement import LinePath
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -44,7 +44,7 @@ class LineStateMachine(Generic[Key]):
                 yield StateChange(what, now)
 
 
-SchoolLine = tuple[str, LineName]
+SchoolLine = tuple[str, AccessLineName]
 """A school's id and the name of its line."""
 
 

@@ -130,7 +130,7 @@ class _Steps:
         with self._span.child(Level.STEP, "confirm"):
             self._confirm()
         saved = system.read_saved(self._connection)
-        boots = system.parse(saved, f"{change.device.id} (boot)").state.digest() if saved else ""
+        boots = system.parse(saved, f"{change.device.id} (boot)").state.compute_digest() if saved else ""
         if boots != change.plan.states[-1]:
             with self._span.child(Level.STEP, "save"):
                 system.save(self._connection, change.lock)
@@ -175,7 +175,7 @@ class _Steps:
     def _compare_with_wanted(self) -> None:
         change, name = self._change, self._change.device.id
         found = change.system.parse(change.system.read(self._connection), name).state
-        if found.digest() == change.plan.states[-1]:
+        if found.compute_digest() == change.plan.states[-1]:
             return
         wanted = change.system.parse(change.plan.wanted, f"{name} (planned)").state
         differences = describe_changes({}, found, wanted) or ["same meaning, other form"]
@@ -206,7 +206,7 @@ class _Steps:
     def _digest(self) -> str:
         change = self._change
         text = change.system.read(self._connection)
-        return change.system.parse(text, change.device.id).state.digest()
+        return change.system.parse(text, change.device.id).state.compute_digest()
 
 
 def _position(plan: DevicePlan, found: str, device: str) -> int:
@@ -246,6 +246,6 @@ def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tupl
 def _after_restore(change: Change, connection: SshSession, undecided: _Undecided) -> tuple[End, str]:
     text = change.system.read(connection)
     # The device goes back to before the plan, also where an earlier run of it had left a state in between.
-    if change.system.parse(text, change.device.id).state.digest() in (undecided.found, change.plan.seen):
+    if change.system.parse(text, change.device.id).state.compute_digest() in (undecided.found, change.plan.seen):
         return End.REVERTED, f"{undecided}; the device put its old state back by itself"
     return End.UNKNOWN, f"{undecided}; the device's restore ran, but it is not in the state that it was found in"

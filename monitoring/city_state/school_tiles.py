@@ -90,7 +90,7 @@ class CityState:
         measured = self.fresh(BANDWIDTH_MEASURED, school.id) if assessment is not Assessment.NOT_MEASURED else None
         received = self.fresh(BANDWIDTH_RECOMMENDED, school.id)
         recommended = round(received.value, 1) if received else None
-        ours = self.city.measurement.recommended.of(school.pupils)
+        ours = self.city.measurement.recommended.recommend_bandwidth(school.pupils)
         same = recommended == round(ours.mbps, 1)
         drift = self.fresh(DEVICE_DRIFT, school.id)
         heard = self.fresh(PROBE_LAST_SUCCESS, school.id)

@@ -50,7 +50,7 @@ class Access(pulumi.ComponentResource):
         self._args, self._own = args, args.services.child_options(self, "iap")
         self.groups = {role: self._add_group(role) for role in args.intent.roles}
         self.levels: dict[str, gcp.accesscontextmanager.AccessLevel] = {}
-        for level in args.intent.levels:
+        for level in args.intent.access_levels:
             self.levels[level.key] = self._add_level(level)
         for binding in args.intent.bindings:
             self._add_binding(binding)
@@ -89,7 +89,7 @@ class Access(pulumi.ComponentResource):
         )
 
     def _add_binding(self, binding: IapBinding) -> None:
-        asked = [level for level in self._args.intent.levels if f'/{level.name}"' in binding.expression]
+        asked = [level for level in self._args.intent.access_levels if f'/{level.name}"' in binding.expression]
         condition = gcp.iap.WebBackendServiceIamBindingConditionArgs(
             # IAM puts bindings together whose conditions are the same in every word: the title tells them apart.
             title=f"{binding.application} {binding.role} {binding.number}",

@@ -30,7 +30,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from controller.model.sites.schools import Identifier
-from controller.model.source import Strict
+from controller.model.source import StrictModel
 from stacks.settings.regions import RegionId
 
 FORMAT = 2
@@ -45,7 +45,7 @@ MOST_LOG_DAYS: Mapping[str, int] = {"ENTERPRISE": 7, "ENTERPRISE_PLUS": 35}
 """How many days of transaction logs Cloud SQL keeps in each edition."""
 
 
-class Google(Strict):
+class Google(StrictModel):
     """What Google knows the city by.
 
     `project` and `project_number` name one project; `customer` is the Workspace customer (from the Admin console);
@@ -64,7 +64,7 @@ class Google(Strict):
     device_vendor: Identifier
 
 
-class Network(Strict):
+class Network(StrictModel):
     """IPv4 ranges of the VPC: one subnet for each region, and one that Google's own services (Cloud SQL) live in."""
 
     tokyo: IPv4Network
@@ -85,7 +85,7 @@ class Network(Strict):
         return self
 
 
-class DatabaseSettings(Strict):
+class DatabaseSettings(StrictModel):
     """Cloud SQL for PostgreSQL. `primary` is the region that is written to; changing it is the switchover.
 
     `generation` counts instances: Google keeps a deleted instance's name for a week; a new one takes the next number.
@@ -110,13 +110,13 @@ class DatabaseSettings(Strict):
         return self
 
 
-class FilesSettings(Strict):
+class FilesSettings(StrictModel):
     """A bucket in both regions for an application's files; an overwritten or deleted version is kept for some days."""
 
     old_versions_days: int = Field(ge=7, le=3650)
 
 
-class JobSettings(Strict):
+class JobSettings(StrictModel):
     """A container that is run to its end, such as an import: in the application's name, with its database and files.
 
     Something of the city's starts it (a person, a scheduler); the stack declares it in every serving region.
@@ -128,7 +128,7 @@ class JobSettings(Strict):
     retries: int = Field(ge=0, le=10)
 
 
-class AuditSettings(Strict):
+class AuditSettings(StrictModel):
     """The audit logs' bucket. Affairs logs are kept for six months or longer (guideline 6.1(3)).
 
     Once `locked`, nobody can shorten the retention or delete what is inside it: not undone by any later configuration.
@@ -138,7 +138,7 @@ class AuditSettings(Strict):
     locked: bool
 
 
-class CloudRun(Strict):
+class CloudRun(StrictModel):
     """A container of ours, named by its digest: what was tested is what runs. Instances are counted per region."""
 
     kind: Literal["cloud-run"]
@@ -146,14 +146,14 @@ class CloudRun(Strict):
     instances: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1, le=1000)]]
 
 
-class Saas(Strict):
+class Saas(StrictModel):
     """A vendor's service; it must refuse whatever does not come signed by our proxy (its JWT assertion)."""
 
     kind: Literal["saas"]
     endpoint: HostName
 
 
-class OnPremises(Strict):
+class OnPremises(StrictModel):
     """Servers of the city's data centre, reached from the VPC over the regions' hybrid links."""
 
     kind: Literal["on-premises"]
@@ -169,7 +169,7 @@ class OnPremises(Strict):
 Hosting = Annotated[CloudRun | Saas | OnPremises, Field(discriminator="kind")]
 
 
-class ApplicationSettings(Strict):
+class ApplicationSettings(StrictModel):
     """Where an application behind the load balancer is hosted, and which data of its own the stack keeps for it.
 
     Its host name is `host` inside the stack's domain. `database`, `files` and `jobs` exist only where the application
@@ -194,7 +194,7 @@ class ApplicationSettings(Strict):
         return self
 
 
-class StackConfiguration(Strict):
+class StackConfiguration(StrictModel):
     """All settings of one stack.
 
     `policies` is the policies' folder, relative to the project. `serving` names the regions that take requests.

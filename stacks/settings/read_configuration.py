@@ -197,7 +197,7 @@ class _Lines:
         if self._document is None:
             return Origin(str(self._file), 1)
         place: Location = location
-        return self._document.origin(place)
+        return self._document.find_origin(place)
 
     def list_top_keys(self) -> list[str]:
         """The keys at the top of the file."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from controller.offline_google.provider.pulumi_values import write_properties
+from controller.offline_google.schema.pulumi_values import write_properties
 
 SECRET = "gcp:secretmanager/secret:Secret"  # noqa: S105 a resource type
 INPUTS = {"replication": {"auto": {}}, "labels": {"environment": "lab"}, "deletionProtection": False}

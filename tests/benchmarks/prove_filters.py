@@ -23,7 +23,7 @@ from resource import RUSAGE_SELF, getrusage
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.errors import Origin
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import (
@@ -66,7 +66,7 @@ def random_prefix(random: Random) -> Prefix:
     """Anywhere in 64 blocks of 32 bits, so that prefixes often nest and no few of them cover all others."""
     length = random.choice(LENGTHS)
     address = (0x20010D00 + random.randrange(64) << 96) | (random.randrange(1 << 12) << 84) | random.getrandbits(84)
-    return parse_prefix(f"{Family.V6.address(address >> (128 - length) << (128 - length))}/{length}")
+    return parse_prefix(f"{Family.V6.format_address(address >> (128 - length) << (128 - length))}/{length}")
 
 
 def adversarial(rules: int, random: Random) -> list[Entry]:
@@ -160,7 +160,7 @@ def typical(number: int, family: Family, random: Random) -> tuple[FilterIntent, 
     """An intent as a school segment has it, and its filter of 40 entries."""
     school = f"10.{number % 176}.16.0/20" if family is Family.V4 else f"2001:db8:{number % 176:x}:10::/64"
     servers = [f"203.0.113.{host}" if family is Family.V4 else f"2001:db8:ffff::{host:x}" for host in range(8, 40)]
-    clauses: list[Clause] = []
+    clauses: list[FilterClause] = []
     entries: list[Entry] = []
     for index in range((TYPICAL_ENTRIES - 1) // 3):
         effect = Effect.FORBID if index < 2 else Effect.PERMIT
@@ -170,7 +170,18 @@ def typical(number: int, family: Family, random: Random) -> tuple[FilterIntent, 
         sources, servers_of_rule = AddressSet((parse_prefix(school),)), AddressSet(destinations)
         origin = Origin("access/rules.yaml", index)
         clauses.append(
-            Clause(effect, f"rule-{index}", origin, family, protocol, sources, servers_of_rule, ANY_PORTS, ports, False)  # noqa: FBT003 a dataclass
+            FilterClause(
+                effect=effect,
+                rule=f"rule-{index}",
+                origin=origin,
+                family=family,
+                protocol=protocol,
+                sources=sources,
+                destinations=servers_of_rule,
+                source_ports=ANY_PORTS,
+                destination_ports=ports,
+                established=False,
+            )
         )
         matches = (Match(family, protocol, parse_prefix(school), one, ANY_PORTS, ports) for one in destinations)
         entries.extend(Entry(effect, match) for match in matches)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.cli.devices.drift_telemetry import drift_by_school, tell_drift
+from controller.cli.devices.drift_telemetry import group_drift_by_school, send_drift
 from controller.errors import DeviceUnreachable
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -13,7 +13,7 @@ from tests.telemetry.receivers import keeping
 
 
 def devices(city: City, school: str) -> list[Device]:
-    return list(city.devices(city.school_by_id[school]))[:3]
+    return list(city.list_devices(city.school_by_id[school]))[:3]
 
 
 def considered(device: Device, *changes: str, unreachable: bool = False) -> ConsideredDevice:
@@ -30,14 +30,14 @@ def test_a_school_of_which_a_device_could_not_be_read_is_not_said_to_have_no_dri
         considered(both[0], unreachable=True),
         considered(both[1], "- permit"),
     ]
-    assert drift_by_school(found) == {"as-e01": 0, "as-e02": 3, "as-e04": 1}
+    assert group_drift_by_school(found) == {"as-e01": 0, "as-e02": 3, "as-e04": 1}
 
 
 def test_drift_is_sent_as_a_count_and_as_an_event(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_ = devices(city, "as-e01")
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)
-        tell_drift([considered(first, "+ permit")])
+        send_drift([considered(first, "+ permit")])
     [drift] = [metric for metric in received.metrics() if metric.name == "tsunagu.device.drift"]
     assert [point.as_int or point.as_double for point in drift.gauge.data_points] == [1]
     assert [event.body.string_value for event in received.events()] == ["1 devices differ from the policy"]

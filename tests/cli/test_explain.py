@@ -42,7 +42,9 @@ def test_a_teacher_in_school_is_permitted_by_both_parts(deployed: Path) -> None:
     assert place["line"].startswith("kw-s01-core1 (rendered):")
     identity = found["identity"]
     assert identity["permitted"]
-    assert identity["rules"][0]["origin"].endswith("access/rules.yaml:8")
+    rules = (deployed / "access" / "rules.yaml").read_text(encoding="utf-8").splitlines()
+    line = rules.index("  - id: staff-cloud") + 1
+    assert identity["rules"][0]["origin"].endswith(f"access/rules.yaml:{line}")
     (binding,) = [one for one in identity["bindings"] if "staff-cloud" in one["rules"]]
     assert (binding["application"], binding["role"]) == ("affairs", "teacher")
     assert "accessPolicies/154981567200/accessLevels/tsunagu_lab_managed" in binding["expression"]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from controller.cli.main import COMMANDS, GROUPS, application
+from controller.cli.main import COMMANDS, GROUPS, build_command_line
 from tests.cli.running import ROOT, here
 
 LOADED = """
@@ -37,7 +37,7 @@ def test_help_loads_no_command() -> None:
 
 @pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
 def test_every_command_can_be_loaded(name: str) -> None:
-    loaded = application(name)
+    loaded = build_command_line(name)
     known = [one.name for one in loaded.registered_commands] + [one.name for one in loaded.registered_groups]
     assert known == [name]
 

@@ -65,13 +65,13 @@ CASES = {
     "tab": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:9: a tab stands in the indentation; YAML allows only spaces there",),
+        ("policies/access/rules.yaml:10: a tab stands in the indentation; YAML allows only spaces there",),
         lambda folder: folder.edit(RULES, "    effect: permit", "\teffect: permit"),
     ),
     "unknown segment": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:8: network.from: unknown segment 'stuff'; allowed: controller, guest, ",),
+        ("policies/access/rules.yaml:9: network.from: unknown segment 'stuff'; allowed: controller, guest, ",),
         lambda folder: folder.edit(RULES, "{from: [staff]}", "{from: [stuff]}"),
     ),
     "overlapping prefix": Case(
@@ -83,7 +83,7 @@ CASES = {
     "two files wrong": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:9: rules.0.effect: ", "policies/access/segments.yaml:8: segments.0.vlan: "),
+        ("policies/access/rules.yaml:10: rules.0.effect: ", "policies/access/segments.yaml:9: segments.0.vlan: "),
         lambda folder: (
             folder.edit(RULES, "effect: permit", "effect: allow"),
             folder.edit("access/segments.yaml", "vlan: 10", "vlan: 0"),

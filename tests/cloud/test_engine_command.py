@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cloud.installation import ENGINE_SOURCE, built_engine, own_engine
+from controller.cloud.installation import ENGINE_SOURCE, choose_engine_path, find_own_engine
 from controller.offline_google import rehearsal
 from controller.offline_google.environment import OFFLINE, RehearsalFolder, build_offline_environment
 
@@ -53,15 +53,15 @@ def test_an_engine_without_its_language_host_is_not_used(tmp_path: Path) -> None
     pulumi = tmp_path / "pulumi"
     pulumi.write_text("#!/bin/sh\necho v3.300.0\n", encoding="utf-8")
     pulumi.chmod(0o755)
-    assert own_engine(str(tmp_path)) is None
+    assert find_own_engine(str(tmp_path)) is None
     host = tmp_path / "pulumi-language-python"
     host.write_text("#!/bin/sh\n", encoding="utf-8")
     host.chmod(0o755)
-    assert own_engine(str(tmp_path)) == pulumi
+    assert find_own_engine(str(tmp_path)) == pulumi
     pulumi.write_text("#!/bin/sh\necho v3.258.9\n", encoding="utf-8")
-    assert own_engine(str(tmp_path)) is None
+    assert find_own_engine(str(tmp_path)) is None
 
 
 def test_the_built_engine_is_keyed_by_what_it_is_built_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert built_engine().parent == tmp_path / "tsunagu" / "engine"
+    assert choose_engine_path().parent == tmp_path / "tsunagu" / "engine"

@@ -170,6 +170,12 @@ def test_an_entry_that_came_of_many_names_all_their_rules() -> None:
     assert one.origin == "rule-1, rule-0"
 
 
+def test_rules_are_named_by_where_their_values_begin() -> None:
+    wide, inner = Match(V4, 17, ALL, ALL, ANY_PORTS, (1, 10)), Match(V4, 17, ALL, ALL, ANY_PORTS, (2, 5))
+    (one,) = aggregate_entries(permits(wide, inner))
+    assert (one.match, one.origin) == (wide, "rule-0, rule-1")
+
+
 def test_a_forbid_between_keeps_its_place() -> None:
     first, second = permits(*hosts(2))
     between = Entry(Effect.FORBID, Match(V4, None, ALL, parse_prefix("203.0.113.1/32")), "forbid")
@@ -187,7 +193,7 @@ def crowded(city: City) -> City:
 
 
 def core(city: City) -> Device:
-    devices = (device for school in city.schools for device in city.devices(school))
+    devices = (device for school in city.schools for device in city.list_devices(school))
     return next(device for device in devices if (device.role, device.platform) == ("core", IOS.name))
 
 

@@ -63,7 +63,7 @@ def test_the_compiled_conditions_are_the_reference_decision_for_everybody(city: 
     roles = [role.id for role in city.people.roles]
     asked = let_in = 0
     for person in [*list_synthetic_principals(city), *draw_synthetic_principals(city, 400)]:
-        levels = proxy.levels(build_request(city, person))
+        levels = proxy.find_levels(build_request(city, person))
         for moment in list_boundary_moments(city, person.at.date()):
             for role in roles:
                 one = change_role(person, role, moment)
@@ -80,12 +80,12 @@ def test_the_levels_of_days_hold_exactly_on_the_days_of_the_calendar(city: City)
     levels = AccessLevelCatalogue(city, FACTS).by_key
     kinds = {kind: kind.replace("-", "_") for kind in DayKind}
     evaluator = LevelEvaluator({key: levels[key].expression for key in kinds.values()})
-    around = [city.calendar.from_ - ONE_DAY, *city.calendar.days(), city.calendar.until + ONE_DAY]
+    around = [city.calendar.from_ - ONE_DAY, *city.calendar.list_days(), city.calendar.until + ONE_DAY]
     for day in around:
         first = datetime.combine(day, time.min, city.timezone)
         for moment in (first, first + timedelta(days=1, seconds=-1)):
             held = evaluator.find_granted({"request.time": moment})
-            assert held == {key for kind, key in kinds.items() if city.calendar.kind(day) is kind}, moment
+            assert held == {key for kind, key in kinds.items() if city.calendar.find_day_kind(day) is kind}, moment
 
 
 def test_an_exception_lapses_at_the_proxy_by_itself(city: City) -> None:
@@ -96,7 +96,7 @@ def test_an_exception_lapses_at_the_proxy_by_itself(city: City) -> None:
     person = Person(
         "teacher", Strength.ANY, frozenset({"managed"}), "home", datetime(2026, 12, 31, tzinfo=city.timezone)
     )
-    levels = proxy.levels(build_request(city, person))
+    levels = proxy.find_levels(build_request(city, person))
     last = datetime(2026, 12, 31, 23, 59, 59, tzinfo=city.timezone)
     assert found.exception is None
     assert proxy.lets_in("staff-ai", "teacher", levels, last)
@@ -107,13 +107,13 @@ def test_an_unknown_attribute_lets_nobody_in_who_was_not(city: City, proxy: IapE
     """Less knowledge never gives more levels that permits are made of."""
     for person in list_synthetic_principals(city):
         attributes = build_request(city, person)
-        levels = proxy.levels(attributes)
+        levels = proxy.find_levels(attributes)
         for unknown in ("origin.", "device.", "request.auth."):
-            assert proxy.levels(drop_attributes(attributes, unknown)) <= levels, unknown
+            assert proxy.find_levels(drop_attributes(attributes, unknown)) <= levels, unknown
 
 
 def test_who_sends_nothing_gets_nothing(proxy: IapEvaluator) -> None:
-    assert proxy.levels({}) == frozenset()
+    assert proxy.find_levels({}) == frozenset()
 
 
 @pytest.mark.parametrize("factor", SECOND_FACTORS)
@@ -122,7 +122,7 @@ def test_sms_is_no_second_factor_for_class_two(city: City, proxy: IapEvaluator, 
     everything = frozenset(posture.id for posture in city.people.postures)
     own = find_schools_with_egress(city)[0].id
     person = Person("teacher", Strength.ANY, everything, "own-school", noon, registered=own)
-    levels = proxy.levels(build_request(city, person, factor))
+    levels = proxy.find_levels(build_request(city, person, factor))
     assert proxy.lets_in("affairs", "teacher", levels, noon) == (factor != "sms")
     assert proxy.lets_in("staff-ai", "teacher", levels, noon)
 
@@ -131,19 +131,19 @@ def test_a_device_of_another_school_is_not_at_its_own(city: City, proxy: IapEval
     own = next(s for s in city.schools if s.lines.primary.egress)
     registered = {"origin.ip": str(own.lines.primary.egress[0].network_address), "origin.region_code": "JP"}
     vendor = {FACTS.vendor: {"data": {"school": "other"}}}
-    here = {name.rpartition("_lab_")[2] for name in proxy.levels({**registered, "device.vendors": vendor})}
+    here = {name.rpartition("_lab_")[2] for name in proxy.find_levels({**registered, "device.vendors": vendor})}
     assert {"school", "japan"} <= here
     assert "own_school" not in here
 
 
 def test_a_school_behind_a_shared_address_counts_as_home(city: City, proxy: IapEvaluator) -> None:
     shared = next(s for s in city.schools if s.lines.primary.kind in ("map-e", "ds-lite"))
-    assert not any(shared.id in level.expression for level in proxy.intent.levels)
+    assert not any(shared.id in level.expression for level in proxy.intent.access_levels)
 
 
 def test_conditions_stay_inside_the_limits_of_iam(proxy: IapEvaluator) -> None:
     assert max(count_operators(binding.expression) for binding in proxy.intent.bindings) <= MOST_OPERATORS
-    for level in proxy.intent.levels:
+    for level in proxy.intent.access_levels:
         assert len(level.name) <= 50, level.name
 
 
@@ -165,14 +165,14 @@ def test_more_than_a_condition_holds_is_asked_by_one_level(city: City) -> None:
     assert count_operators(binding.expression) <= MOST_OPERATORS
     assert "accessLevels/tsunagu_lab_all_" in binding.expression
     for person in [*list_synthetic_principals(changed), *draw_synthetic_principals(changed, 300)]:
-        levels = proxy.levels(build_request(changed, person))
+        levels = proxy.find_levels(build_request(changed, person))
         for moment in list_boundary_moments(changed, person.at.date()):
             one = change_role(person, "teacher", moment)
             expected = evaluate_identity(changed, "staff-ai", one).permitted
             assert proxy.lets_in("staff-ai", "teacher", levels, moment) == expected, one
     marking = datetime(2026, 12, 3, 22, 15, tzinfo=city.timezone)
     somebody = Person("teacher", Strength.ANY, frozenset(everything), "home", marking, "other", "sw-h01")
-    assert proxy.lets_in("staff-ai", "teacher", proxy.levels(build_request(changed, somebody)), marking)
+    assert proxy.lets_in("staff-ai", "teacher", proxy.find_levels(build_request(changed, somebody)), marking)
 
 
 def test_no_condition_negates_a_level(proxy: IapEvaluator) -> None:

@@ -102,7 +102,7 @@ def test_the_compiled_conditions_are_the_reference_decision(rules: list[Rule], s
         assert "bindings, Google takes 20; join rules" in str(error)  # noqa: PT017
         return
     for person in people:
-        levels = proxy.levels(build_request(generated, person))
+        levels = proxy.find_levels(build_request(generated, person))
         for moment in list_boundary_moments(generated, person.at.date()):
             for role in ROLES:
                 one = change_role(person, role, moment)

@@ -62,7 +62,7 @@ Filters = dict[tuple[int, Direction, Family], Filter]
 
 
 def core(city: City, school: School) -> Device:
-    return next(device for device in city.devices(school) if device.role == "core")
+    return next(device for device in city.list_devices(school) if device.role == "core")
 
 
 def filters_of(intent: DeviceIntent) -> Filters:
@@ -72,7 +72,7 @@ def filters_of(intent: DeviceIntent) -> Filters:
 
 def client(city: City, school: School, source: str, family: Family) -> int | None:
     """An address that sends from a segment, or the controller's."""
-    sources = city.addresses.source_addresses(source, school).in_family(family).intervals()
+    sources = city.addresses.source_addresses(source, school).in_family(family).get_intervals()
     if not sources:
         return None
     return sources[0][0] + (0 if source == CONTROLLER else 20)
@@ -85,7 +85,7 @@ def first_packets(city: City, school: School, source: str, family: Family) -> It
         return
     services = {s for application in city.applications.values() for s in application.services} | {*STRANGE_SERVICES}
     for name in (*city.applications, INTERNET):
-        for low, high in city.addresses.destination_addresses(name, school).in_family(family).intervals()[:4]:
+        for low, high in city.addresses.destination_addresses(name, school).in_family(family).get_intervals()[:4]:
             for destination, one in product(sorted({low, min(low + 30, high), high}), sorted(services, key=str)):
                 flow = Flow(school, source, family, one.protocol, destination, one.ports[0])
                 yield (
@@ -141,7 +141,7 @@ def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
 
 def test_only_the_core_filters_and_every_device_has_what_its_ports_carry(city: City) -> None:
     school = city.schools[0]
-    for device in city.devices(school):
+    for device in city.list_devices(school):
         if device.networks:
             continue  # no switch: tests/platforms/hostapd/test_hostapd.py
         intent = compile_device(city, device, CAN)
@@ -285,7 +285,7 @@ def test_random_policies_compile_to_what_they_mean(city: City, data: st.DataObje
         RULES, RuleFile(rules=tuple(data.draw(st.lists(rules(richer), min_size=1, max_size=7))))
     )
     school = policy.school_by_id[data.draw(st.sampled_from(policy.virtual_estate.schools))]
-    intent = compile_device(policy, choose_virtual_city(policy).devices(school)[0], CAN)
+    intent = compile_device(policy, choose_virtual_city(policy).list_devices(school)[0], CAN)
     filters = filters_of(intent)
     for one in intent.intents:
         assert prove_filter_equals_intent(one, filters[one.vlan, one.direction, one.family]) is None
@@ -313,7 +313,7 @@ def all_services(city: City) -> Iterator[Service]:
 def near_borders(city: City, school: School, family: Family) -> Iterator[int]:
     """Where a set that the policy speaks of begins or ends, and one step beyond."""
     for name in (*city.applications, INTERNET):
-        for low, high in city.addresses.destination_addresses(name, school).in_family(family).intervals():
+        for low, high in city.addresses.destination_addresses(name, school).in_family(family).get_intervals():
             yield from (max(low - 1, 0), low, high, min(high + 1, 2**family.bits - 1))
 
 

@@ -23,7 +23,7 @@ CAN = IOS.capabilities
 
 
 def device(city: City, role: str) -> Device:
-    return next(one for one in city.devices(city.school_by_id["kw-s01"]) if one.role == role)
+    return next(one for one in city.list_devices(city.school_by_id["kw-s01"]) if one.role == role)
 
 
 def compiled(city: City, role: str, can: Capabilities = CAN) -> DeviceIntent:
@@ -42,7 +42,7 @@ def test_a_core_that_routes_is_the_gateway_of_every_segment(city: City) -> None:
     for segment in city.segments.values():
         written = [address.partition("/")[0] for address in by_vlan[segment.vlan].addresses]
         for family in Family:
-            assert family.address(city.addresses.gateway_address(school, segment, family)) in written
+            assert family.format_address(city.addresses.gateway_address(school, segment, family)) in written
         assert by_vlan[segment.vlan].relays == ("10.33.32.1", "2001:db8:8021:63::1")
     assert by_vlan[99].addresses == ("10.33.32.2/30", "2001:db8:8021:63::2/64")
     assert not by_vlan[99].relays
@@ -86,7 +86,7 @@ def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port
     with pytest.raises(BeyondCapability, match="capability 'isolates'"):
         compiled(city, "floor", replace(CAN, isolates=False, attachment=Attachment.PORT))
     school = city.school_by_id[city.canary]
-    (switch,) = (one for one in choose_virtual_city(city).devices(school) if one.platform == "ovs")
+    (switch,) = (one for one in choose_virtual_city(city).list_devices(school) if one.platform == "ovs")
     intent = compile_device(city, switch, OpenVSwitch().capabilities)
     assert not [port for port in intent.wanted.ports if port.isolated]
 

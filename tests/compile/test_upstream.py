@@ -29,7 +29,7 @@ def second_lot(city: City) -> list[School]:
 
 
 def core(city: City, school: School) -> Device:
-    return next(device for device in city.devices(school) if device.role == "core")
+    return next(device for device in city.list_devices(school) if device.role == "core")
 
 
 def without_guarantor(city: City) -> City:
@@ -44,7 +44,7 @@ def test_the_cores_of_the_second_lot_compile_and_are_proved(city: City) -> None:
     """One school of every blueprint of the lot; the whole city is the benchmark's."""
     seen: set[int] = set()
     for school in second_lot(city):
-        devices = city.devices(school)
+        devices = city.list_devices(school)
         if len(devices) in seen:
             continue
         seen.add(len(devices))

@@ -41,7 +41,7 @@ def answer(host: HostLayout, address: str, port: int) -> list[str]:
 
 
 def switch(city: City, school: SchoolLayout) -> Device:
-    return city.devices(city.school_by_id[school.id])[0]
+    return city.list_devices(city.school_by_id[school.id])[0]
 
 
 def test_hosts_reach_their_gateways(fresh_lab: Layout) -> None:

@@ -18,14 +18,14 @@ from controller.measure.measurement import (
     ProbeResult,
 )
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 
 NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 """A Saturday."""
 _NUMBERS = count(1)
 
 
-def path(school: str, line: LineName = "primary", region: str = "tokyo", family: Family = Family.V4) -> LinePath:
+def path(school: str, line: AccessLineName = "primary", region: str = "tokyo", family: Family = Family.V4) -> LinePath:
     return LinePath(school, line, region, family)
 
 

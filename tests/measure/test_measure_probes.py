@@ -32,7 +32,7 @@ from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
 from controller.model.measurement import NameTarget
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from tests.measure.two_lines import NAME_PORT, PORT, TRUTH, TwoLines, two_lines
 
 SLOW, FAST = 100, 400
@@ -76,11 +76,11 @@ def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, thro
 
 @pytest.mark.lab
 def test_while_the_backup_is_measured_only_its_own_counters_rise(lines: TwoLines, throughput: ThroughputProbe) -> None:
-    before = {line: lines.received(line) for line in LINE_NAMES}
+    before = {line: lines.received(line) for line in ACCESS_LINE_NAMES}
     carried = (
         mbps(throughput.measure(lines.route("backup"), MeasurementKind.DOWNLOAD)) * 1e6 / 8 * throughput.method.seconds
     )
-    rose = {line: lines.received(line) - before[line] for line in LINE_NAMES}
+    rose = {line: lines.received(line) - before[line] for line in ACCESS_LINE_NAMES}
     assert rose["backup"] > 0.9 * carried
     assert rose["primary"] < 1000  # a neighbour may ask for an address meanwhile
 

@@ -20,10 +20,10 @@ import dns.rrset
 from controller.measure.measurement import LinePath
 from controller.measure.probes.probe_path import NamespaceHost, ProbePath
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.platforms.transport.namespace import inside
 
-INTERFACES: dict[LineName, str] = {"primary": "wan0", "backup": "wan1"}
+INTERFACES: dict[AccessLineName, str] = {"primary": "wan0", "backup": "wan1"}
 PORT, NAME_PORT, PAGE_PORT = 5201, 53, 80
 _BURST_SECONDS = 0.02
 _PATIENCE = 10.0
@@ -49,14 +49,14 @@ class TwoLines:
     school: str
     region: str
 
-    def route(self, line: LineName = "primary", family: Family = Family.V4) -> ProbePath:
+    def route(self, line: AccessLineName = "primary", family: Family = Family.V4) -> ProbePath:
         source, address = ADDRESSES[line, family]
         return ProbePath(
             LinePath(SCHOOL, line, "tokyo", family), NamespaceHost(self.school), INTERFACES[line], source, address
         )
 
     @contextmanager
-    def cut(self, line: LineName, end: str) -> Iterator[None]:
+    def cut(self, line: AccessLineName, end: str) -> Iterator[None]:
         ip("-n", end, "link", "set", INTERFACES[line], "down")
         try:
             yield
@@ -64,7 +64,7 @@ class TwoLines:
             ip("-n", end, "link", "set", INTERFACES[line], "up")
             self.answers(line)
 
-    def received(self, line: LineName) -> int:
+    def received(self, line: AccessLineName) -> int:
         return sum(
             int(inside_text(self.school, f"/sys/class/net/{INTERFACES[line]}/statistics/{way}_bytes"))
             for way in ("rx", "tx")
@@ -77,7 +77,7 @@ class TwoLines:
         return int(values[names.index("OutEchos")])
 
     @contextmanager
-    def without_tokyo(self, line: LineName) -> Iterator[None]:
+    def without_tokyo(self, line: AccessLineName) -> Iterator[None]:
         words = [(f"{ADDRESSES[line, family][1]}/{length}", "dev", INTERFACES[line]) for family, length in _LENGTHS]
         for some in words:
             ip("-n", self.region, "addr", "del", *some)
@@ -88,7 +88,7 @@ class TwoLines:
                 ip("-n", self.region, "addr", "add", *some)
             self.answers(line)
 
-    def answers(self, line: LineName) -> None:
+    def answers(self, line: AccessLineName) -> None:
         """Wait until a line carries again: a neighbour that was asked for in vain is asked for once a second."""
         until(lambda: all(_answers(self.school, ADDRESSES[line, family][1]) for family in Family))
 
@@ -113,15 +113,15 @@ def two_lines(primary: int, backup: int) -> Iterator[TwoLines]:
                 _sysctl(name, f"net/ipv6/conf/{setting}/keep_addr_on_down", "1")
             _sysctl(name, "net/ipv4/conf/all/promote_secondaries", "1")
             ip("-n", name, "link", "set", "lo", "up")
-        for line, mbps in zip(LINE_NAMES, (primary, backup), strict=True):
+        for line, mbps in zip(ACCESS_LINE_NAMES, (primary, backup), strict=True):
             _wire(names, line, mbps)
         # As with BGP, the other line leads to the far end of a line that is down, too. A probe must not take it.
-        for metric, line in enumerate(LINE_NAMES, 1):
+        for metric, line in enumerate(ACCESS_LINE_NAMES, 1):
             for family in Family:
                 via = ADDRESSES[line, family][1]
                 ip("-n", names.school, "route", "add", "default", "via", via, "metric", str(metric))
         undone.enter_context(_serving(names))
-        for line in LINE_NAMES:
+        for line in ACCESS_LINE_NAMES:
             names.answers(line)
         yield names
 
@@ -134,7 +134,7 @@ def _sysctl(namespace: str, key: str, value: str) -> None:
     )
 
 
-def _wire(names: TwoLines, line: LineName, mbps: int) -> None:
+def _wire(names: TwoLines, line: AccessLineName, mbps: int) -> None:
     interface = INTERFACES[line]
     peer = ("type", "veth", "peer", "name", interface, "netns", names.region)
     ip("link", "add", "name", interface, "netns", names.school, *peer)

@@ -72,11 +72,11 @@ def test_the_estate_is_chosen_at_loading(city: City) -> None:
 
 def test_a_device_of_the_virtual_city_knows_how_it_is_reached(city: City) -> None:
     school = city.school_by_id[city.canary]
-    switch, router = choose_virtual_city(city).devices(school)
+    switch, router = choose_virtual_city(city).list_devices(school)
     assert (switch.platform, router.platform) == (city.virtual_estate.platform, city.virtual_estate.router_platform)
     assert {switch.access.namespace, router.access.namespace} == {city.virtual_estate.device_access.namespace}
-    assert all(device.access.namespace is None for device in city.devices(school))
-    assert switch.management == city.devices(school)[0].management
+    assert all(device.access.namespace is None for device in city.list_devices(school))
+    assert switch.management == city.list_devices(school)[0].management
 
 
 @pytest.mark.parametrize("name", ["real", "virtual"])

@@ -27,8 +27,8 @@ def test_the_blocks_that_the_documentation_of_the_city_promises(city: City) -> N
     pupil = city.segments["pupil"]
     assert city.addresses.segment_prefix(school, pupil, Family.V4) == parse_prefix("10.12.16.0/20")
     assert city.addresses.segment_prefix(school, pupil, Family.V6) == parse_prefix("2001:db8:800c:14::/64")
-    assert Family.V4.address(city.addresses.gateway_address(school, pupil, Family.V4)) == "10.12.16.1"
-    assert Family.V6.address(city.addresses.gateway_address(school, pupil, Family.V6)) == "2001:db8:800c:14::1"
+    assert Family.V4.format_address(city.addresses.gateway_address(school, pupil, Family.V4)) == "10.12.16.1"
+    assert Family.V6.format_address(city.addresses.gateway_address(school, pupil, Family.V6)) == "2001:db8:800c:14::1"
 
 
 def test_no_two_segments_of_any_two_schools_overlap(city: City) -> None:
@@ -63,7 +63,7 @@ def test_the_formula_keeps_schools_and_segments_apart(
 def test_devices_have_addresses_of_their_own_inside_the_management_segment(city: City) -> None:
     management = city.segments[city.management_segment]
     for school in city.schools:
-        devices = city.devices(school)
+        devices = city.list_devices(school)
         addresses = [int(device.management) for device in devices]
         low, high = get_bounds(city.addresses.segment_prefix(school, management, Family.V4))
         assert len(set(addresses)) == len(addresses)
@@ -182,13 +182,13 @@ def test_a_published_or_cloud_address_inside_a_school(
 
 def test_internet_is_nothing_that_anything_else_names(city: City) -> None:
     for family in Family:
-        internet = city.addresses.internet.in_family(family).intervals()
+        internet = city.addresses.internet.in_family(family).get_intervals()
         others = [
             interval
             for name, application in city.applications.items()
             if not application.belongs_to
             for school in city.schools[:3]
-            for interval in city.addresses.destination_addresses(name, school).in_family(family).intervals()
+            for interval in city.addresses.destination_addresses(name, school).in_family(family).get_intervals()
         ]
         others += [get_bounds(city.addresses.school_prefix(school, family)) for school in city.schools]
         others += [get_bounds(one) for one in (*city.controllers, *city.settings.reserved) if one.version == family]

@@ -212,20 +212,22 @@ def test_applications_on_one_address_must_agree_at_every_school(policies: Policy
 def test_every_day_of_the_calendar_has_one_kind(city: City) -> None:
     calendar = city.calendar
     assert calendar
-    kinds = {day: calendar.kind(day) for day in calendar.days()}
+    kinds = {day: calendar.find_day_kind(day) for day in calendar.list_days()}
     assert kinds[date(2026, 11, 24)] is DayKind.LESSON
     assert kinds[date(2026, 11, 23)] is DayKind.FREE
     assert kinds[date(2026, 11, 14)] is DayKind.LESSON
     assert kinds[date(2026, 11, 21)] is DayKind.FREE
     assert kinds[date(2026, 12, 3)] is DayKind.EXAM
     assert kinds[date(2026, 8, 3)] is DayKind.FREE
-    assert calendar.kind(date(2026, 3, 31)) is None
-    assert calendar.kind(date(2027, 4, 1)) is None
-    covered = [day for kind in DayKind for first, last in calendar.runs(kind) for day in spanned(calendar, first, last)]
+    assert calendar.find_day_kind(date(2026, 3, 31)) is None
+    assert calendar.find_day_kind(date(2027, 4, 1)) is None
+    covered = [
+        day for kind in DayKind for first, last in calendar.find_runs(kind) for day in spanned(calendar, first, last)
+    ]
     assert sorted(covered) == sorted(kinds)
     for kind in DayKind:
-        assert all((later[0] - earlier[1]).days > 1 for earlier, later in pairwise(calendar.runs(kind)))
+        assert all((later[0] - earlier[1]).days > 1 for earlier, later in pairwise(calendar.find_runs(kind)))
 
 
 def spanned(calendar: CalendarFile, first: date, last: date) -> list[date]:
-    return [day for day in calendar.days() if first <= day <= last]
+    return [day for day in calendar.list_days() if first <= day <= last]

@@ -48,7 +48,7 @@ def test_intervals_are_the_set_by_brute_force(
     included: tuple[IPv4Network, ...], excluded: tuple[IPv4Network, ...]
 ) -> None:
     addresses = AddressSet(included, excluded)
-    intervals = addresses.intervals()
+    intervals = addresses.get_intervals()
     for address in range(WORLD - 2, WORLD + 258):
         expected = any(address in range(int(p[0]), int(p[-1]) + 1) for p in included) and not any(
             address in range(int(p[0]), int(p[-1]) + 1) for p in excluded
@@ -69,11 +69,11 @@ def test_merged_intervals_are_the_same_numbers_disjoint_and_apart(intervals: lis
 
 
 def test_the_empty_set_never_becomes_any() -> None:
-    assert AddressSet(()).intervals() == ()
+    assert AddressSet(()).get_intervals() == ()
     assert not AddressSet(()).contains(0)
     only_v4 = AddressSet((parse_prefix("10.0.0.0/8"),), (parse_prefix("2001:db8::/32"),))
     assert only_v4.in_family(Family.V6) == AddressSet((), (parse_prefix("2001:db8::/32"),))
-    assert only_v4.in_family(Family.V6).intervals() == ()
+    assert only_v4.in_family(Family.V6).get_intervals() == ()
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -100,7 +100,7 @@ def test_what_is_no_service(text: str) -> None:
 def test_prefixes_survive_their_own_text(family: Family, data: st.DataObject) -> None:
     length = data.draw(st.integers(0, family.bits))
     first = data.draw(st.integers(0, 2**family.bits - 1)) >> (family.bits - length) << (family.bits - length)
-    parsed = parse_prefix(f"{family.address(first)}/{length}")
+    parsed = parse_prefix(f"{family.format_address(first)}/{length}")
     assert parse_prefix(str(parsed)) == parsed
     assert parsed.version == family
     assert get_bounds(parsed) == (first, first + 2 ** (family.bits - length) - 1)

@@ -8,7 +8,7 @@ import pytest
 
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from tests.policies import PolicyFolder
 
 LINES = "city/lines.yaml"
@@ -18,11 +18,11 @@ OWN = "overrides:\n  - {NAMES, preference: [{line: backup, region: osaka}], owne
 def test_addresses_and_systems_follow_from_the_schools_number(city: City) -> None:
     school, lines = city.school_by_id["as-e04"], city.lines
     number = school.number
-    assert lines.asn(school) == 4_200_000_000 + number
+    assert lines.get_asn(school) == 4_200_000_000 + number
     assert lines.school_address(school, "primary", Family.V4) == ip_address("100.64.0.0") + 16 + number
     assert lines.school_address(school, "backup", Family.V6) == ip_address("fd74:736e:0:2::") + 16 + number
-    assert str(lines.region_address(lines.region("osaka"), "backup", Family.V4)) == "100.64.32.2"
-    assert [(line, region.id) for line, region in lines.ways()] == [
+    assert str(lines.region_address(lines.get_region("osaka"), "backup", Family.V4)) == "100.64.32.2"
+    assert [(line, region.id) for line, region in lines.list_paths()] == [
         ("primary", "tokyo"),
         ("primary", "osaka"),
         ("backup", "tokyo"),
@@ -32,10 +32,10 @@ def test_addresses_and_systems_follow_from_the_schools_number(city: City) -> Non
 
 def test_no_two_routers_of_the_city_share_an_address_or_a_system(city: City) -> None:
     lines = city.lines
-    schools = [lines.school_address(s, line, f) for s in city.schools for line in LINE_NAMES for f in Family]
-    regions = [lines.region_address(region, line, f) for line, region in lines.ways() for f in Family]
+    schools = [lines.school_address(s, line, f) for s in city.schools for line in ACCESS_LINE_NAMES for f in Family]
+    regions = [lines.region_address(region, line, f) for line, region in lines.list_paths() for f in Family]
     assert len({*schools, *regions}) == len(schools) + len(regions)
-    systems = [lines.asn(school) for school in city.schools] + [region.asn for region in lines.regions]
+    systems = [lines.get_asn(school) for school in city.schools] + [region.asn for region in lines.regions]
     assert len(set(systems)) == len(systems)
 
 
@@ -49,17 +49,17 @@ def test_a_school_named_itself_goes_before_its_ward(policies: PolicyFolder) -> N
     )
     city = policies.load()
     shown = {
-        school.id: [str(way) for way in city.lines.preference(school)]
+        school.id: [str(way) for way in city.lines.get_preference(school)]
         for school in city.schools
         if school.id in {"as-e04", "as-e01", "kw-s01"}
     }
     assert shown["as-e04"] == ["backup to osaka"]
     assert shown["as-e01"] == ["backup to tokyo"]
     assert shown["kw-s01"] == ["primary to tokyo", "primary to osaka", "backup to tokyo", "backup to osaka"]
-    override = city.lines.override(city.school_by_id["as-e04"])
+    override = city.lines.find_override(city.school_by_id["as-e04"])
     assert override is not None
     assert override.reason == "実証"
-    assert city.lines.override(city.school_by_id["kw-s01"]) is None
+    assert city.lines.find_override(city.school_by_id["kw-s01"]) is None
 
 
 @pytest.mark.parametrize(

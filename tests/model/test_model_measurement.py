@@ -33,7 +33,7 @@ def test_the_shipped_table_is_the_published_one(city: City) -> None:
     table = city.measurement.recommended
     assert {row.pupils: row.mbps for row in table.table} == PUBLISHED
     for pupils, mbps in PUBLISHED.items():
-        assert (table.of(pupils).mbps, table.of(pupils).basis) == (mbps, "anchor")
+        assert (table.recommend_bandwidth(pupils).mbps, table.recommend_bandwidth(pupils).basis) == (mbps, "anchor")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_shipped_table_is_the_published_one(city: City) -> None:
     [(30, 54.0), (150, 269.5), (312, 408 + 32 * 117 / 280), (1169, 711 + 119 * 123 / 350), (1750, 834 + 123)],
 )
 def test_between_below_and_above_the_rows_it_is_estimated(city: City, pupils: int, mbps: float) -> None:
-    found = city.measurement.recommended.of(pupils)
+    found = city.measurement.recommended.recommend_bandwidth(pupils)
     assert math.isclose(found.mbps, mbps)
     assert found.basis == "estimated"
 
@@ -49,7 +49,7 @@ def test_between_below_and_above_the_rows_it_is_estimated(city: City, pupils: in
 @given(table=tables(), pupils=st.integers(1, 5000))
 @settings(max_examples=examples(200))
 def test_more_pupils_never_need_less_and_one_more_never_jumps(table: RecommendationTable, pupils: int) -> None:
-    here, next_ = table.of(pupils).mbps, table.of(pupils + 1).mbps
+    here, next_ = table.recommend_bandwidth(pupils).mbps, table.recommend_bandwidth(pupils + 1).mbps
     points = [(0, 0.0), *((row.pupils, row.mbps) for row in table.table)]
     steepest = max((y1 - y0) / (x1 - x0) for (x0, y0), (x1, y1) in pairwise(points))
     assert here <= next_ + 1e-9
@@ -60,8 +60,11 @@ def test_more_pupils_never_need_less_and_one_more_never_jumps(table: Recommendat
 @settings(max_examples=examples(100))
 def test_at_every_row_it_is_the_row(table: RecommendationTable) -> None:
     for row in table.table:
-        assert table.of(row.pupils) == table.of(row.pupils)
-        assert (table.of(row.pupils).mbps, table.of(row.pupils).basis) == (row.mbps, "anchor")
+        assert table.recommend_bandwidth(row.pupils) == table.recommend_bandwidth(row.pupils)
+        assert (table.recommend_bandwidth(row.pupils).mbps, table.recommend_bandwidth(row.pupils).basis) == (
+            row.mbps,
+            "anchor",
+        )
 
 
 def test_the_error_of_the_method(city: City) -> None:

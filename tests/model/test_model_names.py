@@ -179,7 +179,7 @@ def test_two_groups_of_one_role_number_their_devices_on(policies: PolicyFolder) 
     group = "      - {role: floor, count: 4, platform: *floor, ports: *floor-ports}\n"
     policies.edit(BLUEPRINTS, group, group + group)
     city = policies.load()
-    devices = city.devices(city.school_by_id["as-e01"])
+    devices = city.list_devices(city.school_by_id["as-e01"])
     assert len({device.id for device in devices}) == len({device.management for device in devices}) == len(devices)
     assert "as-e01-floor8" in [device.id for device in devices]
 

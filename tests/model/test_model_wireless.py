@@ -19,7 +19,7 @@ def policies(tmp_path: Path) -> PolicyFolder:
 
 def test_what_is_not_said_is_the_strictest(policies: PolicyFolder) -> None:
     city = policies.load()
-    devices = city.devices(city.school_by_id["as-e04"])
+    devices = city.list_devices(city.school_by_id["as-e04"])
     point = next(one for one in devices if one.role == "access-point")
     assert [(one.ssid, one.protection) for one in point.networks] == [
         ("school-staff", Protection.WPA3_ENTERPRISE),

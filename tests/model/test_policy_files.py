@@ -12,18 +12,18 @@ from controller.model.loading.load import load_city
 from controller.model.loading.migrate import find_policy_files
 from controller.model.loading.schema import build_schemas
 from controller.model.policy_files import OUTPUTS, POLICY_FILES, PREFIX_LISTS, RULES, SCHOOLS, PolicyFile
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 from tests.policies import SHIPPED, TODAY, PolicyFolder
 
 
-class Printer(Placed):
+class Printer(LocatedItem):
     """An item of the toy file."""
 
     id: str
     pages: int
 
 
-class PrinterFile(Strict):
+class PrinterFile(StrictModel):
     """A toy file, `city/printers.yaml`."""
 
     printers: tuple[Printer, ...]

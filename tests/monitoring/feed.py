@@ -72,7 +72,7 @@ class Feed:
     def heavy(self, moment: float) -> Iterator[Sample]:
         """What is measured at an interval: throughput, and what follows from it."""
         for school in self.schools:
-            recommended = self.city.measurement.recommended.of(school.pupils).mbps
+            recommended = self.city.measurement.recommended.recommend_bandwidth(school.pupils).mbps
             measured = self.measured(school, moment)
             yield registry.BANDWIDTH_MEASURED, measured, {"school": school.id}
             yield registry.BANDWIDTH_RECOMMENDED, recommended, {"school": school.id}
@@ -85,7 +85,7 @@ class Feed:
 
     def measured(self, school: School, moment: float) -> float:
         """A school's bandwidth: about a fifth of the schools have what is recommended."""
-        recommended = self.city.measurement.recommended.of(school.pupils).mbps
+        recommended = self.city.measurement.recommended.recommend_bandwidth(school.pupils).mbps
         part = (0.35, 0.6, 0.8, 0.99, 1.3)[school.number % 5]
         return round(recommended * part * (1 + 0.01 * math.sin(moment / 11 + school.number)), 2)
 

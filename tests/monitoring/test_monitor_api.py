@@ -34,7 +34,7 @@ def test_what_arrives_is_on_the_tiles_at_once_and_the_rest_is_unknown(running: R
     found = {tile["id"]: tile for tile in running.json("/api/city")["schools"]}
     assert len(found) == 176
     tile = found[first.id]
-    recommended = six.city.measurement.recommended.of(first.pupils)
+    recommended = six.city.measurement.recommended.recommend_bandwidth(first.pupils)
     assert tile["measured_mbps"] == six.measured(first, now)
     assert (tile["recommended_mbps"], tile["basis"]) == (round(recommended.mbps, 1), recommended.basis)
     assert (tile["drift"], tile["silent"], tile["lines"]) == (2, False, {"primary": "up", "backup": "up"})

@@ -45,7 +45,7 @@ def test_an_assessment_is_shown_as_it_was_made(city: City, assessment: Assessmen
 
 def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city: City) -> None:
     """Measured with other policies than the monitor's: each number on the tile must be of one owner."""
-    policy = city.measurement.recommended.of(city.school_by_id[SCHOOL].pupils)
+    policy = city.measurement.recommended.recommend_bandwidth(city.school_by_id[SCHOOL].pupils)
     shown = tile(
         city,
         value(BANDWIDTH_MEASURED, 60.0),
@@ -57,7 +57,7 @@ def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city
 
 
 def test_a_recommendation_that_the_monitor_s_policies_give_too_has_its_basis(city: City) -> None:
-    policy = city.measurement.recommended.of(city.school_by_id[SCHOOL].pupils)
+    policy = city.measurement.recommended.recommend_bandwidth(city.school_by_id[SCHOOL].pupils)
     shown = tile(city, value(BANDWIDTH_RECOMMENDED, policy.mbps))
     assert (shown["recommended_mbps"], shown["basis"]) == (round(policy.mbps, 1), policy.basis)
     assert shown["policy_recommended_mbps"] is None

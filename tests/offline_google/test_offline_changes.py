@@ -9,10 +9,10 @@ from pulumi.runtime.proto import provider_pb2
 
 from controller.offline_google.provider.input_changes import ChangeKind, ResourceDifference, compare_inputs
 from controller.offline_google.provider.operations import diff_resource
-from controller.offline_google.provider.pulumi_values import UNKNOWN, write_properties
-from controller.offline_google.provider.schema.conditional_replacement import RULES
-from controller.offline_google.provider.schema.facts import find_resource_type, list_known_types
-from controller.offline_google.provider.schema.input_checks import DEFAULTS
+from controller.offline_google.schema.conditional_replacement import RULES
+from controller.offline_google.schema.facts import find_resource_type, list_known_types
+from controller.offline_google.schema.input_checks import DEFAULTS
+from controller.offline_google.schema.pulumi_values import UNKNOWN, write_properties
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
 from tests.offline_google.worlds import (

@@ -8,11 +8,11 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from controller.offline_google.provider.operations import check_resource
-from controller.offline_google.provider.pulumi_values import UNKNOWN, read_properties, write_properties
-from controller.offline_google.provider.schema.defaults import AutomaticNaming, fill_defaults
-from controller.offline_google.provider.schema.facts import find_resource_type, list_known_types
-from controller.offline_google.provider.schema.input_checks import DEFAULTS, check_inputs
-from controller.offline_google.provider.schema.plan_rules import RULES, find_plan_failures
+from controller.offline_google.schema.defaults import AutomaticNaming, fill_defaults
+from controller.offline_google.schema.facts import find_resource_type, list_known_types
+from controller.offline_google.schema.input_checks import DEFAULTS, check_inputs
+from controller.offline_google.schema.plan_rules import RULES, find_plan_failures
+from controller.offline_google.schema.pulumi_values import UNKNOWN, read_properties, write_properties
 from tests.offline_google.worlds import (
     ADDRESS,
     BACKEND,

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 from pulumi._types import input_type_py_to_pulumi_names, input_type_types, is_input_type
 
-from controller.offline_google.provider.schema.facts import (
+from controller.offline_google.schema.facts import (
     PropertyFacts,
     UnknownType,
     find_resource_type,

@@ -18,8 +18,8 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from controller.offline_google.provider.provider import OfflineProvider
-from controller.offline_google.provider.pulumi_values import write_properties
-from controller.offline_google.provider.schema.facts import read_sdk_version
+from controller.offline_google.schema.facts import read_sdk_version
+from controller.offline_google.schema.pulumi_values import write_properties
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.injected_faults import FaultRule, format_rules, read_rules
 from tests.offline_google.worlds import ADDRESS, GLOBAL_ADDRESS, NETWORK, OSAKA, PROJECT, TOKYO

@@ -15,7 +15,7 @@ from controller.offline_google.provider.operations import (
     invoke_function,
     read_resource,
 )
-from controller.offline_google.provider.pulumi_values import read_properties, write_properties
+from controller.offline_google.schema.pulumi_values import read_properties, write_properties
 from controller.offline_google.world.cross_resource_rules import SERVICE
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle

@@ -29,7 +29,7 @@ def policies(tmp_path: Path) -> PolicyFolder:
 
 
 def core(city: City) -> Device:
-    return next(one for one in city.devices(city.school_by_id[SCHOOL]) if one.role == "core")
+    return next(one for one in city.list_devices(city.school_by_id[SCHOOL]) if one.role == "core")
 
 
 def differences(city: City) -> list[str]:

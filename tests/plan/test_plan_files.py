@@ -130,7 +130,7 @@ def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path)
     assert [step.title for step in floor.steps] == ["make VLANs", "set ports"]
     intent = consider_device(unbuilt, from_files([find_device(unbuilt, "kw-s01-floor1"), device], configs)[0]).intent
     assert intent is not None
-    assert floor.states[-1] == intent.wanted.digest()
+    assert floor.states[-1] == intent.wanted.compute_digest()
     assert {(one.device, one.kind) for one in plan.unplanned} >= {
         ("kw-s01-floor2", "failed"),
         ("kw-s01-rt1", "not supported"),

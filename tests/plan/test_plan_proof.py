@@ -177,7 +177,7 @@ def test_a_plan_that_would_lock_the_controller_out_is_refused(city: City, device
 
 def test_another_address_of_the_gateway_is_named(city: City) -> None:
     """No filter and no port is another, but the segment's hosts find nobody at the address of their gateway."""
-    core = next(one for one in city.devices(city.school_by_id["kw-e01"]) if one.role == "core")
+    core = next(one for one in city.list_devices(city.school_by_id["kw-e01"]) if one.role == "core")
     wanted = compile_device(city, core, CiscoIos.capabilities)
     text = CiscoIos().render(wanted.wanted).replace("ip address 10.1.16.1 ", "ip address 10.1.16.2 ")
     (said,) = find_interface_differences(wanted, CiscoIos().parse(text, "x").state)

@@ -235,7 +235,7 @@ def test_a_device_that_gets_too_full_is_proved_whole(
     tmp_path: Path, city: City, proved: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Filters that are known count, too, with the size that they were proved in."""
-    fleets = (one for school in city.schools for one in city.devices(school))
+    fleets = (one for school in city.schools for one in city.list_devices(school))
     device = next(one for one in fleets if one.platform == "allied_telesis_awplus" and one.role == "core")
     prove_devices(city, [device], ProofCache(tmp_path))
     prove_devices(wider(city), [device], ProofCache(tmp_path / "other"))
@@ -300,7 +300,7 @@ def test_only_proofs_that_hold_are_kept(
 
 
 def cores(city: City, count: int) -> list[Device]:
-    found = (one for school in city.schools for one in city.devices(school) if one.role == "core")
+    found = (one for school in city.schools for one in city.list_devices(school) if one.role == "core")
     return [one for one in found if one.platform == "cisco_ios"][:count]
 
 
@@ -309,7 +309,7 @@ def test_many_devices_are_proved_in_several_processes(
     tmp_path: Path, city: City, device: Device, *, copied: bool
 ) -> None:
     processes = ProofProcesses(2, copied, worth_a_copy=1, worth_a_start=1)
-    floors = [one for one in city.devices(device.school) if one.role == "floor"]
+    floors = [one for one in city.list_devices(device.school) if one.role == "floor"]
     devices = [*cores(city, 3), *floors]
     found = prove_devices(city, devices, ProofCache(tmp_path), processes)
     assert (found.done, found.from_cache, found.failures) == (len(devices), 0, [])
@@ -354,7 +354,7 @@ def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeyp
 
 def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City) -> None:
     """3,857 access points need not be proved again for a rule; for a server or an isolated segment they do."""
-    point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
+    point = next(one for one in city.list_devices(city.schools[0]) if one.role == "access-point")
     before = CityKeys(city).device_key(point)
     assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).device_key(point) == before
     segments = {
@@ -372,7 +372,7 @@ def test_what_holds_no_filters_is_proved_anew_by_its_own_policy_only(city: City)
         city.replace_file(BLUEPRINTS, blueprints),
     ):
         assert CityKeys(other).device_key(point) != before
-    core = next(one for one in city.devices(city.schools[0]) if one.role == "core")
+    core = next(one for one in city.list_devices(city.schools[0]) if one.role == "core")
     assert CityKeys(city.replace_file(RULES, RuleFile(rules=city.rules[1:]))).device_key(core) != CityKeys(
         city
     ).device_key(core)

@@ -27,7 +27,7 @@ SCHOOL = "as-e04"
 
 def router_of(city: City, school: str = SCHOOL) -> Device:
     """A school's router, as if it were of the platform `frr`."""
-    own = next(one for one in city.devices(city.school_by_id[school]) if one.role == "router")
+    own = next(one for one in city.list_devices(city.school_by_id[school]) if one.role == "router")
     return replace(own, platform="frr", ports=())
 
 
@@ -78,7 +78,7 @@ def test_a_factory_router_gets_all_its_policies(city: City) -> None:
         "make prefix lists and route maps",
         "attach route maps of the ways in use",
     ]
-    assert plan.devices[0].states[-1] == intent_of(city).wanted.digest()
+    assert plan.devices[0].states[-1] == intent_of(city).wanted.compute_digest()
 
 
 def test_what_was_applied_differs_in_nothing(city: City) -> None:

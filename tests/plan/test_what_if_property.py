@@ -122,7 +122,7 @@ def edits(draw: st.DrawFn, rule: st.SearchStrategy[Rule]) -> tuple[Rules, Rules]
 def points(city: City, school: str, family: Family, application: str) -> Iterator[tuple[int, int]]:
     """Addresses and ports of an application: both ends of its first and last stretch, and what lies beside them."""
     intervals = (
-        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).intervals()
+        city.addresses.destination_addresses(application, city.school_by_id[school]).in_family(family).get_intervals()
     )
     for low, high in {intervals[0], intervals[-1]}:
         yield from product((low, high), (80, 443, 631, 9100, 444))

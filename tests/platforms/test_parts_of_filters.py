@@ -17,7 +17,10 @@ from tests.soak import FACTOR
 
 
 def first(city: City, name: str) -> Device:
-    fleets = [*(city.devices(school) for school in city.schools), choose_virtual_city(city).devices(city.schools[0])]
+    fleets = [
+        *(city.list_devices(school) for school in city.schools),
+        choose_virtual_city(city).list_devices(city.schools[0]),
+    ]
     return next(one for fleet in fleets for one in fleet if one.platform == name and one.role == "core")
 
 

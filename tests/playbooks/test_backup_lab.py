@@ -58,7 +58,7 @@ def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tm
         with session(device, system.device_type) as connection:
             now = system.parse(system.read(connection), device.id).state
         assert system.parse(saved[device.id], device.id).state == now
-        assert found[device.id]["backup"]["state"] == now.digest()
+        assert found[device.id]["backup"]["state"] == now.compute_digest()
 
 
 def test_a_dead_device_is_named_and_the_others_are_saved(lab: Layout, tmp_path: Path) -> None:

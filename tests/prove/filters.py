@@ -8,7 +8,7 @@ from ipaddress import summarize_address_range
 from itertools import product
 from random import Random
 
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.errors import Origin
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import (
@@ -55,7 +55,7 @@ def filter_of(family: Family, entries: Iterable[Entry]) -> Filter:
     return Filter("TSN-10-from-x", 10, Direction.FROM, family, tuple(entries))
 
 
-def intent_of(family: Family, *clauses: Clause) -> FilterIntent:
+def intent_of(family: Family, *clauses: FilterClause) -> FilterIntent:
     return FilterIntent("kw-e01-core1", "staff", 10, Direction.FROM, family, clauses)
 
 
@@ -70,9 +70,9 @@ def clause(  # noqa: PLR0913 a clause has this many parts
     protocol: int = Protocol.TCP,
     established: bool = False,
     rule: str = "staff-affairs",
-) -> Clause:
+) -> FilterClause:
     sources, destinations = AddressSet((parse_prefix(source),)), (parse_prefix(destination),)
-    return Clause(
+    return FilterClause(
         effect,
         rule,
         Origin("access/rules.yaml", 12),
@@ -87,12 +87,12 @@ def clause(  # noqa: PLR0913 a clause has this many parts
 
 
 def prefixes_of(addresses: AddressSet, family: Family) -> Iterator[Prefix]:
-    for low, high in addresses.intervals():
-        first, last = parse_prefix(family.address(low))[0], parse_prefix(family.address(high))[0]
+    for low, high in addresses.get_intervals():
+        first, last = parse_prefix(family.format_address(low))[0], parse_prefix(family.format_address(high))[0]
         yield from summarize_address_range(first, last)
 
 
-def entries_of(part: Clause) -> Iterator[Entry]:
+def entries_of(part: FilterClause) -> Iterator[Entry]:
     sources, destinations = prefixes_of(part.sources, part.family), prefixes_of(part.destinations, part.family)
     for source, destination in product(sources, destinations):
         yield Entry(

@@ -13,7 +13,7 @@ from typing import Any
 import dd.cudd  # type: ignore[import-not-found]  # a compiled module without types
 from oxidd.bdd import BDDManager
 
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import Effect, Family, Interval, Match, get_bounds
 
@@ -100,7 +100,7 @@ class SecondEngine:
             spans["established"] = 1, 1
         return self._cube(spans.items())
 
-    def _clause(self, clause: Clause) -> Set:
+    def _clause(self, clause: FilterClause) -> Set:
         sources, destinations = (
             self._any_of(name, [get_bounds(p) for p in addresses.included])
             & ~self._any_of(name, [get_bounds(p) for p in addresses.excluded])

@@ -33,10 +33,10 @@ def people(small: City) -> list[PrincipalCase]:
 
 def with_level(intent: CloudIntent, key: str, old: str, new: str) -> CloudIntent:
     """The intent with a text in one access level changed."""
-    level = next(one for one in intent.levels if one.key == key)
+    level = next(one for one in intent.access_levels if one.key == key)
     assert old in level.expression, level.expression
     changed = replace(level, expression=level.expression.replace(old, new, 1))
-    return replace(intent, levels=tuple(changed if one is level else one for one in intent.levels))
+    return replace(intent, access_levels=tuple(changed if one is level else one for one in intent.access_levels))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def school(city: City) -> School:
 
 def filters(city: City, school: School) -> dict[tuple[int, Direction, Family], Filter]:
     """The filters of the school's core switch, parsed back from its own text."""
-    device = next(one for one in city.devices(school) if one.role == "core")
+    device = next(one for one in city.list_devices(school) if one.role == "core")
     system = load_platform(device.platform)
     wanted = compile_device(city, device, system.capabilities).wanted
     return {one.key: one for one in system.parse(system.render(wanted), device.id).state.filters}

@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.model.network.device_state import Filter
 from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, get_bounds
 from controller.prove.filters.equivalence import (
@@ -53,7 +53,7 @@ def boundary_packets(intent: FilterIntent, one: Filter, random: Random, most: in
 
 
 @st.composite
-def clauses(draw: st.DrawFn, family: Family) -> Clause:
+def clauses(draw: st.DrawFn, family: Family) -> FilterClause:
     addresses = st.sampled_from(POOL[family])
     icmp = Protocol.ICMP if family is Family.V4 else Protocol.ICMPV6
     protocol = draw(st.sampled_from((Protocol.TCP, Protocol.TCP, Protocol.UDP, icmp)))

@@ -23,7 +23,7 @@ SCHOOL = "as-e04"
 
 def intent_of(city: City, school: str = SCHOOL) -> RoutingIntent:
     own = city.school_by_id[school]
-    return compile_routing_intent(city, next(one for one in city.devices(own) if one.role == "router"))
+    return compile_routing_intent(city, next(one for one in city.list_devices(own) if one.role == "router"))
 
 
 @pytest.fixture
@@ -199,6 +199,21 @@ def test_a_step_that_opens_a_neighbour_is_found(intent: RoutingIntent) -> None:
     found = list(find_transition_differences(intent, before, [("detach out", mid)]))
     assert len(found) == len(intent.neighbours)
     assert "no policy is in force, which lets 0.0.0.0/0 out" in found[0]
+
+
+def test_a_policy_that_is_opened_in_place_is_found(intent: RoutingIntent) -> None:
+    before = build_wanted_routing(intent)
+    opened = with_policy(before, "out-4-primary-tokyo", lambda _: (clause(Effect.PERMIT),))
+    (found,) = find_transition_differences(intent, before, [("edit", opened), ("put back", before)])
+    assert "in 'edit': " in found
+    assert "line 77 lets 0.0.0.0/0 out" in found
+
+
+def test_a_fault_of_a_step_is_not_told_of_the_next_one(intent: RoutingIntent) -> None:
+    before = build_wanted_routing(intent)
+    opened = with_policy(before, "out-4-primary-tokyo", lambda _: (clause(Effect.PERMIT),))
+    found = find_transition_differences(intent, before, [("edit", opened), ("put back", before)])
+    assert not [one for one in found if "put back" in one]
 
 
 def test_what_is_unsafe_only_in_the_middle_of_a_step_is_found(city: City) -> None:

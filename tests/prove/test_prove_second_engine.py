@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.model.network.device_state import Entry
 from controller.model.network.packets import Effect, Family, Protocol
 from controller.prove.filters.equivalence import (
@@ -36,7 +36,7 @@ def engine(library: str, family: Family) -> SecondEngine:
     return SecondEngine(family, LIBRARIES[library])
 
 
-def random_clause(family: Family, random: Random) -> Clause:
+def random_clause(family: Family, random: Random) -> FilterClause:
     icmp = Protocol.ICMP if family is Family.V4 else Protocol.ICMPV6
     protocol = random.choice((Protocol.TCP, Protocol.TCP, Protocol.UDP, icmp))
     return clause(

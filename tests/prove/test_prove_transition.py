@@ -246,3 +246,9 @@ def test_a_port_that_is_not_kept_from_others_meanwhile_is_found() -> None:
     assert any("GigabitEthernet1/0/1 (access), to isolated ones IPv4" in one and "passes" in one for one in found), (
         found
     )
+
+
+def test_every_state_between_is_looked_at_by_its_number() -> None:
+    found = faults(BOTH_THERE, holding([IN_FORCE, changed()], []), BOTH_THERE, AFTER)
+    assert found
+    assert all(one.startswith("step 2 (planted 2), ") for one in found)

@@ -81,7 +81,7 @@ def apply_now(tmp_path: Path) -> Apply:
 @pytest.fixture
 def devices(city: City, lab: Layout) -> list[Device]:
     """The switches of the lab, the canary's first."""
-    return [city.devices(city.school_by_id[school.id])[0] for school in lab.schools]
+    return [city.list_devices(city.school_by_id[school.id])[0] for school in lab.schools]
 
 
 def at_work(device: Device) -> list[str]:

@@ -59,7 +59,7 @@ def test_killed_at_any_step_a_second_apply_of_the_same_plan_ends_applied(
     assert outcome.end in ((End.APPLIED, End.UNCHANGED) if step == "unlock" else (End.APPLIED,)), outcome
     # What the killed run armed must not fire into the new state.
     assert idle(device)
-    assert running(device).digest() == plan.devices[0].states[-1]
+    assert running(device).compute_digest() == plan.devices[0].states[-1]
 
 
 @pytest.mark.parametrize("step", ["read", "confirm"])
@@ -118,8 +118,8 @@ def test_killed_between_two_steps_the_same_plan_finishes_from_the_state_in_betwe
     seen, *between, wanted = plan.devices[0].states
     assert between, "a port that moves takes more than one step"
     kill_at(plan, tmp_path, "first command", "end")
-    assert running(device).digest() in between
+    assert running(device).compute_digest() in between
     assert seen not in between
     (outcome,) = apply_now(moved, plan)
     assert outcome.end is End.APPLIED, outcome
-    assert running(device).digest() == wanted
+    assert running(device).compute_digest() == wanted

@@ -113,7 +113,7 @@ def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePl
         PlannedStep(
             title=step.title,
             commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
-            leads_to=step.result.digest(),
+            leads_to=step.result.compute_digest(),
         )
         for step in system.plan_steps(running(device), wanted)
     )

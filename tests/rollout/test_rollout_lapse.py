@@ -58,7 +58,7 @@ def test_no_device_is_reached_any_more(city: City, tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(device_step, "session", reached)
     schools = [city.school_by_id[name] for name in city.virtual_estate.schools[:2]]
-    devices = [one for school in schools for one in city.devices(school) if one.role == "core"]
+    devices = [one for school in schools for one in city.list_devices(school) if one.role == "core"]
     steps = {"seen": "a", "steps": (), "wanted": "", "changes": (), "filters_proved": 0, "saved": False}
     plan = PlanFile(
         city=city.id,
@@ -90,7 +90,7 @@ def test_no_device_is_reached_any_more(city: City, tmp_path: Path, monkeypatch: 
 def test_what_was_not_begun_is_not_written(in_force: City, lab: Layout, tmp_path: Path) -> None:
     less = without(in_force, WITHOUT)
     schools = tuple(school.id for school in lab.schools)
-    devices = [less.devices(less.school_by_id[school])[0] for school in schools]
+    devices = [less.list_devices(less.school_by_id[school])[0] for school in schools]
     before = [running(device) for device in devices]
     plan = planned(less, schools)
 

@@ -57,7 +57,7 @@ class School:
 
     @property
     def router(self) -> Device:
-        return self.city.devices(self.city.school_by_id[self.layout.id])[1]
+        return self.city.list_devices(self.city.school_by_id[self.layout.id])[1]
 
     def prefer(self, text: str) -> None:
         """Change the policy."""
@@ -97,7 +97,7 @@ class School:
     def goes_by(self, line: str, region: str) -> bool:
         """Whether both families' default routes lead over this way."""
         lines = self.city.lines
-        way = next((name, one) for name, one in lines.ways() if (name, one.id) == (line, region))
+        way = next((name, one) for name, one in lines.list_paths() if (name, one.id) == (line, region))
         return all(self.best(f) == str(lines.region_address(way[1], way[0], f)) for f in Family)
 
     def state(self) -> DeviceState:
@@ -114,7 +114,7 @@ def canary(city: City, shared_lab: SharedLab, tmp_path_factory: pytest.TempPathF
     """The canary with policies of its own; at the end it has the shipped ones again."""
     folder = tmp_path_factory.mktemp("routers")
     shutil.copytree(ROOT / "policies", folder / "policies", ignore=shutil.ignore_patterns("__pycache__"))
-    made = School(city, shared_lab.standing().schools[0], folder)
+    made = School(city, shared_lab.build_if_missing().schools[0], folder)
     yield made
     made.put_in_force(USUAL)
 

@@ -12,10 +12,12 @@ import pulumi_gcp as gcp
 import pytest
 
 from controller.errors import PolicyError, TsunaguError
+from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.offline_google.provider.schema.facts import find_resource_type
-from controller.offline_google.provider.schema.input_checks import check_inputs
+from controller.model.policy_files import RULES
+from controller.offline_google.schema.facts import find_resource_type
+from controller.offline_google.schema.input_checks import check_inputs
 from policies.guardrails.guardrail import CheckedResource
 from policies.guardrails.pack import GUARDRAILS
 from stacks.applications.access import format_group_member
@@ -309,7 +311,7 @@ def test_the_switchover_turns_the_instances_round_and_keeps_their_names(city: Ci
 def test_the_one_public_application_is_named_twice(city: City) -> None:
     opened = application(city, "learning-dashboard", audience="public", proxy=False)
     rules = tuple(rule for rule in opened.rules if not (rule.identity and "learning-dashboard" in rule.applications))
-    public = opened.__class__(**{**opened.__dict__, "rules": rules})
+    public = opened.replace_file(RULES, RuleFile(rules=rules))
     with pytest.raises(ConfigurationRefused, match="name it here"):
         declare(public, configured("staging"))
     recorder, _ = declare(public, configured("staging", public="learning-dashboard"))

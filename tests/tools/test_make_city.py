@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 from pydantic import BaseModel
 
+from controller.model.formats.number import take_format
 from controller.model.sites.schools import (
     Blueprint,
     BlueprintFile,
@@ -28,7 +29,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read(path: Path, model: type[Model]) -> Model:
-    value, problems = read_yaml(path, path.name).validate(model)
+    document, _, unreadable = take_format(read_yaml(path, path.name), current=1, readable_from=1)
+    assert unreadable is None
+    value, problems = document.validate(model)
     assert not problems
     assert value is not None
     return value

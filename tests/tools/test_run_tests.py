@@ -68,7 +68,7 @@ def test_the_summary_says_where_the_minutes_went(tmp_path: Path) -> None:
     report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8")
     folders = run_tests.seconds_by_folder(report)
     assert folders == {"lab": 90.0, "plan": 0.5}
-    ran = run_tests.Ran("the lab", 0, Counter(passed=3), 95.0, folders)
+    ran = run_tests.PartResult("the lab", 0, Counter(passed=3), 95.0, folders)
     assert run_tests.minutes([ran]) == "test: minutes of the lab: lab 1.5"
 
 

@@ -9,16 +9,16 @@ from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import DEVICE_DRIFT, EventKind
 
 
-def tell_drift(found: Sequence[ConsideredDevice]) -> None:
+def send_drift(found: Sequence[ConsideredDevice]) -> None:
     """Send it to the monitor, where there is one."""
     with open_telemetry() as sent:
-        for school, count in drift_by_school(found).items():
+        for school, count in group_drift_by_school(found).items():
             sent.record(DEVICE_DRIFT, count, school=school)
             if count:
                 sent.event(EventKind.DRIFT, f"{count} devices differ from the policy", school=school)
 
 
-def drift_by_school(found: Sequence[ConsideredDevice]) -> dict[str, int]:
+def group_drift_by_school(found: Sequence[ConsideredDevice]) -> dict[str, int]:
     """How many devices of a school differ. A school of which a device could not be read is not said to have none."""
     schools: dict[str, list[ConsideredDevice]] = {}
     for one in found:

@@ -16,12 +16,12 @@ from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
 from controller.plan.select import Selection, select_devices
 
 
-def reached_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
+def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
     """Return the devices of a selection that can be asked: of the virtual city, those of the schools that are up."""
     return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else select_devices(city, chosen)
 
 
-def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
+def observe_devices(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
     """Devices as they are, over SSH with progress on standard error, or from saved files."""
     if configs is not None:
         return from_files(devices, configs)
@@ -37,7 +37,7 @@ def observed(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
     return over_ssh(devices, seen)
 
 
-def considered(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
+def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
     """Each device compiled, proved and compared."""
     return [consider_device(city, one) for one in found]
 
@@ -56,7 +56,7 @@ def say_refusals(found: Sequence[ConsideredDevice]) -> None:
         say(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
 
 
-def exit_code(found: Sequence[ConsideredDevice]) -> Exit:
+def choose_exit_code(found: Sequence[ConsideredDevice]) -> Exit:
     """The code for what could not be looked at: a failure weighs more than a missing platform."""
     refusals = [one.refusal for one in found if one.refusal is not None]
     if any(not isinstance(refusal, NotSupported) for refusal in refusals):

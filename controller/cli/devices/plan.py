@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.devices.observation import considered, exit_code, observed, reached_devices, say_refusals
+from controller.cli.devices.observation import (
+    choose_exit_code,
+    consider_devices,
+    list_reachable_devices,
+    observe_devices,
+    say_refusals,
+)
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -19,9 +25,9 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
-    chosen_estate,
-    day,
-    selection,
+    choose_estate_class,
+    choose_selection,
+    read_day,
 )
 from controller.cli.output import Exit, say, say_json, say_moved
 from controller.model.loading.load import load_city
@@ -48,13 +54,13 @@ def plan(  # noqa: PLR0913 the command's options
 
     Exit code 1 when a device could not be planned, 3 when only platforms are not supported.
     """
-    chosen = selection(schools, wards, everything=everything)
+    chosen = choose_selection(schools, wards, everything=everything)
     if configs is not None and output is not None:
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
         raise typer.BadParameter(message)
-    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
-    devices = select_devices(city, chosen) if configs is not None else reached_devices(city, chosen)
-    found = considered(city, observed(devices, configs))
+    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
+    found = consider_devices(city, observe_devices(devices, configs))
     document = build_plan(city, found)
     if output is not None:
         save_plan(document, output)
@@ -64,7 +70,7 @@ def plan(  # noqa: PLR0913 the command's options
         _say_differences(found, with_reading=configs is not None)
         say_refusals(found)
         _say_plan_summary(found, output)
-    code = exit_code(found)
+    code = choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
 
@@ -80,14 +86,14 @@ def drift(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
-    chosen = selection(schools, wards, everything=everything)
-    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
-    found = considered(city, observed(reached_devices(city, chosen), None))
+    chosen = choose_selection(schools, wards, everything=everything)
+    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    found = consider_devices(city, observe_devices(list_reachable_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
-    from controller.cli.devices.drift_telemetry import tell_drift  # noqa: PLC0415
+    from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415
 
-    tell_drift(found)
+    send_drift(found)
     if as_json:
         say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found]})
     else:
@@ -98,7 +104,7 @@ def drift(  # noqa: PLR0913 the command's options
         say_refusals(found)
         same = sum(one.refusal is None for one in found) - len(differing)
         say(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
-    code = Exit.DIFFERS if differing else exit_code(found)
+    code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
 

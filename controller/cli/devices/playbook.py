@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.devices.observation import reached_devices
+from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -21,8 +21,8 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    chosen_estate,
-    selection,
+    choose_estate_class,
+    choose_selection,
 )
 from controller.cli.output import Exit, say, say_json
 from controller.cli.progress import Progress
@@ -64,9 +64,9 @@ def run(  # noqa: PLR0913 the command's options
 
     Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
     """
-    chosen = selection(schools, wards, everything=everything)
-    city = load_city(policies, estate=chosen_estate(lab=lab))
-    devices = reached_devices(city, chosen)
+    chosen = choose_selection(schools, wards, everything=everything)
+    city = load_city(policies, estate=choose_estate_class(lab=lab))
+    devices = list_reachable_devices(city, chosen)
     hosts = [device.id for device in devices if operable(device)]
     began = datetime.now(city.timezone)
     folder = (output / f"{began:%Y-%m-%dT%H%M%S}").resolve()

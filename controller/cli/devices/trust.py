@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, chosen_estate
+from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, choose_estate_class
 from controller.cli.output import Exit, say
 from controller.model.loading.load import load_city
 from controller.plan.select import find_device
@@ -20,7 +20,7 @@ Expected = Annotated[
 
 def trust(name: Name, *, policies: Policies = DEFAULT_POLICIES, lab: Lab = False, expected: Expected = None) -> None:
     """Show the host key that a device presents, compare it with the pinned one, and pin it once you say so."""
-    city = load_city(policies, estate=chosen_estate(lab=lab))
+    city = load_city(policies, estate=choose_estate_class(lab=lab))
     device = find_device(city, name)
     shown, pinned = shown_key(device), pinned_keys(device)
     say(f"{name} shows  {shown.get_name()} {fingerprint(shown)}")

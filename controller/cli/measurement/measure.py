@@ -24,9 +24,9 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    chosen_estate,
+    choose_estate_class,
 )
-from controller.cli.options import selection as selection_of
+from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, say, say_json, say_table
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
@@ -47,7 +47,7 @@ from controller.messages import catalogue
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
@@ -105,7 +105,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     if quick and light:
         message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
         raise typer.BadParameter(message)
-    city = load_city(policies, estate=chosen_estate(lab=lab))
+    city = load_city(policies, estate=choose_estate_class(lab=lab))
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
         say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
@@ -217,7 +217,7 @@ def _wanted(  # noqa: PLR0913 the options of a command
         message = "--family is 4 or 6"
         raise typer.BadParameter(message)
     return RoundScope(
-        lines=tuple(line for line in LINE_NAMES if not lines or line in lines),
+        lines=tuple(line for line in ACCESS_LINE_NAMES if not lines or line in lines),
         regions=tuple(regions) if regions else None,
         families=tuple(family for family in Family if not families or family in families),
         only_assessed=quick,

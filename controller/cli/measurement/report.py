@@ -18,7 +18,7 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    chosen_estate,
+    choose_estate_class,
 )
 from controller.cli.output import say, say_json
 from controller.errors import TsunaguError
@@ -54,7 +54,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     lab: Lab = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
-    city = load_city(policies, estate=chosen_estate(lab=lab))
+    city = load_city(policies, estate=choose_estate_class(lab=lab))
     chosen = select_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         latest = store.read_latest()
@@ -79,7 +79,7 @@ def measurement(
     number: Number, policies: Policies = DEFAULT_POLICIES, state: State = DEFAULT_STATE, *, lab: Lab = False
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
-    city = load_city(policies, estate=chosen_estate(lab=lab))
+    city = load_city(policies, estate=choose_estate_class(lab=lab))
     with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         found = store.get(MeasurementId(number))
     say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, day
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
 from controller.cli.output import Exit, say, say_json
 from controller.compile.network.upstream import list_assumed_routers
 from controller.model.loading.load import load_city
@@ -20,7 +20,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     Exit code 1 when something is an error; warnings leave it 0.
     """
     began = perf_counter()
-    city = load_city(policies, on=day(on))
+    city = load_city(policies, on=read_day(on))
     findings = check_policy(city)
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, chosen_estate, day
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, choose_estate_class, read_day
 from controller.cli.output import say, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
@@ -71,7 +71,7 @@ def explain_command(  # noqa: PLR0913 the command's options
     if (source is None) == (flow is None):
         message = "name who asks: --from SCHOOL/SEGMENT, or --flow SYSTEM for data between systems"
         raise typer.BadParameter(message)
-    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
+    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
     if flow is not None or source is None:
         explain_flow(city, (str(flow), application), data, as_json=as_json)
         return

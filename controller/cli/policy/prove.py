@@ -19,11 +19,11 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
-    chosen_estate,
-    day,
-    selection,
+    choose_estate_class,
+    choose_selection,
+    read_day,
 )
-from controller.cli.output import Exit, beside_filters, say, say_json, say_moved
+from controller.cli.output import Exit, describe_beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
@@ -79,8 +79,8 @@ def prove(  # noqa: PLR0913 the command's options
     code 2 when there is one.
     """
     began = perf_counter()
-    chosen = selection(schools, wards, everything=everything)
-    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
+    chosen = choose_selection(schools, wards, everything=everything)
+    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
@@ -102,7 +102,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
-    beside = beside_filters(found.policies, found.networks)
+    beside = describe_beside_filters(found.policies, found.networks)
     summary = (
         f"proof: {found.filters} filters{beside} of {found.done + found.from_cache} devices: "
         f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
@@ -121,7 +121,7 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     networks = sum(one.networks for one in seen)
     missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
     summary = (
-        f"proof: {filters} filters{beside_filters(routes, networks)} of {len(seen)} devices judged: "
+        f"proof: {filters} filters{describe_beside_filters(routes, networks)} of {len(seen)} devices judged: "
         f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
     )
     for one in missing:

@@ -15,11 +15,11 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
-    chosen_estate,
-    day,
-    selection,
+    choose_estate_class,
+    choose_selection,
+    read_day,
 )
-from controller.cli.output import Exit, beside_filters, say, say_moved
+from controller.cli.output import Exit, describe_beside_filters, say, say_moved
 from controller.compile.network.device_state import compile_device
 from controller.compile.network.upstream import describe_delegated
 from controller.errors import BeyondCapability, TsunaguError
@@ -42,8 +42,8 @@ def render(  # noqa: PLR0913 the command's options
     on: On = None,
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
-    chosen = selection(schools, wards, everything=everything)
-    city = load_city(policies, on=day(on), estate=chosen_estate(lab=lab))
+    chosen = choose_selection(schools, wards, everything=everything)
+    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
     _make(output)
     unsupported = written = filters = route_policies = networks = refused = 0
     for device in select_devices(city, chosen):
@@ -63,7 +63,7 @@ def render(  # noqa: PLR0913 the command's options
         networks += len(intent.networks)
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
         written += 1
-    proved = f"{filters} filters{beside_filters(route_policies, networks)} proved"
+    proved = f"{filters} filters{describe_beside_filters(route_policies, networks)} proved"
     say(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
     if refused:
         say(f"refused: {refused} devices, each with its reason above", "red")

@@ -70,7 +70,7 @@ OS_TYPES: Mapping[OperatingSystem, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ProxyFacts:
-    """What Google knows the city by.
+    """The names and numbers by which Google knows the city.
 
     `access_policy` is the number of the organisation's access policy; `prefix` keeps stacks in one organisation apart;
     `device_authority` is the fingerprint of the root that device certificates come from (base64 of its SHA-256, as the
@@ -183,7 +183,7 @@ class AccessLevelCatalogue:
     def _days(self) -> Iterator[AccessLevel]:
         """The school calendar, in the words that access levels have for dates: a year, and a day of the year from 0."""
         for kind in DayKind:
-            runs = self._city.calendar.runs(kind) if self._city.calendar else ()
+            runs = self._city.calendar.find_runs(kind) if self._city.calendar else ()
             years = sorted({day.year for run in runs for day in run})
             asked = " || ".join(_in_year(year, runs, self._city.settings.timezone) for year in years)
             yield self._level(kind.replace("-", "_"), asked or "false", "the school calendar as it was when deployed")

@@ -60,7 +60,7 @@ def compile_radius_rows(city: City) -> tuple[RadiusRow, ...]:
 
 
 def find_radius_row(rows: Iterable[RadiusRow], certificate: str, place: str) -> RadiusRow:
-    """What the server answers to a certificate of this class at this place: its own row, else that of every other.
+    """Find the row that answers a certificate of this class at this place: its own, else that of every other.
 
     >>> rows = compile_radius_rows(city)
     >>> find_radius_row(rows, "pupil-device", "own-school").segment

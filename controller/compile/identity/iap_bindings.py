@@ -83,7 +83,7 @@ class CloudIntent:
     applications: tuple[CloudApplication, ...]
     frontends: dict[str, tuple[str, ...]]
     roles: tuple[str, ...]
-    levels: tuple[AccessLevel, ...]
+    access_levels: tuple[AccessLevel, ...]
     bindings: tuple[IapBinding, ...]
 
 
@@ -114,7 +114,7 @@ def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
         ),
         frontends=frontends,
         roles=tuple(role.id for role in city.people.roles),
-        levels=compiler.levels(),
+        access_levels=compiler.access_levels(),
         bindings=bindings,
     )
 
@@ -187,7 +187,7 @@ def _network_flows(city: City, application: str, effect: Effect) -> Iterator[tup
                 for number, alike in enumerate(city.schools_of_equal_scope)
                 if city.rule_applies_at(rule, alike[0])
             ]
-            yield from product(rule.network.from_, city.permitted_services(rule, application), there)
+            yield from product(rule.network.from_, city.get_permitted_services(rule, application), there)
 
 
 class _Compiler:
@@ -197,7 +197,7 @@ class _Compiler:
         # A posture of the policy is a level even while no rule asks for it: people can test with it first.
         self._used = {p.id for p in city.people.postures if p.id in self._catalogue.by_key and "proxy" in p.seen_by}
 
-    def levels(self) -> tuple[AccessLevel, ...]:
+    def access_levels(self) -> tuple[AccessLevel, ...]:
         levels = self._catalogue.list_with_needs(self._used)
         for level in levels:
             if len(level.expression) > LONGEST_LEVEL:

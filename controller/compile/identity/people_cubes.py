@@ -60,7 +60,7 @@ class PeopleCube:
         return PeopleCube(factors, tuple(postures), devices, registered, periods, kinds, places, slots, rules)
 
     def covers(self, other: PeopleCube) -> bool:
-        """Whether everybody of the other cube is in this one."""
+        """Tell whether everybody of the other cube is in this one."""
         return all(mine >= theirs for mine, theirs in zip(self.fields, other.fields, strict=True))
 
 
@@ -79,7 +79,7 @@ class CubeSpace:
         assert identity is not None  # noqa: S101 only such rules are asked for
         # What is not known is never good enough: a forbid that asks for it holds.
         unknown = frozenset({UNKNOWN}) if rule.effect is Effect.FORBID else frozenset[str]()
-        least = self.city.second_factor(identity, self.application)
+        least = self.city.get_second_factor(identity, self.application)
         hours, kinds = identity.hours, identity.hours.day_kinds if identity.hours else None
         return PeopleCube(
             factors=frozenset(one for one in Strength if one >= least),
@@ -88,7 +88,7 @@ class CubeSpace:
                 for name, values in zip(self.postures, every.postures, strict=True)
             ),
             devices=frozenset(identity.devices) | unknown if identity.devices else every.devices,
-            registered=self.city.schools_in_scope(rule) | unknown if rule.schools else every.registered,
+            registered=self.city.list_schools_in_scope(rule) | unknown if rule.schools else every.registered,
             periods=frozenset(end for end in every.periods if _lasts(rule, end)),
             kinds=every.kinds if kinds is None else frozenset(kinds) | unknown,
             places=frozenset(identity.places) if identity.places else every.places,
@@ -138,7 +138,7 @@ def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> Cub
 
 
 def find_permitted_people(city: City, application: str, role: str) -> tuple[CubeSpace, tuple[PeopleCube, ...]]:
-    """Who of a role may use an application, as few cubes, in a fixed order.
+    """Find the people of a role who may use an application: as few cubes as this finds, in a fixed order.
 
     >>> _, cubes = find_permitted_people(city, "affairs", "principal")
     >>> [(sorted(cube.places), sorted(cube.rules)) for cube in cubes][:1]
@@ -168,7 +168,7 @@ def _within(slot: Slot, hours: Hours) -> bool:
 
 
 def _without(cube: PeopleCube, forbidden: PeopleCube) -> Iterator[PeopleCube]:
-    """What is left of a cube: for each field, the part of the cube whose value there is not forbidden."""
+    """Yield the rest of a cube: for each field, the part of the cube whose value there is not forbidden."""
     if not all(mine & theirs for mine, theirs in zip(cube.fields, forbidden.fields, strict=True)):
         yield cube
         return
@@ -181,19 +181,25 @@ def _without(cube: PeopleCube, forbidden: PeopleCube) -> Iterator[PeopleCube]:
 
 def _fewest(cubes: list[PeopleCube]) -> tuple[PeopleCube, ...]:
     """The same union with no cube inside another, and cubes that differ in one field put together."""
-    changed = True
-    while changed:
+    # Every turn but the last puts two cubes together, so there are no more turns than cubes.
+    for _ in tuple(cubes):
         cubes = _outermost(cubes)
-        changed = False
-        for index, one in enumerate(cubes):
-            partner = next((other for other in cubes[index + 1 :] if _differ_once(one, other)), None)
-            if partner is not None:
-                fields = [a | b for a, b in zip(one.fields, partner.fields, strict=True)]
-                joined = one.with_fields(fields, one.rules | partner.rules)
-                cubes = [cube for cube in cubes if cube not in (one, partner)] + [joined]
-                changed = True
-                break
+        fewer = _join_two(cubes)
+        if fewer is None:
+            break
+        cubes = fewer
     return tuple(sorted(cubes, key=_order))
+
+
+def _join_two(cubes: list[PeopleCube]) -> list[PeopleCube] | None:
+    """The cubes with the first two that differ in one field put together; None where no two do."""
+    for index, one in enumerate(cubes):
+        partner = next((other for other in cubes[index + 1 :] if _differ_once(one, other)), None)
+        if partner is not None:
+            fields = [a | b for a, b in zip(one.fields, partner.fields, strict=True)]
+            joined = one.with_fields(fields, one.rules | partner.rules)
+            return [cube for cube in cubes if cube not in (one, partner)] + [joined]
+    return None
 
 
 def _outermost(cubes: list[PeopleCube]) -> list[PeopleCube]:

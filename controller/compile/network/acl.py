@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from controller.compile.network.aggregate import aggregate_entries
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import BeyondCapability
 from controller.model.network.device_state import Capabilities, Entry, Filter, FilterBinding, build_filter
@@ -131,11 +131,11 @@ def build_acl(intent: FilterIntent) -> Filter:
     )
 
 
-def _everything_but(clause: Clause) -> bool:
+def _everything_but(clause: FilterClause) -> bool:
     return bool(clause.sources.excluded or clause.destinations.excluded)
 
 
-def _entries(clauses: Iterable[Clause], effect: Effect) -> Iterator[Entry]:
+def _entries(clauses: Iterable[FilterClause], effect: Effect) -> Iterator[Entry]:
     for clause in clauses:
         if clause.effect is not effect:
             continue
@@ -147,7 +147,7 @@ def _entries(clauses: Iterable[Clause], effect: Effect) -> Iterator[Entry]:
             yield Entry(effect, match, clause.rule)
 
 
-def _destination_ports(clause: Clause) -> Iterable[Ports]:
+def _destination_ports(clause: FilterClause) -> Iterable[Ports]:
     """The ports in one range; ICMP types one by one, because no vendor's filter takes a range of them."""
     if clause.protocol not in (Protocol.ICMP, Protocol.ICMPV6) or clause.destination_ports == ANY_PORTS:
         return (clause.destination_ports,)
@@ -155,7 +155,7 @@ def _destination_ports(clause: Clause) -> Iterable[Ports]:
     return ((kind, kind) for kind in range(low, high + 1))
 
 
-def _carve_out(clauses: Iterable[Clause], family: Family) -> Iterator[Entry]:
+def _carve_out(clauses: Iterable[FilterClause], family: Family) -> Iterator[Entry]:
     """Denials of what the internet is not, so that the permits after them can say "any"."""
     everything = family.everything
     for at_source, addresses in _excluded(clauses):
@@ -164,7 +164,7 @@ def _carve_out(clauses: Iterable[Clause], family: Family) -> Iterator[Entry]:
             yield Entry(Effect.FORBID, Match(family, None, *ends), "not the internet")
 
 
-def _excluded(clauses: Iterable[Clause]) -> Iterator[tuple[bool, AddressSet]]:
+def _excluded(clauses: Iterable[FilterClause]) -> Iterator[tuple[bool, AddressSet]]:
     """The one set with exceptions that a filter speaks of; its side is fixed by the filter's direction."""
     found: dict[tuple[bool, tuple[Prefix, ...]], AddressSet] = {}
     for clause in clauses:

@@ -34,12 +34,14 @@ def aggregate_entries(entries: Sequence[Entry]) -> list[Entry]:
     [('10.0.0.0/24', 'rule-10.0.0.1, rule-10.0.0.129')]
     """
     found = _reached(entries)
-    while True:
+    # Every turn but the last removes an entry, so there are no more turns than entries.
+    for _ in entries:
         runs = groupby(found, key=lambda entry: entry.effect)
         fewer = _reached(_once(entry for _, run in runs for entry in _fewest(list(run))))
         if len(fewer) == len(found):
             return fewer
         found = fewer
+    return found
 
 
 def _reached(entries: Sequence[Entry]) -> list[Entry]:
@@ -61,7 +63,7 @@ def _once(entries: Iterable[Entry]) -> list[Entry]:
 
 def _fewest(run: list[Entry]) -> list[Entry]:
     """Each turn joins along one dimension; it ends because every turn that goes on has removed an entry."""
-    while True:
+    for _ in tuple(run):
         before = len(run)
         run = _joined(run, _other_sources, lambda match: match.source, _prefixes, _with_source)
         run = _joined(run, _other_destinations, lambda match: match.destination, _prefixes, _with_destination)
@@ -69,7 +71,8 @@ def _fewest(run: list[Entry]) -> list[Entry]:
         run = _joined(run, _other_source_ports, lambda match: match.source_ports, merge_intervals, _with_source_ports)
         run = _uncovered(run)
         if len(run) == before:
-            return run
+            break
+    return run
 
 
 def _joined(
@@ -190,7 +193,7 @@ def _wider(network: Prefix, lengths: Iterable[int]) -> Iterator[Prefix]:
 
 
 def _covers(run: Sequence[Entry], one: int, other: int) -> bool:
-    """Whether an entry makes another one idle; equal ones make the later idle only, so that one of them stays."""
+    """Tell whether an entry makes another one idle; equal ones make the later idle only, so that one of them stays."""
     wide, narrow = run[one].match, run[other].match
     if wide == narrow:
         return one < other
@@ -213,6 +216,9 @@ def _credited(run: Sequence[Entry], number: int, gone: dict[int, int]) -> Entry:
 
 
 def _root(number: int, gone: dict[int, int]) -> int:
-    while number in gone:
+    # No entry is covered by one that it covers, so this ends before every entry was met.
+    for _ in gone:
+        if number not in gone:
+            break
         number = gone[number]
     return number

@@ -37,7 +37,7 @@ from controller.model.sites.devices import Device, DevicePort
 
 @dataclass(frozen=True, slots=True)
 class DeviceIntent:
-    """What one device must be: the wanted state, and the intent that each of its filters must equal.
+    """The wanted state of one device, and the intent that each of its filters must equal.
 
     `delegated` are the filters of which a part is left to a device further up, as the policy says them.
     `routing` is what a router must do with routes, `networks` what an access point's wireless networks must be.
@@ -75,7 +75,7 @@ def compile_device(city: City, device: Device, can: Capabilities) -> DeviceInten
 def compile_device_filters(
     city: City, device: Device, can: Capabilities
 ) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
-    """What each filter of a device must be, and the filters of which a part is left to a device further up.
+    """Return the intent of each filter of a device, and the filters of which a part is left to a device further up.
 
     >>> intents, delegated = compile_device_filters(city, core, can)
     >>> len(intents), len(delegated), intents[0].segment, intents[0].direction.value
@@ -148,7 +148,7 @@ def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> Po
 
 
 def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:
-    """Whether the port must be kept from others of its segment.
+    """Tell whether the port must be kept from others of its segment.
 
     A filter at the port itself does so already: it permits nothing between hosts of a segment that no rule names.
 

@@ -31,7 +31,7 @@ from controller.model.network.packets import (
 from controller.model.sites.schools import School
 
 
-class Clause(NamedTuple):
+class FilterClause(NamedTuple):
     """A set of packets of one family, and the rule or necessity that permits or forbids them.
 
     A tuple, because a city is made of some ten thousand and each change of a rule makes them anew.
@@ -51,18 +51,18 @@ class Clause(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FilterIntent:
-    """What one filter must permit: the union of its permit clauses without the union of its forbid clauses."""
+    """The packets that one filter must permit: the union of its permit clauses without that of its forbid clauses."""
 
     device: str
     segment: str
     vlan: int
     direction: Direction
     family: Family
-    clauses: tuple[Clause, ...]
+    clauses: tuple[FilterClause, ...]
 
     @property
-    def place(self) -> tuple[int, Direction, Family]:
-        """What the filter is for."""
+    def key(self) -> tuple[int, Direction, Family]:
+        """The VLAN, direction and family that the filter is for."""
         return self.vlan, self.direction, self.family
 
 
@@ -85,12 +85,12 @@ def compile_filter_intents(city: City, school: School, device: str, segments: It
                 yield FilterIntent(device, name, segment.vlan, direction, family, clauses)
 
 
-def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Direction], list[Clause]]:
-    """What the rules say at each segment and direction, in the order of the rules; a clause is made once.
+def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Direction], list[FilterClause]]:
+    """Return the clauses of the rules at each segment and direction, in the order of the rules; a clause is made once.
 
     A family without addresses on either side has no packets: the clause falls away, it never becomes "any".
     """
-    found: dict[tuple[str, Direction], list[Clause]] = {}
+    found: dict[tuple[str, Direction], list[FilterClause]] = {}
     ends = {name: city.addresses.source_addresses_in(name, school, family) for name in (*city.segments, CONTROLLER)}
     for rule in city.rules:
         if rule.network is None or not city.rule_applies_at(rule, school):
@@ -98,7 +98,7 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
         for application in rule.applications:
             asked = city.addresses.destination_addresses_in(application, school, family)
             sources = [name for name in rule.network.from_ if ends[name].included and asked.included]
-            for service in city.permitted_services(rule, application):
+            for service in city.get_permitted_services(rule, application):
                 spoken = {name: _conversation(rule, service, family, ends[name], asked) for name in sources}
                 for name, (there, back) in spoken.items():
                     found.setdefault((name, Direction.FROM), []).append(there)
@@ -112,16 +112,16 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
 
 def _conversation(
     rule: Rule, service: Service, family: Family, asking: AddressSet, asked: AddressSet
-) -> tuple[Clause, Clause]:
-    """What is asked, and the answers: TCP only once the conversation stands; UDP has no such mark, so all of a port."""
+) -> tuple[FilterClause, FilterClause]:
+    """Return the clauses of question and answer: TCP's answer only once the conversation stands, UDP's by its port."""
     named = (rule.effect, rule.id, rule.origin, family, service.protocol)
-    there = Clause(*named, asking, asked, ANY_PORTS, service.ports, established=False)
-    back = Clause(*named, asked, asking, service.ports, ANY_PORTS, established=service.protocol is Protocol.TCP)
+    there = FilterClause(*named, asking, asked, ANY_PORTS, service.ports, established=False)
+    back = FilterClause(*named, asked, asking, service.ports, ANY_PORTS, established=service.protocol is Protocol.TCP)
     return there, back
 
 
-def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[Clause]]:
-    gateway = parse_prefix(family.address(city.addresses.gateway_address(school, segment, family)))
+def _necessities(city: City, school: School, segment: Segment, family: Family) -> dict[Direction, list[FilterClause]]:
+    gateway = parse_prefix(family.format_address(city.addresses.gateway_address(school, segment, family)))
     words: dict[str, Prefix] = {SEGMENT: city.addresses.segment_prefix(school, segment, family), GATEWAY: gateway}
     own: dict[str, AddressSet] = {name: AddressSet((place,)) for name, place in words.items()}
 
@@ -132,12 +132,12 @@ def _necessities(city: City, school: School, segment: Segment, family: Family) -
             return _anywhere(named)
         return AddressSet(tuple(words[end] if isinstance(end, str) else end for end in named))
 
-    found: dict[Direction, list[Clause]] = {direction: [] for direction in Direction}
+    found: dict[Direction, list[FilterClause]] = {direction: [] for direction in Direction}
     for one in city.infrastructure_protocols:
         if one.family == family and one.is_needed_in(segment.id):
             ports = ANY_PORTS if one.source_port is None else (one.source_port, one.source_port)
             named = (Effect.PERMIT, one.id, one.origin, family, Protocol[one.protocol.upper()])
-            clause = Clause(*named, ends(one.source), ends(one.destination), ports, one.ports, one.established)
+            clause = FilterClause(*named, ends(one.source), ends(one.destination), ports, one.ports, one.established)
             found[one.direction].append(clause)
     return found
 

@@ -21,11 +21,11 @@ from controller.model.network.device_state import (
     build_vlan_interface,
 )
 from controller.model.network.packets import Family
-from controller.model.network.router_link import CORE, ROUTER, Transit
+from controller.model.network.router_link import CORE, ROUTER, TransitLink
 from controller.model.sites.devices import Device
 
 
-def find_transit(city: City, device: Device, can: Capabilities) -> Transit | None:
+def find_transit(city: City, device: Device, can: Capabilities) -> TransitLink | None:
     """The link to the router, where the device is a core that routes; None where the router is in every segment.
 
     >>> find_transit(city, core, can) is None  # its router stands in every segment
@@ -34,22 +34,22 @@ def find_transit(city: City, device: Device, can: Capabilities) -> Transit | Non
     return city.settings.transit if can.interfaces and device.role == "core" else None
 
 
-def make_transit_vlan(transit: Transit) -> Vlan:
+def make_transit_vlan(transit: TransitLink) -> Vlan:
     """The link's VLAN.
 
-    >>> make_transit_vlan(Transit.model_construct(vlan=99))
+    >>> make_transit_vlan(TransitLink.model_construct(vlan=99))
     Vlan(number=99, name='TSN-transit')
     """
     return Vlan(transit.vlan, f"{PREFIX}-transit")
 
 
-def move_onto_transit(port: PortState, role: PortRole, transit: Transit) -> PortState:
+def move_onto_transit(port: PortState, role: PortRole, transit: TransitLink) -> PortState:
     """The port towards the router carries the link alone: a segment on it would pass the filters by.
 
     >>> port = PortState("port1.0.1", PortMode.TRUNK, (10, 20), PortRole.UPLINK)
-    >>> move_onto_transit(port, PortRole.UPLINK, Transit.model_construct(vlan=99)).vlans
+    >>> move_onto_transit(port, PortRole.UPLINK, TransitLink.model_construct(vlan=99)).vlans
     (99,)
-    >>> move_onto_transit(port, PortRole.HOST_FACING, Transit.model_construct(vlan=99)).vlans
+    >>> move_onto_transit(port, PortRole.HOST_FACING, TransitLink.model_construct(vlan=99)).vlans
     (10, 20)
     """
     if role is not PortRole.UPLINK:
@@ -58,7 +58,7 @@ def move_onto_transit(port: PortState, role: PortRole, transit: Transit) -> Port
 
 
 def compile_core_interfaces(
-    city: City, device: Device, segments: Iterable[str], transit: Transit
+    city: City, device: Device, segments: Iterable[str], transit: TransitLink
 ) -> Iterator[VlanInterface]:
     """The gateway's addresses in each segment, the switch's own in that of the devices, and its end of the link.
 
@@ -68,15 +68,15 @@ def compile_core_interfaces(
     """
     school = device.school
     blocks = [city.addresses.school_prefix(school, family) for family in Family]
-    servers = [transit.address(own, ROUTER).partition("/")[0] for own in blocks]
+    servers = [transit.compute_address(own, ROUTER).partition("/")[0] for own in blocks]
     for name in segments:
         segment = city.segments[name]
         lengths = {family: city.addresses.segment_prefix(school, segment, family).prefixlen for family in Family}
         addresses = [
-            f"{family.address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"
+            f"{family.format_address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"
             for family in Family
         ]
         if name == city.management_segment:
             addresses.insert(1, f"{device.management}/{lengths[Family(device.management.version)]}")
         yield build_vlan_interface(segment.vlan, addresses, servers)
-    yield build_vlan_interface(transit.vlan, [transit.address(own, CORE) for own in blocks])
+    yield build_vlan_interface(transit.vlan, [transit.compute_address(own, CORE) for own in blocks])

@@ -16,18 +16,18 @@ from controller.model.city import City
 from controller.model.network.device_state import PREFIX
 from controller.model.network.packets import Effect, Family, Prefix
 from controller.model.network.route_policies import (
-    PolicyBinding,
     PrefixList,
     PrefixRange,
     RouteClause,
     RouteDirection,
     RoutePolicy,
+    RoutePolicyBinding,
     Routing,
     build_prefix_list,
     build_route_policy,
     build_routing,
 )
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 
@@ -36,13 +36,13 @@ LOCAL_PREFERENCE_STEP = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class RegionNeighbour:
     """A region's router as a school's router sees it on one line, in one family.
 
     `rank` counts from 0, the preferred path; None: the preference leaves it out. `rule` is where the policy says so.
     """
 
-    line: LineName
+    line: AccessLineName
     region: str
     family: Family
     address: IPv4Address | IPv6Address
@@ -60,14 +60,14 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class RoutingIntent:
-    """What a school's router must do with routes: its neighbours in the order of families, lines and regions."""
+    """The wanted routing of a school's router: its neighbours in the order of families, lines and regions."""
 
     device: str
     system: int
     own: Mapping[Family, tuple[Prefix, ...]]
-    neighbours: tuple[Neighbour, ...]
+    neighbours: tuple[RegionNeighbour, ...]
 
-    def used(self, family: Family) -> list[Neighbour]:
+    def used(self, family: Family) -> list[RegionNeighbour]:
         """The neighbours of one family that the preference names, the preferred one first."""
         return sorted(
             (one for one in self.neighbours if one.family is family and one.rank is not None),
@@ -76,7 +76,7 @@ class RoutingIntent:
 
 
 def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
-    """What the policy wants of a school's router.
+    """Compile what the policy wants of a school's router: its neighbours with their ranks, and its own prefixes.
 
     >>> routing_intent = compile_routing_intent(city, router)
     >>> [(one.path, one.rank) for one in routing_intent.neighbours if one.family is Family.V4]
@@ -85,14 +85,14 @@ def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
     school = device.school
     return RoutingIntent(
         device=device.id,
-        system=city.lines.asn(school),
+        system=city.lines.get_asn(school),
         own={family: find_own_prefixes(city, school, family) for family in Family},
         neighbours=tuple(_neighbours(city, school)),
     )
 
 
 def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
-    """What a school may announce: its block, and what the internet sees its lines by.
+    """Find the prefixes that a school may announce: its block, and the addresses of its lines in the internet.
 
     >>> [str(one) for one in find_own_prefixes(city, school, Family.V6)]
     ['2001:db8:809a::/48']
@@ -112,7 +112,7 @@ def build_wanted_routing(intent: RoutingIntent) -> Routing:
     own = {family: _list("own", family, prefixes, exact=True) for family, prefixes in intent.own.items()}
     inside = {family: _list("inside", family, prefixes, exact=False) for family, prefixes in intent.own.items()}
     policies: list[RoutePolicy] = []
-    bindings: list[PolicyBinding] = []
+    bindings: list[RoutePolicyBinding] = []
     for one in intent.neighbours:
         ranks = len(intent.used(one.family))
         made = {
@@ -123,21 +123,23 @@ def build_wanted_routing(intent: RoutingIntent) -> Routing:
             name = f"{PREFIX}-{direction}-{int(one.family)}-{one.line}-{one.region}"
             policy = build_route_policy(name, one.family, clauses)
             policies.append(policy)
-            bindings.append(PolicyBinding(intent.system, one.address, one.family, direction, policy.name, one.rule))
+            bindings.append(
+                RoutePolicyBinding(intent.system, one.address, one.family, direction, policy.name, one.rule)
+            )
     named = {clause.prefixes for policy in policies for clause in policy.clauses}
     lists = [one for one in (*own.values(), *inside.values()) if one.name in named]
     return build_routing(lists, policies, bindings)
 
 
-def _neighbours(city: City, school: School) -> Iterator[Neighbour]:
-    preference = city.lines.preference(school)
+def _neighbours(city: City, school: School) -> Iterator[RegionNeighbour]:
+    preference = city.lines.get_preference(school)
     ranks = {way.pair: rank for rank, way in enumerate(preference)}
     for family in Family:
-        for line, region in city.lines.ways():
+        for line, region in city.lines.list_paths():
             rank = ranks.get((line, region.id))
             rule = str(preference[0 if rank is None else rank].origin)
             address = city.lines.region_address(region, line, family)
-            yield Neighbour(line, region.id, family, address, rank, rule)
+            yield RegionNeighbour(line, region.id, family, address, rank, rule)
 
 
 def _list(what: str, family: Family, prefixes: tuple[Prefix, ...], *, exact: bool) -> PrefixList:
@@ -147,7 +149,7 @@ def _list(what: str, family: Family, prefixes: tuple[Prefix, ...], *, exact: boo
     return build_prefix_list(f"{PREFIX}-{what}-{int(family)}", family, entries)
 
 
-def _in(one: Neighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]:
+def _in(one: RegionNeighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]:
     if one.rank is not None:
         yield RouteClause(Effect.FORBID, inside.name, origin=one.rule)
         preference = LOCAL_PREFERENCE_STEP * (ranks - one.rank + 1)
@@ -156,7 +158,7 @@ def _in(one: Neighbour, inside: PrefixList, ranks: int) -> Iterator[RouteClause]
         yield RouteClause(Effect.FORBID, origin=one.rule)
 
 
-def _out(one: Neighbour, own: PrefixList, system: int) -> Iterator[RouteClause]:
+def _out(one: RegionNeighbour, own: PrefixList, system: int) -> Iterator[RouteClause]:
     if one.rank is not None:
         yield RouteClause(Effect.PERMIT, own.name, prepend=(system,) * one.rank, origin=one.rule)
     yield RouteClause(Effect.FORBID, origin=one.rule)

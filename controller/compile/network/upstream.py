@@ -1,4 +1,4 @@
-"""What a device's platform cannot tell apart, and who further up tells it instead.
+"""Filters of which a part is delegated to a router upstream, because the device's platform cannot match TCP flags.
 
 A filter without TCP flags (`Capabilities.established`) cannot tell the answers of a conversation from a new one that
 comes from the same port. The device then lets both pass, so it denies nothing that the policy permits, and the school's
@@ -32,14 +32,14 @@ class DelegatedFilter:
 
     @property
     def answers(self) -> int:
-        """How many clauses the device cannot tell from new conversations."""
+        """The number of clauses that the device cannot tell from new conversations."""
         return sum(clause.established for clause in self.intent.clauses)
 
 
 def delegate_upstream(
     city: City, device: Device, intents: Iterable[FilterIntent], can: Capabilities
 ) -> tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]:
-    """What the device itself must be, and what of the policy is left to the router.
+    """Return the filters that the device itself must have, and those of which a part is left to the router.
 
     >>> intents = compile_filter_intents(city, school, core.id, ["staff"])
     >>> wanted, delegated = delegate_upstream(city, core, intents, can)
@@ -60,7 +60,7 @@ def delegate_upstream(
     beyond = [one for one in wanted if any(clause.established for clause in one.clauses)]
     if can.established or not beyond:
         return wanted, ()
-    router = next((one for one in city.devices(device.school) if one.role == "router"), None)
+    router = next((one for one in city.list_devices(device.school) if one.role == "router"), None)
     if router is None or router.keeps_state is None:
         name = "a router" if router is None else f"{router.id} ({router.platform})"
         message = (
@@ -77,7 +77,7 @@ def delegate_upstream(
 
 
 def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
-    """What is left to whom, one line a router.
+    """Describe what is left to which router, one line a router.
 
     >>> intents = compile_filter_intents(city, school, core.id, ["staff"])
     >>> (line,) = describe_delegated(delegate_upstream(city, core, intents, can)[1])

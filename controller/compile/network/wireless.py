@@ -18,7 +18,7 @@ from controller.model.sites.schools import Ssid
 
 @dataclass(frozen=True, slots=True)
 class WirelessIntent:
-    """What a wireless network must be: whom it lets in and where they land; `origin` is where the policy says so."""
+    """A wanted wireless network: the clients that it lets in and their VLAN; `origin` is the place in the policy."""
 
     ssid: str
     segment: str

@@ -14,7 +14,7 @@ from pathlib import Path
 from controller.errors import LabError
 from controller.lab.state.layout import Perimeter
 from controller.model.network.packets import Family
-from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import StoredResource

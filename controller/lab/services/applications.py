@@ -17,6 +17,9 @@ from controller.lab.services.http_server import Handler, local_address, open_lis
 from controller.lab.state import undo_log
 from controller.lab.state.layout import Listener
 
+_ONE_ANSWER = {"connection": "close"}
+"""A connection is one trial: whoever asks reads to its end."""
+
 
 def answer_by_address(listeners: Iterable[Listener]) -> Handler:
     """Return what answers at listeners: which applications each stands for, and where."""
@@ -26,8 +29,8 @@ def answer_by_address(listeners: Iterable[Listener]) -> Handler:
 
     async def answer(request: Request) -> Response:
         if (request.method, request.scope["path"]) != ("GET", "/"):
-            return Response(status_code=HTTPStatus.NOT_FOUND)
-        return JSONResponse(known[local_address(request)])
+            return Response(status_code=HTTPStatus.NOT_FOUND, headers=_ONE_ANSWER)
+        return JSONResponse(known[local_address(request)], headers=_ONE_ANSWER)
 
     return answer
 

@@ -42,7 +42,7 @@ class HttpConnection(HTTPConnection):
         """
         self.sock = settings.wrap_socket(self.sock, server_hostname=self.host)
 
-    def exchange(
+    def send_request(
         self, method: str, target: str, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()
     ) -> HttpAnswer:
         """Send a request and return its answer.
@@ -84,4 +84,4 @@ def send_request(  # noqa: PLR0913 what a request is made of
     with HttpConnection(socket.create_connection(address, seconds), name) as connection:
         if tls is not None:
             connection.secure(tls)
-        return connection.exchange(method, target, body, headers)
+        return connection.send_request(method, target, body, headers)

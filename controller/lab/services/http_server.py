@@ -7,9 +7,10 @@ import os
 import socket
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from http import HTTPStatus
+from typing import Any
 
 import uvicorn
 from starlette.requests import ClientDisconnect, Request
@@ -25,7 +26,7 @@ _BACKLOG = 512
 _PATIENCE_SECONDS = 15
 _GRACE_SECONDS = 1
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class BodyTooLong(Exception):

@@ -48,14 +48,14 @@ def choose_internet_address(city: City, family: Family) -> str:
     """
     internet = city.addresses.internet.in_family(family)
     if internet.contains(_INTERNET[family]):
-        return family.address(_INTERNET[family])
-    return family.address(_any_address(internet, family))
+        return family.format_address(_INTERNET[family])
+    return family.format_address(_any_address(internet, family))
 
 
 def choose_host_address(prefix: Prefix) -> str:
     """The address itself where the prefix is one, or else the first after the prefix's own."""
     alone = prefix.prefixlen == prefix.max_prefixlen
-    return Family(prefix.version).address(int(prefix.network_address) + (0 if alone else 1))
+    return Family(prefix.version).format_address(int(prefix.network_address) + (0 if alone else 1))
 
 
 def _first_tcp(services: tuple[Service, ...]) -> int | None:
@@ -63,7 +63,7 @@ def _first_tcp(services: tuple[Service, ...]) -> int | None:
 
 
 def _any_address(internet: AddressSet, family: Family) -> int:
-    for low, high in internet.intervals():
+    for low, high in internet.get_intervals():
         if low + _FROM_START <= high:
             return low + _FROM_START
     message = f"the policy leaves no IPv{int(family)} address to the internet: the lab cannot stand for it"

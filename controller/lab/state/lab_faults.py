@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from controller.errors import LabError
 from controller.lab.state.layout import Frozen, Layout
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 
 REGION = "region"
 """The word that stands before a region's name where a school's name could stand."""
@@ -22,7 +22,7 @@ class FaultKind(StrEnum):
 
 
 LINE_KINDS = tuple(kind for kind in FaultKind if kind is not FaultKind.REGION)
-_LINE: dict[FaultKind, LineName] = {
+_LINE: dict[FaultKind, AccessLineName] = {
     FaultKind.PRIMARY: "primary",
     FaultKind.BACKUP: "backup",
     FaultKind.BLACKHOLE: "primary",
@@ -36,7 +36,7 @@ class LabFault(Frozen):
     kind: FaultKind
 
     @property
-    def line(self) -> LineName:
+    def line(self) -> AccessLineName:
         """The line of the school that is meant."""
         return _LINE[self.kind]
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from controller.errors import LabError
 from controller.lab.state import paths
 from controller.model.network.packets import Family, parse_prefix
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 
 CORE_ASN = 64800
 """The autonomous system of the core, behind both regions (private use, RFC 6996)."""
@@ -71,7 +71,7 @@ class HostLayout(Frozen):
 class LineLayout(Frozen):
     """A school's line: its interface and addresses on the router, its port at the carrier, its rate each way."""
 
-    name: LineName
+    name: AccessLineName
     interface: str
     port: str
     mbps: int
@@ -109,7 +109,7 @@ class SchoolLayout(Frozen):
         own = (self.block, self.egress) if self.egress else (self.block,)
         return {family: tuple(dict.fromkeys(str(parse_prefix(both.of(family))) for both in own)) for family in Family}
 
-    def line(self, name: LineName) -> LineLayout:
+    def line(self, name: AccessLineName) -> LineLayout:
         """One of its lines."""
         return next(line for line in self.lines if line.name == name)
 
@@ -127,7 +127,7 @@ class SchoolLayout(Frozen):
 class CarrierLayout(Frozen):
     """The layer-2 network that all lines of a kind end in, and the lengths of its prefixes."""
 
-    line: LineName
+    line: AccessLineName
     v4_length: int
     v6_length: int
 
@@ -145,7 +145,7 @@ class RegionLayout(Frozen):
 
     id: str
     asn: int
-    addresses: dict[LineName, FamilyPair]
+    addresses: dict[AccessLineName, FamilyPair]
     core_link: FamilyPair
     core: FamilyPair
 
@@ -237,7 +237,7 @@ class Layout(Frozen):
         message = f"the lab has no region {name}; it has: {', '.join(region.id for region in self.regions)}"
         raise LabError(message)
 
-    def carrier(self, line: LineName) -> CarrierLayout:
+    def carrier(self, line: AccessLineName) -> CarrierLayout:
         """The carrier of a kind of line."""
         return next(carrier for carrier in self.carriers if carrier.line == line)
 

@@ -28,7 +28,7 @@ from controller.lab.state.layout import (
 from controller.lab.state.perimeter import choose_own_addresses, list_iap_listeners, plan_perimeter
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.model.sites.devices import FIRST_DEVICE, Device
 from controller.model.sites.schools import School
 from controller.model.virtual_city import VirtualCity
@@ -67,7 +67,7 @@ def plan_layout(city: VirtualCity, schools: int, state: Path = paths.STATE, worl
         controller=_controller(city),
         carriers=tuple(
             CarrierLayout(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
-            for line, link in ((line, city.lines.link(line)) for line in LINE_NAMES)
+            for line, link in ((line, city.lines.get_link(line)) for line in ACCESS_LINE_NAMES)
         ),
         regions=tuple(_region(city, number) for number in range(len(city.lines.regions))),
         schools=chosen,
@@ -117,7 +117,7 @@ def _region(city: City, number: int) -> RegionLayout:
     return RegionLayout(
         id=region.id,
         asn=region.asn,
-        addresses={line: _both(partial(city.lines.region_address, region, line)) for line in LINE_NAMES},
+        addresses={line: _both(partial(city.lines.region_address, region, line)) for line in ACCESS_LINE_NAMES},
         core_link=plan_core_link(_FIRST_REGION_LINK + number, 1),
         core=plan_core_link(_FIRST_REGION_LINK + number, 0),
     )
@@ -127,10 +127,10 @@ def _both(address: Callable[[Family], object]) -> FamilyPair:
     return FamilyPair(v4=str(address(Family.V4)), v6=str(address(Family.V6)))
 
 
-def _line(city: City, school: School, line: LineName) -> LineLayout:
+def _line(city: City, school: School, line: AccessLineName) -> LineLayout:
     return LineLayout(
         name=line,
-        interface=city.lines.link(line).interface,
+        interface=city.lines.get_link(line).interface,
         port=f"school{school.number}",
         mbps=getattr(city.virtual_estate.rates[school.id], line),
         address=_both(partial(city.lines.school_address, school, line)),
@@ -138,11 +138,11 @@ def _line(city: City, school: School, line: LineName) -> LineLayout:
 
 
 def _school(city: VirtualCity, school: School) -> SchoolLayout:
-    device, router = city.devices(school)
+    device, router = city.list_devices(school)
     segment_of = {port.name: port.segments[0] for port in device.ports}
     return SchoolLayout(
         id=school.id,
-        asn=city.lines.asn(school),
+        asn=city.lines.get_asn(school),
         device=device.id,
         router_device=router.id,
         router_address=FamilyPair(
@@ -154,7 +154,7 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
             v6=str(city.addresses.school_prefix(school, Family.V6)),
         ),
         egress=choose_own_addresses(school),
-        lines=tuple(_line(city, school, line) for line in LINE_NAMES),
+        lines=tuple(_line(city, school, line) for line in ACCESS_LINE_NAMES),
         ports=tuple(SwitchPort(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
         management_port="h-mgmt",
         management=_management(city, school, device),
@@ -194,9 +194,11 @@ def _management(city: City, school: School, device: Device) -> Interface:
 
 def _interface(city: City, school: School, segment: str, number: int) -> Interface:
     subnets = {family: city.addresses.segment_prefix(school, city.segments[segment], family) for family in Family}
-    address = {family: family.address(int(subnet.network_address) + number) for family, subnet in subnets.items()}
+    address = {
+        family: family.format_address(int(subnet.network_address) + number) for family, subnet in subnets.items()
+    }
     gateway = {
-        family: family.address(city.addresses.gateway_address(school, city.segments[segment], family))
+        family: family.format_address(city.addresses.gateway_address(school, city.segments[segment], family))
         for family in Family
     }
     return Interface(

@@ -61,7 +61,7 @@ def _wrong_proxy(opened: socket.socket, target: PairTarget) -> str:
     """Whoever has not signed in is refused there, which is the identity part's affair: it is the right proxy."""
     with HttpConnection(opened, target.host) as connection:
         connection.secure(certificate_authority.make_client_tls(IapFiles(paths.STATE).folder))
-        answer = connection.exchange("GET", "/")
+        answer = connection.send_request("GET", "/")
     says, named = answer.headers.get(STAND_IN_HEADER, ""), answer.headers.get(APPLICATION_HEADER, "")
     right = says.endswith(f"; {target.address}") and named == target.application
     return "" if right else f"another service answered: {answer.status} {says!r} {named!r}"
@@ -70,7 +70,7 @@ def _wrong_proxy(opened: socket.socket, target: PairTarget) -> str:
 def _wrong_answer(opened: socket.socket, target: PairTarget) -> str:
     host = f"[{target.address}]" if ":" in target.address else target.address
     with HttpConnection(opened, host) as connection:
-        answer = connection.exchange("GET", "/")
+        answer = connection.send_request("GET", "/")
     try:
         body = json.loads(answer.body)
         right = target.application in body["applications"] and body["address"] == target.address

@@ -13,7 +13,7 @@ from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import paths
 from controller.lab.state.layout import SchoolLayout
 from controller.model.network.packets import Direction, Family
-from controller.platforms.ovs.flows import DROP, Kind, parse_cookie, parse_flow
+from controller.platforms.ovs.flows import DROP, FlowKind, parse_cookie, parse_flow
 
 Lane = tuple[str, int, Family]
 """A filter that hosts send through: school, VLAN, family."""
@@ -34,7 +34,7 @@ def count_denied_packets(dump: str) -> Counter[tuple[int, Direction, Family]]:
         if not flow.ours or flow.actions != DROP:
             continue
         cookie = parse_cookie(flow.cookie)
-        if cookie.kind is Kind.FILTER and cookie.direction is not None and cookie.family is not None:
+        if cookie.kind is FlowKind.FILTER and cookie.direction is not None and cookie.family is not None:
             packets = next((word for word in flow.extra if word.startswith(_PACKETS)), f"{_PACKETS}0")
             counts[cookie.vlan, cookie.direction, cookie.family] += int(packets.removeprefix(_PACKETS))
     return counts

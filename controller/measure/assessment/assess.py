@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from controller.measure.measurement import LOSS_RATIO, MBPS, Measurement, MeasurementKind, ProbeOutcome
 from controller.model.measurement import Assessment, MeasurementFile, Method, Recommendation
-from controller.model.sites.access_lines import LINE_NAMES, LineName
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.model.sites.schools import School
 
 CARRIED = 1428 / 1514
@@ -53,7 +53,7 @@ class Bandwidth:
 class LineAssessment:
     """A line of a school; `downloads` and `uploads` hold the latest of each region and family."""
 
-    line: LineName
+    line: AccessLineName
     state: LineState
     assessment: Assessment
     assessed_bandwidth: Bandwidth | None
@@ -103,7 +103,7 @@ class SchoolAssessment:
         """What the contract of its primary line says."""
         return self.school.lines.primary.mbps
 
-    def line(self, name: LineName) -> LineAssessment:
+    def line(self, name: AccessLineName) -> LineAssessment:
         """One of its lines."""
         return next(line for line in self.lines if line.line == name)
 
@@ -122,17 +122,17 @@ def assess_school(
     school: School,
     latest: Iterable[Measurement],
     policy: MeasurementFile,
-    states: Mapping[LineName, LineState] = MappingProxyType({}),
+    states: Mapping[AccessLineName, LineState] = MappingProxyType({}),
 ) -> SchoolAssessment:
     """The assessment on a school from the latest measurement of each kind on each path of its lines.
 
     `states` are lines' states that somebody knows who looks more often than throughput is measured.
     """
     mine = [one for one in latest if one.path.school == school.id]
-    recommended = policy.recommended.of(school.pupils)
+    recommended = policy.recommended.recommend_bandwidth(school.pupils)
     lines = tuple(
         _assess_line(name, [one for one in mine if one.path.line == name], recommended, policy, states.get(name))
-        for name in LINE_NAMES
+        for name in ACCESS_LINE_NAMES
     )
     decisive = next(line for line in lines if line.line == policy.judged.line)
     causes = tuple(_causes(school, decisive, recommended, policy)) if decisive.assessment is Assessment.BELOW else ()
@@ -149,7 +149,7 @@ def determine_line_state(measurements: Iterable[Measurement]) -> LineState:
 
 
 def _assess_line(
-    name: LineName,
+    name: AccessLineName,
     mine: Sequence[Measurement],
     recommended: Recommendation,
     policy: MeasurementFile,

@@ -97,7 +97,7 @@ def draw_recommendation_curve(
     """Pupils against Mbit/s: the recommendation as a line with its published rows, the schools as marks."""
     figures = [(one, one.assessed_bandwidth.mbps) for one in schools if one.assessed_bandwidth]
     pupils = choose_axis_ticks(max([row.pupils for row in table.table] + [one.school.pupils for one, _ in figures]), 7)
-    figures_up = [mbps for _, mbps in figures] + [table.of(int(pupils[-1])).mbps]
+    figures_up = [mbps for _, mbps in figures] + [table.recommend_bandwidth(int(pupils[-1])).mbps]
     mbps_ticks = choose_axis_ticks(max(figures_up))
     height, left = 380.0, 64.0
     x_of = _across(pupils[-1], left, WIDTH - 24)
@@ -113,7 +113,7 @@ def draw_recommendation_curve(
         yield draw_text(WIDTH - 24, height - 6, texts["report.pupils"], "tick", "end")
         rows = [(0, 0.0), *((row.pupils, row.mbps) for row in table.table)]
         last = int(pupils[-1])
-        yield draw_path([(x_of(x), y_of(y)) for x, y in [*rows, (last, table.of(last).mbps)]], "curve")
+        yield draw_path([(x_of(x), y_of(y)) for x, y in [*rows, (last, table.recommend_bandwidth(last).mbps)]], "curve")
         for row in table.table:
             yield draw_rectangle(x_of(row.pupils) - 3, y_of(row.mbps) - 3, 6, 6, "anchor")
         for one, mbps in figures:

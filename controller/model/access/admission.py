@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pydantic import Field
 
 from controller.model.sites.schools import Identifier
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 PLUGGED = ("own-school", "other-school")
 """Where a device can be when a switch asks for it: at the school that it is registered at, or at another."""
@@ -16,7 +16,7 @@ UNKNOWN_CERTIFICATE = "*unknown*"
 """Stands in proofs for a certificate of a class that the policy does not name; no identifier looks like it."""
 
 
-class Admission(Placed):
+class Admission(LocatedItem):
     """802.1X: which segment a device is put into whose certificate is of this class; once for each place.
 
     `certificate` is the class that the city's authority writes into the certificate (its organisational unit); `roles`
@@ -33,13 +33,13 @@ class Admission(Placed):
     session_hours: int = Field(default=10, ge=1, le=24)
 
 
-class AdmissionLimits(Strict):
+class AdmissionLimits(StrictModel):
     """How often a device in quarantine is asked anew: often, so that one that was mended need not wait."""
 
     quarantine_minutes: int = Field(default=10, ge=1, le=60)
 
 
-class AdmissionFile(Strict):
+class AdmissionFile(StrictModel):
     """`policies/access/admission.yaml`. `servers` are asked in this order; only addresses, never a secret.
 
     `default_segment` (`otherwise` in the file) is where a device is put that no admission names: a default VLAN.

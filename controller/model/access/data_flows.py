@@ -16,7 +16,7 @@ from controller.model.access.rules import ExceptionTerms, ServiceField
 from controller.model.access.second_factors import Importance
 from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.schools import Identifier, PrefixField
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 Carrier = Literal["https", "sftp", "plain", "pubsub", "bigquery"]
 CLASS_CARRIERS: tuple[Carrier, ...] = ("pubsub", "bigquery")
@@ -37,7 +37,7 @@ def _importances(value: object) -> object:
     return value
 
 
-class System(Placed):
+class System(LocatedItem):
     """A system that exchanges data and is no application of `applications.yaml`.
 
     `importance` is the most important class that it is built to hold; `official` says that the city has a contract
@@ -52,7 +52,7 @@ class System(Placed):
     addresses: tuple[PrefixField, ...] = ()
 
 
-class SystemFlow(Placed):
+class SystemFlow(LocatedItem):
     """Data of these classes from one system to another.
 
     `push`: the sender opens the connection; `pull`: the receiver does, and asks. `plain` carries without encryption.
@@ -114,7 +114,7 @@ class SystemFlow(Placed):
         return self.exception is None or day <= self.exception.expires
 
 
-class FlowFile(Strict):
+class FlowFile(StrictModel):
     """`policies/access/flows.yaml`."""
 
     systems: tuple[System, ...] = ()

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from controller.model.network.packets import ANY_PORTS, Direction, Family, Prefix, parse_prefix
 from controller.model.sites.schools import Identifier, read_prefix_field
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 
 def _end(value: object) -> object:
@@ -25,7 +25,7 @@ ADMISSION = "admission"
 EndPoint = Annotated[Literal["segment", "gateway", "admission"] | Prefix, BeforeValidator(_end)]
 
 
-class InfrastructureProtocol(Placed):
+class InfrastructureProtocol(LocatedItem):
     """Packets without which a network does not live (ARP is not IP and always passes).
 
     `source` and `destination`: `segment` is the segment's own prefix, `gateway` its first address, `admission` the
@@ -76,7 +76,7 @@ class InfrastructureProtocol(Placed):
         return self.model_copy(update={"source": ends[0], "destination": ends[1]}) if all(ends) else None
 
 
-class InfrastructureProtocolFile(Strict):
+class InfrastructureProtocolFile(StrictModel):
     """`policies/access/necessities.yaml`."""
 
     necessities: tuple[InfrastructureProtocol, ...]

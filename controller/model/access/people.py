@@ -8,14 +8,14 @@ from pydantic import Field, model_validator
 
 from controller.model.access.second_factors import SecondFactorMinimums
 from controller.model.sites.schools import Identifier
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 Enforcer = Literal["proxy", "802.1x"]
 Audience = Literal["staff", "pupil", "public"]
 OperatingSystem = Literal["chrome-os", "ios", "windows", "mac", "linux", "android"]
 
 
-class Role(Placed):
+class Role(LocatedItem):
     """What a person is to the schools; `audience` is whom an application would count them among."""
 
     id: Identifier
@@ -23,7 +23,7 @@ class Role(Placed):
     audience: Audience = "staff"
 
 
-class Posture(Placed):
+class Posture(LocatedItem):
     """A property of a device, and the enforcers that can see it."""
 
     id: Identifier
@@ -31,7 +31,7 @@ class Posture(Placed):
     seen_by: tuple[Enforcer, ...]
 
 
-class DeviceClass(Placed):
+class DeviceClass(LocatedItem):
     """A kind of device, by its operating system; only the identity-aware proxy can see it."""
 
     id: Identifier
@@ -39,7 +39,7 @@ class DeviceClass(Placed):
     systems: tuple[OperatingSystem, ...] = Field(min_length=1)
 
 
-class Place(Placed):
+class Place(LocatedItem):
     """Where a person is, and the enforcers that can tell."""
 
     id: Identifier
@@ -47,7 +47,7 @@ class Place(Placed):
     seen_by: tuple[Enforcer, ...]
 
 
-class PeopleFile(Strict):
+class PeopleFile(StrictModel):
     """`policies/access/people.yaml`. `mfa` says what a second factor must be, by importance class."""
 
     roles: tuple[Role, ...]

@@ -20,7 +20,7 @@ from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.calendar import DayKind
 from controller.model.sites.schools import Identifier, PrefixField
 from controller.model.sites.scope import Scope
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 INTERNET = "internet"
 """The destination of every public address that nothing else in the policy names."""
@@ -54,14 +54,14 @@ ServiceField = Annotated[Service, BeforeValidator(_parse_service)]
 ClockField = Annotated[time, BeforeValidator(_parse_clock)]
 
 
-class SegmentIpv4(Strict):
+class SegmentIpv4(StrictModel):
     """The segment's part of the school's IPv4 block: an offset such as 0.0.16.0 and a prefix length."""
 
     offset: IPv4Address
     length: int = Field(ge=16, le=30)
 
 
-class Segment(Placed):
+class Segment(LocatedItem):
     """A network segment that every school has: a VLAN with an IPv4 subnet and an IPv6 /64.
 
     The IPv6 /64 is the `ipv6_subnet`-th of the school's block. `isolated`: hosts on access ports of one switch do not
@@ -76,13 +76,13 @@ class Segment(Placed):
     isolated: bool = False
 
 
-class SegmentFile(Strict):
+class SegmentFile(StrictModel):
     """`policies/access/segments.yaml`."""
 
     segments: tuple[Segment, ...]
 
 
-class Application(Placed):
+class Application(LocatedItem):
     """Something people use. Where it lives depends on `hosting`.
 
     - `cloud-run`: addresses come from the stack's outputs;
@@ -138,13 +138,13 @@ def _hint(hosting: str) -> str:
     return ""
 
 
-class ApplicationFile(Strict):
+class ApplicationFile(StrictModel):
     """`policies/access/applications.yaml`."""
 
     applications: tuple[Application, ...]
 
 
-class PrefixListFile(Strict):
+class PrefixListFile(StrictModel):
     """`policies/access/prefixes/*.yaml`: what a SaaS vendor published, where, and the day it was read."""
 
     id: Identifier
@@ -162,7 +162,7 @@ def _some_days(value: object) -> object:
     raise ValueError(message)
 
 
-class Hours(Strict):
+class Hours(StrictModel):
     """Local time of the city; `until` is exclusive and later than `from`.
 
     `days` are days of the week, or the days of a kind in the school calendar (`city/calendar.yaml`).
@@ -190,14 +190,14 @@ class Hours(Strict):
         return _KINDS[self.days] if isinstance(self.days, str) else None
 
 
-class NetworkPart(Strict):
+class NetworkPart(StrictModel):
     """Which segments send to the rule's applications; `services` narrows (or, for the internet, names) the ports."""
 
     from_: tuple[str, ...] = Field(alias="from", min_length=1)
     services: tuple[ServiceField, ...] = ()
 
 
-class IdentityPart(Strict):
+class IdentityPart(StrictModel):
     """Who, on what, from where and when; a condition left out is not asked. All conditions must hold.
 
     `mfa: true` asks for what the application's importance class asks (people.yaml); a name asks for at least that.
@@ -213,7 +213,7 @@ class IdentityPart(Strict):
     hours: Hours | None = None
 
 
-class ExceptionTerms(Strict):
+class ExceptionTerms(StrictModel):
     """What makes a permit an exception: who answers for it, why it is there, and the last day that it holds on."""
 
     owner: str = Field(min_length=1, pattern=r"\S")
@@ -221,11 +221,11 @@ class ExceptionTerms(Strict):
     expires: date
 
 
-class Rule(Placed):
+class Rule(LocatedItem):
     """A member of the permit set or of the forbid set; order means nothing, a forbid wins, nothing named is denied.
 
     `schools` left out means every school. With `exception` the rule permits until the end of its last day, and never
-    after: a compiler of a later day does not see it, and the proxy's condition lapses by itself.
+    after: a compiler of a later day does not see it, and the proxy's condition expires by itself.
     """
 
     id: Identifier
@@ -249,7 +249,7 @@ class Rule(Placed):
             )
             raise ValueError(message)
         if self.effect is Effect.FORBID and self.exception:
-            message = "an exception is a permit; a forbid that lapses would open something without anybody deciding it"
+            message = "an exception is a permit; a forbid that expires would open something without anybody deciding it"
             raise ValueError(message)
         return self
 
@@ -258,7 +258,7 @@ class Rule(Placed):
         return self.exception is None or day <= self.exception.expires
 
 
-class RuleFile(Strict):
+class RuleFile(StrictModel):
     """`policies/access/rules.yaml`."""
 
     rules: tuple[Rule, ...]

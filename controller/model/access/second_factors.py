@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from controller.model.source import Strict
+from controller.model.source import StrictModel
 
 Importance = Literal["I", "II", "III", "IV"]
 StrengthName = Literal["any", "without-sms", "phishing-resistant"]
@@ -39,14 +39,14 @@ STRENGTHS: Mapping[StrengthName, Strength] = {
 }
 
 
-class ClassMinimum(Strict):
+class ClassMinimum(StrictModel):
     """What `mfa: true` means at an application of this class, and whether its rules must ask for it."""
 
     strength: StrengthName
     required: bool
 
 
-class SecondFactorMinimums(Strict):
+class SecondFactorMinimums(StrictModel):
     """The second factor by importance class. The guideline's own demand cannot be switched off."""
 
     first: ClassMinimum = Field(alias="I", default=ClassMinimum(strength="phishing-resistant", required=True))

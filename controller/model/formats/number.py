@@ -22,7 +22,7 @@ def take_format(
         found = document.data[FORMAT]
         if isinstance(found, bool) or not isinstance(found, int) or found < 1:
             message = f"must be a whole number from 1 on; this release writes {current} (found {found!r})"
-            return rest, 0, Problem(document.origin((FORMAT,)), FORMAT, message)
+            return rest, 0, Problem(document.find_origin((FORMAT,)), FORMAT, message)
     return rest, found, find_unreadable(document, found, current, readable_from, migrations)
 
 
@@ -30,7 +30,7 @@ def find_unreadable(
     document: Document, found: int, current: int, readable_from: int, migrations: Sequence[Migration] = ()
 ) -> Problem | None:
     """Why a file of this format cannot be read; None where it can."""
-    origin = document.origin((FORMAT,))
+    origin = document.find_origin((FORMAT,))
     if found > current:
         message = (
             f"is of format {found}; this release of Tsunagu knows formats up to {current}: install the release "

@@ -11,7 +11,7 @@ from controller.model.city import City
 from controller.model.loading.reader import FindOrigin
 from controller.model.network.packets import Family, Prefix, get_bounds, parse_prefix
 from controller.model.policy_files import ADMISSION, CITY, LINES
-from controller.model.sites.access_lines import FIRST_SCHOOL, LINE_NAMES, PRIVATE_ASN
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES, FIRST_SCHOOL, PRIVATE_ASN
 from controller.model.sites.devices import FIRST_DEVICE
 from controller.model.sites.schools import School
 
@@ -67,30 +67,30 @@ def _outside(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
 
 
 def _links(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
-    for line in LINE_NAMES:
+    for line in ACCESS_LINE_NAMES:
         for family in Family:
             origin = find_origin(LINES, f"links.{line}.ipv{int(family)}")
-            yield _Block(city.lines.link(line).prefix(family), f"the {line} lines", origin)
+            yield _Block(city.lines.get_link(line).get_prefix(family), f"the {line} lines", origin)
 
 
 def _line_problems(city: City, find_origin: FindOrigin) -> Iterator[Problem]:
     """Every school's router needs an address of its own on each link, and an autonomous system of its own."""
     lines = city.lines
     highest = max(city.schools, key=lambda school: school.number)
-    for line in LINE_NAMES:
+    for line in ACCESS_LINE_NAMES:
         for family in Family:
-            network = lines.link(line).prefix(family)
+            network = lines.get_link(line).get_prefix(family)
             # The last address of an IPv4 network is its broadcast address.
             last = get_bounds(network)[1] - (1 if family is Family.V4 else 0)
             if int(network.network_address) + FIRST_SCHOOL + highest.number > last:
                 message = f"{network} has no host number {FIRST_SCHOOL + highest.number} for school {highest.id}"
                 yield Problem(find_origin(LINES, f"links.{line}.ipv{int(family)}"), f"links.{line}", message)
-    if lines.asn(highest) > PRIVATE_ASN[1]:
+    if lines.get_asn(highest) > PRIVATE_ASN[1]:
         message = (
-            f"school {highest.id} would be {lines.asn(highest)}; private systems end at {PRIVATE_ASN[1]} (RFC 6996)"
+            f"school {highest.id} would be {lines.get_asn(highest)}; private systems end at {PRIVATE_ASN[1]} (RFC 6996)"
         )
         yield Problem(find_origin(LINES, "school-asn-base"), "school-asn-base", message)
-    schools = {lines.asn(school): school for school in city.schools}
+    schools = {lines.get_asn(school): school for school in city.schools}
     for region in lines.regions:
         if region.asn in schools:
             message = f"{region.asn} is the autonomous system of school {schools[region.asn].id}"
@@ -150,7 +150,7 @@ def _transit_blocks(city: City, own: Prefix, find_origin: FindOrigin) -> Iterato
         if segment.vlan == transit.vlan:
             yield Problem(origin, "transit.vlan", f"VLAN {transit.vlan} is segment {segment.id}'s ({segment.origin})")
     try:
-        subnet = transit.prefix(own)
+        subnet = transit.compute_prefix(own)
     except ValueError as error:
         yield Problem(origin, "transit.ipv4-offset", f"does not fit its length: {error}")
         return

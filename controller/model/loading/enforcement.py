@@ -93,7 +93,7 @@ def _vague(city: City, rule: Rule, identity: IdentityPart) -> Iterator[Problem]:
             continue
         importance = city.applications[name].importance
         least = city.people.mfa.get_minimum(importance).strength
-        if STRENGTHS[least] > city.second_factor(identity, name):
+        if STRENGTHS[least] > city.get_second_factor(identity, name):
             message = f"{identity.mfa!r} is less than class {importance} of {name!r} asks: {least}; write `mfa: true`"
             yield Problem(rule.origin, "identity.mfa", message)
 
@@ -155,7 +155,7 @@ def _cut_answers(city: City) -> Iterator[Problem]:
             continue
         for source, asked, protocol in _ways_in_school(city, forbid):
             for permit in permits:
-                there = city.schools_in_scope(forbid) & city.schools_in_scope(permit)
+                there = city.list_schools_in_scope(forbid) & city.list_schools_in_scope(permit)
                 if there and (asked, source, protocol) in set(_ways_in_school(city, permit)):
                     message = (
                         f"forbids {source} -> {asked}, and rule {permit.id!r} ({permit.origin}) permits the other way: "
@@ -169,7 +169,7 @@ def _ways_in_school(city: City, rule: Rule) -> Iterator[tuple[str, str, Protocol
     for name in rule.applications if rule.network else ():
         asked = None if name == INTERNET else city.applications[name].segment
         for source in rule.network.from_ if rule.network and asked else ():
-            for service in city.permitted_services(rule, name):
+            for service in city.get_permitted_services(rule, name):
                 yield source, str(asked), service.protocol
 
 
@@ -221,7 +221,7 @@ def _front(city: City, name: str) -> _Front:
                 for number, alike in enumerate(city.schools_of_equal_scope)
                 if city.rule_applies_at(rule, alike[0])
             ]
-            ways[rule.effect] |= set(product(rule.network.from_, city.permitted_services(rule, name), there))
+            ways[rule.effect] |= set(product(rule.network.from_, city.get_permitted_services(rule, name), there))
     application = city.applications[name]
     return _Front(
         name,

@@ -63,7 +63,7 @@ class PolicyReader:
     def find_origin(self, file: PolicyFile[BaseModel], field: str) -> Origin:
         """Where the one file of a kind gives one of its own fields."""
         document = self._documents.get(file)
-        return document.origin(tuple(field.split("."))) if document else Origin(f"{self.shown_as}/{file.name}", 1)
+        return document.find_origin(tuple(field.split("."))) if document else Origin(f"{self.shown_as}/{file.name}", 1)
 
     def _read(self, file: PolicyFile[BaseModel]) -> tuple[BaseModel, ...] | None:
         if file.is_folder:
@@ -111,7 +111,7 @@ class PolicyReader:
             self.problems.append(refused)
             return None
         if found < file.format:
-            self._older.append(OlderFile(document.origin(()), found, file.format, is_json=name.endswith(".json")))
+            self._older.append(OlderFile(document.find_origin(()), found, file.format, is_json=name.endswith(".json")))
         value, problems = document.validate(file.model)
         self.problems += problems
         if value is not None:
@@ -123,4 +123,4 @@ def _find_misnamed(file: PolicyFile[BaseModel], value: BaseModel, document: Docu
     """One file, one list, one name: no list can hide another, and findings can name the file."""
     if file.named_by is not None and getattr(value, file.named_by) != stem:
         message = f"must be the file's name, {stem!r} (found {getattr(value, file.named_by)!r})"
-        yield Problem(document.origin((file.named_by,)), file.named_by, message)
+        yield Problem(document.find_origin((file.named_by,)), file.named_by, message)

@@ -25,7 +25,7 @@ from controller.model.policy_files import (
     SEGMENTS,
     PolicyFile,
 )
-from controller.model.source import Placed
+from controller.model.source import LocatedItem
 
 _ONCE: tuple[tuple[PolicyFile[BaseModel], str, str, tuple[str, ...]], ...] = (
     (SCHOOLS, "schools", "school", ("id", "number")),
@@ -55,7 +55,7 @@ def find_duplicates(policy: ReadPolicy) -> list[Problem]:
     found: list[Problem] = []
     for file, listed, noun, fields in _ONCE:
         values = policy.find_all(file) or ()
-        items: list[Placed] = [item for value in values for item in getattr(value, listed)]
+        items: list[LocatedItem] = [item for value in values for item in getattr(value, listed)]
         for field in fields:
             found += _find_repeated(items, field, noun)
     blueprints = policy.find(BLUEPRINTS)
@@ -65,7 +65,7 @@ def find_duplicates(policy: ReadPolicy) -> list[Problem]:
     return [*found, *_find_offices_named_as_schools(policy), *_find_repeated_overrides(policy), *_find_overlaps(policy)]
 
 
-def _find_repeated(items: Iterable[Placed], field: str, noun: str) -> Iterator[Problem]:
+def _find_repeated(items: Iterable[LocatedItem], field: str, noun: str) -> Iterator[Problem]:
     first: dict[object, Origin] = {}
     for item in items:
         value = getattr(item, field)

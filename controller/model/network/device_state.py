@@ -77,6 +77,9 @@ class VlanInterface:
 def build_vlan_interface(vlan: int, addresses: Iterable[str], relays: Iterable[str] = ()) -> VlanInterface:
     """An interface in canonical order; the first address of IPv4 is the primary.
 
+    >>> build_vlan_interface(20, ["2001:db8::1/64", "10.1.0.9/24", "10.1.0.1/24"]).addresses
+    ('10.1.0.9/24', '10.1.0.1/24', '2001:db8::1/64')
+
     Raises:
         ValueError: something is no address.
     """
@@ -143,12 +146,12 @@ class DeviceState:
     interfaces: tuple[VlanInterface, ...] = ()
     networks: tuple[WirelessNetwork, ...] = ()
 
-    def digest(self) -> str:
+    def compute_digest(self) -> str:
         """A SHA-256 over the whole state; equal exactly when the states are equal."""
         parts = [_values_text(self.vlans), _values_text(self.ports), *map(_filter_text, self.filters)]
         parts.append(_values_text(self.bindings))
         if self.routing:
-            parts.append(self.routing.digest_text())
+            parts.append(self.routing.get_digest_text())
         if self.interfaces:
             parts.append(_values_text(self.interfaces))
         if self.networks:
@@ -178,7 +181,11 @@ def build_device_state(  # noqa: PLR0913, PLR0917 the parts of a state
 
 
 def build_filter_name(vlan: int, direction: Direction, family: Family, entries: Iterable[Entry]) -> str:
-    """The name of a filter: what it is for, and a digest of its entries, so that a changed filter is a new object."""
+    """The name of a filter: what it is for, and a digest of its entries, so that a changed filter is a new object.
+
+    >>> build_filter_name(20, Direction.FROM, Family.V4, [])
+    'TSN-20-from-4-e3b0c442'
+    """
     digest = hashlib.sha256("\n".join(map(_entry_text, entries)).encode()).hexdigest()[:8]
     return f"{PREFIX}-{vlan}-{direction}-{int(family)}-{digest}"
 

@@ -31,7 +31,7 @@ class Family(IntEnum):
         """The prefix that holds every address of the family."""
         return parse_prefix("0.0.0.0/0" if self is Family.V4 else "::/0")
 
-    def address(self, value: int) -> str:
+    def format_address(self, value: int) -> str:
         """The usual text of an address given as a number."""
         return str(IPv4Address(value) if self is Family.V4 else IPv6Address(value))
 
@@ -63,6 +63,9 @@ class Effect(StrEnum):
 def parse_prefix(text: str) -> Prefix:
     """Parse a prefix or a single address. Host bits must be zero.
 
+    >>> parse_prefix("2001:db8::1")
+    IPv6Network('2001:db8::1/128')
+
     Raises:
         ValueError: `text` is no prefix.
     """
@@ -72,6 +75,9 @@ def parse_prefix(text: str) -> Prefix:
 @lru_cache(maxsize=1 << 16)
 def build_prefix(family: Family, first: int, length: int) -> Prefix:
     """The prefix that begins at an address given as a number. Host bits must be zero.
+
+    >>> build_prefix(Family.V4, 0x0A000000, 8)
+    IPv4Network('10.0.0.0/8')
 
     Raises:
         ValueError: it does not fit its length, or the family.
@@ -87,7 +93,11 @@ def format_prefix(network: Prefix) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def get_bounds(network: Prefix) -> Interval:
-    """First and last address of a prefix, as numbers."""
+    """First and last address of a prefix, as numbers.
+
+    >>> get_bounds(parse_prefix("0.0.1.0/24"))
+    (256, 511)
+    """
     return int(network.network_address), int(network.broadcast_address)
 
 
@@ -105,7 +115,7 @@ class Packet:
 
     def __str__(self) -> str:
         name = Protocol(self.protocol).name.lower() if self.protocol in set(Protocol) else str(self.protocol)
-        source, destination = self.family.address(self.source), self.family.address(self.destination)
+        source, destination = self.family.format_address(self.source), self.family.format_address(self.destination)
         if self.protocol in (Protocol.ICMP, Protocol.ICMPV6):
             return f"{name} type {self.destination_port} {source} -> {destination}"
         if self.protocol not in (Protocol.TCP, Protocol.UDP):
@@ -145,7 +155,11 @@ class Match:
 
 
 def is_in_interval(value: int, interval: Interval) -> bool:
-    """Whether a number lies in an interval, both ends included."""
+    """Tell if a number lies in an interval, both ends included.
+
+    >>> [is_in_interval(port, (80, 443)) for port in (79, 80, 443, 444)]
+    [False, True, True, False]
+    """
     return interval[0] <= value <= interval[1]
 
 
@@ -169,8 +183,12 @@ class AddressSet:
             is_in_interval(address, get_bounds(p)) for p in self.excluded
         )
 
-    def intervals(self) -> tuple[Interval, ...]:
-        """The same set as ordered, disjoint, non-adjacent intervals; of one set always the same object."""
+    def get_intervals(self) -> tuple[Interval, ...]:
+        """The same set as ordered, disjoint, non-adjacent intervals; of one set always the same object.
+
+        >>> AddressSet((parse_prefix("0.0.0.0/29"),), (parse_prefix("0.0.0.2/31"),)).get_intervals()
+        ((0, 1), (4, 7))
+        """
         return self._intervals
 
     @cached_property
@@ -187,7 +205,11 @@ class AddressSet:
 
 
 def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """Intervals in order, overlapping and adjacent ones joined."""
+    """Intervals in order, overlapping and adjacent ones joined.
+
+    >>> merge_intervals([(10, 20), (5, 9), (18, 30), (40, 41)])
+    ((5, 30), (40, 41))
+    """
     joined: list[Interval] = []
     for low, high in sorted(intervals):
         if joined and low <= joined[-1][1] + 1:
@@ -198,7 +220,11 @@ def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
 
 
 def subtract_interval(intervals: Iterable[Interval], low: int, high: int) -> tuple[Interval, ...]:
-    """What is left of intervals outside one of them."""
+    """What is left of intervals outside the addresses from `low` to `high`.
+
+    >>> subtract_interval([(0, 9), (20, 29)], 5, 24)
+    ((0, 4), (25, 29))
+    """
     return tuple(piece for interval in intervals for piece in _without(interval, low, high))
 
 
@@ -227,6 +253,9 @@ class Service:
 
 def parse_service(text: str) -> Service:
     """Parse `tcp/443` or `udp/5000-5100`.
+
+    >>> parse_service("udp/5000-5100").ports
+    (5000, 5100)
 
     Raises:
         ValueError: anything else; the message says what is allowed.

@@ -66,7 +66,7 @@ class RoutePolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyBinding:
+class RoutePolicyBinding:
     """A policy in force for the routes of one neighbour; `system` is the router's own autonomous system there."""
 
     system: int
@@ -77,7 +77,7 @@ class PolicyBinding:
     origin: str = field(default="", compare=False)
 
     @property
-    def place(self) -> tuple[int, int, str, Family, RouteDirection]:
+    def position(self) -> tuple[int, int, str, Family, RouteDirection]:
         """Where it stands, in a form that can be sorted; a router binds at most one policy there."""
         return self.system, self.neighbour.version, f"{int(self.neighbour):040d}", self.family, self.direction
 
@@ -88,14 +88,14 @@ class Routing:
 
     lists: tuple[PrefixList, ...] = ()
     policies: tuple[RoutePolicy, ...] = ()
-    bindings: tuple[PolicyBinding, ...] = ()
+    bindings: tuple[RoutePolicyBinding, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.lists or self.policies or self.bindings)
 
-    def digest_text(self) -> str:
+    def get_digest_text(self) -> str:
         """All that counts, as text; equal exactly when the routings are equal."""
-        bound = (f"{one.place} {one.policy}" for one in self.bindings)
+        bound = (f"{one.position} {one.policy}" for one in self.bindings)
         return "\n".join((*map(_list_text, self.lists), *map(_policy_text, self.policies), *bound))
 
 
@@ -106,13 +106,13 @@ NO_ROUTING = Routing()
 def build_routing(
     lists: Iterable[PrefixList] = (),
     policies: Iterable[RoutePolicy] = (),
-    bindings: Iterable[PolicyBinding] = (),
+    bindings: Iterable[RoutePolicyBinding] = (),
 ) -> Routing:
     """A routing in canonical order."""
     return Routing(
         tuple(sorted(lists, key=lambda one: (one.family, one.name))),
         tuple(sorted(policies, key=lambda one: one.name)),
-        tuple(sorted(bindings, key=lambda one: one.place)),
+        tuple(sorted(bindings, key=lambda one: one.position)),
     )
 
 

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from controller.model.network.packets import Family, Prefix
 from controller.model.sites.schools import Identifier, Ipv4Field, Ipv6Field, School
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
-LineName = Literal["primary", "backup"]
-LINE_NAMES: tuple[LineName, ...] = ("primary", "backup")
+AccessLineName = Literal["primary", "backup"]
+ACCESS_LINE_NAMES: tuple[AccessLineName, ...] = ("primary", "backup")
 
 FIRST_SCHOOL = 16
 """School number n has the host number 16 + n on a link; the regions' host numbers stand below."""
@@ -23,7 +23,7 @@ PRIVATE_ASN = (4_200_000_000, 4_294_967_294)
 InterfaceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]{0,14}$")]
 
 
-class Region(Placed):
+class Region(LocatedItem):
     """A region of the cloud; `asn` is its routers' autonomous system, `host` its number on every link."""
 
     id: Identifier
@@ -32,33 +32,33 @@ class Region(Placed):
     host: int = Field(ge=1, lt=FIRST_SCHOOL)
 
 
-class Link(Strict):
+class Link(StrictModel):
     """One kind of line, as a network between schools and regions; `interface` is its name on a school's router."""
 
     interface: InterfaceName
     ipv4: Ipv4Field
     ipv6: Ipv6Field
 
-    def prefix(self, family: Family) -> Prefix:
+    def get_prefix(self, family: Family) -> Prefix:
         """The network of one family."""
         return self.ipv4 if family is Family.V4 else self.ipv6
 
 
-class Links(Strict):
+class Links(StrictModel):
     """The two kinds of line that every school has."""
 
     primary: Link
     backup: Link
 
 
-class PathPreference(Placed):
+class PathPreference(LocatedItem):
     """A way out of a school: one of its lines, to one of the regions."""
 
-    line: LineName
+    line: AccessLineName
     region: Identifier
 
     @property
-    def pair(self) -> tuple[LineName, str]:
+    def pair(self) -> tuple[AccessLineName, str]:
         """The way without the place where it was written."""
         return self.line, self.region
 
@@ -73,7 +73,7 @@ def _each_once(ways: tuple[PathPreference, ...]) -> None:
             raise ValueError(message)
 
 
-class Override(Placed):
+class Override(LocatedItem):
     """Schools, by themselves or by ward, with an order of their own; somebody answers for it."""
 
     schools: tuple[Identifier, ...] = ()
@@ -91,7 +91,7 @@ class Override(Placed):
         return self
 
 
-class AccessLinesFile(Strict):
+class AccessLinesFile(StrictModel):
     """`policies/city/lines.yaml`. `usual` is the order of all schools without one of their own."""
 
     school_asn_base: int = Field(ge=PRIVATE_ASN[0], le=PRIVATE_ASN[1])
@@ -108,11 +108,11 @@ class AccessLinesFile(Strict):
             raise ValueError(message)
         return self
 
-    def link(self, line: LineName) -> Link:
+    def get_link(self, line: AccessLineName) -> Link:
         """The network of a line."""
         return self.links.primary if line == "primary" else self.links.backup
 
-    def region(self, name: str) -> Region:
+    def get_region(self, name: str) -> Region:
         """A region by its id.
 
         Raises:
@@ -120,31 +120,31 @@ class AccessLinesFile(Strict):
         """
         return {region.id: region for region in self.regions}[name]
 
-    def asn(self, school: School) -> int:
+    def get_asn(self, school: School) -> int:
         """The school's autonomous system."""
         return self.school_asn_base + school.number
 
-    def school_address(self, school: School, line: LineName, family: Family) -> IPv4Address | IPv6Address:
+    def school_address(self, school: School, line: AccessLineName, family: Family) -> IPv4Address | IPv6Address:
         """The address of a school's router on one of its lines."""
         return self._address(line, family, FIRST_SCHOOL + school.number)
 
-    def region_address(self, region: Region, line: LineName, family: Family) -> IPv4Address | IPv6Address:
+    def region_address(self, region: Region, line: AccessLineName, family: Family) -> IPv4Address | IPv6Address:
         """The address of a region's router on a kind of line: a school's neighbour there."""
         return self._address(line, family, region.host)
 
-    def ways(self) -> tuple[tuple[LineName, Region], ...]:
+    def list_paths(self) -> tuple[tuple[AccessLineName, Region], ...]:
         """Every line to every region: the neighbours that a school's router has, once a family."""
-        return tuple((line, region) for line in LINE_NAMES for region in self.regions)
+        return tuple((line, region) for line in ACCESS_LINE_NAMES for region in self.regions)
 
-    def override(self, school: School) -> Override | None:
+    def find_override(self, school: School) -> Override | None:
         """What gives a school an order of its own; where it is named itself goes before its ward."""
         own = (one for one in self.overrides if school.id in one.schools)
         return next(own, None) or next((one for one in self.overrides if school.ward in one.wards), None)
 
-    def preference(self, school: School) -> tuple[PathPreference, ...]:
+    def get_preference(self, school: School) -> tuple[PathPreference, ...]:
         """A school's ways, the preferred one first; one that is left out carries nothing."""
-        override = self.override(school)
+        override = self.find_override(school)
         return override.preference if override else self.usual
 
-    def _address(self, line: LineName, family: Family, host: int) -> IPv4Address | IPv6Address:
-        return ip_address(int(self.link(line).prefix(family).network_address) + host)
+    def _address(self, line: AccessLineName, family: Family, host: int) -> IPv4Address | IPv6Address:
+        return ip_address(int(self.get_link(line).get_prefix(family).network_address) + host)

@@ -13,7 +13,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 ONE_DAY = timedelta(days=1)
 SATURDAY = 5
@@ -27,7 +27,7 @@ class DayKind(StrEnum):
     FREE = "free-day"
 
 
-class Period(Placed):
+class Period(LocatedItem):
     """Days in a row, both ends included; one day where `until` is left out."""
 
     name: str
@@ -50,7 +50,7 @@ class Period(Placed):
         return self.from_ <= day <= self.until
 
 
-class CalendarFile(Strict):
+class CalendarFile(StrictModel):
     """`policies/city/calendar.yaml`.
 
     School days are the weekdays of a term without its holidays, `extra` days of lessons (a Saturday), and exam days.
@@ -78,7 +78,7 @@ class CalendarFile(Strict):
                     raise ValueError(message)
         return self
 
-    def kind(self, day: date) -> DayKind | None:
+    def find_day_kind(self, day: date) -> DayKind | None:
         """What a day is; None outside the calendar's span."""
         if not self.from_ <= day <= self.until:
             return None
@@ -87,18 +87,18 @@ class CalendarFile(Strict):
         weekday = day.weekday() < SATURDAY and _in(self.terms, day) and not _in(self.holidays, day)
         return DayKind.LESSON if weekday or _in(self.extra, day) else DayKind.FREE
 
-    def days(self) -> Iterator[date]:
+    def list_days(self) -> Iterator[date]:
         """Every day of the span."""
         day = self.from_
         while day <= self.until:
             yield day
             day += ONE_DAY
 
-    def runs(self, kind: DayKind) -> tuple[tuple[date, date], ...]:
+    def find_runs(self, kind: DayKind) -> tuple[tuple[date, date], ...]:
         """The days of a kind as first and last days in a row."""
         found: list[tuple[date, date]] = []
-        for day in self.days():
-            if self.kind(day) is kind:
+        for day in self.list_days():
+            if self.find_day_kind(day) is kind:
                 if found and found[-1][1] + ONE_DAY == day:
                     found[-1] = (found[-1][0], day)
                 else:

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Prefix, parse_prefix
-from controller.model.network.router_link import KeepsState, Transit
+from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
@@ -45,7 +45,7 @@ Ipv6Field = Annotated[IPv6Network, BeforeValidator(read_prefix_field)]
 PortPattern = Annotated[str, AfterValidator(_port_pattern)]
 
 
-class Ward(Placed):
+class Ward(LocatedItem):
     """A ward; `lot` names the procurement lot that decides the platforms of its schools."""
 
     id: Identifier
@@ -53,7 +53,7 @@ class Ward(Placed):
     lot: Identifier
 
 
-class Addressing(Strict):
+class Addressing(StrictModel):
     """School number n takes the n-th block of each family out of the city's own prefix."""
 
     ipv4: Ipv4Field
@@ -70,7 +70,7 @@ class Addressing(Strict):
         return self
 
 
-class Secret(Strict):
+class Secret(StrictModel):
     """A secret by reference: exactly one of an environment variable, a file, or a command that prints it."""
 
     env: str | None = None
@@ -85,7 +85,7 @@ class Secret(Strict):
         return self
 
 
-class DeviceAccess(Strict):
+class DeviceAccess(StrictModel):
     """How the controller reaches devices over SSH. Exactly one of `password` and `key`.
 
     `known_hosts` is the file of pinned host keys. `namespace` is a Linux network namespace (a management
@@ -107,7 +107,7 @@ class DeviceAccess(Strict):
         return self
 
 
-class Office(Placed):
+class Office(LocatedItem):
     """A place of the board's own that is no school; `egress`: the addresses that only people there come from.
 
     Devices can be registered there; it has no school network.
@@ -118,7 +118,7 @@ class Office(Placed):
     egress: tuple[PrefixField, ...] = ()
 
 
-class CityFile(Strict):
+class CityFile(StrictModel):
     """`policies/city/city.yaml`.
 
     `stack` names the stack outputs in use, `reserved` the prefixes that are no internet (RFC 6890),
@@ -137,10 +137,10 @@ class CityFile(Strict):
     management_segment: Identifier
     device_access: DeviceAccess
     offices: tuple[Office, ...] = ()
-    transit: Transit | None = None
+    transit: TransitLink | None = None
 
 
-class AccessLine(Strict):
+class AccessLine(StrictModel):
     """A school's line as contracted; `mbps` is the contract figure, never a measured one.
 
     `egress`: what the internet sees as this school's sources, and nobody else's. It proves a place, so only a line with
@@ -159,14 +159,14 @@ class AccessLine(Strict):
         return self
 
 
-class AccessLines(Strict):
+class AccessLines(StrictModel):
     """Every school has two lines."""
 
     primary: AccessLine
     backup: AccessLine
 
 
-class School(Placed):
+class School(LocatedItem):
     """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it."""
 
     id: Identifier
@@ -180,20 +180,20 @@ class School(Placed):
     ipv6: Ipv6Field | None = None
 
 
-class SchoolFile(Strict):
+class SchoolFile(StrictModel):
     """`policies/city/schools/*.yaml`."""
 
     schools: tuple[School, ...]
 
 
-class PupilRange(Strict):
+class PupilRange(StrictModel):
     """An inclusive range of pupil numbers."""
 
     at_least: int = 0
     at_most: int = 1_000_000
 
 
-class PortGroup(Placed):
+class PortGroup(LocatedItem):
     """Consecutive ports set alike. `segments` "all" means every segment of the school."""
 
     first: int = Field(ge=1)
@@ -213,7 +213,7 @@ class PortGroup(Placed):
         return self
 
 
-class Ssid(Placed):
+class Ssid(LocatedItem):
     """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
 
     ssid: Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,30}[!-~])?$")]
@@ -221,7 +221,7 @@ class Ssid(Placed):
     protection: Protection = Protection.WPA3_ENTERPRISE
 
 
-class DeviceGroup(Placed):
+class DeviceGroup(LocatedItem):
     """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name.
 
     `keeps_state` names the lots whose routers keep the state of TCP, for switches that cannot match its flags.
@@ -254,7 +254,7 @@ class DeviceGroup(Placed):
         return self
 
 
-class Blueprint(Placed):
+class Blueprint(LocatedItem):
     """The devices of a school of these kinds and this size."""
 
     id: Identifier
@@ -270,28 +270,28 @@ class Blueprint(Placed):
         return self
 
 
-class BlueprintFile(Strict):
+class BlueprintFile(StrictModel):
     """`policies/city/blueprints.yaml`. `port_names` holds, per platform, a pattern with `{n}`."""
 
     port_names: dict[str, PortPattern]
     blueprints: tuple[Blueprint, ...]
 
 
-class LabHost(Placed):
+class LabHost(LocatedItem):
     """A host of the virtual city, in a segment of each of its schools."""
 
     id: Identifier
     segment: Identifier
 
 
-class LabRates(Strict):
+class LabRates(StrictModel):
     """What a school's lines carry in the virtual city, each way, in Mbit/s of whole Ethernet frames."""
 
     primary: int = Field(ge=50, le=800)
     backup: int = Field(ge=50, le=800)
 
 
-class LabFile(Strict):
+class LabFile(StrictModel):
     """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
 
     The switch has a port for each host, one for its own management, and one for each segment's gateway.

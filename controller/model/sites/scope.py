@@ -12,10 +12,10 @@ from typing import Self
 from pydantic import model_validator
 
 from controller.model.sites.schools import Identifier, School, SchoolKind
-from controller.model.source import Placed, Strict
+from controller.model.source import LocatedItem, StrictModel
 
 
-class SchoolGroup(Placed):
+class SchoolGroup(LocatedItem):
     """Schools with a name. Each list that is given narrows: a school of the group is in all of them."""
 
     id: Identifier
@@ -38,13 +38,13 @@ class SchoolGroup(Placed):
         )
 
 
-class GroupFile(Strict):
+class GroupFile(StrictModel):
     """`policies/city/groups.yaml`."""
 
     groups: tuple[SchoolGroup, ...]
 
 
-class Scope(Strict):
+class Scope(StrictModel):
     """The schools of a rule. Each list that is given narrows; of `groups`, one must hold the school."""
 
     wards: tuple[Identifier, ...] = ()

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from controller.model.sites.schools import Identifier, PrefixField
-from controller.model.source import Strict
+from controller.model.source import StrictModel
 
 
-class StackApplication(Strict):
+class StackApplication(StrictModel):
     """Where a stack put an application; `token_audience` is what the proxy's signed assertions are made out to."""
 
     host: str
@@ -19,7 +19,7 @@ class StackApplication(Strict):
     token_audience: str | None = None
 
 
-class StackRegion(Strict):
+class StackRegion(StrictModel):
     """What a region does for the stack: `primary` holds the writable database, `standby` follows it."""
 
     name: str
@@ -27,7 +27,7 @@ class StackRegion(Strict):
     serving: bool
 
 
-class StackProbe(Strict):
+class StackProbe(StrictModel):
     """What to ask to measure the way to an application; the proxy answers whoever has not signed in, too."""
 
     host: str
@@ -35,7 +35,7 @@ class StackProbe(Strict):
     path: str
 
 
-class StackProxy(Strict):
+class StackProxy(StrictModel):
     """What Google knows the city by at the identity-aware proxy (see `ProxyFacts` of `access_levels`)."""
 
     access_policy: str
@@ -44,7 +44,7 @@ class StackProxy(Strict):
     vendor: str
 
 
-class StackOutputs(Strict):
+class StackOutputs(StrictModel):
     """`policies/stack-outputs/*.json`: written by a stack, never by hand."""
 
     stack: str

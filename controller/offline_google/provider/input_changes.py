@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from controller.offline_google.provider.diff_suppress import format_set_item, is_same_value
-from controller.offline_google.provider.pulumi_values import UNKNOWN, Value
-from controller.offline_google.provider.schema.conditional_replacement import replaces_resource
-from controller.offline_google.provider.schema.defaults import is_by_default
-from controller.offline_google.provider.schema.facts import PropertyFacts, ResourceType
-from controller.offline_google.provider.schema.input_checks import DEFAULTS
+from controller.offline_google.schema.conditional_replacement import replaces_resource
+from controller.offline_google.schema.defaults import is_by_default
+from controller.offline_google.schema.diff_suppress import format_set_item, is_same_value
+from controller.offline_google.schema.facts import PropertyFacts, ResourceType
+from controller.offline_google.schema.input_checks import DEFAULTS
+from controller.offline_google.schema.pulumi_values import UNKNOWN, Value
 
 Values = Mapping[str, Value]
 

@@ -9,12 +9,17 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
 from controller.offline_google.provider.input_changes import ChangeKind, PropertyChange, compare_inputs
-from controller.offline_google.provider.pulumi_values import UNKNOWN, Value, read_properties, write_properties
-from controller.offline_google.provider.schema.defaults import AutomaticNaming, fill_defaults
-from controller.offline_google.provider.schema.facts import ResourceType, UnknownType, find_resource_type
-from controller.offline_google.provider.schema.input_checks import DEFAULTS, InputFailure, check_inputs
-from controller.offline_google.provider.schema.plan_rules import find_plan_failures
 from controller.offline_google.provider.secrets import hide_secrets, restore_secrets
+from controller.offline_google.schema.defaults import AutomaticNaming, fill_defaults
+from controller.offline_google.schema.facts import ResourceType, UnknownType, find_resource_type
+from controller.offline_google.schema.input_checks import DEFAULTS, InputFailure, check_inputs
+from controller.offline_google.schema.plan_rules import find_plan_failures
+from controller.offline_google.schema.pulumi_values import (
+    UNKNOWN,
+    Value,
+    read_properties,
+    write_properties,
+)
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle, explain_protection
 from controller.offline_google.world.outputs.resource_names import find_project_number

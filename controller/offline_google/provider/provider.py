@@ -24,8 +24,8 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from controller.offline_google.environment import FAULTS, OFFLINE, STATE, RehearsalFolder, is_offline
 from controller.offline_google.provider import operations
 from controller.offline_google.provider.partial_results import raise_partial_result
-from controller.offline_google.provider.pulumi_values import read_properties
-from controller.offline_google.provider.schema.facts import UnknownType
+from controller.offline_google.schema.facts import UnknownType
+from controller.offline_google.schema.pulumi_values import read_properties
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.injected_faults import EngineCall, FaultRule, find_injected_fault, make_refusal

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import PropertyFacts, ResourceType
+from controller.offline_google.schema.facts import PropertyFacts, ResourceType
+from controller.offline_google.schema.pulumi_values import Value
 
 _MARK = "(not shown) "
 

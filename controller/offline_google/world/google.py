@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.offline_google.provider.diff_suppress import strip_self_link
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.resource_references import NamedResource, list_named_resources
-from controller.offline_google.provider.schema.facts import ResourceType, find_resource_type
+from controller.offline_google.schema.diff_suppress import strip_self_link
+from controller.offline_google.schema.facts import ResourceType, find_resource_type
+from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.schema.resource_references import NamedResource, list_named_resources
 from controller.offline_google.world.cross_resource_rules import SERVICE, check_cross_resource_rules, check_deletion
 from controller.offline_google.world.errors import GoogleRefusal, make_already_exists, make_in_use, make_not_found
 from controller.offline_google.world.existing_organisation import read_existing_organisation

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.locations import find_location
 from controller.offline_google.world.world_store import WorldStore

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from controller.errors import CloudError
 from controller.offline_google.environment import STATE, RehearsalFolder
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import find_resource_type
+from controller.offline_google.schema.facts import find_resource_type
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.world_store import StoredResource, WorldStore
 
 

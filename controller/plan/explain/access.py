@@ -109,7 +109,7 @@ def _lines(city: City, question: Question) -> LinesExplanation | None:
     app = city.applications.get(question.application)
     if app is not None and app.segment:
         return None
-    return LinesExplanation(city.lines.preference(question.school), city.lines.override(question.school))
+    return LinesExplanation(city.lines.get_preference(question.school), city.lines.find_override(question.school))
 
 
 def _known(noun: str, name: str, known: list[str]) -> None:
@@ -143,14 +143,14 @@ def _network(city: City, question: Question, family: Family, service: Service) -
     )
     enforced, note = _enforced(city, question, packet)
     return NetworkExplanation(
-        family, service, family.address(destination), evaluate_network(city, flow), tuple(enforced), note
+        family, service, family.format_address(destination), evaluate_network(city, flow), tuple(enforced), note
     )
 
 
 def _example(city: City, question: Question, family: Family) -> int:
     """One address of the destination: its first; in a segment of a school, one that a host could have."""
     addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
-    first = addresses.intervals()[0][0]
+    first = addresses.get_intervals()[0][0]
     app = city.applications.get(question.application)
     if app is not None and app.segment:
         return first + 10
@@ -158,7 +158,7 @@ def _example(city: City, question: Question, family: Family) -> int:
 
 
 def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[EnforcingEntry], str]:
-    devices = city.devices(question.school)
+    devices = city.list_devices(question.school)
     core = next(device for device in devices if device.role == "core")
     if not is_supported(core.platform):
         return [], f"{core.id} should enforce it, but its platform {core.platform!r} is not supported yet"
@@ -220,7 +220,9 @@ def _at_the_proxy(
     )
     intent = compile_cloud_intent(city, facts)
     bindings = tuple(b for b in intent.bindings if (b.application, b.role) == (application, role))
-    asked = [level for level in intent.levels if any(facts.full_name(level.key) in b.expression for b in bindings)]
+    asked = [
+        level for level in intent.access_levels if any(facts.full_name(level.key) in b.expression for b in bindings)
+    ]
     needed = {key for level in asked for key in level.needs}
-    levels = tuple(level for level in intent.levels if level in asked or level.key in needed)
+    levels = tuple(level for level in intent.access_levels if level in asked or level.key in needed)
     return bindings, levels, note

@@ -69,7 +69,7 @@ def _school(city: City, entered: ParsedDevice, left: ParsedDevice) -> SchoolFilt
         # A segment that only the other one carries is judged there.
         for one in (farther, nearer):
             filters |= {place: kept for place, kept in _in_force(one).items() if place[1] is direction}
-            assumed |= {m.intent.place: m.intent for m in one.delegated if m.intent.direction is direction}
+            assumed |= {m.intent.key: m.intent for m in one.delegated if m.intent.direction is direction}
     return SchoolFilters(entered.device.school, _segments(city, entered.device, left.device), filters, assumed)
 
 
@@ -89,7 +89,7 @@ def count_intent_paths(
 
     None where a path is not what the policy says: `check_paths` of the filters tells which.
     """
-    wanted, assumed = {one.place: one for one in intents}, {one.intent.place: one.intent for one in moved}
+    wanted, assumed = {one.key: one for one in intents}, {one.intent.key: one.intent for one in moved}
     checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, assumed)
     return None if checks is None else sum(check.examined for check in checks)
 
@@ -109,4 +109,4 @@ def _carried(devices: Iterable[Device]) -> frozenset[str]:
 
 def list_school_devices(city: City, device: Device) -> tuple[Device, ...]:
     """Return a device and those beside it, of the same school."""
-    return city.devices(device.school)
+    return city.list_devices(device.school)

@@ -64,8 +64,8 @@ def prove_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
 def _prove_filters(city: City, device: Device, system: Platform, keys: CityKeys, cache: ProofCache) -> DeviceProof:
     can = system.capabilities
     intents, moved = compile_device_filters(city, device, can)
-    left = {one.intent.place: one for one in moved}
-    names = [build_filter_key(city, device, one, left.get(one.place)) for one in intents]
+    left = {one.intent.key: one for one in moved}
+    names = [build_filter_key(city, device, one, left.get(one.key)) for one in intents]
     known = [cache.find(name) for name in names]
     bare = keys.bare_device_key(device)
     part = _part(city, device, system, (intents, moved), known) if cache.find(bare) else None
@@ -80,7 +80,7 @@ def _prove_filters(city: City, device: Device, system: Platform, keys: CityKeys,
         sizes = {one.key: len(one.entries) for one in part.wanted.filters}
         fresh = [name for name, found in zip(names, known, strict=True) if found is None]
         for name, one in zip(fresh, part.intents, strict=True):
-            proofs[name] = ProofCoverage(1, 0, entries=sizes[one.place])
+            proofs[name] = ProofCoverage(1, 0, entries=sizes[one.key])
     return DeviceProof(counted, proofs, from_cache=not part.intents and any(known))
 
 
@@ -96,8 +96,8 @@ def _part(
     if not any(known):
         return None
     fresh = tuple(one for one, found in zip(whole[0], known, strict=True) if found is None)
-    places = {one.place for one in fresh}
-    left = tuple(one for one in whole[1] if one.intent.place in places)
+    places = {one.key for one in fresh}
+    left = tuple(one for one in whole[1] if one.intent.key in places)
     # A filter at ports stands nowhere without them.
     alone = can.attachment is Attachment.VLAN_INTERFACE
     acls = compile_acls(device, can, fresh, left)

@@ -201,7 +201,7 @@ def build_conditions_key(city: City, intent: CloudIntent) -> str:
     calendar = city.calendar.model_dump_json() if city.calendar else ""
     offices = (one.model_dump_json() for one in city.offices)
     applications = (f"{one.id} {one.importance} {one.proxy}" for one in city.applications.values())
-    deployed = (repr(intent.levels), repr(intent.bindings))
+    deployed = (repr(intent.access_levels), repr(intent.bindings))
     said = (*deployed, *rules, people, *places, *groups, calendar, *offices, *applications)
     return _digest(("cel", *(one.replace(f"{city.directory}/", "") for one in said)))
 

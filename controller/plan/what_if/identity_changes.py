@@ -39,7 +39,7 @@ def find_identity_changes(before: City, after: City) -> list[IdentityChange]:
     cities, people = (before, after), PeopleSets(before, after)
     found: dict[tuple[Way, int, int, Node], list[int]] = {}
     for registered in range(len(people.registrations) + 1):
-        old, new = (people.permitted(city, _at_the_proxy(city), registered) for city in cities)
+        old, new = (people.select_permitted(city, _at_the_proxy(city), registered) for city in cities)
         sets: tuple[tuple[Way, Node], ...] = (
             ("opens", people.space.difference(new, old)),
             ("closes", people.space.difference(old, new)),
@@ -60,14 +60,14 @@ def _slices(people: PeopleSets, changed: Node) -> Iterator[tuple[int, int, Node]
     if people.space.is_empty(changed):
         return
     for application, role in product(range(len(people.applications)), range(len(people.roles))):
-        mine = people.space.intersection(changed, people.where(application=[application], role=[role]))
+        mine = people.space.intersection(changed, people.select_where(application=[application], role=[role]))
         if not people.space.is_empty(mine):
             yield application, role, mine
 
 
 def _change(cities: Pair, people: PeopleSets, way: Way, indexes: Sequence[int], node: Node) -> IdentityChange:
-    here = people.space.intersection(node, people.where(registered=indexes[:1]))
-    application, person = people.example(here)
+    here = people.space.intersection(node, people.select_where(registered=indexes[:1]))
+    application, person = people.find_example(here)
     rules = _confirmed(cities, way, application, person)
     registered = [name for index in indexes for name in (*people.registrations, (UNREGISTERED,))[index]]
     places = tuple(p for i, p in enumerate(people.places) if _some(people, node, place=[i]))
@@ -88,7 +88,7 @@ def _change(cities: Pair, people: PeopleSets, way: Way, indexes: Sequence[int], 
 
 
 def _some(people: PeopleSets, node: Node, **values: Sequence[int]) -> bool:
-    return not people.space.is_empty(people.space.intersection(node, people.where(**values)))
+    return not people.space.is_empty(people.space.intersection(node, people.select_where(**values)))
 
 
 def describe_person(person: Person) -> str:

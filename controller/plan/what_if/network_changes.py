@@ -88,9 +88,9 @@ def _permitted(space: HeaderSpace, city: City, name: str, source: str, family: F
 def _way(  # noqa: PLR0913, PLR0917 what names a way
     space: HeaderSpace, city: City, school: School, family: Family, rule: Rule, application: str
 ) -> Node:
-    addresses = city.addresses.destination_addresses(application, school).in_family(family).intervals()
+    addresses = city.addresses.destination_addresses(application, school).in_family(family).get_intervals()
     return space.union_all(
-        _packets(space, addresses, service) for service in city.permitted_services(rule, application)
+        _packets(space, addresses, service) for service in city.get_permitted_services(rule, application)
     )
 
 
@@ -122,7 +122,7 @@ def _by_application(
                 example[2],
             )
             rules = _confirmed(cities, way, names[0], flow)
-            target = f"{family.address(flow.destination)} port {flow.port}"
+            target = f"{family.format_address(flow.destination)} port {flow.port}"
             shown = f"{flow.protocol.name.lower()} {source} of {names[0]} -> {target}"
             services = tuple(dict.fromkeys(map(str, touched)))
             yield NetworkChange(way, names, source, application, services, (int(family),), partly, shown, rules, ())
@@ -134,7 +134,7 @@ def _addresses(cities: Pair, name: str, application: str, family: Family) -> tup
     for city in cities:
         school = city.school_by_id.get(name)
         if school is not None and (application == INTERNET or application in city.applications):
-            found += city.addresses.destination_addresses(application, school).in_family(family).intervals()
+            found += city.addresses.destination_addresses(application, school).in_family(family).get_intervals()
     return merge_intervals(found)
 
 

@@ -17,7 +17,7 @@ from itertools import count
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState
 from controller.model.network.packets import Effect
-from controller.model.network.route_policies import PolicyBinding, RoutePolicy, Routing, build_routing
+from controller.model.network.route_policies import RoutePolicy, RoutePolicyBinding, Routing, build_routing
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
@@ -130,8 +130,8 @@ def _change_routing(now: Routing, wanted: Routing) -> Iterator[tuple[str, list[s
         state = replace(state, bindings=_bind(state.bindings, bindings))
         yield title, list(write_attachments(bindings)), state
 
-    places = {one.place for one in wanted.bindings}
-    gone = [one for one in state.bindings if one.place not in places]
+    places = {one.position for one in wanted.bindings}
+    gone = [one for one in state.bindings if one.position not in places]
     state = replace(state, bindings=wanted.bindings)
     yield "detach route maps", list(write_attachments(gone, "no ")), state
 
@@ -140,11 +140,13 @@ def _change_routing(now: Routing, wanted: Routing) -> Iterator[tuple[str, list[s
     yield "remove route maps and prefix lists", lines, wanted
 
 
-def _opening_first(wanted: Routing, changed: list[PolicyBinding]) -> tuple[list[PolicyBinding], list[PolicyBinding]]:
+def _opening_first(
+    wanted: Routing, changed: list[RoutePolicyBinding]
+) -> tuple[list[RoutePolicyBinding], list[RoutePolicyBinding]]:
     passes = {policy.name for policy in wanted.policies if any(c.effect is Effect.PERMIT for c in policy.clauses)}
     return [one for one in changed if one.policy in passes], [one for one in changed if one.policy not in passes]
 
 
-def _bind(now: Iterable[PolicyBinding], changed: Iterable[PolicyBinding]) -> tuple[PolicyBinding, ...]:
-    places = {one.place: one for one in now} | {one.place: one for one in changed}
+def _bind(now: Iterable[RoutePolicyBinding], changed: Iterable[RoutePolicyBinding]) -> tuple[RoutePolicyBinding, ...]:
+    places = {one.position: one for one in now} | {one.position: one for one in changed}
     return build_routing(bindings=places.values()).bindings

@@ -10,12 +10,12 @@ from ipaddress import ip_address
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family, parse_prefix
 from controller.model.network.route_policies import (
-    PolicyBinding,
     PrefixList,
     PrefixRange,
     RouteClause,
     RouteDirection,
     RoutePolicy,
+    RoutePolicyBinding,
     build_routing,
 )
 from controller.platforms.base import ConfigLine, Observation, Peer
@@ -68,7 +68,7 @@ class _FrrReading(Reading):
         super().__init__(source)
         self.lists: dict[tuple[Family, str], dict[int, PrefixRange]] = {}
         self.policies: dict[str, _Policy] = {}
-        self.bindings: list[PolicyBinding] = []
+        self.bindings: list[RoutePolicyBinding] = []
         self.peers: dict[tuple[int, str, Family], Peer] = {}
 
     def build_state(self) -> DeviceState:
@@ -214,7 +214,7 @@ class _FrrReading(Reading):
             self.refuse(line, f"{name!r} is no address; a route map of ours is attached to neighbours by address")
             return
         self.bindings.append(
-            PolicyBinding(system, neighbour, family, RouteDirection(direction), policy, str(line.number))
+            RoutePolicyBinding(system, neighbour, family, RouteDirection(direction), policy, str(line.number))
         )
         self.manage(line)
 

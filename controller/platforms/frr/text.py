@@ -14,7 +14,13 @@ from itertools import groupby
 
 from controller.model.network.device_state import PREFIX, DeviceState
 from controller.model.network.packets import Effect, Family, Prefix
-from controller.model.network.route_policies import PolicyBinding, PrefixList, PrefixRange, RouteClause, RoutePolicy
+from controller.model.network.route_policies import (
+    PrefixList,
+    PrefixRange,
+    RouteClause,
+    RoutePolicy,
+    RoutePolicyBinding,
+)
 
 OURS = f"{PREFIX}-"
 LISTS = {Family.V4: "ip prefix-list", Family.V6: "ipv6 prefix-list"}
@@ -44,7 +50,7 @@ def render(state: DeviceState) -> str:
     return "".join(f"{part}\n!\n" for part in (*parts, "end"))[:-2] if parts else "end\n"
 
 
-def _bgp(system: int, bindings: list[PolicyBinding]) -> Iterator[str]:
+def _bgp(system: int, bindings: list[RoutePolicyBinding]) -> Iterator[str]:
     yield f"router bgp {system}"
     for family in Family:
         attached = [one for one in bindings if one.family is family]
@@ -56,12 +62,12 @@ def _bgp(system: int, bindings: list[PolicyBinding]) -> Iterator[str]:
     yield "exit"
 
 
-def write_binding(one: PolicyBinding) -> str:
+def write_binding(one: RoutePolicyBinding) -> str:
     """Write the line that puts a policy in force at a neighbour."""
     return f"neighbor {one.neighbour} route-map {one.policy} {one.direction}"
 
 
-def write_attachments(bindings: Iterable[PolicyBinding], no: str = "") -> Iterator[str]:
+def write_attachments(bindings: Iterable[RoutePolicyBinding], no: str = "") -> Iterator[str]:
     """Yield the commands, from configuration mode on, that attach policies, or with `no ` detach them."""
     ordered = sorted(bindings, key=lambda one: (one.system, one.family))
     for (system, family), group in groupby(ordered, key=lambda one: (one.system, one.family)):

@@ -23,7 +23,7 @@ from controller.platforms.ovs.flows import (
     PASS,
     Cookie,
     Flow,
-    Kind,
+    FlowKind,
     parse_cookie,
     write_register,
 )
@@ -164,7 +164,7 @@ def _port_bounds(text: str) -> Ports:
 
 def _entry_flows(entry: Entry, priority: int, vlan: int, direction: Direction) -> Iterator[Flow]:
     match = entry.match
-    cookie = int(Cookie(Kind.FILTER, direction, match.family, vlan))
+    cookie = int(Cookie(FlowKind.FILTER, direction, match.family, vlan))
     source, destination = _ADDRESSES[match.family]
     word = _WORDS.get((match.family, match.protocol)) if match.protocol is not None else None
     head = word or _ETHER[match.family]

@@ -43,7 +43,7 @@ _ROLES = {None: PortRole.UNFILTERED, Direction.FROM: PortRole.HOST_FACING, Direc
 _JUDGED = {role: direction for direction, role in _ROLES.items()}
 
 
-class Kind(IntEnum):
+class FlowKind(IntEnum):
     """What a flow of ours is for."""
 
     BASE = 0
@@ -55,7 +55,7 @@ class Kind(IntEnum):
 class Cookie:
     """What a flow of ours says of itself; fields that its kind does not need are 0 or None."""
 
-    kind: Kind
+    kind: FlowKind
     direction: Direction | None = None
     family: Family | None = None
     vlan: int = 0
@@ -73,7 +73,7 @@ def parse_cookie(number: int) -> Cookie:
     """
     family = number >> 16 & 0xFF
     direction = _DIRECTIONS.get(number >> 24 & 0xFF)
-    cookie = Cookie(Kind(number >> 32 & 0xFFFF), direction, Family(family) if family else None, number & 0xFFFF)
+    cookie = Cookie(FlowKind(number >> 32 & 0xFFFF), direction, Family(family) if family else None, number & 0xFFFF)
     if int(cookie) != number:
         message = f"the cookie {number:#x} has no meaning"
         raise ValueError(message)
@@ -144,9 +144,9 @@ def parse_flow(text: str) -> Flow:
 
 
 BASE = (
-    Flow(PORTS, LOWEST, (), DROP, int(Cookie(Kind.BASE))),
-    Flow(FILTERS, ARP, ("arp",), PASS, int(Cookie(Kind.BASE))),
-    Flow(FILTERS, LOWEST, (), DROP, int(Cookie(Kind.BASE))),
+    Flow(PORTS, LOWEST, (), DROP, int(Cookie(FlowKind.BASE))),
+    Flow(FILTERS, ARP, ("arp",), PASS, int(Cookie(FlowKind.BASE))),
+    Flow(FILTERS, LOWEST, (), DROP, int(Cookie(FlowKind.BASE))),
 )
 """The flows that stand whenever one of ours does."""
 
@@ -164,7 +164,7 @@ def write_port_flows(port: PortState) -> Iterator[Flow]:
         actions = (
             PASS if direction is None else f"set_field:{write_register(vlan, direction)}->reg0,goto_table:{FILTERS}"
         )
-        cookie = int(Cookie(Kind.PORT, direction, None, vlan))
+        cookie = int(Cookie(FlowKind.PORT, direction, None, vlan))
         yield Flow(PORTS, PORT, (f"in_port={port.name}", tag), actions, cookie)
 
 

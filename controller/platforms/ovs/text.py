@@ -41,7 +41,7 @@ from controller.platforms.ovs.flows import (
     PORTS,
     TABLES,
     Flow,
-    Kind,
+    FlowKind,
     parse_cookie,
     parse_flow,
     read_classified_port,
@@ -206,7 +206,7 @@ class _OvsReading(Reading):
         for flow, line in ours:
             place = str(Origin(self.source, line.number))
             numbers[place] = line
-            if self._fits(flow, line) is Kind.FILTER:
+            if self._fits(flow, line) is FlowKind.FILTER:
                 by_cookie.setdefault(flow.cookie, []).append((flow, place))
         filters = []
         for flows in by_cookie.values():
@@ -217,17 +217,17 @@ class _OvsReading(Reading):
                 self.refuse(numbers[place], reason)
         return filters
 
-    def _fits(self, flow: Flow, line: ConfigLine) -> Kind | None:
+    def _fits(self, flow: Flow, line: ConfigLine) -> FlowKind | None:
         """The kind of a flow of ours, if it stands where flows of its kind stand."""
         try:
             kind = parse_cookie(flow.cookie).kind
         except ValueError as error:
             self.refuse(line, str(error))
             return None
-        if flow.extra or (kind is Kind.BASE and flow not in BASE):
+        if flow.extra or (kind is FlowKind.BASE and flow not in BASE):
             self.refuse(line, f"not one of our flows as we write them: {line.text.strip()}")
             return None
-        if flow.table != {Kind.PORT: PORTS, Kind.FILTER: FILTERS}.get(kind, flow.table):
+        if flow.table != {FlowKind.PORT: PORTS, FlowKind.FILTER: FILTERS}.get(kind, flow.table):
             self.refuse(line, f"a flow of ours in table {flow.table}, where none of its kind belongs")
             return None
         return kind
@@ -235,7 +235,7 @@ class _OvsReading(Reading):
     def _ports(self, ours: Iterable[tuple[Flow, ConfigLine]]) -> list[PortState]:
         by_port: dict[str, list[tuple[Flow, ConfigLine]]] = {}
         for flow, line in ours:
-            if flow.cookie >> 32 & 0xFFFF == Kind.PORT:
+            if flow.cookie >> 32 & 0xFFFF == FlowKind.PORT:
                 by_port.setdefault("".join(flow.match[:1]), []).append((flow, line))
         ports: list[PortState] = []
         for flows in by_port.values():

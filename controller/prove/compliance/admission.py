@@ -15,7 +15,7 @@ CHECK_NAME = "802.1X rows"
 
 
 def prove_radius_rows(city: City, rows: Iterable[RadiusRow] | None = None) -> Check:
-    """Whether the rows (those that the policy compiles to, or given ones) put every device where the policy says.
+    """Prove that the rows (those that the policy compiles to, or given ones) put every device where the policy says.
 
     >>> prove_radius_rows(city).holds
     True

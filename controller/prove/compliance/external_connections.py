@@ -14,7 +14,7 @@ from functools import cache
 from operator import itemgetter
 
 from controller.compile.data_flows import compile_data_flows
-from controller.compile.network.intent import Clause, compile_filter_intents
+from controller.compile.network.intent import FilterClause, compile_filter_intents
 from controller.model.city import City
 from controller.model.network.packets import (
     Direction,
@@ -37,7 +37,7 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
     >>> list(find_undeclared_connections(city))
     []
     """
-    opened: dict[tuple[Clause, Prefix], list[str]] = {}
+    opened: dict[tuple[FilterClause, Prefix], list[str]] = {}
     for schools in city.schools_of_equal_scope:
         for clause, far, segment in _opened(city, schools[0]):
             opened.setdefault((clause, far), []).append(segment)
@@ -65,8 +65,8 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
         )
 
 
-def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
-    """What the filters of a school open to addresses that are declared as nothing, and in which segment."""
+def _opened(city: City, school: School) -> Iterator[tuple[FilterClause, Prefix, str]]:
+    """Yield what the filters of a school open to addresses that are declared as nothing, with the segment."""
     own = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
@@ -94,12 +94,12 @@ def _opened(city: City, school: School) -> Iterator[tuple[Clause, Prefix, str]]:
                 yield from ((clause, one, intent.segment) for one in far.included if is_undeclared(one))
 
 
-def _told_of(clause: Clause, direction: Direction) -> bool:
+def _told_of(clause: FilterClause, direction: Direction) -> bool:
     """Errors about what was sent (ICMP to a host) come from anywhere on the way: no connection is opened by them."""
     return direction is Direction.TO and clause.protocol in _ICMP
 
 
 def _on_link(one: Prefix) -> bool:
-    """What does not leave the link: link-local and multicast addresses, the broadcast, and "no address yet"."""
+    """Tell whether an address stays on the link: link-local, multicast, the broadcast, "no address yet"."""
     lone = one.prefixlen == one.max_prefixlen and str(one.network_address) in ("0.0.0.0", "::", "255.255.255.255")  # noqa: S104 an address in a filter
     return lone or one.is_link_local or one.is_multicast

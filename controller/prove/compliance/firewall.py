@@ -33,7 +33,7 @@ IMPLIED = "no firewall rule (what none names, Google lets out)"
 
 
 def prove_cloud_firewall(city: City, rules: Iterable[FirewallRule] | None = None) -> Check:
-    """Whether the rules (the policy's own, or given ones) open what the flows say, and nothing else.
+    """Prove that the rules (the policy's own, or given ones) open what the flows say, and nothing else.
 
     >>> prove_cloud_firewall(city).holds
     True
@@ -108,7 +108,7 @@ class _Caller:
                             yield _Opened(flow, addresses, service)
 
     def _through(self, space: HeaderSpace) -> Node:
-        """What the rules let out, the last first; before them all stands Google's own: everything may leave."""
+        """Return the packets that the rules let out; before all of them stands Google's own: everything may leave."""
         through = space.everything
         for rule in reversed(self._mine()):
             peers = tuple(one for one in rule.peers if one.version == self.family)
@@ -131,7 +131,7 @@ class _Caller:
             raise ReplayError(message)
         says = ", ".join(_named(flow.id, flow.origin) for flow in deciding) or "no flow says so (default deny)"
         return (
-            f"from {self.caller or 'a workload of no application'} to {self.family.address(packet.destination)} "
+            f"from {self.caller or 'a workload of no application'} to {self.family.format_address(packet.destination)} "
             f"{_what(packet)} is {'open' if opens else 'closed'} by {_by(decided)}, "
             f"but the policy: {'permit by ' if deciding else ''}{says}"
         )

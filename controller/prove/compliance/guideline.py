@@ -84,7 +84,7 @@ def _classes(city: City) -> Check:
 
 
 def _lowers(city: City, flow: SystemFlow) -> bool:
-    """Whether a flow takes data out of a system of a class to one of a less important class."""
+    """Tell whether a flow takes data out of a system of a class to one of a less important class."""
     ends = [IMPORTANCE_ORDER.index(find_importance(city, end)) for end in (flow.from_, flow.to)]
     return flow.effect is Effect.PERMIT and ends[1] > ends[0]
 
@@ -106,7 +106,7 @@ def _two_factors(city: City) -> Check:
         found += [
             f"{rule.origin}: rule {rule.id!r} lets people to {app.id} (class {app.importance}) below {wanted}"
             for rule in permits
-            if rule.identity is not None and city.second_factor(rule.identity, app.id) < STRENGTHS[wanted]
+            if rule.identity is not None and city.get_second_factor(rule.identity, app.id) < STRENGTHS[wanted]
         ]
         evidence.append(f"{app.id}: proxy, {wanted} or stronger by {', '.join(rule.id for rule in permits)}")
     return Check("3.2(5) class II and above on a public cloud: two factors", len(strict), tuple(found), tuple(evidence))
@@ -129,12 +129,14 @@ def _official_only(city: City) -> Check:
 
 
 def _external_connections(city: City) -> Check:
-    """What the compiled policy opens to the outside is declared as a line, an application, a system or the controller.
+    """Check that everything open to the outside is declared as a line, an application, a system or the controller.
 
     The bandwidth of the lines is evidence: whether it is enough is measured, not proved.
     """
     kinds = Counter(line.kind for school in city.schools for line in (school.lines.primary, school.lines.backup))
-    recommended = {school.id: city.measurement.recommended.of(school.pupils).mbps for school in city.schools}
+    recommended = {
+        school.id: city.measurement.recommended.recommend_bandwidth(school.pupils).mbps for school in city.schools
+    }
     short = sum(school.lines.primary.mbps < recommended[school.id] for school in city.schools)
     outside = [app for app in city.applications.values() if not app.segment]
     placed = ", ".join(

@@ -14,7 +14,7 @@ from controller.model.network.wireless import WirelessNetwork
 
 
 def find_wireless_differences(device: str, intents: tuple[WirelessIntent, ...], state: DeviceState) -> Iterator[str]:
-    """Where the networks in service are not those of the policy, each with what the policy says and where.
+    """Yield each difference of the networks in service to those of the policy, with what the policy says and where.
 
     >>> wanted = compile_wireless(city, point, point_can)
     >>> state = build_device_state(networks=map(build_wireless_network, wanted))

@@ -7,6 +7,7 @@ request does not carry is an error, as at Google, and what errs is not granted. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -146,7 +147,7 @@ class IamCondition:
         self._remembered: dict[tuple[frozenset[str], datetime | None], bool] = {}
 
     def holds(self, levels: Iterable[str], at: datetime) -> bool:
-        """Whether it holds for a request that was granted these levels (by full name) at this time."""
+        """Tell whether it holds for a request that was granted these levels (by full name) at this time."""
         if self._compiled is None:
             return True
         # One that does not name the time is the same at all times.
@@ -206,7 +207,10 @@ def _in_order(expressions: Mapping[str, str]) -> list[str]:
     asks = {n: [m for m in expressions if _asks(text, m)] for n, text in expressions.items()}
     ordered: list[str] = []
     waiting = dict(asks)
-    while waiting:
+    # Every turn puts one in order at least, so there are no more turns than levels.
+    for _ in expressions:
+        if not waiting:
+            break
         ready = sorted(name for name, needs in waiting.items() if all(need in ordered for need in needs))
         if not ready:
             message = f"access levels ask one another in a circle: {', '.join(sorted(waiting))}"
@@ -217,10 +221,6 @@ def _in_order(expressions: Mapping[str, str]) -> list[str]:
 
 
 def _asks(expression: str, name: str) -> bool:
-    before, found, after = expression.partition(f"levels.{name}")
-    del before
-    while found:
-        if not (after[:1].isalnum() or after[:1] == "_"):
-            return True
-        _, found, after = after.partition(f"levels.{name}")
-    return False
+    # Most expressions name no other level: only where one does its end is looked at.
+    asked = f"levels.{name}"
+    return asked in expression and re.search(rf"{re.escape(asked)}(?!\w)", expression) is not None

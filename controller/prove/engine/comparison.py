@@ -1,4 +1,4 @@
-"""Whether two ordered filters permit the same points: they are compared only where they differ as lists.
+"""The comparison of two ordered filters (do they permit the same points?), only where they differ as lists.
 
 The same entries in the same order mean the same. So look at what one list has and the other has not: outside the hull
 of those entries nothing can differ. Inside the hull most other entries vanish, or cover all of it and hide what stands
@@ -30,7 +30,7 @@ _Region = tuple[Interval, ...]
 
 
 class Comparison(Enum):
-    """What comparing two filters has shown."""
+    """The result of comparing two filters."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -115,7 +115,7 @@ def _compare_numbered(
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Whether two lists of entries mean the same in a region."""
+    """Tell whether two lists of entries mean the same in a region."""
 
     region: _Region
     first: list[int]
@@ -140,7 +140,7 @@ class _Entries:
         self._order = sorted(range(len(fields)), key=lambda at: -fields[at].maximum)
 
     def question(self, first: Iterable[CubeEntry], second: Iterable[CubeEntry]) -> _Question:
-        """Whether two filters mean the same anywhere, with what one has in pieces put together."""
+        """Tell whether two filters mean the same anywhere, with what one has in pieces put together."""
         one, other = self._known(first), self._known(second)
         pieces = {entry for run in one for entry in run} ^ {entry for run in other for entry in run}
         return _Question(self._whole, self._joined(one, pieces), self._joined(other, pieces))
@@ -317,7 +317,7 @@ def _runs(entries: list[int]) -> list[set[int]]:
 
 
 def _between(first: list[int], second: list[int]) -> tuple[list[int], list[int]]:
-    """What stands between the beginning and the end that both lists share."""
+    """Return both lists without the beginning and the end that they share."""
     start = next((at for at, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]), 0)
     first, second = first[start:], second[start:]
     back = zip(reversed(first), reversed(second), strict=False)

@@ -106,15 +106,15 @@ class HeaderSpace:
         return self._layered([self._entry(points, permits=permits) for points, permits in entries])
 
     def is_empty(self, node: Node) -> bool:
-        """Whether the set has no point."""
+        """Tell whether the set has no point."""
         return node == _DENIED
 
     def covers(self, outer: Node, inner: Node) -> bool:
-        """Whether every point of `inner` is in `outer`."""
+        """Tell whether every point of `inner` is in `outer`."""
         return self.difference(inner, outer) == _DENIED
 
     def contains(self, node: Node, point: Sequence[int]) -> bool:
-        """Whether a point, one value per field in the space's order, is in the set."""
+        """Tell whether a point, one value per field in the space's order, is in the set."""
         for layer, value in enumerate(point):
             if self._nodes[node][0] == layer:
                 node = self._child(node, value)
@@ -225,7 +225,7 @@ class HeaderSpace:
         return self._rename(nodes[0], _ELSE_DENY) if nodes else _DENIED
 
     def _override(self, upper: Node, lower: Node) -> Node:
-        """What the upper diagram decides, and what the lower says where the upper is undecided."""
+        """Lay one diagram over another: the upper one decides, and where it is undecided the lower one."""
         if upper == _UNDECIDED:
             return lower
         if upper < _UNDECIDED or lower in (_UNDECIDED, upper):

@@ -1,1 +1,1 @@
-"""Whether a filter equals the intent, and every state on the way of a change."""
+"""The proof that a filter equals its intent, and of every state on the way of a change."""

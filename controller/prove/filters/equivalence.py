@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import product
 
-from controller.compile.network.intent import Clause, FilterIntent
+from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.errors import ProofFailed
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import (
@@ -78,7 +78,7 @@ class FilterDifference:
     filter: str
     packet: Packet
     wanted: bool
-    rules: tuple[Clause, ...]
+    rules: tuple[FilterClause, ...]
     entry: Entry | None
 
     def __str__(self) -> str:
@@ -136,7 +136,7 @@ def prove_filter_equals_intent(intent: FilterIntent, rendered: Filter) -> Filter
 
 
 def are_filters_equal(first: Filter, second: Filter) -> bool:
-    """Whether two filters of one family permit the same packets; what no entry covers counts as denied.
+    """Tell whether two filters of one family permit the same packets; what no entry covers counts as denied.
 
     >>> are_filters_equal(acl, acl), are_filters_equal(acl, replace(acl, entries=acl.entries[1:]))
     (True, False)
@@ -150,7 +150,7 @@ def are_filters_equal(first: Filter, second: Filter) -> bool:
 
 
 def covers_intent(wider: FilterIntent, narrower: FilterIntent) -> bool:
-    """Whether everything that the one intent permits, the other permits too.
+    """Tell whether everything that the one intent permits, the other permits too.
 
     >>> fewer = replace(intent, clauses=intent.clauses[:1])
     >>> covers_intent(intent, fewer), covers_intent(fewer, intent)
@@ -163,7 +163,7 @@ def covers_intent(wider: FilterIntent, narrower: FilterIntent) -> bool:
 
 
 def _widened(wider: FilterIntent, narrower: FilterIntent) -> bool:
-    """Whether the one is the other with some permits that ask for less: seen without a diagram."""
+    """Tell whether the one is the other with some permits that ask for less: seen without a diagram."""
     return len(wider.clauses) == len(narrower.clauses) and all(
         one == other or (one.effect is Effect.PERMIT and one == other._replace(established=False))
         for one, other in zip(wider.clauses, narrower.clauses, strict=True)
@@ -171,7 +171,7 @@ def _widened(wider: FilterIntent, narrower: FilterIntent) -> bool:
 
 
 def _same_as_lists(intent: FilterIntent, rendered: Filter) -> bool:
-    """Whether comparing the lists shows that they are equal; False leaves it open."""
+    """Tell whether comparing the lists shows that they are equal; False leaves it open."""
     policy = [
         (cube, clause.effect is Effect.PERMIT)
         for clause in _forbids_first(intent)
@@ -189,7 +189,7 @@ def _plain(rendered: Filter) -> list[CubeEntry]:
 
 
 def _worth(first: Sized, second: Sized) -> int:
-    """How many regions the comparison may look at: with more of them, building the diagrams is quicker."""
+    """The number of regions that the comparison may look at: with more of them, building the diagrams is quicker."""
     return 1000 + 20 * (len(first) + len(second))
 
 
@@ -212,7 +212,7 @@ def build_policy_set(space: HeaderSpace, intent: FilterIntent) -> Node:
     return space.first_match(list_intent_entries(intent))
 
 
-def _forbids_first(intent: FilterIntent) -> list[Clause]:
+def _forbids_first(intent: FilterIntent) -> list[FilterClause]:
     """A forbid wins: the set of clauses is the filter that asks the forbids before the permits."""
     clauses = [clause for clause in intent.clauses if clause.family == intent.family]
     return sorted(clauses, key=lambda clause: clause.effect is Effect.PERMIT)
@@ -229,7 +229,7 @@ def build_filter_set(space: HeaderSpace, rendered: Filter) -> Node:
 
 
 def ends_explicitly(rendered: Filter) -> bool:
-    """Whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides.
+    """Tell whether the filter's last entry covers every packet of its family, so that no vendor's default ever decides.
 
     >>> ends_explicitly(acl), ends_explicitly(replace(acl, entries=acl.entries[:-1]))
     (True, False)
@@ -241,7 +241,7 @@ def ends_explicitly(rendered: Filter) -> bool:
 
 
 def evaluate_filter(rendered: Filter, packet: Packet) -> bool:
-    """Whether a filter permits a packet: the first entry that covers it decides, and without one it is denied.
+    """Tell whether a filter permits a packet: the first entry that covers it decides, and without one it is denied.
 
     >>> evaluate_filter(acl, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
     True
@@ -262,7 +262,7 @@ def find_first_entry(rendered: Filter, packet: Packet) -> Entry | None:
 
 
 def evaluate_intent(intent: FilterIntent, packet: Packet) -> bool:
-    """Whether the policy permits a packet: some permit covers it and no forbid does.
+    """Tell whether the policy permits a packet: some permit covers it and no forbid does.
 
     >>> evaluate_intent(intent, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
     True
@@ -272,7 +272,7 @@ def evaluate_intent(intent: FilterIntent, packet: Packet) -> bool:
     return any(clause.effect is Effect.PERMIT for clause in find_deciding_clauses(intent, packet))
 
 
-def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[Clause, ...]:
+def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[FilterClause, ...]:
     """The clauses that decide about a packet: the forbids that cover it, else the permits, else none.
 
     >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443")
@@ -283,7 +283,7 @@ def find_deciding_clauses(intent: FilterIntent, packet: Packet) -> tuple[Clause,
     return tuple([clause for clause in covering if clause.effect is Effect.FORBID] or covering)
 
 
-def _clause_covers(clause: Clause, packet: Packet) -> bool:
+def _clause_covers(clause: FilterClause, packet: Packet) -> bool:
     return (
         packet.family == clause.family
         and packet.protocol == clause.protocol
@@ -324,11 +324,11 @@ def list_filter_entries(rendered: Filter) -> FilterEntries:
     return tuple([(_match_cube(entry.match), entry.effect is Effect.PERMIT) for entry in _entries(rendered)])
 
 
-def _clause_cube(clause: Clause) -> PacketCube:
+def _clause_cube(clause: FilterClause) -> PacketCube:
     return (
         ((clause.protocol, clause.protocol),),
-        clause.sources.intervals(),
-        clause.destinations.intervals(),
+        clause.sources.get_intervals(),
+        clause.destinations.get_intervals(),
         (clause.source_ports,),
         (clause.destination_ports,),
         _ESTABLISHED if clause.established else _ANY_STATE,
@@ -404,7 +404,7 @@ def _likely(
 
 def _hosts(family: Family, sets: Iterable[AddressSet], prefixes: Iterable[Prefix]) -> list[int]:
     """An address of a host in everything that the policy or the filter names, and one that neither may know."""
-    return _hosts_in(family, [*(interval for one in sets for interval in one.intervals()), *map(_bounds, prefixes)])
+    return _hosts_in(family, [*(interval for one in sets for interval in one.get_intervals()), *map(_bounds, prefixes)])
 
 
 def _hosts_in(family: Family, intervals: Iterable[Interval]) -> list[int]:

@@ -122,7 +122,7 @@ def find_transition_faults(
 
 
 def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow, PermittedPackets]:
-    r"""What passes on every flow of a state on which not nothing passes.
+    r"""Return what passes of each flow of a state; a flow of which nothing passes is not in it.
 
     >>> port = PortState("port1.0.1", PortMode.ACCESS, (10,), PortRole.HOST_FACING)
     >>> print(*list(find_permitted_flows(build_device_state(ports=[port]), can))[:3], sep="\n")
@@ -154,7 +154,7 @@ def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow
 
 
 def _permitted_on(found: dict[VlanFlow, PermittedPackets], flow: VlanFlow, can: Capabilities) -> PermittedPackets:
-    """What passes of a flow that a state may not name: then there is no port, or no filter at the VLAN's interface."""
+    """Return what passes of a flow; one that the state does not name has no port, or no filter at the interface."""
     return found.get(flow, can.passes_unfiltered if flow.foreign else False)
 
 

@@ -1,1 +1,1 @@
-"""Whom the proxy lets in: every class of people against the compiled conditions."""
+"""The people whom the proxy lets in: synthetic principals against the compiled conditions."""

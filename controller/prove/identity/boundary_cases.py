@@ -86,7 +86,7 @@ def _centre(city: City, rules: list[Rule], app: str) -> Person:
     kinds = [part.devices for _, part in parts if part.devices]
     person = Person(
         role=city.people.roles[0].id,
-        mfa=max(city.second_factor(part, app) for _, part in parts),
+        mfa=max(city.get_second_factor(part, app) for _, part in parts),
         postures=frozenset(name for _, part in parts for name in part.postures),
         place=_common(places) or "home",
         at=_moment(city, [rule for rule, _ in parts]),
@@ -104,7 +104,7 @@ def _common(lists: list[tuple[str, ...]]) -> str:
 
 
 def _moment(city: City, rules: list[Rule]) -> datetime:
-    """When the rules hold, if there is such a moment among the days that tell anything apart; else a noon."""
+    """Return a moment at which the rules hold, if there is one among the days that tell anything apart; else a noon."""
     known = list_distinct_days(city)
     for day, hour in product(known, (12, 18, 3, 8, 22)):
         moment = datetime.combine(day, time(hour), city.timezone)
@@ -117,7 +117,7 @@ def _holds(city: City, rule: Rule, moment: datetime) -> bool:
     hours = rule.identity.hours if rule.identity else None
     if not rule.holds_on(moment.date()) or hours is None:
         return rule.holds_on(moment.date())
-    kind = city.calendar.kind(moment.date()) if city.calendar else None
+    kind = city.calendar.find_day_kind(moment.date()) if city.calendar else None
     named = moment.strftime("%a").lower() in hours.weekdays if hours.day_kinds is None else kind in hours.day_kinds
     return named and hours.from_ <= moment.time() < hours.until
 
@@ -167,7 +167,7 @@ def _by_calendar(rule: Rule) -> bool:
 
 def _calendar_boundaries(city: City) -> tuple[datetime, ...]:
     """Noon of the first and the last day of every run of the calendar, and of the days beside them."""
-    runs = [run for kind in DayKind for run in (city.calendar.runs(kind) if city.calendar else ())]
+    runs = [run for kind in DayKind for run in (city.calendar.find_runs(kind) if city.calendar else ())]
     named: set[date] = {day + step for run in runs for day in run for step in (-ONE_DAY, timedelta(0), ONE_DAY)}
     return tuple(datetime.combine(day, time(12), city.timezone) for day in sorted(named))
 
@@ -210,7 +210,7 @@ def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
 
 def _ends(egress: Iterable[Prefix]) -> Iterator[str]:
     for one in dict.fromkeys(egress):
-        yield from (Family(one.version).address(value) for value in dict.fromkeys(get_bounds(one)))
+        yield from (Family(one.version).format_address(value) for value in dict.fromkeys(get_bounds(one)))
 
 
 def _behind(egress: Iterable[Prefix], taken: Mapping[Family, Sequence[Interval]]) -> Iterator[str]:
@@ -218,4 +218,4 @@ def _behind(egress: Iterable[Prefix], taken: Mapping[Family, Sequence[Interval]]
         family, value = Family(one.version), get_bounds(one)[1] + 1
         before = bisect_right(taken[family], value, key=lambda interval: interval[0])
         if not before or taken[family][before - 1][1] < value:
-            yield family.address(value)
+            yield family.format_address(value)

@@ -40,18 +40,18 @@ class IapEvaluator:
     def __init__(self, city: City, intent: CloudIntent | None = None) -> None:
         self.city = city
         self.intent = compile_cloud_intent(city, FACTS) if intent is None else intent
-        self._levels = LevelEvaluator({level.name: level.expression for level in self.intent.levels})
+        self._levels = LevelEvaluator({level.name: level.expression for level in self.intent.access_levels})
         self._conditions: dict[tuple[str, str], list[IamCondition]] = {}
         compiled = {b.expression: IamCondition(b.expression) for b in self.intent.bindings}
         for binding in self.intent.bindings:
             mine = self._conditions.setdefault((binding.application, binding.role), [])
             mine.append(compiled[binding.expression])
 
-    def levels(self, attributes: RequestAttributes) -> frozenset[str]:
+    def find_levels(self, attributes: RequestAttributes) -> frozenset[str]:
         """Full names of the granted levels."""
         return _full(self._levels.find_granted(attributes))
 
-    def levels_at(
+    def find_levels_at(
         self, attributes: RequestAttributes, moments: Iterable[datetime]
     ) -> Iterator[tuple[datetime, frozenset[str]]]:
         """Full names of the levels that one request is granted at each of some times."""
@@ -61,7 +61,7 @@ class IapEvaluator:
             yield moment, _full(before)
 
     def lets_in(self, application: str, role: str, levels: frozenset[str], at: datetime) -> bool:
-        """Whether some binding of the role grants the application."""
+        """Tell whether some binding of the role grants the application."""
         return any(condition.holds(levels, at) for condition in self._conditions.get((application, role), ()))
 
 
@@ -72,7 +72,7 @@ def _full(names: frozenset[str]) -> frozenset[str]:
 
 
 def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int = 0, parts: int = 1) -> Check:
-    """Whether the conditions (those that the policy compiles to, or given ones) decide as the reference does.
+    """Prove that the conditions (those that the policy compiles to, or given ones) decide as the reference does.
 
     `part` of `parts` takes every so-many-th of the people; all parts together take everybody.
 
@@ -94,7 +94,9 @@ def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int 
             yield one
 
     found = list(_mistakes(proxy, counted()))
-    evidence = (f"{len(proxy.intent.bindings)} bindings, {len(proxy.intent.levels)} access levels, {asked} decisions",)
+    evidence = (
+        f"{len(proxy.intent.bindings)} bindings, {len(proxy.intent.access_levels)} access levels, {asked} decisions",
+    )
     return Check(CHECK_NAME, asked, tuple(_shortened(found)), evidence)
 
 
@@ -140,7 +142,7 @@ def _mistakes(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[
 def _coming(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[tuple[Person, frozenset[str]]]:
     """People in each of their roles at each of their times, with the levels that they are granted."""
     for one in people:
-        for moment, levels in proxy.levels_at(one.attributes, one.moments):
+        for moment, levels in proxy.find_levels_at(one.attributes, one.moments):
             for role in one.roles:
                 yield change_role(one.person, role, moment), levels
 

@@ -29,7 +29,7 @@ class PeopleSets:
     """Everybody whom one or more cities can tell apart, and the sets of them.
 
     >>> people = PeopleSets(city)
-    >>> application, person = people.example(people.permitted(city, city.rules))
+    >>> application, person = people.find_example(people.select_permitted(city, city.rules))
     >>> application, person.role, person.place
     ('affairs', 'teacher', 'own-school')
     """
@@ -57,22 +57,22 @@ class PeopleSets:
             ]
         )
 
-    def part(self, city: City, rule: Rule, registered: int | None = None) -> Node:
-        """Whom the identity part of a rule speaks of.
+    def select_rule(self, city: City, rule: Rule, registered: int | None = None) -> Node:
+        """Return the people that the identity part of a rule speaks of.
 
         With `registered` (an index of `registrations`, one more for none) it is whom it speaks of among people whose
         device is registered there, and the set does not depend on that field: so two of them can be compared.
         """
         if rule.identity is None:
             return self.space.nothing
-        return self.space.union_all(self.at(city, rule, name, registered) for name in rule.applications)
+        return self.space.union_all(self.select_rule_at(city, rule, name, registered) for name in rule.applications)
 
-    def at(self, city: City, rule: Rule, application: str, registered: int | None = None) -> Node:
-        """Whom the identity part of a rule speaks of at one of its applications."""
+    def select_rule_at(self, city: City, rule: Rule, application: str, registered: int | None = None) -> Node:
+        """Return the people that the identity part of a rule speaks of at one of its applications."""
         assert rule.identity is not None  # noqa: S101 the callers looked
         identity = rule.identity
         # The internet has no importance class, and no proxy asks anybody before it.
-        least = Strength.NONE if application == INTERNET else city.second_factor(identity, application)
+        least = Strength.NONE if application == INTERNET else city.get_second_factor(identity, application)
         cubes = (
             _chosen(self.applications, [application]),
             _chosen(self.roles, identity.roles or self.roles),
@@ -86,14 +86,14 @@ class PeopleSets:
         )
         return self.space.cube(cubes)
 
-    def permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
-        """Whom the identity parts of rules let in: permits without forbids."""
-        parts = [(rule, self.part(city, rule, registered)) for rule in rules if rule.identity]
+    def select_permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
+        """Return the people that the identity parts of rules let in: permits without forbids."""
+        parts = [(rule, self.select_rule(city, rule, registered)) for rule in rules if rule.identity]
         permits = self.space.union_all(node for rule, node in parts if rule.effect is Effect.PERMIT)
         forbids = self.space.union_all(node for rule, node in parts if rule.effect is Effect.FORBID)
         return self.space.difference(permits, forbids)
 
-    def where(self, **values: Sequence[int]) -> Node:
+    def select_where(self, **values: Sequence[int]) -> Node:
         """Everybody who has one of these values in each named field."""
         return self.space.cube(
             tuple(
@@ -104,7 +104,7 @@ class PeopleSets:
             )
         )
 
-    def example(self, node: Node) -> tuple[str, Person]:
+    def find_example(self, node: Node) -> tuple[str, Person]:
         """An application and a person of a set that is not empty; in the morning, where that can be."""
         wishes = [[TEN_O_CLOCK] if field.name == "minute" else [] for field in self.space.fields]
         point = self.space.example(node, wishes)
@@ -133,7 +133,7 @@ class PeopleSets:
     def _calendars(self, day: date) -> tuple[object, ...]:
         found: list[object] = [day.weekday()]
         for city in self.cities:
-            found.append(city.calendar.kind(day) if city.calendar else None)
+            found.append(city.calendar.find_day_kind(day) if city.calendar else None)
             found += [rule.holds_on(day) for rule in city.rules if rule.exception]
         return tuple(found)
 
@@ -146,7 +146,7 @@ class PeopleSets:
 
     def _scope(self, city: City, rule: Rule) -> tuple[Interval, ...]:
         forbids = rule.effect is Effect.FORBID
-        scope = city.schools_in_scope(rule)
+        scope = city.list_schools_in_scope(rule)
         inside = [
             index
             for index, alike in enumerate(self.registrations)
@@ -171,7 +171,7 @@ def _on(city: City, rule: Rule, day: date) -> bool:
         return rule.holds_on(day)
     if hours.day_kinds is None:
         return DAYS[day.weekday()] in hours.weekdays
-    kind = city.calendar.kind(day) if city.calendar else None
+    kind = city.calendar.find_day_kind(day) if city.calendar else None
     return kind in hours.day_kinds or (kind is None and rule.effect is Effect.FORBID)
 
 
@@ -185,9 +185,7 @@ def _dates(cities: Sequence[City]) -> list[date]:
 
 
 def _span(first: date, last: date) -> Iterator[date]:
-    while first <= last:
-        yield first
-        first += ONE_DAY
+    yield from (first + ONE_DAY * number for number in range((last - first).days + 1))
 
 
 def _union(lists: Iterable[Iterable[str]]) -> list[str]:

@@ -44,7 +44,7 @@ FOREIGN_REGISTRATION = "another-city"
 
 
 def build_request(city: City, person: Person, factor: str | None = None) -> RequestAttributes:
-    """What Google would know: an address, its country, a device as its inventory has it, and how they signed in.
+    """Return a person's request as Google sees it: address, country, the device by its inventory, the kind of sign-in.
 
     >>> request = build_request(city, next(draw_synthetic_principals(city, 1)))
     >>> request["origin.ip"], request["origin.region_code"]
@@ -120,7 +120,7 @@ def list_distinct_days(city: City) -> tuple[date, ...]:
     """
     found = {date(2026, 11, 23) + timedelta(days=index) for index in range(len(DAYS))}
     if city.calendar:
-        found |= {day for kind in DayKind for run in city.calendar.runs(kind)[-1:] for day in run}
+        found |= {day for kind in DayKind for run in city.calendar.find_runs(kind)[-1:] for day in run}
         found |= {city.calendar.until, city.calendar.until + ONE_DAY}
     for rule in city.rules:
         if rule.exception:

@@ -1,4 +1,4 @@
-"""What is wrong with a policy that loads: all that `tsunagu check` says, on the day that the city was loaded for."""
+"""The findings of a policy that loads: all that `tsunagu check` says, on the day that the city was loaded for."""
 
 from __future__ import annotations
 

@@ -49,16 +49,16 @@ class RuleFlows:
         }
         fields = [Field(name, size - 1) for name, size in sizes.items()]
         self.space = HeaderSpace([*fields, Field("protocol", 255), Field("port", 65535)])
-        self.parts = {rule.id: self.part(rule) for rule in city.rules}
+        self.parts = {rule.id: self.collect_flows(rule) for rule in city.rules}
 
-    def part(self, rule: Rule) -> Node:
+    def collect_flows(self, rule: Rule) -> Node:
         """All flows of a rule."""
         if rule.network is None:
             return self.space.nothing
         pairs = product(rule.network.from_, rule.applications)
-        return self.space.union_all(self.flow(rule, source, name) for source, name in pairs)
+        return self.space.union_all(self.flows_between(rule, source, name) for source, name in pairs)
 
-    def flow(self, rule: Rule, source: str, name: str) -> Node:
+    def flows_between(self, rule: Rule, source: str, name: str) -> Node:
         """The flows of a rule from a segment to an application."""
         # A switch cannot tell an application that belongs to the internet from the rest of it.
         seen = INTERNET if name != INTERNET and self.city.applications[name].belongs_to else name
@@ -68,20 +68,20 @@ class RuleFlows:
             for i, alike in enumerate(self.city.schools_of_equal_scope)
             if self.city.rule_applies_at(rule, alike[0])
         )
-        services = self.city.permitted_services(rule, name)
+        services = self.city.get_permitted_services(rule, name)
         return self.space.union_all(self.space.cube((*ends, there, _one(s.protocol), (s.ports,))) for s in services)
 
-    def among(self, index: int) -> Node:
+    def flows_at(self, index: int) -> Node:
         """Everything at one group of schools."""
         everywhere = [((0, field.maximum),) for field in self.space.fields]
         return self.space.cube([_one(index) if i == 2 else full for i, full in enumerate(everywhere)])  # noqa: PLR2004 the third field is the schools
 
-    def schools(self, node: Node) -> tuple[str, ...]:
+    def find_schools(self, node: Node) -> tuple[str, ...]:
         """The schools at which a set holds something."""
         held = (
             i
             for i in range(len(self.city.schools_of_equal_scope))
-            if node != self.space.difference(node, self.among(i))
+            if node != self.space.difference(node, self.flows_at(i))
         )
         return tuple(sorted(school.id for index in held for school in self.city.schools_of_equal_scope[index]))
 
@@ -97,11 +97,11 @@ def _taken_back(flows: RuleFlows) -> Iterator[Finding]:
         if rule.effect is Effect.FORBID or rule.network is None:
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            flow = flows.flow(rule, source, name)
+            flow = flows.flows_between(rule, source, name)
             taking = [f for f in forbids if not space.is_empty(space.intersection(flow, flows.parts[f.id]))]
             left = space.difference(flow, space.union_all(flows.parts[forbid.id] for forbid in taking))
-            kept = set(flows.schools(left))
-            void = tuple(school for school in flows.schools(flow) if school not in kept)
+            kept = set(flows.find_schools(left))
+            void = tuple(school for school in flows.find_schools(flow) if school not in kept)
             if void:
                 where = "" if space.is_empty(left) else f" at {name_schools(void)}"
                 names = ", ".join(f"{forbid.id!r} ({forbid.origin})" for forbid in taking)
@@ -114,11 +114,11 @@ def _taken_back(flows: RuleFlows) -> Iterator[Finding]:
 
 def _people_taken_back(city: City, people: PeopleSets) -> Iterator[Finding]:
     forbids = [rule for rule in city.rules if rule.effect is Effect.FORBID and rule.identity]
-    forbidden = people.space.union_all(people.part(city, rule) for rule in forbids)
+    forbidden = people.space.union_all(people.select_rule(city, rule) for rule in forbids)
     for rule in city.rules:
         if rule.effect is Effect.FORBID or rule.identity is None:
             continue
-        part = people.part(city, rule)
+        part = people.select_rule(city, rule)
         if not people.space.is_empty(part) and people.space.covers(forbidden, part):
             names = ", ".join(f"{forbid.id!r} ({forbid.origin})" for forbid in forbids)
             message = f"everything that rule {rule.id!r} lets people do is forbidden by {names}, and a forbid wins"
@@ -135,7 +135,9 @@ def _without_mfa(city: City, people: PeopleSets) -> Iterator[Finding]:
                 continue
             least = city.people.mfa.get_minimum(city.applications[name].importance)
             below = [strength for strength in Strength if strength < STRENGTHS[least.strength]]
-            let_in = people.space.intersection(people.at(city, rule, name), people.where(factor=below))
+            let_in = people.space.intersection(
+                people.select_rule_at(city, rule, name), people.select_where(factor=below)
+            )
             if least.required and not people.space.is_empty(let_in):
                 weak.append(name)
         if weak:
@@ -148,7 +150,7 @@ def _without_mfa(city: City, people: PeopleSets) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What taking a rule out would change, of each part."""
+    """The answers that taking a rule out would change, of each part."""
 
     flows: Node
     people: Node
@@ -156,7 +158,7 @@ class _Kept:
 
 def _dead(city: City, flows: RuleFlows, people: PeopleSets) -> Iterator[Finding]:
     """Rules that could be taken out without any answer changing, everywhere or at some of their schools."""
-    parts = {rule.id: people.part(city, rule) for rule in city.rules}
+    parts = {rule.id: people.select_rule(city, rule) for rule in city.rules}
     for rule in city.rules:
         kept = _Kept(_changed(city, rule, flows.space, flows.parts), _changed(city, rule, people.space, parts))
         why = "permits nothing that others do not" if rule.effect is Effect.PERMIT else "forbids nothing permitted"
@@ -172,7 +174,7 @@ def _dead(city: City, flows: RuleFlows, people: PeopleSets) -> Iterator[Finding]
 
 
 def _changed(city: City, rule: Rule, space: HeaderSpace, parts: dict[str, Node]) -> Node:
-    """What a rule adds to the answers of all others, or takes from them."""
+    """Return what a rule adds to the answers of all others, or takes from them."""
     others = [other for other in city.rules if other is not rule]
     permitted = space.union_all(parts[other.id] for other in others if other.effect is Effect.PERMIT)
     forbidden = space.union_all(parts[other.id] for other in others if other.effect is Effect.FORBID)
@@ -183,12 +185,12 @@ def _changed(city: City, rule: Rule, space: HeaderSpace, parts: dict[str, Node])
 
 def _idle(city: City, rule: Rule, flows: RuleFlows, people: PeopleSets, kept: _Kept) -> Iterator[str]:
     """The schools of a rule at which it changes nothing."""
-    used = set(flows.schools(kept.flows))
+    used = set(flows.find_schools(kept.flows))
     for index, alike in enumerate(people.registrations):
-        there = people.space.intersection(kept.people, people.where(registered=[index]))
+        there = people.space.intersection(kept.people, people.select_where(registered=[index]))
         if not people.space.is_empty(there):
             used |= set(alike)
-    yield from sorted(city.schools_in_scope(rule) - used)
+    yield from sorted(city.list_schools_in_scope(rule) - used)
 
 
 def find_unmatchable_rules(city: City) -> Iterator[Finding]:
@@ -203,7 +205,7 @@ def find_unmatchable_rules(city: City) -> Iterator[Finding]:
 
 
 def _reasons(city: City, rule: Rule) -> Iterator[str]:
-    scope = city.schools_in_scope(rule)
+    scope = city.list_schools_in_scope(rule)
     if not scope:
         yield "no school is in its `schools`"
         return
@@ -218,8 +220,8 @@ def _reasons(city: City, rule: Rule) -> Iterator[str]:
     if identity is None or "proxy" not in identity.enforced_by:
         return
     if identity.hours and identity.hours.day_kinds and city.calendar:
-        left = (day for day in city.calendar.days() if day >= city.policy_date)
-        if not any(city.calendar.kind(day) in identity.hours.day_kinds for day in left):
+        left = (day for day in city.calendar.list_days() if day >= city.policy_date)
+        if not any(city.calendar.find_day_kind(day) in identity.hours.day_kinds for day in left):
             yield f"the calendar has no {identity.hours.days} from {city.policy_date} on"
     lost = [place for place in identity.places if not _provable(city, place, scope)]
     if identity.places and len(lost) == len(identity.places):
@@ -227,7 +229,7 @@ def _reasons(city: City, rule: Rule) -> Iterator[str]:
 
 
 def _provable(city: City, place: str, scope: Iterable[str]) -> bool:
-    """Whether the proxy can ever find somebody at a place."""
+    """Tell whether the proxy can ever find somebody at a place."""
     if place == "board-office":
         return any(office.egress for office in city.offices)
     if place not in {"own-school", "other-school"}:

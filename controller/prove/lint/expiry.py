@@ -1,4 +1,4 @@
-"""What time does to a policy: exceptions that expire, a calendar that ends, prefix lists that grow old."""
+"""Findings that come with time: exceptions that expire, a calendar that ends, prefix lists that grow old."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def find_expiries(city: City) -> Iterator[Finding]:
 
 
 def _exceptions(city: City) -> Iterator[Finding]:
-    lapsed: tuple[Rule | SystemFlow, ...] = (*city.expired_rules, *city.expired_flows)
-    for one in lapsed:
+    expired: tuple[Rule | SystemFlow, ...] = (*city.expired_rules, *city.expired_flows)
+    for one in expired:
         exception = _of(one)
         message = (
             f"{_noun(one)} {one.id!r} expired on {exception.expires} and permits nothing any more; "

@@ -78,13 +78,13 @@ def _whole_internet(city: City, rule: Rule) -> Iterator[Finding]:
     said = {
         (source, s)
         for other in named
-        if other.network and city.schools_in_scope(other) >= city.schools_in_scope(rule)
+        if other.network and city.list_schools_in_scope(other) >= city.list_schools_in_scope(rule)
         for source in other.network.from_
         for s in other.network.services
     }
     for name, source in product(rule.applications, rule.network.from_):
         if name != INTERNET and city.applications[name].belongs_to:
-            opened = [s for s in city.permitted_services(rule, name) if (source, s) not in said]
+            opened = [s for s in city.get_permitted_services(rule, name) if (source, s) not in said]
             if opened:
                 message = (
                     f"rule {rule.id!r} opens {name} to segment {source!r}, and {name} belongs to the internet: "
@@ -96,13 +96,15 @@ def _whole_internet(city: City, rule: Rule) -> Iterator[Finding]:
 def _anywhere(city: City) -> Iterator[Finding]:
     """Important applications that somebody may use from every place there is."""
     people = PeopleSets(city)
-    allowed = people.permitted(city, city.rules)
+    allowed = people.select_permitted(city, city.rules)
     for name, application in city.applications.items():
         if application.importance not in STRICT_CLASSES or not application.proxy:
             continue
-        here = people.space.intersection(allowed, people.where(application=[people.applications.index(name)]))
+        here = people.space.intersection(allowed, people.select_where(application=[people.applications.index(name)]))
         places = range(len(people.places))
-        if all(not people.space.is_empty(people.space.intersection(here, people.where(place=[p]))) for p in places):
+        if all(
+            not people.space.is_empty(people.space.intersection(here, people.select_where(place=[p]))) for p in places
+        ):
             message = (
                 f"{name} (class {application.importance}) may be used from every place, "
                 f"{', '.join(people.places)}; name `places` in its rules"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.policy_files import PREFIX_LISTS, find_file_start
-from controller.model.source import Placed
+from controller.model.source import LocatedItem
 from controller.prove.lint.finding import Finding, make_warning
 
 _KIND = "unused"
@@ -49,7 +49,7 @@ def find_unused(city: City) -> Iterator[Finding]:
             yield make_warning(_KIND, origin, f"no application has the prefix list {one.id!r}")
 
 
-def _left(noun: str, items: Iterable[Placed], used: set[str], why: str) -> Iterator[Finding]:
+def _left(noun: str, items: Iterable[LocatedItem], used: set[str], why: str) -> Iterator[Finding]:
     for item in items:
         name = str(getattr(item, "id"))  # noqa: B009 every item of these lists has one
         if name not in used:

@@ -180,7 +180,7 @@ def _question(
         permits=list_cubes(spoken, Effect.PERMIT),
         forbids=list_cubes(spoken, Effect.FORBID),
         management=next((number for number, one in enumerate(segments) if one.id == management), None),
-        controllers=AddressSet(city.controllers).in_family(family).intervals(),
+        controllers=AddressSet(city.controllers).in_family(family).get_intervals(),
         answers=_answered(spoken, management),
         management_cubes=tuple(_ways(at)) if any(one.id == management for one in segments) else (),
     )
@@ -189,7 +189,7 @@ def _question(
 @lru_cache(maxsize=8)
 def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketCube, ...]]:
     """The addresses of the cloud's load-balancer frontends, and the packets that these take."""
-    frontends = [(frontend, frontend.addresses.in_family(family).intervals()) for frontend in find_frontends(city)]
+    frontends = [(frontend, frontend.addresses.in_family(family).get_intervals()) for frontend in find_frontends(city)]
     everywhere = ((0, 2**family.bits - 1),)
     taken: list[PacketCube] = [
         (_one(service.protocol), everywhere, addresses, (ANY_PORTS,), (service.ports,), ((0, 1),))
@@ -201,7 +201,7 @@ def _edge(city: City, family: Family) -> tuple[Intervals, tuple[PacketCube, ...]
 
 
 def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketCube, ...]:
-    """What answers the management when it asks somebody, as a rule lets it."""
+    """Return the packets that answer the management when it asks somebody, as a rule lets it."""
     asks = [
         one
         for one in spoken
@@ -212,7 +212,7 @@ def _answered(spoken: Iterable[Conversation], management: str) -> tuple[PacketCu
 
 def _devices(at: SchoolNetwork) -> list[Device]:
     """The school's devices that are managed over this family."""
-    return [one for one in at.city.devices(at.school) if one.management.version == at.family]
+    return [one for one in at.city.list_devices(at.school) if one.management.version == at.family]
 
 
 def _ways(at: SchoolNetwork) -> Iterator[PacketCube]:
@@ -225,12 +225,12 @@ def _ways(at: SchoolNetwork) -> Iterator[PacketCube]:
 
 
 def _way(at: SchoolNetwork, addresses: Intervals, port: int) -> PacketCube:
-    controllers = AddressSet(at.city.controllers).in_family(at.family).intervals()
+    controllers = AddressSet(at.city.controllers).in_family(at.family).get_intervals()
     return (((6, 6),), controllers, addresses, (ANY_PORTS,), _one(port), ((0, 1),))
 
 
 class _PathDifferences:
-    """What is wrong at a school in one family, each with a packet."""
+    """The differences of a school's paths in one family, each with a packet."""
 
     def __init__(self, at: SchoolNetwork, here: SchoolFilters, question: PathQuestion) -> None:
         self.at, self.city, self.here = at, at.city, here
@@ -282,7 +282,7 @@ class _PathDifferences:
             for name in self.city.applications
             for span in self.city.addresses.destination_addresses_in(
                 name, self.here.school, self.at.family
-            ).intervals()[:1]
+            ).get_intervals()[:1]
         ]
         spans = [one.span[0] for one in self.relation.question.segments]
         return [min(low + 10, high) for low, high in (*spans, *named)]

@@ -86,7 +86,7 @@ def find_example_packet(space: HeaderSpace, wrong: Node, hosts: Sequence[int]) -
 
 
 def describe_path(city: City, school: School, packet: Packet, passed: Sequence[EnforcementPoint], deed: str) -> str:
-    r"""Who reaches whom, with which packet, who let it through (or did not), and what the policy says of it.
+    r"""Describe a packet's path: both ends, the packet, each enforcement point, and what the policy says of it.
 
     >>> asked = packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 22")
     >>> print(*describe_path(city, school, asked, [], "passes").split("; "), sep="\n")

@@ -1,4 +1,4 @@
-"""What passes in a school, as cubes alone: no names, no rules. Made of filters, compared with what is wanted.
+"""The forwarding relation of a school, as cubes alone: no names, no rules. Made of filters, compared with the wanted.
 
 Everything asked here is about the order of addresses, never about their values: no cube tells two addresses apart
 between which no cube begins or ends. So a question can be asked with each address replaced by its place in that order
@@ -122,7 +122,7 @@ def _cubes_renamed(cubes: Iterable[PacketCube], names: Mapping[int, Intervals]) 
 
 
 def forwards_as_wanted(question: PathQuestion) -> bool:
-    """Whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again.
+    """Tell whether exactly what is wanted passes; a question that is the same as an earlier one is not asked again.
 
     >>> nothing = PathQuestion(255, ((16, 31),), (), (), (), (), (), (), None, (), (), ())
     >>> forwards_as_wanted(nothing)
@@ -171,7 +171,7 @@ class ForwardingRelation:
         }
 
     def _let(self, one: SegmentQuestion, at: int) -> Node:
-        """What the filter at a segment permits, and a router that is assumed to keep state beside it."""
+        """Return what the filter at a segment permits, and a router that is assumed to keep state beside it."""
         permitted_there = self.space.first_match(one.filters[at])
         intent = one.assumed[at]
         if intent is None:
@@ -207,7 +207,7 @@ class ForwardingRelation:
         return self.space.difference(self.space.intersection(both, self._pair(self._carried, self._carried)), same)
 
     def _closed(self) -> Node:
-        """What the load balancer does not take: every packet to its addresses but those for a service of a frontend."""
+        """Return the packets that the load balancer does not take: all to its addresses but those for a service."""
         opened = self._union(self.question.frontend_cubes)
         return self.space.difference(self._ended(Direction.TO, self.question.frontend_addresses), opened)
 
@@ -217,7 +217,7 @@ class ForwardingRelation:
 
     @cached_property
     def _needs(self) -> dict[Direction, list[Node]]:
-        """What each segment needs to live. A forbid wins over it, too."""
+        """The infrastructure protocols of each segment. A forbid wins over them, too."""
         return {
             direction: [
                 self.space.difference(self._union(one.needs[at]), self._forbidden) for one in self.question.segments
@@ -248,12 +248,12 @@ class ForwardingRelation:
 
     @property
     def excess(self) -> Node:
-        """What passes and should not."""
+        """The packets that pass and should not."""
         return self.space.difference(self.reachable, self.wanted)
 
     @property
     def lacking(self) -> Node:
-        """What should pass and does not."""
+        """The packets that should pass and do not."""
         return self.space.difference(self.wanted, self.reachable)
 
     def spoofed(self) -> Iterator[tuple[int, Direction, Node]]:
@@ -265,12 +265,12 @@ class ForwardingRelation:
 
     @property
     def to_other_schools(self) -> Node:
-        """What leaves this school for another one's addresses: where that is nothing at all schools, no two meet."""
+        """The packets that leave this school for another one's: where there are none at any school, no two meet."""
         return self.space.intersection(self.reachable, self._pair(self.question.block, self.question.others))
 
     @property
     def to_management(self) -> Node:
-        """What reaches the management from others than the controllers, beyond answers and what the network needs."""
+        """The packets to the management from others than controllers, without answers and infrastructure protocols."""
         if self.question.management is None:
             return self.space.nothing
         management = self.question.segments[self.question.management]
@@ -280,7 +280,7 @@ class ForwardingRelation:
         return self.space.difference(strangers, self._union((*needs, *self.question.answers)))
 
     def cut_from_controllers(self, way: PacketCube) -> Node:
-        """What of a controller's way to a device does not pass."""
+        """Return the packets of a controller's session with a device that do not pass."""
         return self.space.difference(self.space.cube(way), self.reachable)
 
     def _union(self, cubes: Iterable[Cube]) -> Node:

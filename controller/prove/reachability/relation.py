@@ -47,7 +47,7 @@ class SchoolNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Who may ask (`asking`) whom (`asked`) for what, by one rule. Its answers are the same, turned round."""
+    """A service that some (`asking`) may open with others (`asked`) by one rule; its answers are turned round."""
 
     rule: Rule
     family: Family
@@ -64,7 +64,7 @@ class Conversation:
         yield (protocol, self.asked, self.asking, (self.ports,), wide, marked)
 
     def holds(self, packet: Packet) -> bool:
-        """Whether a packet is one of the conversation's, judged by itself: nothing of diagrams is asked."""
+        """Tell whether a packet is one of the conversation's, judged by itself: nothing of diagrams is asked."""
         if packet.protocol != self.protocol:
             return False
         if _among(packet.source, self.asking) and _among(packet.destination, self.asked):
@@ -90,10 +90,10 @@ def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
         if rule.network is None or not city.rule_applies_at(rule, school):
             continue
         for source, name in product(rule.network.from_, rule.applications):
-            asking = city.addresses.source_addresses_in(source, school, family).intervals()
-            asked = city.addresses.destination_addresses_in(name, school, family).intervals()
+            asking = city.addresses.source_addresses_in(source, school, family).get_intervals()
+            asked = city.addresses.destination_addresses_in(name, school, family).get_intervals()
             if asking and asked:
-                for service in city.permitted_services(rule, name):
+                for service in city.get_permitted_services(rule, name):
                     yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
@@ -126,7 +126,7 @@ def list_infrastructure_cubes(at: SchoolNetwork, segment: Segment, direction: Di
     >>> len(list_infrastructure_cubes(at, city.segments["staff"], Direction.FROM))
     5
     """
-    gateway = parse_prefix(at.family.address(at.city.addresses.gateway_address(at.school, segment, at.family)))
+    gateway = parse_prefix(at.family.format_address(at.city.addresses.gateway_address(at.school, segment, at.family)))
     own = at.city.addresses.segment_prefix(at.school, segment, at.family)
     words: dict[str, Prefix] = {SEGMENT: own, GATEWAY: gateway}
     alone: dict[str, Intervals] = {name: (get_bounds(place),) for name, place in words.items()}
@@ -166,7 +166,7 @@ class _Need(NamedTuple):
     rest: tuple[Intervals, Intervals, Intervals]
 
     def is_for(self, segment: Segment) -> bool:
-        """Whether a segment needs it."""
+        """Tell whether a segment needs it."""
         return not self.segments or segment.id in self.segments
 
 

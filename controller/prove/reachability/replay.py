@@ -1,4 +1,4 @@
-"""What the policy says of one packet, asked of the reference evaluator and of the necessities, one by one."""
+"""The policy's answer about one packet, by the reference evaluator and the infrastructure protocols, one by one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from controller.model.sites.schools import School
 
 
 def evaluate_packet(city: City, school: School, packet: Packet) -> bool:
-    """Whether the network part permits a packet on its way from, to or inside a school.
+    """Tell whether the network part permits a packet on its way from, to or inside a school.
 
     >>> evaluate_packet(city, school, packet("tcp 10.154.0.10 port 49152 -> 203.0.113.10 port 443"))
     True
@@ -82,7 +82,7 @@ def _sources(city: City, school: School, family: Family, address: int) -> Iterat
 
 
 def _necessary(city: City, school: School, packet: Packet) -> bool:
-    """Whether every end of the packet that is at the school needs it."""
+    """Tell whether every end of the packet that is at the school needs it."""
     ends = [
         (find_segment(city, school, packet.family, packet.source), Direction.FROM),
         (find_segment(city, school, packet.family, packet.destination), Direction.TO),
@@ -100,7 +100,7 @@ def _necessary(city: City, school: School, packet: Packet) -> bool:
 
 def _covers(city: City, school: School, segment: Segment, one: InfrastructureProtocol, packet: Packet) -> bool:
     own = city.addresses.segment_prefix(school, segment, packet.family)
-    gateway = parse_prefix(packet.family.address(city.addresses.gateway_address(school, segment, packet.family)))
+    gateway = parse_prefix(packet.family.format_address(city.addresses.gateway_address(school, segment, packet.family)))
     words = {SEGMENT: own, GATEWAY: gateway}
 
     def among(named: tuple[EndPoint, ...], address: int) -> bool:

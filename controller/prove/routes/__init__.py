@@ -1,1 +1,1 @@
-"""What a router takes and gives, proved against the preference of lines."""
+"""The routes that a router takes and gives, proved against the preference of lines."""

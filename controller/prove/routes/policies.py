@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from controller.compile.network.route_policies import Neighbour, RoutingIntent
+from controller.compile.network.route_policies import RegionNeighbour, RoutingIntent
 from controller.model.network.packets import Family, Prefix
-from controller.model.network.route_policies import PolicyBinding, RouteClause, RouteDirection, Routing, build_routing
+from controller.model.network.route_policies import (
+    RouteClause,
+    RouteDirection,
+    RoutePolicyBinding,
+    Routing,
+    build_routing,
+)
 from controller.prove.routes.route_sets import (
     RouteDecision,
     Routes,
@@ -28,7 +34,7 @@ DEFAULT_LOCAL_PREFERENCE = 100
 
 
 def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[str]:
-    """Where the routing in force on a router is not what the policy wants; empty: proved.
+    """Yield each difference of the routing in force on a router to what the policy wants; none: proved.
 
     >>> routing_intent = compile_routing_intent(city, router)
     >>> list(find_routing_differences(routing_intent, build_wanted_routing(routing_intent)))
@@ -53,7 +59,7 @@ def find_routing_differences(intent: RoutingIntent, state: Routing) -> Iterator[
 def find_transition_differences(
     intent: RoutingIntent, before: Routing, states: Iterable[tuple[str, Routing]]
 ) -> Iterator[str]:
-    """Where a state on the way lets out what may not leave and did not before, or leaves no line usable.
+    """Yield each state on the way that lets out what may not leave and did not before, or leaves no line usable.
 
     `states` are the states after each step, with the step's title. Inside a step neighbours change one after the other,
     so the states between these are looked at too.
@@ -85,8 +91,8 @@ def _worse(intent: RoutingIntent, old: _Seen, seen: _Seen) -> Iterator[str]:
 
 def _one_by_one(now: Routing, after: Routing) -> Iterator[Routing]:
     """The routings between two, with their bindings changed one after the other; the last is `after`."""
-    bound = {one.place: one for one in now.bindings}
-    wanted = {one.place: one for one in after.bindings}
+    bound = {one.position: one for one in now.bindings}
+    wanted = {one.position: one for one in after.bindings}
     lists, policies = {*now.lists, *after.lists}, {*now.policies, *after.policies}
     for place in sorted(bound.keys() | wanted.keys()):
         if bound.get(place) == wanted.get(place):
@@ -102,26 +108,26 @@ class _Seen:
 
     def __init__(self, intent: RoutingIntent, state: Routing) -> None:
         self._intent = intent
-        self._bound: dict[tuple[object, Family, RouteDirection], PolicyBinding] = {
+        self._bound: dict[tuple[object, Family, RouteDirection], RoutePolicyBinding] = {
             (one.neighbour, one.family, one.direction): one for one in state.bindings if one.system == intent.system
         }
         self._state = state
         self._pieces: dict[tuple[str | None, Family], list[RouteDecision]] = {}
 
-    def pieces(self, one: Neighbour, direction: RouteDirection) -> list[RouteDecision]:
-        """What the policy at a neighbour does with all routes."""
+    def pieces(self, one: RegionNeighbour, direction: RouteDirection) -> list[RouteDecision]:
+        """Return what the policy at a neighbour does with all routes."""
         binding = self._bound.get((one.address, one.family, direction))
         key = binding.policy if binding else None, one.family
         if key not in self._pieces:
             self._pieces[key] = split_by_policy(self._state, *key)
         return self._pieces[key]
 
-    def passing(self, one: Neighbour, direction: RouteDirection) -> Routes:
+    def passing(self, one: RegionNeighbour, direction: RouteDirection) -> Routes:
         """The routes that go through."""
         return tuple(cube for piece in self.pieces(one, direction) if piece.passes for cube in piece.routes)
 
     def usable(self, family: Family) -> bool:
-        """Whether some line takes everything but the school's own routes, and announces the school."""
+        """Tell whether some line takes everything but the school's own routes, and announces the school."""
         own = self._intent.own[family]
         others = subtract_routes(make_all_routes(family), make_inner_routes(own))
         return any(
@@ -131,8 +137,8 @@ class _Seen:
             if one.family is family
         )
 
-    def leaving(self, one: Neighbour) -> Iterator[str]:
-        """What leaves and may not, and what may not stay."""
+    def leaving(self, one: RegionNeighbour) -> Iterator[str]:
+        """Yield a route that leaves and may not, and one that must leave and does not."""
         passing = self.passing(one, RouteDirection.OUT)
         own = make_exact_routes(self._intent.own[one.family])
         allowed = own if one.rank is not None else ()
@@ -149,8 +155,8 @@ class _Seen:
                 one, RouteDirection.OUT, missing, f"keeps {missing} back, which is the school's ({one.rule})"
             )
 
-    def arriving(self, one: Neighbour) -> Iterator[str]:
-        """What is taken and may not be, and what is wanted and not taken."""
+    def arriving(self, one: RegionNeighbour) -> Iterator[str]:
+        """Yield a route that is taken and may not be, and one that is wanted and not taken."""
         passing = self.passing(one, RouteDirection.IN)
         own = make_inner_routes(self._intent.own[one.family])
         wanted = subtract_routes(make_all_routes(one.family), own) if one.rank is not None else ()
@@ -164,8 +170,8 @@ class _Seen:
                 one, RouteDirection.IN, refused, f"refuses {refused}, which the path must carry ({one.rule})"
             )
 
-    def order(self, first: Neighbour, second: Neighbour) -> Iterator[str]:
-        """Whether each path goes before the next: by local preference here, by the length of the path elsewhere."""
+    def order(self, first: RegionNeighbour, second: RegionNeighbour) -> Iterator[str]:
+        """Yield a path that does not go before the next: by local preference here, by the path's length elsewhere."""
         found = self._compared(first, second, RouteDirection.IN)
         if found is not None:
             route, here, there = found
@@ -181,7 +187,7 @@ class _Seen:
             yield self._say(first, RouteDirection.OUT, route, f"prepends for {route} {counts}, but {wanted}")
 
     def _compared(
-        self, first: Neighbour, second: Neighbour, direction: RouteDirection
+        self, first: RegionNeighbour, second: RegionNeighbour, direction: RouteDirection
     ) -> tuple[Prefix, RouteClause, RouteClause] | None:
         """A route on which two paths are not in order, and the clauses that it meets on them."""
         for one in self.pieces(first, direction):
@@ -195,7 +201,7 @@ class _Seen:
                     return route, one.clause, other.clause
         return None
 
-    def told(self, one: Neighbour, direction: RouteDirection, route: Prefix) -> str:
+    def told(self, one: RegionNeighbour, direction: RouteDirection, route: Prefix) -> str:
         """The place, and what decides a route there."""
         binding = self._bound.get((one.address, one.family, direction))
         place = f"{one} IPv{int(one.family)} {direction}"
@@ -206,7 +212,7 @@ class _Seen:
         decides = (f" {lines}" if lines else "") if known else ", which does not exist,"
         return f"{place}: {binding.policy}{decides}"
 
-    def _say(self, one: Neighbour, direction: RouteDirection, route: Prefix, what: str) -> str:
+    def _say(self, one: RegionNeighbour, direction: RouteDirection, route: Prefix, what: str) -> str:
         return f"{self._intent.device} {self.told(one, direction, route)} {what}"
 
 
@@ -220,7 +226,7 @@ def _preference(clause: RouteClause) -> int:
     return DEFAULT_LOCAL_PREFERENCE if clause.local_preference is None else clause.local_preference
 
 
-def _unused(one: Neighbour) -> str:
+def _unused(one: RegionNeighbour) -> str:
     return f"the preference ({one.rule}) leaves this path out"
 
 

@@ -36,7 +36,7 @@ class RouteDecision:
 
     @property
     def passes(self) -> bool:
-        """Whether the routes go through."""
+        """Tell whether the routes go through."""
         return self.clause is not None and self.clause.effect is Effect.PERMIT
 
 
@@ -119,7 +119,7 @@ def expand_prefix_list(one: PrefixList) -> Routes:
 
 
 def split_by_policy(state: Routing, name: str | None, family: Family) -> list[RouteDecision]:
-    """What a policy does with all routes of a family, in pieces; without a policy (None) everything passes.
+    """Split all routes of a family by the clause that decides them; without a policy (None) everything passes.
 
     A policy that does not exist refuses everything, a list that does not exist holds nothing: so does FRR.
 
@@ -184,7 +184,7 @@ def _overlap(one: RouteCube, other: RouteCube) -> RouteCube | None:
 
 
 def _cut(cube: RouteCube, taken: RouteCube) -> Iterator[RouteCube]:
-    """What is left of a cube, in cubes that do not overlap."""
+    """Yield the rest of a cube, in cubes that do not overlap."""
     both = _overlap(cube, taken)
     if both is None:
         yield cube

@@ -38,7 +38,7 @@ def deploy(city: City, path: Path) -> City:
     try:
         for role in intent.roles:
             put(store, "gcp:cloudidentity/group:Group", f"groups/{role}", {"groupKey": {"id": known.group(role)}})
-        for level in intent.levels:
+        for level in intent.access_levels:
             expression = {"expr": {"expression": level.expression}}
             put(store, LEVEL, f"accessPolicies/{ACCESS_POLICY}/accessLevels/{level.name}", {"custom": expression})
         for number, application in enumerate(intent.applications):

@@ -18,7 +18,7 @@ from controller.lab.state.layout import HostLayout, Layout, SchoolLayout
 from controller.lab.state.processes import wait_until
 from controller.lab.trials.outage_probe import OutageProbe
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LineName
+from controller.model.sites.access_lines import AccessLineName
 
 pytestmark = pytest.mark.lab
 
@@ -40,7 +40,7 @@ def way_out(school: SchoolLayout, family: Family) -> str:
     return said.split(" dev ")[1].split()[0] if " dev " in said else "none"
 
 
-def goes_out_by(school: SchoolLayout, line: LineName) -> bool:
+def goes_out_by(school: SchoolLayout, line: AccessLineName) -> bool:
     return all(way_out(school, family) == school.line(line).interface for family in Family)
 
 

@@ -25,11 +25,11 @@ def test_a_school_has_a_session_on_each_line_to_each_region_in_each_family(city:
         own = city.school_by_id[school.id]
         wanted = {
             str(city.lines.region_address(region, line, family)): str(region.asn)
-            for line, region in city.lines.ways()
+            for line, region in city.lines.list_paths()
             for family in Family
         }
         assert neighbours == wanted
-        assert f"router bgp {city.lines.asn(own)}\n" in text
+        assert f"router bgp {city.lines.get_asn(own)}\n" in text
         for neighbour in neighbours:
             assert f" neighbor {neighbour} bfd profile lines\n" in text
             assert f"  neighbor {neighbour} activate\n" in text

@@ -18,15 +18,17 @@ from pathlib import Path
 import pytest
 
 from controller.lab.iap import certificate_authority
+from controller.lab.services.applications import answer_by_address
 from controller.lab.services.http_client import HttpConnection, send_request
 from controller.lab.services.http_server import LONGEST_BODY, host_name, one_header, read_body, request_target
+from controller.lab.state.layout import Listener
 from tests.lab.requests import make_request
 
 PROGRAM = """
     import socket, sys
     from pathlib import Path
     from starlette.responses import JSONResponse
-    from controller.lab.iap.authority import Authority, by_name
+    from controller.lab.iap.certificate_authority import CertificateAuthority, make_server_tls
     from controller.lab.services.http_server import local_address, read_body, request_target, serve_http
 
     async def answer(request):
@@ -35,7 +37,9 @@ PROGRAM = """
         return JSONResponse({"at": at, "peer": peer, "target": request_target(request), "body": body})
 
     sockets = [socket.socket(fileno=int(number)) for number in sys.argv[2:]]
-    tls = by_name(Authority(Path(sys.argv[1])), lambda: frozenset({"a.example"})) if sys.argv[1] else None
+    tls = None
+    if sys.argv[1]:
+        tls = make_server_tls(CertificateAuthority(Path(sys.argv[1])), lambda: frozenset({"a.example"}))
     serve_http(answer, sockets, tls=tls)
 """
 
@@ -100,7 +104,11 @@ def test_what_is_no_http_is_refused(plain: tuple[tuple[str, int], tuple[str, int
 
 def test_several_requests_go_over_one_connection(plain: tuple[tuple[str, int], tuple[str, int]]) -> None:
     with HttpConnection(socket.create_connection(plain[0], 5), "a.example") as connection:
-        assert [json.loads(connection.exchange("GET", f"/{n}").body)["target"] for n in range(3)] == ["/0", "/1", "/2"]
+        assert [json.loads(connection.send_request("GET", f"/{n}").body)["target"] for n in range(3)] == [
+            "/0",
+            "/1",
+            "/2",
+        ]
 
 
 def test_only_a_known_name_has_a_certificate(tmp_path: Path) -> None:
@@ -127,3 +135,13 @@ def test_a_target_is_handed_on_as_it_was_sent() -> None:
 
 def test_a_body_is_read_whole() -> None:
     assert asyncio.run(read_body(make_request("POST", "/", body=b"abc"))) == b"abc"
+
+
+def test_an_application_answers_by_its_address_and_ends_the_connection() -> None:
+    here = Listener(namespace="n", address="192.0.2.1", port=443, applications=("drills", "mail"))
+    answer = answer_by_address([here])
+    found = asyncio.run(answer(make_request("GET", "/", server=("192.0.2.1", 443))))
+    assert json.loads(bytes(found.body)) == {"applications": ["drills", "mail"], "address": "192.0.2.1"}
+    assert found.headers["connection"] == "close"
+    for wrong in (make_request("GET", "/x"), make_request("POST", "/")):
+        assert asyncio.run(answer(wrong)).status_code == HTTPStatus.NOT_FOUND

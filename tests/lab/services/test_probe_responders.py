@@ -35,7 +35,7 @@ def test_every_region_answers_on_every_line_in_both_families(city: VirtualCity) 
     found = {(one.region, one.line, one.address) for one in list_responder_addresses(plan_layout(city, 1))}
     wanted = {
         (region.id, line, str(city.lines.region_address(region, line, family)))
-        for line, region in city.lines.ways()
+        for line, region in city.lines.list_paths()
         for family in Family
     }
     assert found == wanted

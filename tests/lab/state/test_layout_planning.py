@@ -20,7 +20,7 @@ def test_the_canary_comes_first_and_every_school_has_its_parts(city: VirtualCity
     assert {school.id for school in layout.schools} == set(city.virtual_estate.schools)
     for school in layout.schools:
         assert [host.id for host in school.hosts] == [host.id for host in city.virtual_estate.hosts]
-        device = city.devices(city.school_by_id[school.id])[0]
+        device = city.list_devices(city.school_by_id[school.id])[0]
         assert [port.name for port in school.ports] == [port.name for port in device.ports]
         assert school.management.address.v4 == str(device.management)
     outside = 3 + len(layout.carriers) + len(layout.regions)
@@ -38,7 +38,7 @@ def test_addresses_are_the_citys_own(city: VirtualCity) -> None:
                 gateway = city.addresses.gateway_address(
                     city.school_by_id[school.id], city.segments[host.segment], family
                 )
-                assert host.interface.gateway.of(family) == family.address(gateway)
+                assert host.interface.gateway.of(family) == family.format_address(gateway)
 
 
 def test_every_tcp_application_listens_in_both_families(city: VirtualCity) -> None:

@@ -29,7 +29,7 @@ LEFTOVER = "cookie=0x6c61620000000001,priority=65535,actions=NORMAL"
 
 def put_in_force(city: VirtualCity, school: SchoolLayout) -> None:
     platform = OpenVSwitch()
-    device = city.devices(city.school_by_id[school.id])[0]
+    device = city.list_devices(city.school_by_id[school.id])[0]
     wanted = compile_device(city, device, platform.capabilities).wanted
     environment = {**os.environ, **paths.SwitchFiles(paths.STATE, school.id).environment}
     for command in chain.from_iterable(step.commands for step in platform.plan_steps(DeviceState(), wanted)):

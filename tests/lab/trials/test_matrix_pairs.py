@@ -11,7 +11,7 @@ from controller.model.access.rules import Application, ApplicationFile, RuleFile
 from controller.model.network.packets import Direction, Family
 from controller.model.policy_files import APPLICATIONS, OUTPUTS, RULES
 from controller.model.virtual_city import VirtualCity
-from controller.platforms.ovs.flows import Cookie, Kind
+from controller.platforms.ovs.flows import Cookie, FlowKind
 
 
 def tried(city: VirtualCity) -> list[MatrixPair]:
@@ -89,7 +89,7 @@ def test_a_matrix_of_nothing_does_not_agree() -> None:
 
 
 def test_only_the_deny_entries_of_filters_are_counted() -> None:
-    cookie = int(Cookie(Kind.FILTER, Direction.FROM, Family.V6, 20))
+    cookie = int(Cookie(FlowKind.FILTER, Direction.FROM, Family.V6, 20))
     dump = "\n".join(
         (
             "OFPST_FLOW reply (OF1.4) (xid=0x2):",

@@ -173,7 +173,7 @@ class Figures:
             return "event: alive\ndata: {}\n\n"
 
     def _tile(self, school: School, random: Random) -> Tile:
-        recommended = self.city.measurement.recommended.of(school.pupils)
+        recommended = self.city.measurement.recommended.recommend_bandwidth(school.pupils)
         measured: float | None = min(school.lines.primary.mbps * 0.955, recommended.mbps * random.uniform(0.35, 1.45))
         if random.random() < 0.06:
             measured = None

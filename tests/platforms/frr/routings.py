@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from controller.model.network.device_state import DeviceState, build_device_state
 from controller.model.network.packets import Effect, Family
 from controller.model.network.route_policies import (
-    PolicyBinding,
     PrefixList,
     PrefixRange,
     RouteClause,
     RouteDirection,
     RoutePolicy,
+    RoutePolicyBinding,
     build_prefix_list,
     build_route_policy,
     build_routing,
@@ -64,7 +64,7 @@ def frr_states(draw: st.DrawFn) -> DeviceState:
     lists = list({one.name: one for one in lists}.values())
     policies = [one for family in Family for one in draw(st.lists(route_policies(family, lists), max_size=3))]
     policies = list({one.name: one for one in policies}.values())
-    bindings: list[PolicyBinding] = []
+    bindings: list[RoutePolicyBinding] = []
     for neighbour in NEIGHBOURS:
         address: IPv4Address | IPv6Address = ip_address(neighbour)
         family = Family(address.version)
@@ -72,7 +72,7 @@ def frr_states(draw: st.DrawFn) -> DeviceState:
             usable = [one.name for one in policies if one.family is family]
             name = draw(st.sampled_from([None, *usable]))
             if name is not None:
-                bindings.append(PolicyBinding(SYSTEM, address, family, direction, name))
+                bindings.append(RoutePolicyBinding(SYSTEM, address, family, direction, name))
     # An edit by hand, and an object that somebody removed.
     lists = [replace(one, entries=one.entries[:1]) if draw(st.integers(0, 5)) == 0 else one for one in lists]
     lists = [one for one in lists if draw(st.integers(0, 6))]

@@ -26,7 +26,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def router_of(city: City, school: str = "as-e04") -> Device:
     own = city.school_by_id[school]
-    return next(one for one in city.devices(own) if one.role == "router")
+    return next(one for one in city.list_devices(own) if one.role == "router")
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def bare(wanted: DeviceState) -> Router:
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = FRR.parse(FRR.render(state), "x")
     assert seen.state == state
-    assert seen.state.digest() == state.digest()
+    assert seen.state.compute_digest() == state.compute_digest()
     assert {line.text.strip().split()[0] for line in seen.unmanaged} <= {
         "router",
         "address-family",

@@ -33,7 +33,7 @@ TOKYO, OSAKA, BACKUP_TOKYO, BACKUP_OSAKA = "100.64.0.1", "100.64.0.2", "100.64.3
 
 
 def router_of(city: City) -> Device:
-    own = next(one for one in city.devices(city.school_by_id[SCHOOL]) if one.role == "router")
+    own = next(one for one in city.list_devices(city.school_by_id[SCHOOL]) if one.role == "router")
     return replace(own, platform="frr", ports=())
 
 
@@ -117,7 +117,7 @@ def test_the_best_path_follows_the_preference_and_no_session_is_dropped(router: 
         apply(router, preferring(city, *order))
         for family in Family:
             line, region = order[0]
-            way = next(one for name, one in city.lines.ways() if (name, one.id) == (line, region))
+            way = next(one for name, one in city.lines.list_paths() if (name, one.id) == (line, region))
             wanted = str(city.lines.region_address(way, "primary" if line == "primary" else "backup", family))
             wait_until(lambda w=wanted, f=family: router.best(f) == w, f"the best path over {order[0]}", 15)  # type: ignore[misc]
     assert established(router) == before
@@ -130,7 +130,7 @@ def test_only_the_schools_own_prefixes_leave(router: VirtualRouter, city: City) 
         address = str(city.lines.school_address(school, "primary", family))
         wait_until(lambda a=address, f=family: len(router.heard("osaka", a, f)) > 1, "a leak to be stopped", 15)  # type: ignore[misc]
     apply(router, preferring(city))
-    asn = str(city.lines.asn(school))
+    asn = str(city.lines.get_asn(school))
     for rank, (line, region) in enumerate((way.line, way.region) for way in city.lines.usual):
         for family in Family:
             address = str(city.lines.school_address(school, line, family))

@@ -17,7 +17,7 @@ from typing import Any
 from controller.errors import CommandFailed
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import LINE_NAMES, Region
+from controller.model.sites.access_lines import ACCESS_LINE_NAMES, Region
 from controller.model.sites.schools import School
 from controller.platforms.base import Command
 from tests.platforms.ovs.virtual_switch import alive, run, wait_until
@@ -166,8 +166,8 @@ def _wire(city: City, school: School, spaces: dict[str, str]) -> None:
     for space in spaces.values():
         run("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0")
         run("ip", "-n", space, "link", "set", "lo", "up")
-    for line in LINE_NAMES:
-        bridge = city.lines.link(line).interface
+    for line in ACCESS_LINE_NAMES:
+        bridge = city.lines.get_link(line).interface
         run("ip", "-n", spaces["lines"], "link", "add", "name", bridge, "type", "bridge")
         run("ip", "-n", spaces["lines"], "link", "set", bridge, "up")
         ends = {"rt": [city.lines.school_address(school, line, family) for family in Family]}
@@ -181,7 +181,7 @@ def _wire(city: City, school: School, spaces: dict[str, str]) -> None:
             )
             batch = f"link set {port} master {bridge}\nlink set {port} up\n"
             run("ip", "-n", spaces["lines"], "-batch", "-", stdin=batch)
-            length = {family: city.lines.link(line).prefix(family).prefixlen for family in Family}
+            length = {family: city.lines.get_link(line).get_prefix(family).prefixlen for family in Family}
             batch = f"link set {bridge} up\naddr add {v4}/{length[Family.V4]} dev {bridge}\n"
             batch += f"addr add {v6}/{length[Family.V6]} dev {bridge}\n"
             run("ip", "-n", spaces[name], "-batch", "-", stdin=batch)
@@ -189,19 +189,22 @@ def _wire(city: City, school: School, spaces: dict[str, str]) -> None:
 
 def _school(city: City, school: School) -> str:
     neighbours = {
-        family: {str(city.lines.region_address(region, line, family)): region.asn for line, region in city.lines.ways()}
+        family: {
+            str(city.lines.region_address(region, line, family)): region.asn for line, region in city.lines.list_paths()
+        }
         for family in Family
     }
     announced = {family: [str(city.addresses.school_prefix(school, family))] for family in Family}
     return _bgp(
-        city.lines.asn(school), str(city.lines.school_address(school, "primary", Family.V4)), neighbours, announced
+        city.lines.get_asn(school), str(city.lines.school_address(school, "primary", Family.V4)), neighbours, announced
     )
 
 
 def _region(city: City, school: School, region: Region) -> str:
-    asn = city.lines.asn(school)
+    asn = city.lines.get_asn(school)
     neighbours = {
-        family: {str(city.lines.school_address(school, line, family)): asn for line in LINE_NAMES} for family in Family
+        family: {str(city.lines.school_address(school, line, family)): asn for line in ACCESS_LINE_NAMES}
+        for family in Family
     }
     announced = {family: [str(family.everything), CORE[family]] for family in Family}
     router_id = str(city.lines.region_address(region, "primary", Family.V4))

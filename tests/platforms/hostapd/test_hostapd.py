@@ -35,7 +35,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @pytest.fixture
 def device(city: City) -> Device:
-    return next(one for one in city.devices(city.school_by_id["as-e04"]) if one.role == "access-point")
+    return next(one for one in city.list_devices(city.school_by_id["as-e04"]) if one.role == "access-point")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def text(intent: DeviceIntent) -> str:
 def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
     seen = HOSTAPD.parse(HOSTAPD.render(state), "x")
     assert seen.state == state
-    assert seen.state.digest() == state.digest()
+    assert seen.state.compute_digest() == state.compute_digest()
     assert (seen.unmanaged, seen.managed) == ((), seen.lines)
 
 

@@ -82,7 +82,7 @@ def test_hostapd_reads_every_blueprint_as_rendered(city: City, folder: Path) -> 
     """All access points of a blueprint differ in their names only, so one of each is read."""
     read = set()
     for school in city.schools:
-        point = next(one for one in city.devices(school) if one.role == "access-point")
+        point = next(one for one in city.list_devices(school) if one.role == "access-point")
         if point.networks in read:
             continue
         read.add(point.networks)
@@ -97,7 +97,7 @@ def test_hostapd_reads_every_blueprint_as_rendered(city: City, folder: Path) -> 
 
 @pytest.mark.parametrize("ssid", ["school-staff", "school-pupil", "school-guest"])
 def test_each_network_is_set_up_alone(city: City, folder: Path, ssid: str) -> None:
-    point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
+    point = next(one for one in city.list_devices(city.schools[0]) if one.role == "access-point")
     state = compile_device(city, point, HOSTAPD.capabilities).wanted
     (network,) = (one for one in state.networks if one.ssid == ssid)
     text = write_main((network,)).replace(f"bss={name_interface(network.vlan)}\n", "interface=none0\ndriver=none\n")
@@ -122,7 +122,7 @@ def test_each_network_is_set_up_alone(city: City, folder: Path, ssid: str) -> No
 )
 def test_hostapd_refuses_what_is_wrong(city: City, folder: Path, old: str, new: str, expected: str) -> None:
     """Else its silence would say nothing."""
-    point = next(one for one in city.devices(city.schools[0]) if one.role == "access-point")
+    point = next(one for one in city.list_devices(city.schools[0]) if one.role == "access-point")
     text = write_main(compile_device(city, point, HOSTAPD.capabilities).wanted.networks)
     assert old in text
     heard = said(folder, HEAD + text.replace(old, new, 1))

@@ -22,7 +22,7 @@ from controller.model.network.device_state import (
 )
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
 from controller.platforms.ovs.driver import OpenVSwitch
-from controller.platforms.ovs.flows import Cookie, Kind
+from controller.platforms.ovs.flows import Cookie, FlowKind
 from tests.platforms.ovs.virtual_switch import VirtualSwitch, run, virtual_switch
 from tests.platforms.states import ICMP, bound, everything
 
@@ -59,7 +59,7 @@ class Hosts:
         """The packets that a filter has dropped."""
         # Counters of the flows follow those of the datapath only now and then; this waits for the next time.
         self.switch.sh(f"ovs-appctl -T 10 -t {self.switch.folder}/vswitchd.ctl revalidator/wait")
-        cookie = int(Cookie(Kind.FILTER, direction, family, VLAN))
+        cookie = int(Cookie(FlowKind.FILTER, direction, family, VLAN))
         flows = self.switch.sh(f"ovs-ofctl -O OpenFlow14 dump-flows br0 cookie={cookie:#x}/-1").splitlines()
         return sum(int(n) for line in flows if "actions=drop" in line for n in re.findall(r"n_packets=(\d+)", line))
 

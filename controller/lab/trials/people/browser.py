@@ -141,7 +141,7 @@ def _connected(seat: Seat, door: ServerAddress, seconds: float) -> HttpConnectio
 def _exchange(
     connection: HttpConnection, method: str, target: str, body: str = "", headers: Mapping[str, str] | None = None
 ) -> BrowserPage:
-    found = connection.exchange(method, target, body.encode(), (headers or {}).items())
+    found = connection.send_request(method, target, body.encode(), (headers or {}).items())
     plain = json.loads(found.body) if found.headers.get("content-type", "").startswith("application/json") else None
     return BrowserPage(connected=True, status=found.status, body=plain, headers=found.headers)
 

@@ -27,16 +27,14 @@ from controller.lab.trials.people.people_results import (
     judge_failed_sign_in,
     judge_visit,
 )
-from controller.lab.trials.people.synthetic_people import SeatKind, SyntheticPerson
-from controller.lab.trials.people.visits import Seat, Visit, list_visits
+from controller.lab.trials.people.synthetic_people import SyntheticPerson
+from controller.lab.trials.people.visits import Seat, Visit, find_outsider, list_visits
 from controller.model.virtual_city import VirtualCity
 
 Progress = Callable[[str], None]
 
 _AT_ONCE = 24
 _SIGN_IN_SECONDS = 10.0
-_OUTSIDER = ("guardian", SeatKind.HOME)
-"""Signed in, and let in nowhere: who tries the attacks that need a sign-in."""
 
 
 def try_people(
@@ -68,7 +66,8 @@ def try_people(
         )
         files.write_accounts(registered.accounts.model_dump_json())
         try:
-            found, attacked = _Measurement(files, around, registered, pool, progress).everything(tried)
+            measurement = _Measurement(files, around, registered, pool, progress)
+            found, attacked = measurement.everything(tried, find_outsider(city, tried))
         finally:
             files.write_accounts(Directory().model_dump_json())  # nobody can sign in when nobody is being tried
     return PeopleResult(results=found, attacks=attacked, seconds=round(time.monotonic() - began, 2))
@@ -91,15 +90,16 @@ class _Measurement:
         self._browser = Browser(files.folder.parent)
         self._clock_key = files.clock_key.read_bytes()
 
-    def everything(self, tried: Sequence[Visit]) -> tuple[tuple[VisitResult, ...], tuple[AttackResult, ...]]:
+    def everything(
+        self, tried: Sequence[Visit], outsider: SyntheticPerson
+    ) -> tuple[tuple[VisitResult, ...], tuple[AttackResult, ...]]:
         # Whoever has no way to any application could not sign in either, and need not.
         seats = {visit.person.row: (visit.person, visit.seat) for visit in tried if visit.network}
         self._progress(f"{len(seats)} people sign in")
         signed_in = dict(zip(seats, self._pool.map(lambda one: self._sign_in(*one), seats.values()), strict=True))
         self._progress(f"{len(tried)} visits")
         results = tuple(self._pool.map(lambda visit: self._visit(visit, signed_in.get(visit.person.row, "")), tried))
-        outsider = next(row for row, (person, _) in seats.items() if (person.role, person.sits) == _OUTSIDER)
-        attempted = list(list_attacks(self._files, self._around, _fronts(tried), _token(signed_in[outsider])))
+        attempted = list(list_attacks(self._files, self._around, _fronts(tried), _token(signed_in[outsider.row])))
         self._progress(f"{len(attempted)} attacks")
         return results, tuple(self._pool.map(self._attack, attempted))
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import partial
 
 from controller.lab.state.layout import Frozen, Layout
-from controller.model.access.people import OperatingSystem
+from controller.model.access.people import OperatingSystem, Role
 from controller.model.city import City
 
 BOARD = "board-office"
@@ -51,12 +51,44 @@ class SyntheticPerson(Frozen):
 
 
 def list_synthetic_people(city: City, layout: Layout, schools: tuple[str, ...]) -> Iterator[SyntheticPerson]:
-    """The people of these schools, each school's own, and those outside."""
+    """Return the people of these schools, each school's own, and those outside: some for every role of the policy.
+
+    Roles that were thought of here have people of their own; every other one, whatever a city calls it, has some by its
+    audience. So a role under another name is tried as well, and nobody has a role that the policy does not know.
+    """
+    roles = {role.id: role for role in city.people.roles}
+    thought_of: set[str] = set()
     for number, school in enumerate(layout.schools):
         if school.id in schools:
             other = layout.schools[(number + 1) % len(layout.schools)].id
-            yield from _at_school(city, school.id, other if other != school.id else BOARD)
-    yield from _outside(city, schools[0])
+            for person in _at_school(city, school.id, other if other != school.id else BOARD):
+                thought_of.add(person.role)
+                if person.role in roles:
+                    yield person
+    for person in _outside(city, schools[0]):
+        thought_of.add(person.role)
+        if person.role in roles:
+            yield person
+    for role in city.people.roles:
+        if role.id not in thought_of:
+            yield from _of_role(city, role, schools)
+
+
+def _of_role(city: City, role: Role, schools: tuple[str, ...]) -> Iterator[SyntheticPerson]:
+    """People of a role of which nothing but the audience is known."""
+    lesson, evening = _time(city, 25, 10), _time(city, 25, 20)
+    person = partial(_visitor, role=role.id)
+    seat = {"staff": SeatKind.STAFF, "pupil": SeatKind.PUPIL}.get(role.audience)
+    for school in schools if seat is not None else ():
+        at_school = partial(person, sits=seat, school=school, at=lesson)
+        yield at_school(role.id)
+        yield at_school(f"{role.id}, no MFA", mfa=False)
+        yield at_school(f"{role.id}, unmanaged device", postures=())
+    for sits in (SeatKind.HOME, SeatKind.ABROAD):
+        outside = partial(person, sits=sits, school=schools[0], at=evening)
+        yield outside(role.id)
+        yield outside(f"{role.id}, no MFA", mfa=False)
+        yield outside(f"{role.id}, unknown device", postures=(), registered=None)
 
 
 def _at_school(city: City, school: str, other: str) -> Iterator[SyntheticPerson]:

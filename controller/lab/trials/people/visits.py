@@ -6,10 +6,11 @@ school whose line has no address of its own counts as home, like any other place
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from ipaddress import ip_address
 
+from controller.errors import LabError
 from controller.lab.state import paths
 from controller.lab.state.layout import FamilyPair, Frozen, GuardedApplication, Layout, Perimeter, SchoolLayout
 from controller.lab.state.perimeter import HTTPS
@@ -60,7 +61,12 @@ class Visit(Frozen):
 
 
 def list_visits(city: City, layout: Layout, around: Perimeter, schools: tuple[str, ...]) -> Iterator[Visit]:
-    """Every visit of the people of these schools, and of those outside."""
+    """Return every visit of the people of these schools, and of those outside.
+
+    Raises:
+        LabError: the lab has no seat for people of a school at all, so that nothing of theirs would be tried.
+    """
+    _check_seats(layout)
     fronts = _fronts(city, around)
     for person in list_synthetic_people(city, layout, schools):
         seat = _seat(layout, around, person)
@@ -69,6 +75,32 @@ def list_visits(city: City, layout: Layout, around: Perimeter, schools: tuple[st
         for guarded in around.guarded:
             for address in fronts[guarded.application]:
                 yield _visit(city, layout, person, seat, guarded, address)
+
+
+def _check_seats(layout: Layout) -> None:
+    segments = {host.segment for school in layout.schools for host in school.hosts}
+    for kind in (SeatKind.STAFF, SeatKind.PUPIL):
+        if kind.value not in segments:
+            message = f"no school of the lab has a host in the segment {kind.value!r}, where people of the trial sit"
+            raise LabError(message)
+
+
+def find_outsider(city: City, tried: Sequence[Visit]) -> SyntheticPerson:
+    """Return somebody at home who can sign in and is let in nowhere: who tries the attacks that need a sign-in.
+
+    One of the public, where the policy has any.
+
+    Raises:
+        LabError: everybody at home is let in somewhere.
+    """
+    let_in = {visit.person.row for visit in tried if visit.permitted}
+    at_home = [visit.person for visit in tried if visit.network and visit.person.sits is SeatKind.HOME]
+    outsiders = [person for person in at_home if person.row not in let_in]
+    if not outsiders:
+        message = "everybody at home is let in somewhere: nobody is left to try the attacks as"
+        raise LabError(message)
+    public = {role.id for role in city.people.roles if role.audience == "public"}
+    return next((person for person in outsiders if person.role in public), outsiders[0])
 
 
 def _fronts(city: City, around: Perimeter) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 
-from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
 
 CUSTOM_ROLE = "gcp:projects/iAMCustomRole:IAMCustomRole"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import ResourceType
+from controller.offline_google.schema.facts import ResourceType
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.outputs.generated_names import make_etag, make_uuid, short_digest
 from controller.offline_google.world.outputs.given_addresses import allocate_private_address
 from controller.offline_google.world.outputs.resource_names import find_project_number, make_number

@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
-from controller.offline_google.provider.diff_suppress import take_link_name
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import ResourceType
+from controller.offline_google.schema.diff_suppress import take_link_name
+from controller.offline_google.schema.facts import ResourceType
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
 from controller.offline_google.world.world_store import WorldStore

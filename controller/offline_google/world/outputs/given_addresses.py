@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping
 
-from controller.offline_google.provider.diff_suppress import strip_self_link
-from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.schema.diff_suppress import strip_self_link
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal, make_already_exists
 from controller.offline_google.world.world_store import WorldStore
 

@@ -6,9 +6,9 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from controller.offline_google.provider.diff_suppress import strip_self_link, take_link_name
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import ResourceType
+from controller.offline_google.schema.diff_suppress import strip_self_link, take_link_name
+from controller.offline_google.schema.facts import ResourceType
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.existing_organisation import read_existing_organisation
 
 Values = Mapping[str, Value]

@@ -159,6 +159,6 @@ def test_without_a_cloud_there_is_nobody_to_try(
 ) -> None:
     del deployed
     virtual_city.remove_virtual_city(lambda _: None)
-    shared_lab.standing()
+    shared_lab.build_if_missing()
     with pytest.raises(LabError, match="no cloud is deployed"):
         try_people(city)

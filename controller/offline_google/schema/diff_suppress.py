@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import PropertyFacts
+from controller.offline_google.schema.facts import PropertyFacts
+from controller.offline_google.schema.pulumi_values import Value
 
 _PREFIX = re.compile(r"^https?://[^/]+/(compute/)?(v1|beta|alpha)?/?")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 
-from controller.offline_google.provider.pulumi_values import UNKNOWN, Value
-from controller.offline_google.provider.schema.plan_rules import find_value
+from controller.offline_google.schema.plan_rules import find_value
+from controller.offline_google.schema.pulumi_values import UNKNOWN, Value
 
 Values = Mapping[str, Value]
 

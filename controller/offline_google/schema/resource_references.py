@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import NamedTuple
 
-from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.schema.pulumi_values import Value
 
 
 class ReferenceRule(NamedTuple):

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from controller.offline_google.provider.pulumi_values import UNKNOWN, Value
-from controller.offline_google.provider.schema.facts import PropertyFacts, ResourceType
-from controller.offline_google.provider.schema.value_rules import find_complaints, has_type
+from controller.offline_google.schema.facts import PropertyFacts, ResourceType
+from controller.offline_google.schema.pulumi_values import UNKNOWN, Value
+from controller.offline_google.schema.value_rules import find_complaints, has_type
 
 DEFAULTS = "__defaults"
 """Pulumi's own key: which properties of an object a default filled, and not the program."""

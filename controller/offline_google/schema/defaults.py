@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.offline_google.provider.pulumi_values import Value
-from controller.offline_google.provider.schema.facts import PropertyFacts, ResourceType
-from controller.offline_google.provider.schema.input_checks import DEFAULTS, InputFailure
+from controller.offline_google.schema.facts import PropertyFacts, ResourceType
+from controller.offline_google.schema.input_checks import DEFAULTS, InputFailure
+from controller.offline_google.schema.pulumi_values import Value
 
 
 @dataclass(frozen=True, slots=True)

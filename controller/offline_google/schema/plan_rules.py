@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from controller.offline_google.provider.pulumi_values import UNKNOWN, Value
-from controller.offline_google.provider.schema.input_checks import InputFailure
+from controller.offline_google.schema.input_checks import InputFailure
+from controller.offline_google.schema.pulumi_values import UNKNOWN, Value
 
 Values = Mapping[str, Value]
 _HEALTH_CHECKS = ("http", "https", "http2", "tcp", "ssl", "grpc", "grpcTls")

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from controller.offline_google.provider.pulumi_values import Value
+from controller.offline_google.schema.pulumi_values import Value
 
 _SCALARS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
