@@ -170,15 +170,15 @@ def policy_without(demo: Demo, rule: str) -> str:
 
 
 def change_by_hand(demo: Demo) -> None:
-    """A switch is changed by hand: the drift is found, the stale plan refused, the switch mended."""
+    """A switch is changed by hand: the drift is found, the stale plan refused, the switch repaired."""
     school = ("--school", demo.canary)
     demo.plan("stale.json", *school, policies=demo.path("closed"), show=2)
     console.print("  by hand, a pupil's port is put among the staff:")
     demo.run("lab", "run", f"{demo.canary}/switch", "ovs-vsctl", "set", "Port", "h-pupil", "tag=10")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all", expect=2)
     demo.apply("stale.json", expect=1)
-    demo.plan("mend.json", *school)
-    demo.apply("mend.json")
+    demo.plan("repair.json", *school)
+    demo.apply("repair.json")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all")
 
 

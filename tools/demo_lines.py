@@ -1,4 +1,4 @@
-"""The demo's steps about lines: measured and judged, cut and mended, a region lost; and the backup playbook."""
+"""The demo's steps about lines: measured and judged, cut and repaired, a region lost; and the backup playbook."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _address(line: str) -> str:
 
 
 def cut_a_line(demo: Demo) -> None:
-    """A school's primary line is cut while pupils work: traffic moves to the backup, the page shows it; mended."""
+    """A school's primary line is cut while pupils work: traffic moves to the backup, the page shows it; repaired."""
     layout = _layout()
     watch = ("--policies", demo.policies, "--state", demo.path("state"))
     demo.start("measure", "--lab", "--all", "--watch", *watch)

@@ -65,7 +65,7 @@ def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     world = find_deployed_world(RehearsalFolder().world) if loaded.outputs.version else None
     layout = lifecycle.build_virtual_city(loaded, schools, _progress, world=world)
     if world is None:
-        say("No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no proxy and no people.")
+        say("No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no IAP and no people.")
     say(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
 
 
