@@ -230,7 +230,7 @@ def test_vlans_run_from_1_to_4094(number: int, *, fits: bool) -> None:
         if fits:
             assert IOS.parse(IOS.render(state), "x").state == state
         else:
-            with pytest.raises(ValueError, match="4094|no VLAN"):
+            with pytest.raises(ValueError, match=r"4094|no VLAN"):
                 IOS.render(state)
 
 
