@@ -16,6 +16,7 @@ from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
+from controller.platforms.transport.ssh import open_session
 
 
 @pytest.fixture
