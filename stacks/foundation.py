@@ -12,7 +12,7 @@ from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.network.firewall import Firewall, FirewallArgs
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
 from stacks.project_services import ProjectServices
-from stacks.settings.configuration import AuditSettings, Google, Network
+from stacks.settings.configuration import AuditSettings, GoogleSettings, NetworkSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import BOTH, REGIONS, Region
 
@@ -27,8 +27,8 @@ class FoundationArgs:
     `firewall` is every rule of the VPC's firewall.
     """
 
-    google: Google
-    network: Network
+    google: GoogleSettings
+    network: NetworkSettings
     audit: AuditSettings
     naming: Naming
     protected: bool
@@ -52,7 +52,7 @@ class Foundation(pulumi.ComponentResource):
             auto_create_subnetworks=False,
             routing_mode="GLOBAL",
             description="Applications and databases of the city's schools",
-            opts=self.services.child_options(self, "compute"),
+            opts=self.services.build_child_options(self, "compute"),
         )
         self.subnetworks = {region.id: self._add_subnetwork(region) for region in REGIONS.values()}
         for region in REGIONS.values():
@@ -114,7 +114,7 @@ class Foundation(pulumi.ComponentResource):
             network=self.vpc.id,
             service="servicenetworking.googleapis.com",
             reserved_peering_ranges=[block.name],
-            opts=self.services.child_options(self, "servicenetworking"),
+            opts=self.services.build_child_options(self, "servicenetworking"),
         )
 
     def _add_audit_bucket(self) -> gcp.storage.Bucket:
@@ -132,14 +132,16 @@ class Foundation(pulumi.ComponentResource):
             encryption={"default_kms_key_name": self.keys.storage.id},
             force_destroy=not args.protected,
             labels=args.naming.build_labels("II", "audit"),
-            opts=self.services.child_options(self, "storage", protect=args.protected, after=self.keys.storage_users),
+            opts=self.services.build_child_options(
+                self, "storage", protect=args.protected, after=self.keys.storage_users
+            ),
         )
         sink = gcp.logging.ProjectSink(
             "audit",
             destination=bucket.name.apply(lambda name: f"storage.googleapis.com/{name}"),
             filter=AUDIT_FILTER,
             unique_writer_identity=True,
-            opts=self.services.child_options(self, "logging"),
+            opts=self.services.build_child_options(self, "logging"),
         )
         gcp.storage.BucketIAMMember(
             "audit-writer",
@@ -153,6 +155,6 @@ class Foundation(pulumi.ComponentResource):
             project=args.google.project,
             service="allServices",
             audit_log_configs=[{"log_type": kind} for kind in ("ADMIN_READ", "DATA_READ", "DATA_WRITE")],
-            opts=self.services.child_options(self, "cloudresourcemanager"),
+            opts=self.services.build_child_options(self, "cloudresourcemanager"),
         )
         return bucket

@@ -43,7 +43,7 @@ class ProjectServices(pulumi.ComponentResource):
         }
         self.register_outputs({})
 
-    def child_options(
+    def build_child_options(
         self, parent: pulumi.Resource, *words: str, protect: bool = False, after: list[pulumi.Resource] | None = None
     ) -> pulumi.ResourceOptions:
         """Return the options of a child that waits for these services, and for what stands in `after`."""

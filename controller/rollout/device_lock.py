@@ -11,7 +11,7 @@ from controller.storage.file_lock import hold_file_lock
 
 
 @contextmanager
-def device_lock(folder: Path, device: str) -> Iterator[None]:
+def hold_device_lock(folder: Path, device: str) -> Iterator[None]:
     """Hold the local lock of a device.
 
     Raises:

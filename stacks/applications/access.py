@@ -12,7 +12,7 @@ from controller.compile.identity.access_levels import AccessLevel
 from controller.compile.identity.iap_bindings import CloudIntent, IapBinding
 from controller.errors import TsunaguError
 from stacks.project_services import ProjectServices
-from stacks.settings.configuration import Google
+from stacks.settings.configuration import GoogleSettings
 from stacks.settings.naming import TYPE, Naming
 
 ACCESS = "roles/iap.httpsResourceAccessor"
@@ -30,7 +30,7 @@ SIGN_IN_AGAIN = "36000s"
 class AccessArgs:
     """What access is made from. `role_names` are people's words for the roles; `backends` are by application id."""
 
-    google: Google
+    google: GoogleSettings
     intent: CloudIntent
     role_names: Mapping[str, str]
     backends: Mapping[str, gcp.compute.BackendService]
@@ -47,7 +47,7 @@ class Access(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}Access", name, {}, opts)
-        self._args, self._own = args, args.services.child_options(self, "iap")
+        self._args, self._own = args, args.services.build_child_options(self, "iap")
         self.groups = {role: self._add_group(role) for role in args.intent.roles}
         self.levels: dict[str, gcp.accesscontextmanager.AccessLevel] = {}
         for level in args.intent.access_levels:
@@ -72,7 +72,7 @@ class Access(pulumi.ComponentResource):
             description="Members come from the city's directory; Tsunagu binds the group and puts nobody in.",
             labels=GROUP_LABELS,
             initial_group_config="EMPTY",
-            opts=self._args.services.child_options(self, "cloudidentity", protect=self._args.protected),
+            opts=self._args.services.build_child_options(self, "cloudidentity", protect=self._args.protected),
         )
 
     def _add_level(self, level: AccessLevel) -> gcp.accesscontextmanager.AccessLevel:
@@ -85,7 +85,7 @@ class Access(pulumi.ComponentResource):
             title=level.name,
             description=f"Relies on {level.relies_on}.",
             custom={"expr": {"expression": level.expression, "title": level.key}},
-            opts=self._args.services.child_options(self, "accesscontextmanager", after=needed),
+            opts=self._args.services.build_child_options(self, "accesscontextmanager", after=needed),
         )
 
     def _add_binding(self, binding: IapBinding) -> None:
@@ -103,7 +103,9 @@ class Access(pulumi.ComponentResource):
             role=ACCESS,
             members=[self.groups[binding.role].group_key.apply(lambda key: format_group_member(key.id))],
             condition=condition if binding.expression else None,
-            opts=self._args.services.child_options(self, "iap", after=[self.levels[level.key] for level in asked]),
+            opts=self._args.services.build_child_options(
+                self, "iap", after=[self.levels[level.key] for level in asked]
+            ),
         )
 
     def _add_session(self, application_id: str, backend: gcp.compute.BackendService) -> None:

@@ -14,7 +14,7 @@ from stacks.settings.configuration import ApplicationSettings
 from stacks.settings.naming import Naming, make_network_tag
 from stacks.settings.regions import RegionId
 
-Environment = Mapping[str, pulumi.Input[str]]
+ContainerEnvironment = Mapping[str, pulumi.Input[str]]
 """What a container is told, by the name of the variable."""
 
 
@@ -35,7 +35,7 @@ class DeployedApplication:
         return self.naming.build_labels(self.compiled.importance, self.compiled.id)
 
     # Services and jobs take the same shape under different types; the provider's facts check what is built.
-    def build_container(self, image: str, environment: Environment) -> Any:  # noqa: ANN401 see above
+    def build_container(self, image: str, environment: ContainerEnvironment) -> Any:  # noqa: ANN401 see above
         """Return a container as Cloud Run takes it: the image, and what it is told in a fixed order."""
         values = {"TSUNAGU_APPLICATION": self.compiled.id, **environment}
         return {"image": image, "envs": [{"name": key, "value": values[key]} for key in sorted(values)]}

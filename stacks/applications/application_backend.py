@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.applications.application import DeployedApplication, Environment
+from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.applications.application_data import DATA_BEFORE
-from stacks.settings.configuration import CloudRun, OnPremises, Saas
+from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, SaasHosting
 from stacks.settings.naming import TYPE, build_urn
 from stacks.settings.regions import REGIONS, RegionId
 
@@ -53,7 +53,7 @@ class ApplicationBackendArgs:
 
     application: DeployedApplication
     proxy_agent: pulumi.Output[str]
-    environment: Environment
+    environment: ContainerEnvironment
 
 
 class ApplicationBackend(pulumi.ComponentResource):
@@ -84,32 +84,32 @@ class ApplicationBackend(pulumi.ComponentResource):
             outlier_detection=endpoints.ejection,
             health_checks=endpoints.check,
             custom_request_headers=endpoints.headers,
-            opts=services.child_options(self, "compute", "iap"),
+            opts=services.build_child_options(self, "compute", "iap"),
         )
         self.register_outputs({"backend": self.backend.name})
 
-    def _build_endpoints(self, hosting: CloudRun | Saas | OnPremises) -> _Endpoints:
+    def _build_endpoints(self, hosting: CloudRunHosting | SaasHosting | OnPremisesHosting) -> _Endpoints:
         match hosting:
-            case CloudRun():
+            case CloudRunHosting():
                 return self._run_on_cloud_run(hosting)
-            case Saas():
+            case SaasHosting():
                 return self._point_to_vendor(hosting)
-            case OnPremises():
+            case OnPremisesHosting():
                 return self._point_to_data_centre(hosting)
 
-    def _run_on_cloud_run(self, hosting: CloudRun) -> _Endpoints:
+    def _run_on_cloud_run(self, hosting: CloudRunHosting) -> _Endpoints:
         application = self._application
         self.account = gcp.serviceaccount.Account(
             self._name,
             account_id=f"{self._name}-app",
             display_name=f"{application.compiled.name} ({application.naming.stack})",
-            opts=application.foundation.services.child_options(self, "iam"),
+            opts=application.foundation.services.build_child_options(self, "iam"),
         )
         groups = [Group(group=self._add_region(region, hosting, self.account)) for region in application.serving]
         return _Endpoints(groups, ejection=EJECTION)
 
     def _add_region(
-        self, region: RegionId, hosting: CloudRun, account: gcp.serviceaccount.Account
+        self, region: RegionId, hosting: CloudRunHosting, account: gcp.serviceaccount.Account
     ) -> pulumi.Output[str]:
         """Declare the service of a region; return the id of its endpoint group."""
         regional_name = f"{self._name}-{region}"
@@ -133,7 +133,7 @@ class ApplicationBackend(pulumi.ComponentResource):
         return group.id
 
     def _add_service(
-        self, regional_name: str, region: RegionId, hosting: CloudRun, account: gcp.serviceaccount.Account
+        self, regional_name: str, region: RegionId, hosting: CloudRunHosting, account: gcp.serviceaccount.Account
     ) -> gcp.cloudrunv2.Service:
         application, foundation = self._application, self._application.foundation
         fewest, most = hosting.instances
@@ -156,11 +156,11 @@ class ApplicationBackend(pulumi.ComponentResource):
                 "vpc_access": application.build_vpc_access(region),
                 "labels": labels,
             },
-            opts=foundation.services.child_options(self, "run", after=foundation.keys.run_users),
+            opts=foundation.services.build_child_options(self, "run", after=foundation.keys.run_users),
         )
 
-    def _point_to_vendor(self, hosting: Saas) -> _Endpoints:
-        own = self._application.foundation.services.child_options(self, "compute")
+    def _point_to_vendor(self, hosting: SaasHosting) -> _Endpoints:
+        own = self._application.foundation.services.build_child_options(self, "compute")
         group = gcp.compute.GlobalNetworkEndpointGroup(
             self._name, network_endpoint_type="INTERNET_FQDN_PORT", default_port=HTTPS, opts=own
         )
@@ -169,9 +169,9 @@ class ApplicationBackend(pulumi.ComponentResource):
         )
         return _Endpoints([Group(group=group.id)], headers=[f"Host: {hosting.endpoint}"])
 
-    def _point_to_data_centre(self, hosting: OnPremises) -> _Endpoints:
+    def _point_to_data_centre(self, hosting: OnPremisesHosting) -> _Endpoints:
         application = self._application
-        own = application.foundation.services.child_options(self, "compute")
+        own = application.foundation.services.build_child_options(self, "compute")
         check = gcp.compute.HealthCheck(
             self._name, https_health_check={"port": HTTPS, "request_path": "/healthz"}, opts=own
         )

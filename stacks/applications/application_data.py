@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.applications.application import DeployedApplication, Environment
+from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.data.database import AFTER_A_SWITCHOVER, Database, DatabaseArgs
 from stacks.settings.configuration import DatabaseSettings, FilesSettings
 from stacks.settings.naming import TYPE
@@ -38,7 +38,7 @@ class ApplicationData(pulumi.ComponentResource):
         settings = args.application.settings
         self.database = self._add_database(settings.database) if settings.database is not None else None
         self.files = self._add_files(settings.files) if settings.files is not None else None
-        self.environment: Environment = {
+        self.environment: ContainerEnvironment = {
             **({"DATABASE_INSTANCE": self.database.connection_name} if self.database else {}),
             **({"DATABASE_NAME": self.database.database.name} if self.database else {}),
             **({"FILES_BUCKET": self.files.name} if self.files else {}),
@@ -69,7 +69,7 @@ class ApplicationData(pulumi.ComponentResource):
                 project=self._application.project,
                 role=role,
                 member=member,
-                opts=services.child_options(self, "cloudresourcemanager"),
+                opts=services.build_child_options(self, "cloudresourcemanager"),
             )
         gcp.sql.User(
             self._name,
@@ -117,7 +117,7 @@ class ApplicationData(pulumi.ComponentResource):
             ],
             force_destroy=not application.protected,
             labels=application.build_labels(),
-            opts=application.foundation.services.child_options(
+            opts=application.foundation.services.build_child_options(
                 self, "storage", protect=application.protected, after=keys.storage_users
             ),
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.applications.application import DeployedApplication, Environment
+from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.settings.configuration import JobSettings
 from stacks.settings.naming import TYPE
 from stacks.settings.regions import REGIONS, RegionId
@@ -25,7 +25,7 @@ class ApplicationJobsArgs:
 
     application: DeployedApplication
     account: gcp.serviceaccount.Account
-    environment: Environment
+    environment: ContainerEnvironment
 
 
 class ApplicationJobs(pulumi.ComponentResource):
@@ -64,5 +64,5 @@ class ApplicationJobs(pulumi.ComponentResource):
                     "vpc_access": application.build_vpc_access(region),
                 },
             },
-            opts=foundation.services.child_options(self, "run", after=foundation.keys.run_users),
+            opts=foundation.services.build_child_options(self, "run", after=foundation.keys.run_users),
         )

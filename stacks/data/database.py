@@ -80,7 +80,7 @@ class Database(pulumi.ComponentResource):
         args = self._args
         partner = self.make_instance_name(get_standby_region(region))
         after: list[pulumi.Resource] = [*args.keys.database_users, *([master] if master else args.after)]
-        options = args.services.child_options(self, "sqladmin", protect=args.protected, after=after)
+        options = args.services.build_child_options(self, "sqladmin", protect=args.protected, after=after)
         return gcp.sql.DatabaseInstance(
             f"{self._name}-{region}",
             name=self.make_instance_name(region),

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from stacks.project_services import ProjectServices
-from stacks.settings.configuration import Google
+from stacks.settings.configuration import GoogleSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import BOTH, REGIONS, RegionId
 
@@ -25,7 +25,7 @@ USE = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 class EncryptionKeysArgs:
     """What the keys are made from."""
 
-    google: Google
+    google: GoogleSettings
     naming: Naming
     protected: bool
     services: ProjectServices
@@ -53,7 +53,7 @@ class EncryptionKeys(pulumi.ComponentResource):
             f"{name}-database-agent",
             service="sqladmin.googleapis.com",
             project=args.google.project,
-            opts=add_old_name(args.services.child_options(self, "sqladmin"), "database-agent"),
+            opts=add_old_name(args.services.build_child_options(self, "sqladmin"), "database-agent"),
         )
         run_agent = f"serviceAccount:service-{number}@serverless-robot-prod.iam.gserviceaccount.com"
         for region in REGIONS.values():
@@ -68,7 +68,7 @@ class EncryptionKeys(pulumi.ComponentResource):
         self.register_outputs({"storage": self.storage.id})
 
     def _add_ring(self, location: str) -> gcp.kms.KeyRing:
-        options = self._args.services.child_options(self, "cloudkms")
+        options = self._args.services.build_child_options(self, "cloudkms")
         return gcp.kms.KeyRing(f"{self._name}-{location}", location=location, opts=add_old_name(options, location))
 
     def _add_key(self, name: str, ring: gcp.kms.KeyRing) -> gcp.kms.CryptoKey:

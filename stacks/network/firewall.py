@@ -19,8 +19,8 @@ from controller.model.network.packets import Effect, Protocol, Service
 from stacks.network.private_access import PRIVATE_ACCESS
 from stacks.settings.naming import LONGEST_NAME, TYPE, make_google_name, make_network_tag
 
-HTTPS = Service(Protocol.TCP, (443, 443))
-DATABASE = (Service(Protocol.TCP, (3307, 3307)), Service(Protocol.TCP, (5432, 5432)))
+HTTPS_SERVICE = Service(Protocol.TCP, (443, 443))
+DATABASE_SERVICES = (Service(Protocol.TCP, (3307, 3307)), Service(Protocol.TCP, (5432, 5432)))
 """Cloud SQL for PostgreSQL at its private address: 3307 by Google's connectors, which the application is granted and
 which take the connection name that it is told; 5432 for PostgreSQL's own protocol (Google: "About connection options").
 """
@@ -39,10 +39,12 @@ def list_baseline_rules(services: IPv4Network, with_database: Iterable[str]) -> 
     `with_database` the ids of the applications with a database there.
     """
     google = _build_baseline_rule(
-        "google-services", "", PRIVATE_ACCESS, (HTTPS,), "Google's services by private access"
+        "google-services", "", PRIVATE_ACCESS, (HTTPS_SERVICE,), "Google's services by private access"
     )
     databases = (
-        _build_baseline_rule(f"{one}-to-database", one, services, DATABASE, f"the database of {one}, in either region")
+        _build_baseline_rule(
+            f"{one}-to-database", one, services, DATABASE_SERVICES, f"the database of {one}, in either region"
+        )
         for one in with_database
     )
     return (google, *databases)

@@ -48,14 +48,14 @@ class LoadBalancer(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}LoadBalancer", name, {}, opts)
-        self._args, self._own = args, args.services.child_options(self, "compute", "certificatemanager")
+        self._args, self._own = args, args.services.build_child_options(self, "compute", "certificatemanager")
         self.zone = gcp.dns.ManagedZone(
             "zone",
             dns_name=f"{args.domain}.",
             description="Names of the city's school applications",
             dnssec_config={"state": "on"},
             labels=args.naming.build_labels("IV", "names"),
-            opts=args.services.child_options(self, "dns", protect=args.protected),
+            opts=args.services.build_child_options(self, "dns", protect=args.protected),
         )
         self._tls = gcp.compute.SSLPolicy("tls", profile="RESTRICTED", min_tls_version="TLS_1_2", opts=self._own)
         self._certificates = gcp.certificatemanager.CertificateMap(
@@ -116,7 +116,7 @@ class LoadBalancer(pulumi.ComponentResource):
             self._args.naming.build_labels(self._args.importance[frontend], frontend),
         )
         # Switches of every school permit this address by its number: it is not lost by one command.
-        kept = self._args.services.child_options(self, "compute", protect=self._args.protected)
+        kept = self._args.services.build_child_options(self, "compute", protect=self._args.protected)
         address = gcp.compute.GlobalAddress(name, ip_version=family, labels=labels, opts=kept)
         gcp.compute.GlobalForwardingRule(
             name,

@@ -55,7 +55,7 @@ class PrivateAccess(pulumi.ComponentResource):
             visibility="private",
             private_visibility_config={"networks": [{"network_url": self._args.network}]},
             labels=self._args.naming.build_labels("IV", "foundation"),
-            opts=self._args.services.child_options(self, "dns"),
+            opts=self._args.services.build_child_options(self, "dns"),
         )
 
     def _add_record(self, name: str, zone: gcp.dns.ManagedZone, host: str, kind: str, values: list[str]) -> None:

@@ -45,7 +45,7 @@ MOST_LOG_DAYS: Mapping[str, int] = {"ENTERPRISE": 7, "ENTERPRISE_PLUS": 35}
 """How many days of transaction logs Cloud SQL keeps in each edition."""
 
 
-class Google(StrictModel):
+class GoogleSettings(StrictModel):
     """What Google knows the city by.
 
     `project` and `project_number` name one project; `customer` is the Workspace customer (from the Admin console);
@@ -64,7 +64,7 @@ class Google(StrictModel):
     device_vendor: Identifier
 
 
-class Network(StrictModel):
+class NetworkSettings(StrictModel):
     """IPv4 ranges of the VPC: one subnet for each region, and one that Google's own services (Cloud SQL) live in."""
 
     tokyo: IPv4Network
@@ -138,7 +138,7 @@ class AuditSettings(StrictModel):
     locked: bool
 
 
-class CloudRun(StrictModel):
+class CloudRunHosting(StrictModel):
     """A container of ours, named by its digest: what was tested is what runs. Instances are counted per region."""
 
     kind: Literal["cloud-run"]
@@ -146,14 +146,14 @@ class CloudRun(StrictModel):
     instances: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1, le=1000)]]
 
 
-class Saas(StrictModel):
+class SaasHosting(StrictModel):
     """A vendor's service; it must refuse whatever does not come signed by our proxy (its JWT assertion)."""
 
     kind: Literal["saas"]
     endpoint: HostName
 
 
-class OnPremises(StrictModel):
+class OnPremisesHosting(StrictModel):
     """Servers of the city's data centre, reached from the VPC over the regions' hybrid links."""
 
     kind: Literal["on-premises"]
@@ -166,7 +166,7 @@ class OnPremises(StrictModel):
         return {"tokyo": self.tokyo, "osaka": self.osaka}
 
 
-Hosting = Annotated[CloudRun | Saas | OnPremises, Field(discriminator="kind")]
+Hosting = Annotated[CloudRunHosting | SaasHosting | OnPremisesHosting, Field(discriminator="kind")]
 
 
 class ApplicationSettings(StrictModel):
@@ -185,7 +185,7 @@ class ApplicationSettings(StrictModel):
     @model_validator(mode="after")
     def _check_data_is_used(self) -> Self:
         given = [name for name in ("database", "files", "jobs") if getattr(self, name)]
-        if given and not isinstance(self.hosting, CloudRun):
+        if given and not isinstance(self.hosting, CloudRunHosting):
             message = (
                 f"nothing reads {', '.join(map(repr, given))} where the hosting is {self.hosting.kind!r}: "
                 "remove it, or host the application by 'cloud-run'"
@@ -206,8 +206,8 @@ class StackConfiguration(StrictModel):
     environment: Environment
     policies: str
     domain: HostName
-    google: Google
-    network: Network
+    google: GoogleSettings
+    network: NetworkSettings
     audit: AuditSettings
     serving: tuple[RegionId, ...] = Field(min_length=1)
     public: Identifier | None = None

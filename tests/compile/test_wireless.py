@@ -99,6 +99,13 @@ def test_protection_that_differs_is_told(intents: tuple[WirelessIntent, ...]) ->
     assert "lets clients in by enhanced-open; the policy says wpa3-enterprise" in found
 
 
+def test_an_admission_server_that_nobody_wants_is_told(intents: tuple[WirelessIntent, ...]) -> None:
+    one = next(one for one in intents if not one.servers)
+    asking = replace(build_wireless_network(one), identity="ap1", servers=("10.254.3.10",))
+    (found,) = find_wireless_differences("ap1", (one,), build_device_state(networks=[asking]))
+    assert "asks 10.254.3.10 as ap1; the policy says nobody as nobody" in found
+
+
 def test_networks_that_lack_and_networks_that_nobody_names_are_told(intents: tuple[WirelessIntent, ...]) -> None:
     networks = [build_wireless_network(one) for one in intents]
     assert not list(find_wireless_differences("ap1", intents, build_device_state(networks=networks)))

@@ -45,7 +45,17 @@ class InvalidInput(Exception):
 
 
 class Switch:
-    """A running configuration as blocks: a line at the margin, and the lines under it."""
+    """A running configuration as blocks: a line at the margin, and the lines under it.
+
+    What switches of like systems spell differently: the number before an entry, capitals, the interfaces, the order of
+    lines.
+    """
+
+    number = ""
+    flags = re.RegexFlag(0)
+    interface = r"interface \S+"
+    vlan_interface = "interface Vlan"
+    order: tuple[str, ...] = ORDER
 
     def __init__(self, running: str) -> None:
         self.blocks: list[tuple[str, list[str]]] = []
@@ -81,7 +91,7 @@ class Switch:
         """Commands of global configuration; IOS takes them in every mode below it too."""
         patterns = {
             "vlan": r"vlan \d+",
-            "interface": r"interface \S+",
+            "interface": self.interface,
             "ip": r"ip access-list extended \S+",
             "ipv6": r"ipv6 access-list \S+",
         }
@@ -102,7 +112,7 @@ class Switch:
         for known, lines in self.blocks:
             if known == header:
                 return lines
-        if re.match(r"interface (?!Vlan)", header):
+        if header.startswith("interface ") and not header.startswith(self.vlan_interface):
             raise InvalidInput(header)
         self.blocks.append((header, ["shutdown"] if header.startswith("interface ") else []))
         return self.blocks[-1][1]
@@ -114,7 +124,7 @@ class Switch:
             case "vlan":
                 return self._put("name", command) if re.fullmatch(r"name \S{1,32}", command) else False
             case "ip" | "ipv6":
-                if not ENTRIES[self.mode].fullmatch(command):
+                if not re.fullmatch(self.number + ENTRIES[self.mode].pattern, command, self.flags):
                     return False
                 # A list does not hold the same entry twice.
                 if command not in self.here:
@@ -142,7 +152,7 @@ class Switch:
         """What only an interface of the switch itself takes; a secondary address needs a primary."""
         assert self.here is not None
         here = self.here
-        if not any(block[1] is here and block[0].startswith("interface Vlan") for block in self.blocks):
+        if not any(block[1] is here and block[0].startswith(self.vlan_interface) for block in self.blocks):
             return False
         if command in ("no ip address", "no ipv6 address"):
             here[:] = [line for line in here if not line.startswith(command.removeprefix("no ") + " ")]
@@ -172,7 +182,8 @@ class Switch:
     def _put(self, start: str, line: str | None) -> bool:
         assert self.here is not None
         kept = [one for one in self.here if one != start and not one.startswith(f"{start} ")] + ([line] if line else [])
-        self.here[:] = sorted(kept, key=lambda one: next(n for n, word in enumerate(ORDER) if one.startswith(word)))
+        place = {one: next(n for n, word in enumerate(self.order) if one.startswith(word)) for one in kept}
+        self.here[:] = sorted(kept, key=lambda one: place[one])
         return True
 
     def _bind(self, no: str | None, kind: str, name: str, side: str) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from controller.errors import TsunaguError
 from controller.model.city import City
+from controller.model.policy_files import CITY
 from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import choose_estate, choose_virtual_city
 from controller.plan.select import Selection, find_device, select_devices, select_schools
@@ -23,6 +24,25 @@ def test_schools_and_wards_add_up(city: City) -> None:
     asao = {school.id for school in city.schools if school.ward == "asao"}
     assert {school.id for school in chosen} == {"kw-s01", "tk-e12", *asao}
     assert chosen[0].id == city.canary
+
+
+def test_schools_alone_and_wards_alone(city: City) -> None:
+    assert [school.id for school in select_schools(city, Selection(("tk-e12", "kw-s01")))] == ["kw-s01", "tk-e12"]
+    asao = {school.id for school in city.schools if school.ward == "asao"}
+    assert {school.id for school in select_schools(city, Selection(wards=("asao",)))} == asao
+    assert "kw-s01" not in asao
+
+
+def test_of_many_known_names_eight_are_shown(city: City) -> None:
+    with pytest.raises(TsunaguError, match="there are: ") as refused:
+        select_schools(city, Selection(("nowhere",)))
+    assert len(str(refused.value).partition("there are: ")[2].split(", ")) == 9
+    assert str(refused.value).endswith(", ...")
+    wards = (*city.wards, city.wards[0].model_copy(update={"id": "eighth"}))
+    eight = city.replace_file(CITY, city.settings.model_copy(update={"wards": wards}))
+    with pytest.raises(TsunaguError, match="there are: ") as refused:
+        select_schools(eight, Selection(wards=("nowhere",)))
+    assert str(refused.value).endswith(", eighth")
 
 
 def test_the_lab_has_its_own_devices(city: City) -> None:

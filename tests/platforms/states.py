@@ -227,6 +227,15 @@ EXAMPLE_FILTERS = (
 )
 
 
+def without_flags(state: DeviceState) -> DeviceState:
+    """The state without what asks TCP flags."""
+    kept = [
+        build_filter(*one.key, [entry for entry in one.entries if not entry.match.established]) for one in state.filters
+    ]
+    bindings = build_device_state(bindings=map(bound, kept)).bindings
+    return replace(state, filters=build_device_state(filters=kept).filters, bindings=bindings)
+
+
 def trunk_example(hosts: str, other: str, gateway: str) -> DeviceState:
     """A small core switch: VLANs 10 and 20 from two floor switches to the router, without what asks TCP flags."""
     kept = [

@@ -129,13 +129,13 @@ def test_what_time_does(policies: PolicyFolder, today: date, kinds: set[str]) ->
     findings = [finding for finding in check_policy(policies.load(today)) if finding.kind != "old prefix list"]
     said = {finding.kind for finding in findings}
     assert said == kinds
-    lapsing = [str(f).replace(f"{policies.path}/", "") for f in findings if "exception" in f.kind]
-    if lapsing:
-        assert [one.partition(": ")[0] for one in lapsing] == [
+    expiring = [str(f).replace(f"{policies.path}/", "") for f in findings if "exception" in f.kind]
+    if expiring:
+        assert [one.partition(": ")[0] for one in expiring] == [
             f"{FLOWS}:{line_of(policies, FLOWS, 'id: grading-to-gateway')}",
             f"{RULES}:{line_of(policies, RULES, 'id: computer-room-web')}",
         ]
-        assert all("教育DX推進課" in one and "2027-03-31" in one for one in lapsing)
+        assert all("教育DX推進課" in one and "2027-03-31" in one for one in expiring)
 
 
 def test_an_exception_of_years(policies: PolicyFolder) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from stacks.settings.configuration import StackConfiguration
 from stacks.settings.read_configuration import ConfigurationRefused, parse_stack_configuration
-from tests.stacks.declared import REMOVED, STACKS, changed, changed_values, configured, file
+from tests.stacks.declared import REMOVED, ROOT, STACKS, changed, changed_values, configured, file
 
 DATABASE = "applications/affairs/database"
 AFFAIRS = "applications/affairs"
@@ -235,6 +236,18 @@ def test_data_of_an_application_that_is_elsewhere_are_refused(hosting: dict[str,
 )
 def test_what_makes_no_sense_is_refused(changes: dict[str, object], message: str) -> None:
     assert message in refusal("production", changes)
+
+
+def test_the_example_of_the_readme_is_taken() -> None:
+    """Given for every stack, also production; an image is written in where the example says IMAGE."""
+    text = (ROOT / "stacks" / "README.md").read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0].replace("IMAGE", str(JOB["image"]))
+    given = {key.removeprefix("tsunagu:"): value for key, value in yaml.safe_load(example).items()}
+    for stack in STACKS:
+        read = changed(stack, given)
+        assert list(read.databases) == ["affairs"]
+        assert read.applications["affairs"].files is not None
+        assert list(read.applications["affairs"].jobs) == ["year-end"]
 
 
 def test_a_locked_bucket_of_an_unprotected_stack_is_refused() -> None:

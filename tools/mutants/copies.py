@@ -27,6 +27,7 @@ class Copies:
     """Copies of the tree, each for one worker at a time."""
 
     def __init__(self, folders: list[Path]) -> None:
+        self.tree = folders[0] / "tree"
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for folder in folders:
             self._free.put(folder)

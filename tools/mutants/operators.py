@@ -124,12 +124,10 @@ def _name_changes(tree: ast.Module) -> Iterator[tuple[Mutant, _Change]]:
 def _statement(node: ast.AST) -> range:
     """The lines of the statement around a node; of one with a body, those of its head."""
     around = node
-    while not isinstance(around, ast.stmt | ast.match_case):
+    while not isinstance(around, ast.stmt):
         around = around.__dict__["parent"][0]
-    if isinstance(around, ast.match_case | ast.Match):
-        return range(_line(node), getattr(node, "end_lineno", _line(node)) + 1)
-    body = getattr(around, "body", None)
-    return range(around.lineno, max(body[0].lineno, around.lineno + 1) if body else (around.end_lineno or 0) + 1)
+    body = getattr(around, "body", None) or getattr(around, "cases", None)
+    return range(around.lineno, around.lineno + 1 if body else (around.end_lineno or 0) + 1)
 
 
 def _mark_scopes(tree: ast.Module) -> None:

@@ -14,6 +14,7 @@ TARGETS = (
     "controller/platforms/*/parse.py",
     "controller/platforms/dialect/*.py",
     "stacks/settings/configuration.py",
+    "stacks/settings/read_configuration.py",
 )
 NEAR = {
     "controller/measure/assessment": ("tests/measure",),

@@ -83,7 +83,8 @@ def try_modules(modules: list[str], settings: Settings, skipped: set[tuple[str, 
         tests = settings.tests or tuple(find_near_tests(settings.root, module))
         groups.setdefault(tests, []).append(module)
     with copy_tree(settings.root, settings.processes) as copies, ThreadPoolExecutor(settings.processes) as pool:
-        texts = {module: (settings.root / module).read_text(encoding="utf-8") for module in modules}
+        # From the copy, before a worker changes it: the user may edit the tree meanwhile.
+        texts = {module: (copies.tree / module).read_text(encoding="utf-8") for module in modules}
         try:
             for tests, members in groups.items():
                 seen = _watch_tests(settings.root, members, list(tests), copies)
@@ -111,10 +112,11 @@ def choose_tests(mutant: Mutant, module: str, seen: dict[str, dict[str, Any]]) -
     def is_hit(one: dict[str, Any]) -> bool:
         return any(number in mutant.lines for number in one["lines"].get(module, ()))
 
-    using = [name for name, one in seen.items() if module in one["lines"] or one["starts_programs"]]
-    using.sort(key=lambda name: seen[name]["seconds"])
+    order = sorted(seen, key=lambda name: seen[name]["seconds"])
+    using = [name for name in order if module in seen[name]["lines"] or seen[name]["starts_programs"]]
     hit = [name for name in using if mutant.at_import or is_hit(seen[name])]
-    return [one for one in (hit, [name for name in using if name not in hit]) if one]
+    others = [name for name in (order if mutant.at_import else using) if name not in hit]
+    return [one for one in (hit, others) if one]
 
 
 def _try_module(

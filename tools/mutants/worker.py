@@ -7,6 +7,7 @@ programs that a test starts run it, too. Answers are lines of JSON.
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 import gc
 import importlib
@@ -24,12 +25,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 
 from tools.mutants.operators import apply_mutant
+from tools.mutants.probes import NAME, add_probes
 
 MEMORY = 4 << 30
 END_WITH_PARENT = 1
@@ -70,9 +71,10 @@ class Baseline:
 class Watcher:
     """A plug-in of pytest that notes which lines of the modules each test runs."""
 
-    def __init__(self, root: Path, modules: list[str]) -> None:
-        self._files = {str(root / module): module for module in modules}
-        self._seen: dict[str, set[int]] = {}
+    def __init__(self, modules: list[str]) -> None:
+        self._lines: dict[str, set[int]] = {module: set() for module in modules}
+        for number, lines in enumerate(self._lines.values()):
+            setattr(builtins, NAME.format(number), lines.add)
         self._programs = False
         self.baseline = Baseline()
         sys.addaudithook(self._audit)
@@ -80,15 +82,13 @@ class Watcher:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Watch one test from its first fixture to its last."""
-        self._seen, self._programs = {}, False
+        self._programs = False
+        for lines in self._lines.values():
+            lines.clear()
         began = time.monotonic()
-        threading.settrace(self._trace)
-        sys.settrace(self._trace)
         yield
-        sys.settrace(None)
-        threading.settrace(None)
-        lines = {module: sorted(numbers) for module, numbers in self._seen.items()}
-        self.baseline.tests[item.nodeid] = WatchedTest(time.monotonic() - began, lines, self._programs)
+        seen = {module: sorted(lines) for module, lines in self._lines.items() if lines}
+        self.baseline.tests[item.nodeid] = WatchedTest(time.monotonic() - began, seen, self._programs)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note that a test failed."""
@@ -103,21 +103,6 @@ class Watcher:
     def _audit(self, event: str, _: object) -> None:
         if event in {"subprocess.Popen", "os.fork", "os.posix_spawn"}:
             self._programs = True
-
-    def _trace(self, frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        del event, argument
-        module = self._files.get(frame.f_code.co_filename)
-        if module is None:
-            return None
-        numbers = self._seen.setdefault(module, set())
-        numbers.add(frame.f_lineno)
-
-        def line(inner: FrameType, event: str, argument: object) -> Callable[..., Any]:
-            del event, argument
-            numbers.add(inner.f_lineno)
-            return line
-
-        return line
 
 
 class Chooser:
@@ -156,15 +141,22 @@ class Answer:
 
 def run_baseline(root: Path, modules: list[str], tests: list[str]) -> Baseline:
     """Return what each test does to the modules."""
+    texts = {root / module: (root / module).read_text(encoding="utf-8") for module in modules}
 
     def run() -> dict[str, Any]:
-        watcher = Watcher(root, modules)
+        watcher = Watcher(modules)
         code = pytest.main([*QUIET, *tests], plugins=[watcher])
         if not watcher.baseline.failed and code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             watcher.baseline.failed = f"pytest ended with {code!r}"
         return asdict(watcher.baseline)
 
-    found, _ = _fork(run, limit=3600.0)
+    try:
+        for number, (path, text) in enumerate(texts.items()):
+            path.write_text(add_probes(text, number), encoding="utf-8")
+        found, _ = _fork(run, limit=3600.0)
+    finally:
+        for path, text in texts.items():
+            path.write_text(text, encoding="utf-8")
     if found is None or "error" in found:
         return Baseline(failed=found["error"] if found else "the tests without a mutant did not end")
     tests_seen = {name: WatchedTest(**one) for name, one in found["tests"].items()}

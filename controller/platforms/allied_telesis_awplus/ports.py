@@ -125,6 +125,11 @@ def _find_repeated(name: str, children: Sequence[ConfigLine]) -> Iterator[tuple[
     for words in ("description", "switchport mode", _ACCESS, "switchport trunk native vlan"):
         for line in lines_starting(words, children)[1:]:
             yield line, f"{join_words(line)!r} stands twice in {name}; a device prints it once, so the file was edited"
+    listed: set[str] = set()
+    for line in lines_starting(_ADD, children):
+        if join_words(line) in listed:
+            yield line, f"{join_words(line)!r} stands twice in {name}; a device prints it once, so the file was edited"
+        listed.add(join_words(line))
 
 
 def _find_misplaced(

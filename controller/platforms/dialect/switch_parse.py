@@ -186,6 +186,7 @@ class _SwitchReading(Reading):
             yield line, f"conflict: {ours} and {what}: {join_words(line)!r}; {remedy}"
         for words in _ONCE:
             yield from find_repeated(lines_starting(words, children))
+        yield from find_repeated([line for line in children if join_words(line) == self.grammar.isolated])
         for index, line in enumerate(lines_starting(_ALLOWED, children)):
             if join_words(line).startswith(f"{_ALLOWED} add ") != bool(index):
                 yield line, f"in {name}, {_ALLOWED!r} must stand once, continued only by lines with 'add' after it"

@@ -160,6 +160,7 @@ class _OvsReading(Reading):
         )
 
     def _bridge(self, line: ConfigLine) -> None:
+        self.expect_once("bridge", line, managed=True)
         name, _, mode = line.text.partition(",")
         self.bridge = True
         self.manage(line)
@@ -184,6 +185,7 @@ class _OvsReading(Reading):
             self.refuse(line, str(error))
             return
         self.flows.append((flow, line))
+        self.expect_once((flow.table, flow.priority, flow.match), line, managed=flow.ours)
         if flow.ours:
             self.manage(line)
 

@@ -46,17 +46,6 @@ def refusal(text: str) -> str:
     return str(caught.value)
 
 
-@settings(max_examples=examples(40), deadline=None)
-@given(awplus_states())
-def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
-    seen = AWPLUS.parse(AWPLUS.render(state), "x")
-    assert seen.state == state
-    assert not seen.unmanaged
-    assert not seen.conflicting
-    assert not seen.remarks
-    assert seen.lines == seen.managed
-
-
 def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
     """Perform the steps; after each the switch is in the state that it promises."""
     for step in AWPLUS.plan_steps(now, wanted):

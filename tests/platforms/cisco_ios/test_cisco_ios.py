@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
 from controller.model.network.device_state import (
@@ -26,31 +25,7 @@ from controller.platforms.base import refuse_conflicts
 from controller.platforms.dialect.switch import write_allowed_vlans
 from tests.emulators.cisco_ios import InvalidInput, Switch
 from tests.platforms.cisco_ios.texts import BARE, EXAMPLE, GOLDEN, IOS, RUNNING, walk
-from tests.platforms.states import CISCO_PORTS, bound, cisco_states, everything
-from tests.soak import examples
-
-
-@settings(max_examples=examples(40), deadline=None)
-@given(cisco_states())
-def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
-    seen = IOS.parse(IOS.render(state), "x")
-    assert seen.state == state
-    assert not seen.unmanaged
-    assert not seen.conflicting
-    assert seen.lines == seen.managed
-
-
-@settings(max_examples=examples(40), deadline=None)
-@given(cisco_states(), cisco_states())
-def test_there_and_back(first: DeviceState, second: DeviceState) -> None:
-    switch = Switch(BARE)
-    before = {line.text for line in IOS.parse(switch.running(), "bare").unmanaged}
-    walk(switch, build_device_state(), first)
-    walk(switch, first, second)
-    walk(switch, second, first)
-    walk(switch, first, build_device_state())
-    assert before <= {line.text for line in IOS.parse(switch.running(), "again").unmanaged}
-    assert not IOS.plan_steps(first, first)
+from tests.platforms.states import CISCO_PORTS, bound, everything
 
 
 def test_the_emulator_refuses_what_it_does_not_know() -> None:

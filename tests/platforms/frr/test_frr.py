@@ -39,21 +39,6 @@ def bare(wanted: DeviceState) -> Router:
     return Router(bindings[0].system, dict.fromkeys(str(one.neighbour) for one in bindings))
 
 
-@settings(max_examples=examples(30), deadline=None)
-@given(frr_states())
-def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
-    seen = FRR.parse(FRR.render(state), "x")
-    assert seen.state == state
-    assert seen.state.compute_digest() == state.compute_digest()
-    assert {line.text.strip().split()[0] for line in seen.unmanaged} <= {
-        "router",
-        "address-family",
-        "exit-address-family",
-        "exit",
-    }
-    assert seen.lines == seen.managed + len(seen.unmanaged)
-
-
 def walk(router: Router, now: DeviceState, wanted: DeviceState) -> None:
     """Perform the steps; after each the router is in the state that it promises."""
     for step in FRR.plan_steps(now, wanted):

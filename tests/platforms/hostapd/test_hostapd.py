@@ -48,15 +48,6 @@ def text(intent: DeviceIntent) -> str:
     return HOSTAPD.render(intent.wanted)
 
 
-@settings(max_examples=examples(60), deadline=None)
-@given(network_states())
-def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
-    seen = HOSTAPD.parse(HOSTAPD.render(state), "x")
-    assert seen.state == state
-    assert seen.state.compute_digest() == state.compute_digest()
-    assert (seen.unmanaged, seen.managed) == ((), seen.lines)
-
-
 @settings(max_examples=examples(12), deadline=None)
 @given(network_states(), network_states())
 def test_there_and_back(first: DeviceState, second: DeviceState) -> None:

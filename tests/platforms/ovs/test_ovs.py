@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
 
 from controller.errors import ConfigRefused
 from controller.model.network.device_state import (
@@ -25,8 +24,7 @@ from controller.model.network.packets import Direction, Effect, Family, Match, P
 from controller.platforms.base import Operable
 from controller.platforms.ovs.driver import OpenVSwitch
 from controller.platforms.registry import is_supported, list_platforms, load_platform
-from tests.platforms.states import bound, everything, example, ovs_states
-from tests.soak import examples
+from tests.platforms.states import bound, everything, example
 
 OVS = OpenVSwitch()
 GOLDEN = Path(__file__).parent / "golden" / "ovs.txt"
@@ -60,25 +58,6 @@ def test_registry_knows_the_platforms() -> None:
     assert not isinstance(load_platform("cisco_ios"), Operable)
     with pytest.raises(LookupError, match="installed: allied_telesis_awplus, cisco_ios, frr, hostapd, ovs"):
         load_platform("nonesuch")
-
-
-@settings(max_examples=examples(40), deadline=None)
-@given(ovs_states())
-def test_what_is_rendered_is_read_back(state: DeviceState) -> None:
-    seen = OVS.parse(OVS.render(state), "x")
-    assert seen.state == state
-    assert not seen.unmanaged
-    assert not seen.remarks
-    assert seen.lines == seen.managed
-
-
-@settings(max_examples=examples(40), deadline=None)
-@given(ovs_states(), ovs_states())
-def test_steps_end_in_the_wanted_state(now: DeviceState, wanted: DeviceState) -> None:
-    steps = OVS.plan_steps(now, wanted)
-    assert [step.result for step in steps][-1:] == ([] if now == wanted else [wanted])
-    for step in steps:
-        assert OVS.parse(OVS.render(step.result), "x").state == step.result
 
 
 def test_golden() -> None:
