@@ -154,7 +154,10 @@ def test_where_systems_call_from_and_answer(city: City) -> None:
     assert city.applications["printing"].segment
     assert find_answering_addresses(city, "printing").included == (), "it is in every school"
     named = city.files.get(APPLICATIONS).applications
-    turned = [one.model_copy(update={"belongs_to": "internet"}) if one.id == "workspace" else one for one in named]
+    turned = [
+        one.model_copy(update={"belongs_to": "internet", "prefixes": None}) if one.id == "workspace" else one
+        for one in named
+    ]
     belonging = city.replace_file(APPLICATIONS, ApplicationFile(applications=tuple(turned)))
     assert find_answering_addresses(city, "workspace").included != ()
     assert find_answering_addresses(belonging, "workspace").included == (), "the internet is everywhere"
