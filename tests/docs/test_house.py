@@ -44,3 +44,14 @@ def test_a_file_holds_one_subject() -> None:
         and (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
     }
     assert not long
+
+
+def test_what_an_addition_costs_is_counted_in_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("## What an addition costs")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| (\d+) \| ([^|]+) \|$", table, flags=re.MULTILINE)
+    assert len(rows) >= 6
+    for addition, count, which in rows:
+        places = re.findall(r"`([^`]+)`", which)
+        assert len(places) == int(count), addition
+        assert all((ROOT / place).exists() for place in places), addition
