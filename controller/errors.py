@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -122,6 +123,26 @@ class CloudError(TsunaguError):
 
 class LabError(TsunaguError):
     """The virtual city cannot be built, found or changed."""
+
+
+class StoreRefused(TsunaguError):
+    """A file cannot be used as the store that it is named as; it was left as it is."""
+
+
+class FileLocked(TsunaguError):
+    """Another process holds the lock of a file or folder; `holder` is its number, where it is known."""
+
+    temporary = True
+
+    def __init__(self, path: Path, holder: int | None) -> None:
+        self.path = path
+        self.holder = holder
+        super().__init__(f"{path}: {self.held_by} holds it; wait for its end, then try again")
+
+    @property
+    def held_by(self) -> str:
+        """Who holds it, for a message."""
+        return f"process {self.holder}" if self.holder is not None else "another process"
 
 
 class MonitorError(TsunaguError):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from controller.errors import LabError
+from controller.errors import FileLocked, LabError
 from controller.lab import lifecycle as virtual_city
 from controller.lab.network.programs import check_requirements
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
-from controller.lab.state.processes import wait_until
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
+from controller.storage.file_lock import hold_file_lock
 from tests.policies import TODAY
 from tests.soak import FACTOR
 
@@ -78,15 +78,14 @@ class SharedLab:
 @pytest.fixture(scope="session")
 def shared_lab(city: City) -> Iterator[SharedLab]:
     """The lab's keeper; other test runs on this machine wait here."""
-    descriptor = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if not wait_until(lambda: _locked(descriptor), _PATIENCE, every=0.5):
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold_file_lock(Path(_LOCK), patience=_PATIENCE))
+        except FileLocked:
             pytest.fail(f"another test run has been using the lab for {_PATIENCE:.0f} s")
         keeper = SharedLab(choose_virtual_city(city))
         yield keeper
         keeper.remove()
-    finally:
-        os.close(descriptor)
 
 
 @pytest.fixture
@@ -110,11 +109,3 @@ def no_lab(shared_lab: SharedLab) -> Iterator[None]:
         pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
     yield
     virtual_city.remove_virtual_city(lambda _: None)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from controller.errors import PolicyError
@@ -13,6 +13,7 @@ from controller.model.city import City
 from controller.model.loading.load import load_city
 
 TODAY = date(2026, 12, 1)
+NOON = datetime.combine(TODAY, time(12), UTC)
 """The day that tests load policies for, so that no exception expires while nobody looks."""
 SHIPPED = Path(__file__).parents[1] / "policies"
 

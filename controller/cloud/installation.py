@@ -9,7 +9,6 @@ outside the project, keyed by `go.sum`, with our language host's starter beside 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -24,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from controller.errors import CloudError
+from controller.storage.file_lock import hold_file_lock
 
 PROJECT = Path(__file__).resolve().parents[2]
 ENGINE_SOURCE = PROJECT / "tools" / "engine"
@@ -69,8 +69,7 @@ def provide_engine(progress: Progress) -> Path | None:
     folder = choose_engine_path()
     if not (folder / "pulumi").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with hold_file_lock(folder.parent / f"{folder.name}.lock", patience=None):
             if not (folder / "pulumi").exists():
                 _build(folder, progress)
     _install_starter(folder)

@@ -194,7 +194,7 @@ def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
 def answers_login(layout: Layout, school: SchoolLayout) -> bool:
     """Whether the switch's SSH server answers where the controller is, through the core, the router and the switch."""
     try:
-        with namespace.connect(paths.CONTROLLER, school.management.address.v4, layout.ssh_port, 2.0) as opened:
+        with namespace.open_connection(paths.CONTROLLER, school.management.address.v4, layout.ssh_port, 2.0) as opened:
             return opened.recv(4) == b"SSH-"
     except OSError:
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +24,19 @@ from controller.measure.measurement import (
     ProbeResult,
 )
 from controller.model.network.packets import Family
+from controller.storage.sqlite import StoreFormat, open_store
 
-FORMAT = 1
-"""Of the tables; a store of another format is refused, never guessed at."""
-_BUSY_MS = 30_000
-_TABLES = """
+_NEVER_CHANGES = """
+CREATE TRIGGER kept_as_it_was BEFORE UPDATE ON measurement
+BEGIN
+  SELECT RAISE(ABORT, 'a measurement never changes');
+END;
+"""
+MEASUREMENT_STORE = StoreFormat(
+    name="store of measurements",
+    application_id=0x54534E6D,  # "TSNm"
+    migrations=(
+        f"""
 CREATE TABLE measurement (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   run TEXT NOT NULL,
@@ -47,11 +55,18 @@ CREATE TABLE measurement (
   in_lessons INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX path ON measurement (school, line, region, family, kind, id);
-CREATE TRIGGER kept_as_it_was BEFORE UPDATE ON measurement
-BEGIN
-  SELECT RAISE(ABORT, 'a measurement never changes');
-END;
-"""
+{_NEVER_CHANGES}""",
+        # A page over HTTP was called a proxy: schools have real ones, and none of them was asked.
+        f"""
+DROP TRIGGER kept_as_it_was;
+UPDATE measurement SET kind = 'http' WHERE kind = 'proxy';
+{_NEVER_CHANGES}""",  # noqa: S608 ours
+    ),
+    unstamped=1,
+    unstamped_tables=frozenset({"measurement"}),
+    advice="name another folder with --state",
+    checked_bytes=256 * 1024 * 1024,  # a second or two; in a larger one a damaged page is refused when it is read
+)
 _COLUMNS = "id, run, at, school, line, region, family, kind, outcome, target, method, figures, reason, raw, in_lessons"
 _LATEST = f"""
 SELECT {_COLUMNS} FROM measurement WHERE id IN (
@@ -139,51 +154,14 @@ def open_measurement_store(file: Path, *, must_exist: bool = False) -> Iterator[
     """The store in a file; the file and its folder are made if they are missing, unless it must exist.
 
     Raises:
-        TsunaguError: the file is missing, is no store, is of another format, or cannot be written.
+        TsunaguError: the file is missing.
+        StoreRefused: it is no store of measurements, of a newer format, damaged, or in the way of a migration in use.
     """
     if must_exist and not file.exists():
         message = f"{file}: nothing was measured yet (no such file)"
         raise TsunaguError(message)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        connection = sqlite3.connect(file, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
-        message = f"{file}: cannot be opened: {error}"
-        raise TsunaguError(message) from None
-    with closing(connection):
-        try:
-            _prepare(connection, file)
-        except sqlite3.Error as error:
-            message = f"{file}: is no store of measurements: {error}"
-            raise TsunaguError(message) from None
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection:
         yield MeasurementStore(connection, str(file))
-
-
-def _prepare(connection: sqlite3.Connection, file: Path) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    # Two commands that start at once must not both find an empty file.
-    connection.execute("BEGIN IMMEDIATE")
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    empty = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
-    if found == 0 and empty:
-        for statement in _statements(_TABLES):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={FORMAT}")
-    connection.execute("COMMIT")
-    if found != FORMAT and not empty:
-        message = f"{file}: is no store of measurements of format {FORMAT} (found format {found})"
-        raise TsunaguError(message)
-
-
-def _statements(script: str) -> Iterable[str]:
-    """A script's statements: `executescript` would commit between them."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def _text(at: datetime) -> str:

@@ -19,7 +19,7 @@ from controller.plan.observe import NotSupported
 from controller.platforms.base import Operable, Platform
 from controller.platforms.common.redaction import redact
 from controller.platforms.registry import is_supported, load_platform
-from controller.platforms.transport.ssh import session
+from controller.platforms.transport.base import Clock, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Backup:
     redacted: int
 
 
-def operable(device: Device) -> bool:
+def is_operable(device: Device) -> bool:
     """Whether the device's running configuration can be asked for."""
     return is_supported(device.platform) and isinstance(load_platform(device.platform), Operable)
 
 
-def back_up(device: Device, folder: Path) -> Backup:
+def back_up_device(device: Device, folder: Path, transport: Transport, clock: Clock) -> Backup:
     """Save what a device runs as `folder/DEVICE.cfg`, readable by its owner alone.
 
     Raises:
@@ -58,9 +58,9 @@ def back_up(device: Device, folder: Path) -> Backup:
     system = load_platform(device.platform) if is_supported(device.platform) else None
     if not isinstance(system, Operable):
         raise NotSupported(device, "cannot be read over SSH yet")
-    with session(device, system.device_type) as connection:
-        text = system.read(connection)
-    kept = described(device, system, text)
+    with transport.open_session(device, system.device_type) as session:
+        text = system.read(session)
+    kept = describe_backup(device, system, text, clock.now())
     content, _ = redact(text)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def back_up(device: Device, folder: Path) -> Backup:
     return kept
 
 
-def described(device: Device, system: Platform, text: str) -> Backup:
+def describe_backup(device: Device, system: Platform, text: str, read_at: datetime) -> Backup:
     """What is known of a running configuration once its secrets are out.
 
     Raises:
@@ -88,7 +88,7 @@ def described(device: Device, system: Platform, text: str) -> Backup:
         device=device.id,
         school=device.school.id,
         platform=device.platform,
-        read_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        read_at=read_at.astimezone(UTC).isoformat(timespec="seconds"),
         sha256=hashlib.sha256(content.encode()).hexdigest(),
         state=seen.state.compute_digest(),
         lines=seen.lines,

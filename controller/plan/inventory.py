@@ -11,7 +11,7 @@ from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device, EstateName
 from controller.model.virtual_city import ESTATES
-from controller.plan.backup import operable
+from controller.plan.backup import is_operable
 from controller.plan.select import Selection, select_devices
 
 
@@ -48,7 +48,7 @@ def _host(device: Device) -> Host:
         f"kind_{school.kind}",
         f"platform_{device.platform}",
         f"role_{device.role}",
-        "operable" if operable(device) else "not_operable",
+        "operable" if is_operable(device) else "not_operable",
     )
     variables: dict[str, str | int] = {
         "ansible_host": str(device.management),

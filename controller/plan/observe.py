@@ -1,18 +1,18 @@
-"""What devices hold now: read over SSH, or from saved running configurations."""
+"""What devices hold now: read over a transport (SSH), or from saved running configurations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import ConfigRefused, DeviceError, InputError, Origin, Problem, TsunaguError
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.platforms.base import Observation, Operable, Platform, Session
+from controller.platforms.base import Observation, Operable, Platform
 from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.transport.base import Transport
 
 UNREADABLE = "The saved configurations cannot be read:"
 AT_ONCE = 20
@@ -41,30 +41,30 @@ class NotSupported(TsunaguError):
         super().__init__(f"{device.id}: not supported: platform {device.platform!r} {why}")
 
 
-def over_ssh(devices: Sequence[Device], seen: Callable[[Observed], None]) -> list[Observed]:
-    """Read devices over SSH, many at once; `seen` is called for each as it comes."""
-    # To load SSH takes as long as all else that a command loads, and most commands need none.
-    from controller.platforms.transport.ssh import session  # noqa: PLC0415
+def read_devices(
+    devices: Sequence[Device], transport: Transport, on_observed: Callable[[Observed], None]
+) -> list[Observed]:
+    """Read devices over a transport, many at once; `on_observed` is called for each as it comes."""
 
-    def one(device: Device) -> Observed:
-        found = _over_ssh(device, session)
-        seen(found)
-        return found
+    def observe(device: Device) -> Observed:
+        observed = _observe_device(device, transport)
+        on_observed(observed)
+        return observed
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(one, devices))
+        return list(pool.map(observe, devices))
 
 
-def _over_ssh(device: Device, session: Callable[[Device, str], AbstractContextManager[Session]]) -> Observed:
+def _observe_device(device: Device, transport: Transport) -> Observed:
     if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     system = load_platform(device.platform)
     if not isinstance(system, Operable):
         return Observed(device, refusal=NotSupported(device, "is known as text only; use --configs"))
     try:
-        with session(device, system.device_type) as connection:
-            text = system.read(connection)
-            saved = system.read_saved(connection)
+        with transport.open_session(device, system.device_type) as session:
+            text = system.read(session)
+            saved = system.read_saved(session)
         observation = system.parse(text, device.id)
         return Observed(device, device.id, observation, _state(system, saved, device.id), knows_saved=True)
     except (DeviceError, ConfigRefused) as error:
@@ -79,7 +79,7 @@ def _state(system: Platform, text: str, source: str) -> DeviceState | None:
         return None
 
 
-def from_files(devices: Sequence[Device], directory: Path) -> list[Observed]:
+def read_saved_configurations(devices: Sequence[Device], directory: Path) -> list[Observed]:
     """Read saved running configurations: `DIRECTORY/<device id>.cfg`.
 
     Raises:

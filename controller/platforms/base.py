@@ -255,6 +255,9 @@ class Operable(Platform, Protocol):
         False: it was too late. It has fired or is firing, or another run has taken the lock.
         """
 
+    def is_restore_armed(self, session: Session) -> bool:
+        """Say if any run's restore is armed, or firing now. It is read from the device, never remembered."""
+
     def has_restored(self, session: Session, restore: Restore) -> bool:
         """Whether the armed restore has fired and ended well.
 

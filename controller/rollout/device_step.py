@@ -2,29 +2,29 @@
 
 From `arm` on the device goes back by itself unless `confirm` cancels that in time, so whatever kills us, at any
 point, leaves the device in its old state or in the planned one. Nothing is retried blindly: a second run of the same
-plan reads first, and pushes only what is missing.
+plan reads first, and pushes only what is missing. What a device says of its own success is not believed: after every
+such word its state is read.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 from controller.errors import CommandFailed, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
 from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan
 from controller.plan.review import describe_changes
-from controller.platforms.base import Command, Lock, Operable, Restore
-from controller.platforms.transport.ssh import SshSession, session
-from controller.rollout.device_lock import device_lock
+from controller.platforms.base import Command, Lock, Operable, Restore, Session
+from controller.platforms.transport.base import Clock, Transport
+from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
 
 POLL_SECONDS = 0.5
 LOCK_MARGIN_SECONDS = 5
+RESTORE_MARGIN_SECONDS = 15
 DIFFERENCES_SHOWN = 5
 
 
@@ -32,7 +32,7 @@ DIFFERENCES_SHOWN = 5
 class Change:
     """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore.
 
-    `still_in_force` raises PlanExpired once an exception in the plan has expired; then nothing more may be written.
+    `refuse_expired` raises PlanExpired once an exception in the plan has expired; then nothing more may be written.
     """
 
     device: Device
@@ -42,7 +42,9 @@ class Change:
     run: str
     restore_after: int
     state_folder: Path
-    still_in_force: Callable[[], None]
+    refuse_expired: Callable[[], None]
+    transport: Transport
+    clock: Clock
 
     @property
     def lock(self) -> Lock:
@@ -54,9 +56,26 @@ class Change:
         """The device's way back."""
         return Restore(self.restore_after, self.run)
 
+    def read_digest(self, session: Session) -> str:
+        """The digest of the state that the device runs now."""
+        return self.system.parse(self.system.read(session), self.device.id).state.compute_digest()
+
+    def read_saved_digest(self, session: Session) -> str:
+        """The digest of the state that the device would boot with; "" when it would boot with none."""
+        text = self.system.read_saved(session)
+        return self.system.parse(text, f"{self.device.id} (boot)").state.compute_digest() if text else ""
+
 
 class _Undecided(Exception):
     """A change began and did not get through; what the device is in now has to be read from it."""
+
+    def __init__(self, cause: Exception, found: str) -> None:
+        super().__init__(str(cause))
+        self.found = found
+
+
+class _NotSaved(Exception):
+    """A change was confirmed, and the device did not save it; whether it still runs has to be read from it."""
 
     def __init__(self, cause: Exception, found: str) -> None:
         super().__init__(str(cause))
@@ -67,150 +86,189 @@ def change_device(change: Change, parent: Span) -> Outcome:
     """Carry out a device's part of a plan; never raises for what can go wrong with a device."""
     about = {"platform": change.device.platform, "school": change.device.school.id}
     with parent.child(Level.DEVICE, change.device.id, **about) as span:
-        began = time.monotonic()
+        began = change.clock.monotonic()
         try:
-            change.still_in_force()
-            with device_lock(change.state_folder / "locks", change.device.id):
-                end, reason = _procedure(change, span)
+            change.refuse_expired()
+            with hold_device_lock(change.state_folder / "locks", change.device.id):
+                end, reason = _run_procedure(change, span)
         except TsunaguError as error:
             end, reason = End.FAILED, str(error)
         except Exception as error:  # noqa: BLE001 whatever it is, the device has one of the five ends
             end, reason = End.UNKNOWN, f"{change.device.id}: unexpected {type(error).__name__}: {error}"
         span.outcome, span.error = end, reason
-    return Outcome(change.device.id, change.device.school.id, end, reason, time.monotonic() - began)
+    return Outcome(change.device.id, change.device.school.id, end, reason, change.clock.monotonic() - began)
 
 
-def _procedure(change: Change, span: Span) -> tuple[End, str]:
+def _run_procedure(change: Change, span: Span) -> tuple[End, str]:
     try:
-        with session(change.device, change.system.device_type) as connection:
-            end = _Steps(change, span, connection).carry_out()
+        with change.transport.open_session(change.device, change.system.device_type) as session:
+            return Procedure(change, span, session).carry_out(), ""
     except _Undecided as undecided:
         return _wait_for_restore(change, span, undecided)
-    return end, ""
+    except _NotSaved as unsaved:
+        return _read_unsaved(change, span, unsaved)
 
 
-class _Steps:
+class Procedure:
     """The procedure over one session, each step a span."""
 
-    def __init__(self, change: Change, span: Span, connection: SshSession) -> None:
-        self._change = change
+    def __init__(self, change: Change, span: Span, session: Session) -> None:
+        self.change = change
+        self.session = session
         self._span = span
-        self._connection = connection
 
     def carry_out(self) -> End:
-        change, system, connection = self._change, self._change.system, self._connection
-        with self._span.child(Level.STEP, "lock"):
-            system.lock(connection, change.lock)
+        """Go through all steps.
+
+        Raises:
+            TsunaguError: nothing was changed.
+            _Undecided, _NotSaved: the device has to be asked once more, over a session of its own.
+        """
+        change = self.change
         try:
+            with self._span.child(Level.STEP, "lock"):
+                change.system.lock(self.session, change.lock)
             with self._span.child(Level.STEP, "read"):
-                found = self._digest()
+                found = change.read_digest(self.session)
             with self._span.child(Level.STEP, "compare"):
-                done = _position(change.plan, found, change.device.id)
+                done = find_position(change.plan, found, change.device.id)
                 # Waiting for the device may have lasted over midnight, too.
-                change.still_in_force()
-            remaining = change.plan.steps[done:]
-            if not remaining:
-                return self._keep()
+                change.refuse_expired()
+            if done == len(change.plan.steps):
+                end = self.keep_state()
+                self.release_lock()
+                return end
             with self._span.child(Level.STEP, "arm"):
-                self._arm(found)
-        except (TsunaguError, KeyboardInterrupt):
-            self._release()
+                self.arm_restore(found)
+        except BaseException:
+            # Also where the lock itself failed: a device may have taken it, and said that it did not.
+            self.release_lock()
             raise
         try:
-            self._push(done)
+            self.change_state(done)
         except Exception as error:  # noqa: BLE001 a change has begun: only the device can say what it is in
             raise _Undecided(error, found) from None
-        self._finish()
+        try:
+            self.save_state()
+        except Exception as error:  # noqa: BLE001 confirmed: only the device can say whether it still runs
+            raise _NotSaved(error, found) from None
+        finally:
+            self.release_lock()
         return End.APPLIED
 
-    def _keep(self) -> End:
-        """The device runs what is wanted; all that may be missing is that it boots so."""
-        change, system = self._change, self._change.system
+    def keep_state(self) -> End:
+        """Keep what the device runs, which is as wanted; all that may be missing is that it boots so."""
         # An earlier run of this plan may have been killed before it confirmed: what it armed must not fire any more.
-        with self._span.child(Level.STEP, "confirm"):
-            self._confirm()
-        saved = system.read_saved(self._connection)
-        boots = system.parse(saved, f"{change.device.id} (boot)").state.compute_digest() if saved else ""
-        if boots != change.plan.states[-1]:
-            with self._span.child(Level.STEP, "save"):
-                system.save(self._connection, change.lock)
-            self._release()
-            return End.APPLIED
-        self._release()
-        return End.UNCHANGED
+        self.confirm_change()
+        if self.change.read_saved_digest(self.session) == self.change.plan.states[-1]:
+            return End.UNCHANGED
+        self.save_state()
+        return End.APPLIED
 
-    def _arm(self, found: str) -> None:
+    def arm_restore(self, found: str) -> None:
+        """Arm the device's own way back."""
+        change = self.change
         try:
-            self._change.system.arm(self._connection, self._change.restore)
+            change.system.arm(self.session, change.restore)
+            if not change.system.is_restore_armed(self.session):
+                message = "the device says that its restore is armed, and it is not; nothing was changed"
+                raise CommandFailed(change.device.id, message)
         except DeviceError:
             # Half armed is armed: nothing was touched, so the way back must go before the lock does. But where an
             # earlier run left its change half made, the way back is what mends it.
-            if found == self._change.plan.seen:
-                self._change.system.cancel(self._connection, self._change.restore)
+            if found == change.plan.seen:
+                change.system.cancel(self.session, change.restore)
             raise
 
-    def _push(self, done: int) -> None:
-        change = self._change
+    def change_state(self, done: int) -> None:
+        """Push the steps that are not done, and confirm them once they are seen to be in force."""
+        self.push_steps(done)
+        self.read_back()
+        self.reach_device()
+        self.confirm_change()
+
+    def push_steps(self, done: int) -> None:
+        """Send every command of the steps that are not done."""
+        change = self.change
         with self._span.child(Level.STEP, "push") as push:
             for step in change.plan.steps[done:]:
                 for command in step.commands:
                     with push.child(Level.COMMAND, step.title, command=command.line):
                         sent = Command(command.line, command.stdin)
-                        change.system.push(self._connection, change.restore, sent)
+                        change.system.push(self.session, change.restore, sent)
+
+    def read_back(self) -> None:
+        """Compare what the device runs with what the plan leads to.
+
+        Raises:
+            CommandFailed: they differ; the message says in what.
+        """
+        change, name = self.change, self.change.device.id
         with self._span.child(Level.STEP, "read back"):
-            self._compare_with_wanted()
-        with self._span.child(Level.STEP, "reach"), session(change.device, change.system.device_type) as again:
+            found = change.system.parse(change.system.read(self.session), name).state
+            if found.compute_digest() == change.plan.states[-1]:
+                return
+            wanted = change.system.parse(change.plan.wanted, f"{name} (planned)").state
+            differences = describe_changes({}, found, wanted) or ["same meaning, other form"]
+            message = f"what was read back is not what the plan leads to: {'; '.join(differences[:DIFFERENCES_SHOWN])}"
+            raise CommandFailed(name, message)
+
+    def reach_device(self) -> None:
+        """Log in anew and read: the change must not have cut the way to the device."""
+        change = self.change
+        with (
+            self._span.child(Level.STEP, "reach"),
+            change.transport.open_session(change.device, change.system.device_type) as again,
+        ):
             change.system.read(again)
+
+    def confirm_change(self) -> None:
+        """Cancel the armed restore, and see that it is gone.
+
+        Raises:
+            CommandFailed: it was too late, or the device only says so.
+        """
+        change = self.change
         with self._span.child(Level.STEP, "confirm"):
-            self._confirm()
-
-    def _confirm(self) -> None:
-        if not self._change.system.cancel(self._connection, self._change.restore):
-            message = (
-                "the device's own restore fired, or another run of the same plan took over, before the change was "
-                "confirmed"
-            )
-            raise CommandFailed(self._change.device.id, message)
-
-    def _compare_with_wanted(self) -> None:
-        change, name = self._change, self._change.device.id
-        found = change.system.parse(change.system.read(self._connection), name).state
-        if found.compute_digest() == change.plan.states[-1]:
-            return
-        wanted = change.system.parse(change.plan.wanted, f"{name} (planned)").state
-        differences = describe_changes({}, found, wanted) or ["same meaning, other form"]
-        message = f"what was read back is not what the plan leads to: {'; '.join(differences[:DIFFERENCES_SHOWN])}"
-        raise CommandFailed(name, message)
-
-    def _finish(self) -> None:
-        """Confirmed: from here on the device keeps the change, and what fails leaves something to mend."""
-        change = self._change
-        with self._span.child(Level.STEP, "save"):
-            try:
-                change.system.save(self._connection, change.lock)
-            except DeviceError as error:
+            if not change.system.cancel(self.session, change.restore):
                 message = (
-                    f"the change runs and is confirmed, but was not saved for the next boot; apply again ({error})"
+                    "the device's own restore fired, or another run of the same plan took over, before the change was "
+                    "confirmed"
                 )
-                raise CommandFailed(change.device.id, message) from None
-        self._release()
+                raise CommandFailed(change.device.id, message)
+            if change.system.is_restore_armed(self.session):
+                message = "the device says that its restore is cancelled, and it is still armed"
+                raise CommandFailed(change.device.id, message)
 
-    def _release(self) -> None:
-        """Give the device's lock back; where that fails it runs out by itself, so it changes no end."""
-        with self._span.child(Level.STEP, "unlock") as span:
-            try:
-                self._change.system.unlock(self._connection, self._change.lock)
-            except DeviceError as error:
-                span.error = str(error)
+    def save_state(self) -> None:
+        """Make the device boot with what it runs, and read that from it.
 
-    def _digest(self) -> str:
-        change = self._change
-        text = change.system.read(self._connection)
-        return change.system.parse(text, change.device.id).state.compute_digest()
+        Raises:
+            CommandFailed: it was refused, or the device only says so.
+        """
+        change = self.change
+        with self._span.child(Level.STEP, "save"):
+            change.system.save(self.session, change.lock)
+            if change.read_saved_digest(self.session) != change.plan.states[-1]:
+                message = "the device says that it saved its configuration, and would boot with another one"
+                raise CommandFailed(change.device.id, message)
+
+    def release_lock(self) -> None:
+        """Give the device's lock back."""
+        _release_lock(self.change, self.session, self._span)
 
 
-def _position(plan: DevicePlan, found: str, device: str) -> int:
-    """How many of the plan's steps the device has behind it.
+def _release_lock(change: Change, session: Session, parent: Span) -> None:
+    """Give the device's lock back; where that fails it runs out by itself, so it changes no end."""
+    with parent.child(Level.STEP, "unlock") as span:
+        try:
+            change.system.unlock(session, change.lock)
+        except DeviceError as error:
+            span.error = str(error)
+
+
+def find_position(plan: DevicePlan, found: str, device: str) -> int:
+    """The number of the plan's steps that the device has behind it.
 
     Raises:
         StaleDevice: the device is in none of the states that the plan knows.
@@ -227,25 +285,71 @@ def _position(plan: DevicePlan, found: str, device: str) -> int:
 
 def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tuple[End, str]:
     """Ask the device, until it answers that its restore has run, or must long have, what it is in."""
-    deadline = time.monotonic() + change.restore_after + 15
-    last = "it never ran its restore"
+
+    def ask(session: Session) -> tuple[End, str] | None:
+        if change.system.has_restored(session, change.restore):
+            return _read_restored(change, session, undecided)
+        return None
+
     with span.child(Level.STEP, "wait for the device's restore"):
-        while time.monotonic() < deadline:
-            try:
-                with session(change.device, change.system.device_type) as connection:
-                    if change.system.has_restored(connection, change.restore):
-                        return _after_restore(change, connection, undecided)
-            except DeviceUnreachable as error:
-                last = str(error)
-            except TsunaguError as error:
-                return End.UNKNOWN, f"{undecided}; then: {error}"
-            Event().wait(POLL_SECONDS)
-    return End.UNKNOWN, f"{undecided}; whether the device went back could not be read from it: {last}"
+        answer = _ask_device(change, change.restore_after + RESTORE_MARGIN_SECONDS, ask)
+    if isinstance(answer, DeviceUnreachable):
+        return End.UNKNOWN, f"{undecided}; whether the device went back could not be read from it: {answer}"
+    if isinstance(answer, TsunaguError):
+        return End.UNKNOWN, f"{undecided}; then: {answer}"
+    return answer or (End.UNKNOWN, f"{undecided}; the device never ran its restore")
 
 
-def _after_restore(change: Change, connection: SshSession, undecided: _Undecided) -> tuple[End, str]:
-    text = change.system.read(connection)
+def _read_restored(change: Change, session: Session, undecided: _Undecided) -> tuple[End, str]:
     # The device goes back to before the plan, also where an earlier run of it had left a state in between.
-    if change.system.parse(text, change.device.id).state.compute_digest() in (undecided.found, change.plan.seen):
+    if change.read_digest(session) in (undecided.found, change.plan.seen):
         return End.REVERTED, f"{undecided}; the device put its old state back by itself"
     return End.UNKNOWN, f"{undecided}; the device's restore ran, but it is not in the state that it was found in"
+
+
+def _read_unsaved(change: Change, span: Span, unsaved: _NotSaved) -> tuple[End, str]:
+    """Ask the device what it runs and would boot with, now that saving a confirmed change went wrong."""
+
+    def ask(session: Session) -> tuple[End, str]:
+        running = change.read_digest(session)
+        saved = change.read_saved_digest(session)
+        _release_lock(change, session, span)
+        return _judge_unsaved(change, running, saved, unsaved)
+
+    with span.child(Level.STEP, "read what was not saved"):
+        answer = _ask_device(change, RESTORE_MARGIN_SECONDS, ask)
+    if isinstance(answer, TsunaguError):
+        return End.UNKNOWN, f"the change was confirmed, but not seen to be saved: {unsaved}; then: {answer}"
+    return answer or (End.UNKNOWN, str(unsaved))
+
+
+def _judge_unsaved(change: Change, running: str, saved: str, unsaved: _NotSaved) -> tuple[End, str]:
+    wanted = change.plan.states[-1]
+    if running == wanted and saved == wanted:
+        return End.APPLIED, ""
+    if running == wanted:
+        message = "the change runs and is confirmed, but was not saved for the next boot; apply again"
+        return End.FAILED, f"{change.device.id}: {message} ({unsaved})"
+    if running in (unsaved.found, change.plan.seen):
+        return End.REVERTED, f"{unsaved}; the device is in its old state, so it started anew before it had saved"
+    return End.UNKNOWN, f"{unsaved}; the device is neither in its old state nor in the planned one"
+
+
+def _ask_device(
+    change: Change, seconds: float, ask: Callable[[Session], tuple[End, str] | None]
+) -> tuple[End, str] | TsunaguError | None:
+    """The device's answer, asked for until it gives one; after `seconds` the last error, or None if it had none."""
+    deadline = change.clock.monotonic() + seconds
+    last: TsunaguError | None = None
+    while change.clock.monotonic() < deadline:
+        try:
+            with change.transport.open_session(change.device, change.system.device_type) as session:
+                last, answer = None, ask(session)
+            if answer is not None:
+                return answer
+        except DeviceUnreachable as error:
+            last = error
+        except TsunaguError as error:
+            return error
+        change.clock.sleep(POLL_SECONDS)
+    return last

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from threading import Event
 
@@ -20,6 +19,7 @@ from controller.plan.expiry import refuse_expired_plan
 from controller.plan.select import find_device
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform
+from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
@@ -32,12 +32,15 @@ INTERRUPTED = "not attempted: interrupted"
 class Settings:
     """How to roll out. `restore_after` is in seconds; `state_folder` keeps locks and timelines.
 
-    `today` is asked before each device: an exception in the plan may expire while it is being rolled out.
+    `transport` reaches the devices. `clock` is asked for the day before each of them: an exception in the plan may
+    expire while it is being rolled out. `schools_at_once` are changed side by side.
     """
 
     restore_after: int
     state_folder: Path
-    today: Callable[[], date]
+    transport: Transport
+    clock: Clock
+    schools_at_once: int = SCHOOLS_AT_ONCE
 
 
 def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequence[Listener]) -> list[Outcome]:
@@ -47,18 +50,18 @@ def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequen
         PlanRefused: the plan names a device that the city does not have any more, or on another platform.
     """
     changes = _changes(city, plan, settings)
-    stop = Event()
+    rollout_waves = _Waves(settings.schools_at_once, Event())
     canary = [change for change in changes if change.plan.school == plan.canary]
     rest = [change for change in changes if change.plan.school != plan.canary]
     waves = json.dumps({"canary": _by_school(canary), "rest": _by_school(rest)})
     with open_rollout_span(plan.digest()[:12], listeners, city=plan.city, devices=len(changes), waves=waves) as span:
-        outcomes = _wave(canary, span, stop)
+        outcomes = rollout_waves.run(canary, span)
         bad = [outcome for outcome in outcomes if not outcome.end.good]
         if bad:
             reason = f"not attempted: {bad[0].device} of the canary school ended {bad[0].end}"
             outcomes += [_not_attempted(change, reason) for change in rest]
         else:
-            outcomes += _wave(rest, span, stop)
+            outcomes += rollout_waves.run(rest, span)
         span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
     order = {device.device: index for index, device in enumerate(plan.devices)}
     return sorted(outcomes, key=lambda outcome: order[outcome.device])
@@ -67,15 +70,25 @@ def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequen
 def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
     digest, run = plan.digest(), uuid.uuid4().hex[:12]
 
-    def still_in_force() -> None:
-        refuse_expired_plan(city, plan, settings.today())
+    def refuse_expired() -> None:
+        refuse_expired_plan(city, plan, settings.clock.now().astimezone(city.timezone).date())
 
     changes = []
     for one in plan.devices:
         device = find_device(city, one.device)
-        system = _operable(device, one)
         changes.append(
-            Change(device, system, one, digest, run, settings.restore_after, settings.state_folder, still_in_force)
+            Change(
+                device=device,
+                system=_operable(device, one),
+                plan=one,
+                plan_digest=digest,
+                run=run,
+                restore_after=settings.restore_after,
+                state_folder=settings.state_folder,
+                refuse_expired=refuse_expired,
+                transport=settings.transport,
+                clock=settings.clock,
+            )
         )
     return changes
 
@@ -91,34 +104,41 @@ def _operable(device: Device, planned: DevicePlan) -> Operable:
     return system
 
 
-def _wave(changes: Sequence[Change], parent: Span, stop: Event) -> list[Outcome]:
-    """Schools side by side, the devices of a school one after the other."""
-    schools: dict[str, list[Change]] = {}
-    for change in changes:
-        schools.setdefault(change.plan.school, []).append(change)
-    if not schools:
-        return []
-    with ThreadPoolExecutor(SCHOOLS_AT_ONCE) as pool:
-        running = [pool.submit(_school, name, members, parent, stop) for name, members in schools.items()]
-        try:
-            return [outcome for school in running for outcome in school.result()]
-        except KeyboardInterrupt:
-            # Devices in the middle of their procedure end it, whatever is pressed meanwhile; the others are not begun.
-            stop.set()
-            before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@dataclass(frozen=True, slots=True)
+class _Waves:
+    """Runs waves: schools side by side, the devices of a school one after the other."""
+
+    schools_at_once: int
+    stop: Event
+
+    def run(self, changes: Sequence[Change], parent: Span) -> list[Outcome]:
+        schools: dict[str, list[Change]] = {}
+        for change in changes:
+            schools.setdefault(change.plan.school, []).append(change)
+        if not schools:
+            return []
+        with ThreadPoolExecutor(self.schools_at_once) as pool:
+            running = [pool.submit(self._school, name, members, parent) for name, members in schools.items()]
             try:
                 return [outcome for school in running for outcome in school.result()]
-            finally:
-                signal.signal(signal.SIGINT, before)
+            except KeyboardInterrupt:
+                # Devices in the middle of their procedure end it, whatever is pressed meanwhile; the others are not
+                # begun.
+                self.stop.set()
+                before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+                try:
+                    return [outcome for school in running for outcome in school.result()]
+                finally:
+                    signal.signal(signal.SIGINT, before)
 
-
-def _school(name: str, changes: Sequence[Change], parent: Span, stop: Event) -> list[Outcome]:
-    with parent.child(Level.SCHOOL, name) as span:
-        outcomes = [
-            _not_attempted(change, INTERRUPTED) if stop.is_set() else change_device(change, span) for change in changes
-        ]
-        span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
-    return outcomes
+    def _school(self, name: str, changes: Sequence[Change], parent: Span) -> list[Outcome]:
+        with parent.child(Level.SCHOOL, name) as span:
+            outcomes = [
+                _not_attempted(change, INTERRUPTED) if self.stop.is_set() else change_device(change, span)
+                for change in changes
+            ]
+            span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
+        return outcomes
 
 
 def _by_school(changes: Sequence[Change]) -> dict[str, list[str]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-FORMAT = 1
-"""Of the tables; a store of another format is refused, never guessed at."""
+from controller.storage.sqlite import StoreFormat
 
-TABLES = """
+_TABLES = """
 CREATE TABLE series (
   id INTEGER PRIMARY KEY,
   metric TEXT NOT NULL,
@@ -64,6 +63,16 @@ CREATE TABLE span (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX span_roots ON span (level, start);
 """
+
+TIME_SERIES_STORE = StoreFormat(
+    name="store of the monitor",
+    application_id=0x54534E74,  # "TSNt"
+    # To the second format nothing but the application id is new.
+    migrations=(_TABLES, ""),
+    unstamped=1,
+    unstamped_tables=frozenset({"series", "latest", "bin", "part", "event", "span"}),
+    advice="name another file with --store",
+)
 
 ADD_SERIES = "INSERT INTO series (id, metric, attributes, school, line) VALUES (?, ?, ?, ?, ?)"
 ADD_LATEST = """

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
-from controller.errors import MonitorError
+from controller.errors import FileLocked, MonitorError
+from controller.storage.file_lock import hold_file_lock
+from controller.storage.sqlite import open_store
 from controller.telemetry.registry import METRICS
 from monitoring.timeseries import schema
 from monitoring.timeseries.records import (
@@ -25,14 +25,13 @@ from monitoring.timeseries.records import (
     TelemetryBatch,
 )
 
-_BUSY_SECONDS = 30.0
-
 
 class TimeSeriesStore:
     """The file. One thread writes; reading is for any thread.
 
     Raises:
-        MonitorError: another monitor has it, it is no store of this release, or it cannot be written.
+        MonitorError: another monitor has it, or it cannot be made there.
+        StoreRefused: it is no store of a monitor, of a newer format, or damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,20 +39,18 @@ class TimeSeriesStore:
         self._reading = Lock()
         self._ids: dict[SeriesKey, int] = {}
         self._sizes: Counter[str] = Counter()
-        self._hold = self._held()
-        try:
-            self._writer = self._connection()
-            self._writer.execute("PRAGMA journal_mode=WAL")
+        with ExitStack() as opened:
+            opened.enter_context(_hold_store(path))
             # FULL: what was acknowledged is on the disk, not only with the system.
-            self._writer.execute("PRAGMA synchronous=FULL")
-            self._prepare()
-            self._reader = self._connection()
-            self._reader.execute("PRAGMA query_only=ON")
-            self._remember()
-        except sqlite3.Error as error:
-            os.close(self._hold)
-            message = f"{path}: cannot be used as the monitor's store ({error}); name another file with --store"
-            raise MonitorError(message) from None
+            self._writer = opened.enter_context(closing(open_store(path, schema.TIME_SERIES_STORE, synchronous="FULL")))
+            self._reader = opened.enter_context(closing(open_store(path, schema.TIME_SERIES_STORE)))
+            try:
+                self._reader.execute("PRAGMA query_only=ON")
+                self._remember()
+            except sqlite3.Error as error:
+                message = f"{path}: cannot be used as the monitor's store ({error}); name another file with --store"
+                raise MonitorError(message) from None
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -63,9 +60,7 @@ class TimeSeriesStore:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._reader.close()
-        self._writer.close()
-        os.close(self._hold)
+        self._opened.close()
 
     def write(self, batches: Sequence[TelemetryBatch]) -> None:
         """Keep batches, all or nothing; when it returns, they are on the disk.
@@ -140,38 +135,26 @@ class TimeSeriesStore:
         self._ids = {key: number for number, key in ((row[0], parse_series_key(row[1], row[2])) for row in rows) if key}
         self._sizes = Counter(metric.name for metric, attributes in self._ids if attributes != OVERFLOWN)
 
-    def _held(self) -> int:
-        lock = self.path.with_name(self.path.name + ".lock")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            message = f"{self.path}: cannot be made there ({error.strerror}); name another file with --store"
-            raise MonitorError(message) from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            message = f"{self.path}: another monitor is using this store; stop it, or name another file with --store"
-            raise MonitorError(message) from None
-        return descriptor
 
-    def _connection(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-
-    def _prepare(self) -> None:
-        [(found,)] = self._writer.execute("PRAGMA user_version").fetchall()
-        if found == 0 and not self._writer.execute("SELECT 1 FROM sqlite_master").fetchall():
-            with self.writing() as connection:
-                for statement in schema.TABLES.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={schema.FORMAT}")
-        elif found != schema.FORMAT:
-            message = (
-                f"{self.path}: is no store of this release's monitor (format {found}, not {schema.FORMAT}); "
-                "name another file with --store"
-            )
-            raise MonitorError(message)
+@contextmanager
+def _hold_store(path: Path) -> Iterator[None]:
+    """Keep other monitors off a store, also one that this monitor is about to make."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(f"{path.name}.lock")
+        with ExitStack() as held:
+            held.enter_context(hold_file_lock(lock))
+            released = held.pop_all()
+    except OSError as error:
+        message = f"{path}: cannot be made there ({error.strerror}); name another file with --store"
+        raise MonitorError(message) from None
+    except FileLocked as error:
+        message = (
+            f"{path}: another monitor is using this store ({error.held_by}); stop it, or name another file with --store"
+        )
+        raise MonitorError(message) from None
+    with released:
+        yield
 
 
 def parse_series_key(metric: str, attributes: str) -> SeriesKey | None:

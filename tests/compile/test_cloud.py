@@ -88,7 +88,7 @@ def test_the_levels_of_days_hold_exactly_on_the_days_of_the_calendar(city: City)
             assert held == {key for kind, key in kinds.items() if city.calendar.find_day_kind(day) is kind}, moment
 
 
-def test_an_exception_lapses_at_the_proxy_by_itself(city: City) -> None:
+def test_an_exception_expires_at_the_proxy_by_itself(city: City) -> None:
     """Deployed while it is in force, and never deployed again: the condition ends with its last day."""
     found = next(r for r in city.rules if r.id == "staff-ai")
     exception = ExceptionTerms(owner="x", reason="x", expires=date(2026, 12, 31))
@@ -158,8 +158,8 @@ def test_more_than_a_condition_holds_is_asked_by_one_level(city: City) -> None:
         "hours": hours,
     }
     changed = identity(city, "staff-ai", **more)
-    lapsing = ExceptionTerms(owner="x", reason="x", expires=date(2026, 12, 31))
-    changed = rule(changed, "staff-ai", exception=lapsing, schools=Scope(groups=("exam-schools",)))
+    expiring = ExceptionTerms(owner="x", reason="x", expires=date(2026, 12, 31))
+    changed = rule(changed, "staff-ai", exception=expiring, schools=Scope(groups=("exam-schools",)))
     proxy = IapEvaluator(changed)
     binding = next(b for b in proxy.intent.bindings if (b.application, b.role) == ("staff-ai", "teacher"))
     assert count_operators(binding.expression) <= MOST_OPERATORS

@@ -10,13 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.compile.data_flows import DataFlowIntent, compile_data_flows
+from controller.compile.data_flows import (
+    DataFlowIntent,
+    compile_data_flows,
+    find_answering_addresses,
+    find_calling_addresses,
+)
 from controller.errors import Origin
 from controller.model.access.data_flows import CLASS_CARRIERS, Carrier, SystemFlow
+from controller.model.access.rules import ApplicationFile
 from controller.model.access.second_factors import Importance
 from controller.model.city import City
 from controller.model.network.packets import Effect, Family, parse_service
-from controller.model.policy_files import FLOWS
+from controller.model.policy_files import APPLICATIONS, FLOWS
 from controller.model.reference_evaluator import DataFlow, evaluate_connection, evaluate_data_flow
 from tests.soak import FACTOR
 
@@ -106,12 +112,52 @@ def test_an_end_without_addresses_is_named_and_never_anybody(
     assert [found.lacking for found in intent.unplaced] == ([lacking] if lacking else [])
 
 
-def test_a_lapsed_flow_opens_nothing(city: City) -> None:
-    lapsing = next(one for one in city.flows if one.exception)
-    assert lapsing.exception
-    over = lapsing.exception.model_copy(update={"expires": city.policy_date - timedelta(days=1)})
-    expired = lapsing.model_copy(update={"exception": over})
-    flows = tuple(expired if one is lapsing else one for one in city.flows)
+def test_an_expired_flow_opens_nothing(city: City) -> None:
+    ending = next(one for one in city.flows if one.exception)
+    assert ending.exception
+    over = ending.exception.model_copy(update={"expires": city.policy_date - timedelta(days=1)})
+    expired = ending.model_copy(update={"exception": over})
+    flows = tuple(expired if one is ending else one for one in city.flows)
     rest = city.replace_file(FLOWS, city.files.get(FLOWS).model_copy(update={"flows": flows}))
     assert rest.expired_flows == (expired,)
     assert {c.called for c in compile_data_flows(rest).connections} == {"resident-register", "school-aid"}
+
+
+def test_flows_of_one_kind_share_a_channel_that_names_them_all(city: City) -> None:
+    words = {"effect": "permit", "purpose": "x", "from": "affairs", "data": ["III"], "carrier": "pubsub"}
+    ends = ("resident-register", "learning-analytics", "resident-register")
+    flows = tuple(
+        SystemFlow.model_validate(
+            {**words, "id": f"flow-{number}", "to": end, "direction": "push", "origin": Origin("x", number)}
+        )
+        for number, end in enumerate(ends)
+    )
+    intent = compile_data_flows(city.replace_file(FLOWS, city.files.get(FLOWS).model_copy(update={"flows": flows})))
+    (channel,) = intent.channels
+    assert (channel.carrier, channel.sender, channel.data) == ("pubsub", "affairs", "III")
+    assert channel.receivers == ("resident-register", "learning-analytics")
+    assert channel.flows == ("flow-0", "flow-1", "flow-2")
+    assert not intent.connections
+    assert not intent.unplaced
+
+
+def test_where_systems_call_from_and_answer(city: City) -> None:
+    register = city.systems["resident-register"].addresses
+    assert find_calling_addresses(city, "resident-register").included == register
+    assert find_answering_addresses(city, "resident-register").included == register
+    grading = city.applications["grading"]
+    assert grading.hosting == "on-premises"
+    assert find_calling_addresses(city, "grading").included == grading.addresses != ()
+    assert find_answering_addresses(city, "grading").included == grading.addresses
+    assert find_calling_addresses(city, "affairs").included == (), "nobody says where the cloud calls from"
+    assert find_answering_addresses(city, "affairs").included != ()
+    assert city.applications["printing"].segment
+    assert find_answering_addresses(city, "printing").included == (), "it is in every school"
+    named = city.files.get(APPLICATIONS).applications
+    turned = [
+        one.model_copy(update={"belongs_to": "internet", "prefixes": None}) if one.id == "workspace" else one
+        for one in named
+    ]
+    belonging = city.replace_file(APPLICATIONS, ApplicationFile(applications=tuple(turned)))
+    assert find_answering_addresses(city, "workspace").included != ()
+    assert find_answering_addresses(belonging, "workspace").included == (), "the internet is everywhere"

@@ -16,7 +16,7 @@ from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
-from controller.platforms.transport.ssh import session
+from controller.platforms.transport.ssh import open_session
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_what_is_gone_is_told_with_what_to_look_at() -> None:
 
 def unpinned(device: Device, folder: Path) -> str:
     access = device.access.model_copy(update={"known_hosts": str(folder / "none")})
-    with pytest.raises(HostKeyRefused) as refused, session(replace(device, access=access), "linux"):
+    with pytest.raises(HostKeyRefused) as refused, open_session(replace(device, access=access), "linux"):
         pass
     return str(refused.value)
 

@@ -21,7 +21,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
 from controller.platforms.base import Command
 from controller.platforms.transport import namespace
-from controller.platforms.transport.ssh import session
+from controller.platforms.transport.ssh import open_session
 
 pytestmark = pytest.mark.lab
 
@@ -31,7 +31,7 @@ def hosts(layout: Layout) -> Iterator[tuple[SchoolLayout, HostLayout]]:
 
 
 def answer(host: HostLayout, address: str, port: int) -> list[str]:
-    with namespace.connect(host.namespace, address, port, 5.0) as opened:
+    with namespace.open_connection(host.namespace, address, port, 5.0) as opened:
         opened.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         text = b""
         while more := opened.recv(4096):
@@ -60,8 +60,8 @@ def test_with_factory_switches_hosts_reach_every_application(fresh_lab: Layout) 
 def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_lab: Layout) -> None:
     for school in fresh_lab.schools:
         device = switch(city, school)
-        with session(device, "linux") as open_session:
-            said = open_session.run(Command("hostname; echo $OVS_RUNDIR $TSUNAGU_SWITCH; ovs-vsctl list-ports br0"))
+        with open_session(device, "linux") as session:
+            said = session.run(Command("hostname; echo $OVS_RUNDIR $TSUNAGU_SWITCH; ovs-vsctl list-ports br0"))
         files = paths.SwitchFiles(paths.STATE, school.id)
         assert said.split() == [device.id, str(files.runtime), str(files.own), *sorted(p.name for p in school.ports)]
 
@@ -76,10 +76,10 @@ def test_a_wrong_password_is_refused_and_the_right_one_not(city: City, fresh_lab
         update = {"key": None, "password": Secret(file=str(path))}
         return replace(device, access=device.access.model_copy(update=update))
 
-    with pytest.raises(LoginRefused), session(by_password(wrong), "linux"):
+    with pytest.raises(LoginRefused), open_session(by_password(wrong), "linux"):
         pass
-    with session(by_password(paths.STATE / paths.PASSWORD), "linux") as open_session:
-        assert open_session.run(Command("id -un")).strip() == fresh_lab.user
+    with open_session(by_password(paths.STATE / paths.PASSWORD), "linux") as session:
+        assert session.run(Command("id -un")).strip() == fresh_lab.user
 
 
 def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) -> None:
@@ -92,7 +92,7 @@ def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) ->
         subprocess.run(run, check=True, capture_output=True)
     for family in Family:
         with pytest.raises(OSError, match=r"timed out|host"):
-            namespace.connect(paths.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
+            namespace.open_connection(paths.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
     assert virtual_city.answers_login(fresh_lab, fresh_lab.schools[1])
 
 
@@ -117,7 +117,7 @@ def test_a_restarted_switch_comes_up_as_its_boot_file_says(fresh_lab: Layout) ->
     assert virtual_city.answers_login(fresh_lab, school)
     pupil = next(host for host in school.hosts if host.id == "pupil")
     with pytest.raises(OSError, match="timed out"):
-        namespace.connect(pupil.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
+        namespace.open_connection(pupil.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
 
 
 def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> None:
@@ -130,7 +130,7 @@ def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> Non
     assert "actions=" not in flows
     for host in school.hosts:
         with pytest.raises(OSError, match=r"timed out|host"):
-            namespace.connect(host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
+            namespace.open_connection(host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
     user_sockets = paths.SwitchFiles(paths.STATE, school.id).runtime / "br0.mgmt"
     assert user_sockets.stat().st_mode & 0o060 == 0o060
 

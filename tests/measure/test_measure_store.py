@@ -74,13 +74,13 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TsunaguError, match="nothing was measured yet"), open_measurement_store(file, must_exist=True):
         pass
     file.write_text("not a database, and long enough to be looked at" * 50, encoding="utf-8")
-    with pytest.raises(TsunaguError, match="is no store of measurements"), open_measurement_store(file):
+    with pytest.raises(TsunaguError, match="is no SQLite file"), open_measurement_store(file):
         pass
     other = tmp_path / "other.sqlite"
     connection = sqlite3.connect(other)
     connection.execute("CREATE TABLE somebody (s)")
     connection.close()
-    with pytest.raises(TsunaguError, match="found format 0"), open_measurement_store(other):
+    with pytest.raises(TsunaguError, match="is no store of measurements of Tsunagu"), open_measurement_store(other):
         pass
 
 

@@ -21,7 +21,7 @@ from controller.measure.measurement import LinePath
 from controller.measure.probes.probe_path import NamespaceHost, ProbePath
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
-from controller.platforms.transport.namespace import inside
+from controller.platforms.transport.namespace import run_in_namespace
 
 INTERFACES: dict[AccessLineName, str] = {"primary": "wan0", "backup": "wan1"}
 PORT, NAME_PORT, PAGE_PORT = 5201, 53, 80
@@ -224,7 +224,7 @@ def _pages(names: TwoLines, done: threading.Event) -> None:
     def listen() -> socket.socket:
         return socket.create_server(("::", PAGE_PORT), family=socket.AF_INET6, dualstack_ipv6=True)
 
-    with inside(names.region, listen) as opened:
+    with run_in_namespace(names.region, listen) as opened:
         opened.settimeout(0.1)
         while not done.is_set():
             try:

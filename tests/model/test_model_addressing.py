@@ -151,7 +151,7 @@ def test_a_controller_inside_a_school(policies: PolicyFolder) -> None:
     policies.edit(CITY, "10.255.0.10/32", "10.3.0.10/32")
     problems = policies.problems()
     assert len(problems) == 1
-    assert problems[0].startswith(f"{CITY}:33: 10.3.0.10/32 of a controller overlaps 10.3.0.0/16 of school kw-e03 (")
+    assert problems[0].startswith(f"{CITY}:34: 10.3.0.10/32 of a controller overlaps 10.3.0.0/16 of school kw-e03 (")
 
 
 def test_an_application_of_the_city_inside_a_school(policies: PolicyFolder) -> None:

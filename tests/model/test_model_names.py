@@ -145,7 +145,7 @@ def test_what_is_given_twice(policies: PolicyFolder, name: str, old: str, new: s
 def test_a_second_prefix_list_cannot_hide_the_first(policies: PolicyFolder) -> None:
     shown = (policies.path / "access/prefixes/cbt.yaml").read_text(encoding="utf-8")
     policies.write("access/prefixes/cbt2.yaml", shown)
-    assert policies.problems() == ["access/prefixes/cbt2.yaml:3: id: must be the file's name, 'cbt2' (found 'cbt')"]
+    assert policies.problems() == ["access/prefixes/cbt2.yaml:4: id: must be the file's name, 'cbt2' (found 'cbt')"]
 
 
 def test_a_school_that_no_blueprint_fits(policies: PolicyFolder) -> None:

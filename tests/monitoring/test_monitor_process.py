@@ -150,12 +150,12 @@ def test_a_file_that_is_no_store_is_said_and_left_alone(tmp_path: Path) -> None:
     garbage = tmp_path / "garbage.db"
     garbage.write_text("this is no database, and somebody may need it " * 50, encoding="utf-8")
     before = garbage.read_bytes()
-    assert f"{garbage}: cannot be used as the monitor's store" in refusal(garbage)
+    assert f"{garbage}: is no SQLite file; name another file with --store" in refusal(garbage)
     assert garbage.read_bytes() == before
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE theirs (x)")
-    assert "is no store of this release's monitor" in refusal(other)
+    assert "is no store of the monitor of Tsunagu" in refusal(other)
 
 
 def test_a_disk_that_cannot_be_written_is_told_to_the_sender_and_survived(tmp_path: Path, six: Feed) -> None:

@@ -12,7 +12,7 @@ from controller.model.city import City
 from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device
 from controller.plan.build import build_plan, consider_device
-from controller.plan.observe import NoConfiguration, NotSupported, Observed, from_files
+from controller.plan.observe import NoConfiguration, NotSupported, Observed, read_saved_configurations
 from controller.plan.select import Selection, find_device, select_devices
 from controller.platforms.registry import load_platform
 from tests.policies import PolicyFolder
@@ -36,7 +36,7 @@ def configs(city: City, device: Device, tmp_path: Path) -> Path:
 
 
 def test_what_is_ours_is_understood_and_the_rest_left_alone(city: City, device: Device, configs: Path) -> None:
-    (seen,) = from_files([device], configs)
+    (seen,) = read_saved_configurations([device], configs)
     assert seen.observation is not None
     assert [line.text for line in seen.observation.unmanaged] == [f"hostname {device.id}", "ntp server 192.0.2.1"]
     assert seen.observation.managed + 2 == seen.observation.lines
@@ -49,7 +49,7 @@ def test_a_line_taken_out_is_what_would_change(city: City, device: Device, confi
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     lines.remove(next(line for line in lines if "host 203.0.113.11 eq 443" in line))
     path.write_text("".join(lines), encoding="utf-8")
-    found = consider_device(city, from_files([device], configs)[0])
+    found = consider_device(city, read_saved_configurations([device], configs)[0])
     assert found.differs
     assert found.changes[0] == "~ filter from staff IPv4"
     assert found.changes[1].endswith("-> 203.0.113.11/32 port 443  (staff-ai)")
@@ -58,7 +58,7 @@ def test_a_line_taken_out_is_what_would_change(city: City, device: Device, confi
 
 def test_an_empty_configuration_needs_everything(city: City, device: Device, tmp_path: Path) -> None:
     (tmp_path / f"{device.id}.cfg").write_text("hostname new\n", encoding="utf-8")
-    found = consider_device(city, from_files([device], tmp_path)[0])
+    found = consider_device(city, read_saved_configurations([device], tmp_path)[0])
     assert found.intent is not None
     wanted = found.intent.wanted
     parts = (wanted.vlans, wanted.ports, wanted.interfaces, wanted.filters)
@@ -74,7 +74,7 @@ def test_an_unknown_word_inside_what_is_ours_is_refused_with_file_and_line(
     line = next(line for line in text.splitlines() if "host 203.0.113.11 eq 443" in line)
     number = text.splitlines().index(line) + 1
     path.write_text(text.replace(line, f"{line} time-range OFFICE", 1), encoding="utf-8")
-    (seen,) = from_files([device], configs)
+    (seen,) = read_saved_configurations([device], configs)
     assert isinstance(seen.refusal, ConfigRefused)
     assert f"{path}:{number}:" in str(seen.refusal)
     found = consider_device(city, seen)
@@ -84,14 +84,14 @@ def test_an_unknown_word_inside_what_is_ours_is_refused_with_file_and_line(
 
 def test_a_file_that_is_no_text(device: Device, tmp_path: Path) -> None:
     (tmp_path / f"{device.id}.cfg").write_bytes(b"hostname \xff\n")
-    (seen,) = from_files([device], tmp_path)
+    (seen,) = read_saved_configurations([device], tmp_path)
     assert isinstance(seen.refusal, TsunaguError)
     assert str(seen.refusal).startswith(f"{tmp_path / device.id}.cfg: cannot be read as UTF-8 text: ")
 
 
 def test_a_missing_file_and_a_missing_platform_are_said_device_by_device(unbuilt: City, configs: Path) -> None:
     devices = select_devices(unbuilt, Selection(("kw-s01",)))
-    seen = {one.device.id: one.refusal for one in from_files(devices, configs)}
+    seen = {one.device.id: one.refusal for one in read_saved_configurations(devices, configs)}
     assert seen["kw-s01-core1"] is None
     assert isinstance(seen["kw-s01-floor1"], NoConfiguration)
     assert str(seen["kw-s01-floor1"]).startswith("kw-s01-floor1: no configuration was given (")
@@ -103,24 +103,24 @@ def test_a_file_of_no_selected_device_is_a_mistake(device: Device, configs: Path
     for name in ("as-e01-core1", "typo"):
         (configs / f"{name}.cfg").write_text("", encoding="utf-8")
     with pytest.raises(InputError) as refused:
-        from_files([device], configs)
+        read_saved_configurations([device], configs)
     assert [str(problem).replace(f"{configs}/", "") for problem in refused.value.problems] == [
         "as-e01-core1.cfg:1: belongs to no selected device; files are named DEVICE.cfg, e.g. kw-s01-core1.cfg",
         "typo.cfg:1: belongs to no selected device; files are named DEVICE.cfg, e.g. kw-s01-core1.cfg",
     ]
     with pytest.raises(InputError, match=r"belongs to no selected device; files are named DEVICE.cfg$"):
-        from_files([], configs)
+        read_saved_configurations([], configs)
 
 
 def test_a_missing_folder(device: Device, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere:1: no such folder"):
-        from_files([device], tmp_path / "nowhere")
+        read_saved_configurations([device], tmp_path / "nowhere")
 
 
 def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path) -> None:
     (configs / "kw-s01-floor1.cfg").write_text("hostname floor\n", encoding="utf-8")
     devices = select_devices(unbuilt, Selection(("kw-s01",)))
-    found = [consider_device(unbuilt, one) for one in from_files(devices, configs)]
+    found = [consider_device(unbuilt, one) for one in read_saved_configurations(devices, configs)]
     plan = build_plan(unbuilt, found)
     assert (plan.city, plan.policy, plan.estate, plan.canary) == (unbuilt.id, unbuilt.digest, "real", "kw-s01")
     core, floor = plan.devices
@@ -128,7 +128,9 @@ def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path)
     assert core.states == (core.seen,)
     assert (floor.device, floor.filters_proved) == ("kw-s01-floor1", 0)
     assert [step.title for step in floor.steps] == ["make VLANs", "set ports"]
-    intent = consider_device(unbuilt, from_files([find_device(unbuilt, "kw-s01-floor1"), device], configs)[0]).intent
+    intent = consider_device(
+        unbuilt, read_saved_configurations([find_device(unbuilt, "kw-s01-floor1"), device], configs)[0]
+    ).intent
     assert intent is not None
     assert floor.states[-1] == intent.wanted.compute_digest()
     assert {(one.device, one.kind) for one in plan.unplanned} >= {
@@ -146,7 +148,7 @@ def test_a_plan_of_nothing_has_no_canary(city: City, device: Device) -> None:
 
 
 def test_the_citys_canary_goes_first_where_it_is_planned(city: City, device: Device, configs: Path) -> None:
-    found = consider_device(city, from_files([device], configs)[0])
+    found = consider_device(city, read_saved_configurations([device], configs)[0])
     here = city.virtual_estate.model_copy(update={"canary": "kw-s01"})
     assert build_plan(city.replace_file(LAB, here), [found]).canary == "kw-s01"
 
@@ -159,7 +161,7 @@ def test_a_policy_too_large_for_the_device_refuses_that_device_only(
         raise TsunaguError(message)
 
     monkeypatch.setattr("controller.plan.build.compile_device", too_large)
-    found = consider_device(city, from_files([device], configs)[0])
+    found = consider_device(city, read_saved_configurations([device], configs)[0])
     assert str(found.refusal).startswith(f"{device.id}: filter TSN needs 2000 entries")
     plan = build_plan(city, [found])
     assert [(one.device, one.kind) for one in plan.unplanned] == [(device.id, "failed")]

@@ -18,7 +18,7 @@ from controller.model.city import City
 from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform
-from controller.platforms.transport.ssh import session
+from controller.platforms.transport.ssh import open_session
 
 pytestmark = pytest.mark.lab
 
@@ -55,7 +55,7 @@ def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tm
     for device in devices:
         system = load_platform(device.platform)
         assert isinstance(system, Operable)
-        with session(device, system.device_type) as connection:
+        with open_session(device, system.device_type) as connection:
             now = system.parse(system.read(connection), device.id).state
         assert system.parse(saved[device.id], device.id).state == now
         assert found[device.id]["backup"]["state"] == now.compute_digest()

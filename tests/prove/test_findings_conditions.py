@@ -129,13 +129,13 @@ def test_what_time_does(policies: PolicyFolder, today: date, kinds: set[str]) ->
     findings = [finding for finding in check_policy(policies.load(today)) if finding.kind != "old prefix list"]
     said = {finding.kind for finding in findings}
     assert said == kinds
-    lapsing = [str(f).replace(f"{policies.path}/", "") for f in findings if "exception" in f.kind]
-    if lapsing:
-        assert [one.partition(": ")[0] for one in lapsing] == [
+    expiring = [str(f).replace(f"{policies.path}/", "") for f in findings if "exception" in f.kind]
+    if expiring:
+        assert [one.partition(": ")[0] for one in expiring] == [
             f"{FLOWS}:{line_of(policies, FLOWS, 'id: grading-to-gateway')}",
             f"{RULES}:{line_of(policies, RULES, 'id: computer-room-web')}",
         ]
-        assert all("教育DX推進課" in one and "2027-03-31" in one for one in lapsing)
+        assert all("教育DX推進課" in one and "2027-03-31" in one for one in expiring)
 
 
 def test_an_exception_of_years(policies: PolicyFolder) -> None:
@@ -163,7 +163,8 @@ def test_systems_and_places_and_lists_that_nothing_uses(policies: PolicyFolder) 
     system = policies.edit(FLOWS, "flows:\n", "  - {id: idle, name: x, operator: city, importance: IV}\nflows:\n")
     place = policies.edit(PEOPLE, "  - {id: home,", "  - {id: library, name: 図書館, seen-by: [proxy]}\n  - {id: home,")
     policies.write(
-        "access/prefixes/idle.yaml", "id: idle\nsource: x\nretrieved: 2026-11-23\nprefixes: [192.0.2.240/28]\n"
+        "access/prefixes/idle.yaml",
+        "format: 1\nid: idle\nsource: x\nretrieved: 2026-11-23\nprefixes: [192.0.2.240/28]\n",
     )
     assert set(found(policies)) == {
         f"{FLOWS}:{system.line}: warning: unused: no flow goes to or from the system 'idle'",

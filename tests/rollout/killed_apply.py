@@ -10,10 +10,13 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from controller.model.loading.load import load_city
 from controller.plan.document import load_plan
+from controller.platforms.transport.base import SystemClock
+from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Level, Span
 
@@ -37,12 +40,23 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@dataclass(frozen=True)
+class PlansDay(SystemClock):
+    """This machine's clock, but on the day that a plan was made for."""
+
+    day: date
+
+    def now(self) -> datetime:
+        return datetime.combine(self.day, time(12), UTC)
+
+
 def main() -> None:
     """Apply, until killed."""
     policies, plan_path, state, seconds, step, moment = sys.argv[1:]
     city = load_city(Path(policies))
     plan = load_plan(Path(plan_path), city.id)
-    apply_plan(city, plan, Settings(int(seconds), Path(state), lambda: city.policy_date), [Killer(step, moment)])
+    settings = Settings(int(seconds), Path(state), SshTransport(), PlansDay(plan.on))
+    apply_plan(city, plan, settings, [Killer(step, moment)])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,7 @@
-"""Plans carried out on real switches: the five ends, and what leads to each."""
+"""Plans carried out on real switches: what packets, processes and SSH say of them; the rest is `test_rollout.py`."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from controller.compile.network.device_state import compile_device
-from controller.errors import HostKeyRefused, LabError, LoginRefused, ProofFailed
+from controller.errors import HostKeyRefused, LabError, LoginRefused
 from controller.lab import lifecycle as virtual_city
-from controller.lab.network import ovs_switches
-from controller.lab.network.programs import run_program
-from controller.lab.state import paths, undo_log
+from controller.lab.state import paths
 from controller.lab.state.layout import Layout
 from controller.lab.trials.connection_attempts import attempt_connection
 from controller.lab.trials.matrix import try_matrix
@@ -25,13 +20,12 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
 from controller.model.virtual_city import choose_virtual_city
-from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
-from controller.plan.observe import over_ssh
+from controller.plan.document import DevicePlan
+from controller.plan.observe import read_devices
 from controller.platforms.registry import load_platform
-from controller.rollout.device_lock import device_lock
 from controller.rollout.outcome import End
-from controller.telemetry.tracing import open_trace
-from tests.rollout.conftest import WITHOUT, Apply, considered, planned, running, without
+from tests.rollout.conftest import SSH, Apply, consider_lab, plan_lab, read_running
+from tests.rollout.memory_lab import RULE, plan_steps, without_rule
 
 pytestmark = pytest.mark.lab
 TWICE = 1.5
@@ -43,10 +37,10 @@ def schools_of(lab: Layout) -> tuple[str, ...]:
 
 
 def test_a_plan_is_applied_once_and_then_changes_nothing(city: City, fresh_lab: Layout, apply_now: Apply) -> None:
-    plan = planned(city, schools_of(fresh_lab))
+    plan = plan_lab(city, schools_of(fresh_lab))
     assert [outcome.end for outcome in apply_now(city, plan)] == [End.APPLIED, End.APPLIED]
     assert [outcome.end for outcome in apply_now(city, plan)] == [End.UNCHANGED, End.UNCHANGED]
-    assert not any(one.differs for one in considered(city, schools_of(fresh_lab)))
+    assert not any(one.differs for one in consider_lab(city, schools_of(fresh_lab)))
     assert try_matrix(choose_virtual_city(city), control=False, progress=lambda _: None).agrees
 
 
@@ -58,65 +52,18 @@ def test_deleting_one_permit_closes_exactly_that_way(in_force: City, lab: Layout
         return {(pair.school, pair.segment, pair.target.column, pair.target.family) for pair in pairs}
 
     before = open_ways(in_force)
-    less = without(in_force, WITHOUT)
-    apply_now(less, planned(less, schools_of(lab)))
+    less = without_rule(in_force, RULE)
+    apply_now(less, plan_lab(less, schools_of(lab)))
     after = open_ways(less)
-    assert before - after == {(school, "staff", WITHOUT, family) for school in schools_of(lab) for family in (4, 6)}
+    assert before - after == {(school, "staff", RULE, family) for school in schools_of(lab) for family in (4, 6)}
     assert after < before
 
 
-def test_a_stale_device_is_refused_and_the_others_go_on(in_force: City, lab: Layout, apply_now: Apply) -> None:
-    less = without(in_force, WITHOUT)
-    plan = planned(less, schools_of(lab))
-    last = lab.schools[-1]
-    files = paths.SwitchFiles(paths.STATE, last.id)
-    run_program(("ovs-vsctl", f"--db={files.database}", "set", "Port", "h-pupil", "tag=10"))
-    first, second = apply_now(less, plan)
-    assert first.end is End.APPLIED
-    assert second.end is End.FAILED
-    assert "stale" in second.reason
-    assert "tsunagu drift" in second.reason
-    mended = planned(less, schools_of(lab))
-    assert {outcome.end for outcome in apply_now(less, mended)} == {End.APPLIED, End.UNCHANGED}
-
-
-def test_a_dead_sshd_fails_its_device_only(in_force: City, lab: Layout, apply_now: Apply) -> None:
-    less = without(in_force, WITHOUT)
-    plan = planned(less, schools_of(lab))
-    last = lab.schools[-1]
-    login = undo_log.list_current_processes(paths.STATE)[last.id, ovs_switches.LOGIN]
-    os.kill(login.pid, signal.SIGTERM)
-    try:
-        first, second = apply_now(less, plan)
-        assert first.end is End.APPLIED
-        assert second.end in (End.FAILED, End.UNKNOWN)
-        assert second.device in second.reason
-    finally:
-        virtual_city.restart_switch(last.id)
-
-
-def test_a_canary_that_fails_stops_the_rest(in_force: City, lab: Layout, apply_now: Apply) -> None:
-    less = without(in_force, WITHOUT)
-    plan = planned(less, schools_of(lab))
-    broken = plan.devices[0].model_copy(update={"seen": "0" * 64})
-    first, second = apply_now(less, plan.model_copy(update={"devices": (broken, *plan.devices[1:])}))
-    assert first.end is End.FAILED
-    assert second.end is End.FAILED
-    assert "not attempted" in second.reason
-
-
-def without_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
+def cut_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
     """A plan that a broken proof would let through: it cuts the controller's own session."""
     system = load_platform(device.platform)
-    wanted = compile_device(without(city, "controller-ssh"), device, system.capabilities).wanted
-    steps = tuple(
-        PlannedStep(
-            title=step.title,
-            commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
-            leads_to=step.result.compute_digest(),
-        )
-        for step in system.plan_steps(running(device), wanted)
-    )
+    wanted = compile_device(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
+    steps = plan_steps(system.plan_steps(read_running(device), wanted))
     return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
 
 
@@ -124,52 +71,21 @@ def test_a_change_that_cuts_the_management_session_is_reverted_by_the_switch(
     in_force: City, devices: list[Device], apply_now: Apply
 ) -> None:
     device = devices[0]
-    old = running(device)
-    plan = planned(in_force, (device.school.id,))
-    cutting = plan.model_copy(update={"devices": (without_management(in_force, device, plan.devices[0]),)})
+    old = read_running(device)
+    plan = plan_lab(in_force, (device.school.id,))
+    cutting = plan.model_copy(update={"devices": (cut_management(in_force, device, plan.devices[0]),)})
     (outcome,) = apply_now(in_force, cutting)
     assert outcome.end is End.REVERTED, outcome
-    assert running(device) == old
-
-
-def test_the_proof_refuses_a_policy_that_cuts_the_management_session(in_force: City, devices: list[Device]) -> None:
-    with pytest.raises(ProofFailed, match="would cut the controller's own SSH session"):
-        planned(without(in_force, "controller-ssh"), (devices[0].school.id,))
-
-
-def test_a_step_that_the_switch_refuses_ends_reverted(in_force: City, devices: list[Device], apply_now: Apply) -> None:
-    less, device = without(in_force, WITHOUT), devices[0]
-    old = running(device)
-    plan = planned(less, (device.school.id,))
-    nonsense = PlannedCommand(line="ovs-ofctl -O OpenFlow14 --bundle add-flows br0 -", stdin="nonsense\n")
-    steps = tuple(step.model_copy(update={"commands": (*step.commands, nonsense)}) for step in plan.devices[0].steps)
-    broken = plan.devices[0].model_copy(update={"steps": steps})
-    (outcome,) = apply_now(less, plan.model_copy(update={"devices": (broken,)}))
-    assert outcome.end is End.REVERTED, outcome
-    assert "ovs-ofctl" in outcome.reason
-    assert running(device) == old
-
-
-def test_two_changes_of_one_device_exclude_one_another(
-    in_force: City, devices: list[Device], apply_now: Apply, tmp_path: Path
-) -> None:
-    less, device = without(in_force, WITHOUT), devices[0]
-    old = running(device)
-    plan = planned(less, (device.school.id,))
-    with device_lock(tmp_path / "state" / "locks", device.id):
-        (outcome,) = apply_now(less, plan)
-    assert outcome.end is End.FAILED
-    assert str(os.getpid()) in outcome.reason
-    assert running(device) == old
+    assert read_running(device) == old
 
 
 def test_a_restart_keeps_the_filters_and_a_damaged_boot_file_closes_the_switch(
     in_force: City, lab: Layout, devices: list[Device]
 ) -> None:
     school = lab.schools[0].id
-    before = running(devices[0])
+    before = read_running(devices[0])
     virtual_city.restart_switch(school)
-    assert running(devices[0]) == before
+    assert read_running(devices[0]) == before
     assert try_matrix(choose_virtual_city(in_force), (school,), control=False, progress=lambda _: None).agrees
 
     boot = paths.SwitchFiles(paths.STATE, school).own / "boot"
@@ -185,7 +101,7 @@ def test_a_restart_keeps_the_filters_and_a_damaged_boot_file_closes_the_switch(
     finally:
         boot.write_bytes(whole)
         virtual_city.restart_switch(school)
-    assert running(devices[0]) == before
+    assert read_running(devices[0]) == before
 
 
 def test_a_wrong_password_and_a_wrong_host_key_are_refused(
@@ -203,7 +119,7 @@ def test_a_wrong_password_and_a_wrong_host_key_are_refused(
 
     def refusal(**update: object) -> Exception | None:
         changed = replace(device, access=device.access.model_copy(update=update))
-        return over_ssh([changed], lambda _: None)[0].refusal
+        return read_devices([changed], SSH, lambda _: None)[0].refusal
 
     wrong_password = refusal(key=None, password=Secret(file=str(password)))
     assert isinstance(wrong_password, LoginRefused)
@@ -214,50 +130,3 @@ def test_a_wrong_password_and_a_wrong_host_key_are_refused(
     changed_key = refusal(known_hosts=str(swapped))
     assert isinstance(changed_key, HostKeyRefused)
     assert "not the pinned one" in str(changed_key)
-
-
-def test_the_timeline_is_a_trace_from_the_rollout_down_to_the_command(
-    in_force: City, devices: list[Device], apply_now: Apply, tmp_path: Path
-) -> None:
-    less, path = without(in_force, WITHOUT), tmp_path / "timeline.jsonl"
-    with open_trace(path) as listener:
-        apply_now(less, planned(less, (devices[0].school.id,)), listener)
-    spans = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    ended = {span["context"]["span_id"]: span for span in spans if span["event"] == "end"}
-    assert len({span["context"]["trace_id"] for span in ended.values()}) == 1
-    command = next(span for span in ended.values() if span["name"].startswith("command "))
-    levels = []
-    while command is not None:
-        levels.append(command["attributes"]["tsunagu.level"])
-        command = ended.get(command["parent_id"])
-    assert levels == ["command", "step", "device", "school", "rollout"]
-    names = [span["name"] for span in sorted(ended.values(), key=lambda span: span["start_time"])]
-    steps = [name.removeprefix("step ") for name in names if name.startswith("step ")]
-    order = ["lock", "read", "compare", "arm", "push", "read back", "reach", "confirm", "save", "unlock"]
-    assert steps == order
-
-
-def test_the_canary_is_a_school_in_which_something_changes(in_force: City, lab: Layout, apply_now: Apply) -> None:
-    less = without(in_force, WITHOUT)
-    first, second = schools_of(lab)
-    assert planned(less, (first, second)).canary == first
-    apply_now(less, planned(less, (first,)))
-    assert planned(less, (first, second)).canary == second
-
-
-def test_an_unexpected_error_in_the_middle_still_has_one_of_the_five_ends(
-    in_force: City, devices: list[Device], apply_now: Apply, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    less, device = without(in_force, WITHOUT), devices[0]
-    old = running(device)
-    plan = planned(less, (device.school.id,))
-
-    def broken(*_: object) -> None:
-        message = "a bug of ours"
-        raise ZeroDivisionError(message)
-
-    monkeypatch.setattr("controller.rollout.device_step._Steps._compare_with_wanted", broken)
-    (outcome,) = apply_now(less, plan)
-    assert outcome.end is End.REVERTED, outcome
-    assert "a bug of ours" in outcome.reason
-    assert running(device) == old

@@ -25,7 +25,7 @@ from controller.model.sites.devices import Device
 from controller.plan.document import load_plan, save_plan
 from controller.platforms.base import Command
 from controller.platforms.frr.driver import Frr
-from controller.platforms.transport.ssh import session
+from controller.platforms.transport.ssh import open_session
 from tests.cli.running import ROOT, Done, here
 from tests.conftest import SharedLab
 
@@ -105,7 +105,7 @@ class School:
         return Frr().parse(self.running(), self.router.id).state
 
     def running(self) -> str:
-        with session(self.router, Frr.device_type) as connection:
+        with open_session(self.router, Frr.device_type) as connection:
             return Frr().read(connection)
 
 
@@ -211,7 +211,7 @@ def _kill_at(school: School, step: str) -> None:
 
 
 def test_whoever_logs_in_has_vtysh_and_nothing_else(canary: School) -> None:
-    with session(canary.router, Frr.device_type) as connection:
+    with open_session(canary.router, Frr.device_type) as connection:
         assert "FRRouting 8" in connection.run(Command("show version"))
         assert "router bgp" in connection.run(Command("show running-config"))
         with pytest.raises(CommandFailed, match="Unknown command: cat /etc/passwd"):

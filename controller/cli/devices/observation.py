@@ -12,8 +12,9 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import ConsideredDevice, consider_device
-from controller.plan.observe import NotSupported, Observed, from_files, over_ssh
+from controller.plan.observe import NotSupported, Observed, read_devices, read_saved_configurations
 from controller.plan.select import Selection, select_devices
+from controller.platforms.transport.ssh_transport import SshTransport
 
 
 def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
@@ -24,7 +25,7 @@ def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
 def observe_devices(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
     """Devices as they are, over SSH with progress on standard error, or from saved files."""
     if configs is not None:
-        return from_files(devices, configs)
+        return read_saved_configurations(devices, configs)
     count = 0
 
     def seen(one: Observed) -> None:
@@ -34,7 +35,7 @@ def observe_devices(devices: Sequence[Device], configs: Path | None) -> list[Obs
             state = "read" if one.refusal is None else "not read"
             errors.print(f"[{count}/{len(devices)}] {one.device.id} {state}", style="dim", markup=False)
 
-    return over_ssh(devices, seen)
+    return read_devices(devices, SshTransport(), seen)
 
 
 def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:

@@ -28,7 +28,7 @@ from controller.cli.output import Exit, say, say_json
 from controller.cli.progress import Progress
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
-from controller.plan.backup import operable
+from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
 from controller.telemetry.tracing import open_trace
 
@@ -67,7 +67,7 @@ def run(  # noqa: PLR0913 the command's options
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_city(policies, estate=choose_estate_class(lab=lab))
     devices = list_reachable_devices(city, chosen)
-    hosts = [device.id for device in devices if operable(device)]
+    hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
     folder = (output / f"{began:%Y-%m-%dT%H%M%S}").resolve()
     outcomes: list[HostOutcome] = []

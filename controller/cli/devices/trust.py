@@ -10,7 +10,7 @@ from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, choose_estat
 from controller.cli.output import Exit, say
 from controller.model.loading.load import load_city
 from controller.plan.select import find_device
-from controller.platforms.transport.host_keys import fingerprint, pin, pinned_keys, shown_key
+from controller.platforms.transport.host_keys import fetch_host_key, format_fingerprint, pin_host_key, read_pinned_keys
 
 Name = Annotated[str, typer.Argument(metavar="DEVICE", help="The device's id, e.g. kw-e01-core1.")]
 Expected = Annotated[
@@ -22,21 +22,21 @@ def trust(name: Name, *, policies: Policies = DEFAULT_POLICIES, lab: Lab = False
     """Show the host key that a device presents, compare it with the pinned one, and pin it once you say so."""
     city = load_city(policies, estate=choose_estate_class(lab=lab))
     device = find_device(city, name)
-    shown, pinned = shown_key(device), pinned_keys(device)
-    say(f"{name} shows  {shown.get_name()} {fingerprint(shown)}")
+    shown, pinned = fetch_host_key(device), read_pinned_keys(device)
+    say(f"{name} shows  {shown.get_name()} {format_fingerprint(shown)}")
     for key in pinned:
-        say(f"{name} pinned {key.get_name()} {fingerprint(key)}")
+        say(f"{name} pinned {key.get_name()} {format_fingerprint(key)}")
     if shown in pinned:
         say("the pinned key is the one it shows; nothing to do")
         return
     if pinned:
         say("THE KEY HAS CHANGED. Pin it only if the device was replaced or reset, and you know that.", "bold red")
     if expected is not None:
-        if expected != fingerprint(shown):
+        if expected != format_fingerprint(shown):
             say(f"not pinned: the device does not show {expected}", "red")
             raise typer.Exit(Exit.FAILED)
     elif not typer.confirm("Compare the fingerprint with the device's console. Is it the same?", default=False):
         say("not pinned")
         raise typer.Exit(Exit.FAILED)
-    pin(device, shown)
+    pin_host_key(device, shown)
     say(f"pinned in {device.access.known_hosts}")

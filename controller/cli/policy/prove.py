@@ -28,7 +28,7 @@ from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load import load_city
 from controller.model.sites.devices import Device
-from controller.plan.observe import NotSupported, from_files
+from controller.plan.observe import NotSupported, read_saved_configurations
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
@@ -112,7 +112,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     devices = _in_folder(city, chosen, configs)
-    judged = [prove_configuration(city, one) for one in from_files(devices, configs)]
+    judged = [prove_configuration(city, one) for one in read_saved_configurations(devices, configs)]
     for one in judged:
         say_moved(one.device.id, one.delegated)
     seen = [one for one in judged if one.refusal is None]

@@ -71,7 +71,7 @@ def choose_internet_target(layout: Layout, family: Family) -> tuple[str, int]:
 def reaches_internet(layout: Layout, host: HostLayout, family: Family) -> bool:
     """Whether a TCP connection from a host to the internet comes about."""
     try:
-        with namespace.connect(host.namespace, *choose_internet_target(layout, family), _TRY_SECONDS):
+        with namespace.open_connection(host.namespace, *choose_internet_target(layout, family), _TRY_SECONDS):
             return True
     except OSError:
         return False

@@ -76,4 +76,4 @@ def apply_namespace_settings(name: str, settings: Mapping[str, str]) -> None:
         for setting, value in settings.items():
             (_FOLDER / setting).write_text(value, encoding="ascii")
 
-    namespace.inside(name, work)
+    namespace.run_in_namespace(name, work)

@@ -39,7 +39,7 @@ def open_listener(listener: Listener) -> socket.socket:
     Raises:
         OSError: the namespace or the address is not there, or the port is taken.
     """
-    opened = namespace.stream_socket(listener.namespace, listener.address)
+    opened = namespace.open_stream_socket(listener.namespace, listener.address)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     opened.bind((listener.address, listener.port))
     opened.listen(_BACKLOG)

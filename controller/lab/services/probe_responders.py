@@ -120,7 +120,7 @@ def _datagrams(where: ResponderAddress, port: int) -> socket.socket:
         opened.settimeout(0)
         return opened
 
-    return namespace.inside(where.namespace, make)
+    return namespace.run_in_namespace(where.namespace, make)
 
 
 async def _throughput(where: ResponderAddress) -> None:
@@ -170,7 +170,7 @@ def _wait_for_throughput(layout: Layout) -> None:
 def _listens(where: ResponderAddress) -> bool:
     """Whether the port is taken: to connect would count as a test."""
     try:
-        with namespace.stream_socket(where.namespace, where.address) as opened:
+        with namespace.open_stream_socket(where.namespace, where.address) as opened:
             opened.bind((where.address, IPERF_PORT))
     except OSError:
         return True

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from controller.errors import LabError
+from controller.errors import FileLocked, LabError
+from controller.storage.file_lock import hold_folder_lock
 
 STATE = Path("/run/tsunagu-lab")
 """The state directory. One lab a machine: only tests that build no namespaces use another."""
@@ -99,23 +97,11 @@ def hold_lock(folder: Path, doing: str) -> Iterator[None]:
     Raises:
         LabError: another run holds it.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # What a killed run was just starting holds its folder, too, until the program takes over.
-        deadline = time.monotonic() + _PATIENCE
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                message = f"cannot {doing}: another 'tsunagu lab' command is at work on {folder}; wait until it ended"
-                raise LabError(message)
-            time.sleep(0.02)
+    with ExitStack() as held:
+        try:
+            # What a killed run was just starting holds its folder, too, until the program takes over.
+            held.enter_context(hold_folder_lock(folder, patience=_PATIENCE))
+        except FileLocked:
+            message = f"cannot {doing}: another 'tsunagu lab' command is at work on {folder}; wait until it ended"
+            raise LabError(message) from None
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -36,7 +36,7 @@ def attempt_connection(pair: MatrixPair, seconds: float) -> ConnectionAttempt:
         FileNotFoundError: the host's namespace is gone.
     """
     target = pair.target
-    with namespace.stream_socket(pair.namespace, target.address) as opened:
+    with namespace.open_stream_socket(pair.namespace, target.address) as opened:
         opened.settimeout(seconds)
         try:
             opened.connect((target.address, target.port))

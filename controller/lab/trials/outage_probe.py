@@ -120,7 +120,7 @@ class OutageProbe:
         self._thread.join()
 
     def _run(self) -> None:
-        with namespace.entered(self._inside), self._selector:
+        with namespace.enter_namespace(self._inside), self._selector:
             due = time.monotonic()
             while not self._ended.is_set():
                 for family in self._targets:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from controller.errors import TsunaguError
 from controller.measure.measurement import LinePath
-from controller.platforms.transport.namespace import inside
+from controller.platforms.transport.namespace import run_in_namespace
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ENTER = ("ip", "netns", "exec")
@@ -92,7 +92,7 @@ class NamespaceHost:
 
     def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         """A socket that lives in the namespace."""
-        return inside(self.name, lambda: socket.socket(family, kind, protocol))
+        return run_in_namespace(self.name, lambda: socket.socket(family, kind, protocol))
 
 
 @dataclass(frozen=True, slots=True)

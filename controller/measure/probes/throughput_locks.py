@@ -7,17 +7,14 @@ dies lets go.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from controller.errors import TsunaguError
+from controller.errors import FileLocked, TsunaguError
 from controller.measure.probes.probe_path import PlaceGone
-
-_EVERY_SECONDS = 0.05
+from controller.storage.file_lock import hold_file_lock
 
 
 class LineBusy(TsunaguError):
@@ -34,7 +31,7 @@ def hold_exclusive_locks(folder: Path, names: Sequence[str], patience: float) ->
         LineBusy: somebody else held one of them all the time.
         PlaceGone: what the folder belongs to is gone.
     """
-    with _held(folder, names, patience, fcntl.LOCK_EX):
+    with _hold(folder, names, patience, shared=False):
         yield
 
 
@@ -46,12 +43,12 @@ def hold_shared_lock(folder: Path, name: str, patience: float) -> Iterator[None]
         LineBusy: somebody was alone there all the time.
         PlaceGone: what the folder belongs to is gone.
     """
-    with _held(folder, (name,), patience, fcntl.LOCK_SH):
+    with _hold(folder, (name,), patience, shared=True):
         yield
 
 
 @contextmanager
-def _held(folder: Path, names: Sequence[str], patience: float, how: int) -> Iterator[None]:
+def _hold(folder: Path, names: Sequence[str], patience: float, *, shared: bool) -> Iterator[None]:
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError:
@@ -61,30 +58,13 @@ def _held(folder: Path, names: Sequence[str], patience: float, how: int) -> Iter
     with ExitStack() as held:
         # Everybody takes them in the same order, so nobody waits for somebody who waits for him.
         for name in sorted(set(names)):
-            held.enter_context(_lock(folder / f"{_file_name(name)}.lock", name, deadline, patience, how))
-        yield
-
-
-@contextmanager
-def _lock(file: Path, name: str, deadline: float, patience: float, how: int) -> Iterator[None]:
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        while not _taken(descriptor, how):
-            if time.monotonic() >= deadline:
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                held.enter_context(hold_file_lock(folder / f"{_file_name(name)}.lock", shared=shared, patience=left))
+            except FileLocked:
                 message = f"{name} has been in use by another measurement for {patience:.0f} s; try again later"
-                raise LineBusy(message)
-            time.sleep(_EVERY_SECONDS)
+                raise LineBusy(message) from None
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _taken(descriptor: int, how: int) -> bool:
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _file_name(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.offline_google.schema.pulumi_values import Value
+from controller.storage.sqlite import StoreFormat, open_store
 
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS resources (
     token TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL,
     inputs TEXT NOT NULL, outputs TEXT NOT NULL, PRIMARY KEY (token, id)
@@ -30,6 +30,16 @@ CREATE TABLE IF NOT EXISTS taken (token TEXT NOT NULL, id TEXT NOT NULL, PRIMARY
 CREATE TABLE IF NOT EXISTS addresses (address TEXT PRIMARY KEY, token TEXT NOT NULL, id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS faults (rule TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+
+WORLD_STORE = StoreFormat(
+    name="offline Google's memory",
+    application_id=0x54534E77,  # "TSNw"
+    migrations=(_TABLES,),
+    unstamped=0,
+    unstamped_tables=frozenset({"resources", "aliases", "links", "taken", "addresses", "faults"}),
+    advice="move it away; the next deployment begins a new one",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +70,10 @@ class WorldStore:
     """The file. One connection, used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        # WAL: a reader (a refresh, the proxy stand-in) never waits for a writer. NORMAL outlives the death of the
-        # process; only the machine's own death could take the last writes, and then the engine's state goes with them.
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+        # A reader (a refresh, the proxy stand-in) never waits for a writer. NORMAL outlives the death of the process;
+        # only the machine's own death could take the last writes, and then the engine's state goes with them.
+        self._connection = open_store(path, WORLD_STORE, synchronous="NORMAL")
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -8,7 +8,6 @@ file may be deleted at any time, by anyone; lines that are damaged are not belie
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import marshal
 import os
@@ -31,6 +30,7 @@ from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.devices import Device, DevicePort
 from controller.model.sites.schools import School
+from controller.storage.file_lock import hold_file_lock
 
 LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
 """What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
@@ -81,8 +81,7 @@ class ProofCache:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
+            with hold_file_lock(self._path.with_suffix(".lock"), patience=None), self._path.open("ab+") as file:
                 file.seek(0)
                 lines = file.read().splitlines()
                 added = [_line(key, counted) for key, counted in self._fresh.items()]
@@ -110,6 +109,7 @@ class ProofCache:
         others = [path for path in self._path.parent.glob("*.txt") if path != self._path]
         for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-2]:
             path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def find_cache_folder() -> Path:

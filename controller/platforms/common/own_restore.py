@@ -92,6 +92,10 @@ class OwnRestore:
         answer = self._run(session, "cancel", restore.run).split()
         return self._expect(session, answer, "cancelled", "late") == "cancelled"
 
+    def is_restore_armed(self, session: Session) -> bool:
+        """Say if any run's restore is armed, or firing now."""
+        return self._expect(session, self._run(session, "armed").split(), "yes", "no") == "yes"
+
     def has_restored(self, session: Session, restore: Restore) -> bool:
         """Say if the armed restore has fired and ended well.
 

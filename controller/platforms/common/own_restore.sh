@@ -260,6 +260,18 @@ cancel() {
     if [ -e "$folder/cancelled" ]; then echo cancelled; else echo late; fi
 }
 
+# armed: is any restore armed, or firing? Under the guard, so a change that is being made has ended.
+armed() {
+    guard
+    for folder in "$home"/restores/*/; do
+        if [ -e "$folder/armed" ] || [ -e "$folder/firing" ]; then
+            echo yes
+            return 0
+        fi
+    done
+    echo no
+}
+
 restored() {
     if [ -e "$home/restores/$1/restored" ]; then
         echo yes
@@ -274,12 +286,12 @@ restored() {
 
 word() { case $1 in '' | .* | *[!A-Za-z0-9._-]*) die "'$1' is no name: letters, digits, '.', '_' and '-' only" ;; esac; }
 number() { case $1 in '' | *[!0-9]*) die "'$1' is no number of seconds" ;; esac; }
-usage() { die 'usage: read | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN COMMAND | cancel RUN | restored RUN'; }
+usage() { die 'usage: read | saved | save [RUN] | load | armed | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN COMMAND | cancel RUN | restored RUN'; }
 
 mkdir -p "$home/restores"
 case "$#:${1:-}" in
 1:read) running ;;
-1:saved | 1:save | 1:load) "$1" ;;
+1:saved | 1:save | 1:load | 1:armed) "$1" ;;
 2:save | 2:cancel | 2:restored | 2:fire) word "$2"; "$@" ;;
 3:arm) word "$2"; number "$3"; "$@" ;;
 3:push) word "$2"; "$@" ;;

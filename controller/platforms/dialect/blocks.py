@@ -85,7 +85,7 @@ def _split_blocks(lines: Iterable[tuple[ConfigLine, bool]], block_end: str) -> I
     header: ConfigLine | None = None
     children: list[ConfigLine] = []
     for line, in_banner in lines:
-        ends = bool(block_end) and line.text == block_end and header is not None and header.text != block_end
+        ends = line.text == block_end and header is not None and header.text != block_end
         if not in_banner and (line.text.startswith(" ") or ends):
             children.append(line)
             continue

@@ -3,7 +3,7 @@
 # has no `reload in`; this stands for it, on the router, under the same login as vtysh (see `login.sh`).
 #
 #   read | saved | save [RUN] | lock OWNER RUN SECONDS | unlock OWNER RUN
-#   arm RUN SECONDS | push RUN 'configure terminal' | cancel RUN | restored RUN
+#   arm RUN SECONDS | push RUN 'configure terminal' | cancel RUN | armed | restored RUN
 #   fire RUN (the armed job itself; nobody else calls it)
 #
 # The answer is one word on stdout and rc 0 (`held`, `busy OWNER SECONDS`, `cancelled`, `late`, ...); an error is rc 1

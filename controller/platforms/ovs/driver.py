@@ -87,13 +87,13 @@ def _steps(now: DeviceState, wanted: DeviceState, flows: Iterable[Flow]) -> Iter
     # A port that somebody changed by hand is no part of the state, yet flows may still pass what arrives on it.
     prepared = (_bundle(_closed(fresh)), _set(fresh)) if fresh else ()
     replaced = _bundle((f"delete {_OURS}", *(f"add {str(flow).strip()}" for flow in flows)))
-    standing = tuple(
+    active = tuple(
         port if port in fresh else replace(port, vlans=_common(before[port.name], port)) for port in wanted.ports
     )
     title = f"{f'set {_listed(fresh)}, then ' if fresh else ''}put all flows in force at once"
-    yield Step(title, (*prepared, replaced), replace(wanted, ports=standing))
-    if standing != wanted.ports:
-        more = [port for port in wanted.ports if port not in standing]
+    yield Step(title, (*prepared, replaced), replace(wanted, ports=active))
+    if active != wanted.ports:
+        more = [port for port in wanted.ports if port not in active]
         yield Step(f"give VLANs to {_listed(more)}", (_set(more),), wanted)
 
 

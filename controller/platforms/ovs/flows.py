@@ -174,14 +174,14 @@ def read_classified_port(flows: Iterable[Flow]) -> PortState:
     Raises:
         ValueError: they are not exactly the flows of one port.
     """
-    held = frozenset(flows)
-    names = {flow.match[0].partition("=") for flow in held if flow.match}
-    cookies = [parse_cookie(flow.cookie) for flow in held]
+    given = frozenset(flows)
+    names = {flow.match[0].partition("=") for flow in given if flow.match}
+    cookies = [parse_cookie(flow.cookie) for flow in given]
     vlans = tuple(sorted(cookie.vlan for cookie in cookies))
-    mode = PortMode.ACCESS if any(UNTAGGED in flow.match for flow in held) else PortMode.TRUNK
+    mode = PortMode.ACCESS if any(UNTAGGED in flow.match for flow in given) else PortMode.TRUNK
     for _, _, name in names:
         port = PortState(name, mode, vlans, _ROLES[cookies[0].direction])
-        if len(names) == 1 and frozenset(write_port_flows(port)) == held:
+        if len(names) == 1 and frozenset(write_port_flows(port)) == given:
             return port
     message = "a flow of a port that is not as we write them (in_port, tag, register and cookie must agree)"
     raise ValueError(message)

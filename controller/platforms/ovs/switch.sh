@@ -2,7 +2,7 @@
 # What an Open vSwitch does for Tsunagu by itself: show and save its configuration, hold the lock, put a state back.
 #
 #   read | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN
-#   arm RUN SECONDS | push RUN COMMAND | cancel RUN | restored RUN
+#   arm RUN SECONDS | push RUN COMMAND | cancel RUN | armed | restored RUN
 #   fire RUN (the armed job itself; nobody else calls it)
 #
 # The answer is one word on stdout and rc 0 (`held`, `busy OWNER SECONDS`, `cancelled`, `late`, ...); an error is rc 1

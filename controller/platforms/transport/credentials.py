@@ -12,7 +12,7 @@ from controller.model.sites.schools import Secret
 COMMAND_SECONDS = 20
 
 
-def resolve(device: str, secret: Secret) -> str:
+def resolve_secret(device: str, secret: Secret) -> str:
     """The secret itself, without the line end that files and commands add.
 
     Raises:

@@ -11,12 +11,12 @@ import paramiko
 
 from controller.errors import DeviceUnreachable, HostKeyRefused
 from controller.model.sites.devices import Device
-from controller.platforms.transport.namespace import connect
+from controller.platforms.transport.namespace import open_connection
 
 SECONDS = 10.0
 
 
-def dial(device: Device) -> socket.socket:
+def connect_to_ssh_port(device: Device) -> socket.socket:
     """A TCP connection to the device's SSH port, from the namespace that its access names.
 
     Raises:
@@ -24,27 +24,27 @@ def dial(device: Device) -> socket.socket:
     """
     access = device.access
     try:
-        return connect(access.namespace, str(device.management), access.port, SECONDS)
+        return open_connection(access.namespace, str(device.management), access.port, SECONDS)
     except OSError as error:
         place = f" from namespace {access.namespace}" if access.namespace else ""
         message = f"no SSH answer at {device.management} port {access.port}{place}: {error.strerror or error}"
         raise DeviceUnreachable(device.id, message) from None
 
 
-def known_name(device: Device) -> str:
+def known_hosts_name(device: Device) -> str:
     """How a known-hosts file names the device."""
     port = device.access.port
     address = str(device.management)
     return address if port == paramiko.config.SSH_PORT else f"[{address}]:{port}"
 
 
-def shown_key(device: Device) -> paramiko.PKey:
+def fetch_host_key(device: Device) -> paramiko.PKey:
     """The host key that the device shows now.
 
     Raises:
         DeviceUnreachable: nobody answers, or not with SSH.
     """
-    with dial(device) as connection:
+    with connect_to_ssh_port(device) as connection:
         transport = paramiko.Transport(connection)
         try:
             transport.start_client(timeout=SECONDS)
@@ -55,21 +55,21 @@ def shown_key(device: Device) -> paramiko.PKey:
             transport.close()
 
 
-def pinned_keys(device: Device) -> list[paramiko.PKey]:
+def read_pinned_keys(device: Device) -> list[paramiko.PKey]:
     """The keys that are pinned for the device; empty when there are none."""
     path = Path(device.access.known_hosts).expanduser()
     if not path.exists():
         return []
-    found = _read(device, path).lookup(known_name(device))
+    found = _read(device, path).lookup(known_hosts_name(device))
     return [] if found is None else [found[kind] for kind in found]
 
 
-def pin(device: Device, key: paramiko.PKey) -> None:
+def pin_host_key(device: Device, key: paramiko.PKey) -> None:
     """Pin a key, in the place of any other of the device."""
     path = Path(device.access.known_hosts).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     keys = _read(device, path) if path.exists() else paramiko.HostKeys()
-    name = known_name(device)
+    name = known_hosts_name(device)
     if keys.lookup(name) is not None:
         del keys[name]
     keys.add(name, key.get_name(), key)
@@ -83,7 +83,7 @@ def _read(device: Device, path: Path) -> paramiko.HostKeys:
         raise HostKeyRefused(device.id, f"the file of pinned host keys, {path}, cannot be read: {error}") from None
 
 
-def fingerprint(key: paramiko.PKey) -> str:
+def format_fingerprint(key: paramiko.PKey) -> str:
     """The key's SHA-256 fingerprint as OpenSSH writes it."""
     digest = hashlib.sha256(key.asbytes()).digest()
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")

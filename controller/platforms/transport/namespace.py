@@ -27,7 +27,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)  # Python has os.setns only from 3.12 
 
 
 @contextmanager
-def entered(namespace: str) -> Iterator[None]:
+def enter_namespace(namespace: str) -> Iterator[None]:
     """Put the calling thread into a network namespace for the length of a `with` block.
 
     Only for worker threads: a Ctrl-C reaches the main thread between any two steps and could leave it inside.
@@ -50,7 +50,7 @@ def entered(namespace: str) -> Iterator[None]:
         os.close(home)
 
 
-def inside(namespace: str, work: Callable[[], Result]) -> Result:
+def run_in_namespace(namespace: str, work: Callable[[], Result]) -> Result:
     """Run `work` in a network namespace, in a thread of its own that ends with it; give its result.
 
     Raises:
@@ -58,14 +58,14 @@ def inside(namespace: str, work: Callable[[], Result]) -> Result:
     """
 
     def entering() -> Result:
-        with entered(namespace):
+        with enter_namespace(namespace):
             return work()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix=namespace) as pool:
         return pool.submit(entering).result()
 
 
-def stream_socket(namespace: str | None, address: str) -> socket.socket:
+def open_stream_socket(namespace: str | None, address: str) -> socket.socket:
     """A new TCP socket of the family of `address`; it belongs to `namespace` for ever (None: where the program is).
 
     Raises:
@@ -77,17 +77,17 @@ def stream_socket(namespace: str | None, address: str) -> socket.socket:
     def make() -> socket.socket:
         return socket.socket(family, socket.SOCK_STREAM)
 
-    return make() if namespace is None else inside(namespace, make)
+    return make() if namespace is None else run_in_namespace(namespace, make)
 
 
-def connect(namespace: str | None, address: str, port: int, timeout: float) -> socket.socket:
+def open_connection(namespace: str | None, address: str, port: int, timeout: float) -> socket.socket:
     """A TCP connection opened in a namespace (None: where the program is). `timeout` in seconds stays set on it.
 
     Raises:
         OSError: there is no such namespace, or nobody answers at that address and port.
         ValueError: `address` is no IP address.
     """
-    opened = stream_socket(namespace, address)
+    opened = open_stream_socket(namespace, address)
     try:
         opened.settimeout(timeout)
         opened.connect((address, port))

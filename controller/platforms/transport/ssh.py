@@ -17,8 +17,8 @@ from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseExcept
 from controller.errors import CommandFailed, DeviceUnreachable, HostKeyRefused, LoginRefused
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command
-from controller.platforms.transport.credentials import resolve
-from controller.platforms.transport.host_keys import dial, known_name, pinned_keys
+from controller.platforms.transport.credentials import resolve_secret
+from controller.platforms.transport.host_keys import connect_to_ssh_port, known_hosts_name, read_pinned_keys
 
 COMMAND_SECONDS = 30.0
 LOGIN_SECONDS = 60.0
@@ -61,7 +61,7 @@ class SshSession:
 
 
 @contextmanager
-def session(device: Device, device_type: str) -> Iterator[SshSession]:
+def open_session(device: Device, device_type: str) -> Iterator[SshSession]:
     """Log in to a device.
 
     Raises:
@@ -69,12 +69,12 @@ def session(device: Device, device_type: str) -> Iterator[SshSession]:
         LoginRefused: the credential is not accepted, or cannot be resolved.
         DeviceUnreachable: nobody answers, or not with SSH.
     """
-    if not pinned_keys(device):
+    if not read_pinned_keys(device):
         look = f"{device.unpinned_hint}look at it with: tsunagu trust {device.id}"
-        message = f"no host key is pinned for {known_name(device)}; {look}"
+        message = f"no host key is pinned for {known_hosts_name(device)}; {look}"
         raise HostKeyRefused(device.id, message)
     credential = _credential(device)
-    dialled = dial(device)
+    dialled = connect_to_ssh_port(device)
     connection = _connect(device, device_type, dialled, credential)
     try:
         yield SshSession(device.id, connection)
@@ -86,12 +86,12 @@ def session(device: Device, device_type: str) -> Iterator[SshSession]:
 def _credential(device: Device) -> dict[str, Any]:
     access = device.access
     if access.password is not None:
-        return {"password": resolve(device.id, access.password)}
+        return {"password": resolve_secret(device.id, access.password)}
     assert access.key is not None  # noqa: S101 the model holds exactly one of the two
     if access.key.file is not None:
-        resolve(device.id, access.key)
+        resolve_secret(device.id, access.key)
         return {"use_keys": True, "key_file": str(Path(access.key.file).expanduser())}
-    return {"use_keys": True, "pkey": _private_key(device.id, resolve(device.id, access.key))}
+    return {"use_keys": True, "pkey": _private_key(device.id, resolve_secret(device.id, access.key))}
 
 
 def _private_key(device: str, text: str) -> paramiko.PKey:
@@ -116,8 +116,8 @@ def _connect(device: Device, device_type: str, connection: socket.socket, creden
         connection.close()
         if _is_host_key(error):
             message = (
-                f"the host key of {known_name(device)} is not the pinned one. If the device was replaced, compare the "
-                f"fingerprint on its console and pin it with: tsunagu trust {device.id}"
+                f"the host key of {known_hosts_name(device)} is not the pinned one. If the device was replaced, "
+                f"compare the fingerprint on its console and pin it with: tsunagu trust {device.id}"
             )
             raise HostKeyRefused(device.id, message) from None
         first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)

@@ -10,9 +10,11 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from controller.errors import DeviceUnreachable, TsunaguError
-from controller.plan.backup import back_up
+from controller.plan.backup import back_up_device
 from controller.plan.inventory import load_city_once
 from controller.plan.select import find_device
+from controller.platforms.transport.base import SystemClock
+from controller.platforms.transport.ssh_transport import SshTransport
 
 
 class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
@@ -35,7 +37,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         try:
             city = load_city_once(str(known["tsunagu_policies"]), known["tsunagu_estate"])
             device = find_device(city, str(known["inventory_hostname"]))
-            kept = back_up(device, Path(folder))
+            kept = back_up_device(device, Path(folder), SshTransport(), SystemClock())
         except DeviceUnreachable as error:
             raise AnsibleConnectionFailure(str(error)) from None
         except TsunaguError as error:

@@ -138,6 +138,7 @@ def test_addresses_in_the_forms_of_the_grammar(grammar: AclGrammar, network: str
             "permit tcp any any established established",
             "'established'; expected eq, range, gt, lt, est",
         ),
+        (IOS, V4, "permit udp any any established", "unknown word 'established'"),
         (IOS, V4, "permit gre any any x", "unknown word 'x'; expected the end of the line"),
         (AWPLUS, V4, "permit 6 any any vlan 20", "expected ip or tcp or udp or icmp or proto"),
         (AWPLUS, V4, "permit proto tcp any any vlan 20", "expected a protocol: 1 to 255"),
@@ -168,6 +169,12 @@ def test_operators_of_ports(written: str, source: Ports, destination: Ports) -> 
     assert (match.source_ports, match.destination_ports) == (source, destination)
     assert not match.established
     assert read_entry(IOS, f"{written} established", V4, 20, "").match.established
+
+
+def test_a_form_that_is_read_and_not_written() -> None:
+    written = "permit ip 10.0.0.0 0.0.255.255 host 10.9.9.9 vlan 20"
+    match = read_entry(AWPLUS, written, V4, 20, "").match
+    assert (str(match.source), str(match.destination)) == ("10.0.0.0/16", "10.9.9.9/32")
 
 
 def read(grammar: AclGrammar, family: Family, *lines: str) -> list[int | None]:

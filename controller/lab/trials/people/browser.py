@@ -126,7 +126,7 @@ class Browser:
 
 
 def _connected(seat: Seat, door: ServerAddress, seconds: float) -> HttpConnection:
-    opened = namespace.stream_socket(seat.namespace, door.address)
+    opened = namespace.open_stream_socket(seat.namespace, door.address)
     try:
         opened.settimeout(seconds)
         if seat.source is not None:

@@ -125,7 +125,7 @@ def test_the_proxy_knows_the_school_on_whatever_line_it_comes(deployed: VirtualC
     school = layout.school(SCHOOL)
     usual = connectivity.list_exits(layout, school, paths.STATE)
     address, port = connectivity.choose_internet_target(layout, Family.V4)
-    with namespace.connect(school.hosts[0].namespace, address, port, 5.0) as opened:
+    with namespace.open_connection(school.hosts[0].namespace, address, port, 5.0) as opened:
         fault_injection.inject_fault(fault)
         try:
             assert wait_until(

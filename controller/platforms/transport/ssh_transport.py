@@ -1,0 +1,18 @@
+"""SSH as a transport. To load it takes as long as all else that a command loads, so it waits for the first session."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from controller.model.sites.devices import Device
+from controller.platforms.base import Session
+
+
+class SshTransport:
+    """Reaches devices by SSH; see `controller.platforms.transport.base.Transport`."""
+
+    def open_session(self, device: Device, device_type: str) -> AbstractContextManager[Session]:
+        """Log in to a device; see `controller.platforms.transport.ssh.open_session` for what it refuses."""
+        from controller.platforms.transport.ssh import open_session  # noqa: PLC0415 see the module
+
+        return open_session(device, device_type)

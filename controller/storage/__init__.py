@@ -1,0 +1,1 @@
+"""Files that outlive a process: SQLite stores with migrations, and locks between processes."""

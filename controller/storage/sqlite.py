@@ -1,0 +1,280 @@
+"""SQLite stores: made whole or not at all, migrated from older formats, and left alone where they are not ours to use.
+
+A store carries an application id (which program's it is) and a format number (`user_version`). A format is the number
+of its migrations: the first makes the tables of format 1, each further one leads from a format to the next. All that a
+file lacks are done in one transaction while nobody else has it open, after a copy beside it (`NAME.format-N.backup`):
+a process that is killed half-way leaves the old store. A file of a newer format, of another program, empty, cut short
+or damaged is refused by name and stays as it is, byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from controller.errors import StoreRefused
+
+BUSY_SECONDS = 30.0
+"""How long a statement, or a migration, waits for another process."""
+_LOOK_EVERY_SECONDS = 0.05
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LEAST_BYTES = 512
+"""Of the smallest page that a database can have."""
+_LEFT = "It was left as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFormat:
+    """What a program's stores are. `name` is for people; `advice` says what they can do about a file that is none.
+
+    Before stores had an application id they were of the format `unstamped`, and had the tables `unstamped_tables`.
+    Every opening looks through the whole file for damage if it has at most `checked_bytes` (None: whatever it has).
+    """
+
+    name: str
+    application_id: int
+    migrations: tuple[str, ...]
+    unstamped: int
+    unstamped_tables: frozenset[str]
+    advice: str
+    checked_bytes: int | None = None
+
+    @property
+    def newest(self) -> int:
+        """The format that this release writes."""
+        return len(self.migrations)
+
+
+def open_store(
+    path: Path, store: StoreFormat, *, synchronous: Literal["FULL", "NORMAL"] = "FULL", patience: float = BUSY_SECONDS
+) -> sqlite3.Connection:
+    """A connection in WAL mode to a store of the newest format; the file and its folder are made if they are missing.
+
+    It commits by itself and may be used by any thread. `patience` is for others that keep a migration waiting.
+
+    Raises:
+        StoreRefused: the file cannot be used; it was left as it is.
+    """
+    deadline = time.monotonic() + patience
+    try:
+        if not path.exists():
+            _create(path, store)
+        while (found := _inspect(path, store, deadline)) != store.newest:
+            _migrate(path, store, found, deadline)
+        connection = _connect(path)
+        try:
+            [(mode,)] = connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            if mode != "wal":
+                _refuse(path, f"cannot have a write-ahead log there (it is {mode})", "keep it on a local disk")
+            connection.execute(f"PRAGMA synchronous={synchronous}")
+        except BaseException:
+            connection.close()
+            raise
+    except (OSError, sqlite3.Error) as error:
+        _refuse(path, f"cannot be opened ({error})", store.advice)
+    return connection
+
+
+def backup_store(connection: sqlite3.Connection, target: Path) -> None:
+    """Copy a store that may be in use into a file, whole or not at all; a file that is there is replaced.
+
+    Raises:
+        sqlite3.Error: it cannot be copied, e.g. because the disk is full.
+        OSError: the file cannot be put there.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    _delete(partial)
+    with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
+        connection.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # so that one file is all of it
+    _sync(partial)
+    partial.replace(target)
+    _sync(target.parent)
+
+
+def _create(path: Path, store: StoreFormat) -> None:
+    """Make a store beside its place and link it there, so that nobody ever sees a part of one."""
+    if _beside(path, "-wal").exists():
+        problem = f"is gone, and its write-ahead log ({path.name}-wal) is left"
+        _refuse(path, problem, "restore it from a backup, or move the log away to begin a new one")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.new")
+    try:
+        with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("BEGIN")
+            _apply(connection, store, 0)
+            connection.execute("COMMIT")
+        _sync(fresh)
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            return  # another process was quicker; its store is as good
+        _sync(path.parent)
+    finally:
+        _delete(fresh)
+
+
+def _inspect(path: Path, store: StoreFormat, deadline: float) -> int:
+    """The format of the store in a file, found without changing it.
+
+    Raises:
+        StoreRefused: it is none of this program's, or newer, or damaged.
+        sqlite3.Error: it cannot be read, or others were in the way until the deadline.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        _refuse(path, "is empty (0 bytes)", f"restore it from a backup, or delete it to begin a new {store.name}")
+    while True:
+        try:
+            with closing(_connect_read_only(path)) as connection:
+                return _identify(connection, path, store, size)
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            _wait(path, deadline)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                _refuse(path, "is no SQLite file", store.advice)
+            problem = f"is damaged or cut short ({size} bytes: {error})"
+            _refuse(path, problem, f"restore it from a backup; {store.advice}")
+
+
+def _identify(connection: sqlite3.Connection, path: Path, store: StoreFormat, size: int) -> int:
+    [(pages,)] = connection.execute("PRAGMA page_count").fetchall()
+    [(page_bytes,)] = connection.execute("PRAGMA page_size").fetchall()
+    # SQLite itself takes a few bytes for nothing at all, and the rest of a last page for zeros. Of a store with a log a
+    # part may still be in there.
+    if size < _LEAST_BYTES or (size < pages * page_bytes and not _beside(path, "-wal").exists()):
+        whole = max(pages * page_bytes, _LEAST_BYTES)
+        problem = f"is damaged or cut short ({size} bytes of at least {whole})"
+        _refuse(path, problem, f"restore it from a backup; {store.advice}")
+    [(owner,)] = connection.execute("PRAGMA application_id").fetchall()
+    [(found,)] = connection.execute("PRAGMA user_version").fetchall()
+    rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    tables = frozenset(name for (name,) in rows)
+    unstamped = owner == 0 and found == store.unstamped and tables == store.unstamped_tables
+    if owner != store.application_id and not unstamped:
+        held = f"application id {owner:#010x}, format {found}, tables {', '.join(sorted(tables)) or 'none'}"
+        _refuse(path, f"is no {store.name} of Tsunagu ({held})", store.advice)
+    if found > store.newest:
+        problem = f"is a {store.name} of format {found}; this release reads formats up to {store.newest}"
+        _refuse(path, problem, f"use the release that wrote it; {store.advice}")
+    if store.checked_bytes is None or size <= store.checked_bytes:
+        [(answer,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
+        if answer != "ok":
+            _refuse(path, f"is damaged ({answer})", f"restore it from a backup; {store.advice}")
+    return int(found)
+
+
+def _migrate(path: Path, store: StoreFormat, found: int, deadline: float) -> None:
+    """Lead a store to the newest format, unless somebody else has changed its format meanwhile."""
+    with closing(_connect(path)) as connection:
+        # With this lock nobody else can have the file open: an older release would go on writing its own format.
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        try:
+            connection.execute("PRAGMA busy_timeout=0")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")  # the lock stays; a copy cannot be made within a transaction
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            _wait(path, deadline)
+            return
+        [(now,)] = connection.execute("PRAGMA user_version").fetchall()
+        if now == found:
+            backup_store(connection, path.with_name(f"{path.name}.format-{found}.backup"))
+            connection.execute("BEGIN")
+            _apply(connection, store, found)
+            connection.execute("COMMIT")
+
+
+def _apply(connection: sqlite3.Connection, store: StoreFormat, found: int) -> None:
+    for script in store.migrations[found:]:
+        for statement in split_statements(script):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id={store.application_id}")
+    connection.execute(f"PRAGMA user_version={store.newest}")
+
+
+def split_statements(script: str) -> Iterator[str]:
+    r"""The statements of a script, one by one: SQLite's own way of running a script would commit between them.
+
+    >>> list(split_statements("CREATE TABLE a (b);\nCREATE TABLE c (d);\n"))
+    ['CREATE TABLE a (b);\n', 'CREATE TABLE c (d);\n']
+    """
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        message = f"a migration ends within a statement: {statement.strip()}"
+        raise ValueError(message)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is there."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing.
+
+    SQLite itself must read a store, never `open`: closing any file of it would let go this process's locks on it.
+    """
+    if _beside(path, "-journal").exists():
+        mode = "rw"  # the rest of a write that was killed: SQLite must undo it before anything can be read
+    elif _beside(path, "-wal").exists():
+        mode = "ro"
+    else:
+        mode = "ro&immutable=1"  # nobody has it open; so no log is made beside a file that may not be ours
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=0, isolation_level=None)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF in _BUSY
+
+
+def _wait(path: Path, deadline: float) -> None:
+    if time.monotonic() >= deadline:
+        problem = "has to be brought to this release's format, and another process has it open"
+        _refuse(path, problem, "end that process, then try again")
+    time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _refuse(path: Path, problem: str, advice: str) -> NoReturn:
+    message = f"{path}: {problem}; {advice}. {_LEFT}"
+    raise StoreRefused(message)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(f"{path.name}{ending}")
+
+
+def _delete(path: Path) -> None:
+    for ending in ("", "-wal", "-shm", "-journal"):
+        _beside(path, ending).unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file's content, or a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,202 @@
+"""Waves: the canary school first; the rest only after it went well; schools side by side, what is interrupted ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller.model.city import City
+from controller.plan.document import PlanFile
+from controller.platforms.transport.memory.device import MemoryDevice
+from controller.platforms.transport.memory.faults import NO_FAULT, Fault, FaultScript, make_fault
+from controller.platforms.transport.memory.session import MemoryTransport
+from controller.rollout.outcome import End
+from controller.rollout.waves import INTERRUPTED, SCHOOLS_AT_ONCE, apply_plan
+from controller.telemetry.timeline import Level, Span
+from controller.telemetry.tracing import open_trace
+from tests.rollout.memory_lab import MemoryLab, switches
+from tests.rollout.wave_campaign import play_seed
+from tests.soak import FACTOR
+
+SEEDS = 300 * FACTOR
+
+
+def test_the_canary_decides_and_every_end_is_true(city: City, tmp_path: Path) -> None:
+    models = switches(city, city.virtual_estate.schools[:4])
+    found = {seed: told for seed in range(SEEDS) if (told := play_seed(seed, city, models, tmp_path))}
+    assert found == {}
+
+
+@pytest.mark.parametrize("word", ["good", "not good"])
+def test_the_rest_is_reached_only_after_a_good_canary(
+    city: City, memory_lab: MemoryLab, change_plan: PlanFile, word: str, tmp_path: Path
+) -> None:
+    canary_good = word == "good"
+    canary, *others = memory_lab.switches
+    if not canary_good:
+        memory_lab.of(canary).draw_fault = FaultScript({("push", 0): make_fault("refuses", "push", 0)})
+    ended: list[Span] = []
+
+    class Listener:
+        def started(self, span: Span) -> None:
+            """Only ends count."""
+
+        def ended(self, span: Span) -> None:
+            ended.append(span)
+
+    timeline = tmp_path / "timeline.jsonl"
+    with open_trace(timeline) as trace:
+        first, *rest = memory_lab.apply(city, change_plan, trace, Listener())
+    assert first.end is (End.APPLIED if canary_good else End.REVERTED)
+    for outcome, device in zip(rest, others, strict=True):
+        assert (memory_lab.of(device).logins > 0) is canary_good
+        assert outcome.end is (End.APPLIED if canary_good else End.FAILED)
+        assert outcome.reason == (
+            "" if canary_good else f"not attempted: {canary.id} of the canary school ended reverted"
+        )
+        assert outcome.school == device.school.id
+    by_level = {
+        level: [span.outcome for span in ended if span.level is level] for level in (Level.SCHOOL, Level.ROLLOUT)
+    }
+    assert by_level[Level.ROLLOUT] == [word]
+    assert by_level[Level.SCHOOL] == [word] * (3 if canary_good else 1)
+    root = next(span for span in ended if span.level is Level.ROLLOUT)
+    assert root.name == change_plan.digest()[:12]
+    assert root.attributes["devices"] == 3
+    assert json.loads(str(root.attributes["waves"])) == {
+        "canary": {canary.school.id: [canary.id]},
+        "rest": {one.school.id: [one.id] for one in others},
+    }
+
+
+def test_a_bad_school_beside_the_canary_does_not_stop_the_others(
+    city: City, memory_lab: MemoryLab, change_plan: PlanFile
+) -> None:
+    _, second, third = memory_lab.switches
+    memory_lab.of(second).leave(100_000)
+    ends = [outcome.end for outcome in memory_lab.apply(city, change_plan)]
+    assert ends == [End.APPLIED, End.FAILED, End.APPLIED]
+    assert memory_lab.of(third).logins
+
+
+def test_outcomes_come_in_the_order_of_the_plan_also_with_the_canary_last(
+    city: City, memory_lab: MemoryLab, change_plan: PlanFile
+) -> None:
+    last = change_plan.devices[-1]
+    plan = change_plan.model_copy(update={"canary": last.school})
+    order: list[str] = []
+
+    class Listener:
+        def started(self, span: Span) -> None:
+            if span.level is Level.DEVICE:
+                order.append(span.name)
+
+        def ended(self, span: Span) -> None:
+            """Only beginnings count."""
+
+    outcomes = memory_lab.apply(city, plan, Listener())
+    assert [outcome.device for outcome in outcomes] == [one.device for one in plan.devices]
+    assert order[0] == last.device
+
+
+def test_without_a_canary_everything_is_one_wave(city: City, memory_lab: MemoryLab, change_plan: PlanFile) -> None:
+    memory_lab.of(memory_lab.switches[0]).leave(100_000)
+    ends = [outcome.end for outcome in memory_lab.apply(city, change_plan.model_copy(update={"canary": ""}))]
+    assert ends == [End.FAILED, End.APPLIED, End.APPLIED]
+
+
+def test_a_plan_without_devices_does_nothing(city: City, memory_lab: MemoryLab, change_plan: PlanFile) -> None:
+    assert memory_lab.apply(city, change_plan.model_copy(update={"devices": ()})) == []
+
+
+def meet(lab: MemoryLab, barrier: threading.Barrier) -> None:
+    """Let the switches wait for one another before they take a push."""
+
+    def draw(verb: str) -> Fault:
+        if verb == "push":
+            barrier.wait(30)
+        return NO_FAULT
+
+    for device in lab.devices.values():
+        device.draw_fault = draw
+
+
+def test_schools_are_changed_side_by_side(city: City, memory_lab: MemoryLab, change_plan: PlanFile) -> None:
+    assert SCHOOLS_AT_ONCE > 1
+    meet(memory_lab, threading.Barrier(3))
+    settings = replace(memory_lab.settings(), schools_at_once=SCHOOLS_AT_ONCE)
+    outcomes = apply_plan(city, change_plan.model_copy(update={"canary": ""}), settings, [])
+    assert {outcome.end for outcome in outcomes} == {End.APPLIED}
+
+
+def in_one_school(plan: PlanFile) -> PlanFile:
+    """The plan as if all its switches were in the first one's school."""
+    devices = tuple(one.model_copy(update={"school": plan.devices[0].school}) for one in plan.devices)
+    return plan.model_copy(update={"devices": devices, "canary": ""})
+
+
+def test_the_devices_of_a_school_are_changed_one_after_the_other(
+    city: City, memory_lab: MemoryLab, change_plan: PlanFile
+) -> None:
+    together: list[int] = []
+    pushing: list[str] = []
+
+    class Listener:
+        def started(self, span: Span) -> None:
+            if span.level is Level.DEVICE:
+                pushing.append(span.name)
+                together.append(len(pushing))
+
+        def ended(self, span: Span) -> None:
+            if span.level is Level.DEVICE:
+                pushing.remove(span.name)
+
+    settings = replace(memory_lab.settings(), schools_at_once=SCHOOLS_AT_ONCE)
+    outcomes = apply_plan(city, in_one_school(change_plan), settings, [Listener()])
+    assert {outcome.end for outcome in outcomes} == {End.APPLIED}
+    assert together == [1, 1, 1]
+
+
+def test_ctrl_c_ends_what_has_begun_and_begins_nothing_more(
+    city: City, memory_lab: MemoryLab, change_plan: PlanFile
+) -> None:
+    first = memory_lab.of(memory_lab.switches[0])
+    interrupted = threading.Event()
+
+    def press(verb: str) -> Fault:
+        if verb == "push":
+            os.kill(os.getpid(), signal.SIGINT)
+            # Only once the main thread has stopped waiting is it ignored; then whatever is pressed changes nothing.
+            while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+                interrupted.wait(0.005)
+            os.kill(os.getpid(), signal.SIGINT)
+        return NO_FAULT
+
+    first.draw_fault = press
+    before = signal.getsignal(signal.SIGINT)
+    begun, *others = memory_lab.apply(city, in_one_school(change_plan))
+    assert begun.end is End.APPLIED
+    assert all((outcome.end, outcome.reason) == (End.FAILED, INTERRUPTED) for outcome in others)
+    assert not any(memory_lab.of(device).logins for device in memory_lab.switches[1:])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_each_run_has_a_name_of_its_own(city: City, memory_lab: MemoryLab, canary_plan: PlanFile) -> None:
+    device: MemoryDevice = memory_lab.of(memory_lab.switches[0])
+    for _ in range(2):
+        memory_lab.apply(city, canary_plan)
+    runs = [one.words[1] for one in device.exchanges if one.verb == "lock"]
+    assert len(runs) == len(set(runs)) == 2
+
+
+def test_an_unknown_device_is_told_by_the_transport(city: City, memory_lab: MemoryLab, canary_plan: PlanFile) -> None:
+    settings = replace(memory_lab.settings(), transport=MemoryTransport([]))
+    (outcome,) = apply_plan(city, canary_plan, settings, [])
+    assert outcome.end is End.FAILED
+    assert "there is no such device in memory" in outcome.reason
