@@ -3,7 +3,8 @@
 `city` is the city of `policies/`, `school` its first school with its core switch `core`, its `router` and an access
 point `point`; `can` and `point_can` are what their platforms can do. `later` is the city two years on, `drop_rules`
 gives the city without some rules. `intent` is what the policy says of IPv4 packets from the school's staff segment,
-`acl` the filter that is compiled of it. `packet` reads a packet as Tsunagu prints it.
+`acl` the filter that is compiled of it. `packet` reads a packet as Tsunagu prints it. `measurement(path("kw-s01"),
+throughput(400))` is a measurement of a school's primary line, `echo()` another probe's result.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from controller.model.network.packets import (
 from controller.model.policy_files import RULES
 from controller.platforms.registry import load_platform
 from controller.prove.filters.equivalence import make_packet_space
+from tests.measure.findings import echo, measurement, path, throughput
 from tests.policies import TODAY
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
@@ -127,6 +129,10 @@ def list_example_names() -> dict[str, object]:
         "compile_routing_intent": compile_routing_intent,
         "compile_wireless": compile_wireless,
         "drop_rules": drop_rules,
+        "echo": echo,
+        "measurement": measurement,
+        "path": path,
+        "throughput": throughput,
         "make_packet_space": make_packet_space,
         "packet": packet,
         "parse_prefix": parse_prefix,

@@ -93,7 +93,19 @@ class RecommendationTable(StrictModel):
         return rows
 
     def recommend_bandwidth(self, pupils: int) -> Recommendation:
-        """What is recommended for a school of so many pupils."""
+        """What is recommended for a school of so many pupils: a published row, or a value between two of them.
+
+        >>> rows = [{"pupils": p, "mbps": m, "origin": Origin("m.yaml", 1)} for p, m in ((100, 200), (200, 300))]
+        >>> table = RecommendationTable.model_validate({"source": "published", "table": rows})
+        >>> table.recommend_bandwidth(200)
+        Recommendation(mbps=300.0, basis='anchor')
+        >>> table.recommend_bandwidth(150)
+        Recommendation(mbps=250.0, basis='estimated')
+        >>> table.recommend_bandwidth(300).mbps  # beyond the last row: on through the last two
+        400.0
+        >>> table.recommend_bandwidth(50).mbps  # below the first row: from nothing
+        100.0
+        """
         for row in self.table:
             if row.pupils == pupils:
                 return Recommendation(row.mbps, "anchor")
@@ -130,7 +142,13 @@ class Method(StrictModel):
         return rows
 
     def relative_error(self, mbps: float) -> float:
-        """How much of a figure may be wrong: 0.05 is 5%."""
+        """How much of a figure may be wrong: 0.05 is 5%.
+
+        >>> rows = [{"mbps": m, "percent": p, "origin": Origin("m.yaml", 1)} for m, p in ((100, 5), (300, 10))]
+        >>> method = Method.model_construct(error=tuple(ErrorRow.model_validate(row) for row in rows))
+        >>> method.relative_error(50), method.relative_error(200), method.relative_error(900)
+        (0.05, 0.075, 0.1)
+        """
         points = [(row.mbps, row.percent) for row in self.error]
         within = min(max(mbps, points[0][0]), points[-1][0])
         return (points[0][1] if len(points) == 1 else _interpolated(points, within)) / 100

@@ -11,15 +11,16 @@ from controller.measure.assessment.assess import (
     assess_school,
     determine_line_state,
 )
-from controller.measure.measurement import MeasurementKind, ProbeOutcome
+from controller.measure.measurement import JITTER_MS, LATENCY_MS, LOSS_RATIO, MeasurementKind, ProbeOutcome, ProbeResult
 from controller.model.city import City
 from controller.model.loading.load import load_city
-from controller.model.measurement import Assessment
+from controller.model.measurement import Assessment, RecommendationTable
 from controller.model.network.packets import Family
 from controller.model.sites.schools import School
 from tests.measure.findings import echo, failed, measurement, path, throughput
 from tests.policies import SHIPPED
 from tests.soak import examples
+from tests.test_doctests import list_public_functions
 
 METHOD = load_city(SHIPPED).measurement.method
 MEGABITS = st.floats(0, 3000, allow_nan=False)
@@ -172,3 +173,20 @@ def test_why_a_school_is_below(
     one = school(city, "as-e04", mbps=contract)
     found = [measurement(path(one.id), echo(loss)), measurement(path(one.id), throughput(mbps))]
     assert assess_school(one, found, city.measurement).causes == causes
+
+
+def test_one_echo_answer_has_no_jitter_and_is_left_out_of_it(city: City) -> None:
+    one = school(city, "as-e04")
+    alone = ProbeResult(MeasurementKind.ECHO, ProbeOutcome.MEASURED, "t", "ping", {LATENCY_MS: 4.0, LOSS_RATIO: 0.9})
+    found = [measurement(path(one.id), alone), measurement(path(one.id, region="osaka"), echo())]
+    line = assess_school(one, found, city.measurement).line("primary")
+    assert line.figures(MeasurementKind.ECHO, LATENCY_MS) == [4.0, 4.2]
+    assert line.figures(MeasurementKind.ECHO, JITTER_MS) == [0.3]
+    assert line.figures(MeasurementKind.DNS, LATENCY_MS) == []
+
+
+def test_every_public_function_of_the_assessment_has_an_example() -> None:
+    functions = dict(list_public_functions("controller/measure/assessment/assess.py"))
+    assert set(functions) == {"assess_bandwidth", "assess_school", "determine_line_state"}
+    assert [name for name, text in functions.items() if ">>> " not in text] == []
+    assert ">>> " in (RecommendationTable.recommend_bandwidth.__doc__ or "")

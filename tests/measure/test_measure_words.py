@@ -196,6 +196,12 @@ def test_interfaces_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
         probed(Blind(""), tmp_path)
 
 
+def test_one_answer_of_ping_has_no_jitter() -> None:
+    once = "64 bytes from 100.64.0.1: icmp_seq=1 ttl=64 time=1.50 ms\n"
+    found = PingProbe(METHOD).measure(route(Stage(once, returncode=0)))
+    assert found.figures == {LATENCY_MS: 1.5, LOSS_RATIO: pytest.approx(1 - 1 / METHOD.echoes)}
+
+
 def test_latency_jitter_and_loss_of_what_ping_said() -> None:
     found = PingProbe(METHOD).measure(route(Stage(PINGED, returncode=0)))
     assert found.outcome is ProbeOutcome.MEASURED

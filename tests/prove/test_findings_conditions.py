@@ -163,7 +163,8 @@ def test_systems_and_places_and_lists_that_nothing_uses(policies: PolicyFolder) 
     system = policies.edit(FLOWS, "flows:\n", "  - {id: idle, name: x, operator: city, importance: IV}\nflows:\n")
     place = policies.edit(PEOPLE, "  - {id: home,", "  - {id: library, name: 図書館, seen-by: [proxy]}\n  - {id: home,")
     policies.write(
-        "access/prefixes/idle.yaml", "id: idle\nsource: x\nretrieved: 2026-11-23\nprefixes: [192.0.2.240/28]\n"
+        "access/prefixes/idle.yaml",
+        "format: 1\nid: idle\nsource: x\nretrieved: 2026-11-23\nprefixes: [192.0.2.240/28]\n",
     )
     assert set(found(policies)) == {
         f"{FLOWS}:{system.line}: warning: unused: no flow goes to or from the system 'idle'",

@@ -128,7 +128,7 @@ def test_a_step_that_the_switch_refuses_ends_reverted(city: City, memory_lab: Me
 
     outcome = memory_lab.apply(less, change_steps(memory_lab.plan(less), device.id, spoil_steps))[0]
     assert outcome.end is End.REVERTED, outcome
-    assert "nonsense: syntax error" in outcome.reason
+    assert "exit status 1: nonsense" in outcome.reason
     assert memory_lab.running(device) == old
     # Nothing was asked for longer than the restore takes.
     assert RESTORE_SECONDS <= outcome.seconds < RESTORE_SECONDS + 2
@@ -353,7 +353,7 @@ def test_a_platform_that_is_text_only_is_refused(
     city: City, memory_lab: MemoryLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = memory_lab.plan(city)
-    monkeypatch.setattr("controller.rollout.waves.platform", lambda _: load_platform("cisco_ios"))
+    monkeypatch.setattr("controller.rollout.waves.load_platform", lambda _: load_platform("cisco_ios"))
     with pytest.raises(PlanRefused, match="'ovs' is known as text only and cannot be applied to"):
         memory_lab.apply(city, plan)
 

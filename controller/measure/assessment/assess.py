@@ -109,7 +109,12 @@ class SchoolAssessment:
 
 
 def assess_bandwidth(mbps: float | None, recommended: float, method: Method) -> Assessment:
-    """A assessment that the method's error cannot turn around."""
+    """How a bandwidth compares with a recommendation, said only where the method's error cannot turn it around.
+
+    >>> method = city.measurement.method  # up to 200 Mbit/s a figure may be wrong by 5%
+    >>> [str(assess_bandwidth(mbps, 100, method)) for mbps in (None, 95.2, 100, 105.3)]
+    ['not-measured', 'below', 'within-error', 'meets']
+    """
     if mbps is None:
         return Assessment.NOT_MEASURED
     error = method.relative_error(mbps)
@@ -124,9 +129,20 @@ def assess_school(
     policy: MeasurementFile,
     states: Mapping[AccessLineName, LineState] = MappingProxyType({}),
 ) -> SchoolAssessment:
-    """The assessment on a school from the latest measurement of each kind on each path of its lines.
+    """The assessment of a school from the latest measurement of each kind on each path of its lines.
 
     `states` are lines' states that somebody knows who looks more often than throughput is measured.
+
+    >>> school = city.school_by_id["kw-s01"]
+    >>> found = [measurement(path("kw-s01"), throughput(400)), measurement(path("kw-s01", "backup"), throughput(90))]
+    >>> one = assess_school(school, found, city.measurement)
+    >>> one.recommended.mbps, one.assessed_bandwidth.mbps, str(one.assessment)
+    (323.0, 400, 'meets')
+    >>> str(assess_school(school, found[1:], city.measurement).assessment)  # its backup line says nothing of it
+    'not-measured'
+    >>> down = {"primary": LineState.DOWN}
+    >>> str(assess_school(school, found, city.measurement, down).assessment)  # what it carried before is history
+    'not-measured'
     """
     mine = [one for one in latest if one.path.school == school.id]
     recommended = policy.recommended.recommend_bandwidth(school.pupils)
@@ -140,7 +156,12 @@ def assess_school(
 
 
 def determine_line_state(measurements: Iterable[Measurement]) -> LineState:
-    """Up if anything was heard over it; down only if everybody was asked for an echo and nobody answered."""
+    """Up if anything was heard over it; down only if everybody was asked for an echo and nobody answered.
+
+    >>> answered, lost = measurement(path("kw-s01"), echo()), measurement(path("kw-s01"), echo(1.0))
+    >>> [str(determine_line_state(found)) for found in ([answered, lost], [lost], [])]
+    ['up', 'down', 'unknown']
+    """
     found = [one.result for one in measurements]
     if any(one.outcome in (ProbeOutcome.MEASURED, ProbeOutcome.REFUSED) for one in found):
         return LineState.UP

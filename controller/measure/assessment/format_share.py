@@ -7,6 +7,9 @@ def format_share(part: int, whole: int) -> str:
     """A share with one decimal, rounded down; a share of nothing is a dash.
 
     Only all is "100.0%", and only none is "0.0%": one of a great many is shown as "<0.1%".
+
+    >>> [format_share(part, 176) for part in (0, 175, 176)], format_share(1, 30_000), format_share(0, 0)
+    (['0.0%', '99.4%', '100.0%'], '<0.1%', '-')
     """
     if whole <= 0:
         return "-"
