@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.errors import ConfigRefused
 from controller.model.network.device_state import (
     DeviceState,
     Filter,
@@ -221,3 +222,17 @@ def test_a_list_that_was_changed_by_hand_is_never_edited_in_place() -> None:
     switch = Switch(*AWPLUS_PORTS)
     walk(switch, build_device_state(), now)
     walk(switch, now, EXAMPLE)
+
+
+def test_what_nothing_matches_is_forwarded_so_each_list_ends_in_an_entry_for_everything() -> None:
+    switch = Switch(*AWPLUS_PORTS)
+    walk(switch, build_device_state(), EXAMPLE)
+    strange = Frame(20, 4, 47, 1, 2, 0, 0)
+    assert not switch.judge(HOSTS, strange)
+    assert switch.judge(HOSTS, replace(strange, vlan=10)), "the emulator must forward what no list is for"
+    text = switch.running()
+    (last,) = (
+        line for line in text.splitlines() if line.endswith("deny ip any any vlan 20") and line.startswith(" 60")
+    )
+    with pytest.raises(ConfigRefused, match="what nothing matches is forwarded"):
+        AWPLUS.parse(text.replace(f"{last}\n", "", 1), "core1.cfg")

@@ -234,16 +234,3 @@ def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, s
         AWPLUS.render(state)
     with pytest.raises(ValueError, match=said):
         AWPLUS.plan_steps(build_device_state(), state)
-
-
-def test_what_nothing_matches_is_forwarded_so_each_list_ends_in_an_entry_for_everything() -> None:
-    switch = Switch(*AWPLUS_PORTS)
-    walk(switch, build_device_state(), EXAMPLE)
-    strange = Frame(20, 4, 47, 1, 2, 0, 0)
-    assert not switch.judge(HOSTS, strange)
-    assert switch.judge(HOSTS, replace(strange, vlan=10)), "the emulator must forward what no list is for"
-    text = switch.running()
-    (last,) = (
-        line for line in text.splitlines() if line.endswith("deny ip any any vlan 20") and line.startswith(" 60")
-    )
-    assert "what nothing matches is forwarded" in refusal(text.replace(f"{last}\n", "", 1))
