@@ -42,12 +42,8 @@ from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.model.virtual_city import choose_virtual_city
-from controller.prove.filters.equivalence import (
-    ends_explicitly,
-    evaluate_filter,
-    evaluate_intent,
-    prove_filter_equals_intent,
-)
+from controller.prove.filters.equivalence import prove_filter_equals_intent
+from controller.prove.filters.evaluation import ends_explicitly, evaluate_filter, evaluate_intent
 from tests.soak import examples
 
 CAN = Capabilities(

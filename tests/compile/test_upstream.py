@@ -17,7 +17,8 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.allied_telesis_awplus.driver import AlliedTelesisAwplus
-from controller.prove.filters.equivalence import covers_intent, evaluate_filter, evaluate_intent
+from controller.prove.filters.equivalence import covers_intent
+from controller.prove.filters.evaluation import evaluate_filter, evaluate_intent
 
 AWPLUS = AlliedTelesisAwplus()
 CAN = AWPLUS.capabilities

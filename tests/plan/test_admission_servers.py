@@ -17,7 +17,7 @@ from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.select import find_device
 from controller.platforms.cisco_ios.driver import CiscoIos
 from controller.prove.compliance.external_connections import find_undeclared_connections
-from controller.prove.filters.equivalence import evaluate_filter
+from controller.prove.filters.evaluation import evaluate_filter
 from controller.prove.reachability.replay import evaluate_packet
 from tests.policies import PolicyFolder
 

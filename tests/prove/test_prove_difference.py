@@ -12,12 +12,8 @@ from controller.errors import Origin, ProofFailed
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import Effect, Family, Packet, Protocol, parse_prefix
 from controller.prove.filters import equivalence
-from controller.prove.filters.equivalence import (
-    FilterDifference,
-    ends_explicitly,
-    evaluate_intent,
-    prove_filter_equals_intent,
-)
+from controller.prove.filters.equivalence import FilterDifference, prove_filter_equals_intent
+from controller.prove.filters.evaluation import ends_explicitly, evaluate_intent
 from tests.prove.filters import clause, deny_all, entries_of, filter_of, intent_of
 
 SOURCE = {Family.V4: "10.1.4.0/24", Family.V6: "2001:db8:1:4::/64"}

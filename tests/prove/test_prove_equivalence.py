@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 from controller.compile.network.intent import FilterClause, FilterIntent
 from controller.model.network.device_state import Filter
 from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, get_bounds
-from controller.prove.filters.equivalence import (
-    evaluate_filter,
-    evaluate_intent,
-    find_first_entry,
-    prove_filter_equals_intent,
-)
+from controller.prove.filters.equivalence import prove_filter_equals_intent
+from controller.prove.filters.evaluation import evaluate_filter, evaluate_intent, find_first_entry
 from tests.prove.edits import edited
 from tests.prove.filters import POOL, PORTS, clause, filter_of, intent_of, rendered
 from tests.soak import examples

@@ -17,7 +17,7 @@ from controller.platforms.base import Command, Session
 from controller.platforms.transport.base import Transport
 from controller.platforms.transport.memory.clock import ManualClock
 from controller.platforms.transport.memory.configuration import LineConfiguration
-from controller.platforms.transport.memory.device import Exchange, MemoryDevice
+from controller.platforms.transport.memory.device import MemoryDevice, ObservedCommand
 from controller.platforms.transport.memory.faults import NO_FAULT, FaultScript, draw_faults
 from controller.platforms.transport.memory.session import MemoryTransport
 from controller.rollout.device_step import Change, change_device
@@ -161,7 +161,7 @@ class Played:
     run: str
     before: str
     restoring: str | None
-    exchanges: list[Exchange]
+    exchanges: list[ObservedCommand]
     outcome: Outcome | None
 
     def violations(self) -> Iterator[str]:

@@ -20,7 +20,7 @@ from controller.model.sites.schools import School
 from controller.plan.proof.rendered_device import CLIENT_PORT
 from controller.plan.review import describe_entry
 from controller.platforms.registry import is_supported, load_platform
-from controller.prove.filters.equivalence import find_first_entry
+from controller.prove.filters.evaluation import find_first_entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,8 @@ from controller.model.network.packets import Direction, Family, Packet, Protocol
 from controller.plan.review import describe_port
 from controller.platforms.base import Platform, Step
 from controller.prove.compliance.wireless import find_wireless_differences
-from controller.prove.filters.equivalence import (
-    FilterDifference,
-    covers_intent,
-    ends_explicitly,
-    evaluate_filter,
-    find_deciding_clauses,
-    prove_filter_equals_intent,
-)
+from controller.prove.filters.equivalence import FilterDifference, covers_intent, prove_filter_equals_intent
+from controller.prove.filters.evaluation import ends_explicitly, evaluate_filter, find_deciding_clauses
 from controller.prove.filters.transition import TransitionFault, TransitionStage, find_transition_faults
 from controller.prove.routes.policies import find_routing_differences, find_transition_differences
 

@@ -11,7 +11,7 @@ from controller.model.network.device_state import Filter
 from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol, is_in_interval
 from controller.model.sites.schools import School
 from controller.prove.engine.diagram import HeaderSpace, Node
-from controller.prove.filters.equivalence import find_first_entry
+from controller.prove.filters.evaluation import find_first_entry
 from controller.prove.reachability.replay import find_deciding_rules, find_segment
 
 _PORTS = {

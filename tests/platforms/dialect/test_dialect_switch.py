@@ -8,6 +8,7 @@ import pytest
 
 from controller.errors import ConfigRefused
 from controller.model.network.device_state import (
+    FilterBinding,
     PortMode,
     PortState,
     Vlan,
@@ -22,6 +23,7 @@ from controller.platforms.common.managed import find_unsupported
 from controller.platforms.dialect.steps import plan_steps
 from controller.platforms.dialect.switch import write_allowed_vlans
 from controller.platforms.dialect.vlan_interface import change_interface
+from tests.platforms.third_party.alaxala import AlaxalaSketch
 
 IOS = CiscoIos()
 PORT = "GigabitEthernet1/0/1"
@@ -204,3 +206,41 @@ def test_a_name_that_is_too_long_for_the_platform() -> None:
     assert not list(
         find_unsupported(build_device_state([Vlan(20, "TSN-12345")]), replace(can, longest_vlan_name=None), "X")
     )
+
+
+def test_a_line_of_vlans_is_as_long_as_it_may_be() -> None:
+    numbers = [*range(100, 126, 2), 1000, 1002]
+    first = ",".join(map(str, numbers[:-1]))
+    assert len(first) == 56
+    assert write_allowed_vlans(numbers) == [
+        f"switchport trunk allowed vlan {first}",
+        "switchport trunk allowed vlan add 1002",
+    ]
+
+
+@pytest.mark.parametrize(("number", "fits"), [(0, False), (1, True), (4094, True), (4095, False)])
+def test_vlans_run_from_1_to_4094(number: int, *, fits: bool) -> None:
+    bound = FilterBinding(number, Direction.FROM, V4, f"TSN-{number}-from-4-01234567")
+    for state in (
+        build_device_state([Vlan(number, "TSN-a")]),
+        build_device_state(ports=[PortState(PORT, PortMode.ACCESS, (number,))]),
+        build_device_state(interfaces=[build_vlan_interface(number, ["10.0.0.1/8"])]),
+        build_device_state(bindings=[bound]),
+    ):
+        if fits:
+            assert IOS.parse(IOS.render(state), "x").state == state
+        else:
+            with pytest.raises(ValueError, match=r"4094|no VLAN"):
+                IOS.render(state)
+
+
+def test_names_in_quotes() -> None:
+    grammar = AlaxalaSketch.grammar
+    assert grammar.quote("TSN-a") == '"TSN-a"'
+    assert [grammar.unquote(text) for text in ('"TSN-a"', "TSN-a", '"TSN-a', 'TSN-a"')] == [
+        "TSN-a",
+        "TSN-a",
+        '"TSN-a',
+        'TSN-a"',
+    ]
+    assert SWITCH.unquote('"TSN-a"') == SWITCH.quote('"TSN-a"') == '"TSN-a"'

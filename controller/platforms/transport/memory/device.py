@@ -31,7 +31,7 @@ class _Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ObservedCommand:
     """A command that came, the fault that hit it, and what is true on the device after it.
 
     `succeeded`: the controller was told that all went well.
@@ -69,7 +69,7 @@ class MemoryDevice:
         self.startup = startup
         self.factory = factory
         self.draw_fault: Callable[[str], Fault] = lambda _: NO_FAULT
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[ObservedCommand] = []
         self.logins = 0
         self.starts = 0
         self.guard = RLock()
@@ -131,7 +131,7 @@ class MemoryDevice:
     def record(self, verb: str, words: tuple[str, ...], fault: Fault, *, succeeded: bool) -> None:
         """Keep a command in `exchanges`, with what is true after it."""
         self.exchanges.append(
-            Exchange(
+            ObservedCommand(
                 at=self.clock.monotonic(),
                 verb=verb,
                 words=words,
