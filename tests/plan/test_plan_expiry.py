@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from controller.errors import PlanExpired
+from controller.model.access.rules import RuleFile
+from controller.model.policy_files import RULES
 from controller.plan.document import PlanFile
 from controller.plan.expiry import find_first_expiry, refuse_expired_plan
 from tests.policies import PolicyFolder
@@ -73,3 +75,14 @@ def test_an_exception_that_expires_after_the_policy_was_loaded(tmp_path: Path) -
     refuse_expired_plan(city, plan(LAST, LAST), LAST)
     with pytest.raises(PlanExpired, match=r"'computer-room-web' \(.*rules.yaml:\d+\) has expired"):
         refuse_expired_plan(city, plan(LAST, LAST), date(2027, 4, 1))
+
+
+def test_an_exception_of_people_alone_refuses_no_plan(tmp_path: Path) -> None:
+    """A plan for devices holds nothing of it: the proxy asks the day itself."""
+    city = PolicyFolder(tmp_path).load(LAST)
+    terms = next(rule.exception for rule in city.rules if rule.id == "computer-room-web")
+    people = next(rule for rule in city.rules if rule.identity)
+    rule = people.model_copy(update={"network": None, "exception": terms})
+    city = city.replace_file(RULES, RuleFile(rules=(rule,)))
+    assert [one.holds_on(date(2027, 4, 1)) for one in city.rules] == [False]
+    refuse_expired_plan(city, plan(LAST), date(2027, 4, 1))

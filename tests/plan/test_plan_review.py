@@ -11,10 +11,12 @@ from controller.model.network.device_state import (
     PortRole,
     PortState,
     Vlan,
+    VlanInterface,
     build_device_state,
     build_filter,
 )
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix
+from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.plan.review import describe_changes, describe_entry
 
 NAMES = {10: "staff", 20: "pupil"}
@@ -39,6 +41,35 @@ def state(*filters: Filter, bound: Filter | str | None = None) -> DeviceState:
 
 def test_equal_states_have_nothing_to_review() -> None:
     assert describe_changes(NAMES, state(staff(HTTPS)), state(staff(HTTPS))) == []
+
+
+def test_wireless_networks() -> None:
+    asked = WirelessNetwork(
+        "staff",
+        10,
+        Protection.WPA3_ENTERPRISE,
+        isolated=False,
+        uplink="lan",
+        identity="ap1",
+        servers=("10.0.0.1", "10.0.0.2"),
+    )
+    guests = WirelessNetwork("guest", 90, Protection.ENHANCED_OPEN, isolated=True, uplink="lan")
+    now, wanted = build_device_state(networks=[asked]), build_device_state(networks=[guests])
+    assert describe_changes(NAMES, now, wanted) == [
+        "- network 'staff' into staff on lan, wpa3-enterprise, asks 10.0.0.1, 10.0.0.2 as ap1",
+        "+ network 'guest' into VLAN 90 on lan, enhanced-open, clients isolated",
+    ]
+
+
+def test_interfaces_of_a_switch_that_routes() -> None:
+    first = VlanInterface(10, ("10.1.0.1/22",), ("10.9.0.1", "10.9.0.2"))
+    second = VlanInterface(20, ("10.1.4.1/22", "2001:db8::1/64"))
+    kept = VlanInterface(30, ("10.1.8.1/22",))
+    now, wanted = build_device_state(interfaces=[first, kept]), build_device_state(interfaces=[second, kept])
+    assert describe_changes(NAMES, now, wanted) == [
+        "- interface in vlan 10 10.1.0.1/22 relays to 10.9.0.1, 10.9.0.2",
+        "+ interface in vlan 20 10.1.4.1/22, 2001:db8::1/64",
+    ]
 
 
 def test_vlans_and_ports() -> None:

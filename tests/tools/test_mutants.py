@@ -185,6 +185,7 @@ def f(a, b):
         "def f():\n    os.kill(1, 9)\n",
         "def f():\n    g(encoding='x'.join('y'))\n",
         "__all__ = ['a']\n",
+        "def f(a):\n    assert a is not None and a.b > 3\n",
         "Either = First | Second\n",
         'def f():\n    g(f"{a} of", "words")\n',
     ],

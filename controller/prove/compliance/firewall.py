@@ -26,7 +26,8 @@ from controller.model.network.packets import (
 from controller.model.reference_evaluator import evaluate_connection
 from controller.prove.check import Check
 from controller.prove.engine.diagram import HeaderSpace, Node
-from controller.prove.filters.equivalence import ReplayError, find_likely_packet, make_packet_space
+from controller.prove.engine.likely_packet import find_likely_packet
+from controller.prove.filters.equivalence import ReplayError, make_packet_space
 
 CHECK_NAME = "cloud firewall"
 IMPLIED = "no firewall rule (what none names, Google lets out)"

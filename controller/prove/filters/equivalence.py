@@ -8,7 +8,7 @@ replayed in `evaluate_filter` and `evaluate_intent`, which know nothing of eithe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from itertools import product
 
@@ -23,11 +23,10 @@ from controller.model.network.packets import (
     Match,
     Packet,
     Prefix,
-    Protocol,
-    parse_prefix,
 )
 from controller.prove.engine.comparison import Comparison, CubeEntry, compare_filters, compare_renumbered
 from controller.prove.engine.diagram import Field, HeaderSpace, Node
+from controller.prove.engine.likely_packet import find_likely_packet
 from controller.prove.engine.packets import FilterEntries, PacketCube
 from controller.prove.filters.evaluation import (
     ends_explicitly,
@@ -48,20 +47,6 @@ _FIELDS = {
         Field("established", 1),
     )
     for family in Family
-}
-# The ports (source, destination) of a packet that an engineer could meet in a capture; for ICMP an echo request.
-_CLIENT_FIRST, _SERVER_FIRST = (49152, 443), (443, 49152)
-_LIKELY_PORTS: dict[Family, dict[int, tuple[tuple[int, ...], tuple[int, ...]]]] = {
-    family: {
-        Protocol.TCP: (_CLIENT_FIRST, _SERVER_FIRST),
-        Protocol.UDP: (_CLIENT_FIRST, _SERVER_FIRST),
-        icmp: ((0,), (echo_request,)),
-    }
-    for family, icmp, echo_request in ((Family.V4, Protocol.ICMP, 8), (Family.V6, Protocol.ICMPV6, 128))
-}
-_DOCUMENTATION = {
-    family: int(parse_prefix(text).network_address)
-    for family, text in ((Family.V4, "192.0.2.10"), (Family.V6, "2001:db8::10"))
 }
 _ANY_PROTOCOL = ((0, 255),)
 _ANY_STATE, _ESTABLISHED = ((0, 1),), ((1, 1),)
@@ -306,49 +291,18 @@ def _example(space: HeaderSpace, wrong: Node, intent: FilterIntent, rendered: Fi
     """A packet of the set; of the possible ones, one that an engineer could meet in a capture."""
     family, clauses = intent.family, intent.clauses
     matches = [entry.match for entry in rendered.entries]
-    sources = _hosts(family, (clause.sources for clause in clauses), (match.source for match in matches))
-    destinations = _hosts(family, (clause.destinations for clause in clauses), (match.destination for match in matches))
-    packet = _likely(space, wrong, family, sources, destinations)
+    sources = _named((clause.sources for clause in clauses), (match.source for match in matches))
+    destinations = _named((clause.destinations for clause in clauses), (match.destination for match in matches))
+    packet = find_likely_packet(space, wrong, family, sources, destinations)
     if packet is None:
         message = f"{intent.device} {rendered.name}: the proof found a difference without a packet"
         raise ReplayError(message)
     return packet
 
 
-def find_likely_packet(
-    space: HeaderSpace, packets: Node, family: Family, sources: Iterable[Interval], destinations: Iterable[Interval]
-) -> Packet | None:
-    """A packet of a set that an engineer could meet in a capture, its ends in the named intervals if any is there.
-
-    >>> space = make_packet_space(Family.V4)
-    >>> print(find_likely_packet(space, build_filter_set(space, acl), Family.V4, [(2, 9)], [(0, 0)]))
-    tcp 10.154.0.0 port 49152 -> 192.0.2.10 port 443
-    """
-    return _likely(space, packets, family, _hosts_in(family, sources), _hosts_in(family, destinations))
-
-
-def _likely(
-    space: HeaderSpace, packets: Node, family: Family, sources: Sequence[int], destinations: Sequence[int]
-) -> Packet | None:
-    ports = _LIKELY_PORTS[family]
-    # Which ports are likely depends on the protocol, so the protocol is chosen first.
-    first = space.example(packets, (tuple(ports), (), (), (), (), ()))
-    likely = ports.get(first[0], ((), ())) if first else ((), ())
-    point = space.example(packets, (first[:1], sources, destinations, *likely, (0,))) if first else None
-    if point is None:
-        return None
-    protocol, source, destination, source_port, destination_port, established = point
-    return Packet(family, protocol, source, destination, source_port, destination_port, established == 1)
-
-
-def _hosts(family: Family, sets: Iterable[AddressSet], prefixes: Iterable[Prefix]) -> list[int]:
-    """An address of a host in everything that the policy or the filter names, and one that neither may know."""
-    return _hosts_in(family, [*(interval for one in sets for interval in one.get_intervals()), *map(_bounds, prefixes)])
-
-
-def _hosts_in(family: Family, intervals: Iterable[Interval]) -> list[int]:
-    widest = (0, 2**family.bits - 1)
-    return [*(min(low + 10, high) for low, high in intervals if (low, high) != widest), _DOCUMENTATION[family]]
+def _named(sets: Iterable[AddressSet], prefixes: Iterable[Prefix]) -> list[Interval]:
+    """All addresses that the policy or the filter names, as intervals."""
+    return [*(interval for one in sets for interval in one.get_intervals()), *map(_bounds, prefixes)]
 
 
 def _place(vlan: int, direction: str, family: Family) -> str:

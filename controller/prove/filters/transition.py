@@ -19,7 +19,8 @@ from itertools import product
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Entry, Filter, PortRole
 from controller.model.network.packets import Direction, Family, Packet, get_bounds
 from controller.prove.engine.diagram import HeaderSpace, Node
-from controller.prove.filters.equivalence import ReplayError, build_filter_set, find_likely_packet, make_packet_space
+from controller.prove.engine.likely_packet import find_likely_packet
+from controller.prove.filters.equivalence import ReplayError, build_filter_set, make_packet_space
 from controller.prove.filters.evaluation import evaluate_filter, find_first_entry
 
 _JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
