@@ -14,7 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from controller.errors import MonitorError, TsunaguError
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from monitoring.city_state.monitor import Monitor
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.app import build_application

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from controller.errors import TsunaguError  # noqa: E402 the engine starts us inside stacks/
-from controller.model.loading.load import load_city  # noqa: E402
+from controller.model.loading.load_city import load_city  # noqa: E402
 from stacks.settings.outputs import OUTPUT  # noqa: E402
 from stacks.settings.read_configuration import parse_stack_configuration  # noqa: E402
 from stacks.stack import build_controller_outputs, declare_stack, refuse_real_google  # noqa: E402

@@ -18,7 +18,7 @@ from controller.lab.network.programs import check_requirements
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.storage.file_lock import hold_file_lock
 from tests.policies import TODAY

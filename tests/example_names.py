@@ -23,7 +23,7 @@ from controller.compile.network.wireless import build_wireless_network, compile_
 from controller.errors import Origin
 from controller.model.access.rules import RuleFile
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.network.device_state import (
     Attachment,
     DeviceState,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from controller.errors import PolicyError
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 
 TODAY = date(2026, 12, 1)
 NOON = datetime.combine(TODAY, time(12), UTC)

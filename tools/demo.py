@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from rich.table import Table
 
 from controller.errors import TsunaguError
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from tools.demo_lines import back_up, cut_a_line, devices, lose_a_region, measure
 from tools.demo_proof import a_harmless_change
 from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for

@@ -16,7 +16,7 @@ from controller.lab.state.layout import Layout
 from controller.lab.state.undo_log import read_active_record
 from controller.lab.trials.outage_probe import OutageProbe
 from controller.model.access.rules import INTERNET
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family, parse_prefix
 from controller.model.virtual_city import choose_virtual_city
 from tools.stage import ROOT, Demo, StepFailed, console, must, wait_for

@@ -9,8 +9,8 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Policies
 from controller.cli.output import errors, say
-from controller.cloud.engine import LAB, Engine
 from controller.cloud.installation import PROJECT
+from controller.cloud.pulumi_engine import LAB, Engine
 from controller.offline_google.rehearsal import RehearsalEngine, choose_banner, choose_engine
 from stacks.settings.outputs import write_outputs
 

@@ -20,7 +20,7 @@ from controller.lab.trials.lab_tables import build_matrix_table, build_status_ta
 from controller.lab.trials.matrix import try_matrix
 from controller.lab.trials.people.people_table import build_people_table
 from controller.lab.trials.people.people_trial import try_people as measure_people
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import choose_virtual_city
 from controller.offline_google.environment import RehearsalFolder
 

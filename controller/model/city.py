@@ -46,7 +46,7 @@ from controller.model.sites.stack_outputs import StackOutputs
 
 @dataclass(frozen=True, eq=False)
 class City:
-    """Everything that `policies/` says, for one day. Build it with `controller.model.loading.load.load_city`.
+    """Everything that `policies/` says, for one day. Build it with `controller.model.loading.load_city.load_city`.
 
     `files` holds what each file says (`city.files.get(RULES)`); the properties are views of it. `policy_date` is the
     day: `rules` and `flows` are those in force on it. Without a calendar every day is of no known kind.

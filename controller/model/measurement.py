@@ -17,7 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from controller.model.access.rules import Hours
 from controller.model.sites.access_lines import AccessLineName
 from controller.model.sites.schools import Identifier
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 Basis = Literal["anchor", "estimated"]
 Port = Annotated[int, Field(ge=1, le=65535)]

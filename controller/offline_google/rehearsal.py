@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.cloud.engine import LAB, POLICIES, Engine
 from controller.cloud.environment import build_engine_environment
 from controller.cloud.installation import PROJECT, Progress
+from controller.cloud.pulumi_engine import LAB, POLICIES, Engine
 from controller.errors import CloudError
 from controller.offline_google.environment import RehearsalFolder, build_offline_environment, is_offline
 from controller.offline_google.world.world import OfflineWorld

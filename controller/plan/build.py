@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.compile.network.upstream import describe_delegated
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
-from controller.plan.expiry import find_first_expiry
 from controller.plan.observe import NotSupported, Observed
+from controller.plan.plan_expiry import find_first_expiry
 from controller.plan.proof.city_checks import ParsedDevice, check_paths
 from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.plan.review import describe_changes, describe_preference

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device, EstateName
 from controller.model.virtual_city import ESTATES
 from controller.plan.backup import is_operable

@@ -15,7 +15,7 @@ from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.expiry import refuse_expired_plan
+from controller.plan.plan_expiry import refuse_expired_plan
 from controller.plan.select import find_device
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform

@@ -30,7 +30,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from controller.model.sites.schools import Identifier
-from controller.model.source import StrictModel
+from controller.model.yaml_source import StrictModel
 from stacks.settings.regions import RegionId
 
 FORMAT = 2

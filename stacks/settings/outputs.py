@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from controller.errors import TsunaguError
 from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackOutputs
-from controller.model.source import FORMAT
+from controller.model.yaml_source import FORMAT
 
 OUTPUT = "controller"
 """The stack's output that holds the document without stack and version."""

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from controller.errors import InputError, Origin, PolicyError, Problem
-from controller.model.source import Document, Location, read_yaml
+from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import FORMAT, StackConfiguration
 
 NAMESPACE = "tsunagu:"

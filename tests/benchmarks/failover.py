@@ -32,7 +32,7 @@ from controller.lab.state.lab_faults import FaultKind, LabFault
 from controller.lab.state.layout import HostLayout, Layout, SchoolLayout
 from controller.lab.state.processes import wait_until
 from controller.lab.trials.outage_probe import OutageProbe
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import choose_virtual_city
 
 PROMISED_SECONDS = 1.0

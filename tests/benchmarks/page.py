@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from playwright.sync_api import Browser, sync_playwright
 
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.policy_files import SCHOOLS
 from controller.model.sites.schools import SchoolFile
 from tests.monitoring.page.conftest import ARGUMENTS

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from controller.cloud.engine import Engine
+from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
 

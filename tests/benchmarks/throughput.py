@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from controller.measure.measurement import MBPS, MeasurementKind  # noqa: E402 the path comes first
 from controller.measure.probes.throughput_probe import ThroughputProbe  # noqa: E402
-from controller.model.loading.load import load_city  # noqa: E402
+from controller.model.loading.load_city import load_city  # noqa: E402
 from controller.model.measurement import Method  # noqa: E402
 from controller.model.network.packets import Family  # noqa: E402
 from tests.measure.two_lines import PORT, TRUTH, TwoLines, two_lines  # noqa: E402

@@ -30,10 +30,10 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.proof.city_checks import count_intent_paths

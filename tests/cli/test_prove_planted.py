@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.identity import admission
+from controller.compile.identity import admission_8021x
 from controller.compile.identity.access_levels import AccessLevel, AccessLevelCatalogue
-from controller.compile.identity.admission import RadiusRow
+from controller.compile.identity.admission_8021x import RadiusRow
 from controller.compile.network import aggregate
 from controller.model.access.admission import Admission
 from controller.model.city import City
@@ -134,7 +134,7 @@ def test_radius_row(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
         staff = city.segments["staff"]
         return replace(row, segment=staff.id, vlan=staff.vlan) if one.id == "pupils" else row
 
-    plant(monkeypatch, admission, "_row", generous)
+    plant(monkeypatch, admission_8021x, "_row", generous)
     done = prover()
     assert "DIFFERS  802.1X rows" in done.said
     assert re.search(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from controller.compile.network import acl
 from controller.compile.network import aggregate as aggregation
 from controller.compile.network.aggregate import aggregate_entries
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import Entry, build_filter

@@ -13,7 +13,7 @@ from controller.errors import Origin, PolicyError, TsunaguError
 from controller.model.access.rules import DAYS, Day, ExceptionTerms, Hours, IdentityPart, Rule, RuleFile, SchoolDays
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Effect
 from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Person, evaluate_identity

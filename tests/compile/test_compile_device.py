@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.compile.network.aggregate import aggregate_entries
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import Origin, TsunaguError
 from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.access.rules import (

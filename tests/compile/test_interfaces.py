@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities, PortMode

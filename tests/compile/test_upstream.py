@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from controller.compile.network.aggregate import aggregate_entries
-from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.compile.network.upstream import DelegatedFilter, describe_delegated, list_assumed_routers
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
 from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol

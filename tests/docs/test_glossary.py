@@ -194,7 +194,7 @@ def test_no_older_word_is_a_name() -> None:
     ("place", "words"),
     [
         ("controller/prove/passage.py:Passage", ["passage"]),
-        ("controller/plan/expiry.py:refuse_lapsed", ["lapsed"]),
+        ("controller/plan/plan_expiry.py:refuse_lapsed", ["lapsed"]),
         ("controller/plan/a.py:held", ["held"]),
         ("controller/plan/a.py:Device.held", []),
         ("controller/plan/a.py:find_held_lock", []),

@@ -12,11 +12,11 @@ from controller.lab.estate import explain_absence, list_active_devices, list_pro
 from controller.lab.state import paths
 from controller.measure.probes.probe_path import PlaceGone
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
-from controller.platforms.transport.ssh import open_session
+from controller.platforms.transport.ssh_session import open_session
 
 
 @pytest.fixture

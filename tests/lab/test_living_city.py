@@ -21,7 +21,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import Secret
 from controller.platforms.base import Command
 from controller.platforms.transport import namespace
-from controller.platforms.transport.ssh import open_session
+from controller.platforms.transport.ssh_session import open_session
 
 pytestmark = pytest.mark.lab
 

@@ -13,7 +13,7 @@ from controller.measure.assessment.assess import (
 )
 from controller.measure.measurement import JITTER_MS, LATENCY_MS, LOSS_RATIO, MeasurementKind, ProbeOutcome, ProbeResult
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.measurement import Assessment, RecommendationTable
 from controller.model.network.packets import Family
 from controller.model.sites.schools import School

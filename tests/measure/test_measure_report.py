@@ -21,7 +21,7 @@ from controller.measure.report.city_figures import CityFigures
 from controller.measure.report.svg_elements import choose_axis_ticks
 from controller.messages import LANGUAGES, Language, catalogue
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
 from tests.cli.running import here

@@ -37,7 +37,7 @@ from controller.measure.probes.probe_path import CompletedProcess, NamespaceHost
 from controller.measure.probes.throughput_locks import hold_exclusive_locks
 from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family
 from tests.policies import SHIPPED
 from tests.soak import examples

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import VirtualCity, choose_estate, choose_virtual_city
 from tests.policies import TODAY
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import PolicyError
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from tests.policies import SHIPPED, PolicyFolder
 
 CITY = "city/city.yaml"

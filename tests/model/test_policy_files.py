@@ -8,11 +8,11 @@ import pytest
 
 from controller.errors import Origin, PolicyError
 from controller.model.formats.migration import NUMBERED, Migration
-from controller.model.loading.load import load_city
-from controller.model.loading.migrate import find_policy_files
+from controller.model.loading.load_city import load_city
+from controller.model.loading.rewrite_older_formats import find_policy_files
 from controller.model.loading.schema import build_schemas
 from controller.model.policy_files import OUTPUTS, POLICY_FILES, PREFIX_LISTS, RULES, SCHOOLS, PolicyFile
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 from tests.policies import SHIPPED, TODAY, PolicyFolder
 
 

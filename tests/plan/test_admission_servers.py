@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.city import City
 from controller.model.network.packets import Direction, Family, Packet, Protocol

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import compile_device, compile_device_filters
+from controller.compile.network.wanted_device_state import compile_device, compile_device_filters
 from controller.model.city import City
 from controller.model.network.device_state import Entry
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol

@@ -11,7 +11,7 @@ from controller.errors import PlanExpired
 from controller.model.access.rules import RuleFile
 from controller.model.policy_files import RULES
 from controller.plan.document import PlanFile
-from controller.plan.expiry import find_first_expiry, refuse_expired_plan
+from controller.plan.plan_expiry import find_first_expiry, refuse_expired_plan
 from tests.policies import PolicyFolder
 
 LAST = date(2027, 3, 31)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import ConfigRefused, InputError, TsunaguError
 from controller.model.city import City
 from controller.model.policy_files import LAB

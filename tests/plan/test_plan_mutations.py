@@ -14,7 +14,7 @@ from random import Random
 
 import pytest
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import ConfigRefused
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Filter

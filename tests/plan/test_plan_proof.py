@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.access.rules import RuleFile
 from controller.model.city import City

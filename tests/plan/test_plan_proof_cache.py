@@ -15,8 +15,12 @@ import pytest
 
 import controller
 from controller.compile.identity.iap_bindings import compile_cloud_intent
-from controller.compile.network.device_state import DeviceIntent, compile_device, compile_device_filters
 from controller.compile.network.upstream import DelegatedFilter
+from controller.compile.network.wanted_device_state import (
+    DeviceIntent,
+    compile_device,
+    compile_device_filters,
+)
 from controller.errors import Origin, ProofFailed, TsunaguError
 from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.access.rules import Rule, RuleFile, SegmentFile

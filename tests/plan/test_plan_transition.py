@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState

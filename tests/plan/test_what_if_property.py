@@ -24,7 +24,7 @@ from controller.model.access.rules import (
 )
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Effect, Family, Protocol
 from controller.model.policy_files import RULES
 from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network

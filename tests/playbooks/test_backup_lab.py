@@ -18,7 +18,7 @@ from controller.model.city import City
 from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform
-from controller.platforms.transport.ssh import open_session
+from controller.platforms.transport.ssh_session import open_session
 
 pytestmark = pytest.mark.lab
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.identity.admission import RadiusRow, compile_radius_rows, find_radius_row
+from controller.compile.identity.admission_8021x import RadiusRow, compile_radius_rows, find_radius_row
 from controller.model.city import City
 from controller.prove.compliance.admission import prove_radius_rows
 from tests.policies import PolicyFolder

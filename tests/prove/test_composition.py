@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Entry, Filter
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol, parse_prefix

@@ -15,11 +15,11 @@ from pathlib import Path
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Session
 from controller.platforms.transport.base import Transport
-from controller.platforms.transport.memory.clock import ManualClock
-from controller.platforms.transport.memory.configuration import LineConfiguration
-from controller.platforms.transport.memory.device import MemoryDevice, ObservedCommand
-from controller.platforms.transport.memory.faults import NO_FAULT, FaultScript, draw_faults
-from controller.platforms.transport.memory.session import MemoryTransport
+from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.platforms.transport.in_memory_device.configuration import LineConfiguration
+from controller.platforms.transport.in_memory_device.device import MemoryDevice, ObservedCommand
+from controller.platforms.transport.in_memory_device.faults import NO_FAULT, FaultScript, draw_faults
+from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import open_rollout_span

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.plan.document import load_plan
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport

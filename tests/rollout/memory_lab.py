@@ -18,9 +18,9 @@ from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Step
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.base import Transport
-from controller.platforms.transport.memory.clock import ManualClock
-from controller.platforms.transport.memory.device import MemoryDevice
-from controller.platforms.transport.memory.session import MemoryTransport
+from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.platforms.transport.in_memory_device.device import MemoryDevice
+from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.rollout.outcome import Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Listener

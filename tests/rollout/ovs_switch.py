@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.platforms.base import Command
-from controller.platforms.transport.memory.configuration import Refused
+from controller.platforms.transport.in_memory_device.configuration import Refused
 from tests.emulators import ovs
 
 FACTORY_FLOW = "add priority=0 actions=NORMAL"
 
 
 class Switch:
-    """A factory-new bridge; see `controller.platforms.transport.memory.configuration.Configuration`."""
+    """A factory-new bridge; see `controller.platforms.transport.in_memory_device.configuration.Configuration`."""
 
     def __init__(self, ports: Iterable[str]) -> None:
         self._bridge = ovs.OpenVSwitch(sorted(ports))

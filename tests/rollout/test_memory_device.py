@@ -16,13 +16,13 @@ import pytest
 from controller.errors import CommandFailed, DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command
-from controller.platforms.transport.memory import configuration, faults, words
-from controller.platforms.transport.memory.clock import ManualClock
-from controller.platforms.transport.memory.configuration import LineConfiguration
-from controller.platforms.transport.memory.device import MemoryDevice
-from controller.platforms.transport.memory.faults import KINDS, FaultScript, kinds_at, make_fault
-from controller.platforms.transport.memory.session import MemorySession, MemoryTransport
-from controller.platforms.transport.memory.words import Words, read_own_restore_words
+from controller.platforms.transport.in_memory_device import configuration, faults, words
+from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.platforms.transport.in_memory_device.configuration import LineConfiguration
+from controller.platforms.transport.in_memory_device.device import MemoryDevice
+from controller.platforms.transport.in_memory_device.faults import KINDS, FaultScript, kinds_at, make_fault
+from controller.platforms.transport.in_memory_device.session import MemorySession, MemoryTransport
+from controller.platforms.transport.in_memory_device.words import Words, read_own_restore_words
 
 COMMON = Path(__file__).parents[2] / "controller/platforms/common/own_restore.sh"
 SYSTEM = """\

@@ -10,12 +10,12 @@ import pytest
 from controller.errors import DeviceBusy
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore, Session
-from controller.platforms.transport.memory.clock import ManualClock
-from controller.platforms.transport.memory.configuration import LineConfiguration
-from controller.platforms.transport.memory.device import MemoryDevice
-from controller.platforms.transport.memory.faults import FaultScript, make_fault
-from controller.platforms.transport.memory.session import MemoryTransport
-from controller.platforms.transport.memory.words import Words
+from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.platforms.transport.in_memory_device.configuration import LineConfiguration
+from controller.platforms.transport.in_memory_device.device import MemoryDevice
+from controller.platforms.transport.in_memory_device.faults import FaultScript, make_fault
+from controller.platforms.transport.in_memory_device.session import MemoryTransport
+from controller.platforms.transport.in_memory_device.words import Words
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import open_rollout_span

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import PlanRefused, ProofFailed
 from controller.model.city import City
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand
 from controller.platforms.registry import load_platform
-from controller.platforms.transport.memory.faults import Fault, FaultScript, make_fault
+from controller.platforms.transport.in_memory_device.faults import Fault, FaultScript, make_fault
 from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End
 from controller.telemetry.timeline import Level, Span

@@ -12,8 +12,8 @@ import pytest
 
 from controller.model.city import City
 from controller.plan.document import PlanFile
-from controller.plan.expiry import find_first_expiry
-from controller.platforms.transport.memory.clock import ManualClock
+from controller.plan.plan_expiry import find_first_expiry
+from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
 from controller.telemetry.tracing import open_trace

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import HostKeyRefused, LabError, LoginRefused
 from controller.lab import lifecycle as virtual_city
 from controller.lab.state import paths

@@ -25,7 +25,7 @@ from controller.model.sites.devices import Device
 from controller.plan.document import load_plan, save_plan
 from controller.platforms.base import Command
 from controller.platforms.frr.driver import Frr
-from controller.platforms.transport.ssh import open_session
+from controller.platforms.transport.ssh_session import open_session
 from tests.cli.running import ROOT, Done, here
 from tests.conftest import SharedLab
 

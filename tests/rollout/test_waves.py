@@ -13,9 +13,9 @@ import pytest
 
 from controller.model.city import City
 from controller.plan.document import PlanFile
-from controller.platforms.transport.memory.device import MemoryDevice
-from controller.platforms.transport.memory.faults import NO_FAULT, Fault, FaultScript, make_fault
-from controller.platforms.transport.memory.session import MemoryTransport
+from controller.platforms.transport.in_memory_device.device import MemoryDevice
+from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault, FaultScript, make_fault
+from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.rollout.outcome import End
 from controller.rollout.waves import INTERRUPTED, SCHOOLS_AT_ONCE, apply_plan
 from controller.telemetry.timeline import Level, Span

@@ -13,10 +13,10 @@ from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan, PlanFile
 from controller.platforms.ovs.driver import OpenVSwitch
-from controller.platforms.transport.memory.clock import ManualClock
-from controller.platforms.transport.memory.device import MemoryDevice
-from controller.platforms.transport.memory.faults import FaultScript, draw_faults
-from controller.platforms.transport.memory.session import MemoryTransport
+from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.platforms.transport.in_memory_device.device import MemoryDevice
+from controller.platforms.transport.in_memory_device.faults import FaultScript, draw_faults
+from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
 from tests.platforms.states import example

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from tests.stacks.declared import ROOT, STACKS, Declared, configured, declare
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,7 +14,7 @@ import pytest
 from controller.errors import PolicyError, TsunaguError
 from controller.model.access.rules import RuleFile
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.policy_files import RULES
 from controller.offline_google.schema.facts import find_resource_type
 from controller.offline_google.schema.input_checks import check_inputs

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.cloud.engine import Engine
+from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.world import OfflineWorld

@@ -17,7 +17,7 @@ from controller.model.sites.schools import (
     SchoolFile,
     matches_school,
 )
-from controller.model.source import read_yaml
+from controller.model.yaml_source import read_yaml
 from tools.make_city import KINDS, OUTPUT, SEED, WARDS, draw_city, kanji, main, ward_files
 
 ROOT = Path(__file__).parents[2]

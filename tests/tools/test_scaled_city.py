@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.plan.select import Selection, select_devices
 from tests.policies import TODAY
 from tools import scaled_city

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
-from controller.cloud.engine import STACKS
 from controller.cloud.installation import PROJECT
+from controller.cloud.pulumi_engine import STACKS
 from controller.errors import CloudError
 from controller.offline_google.rehearsal import choose_engine
 

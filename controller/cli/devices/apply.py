@@ -12,10 +12,10 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, say, say_json
 from controller.cli.progress import Progress
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import choose_estate
 from controller.plan.document import PlanFile, load_plan
-from controller.plan.expiry import refuse_expired_plan
+from controller.plan.plan_expiry import refuse_expired_plan
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome

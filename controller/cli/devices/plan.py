@@ -30,7 +30,7 @@ from controller.cli.options import (
     read_day,
 )
 from controller.cli.output import Exit, say, say_json, say_moved
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.plan.build import ConsideredDevice, build_plan
 from controller.plan.document import save_plan
 from controller.plan.select import select_devices

@@ -26,7 +26,7 @@ from controller.cli.options import (
 )
 from controller.cli.output import Exit, say, say_json
 from controller.cli.progress import Progress
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
 from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook

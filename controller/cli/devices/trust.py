@@ -8,7 +8,7 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, choose_estate_class
 from controller.cli.output import Exit, say
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.plan.select import find_device
 from controller.platforms.transport.host_keys import fetch_host_key, format_fingerprint, pin_host_key, read_pinned_keys
 

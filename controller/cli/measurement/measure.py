@@ -45,7 +45,7 @@ from controller.measure.measurement_store import MeasurementStore, open_measurem
 from controller.measure.probes.icmp_prober import IcmpProber
 from controller.messages import catalogue
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity

@@ -30,7 +30,7 @@ from controller.measure.measurement_store import open_measurement_store
 from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
 from controller.measure.report.city_figures import CityFigures
 from controller.messages import catalogue
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.plan.select import Selection, select_schools
 
 STORE = "measurements.sqlite"

@@ -9,7 +9,7 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
 from controller.cli.output import Exit, say, say_json
 from controller.compile.network.upstream import list_assumed_routers
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.finding import Severity
 

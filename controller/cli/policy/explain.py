@@ -15,7 +15,7 @@ from controller.errors import TsunaguError
 from controller.model.access.rules import Rule
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.reference_evaluator import Person
 from controller.plan.explain.access import (
     Explanation,

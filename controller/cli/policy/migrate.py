@@ -10,7 +10,7 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies
 from controller.cli.output import Exit, say, say_json
 from controller.errors import TsunaguError
-from controller.model.loading.migrate import find_policy_files, plan_rewrites, write_rewrite
+from controller.model.loading.rewrite_older_formats import find_policy_files, plan_rewrites, write_rewrite
 from stacks.settings.migrations import find_stack_files
 
 STACKS = Path("stacks/config")

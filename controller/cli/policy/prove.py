@@ -26,7 +26,7 @@ from controller.cli.options import (
 from controller.cli.output import Exit, describe_beside_filters, say, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported, read_saved_configurations
 from controller.plan.proof.city_checks import check_paths

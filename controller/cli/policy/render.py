@@ -20,10 +20,10 @@ from controller.cli.options import (
     read_day,
 )
 from controller.cli.output import Exit, describe_beside_filters, say, say_moved
-from controller.compile.network.device_state import compile_device
 from controller.compile.network.upstream import describe_delegated
+from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import BeyondCapability, TsunaguError
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.select import select_devices
 from controller.platforms.registry import is_supported, load_platform

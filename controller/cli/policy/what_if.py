@@ -14,7 +14,7 @@ from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_da
 from controller.cli.output import Exit, say, say_json
 from controller.messages import LANGUAGES, Catalogue, Language, catalogue
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.plan.what_if.changes import Change, Changes
 from controller.plan.what_if.compare import compare_policies
 from controller.plan.what_if.markdown import write_markdown

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pydantic import Field
 
 from controller.model.sites.schools import Identifier
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 PLUGGED = ("own-school", "other-school")
 """Where a device can be when a switch asks for it: at the school that it is registered at, or at another."""

@@ -16,7 +16,7 @@ from controller.model.access.rules import ExceptionTerms, ServiceField
 from controller.model.access.second_factors import Importance
 from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.schools import Identifier, PrefixField
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 Carrier = Literal["https", "sftp", "plain", "pubsub", "bigquery"]
 CLASS_CARRIERS: tuple[Carrier, ...] = ("pubsub", "bigquery")

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from controller.model.network.packets import ANY_PORTS, Direction, Family, Prefix, parse_prefix
 from controller.model.sites.schools import Identifier, read_prefix_field
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 
 def _end(value: object) -> object:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from controller.model.access.second_factors import SecondFactorMinimums
 from controller.model.sites.schools import Identifier
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 Enforcer = Literal["proxy", "802.1x"]
 Audience = Literal["staff", "pupil", "public"]

@@ -20,7 +20,7 @@ from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.calendar import DayKind
 from controller.model.sites.schools import Identifier, PrefixField
 from controller.model.sites.scope import Scope
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 INTERNET = "internet"
 """The destination of every public address that nothing else in the policy names."""

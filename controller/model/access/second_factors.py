@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from controller.model.source import StrictModel
+from controller.model.yaml_source import StrictModel
 
 Importance = Literal["I", "II", "III", "IV"]
 StrengthName = Literal["any", "without-sms", "phishing-resistant"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.model.formats.text_edits import Path, find_node, write_field
-from controller.model.source import FORMAT
+from controller.model.yaml_source import FORMAT
 
 
 class MigrationRefused(ValueError):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from controller.errors import Problem
 from controller.model.formats.migration import Migration
-from controller.model.source import FORMAT, Document
+from controller.model.yaml_source import FORMAT, Document
 
 
 def take_format(

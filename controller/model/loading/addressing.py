@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from controller.errors import Origin, Problem
 from controller.model.address_blocks import compute_school_prefix, compute_segment_prefix
 from controller.model.city import City
-from controller.model.loading.reader import FindOrigin
+from controller.model.loading.policy_reader import FindOrigin
 from controller.model.network.packets import Family, Prefix, get_bounds, parse_prefix
 from controller.model.policy_files import ADMISSION, CITY, LINES
 from controller.model.sites.access_lines import ACCESS_LINE_NAMES, FIRST_SCHOOL, PRIVATE_ASN

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from controller.errors import Origin, Problem
 from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
-from controller.model.loading.reader import ReadPolicy
+from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.policy_files import (
     ADMISSION,
     APPLICATIONS,

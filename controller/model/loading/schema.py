@@ -13,7 +13,7 @@ from pydantic_core import core_schema
 
 from controller.model.network.packets import Service
 from controller.model.policy_files import POLICY_FILES, PolicyFile
-from controller.model.source import FORMAT, ORIGIN
+from controller.model.yaml_source import FORMAT, ORIGIN
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = "schema"

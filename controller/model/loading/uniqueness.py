@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from controller.errors import Origin, Problem
 from controller.model.access.admission import PLUGGED, Admission
-from controller.model.loading.reader import ReadPolicy
+from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.policy_files import (
     ADMISSION,
     APPLICATIONS,
@@ -25,7 +25,7 @@ from controller.model.policy_files import (
     SEGMENTS,
     PolicyFile,
 )
-from controller.model.source import LocatedItem
+from controller.model.yaml_source import LocatedItem
 
 _ONCE: tuple[tuple[PolicyFile[BaseModel], str, str, tuple[str, ...]], ...] = (
     (SCHOOLS, "schools", "school", ("id", "number")),

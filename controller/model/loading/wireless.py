@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.errors import Problem
-from controller.model.loading.reader import ReadPolicy
+from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.network.wireless import Protection
 from controller.model.policy_files import ADMISSION, BLUEPRINTS, CITY, SEGMENTS
 from controller.model.sites.schools import Ssid

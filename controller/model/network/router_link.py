@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from pydantic import Field
 
 from controller.model.network.packets import Family, Prefix, build_prefix, get_bounds
-from controller.model.source import StrictModel
+from controller.model.yaml_source import StrictModel
 
 ROUTER, CORE = 1, 2
 """Whose is which address of the link, counted from the subnet's own."""

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from controller.model.network.packets import Family, Prefix
 from controller.model.sites.schools import Identifier, Ipv4Field, Ipv6Field, School
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 AccessLineName = Literal["primary", "backup"]
 ACCESS_LINE_NAMES: tuple[AccessLineName, ...] = ("primary", "backup")

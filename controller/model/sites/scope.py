@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import model_validator
 
 from controller.model.sites.schools import Identifier, School, SchoolKind
-from controller.model.source import LocatedItem, StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 
 
 class SchoolGroup(LocatedItem):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from controller.model.sites.schools import Identifier, PrefixField
-from controller.model.source import StrictModel
+from controller.model.yaml_source import StrictModel
 
 
 class StackApplication(StrictModel):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.compile.identity.access_levels import AccessLevel, ProxyFacts
 from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_intent
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import TsunaguError
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.city import City

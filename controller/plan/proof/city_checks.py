@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
 
-from controller.compile.network.device_state import FILTERING_ROLE
 from controller.compile.network.intent import FilterIntent
 from controller.compile.network.upstream import DelegatedFilter
+from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.model.access.rules import Segment
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Filter

@@ -16,10 +16,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from controller.compile.identity.iap_bindings import compile_cloud_intent
-from controller.compile.network.device_state import FILTERING_ROLE
+from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
 from controller.plan.proof.city_checks import check_city
 from controller.plan.proof.device_proof import DeviceProof, prove_device

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
 from controller.compile.network.upstream import describe_delegated
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import ConfigRefused, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.compile.network.acl import compile_acls
-from controller.compile.network.device_state import (
+from controller.compile.network.intent import FilterIntent
+from controller.compile.network.upstream import DelegatedFilter
+from controller.compile.network.wanted_device_state import (
     FILTERING_ROLE,
     DeviceIntent,
     build_acl_intent,
@@ -21,8 +23,6 @@ from controller.compile.network.device_state import (
     compile_device,
     compile_device_filters,
 )
-from controller.compile.network.intent import FilterIntent
-from controller.compile.network.upstream import DelegatedFilter
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import Attachment

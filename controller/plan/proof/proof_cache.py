@@ -23,9 +23,9 @@ from pydantic import BaseModel
 
 import controller
 from controller.compile.identity.iap_bindings import CloudIntent
-from controller.compile.network.device_state import FILTERING_ROLE
 from controller.compile.network.intent import FilterIntent
 from controller.compile.network.upstream import DelegatedFilter
+from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.devices import Device, DevicePort

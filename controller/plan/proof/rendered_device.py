@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
-from controller.compile.network.device_state import DeviceIntent
 from controller.compile.network.intent import FilterIntent
+from controller.compile.network.wanted_device_state import DeviceIntent
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, VlanInterface

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.policy_files import POLICY_FILES
 
 

@@ -12,7 +12,7 @@ class SshTransport:
     """Reaches devices by SSH; see `controller.platforms.transport.base.Transport`."""
 
     def open_session(self, device: Device, device_type: str) -> AbstractContextManager[Session]:
-        """Log in to a device; see `controller.platforms.transport.ssh.open_session` for what it refuses."""
-        from controller.platforms.transport.ssh import open_session  # noqa: PLC0415 see the module
+        """Log in to a device; see `controller.platforms.transport.ssh_session.open_session` for what it refuses."""
+        from controller.platforms.transport.ssh_session import open_session  # noqa: PLC0415 see the module
 
         return open_session(device, device_type)

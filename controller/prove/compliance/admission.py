@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from controller.compile.identity.admission import RadiusRow, compile_radius_rows, find_radius_row
+from controller.compile.identity.admission_8021x import RadiusRow, compile_radius_rows, find_radius_row
 from controller.model.access.admission import PLUGGED, UNKNOWN_CERTIFICATE
 from controller.model.city import City
 from controller.model.reference_evaluator import evaluate_admission

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.model.city import City
 from controller.prove.lint.contradictions import DEAD_RULE, find_contradictions, find_unmatchable_rules
 from controller.prove.lint.data_flows import check_data_flows
-from controller.prove.lint.expiry import find_expiries
+from controller.prove.lint.expired_exceptions import find_expiries
 from controller.prove.lint.finding import Finding
 from controller.prove.lint.formats import find_older_formats
 from controller.prove.lint.least_privilege import find_broad_permits

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.model.city import City
 from controller.model.policy_files import OlderFile
-from controller.model.source import FORMAT
+from controller.model.yaml_source import FORMAT
 from controller.prove.lint.finding import Finding, make_warning
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.policy_files import PREFIX_LISTS, find_file_start
-from controller.model.source import LocatedItem
+from controller.model.yaml_source import LocatedItem
 from controller.prove.lint.finding import Finding, make_warning
 
 _KIND = "unused"

@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import LabError
 from controller.lab.network import ovs_switches
 from controller.lab.state import paths

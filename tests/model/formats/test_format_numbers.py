@@ -8,7 +8,7 @@ import pytest
 
 from controller.errors import PolicyError
 from controller.model.formats.migration import NUMBERED, Migration
-from controller.model.loading.load import load_city
+from controller.model.loading.load_city import load_city
 from controller.model.policy_files import POLICY_FILES, RULES
 from controller.prove.lint.formats import find_older_formats
 from tests.policies import TODAY, PolicyFolder

@@ -9,7 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from controller.model.formats.migration import NUMBERED, FileFormat, Migration, MigrationRefused
-from controller.model.loading.migrate import MigrationFailed, find_policy_files, plan_rewrites, write_rewrite
+from controller.model.loading.rewrite_older_formats import (
+    MigrationFailed,
+    find_policy_files,
+    plan_rewrites,
+    write_rewrite,
+)
 from controller.model.policy_files import POLICY_FILES, PolicyFile
 from tests.policies import SHIPPED, PolicyFolder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from controller.compile.network.device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ConfigRefused, ProofFailed, TsunaguError
 from controller.model.access.rules import SegmentFile
 from controller.model.city import City

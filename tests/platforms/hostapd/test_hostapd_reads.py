@@ -14,7 +14,7 @@ from threading import Timer
 
 import pytest
 
-from controller.compile.network.device_state import compile_device
+from controller.compile.network.wanted_device_state import compile_device
 from controller.model.city import City
 from controller.platforms.hostapd.driver import Hostapd
 from controller.platforms.hostapd.text import (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from threading import RLock
 
 from controller.platforms.base import Command
-from controller.platforms.transport.memory.clock import ManualClock
-from controller.platforms.transport.memory.configuration import Configuration, Refused
-from controller.platforms.transport.memory.faults import NO_FAULT, Fault
+from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.platforms.transport.in_memory_device.configuration import Configuration, Refused
+from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from controller.errors import Origin, PolicyError, Problem
 from controller.model.formats.number import take_format
 from controller.model.policy_files import CITY, POLICY_FILES, STACK, Model, OlderFile, PolicyFile, PolicyValues
-from controller.model.source import Document, read_yaml
+from controller.model.yaml_source import Document, read_yaml
 
 FindOrigin = Callable[[PolicyFile[BaseModel], str], Origin]
 """Gives the line where the one file of a kind has one of its own fields; `.` leads to a field inside a field."""

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from controller.errors import CommandFailed, DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command
-from controller.platforms.transport.memory.configuration import Refused
-from controller.platforms.transport.memory.device import MemoryDevice
-from controller.platforms.transport.memory.faults import Effect, Fault
-from controller.platforms.transport.memory.words import Words, read_own_restore_words
+from controller.platforms.transport.in_memory_device.configuration import Refused
+from controller.platforms.transport.in_memory_device.device import MemoryDevice
+from controller.platforms.transport.in_memory_device.faults import Effect, Fault
+from controller.platforms.transport.in_memory_device.words import Words, read_own_restore_words
 
 ANSWER_SECONDS = 30.0
 """After so long a session takes a silent device for lost, as SSH does."""

@@ -14,12 +14,12 @@ from controller.model import policy_files
 from controller.model.city import City
 from controller.model.loading.addressing import find_addressing_problems
 from controller.model.loading.enforcement import find_enforcement_problems
-from controller.model.loading.reader import PolicyReader
+from controller.model.loading.policy_reader import PolicyReader
 from controller.model.loading.references import find_dangling_references
 from controller.model.loading.uniqueness import find_duplicates
 from controller.model.loading.wireless import find_wireless_problems
 from controller.model.policy_files import POLICY_FILES, PolicyFile
-from controller.model.source import REFUSED
+from controller.model.yaml_source import REFUSED
 
 
 def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
