@@ -1,7 +1,7 @@
 """The seam at the device: a transport opens a session, a clock tells the time and waits.
 
 Whatever reads or changes a device takes both as arguments and imports neither. The command line passes SSH and the
-machine's clock; a test passes `controller.platforms.transport.in_memory_device`, where a restore timer of minutes costs nothing.
+machine's clock; a test passes those of `in_memory_device`, where a restore timer of minutes costs nothing.
 """
 
 from __future__ import annotations
