@@ -59,6 +59,13 @@ def test_a_forbid_takes_the_connection_back(policies: PolicyFolder) -> None:
     assert prove_cloud_firewall(city).holds
 
 
+def test_priorities_stay_where_a_stack_has_them(flowing: City) -> None:
+    """Another priority is another rule at Google: each apply would close a connection that is in use."""
+    rules = compile_firewall_rules(flowing)
+    assert [rule.priority for rule in rules if rule.permits] == [1_000, 1_001]
+    assert {rule.priority for rule in rules if not rule.permits} == {65_000}
+
+
 def changed(rules: tuple[FirewallRule, ...], name: str, **changes: object) -> tuple[FirewallRule, ...]:
     """The rules with one of them changed."""
     return tuple(replace(one, **changes) if one.name == name else one for one in rules)  # type: ignore[arg-type] # by name
