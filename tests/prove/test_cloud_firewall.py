@@ -131,6 +131,15 @@ def test_a_planted_mistake_is_found_and_named(
     assert any(one.startswith(expected) for one in said), said
 
 
+def test_what_the_policy_says_of_it_is_told(flowing: City) -> None:
+    rules = compile_firewall_rules(flowing)
+    closed, *_ = prove_cloud_firewall(flowing, tuple(one for one in rules if not one.permits)).differences
+    assert "but the policy: permit by affairs-to-aid (" in closed
+    assert "flows.yaml:" in closed
+    open_, *_ = prove_cloud_firewall(flowing, changed(rules, AID, services=())).differences
+    assert open_.endswith("but the policy: no flow says so (default deny)")
+
+
 def test_front_doors_are_where_the_stack_put_them(city: City) -> None:
     doors = {door.application: door for door in find_frontends(city)}
     assert [str(one) for one in doors["affairs"].addresses.included] == ["203.0.113.10/32", "2001:db8:c000::10/128"]

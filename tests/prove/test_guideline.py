@@ -24,6 +24,18 @@ def test_the_shipped_policy_holds_with_evidence(city: City) -> None:
     }
 
 
+def test_every_clause_tells_how_much_was_examined(city: City) -> None:
+    outside = [app for app in city.applications.values() if not app.segment]
+    strict = [app.id for app in city.applications.values() if app.importance in {"I", "II"}]
+    assert clause(city, "4.3").examined == 2 * len(city.schools) + len(outside) + len(city.systems)
+    access = clause(city, "6.1(7)")
+    assert access.examined == len(strict)
+    assert [one.partition(":")[0] for one in access.evidence] == strict
+    assert clause(city, "3.1").examined == len(city.flows)
+    assert clause(city, "6.2(1)").examined == len(city.rules)
+    assert clause(city, "6.2(3)").examined == len(city.admissions)
+
+
 def test_a_class_two_application_on_a_public_cloud_without_the_proxy_is_found(policies: PolicyFolder) -> None:
     policies.edit("access/applications.yaml", "importance: III", "importance: II", after="id: workspace")
     (said,) = clause(policies.load(), "3.2(5)").differences
