@@ -54,7 +54,7 @@ def test_nothing_but_the_link_leads_past_the_filters(city: City) -> None:
     """A segment on the port to the router would reach it without passing a filter of the core."""
     wanted = compiled(city, "core").wanted
     (uplink,) = (port for port in wanted.ports if port.name.endswith("/24"))
-    assert (uplink.mode, uplink.vlans) == (PortMode.ACCESS, (99,))
+    assert (uplink.mode, uplink.vlans, uplink.isolated) == (PortMode.ACCESS, (99,), False)
     assert not [port for port in wanted.ports if port is not uplink and 99 in port.vlans]
     assert "TSN-transit" in {vlan.name for vlan in wanted.vlans}
 
