@@ -35,7 +35,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> City:
     return PolicyFolder(tmp_path_factory.mktemp("small")).load()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cases(small: City) -> list[PrincipalCase]:
     return list(list_boundary_cases(small))
 
