@@ -12,12 +12,13 @@ from controller.compile.identity.access_levels import OS_TYPES
 from controller.model.access.rules import Rule
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.network.packets import Prefix
+from controller.model.network.packets import Effect, Prefix
 from controller.model.reference_evaluator import Person, evaluate_identity
 from controller.model.sites.calendar import DayKind
 from controller.prove.engine.cel import OPERATING_SYSTEMS
 from controller.prove.identity import iap_bindings
 from controller.prove.identity.boundary_cases import PrincipalCase, list_boundary_cases
+from controller.prove.identity.people_sets import PeopleSets
 from controller.prove.identity.synthetic_principals import (
     build_request,
     find_schools_with_egress,
@@ -171,3 +172,20 @@ def test_each_time_is_answered_with_its_own_levels(small: City, cases: list[Prin
     case = next(one for one in cases if len(one.moments) > 1)
     alone = [(at, proxy.find_levels({**case.attributes, "request.time": at})) for at in case.moments]
     assert list(proxy.find_levels_at(case.attributes, case.moments)) == alone
+
+
+def test_an_example_of_a_set_is_somebody_whom_the_reference_judges_alike(small: City) -> None:
+    people = PeopleSets(small)
+    permitted = people.select_permitted(small, small.rules)
+    seen = set()
+    for rule in {rule.id: rule for rule, _ in judged(small)}.values():
+        mine = people.space.intersection(people.select_rule(small, rule), permitted)
+        if rule.effect is Effect.PERMIT and not people.space.is_empty(mine):
+            application, person = people.find_example(mine)
+            answer = evaluate_identity(small, application, person)
+            assert answer.permitted
+            assert rule.id in {one.id for one in answer.rules}
+            assert person.at.tzinfo == small.timezone
+            seen.add(person.at.time())
+    assert time(10) in seen, "in the morning, where that can be"
+    assert len(seen) > 1, "and elsewhere where it cannot"
