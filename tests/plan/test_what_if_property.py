@@ -180,7 +180,7 @@ def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
 
 
 def people(registered: tuple[str, ...]) -> Iterator[Person]:
-    """The class that rules name, one that they do not name, and one not known: which a rule that forbids counts as named."""
+    """Of the device classes one that rules name, one that none names, and none known (rules that forbid count it)."""
     strengths = (Strength.NONE, Strength.ANY, Strength.WITHOUT_SMS, Strength.PHISHING_RESISTANT)
     postures = (frozenset[str](), frozenset({"managed"}))
     hours = (time(8, 59), time(9), time(12), time(17))
