@@ -5,7 +5,7 @@ from rich.console import Console
 from controller.measure.assessment.assess import assess_school
 from controller.measure.assessment.terminal_tables import WIDTH, build_measurement_tables
 from controller.measure.measurement import Measurement, MeasurementKind, ProbeOutcome
-from controller.messages import Language, catalogue
+from controller.messages import Language, load_catalogue
 from controller.model.city import City
 from controller.model.network.packets import Family
 from tests.measure.findings import echo, failed, measurement, path, throughput
@@ -16,7 +16,7 @@ def shown(city: City, found: list[Measurement], language: Language = "en") -> li
     failures = [one for one in found if not one.measured]
     console = Console(width=WIDTH)
     with console.capture() as capture:
-        console.print(build_measurement_tables(assessments, failures, city, catalogue(language)))
+        console.print(build_measurement_tables(assessments, failures, city, load_catalogue(language)))
     return [" ".join(line.split()) for line in capture.get().splitlines() if line.strip()]
 
 
