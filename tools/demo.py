@@ -23,9 +23,9 @@ from rich.table import Table
 
 from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
-from tools.demo_lines import back_up, cut_a_line, devices, lose_a_region, measure
+from tools.demo_lines import back_up, cut_a_line, list_devices, lose_a_region, measure_lines
 from tools.demo_proof import a_harmless_change
-from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, must, wait_for
+from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, run_or_stop, wait_for
 
 SCHOOLS = 6
 CLOSED_RULE = "parents"
@@ -45,43 +45,43 @@ def first_day(demo: Demo) -> None:
     os.environ["TSUNAGU_REHEARSAL"] = demo.path("cloud")
 
 
-def check(demo: Demo) -> None:
+def check_policy(demo: Demo) -> None:
     """Check the city and its access policy."""
     with demo.timed("check the whole city"):
         demo.run("check", "--policies", demo.policies)
 
 
-def deploy(demo: Demo) -> None:
+def deploy_cloud(demo: Demo) -> None:
     """Deploy the cloud with the real Pulumi engine, to an offline Google; its outputs give the addresses."""
     with demo.timed("cloud up, stack lab"):
         demo.run("cloud", "up", "--stack", "lab", "--policies", demo.policies, show=14)
 
 
-def build(demo: Demo) -> None:
+def build_city(demo: Demo) -> None:
     """Build the virtual city: real switches, routers, hosts in network namespaces, and the proxy's stand-in."""
     with demo.timed(f"lab up, {SCHOOLS} schools"):
         demo.run("lab", "up", "--schools", str(SCHOOLS), "--policies", demo.policies)
 
 
-def plan(demo: Demo) -> None:
+def plan_change(demo: Demo) -> None:
     """Plan: read the switches and routers over SSH, compile the policy, prove every filter, show the difference."""
-    with demo.timed(f"plan with proof, {devices()}"):
+    with demo.timed(f"plan with proof, {list_devices()}"):
         demo.plan("plan.json", show=26)
 
 
-def apply(demo: Demo) -> None:
+def apply_change(demo: Demo) -> None:
     """Apply in waves: the canary school first, then the rest."""
-    with demo.timed(f"apply, {devices()}"):
+    with demo.timed(f"apply, {list_devices()}"):
         demo.apply("plan.json", show=16)
 
 
-def matrix(demo: Demo) -> None:
+def show_matrix(demo: Demo) -> None:
     """Packets: every host tries every application over IPv4 and IPv6; denied pairs again with the filters off."""
     with demo.timed("matrix with positive control"):
         demo.run("lab", "matrix", "--policies", demo.policies, "-o", demo.path("matrix.json"), show=60)
 
 
-def people(demo: Demo) -> None:
+def show_people(demo: Demo) -> None:
     """People at applications by real HTTPS: who is let in, and which part refuses (network or identity)."""
     with demo.timed("people, with attacks"):
         demo.run("lab", "people", "--policies", demo.policies, "-o", demo.path("people.json"), show=60)
@@ -90,7 +90,9 @@ def people(demo: Demo) -> None:
 def change_a_condition(demo: Demo) -> None:
     """One condition is added in the policy: preview shows it, up deploys it, the proxy refuses who lacks it."""
     before = staff_ai(demo, "people.json")
-    must("on the first day a teacher without MFA is let in to staff-ai", hold=before["teacher, no MFA"] == "let in")
+    run_or_stop(
+        "on the first day a teacher without MFA is let in to staff-ai", hold=before["teacher, no MFA"] == "let in"
+    )
     rules = Path(demo.policies) / "access" / "rules.yaml"
     rules.write_text((ROOT / "policies" / "access" / "rules.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     console.print("  the rule 'staff-ai' now asks for MFA (access/rules.yaml)")
@@ -99,15 +101,19 @@ def change_a_condition(demo: Demo) -> None:
     words = ("--school", demo.canary, "-o", demo.path("after.json"))
     demo.run("lab", "people", "--policies", demo.policies, *words, show=4)
     after = staff_ai(demo, "after.json")
-    must(f"a teacher without MFA: {after['teacher, no MFA']}", hold=after["teacher, no MFA"] == "refused: condition")
-    must(f"a teacher with MFA: {after['teacher']}", hold=after["teacher"] == "let in")
-    must(f"a pupil: {after['pupil']} (already at the switch)", hold=after["pupil"] == "refused: network")
+    run_or_stop(
+        f"a teacher without MFA: {after['teacher, no MFA']}", hold=after["teacher, no MFA"] == "refused: condition"
+    )
+    run_or_stop(f"a teacher with MFA: {after['teacher']}", hold=after["teacher"] == "let in")
+    run_or_stop(f"a pupil: {after['pupil']} (already at the switch)", hold=after["pupil"] == "refused: network")
 
 
 def staff_ai(demo: Demo, name: str) -> dict[str, str]:
     """What became of the visitors of staff-ai at the canary school, by who they are."""
     found = json.loads(Path(demo.path(name)).read_text(encoding="utf-8"))
-    must("people are let in and refused exactly as the policy says, and no attack came through", hold=found["agrees"])
+    run_or_stop(
+        "people are let in and refused exactly as the policy says, and no attack came through", hold=found["agrees"]
+    )
     visits = (
         one
         for one in found["results"]
@@ -124,26 +130,26 @@ def staff_ai(demo: Demo, name: str) -> dict[str, str]:
 
 def close_one_way(demo: Demo) -> None:
     """One permit is deleted in a copy of the policy: exactly that way closes."""
-    before = connections(json.loads(Path(demo.path("matrix.json")).read_text(encoding="utf-8")))
+    before = count_connections(json.loads(Path(demo.path("matrix.json")).read_text(encoding="utf-8")))
     copy = policy_without(demo, CLOSED_RULE)
     demo.plan("closed.json", policies=copy, show=18)
     demo.apply("closed.json", policies=copy)
     demo.run("lab", "matrix", "--policies", copy, "--no-control", "-o", demo.path("closed-matrix.json"), show=4)
-    after = connections(json.loads(Path(demo.path("closed-matrix.json")).read_text(encoding="utf-8")))
+    after = count_connections(json.loads(Path(demo.path("closed-matrix.json")).read_text(encoding="utf-8")))
     changed = {pair for pair in before if before[pair] != after[pair]}
     ways = sorted({f"{segment} -> {application}" for _, segment, application, _ in changed})
     expected = SCHOOLS * 2
-    must(
+    run_or_stop(
         f"{len(changed)} of {len(before)} pairs changed ({', '.join(ways)} at {SCHOOLS} schools, IPv4 and IPv6)",
         hold=ways == [f"staff -> {CLOSED_RULE}"] and len(changed) == expected,
     )
-    must("every one of them is closed now", hold=not any(after[pair] for pair in changed))
+    run_or_stop("every one of them is closed now", hold=not any(after[pair] for pair in changed))
     demo.figures.append(("pairs closed by deleting one permit", f"{len(changed)} of {len(before)}, no other changed"))
     demo.plan("reopen.json", show=2)
     demo.apply("reopen.json", show=2)
 
 
-def connections(found: dict[str, Any]) -> dict[PairKey, bool]:
+def count_connections(found: dict[str, Any]) -> dict[PairKey, bool]:
     """Which pairs of a matrix connected."""
     return {
         (one["pair"]["school"], one["pair"]["segment"], one["pair"]["target"]["column"], family_of(one)): one[
@@ -195,19 +201,19 @@ def kill_an_apply(demo: Demo) -> None:
         cwd=ROOT,
     )
     try:
-        wait_for("the new filters are pushed", lambda: pushed(state), running)
+        wait_for("the new filters are pushed", lambda: count_pushed(state), running)
     finally:
         running.kill()
         running.wait()
     killed_at = time.monotonic()
     code = drift_code(demo)
-    must(f"the switch runs the new filters, unconfirmed (drift ends with {code})", hold=code == 2)  # noqa: PLR2004
+    run_or_stop(f"the switch runs the new filters, unconfirmed (drift ends with {code})", hold=code == 2)  # noqa: PLR2004
     wait_for("the switch is in its old state again", lambda: drift_code(demo) == 0)
     demo.figures.append(("kill -9 until the switch was back by itself", f"{time.monotonic() - killed_at:.1f} s"))
-    must("nobody applied a second time: drift finds nothing", hold=drift_code(demo) == 0)
+    run_or_stop("nobody applied a second time: drift finds nothing", hold=drift_code(demo) == 0)
 
 
-def pushed(state: Path) -> bool:
+def count_pushed(state: Path) -> bool:
     """Whether the timeline of an apply shows that its push has ended."""
     lines = (line for path in state.glob("timeline/*.jsonl") for line in path.read_text(encoding="utf-8").splitlines())
     return any('"event": "end"' in line and '"name": "step push"' in line for line in lines)
@@ -220,19 +226,19 @@ def drift_code(demo: Demo) -> int:
 
 
 STEPS: tuple[Callable[[Demo], None], ...] = (
-    check,
-    deploy,
-    build,
-    plan,
-    apply,
-    matrix,
-    people,
+    check_policy,
+    deploy_cloud,
+    build_city,
+    plan_change,
+    apply_change,
+    show_matrix,
+    show_people,
     change_a_condition,
     close_one_way,
     change_by_hand,
     kill_an_apply,
     a_harmless_change,
-    measure,
+    measure_lines,
     cut_a_line,
     lose_a_region,
     back_up,

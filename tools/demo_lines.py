@@ -19,7 +19,7 @@ from controller.model.access.rules import INTERNET
 from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family, parse_prefix
 from controller.model.virtual_city import choose_virtual_city
-from tools.stage import ROOT, Demo, StepFailed, console, must, wait_for
+from tools.stage import ROOT, Demo, StepFailed, console, run_or_stop, wait_for
 
 HTTPS = 443
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -29,7 +29,7 @@ PROMISED_GAP = 1.0
 """Seconds; between the city's own routers (docs/lines.md says what holds towards Google)."""
 
 
-def measure(demo: Demo) -> None:
+def measure_lines(demo: Demo) -> None:
     """Measure every school's lines and judge them against the recommended bandwidth; the page shows it live."""
     monitor = demo.start("monitor", "--port", "0", "--store", demo.path("monitor.db"), "--policies", demo.policies)
     os.environ[ENDPOINT] = _address(monitor.stdout.readline() if monitor.stdout else "")
@@ -40,9 +40,9 @@ def measure(demo: Demo) -> None:
     demo.run("report", "bandwidth", "--lab", "--lang", "ja", "-o", demo.path("report.html"), *where)
     tiles = _tiles()
     states = Counter(tile["assessment"] for tile in tiles.values() if tile["assessment"] != "not-measured")
-    must(f"some schools meet their recommendation and some do not: {dict(states)}", hold=len(states) > 1)
+    run_or_stop(f"some schools meet their recommendation and some do not: {dict(states)}", hold=len(states) > 1)
     measured = {name: tile for name, tile in tiles.items() if tile["measured_mbps"] is not None}
-    must(f"the page shows {len(measured)} measured schools", hold=len(measured) == len(_layout().schools))
+    run_or_stop(f"the page shows {len(measured)} measured schools", hold=len(measured) == len(_layout().schools))
 
 
 def _address(line: str) -> str:
@@ -68,7 +68,7 @@ def cut_a_line(demo: Demo) -> None:
         shown = time.monotonic() - cut
         wait_for("pupils still reach the internet", lambda: traffic.answered_since(cut + STEADY_SECONDS))
     gap = traffic.longest_outage
-    must(f"the gap was {gap * 1000:.0f} ms (promised: {PROMISED_GAP:.0f} s)", hold=0 < gap <= PROMISED_GAP)
+    run_or_stop(f"the gap was {gap * 1000:.0f} ms (promised: {PROMISED_GAP:.0f} s)", hold=0 < gap <= PROMISED_GAP)
     demo.figures.append(("a primary line cut: nothing came through for", f"{gap * 1000:.0f} ms"))
     demo.figures.append(("a primary line cut: on the page after", f"{shown:.1f} s"))
     demo.run("lab", "repair", demo.canary, "primary-line")
@@ -84,28 +84,28 @@ def lose_a_region(demo: Demo) -> None:
         demo.run("lab", "break", "region", layout.regions[0].id)
         wait_for("traffic comes through by the other region", lambda: traffic.answered_since(lost + STEADY_SECONDS))
     gap = traffic.longest_outage
-    must(f"the gap was {gap * 1000:.0f} ms (promised: {PROMISED_GAP:.0f} s)", hold=gap <= PROMISED_GAP)
+    run_or_stop(f"the gap was {gap * 1000:.0f} ms (promised: {PROMISED_GAP:.0f} s)", hold=gap <= PROMISED_GAP)
     demo.figures.append(("Tokyo lost: nothing came through for", f"{gap * 1000:.0f} ms"))
     words = ("--permitted-only", "-o", demo.path("osaka.json"))
     demo.run("lab", "matrix", "--policies", demo.policies, *words, show=4)
     agrees = json.loads(Path(demo.path("osaka.json")).read_text(encoding="utf-8"))["agrees"]
-    must("every school reaches by Osaka all that the policy permits it", hold=agrees)
+    run_or_stop("every school reaches by Osaka all that the policy permits it", hold=agrees)
     demo.run("lab", "repair", "region", layout.regions[0].id)
 
 
 def back_up(demo: Demo) -> None:
     """The backup playbook saves what every device runs, secrets taken out; the saved texts are judged."""
-    with demo.timed(f"backup playbook, {devices()}"):
+    with demo.timed(f"backup playbook, {list_devices()}"):
         words = ("--lab", "--all", "--policies", demo.policies, "--state", demo.path("state"))
         said = demo.run("playbook", "run", "backup", *words, "-o", demo.path("backups"), show=16)
     folder = re.search(r"saved in (\S+);", said)
-    must("the playbook names the dated folder", hold=folder is not None)
+    run_or_stop("the playbook names the dated folder", hold=folder is not None)
     if folder:
         words = ("--policies", demo.policies, "--lab", "--all", "--configs", folder[1])
         demo.run("prove", *words, show=8)
 
 
-def devices() -> str:
+def list_devices() -> str:
     """The switches and routers that are planned, applied and saved, counted."""
     city = choose_virtual_city(load_city(ROOT / "policies"))
     number = sum(len(city.list_devices(city.school_by_id[school.id])) for school in _layout().schools)

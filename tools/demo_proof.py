@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, must
+from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, run_or_stop
 
 BRIDGE = "br0"
 TOP = "priority=900,"
@@ -26,22 +26,26 @@ def a_harmless_change(demo: Demo) -> None:
     path = folder / f"{demo.canary}-core1.cfg"
     lines = path.read_text(encoding="utf-8").split("\n")
     moved = {line: re.sub(r"priority=[0-9]+,", TOP, line) for line in lines if any(b.search(line) for b in _BUSIEST)}
-    must(f"the {len(moved)} busiest lines of the pupils' filters are moved to the top 'for speed'", hold=len(moved) > 1)
+    run_or_stop(
+        f"the {len(moved)} busiest lines of the pupils' filters are moved to the top 'for speed'", hold=len(moved) > 1
+    )
     path.write_text("\n".join(moved.get(line, line) for line in lines), encoding="utf-8")
     said = demo.run("prove", *where, "--configs", str(folder), expect=2, show=16)
     target = _packet(said)
-    must(f"the proof shows a packet: a pupil reaches {target[0]} port {target[1]}", hold=True)
-    must("now, with the filters as they are, it does not pass", hold=not _connects(demo, *target))
+    run_or_stop(f"the proof shows a packet: a pupil reaches {target[0]} port {target[1]}", hold=True)
+    run_or_stop("now, with the filters as they are, it does not pass", hold=not _connects(demo, *target))
     on_the_switch = ("lab", "run", f"{demo.canary}/switch", "ovs-ofctl", "-O", "OpenFlow14", "add-flows", BRIDGE)
     console.print("  by hand, past every proof, the lines are moved on the switch:")
     changes = demo.folder / "moved.flows"
     changes.write_text("".join(f"add {flow.strip()}\n" for flow in moved.values()), encoding="utf-8")
     demo.run(*on_the_switch, str(changes))
-    must("the very packet that the proof showed passes: a pupil has a connection to it", hold=_connects(demo, *target))
+    run_or_stop(
+        "the very packet that the proof showed passes: a pupil has a connection to it", hold=_connects(demo, *target)
+    )
     changes.write_text("".join(f"delete_strict {_match(flow)}\n" for flow in moved.values()), encoding="utf-8")
     demo.run(*on_the_switch, str(changes))
     demo.run("drift", "--policies", demo.policies, "--lab", "--school", demo.canary)
-    must("moved back, the way is closed again", hold=not _connects(demo, *target))
+    run_or_stop("moved back, the way is closed again", hold=not _connects(demo, *target))
 
 
 def _match(flow: str) -> str:

@@ -25,7 +25,7 @@ _LEFT_OUT = {"src", "docEnum", "tfOnly"}
 """Where a fact was read, and hints that are no checks."""
 
 
-def selected(facts: list[dict[str, Any]], tokens: list[str]) -> list[dict[str, Any]]:
+def select_facts(facts: list[dict[str, Any]], tokens: list[str]) -> list[dict[str, Any]]:
     """The facts of these types.
 
     Raises:
@@ -39,7 +39,7 @@ def selected(facts: list[dict[str, Any]], tokens: list[str]) -> list[dict[str, A
     return [_small(known[token]) for token in sorted(set(tokens))]
 
 
-def listed(file: Path) -> list[str]:
+def list_types(file: Path) -> list[str]:
     """The tokens of a list, one a line; `#` begins a comment."""
     lines = (line.partition("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line]
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(__doc__ or "")
         return 64
     facts = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    chosen = selected(facts, listed(PACKAGE / "types.txt"))
+    chosen = select_facts(facts, list_types(PACKAGE / "types.txt"))
     lines = [json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in (HEADER, *chosen)]
     target = PACKAGE / "facts.jsonl"
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")

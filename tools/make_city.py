@@ -78,7 +78,7 @@ class School:
     @property
     def name(self) -> str:
         """A name that no real school has: 仮 means provisional."""
-        return f"仮・{self.ward.name}第{kanji(self.place)}{self.kind.name}"
+        return f"仮・{self.ward.name}第{write_kanji(self.place)}{self.kind.name}"
 
 
 # Totals of pupils by kind: published for 2017 [V]. Sizes and their spread: invented.
@@ -174,7 +174,7 @@ def _chosen(random: Random, weighted: Sequence[tuple[ContractedLine, int]]) -> C
     return weighted[-1][0]
 
 
-def kanji(number: int) -> str:
+def write_kanji(number: int) -> str:
     """A number from 1 to 99 as Japanese writes it in names."""
     tens, ones = divmod(number, 10)
     return ("" if tens <= 1 else _DIGITS[tens]) + ("十" if tens else "") + _DIGITS[ones]
@@ -230,7 +230,7 @@ _INTERNET_HOST = 80
 """192.0.2.80 stands for the rest of the internet in the virtual city (lab/state/application_addresses.py)."""
 
 
-def summary(schools: Sequence[School]) -> Iterator[str]:
+def format_summary(schools: Sequence[School]) -> Iterator[str]:
     """What was drawn, a line for each kind."""
     for kind in KINDS:
         sizes = [school.pupils for school in schools if school.kind is kind]
@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen.output.mkdir(parents=True, exist_ok=True)
     for name, text in ward_files(chosen.seed).items():
         (chosen.output / name).write_text(text, encoding="utf-8")
-    sys.stdout.write("\n".join(summary(draw_city(chosen.seed))) + "\n")
+    sys.stdout.write("\n".join(format_summary(draw_city(chosen.seed))) + "\n")
 
 
 if __name__ == "__main__":

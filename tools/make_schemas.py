@@ -14,7 +14,7 @@ from controller.model.loading.schema import FOLDER, build_schemas
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 
 
-def texts() -> dict[Path, str]:
+def build_schema_texts() -> dict[Path, str]:
     """What each file should hold."""
     return {
         POLICIES / FOLDER / name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
@@ -22,24 +22,24 @@ def texts() -> dict[Path, str]:
     }
 
 
-def outdated() -> list[Path]:
+def find_outdated() -> list[Path]:
     """Files that are missing, not current, or nobody's."""
-    wanted = texts()
+    wanted = build_schema_texts()
     wrong = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     return sorted([*wrong, *(path for path in (POLICIES / FOLDER).glob("*.json") if path not in wanted)])
 
 
 def main() -> int:
     """Write, or check."""
-    wrong = outdated()
+    wrong = find_outdated()
     for path in wrong:
         sys.stdout.write(f"{path.relative_to(POLICIES.parent)}\n")
     if "--check" in sys.argv:
         return 1 if wrong else 0
     (POLICIES / FOLDER).mkdir(exist_ok=True)
     for path in wrong:
-        if path in texts():
-            path.write_text(texts()[path], encoding="utf-8")
+        if path in build_schema_texts():
+            path.write_text(build_schema_texts()[path], encoding="utf-8")
         else:
             path.unlink()
     return 0

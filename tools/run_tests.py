@@ -48,7 +48,7 @@ class PartResult:
     """Seconds of the tests themselves, by the folder of `tests/` that they stand in."""
 
 
-def parts(processors: int) -> tuple[Part, ...]:
+def list_parts(processors: int) -> tuple[Part, ...]:
     """Both parts; together they are every test."""
     beside = ("-m", "not lab", "-n", str(processors), "--dist", "worksteal")
     return (
@@ -57,7 +57,7 @@ def parts(processors: int) -> tuple[Part, ...]:
     )
 
 
-def run(part: Part, words: list[str]) -> PartResult:
+def run_part(part: Part, words: list[str]) -> PartResult:
     """Run a part, and wait for it also after Ctrl-C: it cleans up.
 
     Raises:
@@ -81,10 +81,10 @@ def run(part: Part, words: list[str]) -> PartResult:
             code = running.wait()
         if stopped:
             raise KeyboardInterrupt
-        return PartResult(part.title, code, counted(report), time.monotonic() - began, seconds_by_folder(report))
+        return PartResult(part.title, code, count_tests(report), time.monotonic() - began, seconds_by_folder(report))
 
 
-def counted(report: Path) -> Counter[str]:
+def count_tests(report: Path) -> Counter[str]:
     """The tests by what became of them; none where pytest did not come to write it."""
     if not report.exists():
         return Counter()
@@ -105,7 +105,7 @@ def seconds_by_folder(report: Path) -> dict[str, float]:
     return found
 
 
-def minutes(ran: list[PartResult]) -> str:
+def format_minutes(ran: list[PartResult]) -> str:
     """For each part a line with the minutes of its folders, the longest first; below 6 s nothing is said."""
     rows = []
     for row in ran:
@@ -116,16 +116,16 @@ def minutes(ran: list[PartResult]) -> str:
     return "\n".join(rows)
 
 
-def summary(ran: list[PartResult]) -> str:
+def format_summary(ran: list[PartResult]) -> str:
     """A line for each part, and one for all."""
     rows = [
         *ran,
         PartResult("all tests", 0, sum((one.counts for one in ran), Counter()), sum(one.seconds for one in ran)),
     ]
-    return "\n".join(f"test: {row.title}: {words(row)} in {row.seconds:.0f} s" for row in rows)
+    return "\n".join(f"test: {row.title}: {format_counts(row)} in {row.seconds:.0f} s" for row in rows)
 
 
-def words(ran: PartResult) -> str:
+def format_counts(ran: PartResult) -> str:
     """The counts in words; what is not there is not said, but for the passed."""
     said = [f"{ran.counts['passed']} passed"]
     return ", ".join([*said, *(f"{ran.counts[kind]} {kind}" for kind in KINDS if ran.counts[kind])])
@@ -134,11 +134,11 @@ def words(ran: PartResult) -> str:
 def main() -> int:
     """Run both parts, with what pytest is told besides; the code of the first that failed, 130 after Ctrl-C."""
     try:
-        ran = [run(part, sys.argv[1:]) for part in parts(len(os.sched_getaffinity(0)))]
+        ran = [run_part(part, sys.argv[1:]) for part in list_parts(len(os.sched_getaffinity(0)))]
     except KeyboardInterrupt:
         print("\ntest: interrupted")  # noqa: T201
         return INTERRUPTED
-    print(f"\n{minutes(ran)}\n{summary(ran)}", flush=True)  # noqa: T201
+    print(f"\n{format_minutes(ran)}\n{format_summary(ran)}", flush=True)  # noqa: T201
     failed = [one.code for one in ran if one.code not in (0, NO_TESTS)]
     return failed[0] if failed else min(one.code for one in ran)
 

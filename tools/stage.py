@@ -115,7 +115,7 @@ def _let_end(ending: subprocess.Popen[str]) -> None:
     ending.communicate()
 
 
-def must(message: str, *, hold: bool) -> None:
+def run_or_stop(message: str, *, hold: bool) -> None:
     """End the demo unless what the message says is true."""
     if not hold:
         complaint = f"not true: {message}"

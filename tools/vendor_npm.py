@@ -47,12 +47,12 @@ class Vendored(BaseModel):
         return ROOT / self.folder / Path(file).name
 
 
-def manifest() -> list[Vendored]:
+def read_manifest() -> list[Vendored]:
     """What is vendored."""
     return TypeAdapter(list[Vendored]).validate_python(yaml.safe_load(MANIFEST.read_text(encoding="utf-8")))
 
 
-def differences(packages: list[Vendored]) -> Iterator[str]:
+def find_differences(packages: list[Vendored]) -> Iterator[str]:
     """Files that are missing or are not the ones noted."""
     for one in packages:
         for file, noted in one.files.items():
@@ -62,7 +62,7 @@ def differences(packages: list[Vendored]) -> Iterator[str]:
                 yield f"{place.relative_to(ROOT)}: expected SHA-256 {noted or '(none noted)'}, found {found}"
 
 
-def fetch(one: Vendored, folder: Path) -> None:
+def fetch_package(one: Vendored, folder: Path) -> None:
     """Put a package's files in place; npm's own cache and registry settings are used.
 
     Raises:
@@ -93,12 +93,12 @@ def main() -> int:
     """0: everything is as noted; 1: something is not."""
     parser = argparse.ArgumentParser(description="fetch the vendored npm files again, or check them")
     parser.add_argument("--check", action="store_true", help="compare only")
-    packages = manifest()
+    packages = read_manifest()
     if not parser.parse_args().check:
         with tempfile.TemporaryDirectory() as folder:
             for one in packages:
-                fetch(one, Path(folder))
-    wrong = list(differences(packages))
+                fetch_package(one, Path(folder))
+    wrong = list(find_differences(packages))
     sys.stdout.write("".join(f"{line}\n" for line in wrong) or f"{len(packages)} packages are as noted\n")
     return 1 if wrong else 0
 

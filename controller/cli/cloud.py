@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Policies
-from controller.cli.output import errors, say
+from controller.cli.output import errors, print_line
 from controller.cloud.installation import PROJECT
 from controller.cloud.pulumi_engine import LAB, Engine
 from controller.offline_google.rehearsal import RehearsalEngine, choose_banner, choose_engine
@@ -39,7 +39,7 @@ def up(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
     """Deploy, and write the outputs for the controller; after a crash, first find out what became of it."""
     engine = _run("up", stack, policies)
     path = write_outputs(policies, stack, *engine.outputs(stack))
-    say(f"outputs: {path}")
+    print_line(f"outputs: {path}")
 
 
 @cloud.command("refresh")
@@ -58,12 +58,12 @@ def _run(command: str, stack: str, policies: Path) -> Engine:
     engine = choose_engine(stack, _progress, policies=policies)
     said = choose_banner(stack, is_offline=isinstance(engine, RehearsalEngine))
     if said:
-        say(said)
+        print_line(said)
     engine.ready(stack, _progress)
     guarded = ("--policy-pack", str(GUARDRAILS)) if command in ("preview", "up") else ()
     # Without its preview the engine would begin a destroy with what is not protected, and stop halfway.
     arguments = ("--skip-preview",) if stack == LAB and command != "preview" else ()
     engine.run(command, stack, *guarded, *arguments)
     if said:
-        say(said)
+        print_line(said)
     return engine

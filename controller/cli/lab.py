@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
-from controller.cli.output import Exit, console, errors, say, say_json
+from controller.cli.output import Exit, console, errors, print_line, say_json
 from controller.lab import lifecycle
 from controller.lab.iap.deployed_access import find_deployed_world
 from controller.lab.lab_status import read_lab_status
@@ -65,15 +65,17 @@ def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     world = find_deployed_world(RehearsalFolder().world) if loaded.outputs.version else None
     layout = lifecycle.build_virtual_city(loaded, schools, _progress, world=world)
     if world is None:
-        say("No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no IAP and no people.")
-    say(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
+        print_line(
+            "No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no IAP and no people."
+        )
+    print_line(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
 
 
 @lab.command("down")
 def down() -> None:
     """Remove the virtual city, also what a killed run left of it."""
     removed = lifecycle.remove_virtual_city(lambda what: _progress(f"removed: {what}"))
-    say("The virtual city is gone." if removed else "There was no virtual city; nothing was changed.")
+    print_line("The virtual city is gone." if removed else "There was no virtual city; nothing was changed.")
 
 
 @lab.command("status")
@@ -134,7 +136,7 @@ def break_something(first: Where, second: What) -> None:
     """Break a school's line (SCHOOL primary-line | backup-line | blackhole), or lose a region (region NAME)."""
     fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
     fresh = fault_injection.inject_fault(fault)
-    say(f"{fault}{'' if fresh else ' already'}. Repair it with 'tsunagu lab repair {first} {second}'.")
+    print_line(f"{fault}{'' if fresh else ' already'}. Repair it with 'tsunagu lab repair {first} {second}'.")
 
 
 @lab.command("mend", hidden=True)
@@ -152,14 +154,16 @@ def repair_something(first: RepairWhere = None, second: RepairWhat = None, *, ev
             message = "name one thing, or --all"
             raise typer.BadParameter(message)
         repaired = fault_injection.repair_all_faults()
-        say("\n".join(f"Repaired. It is no longer so that {fault}." for fault in repaired) or "Nothing was broken.")
+        print_line(
+            "\n".join(f"Repaired. It is no longer so that {fault}." for fault in repaired) or "Nothing was broken."
+        )
         return
     if first is None or second is None:
         message = "name what to repair: SCHOOL WHAT, region NAME, or --all"
         raise typer.BadParameter(message)
     fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
     was_broken = fault_injection.repair_fault(fault)
-    say(f"{'Repaired. It is no longer' if was_broken else 'Nothing to repair; it is not'} so that {fault}.")
+    print_line(f"{'Repaired. It is no longer' if was_broken else 'Nothing to repair; it is not'} so that {fault}.")
 
 
 @lab.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

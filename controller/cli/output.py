@@ -40,7 +40,7 @@ def say_table(table: RenderableType, columns: int) -> None:
     _Console(highlight=False, soft_wrap=True, emoji=False, width=max(console.width, columns)).print(table)
 
 
-def say(text: str = "", style: str | None = None) -> None:
+def print_line(text: str = "", style: str | None = None) -> None:
     """A line for people, exactly as it is."""
     console.print(text, style=style, markup=False)
 
@@ -54,7 +54,7 @@ def say_json(document: Mapping[str, object]) -> None:
 def say_moved(device: str, moved: Sequence[str]) -> None:
     """What of the policy a device leaves to another one; nobody may overlook it."""
     for line in moved:
-        say(f"! {device}: {line}", "magenta")
+        print_line(f"! {device}: {line}", "magenta")
 
 
 def describe_beside_filters(policies: int, networks: int) -> str:

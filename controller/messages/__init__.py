@@ -44,7 +44,7 @@ class Catalogue:
 
 
 @cache
-def catalogue(language: Language) -> Catalogue:
+def load_catalogue(language: Language) -> Catalogue:
     """The messages of a language, by `SUBJECT.KEY`.
 
     Raises:

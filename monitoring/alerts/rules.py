@@ -13,7 +13,7 @@ from typing import Literal
 
 import yaml
 
-from controller.messages import LANGUAGES, Language, catalogue
+from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.measurement import Assessment
 from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
@@ -105,7 +105,7 @@ def _rule(alert: Alert) -> dict[str, object]:
         "for": alert.lasting,
         "labels": {"severity": alert.severity},
         "annotations": {
-            f"{part}_{language}": catalogue(language).say(f"alerts.{alert.key}-{part}", **_marks(alert, language))
+            f"{part}_{language}": load_catalogue(language).say(f"alerts.{alert.key}-{part}", **_marks(alert, language))
             for part in ("summary", "action")
             for language in LANGUAGES
         },
@@ -116,7 +116,7 @@ def _marks(alert: Alert, language: Language) -> dict[str, str]:
     """What Prometheus puts into the words: labels, the name of a line in the language, the value."""
     marks = {label: f"{{{{ $labels.{label} }}}}" for label in alert.labels} | {"value": _VALUE}
     if LINE.name in marks:
-        primary, backup = (catalogue(language)[f"alerts.{line}"] for line in LINE.values)
+        primary, backup = (load_catalogue(language)[f"alerts.{line}"] for line in LINE.values)
         marks[LINE.name] = f'{{{{ if eq $labels.line "primary" }}}}{primary}{{{{ else }}}}{backup}{{{{ end }}}}'
     return marks
 

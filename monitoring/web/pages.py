@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from controller.messages import LANGUAGES, Language, catalogue
+from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.city import City
 
 FOLDER = Path(__file__).parent / "page"
@@ -75,7 +75,7 @@ def _page(request: Request, template: str, *, status: int = 200, **shown: object
         _templates()
         .get_template(template)
         .render(
-            say=catalogue(language),
+            say=load_catalogue(language),
             language=language,
             other=next(one for one in LANGUAGES if one != language),
             theme=theme if theme in THEMES else "",
@@ -93,7 +93,7 @@ async def _messages(request: Request) -> Response:
     language = request.path_params["language"]
     if language not in LANGUAGES:
         return JSONResponse({"languages": LANGUAGES}, 404)
-    texts = {key: text for key, text in catalogue(language).texts.items() if key.startswith(SUBJECTS)}
+    texts = {key: text for key, text in load_catalogue(language).texts.items() if key.startswith(SUBJECTS)}
     return JSONResponse(texts, headers={"Cache-Control": "no-cache"})
 
 

@@ -19,7 +19,7 @@ from controller.measure.report.bandwidth_report import ReportEdition, render_ban
 from controller.measure.report.charts import draw_recommendation_curve, draw_school_bars, draw_ward_bars
 from controller.measure.report.city_figures import CityFigures
 from controller.measure.report.svg_elements import choose_axis_ticks
-from controller.messages import LANGUAGES, Language, catalogue
+from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.measurement import Assessment
@@ -91,7 +91,7 @@ def report(city: City, figures: CityFigures, language: Language) -> str:
         city,
         figures,
         ReportEdition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual"),
-        catalogue(language),
+        load_catalogue(language),
     )
 
 
@@ -142,7 +142,7 @@ def test_every_figure_leads_to_its_measurement(city: City, figures: CityFigures,
     ]
     assert {str(link).removeprefix("#") for link in wanted} <= there
     assert there == {f"m{one.id}" for one in figures.sources}
-    for tag in (catalogue(language)["report.anchor"], catalogue(language)["report.estimated"]):
+    for tag in (load_catalogue(language)["report.anchor"], load_catalogue(language)["report.estimated"]):
         assert tag in page.text
     assert city.measurement.recommended.source in page.text
 
@@ -188,7 +188,7 @@ def test_charts_are_well_formed_and_stay_inside(drawn: list[tuple[int, float]]) 
     found = [measurement(path(whole.schools[index].id), throughput(mbps)) for index, mbps in drawn]
     names = tuple(whole.schools[index].id for index, _ in drawn) or (whole.schools[0].id,)
     figures = CityFigures(assessed(whole, found, names))
-    texts = catalogue("ja")
+    texts = load_catalogue("ja")
     wards = {ward.id: ward.name for ward in whole.settings.wards}
     for svg in (
         draw_ward_bars(figures.wards, wards, texts),
@@ -239,4 +239,4 @@ def test_the_note_behind_the_name_of_the_city_stands_in_no_japanese_report(city:
     assert name in japanese
     assert note not in japanese
     assert note in english
-    assert catalogue("ja")["report.virtual"] in japanese
+    assert load_catalogue("ja")["report.virtual"] in japanese

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
 from controller.measure.report.city_figures import CityFigures
-from controller.messages import Language, catalogue
+from controller.messages import Language, load_catalogue
 from controller.model.city import City
 from tests.measure.findings import NOON
 from tests.measure.test_measure_report import assessed, measurements
@@ -43,7 +43,7 @@ def test_the_report_opens_alone_and_axe_finds_nothing(  # noqa: PLR0913, PLR0917
     figures = CityFigures(assessed(city, measurements(), city.virtual_estate.schools))
     file = tmp_path / "report.html"
     edition = ReportEdition(NOON, "m.sqlite", "tsunagu report measurement --lab", notice="virtual")
-    file.write_text(render_bandwidth_report(city, figures, edition, catalogue(language)), encoding="utf-8")
+    file.write_text(render_bandwidth_report(city, figures, edition, load_catalogue(language)), encoding="utf-8")
     page = chromium.new_page(
         color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": 900}
     )

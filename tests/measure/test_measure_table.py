@@ -5,7 +5,7 @@ from rich.console import Console
 from controller.measure.assessment.assess import assess_school
 from controller.measure.assessment.terminal_tables import WIDTH, build_measurement_tables
 from controller.measure.measurement import DURATION_MS, Measurement, MeasurementKind, ProbeOutcome, ProbeResult
-from controller.messages import Language, catalogue
+from controller.messages import Language, load_catalogue
 from controller.model.city import City
 from controller.model.network.packets import Family
 from tests.measure.findings import echo, failed, measurement, path, throughput
@@ -16,7 +16,7 @@ def shown(city: City, found: list[Measurement], language: Language = "en") -> li
     failures = [one for one in found if not one.measured]
     console = Console(width=WIDTH)
     with console.capture() as capture:
-        console.print(build_measurement_tables(assessments, failures, city, catalogue(language)))
+        console.print(build_measurement_tables(assessments, failures, city, load_catalogue(language)))
     return [" ".join(line.split()) for line in capture.get().splitlines() if line.strip()]
 
 
@@ -65,7 +65,7 @@ def test_figures_are_means_of_the_paths_and_the_worst_loss(city: City) -> None:
 
 def test_every_column_has_its_heading(city: City) -> None:
     lines = shown(city, [measurement(path("as-e04"), echo())])
-    texts = catalogue("en")
+    texts = load_catalogue("en")
     for headings in (
         ("school", "line", "state", "down", "up", "latency", "jitter", "loss", "dns", "http"),
         ("school", "pupils", "recommended", "measured", "measured-at", "assessment"),
@@ -85,7 +85,7 @@ def test_a_line_is_shown_as_soon_as_anything_is_known_of_it(city: City) -> None:
 
 def test_several_causes_are_all_told(city: City) -> None:
     found = [measurement(path("as-e04"), echo(0.2)), measurement(path("as-e04"), throughput(90))]
-    texts = catalogue("en")
+    texts = load_catalogue("en")
     causes = [texts.say("measure.cause-contract", contract=200), texts.say("measure.cause-line", contract=200)]
     causes.append(texts.say("measure.cause-loss", loss="20"))
     assert " ".join(f"as-e04: {texts['measure.and'].join(causes)}".split()) in " ".join(shown(city, found))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.compile.network.wanted_device_state import compile_device
-from controller.errors import ConfigRefused, InputError, TsunaguError
+from controller.errors import ConfigRefused, InputError, ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device
@@ -165,3 +166,15 @@ def test_a_policy_too_large_for_the_device_refuses_that_device_only(
     assert str(found.refusal).startswith(f"{device.id}: filter TSN needs 2000 entries")
     plan = build_plan(city, [found])
     assert [(one.device, one.kind) for one in plan.unplanned] == [(device.id, "failed")]
+
+
+def test_devices_that_are_right_one_by_one_and_let_others_through_together_are_no_plan(
+    city: City, device: Device, configs: Path
+) -> None:
+    one = consider_device(city, read_saved_configurations([device], configs)[0])
+    assert one.intent is not None
+    open_core = replace(one, intent=replace(one.intent, wanted=replace(one.intent.wanted, bindings=())))
+    with pytest.raises(
+        ProofFailed, match=r"^The proof of paths failed; nothing was saved or applied:\n  kw-s01: nothing filters "
+    ):
+        build_plan(city, [open_core])

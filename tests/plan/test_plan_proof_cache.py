@@ -393,3 +393,5 @@ def test_conditions_alone_are_judged_in_parts(tmp_path: Path, city: City, monkey
     known = prove_city(city, [], ProofCache(tmp_path), processes)
     assert known.checks[0].evidence == ("known from an earlier proof of the same content",)
     assert known.checks[0].examined == whole.examined
+    key = build_conditions_key(city, compile_cloud_intent(city, FACTS))
+    assert ProofCache(tmp_path).find(key) == ProofCoverage(whole.examined, 0)

@@ -180,10 +180,11 @@ def test_identity_answers(rules: tuple[Rules, Rules]) -> None:
 
 
 def people(registered: tuple[str, ...]) -> Iterator[Person]:
+    """Of the device classes one that rules name, one that none names, and none known (rules that forbid count it)."""
     strengths = (Strength.NONE, Strength.ANY, Strength.WITHOUT_SMS, Strength.PHISHING_RESISTANT)
     postures = (frozenset[str](), frozenset({"managed"}))
     hours = (time(8, 59), time(9), time(12), time(17))
-    rest = product(("own-school", "home", "abroad"), ("ipad", ""), registered, DAYS, hours)
+    rest = product(("own-school", "home", "abroad"), ("ipad", "chromebook", ""), registered, DAYS, hours)
     for role, factor, has, (place, device, where, day, hour) in product(
         ("teacher", "pupil"), (strengths[0], strengths[1], strengths[3]), postures, list(rest)
     ):

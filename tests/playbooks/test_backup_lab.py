@@ -15,6 +15,7 @@ from controller.lab.state.paths import STATE
 from controller.lab.state.processes import kill_process
 from controller.lab.state.undo_log import list_current_processes
 from controller.model.city import City
+from controller.model.virtual_city import choose_virtual_city
 from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform
@@ -50,7 +51,7 @@ def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tm
     assert done.returncode == 0, done.stderr
     found = {one["host"]: one for one in json.loads(done.stdout)["hosts"]}
     saved = texts(tmp_path / "saved")
-    devices = select_devices(city, Selection([school.id for school in lab.schools]))
+    devices = select_devices(choose_virtual_city(city), Selection([school.id for school in lab.schools]))
     assert set(saved) == {device.id for device in devices}
     for device in devices:
         system = load_platform(device.platform)

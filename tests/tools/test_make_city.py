@@ -18,7 +18,7 @@ from controller.model.sites.schools import (
     matches_school,
 )
 from controller.model.yaml_source import read_yaml
-from tools.make_city import KINDS, OUTPUT, SEED, WARDS, draw_city, kanji, main, ward_files
+from tools.make_city import KINDS, OUTPUT, SEED, WARDS, draw_city, main, ward_files, write_kanji
 
 ROOT = Path(__file__).parents[2]
 CITY = ROOT / "policies/city"
@@ -185,4 +185,4 @@ def test_the_lab_is_six_varied_schools_of_the_city(
 
 
 def test_numbers_in_kanji() -> None:
-    assert [kanji(number) for number in (1, 10, 11, 20, 45)] == ["一", "十", "十一", "二十", "四十五"]
+    assert [write_kanji(number) for number in (1, 10, 11, 20, 45)] == ["一", "十", "十一", "二十", "四十五"]

@@ -11,7 +11,7 @@ import pytest
 from controller.model.measurement import Assessment
 from monitoring.city_state.rollout_views import DeviceView, RolloutView, SpanView, WaveView
 from monitoring.city_state.school_tiles import LineState, Tile
-from tools.vendor_npm import ROOT, manifest
+from tools.vendor_npm import ROOT, read_manifest
 
 FOLDER = ROOT / "tools" / "page_check"
 TYPES = (FOLDER / "types" / "api.d.ts").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def test_the_pages_words_are_the_monitors() -> None:
 
 
 def test_the_charts_types_are_of_the_vendored_version() -> None:
-    (chart,) = [one for one in manifest() if one.package == "uplot"]
+    (chart,) = [one for one in read_manifest() if one.package == "uplot"]
     wanted = json.loads((FOLDER / "package.json").read_text(encoding="utf-8"))["devDependencies"]
     locked = json.loads((FOLDER / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     assert wanted["uplot"] == chart.version

@@ -69,7 +69,7 @@ def test_the_summary_says_where_the_minutes_went(tmp_path: Path) -> None:
     folders = run_tests.seconds_by_folder(report)
     assert folders == {"lab": 90.0, "plan": 0.5}
     ran = run_tests.PartResult("the lab", 0, Counter(passed=3), 95.0, folders)
-    assert run_tests.minutes([ran]) == "test: minutes of the lab: lab 1.5"
+    assert run_tests.format_minutes([ran]) == "test: minutes of the lab: lab 1.5"
 
 
 @pytest.mark.parametrize(("mark", "by_the_terminal"), [("", True), ("@pytest.mark.lab", False)])

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
-from controller.cli.output import Exit, errors, say, say_json
+from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
 from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import choose_estate
@@ -74,12 +74,12 @@ def _document(outcome: Outcome) -> dict[str, object]:
 def _say_outcomes(plan: PlanFile, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         style = "green" if outcome.end.good else "red"
-        say(f"{outcome.end:<9} {outcome.device}" + (f": {outcome.reason}" if outcome.reason else ""), style)
+        print_line(f"{outcome.end:<9} {outcome.device}" + (f": {outcome.reason}" if outcome.reason else ""), style)
     for one in plan.unplanned:
-        say(f"unplanned {one.reason}", "yellow")
+        print_line(f"unplanned {one.reason}", "yellow")
     counts = Counter(outcome.end for outcome in outcomes)
     shown = ", ".join(f"{counts[end]} {end}" for end in End if counts[end])
-    say(f"apply: {shown or 'nothing to do'}" + (f", {len(plan.unplanned)} unplanned" if plan.unplanned else ""))
+    print_line(f"apply: {shown or 'nothing to do'}" + (f", {len(plan.unplanned)} unplanned" if plan.unplanned else ""))
 
 
 def _code(plan: PlanFile, outcomes: list[Outcome]) -> Exit:

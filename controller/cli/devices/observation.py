@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from controller.cli.output import Exit, errors, say
+from controller.cli.output import Exit, errors, print_line
 from controller.lab.estate import list_active_devices
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -51,10 +51,10 @@ def say_refusals(found: Sequence[ConsideredDevice]) -> None:
             name = one.observed.device.platform
             unsupported[name] = unsupported.get(name, 0) + 1
         elif one.refusal is not None:
-            say(f"x {one.refusal}", "red")
+            print_line(f"x {one.refusal}", "red")
     if unsupported:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(unsupported.items()))
-        say(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
+        print_line(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
 
 
 def choose_exit_code(found: Sequence[ConsideredDevice]) -> Exit:

@@ -29,7 +29,7 @@ from controller.cli.options import (
     choose_selection,
     read_day,
 )
-from controller.cli.output import Exit, say, say_json, say_moved
+from controller.cli.output import Exit, print_line, say_json, say_moved
 from controller.model.loading.load_city import load_city
 from controller.plan.build import ConsideredDevice, build_plan
 from controller.plan.document import save_plan
@@ -100,10 +100,12 @@ def drift(  # noqa: PLR0913 the command's options
         _say_differences(differing, with_reading=False)
         for one in differing:
             if not one.saved:
-                say(f"{one.observed.device.id}: would not boot with what it runs; `tsunagu plan` and apply save it")
+                print_line(
+                    f"{one.observed.device.id}: would not boot with what it runs; `tsunagu plan` and apply save it"
+                )
         say_refusals(found)
         same = sum(one.refusal is None for one in found) - len(differing)
-        say(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
+        print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
     code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
@@ -129,16 +131,16 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
             continue
         name, seen = one.observed.device.id, one.observed.observation
         if with_reading and seen is not None:
-            say(
+            print_line(
                 f"{name}: {seen.lines} lines read: {seen.managed} are managed and understood, "
                 f"{len(seen.unmanaged)} are unmanaged and left alone"
             )
         if one.changes:
-            say(f"{name} ({one.observed.device.platform}) would change:", "bold")
+            print_line(f"{name} ({one.observed.device.platform}) would change:", "bold")
             for change in one.changes:
-                say(f"  {change}", _style(change))
+                print_line(f"  {change}", _style(change))
         elif with_reading:
-            say(f"{name}: nothing would change")
+            print_line(f"{name}: nothing would change")
         say_moved(name, one.delegated)
 
 
@@ -151,15 +153,17 @@ def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None) ->
     planned = [one for one in found if one.refusal is None]
     changing = sum(bool(one.changes) for one in planned)
     proved = sum(one.filters_proved for one in planned)
-    say(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
-    say(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
+    print_line(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
+    print_line(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
     between = sum(one.states_proved for one in planned)
-    say(f"proof: {between} states on the way: none lets more through than before or after, management is never cut")
+    print_line(
+        f"proof: {between} states on the way: none lets more through than before or after, management is never cut"
+    )
     policies = sum(one.policies_proved for one in planned)
     if policies:
-        say(
+        print_line(
             f"proof: {policies} route policies: only the schools' own prefixes leave, the lines are preferred as the "
             "policy says, and no state on the way is worse"
         )
     if output is not None:
-        say(f"saved: {output}; apply it with: tsunagu apply {output}")
+        print_line(f"saved: {output}; apply it with: tsunagu apply {output}")

@@ -24,7 +24,7 @@ from controller.cli.options import (
     choose_estate_class,
     choose_selection,
 )
-from controller.cli.output import Exit, say, say_json
+from controller.cli.output import Exit, print_line, say_json
 from controller.cli.progress import Progress
 from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
@@ -92,16 +92,16 @@ def _say(name: str, folder: Path, outcomes: Sequence[HostOutcome], left_out: Seq
         if one.end is HostEnd.DONE:
             saved = one.results.get(SAVED, {})
             what = f": {saved['backup']['lines']} lines, {saved['backup']['redacted']} redacted" if saved else ""
-            say(f"done        {one.host}{what}", "green")
+            print_line(f"done        {one.host}{what}", "green")
         else:
-            say(f"{one.end:<11} {one.host}" + (f": {one.reason}" if one.reason else ""), "red")
+            print_line(f"{one.end:<11} {one.host}" + (f": {one.reason}" if one.reason else ""), "red")
     for platform, count in sorted(Counter(device.platform for device in left_out).items()):
-        say(f"left out    {count} devices: platform {platform!r} cannot be read over SSH yet", "yellow")
+        print_line(f"left out    {count} devices: platform {platform!r} cannot be read over SSH yet", "yellow")
     counts = Counter(one.end for one in outcomes)
     shown = ", ".join(f"{counts[end]} {end}" for end in HostEnd if counts[end])
-    say(f"playbook {name}: {shown or 'nothing to do'}" + (f", {len(left_out)} left out" if left_out else ""))
+    print_line(f"playbook {name}: {shown or 'nothing to do'}" + (f", {len(left_out)} left out" if left_out else ""))
     if counts[HostEnd.DONE]:
-        say(f"saved in {folder}; it can be read by: tsunagu plan --configs")
+        print_line(f"saved in {folder}; it can be read by: tsunagu plan --configs")
 
 
 def _document(folder: Path, outcomes: Sequence[HostOutcome], left_out: Sequence[Device]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, choose_estate_class
-from controller.cli.output import Exit, say
+from controller.cli.output import Exit, print_line
 from controller.model.loading.load_city import load_city
 from controller.plan.select import find_device
 from controller.platforms.transport.host_keys import fetch_host_key, format_fingerprint, pin_host_key, read_pinned_keys
@@ -23,20 +23,22 @@ def trust(name: Name, *, policies: Policies = DEFAULT_POLICIES, lab: Lab = False
     city = load_city(policies, estate=choose_estate_class(lab=lab))
     device = find_device(city, name)
     shown, pinned = fetch_host_key(device), read_pinned_keys(device)
-    say(f"{name} shows  {shown.get_name()} {format_fingerprint(shown)}")
+    print_line(f"{name} shows  {shown.get_name()} {format_fingerprint(shown)}")
     for key in pinned:
-        say(f"{name} pinned {key.get_name()} {format_fingerprint(key)}")
+        print_line(f"{name} pinned {key.get_name()} {format_fingerprint(key)}")
     if shown in pinned:
-        say("the pinned key is the one it shows; nothing to do")
+        print_line("the pinned key is the one it shows; nothing to do")
         return
     if pinned:
-        say("THE KEY HAS CHANGED. Pin it only if the device was replaced or reset, and you know that.", "bold red")
+        print_line(
+            "THE KEY HAS CHANGED. Pin it only if the device was replaced or reset, and you know that.", "bold red"
+        )
     if expected is not None:
         if expected != format_fingerprint(shown):
-            say(f"not pinned: the device does not show {expected}", "red")
+            print_line(f"not pinned: the device does not show {expected}", "red")
             raise typer.Exit(Exit.FAILED)
     elif not typer.confirm("Compare the fingerprint with the device's console. Is it the same?", default=False):
-        say("not pinned")
+        print_line("not pinned")
         raise typer.Exit(Exit.FAILED)
     pin_host_key(device, shown)
-    say(f"pinned in {device.access.known_hosts}")
+    print_line(f"pinned in {device.access.known_hosts}")

@@ -27,7 +27,7 @@ from controller.cli.options import (
     choose_estate_class,
 )
 from controller.cli.options import choose_selection as selection_of
-from controller.cli.output import Exit, errors, say, say_json, say_table
+from controller.cli.output import Exit, errors, print_line, say_json, say_table
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
@@ -43,7 +43,7 @@ from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
 from controller.measure.probes.icmp_prober import IcmpProber
-from controller.messages import catalogue
+from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family
@@ -108,7 +108,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     city = load_city(policies, estate=choose_estate_class(lab=lab))
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
-        say("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
+        print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
     sites = list_probe_sites(city, chosen)
     with explain_absence(), open_telemetry() as sent, open_measurement_store(state / LAB_STORE) as store:
@@ -134,11 +134,11 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         if as_json:
             say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
         else:
-            texts = catalogue(lang.value)
+            texts = load_catalogue(lang.value)
             failures = [one for one in found if not one.measured]
             table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
-            say(texts.say("measure.kept", count=len(found), run=run.run, file=store.file))
+            print_line(texts.say("measure.kept", count=len(found), run=run.run, file=store.file))
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
 
@@ -166,9 +166,9 @@ def watch_lines(
         at = datetime.now(UTC).astimezone(city.timezone)
         if as_json:
             line = {"at": at.isoformat(timespec="milliseconds"), "event": str(kind), "text": text, **about}
-            say(json.dumps(line, ensure_ascii=False))
+            print_line(json.dumps(line, ensure_ascii=False))
         else:
-            say(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
+            print_line(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
 
     # In the virtual city no pupil needs the lines.
     metrics = AssessmentMetrics(sent, since=datetime.now(UTC))

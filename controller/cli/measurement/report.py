@@ -20,7 +20,7 @@ from controller.cli.options import (
     Wards,
     choose_estate_class,
 )
-from controller.cli.output import say, say_json
+from controller.cli.output import print_line, say_json
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
@@ -29,7 +29,7 @@ from controller.measure.measurement import MeasurementId
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
 from controller.measure.report.city_figures import CityFigures
-from controller.messages import catalogue
+from controller.messages import load_catalogue
 from controller.model.loading.load_city import load_city
 from controller.plan.select import Selection, select_schools
 
@@ -65,10 +65,10 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
             if lab
             else ReportEdition(datetime.now(UTC), store.file, one)
         )
-    html = render_bandwidth_report(city, figures, edition, catalogue(lang.value))
+    html = render_bandwidth_report(city, figures, edition, load_catalogue(lang.value))
     output.write_text(html, encoding="utf-8")
     counts = figures.counts
-    say(
+    print_line(
         f"{output}: {counts.schools} schools, {counts.measured} measured, "
         f"{counts.meets} meet the recommendation ({counts.share} of all)"
     )

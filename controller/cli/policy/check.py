@@ -7,7 +7,7 @@ from time import perf_counter
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
-from controller.cli.output import Exit, say, say_json
+from controller.cli.output import Exit, print_line, say_json
 from controller.compile.network.upstream import list_assumed_routers
 from controller.model.loading.load_city import load_city
 from controller.prove.lint.check_policy import check_policy
@@ -43,10 +43,10 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
         )
     else:
         for finding in findings:
-            say(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
+            print_line(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
         for one in list_assumed_routers(city):
-            say(f"! {one}", "magenta")
-        say(
+            print_line(f"! {one}", "magenta")
+        print_line(
             f"{city.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
             f"{len(city.applications)} applications, {len(city.rules)} rules; "
             f"{len(errors)} errors, {len(findings) - len(errors)} warnings ({perf_counter() - began:.1f} s)"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, choose_estate_class, read_day
-from controller.cli.output import say, say_json
+from controller.cli.output import print_line, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
 from controller.model.access.rules import Rule
@@ -135,40 +135,40 @@ def _moment(city: City, at: str | None) -> datetime:
 
 def _say(found: Explanation) -> None:
     asked = found.question
-    say(f"{asked.school.id}/{asked.segment} -> {asked.application}", "bold")
-    say("network part (switches and routers):")
+    print_line(f"{asked.school.id}/{asked.segment} -> {asked.application}", "bold")
+    print_line("network part (switches and routers):")
     for one in found.network:
         _say_network(one)
     _say_lines(found.lines)
     identity = found.identity
-    say(f"identity part ({identity.enforcer}):")
+    print_line(f"identity part ({identity.enforcer}):")
     if identity.answer is not None:
-        say(f"  {_word(permitted=identity.answer.permitted)}  {_rules(identity.answer.rules)}")
+        print_line(f"  {_word(permitted=identity.answer.permitted)}  {_rules(identity.answer.rules)}")
         _say_bindings(identity)
     elif identity.rules:
-        say(f"  not asked (name --role ...); rules that speak of it: {_rules(identity.rules)}")
+        print_line(f"  not asked (name --role ...); rules that speak of it: {_rules(identity.rules)}")
     else:
-        say("  no rule speaks of people here")
+        print_line("  no rule speaks of people here")
 
 
 def _say_lines(lines: LinesExplanation | None) -> None:
     if lines is None:
         return
     ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.preferences)
-    say(f"lines: {ordered}")
+    print_line(f"lines: {ordered}")
     if lines.override is not None:
         own = lines.override
-        say(f"  an order of its own ({own.origin}), by {own.owner}: {own.reason}")
+        print_line(f"  an order of its own ({own.origin}), by {own.owner}: {own.reason}")
 
 
 def _say_bindings(identity: IdentityExplanation) -> None:
     if identity.note:
-        say(f"    {identity.note}", "yellow")
+        print_line(f"    {identity.note}", "yellow")
     for one in identity.bindings:
         made_of = f"IAP binding {one.number} of role {one.role}, from {', '.join(one.rules)}"
-        say(f"    {made_of}: {one.expression or 'always'}")
+        print_line(f"    {made_of}: {one.expression or 'always'}")
     for level in identity.levels:
-        say(f"    access level {level.name} ({level.relies_on}): {_short(level.expression)}")
+        print_line(f"    access level {level.name} ({level.relies_on}): {_short(level.expression)}")
 
 
 def _short(expression: str) -> str:
@@ -177,11 +177,11 @@ def _short(expression: str) -> str:
 
 def _say_network(one: NetworkExplanation) -> None:
     verdict = _word(permitted=one.answer.permitted)
-    say(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {_rules(one.answer.rules)}")
+    print_line(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {_rules(one.answer.rules)}")
     for place in one.enforced:
-        say(f"    {place.filter}, {place.line}: {place.entry}")
+        print_line(f"    {place.filter}, {place.line}: {place.entry}")
     if one.note:
-        say(f"    {one.note}", "yellow")
+        print_line(f"    {one.note}", "yellow")
 
 
 def _word(*, permitted: bool) -> str:

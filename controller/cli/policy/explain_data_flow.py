@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.cli.output import say, say_json
+from controller.cli.output import print_line, say_json
 from controller.compile.data_flows import SystemConnection
 from controller.model.access.data_flows import SystemFlow
 from controller.model.city import City
@@ -15,19 +15,21 @@ def explain_flow(city: City, ends: tuple[str, str], data: str | None, *, as_json
     if as_json:
         say_json(_document(found))
         return
-    say(f"{found.sender} -> {found.receiver} (system to system)", "bold")
+    print_line(f"{found.sender} -> {found.receiver} (system to system)", "bold")
     for importance, answer in found.answers:
         verdict = "permitted" if answer.permitted else "DENIED"
         rules = "; ".join(map(_rule, answer.rules)) or "no flow names it: default deny"
-        say(f"  class {importance}: {verdict}  {rules}")
+        print_line(f"  class {importance}: {verdict}  {rules}")
     for channel in found.channels:
         readers = ", ".join(channel.receivers)
-        say(f"  enforced by IAM on {channel.carrier}: {channel.sender} puts class {channel.data}, {readers} reads")
+        print_line(
+            f"  enforced by IAM on {channel.carrier}: {channel.sender} puts class {channel.data}, {readers} reads"
+        )
     for connection in found.connections:
-        say(f"  enforced by a firewall, IPv{int(connection.family)}: {_words(connection)}")
+        print_line(f"  enforced by a firewall, IPv{int(connection.family)}: {_words(connection)}")
     for one in found.unplaced:
         lacking = ", ".join(one.lacking)
-        say(
+        print_line(
             f"  {one.caller} -> {one.called} {one.service}: not compiled, no addresses of {lacking} are known", "yellow"
         )
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies
-from controller.cli.output import Exit, say, say_json
+from controller.cli.output import Exit, print_line, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.rewrite_older_formats import find_policy_files, plan_rewrites, write_rewrite
 from stacks.settings.migrations import find_stack_files
@@ -49,10 +49,10 @@ def migrate(
         say_json({"files": len(files), "written": write, "rewrites": listed})
     else:
         for one in rewrites:
-            say(one.format_diff())
-            say(f"{one.path}: format {one.found} to {one.current}: {'; '.join(one.steps)}", "cyan")
+            print_line(one.format_diff())
+            print_line(f"{one.path}: format {one.found} to {one.current}: {'; '.join(one.steps)}", "cyan")
         done = "rewritten" if write else "to rewrite; nothing was written (--write does)"
-        say(
+        print_line(
             f"{len(files)} files, {len(rewrites)} {done}" if rewrites else f"{len(files)} files, all of today's formats"
         )
     if rewrites and not write:

@@ -23,7 +23,7 @@ from controller.cli.options import (
     choose_selection,
     read_day,
 )
-from controller.cli.output import Exit, describe_beside_filters, say, say_json, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
@@ -125,7 +125,7 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
         f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
     )
     for one in missing:
-        say(f"x {one.refusal}", "red")
+        print_line(f"x {one.refusal}", "red")
     refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
     held = [one.parsed for one in seen if one.parsed is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
@@ -144,29 +144,29 @@ def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
 
 def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
     for refusal in found.refused:
-        say(f"x {refusal}", "red")
+        print_line(f"x {refusal}", "red")
     for check in found.checks:
         for difference in check.differences:
-            say(f"x {difference}", "red")
+            print_line(f"x {difference}", "red")
     for check in found.checks:
         _say_check(check, evidence=evidence)
     if found.unsupported:
-        say(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
-    say(found.summary)
-    say(f"checks: {_verdict(found.checks)}; {seconds:.1f} s")
+        print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
+    print_line(found.summary)
+    print_line(f"checks: {_verdict(found.checks)}; {seconds:.1f} s")
 
 
 def _say_check(check: Check, *, evidence: bool) -> None:
     if check.not_judged:
-        say(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
+        print_line(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
         return
-    say(
+    print_line(
         f"  {'holds  ' if check.holds else 'DIFFERS'}  {check.name} ({check.examined})",
         "green" if check.holds else "red",
     )
     if evidence:
         for shown in check.evidence:
-            say(f"             {shown}")
+            print_line(f"             {shown}")
 
 
 def _verdict(checks: Sequence[Check]) -> str:

@@ -19,7 +19,7 @@ from controller.cli.options import (
     choose_selection,
     read_day,
 )
-from controller.cli.output import Exit, describe_beside_filters, say, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_moved
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import BeyondCapability, TsunaguError
@@ -54,7 +54,7 @@ def render(  # noqa: PLR0913 the command's options
         try:
             intent = compile_device(city, device, system.capabilities)
         except BeyondCapability as error:
-            say(f"x {error}", "red")
+            print_line(f"x {error}", "red")
             refused += 1
             continue
         filters += prove_rendered_device(city, intent, system)
@@ -64,9 +64,9 @@ def render(  # noqa: PLR0913 the command's options
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
         written += 1
     proved = f"{filters} filters{describe_beside_filters(route_policies, networks)} proved"
-    say(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
+    print_line(f"rendered: {written} devices into {output}; {proved}; {unsupported} devices not supported")
     if refused:
-        say(f"refused: {refused} devices, each with its reason above", "red")
+        print_line(f"refused: {refused} devices, each with its reason above", "red")
         raise typer.Exit(Exit.FAILED)
     if unsupported:
         raise typer.Exit(Exit.NOT_SUPPORTED)

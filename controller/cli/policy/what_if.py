@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
-from controller.cli.output import Exit, say, say_json
-from controller.messages import LANGUAGES, Catalogue, Language, catalogue
+from controller.cli.output import Exit, print_line, say_json
+from controller.messages import LANGUAGES, Catalogue, Language, load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.plan.what_if.changes import Change, Changes
@@ -50,14 +50,14 @@ def what_if_command(  # noqa: PLR0913 the command's options
     if to and not revision:
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
-    words = catalogue(_language(language))
+    words = load_catalogue(_language(language))
     today = read_day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
     before, after, names = _two(policies, edit or [], (revision, to), today, words)
     changes = compare_policies(before, after, names)
     if as_json:
         say_json(_document(changes))
     else:
-        say(write_markdown(changes, len(after.schools), words.language).rstrip("\n"))
+        print_line(write_markdown(changes, len(after.schools), words.language).rstrip("\n"))
     if not changes.nothing:
         raise typer.Exit(Exit.DIFFERS)
 

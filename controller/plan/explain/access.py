@@ -13,7 +13,14 @@ from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.city import City
 from controller.model.network.device_state import Filter
 from controller.model.network.packets import Direction, Family, Packet, Service, get_bounds
-from controller.model.reference_evaluator import Flow, Person, RuleDecision, evaluate_identity, evaluate_network
+from controller.model.reference_evaluator import (
+    Decision,
+    Flow,
+    Person,
+    RuleDecision,
+    evaluate_identity,
+    evaluate_network,
+)
 from controller.model.sites.access_lines import Override, PathPreference
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
@@ -129,7 +136,7 @@ def _network(city: City, question: Question, family: Family, service: Service) -
     addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
     if not addresses.included:
         note = f"{question.application} has no IPv{int(family)} address: nothing is permitted there"
-        return NetworkExplanation(family, service, "none", RuleDecision(permitted=False, rules=()), (), note)
+        return NetworkExplanation(family, service, "none", Decision(permitted=False, rules=()), (), note)
     destination = _example(city, question, family)
     flow = Flow(question.school, question.segment, family, service.protocol, destination, service.ports[0])
     packet = Packet(

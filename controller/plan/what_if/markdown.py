@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from controller.messages import Language, catalogue
+from controller.messages import Language, load_catalogue
 from controller.plan.what_if.changes import (
     EVERYWHERE,
     IMPORTANT,
@@ -39,7 +39,7 @@ class _Comment:
 
     def __init__(self, schools: int, language: Language) -> None:
         self._schools = schools
-        self._catalogue = catalogue(language)
+        self._catalogue = load_catalogue(language)
 
     def lines(self, changes: Changes) -> Iterator[str]:
         """The comment, line by line."""

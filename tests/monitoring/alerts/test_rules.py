@@ -15,7 +15,7 @@ import yaml
 from controller.lab.network import fault_injection
 from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
-from controller.messages import LANGUAGES, catalogue
+from controller.messages import LANGUAGES, load_catalogue
 from controller.telemetry.otlp import ENDPOINT
 from controller.telemetry.registry import LINE, LINE_UP, METRICS
 from monitoring.alerts import rules
@@ -111,7 +111,7 @@ def test_a_line_cut_in_the_lab_fires_an_alert_and_mended_resolves_it(lab: Layout
         assert (labels["school"], labels["line"], labels["severity"]) == (school, "primary", "critical")
         [alert] = watch.wait_for("TsunaguLineDown", "firing", PATIENCE)["alerts"]
         for language in LANGUAGES:
-            words = catalogue(language)
+            words = load_catalogue(language)
             said = words.say("alerts.line-down-summary", school=school, line=words["alerts.primary"])
             assert alert["annotations"][f"summary_{language}"] == said
 

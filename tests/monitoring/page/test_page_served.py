@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
-from controller.messages import LANGUAGES, catalogue
+from controller.messages import LANGUAGES, load_catalogue
 from controller.model.city import City
 from controller.model.policy_files import SCHOOLS
 from controller.model.sites.schools import SchoolFile
@@ -130,13 +130,13 @@ def test_names_are_escaped(city: City) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_modules_get_the_words_of_the_catalogue(reader: Reader, language: str) -> None:
     texts = json.loads(reader.get(f"/messages/{language}.json").text)
-    assert texts["page.city"] == catalogue("ja" if language == "ja" else "en")["page.city"]
+    assert texts["page.city"] == load_catalogue("ja" if language == "ja" else "en")["page.city"]
     assert {key.split(".")[0] for key in texts} == {"page", "assessments"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_a_module_says_only_what_the_catalogue_has(module: Path) -> None:
-    texts = catalogue("ja").texts
+    texts = load_catalogue("ja").texts
     for key in SAID.findall(module.read_text(encoding="utf-8")):
         assert f"page.{key}" in texts, f"{module.name} says {key!r}"
 
@@ -146,7 +146,7 @@ def test_every_message_is_said_somewhere() -> None:
     said = "\n".join(file.read_text(encoding="utf-8") for file in files)
     built = re.compile(r'"page\.([\w-]+-)" ~|`([\w-]+-)\$\{|"page\.()" ~|`\$\{line\}(-short)')
     starts = {start for found in built.findall(said) for start in found if start}
-    for key in (key.removeprefix("page.") for key in catalogue("ja").texts if key.startswith("page.")):
+    for key in (key.removeprefix("page.") for key in load_catalogue("ja").texts if key.startswith("page.")):
         known = f'"page.{key}"' in said or f'"{key}"' in said
         assert known or any(key.startswith(start) or key.endswith(start) for start in starts), key
 
@@ -156,19 +156,19 @@ def test_every_step_of_a_rollout_has_its_words() -> None:
     steps = re.findall(r'Level\.STEP, "([^"]+)"', source)
     assert {"read", "push", "confirm"} <= set(steps)
     for step in steps:
-        assert f"page.step-{re.sub('[^a-z]+', '-', step)}" in catalogue("ja").texts
+        assert f"page.step-{re.sub('[^a-z]+', '-', step)}" in load_catalogue("ja").texts
 
 
 def test_vendored_files_are_the_ones_that_were_noted() -> None:
-    assert list(vendor_npm.differences(vendor_npm.manifest())) == []
-    for one in vendor_npm.manifest():
+    assert list(vendor_npm.find_differences(vendor_npm.read_manifest())) == []
+    for one in vendor_npm.read_manifest():
         assert (vendor_npm.ROOT / one.folder / "LICENSE").exists()
 
 
 def test_a_vendored_file_that_was_changed_is_named() -> None:
-    one = vendor_npm.manifest()[0]
+    one = vendor_npm.read_manifest()[0]
     file = next(iter(one.files))
     other = one.model_copy(update={"files": {file: "0" * 64}})
-    (difference,) = vendor_npm.differences([other])
+    (difference,) = vendor_npm.find_differences([other])
     assert Path(file).name in difference
     assert "0" * 64 in difference

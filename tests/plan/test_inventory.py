@@ -1,0 +1,53 @@
+"""The city as hosts and groups, without Ansible."""
+
+from __future__ import annotations
+
+import re
+
+from controller.model.city import City
+from controller.model.virtual_city import choose_virtual_city
+from controller.plan.inventory import list_hosts, load_city_once
+from controller.plan.select import Selection, find_device, select_devices
+from tests.policies import SHIPPED
+
+
+def test_every_device_of_the_estate_is_a_host(city: City) -> None:
+    for one in (city, choose_virtual_city(city)):
+        hosts = list(list_hosts(one))
+        assert [host.name for host in hosts] == [device.id for device in select_devices(one, Selection())]
+        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", group) for host in hosts for group in host.groups)
+
+
+def test_a_host_has_what_a_play_needs(city: City) -> None:
+    lab = choose_virtual_city(city)
+    device = find_device(lab, "as-e04-core1")
+    (host,) = [one for one in list_hosts(lab) if one.name == device.id]
+    assert host.groups == (
+        "ward_asao",
+        "school_as_e04",
+        "kind_elementary",
+        "platform_ovs",
+        "role_core",
+        "operable",
+    )
+    assert host.variables == {
+        "ansible_host": "10.157.10.10",
+        "ansible_port": device.access.port,
+        "ansible_user": device.access.user,
+        "school": "as-e04",
+        "school_name": device.school.name,
+        "ward": "asao",
+        "platform": "ovs",
+        "device_role": "core",
+    }
+
+
+def test_what_cannot_be_asked_is_in_a_group_of_its_own(city: City) -> None:
+    (host,) = [one for one in list_hosts(city) if one.name == "kw-s01-core1"]
+    assert host.groups[-1] == "not_operable"
+
+
+def test_a_city_is_read_once_for_each_estate() -> None:
+    real, lab = (load_city_once(str(SHIPPED), estate) for estate in ("real", "virtual"))
+    assert (real.estate, lab.estate) == ("real", "virtual")
+    assert load_city_once(str(SHIPPED), "virtual") is lab
