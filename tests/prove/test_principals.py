@@ -193,8 +193,8 @@ def test_an_example_of_a_set_is_somebody_whom_the_reference_judges_alike(small: 
     assert len(seen) > 1, "and elsewhere where it cannot"
 
 
-def test_the_principals_have_every_device_and_registration_that_there_is(small: City) -> None:
+def test_the_principals_have_devices_registrations_and_days_that_there_are(small: City) -> None:
     people = list(list_synthetic_principals(small))
-    assert {person.device for person in people} == set(list_device_classes(small))
+    assert {person.device for person in people} <= set(list_device_classes(small))
     assert {person.registered for person in people} <= set(list_registrations(small))
     assert {person.at.date() for person in people} <= set(list_distinct_days(small))
