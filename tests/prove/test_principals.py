@@ -25,6 +25,8 @@ from controller.prove.identity.synthetic_principals import (
     list_boundary_moments,
     list_device_classes,
     list_distinct_days,
+    list_registrations,
+    list_synthetic_principals,
     make_possible,
 )
 from tests.policies import TODAY, PolicyFolder
@@ -189,3 +191,10 @@ def test_an_example_of_a_set_is_somebody_whom_the_reference_judges_alike(small: 
             seen.add(person.at.time())
     assert time(10) in seen, "in the morning, where that can be"
     assert len(seen) > 1, "and elsewhere where it cannot"
+
+
+def test_the_principals_have_devices_registrations_and_days_that_there_are(small: City) -> None:
+    people = list(list_synthetic_principals(small))
+    assert {person.device for person in people} <= set(list_device_classes(small))
+    assert {person.registered for person in people} <= set(list_registrations(small))
+    assert {person.at.date() for person in people} <= set(list_distinct_days(small))

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from controller.model.city import City
-from controller.model.network.packets import Effect, Family, Interval, Packet, Protocol, is_in_interval
+from controller.model.network.packets import Direction, Effect, Family, Interval, Packet, Protocol, is_in_interval
 from controller.model.sites.schools import School
 from controller.prove.filters.equivalence import make_packet_space
 from controller.prove.reachability.enforcement_points import (
@@ -17,7 +17,12 @@ from controller.prove.reachability.enforcement_points import (
     find_enforcement_points,
     find_example_packet,
 )
-from controller.prove.reachability.relation import SchoolNetwork, find_covering_rules, list_conversations
+from controller.prove.reachability.relation import (
+    SchoolNetwork,
+    find_covering_rules,
+    list_conversations,
+    list_infrastructure_cubes,
+)
 from controller.prove.reachability.replay import evaluate_packet, find_deciding_rules
 from tests.policies import PolicyFolder
 
@@ -173,3 +178,36 @@ def test_an_example_of_a_protocol_has_the_ports_of_one_who_asks(protocol: Protoc
     one = find_example_packet(space, space.cube((((int(protocol), int(protocol)),), *anything[1:])), [10])
     assert one == Packet(Family.V4, protocol, 10, 10, *ports, established=False)
     assert find_example_packet(space, space.nothing, [10]) is None
+
+
+def test_the_cubes_of_what_a_network_needs_are_those_of_the_policys_words(policies: PolicyFolder) -> None:
+    """Words, addresses and both together; a source port or none; every segment or those that are named."""
+    same = "family: 4, direction: from, protocol: udp"
+    for number, opens in enumerate(
+        (
+            f"{same}, ports: [7001, 7001], source: [segment], destination: [gateway, 192.0.2.200/32]",
+            f"{same}, source-port: 7002, source: [segment], destination: [192.0.2.200/32]",
+            f"{same}, ports: [7003, 7003], segments: [staff], source: [segment], destination: [192.0.2.200/32]",
+        )
+    ):
+        policies.append("access/necessities.yaml", f"  - {{id: other-{number}, why: x, {opens}}}\n")
+    city = policies.load()
+    school = city.school_by_id[SCHOOL]
+    at = SchoolNetwork(city, school, Family.V4)
+
+    def is_needed(segment: str, destination: int, ports: tuple[int, int], source: str = "") -> bool:
+        point = (Protocol.UDP, host(city, school, source or segment), destination, *ports, 0)
+        return any(
+            all(any(is_in_interval(value, span) for span in side) for value, side in zip(point, cube, strict=True))
+            for cube in list_infrastructure_cubes(at, city.segments[segment], Direction.FROM)
+        )
+
+    for segment in ("staff", "pupil"):
+        gateway = int(city.addresses.gateway_address(school, city.segments[segment], Family.V4))
+        for destination in (gateway, INTERNET):
+            assert is_needed(segment, destination, (49152, 7001))
+        assert not is_needed(segment, gateway + 1, (49152, 7001))
+        assert not is_needed(segment, INTERNET, (49152, 7001), source="guest")
+        assert is_needed(segment, INTERNET, (7002, 49152))
+        assert not is_needed(segment, INTERNET, (7004, 49152))
+        assert is_needed(segment, INTERNET, (49152, 7003)) == (segment == "staff")
