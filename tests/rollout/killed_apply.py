@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from controller.model.loading.load_city import load_city
+from controller.model.virtual_city import choose_estate
 from controller.plan.document import load_plan
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
@@ -55,6 +56,7 @@ def main() -> None:
     policies, plan_path, state, seconds, step, moment = sys.argv[1:]
     city = load_city(Path(policies))
     plan = load_plan(Path(plan_path), city.id)
+    city = choose_estate(city, plan.estate)
     settings = Settings(int(seconds), Path(state), SshTransport(), PlansDay(plan.on))
     apply_plan(city, plan, settings, [Killer(step, moment)])
 
