@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
+from controller.compile.network.acl import compile_acls
+from controller.compile.network.wanted_device_state import (
+    DeviceIntent,
+    build_acl_intent,
+    compile_device,
+    compile_device_filters,
+)
 from controller.errors import BeyondCapability
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities, PortMode
@@ -54,7 +60,7 @@ def test_nothing_but_the_link_leads_past_the_filters(city: City) -> None:
     """A segment on the port to the router would reach it without passing a filter of the core."""
     wanted = compiled(city, "core").wanted
     (uplink,) = (port for port in wanted.ports if port.name.endswith("/24"))
-    assert (uplink.mode, uplink.vlans) == (PortMode.ACCESS, (99,))
+    assert (uplink.mode, uplink.vlans, uplink.isolated) == (PortMode.ACCESS, (99,), False)
     assert not [port for port in wanted.ports if port is not uplink and 99 in port.vlans]
     assert "TSN-transit" in {vlan.name for vlan in wanted.vlans}
 
@@ -105,3 +111,17 @@ def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port
 def test_what_a_platform_has_no_room_or_place_for_is_refused_by_name(city: City, can: Capabilities, said: str) -> None:
     with pytest.raises(BeyondCapability, match=said):
         compiled(city, "core", can)
+
+
+def test_only_the_core_has_filters_and_lists_alone_make_nothing_but_filters(city: City) -> None:
+    floor, core = device(city, "floor"), device(city, "core")
+    assert compile_device_filters(city, floor, CAN) == ((), ())
+    intents, delegated = compile_device_filters(city, core, CAN)
+    assert intents
+    acls = compile_acls(core, CAN, intents, delegated)
+    alone = build_acl_intent(core, acls)
+    assert (alone.device, alone.intents, alone.delegated) == (core, acls.intents, acls.delegated)
+    assert alone.wanted.filters == acls.filters
+    assert set(alone.wanted.bindings) == set(acls.bindings)
+    state = alone.wanted
+    assert (*state.vlans, *state.ports, *state.interfaces, *state.networks) == ()

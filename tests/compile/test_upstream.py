@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 
 from controller.compile.network.aggregate import aggregate_entries
-from controller.compile.network.upstream import DelegatedFilter, describe_delegated, list_assumed_routers
+from controller.compile.network.upstream import (
+    DelegatedFilter,
+    delegate_upstream,
+    describe_delegated,
+    list_assumed_routers,
+)
 from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ProofFailed
 from controller.model.city import City
@@ -65,6 +70,14 @@ def test_nobody_answers_for_the_router_so_the_core_is_refused(city: City) -> Non
     message = str(caught.value)
     assert message.startswith(f"{device.id}: allied_telesis_awplus lacks the capability 'established'")
     assert f"left to {device.school.id}-rt1 (frr) if somebody answers for it" in message
+
+
+def test_filters_that_need_no_flags_are_left_to_nobody(city: City) -> None:
+    """So nobody has to answer for the router of such a school."""
+    device = core(city, second_lot(city)[0])
+    whole = compile_device(city, device, CAN).intents
+    plain = tuple(replace(one, clauses=tuple(c for c in one.clauses if not c.established)) for one in whole)
+    assert delegate_upstream(without_guarantor(city), device, plain, CAN) == (plain, ())
 
 
 def test_a_platform_that_matches_flags_leaves_nothing(city: City) -> None:

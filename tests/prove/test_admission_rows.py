@@ -43,14 +43,15 @@ def test_a_device_away_from_its_school_is_in_quarantine_where_the_policy_names_o
 def test_a_row_with_another_vlan_is_found_and_named(city: City) -> None:
     (said,) = prove_radius_rows(city, planted(city, "pupil-device", "own-school", vlan=10)).differences
     assert said.startswith("a device with a certificate of class 'pupil-device' at own-school is put into VLAN 10")
-    assert "but the policy says pupil, VLAN 20 (" in said
+    assert "(pupil) by row 'pupils', but the policy says pupil, VLAN 20 (" in said
     assert "admission.yaml:" in said
 
 
 def test_a_row_that_lets_unknown_devices_in_is_found(city: City) -> None:
     rows = planted(city, "", "own-school", segment="staff", vlan=10)
     said = prove_radius_rows(city, rows).differences
-    assert any(one.startswith("a device with no certificate at own-school is put into VLAN 10 (staff)") for one in said)
+    begin = "a device with no certificate at own-school is put into VLAN 10 (staff) by row 'otherwise', but"
+    assert any(one.startswith(begin) for one in said)
 
 
 @pytest.mark.parametrize("session", [86_400, 0])

@@ -59,6 +59,13 @@ def test_a_forbid_takes_the_connection_back(policies: PolicyFolder) -> None:
     assert prove_cloud_firewall(city).holds
 
 
+def test_priorities_stay_where_a_stack_has_them(flowing: City) -> None:
+    """Another priority is another rule at Google: each apply would close a connection that is in use."""
+    rules = compile_firewall_rules(flowing)
+    assert [rule.priority for rule in rules if rule.permits] == [1_000, 1_001]
+    assert {rule.priority for rule in rules if not rule.permits} == {65_000}
+
+
 def changed(rules: tuple[FirewallRule, ...], name: str, **changes: object) -> tuple[FirewallRule, ...]:
     """The rules with one of them changed."""
     return tuple(replace(one, **changes) if one.name == name else one for one in rules)  # type: ignore[arg-type] # by name
@@ -122,6 +129,15 @@ def test_a_planted_mistake_is_found_and_named(
 ) -> None:
     said = prove_cloud_firewall(flowing, plant(compile_firewall_rules(flowing))).differences
     assert any(one.startswith(expected) for one in said), said
+
+
+def test_what_the_policy_says_of_it_is_told(flowing: City) -> None:
+    rules = compile_firewall_rules(flowing)
+    closed, *_ = prove_cloud_firewall(flowing, tuple(one for one in rules if not one.permits)).differences
+    assert "but the policy: permit by affairs-to-aid (" in closed
+    assert "flows.yaml:" in closed
+    open_, *_ = prove_cloud_firewall(flowing, changed(rules, AID, services=())).differences
+    assert open_.endswith("but the policy: no flow says so (default deny)")
 
 
 def test_front_doors_are_where_the_stack_put_them(city: City) -> None:

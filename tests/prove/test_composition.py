@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from controller.compile.network.intent import FilterIntent
 from controller.compile.network.wanted_device_state import compile_device
 from controller.model.city import City
 from controller.model.network.device_state import Entry, Filter
@@ -12,7 +13,9 @@ from controller.model.network.packets import Direction, Effect, Family, Match, P
 from controller.model.sites.schools import School
 from controller.platforms.registry import load_platform
 from controller.prove.check import Check
-from controller.prove.reachability.composition import SchoolFilters, prove_school_paths
+from controller.prove.filters.equivalence import ReplayError
+from controller.prove.reachability import composition
+from controller.prove.reachability.composition import SchoolFilters, prove_intent_paths, prove_school_paths
 
 SCHOOL = "kw-e01"
 Planting = Callable[[City, dict[tuple[int, Direction, Family], Filter]], None]
@@ -139,3 +142,43 @@ def test_a_forged_source_is_found(city: City, school: School) -> None:
     first(held, (city.segments["staff"].vlan, Direction.FROM, Family.V4), Entry(Effect.PERMIT, forged, "5"))
     (said,) = checks(city, school, held)["paths wrong"].differences
     assert "passes from staff, but its source is not of the segment" in said
+
+
+def test_intents_that_were_proved_give_the_same_checks_in_both_families(city: City, school: School) -> None:
+    device = next(one for one in city.list_devices(school) if one.role == "core")
+    intents = {
+        one_key(one): one for one in compile_device(city, device, load_platform(device.platform).capabilities).intents
+    }
+    segments = tuple(city.segments.values())
+    named = {place: ("core", one) for place, one in filters(city, school).items()}
+    each = [prove_school_paths(city, SchoolFilters(school, segments, named), family) for family in Family]
+    assert prove_intent_paths(city, school, segments, intents, {}) == each[0] + each[1]
+    place = next(iter(intents))
+    assert prove_intent_paths(city, school, segments, {k: v for k, v in intents.items() if k != place}, {}) is None
+    fewer = {**intents, place: replace(intents[place], clauses=())}
+    assert prove_intent_paths(city, school, segments, fewer, {}) is None
+
+
+def one_key(intent: FilterIntent) -> tuple[int, Direction, Family]:
+    return intent.vlan, intent.direction, intent.family
+
+
+@pytest.mark.parametrize(
+    ("effect", "replaced", "answer"),
+    [
+        (Effect.PERMIT, "evaluate_packet", True),
+        (Effect.FORBID, "evaluate_packet", False),
+        (Effect.FORBID, "find_enforcement_points", ()),
+    ],
+)
+def test_a_difference_that_the_replay_does_not_see_is_an_error_of_ours(  # noqa: PLR0913, PLR0917 what, and by whom
+    city: City, school: School, monkeypatch: pytest.MonkeyPatch, effect: Effect, replaced: str, answer: object
+) -> None:
+    held = filters(city, school)
+    affairs = str(city.addresses.destination_addresses("affairs", school).in_family(Family.V4).included[0])
+    segment = "pupil" if effect is Effect.PERMIT else "staff"
+    entry = replace(permit(city, school, segment, affairs), effect=effect)
+    first(held, (city.segments[segment].vlan, Direction.FROM, Family.V4), entry)
+    monkeypatch.setattr(composition, replaced, lambda *_: answer)
+    with pytest.raises(ReplayError, match="but replayed it makes no difference"):
+        checks(city, school, held)

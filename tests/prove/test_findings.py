@@ -9,7 +9,7 @@ import pytest
 
 from controller.model.city import City
 from controller.prove.lint.check_policy import check_policy
-from controller.prove.lint.finding import Severity
+from controller.prove.lint.finding import Severity, name_schools
 from tests.policies import PolicyFolder
 
 TODAY = date(2026, 12, 1)
@@ -199,3 +199,10 @@ def test_findings_stand_in_the_order_of_the_files(policies: PolicyFolder) -> Non
     findings = check_policy(policies.load())
     assert [finding.origin for finding in findings] == sorted(finding.origin for finding in findings)
     assert {finding.severity for finding in findings} == {Severity.ERROR, Severity.WARNING}
+
+
+def test_a_finding_names_four_schools_and_says_how_many_there_are() -> None:
+    schools = tuple(f"as-e0{number}" for number in range(1, 7))
+    assert name_schools(schools[:3]) == "3 schools (as-e01, as-e02, as-e03)"
+    assert name_schools(schools[:4]) == "4 schools (as-e01, as-e02, as-e03, as-e04)"
+    assert name_schools(schools) == "6 schools (as-e01, as-e02, as-e03, as-e04, ...)"

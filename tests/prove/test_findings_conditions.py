@@ -173,6 +173,16 @@ def test_systems_and_places_and_lists_that_nothing_uses(policies: PolicyFolder) 
     }
 
 
+def test_a_place_that_only_an_admission_asks_for_is_used(policies: PolicyFolder) -> None:
+    rules = (policies.path / RULES).read_text(encoding="utf-8")
+    policies.write(RULES, rules.replace("places: [own-school, other-school]", "places: [home]"))
+    unused = "no rule or admission asks for the place 'other-school'"
+    assert any(one.endswith(unused) for one in found(policies))
+    where = "certificate: pupil-device,"
+    policies.edit("access/admission.yaml", where, f"{where} places: [other-school],")
+    assert not any("asks for the place" in one for one in found(policies))
+
+
 def test_a_guardian_at_a_staff_application(policies: PolicyFolder) -> None:
     part = "identity: {enforced-by: [proxy], roles: [guardian], mfa: true, postures: [managed], places: [home]}"
     place = add(policies, f"effect: permit, applications: [staff-ai], {part}")

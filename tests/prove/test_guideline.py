@@ -1,5 +1,7 @@
 """The guideline's clauses as checks; each of them with a policy that breaks it."""
 
+import pytest
+
 from controller.model.city import City
 from controller.prove.check import Check
 from controller.prove.compliance.guideline import check_guideline
@@ -22,6 +24,18 @@ def test_the_shipped_policy_holds_with_evidence(city: City) -> None:
         "6.1(9)",
         "9.2",
     }
+
+
+def test_every_clause_tells_how_much_was_examined(city: City) -> None:
+    outside = [app for app in city.applications.values() if not app.segment]
+    strict = [app.id for app in city.applications.values() if app.importance in {"I", "II"}]
+    assert clause(city, "4.3").examined == 2 * len(city.schools) + len(outside) + len(city.systems)
+    access = clause(city, "6.1(7)")
+    assert access.examined == len(strict)
+    assert [one.partition(":")[0] for one in access.evidence] == strict
+    assert clause(city, "3.1").examined == len(city.flows)
+    assert clause(city, "6.2(1)").examined == len(city.rules)
+    assert clause(city, "6.2(3)").examined == len(city.admissions)
 
 
 def test_a_class_two_application_on_a_public_cloud_without_the_proxy_is_found(policies: PolicyFolder) -> None:
@@ -85,6 +99,27 @@ def test_a_connection_that_is_declared_as_nothing_is_found(policies: PolicyFolde
     assert "'other-dns' opens a connection between guest, learning-legacy, management, printers, pupil, quara" in said
     assert "and 192.0.2.253/32, which is neither the school's own nor declared" in said
     assert "necessities.yaml:" in said
+
+
+@pytest.mark.parametrize(
+    "opens",
+    [
+        "direction: to, protocol: udp, source-port: 53, source: [192.0.2.253/32], destination: [segment]",
+        "direction: to, protocol: tcp, ports: [22, 22], source: [192.0.2.253/32], destination: [segment]",
+        "direction: from, protocol: icmp, ports: [8, 8], source: [segment], destination: [192.0.2.253/32]",
+    ],
+)
+def test_what_is_opened_from_outside_or_by_icmp_is_found_too(policies: PolicyFolder, opens: str) -> None:
+    policies.append("access/necessities.yaml", f"  - {{id: other, why: x, family: 4, {opens}}}\n")
+    (said,) = clause(policies.load(), "4.3").differences
+    assert "'other' opens a connection between" in said
+    assert "and 192.0.2.253/32, which is neither" in said
+
+
+def test_errors_about_what_was_sent_come_from_anywhere(policies: PolicyFolder) -> None:
+    opens = "direction: to, protocol: icmp, ports: [3, 3], source: [192.0.2.253/32], destination: [segment]"
+    policies.append("access/necessities.yaml", f"  - {{id: other, why: x, family: 4, {opens}}}\n")
+    assert clause(policies.load(), "4.3").holds
 
 
 def test_a_line_of_which_nobody_knows_the_addresses_is_found(policies: PolicyFolder) -> None:

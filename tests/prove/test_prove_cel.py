@@ -56,6 +56,30 @@ def test_a_name_that_begins_like_another_is_another() -> None:
     assert LevelEvaluator({"home": "levels.home_two", "home_two": "true"}).find_granted({}) == {"home", "home_two"}
 
 
+@pytest.mark.parametrize(
+    ("expressions", "anew"),
+    [
+        ({"a": "request.time.getHours() < 12"}, {"a"}),
+        ({"a": "levels.b", "b": "request.time.getHours() < 12"}, {"a", "b"}),
+        ({"a": "levels.b", "b": "levels.c", "c": "request.time.getHours() < 12"}, {"a", "b", "c"}),
+        ({"a": "levels.b && request.time.getHours() < 24", "b": "request.time.getHours() < 12"}, {"a", "b"}),
+        ({"a": "levels.b", "b": "device.is_admin_approved_device"}, set()),
+        ({"a": "levels.day_two", "day": "request.time.getHours() < 12", "day_two": "true"}, {"day"}),
+    ],
+)
+def test_only_what_depends_on_the_time_is_asked_anew_at_another_time(
+    expressions: dict[str, str], anew: set[str]
+) -> None:
+    evaluator = LevelEvaluator(expressions)
+    morning, evening = (datetime(2026, 11, 23, hour, tzinfo=UTC) for hour in (8, 20))
+    known = {"device.is_admin_approved_device": True}
+    all_of_them = frozenset(expressions)
+    assert evaluator.find_granted({**known, "request.time": morning}) == all_of_them
+    assert evaluator.find_granted({**known, "request.time": evening}, all_of_them) == all_of_them - anew
+    # What was not granted before stays so, unless it depends on the time.
+    assert evaluator.find_granted({**known, "request.time": morning}, frozenset()) == anew
+
+
 def test_hours_and_days_are_those_of_the_zone() -> None:
     monday = IamCondition('request.time.getDayOfWeek("Asia/Tokyo") == 1 && request.time.getHours("Asia/Tokyo") == 8')
     assert monday.holds([], MONDAY_MORNING_IN_JAPAN)

@@ -166,5 +166,12 @@ def test_a_difference_that_the_replay_does_not_see_is_an_error_of_ours(monkeypat
         prove_filter_equals_intent(intent, filter_of(Family.V4, entries[1:]))
 
 
+def test_a_difference_without_a_packet_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    intent, entries = staff_filter(Family.V4)
+    monkeypatch.setattr(equivalence, "find_likely_packet", lambda *_: None)
+    with pytest.raises(equivalence.ReplayError, match="found a difference without a packet"):
+        prove_filter_equals_intent(intent, filter_of(Family.V4, entries[1:]))
+
+
 def wanted_instead(intent: FilterIntent) -> Callable[[Filter, Packet], bool]:
     return lambda _, packet: evaluate_intent(intent, packet)
