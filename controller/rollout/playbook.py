@@ -146,7 +146,9 @@ class _Hearing:
         result, task, outcome = data.get("res") or {}, str(data.get("task", "")), self.outcomes[host]
         start, end = _nanoseconds(data["start"]), _nanoseconds(data["end"])
         reason = "" if kind == "runner_on_ok" or data.get("ignore_errors") else _reason(host, result)
-        step = self._span(host, start).begin(Level.STEP, task, start)
+        whole = self._span(host, start)
+        # Ansible takes a task's time just before it says that the host began, and nothing begins before what it is in.
+        step = whole.begin(Level.STEP, task, max(start, whole.start))
         step.finish(end, _ENDS[kind], reason)
         self._last[host] = end
         outcome.results[task] = dict(result)

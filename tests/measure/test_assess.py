@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.measure.assessment.assess import (
+    CARRIED,
     LineState,
     ShortfallCause,
     assess_bandwidth,
@@ -173,6 +174,27 @@ def test_why_a_school_is_below(
     one = school(city, "as-e04", mbps=contract)
     found = [measurement(path(one.id), echo(loss)), measurement(path(one.id), throughput(mbps))]
     assert assess_school(one, found, city.measurement).causes == causes
+
+
+def test_what_tcp_carries_of_a_line_is_told_by_its_headers() -> None:
+    """A packet of 1500 bytes without the headers of IPv6 and TCP and its timestamps, of a frame with its own header."""
+    assert CARRIED == (1500 - 40 - 20 - 12) / (1500 + 14)
+
+
+def test_a_line_holds_each_measurement_once_by_what_it_says(city: City) -> None:
+    one = school(city, "as-e04")
+    kinds = (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
+    found = [
+        measurement(path(one.id), echo()),
+        measurement(path(one.id, region="osaka"), echo(1.0)),
+        *(measurement(path(one.id), throughput(400, kind)) for kind in kinds),
+        *(measurement(path(one.id, region="osaka"), failed(kind, ProbeOutcome.FAILED)) for kind in kinds),
+        measurement(path(one.id), failed(MeasurementKind.DNS, ProbeOutcome.NO_ANSWER)),
+    ]
+    line = assess_school(one, found, city.measurement).line("primary")
+    assert line.others == (found[0],)
+    assert [bandwidth.measurement for bandwidth in line.bandwidths] == found[2:4]
+    assert line.failures == (found[1], *found[4:])
 
 
 def test_one_echo_answer_has_no_jitter_and_is_left_out_of_it(city: City) -> None:

@@ -103,6 +103,25 @@ def test_what_is_wrong_is_named_with_file_and_line(policies: PolicyFolder, old: 
     assert abs(line - edit.line) <= 2
 
 
+def test_throughput_is_measured_as_often_as_echoes_or_less(policies: PolicyFolder) -> None:
+    policies.edit(FILE, "{light: 1, answers: 15, throughput: 900}", "{light: 20, answers: 15, throughput: 20}")
+    assert policies.problems() == []
+    policies.edit(FILE, "light: 20", "light: 21")
+    (problem,) = policies.problems()
+    assert "intervals.throughput must not be shorter than intervals.light" in problem
+
+
+def test_a_row_may_recommend_as_much_as_the_one_before_it_but_for_more_pupils() -> None:
+    def table(*rows: tuple[int, float]) -> RecommendationTable:
+        given = [{"pupils": pupils, "mbps": mbps, "origin": WRITTEN} for pupils, mbps in rows]
+        return RecommendationTable.model_validate({"source": "drawn", "table": given})
+
+    assert table((60, 108), (120, 108)).recommend_bandwidth(90).mbps == 108
+    for second in ((60, 216), (60, 107), (59, 216), (120, 107)):
+        with pytest.raises(ValueError, match="must have more pupils than the one before it"):
+            table((60, 108), second)
+
+
 def test_without_the_file_nothing_is_loaded(policies: PolicyFolder) -> None:
     (policies.path / FILE).unlink()
     assert policies.problems() == [f"{FILE}:1: file is missing"]

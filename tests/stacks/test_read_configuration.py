@@ -150,6 +150,11 @@ def test_a_value_that_is_no_json_is_named() -> None:
     assert "network" in refusal("lab", {"network": "{tokyo"})
 
 
+def test_a_text_that_only_begins_like_json_is_a_text() -> None:
+    for text in ("{draft}/policies", "[draft] policies"):
+        assert changed("lab", {"policies": text}).policies == text
+
+
 def test_a_stack_without_its_file_is_refused_with_line_1() -> None:
     nowhere = Path("stacks/config/Pulumi.nowhere.yaml")
     with pytest.raises(ConfigurationRefused, match=r"Pulumi\.nowhere\.yaml:1: domain: required key is missing"):
