@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from controller.errors import Origin
 from controller.model.city import City
+from controller.model.policy_files import OlderFile
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.finding import Severity, name_schools
+from controller.prove.lint.formats import find_older_formats
 from tests.policies import PolicyFolder
 
 TODAY = date(2026, 12, 1)
@@ -206,3 +210,9 @@ def test_a_finding_names_four_schools_and_says_how_many_there_are() -> None:
     assert name_schools(schools[:3]) == "3 schools (as-e01, as-e02, as-e03)"
     assert name_schools(schools[:4]) == "4 schools (as-e01, as-e02, as-e03, as-e04)"
     assert name_schools(schools) == "6 schools (as-e01, as-e02, as-e03, as-e04, ...)"
+
+
+def test_a_file_of_an_older_format_says_what_to_do(city: City) -> None:
+    older = tuple(OlderFile(Origin(f"{number}.yaml", 1), found=number, current=3) for number in (1, 2))
+    messages = [one.message for one in find_older_formats(replace(city, files=replace(city.files, older=older)))]
+    assert messages == [f"is of format {n}, today's is 3; run `tsunagu migrate --write`" for n in (1, 2)]
