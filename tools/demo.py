@@ -109,7 +109,7 @@ def change_a_condition(demo: Demo) -> None:
 
 
 def staff_ai(demo: Demo, name: str) -> dict[str, str]:
-    """What became of the visitors of staff-ai at the canary school, by who they are."""
+    """What became of the people who ask for staff-ai at the canary school, by who they are."""
     found = json.loads(Path(demo.path(name)).read_text(encoding="utf-8"))
     run_or_stop(
         "people are let in and refused exactly as the policy says, and no attack came through", hold=found["agrees"]
@@ -118,13 +118,13 @@ def staff_ai(demo: Demo, name: str) -> dict[str, str]:
         one
         for one in found["results"]
         if one["visit"]["application"] == "staff-ai"
-        and one["visit"]["visitor"]["school"] == demo.canary
-        and not one["visit"]["visitor"]["sits"].startswith("@")
+        and one["visit"]["person"]["school"] == demo.canary
+        and not one["visit"]["person"]["sits"].startswith("@")
     )
     return {
-        one["visit"]["visitor"]["label"]: f"refused: {one['refused_by']}" if one["refused_by"] else "let in"
+        one["visit"]["person"]["label"]: f"refused: {one['refused_by']}" if one["refused_by"] else "let in"
         for one in visits
-        if (one["visit"]["visitor"]["label"], one["visit"]["visitor"]["sits"]) != ("teacher", "pupil")
+        if (one["visit"]["person"]["label"], one["visit"]["person"]["sits"]) != ("teacher", "pupil")
     }
 
 
