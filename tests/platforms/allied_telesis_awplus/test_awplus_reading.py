@@ -234,3 +234,10 @@ def test_what_it_cannot_hold_is_refused_and_never_weakened(state: DeviceState, s
         AWPLUS.render(state)
     with pytest.raises(ValueError, match=said):
         AWPLUS.plan_steps(build_device_state(), state)
+
+
+@pytest.mark.parametrize("again", [" vlan 20 name TSN-staff\n", " vlan 20 name somebody\n", " vlan 20\n"])
+def test_a_vlan_of_ours_that_stands_twice_is_refused(again: str) -> None:
+    first = " vlan 20 name TSN-staff\n"
+    assert RENDERED.count(first) == 1
+    assert "vlan 20" in refusal(RENDERED.replace(first, first + again))

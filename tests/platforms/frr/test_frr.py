@@ -201,6 +201,14 @@ def test_what_others_set_where_ours_must_stand_is_a_conflict(
     assert said in str(caught.value)
 
 
+def test_a_neighbour_that_is_taken_out_of_the_family_again_is_no_way_out(wanted: DeviceState) -> None:
+    at = "  neighbor 100.64.0.1 activate\n"
+    text = bare(wanted).running()
+    assert at in text
+    both = text.replace(at, f"{at}  neighbor 10.9.9.9 activate\n  no neighbor 10.9.9.9 activate\n", 1)
+    refuse_conflicts(FRR.parse(both, "rt1.cfg"), wanted, "rt1.cfg")
+
+
 def test_what_was_rendered_can_be_judged_like_a_router(wanted: DeviceState) -> None:
     seen = FRR.parse(FRR.render(wanted), "rt1.cfg")
     refuse_conflicts(seen, wanted, "rt1.cfg")
