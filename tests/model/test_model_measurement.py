@@ -86,6 +86,7 @@ def test_one_row_of_error_holds_everywhere(city: City) -> None:
         ("{pupils: 120, mbps: 216}", "{pupils: 60, mbps: 216}", "must have more pupils than the one before it (60)"),
         ("{pupils: 120, mbps: 216}", "{pupils: 120, mbps: 100}", "not less Mbit/s (108)"),
         ("{mbps: 800, percent: 10}", "{mbps: 100, percent: 10}", "must be for more Mbit/s than the one before it"),
+        ("{mbps: 800, percent: 10}", "{mbps: 200, percent: 10}", "must be for more Mbit/s than the one before it"),
         ("{port: 5201}", "{port: 70000}", "less than or equal to 65535 (found 70000)"),
         ("streams: 4", "streams: none", "valid integer"),
         ("scheme: http", "scheme: ftp", "'http' or 'https'"),
