@@ -94,7 +94,8 @@ def main(words: list[str]) -> int:
             sys.stdout.write(f"monitor: http://{ADDRESS}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             sys.stdout.flush()
             if gone := app.state.monitor.gone:
-                sys.stderr.write(f"monitor: deleted what was kept of schools that are gone: {', '.join(gone[:SHOWN])}\n")
+                shown = ", ".join(gone[:SHOWN])
+                sys.stderr.write(f"monitor: deleted what was kept of schools that are gone: {shown}\n")
             serve_application(app, listener)
     except TsunaguError as error:
         sys.stderr.write(f"tsunagu: {error}\n")

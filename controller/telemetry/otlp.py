@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
-import requests
 from opentelemetry._logs import Logger, LogRecord, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
@@ -38,6 +38,9 @@ from controller.telemetry.instruments import Write, build_instruments, build_vie
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
 from controller.telemetry.writer_tokens import is_on_this_machine, read_token
+
+if TYPE_CHECKING:
+    import requests
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
@@ -223,6 +226,8 @@ def _session(signal: str) -> requests.Session | None:
     """What speaks to this machine itself: no proxy of the environment hears it, and no .netrc replaces the token."""
     if not is_on_this_machine(_endpoint(signal)):
         return None
+    import requests  # noqa: PLC0415 as the exporters, which need it
+
     session = requests.Session()
     session.trust_env = False
     return session

@@ -69,8 +69,8 @@ OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "r
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
 REASON = Attribute(
     "reason",
-    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or the "
-    "city does not know, or which its sender may not say",
+    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
+    "the city does not have, or which its sender may not say",
     ("malformed", "too-large", "busy", "unknown", "no-token"),
 )
 
@@ -302,9 +302,6 @@ class EventKind(StrEnum):
 
 
 EVENT_WRITERS: Mapping[EventKind, frozenset[Writer]] = MappingProxyType(
-    {
-        kind: CONTROLLER_ONLY if kind in (EventKind.DRIFT, EventKind.SPAN_STARTED) else PROBE_ONLY
-        for kind in EventKind
-    }
+    {kind: CONTROLLER_ONLY if kind in (EventKind.DRIFT, EventKind.SPAN_STARTED) else PROBE_ONLY for kind in EventKind}
 )
 """Who may send an event of a kind; spans are the controller's."""

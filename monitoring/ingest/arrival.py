@@ -23,7 +23,10 @@ class Arrival:
     at: float
 
     def date(self, nanoseconds: int) -> tuple[float, bool] | None:
-        """When something was, never later than it came, and whether its sender said clearly later; None where it is not now."""
+        """When something was, never later than it came; None where that is not now.
+
+        The second value says whether its sender dated it clearly later than it came.
+        """
         sent = nanoseconds / 1e9
         if not self.at - LATE_SECONDS <= sent <= self.at + AHEAD_SECONDS:
             return None

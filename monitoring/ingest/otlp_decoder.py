@@ -15,7 +15,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.registry import METRICS, InstrumentKind, Metric
 from monitoring.ingest.arrival import NOT_NOW, Arrival
-from monitoring.ingest.attributes import read_text, read_texts
+from monitoring.ingest.attributes import read_texts
 from monitoring.ingest.span_decoder import decode_logs, decode_traces
 from monitoring.limits import AHEAD_SECONDS, LARGEST_NUMBER, LONGEST_NAME, MOST_ITEMS
 from monitoring.timeseries.records import (

@@ -76,8 +76,7 @@ async def _take(monitor: Monitor, signal: str, request: Request, arrival: Arriva
 
 
 def _refuse(reason: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer after which nothing more is read: what is left of the body is not waited for."""
-    return PlainTextResponse(f"{reason}\n", status, {**(headers or {}), "Connection": "close"})
+    return PlainTextResponse(f"{reason}\n", status, headers)
 
 
 def _unsupported(request: Request) -> Response | None:

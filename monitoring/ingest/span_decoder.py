@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -33,7 +34,7 @@ _WAVES, _SCHOOL = "waves", "school"
 _KINDS = {str(kind): kind for kind in EventKind}
 _LEVELS = {str(level): level for level in Level}
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
-_SPAN_DIGITS = 2 * _SPAN_BYTES
+_PARENT = re.compile(r"[0-9a-f]{16}")
 _PLANNED = TypeAdapter(dict[str, dict[str, list[str]]])
 
 
@@ -123,14 +124,12 @@ def _find_fault(span: SpanRecord, arrival: Arrival) -> str | None:
         return f"a span from a {arrival.writer}"
     if span.level not in _LEVELS:
         return f"a span without {LEVEL}"
-    if not arrival.at - LONGEST_ROLLOUT <= span.start <= arrival.at + AHEAD_SECONDS:
+    if not arrival.at - LONGEST_ROLLOUT <= span.start <= arrival.at + AHEAD_SECONDS or (
+        span.end and not span.start <= span.end <= arrival.at + AHEAD_SECONDS
+    ):
         return NOT_NOW
-    if span.end and not span.start <= span.end <= arrival.at + AHEAD_SECONDS:
-        return "a span that ends before it began, or later than now"
-    if span.parent and (len(span.parent) != _SPAN_DIGITS or not set(span.parent) <= set("0123456789abcdef")):
-        return "a span whose parent is no id"
-    if span.parent == span.id:
-        return "a span below itself"
+    if span.parent and (_PARENT.fullmatch(span.parent) is None or span.parent == span.id):
+        return "a span whose parent is no id of another"
     longest = {_WAVES: LONGEST_WAVES} if span.level == Level.ROLLOUT else {}
     if len(span.attributes) > MOST_ATTRIBUTES or any(
         len(name) > LONGEST_NAME or len(value) > longest.get(name, LONGEST_TEXT)

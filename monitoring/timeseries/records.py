@@ -1,7 +1,7 @@
 """What the monitor takes in, as plain values.
 
-A value of a metric that is not in the registry, or with other attributes, or of a school that the city does not have, or
-from another time, is not taken; the sender is told how many and why, as OTLP's partial success.
+A value of a metric that is not in the registry, or with other attributes, or of a school that the city does not have,
+or from another time, is not taken; the sender is told how many and why, as OTLP's partial success.
 """
 
 from __future__ import annotations

@@ -114,8 +114,8 @@ RETURNING trace, id, parent, level, name, start, ended, outcome, error, attribut
 """
 """An end adds to a start, once: what has ended never changes, and nothing begins below it any more.
 
-A start that comes late takes nothing from an end, and a school or a device stands once below what it is in. What is returned is
-the span as it stands; nothing where nothing was taken.
+A start that comes late takes nothing from an end, and a school or a device stands once below what it is in. What is
+returned is the span as it stands; nothing where nothing was taken.
 """
 DELETE_OLD_EVENTS = """
 DELETE FROM event WHERE school = ?1 AND id NOT IN (

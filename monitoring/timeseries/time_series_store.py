@@ -143,9 +143,7 @@ class TimeSeriesStore:
             if one.key[0].history
         ]
         connection.executemany(schema.ADD_BIN, past)
-        return [
-            one if one.key == key else replace(one, key=key) for one, (_, key) in zip(values, numbers, strict=True)
-        ]
+        return [one if one.key == key else replace(one, key=key) for one, (_, key) in zip(values, numbers, strict=True)]
 
     def _write_totals(
         self, connection: sqlite3.Connection, totals: Sequence[CumulativeTotal], refused: Counter[str]

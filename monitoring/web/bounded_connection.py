@@ -10,7 +10,7 @@ import asyncio
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from monitoring.limits import HEADER_SECONDS, MOST_CONNECTIONS, REQUEST_SECONDS, STALLED_SECONDS
+from monitoring.limits import HEADER_SECONDS, MOST_CONNECTIONS, MOST_SENT, REQUEST_SECONDS, STALLED_SECONDS
 
 _WHOLE = (h11.DONE, h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 
@@ -20,6 +20,7 @@ class BoundedConnection(H11Protocol):
 
     _began = 0.0
     _answered = False
+    _left_over = 0
     _deadline: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
@@ -43,6 +44,12 @@ class BoundedConnection(H11Protocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
+        if self.conn.their_state is h11.SEND_BODY and self.cycle.response_complete:
+            # The rest of a request that is refused already: a sender that is told so must be able to end, no more.
+            self._left_over += len(data)
+            if self._left_over > MOST_SENT:
+                self.abort()
+                return
         if self.conn.their_state in _WHOLE:
             self._answered = True
             self._stop_deadline()
