@@ -61,22 +61,28 @@ def read_token(path: Path) -> str:
         reason = "it is a link" if path.is_symlink() else error.strerror
         message = f"{path}: the token cannot be read ({reason})"
         raise TokenRefused(message) from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            message = f"{path}: a token stands in a regular file"
+    try:
+        if (fault := _find_fault(os.fstat(descriptor))) is not None:
+            message = f"{path}: {fault}"
             raise TokenRefused(message)
-        if found.st_uid not in (0, os.geteuid()):
-            message = f"{path}: the token belongs to user {found.st_uid}; it must be this user's ({os.geteuid()})"
-            raise TokenRefused(message)
-        if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            message = f"{path}: others may read the token (mode {stat.S_IMODE(found.st_mode):04o}); chmod 600 it"
-            raise TokenRefused(message)
-        content = file.read(_MOST_BYTES)
+        content = os.read(descriptor, _MOST_BYTES)
+    finally:
+        os.close(descriptor)
     if _FORM.fullmatch(content) is None:
         message = f"{path}: holds no token (32 to 128 letters, digits, - and _); delete it and start the monitor again"
         raise TokenRefused(message)
     return content.decode("ascii").strip()
+
+
+def _find_fault(found: os.stat_result) -> str | None:
+    """Why an open file can hold no token, or None."""
+    if not stat.S_ISREG(found.st_mode):
+        return "a token stands in a regular file"
+    if found.st_uid not in (0, os.geteuid()):
+        return f"the token belongs to user {found.st_uid}; it must be this user's ({os.geteuid()})"
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return f"others may read the token (mode {stat.S_IMODE(found.st_mode):04o}); chmod 600 it"
+    return None
 
 
 def is_on_this_machine(url: str) -> bool:

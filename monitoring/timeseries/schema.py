@@ -100,9 +100,9 @@ ADD_EVENT = "INSERT OR IGNORE INTO event (at, kind, school, line, text) VALUES (
 ADD_SPAN = """
 INSERT INTO span (trace, id, parent, level, name, start, ended, outcome, error, attributes)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-WHERE NOT EXISTS (
+WHERE EXISTS (SELECT 1 FROM span AS own WHERE own.trace = ?1 AND own.id = ?2)
+OR NOT EXISTS (
   SELECT 1 FROM span AS above WHERE above.trace = ?1 AND above.id = ?3 AND above.ended > 0
-  AND (?7 = 0 OR ?7 > above.ended)
 ) AND NOT EXISTS (
   SELECT 1 FROM span AS twin WHERE twin.level IN ('school', 'device') AND twin.level = ?4
   AND twin.trace = ?1 AND twin.parent = ?3 AND twin.name = ?5 AND twin.id != ?2

@@ -97,6 +97,8 @@ class TimeSeriesStore:
         if schools and schools == lost:
             message = f"{self.path}: holds other schools than these policies; name another file with --store"
             raise MonitorError(message)
+        if gone:  # what was beyond a limit may have been so because of them
+            gone |= {key: number for key, number in self._ids.items() if key[1] == OVERFLOWN}
         with self.writing() as connection:
             for table, column in (("latest", "series"), ("bin", "series"), ("part", "series"), ("series", "id")):
                 query = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 ours
@@ -266,7 +268,7 @@ def _span_row(span: SpanRecord) -> tuple[object, ...]:
 
 def read_span(row: tuple[Any, ...]) -> SpanRecord:
     """A span from its row."""
-    return SpanRecord(*row[:-1], attributes=json.loads(row[-1]))
+    return replace(SpanRecord(*row[:-1]), attributes=json.loads(row[-1]))
 
 
 def add_up_ended(connection: sqlite3.Connection, before: float, series: int | None = None) -> None:

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -88,6 +89,14 @@ class Running:
         if self.process.poll() is None:
             os.kill(self.process.pid, how)
         return self.process.wait(timeout=30)
+
+
+def read_store(running: Running, query: str) -> list[tuple[Any, ...]]:
+    """What stands in the store of a running monitor."""
+    words = running.process.args
+    assert isinstance(words, list)
+    with closing(sqlite3.connect(words[words.index("--store") + 1])) as connection:
+        return connection.execute(query).fetchall()
 
 
 TSUNAGU = ("-c", "from controller.cli.main import main; main()", "monitor")
