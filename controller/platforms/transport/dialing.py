@@ -121,7 +121,7 @@ class PinnedClient(paramiko.SSHClient):
         self._types = order_key_types(known)
         self.set_missing_host_key_policy(PinnedHostKeys(identity, known))
 
-    def connect(self, *arguments: Any, **named: Any) -> None:  # type: ignore[override]  # noqa: ANN401 as in paramiko
+    def connect(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 as in paramiko
         """Connect as paramiko does; neither an agent's keys nor those of the home folder are ever offered."""
         super().connect(
             *arguments,
@@ -142,7 +142,7 @@ def fetch_host_key(device: Device, access: DeviceAccess) -> bytes:
     """
     known = read_known_hosts(identify_device(device, access))
     with open_device_connection(device, access) as connection:
-        transport = OrderedTransport(connection)  # type: ignore[arg-type] # a channel is as good as a socket
+        transport = OrderedTransport(connection)
         transport.host_key_types = order_key_types(known)
         try:
             transport.start_client(timeout=SECONDS)
