@@ -57,7 +57,7 @@ def sign_host(authority: HostKey, host: HostKey, **changed: Any) -> bytes:  # no
         .valid_after(int(changed.get("after", datetime(2026, 1, 1, tzinfo=UTC)).timestamp()))
         .valid_before(int(changed.get("before", datetime(2028, 1, 1, tzinfo=UTC)).timestamp()))
     )
-    builder = builder.valid_principals(principals) if principals else builder.valid_for_all_principals()
+    builder = builder.valid_principals(principals) if principals else builder.valid_for_all_principals()  # type: ignore[no-untyped-call] # as it is shipped
     if "critical" in changed:
         builder = builder.add_critical_option(changed["critical"], b"x")
     return base64.b64decode(builder.sign(authority.private).public_bytes().split()[1])

@@ -11,6 +11,7 @@ from hashlib import sha1
 from hmac import digest
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import SSHCertificateType
@@ -210,7 +211,7 @@ def certified(folder: Path, extra: str = "", hosts: str = "10.157.*") -> Path:
     return write(folder, f"@cert-authority {hosts} {AUTHORITY.words}\n{extra}")
 
 
-def for_host(**changed: object) -> bytes:
+def for_host(**changed: Any) -> bytes:  # noqa: ANN401 the builder's own values
     return sign_host(AUTHORITY, KEY, **{"principals": [NAME.encode()], **changed})
 
 
@@ -222,7 +223,7 @@ def test_a_certificate_of_a_named_authority_proves_the_host(tmp_path: Path) -> N
     assert "is not the pinned one" in refused(path, AUTHORITY.blob)
 
 
-WRONG = {
+WRONG: dict[str, list[dict[str, Any]]] = {
     "is not valid now": [
         {"before": NOW},
         {"before": NOW - timedelta(days=1)},
