@@ -2,8 +2,8 @@
 
     python -m tools.make_sbom [-o FILE]
 
-From the locks, not from what happens to be installed: `requirements.lock`, the `package-lock.json` of the page check, the
-files of other projects that are kept here (`tools/vendored.yaml`). Licences come from the packages' own metadata, and
+From the locks, not from what happens to be installed: `requirements.lock`, the `package-lock.json` of the page check, and
+the files of other projects that are kept here (`tools/vendored.yaml`). Licences come from the packages' own metadata, and
 where those do not say it in SPDX's words from `tools/licences.yaml`. The same locks give the same bytes.
 """
 
@@ -88,8 +88,8 @@ def read_requirements(lock: Path) -> list[LockEntry]:
     for number, line in enumerate(lock.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        if entry := _ENTRY.match(line):
-            entries.append(LockEntry(normalise_name(entry["name"]), entry["version"], entry["marker"] or ""))
+        if begins := _ENTRY.match(line):
+            entries.append(LockEntry(normalise_name(begins["name"]), begins["version"], begins["marker"] or ""))
         elif entries and (digest := _HASH.match(line)):
             entries[-1].hashes.append(digest["hash"])
         elif entries and (via := _VIA.match(line)):
@@ -149,9 +149,9 @@ def find_licence(name: str, known: Mapping[str, Mapping[str, str]]) -> str:
     except metadata.PackageNotFoundError:
         said = None
     if said is not None:
-        if expression := said.get("License-Expression"):
-            return expression
-        text = (said.get("License") or "").strip()
+        if expressions := said.get_all("License-Expression"):
+            return str(expressions[0])
+        text = str((said.get_all("License") or [""])[0]).strip()
         if re.fullmatch(r"[A-Za-z0-9.+-]+", text) and text not in ("UNKNOWN", "BSD"):
             return text
         classifiers = [one for one in said.get_all("Classifier") or () if one.startswith("License")]
