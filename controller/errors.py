@@ -113,6 +113,10 @@ class CommandFailed(DeviceError):
     """The device answered a command with an error."""
 
 
+class DeviceTextRefused(DeviceError):
+    """The device's text is larger than any configuration, or does not end; the session was closed."""
+
+
 class StaleDevice(DeviceError):
     """The device is in none of the states that the plan knows."""
 

@@ -17,6 +17,7 @@ from controller.model.sites.devices import Device
 from controller.plan.document import DevicePlan
 from controller.plan.review import describe_changes
 from controller.platforms.base import Command, Lock, Operable, Restore, Session
+from controller.platforms.common.understanding import understand
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End, Outcome
@@ -58,12 +59,12 @@ class Change:
 
     def read_digest(self, session: Session) -> str:
         """The digest of the state that the device runs now."""
-        return self.system.parse(self.system.read(session), self.device.id).state.compute_digest()
+        return understand(self.system, self.system.read(session), self.device.id).state.compute_digest()
 
     def read_saved_digest(self, session: Session) -> str:
         """The digest of the state that the device would boot with; "" when it would boot with none."""
         text = self.system.read_saved(session)
-        return self.system.parse(text, f"{self.device.id} (boot)").state.compute_digest() if text else ""
+        return understand(self.system, text, f"{self.device.id} (boot)").state.compute_digest() if text else ""
 
 
 class _Undecided(Exception):
@@ -205,7 +206,7 @@ class Procedure:
         """
         change, name = self.change, self.change.device.id
         with self._span.child(Level.STEP, "read back"):
-            found = change.system.parse(change.system.read(self.session), name).state
+            found = understand(change.system, change.system.read(self.session), name).state
             if found.compute_digest() == change.plan.states[-1]:
                 return
             wanted = change.system.parse(change.plan.wanted, f"{name} (planned)").state

@@ -17,6 +17,7 @@ from controller.model.virtual_city import choose_virtual_city
 from controller.plan.backup import back_up_device, describe_backup
 from controller.plan.observe import NotSupported, Observed, read_devices
 from controller.plan.select import find_device
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
@@ -101,7 +102,7 @@ def test_a_backup_that_cannot_be_written_says_where_and_why(core: Device, switch
 def test_the_secrets_of_others_are_taken_out_and_counted(device: Device) -> None:
     system = load_platform("cisco_ios")
     text = "hostname a\nenable secret 9 hidden\nvlan 20\n name TSN-staff\n"
-    kept = describe_backup(device, system, text, NOON)
+    kept = describe_backup(device, system, DeviceText(text), NOON)
     assert (kept.lines, kept.ours, kept.redacted) == (4, 2, 1)
     assert kept.sha256 == sha256(text.replace("9 hidden", "<redacted>").encode()).hexdigest()
     assert system.parse(text, "x").state.vlans == (Vlan(20, "TSN-staff"),)

@@ -122,7 +122,7 @@ LOCK, OTHER = Lock("plan1", "run1", 60), Lock("plan2", "run2", 60)
 
 
 def push(system: Operable, session: LocalShell, restore: Restore, wanted: DeviceState) -> None:
-    now = system.parse(system.read(session), "now").state
+    now = system.parse(system.read(session).reveal(), "now").state
     for step in system.plan_steps(now, wanted):
         for command in step.commands:
             system.push(session, restore, command)
@@ -135,15 +135,15 @@ def test_a_platform_of_another_package_is_operated_by_its_own_script(shell_switc
         shell_switch.lock(session, OTHER)
     with pytest.raises(CommandFailed):
         push(shell_switch, session, restore, WANTED)  # nothing is armed yet
-    assert shell_switch.parse(shell_switch.read(session), "x").state == build_device_state()
+    assert shell_switch.parse(shell_switch.read(session).reveal(), "x").state == build_device_state()
     shell_switch.arm(session, restore)
     push(shell_switch, session, restore, WANTED)
-    assert shell_switch.parse(shell_switch.read(session), "x").state == WANTED
+    assert shell_switch.parse(shell_switch.read(session).reveal(), "x").state == WANTED
     assert not shell_switch.has_restored(session, restore)
     assert shell_switch.cancel(session, restore)
-    assert shell_switch.read_saved(session) == ""
+    assert shell_switch.read_saved(session).reveal() == ""
     shell_switch.save(session, LOCK)
-    assert shell_switch.read_saved(session) == shell_switch.read(session)
+    assert shell_switch.read_saved(session).reveal() == shell_switch.read(session).reveal()
     shell_switch.unlock(session, LOCK)
     shell_switch.lock(session, OTHER)
 
@@ -154,7 +154,7 @@ def test_the_restore_of_such_a_platform_fires_by_itself(shell_switch: Operable, 
     shell_switch.arm(session, restore)
     push(shell_switch, session, restore, WANTED)
     wait_until(lambda: shell_switch.has_restored(session, restore), "the restore")
-    assert shell_switch.parse(shell_switch.read(session), "x").state == build_device_state()
+    assert shell_switch.parse(shell_switch.read(session).reveal(), "x").state == build_device_state()
     assert not shell_switch.cancel(session, restore)
 
 

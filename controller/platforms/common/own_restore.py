@@ -6,6 +6,7 @@ own part before it (`ovs/switch.sh`, `frr/router.sh`): how it is read, put back 
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from functools import cache
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from controller.errors import CommandFailed, DeviceBusy, PlatformIncomplete
 from controller.platforms.base import Command, Lock, Restore, Session
+from controller.platforms.device_text.device_text import DeviceText, describe_device_words
 
 _SHOWN = 12
+_BUSY = re.compile(r"busy (?P<owner>[A-Za-z0-9._-]{1,128}) (?P<seconds>-?\d{1,9})\n?")
 
 
 class OwnRestore:
@@ -42,12 +45,12 @@ class OwnRestore:
             raise PlatformIncomplete(message)
         return _read_program(owner.__module__, owner.__qualname__, self.script)
 
-    def read(self, session: Session) -> str:
+    def read(self, session: Session) -> DeviceText:
         """Return the running configuration."""
         return self._run(session, "read")
 
-    def read_saved(self, session: Session) -> str:
-        """Return the configuration that the device would start with, or "" when there is none, or none whole."""
+    def read_saved(self, session: Session) -> DeviceText:
+        """Return the configuration that the device would start with; empty when there is none, or none whole."""
         return self._run(session, "saved")
 
     def lock(self, session: Session, lock: Lock) -> None:
@@ -58,15 +61,15 @@ class OwnRestore:
         Raises:
             DeviceBusy: another owner's hold is valid, or its restore is still to come.
         """
-        answer = self._run(session, "lock", lock.owner, lock.run, str(lock.seconds)).split()
-        if answer[0] == "busy":
-            message = f"the lock is held by plan {answer[1][:_SHOWN]} for up to {answer[2]} s more"
+        answer = self._run(session, "lock", lock.owner, lock.run, str(lock.seconds))
+        if busy := _BUSY.fullmatch(answer.reveal()):
+            message = f"the lock is held by plan {busy['owner'][:_SHOWN]} for up to {busy['seconds']} s more"
             raise DeviceBusy(session.device, message)
         self._expect(session, answer, "held")
 
     def unlock(self, session: Session, lock: Lock) -> None:
         """Give the lock back; no error if it is gone."""
-        self._expect(session, self._run(session, "unlock", lock.owner, lock.run).split(), "free", "not-held")
+        self._expect(session, self._run(session, "unlock", lock.owner, lock.run), "free", "not-held")
 
     def arm(self, session: Session, restore: Restore) -> None:
         """Arm the restore; the run must hold the lock.
@@ -74,7 +77,7 @@ class OwnRestore:
         Raises:
             CommandFailed: the run does not hold the lock, has armed before, or the job did not start.
         """
-        self._expect(session, self._run(session, "arm", restore.run, str(restore.seconds)).split(), "armed")
+        self._expect(session, self._run(session, "arm", restore.run, str(restore.seconds)), "armed")
 
     def push(self, session: Session, restore: Restore, command: Command) -> None:
         """Run a command while the restore is armed and the run holds the lock.
@@ -89,12 +92,12 @@ class OwnRestore:
 
     def cancel(self, session: Session, restore: Restore) -> bool:
         """Cancel the armed restore; False when it has fired or is firing, or the lock is another run's."""
-        answer = self._run(session, "cancel", restore.run).split()
+        answer = self._run(session, "cancel", restore.run)
         return self._expect(session, answer, "cancelled", "late") == "cancelled"
 
     def is_restore_armed(self, session: Session) -> bool:
         """Say if any run's restore is armed, or firing now."""
-        return self._expect(session, self._run(session, "armed").split(), "yes", "no") == "yes"
+        return self._expect(session, self._run(session, "armed"), "yes", "no") == "yes"
 
     def has_restored(self, session: Session, restore: Restore) -> bool:
         """Say if the armed restore has fired and ended well.
@@ -102,7 +105,7 @@ class OwnRestore:
         Raises:
             CommandFailed: a later run of the same plan has replaced it.
         """
-        answer = self._expect(session, self._run(session, "restored", restore.run).split(), "yes", "no", "superseded")
+        answer = self._expect(session, self._run(session, "restored", restore.run), "yes", "no", "superseded")
         if answer == "superseded":
             raise CommandFailed(session.device, "another run of the same plan has taken the device over")
         return answer == "yes"
@@ -113,19 +116,21 @@ class OwnRestore:
         Raises:
             CommandFailed: the lock is another run's.
         """
-        self._expect(session, self._run(session, "save", lock.run).split(), "saved")
+        self._expect(session, self._run(session, "save", lock.run), "saved")
 
-    def _run(self, session: Session, *words: str) -> str:
+    def _run(self, session: Session, *words: str) -> DeviceText:
         # The text goes in whole and is kept, because `arm` leaves a copy of it on the device.
         shell = "sh -c 'TSUNAGU_PROGRAM=$(cat) && export TSUNAGU_PROGRAM && "
         shell += f'exec sh -c "$TSUNAGU_PROGRAM" {self.agent} "$@"\' {self.agent} '
         return session.run(Command(shell + shlex.join(words), self.build_program()))
 
-    def _expect(self, session: Session, answer: list[str], *words: str) -> str:
-        if not answer or answer[0] not in words:
-            message = f"expected one of {', '.join(words)}, the device said {' '.join(answer)!r}"
-            raise CommandFailed(session.device, message, command=f"{self.agent}.sh")
-        return answer[0]
+    def _expect(self, session: Session, answer: DeviceText, *words: str) -> str:
+        word = answer.reveal().removesuffix("\n")
+        if word not in words:
+            said = describe_device_words(answer.reveal())
+            message = f"expected one of {', '.join(words)}, the device said {said!r}"
+            raise CommandFailed(session.device, message, command=self.agent)
+        return word
 
 
 @cache

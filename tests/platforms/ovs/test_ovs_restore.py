@@ -71,14 +71,14 @@ def test_one_of_many_gets_the_lock(switch: VirtualSwitch) -> None:
 def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
     switch.sh(f"ovs-ofctl -O OpenFlow14 add-flow br0 '{FOREIGN}'")
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     OVS.lock(switch, FIRST)
     restore = Restore(seconds=6, run="run1")
     OVS.arm(switch, restore)
     apply(switch, example("up1", "h-2", "h1", port_roles=True, vlan_database=False))
     assert not OVS.has_restored(switch, restore)
     wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
-    assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
+    assert sorted(OVS.read(switch).reveal().splitlines()) == sorted(before.splitlines())
     assert not OVS.cancel(switch, restore)
     OVS.lock(switch, OTHER)
     wait_until(lambda: not jobs(switch), "the end of the job")
@@ -168,15 +168,15 @@ def test_a_push_hands_on_input_output_and_errors(switch: VirtualSwitch) -> None:
     with pytest.raises(CommandFailed, match=r"exit status 7: it's bad"):
         OVS.push(switch, TOO_LATE, Command('echo "it\'s bad" >&2; exit 7'))
     assert OVS.cancel(switch, TOO_LATE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     with pytest.raises(CommandFailed, match="late: the restore"):
         interfere(switch, "run1")
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_push_after_the_restore_fired_changes_nothing(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     restore = Restore(seconds=1, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, restore)
@@ -190,18 +190,18 @@ def test_a_push_after_the_restore_fired_changes_nothing(switch: VirtualSwitch) -
             interfere(switch, "run1")
         OVS.unlock(switch, FIRST)
     assert not OVS.cancel(switch, restore)
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) -> None:
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
     (job,) = jobs(switch)
     os.killpg(job, signal.SIGKILL)
     with pytest.raises(CommandFailed, match="late: the restore"):
         interfere(switch, "run1")
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualSwitch) -> None:
@@ -266,7 +266,7 @@ def test_a_later_run_puts_back_what_was_there_before_the_first(switch: VirtualSw
 @pytest.mark.parametrize("armed", [False, True])
 def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, armed: bool) -> None:  # noqa: FBT001
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
     OVS.lock(switch, Lock("plan1", "run2", 60))
@@ -279,7 +279,7 @@ def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, arm
         OVS.save(switch, FIRST)
     OVS.unlock(switch, FIRST)
     assert len(jobs(switch)) == 1
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
     assert OVS.read_saved(switch) == ""
     if not armed:
         OVS.arm(switch, Restore(600, "run2"))

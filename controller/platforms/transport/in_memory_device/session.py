@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from controller.errors import CommandFailed, DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.in_memory_device.configuration import Refused
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.faults import Effect, Fault
@@ -30,7 +31,7 @@ class MemorySession:
         self._starts = device.starts
         self._broken = False
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         """Run a command; its answer.
 
         Raises:
@@ -38,7 +39,7 @@ class MemorySession:
             DeviceUnreachable: the session broke, before or after the command took effect.
         """
         with self._device.guard:
-            return self._run(command)
+            return DeviceText(self._run(command), self.device)
 
     def _run(self, command: Command) -> str:
         device = self._device

@@ -1,0 +1,280 @@
+"""Secrets in a device's text, taken out by an allow-list before the text is kept or shown.
+
+A line that a platform understood as ours stays, but for the value of a setting that is named as a secret. Of every other
+line only these stay: words of network configuration (`keywords.txt`), small numbers, addresses, names of interfaces, and
+names where a keyword says that a name follows (`access-list`, `route-map`, ...). Whatever else stands there, and all that
+follows a word such as `password`, `key` or `community`, becomes `<redacted>`: a form of secret that nobody thought of is
+hidden because it is not known. Rather too much than too little. Every step is linear in the length of the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+from importlib.resources import files
+
+from controller.platforms.device_text.token_classes import (
+    is_address,
+    is_interface,
+    is_managed_name,
+    is_name,
+    is_small_number,
+    split_token,
+)
+
+REDACTED = "<redacted>"
+
+_SECRET_WORDS = frozenset(
+    "password passwd passphrase passcode pass pwd pw secret secrets key keys keystring psk pmk psks community communities "
+    "pin pins token tokens idtoken credential credentials cred creds wep otp seed nonce salt bearer apikey auth-key "
+    "encrypted cleartext plaintext preshared pap chap mschap sae owe ticket sim puk keyring cpassword".split()
+)
+"""Parts of a word after which the rest of the line is never shown."""
+_SECRET_PARTS = (
+    *("password", "passwd", "passphrase", "secret", "psk", "credential", "privatekey", "presharedkey", "sharedkey"),
+    *("apikey", "authkey", "keystring", "privkey", "encryptedkey", "authtoken"),
+)
+"""Letters that make a word one of those, written together with others (`authpassword`)."""
+_NO_SECRET = frozenset(
+    "password-encryption wpa_key_mgmt key-mgmt key_mgmt password-policy rekey keepalive passive-interface "
+    "password-authentication pap-authentication".split()
+)
+_PERSON_WORDS = frozenset(
+    "auth authentication authenticate authorization user username users usm login account accounts admin administrator "
+    "md5 sha sha1 sha224 sha256 sha384 sha512 hmac des 3des aes aes128 aes192 aes256 priv privacy digest hash cipher crypto "
+    "license licence certificate cert certificates pki enroll enrollment challenge string myname usercert client clients "
+    "peer-id identity eap radius_das_client das r0kh r1kh ft nai supplicant hex ascii text "
+    "snmpv3 radkey".split()
+)
+"""Words after which only keywords are shown, and no number, address or name."""
+_FREE_TEXT = frozenset("description desc remark banner motd location contact title comment message notes exec".split())
+_NAMES_FOLLOW = frozenset(
+    "hostname access-list access-group traffic-filter route-map prefix-list class-map policy-map service-policy vrf "
+    "peer-group interface".split()
+)
+_BEGINS, _ENDS = re.compile(r"-{4,5} ?BEGIN "), re.compile(r"-{4,5} ?END ")
+_BANNER = re.compile(r"(?P<head>\s*banner [a-z-]+ )(?P<delimiter>\^.|[^\s\w])(?P<rest>.*)")
+_FILE_HEADER = re.compile(r"==> /[a-z0-9._/-]{1,80} <==")
+_TOKENS = re.compile(r'\s+|"[^"]*"?|[^\s"]+')
+_PARTS = re.compile(r"[-_.]")
+_LONGEST_PART = 2
+
+
+def redact(text: str, understood: Collection[int] = ()) -> tuple[str, int]:
+    """Return the text with every possible secret replaced, and how many lines that touched; lines keep their numbers.
+
+    `understood` are the numbers of the lines that a platform knows as ours.
+    """
+    return _redact_lines(text, understood, _read_words("keywords.txt"))
+
+
+def redact_message(text: str) -> str:
+    """Return what a device says of its own error, redacted as its configuration is; more words of prose are known."""
+    return _redact_lines(text, (), _read_words("keywords.txt") | _read_words("error_words.txt"))[0]
+
+
+def _redact_lines(text: str, understood: Collection[int], known: frozenset[str]) -> tuple[str, int]:
+    reader = _Lines(known)
+    lines = text.split("\n")
+    kept = [reader.redact(line, understood=number in understood) for number, line in enumerate(lines, start=1)]
+    return "\n".join(kept), sum(line != shown for line, shown in zip(lines, kept, strict=True))
+
+
+class _Lines:
+    """The lines of a text, one after the other: a key or a banner goes over several, a value may stand in the next."""
+
+    def __init__(self, known: frozenset[str]) -> None:
+        self._known = known
+        self._in_block = False
+        self._value_is_next = False
+        self._banner_ends = ""
+
+    def redact(self, line: str, *, understood: bool) -> str:
+        begins = _BEGINS.search(line) is not None
+        hidden = self._in_block or begins
+        self._in_block = hidden and _ENDS.search(line) is None
+        if understood:
+            return _hide_named_secret(line)
+        if hidden:
+            return REDACTED
+        if self._banner_ends:
+            return self._redact_banner(line)
+        if banner := _BANNER.fullmatch(line):
+            return self._begin_banner(banner)
+        return self._redact_line(line) if line.strip() else line
+
+    def _redact_line(self, line: str) -> str:
+        alone = self._value_is_next and len(line.split()) == 1
+        judged = _Line(self._known, after_secret=self._value_is_next)
+        shown = _hide_all(line) if alone else judged.redact(line)
+        # A value of many lines (a key in hexadecimal) goes on until a line begins with a keyword.
+        goes_on = self._value_is_next and not judged.begins_with_keyword
+        self._value_is_next = not alone and (judged.value_is_next or goes_on)
+        return shown
+
+    def _begin_banner(self, banner: re.Match[str]) -> str:
+        """Keep the delimiter: without it the lines behind a banner would be read as its text."""
+        delimiter, rest = banner["delimiter"], banner["rest"]
+        begin = banner["head"] + delimiter
+        if delimiter in rest:
+            return f"{begin}{REDACTED}{delimiter}"
+        self._banner_ends = delimiter
+        return begin + (REDACTED if rest.strip() else rest)
+
+    def _redact_banner(self, line: str) -> str:
+        delimiter = self._banner_ends
+        if delimiter not in line:
+            return REDACTED if line.strip() else line
+        self._banner_ends = ""
+        before = line.partition(delimiter)[0]
+        return (REDACTED if before.strip() else before) + delimiter
+
+
+def _hide_all(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())] + REDACTED
+
+
+def _hide_named_secret(line: str) -> str:
+    """Hide the value of a setting of ours that is named as a secret (hostapd's shared secret of a server)."""
+    setting, equals, value = line.partition("=")
+    return f"{setting}={REDACTED}" if equals and value and is_secret_word(setting.strip()) else line
+
+
+def is_secret_word(word: str) -> bool:
+    """Say if the rest of the line behind a word is a secret.
+
+    >>> [is_secret_word(word) for word in ("message-digest-key", "authpassword", "password-encryption", "vlan")]
+    [True, True, False, False]
+    """
+    lower = word.lower()
+    if lower in _NO_SECRET or is_managed_name(word):
+        return False
+    parts = _PARTS.split(lower)
+    return any(part.rstrip("0123456789") in _SECRET_WORDS for part in parts) or any(
+        letters in lower for letters in _SECRET_PARTS
+    )
+
+
+class _Line:
+    """One line of others, judged word by word from left to right."""
+
+    def __init__(self, known: frozenset[str], *, after_secret: bool) -> None:
+        self._known = known
+        self._only_keywords = after_secret
+        self._name_follows = False
+        self._shown_before = True
+        self.value_is_next = False
+        self.begins_with_keyword = False
+
+    def redact(self, line: str) -> str:
+        if _FILE_HEADER.fullmatch(line):
+            return line
+        out: list[str] = []
+        said = ""
+        for token, space in _split_words(line):
+            shown, ends = self._judge(token)
+            if not said:
+                self.begins_with_keyword = self._is_keyword(split_token(token)[1])
+            out += (space, shown)
+            if ends:
+                rest = line[len(said) + len(space) + len(token) :]
+                # Spaces at the end of a line are no value; a value is whatever else is there.
+                return "".join(out) + (self._hide_rest(rest) if rest.strip() else rest)
+            said += space + token
+        return "".join(out) + line[len(said) :]
+
+    def _hide_rest(self, rest: str) -> str:
+        self.value_is_next = False
+        return rest[: len(rest) - len(rest.lstrip())] + REDACTED
+
+    def _judge(self, token: str) -> tuple[str, bool]:
+        """Return a token as it is shown, and whether all behind it is hidden."""
+        if token == REDACTED:
+            self._shown_before = False
+            return token, False
+        setting, equals, value = token.partition("=")
+        if equals and setting and self._is_keyword(setting):
+            return self._judge_setting(setting, value)
+        if token.startswith('"'):
+            self._shown_before = False
+            return REDACTED, False
+        left, word, right = split_token(token)
+        if not word:
+            return (token, False) if len(set(token)) <= _LONGEST_PART else (REDACTED, False)
+        # What is behind the word on both sides is punctuation, and says nothing.
+        shown, ends = self._judge_word(word)
+        return left + shown + right, ends
+
+    def _judge_setting(self, setting: str, value: str) -> tuple[str, bool]:
+        secret = is_secret_word(setting)
+        self._note_keyword(setting)
+        if secret and value:
+            return f"{setting}={REDACTED}", False if value == REDACTED else self._end_at_value()
+        self.value_is_next = secret
+        shown = [self._judge(one)[0] if one else "" for one in value.split(",")] if value else []
+        return f"{setting}={','.join(shown)}", False
+
+    def _end_at_value(self) -> bool:
+        self._only_keywords = True
+        self.value_is_next = False
+        return True
+
+    def _judge_word(self, word: str) -> tuple[str, bool]:
+        self.value_is_next = False
+        if is_secret_word(word):
+            if not self._is_keyword(word):
+                self._shown_before = False
+                return REDACTED, True
+            last = _PARTS.split(word.lower())[-1]
+            self.value_is_next = is_secret_word(last)
+            return word, True
+        if self._is_keyword(word):
+            ends = word.lower() in _FREE_TEXT
+            self._note_keyword(word)
+            return word, ends
+        if is_managed_name(word) or self._is_open_value(word):
+            self._shown_before = True
+            return word, False
+        self._name_follows, self._shown_before = False, False
+        return REDACTED, False
+
+    def _note_keyword(self, word: str) -> None:
+        lower = word.lower()
+        self._shown_before = True
+        self._name_follows = self._name_follows or lower in _NAMES_FOLLOW
+        if lower in _PERSON_WORDS or any(part in _PERSON_WORDS for part in _PARTS.split(lower)):
+            self._only_keywords = True
+
+    def _is_keyword(self, word: str) -> bool:
+        lower = word.lower()
+        return lower in self._known or lower in _NO_SECRET or all(
+            part in self._known or part.rstrip("0123456789") in _SECRET_WORDS or part in _PERSON_WORDS
+            for part in _PARTS.split(lower)
+        )
+
+    def _is_open_value(self, word: str) -> bool:
+        if self._only_keywords:
+            return False
+        name_follows, self._name_follows = self._name_follows, False
+        if name_follows and is_name(word):
+            return True
+        return self._shown_before and (is_small_number(word) or is_address(word) or is_interface(word))
+
+
+def _split_words(line: str) -> Iterator[tuple[str, str]]:
+    """Yield each word with the space before it; what stands in quotes is one word."""
+    space = ""
+    for found in _TOKENS.finditer(line):
+        if found[0].isspace():
+            space = found[0]
+            continue
+        yield found[0], space
+        space = ""
+
+
+@cache
+def _read_words(name: str) -> frozenset[str]:
+    text = (files("controller.platforms.device_text") / name).read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return frozenset(word for line in lines for word in line.split())
