@@ -55,6 +55,10 @@ class PolicyError(InputError):
     """The policies cannot be loaded."""
 
 
+class OperationsRefused(InputError):
+    """The operators' file, or a file that it names, cannot be trusted or does not hold what it must."""
+
+
 class ConfigRefused(InputError):
     """A device's configuration holds something inside what we own that is not understood, or a conflict."""
 
@@ -111,6 +115,10 @@ class LoginRefused(DeviceError):
 
 class CommandFailed(DeviceError):
     """The device answered a command with an error."""
+
+
+class AlgorithmsRefused(DeviceError):
+    """The device offers old SSH algorithms only; names them, and the line of the operators' file that allows them."""
 
 
 class DeviceTextRefused(DeviceError):

@@ -77,8 +77,8 @@ class Observation:
     `remarks` say, each with the line it is about, what is ours but not as it should be, so that the state does not
     count it as in force (a plan then mends it).
     `conflicting` are the places where an object of ours could stand and one of others does, each with its line,
-    `peers` the neighbours of a router; see `refuse_conflicts`. `understood` are the numbers of the lines whose every word
-    the platform knows, so that none can hold a secret; None: all that are not unmanaged.
+    `peers` the neighbours of a router; see `refuse_conflicts`. `understood` are the numbers of the lines whose every
+    word the platform knows, so that none can hold a secret; None: all that are not unmanaged.
     """
 
     state: DeviceState
@@ -224,7 +224,7 @@ class Operable(Platform, Protocol):
         """The running configuration, in the form that `parse` takes."""
 
     def read_saved(self, session: Session) -> DeviceText:
-        """What the device would boot with, in the same form; empty when there is no such configuration, or none whole."""
+        """What the device would boot with, in the same form; empty when there is none, or none whole."""
 
     def lock(self, session: Session, lock: Lock) -> None:
         """Take the device's lock; a hold of the same owner is taken over.

@@ -102,7 +102,7 @@ def change_device(change: Change, parent: Span) -> Outcome:
 
 def _run_procedure(change: Change, span: Span) -> tuple[End, str]:
     try:
-        with change.transport.open_session(change.device, change.system.device_type) as session:
+        with change.transport.open_session(change.device, change.system.device_type, changing=True) as session:
             return Procedure(change, span, session).carry_out(), ""
     except _Undecided as undecided:
         return _wait_for_restore(change, span, undecided)
@@ -219,7 +219,7 @@ class Procedure:
         change = self.change
         with (
             self._span.child(Level.STEP, "reach"),
-            change.transport.open_session(change.device, change.system.device_type) as again,
+            change.transport.open_session(change.device, change.system.device_type, changing=True) as again,
         ):
             change.system.read(again)
 
@@ -344,7 +344,7 @@ def _ask_device(
     last: TsunaguError | None = None
     while change.clock.monotonic() < deadline:
         try:
-            with change.transport.open_session(change.device, change.system.device_type) as session:
+            with change.transport.open_session(change.device, change.system.device_type, changing=True) as session:
                 last, answer = None, ask(session)
             if answer is not None:
                 return answer

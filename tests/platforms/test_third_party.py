@@ -17,6 +17,7 @@ from controller.errors import CommandFailed, DeviceBusy, PlatformIncomplete
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.common.own_restore import OwnRestore
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import GROUP
 from tests.platforms.ovs.virtual_switch import wait_until
 from tests.platforms.samples import GROUP as SAMPLES
@@ -89,7 +90,7 @@ class LocalShell:
     folder: Path
     device: str = "local"
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         done = subprocess.run(
             ["/bin/sh", "-c", command.line],
             input=command.stdin or "",
@@ -101,7 +102,7 @@ class LocalShell:
         )
         if done.returncode:
             raise CommandFailed(self.device, done.stderr, command=command.line)
-        return done.stdout
+        return DeviceText(done.stdout)
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def test_each_kind_of_fault_is_what_it_says(kind: str, takes_effect: bool, break
         with pytest.raises(CommandFailed):
             session.run(Command("lock plan run 60"))
     else:
-        assert session.run(Command("lock plan run 60")) == "held\n"
+        assert session.run(Command("lock plan run 60")).reveal() == "held\n"
     # A restart comes after the lock was taken, and forgets it.
     assert (device.locked_by == "run") is takes_effect
     assert device.running == ("vlan 1 boot\n" if "restarts" in kind else "vlan 1 old\n")
@@ -212,7 +212,7 @@ def test_a_push_can_be_done_by_halves(kind: str, says: str) -> None:
         with pytest.raises(CommandFailed if says == "error" else DeviceUnreachable):
             session.run(push)
     else:
-        assert session.run(push) == ""
+        assert session.run(push).reveal() == ""
     assert device.running == "vlan 1 old\nvlan 2 b\n"
     device.clock.sleep(60)
     assert device.running == "vlan 1 old\n"

@@ -1,8 +1,8 @@
 """Understanding the text of a device, so that whatever is told of it afterwards holds no secret of it.
 
-A platform parses the raw text: what a line means may hang on a value that must not be shown. What comes out is told with
-the redacted lines only. A refusal quotes lines, too, in words of the platform's own; so it is made again from the redacted
-text, and where the platform would not refuse that one it says the place and the redacted line.
+A platform parses the raw text: what a line means may hang on a value that must not be shown. What comes out is told
+with the redacted lines only. A refusal quotes lines, too, in words of the platform's own; so it is made again from the
+redacted text, and where the platform would not refuse that one it says the place and the redacted line.
 """
 
 from __future__ import annotations
@@ -83,7 +83,12 @@ def _show(seen: Observation, lines: Sequence[str], remarks: tuple[ConfigLine, ..
 
     def shown_peer(peer: Peer) -> Peer:
         default = None if peer.default is None else shown(peer.default)
-        return replace(peer, line=shown(peer.line), policies={way: shown(line) for way, line in peer.policies.items()}, default=default)
+        return replace(
+            peer,
+            line=shown(peer.line),
+            policies={way: shown(line) for way, line in peer.policies.items()},
+            default=default,
+        )
 
     return replace(
         seen,

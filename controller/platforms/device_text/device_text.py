@@ -1,8 +1,8 @@
-"""What a device said: a type that holds its text within bounds and prints it redacted only.
+r"""What a device said: a type that holds its text within bounds and prints it redacted only.
 
-The raw text is for a parser alone (`reveal`). Whatever else happens to the object, in an f-string, a log, a document or a
-traceback, shows keywords, addresses and names, and no value that can be a secret. Control characters do not even reach
-the parser: an escape sequence becomes the visible `\\x1b` where the bytes come in.
+The raw text is for a parser alone (`reveal`). Whatever else happens to the object, in an f-string, a log, a document or
+a traceback, shows keywords, addresses and names, and no value that can be a secret. Control characters do not even
+reach the parser: an escape sequence becomes the visible `\x1b` where the bytes come in.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _UNSHOWABLE = re.compile(
 
 
 class DeviceText:
-    """A device's answer; `str()` of it is redacted.
+    r"""A device's answer; `str()` of it is redacted.
 
-    >>> text = DeviceText("hostname r1\\nenable secret hunter2\\n")
+    >>> text = DeviceText("hostname r1\nenable secret hunter2\n")
     >>> print(text)
     hostname r1
     enable secret <redacted>

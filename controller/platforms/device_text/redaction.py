@@ -1,18 +1,17 @@
 """Secrets in a device's text, taken out by an allow-list before the text is kept or shown.
 
-A line that a platform understood as ours stays, but for the value of a setting that is named as a secret. Of every other
-line only these stay: words of network configuration (`keywords.txt`), small numbers, addresses, names of interfaces, and
-names where a keyword says that a name follows (`access-list`, `route-map`, ...). Whatever else stands there, and all that
-follows a word such as `password`, `key` or `community`, becomes `<redacted>`: a form of secret that nobody thought of is
-hidden because it is not known. Rather too much than too little. Every step is linear in the length of the line.
+A line that a platform understood as ours stays, but for the value of a setting that is named as a secret. Of every
+other line only these stay: words of network configuration (`words/keywords.txt`), small numbers, addresses, names of
+interfaces, and names where a keyword says that one follows (`access-list`, `route-map`). Whatever else stands there,
+and all that follows a word such as `password`, `key` or `community`, becomes `<redacted>`: a form of secret that nobody
+thought of is hidden because it is not known: rather too much than too little. Every step is linear in the length of
+the line.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from functools import cache
-from importlib.resources import files
 
 from controller.platforms.device_text.token_classes import (
     is_address,
@@ -20,39 +19,25 @@ from controller.platforms.device_text.token_classes import (
     is_managed_name,
     is_name,
     is_small_number,
+    is_system_number,
     split_token,
 )
+from controller.platforms.device_text.word_lists import read_words
 
 REDACTED = "<redacted>"
 
-_SECRET_WORDS = frozenset(
-    "password passwd passphrase passcode pass pwd pw secret secrets key keys keystring psk pmk psks community communities "
-    "pin pins token tokens idtoken credential credentials cred creds wep otp seed nonce salt bearer apikey auth-key "
-    "encrypted cleartext plaintext preshared pap chap mschap sae owe ticket sim puk keyring cpassword".split()
-)
-"""Parts of a word after which the rest of the line is never shown."""
+_SECRET_WORDS = read_words("secret_words.txt")
 _SECRET_PARTS = (
     *("password", "passwd", "passphrase", "secret", "psk", "credential", "privatekey", "presharedkey", "sharedkey"),
     *("apikey", "authkey", "keystring", "privkey", "encryptedkey", "authtoken"),
 )
 """Letters that make a word one of those, written together with others (`authpassword`)."""
-_NO_SECRET = frozenset(
-    "password-encryption wpa_key_mgmt key-mgmt key_mgmt password-policy rekey keepalive passive-interface "
-    "password-authentication pap-authentication".split()
-)
-_PERSON_WORDS = frozenset(
-    "auth authentication authenticate authorization user username users usm login account accounts admin administrator "
-    "md5 sha sha1 sha224 sha256 sha384 sha512 hmac des 3des aes aes128 aes192 aes256 priv privacy digest hash cipher crypto "
-    "license licence certificate cert certificates pki enroll enrollment challenge string myname usercert client clients "
-    "peer-id identity eap radius_das_client das r0kh r1kh ft nai supplicant hex ascii text "
-    "snmpv3 radkey".split()
-)
-"""Words after which only keywords are shown, and no number, address or name."""
-_FREE_TEXT = frozenset("description desc remark banner motd location contact title comment message notes exec".split())
-_NAMES_FOLLOW = frozenset(
-    "hostname access-list access-group traffic-filter route-map prefix-list class-map policy-map service-policy vrf "
-    "peer-group interface".split()
-)
+_NO_SECRET = read_words("no_secret_words.txt")
+_PERSON_WORDS = read_words("person_words.txt")
+_FREE_TEXT = read_words("free_text_words.txt")
+_NAMES_FOLLOW = read_words("words_before_names.txt")
+_SYSTEMS_FOLLOW = frozenset(("bgp", "remote-as", "local-as", "prepend"))
+"""Words before the number of an autonomous system, which has up to ten digits."""
 _BEGINS, _ENDS = re.compile(r"-{4,5} ?BEGIN "), re.compile(r"-{4,5} ?END ")
 _BANNER = re.compile(r"(?P<head>\s*banner [a-z-]+ )(?P<delimiter>\^.|[^\s\w])(?P<rest>.*)")
 _FILE_HEADER = re.compile(r"==> /[a-z0-9._/-]{1,80} <==")
@@ -66,12 +51,12 @@ def redact(text: str, understood: Collection[int] = ()) -> tuple[str, int]:
 
     `understood` are the numbers of the lines that a platform knows as ours.
     """
-    return _redact_lines(text, understood, _read_words("keywords.txt"))
+    return _redact_lines(text, understood, read_words("keywords.txt"))
 
 
 def redact_message(text: str) -> str:
     """Return what a device says of its own error, redacted as its configuration is; more words of prose are known."""
-    return _redact_lines(text, (), _read_words("keywords.txt") | _read_words("error_words.txt"))[0]
+    return _redact_lines(text, (), read_words("keywords.txt") | read_words("error_words.txt"))[0]
 
 
 def _redact_lines(text: str, understood: Collection[int], known: frozenset[str]) -> tuple[str, int]:
@@ -163,6 +148,7 @@ class _Line:
         self._known = known
         self._only_keywords = after_secret
         self._name_follows = False
+        self._system_follows = False
         self._shown_before = True
         self.value_is_next = False
         self.begins_with_keyword = False
@@ -180,7 +166,9 @@ class _Line:
             if ends:
                 rest = line[len(said) + len(space) + len(token) :]
                 # Spaces at the end of a line are no value; a value is whatever else is there.
-                return "".join(out) + (self._hide_rest(rest) if rest.strip() else rest)
+                return "".join(out) + (
+                    rest if not rest.strip() or is_managed_name(rest.strip()) else self._hide_rest(rest)
+                )
             said += space + token
         return "".join(out) + line[len(said) :]
 
@@ -243,14 +231,20 @@ class _Line:
         lower = word.lower()
         self._shown_before = True
         self._name_follows = self._name_follows or lower in _NAMES_FOLLOW
+        self._system_follows = lower in _SYSTEMS_FOLLOW
         if lower in _PERSON_WORDS or any(part in _PERSON_WORDS for part in _PARTS.split(lower)):
             self._only_keywords = True
 
     def _is_keyword(self, word: str) -> bool:
         lower = word.lower()
-        return lower in self._known or lower in _NO_SECRET or all(
-            part in self._known or part.rstrip("0123456789") in _SECRET_WORDS or part in _PERSON_WORDS
-            for part in _PARTS.split(lower)
+        return (
+            lower in self._known
+            or lower in _NO_SECRET
+            or lower in _FREE_TEXT
+            or all(
+                part in self._known or part.rstrip("0123456789") in _SECRET_WORDS or part in _PERSON_WORDS
+                for part in _PARTS.split(lower)
+            )
         )
 
     def _is_open_value(self, word: str) -> bool:
@@ -258,6 +252,8 @@ class _Line:
             return False
         name_follows, self._name_follows = self._name_follows, False
         if name_follows and is_name(word):
+            return True
+        if self._system_follows and is_system_number(word):
             return True
         return self._shown_before and (is_small_number(word) or is_address(word) or is_interface(word))
 
@@ -271,10 +267,3 @@ def _split_words(line: str) -> Iterator[tuple[str, str]]:
             continue
         yield found[0], space
         space = ""
-
-
-@cache
-def _read_words(name: str) -> frozenset[str]:
-    text = (files("controller.platforms.device_text") / name).read_text(encoding="utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word for line in lines for word in line.split())

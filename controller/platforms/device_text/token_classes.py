@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address, ip_interface
 
-_NUMBERS = re.compile(r"\d{1,5}(?:[-,/]\d{1,5}){0,40}")
+from controller.platforms.device_text.word_lists import read_words
+
+_NUMBERS = re.compile(r"\d{1,5}(?:[-,/.]\d{1,5}){0,40}")
 _INTERFACE = re.compile(r"(?P<kind>[A-Za-z][A-Za-z-]{0,23})\d{1,4}(?:[/.:]\d{1,4}){0,4}")
-_INTERFACE_KINDS = frozenset(
-    "gigabitethernet fastethernet tengigabitethernet twogigabitethernet fivegigabitethernet twentyfivegige fortygigabitethernet "
-    "hundredgige ethernet eth gi gig fa te tw fo hu twe en ens eno enp veth wlan vlan vl po port port-channel sa lag ae bond br "
-    "lan wan onu pp tunnel tu loopback lo null nvi mgmt management me ge- xe- et- fe- ge xe irb st bri serial dialer up ap ppp "
-    "tun bvi virtual-template bundle-ether stack member se h h- phy irb. tengige hundredgigabitethernet".split()
-)
+_INTERFACE_KINDS = read_words("interface_kinds.txt")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
 _MANAGED = re.compile(r"(?:TSN|tsn)-[A-Za-z0-9-]{1,30}(?:\.\d{1,4})?(?:\.vlan)?")
 _EDGES = "\"'`()[]{}<>,;:!|*^%&@~?+=#.\\"
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/\d{1,3})?")
 _LEAST_COLONS = 2
 _MAC_GROUPS = 5
+_SYSTEM_DIGITS = 10
 
 
 def is_small_number(word: str) -> bool:
@@ -28,6 +26,11 @@ def is_small_number(word: str) -> bool:
     [True, True, False, False]
     """
     return _NUMBERS.fullmatch(word) is not None
+
+
+def is_system_number(word: str) -> bool:
+    """Say if a word can be the number of an autonomous system."""
+    return word.isdecimal() and int(word) < 2**32 if len(word) <= _SYSTEM_DIGITS else False
 
 
 def is_address(word: str) -> bool:

@@ -1,147 +1,226 @@
-"""SSH by netmiko: the host key must be the pinned one, the login strict, every command's result looked at."""
+"""SSH to devices: the pinned host key, the one credential of the access, strong algorithms, bounded answers.
+
+Every command runs in a channel of its own: whole input, exit status, no prompt, no terminal. So a device needs no shell
+for us: what its forced command understands is enough.
+"""
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from threading import Timer
-from typing import Any
 
 import paramiko
-from netmiko import BaseConnection, ConnectHandler
-from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException
 
-from controller.errors import CommandFailed, DeviceUnreachable, HostKeyRefused, LoginRefused
+from controller.errors import AlgorithmsRefused, CommandFailed, DeviceUnreachable, HostKeyRefused, LoginRefused
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command
+from controller.platforms.device_text.device_text import (
+    MAXIMUM_BYTES,
+    DeviceText,
+    describe_device_words,
+    refuse_oversized,
+)
 from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.host_keys import connect_to_ssh_port, known_hosts_name, read_pinned_keys
+from controller.platforms.transport.ssh_algorithms import (
+    ServerAlgorithms,
+    describe_refusal,
+    list_disabled_algorithms,
+    read_server_algorithms,
+)
 
 COMMAND_SECONDS = 30.0
 LOGIN_SECONDS = 60.0
 LOGOUT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 10
+MAXIMUM_ERROR_BYTES = 64 * 1024
+_AT_ONCE = 64 * 1024
+
+# Without a handler the library's own words, with what a device said in them, would go to the terminal as they are.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class SshSession:
-    """A session whose commands run each in an exec channel of their own: whole input, exit status, no prompt."""
+    """An open session; see `controller.platforms.base.Session`."""
 
-    def __init__(self, device: str, connection: BaseConnection) -> None:
+    def __init__(self, device: str, client: paramiko.SSHClient) -> None:
         self.device = device
-        self._client: paramiko.SSHClient = connection.remote_conn_pre  # type: ignore[assignment] # netmiko types it Any
+        self._client = client
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         """Run a command; its standard output.
 
         Raises:
             CommandFailed: its exit status is not 0; the message holds what it said.
+            DeviceTextRefused: it said more than any configuration.
             DeviceUnreachable: the session broke, or no answer came in time.
         """
         try:
             with _deadline(COMMAND_SECONDS, self._client.close):
-                stdin, stdout, stderr = self._client.exec_command(command.line, timeout=COMMAND_SECONDS)
-                if command.stdin is not None:
-                    stdin.write(command.stdin)
-                stdin.channel.shutdown_write()
-                output = stdout.read().decode("utf-8", errors="replace")
-                said = stderr.read().decode("utf-8", errors="replace")
-                status = stdout.channel.recv_exit_status()
+                status, output, said = self._exchange(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            reason = str(error) or error.__class__.__name__
+            reason = describe_device_words(str(error)) or error.__class__.__name__
             raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.line) from None
         if status == 0:
-            return output
+            return DeviceText.decode(output, self.device)
         if status < 0:
-            raise DeviceUnreachable(self.device, "the session broke before the command ended", command=command.line)
-        message = f"exit status {status}: {said.strip() or output.strip() or 'nothing was said'}"
+            message = f"the session broke before the command ended, or {COMMAND_SECONDS:.0f} s were over"
+            raise DeviceUnreachable(self.device, message, command=command.line)
+        told = describe_device_words((said.strip() or output.strip()).decode("utf-8", errors="replace"))
+        message = f"exit status {status}: {told or 'nothing was said'}"
         raise CommandFailed(self.device, message, command=command.line)
+
+    def _exchange(self, command: Command) -> tuple[int, bytes, bytes]:
+        transport = self._client.get_transport()
+        if transport is None:
+            message = "it is closed"
+            raise paramiko.SSHException(message)
+        with transport.open_session(timeout=COMMAND_SECONDS) as channel:
+            channel.settimeout(COMMAND_SECONDS)
+            channel.exec_command(command.line)
+            if command.stdin is not None:
+                channel.sendall(command.stdin.encode())
+            channel.shutdown_write()
+            output = self._read_bounded(channel.recv)
+            said = channel.makefile_stderr("rb").read(MAXIMUM_ERROR_BYTES)
+            return channel.recv_exit_status(), output, said
+
+    def _read_bounded(self, receive: Callable[[int], bytes]) -> bytes:
+        """Read to the end, or to the bound: a device that never stops must not fill the memory."""
+        parts: list[bytes] = []
+        size = 0
+        while part := receive(_AT_ONCE):
+            parts.append(part)
+            size += len(part)
+            if size > MAXIMUM_BYTES:
+                self._client.close()
+                refuse_oversized(self.device, size)
+        return b"".join(parts)
 
 
 @contextmanager
-def open_session(device: Device, device_type: str) -> Iterator[SshSession]:
-    """Log in to a device.
+def open_session(device: Device, device_type: str, *, changing: bool = False) -> Iterator[SshSession]:
+    """Log in to a device; `changing`: with the key that may change it, where there is another one that only reads.
 
     Raises:
         HostKeyRefused: no key is pinned, or the device shows another one.
         LoginRefused: the credential is not accepted, or cannot be resolved.
+        AlgorithmsRefused: it offers old algorithms only, and its access does not allow them.
         DeviceUnreachable: nobody answers, or not with SSH.
     """
+    del device_type
     if not read_pinned_keys(device):
         look = f"{device.unpinned_hint}look at it with: tsunagu trust {device.id}"
         message = f"no host key is pinned for {known_hosts_name(device)}; {look}"
         raise HostKeyRefused(device.id, message)
-    credential = _credential(device)
+    password, key = _resolve_credential(device, changing=changing)
     dialled = connect_to_ssh_port(device)
-    connection = _connect(device, device_type, dialled, credential)
+    client = _connect(device, dialled, password, key)
     try:
-        yield SshSession(device.id, connection)
+        yield SshSession(device.id, client)
     finally:
         with _deadline(LOGOUT_SECONDS, dialled.close):
-            connection.disconnect()
+            client.close()
 
 
-def _credential(device: Device) -> dict[str, Any]:
+def _resolve_credential(device: Device, *, changing: bool) -> tuple[str | None, paramiko.PKey | None]:
+    """Return the password, or the one key that is shown to the device; never another one of whoever runs this."""
     access = device.access
+    read_key = getattr(access, "read_key", None)
+    if not changing and read_key is not None:
+        return None, _read_private_key(device.id, resolve_secret(device.id, read_key))
     if access.password is not None:
-        return {"password": resolve_secret(device.id, access.password)}
+        return resolve_secret(device.id, access.password), None
     assert access.key is not None  # noqa: S101 the model holds exactly one of the two
-    if access.key.file is not None:
-        resolve_secret(device.id, access.key)
-        return {"use_keys": True, "key_file": str(Path(access.key.file).expanduser())}
-    return {"use_keys": True, "pkey": _private_key(device.id, resolve_secret(device.id, access.key))}
+    return None, _read_private_key(device.id, resolve_secret(device.id, access.key))
 
 
-def _private_key(device: str, text: str) -> paramiko.PKey:
+def _read_private_key(device: str, text: str) -> paramiko.PKey:
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
             return kind.from_private_key(StringIO(text + "\n"))
-        except (paramiko.SSHException, ValueError):
+        except (paramiko.SSHException, ValueError, IndexError, TypeError):
             continue
     raise LoginRefused(device, "its credential is no private key that can be read (OpenSSH or PEM, no passphrase)")
 
 
-def _connect(device: Device, device_type: str, connection: socket.socket, credential: dict[str, Any]) -> BaseConnection:
-    access = device.access
+def _connect(
+    device: Device, connection: socket.socket, password: str | None, key: paramiko.PKey | None
+) -> paramiko.SSHClient:
+    client = paramiko.SSHClient()
     try:
         with _deadline(LOGIN_SECONDS, connection.close):
-            return _logged_in(device, device_type, connection, credential)
-    except NetmikoAuthenticationException:
+            _log_in(client, device, connection, password, key)
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        client.close()
         connection.close()
-        message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
-        raise LoginRefused(device.id, message) from None
-    except (NetmikoBaseException, paramiko.SSHException, OSError, EOFError) as error:
-        connection.close()
-        if _is_host_key(error):
-            message = (
-                f"the host key of {known_hosts_name(device)} is not the pinned one. If the device was replaced, "
-                f"compare the fingerprint on its console and pin it with: tsunagu trust {device.id}"
-            )
-            raise HostKeyRefused(device.id, message) from None
-        first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
-        raise DeviceUnreachable(device.id, f"no SSH session: {first.strip()}") from None
+        raise _explain_failure(device, error) from None
+    return client
 
 
-def _logged_in(
-    device: Device, device_type: str, connection: socket.socket, credential: dict[str, Any]
-) -> BaseConnection:
+def _log_in(
+    client: paramiko.SSHClient,
+    device: Device,
+    connection: socket.socket,
+    password: str | None,
+    key: paramiko.PKey | None,
+) -> None:
     access = device.access
-    return ConnectHandler(
-        device_type=device_type,
-        host=str(device.management),
+    client.load_host_keys(str(Path(access.known_hosts).expanduser()))
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    client.connect(
+        hostname=str(device.management),
         port=access.port,
         username=access.user,
+        password=password,
+        pkey=key,
         sock=connection,
-        ssh_strict=True,
-        system_host_keys=False,
-        alt_host_keys=True,
-        alt_key_file=str(Path(access.known_hosts).expanduser()),
+        look_for_keys=False,
         allow_agent=False,
-        keepalive=KEEPALIVE_SECONDS,
-        **credential,
+        timeout=LOGIN_SECONDS,
+        auth_timeout=LOGIN_SECONDS,
+        banner_timeout=LOGIN_SECONDS,
+        disabled_algorithms=list_disabled_algorithms(_list_legacy(device)),
     )
+    transport = client.get_transport()
+    if transport is not None:
+        transport.set_keepalive(KEEPALIVE_SECONDS)
+
+
+def _list_legacy(device: Device) -> Collection[str]:
+    return getattr(device.access, "legacy_algorithms", False) or ()
+
+
+def _explain_failure(device: Device, error: Exception) -> Exception:
+    name = known_hosts_name(device)
+    if isinstance(error, paramiko.AuthenticationException):
+        user = device.access.user
+        message = f"the login as {user!r} was refused; check the user and the credential that its access names"
+        return LoginRefused(device.id, message)
+    if isinstance(error, paramiko.BadHostKeyException) or "not found in known_hosts" in str(error):
+        message = (
+            f"the host key of {name} is not the pinned one. If the device was replaced, compare the fingerprint on its "
+            f"console and pin it with: tsunagu trust {device.id}"
+        )
+        return HostKeyRefused(device.id, message)
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and (server := _ask_algorithms(device)):
+        return AlgorithmsRefused(device.id, describe_refusal(server, _list_legacy(device), "the device's access"))
+    first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
+    return DeviceUnreachable(device.id, f"no SSH session: {describe_device_words(first)}")
+
+
+def _ask_algorithms(device: Device) -> ServerAlgorithms | None:
+    """Return what the device offers; None where it does not tell a second time."""
+    try:
+        with connect_to_ssh_port(device) as connection:
+            return read_server_algorithms(connection)
+    except (OSError, DeviceUnreachable):
+        return None
 
 
 @contextmanager
@@ -154,11 +233,3 @@ def _deadline(seconds: float, end: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         watch.cancel()
-
-
-def _is_host_key(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, paramiko.BadHostKeyException) or "not found in known_hosts" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -11,8 +11,10 @@ from controller.platforms.base import Session
 class SshTransport:
     """Reaches devices by SSH; see `controller.platforms.transport.base.Transport`."""
 
-    def open_session(self, device: Device, device_type: str) -> AbstractContextManager[Session]:
+    def open_session(
+        self, device: Device, device_type: str, *, changing: bool = False
+    ) -> AbstractContextManager[Session]:
         """Log in to a device; see `controller.platforms.transport.ssh_session.open_session` for what it refuses."""
         from controller.platforms.transport.ssh_session import open_session  # noqa: PLC0415 see the module
 
-        return open_session(device, device_type)
+        return open_session(device, device_type, changing=changing)

@@ -20,6 +20,7 @@ from controller.model.network.packets import Family
 from controller.model.sites.access_lines import ACCESS_LINE_NAMES, Region
 from controller.model.sites.schools import School
 from controller.platforms.base import Command
+from controller.platforms.device_text.device_text import DeviceText
 from tests.platforms.ovs.virtual_switch import alive, run, wait_until
 
 DAEMONS = ("zebra", "bgpd")
@@ -83,7 +84,7 @@ class VirtualRouter(Speaker):
     def environment(self) -> dict[str, str]:
         return {**os.environ, "TSUNAGU_FRR": str(self.folder), "TSUNAGU_ROUTER": str(self.home), "VTYSH_PAGER": "cat"}
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         """Run a command as sshd would: by a shell, the whole input, the exit status looked at."""
         done = subprocess.run(
             ("ip", "netns", "exec", self.namespace, "sh", "-c", command.line),
@@ -97,7 +98,7 @@ class VirtualRouter(Speaker):
         if done.returncode:
             said = f"exit status {done.returncode}: {done.stderr}{done.stdout}"
             raise CommandFailed(self.device, said, command=command.line)
-        return done.stdout
+        return DeviceText(done.stdout)
 
     def best(self, family: Family) -> str:
         """The neighbour that the default route is taken from, "" when there is none."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from controller.errors import CommandFailed
 from controller.platforms.base import Command
+from controller.platforms.device_text.device_text import DeviceText
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 FACTORY_FLOW = "priority=0,actions=NORMAL"
@@ -54,7 +55,7 @@ class VirtualSwitch:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "OVS_RUNDIR": str(self.folder), "TSUNAGU_SWITCH": str(self.folder / "switch")}
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         """Run a command as sshd would: by a shell, the whole input, the exit status looked at."""
         words = ("ip", "netns", "exec", self.namespace, "sh", "-c", command.line)
         done = subprocess.run(
@@ -68,11 +69,11 @@ class VirtualSwitch:
         )
         if done.returncode:
             raise CommandFailed(self.device, f"exit status {done.returncode}: {done.stderr}", command=command.line)
-        return done.stdout
+        return DeviceText(done.stdout)
 
     def sh(self, line: str, stdin: str | None = None) -> str:
         """Run a line of shell."""
-        return self.run(Command(line, stdin))
+        return self.run(Command(line, stdin)).reveal()
 
     def start(self) -> None:
         """Start vswitchd; after a stop its flows are lost while the ports stay, as on a real restart."""

@@ -97,14 +97,14 @@ class MemoryTransport:
         self._read_words = read_words
 
     @contextmanager
-    def open_session(self, device: Device, device_type: str) -> Iterator[MemorySession]:
+    def open_session(self, device: Device, device_type: str, *, changing: bool = False) -> Iterator[MemorySession]:
         """Log in to a device.
 
         Raises:
             DeviceUnreachable: there is none of this name, or it does not answer now.
             LoginRefused: a fault says so.
         """
-        del device_type
+        del device_type, changing
         reached = self.devices.get(device.id)
         if reached is None:
             raise DeviceUnreachable(device.id, "there is no such device in memory")
