@@ -38,11 +38,12 @@ _FREE_TEXT = read_words("free_text_words.txt")
 _NAMES_FOLLOW = read_words("words_before_names.txt")
 _SYSTEMS_FOLLOW = frozenset(("bgp", "remote-as", "local-as", "prepend"))
 """Words before the number of an autonomous system, which has up to ten digits."""
-_BEGINS, _ENDS = re.compile(r"-{4,5} ?BEGIN "), re.compile(r"-{4,5} ?END ")
+_BEGINS, _ENDS = re.compile(r"-{4,5} ?BEGIN |PuTTY-User-Key-File"), re.compile(r"-{4,5} ?END |Private-MAC:")
 _BANNER = re.compile(r"(?P<head>\s*banner [a-z-]+ )(?P<delimiter>\^.|[^\s\w])(?P<rest>.*)")
 _FILE_HEADER = re.compile(r"==> /[a-z0-9._/-]{1,80} <==")
-_TOKENS = re.compile(r'\s+|"[^"]*"?|[^\s"]+')
+_TOKENS = re.compile(r'\s+|<redacted>|"[^"]*"?|[^\s"<]+|<')
 _PARTS = re.compile(r"[-_.]")
+_STATEMENT_END = re.compile("[;,{})]{0,3}")
 _LONGEST_PART = 2
 
 
@@ -173,7 +174,8 @@ class _Line:
         return "".join(out) + line[len(said) :]
 
     def _hide_rest(self, rest: str) -> str:
-        self.value_is_next = False
+        # Where only its form is told (`key 7`, `password: |`) the value may be in the next line.
+        self.value_is_next = all(len(word) <= _LONGEST_PART or self._is_keyword(word) for word in rest.split())
         return rest[: len(rest) - len(rest.lstrip())] + REDACTED
 
     def _judge(self, token: str) -> tuple[str, bool]:
@@ -190,9 +192,12 @@ class _Line:
         left, word, right = split_token(token)
         if not word:
             return (token, False) if len(set(token)) <= _LONGEST_PART else (REDACTED, False)
-        # What is behind the word on both sides is punctuation, and says nothing.
         shown, ends = self._judge_word(word)
-        return left + shown + right, ends
+        if shown != REDACTED:
+            return left + shown + right, ends
+        # Punctuation may be a part of what is hidden; what ends a statement is needed to read on.
+        end = _STATEMENT_END.match(right)
+        return REDACTED + (end[0] if end else ""), ends
 
     def _judge_setting(self, setting: str, value: str) -> tuple[str, bool]:
         secret = is_secret_word(setting)
@@ -242,12 +247,13 @@ class _Line:
             or lower in _NO_SECRET
             or lower in _FREE_TEXT
             or all(
-                part in self._known or part.rstrip("0123456789") in _SECRET_WORDS or part in _PERSON_WORDS
-                for part in _PARTS.split(lower)
+                part in self._known or part in _SECRET_WORDS or part in _PERSON_WORDS for part in _PARTS.split(lower)
             )
         )
 
     def _is_open_value(self, word: str) -> bool:
+        if self._shown_before and is_address(word):
+            return True
         if self._only_keywords:
             return False
         name_follows, self._name_follows = self._name_follows, False
@@ -255,7 +261,7 @@ class _Line:
             return True
         if self._system_follows and is_system_number(word):
             return True
-        return self._shown_before and (is_small_number(word) or is_address(word) or is_interface(word))
+        return self._shown_before and (is_small_number(word) or is_interface(word))
 
 
 def _split_words(line: str) -> Iterator[tuple[str, str]]:
