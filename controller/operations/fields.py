@@ -46,3 +46,5 @@ AlgorithmName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9@.-]{0,63}$")]
 """An SSH algorithm as OpenSSH writes it."""
 Argument = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$")]
 """A word of a command."""
+PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,500}$")]
+"""Words for people, on one line."""

@@ -34,6 +34,10 @@ class CloudBounds(StrictModel):
     ipv6: int = Field(default=56, ge=16, le=128)
     within: tuple[PrefixField, ...] = ()
 
+    def get_length(self, version: int) -> int:
+        """Return the bound of a family, 4 or 6."""
+        return self.ipv4 if version == 4 else self.ipv6  # noqa: PLR2004 IP versions
+
 
 class ApprovalRule(LocatedItem):
     """A plan that touches `schools` or more needs so many approvals, of people among `from` where it is given."""

@@ -106,7 +106,7 @@ class School:
 
     def running(self) -> str:
         with open_session(self.router, Frr.device_type) as connection:
-            return Frr().read(connection)
+            return Frr().read(connection).reveal()
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +212,7 @@ def _kill_at(school: School, step: str) -> None:
 
 def test_whoever_logs_in_has_vtysh_and_nothing_else(canary: School) -> None:
     with open_session(canary.router, Frr.device_type) as connection:
-        assert "FRRouting 8" in connection.run(Command("show version"))
-        assert "router bgp" in connection.run(Command("show running-config"))
+        assert "FRRouting 8" in connection.run(Command("show version")).reveal()
+        assert "router bgp" in connection.run(Command("show running-config")).reveal()
         with pytest.raises(CommandFailed, match="Unknown command: cat /etc/passwd"):
             connection.run(Command("cat /etc/passwd"))

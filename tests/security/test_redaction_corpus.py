@@ -86,7 +86,11 @@ def test_what_people_read_a_configuration_for_stays(place: str, line: str) -> No
 
 
 @given(
-    words=st.lists(st.sampled_from(sorted(read_words("keywords.txt") - read_words("words_before_names.txt"))), min_size=1, max_size=4),
+    words=st.lists(
+        st.sampled_from(sorted(read_words("keywords.txt") - read_words("words_before_names.txt"))),
+        min_size=1,
+        max_size=4,
+    ),
     secret=st.text(alphabet=string.ascii_letters + string.digits + "+/=_-", min_size=12, max_size=60),
     after=st.booleans(),
 )

@@ -7,10 +7,10 @@ reach the parser: an escape sequence becomes the visible `\x1b` where the bytes 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from controller.errors import DeviceTextRefused
+from controller.inputs.shown_text import escape_lines
 from controller.platforms.device_text.redaction import redact, redact_message
 
 MAXIMUM_BYTES = 16 * 1024 * 1024
@@ -21,11 +21,6 @@ SHOWN_CHARACTERS = 160
 """Of a line that a message quotes."""
 MESSAGE_CHARACTERS = 600
 """Of what a device says of its own error."""
-
-_UNSHOWABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
-    "|[\U000e0000-\U000e007f]"
-)
 
 
 class DeviceText:
@@ -49,7 +44,7 @@ class DeviceText:
             DeviceTextRefused: it is longer than any configuration; names the device and, where there is one, the line.
         """
         refuse_oversized(device, len(text))
-        self._text = escape_controls(text)
+        self._text = clean_text(text)
         lines = self._text.split("\n")
         if len(lines) > MAXIMUM_LINES:
             message = f"it sent {len(lines)} lines; a configuration has at most {MAXIMUM_LINES}"
@@ -102,25 +97,21 @@ def refuse_oversized(device: str, size: int) -> None:
         raise DeviceTextRefused(device, message)
 
 
-def escape_controls(text: str) -> str:
+def clean_text(text: str) -> str:
     r"""Return a text whose control and direction characters are visible; line ends and tabs stay.
 
-    >>> escape_controls("a\x1b[2Jb\r\nc")
+    >>> clean_text("a\x1b[2Jb\r\nc")
     'a\\x1b[2Jb\nc'
-    >>> escape_controls("banner motd \x03hello\x03")
+    >>> clean_text("banner motd \x03hello\x03")
     'banner motd ^Chello^C'
     """
     # ^C is what network systems themselves print for the delimiter of a banner.
-    return _UNSHOWABLE.sub(_escape, text.replace("\r\n", "\n").replace("\x03", "^C"))
-
-
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape", errors="backslashreplace").decode("ascii")
+    return escape_lines(text.replace("\r\n", "\n").replace("\x03", "^C"))
 
 
 def describe_device_words(said: str) -> str:
     """Return what a device says of itself, for a message: one line, escaped, without secrets, cut."""
-    lines = [line.strip() for line in redact_message(escape_controls(said[: 4 * MESSAGE_CHARACTERS])).split("\n")]
+    lines = [line.strip() for line in redact_message(clean_text(said[: 4 * MESSAGE_CHARACTERS])).split("\n")]
     return cut("; ".join(line for line in lines if line), MESSAGE_CHARACTERS)
 
 

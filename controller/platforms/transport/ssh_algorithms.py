@@ -65,12 +65,10 @@ STRONG: Mapping[str, frozenset[str]] = {
 """By the library's names of the lists; `docs/security.md` shows them. A signature with a key of ours is of `keys`."""
 TITLES = {"kex": "key exchange", "keys": "host key", "ciphers": "cipher", "macs": "MAC"}
 
-_OFFERED = {
-    "kex": paramiko.Transport._preferred_kex,  # noqa: SLF001 the library has no other list of what it can
-    "keys": paramiko.Transport._preferred_keys,  # noqa: SLF001
-    "ciphers": paramiko.Transport._preferred_ciphers,  # noqa: SLF001
-    "macs": paramiko.Transport._preferred_macs,  # noqa: SLF001
-    "pubkeys": paramiko.Transport._preferred_pubkeys,  # noqa: SLF001
+_OFFERED: Mapping[str, tuple[str, ...]] = {
+    # The library has no public list of what it can.
+    kind: tuple(getattr(paramiko.Transport, f"_preferred_{kind}"))
+    for kind in ("kex", "keys", "ciphers", "macs", "pubkeys")
 }
 _SECONDS = 10.0
 _KEXINIT = 20

@@ -193,7 +193,8 @@ def _log_in(
 
 
 def _list_legacy(device: Device) -> Collection[str]:
-    return getattr(device.access, "legacy_algorithms", False) or ()
+    named: tuple[str, ...] | bool = getattr(device.access, "legacy_algorithms", False)
+    return named if isinstance(named, tuple) else ()
 
 
 def _explain_failure(device: Device, error: Exception) -> Exception:

@@ -13,6 +13,7 @@ import pytest
 from controller.errors import CommandFailed, DeviceBusy
 from controller.model.network.device_state import DeviceState, build_device_state
 from controller.platforms.base import Command, Lock, Restore
+from controller.platforms.device_text.device_text import DeviceText
 from tests.platforms.ovs.one_switch import (
     EXAMPLE,
     FIRST,
@@ -110,7 +111,7 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
 
     class Killed(VirtualSwitch):
-        def run(self, command: Command) -> str:
+        def run(self, command: Command) -> DeviceText:
             words = ("ip", "netns", "exec", self.namespace, "sh", "-c", f"{command.line}; echo done; exec sleep 600")
             pipe = subprocess.PIPE
             with subprocess.Popen(
@@ -123,7 +124,7 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
                 said = client.stdout.readline()
                 assert client.stdout.readline() == "done\n"
                 os.killpg(client.pid, signal.SIGKILL)
-            return said
+            return DeviceText(said)
 
     restore = Restore(seconds=4, run="run1")
     OVS.arm(Killed(switch.device, switch.namespace, switch.folder), restore)
@@ -206,10 +207,10 @@ def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) 
 
 def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    restore = Restore(seconds=2, run="run1")
+    restore = Restore(seconds=5, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, restore)
-    slow = "sleep 4; ovs-ofctl -O OpenFlow14 del-flows br0"
+    slow = "sleep 7; ovs-ofctl -O OpenFlow14 del-flows br0"
     OVS.push(switch, restore, Command(slow))
     wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
     assert state_of(switch) == EXAMPLE
@@ -218,7 +219,7 @@ def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualS
 def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
     """Both runs are killed, the second before it arms."""
     apply(switch, EXAMPLE)
-    first = Restore(seconds=6, run="run1")
+    first = Restore(seconds=10, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, first)
     push_all(switch, first, build_device_state())
@@ -236,10 +237,10 @@ def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
 
 def test_a_take_over_prolongs_what_is_armed(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
-    OVS.arm(switch, Restore(5, "run1"))
+    OVS.arm(switch, Restore(8, "run1"))
     OVS.lock(switch, Lock("plan1", "run2", 60))
-    time.sleep(6)
-    assert not OVS.has_restored(switch, Restore(5, "run1"))
+    time.sleep(9)
+    assert not OVS.has_restored(switch, Restore(8, "run1"))
     OVS.arm(switch, Restore(600, "run2"))
 
 
@@ -313,7 +314,7 @@ def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -
         return True
 
     wait_until(taken, "the lock")
-    assert OVS.has_restored(switch, Restore(5, "run1"))
+    assert OVS.has_restored(switch, Restore(8, "run1"))
 
 
 def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) -> None:
