@@ -1,4 +1,4 @@
-"""An SSH server as a device could be: it offers what it is told to, remembers what it was shown, and answers as it likes."""
+"""An SSH server as a device could be: it offers what it is told to, remembers what it is shown, answers as it likes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FakeDevice(paramiko.ServerInterface):
     accepted: paramiko.PKey | None = None
     password: str = ""
     offers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    host_key: paramiko.PKey = field(default_factory=lambda: paramiko.ECDSAKey.generate())
+    host_key: paramiko.PKey = field(default_factory=paramiko.ECDSAKey.generate)
     shown_keys: list[str] = field(default_factory=list)
     shown_passwords: list[str] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
@@ -67,6 +67,8 @@ class FakeDevice(paramiko.ServerInterface):
 
     def _carry_out(self, channel: paramiko.Channel, line: str) -> None:
         try:
+            while channel.recv(4096):
+                continue  # the whole input: before it nobody waits for an answer
             self.answer(channel, line)
         except (OSError, EOFError, paramiko.SSHException):
             return  # the other side has closed the channel, as it should where an answer does not end

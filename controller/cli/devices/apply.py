@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.estates import build_transport
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
@@ -17,7 +18,6 @@ from controller.model.virtual_city import choose_estate
 from controller.plan.document import PlanFile, load_plan
 from controller.plan.plan_expiry import refuse_expired_plan
 from controller.platforms.transport.base import SystemClock
-from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
 from controller.telemetry.tracing import open_trace
@@ -50,7 +50,7 @@ def apply(
     refuse_expired_plan(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
     with open_trace(timeline) as trace:
-        settings = Settings(restore_after, state, SshTransport(), SystemClock())
+        settings = Settings(restore_after, state, build_transport(city), SystemClock())
         outcomes = apply_plan(city, plan, settings, [trace, Progress(len(plan.devices))])
     if as_json:
         say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": [u.model_dump() for u in plan.unplanned]})

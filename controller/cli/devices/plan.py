@@ -60,7 +60,7 @@ def plan(  # noqa: PLR0913 the command's options
         raise typer.BadParameter(message)
     city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
-    found = consider_devices(city, observe_devices(devices, configs))
+    found = consider_devices(city, observe_devices(city, devices, configs))
     document = build_plan(city, found)
     if output is not None:
         save_plan(document, output)
@@ -88,7 +88,7 @@ def drift(  # noqa: PLR0913 the command's options
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
-    found = consider_devices(city, observe_devices(list_reachable_devices(city, chosen), None))
+    found = consider_devices(city, observe_devices(city, list_reachable_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
     from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415

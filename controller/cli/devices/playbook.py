@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.devices.observation import list_reachable_devices
+from controller.cli.estates import list_operations_variables
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -75,6 +76,7 @@ def run(  # noqa: PLR0913 the command's options
     outcomes: list[HostOutcome] = []
     if hosts:
         environment = {"TSUNAGU_POLICIES": str(policies.resolve()), "TSUNAGU_LAB": str(int(lab))}
+        environment |= list_operations_variables(city)
         book = Playbook(playbooks.resolve(), name, hosts, environment, {"backup_folder": str(folder)})
         with open_trace(state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl") as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])

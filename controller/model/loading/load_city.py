@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from controller.errors import Origin, PolicyError, Problem
 from controller.model import policy_files
 from controller.model.city import City
+from controller.model.loading.access_choices import find_access_problems
 from controller.model.loading.addressing import find_addressing_problems
 from controller.model.loading.enforcement import find_enforcement_problems
 from controller.model.loading.policy_reader import PolicyReader
@@ -53,7 +54,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     reader = PolicyReader(directory, instead or {}, shown_as or str(directory), table)
     policy = reader.read()
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
-    problems += find_wireless_problems(policy)
+    problems += [*find_wireless_problems(policy), *find_access_problems(policy)]
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()

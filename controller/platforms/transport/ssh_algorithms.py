@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol, Self, cast
 
 import paramiko
 
@@ -93,8 +94,29 @@ def list_disabled_algorithms(legacy: Collection[str]) -> dict[str, list[str]]:
     }
 
 
+def list_allowed_algorithms(kind: str, legacy: Collection[str]) -> frozenset[str]:
+    """Return what may be offered of one list."""
+    return frozenset(_OFFERED[kind]) - frozenset(list_disabled_algorithms(legacy)[kind])
+
+
 def _is_strong(kind: str, name: str) -> bool:
     return name in STRONG["keys" if kind == "pubkeys" else kind]
+
+
+class Readable(Protocol):
+    """What a socket and a channel have in common, opened as a file."""
+
+    def __enter__(self) -> Self:
+        """Open it."""
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, or fewer at the end."""
+
+    def readline(self, size: int) -> bytes:
+        """Return a line, or so many bytes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +147,7 @@ def describe_refusal(server: ServerAlgorithms, legacy: Collection[str], access: 
     return said + f"Renew its software; until then this line of the operators' file under `access`, {access}: {line}"
 
 
-def read_server_algorithms(connection: socket.socket) -> ServerAlgorithms:
+def read_server_algorithms(connection: socket.socket | paramiko.Channel) -> ServerAlgorithms:
     """Return what a device offers; the connection is good for nothing else afterwards.
 
     Raises:
@@ -133,7 +155,7 @@ def read_server_algorithms(connection: socket.socket) -> ServerAlgorithms:
     """
     connection.settimeout(_SECONDS)
     connection.sendall(b"SSH-2.0-Tsunagu\r\n")
-    with connection.makefile("rb") as stream:
+    with cast("Readable", connection.makefile("rb")) as stream:
         read = 0
         while not (line := stream.readline(_LONGEST_BANNER)).startswith(b"SSH-"):
             read += len(line)
@@ -154,8 +176,8 @@ def read_server_algorithms(connection: socket.socket) -> ServerAlgorithms:
     return ServerAlgorithms({"kex": lists[0], "keys": lists[1], "ciphers": lists[2], "macs": lists[4]})
 
 
-def _read_exactly(stream: object, count: int) -> bytes:
-    data: bytes = stream.read(count)  # type: ignore[attr-defined] # a socket's file
+def _read_exactly(stream: Readable, count: int) -> bytes:
+    data = stream.read(count)
     if len(data) != count:
         message = "the connection was closed"
         raise OSError(message)

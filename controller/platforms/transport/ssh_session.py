@@ -7,17 +7,15 @@ for us: what its forced command understands is enough.
 from __future__ import annotations
 
 import logging
-import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import StringIO
-from pathlib import Path
 from threading import Timer
 
 import paramiko
 
-from controller.errors import AlgorithmsRefused, CommandFailed, DeviceUnreachable, HostKeyRefused, LoginRefused
+from controller.errors import AlgorithmsRefused, CommandFailed, DeviceUnreachable, LoginRefused, TsunaguError
 from controller.model.sites.devices import Device
+from controller.operations.device_access import DeviceAccess
 from controller.platforms.base import Command
 from controller.platforms.device_text.device_text import (
     MAXIMUM_BYTES,
@@ -26,13 +24,15 @@ from controller.platforms.device_text.device_text import (
     refuse_oversized,
 )
 from controller.platforms.transport.credentials import resolve_secret
-from controller.platforms.transport.host_keys import connect_to_ssh_port, known_hosts_name, read_pinned_keys
-from controller.platforms.transport.ssh_algorithms import (
-    ServerAlgorithms,
-    describe_refusal,
-    list_disabled_algorithms,
-    read_server_algorithms,
+from controller.platforms.transport.dialing import (
+    Connection,
+    PinnedClient,
+    identify_device,
+    load_private_key,
+    open_device_connection,
 )
+from controller.platforms.transport.host_keys import require_pin
+from controller.platforms.transport.ssh_algorithms import ServerAlgorithms, describe_refusal, read_server_algorithms
 
 COMMAND_SECONDS = 30.0
 LOGIN_SECONDS = 60.0
@@ -104,8 +104,10 @@ class SshSession:
 
 
 @contextmanager
-def open_session(device: Device, device_type: str, *, changing: bool = False) -> Iterator[SshSession]:
-    """Log in to a device; `changing`: with the key that may change it, where there is another one that only reads.
+def open_session(
+    device: Device, access: DeviceAccess, device_type: str, *, changing: bool = False
+) -> Iterator[SshSession]:
+    """Log in to a device; `changing`: with the credential that may change it, where another key only reads.
 
     Raises:
         HostKeyRefused: no key is pinned, or the device shows another one.
@@ -114,65 +116,46 @@ def open_session(device: Device, device_type: str, *, changing: bool = False) ->
         DeviceUnreachable: nobody answers, or not with SSH.
     """
     del device_type
-    if not read_pinned_keys(device):
-        look = f"{device.unpinned_hint}look at it with: tsunagu trust {device.id}"
-        message = f"no host key is pinned for {known_hosts_name(device)}; {look}"
-        raise HostKeyRefused(device.id, message)
-    password, key = _resolve_credential(device, changing=changing)
-    dialled = connect_to_ssh_port(device)
-    client = _connect(device, dialled, password, key)
-    try:
-        yield SshSession(device.id, client)
-    finally:
-        with _deadline(LOGOUT_SECONDS, dialled.close):
+    identity = identify_device(device, access)
+    client = PinnedClient(identity, require_pin(identity), access.legacy_algorithms or ())
+    password, key = _resolve_credential(device, access, changing=changing)
+    with open_device_connection(device, access) as dialled:
+        try:
+            with _deadline(LOGIN_SECONDS, dialled.close):
+                _log_in(client, device, access, dialled, password, key)
+        except (paramiko.SSHException, OSError, EOFError) as error:
             client.close()
+            raise _explain_failure(device, access, error) from None
+        except BaseException:
+            client.close()
+            raise
+        try:
+            yield SshSession(device.id, client)
+        finally:
+            with _deadline(LOGOUT_SECONDS, dialled.close):
+                client.close()
 
 
-def _resolve_credential(device: Device, *, changing: bool) -> tuple[str | None, paramiko.PKey | None]:
-    """Return the password, or the one key that is shown to the device; never another one of whoever runs this."""
-    access = device.access
-    read_key = getattr(access, "read_key", None)
-    if not changing and read_key is not None:
-        return None, _read_private_key(device.id, resolve_secret(device.id, read_key))
+def _resolve_credential(
+    device: Device, access: DeviceAccess, *, changing: bool
+) -> tuple[str | None, paramiko.PKey | None]:
+    """Return the password, or the one key that is shown to the device."""
+    if not changing and access.read_key is not None:
+        return None, load_private_key(device.id, access.read_key)
     if access.password is not None:
         return resolve_secret(device.id, access.password), None
     assert access.key is not None  # noqa: S101 the model holds exactly one of the two
-    return None, _read_private_key(device.id, resolve_secret(device.id, access.key))
+    return None, load_private_key(device.id, access.key)
 
 
-def _read_private_key(device: str, text: str) -> paramiko.PKey:
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
-            return kind.from_private_key(StringIO(text + "\n"))
-        except (paramiko.SSHException, ValueError, IndexError, TypeError):
-            continue
-    raise LoginRefused(device, "its credential is no private key that can be read (OpenSSH or PEM, no passphrase)")
-
-
-def _connect(
-    device: Device, connection: socket.socket, password: str | None, key: paramiko.PKey | None
-) -> paramiko.SSHClient:
-    client = paramiko.SSHClient()
-    try:
-        with _deadline(LOGIN_SECONDS, connection.close):
-            _log_in(client, device, connection, password, key)
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        client.close()
-        connection.close()
-        raise _explain_failure(device, error) from None
-    return client
-
-
-def _log_in(
-    client: paramiko.SSHClient,
+def _log_in(  # noqa: PLR0913, PLR0917 what a login is made of
+    client: PinnedClient,
     device: Device,
-    connection: socket.socket,
+    access: DeviceAccess,
+    connection: Connection,
     password: str | None,
     key: paramiko.PKey | None,
 ) -> None:
-    access = device.access
-    client.load_host_keys(str(Path(access.known_hosts).expanduser()))
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
     client.connect(
         hostname=str(device.management),
         port=access.port,
@@ -180,47 +163,32 @@ def _log_in(
         password=password,
         pkey=key,
         sock=connection,
-        look_for_keys=False,
-        allow_agent=False,
         timeout=LOGIN_SECONDS,
         auth_timeout=LOGIN_SECONDS,
         banner_timeout=LOGIN_SECONDS,
-        disabled_algorithms=list_disabled_algorithms(_list_legacy(device)),
     )
     transport = client.get_transport()
     if transport is not None:
         transport.set_keepalive(KEEPALIVE_SECONDS)
 
 
-def _list_legacy(device: Device) -> Collection[str]:
-    named: tuple[str, ...] | bool = getattr(device.access, "legacy_algorithms", False)
-    return named if isinstance(named, tuple) else ()
-
-
-def _explain_failure(device: Device, error: Exception) -> Exception:
-    name = known_hosts_name(device)
+def _explain_failure(device: Device, access: DeviceAccess, error: Exception) -> TsunaguError:
     if isinstance(error, paramiko.AuthenticationException):
-        user = device.access.user
-        message = f"the login as {user!r} was refused; check the user and the credential that its access names"
+        message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
         return LoginRefused(device.id, message)
-    if isinstance(error, paramiko.BadHostKeyException) or "not found in known_hosts" in str(error):
-        message = (
-            f"the host key of {name} is not the pinned one. If the device was replaced, compare the fingerprint on its "
-            f"console and pin it with: tsunagu trust {device.id}"
-        )
-        return HostKeyRefused(device.id, message)
-    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and (server := _ask_algorithms(device)):
-        return AlgorithmsRefused(device.id, describe_refusal(server, _list_legacy(device), "the device's access"))
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and (server := _ask_algorithms(device, access)):
+        told = describe_refusal(server, access.legacy_algorithms or (), device.access)
+        return AlgorithmsRefused(device.id, told)
     first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
     return DeviceUnreachable(device.id, f"no SSH session: {describe_device_words(first)}")
 
 
-def _ask_algorithms(device: Device) -> ServerAlgorithms | None:
+def _ask_algorithms(device: Device, access: DeviceAccess) -> ServerAlgorithms | None:
     """Return what the device offers; None where it does not tell a second time."""
     try:
-        with connect_to_ssh_port(device) as connection:
+        with open_device_connection(device, access) as connection:
             return read_server_algorithms(connection)
-    except (OSError, DeviceUnreachable):
+    except (OSError, TsunaguError):
         return None
 
 
