@@ -85,16 +85,17 @@ def test_the_contract_finds_what_is_wrong_with_a_platform(tmp_path: Path) -> Non
 
 @dataclass(frozen=True)
 class LocalShell:
-    """A session whose device is this machine, with a folder of its own."""
+    """A session whose device is this machine, with a program and a folder of its own."""
 
     folder: Path
+    program: Path
     device: str = "local"
 
     def run(self, command: Command) -> DeviceText:
         done = subprocess.run(
-            ["/bin/sh", "-c", command.line],
+            ["/bin/sh", str(self.program), "forced", "change"],
             input=command.stdin or "",
-            env={**os.environ, "SHELL_SWITCH": str(self.folder)},
+            env={**os.environ, "SHELL_SWITCH": str(self.folder), "SSH_ORIGINAL_COMMAND": command.line},
             text=True,
             capture_output=True,
             check=False,
@@ -103,6 +104,14 @@ class LocalShell:
         if done.returncode:
             raise CommandFailed(self.device, done.stderr, command=command.line)
         return DeviceText(done.stdout)
+
+
+def open_local_shell(system: Operable, folder: Path) -> LocalShell:
+    """A session with a machine that the system's program is installed on."""
+    assert isinstance(system, OwnRestore)
+    program = folder / "agent"
+    program.write_text(system.build_program(), encoding="utf-8")
+    return LocalShell(folder / "home", program)
 
 
 @pytest.fixture
@@ -130,7 +139,7 @@ def push(system: Operable, session: LocalShell, restore: Restore, wanted: Device
 
 
 def test_a_platform_of_another_package_is_operated_by_its_own_script(shell_switch: Operable, tmp_path: Path) -> None:
-    session, restore = LocalShell(tmp_path / "home"), Restore(600, "run1")
+    session, restore = open_local_shell(shell_switch, tmp_path), Restore(600, "run1")
     shell_switch.lock(session, LOCK)
     with pytest.raises(DeviceBusy, match="the lock is held by plan plan1"):
         shell_switch.lock(session, OTHER)
@@ -150,7 +159,7 @@ def test_a_platform_of_another_package_is_operated_by_its_own_script(shell_switc
 
 
 def test_the_restore_of_such_a_platform_fires_by_itself(shell_switch: Operable, tmp_path: Path) -> None:
-    session, restore = LocalShell(tmp_path / "home"), Restore(8, "run1")
+    session, restore = open_local_shell(shell_switch, tmp_path), Restore(8, "run1")
     shell_switch.lock(session, LOCK)
     shell_switch.arm(session, restore)
     push(shell_switch, session, restore, WANTED)

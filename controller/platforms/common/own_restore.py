@@ -1,7 +1,8 @@
 """The operation of a device that runs a POSIX shell: its lock and its own restore are `own_restore.sh`, run on it.
 
-The text of the script goes to the device with every command, so nothing has to be installed there. A system puts its
-own part before it (`ovs/switch.sh`, `frr/router.sh`): how it is read, put back and saved.
+A system puts its own part before it (`ovs/switch.sh`, `frr/router.sh`): how it is read, put back and saved. The two are
+one program, installed on the device as root's own; sshd runs it as the forced command of the controller's keys. So what
+goes over SSH is a verb and its words, and nothing of it is read by a shell.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from controller.platforms.base import Command, Lock, Restore, Session
 from controller.platforms.device_text.device_text import DeviceText, describe_device_words
 
 _SHOWN = 12
+_WORD = re.compile(r"[A-Za-z0-9._=,:\[\]-]+")
 _BUSY = re.compile(r"busy (?P<owner>[A-Za-z0-9._-]{1,128}) (?P<seconds>-?\d{1,9})\n?")
 
 
 class OwnRestore:
     """What `controller.platforms.base.Operable` promises beyond text, by a script on the device.
 
-    `agent` is what the script is called on the device, `script` the file of the system's part, beside the class that
+    `agent` is what the program calls itself in errors, `script` the file of the system's part, beside the class that
     names it, `home` the environment variable with the folder that it keeps.
     """
 
@@ -34,7 +36,7 @@ class OwnRestore:
     home: str
 
     def build_program(self) -> str:
-        """Return the whole text that the device runs: the system's part, and then the common one.
+        """Return the whole program that is installed on the device: the system's part, and then the common one.
 
         Raises:
             PlatformIncomplete: the system's part is not beside the class that names it.
@@ -85,10 +87,7 @@ class OwnRestore:
         Raises:
             CommandFailed: the command failed, or it was too late (the message says so) and was not run.
         """
-        # By the copy that `arm` left, because the command's own input goes in here.
-        copy = f'"${{{self.home}:-/var/lib/tsunagu}}/restores/$1/program"'
-        push = f"sh -c 'exec sh {copy} push \"$@\"' {self.agent} "
-        session.run(Command(push + shlex.join((restore.run, command.line)), command.stdin))
+        session.run(Command(_join_words("push", restore.run, *shlex.split(command.line)), command.stdin))
 
     def cancel(self, session: Session, restore: Restore) -> bool:
         """Cancel the armed restore; False when it has fired or is firing, or the lock is another run's."""
@@ -119,10 +118,7 @@ class OwnRestore:
         self._expect(session, self._run(session, "save", lock.run), "saved")
 
     def _run(self, session: Session, *words: str) -> DeviceText:
-        # The text goes in whole and is kept, because `arm` leaves a copy of it on the device.
-        shell = "sh -c 'TSUNAGU_PROGRAM=$(cat) && export TSUNAGU_PROGRAM && "
-        shell += f'exec sh -c "$TSUNAGU_PROGRAM" {self.agent} "$@"\' {self.agent} '
-        return session.run(Command(shell + shlex.join(words), self.build_program()))
+        return session.run(Command(_join_words(*words)))
 
     def _expect(self, session: Session, answer: DeviceText, *words: str) -> str:
         word = answer.reveal().removesuffix("\n")
@@ -131,6 +127,19 @@ class OwnRestore:
             message = f"expected one of {', '.join(words)}, the device said {said!r}"
             raise CommandFailed(session.device, message, command=self.agent)
         return word
+
+
+def _join_words(*words: str) -> str:
+    """Return a command line of words that the device takes as they are.
+
+    Raises:
+        ValueError: a word holds a character that has no place there; an error of ours.
+    """
+    for word in words:
+        if not _WORD.fullmatch(word):
+            message = f"{word!r} cannot be sent to a device as one word"
+            raise ValueError(message)
+    return " ".join(words)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -25,7 +26,7 @@ from tests.platforms.ovs.one_switch import (
     jobs,
     state_of,
 )
-from tests.platforms.ovs.virtual_switch import VirtualSwitch, wait_until
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, force, wait_until
 from tests.platforms.states import example
 
 pytestmark = pytest.mark.lab
@@ -112,10 +113,16 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
 
     class Killed(VirtualSwitch):
         def run(self, command: Command) -> DeviceText:
-            words = ("ip", "netns", "exec", self.namespace, "sh", "-c", f"{command.line}; echo done; exec sleep 600")
+            forced = shlex.join(force(self.folder / "agent", OVS, command))
+            words = ("ip", "netns", "exec", self.namespace, "sh", "-c", f"{forced}; echo done; exec sleep 600")
             pipe = subprocess.PIPE
             with subprocess.Popen(
-                words, stdin=pipe, stdout=pipe, text=True, env=self.environment, start_new_session=True
+                words,
+                stdin=pipe,
+                stdout=pipe,
+                text=True,
+                env=self.environment | {"SSH_ORIGINAL_COMMAND": command.line},
+                start_new_session=True,
             ) as client:
                 assert client.stdin is not None
                 assert client.stdout is not None
@@ -337,7 +344,20 @@ def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) ->
     assert state_of(switch) == EXAMPLE
 
 
-@pytest.mark.parametrize("words", ["", "lock a b", "lock a '$(id)' 3", "arm ../x 3", "cancel .", "arm run1 soon"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "lock a b",
+        "lock a '$(id)' 3",
+        "arm ../x 3",
+        "cancel .",
+        "arm run1 soon",
+        "lock a b 08",
+        "lock a b 99999999999999999999",
+    ],
+)
 def test_wrong_words_are_refused(switch: VirtualSwitch, words: str) -> None:
+    OVS.read(switch)  # by the program, which is installed then
     with pytest.raises(CommandFailed, match="ovs_switch: "):
-        switch.sh(f"sh -s -- {words}", OVS.build_program())
+        switch.sh(f"sh {switch.folder}/agent {words}")
