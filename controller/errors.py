@@ -55,6 +55,14 @@ class PolicyError(InputError):
     """The policies cannot be loaded."""
 
 
+class OperationsRefused(InputError):
+    """The operators' file, or a file that it names, cannot be trusted or does not hold what it must."""
+
+
+class AnchorWidened(TsunaguError):
+    """A policy is wider than the one that was applied last in what proofs take for granted; names what accepts it."""
+
+
 class ConfigRefused(InputError):
     """A device's configuration holds something inside what we own that is not understood, or a conflict."""
 

@@ -1,4 +1,6 @@
-"""Writes `policies/schema/*.json` anew from the models; with `--check` it only says which are not current.
+"""Writes the schemas of policy files and of the operators' file anew from the models.
+
+With `--check` it only says which are not current.
 
 python -m tools.make_schemas [--check]
 """
@@ -9,17 +11,20 @@ import json
 import sys
 from pathlib import Path
 
-from controller.model.loading.schema import FOLDER, build_schemas
+from controller.model.loading.schema import FOLDER, build_schema, build_schemas
+from controller.operations.operations import Operations
+from controller.operations.operators_file import FORMAT
 
-POLICIES = Path(__file__).resolve().parents[1] / "policies"
+ROOT = Path(__file__).resolve().parents[1]
+POLICIES = ROOT / "policies"
+OPERATIONS = ROOT / "controller" / "operations" / "operations.schema.json"
 
 
 def build_schema_texts() -> dict[Path, str]:
     """What each file should hold."""
-    return {
-        POLICIES / FOLDER / name: json.dumps(schema, ensure_ascii=False, indent=1) + "\n"
-        for name, schema in build_schemas().items()
-    }
+    wanted = {POLICIES / FOLDER / name: schema for name, schema in build_schemas().items()}
+    wanted[OPERATIONS] = build_schema(Operations, FORMAT)
+    return {path: json.dumps(schema, ensure_ascii=False, indent=1) + "\n" for path, schema in wanted.items()}
 
 
 def find_outdated() -> list[Path]:

@@ -1,0 +1,1 @@
+"""How the controller works and whom it trusts: the operators' file, outside the policy repository."""

@@ -1,0 +1,93 @@
+"""How devices are reached over SSH: an access has an id, and the id is all that policies know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from controller.model.yaml_source import StrictModel
+from controller.operations.fields import (
+    AlgorithmName,
+    Argument,
+    HostName,
+    NamespaceName,
+    TrustedPath,
+    UserName,
+    VariableName,
+)
+
+SSH_PORT = 22
+
+
+class CredentialSource(StrictModel):
+    """A secret by reference: exactly one of an environment variable, a file, or a command that prints it."""
+
+    env: VariableName | None = None
+    file: TrustedPath | None = None
+    command: tuple[Argument, ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.env, self.file, self.command)) != 1:
+            message = "name exactly one of env, file, command"
+            raise ValueError(message)
+        if self.command and not self.command[0].startswith("/"):
+            message = "write the command's program with its whole path, from / on"
+            raise ValueError(message)
+        return self
+
+    def list_paths(self) -> Iterator[Path]:
+        """Yield the files that decide what the secret is."""
+        if self.file is not None:
+            yield self.file
+        if self.command is not None:
+            yield Path(self.command[0])
+
+
+class JumpHost(StrictModel):
+    """A host that SSH sessions go through; it is logged in to with a key, and its host key is pinned, too."""
+
+    host: HostName
+    user: UserName
+    key: CredentialSource
+    known_hosts: TrustedPath
+    port: int = Field(default=SSH_PORT, ge=1, le=65535)
+
+
+class DeviceAccess(StrictModel):
+    """How the controller reaches devices over SSH. Exactly one of `key` and `password` changes devices.
+
+    `read_key` is another key, for sessions that only read. `known_hosts` is the file of pinned host keys.
+    `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux network namespace (a
+    management VRF) that connections are opened in.
+    """
+
+    user: UserName
+    key: CredentialSource | None = None
+    password: CredentialSource | None = None
+    read_key: CredentialSource | None = None
+    known_hosts: TrustedPath
+    port: int = Field(default=SSH_PORT, ge=1, le=65535)
+    legacy_algorithms: Literal[False] | tuple[AlgorithmName, ...] = False
+    jump_host: JumpHost | None = None
+    namespace: NamespaceName | None = None
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if (self.password is None) == (self.key is None):
+            message = "name exactly one of key, password"
+            raise ValueError(message)
+        return self
+
+    def list_paths(self) -> Iterator[Path]:
+        """Yield the files that decide how devices are reached."""
+        yield self.known_hosts
+        for source in (self.key, self.password, self.read_key):
+            if source is not None:
+                yield from source.list_paths()
+        if self.jump_host is not None:
+            yield self.jump_host.known_hosts
+            yield from self.jump_host.key.list_paths()

@@ -1,0 +1,50 @@
+"""Kinds of fields of the operators' file: names, paths, programs, each with a character class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+
+def read_path(value: object) -> object:
+    """A path as written, `~/` led to the home folder; whatever depends on the working folder is refused.
+
+    >>> read_path("/etc/tsunagu/known_hosts")
+    PosixPath('/etc/tsunagu/known_hosts')
+
+    Raises:
+        ValueError: it is relative, has no character, or one that nobody can see.
+    """
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value or not value.isprintable():
+        message = "write the path of a file"
+        raise ValueError(message)
+    path = Path.home() / value.removeprefix("~/") if value.startswith("~/") else Path(value)
+    if not path.is_absolute():
+        message = "write a path that begins with / or ~/: it must not depend on the working folder"
+        raise ValueError(message)
+    return path
+
+
+TrustedPath = Annotated[Path, BeforeValidator(read_path)]
+AccessId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
+"""What policies call an access by."""
+UserName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}$")]
+"""A login on a device."""
+Principal = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,99}$")]
+"""A person as the file of allowed signers names them."""
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+"""An environment variable."""
+NamespaceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""A Linux network namespace: a name in iproute2's folder, never a path."""
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?$")]
+"""A host by its name or address."""
+AlgorithmName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9@.-]{0,63}$")]
+"""An SSH algorithm as OpenSSH writes it."""
+Argument = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$")]
+"""A word of a command."""
+PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,500}$")]
+"""Words for people, on one line."""

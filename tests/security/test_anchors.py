@@ -1,0 +1,231 @@
+"""Attacks on the anchors: a policy that is wider than the one applied last in what every proof takes for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import IPv4Network, ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controller.errors import AnchorWidened, OperationsRefused
+from controller.model.city import City
+from controller.model.network.packets import Prefix
+from controller.model.policy_files import CITY
+from controller.operations.anchors import AnchorName, Anchors, collect_anchors, find_uncovered, find_wider_anchors
+from controller.operations.applied_policies import (
+    find_applied_policy,
+    find_widened,
+    judge_anchors,
+    record_applied_policy,
+)
+from controller.operations.operations import CloudBounds, Operations
+from tests.policies import PolicyFolder
+
+NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> PolicyFolder:
+    return PolicyFolder(tmp_path)
+
+
+@pytest.fixture
+def operations(tmp_path: Path) -> Operations:
+    return Operations(state=tmp_path / "state")
+
+
+def widened(city: City, operations: Operations) -> str:
+    with pytest.raises(AnchorWidened) as caught:
+        judge_anchors(city, operations, ())
+    return str(caught.value)
+
+
+def test_the_first_apply_says_so_and_needs_the_flag(city: City, operations: Operations) -> None:
+    said = widened(city, operations)
+    assert "no policy of this city was applied from here before" in said
+    assert "--accept-wider first" in said
+    assert [one.name for one in judge_anchors(city, operations, [AnchorName.FIRST])] == ["first"]
+    record_applied_policy(city, operations, NOW, "sato")
+    last = find_applied_policy(city, operations)
+    assert last is not None
+    assert (last.city, last.policy, last.by, last.at) == (city.id, city.digest, "sato", NOW)
+    assert judge_anchors(city, operations, ()) == ()
+
+
+Attack = Callable[[PolicyFolder], object]
+ATTACKS: dict[str, tuple[Attack, str, str]] = {
+    "a public network as controllers": (
+        lambda one: one.edit("city/city.yaml", "10.255.0.10/32", "10.255.0.0/29"),
+        "controllers",
+        "10.255.0.0/29",
+    ),
+    "one controller more": (
+        lambda one: one.edit("city/city.yaml", "  - 10.255.0.10/32\n", "  - 10.255.0.10/32\n  - 10.254.7.7/32\n"),
+        "controllers",
+        "10.254.7.7/32",
+    ),
+    "another management segment": (
+        lambda one: one.edit("city/city.yaml", "management-segment: management", "management-segment: staff"),
+        "management",
+        "the segment is staff",
+    ),
+    "a port of the management segment": (
+        lambda one: one.edit("city/blueprints.yaml", "segments: [pupil]", "segments: [management]"),
+        "management",
+        "leads into the management segment",
+    ),
+    "a certificate that leads into management": (
+        lambda one: one.edit(
+            "access/admission.yaml",
+            "  - {id: pupils,",
+            "  - {id: more, certificate: new-device, roles: [pupil], places: [other-school], segment: management}\n"
+            "  - {id: pupils,",
+        ),
+        "management",
+        "802.1X",
+    ),
+    "a range that is reserved no more": (
+        lambda one: one.edit("city/city.yaml", "  - 25.0.0.0/8\n", ""),
+        "reserved",
+        "25.0.0.0/8",
+    ),
+    "half of a range that is reserved no more": (
+        lambda one: one.edit("city/city.yaml", "  - 25.0.0.0/8\n", "  - 25.0.0.0/9\n"),
+        "reserved",
+        "25.0.0.0/8",
+    ),
+    "a large application of the board's own": (
+        lambda one: one.edit("access/applications.yaml", "addresses: [10.254", "addresses: [11.0.0.0/12, 10.254"),
+        "applications",
+        "11.0.0.0/12",
+    ),
+    "a published list with half of the internet": (
+        lambda one: one.edit("access/prefixes/workspace.yaml", "prefixes: [", "prefixes: [64.0.0.0/3, "),
+        "applications",
+        "64.0.0.0/3",
+    ),
+    "an office that the whole internet is in": (
+        lambda one: one.edit("city/city.yaml", "egress: [192.0.2.220,", "egress: [8.0.0.0/6, 192.0.2.220,"),
+        "places",
+        "office board-office has 8.0.0.0/6",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_wider_anchor_is_refused_by_name_until_it_is_accepted(
+    policies: PolicyFolder, operations: Operations, name: str
+) -> None:
+    attack, anchor, shown = ATTACKS[name]
+    policies.edit("city/city.yaml", "  - 224.0.0.0/4", "  - 25.0.0.0/8\n  - 224.0.0.0/4")
+    before = policies.load()
+    record_applied_policy(before, operations, NOW, "sato")
+    attack(policies)
+    after = policies.load()
+    said = widened(after, operations)
+    assert shown in said
+    assert f"--accept-wider {anchor}" in said
+    others = [one for one in AnchorName if one != anchor]
+    with pytest.raises(AnchorWidened):
+        judge_anchors(after, operations, others)
+    assert {one.name for one in judge_anchors(after, operations, [AnchorName(anchor)])} == {anchor}
+
+
+def test_a_narrower_policy_needs_no_flag(policies: PolicyFolder, operations: Operations) -> None:
+    before = policies.load()
+    policies.edit("city/city.yaml", "  - 224.0.0.0/4", "  - 25.0.0.0/8\n  - 224.0.0.0/4")
+    policies.edit("city/city.yaml", "192.0.2.220, ", "")
+    record_applied_policy(before, operations, NOW, "sato")
+    assert find_widened(policies.load(), operations) == ()
+
+
+def test_an_estate_that_keeps_no_anchors_is_not_asked(city: City, tmp_path: Path) -> None:
+    operations = Operations(state=tmp_path, anchors="not-kept")
+    assert judge_anchors(city, operations, ()) == ()
+    record_applied_policy(city, operations, NOW, "sato")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("spoil", ["", "{}", "[", '{"format": 1}', "x" * 100])
+def test_a_damaged_record_is_not_taken_for_none(city: City, operations: Operations, spoil: str) -> None:
+    record_applied_policy(city, operations, NOW, "sato")
+    path = operations.state / f"applied/{city.id}.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text(spoil, encoding="utf-8")
+    with pytest.raises(OperationsRefused, match="is damaged"):
+        judge_anchors(city, operations, list(AnchorName))
+
+
+def test_a_record_that_others_can_change_is_refused(city: City, operations: Operations) -> None:
+    record_applied_policy(city, operations, NOW, "sato")
+    path = operations.state / f"applied/{city.id}.json"
+    path.chmod(0o666)
+    with pytest.raises(OperationsRefused, match="can be changed by others"):
+        judge_anchors(city, operations, list(AnchorName))
+
+
+def test_a_record_of_another_city_is_refused(city: City, operations: Operations) -> None:
+    record_applied_policy(city, operations, NOW, "sato")
+    kept = operations.state / "applied"
+    (kept / f"{city.id}.json").rename(kept / "other.json")
+    other = city.replace_file(CITY, city.settings.model_copy(update={"id": "other"}))
+    with pytest.raises(OperationsRefused, match="another city's"):
+        find_applied_policy(other, operations)
+
+
+PREFIXES = st.builds(
+    lambda first, length: IPv4Network((first >> (32 - length) << (32 - length), length)),
+    st.integers(0, 2**32 - 1),
+    st.integers(8, 32),
+)
+
+
+def covered(address: int, prefixes: list[Prefix]) -> bool:
+    return any(int(one.network_address) <= address <= int(one.broadcast_address) for one in prefixes)
+
+
+@given(
+    before=st.lists(PREFIXES, max_size=4), halves=st.integers(0, 3), after=st.lists(PREFIXES, min_size=1, max_size=4)
+)
+@settings(max_examples=80)
+def test_what_is_uncovered_has_an_address_that_was_not_there(
+    before: list[Prefix], halves: int, after: list[Prefix]
+) -> None:
+    # The same addresses, cut in pieces, cover the same.
+    cut = [part for one in before for part in one.subnets(min(halves, 32 - one.prefixlen))]
+    uncovered = list(find_uncovered(after, cut))
+    assert uncovered == list(find_uncovered(after, before))
+    for one in after:
+        edges = (int(one.network_address), int(one.broadcast_address))
+        if not all(covered(address, before) for address in edges):
+            assert one in uncovered
+    assert list(find_uncovered(before, cut)) == []
+
+
+@given(prefix=PREFIXES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_any_controller_that_was_none_is_told(city: City, prefix: Prefix) -> None:
+    before = collect_anchors(city)
+    after = before.model_copy(update={"controllers": (*before.controllers, prefix)})
+    known = prefix == ip_network("10.255.0.10/32")
+    assert bool(list(find_wider_anchors(before, after, CloudBounds()))) is not known
+
+
+@given(length=st.integers(8, 32), pieces=st.integers(0, 4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_an_application_is_wider_beyond_the_bound_however_it_is_cut(city: City, length: int, pieces: int) -> None:
+    before = collect_anchors(city)
+    name = next(iter(before.applications))
+    block = IPv4Network((int(IPv4Network("44.0.0.0/8").network_address), length))
+    cut = tuple(block.subnets(min(pieces, 32 - length)))
+    after = replace_application(before, name, cut)
+    wider = [one.name for one in find_wider_anchors(before, after, CloudBounds())]
+    assert wider == (["applications"] if length < 28 else [])
+
+
+def replace_application(anchors: Anchors, name: str, prefixes: tuple[Prefix, ...]) -> Anchors:
+    return anchors.model_copy(update={"applications": {**anchors.applications, name: prefixes}})

@@ -1,0 +1,187 @@
+"""Attacks on the operators' file: who else could write it, replace it, or have it name their files."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from controller.errors import OperationsRefused
+from controller.operations.operations import Operations
+from controller.operations.operators_file import load_operations
+from controller.operations.trusted_files import find_file_fault
+
+GOOD = "format: 1\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home, a repository with policies, and an operators' folder, all apart; the working folder is elsewhere."""
+    for name in ("home", "repository/.git", "repository/policies/city", "operators", "work"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TSUNAGU_OPERATIONS", raising=False)
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path
+
+
+def write(path: Path, text: str = GOOD, mode: int = 0o600) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def refused(place: Path, path: Path) -> str:
+    with pytest.raises(OperationsRefused) as caught:
+        load_operations(path, policies=place / "repository/policies")
+    return str(caught.value)
+
+
+@given(mode=st.integers(0, 0o777))
+@example(mode=0o620)
+@example(mode=0o602)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_a_file_that_others_can_change_is_refused(place: Path, mode: int) -> None:
+    path = write(place / "operators/operations.yaml", mode=mode | 0o400)
+    if mode & 0o022:
+        assert "can be changed by others" in refused(place, path)
+    else:
+        assert load_operations(path) == Operations()
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("uid", [1, 65534, os.geteuid() + 7])
+def test_a_file_of_somebody_else_is_refused(uid: int) -> None:
+    status = os.stat_result((stat.S_IFREG | 0o600, 1, 1, 1, uid, 0, 1, 0, 0, 0))
+    assert "belongs to user" in find_file_fault(status)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_that_was_given_away_is_refused(place: Path) -> None:
+    path = write(place / "operators/operations.yaml")
+    os.chown(path, 65534, 65534)
+    assert "belongs to user 65534" in refused(place, path)
+
+
+def test_a_folder_above_it_that_others_can_change_is_refused(place: Path) -> None:
+    path = write(place / "operators/deep/er/operations.yaml")
+    (place / "operators/deep").chmod(0o777)
+    assert "which others can change" in refused(place, path)
+
+
+def test_a_private_file_must_not_be_readable() -> None:
+    status = os.stat_result((stat.S_IFREG | 0o640, 1, 1, 1, os.geteuid(), 0, 1, 0, 0, 0))
+    assert "can be read by others" in find_file_fault(status, private=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "repository/policies/operations.yaml",
+        "repository/policies/city/x.yaml",
+        "repository/operations.yaml",
+        "repository/.git/operations.yaml",
+        "repository/policies/../operations.yaml",
+        "work/operations.yaml",
+        "work/deep/operations.yaml",
+        "operators/../work/operations.yaml",
+    ],
+)
+def test_it_must_not_stand_among_policies_or_in_the_working_folder(
+    place: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place / name
+    write(path)
+    assert "must not stand among policies or in the working folder" in refused(place, path)
+    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(path))
+    with pytest.raises(OperationsRefused, match="must not stand among policies"):
+        load_operations(policies=place / "repository/policies")
+
+
+def test_a_link_in_the_repository_must_not_lead_to_it(place: Path) -> None:
+    real = write(place / "operators/operations.yaml")
+    link = place / "repository/operations.yaml"
+    link.symlink_to(real)
+    assert "must not stand among policies" in refused(place, link)
+
+
+def test_a_link_must_not_lead_into_the_repository(place: Path) -> None:
+    real = write(place / "repository/policies/mine.yaml")
+    link = place / "operators/operations.yaml"
+    link.symlink_to(real)
+    assert "must not stand among policies" in refused(place, link)
+    folder = place / "operators/linked"
+    folder.symlink_to(place / "repository")
+    write(place / "repository/operations.yaml")
+    assert "must not stand among policies" in refused(place, folder / "operations.yaml")
+
+
+def test_a_link_is_no_file_of_the_operators(place: Path) -> None:
+    link = place / "operators/operations.yaml"
+    link.symlink_to(write(place / "elsewhere/operations.yaml"))
+    assert "is a symbolic link" in refused(place, link)
+
+
+def test_what_is_no_regular_file_does_not_block(place: Path) -> None:
+    os.mkfifo(place / "operators/operations.yaml", 0o600)
+    assert "is no regular file" in refused(place, place / "operators/operations.yaml")
+    assert "is no regular file" in refused(place, place / "operators")
+
+
+def test_a_huge_file_is_refused(place: Path) -> None:
+    assert "is larger than" in refused(place, write(place / "operators/o.yaml", GOOD + "#" * (1 << 20)))
+
+
+@pytest.mark.parametrize("value", ["operations.yaml", "./operations.yaml", "../repository/operations.yaml"])
+def test_a_path_that_depends_on_the_working_folder_is_refused(
+    place: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    write(place / "work/operations.yaml")
+    monkeypatch.setenv("TSUNAGU_OPERATIONS", value)
+    with pytest.raises(OperationsRefused, match="begins with / or ~/"):
+        load_operations()
+
+
+FIELDS = {
+    "known hosts": "access: {{a: {{user: u, key: {{env: K}}, known-hosts: {path}}}}}",
+    "a key": "access: {{a: {{user: u, key: {{file: {path}}}, known-hosts: /k}}}}",
+    "a read-only key": "access: {{a: {{user: u, key: {{env: K}}, read-key: {{file: {path}}}, known-hosts: /k}}}}",
+    "a program": "access: {{a: {{user: u, password: {{command: [{path}]}}, known-hosts: /k}}}}",
+    "a jump host": "access: {{a: {{user: u, key: {{env: K}}, known-hosts: /k, jump-host: "
+    "{{host: h, user: u, key: {{env: K}}, known-hosts: {path}}}}}}}",
+    "signers": "approvals: {{allowed-signers: {path}}}",
+    "revoked keys": "approvals: {{allowed-signers: /s, revoked-keys: {path}}}",
+    "a token": "tokens: {{probe: {path}}}",
+    "the head": "audit: {{head: {path}}}",
+    "the state": "state: {path}",
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("name", ["repository/policies/x", "repository/x", "work/x", "linked/x"])
+def test_it_must_not_name_a_file_that_a_pull_request_can_change(place: Path, field: str, name: str) -> None:
+    (place / "linked").symlink_to(place / "repository/policies")
+    text = GOOD + FIELDS[field].format(path=place / name) + "\n"
+    assert "must not stand among policies or in the working folder" in refused(
+        place, write(place / "operators/o", text)
+    )
+
+
+NAMESPACES = st.one_of(
+    st.sampled_from(["../../proc/1/ns/net", "/proc/1/ns/net", "..", ".", "", "a/b", "a\\b", "-x", "a\nb", "a\x00b"]),
+    st.text(min_size=1, max_size=12).filter(lambda text: any(one in text for one in "/\\ \n\x1b{")),
+)
+
+
+@given(name=NAMESPACES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+def test_a_namespace_is_a_name_and_never_a_path(place: Path, name: str) -> None:
+    access = {"user": "u", "key": {"env": "K"}, "known-hosts": "/k", "namespace": name}
+    path = write(place / "operators/o.yaml", GOOD + "access: " + json.dumps({"a": access}) + "\n")
+    assert "namespace" in refused(place, path) or "YAML" in refused(place, path)
