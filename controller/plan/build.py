@@ -13,7 +13,7 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.derive import DerivedChange, derive_change, prove_wanted_paths
-from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
+from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned, clean_text
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.state_lines import format_state
 from controller.platforms.base import Step
@@ -90,9 +90,7 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     # What the platform remarked on is not part of any state; it comes first.
     remarks = (f"! line {remark.number}: {remark.text}" for remark in observation.remarks)
     changes = (*remarks, *derived.changes)
-    return ConsideredDevice(
-        observed, derived.intent, derived.steps, changes, derived.filters_proved, derived=derived
-    )
+    return ConsideredDevice(observed, derived.intent, derived.steps, changes, derived.filters_proved, derived=derived)
 
 
 def build_plan(
@@ -110,7 +108,7 @@ def build_plan(
     for one in considered:
         if one.derived is None or one.observed.observation is None:
             kind = "not supported" if isinstance(one.refusal, NotSupported) else "failed"
-            unplanned.append(Unplanned(device=one.observed.device.id, reason=str(one.refusal), kind=kind))
+            unplanned.append(Unplanned(device=one.observed.device.id, reason=clean_text(str(one.refusal)), kind=kind))
         else:
             devices.append(
                 build_device_plan(one.observed.device, one.observed.observation.state, one.derived, saved=one.saved)
@@ -152,7 +150,7 @@ def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, 
         seen_state=format_state(now),
         wanted=tuple(load_platform(device.platform).render(derived.wanted).splitlines()),
         saved=saved,
-        changes=derived.changes,
+        changes=tuple(map(clean_text, derived.changes)),
         moved=derived.delegated,
         filters_proved=derived.filters_proved,
         steps=tuple(

@@ -10,9 +10,9 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.errors import PlanRefused, TsunaguError
 from controller.model.sites.devices import EstateName
@@ -23,6 +23,23 @@ MOST_BYTES = 256 << 20
 LONGEST_SHOWN = 80
 
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+"""An id of a city, a school, a device, a platform; a user's name."""
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40,64}\+?)?$")]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$")]
+"""Words for people or for a device, in lines; no other control characters, and none that turn the direction."""
+
+
+def clean_text(text: str) -> str:
+    r"""Return a text as a plan may hold it: what is no `Text` is written out.
+
+    >>> clean_text("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text)
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,16 +47,16 @@ class _Frozen(BaseModel):
 class PlannedCommand(_Frozen):
     """A command and what goes into its standard input."""
 
-    line: str
-    stdin: str | None = None
+    line: Text
+    stdin: Text | None = None
 
 
 class PlannedStep(_Frozen):
     """A step as it is shown to people, and the digest of the device state that it leads to."""
 
-    title: str
+    title: Text
     commands: tuple[PlannedCommand, ...]
-    leads_to: str
+    leads_to: Digest
 
 
 class DevicePlan(_Frozen):
@@ -51,15 +68,15 @@ class DevicePlan(_Frozen):
     refuses a plan that says anything else. `moved` is what of the policy this device leaves to another one.
     """
 
-    device: str
-    school: str
-    platform: str
-    seen: str
-    seen_state: tuple[str, ...]
-    wanted: tuple[str, ...]
+    device: Name
+    school: Name
+    platform: Name
+    seen: Digest
+    seen_state: tuple[Text, ...]
+    wanted: tuple[Text, ...]
     saved: bool
-    changes: tuple[str, ...]
-    moved: tuple[str, ...] = ()
+    changes: tuple[Text, ...]
+    moved: tuple[Text, ...] = ()
     filters_proved: int
     steps: tuple[PlannedStep, ...]
 
@@ -77,8 +94,8 @@ class DevicePlan(_Frozen):
 class Unplanned(_Frozen):
     """A device that the plan says nothing about, and why."""
 
-    device: str
-    reason: str
+    device: Name
+    reason: Text
     kind: Literal["not supported", "failed"]
 
 
@@ -92,16 +109,16 @@ class PlanFile(_Frozen):
     """
 
     format: Literal[3] = FORMAT
-    city: str
+    city: Name
     estate: EstateName
-    policy: str
-    commit: str = ""
+    policy: Digest
+    commit: Commit = ""
     undo: bool = False
-    planner: str = ""
+    planner: Name | Literal[""] = ""
     on: date
     made: AwareDatetime
     expires: AwareDatetime
-    canary: str
+    canary: Name | Literal[""]
     devices: tuple[DevicePlan, ...]
     unplanned: tuple[Unplanned, ...]
 
@@ -189,34 +206,47 @@ def load_plan(path: Path, city: str | None = None) -> PlanFile:
     Raises:
         PlanRefused: it is missing, half written, of another format or form than plans have, or of another city.
     """
-    plan = parse_plan(read_plan_bytes(path), path)
+    plan = parse_plan(read_plan(path), path)
     if city is not None and plan.city != city:
         message = f"{path}: the plan is of the city {show_value(plan.city)}; these policies are of {city!r}"
         raise PlanRefused(message)
     return plan
 
 
-def read_plan_bytes(path: Path) -> bytes:
+def read_plan(path: Path) -> bytes:
     """Return the bytes of a plan's file, which are what signatures are over.
 
     Raises:
         PlanRefused: it is missing, no regular file, or larger than plans are.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                message = f"{path}: is no regular file; a plan is made with: tsunagu plan -o {path}"
-                raise PlanRefused(message)
-            content = file.read(MOST_BYTES + 1)
+        return read_regular_file(path, MOST_BYTES)
     except FileNotFoundError:
         message = f"{path}: there is no such plan; make one with: tsunagu plan -o {path}"
         raise PlanRefused(message) from None
+
+
+def read_regular_file(path: Path, most_bytes: int) -> bytes:
+    """Return what a plan's file, or one beside it, holds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        PlanRefused: it is no regular file, cannot be read, or is too large.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                message = f"{path}: is no regular file"
+                raise PlanRefused(message)
+            content = file.read(most_bytes + 1)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise PlanRefused(message) from None
-    if len(content) > MOST_BYTES:
-        message = f"{path}: is larger than {MOST_BYTES:,} bytes; plan the wards one after the other"
+    if len(content) > most_bytes:
+        message = f"{path}: is larger than {most_bytes:,} bytes"
         raise PlanRefused(message)
     return content
 
@@ -272,9 +302,9 @@ class LineDifference:
 
 
 def find_first_difference(expected: str, found: str) -> LineDifference | None:
-    """Return where two texts first differ; None where they are equal.
+    r"""Return where two texts first differ; None where they are equal.
 
-    >>> find_first_difference("a\\nb\\n", "a\\nc\\n")
+    >>> find_first_difference("a\nb\n", "a\nc\n")
     LineDifference(line=2, expected="'b'", found="'c'")
     """
     if expected == found:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from controller.model.network.device_state import (
     DeviceState,
@@ -53,7 +54,7 @@ def format_state(state: DeviceState) -> tuple[str, ...]:
         for thing in things:
             excluded: Any = _NO_ORIGIN if part == "filters" else None
             values = _adapter(part).dump_python(thing, mode="json", exclude_defaults=True, exclude=excluded)
-            lines.append(f"{part} {to_json(_sort_keys(values)).decode()}")
+            lines.append(f"{part} {json.dumps(values, sort_keys=True, separators=(',', ':'))}")
     return tuple(lines)
 
 
@@ -88,9 +89,3 @@ def parse_state(lines: Iterable[str]) -> DeviceState:
         message = "the state says something twice"
         raise ValueError(message)
     return state
-
-
-def _sort_keys(value: Any) -> Any:  # noqa: ANN401 any value of JSON
-    if isinstance(value, dict):
-        return {key: _sort_keys(value[key]) for key in sorted(value)}
-    return [_sort_keys(one) for one in value] if isinstance(value, list) else value

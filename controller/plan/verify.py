@@ -47,7 +47,8 @@ def verify_plan(
         PlanRefused: the plan says something else; names the device, the line of the plan and what it should be.
         ProofFailed: what the policy leads to is not proved.
     """
-    _refuse_other_origin(city, plan, source)
+    refuse_other_policy(city, plan, source)
+    _refuse_other_devices(city, plan, source)
     verified = tuple(_verify_device(city, one, derive, source) for one in plan.devices)
     prove_wanted_paths(city, (one.derived.intent for one in verified if one.derived.intent is not None))
     expected = [
@@ -79,10 +80,17 @@ def refuse_untimely_plan(plan: PlanFile, now: datetime, hours: int = USUAL_HOURS
         raise PlanExpired(message)
 
 
-def _refuse_other_origin(city: City, plan: PlanFile, source: str) -> None:
-    if (plan.city, plan.estate) != (city.id, city.estate):
-        message = f"{source}: the plan is of the city {show_value(plan.city)}, {plan.estate} estate; these policies "
-        message += f"are of {city.id!r}, {city.estate} estate"
+def refuse_other_policy(city: City, plan: PlanFile, source: str) -> None:
+    """Refuse a plan that was not made from this policy of this city.
+
+    Raises:
+        PlanRefused: says from which policy it was made.
+    """
+    if plan.city != city.id:
+        message = f"{source}: the plan is of the city {show_value(plan.city)}; these policies are of {city.id!r}"
+        raise PlanRefused(message)
+    if plan.estate != city.estate:
+        message = f"{source}: the plan is for the {plan.estate} devices, and {city.called} was asked for"
         raise PlanRefused(message)
     if plan.policy != city.digest:
         message = (
@@ -91,6 +99,9 @@ def _refuse_other_origin(city: City, plan: PlanFile, source: str) -> None:
             "tsunagu plan --undo DIGEST"
         )
         raise PlanRefused(message)
+
+
+def _refuse_other_devices(city: City, plan: PlanFile, source: str) -> None:
     named = Counter([*(one.device for one in plan.devices), *(one.device for one in plan.unplanned)])
     for twice in (name for name, count in named.items() if count > 1):
         message = f"{source}: the plan names the device {show_value(twice)} twice"

@@ -355,7 +355,7 @@ def test_prove_without_configurations_says_what_was_done(tmp_path: Path, monkeyp
     assert second.code == first.code
     assert "done, all hold;" in second.said
     assert ": 0 devices done, " in second.said
-    assert "1 damaged entries ignored" in second.said
+    assert "1 entries that are not ours ignored" in second.said
     assert " 0 from the cache\n" in here(*proved, "--no-cache", cwd=ROOT).said
 
 

@@ -123,7 +123,9 @@ def apply_now(tmp_path: Path) -> Apply:
     """Carry out a plan with a short restore."""
 
     def apply_now(city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
-        return apply_plan(planned_city(city, plan), plan, Settings(LAB_RESTORE_SECONDS, tmp_path / "state", SSH, OneDay()), listeners)
+        return apply_plan(
+            planned_city(city, plan), plan, Settings(LAB_RESTORE_SECONDS, tmp_path / "state", SSH, OneDay()), listeners
+        )
 
     return apply_now
 

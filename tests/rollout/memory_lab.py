@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,7 +39,8 @@ def without_rule(city: City, rule: str) -> City:
     """The city without one of its rules."""
     kept = tuple(one for one in city.rules if one.id != rule)
     assert len(kept) < len(city.rules)
-    return replace(city.replace_file(RULES, RuleFile(rules=kept)), digest=f"{city.digest} without {rule}")
+    digest = hashlib.sha256(f"{city.digest} without {rule}".encode()).hexdigest()
+    return replace(city.replace_file(RULES, RuleFile(rules=kept)), digest=digest)
 
 
 def switches(city: City, schools: Iterable[str]) -> list[Device]:
@@ -109,9 +111,7 @@ class MemoryLab:
 
     def settings(self) -> Settings:
         """How to roll out here: school after school, because all devices share a clock."""
-        return Settings(
-            RESTORE_SECONDS, self.folder, self.transport, self.clock, schools_at_once=1, derive=self.derive
-        )
+        return Settings(RESTORE_SECONDS, self.folder, self.transport, self.clock, schools_at_once=1, derive=self.derive)
 
     def apply(self, city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
         """Verify a plan against the policy that it was made from, and carry it out."""

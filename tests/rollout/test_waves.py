@@ -168,7 +168,9 @@ def test_eight_schools_are_changed_at_once_where_nothing_else_is_asked(
     settings = memory_lab.settings()
     usual = Settings(settings.restore_after, settings.state_folder, settings.transport, settings.clock)
     devices = change_plan.devices[:2]
-    outcomes = apply_plan(planned_city(city, change_plan), change_plan.model_copy(update={"devices": devices}), usual, [])
+    outcomes = apply_plan(
+        planned_city(city, change_plan), change_plan.model_copy(update={"devices": devices}), usual, []
+    )
     assert {outcome.end for outcome in outcomes} == {End.APPLIED}
     assert asked == [8, 8], "the canary's wave and the rest's"
 

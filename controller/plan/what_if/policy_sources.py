@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_files import POLICY_FILES
+from controller.plan.provenance.git_commit import run_git
 
 
 def find_replacements(policies: Path, given: Sequence[str]) -> dict[str, Path]:
@@ -70,12 +70,7 @@ def extract_revision(policies: Path, name: str) -> Iterator[Path]:
     if name.startswith("-"):
         message = f"{name!r} is no git revision"
         raise TsunaguError(message)
-    words = ["git", "-C", str(policies), "archive", "--format=tar", name, "--", "."]
-    try:
-        done = subprocess.run(words, capture_output=True, check=False)  # noqa: S603 git, with a name that is no option
-    except OSError as error:
-        message = f"git cannot be started: {error.strerror}; --from needs it"
-        raise TsunaguError(message) from None
+    done = run_git(policies, ["archive", "--format=tar", name, "--", "."])
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
         message = f"{policies} cannot be read from revision {name!r}: {said}"
