@@ -51,6 +51,16 @@ class InputError(TsunaguError):
         super().__init__(f"{what}\n{lines}")
 
 
+class InputRefused(TsunaguError):
+    """A file from outside is not read: it is no regular file, leads out of its folder, is too large, or no text."""
+
+    def __init__(self, path: Path, why: str, line: int = 1) -> None:
+        self.path = path
+        self.why = why
+        self.line = line
+        super().__init__(f"{path}:{line}: {why}")
+
+
 class PolicyError(InputError):
     """The policies cannot be loaded."""
 

@@ -1,7 +1,8 @@
-"""`make test`: first what needs no lab, in one process a processor; then the lab, alone; then one summary of both.
+"""`make test`: what needs no lab, and beside it most of the lab; then what measures, alone; then one summary of all.
 
-The lab's tests measure gaps and rates and wait for timers of the devices: nothing else runs beside them. Ctrl-C ends
-the part that runs, which removes its lab, and everything after it.
+The lab mostly waits (for timers of the devices, for sessions of routers), so the rest runs beside it and gives way to
+it (`nice`). Tests that measure rates and gaps have the marker `alone`: nothing else runs then. What the part beside
+says is shown when it has ended. Ctrl-C ends the parts that run, which remove their lab, and everything after them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -34,6 +36,8 @@ class Part:
 
     title: str
     words: tuple[str, ...]
+    niceness: int = 0
+    """From 0 to 19: how much it gives way to what runs beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +52,80 @@ class PartResult:
     """Seconds of the tests themselves, by the folder of `tests/` that they stand in."""
 
 
-def list_parts(processors: int) -> tuple[Part, ...]:
-    """Both parts; together they are every test."""
-    beside = ("-m", "not lab", "-n", str(processors), "--dist", "worksteal")
+def list_parts(processors: int) -> tuple[tuple[Part, ...], ...]:
+    """All parts, in the order of their groups; those of a group run beside each other. Together they are every test."""
+    many = ("-m", "not lab and not alone", "-n", str(processors), "--dist", "worksteal")
     return (
-        Part(f"without the lab, in {processors} processes", beside),
-        Part("the lab (real switches and routers in network namespaces), alone", ("-m", "lab")),
+        (
+            Part(f"without the lab, in {processors} processes", many, niceness=10),
+            Part("the lab (real switches and routers in network namespaces)", ("-m", "lab and not alone")),
+        ),
+        (Part("what measures rates and gaps, alone", ("-m", "alone")),),
     )
 
 
-def run_part(part: Part, words: list[str]) -> PartResult:
-    """Run a part, and wait for it also after Ctrl-C: it cleans up.
+@dataclass
+class Running:
+    """A part that runs, and where its report and (for all but the first of a group) its words go."""
+
+    part: Part
+    process: subprocess.Popen[bytes]
+    report: Path
+    said: Path | None
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
+
+    def wait(self) -> PartResult:
+        """Wait for its end, show what it said, and return what became of it."""
+        code = self.process.wait()
+        self.ended = time.monotonic()
+        if self.said is not None:
+            print(f"\ntest: {self.part.title}", flush=True)  # noqa: T201 what the user follows
+            sys.stdout.buffer.write(self.said.read_bytes())
+            sys.stdout.flush()
+        seconds = self.ended - self.began
+        return PartResult(self.part.title, code, count_tests(self.report), seconds, seconds_by_folder(self.report))
+
+
+def start_part(part: Part, words: list[str], folder: Path, *, beside: bool) -> Running:
+    """Start a part; what it says goes to a file where it runs beside another."""
+    note = " (beside it; what it says is shown when it has ended)" if beside else ""
+    print(f"\ntest: {part.title}{note}", flush=True)  # noqa: T201 what the user follows
+    folder.mkdir()
+    report, said = folder / "report.xml", folder / "said.txt" if beside else None
+    command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *part.words, *words]
+    with ExitStack() as stack:
+        output = stack.enter_context(said.open("wb")) if said else None
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output and subprocess.STDOUT)  # noqa: S603
+    os.setpriority(os.PRIO_PROCESS, process.pid, part.niceness)
+    return Running(part, process, report, said)
+
+
+def run_group(group: tuple[Part, ...], words: list[str]) -> list[PartResult]:
+    """Run the parts of a group beside each other, and wait for them also after Ctrl-C: they clean up.
 
     Raises:
-        KeyboardInterrupt: it was stopped, and has cleaned up.
+        KeyboardInterrupt: they were stopped, and have cleaned up.
     """
-    print(f"\ntest: {part.title}", flush=True)  # noqa: T201 what the user follows
-    began = time.monotonic()
     stopped: list[int] = []
+    running: list[Running] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        stopped.append(number)
+        for one in running:
+            one.process.send_signal(signal.SIGINT)
+
     # pytest hears a terminal's Ctrl-C, too, and a second one would stop it from cleaning up.
     signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
+    signal.signal(signal.SIGTERM, end)
     with tempfile.TemporaryDirectory(prefix="tsunagu-test-") as folder:
-        report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *part.words, *words]
-        with subprocess.Popen(command, cwd=ROOT) as running:  # noqa: S603 our own tests
-
-            def end(number: int, _: FrameType | None) -> None:
-                stopped.append(number)
-                running.send_signal(signal.SIGINT)
-
-            signal.signal(signal.SIGTERM, end)
-            code = running.wait()
-        if stopped:
-            raise KeyboardInterrupt
-        return PartResult(part.title, code, count_tests(report), time.monotonic() - began, seconds_by_folder(report))
+        for number, part in enumerate(group):
+            if not stopped:
+                running.append(start_part(part, words, Path(folder) / str(number), beside=number > 0))
+        ran = [one.wait() for one in running]
+    if stopped:
+        raise KeyboardInterrupt
+    return ran
 
 
 def count_tests(report: Path) -> Counter[str]:
@@ -116,11 +160,11 @@ def format_minutes(ran: list[PartResult]) -> str:
     return "\n".join(rows)
 
 
-def format_summary(ran: list[PartResult]) -> str:
-    """A line for each part, and one for all."""
+def format_summary(ran: list[PartResult], seconds: float) -> str:
+    """A line for each part, and one for all, which took so many seconds."""
     rows = [
         *ran,
-        PartResult("all tests", 0, sum((one.counts for one in ran), Counter()), sum(one.seconds for one in ran)),
+        PartResult("all tests", 0, sum((one.counts for one in ran), Counter()), seconds),
     ]
     return "\n".join(f"test: {row.title}: {format_counts(row)} in {row.seconds:.0f} s" for row in rows)
 
@@ -133,12 +177,14 @@ def format_counts(ran: PartResult) -> str:
 
 def main() -> int:
     """Run both parts, with what pytest is told besides; the code of the first that failed, 130 after Ctrl-C."""
+    began = time.monotonic()
     try:
-        ran = [run_part(part, sys.argv[1:]) for part in list_parts(len(os.sched_getaffinity(0)))]
+        groups = list_parts(len(os.sched_getaffinity(0)))
+        ran = [row for group in groups for row in run_group(group, sys.argv[1:])]
     except KeyboardInterrupt:
         print("\ntest: interrupted")  # noqa: T201
         return INTERRUPTED
-    print(f"\n{format_minutes(ran)}\n{format_summary(ran)}", flush=True)  # noqa: T201
+    print(f"\n{format_minutes(ran)}\n{format_summary(ran, time.monotonic() - began)}", flush=True)  # noqa: T201
     failed = [one.code for one in ran if one.code not in (0, NO_TESTS)]
     return failed[0] if failed else min(one.code for one in ran)
 

@@ -1,14 +1,21 @@
-"""How commands speak: one console for people, one JSON document for programs, exit codes with a meaning."""
+"""How commands speak: one console for people, one JSON document for programs, exit codes with a meaning.
+
+It is the last place before a terminal or a log: whatever text comes here, no control character of it goes out.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
+from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from controller.inputs.shown_text import escape_json, escape_lines
 
 
 class _Console(Console):
@@ -17,6 +24,18 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Let what is still said go nowhere."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 as rich has it
+        """Print; rich takes some control characters out of texts in silence, so they are escaped before it."""
+        super().print(*(escape_lines(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render; cells of tables are escaped here. What rich itself writes to steer the terminal is marked so."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(escape_lines(segment.text), segment.style)
 
 
 console = _Console(highlight=False, soft_wrap=True, emoji=False)
@@ -47,8 +66,7 @@ def print_line(text: str = "", style: str | None = None) -> None:
 
 def say_json(document: Mapping[str, object]) -> None:
     """The one JSON document of a `--json` run."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=1, default=str)
-    sys.stdout.write("\n")
+    sys.stdout.write(escape_json(json.dumps(document, ensure_ascii=False, indent=1, default=str)) + "\n")
 
 
 def say_moved(device: str, moved: Sequence[str]) -> None:

@@ -2,7 +2,8 @@
 
 It shares no code with the compiler. Tests, the lab's matrices and the proof's counterexamples are held against it.
 What is not known of a person (the device's class, where it is registered, the kind of the day) is never good enough:
-a permit that asks for it does not hold, and a forbid that does holds.
+a permit that asks for it does not hold, and a forbid that does holds. So with a device at a school whose registration
+names no school or office of the city: it is at its own school or at another one, and nobody knows at which.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from controller.errors import Origin
+from controller.model.access.admission import PLUGGED
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.rules import DAYS, Hours, Rule
 from controller.model.access.second_factors import Importance, Strength
@@ -82,9 +84,12 @@ class AdmissionDecision:
 
 
 def evaluate_admission(city: City, certificate: str, place: str) -> AdmissionDecision:
-    """Where a device with a certificate of this class ("" for none) belongs; what nothing names is quarantined."""
+    """Where a device with a certificate of this class ("" for none) belongs; what nothing names is quarantined.
+
+    So is a device that is registered at no known school (a place that is none of `PLUGGED`), whatever its certificate.
+    """
     for one in city.admissions:
-        if one.certificate == certificate and (not one.places or place in one.places):
+        if one.certificate == certificate and place in (one.places or PLUGGED):
             return AdmissionDecision(one.segment, one.session_hours * 3600, one.origin)
     return AdmissionDecision(city.default_segment, city.admission_limits.quarantine_minutes * 60, None)
 
@@ -149,7 +154,7 @@ def _identity_covers(city: City, rule: Rule, application: str, person: Person, a
         and person.mfa >= city.get_second_factor(identity, application)
         and person.postures.issuperset(identity.postures)
         and (not identity.devices or _among(rule, person.device, identity.devices, city.device_classes))
-        and (not identity.places or person.place in identity.places)
+        and (not identity.places or _placed(city, rule, person, identity.places))
         and (identity.hours is None or _open(city, rule, identity.hours, at))
     )
 
@@ -158,6 +163,12 @@ def _registered(city: City, rule: Rule, at: str) -> bool:
     school = city.school_by_id.get(at)
     inside = school is not None and city.rule_applies_at(rule, school)
     return inside or (rule.effect is Effect.FORBID and at not in city.registrations)
+
+
+def _placed(city: City, rule: Rule, person: Person, asked: tuple[str, ...]) -> bool:
+    if person.place in PLUGGED and person.registered not in city.registrations:
+        return rule.effect is Effect.FORBID and any(place in asked for place in PLUGGED)
+    return person.place in asked
 
 
 def _among(rule: Rule, value: str, asked: tuple[str, ...], known: frozenset[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from controller.errors import Origin, PolicyError, Problem
+from controller.errors import InputRefused, Origin, PolicyError, Problem
+from controller.inputs.bounded_yaml import CountedYaml, YamlRefused, count_yaml, get_line
+from controller.inputs.input_file import decode_text, read_input_file
+from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
 
 Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,6 +26,12 @@ FORMAT = "format"
 SECRET_FIELDS = frozenset({"password", "key"})
 """Fields that may only name a secret; who wrote the secret itself there shall not see it on the screen."""
 _TEXT = "tag:yaml.org,2002:str"
+_RESOLVER = yaml.resolver.Resolver()
+_CONSTRUCTOR = yaml.constructor.SafeConstructor()
+_LONGEST_SCALAR = 40
+"""Characters of a number, a date, a truth value or nothing, as YAML writes them without quotes."""
+_MOST_PROBLEMS = 100
+"""Problems of one file that are told; whoever mends so many asks again."""
 REFUSED = "The policies cannot be loaded:"
 
 
@@ -64,11 +74,12 @@ class Document:
         try:
             return model.model_validate(self.data), []
         except ValidationError as error:
-            return None, [self._problem(model, details) for details in error.errors()]
+            found = error.errors(include_url=False, include_context=False)
+            return None, [self._problem(model, details) for details in found[:_MOST_PROBLEMS]]
 
     def _problem(self, model: type[BaseModel], details: ErrorDetails) -> Problem:
         location = details["loc"]
-        field = ".".join(str(part) for part in location)
+        field = ".".join(shorten_text(str(part)) for part in location)
         match details["type"]:
             case "extra_forbidden":
                 first = [FORMAT] if self.numbered and len(location) == 1 else []
@@ -80,8 +91,8 @@ class Document:
                 if not SECRET_FIELDS.isdisjoint(location):
                     message += " (what was found is not shown)"
                 elif not isinstance(details["input"], Mapping | Sequence) or isinstance(details["input"], str):
-                    message += f" (found {details['input']!r})"
-        return Problem(self.find_origin(location), field, message)
+                    message += f" (found {shorten_value(details['input'])})"
+        return Problem(self.find_origin(location), field, shorten_text(message, LONGEST_MESSAGE))
 
     @staticmethod
     def _message(model: type[BaseModel], details: ErrorDetails) -> str:
@@ -91,86 +102,142 @@ class Document:
             case "tuple_type":
                 return "needs a list: [ONE, ANOTHER]"
             case _:
-                return details["msg"].removeprefix("Value error, ")
+                message = details["msg"].removeprefix("Value error, ")
+                found = details["input"]
+                # Messages of others (an address that is none) repeat the whole value.
+                return message.replace(repr(found), shorten_value(found)) if isinstance(found, str) else message
 
 
 def read_yaml(path: Path, shown_as: str) -> Document:
-    """Read a file of ours.
+    """Read a file that the operator names.
 
     Raises:
-        PolicyError: the file is missing, is not UTF-8, is not YAML, or names a key twice.
+        PolicyError: the file is missing, no regular file, not UTF-8, not YAML or too large, or names a key twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return parse_yaml(read_input_file(path), shown_as)
     except FileNotFoundError:
-        raise _refused(shown_as, 1, "file is missing") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _refused(shown_as, 1, f"cannot be read as UTF-8 text: {error}") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _refused(shown_as, line, _yaml_message(text, line, error)) from None
-    except yaml.YAMLError as error:
-        raise _refused(shown_as, 1, f"not valid YAML: {error}") from None
-    if node is None:
-        raise _refused(shown_as, 1, "file is empty")
-    lines: dict[Location, int] = {}
-    try:
-        return Document(shown_as, _value(node, (), lines, shown_as), lines)
-    except RecursionError:
-        raise _refused(shown_as, 1, "nests too deep; does an alias (*name) stand inside what it refers to?") from None
+        raise refuse_file(shown_as, 1, "file is missing") from None
+    except InputRefused as error:
+        raise refuse_file(shown_as, error.line, error.why) from None
 
 
-def _yaml_message(text: str, line: int, error: yaml.MarkedYAMLError) -> str:
-    shown = text.splitlines()[line - 1 : line]
+def parse_yaml(content: bytes, shown_as: str) -> Document:
+    """Parse the bytes of a file.
+
+    Raises:
+        PolicyError: they are not UTF-8 or not YAML, more than is read, or name a key twice.
+    """
+    try:
+        text = decode_text(content, Path(shown_as))
+        counted = count_yaml(text)
+    except InputRefused as error:
+        raise refuse_file(shown_as, error.line, error.why) from None
+    except YamlRefused as error:
+        raise refuse_file(shown_as, error.line, _find_tab(text, error.line) or error.why) from None
+    if not counted.events:
+        raise refuse_file(shown_as, 1, "file is empty")
+    builder = _Builder(counted, shown_as)
+    return Document(shown_as, builder.build(), builder.lines)
+
+
+def _find_tab(text: str, line: int) -> str | None:
+    shown = text.split("\n")[line - 1 : line]
     if shown and "\t" in shown[0][: len(shown[0]) - len(shown[0].lstrip())]:
         return "a tab stands in the indentation; YAML allows only spaces there"
-    return f"not valid YAML: {error.problem}"
+    return None
 
 
-def _refused(file: str, line: int, message: str) -> PolicyError:
+def refuse_file(file: str, line: int, message: str) -> PolicyError:
+    """The refusal of a whole file."""
     return PolicyError(REFUSED, [Problem(Origin(file, line), "", message)])
 
 
-def _value(node: yaml.Node, location: Location, lines: dict[Location, int], file: str) -> Any:  # noqa: ANN401 YAML
-    lines[location] = node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
+class _Builder:
+    """Builds plain values from counted events, and remembers their lines."""
+
+    def __init__(self, counted: CountedYaml, file: str) -> None:
+        self.lines: dict[Location, int] = {}
+        self._counted = counted
+        self._file = file
+
+    def build(self) -> Any:  # noqa: ANN401 YAML
+        """The value of the document."""
+        return self._value(0, ())[0]
+
+    def _value(self, at: int, location: Location) -> tuple[Any, int]:
+        """The value whose events begin at an index, and the index behind them."""
+        anchor = self._counted.aliases.get(at)
+        if anchor is not None:
+            return self._value(anchor.first, location)[0], at + 1
+        event = self._counted.events[at]
+        self.lines[location] = get_line(event)
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(at, location)
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._list(at + 1, location)
+        return self._scalar(event), at + 1
+
+    def _list(self, at: int, location: Location) -> tuple[list[Any], int]:
+        found: list[Any] = []
+        while not isinstance(self._counted.events[at], yaml.SequenceEndEvent):
+            value, at = self._value(at, (*location, len(found)))
+            found.append(value)
+        return found, at + 1
+
+    def _mapping(self, at: int, location: Location) -> tuple[dict[str, Any], int]:
         mapping: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            key = _key(key_node, file, line)
+        first = get_line(self._counted.events[at])
+        at += 1
+        while not isinstance(self._counted.events[at], yaml.MappingEndEvent):
+            line = get_line(self._counted.events[at])
+            key = self._key(at, line)
             if key in mapping:
-                raise _refused(file, line, f"the key {key!r} stands twice")
+                raise refuse_file(self._file, line, f"the key {shorten_value(key)} stands twice")
             if key == ORIGIN:
-                raise _refused(file, line, f"unknown field {key!r}")
-            mapping[key] = _value(value_node, (*location, key), lines, file)
-            lines[(*location, key)] = line
+                raise refuse_file(self._file, line, f"unknown field {key!r}")
+            mapping[key], at = self._value(at + 1, (*location, key))
+            self.lines[*location, key] = line
         if location and isinstance(location[-1], int):
-            mapping[ORIGIN] = Origin(file, node.start_mark.line + 1)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item, (*location, index), lines, file) for index, item in enumerate(node.value)]
-    return _scalar(node, file)
+            mapping[ORIGIN] = Origin(self._file, first)
+        return mapping, at + 1
+
+    def _key(self, at: int, line: int) -> str:
+        anchor = self._counted.aliases.get(at)
+        event = self._counted.events[at if anchor is None else anchor.first]
+        if isinstance(event, yaml.ScalarEvent) and event.value == "<<":
+            raise refuse_file(self._file, line, "merging with '<<' is not read here; write the fields out")
+        key = self._scalar(event)
+        if not isinstance(key, str):
+            raise refuse_file(self._file, line, "a key must be text; put it in quotes if it is")
+        return key
+
+    def _scalar(self, event: yaml.Event) -> Any:  # noqa: ANN401 YAML
+        return read_scalar(event, self._file) if isinstance(event, yaml.ScalarEvent) else None
 
 
-def _key(node: yaml.Node, file: str, line: int) -> str:
-    if node.value == "<<":
-        raise _refused(file, line, "merging with '<<' is not read here; write the fields out")
-    key = _scalar(node, file) if isinstance(node, yaml.ScalarNode) else None
-    if not isinstance(key, str):
-        raise _refused(file, line, "a key must be text; put it in quotes if it is")
-    return key
+def read_scalar(event: yaml.ScalarEvent, file: str) -> Any:  # noqa: ANN401 YAML
+    """The value of a scalar: text, a number, true or false, a date, or nothing.
 
-
-def _scalar(node: yaml.Node, file: str) -> Any:  # noqa: ANN401 YAML
-    if node.tag == _TEXT:
-        return node.value
+    Raises:
+        PolicyError: it looks like a number or a date and is none, is longer than any, or is no finite number.
+    """
+    tag = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call] # PyYAML
+    if tag == _TEXT:
+        return event.value
+    line = get_line(event)
+    if len(event.value) > _LONGEST_SCALAR:
+        message = f"{shorten_value(event.value)} is longer than any number or date; put it in quotes if it is text"
+        raise refuse_file(file, line, message)
     try:
-        return yaml.constructor.SafeConstructor().construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
+        value = _CONSTRUCTOR.construct_object(yaml.ScalarNode(tag, event.value))
+    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError) as error:
         problem = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
-        raise _refused(file, node.start_mark.line + 1, f"{node.value!r} cannot be read: {problem}") from None
+        message = f"{shorten_value(event.value)} cannot be read: {problem}; put it in quotes if it is text"
+        raise refuse_file(file, line, message) from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise refuse_file(file, line, f"{shorten_value(event.value)} is no finite number")
+    return value
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:

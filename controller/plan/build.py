@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import DeviceIntent
 from controller.errors import ProofFailed, TsunaguError
+from controller.inputs.shown_text import escape_lines
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.derive import DerivedChange, derive_change, prove_wanted_paths
-from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned, clean_text
+from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.state_lines import format_state
 from controller.platforms.base import Step
@@ -108,7 +109,7 @@ def build_plan(
     for one in considered:
         if one.derived is None or one.observed.observation is None:
             kind = "not supported" if isinstance(one.refusal, NotSupported) else "failed"
-            unplanned.append(Unplanned(device=one.observed.device.id, reason=clean_text(str(one.refusal)), kind=kind))
+            unplanned.append(Unplanned(device=one.observed.device.id, reason=escape_lines(str(one.refusal)), kind=kind))
         else:
             devices.append(
                 build_device_plan(one.observed.device, one.observed.observation.state, one.derived, saved=one.saved)
@@ -150,7 +151,7 @@ def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, 
         seen_state=format_state(now),
         wanted=tuple(load_platform(device.platform).render(derived.wanted).splitlines()),
         saved=saved,
-        changes=tuple(map(clean_text, derived.changes)),
+        changes=tuple(map(escape_lines, derived.changes)),
         moved=derived.delegated,
         filters_proved=derived.filters_proved,
         steps=tuple(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import tempfile
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.errors import PlanRefused, TsunaguError
+from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.input_file import read_input_file
+from controller.inputs.shown_text import HIDDEN, escape_controls, shorten_value
 from controller.model.sites.devices import EstateName
 
 FORMAT: Literal[3] = 3
@@ -27,17 +29,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 """An id of a city, a school, a device, a platform; a user's name."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40,64}\+?)?$")]
-Text = Annotated[str, Field(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$")]
-"""Words for people or for a device, in lines; no other control characters, and none that turn the direction."""
-
-
-def clean_text(text: str) -> str:
-    r"""Return a text as a plan may hold it: what is no `Text` is written out.
-
-    >>> clean_text("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text)
+Text = Annotated[str, Field(pattern=rf"^(?:[^{HIDDEN}]|[\t\n])*$")]
+"""Words for people or for a device, in lines; without hidden characters, as `escape_lines` leaves them."""
 
 
 class _Frozen(BaseModel):
@@ -208,7 +201,7 @@ def load_plan(path: Path, city: str | None = None) -> PlanFile:
     """
     plan = parse_plan(read_plan(path), path)
     if city is not None and plan.city != city:
-        message = f"{path}: the plan is of the city {show_value(plan.city)}; these policies are of {city!r}"
+        message = f"{path}: the plan is of the city {shorten_value(plan.city)}; these policies are of {city!r}"
         raise PlanRefused(message)
     return plan
 
@@ -217,38 +210,14 @@ def read_plan(path: Path) -> bytes:
     """Return the bytes of a plan's file, which are what signatures are over.
 
     Raises:
-        PlanRefused: it is missing, no regular file, or larger than plans are.
+        PlanRefused: it is missing.
+        InputRefused: it is no regular file, cannot be read, or is larger than plans are.
     """
     try:
-        return read_regular_file(path, MOST_BYTES)
+        return read_input_file(path, most_bytes=MOST_BYTES)
     except FileNotFoundError:
         message = f"{path}: there is no such plan; make one with: tsunagu plan -o {path}"
         raise PlanRefused(message) from None
-
-
-def read_regular_file(path: Path, most_bytes: int) -> bytes:
-    """Return what a plan's file, or one beside it, holds.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        PlanRefused: it is no regular file, cannot be read, or is too large.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                message = f"{path}: is no regular file"
-                raise PlanRefused(message)
-            content = file.read(most_bytes + 1)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}"
-        raise PlanRefused(message) from None
-    if len(content) > most_bytes:
-        message = f"{path}: is larger than {most_bytes:,} bytes"
-        raise PlanRefused(message)
-    return content
 
 
 def parse_plan(content: bytes, path: Path) -> PlanFile:
@@ -258,14 +227,16 @@ def parse_plan(content: bytes, path: Path) -> PlanFile:
         PlanRefused: they are half a plan, of another format, or not in the one form that plans have.
     """
     try:
-        text = content.decode("utf-8")
-        document = json.loads(text)
+        document = parse_json(content, most_bytes=MOST_BYTES)
         _refuse_other_format(document, path)
-        plan = PlanFile.model_validate_json(text, strict=False)
-        expected = plan.format_text()
-    except (ValueError, AttributeError, RecursionError, OverflowError) as error:
-        message = f"{path}: not a whole plan ({_say_where(error)}); it may be half written. "
-        raise PlanRefused(message + f"Make it anew with: tsunagu plan -o {path}") from None
+        plan = PlanFile.model_validate_json(content, strict=False)
+        text, expected = content.decode("utf-8"), plan.format_text()
+    except JsonRefused as error:
+        raise _refuse_part(path, f"line {error.line}") from None
+    except ValidationError as error:
+        raise _refuse_part(path, _say_field(error)) from None
+    except (ValueError, AttributeError):
+        raise _refuse_part(path, "its fields") from None
     difference = find_first_difference(expected, text)
     if difference is not None:
         message = f"{path}:{difference.line}: the plan was changed by hand: expected {difference.expected}, "
@@ -279,17 +250,18 @@ def _refuse_other_format(document: Any, path: Path) -> None:  # noqa: ANN401 any
         # The formats before 3 carried a checksum of themselves beside the plan.
         found = document["plan"].get("format")
     if found != FORMAT and isinstance(found, int):
-        message = f"{path}: the plan is of format {show_value(found)}; this release reads {FORMAT}. Make it anew"
+        message = f"{path}: the plan is of format {shorten_value(found)}; this release reads {FORMAT}. Make it anew"
         raise PlanRefused(message)
 
 
-def _say_where(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"line {error.lineno}"
-    if isinstance(error, ValidationError):
-        places = error.errors(include_url=False, include_context=False, include_input=False)
-        return f"its field {show_value('.'.join(map(str, places[0]['loc'])))}" if places[0]["loc"] else "its fields"
-    return "its fields"
+def _refuse_part(path: Path, where: str) -> PlanRefused:
+    message = f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: tsunagu plan -o {path}"
+    return PlanRefused(message)
+
+
+def _say_field(error: ValidationError) -> str:
+    place = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
+    return f"its field {shorten_value('.'.join(map(str, place)))}" if place else "its fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,10 +300,4 @@ def _cut(line: str, at: int) -> str:
     first = 0 if at < LONGEST_SHOWN else at - LONGEST_SHOWN // 2
     cut = line[first : first + LONGEST_SHOWN].strip()
     before, after = "..." if first else "", "..." if first + LONGEST_SHOWN < len(line) else ""
-    return repr(f"{before}{cut}{after}") if line.strip() else "nothing"
-
-
-def show_value(value: object) -> str:
-    """Return what somebody else wrote so that it can be shown: short, and without characters that nobody sees."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return f"'{before}{escape_controls(cut)}{after}'" if line.strip() else "nothing"

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.errors import PlanExpired, PlanRefused, TsunaguError
+from controller.inputs.shown_text import shorten_value
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.build import USUAL_HOURS, build_device_plan, choose_canary
 from controller.plan.derive import DeriveChange, DerivedChange, derive_change, prove_wanted_paths
-from controller.plan.document import DevicePlan, LineDifference, PlanFile, find_first_difference, show_value
+from controller.plan.document import DevicePlan, LineDifference, PlanFile, find_first_difference
 from controller.plan.select import find_device
 from controller.plan.state_lines import parse_state
 from controller.platforms.base import Operable
@@ -87,14 +88,14 @@ def refuse_other_policy(city: City, plan: PlanFile, source: str) -> None:
         PlanRefused: says from which policy it was made.
     """
     if plan.city != city.id:
-        message = f"{source}: the plan is of the city {show_value(plan.city)}; these policies are of {city.id!r}"
+        message = f"{source}: the plan is of the city {shorten_value(plan.city)}; these policies are of {city.id!r}"
         raise PlanRefused(message)
     if plan.estate != city.estate:
         message = f"{source}: the plan is for the {plan.estate} devices, and {city.called} was asked for"
         raise PlanRefused(message)
     if plan.policy != city.digest:
         message = (
-            f"{source}: the plan was made from another policy (digest {show_value(plan.policy[:12])}) than "
+            f"{source}: the plan was made from another policy (digest {shorten_value(plan.policy[:12])}) than "
             f"{city.directory} holds now ({city.digest[:12]!r}). Make it anew; to go back to an earlier policy: "
             "tsunagu plan --undo DIGEST"
         )
@@ -104,7 +105,7 @@ def refuse_other_policy(city: City, plan: PlanFile, source: str) -> None:
 def _refuse_other_devices(city: City, plan: PlanFile, source: str) -> None:
     named = Counter([*(one.device for one in plan.devices), *(one.device for one in plan.unplanned)])
     for twice in (name for name, count in named.items() if count > 1):
-        message = f"{source}: the plan names the device {show_value(twice)} twice"
+        message = f"{source}: the plan names the device {shorten_value(twice)} twice"
         raise PlanRefused(message)
     for one in plan.unplanned:
         device = _find_device(city, one.device, source)
@@ -118,14 +119,14 @@ def _find_device(city: City, name: str, source: str) -> Device:
     try:
         return find_device(city, name)
     except TsunaguError:
-        message = f"{source}: the plan names a device {show_value(name)} that {city.called} does not have"
+        message = f"{source}: the plan names a device {shorten_value(name)} that {city.called} does not have"
         raise PlanRefused(message) from None
 
 
 def _verify_device(city: City, planned: DevicePlan, derive: DeriveChange, source: str) -> VerifiedDevice:
     device = _find_device(city, planned.device, source)
     if device.platform != planned.platform:
-        message = f"{device.id}: the plan is for platform {show_value(planned.platform)}, the city says "
+        message = f"{device.id}: the plan is for platform {shorten_value(planned.platform)}, the city says "
         raise PlanRefused(message + repr(device.platform))
     system = load_platform(device.platform)
     if not isinstance(system, Operable):

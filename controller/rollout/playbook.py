@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -55,6 +55,19 @@ class Playbook:
     variables: Mapping[str, object]
 
 
+def check_playbook_name(folder: Path, name: str) -> None:
+    """See that a folder has a playbook of this name: a file of its own, right in it.
+
+    Raises:
+        TsunaguError: it has none; with the names that there are.
+    """
+    # Compared with what is there, so that no name is ever a path: not `../x`, not `roles/x`, not an absolute one.
+    there = sorted(path.stem for path in folder.glob("*.yml") if path.is_file() and not path.is_symlink())
+    if name not in there:
+        message = f"there is no playbook {name[:40]!r} in {folder}; there are: {', '.join(there) or 'none'}"
+        raise TsunaguError(message)
+
+
 def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[HostOutcome]:
     """Run a playbook to its end; an outcome for each of its hosts, in their order.
 
@@ -64,11 +77,7 @@ def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[Host
     # Imported where it is needed: it takes a third of a second.
     import ansible_runner  # noqa: PLC0415
 
-    if not (playbook.folder / f"{playbook.name}.yml").is_file():
-        message = (
-            f"there is no playbook {playbook.name!r} in {playbook.folder}; there are: {', '.join(_names(playbook))}"
-        )
-        raise TsunaguError(message)
+    check_playbook_name(playbook.folder, playbook.name)
     with (
         tempfile.TemporaryDirectory(prefix="tsunagu-playbook-") as private,
         open_rollout_span(f"playbook {playbook.name}", listeners, hosts=len(playbook.hosts)) as span,
@@ -103,10 +112,6 @@ def _environment(folder: Path) -> dict[str, str]:
     # The Ansible that was installed with us comes first: only that one can load what the plugins import.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "PATH": path}
-
-
-def _names(playbook: Playbook) -> Iterable[str]:
-    return sorted(path.stem for path in playbook.folder.glob("*.yml"))
 
 
 class _Hearing:

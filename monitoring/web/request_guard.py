@@ -6,13 +6,14 @@ a name that it makes point to 127.0.0.1 (DNS rebinding) or by posting across sit
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_PLAIN_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>0|[1-9][0-9]{0,4}))?", re.ASCII | re.IGNORECASE)
+"""Compared as text and not taken apart: who takes apart may see another name in it than the browser did."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -56,15 +57,16 @@ class RequestGuard:
 
 def _refusal(headers: Headers) -> str | None:
     """Why a request is not let in, or None."""
-    if _host(f"//{headers.get('host', '')}") not in LOOPBACK:
+    hosts = headers.getlist("host")
+    if len(hosts) != 1 or not _is_loopback(hosts[0]):
         return "this monitor answers only at 127.0.0.1, localhost and [::1]\n"
-    if (origin := headers.get("origin")) is not None and _host(origin) not in LOOPBACK:
+    # Its own pages are the only ones that may ask: not a page of another program of this machine either.
+    if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in headers.getlist("origin")):
         return "requests from other sites are refused\n"
     return None
 
 
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+def _is_loopback(host: str) -> bool:
+    """Tell whether a Host header names this machine, and in the plain form that clients write."""
+    found = _PLAIN_HOST.fullmatch(host)
+    return found is not None and int(found["port"] or 0) < 2**16

@@ -74,6 +74,7 @@ def wait_for(process: subprocess.Popen[str], stage: str) -> None:
     pytest.fail(f"up ended before it said {stage!r}")
 
 
+@pytest.mark.alone
 def test_nothing_is_left_behind(city: VirtualCity) -> None:
     user = city.virtual_estate.device_access.user
     before = traces(user)

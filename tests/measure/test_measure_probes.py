@@ -55,6 +55,7 @@ def mbps(found: ProbeResult) -> float:
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 @pytest.mark.parametrize("family", list(Family))
 def test_a_slow_line_is_measured_within_the_method_s_error(
     lines: TwoLines, throughput: ThroughputProbe, family: Family
@@ -68,6 +69,7 @@ def test_a_slow_line_is_measured_within_the_method_s_error(
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, throughput: ThroughputProbe) -> None:
     truth = FAST * TRUTH[Family.V4]
     found = throughput.measure(lines.route(), MeasurementKind.DOWNLOAD)
@@ -75,6 +77,7 @@ def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, thro
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 def test_while_the_backup_is_measured_only_its_own_counters_rise(lines: TwoLines, throughput: ThroughputProbe) -> None:
     before = {line: lines.received(line) for line in ACCESS_LINE_NAMES}
     carried = (
@@ -162,6 +165,7 @@ def test_a_program_that_takes_too_long_is_ended_with_what_it_started(lines: TwoL
 
 
 @pytest.mark.lab
+@pytest.mark.alone
 def test_two_tests_on_one_line_wait_for_each_other(lines: TwoLines, throughput: ThroughputProbe) -> None:
     throughput = replace(throughput, method=throughput.method.model_copy(update={"seconds": 1}))
     found: list[ProbeResult] = []

@@ -21,7 +21,7 @@ from tests.measure.two_lines import PORT, SCHOOL, TRUTH, TwoLines, two_lines
 
 PRIMARY, BACKUP = 80, 40
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 A_ROUND_OF_ECHOES = 3 * 2 * 98
 """Bytes of three echoes and their answers, with their Ethernet headers."""

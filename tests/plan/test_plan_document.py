@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from controller.errors import PlanRefused, TsunaguError
+from controller.errors import InputRefused, PlanRefused, TsunaguError
 from controller.plan.document import (
     DevicePlan,
     PlanFile,
@@ -110,7 +110,6 @@ def test_a_half_written_plan_is_refused_wherever_it_breaks_off(saved: Path) -> N
     [
         ('"made": "2026-11-23T08:00:00.123456Z"', '"made": "2026-11-23 08:00:00.123456+00:00"', 10),
         ('"city": "kawasaki-virtual"', '"city":  "kawasaki-virtual"', 3),
-        ('"city": "kawasaki-virtual"', '"city": "kawasaki-virtual",\n "city": "kawasaki-virtual"', 4),
         ('"filters_proved": 16', '"filters_proved": 16.0', None),
         ("校務", "\\u6821\\u52d9", None),
         (' "undo": false,\n', "", 7),
@@ -145,7 +144,7 @@ def test_what_stands_behind_the_plan_is_refused(saved: Path, added: str) -> None
         ('{"plan": "x"}', "its fields"),
         ('{"format": 3}', "its field 'city'"),
         ('{"format": 3, "city": "\\u001b[2J"}', "its field 'city'"),
-        ("[" * 100_000, "its fields"),
+        ("[" * 100_000, "line 1"),
     ],
 )
 def test_what_is_no_plan_at_all(saved: Path, text: str, where: str) -> None:
@@ -180,7 +179,7 @@ def test_an_unknown_field_is_refused(saved: Path) -> None:
         load_plan(saved, CITY)
 
 
-@pytest.mark.parametrize("document", [{"plan": {"format": 2}, "sha256": "0"}, {"format": 4}, {"format": 10**40}])
+@pytest.mark.parametrize("document", [{"plan": {"format": 2}, "sha256": "0"}, {"format": 4}, {"format": 10**30}])
 def test_a_plan_of_another_format(saved: Path, document: dict[str, Any]) -> None:
     saved.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(PlanRefused, match=r"the plan is of format \d+; this release reads 3\. Make it anew"):
@@ -198,7 +197,7 @@ def test_a_missing_plan(tmp_path: Path) -> None:
 
 
 def test_a_plan_that_is_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(PlanRefused, match="cannot be read: Is a directory"):
+    with pytest.raises(InputRefused, match="is a folder; a regular file is needed"):
         load_plan(tmp_path, CITY)
 
 
@@ -249,5 +248,5 @@ def test_a_new_plan_takes_the_signatures_of_the_old_one_away(saved: Path) -> Non
 
 def test_a_pipe_is_no_plan(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "plan.json")
-    with pytest.raises(PlanRefused, match="is no regular file"):
+    with pytest.raises(InputRefused, match="is a named pipe; a regular file is needed"):
         load_plan(tmp_path / "plan.json", CITY)

@@ -149,7 +149,7 @@ def test_a_platform_of_another_package_is_operated_by_its_own_script(shell_switc
 
 
 def test_the_restore_of_such_a_platform_fires_by_itself(shell_switch: Operable, tmp_path: Path) -> None:
-    session, restore = LocalShell(tmp_path / "home"), Restore(1, "run1")
+    session, restore = LocalShell(tmp_path / "home"), Restore(8, "run1")
     shell_switch.lock(session, LOCK)
     shell_switch.arm(session, restore)
     push(shell_switch, session, restore, WANTED)

@@ -46,7 +46,7 @@ from controller.telemetry.registry import (
 )
 from tests.measure.two_lines import INTERFACES, PORT, SCHOOL, TwoLines, ip, two_lines
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 PROMISED = 5.0
 """Seconds within which the page shows a line that was cut; the watch is a part of it."""
 

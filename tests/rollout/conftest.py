@@ -30,7 +30,7 @@ from tests.policies import NOON
 from tests.rollout.memory_lab import RULE, MemoryLab, planned_city, switches, without_rule
 
 MEMORY_SCHOOLS = 3
-LAB_RESTORE_SECONDS = 5
+LAB_RESTORE_SECONDS = 8
 SSH = SshTransport()
 
 

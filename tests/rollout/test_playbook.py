@@ -286,7 +286,7 @@ def test_a_playbook_that_is_not_there_is_named_with_those_that_are(stage: Stage)
     for name in ("restore.yml", "audit.yml", "README.md"):
         (stage.folder / name).touch()
     (stage.folder / "backup.yml").mkdir()
-    with pytest.raises(TsunaguError, match=r"no playbook 'backpu' in .*; there are: audit, backup, restore$"):
+    with pytest.raises(TsunaguError, match=r"no playbook 'backpu' in .*; there are: audit, restore$"):
         run_playbook(Playbook(stage.folder, "backpu", ["d1"], {}, {}), [stage.heard])
     with pytest.raises(TsunaguError, match="no playbook 'backup'"):
         run_playbook(Playbook(stage.folder, "backup", ["d1"], {}, {}), [stage.heard])

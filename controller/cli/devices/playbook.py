@@ -29,7 +29,7 @@ from controller.cli.progress import Progress
 from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
 from controller.plan.backup import is_operable
-from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
+from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
 from controller.telemetry.tracing import open_trace
 
 playbook = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Playbooks for network operators.")
@@ -64,6 +64,8 @@ def run(  # noqa: PLR0913 the command's options
 
     Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
     """
+    # Before anything is written: the trace bears the playbook's name.
+    check_playbook_name(playbooks.resolve(), name)
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_city(policies, estate=choose_estate_class(lab=lab))
     devices = list_reachable_devices(city, chosen)

@@ -11,8 +11,9 @@ proxy can see:
 
 - **school**: the address is an `egress` of some school. Proved as far as nobody else uses that address.
 - **own-school**, **other-school**: as `school`, and the school that the *device* is registered at (written to Google as
-  client state by the device management) is that school, or another. The person's own school is not known to the proxy:
-  a borrowed device counts as where it is registered. A device without registration is at neither.
+  client state by the device management) is that school, or another one that the policy knows. The person's own school
+  is not known to the proxy: a borrowed device counts as where it is registered. A device without registration, or whose
+  registration names no school or office of the city (one that was closed, one that was never there), is at neither.
 - **board-office**: the address is an `egress` of an office of the board (city.yaml).
 - **home**: in Japan by Google's geolocation of the address, and at no egress of a school or office. It is all that
   remains: a school behind MAP-E, DS-Lite, LTE or a closed network counts as home, and so does a café. Rules for `home`
@@ -55,6 +56,13 @@ _FACTORS: Mapping[str, tuple[str, ...]] = {
 }
 PLACES = ("own-school", "other-school", "board-office", "home", "abroad")
 """The places that have a meaning at the proxy."""
+UNREGISTERED = "unregistered-at-school"
+"""At a school, with a device whose registration names nothing that the city knows: neither own nor other.
+
+No policy names it: a permit that asks for a school does not hold there, and a forbid that does holds.
+"""
+LONGEST_LIST = 200
+"""Entries of a list in an expression (Access Context Manager, limits)."""
 LONGEST_NAME = 50
 """Characters of an access level's name (Access Context Manager, "Access level names")."""
 OS_TYPES: Mapping[OperatingSystem, str] = {
@@ -120,7 +128,7 @@ class AccessLevelCatalogue:
         if schools not in known or len(self._facts.name(key)) > LONGEST_NAME:
             key = f"at_{sha256(' '.join(sorted(schools)).encode()).hexdigest()[:12]}"
         if key not in self.by_key:
-            asked = f"{self._registration} in [{', '.join(map(_text, sorted(schools)))}]"
+            asked = self._registered_at(schools)
             self.by_key[key] = self._level(key, asked, "the school that the device is registered at")
         return key
 
@@ -203,8 +211,11 @@ class AccessLevelCatalogue:
             yield self._level(f"own_school_{ward.id}", " || ".join(own), _REGISTERED)
         yield self._any("school", [f"school_{ward}" for ward in wards], "addresses that only a school comes from")
         yield self._any("own-school", [f"own_school_{ward}" for ward in wards], _REGISTERED)
-        other = f'{self._ask("school")} && {registered} != "" && !{self._ask("own-school")}'
-        yield self._level("other-school", other, _REGISTERED, ("school", "own-school"))
+        yield from self._registrations(city)
+        known = f"{self._ask('school')} && {self._ask('registered')}"
+        yield self._level("registered-school", known, _REGISTERED, ("school", "registered"))
+        other = f"{self._ask('registered-school')} && !{self._ask('own-school')}"
+        yield self._level("other-school", other, _REGISTERED, ("registered-school", "own-school"))
         offices = [prefix for office in city.offices for prefix in office.egress]
         asked = _from(offices) if offices else "false"
         yield self._level("board-office", asked, "addresses that only an office of the board comes from")
@@ -213,6 +224,24 @@ class AccessLevelCatalogue:
         yield self._level("home", f"{japan} && {nowhere}", _GEOLOCATION, ours)
         yield self._level("japan", " || ".join((japan, *map(self._ask, ours))), _GEOLOCATION, ours)
         yield self._level("abroad", f"origin.region_code != {_text(COUNTRY)} && {nowhere}", _GEOLOCATION, ours)
+
+    def _registrations(self, city: City) -> Iterator[AccessLevel]:
+        """Known registrations by name: a level of a ward's schools, one of the offices, and one of all of these."""
+        relies_on = "the school that the device is registered at, among those of the policy when it was deployed"
+        by_ward = {ward.id: [s.id for s in city.schools if s.ward == ward.id] for ward in city.wards}
+        named = {f"registered_{ward}": schools for ward, schools in by_ward.items() if schools}
+        offices = city.registrations - {school.id for school in city.schools}
+        if offices:
+            named["registered-offices"] = sorted(offices)
+        for key, names in named.items():
+            yield self._level(key, self._registered_at(names), relies_on)
+        yield self._any("registered", list(named), relies_on)
+
+    def _registered_at(self, names: Iterable[str]) -> str:
+        """Asks if the registration is one of these, in lists that Google takes."""
+        texts = list(map(_text, sorted(names)))
+        parts = [texts[start : start + LONGEST_LIST] for start in range(0, len(texts), LONGEST_LIST)]
+        return " || ".join(f"{self._registration} in [{', '.join(part)}]" for part in parts)
 
     def _any(self, key: str, needs: list[str], relies_on: str) -> AccessLevel:
         # Without any such school nobody is there.
@@ -227,10 +256,12 @@ def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
     """The fewest levels one of which holds exactly at these places; places are as the proxy sees them (see above).
 
     >>> choose_place_levels(frozenset({"own-school", "other-school", "board-office"}))
-    ('school', 'board-office')
+    ('registered-school', 'board-office')
     """
-    school = {"own-school", "other-school"}
-    for covered, key in (({*school, "board-office", "home"}, "japan"), (school, "school")):
+    registered = {"own-school", "other-school"}
+    school = {*registered, UNREGISTERED}
+    widest = (({*school, "board-office", "home"}, "japan"), (school, "school"), (registered, "registered-school"))
+    for covered, key in widest:
         if covered <= places:
             return (key, *sorted(places - covered))
     return tuple(sorted(places))

@@ -1,8 +1,9 @@
 """802.1X: what the admission server answers, as rows of its table. A row is for a certificate class and a place.
 
 The server sees the certificate (its class, and the school that the device is registered at) and the switch that asks;
-so it can tell a device's own school from another one, and nothing of who holds the device. The attributes are those of
-RFC 2868 (tunnels), RFC 3580 (3.31: a VLAN by its number) and RFC 2865 (session limits).
+so it can tell a device's own school from another one that the city knows, and nothing of who holds the device. Whose
+registration names no school or office of the city (one that was closed, one that never was) is in quarantine. The
+attributes are those of RFC 2868 (tunnels), RFC 3580 (3.31: a VLAN by its number) and RFC 2865 (session limits).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.errors import Origin
-from controller.model.access.admission import ANY_CERTIFICATE, PLUGGED, Admission
+from controller.model.access.admission import ANY_CERTIFICATE, PLUGGED, UNREGISTERED_DEVICE, Admission
 from controller.model.city import City
 
 TUNNEL_TYPE_VLAN = 13
 TUNNEL_MEDIUM_802 = 6
 TERMINATION_RADIUS_REQUEST = 1
+RADIUS_PLACES = (*PLUGGED, UNREGISTERED_DEVICE)
+"""Every place that the table has rows for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,23 @@ def compile_radius_rows(city: City) -> tuple[RadiusRow, ...]:
     rows = [_row(city, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
     vlan = city.segments[city.default_segment].vlan
     session = city.admission_limits.quarantine_minutes * 60
-    rows += [RadiusRow(ANY_CERTIFICATE, place, city.default_segment, vlan, session, "", None) for place in PLUGGED]
+    rows += [
+        RadiusRow(ANY_CERTIFICATE, place, city.default_segment, vlan, session, "", None) for place in RADIUS_PLACES
+    ]
     return tuple(rows)
+
+
+def find_device_place(city: City, registered: str, school: str) -> str:
+    """Find the place, as the table has it, of a device that a switch of a school asks for.
+
+    >>> find_device_place(city, "kw-e01", "kw-e01"), find_device_place(city, "kw-e01", "kw-e02")
+    ('own-school', 'other-school')
+    >>> find_device_place(city, "kw-closed", "kw-e01")
+    'unregistered'
+    """
+    if registered not in city.registrations:
+        return UNREGISTERED_DEVICE
+    return "own-school" if registered == school else "other-school"
 
 
 def find_radius_row(rows: Iterable[RadiusRow], certificate: str, place: str) -> RadiusRow:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
+from controller.compile.identity.access_levels import UNREGISTERED
 from controller.errors import TsunaguError
+from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import DAYS, Day, Hours, IdentityPart, Rule
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
@@ -91,12 +93,23 @@ class CubeSpace:
             registered=self.city.list_schools_in_scope(rule) | unknown if rule.schools else every.registered,
             periods=frozenset(end for end in every.periods if _lasts(rule, end)),
             kinds=every.kinds if kinds is None else frozenset(kinds) | unknown,
-            places=frozenset(identity.places) if identity.places else every.places,
+            places=_asked_places(identity, rule.effect) if identity.places else every.places,
             slots=frozenset(s for s in every.slots if isinstance(s, tuple) and _within(s, hours))
             if hours
             else every.slots,
             rules=frozenset({rule.id}),
         )
+
+
+def _asked_places(identity: IdentityPart, effect: Effect) -> Values:
+    """The places of a rule. Which school a device without a known registration is at is not known."""
+    either = effect is Effect.FORBID and not set(PLUGGED).isdisjoint(identity.places)
+    return frozenset(identity.places) | (frozenset({UNREGISTERED}) if either else frozenset())
+
+
+def _list_places(city: City) -> Values:
+    places = frozenset(place.id for place in city.people.places)
+    return places if places.isdisjoint(PLUGGED) else places | {UNREGISTERED}
 
 
 def _lasts(rule: Rule, end: object) -> bool:
@@ -108,7 +121,7 @@ def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> Cub
 
     >>> space = build_cube_space(city, "affairs", [])
     >>> sorted(space.everything.places)
-    ['abroad', 'board-office', 'home', 'other-school', 'own-school']
+    ['abroad', 'board-office', 'home', 'other-school', 'own-school', 'unregistered-at-school']
 
     Raises:
         TsunaguError: hours with seconds; the conditions of the proxy are written in minutes.
@@ -131,7 +144,7 @@ def build_cube_space(city: City, application: str, rules: Iterable[Rule]) -> Cub
         registered=frozenset({UNKNOWN, *city.registrations}),
         periods=frozenset(ends),
         kinds=frozenset({UNKNOWN, *DayKind}),
-        places=frozenset(place.id for place in city.people.places),
+        places=_list_places(city),
         slots=frozenset((day, *span) for day in DAYS for span in pairwise(sorted(cuts))),
     )
     return CubeSpace(city, application, postures, everything)

@@ -21,20 +21,25 @@ class DeviceCertificate(Frozen):
     root_ca_cert_fingerprint: str
 
 
-class DirectoryDevice(Frozen):
-    """A device: its secret, and what the inventory says of it. What is None or missing is not known.
+class DeviceFacts(Frozen):
+    """What the inventory says of a device. What is None or missing is not known.
 
     `vendors` holds client state that a device management wrote, by vendor.
     """
 
     id: str
-    secret: str
     managed: bool | None = None
     encrypted: bool | None = None
     screen_lock: bool | None = None
     system: OperatingSystem | None = None
     certificates: tuple[DeviceCertificate, ...] | None = None
     vendors: dict[str, dict[str, dict[str, str]]] | None = None
+
+
+class DirectoryDevice(DeviceFacts):
+    """A device with its secret."""
+
+    secret: str
 
 
 class DirectoryPerson(Frozen):

@@ -11,6 +11,8 @@ from controller.model.yaml_source import LocatedItem, StrictModel
 
 PLUGGED = ("own-school", "other-school")
 """Where a device can be when a switch asks for it: at the school that it is registered at, or at another."""
+UNREGISTERED_DEVICE = "unregistered"
+"""Where a device is for 802.1X that is registered at no school or office of the city; no policy can ask for it."""
 ANY_CERTIFICATE = ""
 UNKNOWN_CERTIFICATE = "*unknown*"
 """Stands in proofs for a certificate of a class that the policy does not name; no identifier looks like it."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from controller.errors import Origin, PolicyError, Problem
+from controller.errors import InputRefused, Origin, PolicyError, Problem
+from controller.inputs.input_file import InputFolder, read_input_file
 from controller.model.formats.number import take_format
 from controller.model.policy_files import CITY, POLICY_FILES, STACK, Model, OlderFile, PolicyFile, PolicyValues
-from controller.model.yaml_source import Document, read_yaml
+from controller.model.yaml_source import Document, parse_yaml, refuse_file
 
 FindOrigin = Callable[[PolicyFile[BaseModel], str], Origin]
 """Gives the line where the one file of a kind has one of its own fields; `.` leads to a field inside a field."""
@@ -46,6 +47,7 @@ class PolicyReader:
         table: tuple[PolicyFile[BaseModel], ...] = POLICY_FILES,
     ) -> None:
         self.directory = directory
+        self._folder = InputFolder(directory)
         self.shown_as = shown_as
         self.instead = instead
         self.table = table
@@ -73,7 +75,7 @@ class PolicyReader:
             if self._stack is None:
                 return None
             name = name.replace(STACK, self._stack)
-        if file.optional and name not in self.instead and not (self.directory / name).exists():
+        if file.optional and name not in self.instead and not self._folder.exists(name):
             return () if file.default is None else (file.default,)
         value = self._read_one(file, name)
         if file is CITY and isinstance(value, CITY.model):
@@ -82,12 +84,12 @@ class PolicyReader:
 
     def _read_folder(self, file: PolicyFile[BaseModel]) -> tuple[BaseModel, ...] | None:
         folder = file.folder
-        there = {
-            f"{folder}/{path.name}"
-            for path in (self.directory / folder).glob(file.name.rpartition("/")[2])
-            if path.is_file()
-        }
-        names = sorted(there | {name for name in self.instead if file.matches(name)})
+        try:
+            there = self._folder.list_names(folder, file.name.rpartition("/")[2])
+        except InputRefused as error:
+            self.problems.append(Problem(Origin(f"{self.shown_as}/{folder}", 1), "", error.why))
+            return None
+        names = sorted({*there, *(name for name in self.instead if file.matches(name))})
         if not names and not file.optional:
             origin = Origin(f"{self.shown_as}/{folder}", 1)
             self.problems.append(Problem(origin, "", "the folder is missing or holds no .yaml file"))
@@ -97,14 +99,14 @@ class PolicyReader:
         return kept if len(kept) == len(values) else None
 
     def _read_one(self, file: PolicyFile[BaseModel], name: str) -> BaseModel | None:
-        path = self.instead.get(name, self.directory / name)
-        shown = str(path) if name in self.instead else f"{self.shown_as}/{name}"
+        shown = str(self.instead[name]) if name in self.instead else f"{self.shown_as}/{name}"
         try:
-            document = read_yaml(path, shown)
+            content = self._read_content(name, shown)
+            document = parse_yaml(content, shown)
         except PolicyError as error:
             self.problems += error.problems
             return None
-        self.digest.update(name.encode() + b"\0" + path.read_bytes())
+        self.digest.update(name.encode() + b"\0" + content)
         document, found, refused = take_format(document, file.format, file.readable_from, file.migrations)
         self._documents[file] = document
         if refused is not None:
@@ -117,6 +119,14 @@ class PolicyReader:
         if value is not None:
             self.problems += _find_misnamed(file, value, document, Path(name).stem)
         return value
+
+    def _read_content(self, name: str, shown: str) -> bytes:
+        try:
+            return read_input_file(self.instead[name]) if name in self.instead else self._folder.read_bytes(name)
+        except FileNotFoundError:
+            raise refuse_file(shown, 1, "file is missing") from None
+        except InputRefused as error:
+            raise refuse_file(shown, error.line, error.why) from None
 
 
 def _find_misnamed(file: PolicyFile[BaseModel], value: BaseModel, document: Document, stem: str) -> Iterator[Problem]:

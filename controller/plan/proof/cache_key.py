@@ -1,4 +1,4 @@
-"""The key of this user under which proofs are remembered: whoever cannot read it cannot write a proof that is believed."""
+"""This user's key under which proofs are remembered: whoever cannot read it cannot write one that is believed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Proofs that were done before: what was proved, by its content, and by which prover.
 
 A file holds one line for each proof: its key, what was counted, and an HMAC of the line and the prover by a key of this
-user (`cache_key.py`), so that whoever may write the file, a CI cache for example, cannot write a proof. A line's key is a
+user (`cache_key.py`): whoever may write the file, a CI cache for example, cannot write a proof. A line's key is a
 SHA-256 of everything that the proof was about. The file's name is a digest of the prover itself (its source, and the
 versions of Python and of the libraries that it thinks with). Only proofs that held are kept. The file may be deleted at
 any time; lines that are not ours are not believed, counted, and dropped.

@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from controller.errors import PlanNotApproved
+from controller.inputs.input_file import read_input_file
 from controller.operations.operations import ApprovalRule, Approvals
 from controller.operations.trusted_files import read_trusted_file
-from controller.plan.document import PlanFile, list_approvals, name_signature, read_regular_file
+from controller.plan.document import PlanFile, list_approvals, name_signature
 from controller.plan.provenance.allowed_signers import AllowedSigners, parse_allowed_signers
 from controller.plan.provenance.ssh_signatures import Refusal, SignatureVerifier
 
@@ -90,7 +91,7 @@ def _verify_signatures(
 
 def _find_signer(place: Path, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]) -> str:
     """Return who made a signature."""
-    signature = read_regular_file(place, MOST_SIGNATURE_BYTES)
+    signature = read_input_file(place, most_bytes=MOST_SIGNATURE_BYTES)
     key = verifier.find_key(signature)
     if isinstance(key, Refusal):
         raise _refuse(place, key.reason)

@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from controller.errors import PlanRefused, TsunaguError
+from controller.inputs.input_file import InputFolder
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_files import POLICY_FILES
@@ -25,7 +26,6 @@ FOLDER = "policies"
 KEPT = 50
 """Copies that are kept; the one that was used longest ago goes first."""
 SHORTEST = 8
-_MOST_BYTES = 4 << 20
 
 
 @contextmanager
@@ -99,25 +99,14 @@ def _find_kept(digest: str, state: Path) -> Path:
 
 
 def _copy_files(policies: Path, folder: Path) -> None:
-    """Copy the files that a policy consists of: what is no regular file of a policy is left out."""
+    """Copy the files that a policy consists of, by the one opener: what it does not read stops the copy."""
+    source = InputFolder(policies)
     for kind in POLICY_FILES:
-        for path in sorted(policies.glob(kind.pattern)):
-            content = _read_file(path)
-            if content is not None:
-                target = folder / path.relative_to(policies)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-
-
-def _read_file(path: Path) -> bytes | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return None
-        return file.read(_MOST_BYTES)
+        place, _, pattern = kind.pattern.rpartition("/")
+        for name in source.list_names(place, pattern):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes(name))
 
 
 def _refuse_foreign_folder(folder: Path) -> None:

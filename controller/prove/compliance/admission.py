@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from controller.compile.identity.admission_8021x import RadiusRow, compile_radius_rows, find_radius_row
-from controller.model.access.admission import PLUGGED, UNKNOWN_CERTIFICATE
+from controller.compile.identity.admission_8021x import (
+    RADIUS_PLACES,
+    RadiusRow,
+    compile_radius_rows,
+    find_radius_row,
+)
+from controller.model.access.admission import UNKNOWN_CERTIFICATE
 from controller.model.city import City
 from controller.model.reference_evaluator import evaluate_admission
 from controller.prove.check import Check
@@ -26,13 +31,13 @@ def prove_radius_rows(city: City, rows: Iterable[RadiusRow] | None = None) -> Ch
     # A class that only the table knows (a row that was forgotten in it) is none that the policy admits.
     named = (*(one.certificate for one in city.admissions), *(row.certificate for row in kept))
     certificates = dict.fromkeys([*named, UNKNOWN_CERTIFICATE, ""])
-    asked = [(certificate, place) for certificate in certificates for place in PLUGGED]
+    asked = [(certificate, place) for certificate in certificates for place in RADIUS_PLACES]
     found = [
         *_twice(kept),
         *(
             f"row {row.admission!r} is for {row.place!r}, where no switch asks"
             for row in kept
-            if row.place not in PLUGGED
+            if row.place not in RADIUS_PLACES
         ),
         *(lack for certificate, place in asked for lack in _wrong(city, kept, certificate, place)),
     ]

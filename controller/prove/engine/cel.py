@@ -98,6 +98,9 @@ class LevelEvaluator:
         `before` are those of the same request at another time: then only what depends on the time is asked anew.
         """
         known: dict[str, object] = {**_CONSTANTS, **attributes}
+        # The library would cut a text at its first NUL and compare what is left: such an attribute is unknown.
+        for name in [name for name, value in attributes.items() if "\\x00" in repr(value)]:
+            del known[name]
         granted: set[str] = set()
         for name, expression in self._compiled.items():
             stays = before is not None and name not in self._timed

@@ -22,6 +22,7 @@ from controller.model.reference_evaluator import UNKNOWN, Person
 from controller.model.sites.calendar import ONE_DAY, DayKind
 from controller.prove.engine.cel import RequestAttributes
 from controller.prove.identity.synthetic_principals import (
+    FOREIGN_REGISTRATION,
     SECOND_FACTORS,
     build_request,
     list_device_classes,
@@ -197,6 +198,8 @@ def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
     for number, (school, egress) in enumerate(schools):
         elsewhere = city.schools[(number + 1) % len(schools)].id
         for address in _ends(egress):
+            for unknown in (UNKNOWN, FOREIGN_REGISTRATION):
+                yield replace(person, place="other-school", registered=unknown), address
             if elsewhere != school.id:
                 yield replace(person, place="other-school", registered=elsewhere), address
             yield replace(person, place="own-school", registered=school.id), address

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
+from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import DAYS, INTERNET, IdentityPart, Rule
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
@@ -73,18 +74,26 @@ class PeopleSets:
         identity = rule.identity
         # The internet has no importance class, and no proxy asks anybody before it.
         least = Strength.NONE if application == INTERNET else city.get_second_factor(identity, application)
-        cubes = (
-            _chosen(self.applications, [application]),
-            _chosen(self.roles, identity.roles or self.roles),
-            self._registered(city, rule, registered),
-            _chosen(self.places, identity.places or self.places),
-            self._devices(city, rule, identity),
-            ((int(least), int(max(Strength))),),
-            *(((1, 1),) if posture in identity.postures else ((0, 1),) for posture in self.postures),
-            self._days(city, rule),
-            _minutes(identity),
+        known, unknown = self._split_known(city, self._registered(city, rule, registered), registered)
+        places_of_unknown = _unregistered_places(rule.effect, identity.places) if identity.places else self.places
+        cubes = ((known, identity.places or self.places), (unknown, places_of_unknown))
+        return self.space.union_all(
+            self.space.cube(
+                (
+                    _chosen(self.applications, [application]),
+                    _chosen(self.roles, identity.roles or self.roles),
+                    there,
+                    _chosen(self.places, places),
+                    self._devices(city, rule, identity),
+                    ((int(least), int(max(Strength))),),
+                    *(((1, 1),) if posture in identity.postures else ((0, 1),) for posture in self.postures),
+                    self._days(city, rule),
+                    _minutes(identity),
+                )
+            )
+            for there, places in cubes
+            if there and places
         )
-        return self.space.cube(cubes)
 
     def select_permitted(self, city: City, rules: Iterable[Rule], registered: int | None = None) -> Node:
         """Return the people that the identity parts of rules let in: permits without forbids."""
@@ -144,6 +153,19 @@ class PeopleSets:
             return found
         return everywhere if any(low <= asked <= high for low, high in found) else ()
 
+    def _split_known(
+        self, city: City, there: tuple[Interval, ...], asked: int | None
+    ) -> tuple[tuple[Interval, ...], tuple[Interval, ...]]:
+        """The part of some registrations that a city knows, and the rest; all of it is one or the other for `asked`."""
+        known = {index for index, alike in enumerate(self.registrations) if alike[0] in city.registrations}
+        if asked is not None:
+            return (there, ()) if asked in known else ((), there)
+        indexes = [index for low, high in there for index in range(low, high + 1)]
+        return (
+            _intervals([index for index in indexes if index in known]),
+            _intervals([index for index in indexes if index not in known]),
+        )
+
     def _scope(self, city: City, rule: Rule) -> tuple[Interval, ...]:
         forbids = rule.effect is Effect.FORBID
         scope = city.list_schools_in_scope(rule)
@@ -163,6 +185,15 @@ class PeopleSets:
 
     def _days(self, city: City, rule: Rule) -> tuple[Interval, ...]:
         return _intervals([index for index, alike in enumerate(self.days) if _on(city, rule, alike[0])])
+
+
+def _unregistered_places(effect: Effect, asked: Sequence[str]) -> list[str]:
+    """The places at which a rule speaks of devices without a known registration, which are at neither school.
+
+    A permit that asks for one of the two does not hold there, and a forbid that does holds at both.
+    """
+    away = [place for place in asked if place not in PLUGGED]
+    return [*away, *PLUGGED] if effect is Effect.FORBID and len(away) < len(asked) else away
 
 
 def _on(city: City, rule: Rule, day: date) -> bool:

@@ -40,7 +40,7 @@ FACTOR_OF_STRENGTH: Mapping[Strength, str] = {
 }
 """A factor that is exactly this good."""
 FOREIGN_REGISTRATION = "another-city"
-"""A registration that no school or office of the city has."""
+"""A registration that no school or office of the city has: a closed school's, or one that never was."""
 
 
 def build_request(city: City, person: Person, factor: str | None = None) -> RequestAttributes:
@@ -207,11 +207,7 @@ def make_possible(city: City, person: Person) -> Person:
     """
     if person.place == "own-school" and not _first(city, person.registered):
         return replace(person, registered=find_schools_with_egress(city)[0].id)
-    return (
-        replace(person, registered=FOREIGN_REGISTRATION)
-        if person.place == "other-school" and not person.registered
-        else person
-    )
+    return person
 
 
 def change_role(person: Person, role: str, moment: datetime) -> Person:

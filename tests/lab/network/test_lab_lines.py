@@ -120,6 +120,7 @@ def test_schools_do_not_meet_at_the_carrier(whole: Layout) -> None:
         )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", [FaultKind.PRIMARY, FaultKind.BLACKHOLE])
 def test_within_a_second_the_backup_carries_while_the_primary_does_not_and_no_longer(
     whole: Layout, kind: FaultKind

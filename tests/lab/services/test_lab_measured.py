@@ -29,7 +29,7 @@ from controller.model.city import City
 from tests.cli.running import PROGRAM, ROOT, here
 from tests.policies import SHIPPED, PolicyFolder
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 TRUTH = {4: 1448 / 1514, 6: 1428 / 1514}
 PROMISED = 5.0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from controller.errors import InputRefused
 from controller.model.formats.migration import NUMBERED, FileFormat, Migration, MigrationRefused
 from controller.model.loading.rewrite_older_formats import (
     MigrationFailed,
@@ -112,17 +113,28 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
     assert sorted(path.name for path in one.path.parent.iterdir()) == beside
 
 
-def test_the_mode_and_the_link_of_a_file_stay(policies: PolicyFolder, tmp_path: Path) -> None:
+def test_the_mode_and_the_link_of_a_file_stay(policies: PolicyFolder) -> None:
     policies.edit("access/rules.yaml", "format: 1\n", "")
     path = policies.path / "access/rules.yaml"
-    elsewhere = path.rename(tmp_path / "rules.yaml")
+    elsewhere = path.rename(policies.path / "rules-of-all.yaml")
     elsewhere.chmod(0o640)
-    path.symlink_to(elsewhere)
+    path.symlink_to("../rules-of-all.yaml")
     (one,) = plan_rewrites(find_policy_files(policies.path))
     write_rewrite(one)
     assert path.is_symlink()
     assert elsewhere.read_text(encoding="utf-8") == one.after
     assert elsewhere.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_behind_a_link_out_of_the_folder_is_not_written_to(policies: PolicyFolder, tmp_path: Path) -> None:
+    policies.edit("access/rules.yaml", "format: 1\n", "")
+    path = policies.path / "access/rules.yaml"
+    elsewhere = path.rename(tmp_path / "rules.yaml")
+    before = elsewhere.read_bytes()
+    path.symlink_to("../../rules.yaml")
+    with pytest.raises(InputRefused, match="leads out of its folder"):
+        list(find_policy_files(policies.path))
+    assert elsewhere.read_bytes() == before
 
 
 class Empty(BaseModel):

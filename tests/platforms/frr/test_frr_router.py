@@ -189,7 +189,7 @@ def test_a_change_that_is_confirmed_stays_and_is_booted_with(router: VirtualRout
 def test_what_is_not_confirmed_goes_back_by_itself(router: VirtualRouter, city: City) -> None:
     before = preferring(city)
     apply(router, before)
-    restore = lock_and_arm(router, 3)
+    restore = lock_and_arm(router, 12)
     push_all(router, restore, preferring(city, ("backup", "osaka")))
     wait_until(lambda: router.best(Family.V4) == BACKUP_OSAKA, "the new best path", 15)
     # Nobody confirms: the controller is dead. The router itself goes back.
@@ -205,7 +205,7 @@ def test_what_is_not_confirmed_goes_back_by_itself(router: VirtualRouter, city: 
 def test_a_change_that_was_cut_off_anywhere_goes_back_whole(router: VirtualRouter, city: City, cut: int) -> None:
     before = preferring(city, ("primary", "tokyo"))
     apply(router, before)
-    restore = lock_and_arm(router, 2)
+    restore = lock_and_arm(router, 8)
     lines = [
         line
         for step in FRR.plan_steps(before, preferring(city, ("backup", "osaka"), ("primary", "osaka")))
@@ -221,7 +221,7 @@ def test_a_change_that_was_cut_off_anywhere_goes_back_whole(router: VirtualRoute
 def test_an_edit_by_hand_meanwhile_goes_back_too_and_others_work_stays(router: VirtualRouter, city: City) -> None:
     before = preferring(city)
     apply(router, before)
-    restore = lock_and_arm(router, 2)
+    restore = lock_and_arm(router, 8)
     name = before.routing.bindings[0].policy
     listed = next(one for one in before.routing.lists if one.family is Family.V4)
     router.configure(
@@ -253,7 +253,7 @@ def test_a_second_run_of_the_plan_takes_over_and_puts_back_what_was_before_the_f
     FRR.lock(router, again)
     with pytest.raises(CommandFailed, match="late: run run1 does not hold the lock any more; nothing was changed"):
         FRR.push(router, first, steps[1].commands[0])
-    second = Restore(2, "run2")
+    second = Restore(8, "run2")
     FRR.arm(router, second)
     FRR.push(router, second, steps[1].commands[0])
     wait_until(lambda: FRR.has_restored(router, second), "the restore", 30)

@@ -206,10 +206,10 @@ def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) 
 
 def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    restore = Restore(seconds=2, run="run1")
+    restore = Restore(seconds=5, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, restore)
-    slow = "sleep 4; ovs-ofctl -O OpenFlow14 del-flows br0"
+    slow = "sleep 7; ovs-ofctl -O OpenFlow14 del-flows br0"
     OVS.push(switch, restore, Command(slow))
     wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
     assert state_of(switch) == EXAMPLE
@@ -218,7 +218,7 @@ def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualS
 def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
     """Both runs are killed, the second before it arms."""
     apply(switch, EXAMPLE)
-    first = Restore(seconds=6, run="run1")
+    first = Restore(seconds=10, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, first)
     push_all(switch, first, build_device_state())
@@ -236,10 +236,10 @@ def test_a_take_over_keeps_the_protection(switch: VirtualSwitch) -> None:
 
 def test_a_take_over_prolongs_what_is_armed(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
-    OVS.arm(switch, Restore(5, "run1"))
+    OVS.arm(switch, Restore(8, "run1"))
     OVS.lock(switch, Lock("plan1", "run2", 60))
-    time.sleep(6)
-    assert not OVS.has_restored(switch, Restore(5, "run1"))
+    time.sleep(9)
+    assert not OVS.has_restored(switch, Restore(8, "run1"))
     OVS.arm(switch, Restore(600, "run2"))
 
 
@@ -313,7 +313,7 @@ def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -
         return True
 
     wait_until(taken, "the lock")
-    assert OVS.has_restored(switch, Restore(5, "run1"))
+    assert OVS.has_restored(switch, Restore(8, "run1"))
 
 
 def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) -> None:
