@@ -69,7 +69,7 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
     if plan.undo is not request.undo:
         raise PlanRefused(_explain_undo(plan, source))
     refuse_untimely_plan(plan, now, operations.plans.expire_after_hours, source)
-    with _load_policy(plan, request.policies, operations) as (city, folder):
+    with _load_policy(plan, request.policies, operations, now) as (city, folder):
         refuse_other_policy(city, plan, source)
         commit = plan.commit if plan.undo else refuse_other_commit(request.policies, plan.commit, source)
         refuse_expired_exceptions(city, plan.on)
@@ -92,14 +92,15 @@ def _explain_undo(plan: PlanFile, source: str) -> str:
 
 
 @contextmanager
-def _load_policy(plan: PlanFile, policies: Path, operations: Operations) -> Iterator[tuple[City, Path]]:
+def _load_policy(plan: PlanFile, policies: Path, operations: Operations, now: datetime) -> Iterator[tuple[City, Path]]:
     """Load the policy that a plan must come from: that of the folder, or for an undo the earlier one that was kept."""
     estate = ESTATES[plan.estate]
     if plan.undo:
         city = load_kept_policy(plan.policy, operations.state, estate)
-        yield city, Path(city.directory)
+        day = now.astimezone(city.timezone).date()
+        yield load_kept_policy(plan.policy, operations.state, estate, day), Path(city.directory)
         return
-    with copy_policy(policies, estate) as (city, folder):
+    with copy_policy(policies, estate, now) as (city, folder):
         yield city, folder
 
 

@@ -42,6 +42,8 @@ def roll_out_with(  # a verified plan that is changed on the way, as no saved pl
     if in_one_school:
         school = verified[0].device.school
         verified = tuple(replace(one, device=replace(one.device, school=school)) for one in verified)
+        derived = {one.device.id: one.derived for one in verified}
+        settings = replace(settings, derive=lambda _city, device, *_: derived[device.id])
     return roll_out(city, plan.model_copy(update={"canary": canary}), verified, settings, listeners)
 
 

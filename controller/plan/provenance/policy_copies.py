@@ -13,7 +13,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from controller.errors import PlanRefused, TsunaguError
@@ -29,8 +29,10 @@ SHORTEST = 8
 
 
 @contextmanager
-def copy_policy(policies: Path, estate: type[City]) -> Iterator[tuple[City, Path]]:
+def copy_policy(policies: Path, estate: type[City], now: datetime | None = None) -> Iterator[tuple[City, Path]]:
     """Copy a policy into a folder that goes away, and load it from there; yield the city and the folder.
+
+    The city is that of the day of `now`; left out: today.
 
     The files are read once: what is loaded is what is in the copy.
 
@@ -42,7 +44,11 @@ def copy_policy(policies: Path, estate: type[City]) -> Iterator[tuple[City, Path
         _copy_files(policies, folder)
         # A folder that is no policy at all is told of by loading it, as everywhere else.
         source = folder if any(folder.iterdir()) else policies
-        yield load_city(source, shown_as=str(policies), estate=estate), folder
+        city = load_city(source, shown_as=str(policies), estate=estate)
+        day = city.policy_date if now is None else now.astimezone(city.timezone).date()
+        if day != city.policy_date:
+            city = load_city(source, shown_as=str(policies), estate=estate, on=day)
+        yield city, folder
 
 
 def keep_policy(city: City, folder: Path, state: Path) -> Path:
