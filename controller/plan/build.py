@@ -26,12 +26,16 @@ USUAL_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class PlanOrigin:
-    """Where a plan comes from: who made it, from which git commit, whether it goes back to an earlier policy."""
+    """Where a plan comes from: who made it, from which git commit, whether it goes back to an earlier policy.
+
+    `hours` and `canary` are the operators' own: how long it may be applied, which school is changed first.
+    """
 
     planner: str = ""
     commit: str = ""
     undo: bool = False
     hours: int = USUAL_HOURS
+    canary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +129,21 @@ def build_plan(
         on=city.policy_date,
         made=made,
         expires=made + timedelta(hours=origin.hours),
-        canary=choose_canary(city, devices),
+        canary=choose_canary(city, devices, origin.canary),
         devices=tuple(devices),
         unplanned=tuple(unplanned),
     )
 
 
-def choose_canary(city: City, devices: Iterable[DevicePlan]) -> str:
-    """Return the school that is changed first; "" where nothing is planned.
+def choose_canary(city: City, devices: Iterable[DevicePlan], named: str | None = None) -> str:
+    """Return the school that is changed first: the one that the operators named; "" where nothing is planned.
 
     A canary that has nothing to change would show nothing.
     """
     devices = tuple(devices)
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
-    return city.canary if city.canary in schools else next(iter(schools), "")
+    canary = named or city.canary
+    return canary if canary in schools else next(iter(schools), "")
 
 
 def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, *, saved: bool) -> DevicePlan:

@@ -40,9 +40,15 @@ class VerifiedDevice:
 
 
 def verify_plan(
-    city: City, plan: PlanFile, derive: DeriveChange = derive_change, source: str = "the plan"
+    city: City,
+    plan: PlanFile,
+    derive: DeriveChange = derive_change,
+    source: str = "the plan",
+    canary: str | None = None,
 ) -> tuple[VerifiedDevice, ...]:
     """Derive and prove everything that a plan says from the policy, and return its devices in their order.
+
+    `canary` is the school that the operators named as the first one.
 
     Raises:
         PlanRefused: the plan says something else; names the device, the line of the plan and what it should be.
@@ -56,7 +62,7 @@ def verify_plan(
         build_device_plan(one.device, one.seen, one.derived, saved=planned.saved)
         for one, planned in zip(verified, plan.devices, strict=True)
     ]
-    rebuilt = plan.model_copy(update={"devices": tuple(expected), "canary": choose_canary(city, expected)})
+    rebuilt = plan.model_copy(update={"devices": tuple(expected), "canary": choose_canary(city, expected, canary)})
     difference = find_first_difference(rebuilt.format_text(), plan.format_text())
     if difference is not None:
         raise PlanRefused(_explain_difference(plan, rebuilt, difference, source))

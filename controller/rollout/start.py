@@ -75,7 +75,7 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
         refuse_expired_exceptions(city, plan.on)
         signers = _find_signers(SignedPlan(plan, content, request.plan_path), city, operations, now)
         wider = judge_anchors(city, operations, request.accepted)
-        verified = verify_plan(city, plan, source=source)
+        verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary)
         keep_policy(city, folder, operations.state)
     record_applied_policy(city, operations, now, request.applier)
     if signers.approvers:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.lab.lab_operations import build_lab_operations
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
 from controller.lab.state.processes import wait_until
@@ -31,7 +32,7 @@ from tests.rollout.memory_lab import RULE, MemoryLab, planned_city, switches, wi
 
 MEMORY_SCHOOLS = 3
 LAB_RESTORE_SECONDS = 8
-SSH = SshTransport()
+SSH = SshTransport(build_lab_operations().access)
 
 
 class OneDay(SystemClock):

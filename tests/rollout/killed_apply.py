@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
+from controller.lab.lab_operations import build_lab_operations
 from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import ESTATES
 from controller.plan.document import load_plan
@@ -57,7 +58,7 @@ def main() -> None:
     policies, plan_path, state, seconds, step, moment = sys.argv[1:]
     plan = load_plan(Path(plan_path))
     city = planned_city(load_city(Path(policies), on=plan.on, estate=ESTATES[plan.estate]), plan)
-    settings = Settings(int(seconds), Path(state), SshTransport(), PlansDay(plan.on))
+    settings = Settings(int(seconds), Path(state), SshTransport(build_lab_operations().access), PlansDay(plan.on))
     apply_plan(city, plan, settings, [Killer(step, moment)])
 
 

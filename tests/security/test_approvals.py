@@ -233,7 +233,10 @@ def allow(options: str) -> Callable[[Office], None]:
 BAD: dict[str, tuple[Callable[[Office], None], str]] = {
     "another plan": (sign_other_plan, "it is over another plan than this one"),
     "another namespace": (lambda o: o.approve("taro", namespace="git"), "made for another purpose than plans"),
-    "a key of nobody": (lambda o: o.approve("stranger", "taro"), "its key SHA256:.* is nobody's among the allowed signers"),
+    "a key of nobody": (
+        lambda o: o.approve("stranger", "taro"),
+        "its key SHA256:.* is nobody's among the allowed signers",
+    ),
     "a revoked key": (revoke, "the key of taro is revoked"),
     "expired before": (allow('valid-before="20200101"'), "the key of taro has expired"),
     "expired since": (allow('valid-before="202612010400Z"'), "the key of taro has expired"),

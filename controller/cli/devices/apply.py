@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.devices.people import find_user_name, load_estate_operations
+from controller.cli.estates import find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
+from controller.cli.telemetry_tokens import find_token_file
 from controller.operations.anchors import AnchorName
 from controller.plan.document import PlanFile
 from controller.platforms.transport.base import SystemClock
@@ -20,6 +21,7 @@ from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.start import StartedRollout, StartRequest, start_rollout
 from controller.rollout.waves import INTERRUPTED, Settings, roll_out
+from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
@@ -52,7 +54,7 @@ def apply(  # noqa: PLR0913 the command's options
     request = StartRequest(
         plan_path,
         policies,
-        lambda estate: load_estate_operations(estate, policies, state),
+        lambda estate: load_operations_of(estate, policies, state),
         find_user_name(),
         undo=undo,
         accepted=accept_wider or (),
@@ -63,8 +65,8 @@ def apply(  # noqa: PLR0913 the command's options
     _say_start(started, clock.monotonic() - began)
     plan = started.plan
     timeline = name_timeline(state, plan, now)
-    with open_trace(timeline) as trace:
-        settings = Settings(restore_after, state, SshTransport(), clock)
+    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER)) as trace:
+        settings = Settings(restore_after, state, SshTransport(started.operations.access), clock)
         listeners = [trace, Progress(len(plan.devices))]
         outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     if as_json:

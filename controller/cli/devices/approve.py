@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.devices.people import find_user_name
-from controller.cli.options import DEFAULT_POLICIES, Policies
+from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies, State
 from controller.cli.output import print_line
 from controller.errors import TsunaguError
 from controller.model.virtual_city import ESTATES
@@ -28,7 +28,12 @@ LONGEST_NAME = 100
 
 
 def approve(
-    plan_path: PlanPath, *, sign_with: SignWith, policies: Policies = DEFAULT_POLICIES, name: As = None
+    plan_path: PlanPath,
+    *,
+    sign_with: SignWith,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = DEFAULT_STATE,
+    name: As = None,
 ) -> None:
     """Approve a plan: derive and prove it anew, show what it does, and sign exactly the bytes that were read.
 
@@ -43,8 +48,9 @@ def approve(
     if plan.undo:
         print_line("the plan goes back to an earlier policy; that it follows from it is judged by apply", "yellow")
     else:
+        canary = load_operations_of(plan.estate, policies, state).rollout.canary
         with copy_policy(policies, ESTATES[plan.estate]) as (city, _):
-            verify_plan(city, plan, source=str(plan_path))
+            verify_plan(city, plan, source=str(plan_path), canary=canary)
     _say_plan(plan)
     signature = sign_bytes(content, sign_with)
     place = name_approval(plan_path, approver)

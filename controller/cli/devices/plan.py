@@ -15,7 +15,7 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
-from controller.cli.devices.people import find_user_name, load_estate_operations
+from controller.cli.estates import find_user_name, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -81,18 +81,19 @@ def plan(  # noqa: PLR0913 the command's options
         message = "there is nothing to sign without -o"
         raise typer.BadParameter(message)
     estate = choose_estate_class(lab=lab)
-    operations = load_estate_operations(estate.estate, policies, state)
+    operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:
         city = load_kept_policy(undo, operations.state, estate, read_day(on))
     else:
         city = load_city(policies, on=read_day(on), estate=estate)
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
-    found = consider_devices(city, observe_devices(devices, configs))
+    found = consider_devices(city, observe_devices(city, devices, configs))
     origin = PlanOrigin(
         find_user_name(),
         "" if undo is not None or output is None else find_commit(policies),
         undo is not None,
         operations.plans.expire_after_hours,
+        operations.rollout.canary,
     )
     document = build_plan(city, found, origin)
     if output is not None:
@@ -129,7 +130,7 @@ def drift(  # noqa: PLR0913 the command's options
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
-    found = consider_devices(city, observe_devices(list_reachable_devices(city, chosen), None))
+    found = consider_devices(city, observe_devices(city, list_reachable_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
     from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415
