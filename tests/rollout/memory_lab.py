@@ -57,9 +57,9 @@ def derive_towards(wanted: DeviceState) -> DeriveChange:
     """Derives what leads to a state that no policy wants: what a broken proof would let through."""
 
     def derive(
-        _: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
+        city: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
     ) -> DerivedChange:
-        del seen, source
+        del city, seen, source
         return DerivedChange(wanted, tuple(load_platform(device.platform).plan_steps(now, wanted)))
 
     return derive

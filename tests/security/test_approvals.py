@@ -230,7 +230,7 @@ def allow(options: str) -> Callable[[Office], None]:
     return put
 
 
-BAD: dict[str, tuple[Callable[[Office], None], str]] = {
+BAD: dict[str, tuple[Callable[[Office], object], str]] = {
     "another plan": (sign_other_plan, "it is over another plan than this one"),
     "another namespace": (lambda o: o.approve("taro", namespace="git"), "made for another purpose than plans"),
     "a key of nobody": (

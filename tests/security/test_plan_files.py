@@ -52,9 +52,9 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
         return derive_change(city, device, now)
 
     def derive(
-        _: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
+        city: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
     ) -> DerivedChange:
-        del seen, source
+        del city, seen, source
         return derive_once(device, now)
 
     return Sealed(city, plan, json.loads(plan.format_text()), derive)

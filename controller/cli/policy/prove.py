@@ -110,9 +110,10 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
         f"proof: {found.filters} filters{beside} of {found.done + found.from_cache} devices: "
         f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
     )
+    judged = sum(not check.not_judged for check in found.checks)
     now = (
         f"proved now: {found.filters_now} of {found.filters} filters, {found.done} of {found.done + found.from_cache} "
-        f"devices, {len(found.checks) - found.checks_known} of {len(found.checks)} other checks"
+        f"devices, {judged - found.checks_known} of {judged} other checks"
     )
     return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known), proved_now=now)
 
