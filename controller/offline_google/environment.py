@@ -20,7 +20,8 @@ FAULTS = "TSUNAGU_OFFLINE_FAULTS"
 FOLDER = "TSUNAGU_REHEARSAL"
 """Names another folder for the rehearsal than the project's own."""
 
-_PASSPHRASE = "offline rehearsal: this protects nothing\n"  # noqa: S105 it says so itself
+PASSPHRASE = "offline rehearsal: this protects nothing\n"  # noqa: S105 it says so itself
+"""The rehearsal's; `controller.cloud.passphrase` refuses it wherever Google is meant."""
 _WHOLE_FILES = "metadata=skip"
 """The engine replaces its files whole, but writes a note beside each (`.attrs`) in place: killed then, it would read an
 empty one, say "EOF" and do nothing any more. Nobody needs the notes."""
@@ -51,7 +52,7 @@ class RehearsalFolder:
         """Make the folders and the passphrase."""
         for folder in (self.folder, self.backend, self.folder / "home"):
             folder.mkdir(parents=True, exist_ok=True)
-        self.passphrase.write_text(_PASSPHRASE, encoding="utf-8")
+        self.passphrase.write_text(PASSPHRASE, encoding="utf-8")
 
 
 def is_offline(environment: Mapping[str, str] = os.environ) -> bool:

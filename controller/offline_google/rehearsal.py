@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,15 @@ from typing import Any
 
 from controller.cloud.environment import build_engine_environment
 from controller.cloud.installation import PROJECT, Progress
+from controller.cloud.passphrase import refuse_known_passphrase
 from controller.cloud.pulumi_engine import LAB, POLICIES, Engine
 from controller.errors import CloudError
-from controller.offline_google.environment import RehearsalFolder, build_offline_environment, is_offline
+from controller.offline_google.environment import PASSPHRASE, RehearsalFolder, build_offline_environment, is_offline
+from controller.offline_google.rehearsal_project import prepare_rehearsal_project
 from controller.offline_google.world.world import OfflineWorld
+
+CONFIG = Path("stacks/config")
+"""Where the stacks' configurations are in the project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +109,15 @@ def choose_engine(
     `policies` is the folder that the stack's program reads; None leaves that to the stack's configuration.
 
     Raises:
-        CloudError: there is no engine, and none can be built.
+        CloudError: there is no engine, and none can be built; or the secrets of a stack at Google would be protected by
+            the rehearsal's passphrase.
     """
     chosen = {} if policies is None else {POLICIES: str(policies.resolve())}
     if is_offline() or stack == LAB:
         place = rehearsal or RehearsalFolder()
-        return RehearsalEngine({**build_offline_environment(place, say), **chosen}, project, place)
+        environment = {**build_offline_environment(place, say), **chosen}
+        return RehearsalEngine(environment, prepare_rehearsal_project(project, place), place)
+    refuse_known_passphrase(os.environ, project / CONFIG / f"Pulumi.{stack}.yaml", (PASSPHRASE,))
     return Engine({**build_engine_environment(say, first=[]), **chosen}, project)
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from controller.errors import LoginRefused
+from controller.model.policy_bounds import SSH_PORT
 from controller.model.sites.devices import Device
 from controller.model.yaml_source import StrictModel
 from controller.operations.fields import (
@@ -20,8 +21,6 @@ from controller.operations.fields import (
     UserName,
     VariableName,
 )
-
-SSH_PORT = 22
 
 
 class CredentialSource(StrictModel):

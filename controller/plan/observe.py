@@ -7,7 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.errors import ConfigRefused, DeviceError, DeviceTextRefused, InputError, Origin, Problem, TsunaguError
+from controller.errors import (
+    ConfigRefused,
+    DeviceError,
+    DeviceTextRefused,
+    InputError,
+    InputRefused,
+    Origin,
+    Problem,
+    TsunaguError,
+)
+from controller.inputs.input_file import InputFolder
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.platforms.base import Observation, Operable, Platform
@@ -17,6 +27,8 @@ from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.base import Transport
 
 UNREADABLE = "The saved configurations cannot be read:"
+_MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
+"""Those of a whole city; each is parsed by itself."""
 AT_ONCE = 20
 """Sessions open at the same time; netmiko spends most of a session waiting."""
 
@@ -90,27 +102,27 @@ def read_saved_configurations(devices: Sequence[Device], directory: Path) -> lis
     if not directory.is_dir():
         raise InputError(UNREADABLE, [Problem(Origin(str(directory), 1), "", "no such folder")])
     known = {device.id for device in devices}
-    strangers = [path for path in sorted(directory.glob("*.cfg")) if path.stem not in known]
+    folder = InputFolder(directory, most_bytes_in_all=_MOST_BYTES_OF_CONFIGURATIONS)
+    strangers = [directory / name for name in folder.list_names("", "*.cfg") if name.removesuffix(".cfg") not in known]
     if strangers:
         message = "belongs to no selected device; files are named DEVICE.cfg"
         message += f", e.g. {devices[0].id}.cfg" if devices else ""
         problems = [Problem(Origin(str(path), 1), "", message) for path in strangers]
         raise InputError(UNREADABLE, problems)
-    return [_from_file(device, directory / f"{device.id}.cfg") for device in devices]
+    return [_from_file(device, folder) for device in devices]
 
 
-def _from_file(device: Device, path: Path) -> Observed:
+def _from_file(device: Device, folder: InputFolder) -> Observed:
     if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
-    if not path.exists():
-        return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
+    path = folder.path / f"{device.id}.cfg"
     try:
-        text = DeviceText(path.read_text(encoding="utf-8"), device.id)
+        text = DeviceText(folder.read_text(path.name), device.id)
         return Observed(device, str(path), understand(load_platform(device.platform), text, str(path)))
-    except (ConfigRefused, DeviceTextRefused) as error:
+    except FileNotFoundError:
+        return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
+    except (ConfigRefused, DeviceTextRefused, InputRefused) as error:
         return Observed(device, refusal=error)
-    except (OSError, UnicodeDecodeError) as error:
-        return Observed(device, refusal=TsunaguError(f"{path}: cannot be read as UTF-8 text: {error}"))
 
 
 class NoConfiguration(TsunaguError):

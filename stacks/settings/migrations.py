@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from controller.inputs.input_file import InputFolder
 from controller.model.formats.migration import FileFormat, Migration, MigrationRefused
 from controller.model.formats.text_edits import find_entry, find_last_line, find_node, insert_lines, remove_lines
 from stacks.settings.configuration import FORMAT
@@ -95,7 +96,12 @@ STACK_FORMAT = FileFormat(
 
 
 def find_stack_files(folder: Path) -> Iterator[tuple[Path, FileFormat]]:
-    """Every stack's configuration in a folder, with its formats."""
-    for path in sorted(folder.glob("Pulumi.*.yaml")):
-        if path.is_file():
-            yield path, STACK_FORMAT
+    """Every stack's configuration in a folder, with its formats.
+
+    Raises:
+        InputRefused: a file is reached by a link that leads out of the folder, or is no regular file.
+    """
+    files = InputFolder(folder)
+    for name in files.list_names("", "Pulumi.*.yaml"):
+        files.read_bytes(name)
+        yield folder / name, STACK_FORMAT

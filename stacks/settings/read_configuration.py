@@ -5,7 +5,6 @@ What the keys mean stands in `stacks.settings.configuration`, and what an older 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from controller.errors import InputError, Origin, PolicyError, Problem
+from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import FORMAT, StackConfiguration
 
@@ -171,8 +171,8 @@ def _parse_value(text: str) -> object:
     """Objects and lists come as JSON; everything else as text, which the models read."""
     if text[:1] in ("{", "["):
         try:
-            return json.loads(text)
-        except json.JSONDecodeError:
+            return parse_json(text)
+        except JsonRefused:
             return text
     return text
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from controller.cli.main import main
 from controller.model.network.device_state import DeviceState
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.common.own_restore import OwnRestore
@@ -327,3 +328,19 @@ def test_no_drawn_line_is_pushed(armed: Device, system: OwnRestore, line: str) -
     assert done.returncode == 1
     assert "line 1 of the input is no line that can be pushed; nothing was changed" in done.stderr
     assert armed.log == before
+
+
+def test_the_program_is_printed_for_who_installs_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, system in (("frr", Frr()), ("ovs", OpenVSwitch()), ("cisco_ios", None), ("../x", None)):
+        monkeypatch.setattr("sys.argv", ["tsunagu", "agent", name])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        if system is None:
+            assert ended.value.code == 64
+            assert "these have: frr, ovs" in said.err
+        else:
+            assert ended.value.code == 0
+            assert said.out == system.build_program()

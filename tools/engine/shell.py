@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 
-from controller.cloud.installation import PROJECT
 from controller.cloud.pulumi_engine import STACKS
 from controller.errors import CloudError
 from controller.offline_google.rehearsal import choose_engine
@@ -28,9 +27,10 @@ def main(command: list[str]) -> int:
         _say(f"engine-shell: {error}")
         return error.exit_code
     if not command:
-        _say("engine-shell: OFFLINE. Try: pulumi preview --stack lab. Leave with: exit")
+        _say("engine-shell: OFFLINE, in a copy of the stacks' configurations as they are now")
+        _say("engine-shell: Try: pulumi preview --stack lab. Leave with: exit")
         command = [os.environ.get("SHELL") or "/bin/sh"]
-    os.chdir(PROJECT)
+    os.chdir(engine.project)
     return os.execvpe(command[0], command, dict(engine.environment))  # noqa: S606 a shell is what was asked for
 
 

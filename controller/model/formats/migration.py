@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from controller.inputs.shown_text import shorten_value
 from controller.model.formats.text_edits import Path, find_node, write_field
 from controller.model.yaml_source import FORMAT
 
@@ -26,6 +27,9 @@ class Migration:
     summary: str
     apply: Callable[[str], str]
     advise: Callable[[str], tuple[str, ...]] = lambda _: ()
+
+
+_MOST_DIGITS = 9
 
 
 def _keep_text(text: str) -> str:
@@ -68,8 +72,8 @@ class FileFormat:
         if node is None:
             return self.unnumbered
         number = str(node.value)
-        if not number.isdecimal() or int(number) < 1:
-            message = f"{'.'.join(self.path)}: must be a whole number from 1 on (found {number!r})"
+        if not number.isdecimal() or len(number) > _MOST_DIGITS or int(number) < 1:
+            message = f"{'.'.join(self.path)}: must be a whole number from 1 on (found {shorten_value(number)})"
             raise MigrationRefused(message)
         return int(number)
 

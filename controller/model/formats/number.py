@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from controller.errors import Problem
+from controller.inputs.shown_text import shorten_value
 from controller.model.formats.migration import Migration
 from controller.model.yaml_source import FORMAT, Document
 
@@ -21,7 +22,7 @@ def take_format(
         rest = replace(document, data=data, numbered=True)
         found = document.data[FORMAT]
         if isinstance(found, bool) or not isinstance(found, int) or found < 1:
-            message = f"must be a whole number from 1 on; this release writes {current} (found {found!r})"
+            message = f"must be a whole number from 1 on; this release writes {current} (found {shorten_value(found)})"
             return rest, 0, Problem(document.find_origin((FORMAT,)), FORMAT, message)
     return rest, found, find_unreadable(document, found, current, readable_from, migrations)
 
@@ -33,8 +34,8 @@ def find_unreadable(
     origin = document.find_origin((FORMAT,))
     if found > current:
         message = (
-            f"is of format {found}; this release of Tsunagu knows formats up to {current}: install the release "
-            "that wrote the file, or take the file as it was before"
+            f"is of format {shorten_value(found)}; this release of Tsunagu knows formats up to {current}: install the "
+            "release that wrote the file, or take the file as it was before"
         )
         return Problem(origin, FORMAT, message)
     if found < readable_from:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import yaml
+
+from controller.inputs.bounded_yaml import compose_yaml
 
 Path = tuple[str, ...]
 """The keys from the top of a file to a field."""
@@ -103,9 +106,10 @@ def find_last_line(node: yaml.Node) -> int:
     return max(find_last_line(part) for part in inner)
 
 
+@lru_cache(maxsize=2)
 def _compose(text: str) -> yaml.Node | None:
-    node: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
-    return node
+    # The same text is asked for one field after another.
+    return compose_yaml(text)
 
 
 def _entries(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel
 
-from controller.errors import InputError, Origin, Problem
+from controller.errors import InputError, InputRefused, Origin, Problem
+from controller.inputs.bounded_yaml import YamlRefused
+from controller.inputs.input_file import InputFolder, decode_text, read_input_file
 from controller.model.formats.migration import FileFormat, MigrationRefused
 from controller.model.policy_files import POLICY_FILES, PolicyFile
 
@@ -47,11 +48,17 @@ class Rewrite:
 def find_policy_files(
     policies: Path, table: tuple[PolicyFile[BaseModel], ...] = POLICY_FILES
 ) -> Iterator[tuple[Path, FileFormat]]:
-    """Every file of a policy, of every stack's outputs too, with the formats of its kind."""
+    """Every file of a policy, of every stack's outputs too, with the formats of its kind.
+
+    Raises:
+        InputRefused: a file or a folder is reached by a link that leads out of the policy, or has a strange name.
+    """
+    folder = InputFolder(policies)
     for file in table:
-        for path in sorted(policies.glob(file.pattern)):
-            if path.is_file():
-                yield path, file.file_format
+        for name in folder.list_names(file.folder, file.pattern.rpartition("/")[2]):
+            # What leads out of the policy shall not be written to.
+            folder.read_bytes(name)
+            yield policies / name, file.file_format
 
 
 def plan_rewrites(files: Iterable[tuple[Path, FileFormat]]) -> list[Rewrite]:
@@ -64,15 +71,14 @@ def plan_rewrites(files: Iterable[tuple[Path, FileFormat]]) -> list[Rewrite]:
     problems: list[Problem] = []
     for path, kind in files:
         try:
-            text = path.read_bytes().decode("utf-8")
+            text = decode_text(read_input_file(path), path)
             number = kind.read_number(text)
             migrated = kind.migrate_text(text)
             _check_readable(kind, migrated)
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            problems.append(Problem(Origin(str(path), line), "", f"not valid YAML: {error.problem}"))
-        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-            problems.append(Problem(Origin(str(path), 1), "", f"cannot be read as YAML in UTF-8: {error}"))
+        except (YamlRefused, InputRefused) as error:
+            problems.append(Problem(Origin(str(path), error.line), "", error.why))
+        except FileNotFoundError:
+            problems.append(Problem(Origin(str(path), 1), "", "file is missing"))
         except ValueError as error:
             problems.append(Problem(Origin(str(path), kind.find_line(text)), "", str(error)))
         else:
@@ -99,7 +105,7 @@ def write_rewrite(rewrite: Rewrite) -> None:
         MigrationFailed: the file has changed since it was read.
     """
     path = rewrite.path.resolve()
-    if path.read_bytes().decode("utf-8") != rewrite.before:
+    if read_input_file(path) != rewrite.before.encode("utf-8"):
         what = "A file was not written:"
         problem = Problem(Origin(str(rewrite.path), 1), "", "has changed since it was read; run the command again")
         raise MigrationFailed(what, [problem])

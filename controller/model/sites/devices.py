@@ -37,7 +37,7 @@ class DevicePort:
 class Device:
     """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
 
-    `access` is the id of how it is reached; what that is stands in the operators' file.
+    `access` is the id of how it is reached; what that is stands in the operators' file, and so does `ssh_port`.
     `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
     `unpinned_hint`: what to look at first where no host key of it is pinned, as the start of a sentence.
     """
@@ -52,6 +52,7 @@ class Device:
     keeps_state: KeepsState | None = None
     networks: tuple[Ssid, ...] = ()
     unpinned_hint: str = ""
+    ssh_port: int = 22
 
 
 def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of

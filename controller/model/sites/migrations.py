@@ -32,11 +32,17 @@ def name_access(text: str) -> str:
     if not isinstance(value, yaml.MappingNode):
         message = f"{FIELD}: is no access with fields of its own; write {FIELD}: {_NAMED}"
         raise MigrationRefused(message)
+    if _names_ids(value):
+        return text
     if value.flow_style:
         return write_field(text, (FIELD,), _NAMED)
     line = int(key.start_mark.line)
     with_id = insert_lines(text, find_last_line(value), [f"{' ' * int(key.start_mark.column)}{FIELD}: {_NAMED}"])
     return remove_lines(with_id, line, find_last_line(value))
+
+
+def _names_ids(access: yaml.MappingNode) -> bool:
+    return any(key.value == "default" for key, _ in access.value)
 
 
 def remove_access(text: str) -> str:
@@ -75,7 +81,7 @@ def advise_access(text: str) -> tuple[str, ...]:
     ('    user: u', '    key:', '      env: K')
     """
     entry = find_entry(text, (FIELD,))
-    if entry is None or not isinstance(entry[1], yaml.MappingNode):
+    if entry is None or not isinstance(entry[1], yaml.MappingNode) or _names_ids(entry[1]):
         return ()
     access: dict[str, Any] = yaml.SafeLoader("").construct_document(entry[1])
     old = access.get("known-hosts")
@@ -90,4 +96,4 @@ def advise_access(text: str) -> tuple[str, ...]:
 CITY_ACCESS = Migration(
     1, "policies name an access by its id; what it is stands in the operators' file", name_access, advise_access
 )
-LAB_ACCESS = Migration(1, "`tsunagu lab up` writes how the virtual city's devices are reached", remove_access)
+LAB_ACCESS = Migration(1, "how these devices are reached is written when they are built", remove_access)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO
 
-from controller.errors import TsunaguError
+from controller.errors import InputRefused, TsunaguError
+from controller.inputs.input_file import MOST_BYTES, MOST_BYTES_IN_ALL, MOST_FILES
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_files import POLICY_FILES
+from controller.plan.provenance.git_commit import SAFE
+
+_MOST_OF_AN_ERROR = 4_000
 
 
 def find_replacements(policies: Path, given: Sequence[str]) -> dict[str, Path]:
@@ -70,20 +74,37 @@ def extract_revision(policies: Path, name: str) -> Iterator[Path]:
     if name.startswith("-"):
         message = f"{name!r} is no git revision"
         raise TsunaguError(message)
-    words = ["git", "-C", str(policies), "archive", "--format=tar", name, "--", "."]
-    try:
-        done = subprocess.run(words, capture_output=True, check=False)  # noqa: S603 git, with a name that is no option
-    except OSError as error:
-        message = f"git cannot be started: {error.strerror}; --from needs it"
-        raise TsunaguError(message) from None
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        message = f"{policies} cannot be read from revision {name!r}: {said}"
-        raise TsunaguError(message)
-    with TemporaryDirectory(prefix="tsunagu-policies-") as folder:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(folder, filter="data")
+    words = ["git", *SAFE, "-C", str(policies), "archive", "--format=tar", name, "--", "."]
+    with TemporaryDirectory(prefix="tsunagu-policies-") as folder, TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603 git, with a name that is no option
+        except OSError as error:
+            message = f"git cannot be started: {error.strerror}; --from needs it"
+            raise TsunaguError(message) from None
+        with process:
+            try:
+                _unpack_files(process.stdout, Path(folder), f"{name}:{policies}")
+            except tarfile.TarError as error:
+                errors.seek(0)
+                said = errors.read(_MOST_OF_AN_ERROR).decode("utf-8", "replace").strip() or str(error)
+                message = f"{policies} cannot be read from revision {name!r}: {said}"
+                raise TsunaguError(message) from None
+            finally:
+                process.kill()
         yield Path(folder)
+
+
+def _unpack_files(stream: IO[bytes] | None, folder: Path, shown_as: str) -> None:
+    """Write the files of an archive into a folder of our own; what is no file or folder is refused."""
+    left = MOST_BYTES_IN_ALL
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for count, member in enumerate(archive):
+            left -= member.size
+            if not (member.isreg() or member.isdir()):
+                raise InputRefused(Path(shown_as) / member.name, "is a link in this revision; a regular file is needed")
+            if count > MOST_FILES or left < 0 or member.size > MOST_BYTES:
+                raise InputRefused(Path(shown_as) / member.name, "with this file it is more than is read")
+            archive.extract(member, folder, filter="data")
 
 
 def load_revision(policies: Path, name: str, on: date) -> City:

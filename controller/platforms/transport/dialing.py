@@ -126,7 +126,7 @@ class PinnedClient(paramiko.SSHClient):
         self._disabled = list_disabled_algorithms(legacy)
         self.set_missing_host_key_policy(PinnedHostKeys(identity, known))
 
-    def connect(self, *arguments: Any, **named: Any) -> None:  # type: ignore[override]  # noqa: ANN401 as in paramiko
+    def connect(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 as in paramiko
         """Connect as paramiko does; neither an agent's keys nor those of the home folder are ever offered."""
         super().connect(
             *arguments,

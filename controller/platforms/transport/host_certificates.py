@@ -75,16 +75,21 @@ def _load(blob: bytes) -> SSHCertificate:
 
 
 def _check_signature(certificate: SSHCertificate, blob: bytes) -> tuple[bytes, bytes]:
-    host, authority = certificate.public_key(), certificate.signature_key()
-    if _read_signature_type(blob, authority_bytes := _bytes(authority)) in _SHA1_SIGNATURES:
+    try:
+        host, authority = _bytes(certificate.public_key()), _bytes(certificate.signature_key())
+        kind = _read_signature_type(blob, authority)
+    except (ValueError, UnsupportedAlgorithm, TypeError, AssertionError) as error:
+        message = f"its certificate cannot be read: {type(error).__name__}"
+        raise CertificateRefused(message) from None
+    if kind in _SHA1_SIGNATURES:
         message = "its certificate is signed with SHA-1; have the authority sign it anew"
         raise CertificateRefused(message)
     try:
         certificate.verify_cert_signature()
-    except (InvalidSignature, ValueError, AssertionError):
+    except (InvalidSignature, ValueError, TypeError, AssertionError):
         message = "the signature of its certificate is wrong"
         raise CertificateRefused(message) from None
-    return _bytes(host), authority_bytes
+    return host, authority
 
 
 def _read_signature_type(blob: bytes, authority: bytes) -> str:

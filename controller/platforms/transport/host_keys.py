@@ -14,8 +14,8 @@ from pathlib import Path
 import paramiko
 
 from controller.errors import HostKeyRefused, OperationsRefused
+from controller.model.policy_bounds import SSH_PORT
 from controller.model.sites.devices import Device
-from controller.operations.device_access import SSH_PORT
 from controller.operations.trusted_files import read_trusted_file
 from controller.platforms.transport.host_certificates import (
     CertificateRefused,

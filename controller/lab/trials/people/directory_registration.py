@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from controller.cloud.installation import PROJECT
-from controller.errors import LabError
+from controller.errors import LabError, PolicyError
 from controller.lab.iap.directory import DeviceCertificate, Directory, DirectoryDevice, DirectoryPerson, SignIn
 from controller.lab.trials.people.synthetic_people import SyntheticPerson
+from controller.model.yaml_source import read_yaml
 
 KEY = "hwk"
 """A security key: good for every importance class."""
@@ -40,10 +39,10 @@ def read_stack_organisation(stack: str, project: Path = PROJECT) -> StackOrganis
     """
     file = project / "stacks" / "config" / f"Pulumi.{stack}.yaml"
     try:
-        google = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]["tsunagu:google"]
+        google = read_yaml(file, str(file)).data["config"]["tsunagu:google"]
         vendor = f"{google['customer'].removeprefix('C')}-{google['device-vendor']}"
         return StackOrganisation(google["directory"], google["device-authority"], vendor, stack)
-    except (OSError, KeyError, TypeError) as error:
+    except (PolicyError, KeyError, TypeError) as error:
         message = f"{file} does not say what the city's organisation is: {error}"
         raise LabError(message) from None
 
