@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.audit import open_audit_trail
 from controller.cli.estates import build_transport
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
@@ -51,7 +52,7 @@ def apply(
         errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")
     refuse_expired_plan(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
-    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER)) as trace:
+    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=open_audit_trail(state)) as trace:
         settings = Settings(restore_after, state, build_transport(city), SystemClock())
         outcomes = apply_plan(city, plan, settings, [trace, Progress(len(plan.devices))])
     if as_json:
