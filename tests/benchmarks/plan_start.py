@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 from controller.model.city import City  # noqa: E402 the project is found by the line above
 from controller.model.loading.load_city import load_city  # noqa: E402
 from controller.model.network.device_state import DeviceState  # noqa: E402
+from controller.model.policy_bounds import PolicyBounds  # noqa: E402
 from controller.model.virtual_city import VirtualCity  # noqa: E402
 from controller.plan.build import build_plan, consider_device  # noqa: E402
 from controller.plan.derive import derive_change, prove_wanted_paths  # noqa: E402
@@ -57,7 +58,10 @@ def measure_virtual_city(folder: Path) -> None:
     sys.stdout.write(f"{'the plan has':<60} {path.stat().st_size / 1e6:7.2f} MB\n")
     with timed("apply: read the plan"):
         plan = load_plan(path)
-    with timed("apply: copy the policy, load it, keep it"), copy_policy(POLICIES, VirtualCity) as (city, copy):
+    with (
+        timed("apply: copy the policy, load it, keep it"),
+        copy_policy(POLICIES, VirtualCity, PolicyBounds()) as (city, copy),
+    ):
         keep_policy(city, copy, folder / "state")
     with timed(f"apply: {len(switches)} switches derived, proved and compared"):
         verify_plan(city, plan)

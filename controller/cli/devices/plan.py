@@ -83,9 +83,9 @@ def plan(  # noqa: PLR0913 the command's options
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:
-        city = load_kept_policy(undo, operations.state, estate, read_day(on))
+        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), read_day(on))
     else:
-        city = load_city(policies, on=read_day(on), estate=estate)
+        city = load_city(policies, on=read_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs))
     origin = PlanOrigin(
