@@ -1,4 +1,4 @@
-"""Every command that needs no device runs on small odd cities: an answer or a refusal with file and line, no traceback."""
+"""Small odd cities get an answer from every command that needs no device, or a refusal with its place; no traceback."""
 
 from __future__ import annotations
 
