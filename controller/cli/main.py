@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import typer
 
 from controller.cli.output import Exit, errors
+from controller.cli.unexpected import explain_unexpected
 from controller.errors import TsunaguError
 
 
@@ -100,4 +101,7 @@ def main() -> None:
     except OSError as error:
         errors.print(f"tsunagu: {error.filename or 'a file'}: {error.strerror or error}", style="red", markup=False)
         code = Exit.FAILED
+    except Exception as error:  # noqa: BLE001 what nobody expected: one line and a saved report, never a traceback
+        errors.print(f"tsunagu: {explain_unexpected(error, words[0])}", style="red", markup=False)
+        code = Exit.FAULT
     sys.exit(int(code or 0))

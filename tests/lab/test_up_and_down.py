@@ -127,6 +127,7 @@ def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> No
     assert wait_until(lambda: traces(user) == before, 5.0), traces(user)
 
 
+@pytest.mark.alone
 def test_down_ends_what_a_killed_up_was_waiting_for() -> None:
     """`ovs-vsctl` waits for its switch; left alone it would still be there when the next lab's switch comes up."""
     user = paths.SSH_USER
