@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 
 from controller.lab.lab_operations import load_lab_operations
 from controller.lab.state import paths
 from controller.model.city import City
+from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE, load_operations
@@ -21,6 +23,29 @@ def load_estate_operations(city: City) -> Operations:
         OperationsRefused: the file cannot be used.
     """
     return load_lab_operations() if isinstance(city, VirtualCity) else load_operations(policies=Path(city.directory))
+
+
+def load_operations_of(estate: EstateName, policies: Path, state: Path) -> Operations:
+    """Return the same for an estate whose city is not loaded yet.
+
+    While no virtual city is up, what is kept about it goes into this command's own state folder.
+
+    Raises:
+        OperationsRefused: the file cannot be used.
+    """
+    if estate != VirtualCity.estate:
+        return load_operations(policies=policies)
+    operations = load_lab_operations()
+    here = (state / "controller").resolve()
+    return operations if paths.STATE.exists() else operations.model_copy(update={"state": here})
+
+
+def find_user_name() -> str:
+    """Return the name of this user on this machine, as the system knows it; no variable can change it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user-{os.getuid()}"
 
 
 def build_transport(city: City) -> SshTransport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,10 +38,11 @@ def plan_file(text: str) -> Callable[[PolicyFolder], object]:
 def plan_of_another_city(folder: PolicyFolder) -> None:
     plan = PlanFile(
         city="osaka-virtual",
-        policy="",
+        policy="0" * 64,
         on=TODAY,
         estate="virtual",
         made=datetime.now(UTC),
+        expires=datetime.now(UTC) + timedelta(hours=1),
         canary="",
         devices=(),
         unplanned=(),
@@ -134,6 +135,17 @@ CASES = {
     "too much of a selection": Case("plan --all --school kw-s01", Exit.USAGE, ("name --school or --ward",)),
     "unknown option": Case("plan --al", Exit.USAGE, ("No such option: --al",)),
     "unknown command": Case("plam", Exit.USAGE, ("No such command 'plam'",)),
+    "approve without a key": Case("approve plan.json", Exit.USAGE, ("Missing option '--sign-with'",)),
+    "approve no plan": Case("approve plan.json --sign-with k", Exit.FAILED, ("plan.json: there is no such plan",)),
+    "sign nothing": Case(
+        "plan --lab --school kw-s01 --sign-with k", Exit.USAGE, ("there is nothing to sign without -o",)
+    ),
+    "undo of no digest": Case(
+        "plan --lab --school kw-s01 --undo yesterday", Exit.FAILED, ("is no digest of a policy",)
+    ),
+    "undo of nothing applied": Case(
+        "plan --lab --school kw-s01 --undo 0123456789ab", Exit.FAILED, ("holds 0 policies whose digest begins with",)
+    ),
     "missing argument": Case("apply", Exit.USAGE, ("Missing argument",)),
     "plan saved from files": Case(
         "plan --school kw-s01 --configs configs -o plan.json", Exit.USAGE, ("leave out one of --configs and -o",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from controller.errors import DeviceBusy
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore, Session
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.configuration import LineConfiguration
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
@@ -19,7 +21,7 @@ from controller.platforms.transport.in_memory_device.words import Words
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import open_rollout_span
-from tests.rollout.line_system import Ends, LineSystem, plan_lines
+from tests.rollout.line_system import Ends, LineSystem, derive_lines, list_known_states, read_ends
 
 
 class ReloadSystem(LineSystem):
@@ -28,14 +30,14 @@ class ReloadSystem(LineSystem):
     name = "reloading"
     device_type = "reloading_os"
 
-    def read(self, session: Session) -> str:
+    def read(self, session: Session) -> DeviceText:
         return session.run(Command("show running-config"))
 
-    def read_saved(self, session: Session) -> str:
+    def read_saved(self, session: Session) -> DeviceText:
         return session.run(Command("show startup-config"))
 
     def lock(self, session: Session, lock: Lock) -> None:
-        said = session.run(Command(f"configuration lock {lock.owner} {lock.run} {lock.seconds}"))
+        said = session.run(Command(f"configuration lock {lock.owner} {lock.run} {lock.seconds}")).reveal()
         if said.startswith("busy"):
             raise DeviceBusy(session.device, said)
 
@@ -49,13 +51,13 @@ class ReloadSystem(LineSystem):
         session.run(Command(f"configure {restore.run}", command.stdin))
 
     def cancel(self, session: Session, restore: Restore) -> bool:
-        return session.run(Command(f"reload cancel {restore.run}")).startswith("cancelled")
+        return session.run(Command(f"reload cancel {restore.run}")).reveal().startswith("cancelled")
 
     def is_restore_armed(self, session: Session) -> bool:
-        return session.run(Command("show reload")).startswith("yes")
+        return session.run(Command("show reload")).reveal().startswith("yes")
 
     def has_restored(self, session: Session, restore: Restore) -> bool:
-        return session.run(Command(f"show reload history {restore.run}")).startswith("yes")
+        return session.run(Command(f"show reload history {restore.run}")).reveal().startswith("yes")
 
     def save(self, session: Session, lock: Lock) -> None:
         session.run(Command(f"write memory {lock.run}"))
@@ -96,7 +98,10 @@ def apply(device: MemoryDevice, model: Device, folder: Path) -> Outcome:
     change = Change(
         device=replace(model, id="d1", platform=system.name),
         system=system,
-        plan=plan_lines("d1", model.school.id, ENDS),
+        seen=read_ends(ENDS)[0],
+        wanted=read_ends(ENDS)[1],
+        known=list_known_states(ENDS),
+        derive=partial(derive_lines, ENDS),
         plan_digest="plan",
         run="run",
         restore_after=600,

@@ -108,7 +108,7 @@ class School:
 
     def running(self) -> str:
         with SSH.open_session(self.router, Frr.device_type) as connection:
-            return Frr().read(connection)
+            return Frr().read(connection).reveal()
 
 
 @pytest.fixture(scope="module")
@@ -198,13 +198,14 @@ def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: S
 
 
 def _kill_at(school: School, step: str) -> None:
-    script = Path(__file__).with_name("killed_apply.py")
     plan = load_plan(school.folder / "plan.json", school.city.id)
     own = plan.model_copy(update={"devices": tuple(one for one in plan.devices if one.device == school.router.id)})
+    assert own.canary == school.layout.id
     save_plan(own, school.folder / "plan.json")
     words = [str(school.folder / name) for name in ("policies", "plan.json", "killed")]
     done = subprocess.run(
-        [sys.executable, str(script), *words, SECONDS, step, "start"],
+        [sys.executable, "-m", "tests.rollout.killed_apply", *words, SECONDS, step, "start"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -212,9 +213,15 @@ def _kill_at(school: School, step: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def test_whoever_logs_in_has_vtysh_and_nothing_else(canary: School) -> None:
-    with SSH.open_session(canary.router, Frr.device_type) as connection:
-        assert "FRRouting 8" in connection.run(Command("show version"))
-        assert "router bgp" in connection.run(Command("show running-config"))
-        with pytest.raises(CommandFailed, match="Unknown command: cat /etc/passwd"):
-            connection.run(Command("cat /etc/passwd"))
+@pytest.mark.parametrize(
+    "line",
+    ["show version", "configure terminal", "cat /etc/passwd", "sh -c 'id' frr_router x", "sh -c id", "read -c id"],
+)
+def test_whoever_logs_in_has_verbs_and_nothing_else(canary: School, line: str) -> None:
+    for changing in (False, True):
+        with SSH.open_session(canary.router, Frr.device_type, changing=changing) as connection:
+            assert "router bgp" in connection.run(Command("read")).reveal()
+            with pytest.raises(CommandFailed) as refused:
+                connection.run(Command(line))
+        assert "uid=" not in str(refused.value)
+        assert "FRRouting" not in str(refused.value)
