@@ -18,14 +18,15 @@ OWN: Mapping[str, str] = {
     "load_city": "whole folders: tests/security/fuzz/folders.py",
     "load_city_once": "load_city, kept",
     "load_lab_operations": "load_operations of what the lab wrote",
+    "load_kept_policy": "load_city of a copy whose name is its content",
+    "load_key": "this user's own key, compared and never parsed",
+    "load_operations_of": "load_operations, by estate",
     "load_operations_once": "load_operations, kept",
     "load_platform": "an entry point's name",
     "load_private_key": "the operators' own key; paramiko's reader, whose errors become LoginRefused",
     "load_revision": "load_city of a git revision",
-    "open_active_runs": "a store of ours",
+    "open_audit_trail": "no text is read",
     "open_connection": "no text is read",
-    "open_device_connection": "no text is read",
-    "open_listener": "no text is read",
     "open_measurement_store": "a store of ours",
     "open_rollout_span": "no text is read",
     "open_session": "no text is read",
@@ -44,7 +45,9 @@ OWN: Mapping[str, str] = {
     "read_record": "the lab's own record, of root alone",
     "read_rules": "faults that a test of the offline Google asks for",
     "read_stack_organisation": "the stack's file, which parse_stack_configuration has read before",
+    "read_words": "a list that is shipped with us",
     "verify_host_key": "bytes of the handshake against parse_known_hosts and judge_certificate",
+    "verify_plan": "a plan that parse_plan and parse_state have read, derived again",
 }
 """Functions of such a name that read nothing foreign, or by a reader that has a target; and why."""
 

@@ -28,14 +28,21 @@ from controller.model.policy_files import POLICY_FILES
 from controller.model.sites.devices import Device
 from controller.model.yaml_source import parse_yaml
 from controller.operations.operators_file import load_operations
-from controller.plan.document import load_plan
+from controller.plan.document import parse_plan
 from controller.plan.observe import read_saved_configurations
+from controller.plan.provenance.allowed_signers import parse_allowed_signers
+from controller.plan.state_lines import parse_state
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
-from controller.platforms.common.redaction import redact
+from controller.platforms.common.understanding import redact_configuration
+from controller.platforms.device_text.device_text import DeviceText
+from controller.platforms.device_text.redaction import redact, redact_message
 from controller.platforms.ovs.flows import parse_flow
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.host_certificates import CertificateRefused, judge_certificate
 from controller.platforms.transport.known_hosts import parse_known_hosts
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
+from controller.storage.audit.audit_verification import verify_trail
+from controller.storage.audit.hash_chain import read_body
 from controller.telemetry.registry import EventKind, Writer
 from controller.telemetry.writer_tokens import read_token
 from monitoring.city_state.known_names import KnownNames
@@ -44,6 +51,7 @@ from monitoring.ingest.otlp_decoder import MalformedRequest, decode_request
 from stacks.settings.outputs import parse_controller_outputs
 from stacks.settings.read_configuration import parse_stack_configuration
 from tests.monitoring import feed
+from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
 
 ROOT = Path(__file__).parents[3]
@@ -180,12 +188,23 @@ def _list_documents(stage: Stage) -> list[Target]:
         b"plans: {expire-after-hours: 24}\n"
     )
     outputs = json.dumps({"controller": json.loads((stage.policies.path / "stack-outputs/lab.json").read_text())})
-    plan = (
-        b'{"plan": {"format": 2, "city": "kawasaki", "policy": "0", "on": "2026-12-01", "until": null, '
-        b'"estate": "lab", "made": "2026-12-01T00:00:00Z", "canary": "kw-s01", "devices": [{"device": "kw-s01-core1", '
-        b'"school": "kw-s01", "platform": "ovs", "seen": "a", "steps": [], "wanted": "t", "changes": [], '
-        b'"filters_proved": 1, "saved": true}], "unplanned": []}, "sha256": "0"}'
+    plan = make_plan().format_text().encode()
+    state = "\n".join(make_plan().devices[0].wanted).encode()
+    signers = (
+        b'a@city.example namespaces="tsunagu-plan",valid-after="20260101" ssh-ed25519 '
+        b"AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a\n# comment\n"
     )
+    trail = AuditTrail(stage.folder / "audited")
+    for number in range(4):
+        trail.record(AuditKind.PLANNED, plan=str(number))
+    segment = trail.list_segments()[0]
+
+    def follow_trail(data: bytes) -> None:
+        segment.write_bytes(data)
+        verify_trail(trail)
+        for line in _decode(data).splitlines():
+            read_body(line)
+
     device = stage.devices["cisco_ios"] if "cisco_ios" in stage.devices else next(iter(stage.devices.values()))
 
     def configurations(data: bytes) -> None:
@@ -207,8 +226,13 @@ def _list_documents(stage: Stage) -> list[Target]:
     return [
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
                ("load_operations", "read_trusted_file")),
-        Target("plan file", (plan, plan.replace(b'"format": 2', b'"format": 3')),
-               lambda data: load_plan(stage.write("plan.json", data), "kawasaki"), ("load_plan",)),
+        Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),
+               lambda data: parse_plan(data, Path("plan.json")), ("parse_plan", "load_plan", "read_plan")),
+        Target("states of a plan", (state,), lambda data: parse_state(_decode(data).splitlines()), ("parse_state",),
+               (ValueError,)),
+        Target("allowed signers", (signers,), lambda data: parse_allowed_signers(_decode(data), "signers"),
+               ("parse_allowed_signers",)),
+        Target("audit trail", (segment.read_bytes(),), follow_trail, ("verify_trail", "read_body")),
         Target("saved configuration", _read_golden("cisco_ios"), configurations,
                ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text")),
         Target("stack outputs", (outputs.encode(),), read_outputs, ("parse_controller_outputs",),
@@ -233,16 +257,36 @@ def _list_device_texts() -> list[Target]:
         parse = load_platform(platform).parse
         return lambda data: parse(_decode(data), f"{platform}.cfg")
 
+    def redact_all(data: bytes) -> None:
+        text = _decode(data)
+        redact(text)
+        redact_message(text)
+        str(DeviceText(text))
+
+    def keeping(platform: str) -> Callable[[bytes], object]:
+        system = load_platform(platform)
+        return lambda data: redact_configuration(system, DeviceText(_decode(data)), f"{platform}.cfg")
+
     return [
         *(
             Target(f"device text {one}", _read_golden(one), reading(one), (f"platforms/{one}", *_DIALECT))
             for one in platforms
         ),
-        Target("redaction", (secrets, *texts), lambda data: redact(_decode(data)), ("redact",)),
+        *(Target(f"kept text {one}", _read_golden(one), keeping(one), ("redact_configuration",)) for one in platforms),
+        Target("redaction", (secrets, *texts), redact_all, ("redact", "redact_message")),
     ]
 
 
-_DIALECT = ("parse_switch", "read_blocks", "read_entry", "read_prefix", "read_wildcard", "read_filter", "read_port")
+_DIALECT = (
+    "parse",
+    "parse_switch",
+    "read_blocks",
+    "read_entry",
+    "read_prefix",
+    "read_wildcard",
+    "read_filter",
+    "read_port",
+)
 """What the platforms' own readers are made of."""
 
 

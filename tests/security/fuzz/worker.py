@@ -161,13 +161,13 @@ def main(words: list[str]) -> int:
     warnings.simplefilter("error", RuntimeWarning)
     signal.signal(signal.SIGVTALRM, give_up)
     found = Findings()
-    ends = time.monotonic() + given_words.seconds
     with tempfile.TemporaryDirectory(prefix="tsunagu-fuzz-") as private:
         stage = make_stage(Path(private) / "stage")
         targets = [one for one in make_targets(stage) if given_words.only in one.name]
         folders = FolderStage(Path(private) / "folders")
         folders.load([])
         bound_memory(given_words.megabytes)
+        ends = time.monotonic() + given_words.seconds
         try:
             # Folders first: they are fewer, and each takes longer.
             run_folders(folders, found, given_words.folders, given_words.seed, ends)
