@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from controller.inputs.character_classes import AnsweredFor, HostName, UrlPath
 from controller.model.access.rules import Hours
 from controller.model.sites.access_lines import AccessLineName
 from controller.model.sites.schools import Identifier
@@ -77,7 +78,7 @@ class RecommendationRow(LocatedItem):
 class RecommendationTable(StrictModel):
     """The published rows and where they were published."""
 
-    source: str = Field(min_length=1, pattern=r"\S")
+    source: AnsweredFor
     table: tuple[RecommendationRow, ...] = Field(min_length=2)
 
     @field_validator("table")
@@ -171,7 +172,7 @@ class NameTarget(StrictModel):
     """A name server, and the name that it is asked for."""
 
     port: Port
-    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    name: HostName
 
 
 class PageTarget(StrictModel):
@@ -179,8 +180,8 @@ class PageTarget(StrictModel):
 
     port: Port
     scheme: Literal["http", "https"]
-    path: str = Field(pattern=r"^/[!-~]*$")
-    host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    path: UrlPath
+    host: HostName | None = None
 
 
 class Targets(StrictModel):

@@ -29,6 +29,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from controller.inputs.character_classes import Argument, Fingerprint, FolderPath
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
 from stacks.settings.regions import RegionId
@@ -37,7 +38,7 @@ FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
 Environment = Literal["lab", "staging", "production"]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")]
-Image = Annotated[str, Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[^@]+@sha256:[0-9a-f]{64}$")]
+Image = Annotated[str, Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")]
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
 """Minutes: Google ends a task of a Cloud Run job after seven days."""
@@ -60,7 +61,7 @@ class GoogleSettings(StrictModel):
     customer: str = Field(pattern=r"^C[0-9a-z]+$")
     directory: HostName
     access_policy: str = Field(pattern=r"^[0-9]+$")
-    device_authority: str = Field(min_length=40)
+    device_authority: Fingerprint = Field(min_length=40)
     device_vendor: Identifier
 
 
@@ -93,7 +94,7 @@ class DatabaseSettings(StrictModel):
     """
 
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"]
-    tier: str = Field(pattern=r"^db-")
+    tier: str = Field(pattern=r"^db-[A-Za-z0-9-]{1,60}$")
     availability: Literal["ZONAL", "REGIONAL"]
     disk_gigabytes: int = Field(ge=10, le=65_536)
     backups: int = Field(ge=7, le=365)
@@ -123,7 +124,7 @@ class JobSettings(StrictModel):
     """
 
     image: Image
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
     timeout_minutes: int = Field(ge=1, le=LONGEST_TASK)
     retries: int = Field(ge=0, le=10)
 
@@ -204,7 +205,7 @@ class StackConfiguration(StrictModel):
 
     format: Literal[2]
     environment: Environment
-    policies: str
+    policies: FolderPath
     domain: HostName
     google: GoogleSettings
     network: NetworkSettings
