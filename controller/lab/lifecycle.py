@@ -12,6 +12,7 @@ from pathlib import Path
 from controller.errors import LabError
 from controller.lab.iap.deployed_access import check_deployed_addresses
 from controller.lab.iap.iap_files import IapFiles
+from controller.lab.lab_operations import build_lab_operations, write_lab_operations
 from controller.lab.network import (
     background_programs,
     connectivity,
@@ -62,7 +63,8 @@ def build_virtual_city(
         LabError: the machine cannot hold it, one is up already, or a program of the machine refused.
     """
     check_requirements()
-    layout = plan_layout(city, schools, state, world)
+    layout = plan_layout(city, schools, world)
+    operations = build_lab_operations(state, city.canary)
     ssh_user.check_ssh_user(layout.user)
     try:
         state.mkdir(mode=0o755)
@@ -75,6 +77,7 @@ def build_virtual_city(
         )
         try:
             undo_log.write_record(state, record)
+            write_lab_operations(operations, state)
             _build_uninterrupted(record, progress, state)
             undo_log.write_record(state, record.model_copy(update={"complete": True}))
         except BaseException:

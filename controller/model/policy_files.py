@@ -23,6 +23,7 @@ from controller.model.formats.migration import NUMBERED, FileFormat, Migration
 from controller.model.measurement import MeasurementFile
 from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.calendar import CalendarFile
+from controller.model.sites.migrations import CITY_ACCESS, LAB_ACCESS
 from controller.model.sites.schools import BlueprintFile, CityFile, LabFile, SchoolFile
 from controller.model.sites.scope import GroupFile
 from controller.model.sites.stack_outputs import StackOutputs
@@ -97,14 +98,14 @@ class PolicyFile(Generic[Model_co]):
         return self.pattern.replace("*", part)
 
 
-CITY = PolicyFile("city/city.yaml", CityFile)
+CITY = PolicyFile("city/city.yaml", CityFile, format=2, readable_from=2, migrations=(NUMBERED, CITY_ACCESS))
 SCHOOLS = PolicyFile("city/schools/*.yaml", SchoolFile)
 BLUEPRINTS = PolicyFile("city/blueprints.yaml", BlueprintFile)
 LINES = PolicyFile("city/lines.yaml", AccessLinesFile)
 GROUPS = PolicyFile("city/groups.yaml", GroupFile, optional=True, default=GroupFile(groups=()))
 CALENDAR = PolicyFile("city/calendar.yaml", CalendarFile, optional=True)
 MEASUREMENT = PolicyFile("measurement.yaml", MeasurementFile)
-LAB = PolicyFile("city/lab.yaml", LabFile)
+LAB = PolicyFile("city/lab.yaml", LabFile, format=2, readable_from=2, migrations=(NUMBERED, LAB_ACCESS))
 SEGMENTS = PolicyFile("access/segments.yaml", SegmentFile)
 PEOPLE = PolicyFile("access/people.yaml", PeopleFile)
 APPLICATIONS = PolicyFile("access/applications.yaml", ApplicationFile)

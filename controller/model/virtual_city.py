@@ -12,6 +12,9 @@ from controller.model.network.device_state import PortMode, PortRole
 from controller.model.sites.devices import Device, DevicePort, EstateName
 from controller.model.sites.schools import School
 
+ACCESS = "virtual-city"
+"""How all devices of the virtual city are reached; `tsunagu lab up` writes what that is."""
+
 
 class VirtualCity(City):
     """The same policy and schools as the real city, with the devices that `policies/city/lab.yaml` describes."""
@@ -38,7 +41,7 @@ class VirtualCity(City):
             role="core",
             platform=file.platform,
             management=self.addresses.device_address(school, 0),
-            access=file.device_access,
+            access=ACCESS,
             ports=(*hosts, own, *gateways),
             # Its host key is pinned when its school is built.
             unpinned_hint="is its school up in the virtual city ('tsunagu lab status')? Or ",

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from pydantic import BaseModel, ConfigDict
 
 from controller.model.city import City
+from controller.model.loading.bounds import covers, merge_prefixes
 from controller.model.network.device_state import PortRole
 from controller.model.network.packets import Prefix
 from controller.model.sites.schools import PrefixField
@@ -149,23 +149,8 @@ def find_uncovered(prefixes: Iterable[Prefix], cover: Iterable[Prefix]) -> Itera
     """
     merged = merge_prefixes(cover)
     for prefix in prefixes:
-        if not any(_lies_in(prefix, one) for one in merged):
+        if not covers(merged, prefix):
             yield prefix
-
-
-def merge_prefixes(prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:
-    """Return the fewest prefixes with the same addresses, so that a covered prefix lies in one of them."""
-    known = tuple(prefixes)
-    return (
-        *collapse_addresses(one for one in known if isinstance(one, IPv4Network)),
-        *collapse_addresses(one for one in known if isinstance(one, IPv6Network)),
-    )
-
-
-def _lies_in(prefix: Prefix, other: Prefix) -> bool:
-    if isinstance(prefix, IPv4Network):
-        return isinstance(other, IPv4Network) and prefix.subnet_of(other)
-    return isinstance(other, IPv6Network) and prefix.subnet_of(other)
 
 
 def _order(prefix: Prefix) -> tuple[int, int, int]:

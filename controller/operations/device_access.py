@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from controller.errors import LoginRefused
+from controller.model.policy_bounds import SSH_PORT
+from controller.model.sites.devices import Device
 from controller.model.yaml_source import StrictModel
 from controller.operations.fields import (
     AlgorithmName,
@@ -18,8 +21,6 @@ from controller.operations.fields import (
     UserName,
     VariableName,
 )
-
-SSH_PORT = 22
 
 
 class CredentialSource(StrictModel):
@@ -91,3 +92,20 @@ class DeviceAccess(StrictModel):
         if self.jump_host is not None:
             yield self.jump_host.known_hosts
             yield from self.jump_host.key.list_paths()
+
+
+def require_access(access: Mapping[str, DeviceAccess], device: Device) -> DeviceAccess:
+    """Return how a device is reached.
+
+    Raises:
+        LoginRefused: the operators' file has no access of the id that the policies name.
+    """
+    found = access.get(device.access)
+    if found is None:
+        known = ", ".join(sorted(access)) or "none"
+        message = (
+            f"the policies say that it is reached by the access {device.access!r}; the operators' file has {known}. "
+            f"Write access.{device.access} there"
+        )
+        raise LoginRefused(device.id, message)
+    return found

@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from controller.errors import Origin
+from controller.model.network.packets import Family
+from controller.model.policy_bounds import RESERVED_FLOOR, SSH_PORT, PolicyBounds
 from controller.model.sites.schools import Identifier, PrefixField
 from controller.model.yaml_source import LocatedItem, StrictModel
 from controller.operations.device_access import DeviceAccess
@@ -124,6 +126,17 @@ class Operations(StrictModel):
     audit: Audit = Audit()
     state: TrustedPath = _own_path(STATE)
     anchors: Literal["kept", "not-kept"] = "kept"
+
+    def get_bounds(self) -> PolicyBounds:
+        """Return how wide a policy may be, as `load_city` takes it."""
+        cloud = self.cloud_bounds
+        return PolicyBounds(
+            controllers=self.controllers,
+            reserved=RESERVED_FLOOR if self.reserved is None else self.reserved,
+            cloud_lengths={family: cloud.get_length(int(family)) for family in Family},
+            cloud_within=cloud.within,
+            ssh_ports={name: one.port for name, one in self.access.items() if one.port != SSH_PORT},
+        )
 
     def list_paths(self) -> Iterator[Path]:
         """Yield every file and folder that the controller trusts or writes by this file."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller.errors import OperationsRefused, PolicyError
 from controller.model.formats.number import take_format
-from controller.model.yaml_source import read_yaml
+from controller.model.yaml_source import parse_yaml
 from controller.operations.operations import HOME, Operations
 from controller.operations.trusted_files import (
     find_untrusted_paths,
@@ -56,22 +56,22 @@ def load_operations(path: Path | None = None, *, policies: Path | None = None) -
     for _, folder in find_untrusted_paths([file], folders):
         raise refuse_file(REFUSED, file, _explain_place(folder))
     try:
-        read_trusted_file(file, REFUSED)
+        content = read_trusted_file(file, REFUSED)
     except FileNotFoundError:
         if named:
             message = f"file is missing; write it, or leave {VARIABLE} unset for the defaults"
             raise refuse_file(REFUSED, file, message) from None
         return Operations()
-    return _read_operations(file, folders)
+    return _read_operations(file, content, folders)
 
 
 def _explain_place(folder: Path) -> str:
     return f"stands in {folder}: how the controller works must not stand among policies or in the working folder"
 
 
-def _read_operations(file: Path, folders: tuple[Path, ...]) -> Operations:
+def _read_operations(file: Path, content: bytes, folders: tuple[Path, ...]) -> Operations:
     try:
-        document = read_yaml(file, str(file))
+        document = parse_yaml(content, str(file))
     except PolicyError as error:
         raise OperationsRefused(REFUSED, error.problems) from None
     rest, found, problem = take_format(document, FORMAT, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,9 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device, EstateName
 from controller.model.virtual_city import ESTATES
+from controller.operations.device_access import DeviceAccess
+from controller.operations.operations import Operations
+from controller.operations.operators_file import load_operations
 from controller.plan.backup import is_operable
 from controller.plan.select import Selection, select_devices
 
@@ -34,13 +37,23 @@ def load_city_once(policies: str, estate: EstateName) -> City:
     return load_city(Path(policies), estate=ESTATES[estate])
 
 
-def list_hosts(city: City) -> Iterator[Host]:
-    """Return every device of the city's estate as a host."""
+@cache
+def load_operations_once(policies: str) -> Operations:
+    """Return what the operators' file says, read once a run.
+
+    Raises:
+        OperationsRefused: it cannot be used.
+    """
+    return load_operations(policies=Path(policies))
+
+
+def list_hosts(city: City, access: Mapping[str, DeviceAccess]) -> Iterator[Host]:
+    """Return every device of the city's estate as a host; its user and port where the operators' file has them."""
     for device in select_devices(city, Selection()):
-        yield _host(device)
+        yield _host(device, access.get(device.access))
 
 
-def _host(device: Device) -> Host:
+def _host(device: Device, access: DeviceAccess | None) -> Host:
     school = device.school
     groups = (
         f"ward_{school.ward}",
@@ -52,8 +65,7 @@ def _host(device: Device) -> Host:
     )
     variables: dict[str, str | int] = {
         "ansible_host": str(device.management),
-        "ansible_port": device.access.port,
-        "ansible_user": device.access.user,
+        **({} if access is None else {"ansible_port": access.port, "ansible_user": access.user}),
         "school": school.id,
         "school_name": school.name,
         "ward": school.ward,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,21 +24,21 @@ def tsunagu(*words: str, said: str = "") -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def policies(tmp_path: Path) -> Path:
-    """The policies with a file of pinned keys of their own, still empty."""
-    copy = tmp_path / "policies"
-    shutil.copytree(POLICIES, copy)
-    path = copy / "city" / "lab.yaml"
-    old = path.read_text(encoding="utf-8")
+def pinned(lab: Layout, tmp_path: Path) -> Iterator[Path]:
+    """The virtual city's operators' file with a file of pinned keys of its own, still empty."""
+    assert lab.schools
+    operations = paths.STATE / paths.OPERATIONS
+    old = operations.read_text(encoding="utf-8")
     new = old.replace(str(paths.STATE / paths.KNOWN_HOSTS), str(tmp_path / "pinned"))
     assert new != old
-    path.write_text(new, encoding="utf-8")
-    return copy
+    operations.write_text(new, encoding="utf-8")
+    yield tmp_path / "pinned"
+    operations.write_text(old, encoding="utf-8")
 
 
-def test_a_key_is_pinned_only_when_a_person_says_so(lab: Layout, policies: Path, tmp_path: Path) -> None:
+def test_a_key_is_pinned_only_when_a_person_says_so(lab: Layout, pinned: Path) -> None:
     name, school = lab.schools[0].device, lab.schools[0].id
-    words = ("--lab", "--policies", str(policies))
+    words = ("--lab", "--policies", str(POLICIES))
     refused = tsunagu("plan", "--school", school, *words)
     assert refused.returncode == 1
     assert f"no host key is pinned for {lab.schools[0].management.address.v4}" in refused.stdout
@@ -47,10 +47,10 @@ def test_a_key_is_pinned_only_when_a_person_says_so(lab: Layout, policies: Path,
     declined = tsunagu("trust", name, *words, said="n\n")
     assert declined.returncode == 1
     assert "SHA256:" in declined.stdout
-    assert not (tmp_path / "pinned").exists()
+    assert not pinned.exists()
     other = tsunagu("trust", name, *words, "--fingerprint", "SHA256:of-another-device")
     assert other.returncode == 1
-    assert not (tmp_path / "pinned").exists()
+    assert not pinned.exists()
 
     assert tsunagu("trust", name, *words, said="y\n").returncode == 0
     again = tsunagu("trust", name, *words)
@@ -59,13 +59,12 @@ def test_a_key_is_pinned_only_when_a_person_says_so(lab: Layout, policies: Path,
     assert "Traceback" not in tsunagu("plan", "--school", school, *words).stderr
 
 
-def test_a_changed_key_is_shown_as_changed(lab: Layout, policies: Path, tmp_path: Path) -> None:
+def test_a_changed_key_is_shown_as_changed(lab: Layout, pinned: Path) -> None:
     first, second = lab.schools[0], lab.schools[1]
     lines = (paths.STATE / paths.KNOWN_HOSTS).read_text(encoding="ascii").splitlines()
     keys = dict(line.split(" ", 1) for line in lines)
-    pinned = tmp_path / "pinned"
     pinned.write_text(f"{first.management.address.v4} {keys[second.management.address.v4]}\n", encoding="ascii")
-    words = ("--lab", "--policies", str(policies))
+    words = ("--lab", "--policies", str(POLICIES))
     refused = tsunagu("plan", "--school", first.id, *words)
     assert refused.returncode == 1
     assert "is not the pinned one" in refused.stdout

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.errors import HostKeyRefused, LabError
 from controller.lab.estate import explain_absence, list_active_devices, list_probe_sites
+from controller.lab.lab_operations import build_lab_operations
 from controller.lab.state import paths
 from controller.measure.probes.probe_path import PlaceGone
 from controller.model.city import City
@@ -43,8 +43,8 @@ def test_what_is_gone_is_told_with_what_to_look_at() -> None:
 
 
 def unpinned(device: Device, folder: Path) -> str:
-    access = device.access.model_copy(update={"known_hosts": str(folder / "none")})
-    with pytest.raises(HostKeyRefused) as refused, open_session(replace(device, access=access), "linux"):
+    access = build_lab_operations().access["virtual-city"].model_copy(update={"known_hosts": folder / "none"})
+    with pytest.raises(HostKeyRefused) as refused, open_session(device, access, "linux"):
         pass
     return str(refused.value)
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from controller.errors import LabError, LoginRefused
 from controller.lab import lifecycle as virtual_city
+from controller.lab.lab_operations import build_lab_operations
 from controller.lab.lab_status import read_lab_status
 from controller.lab.network import ovs_switches
 from controller.lab.state import paths, undo_log
@@ -18,7 +18,7 @@ from controller.lab.state.processes import is_alive, kill_process
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.devices import Device
-from controller.model.sites.schools import Secret
+from controller.operations.device_access import CredentialSource, DeviceAccess
 from controller.platforms.base import Command
 from controller.platforms.transport import namespace
 from controller.platforms.transport.ssh_session import open_session
@@ -60,7 +60,7 @@ def test_with_factory_switches_hosts_reach_every_application(fresh_lab: Layout) 
 def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_lab: Layout) -> None:
     for school in fresh_lab.schools:
         device = switch(city, school)
-        with open_session(device, "linux") as session:
+        with open_session(device, build_lab_operations().access[device.access], "linux") as session:
             said = session.run(Command("hostname; echo $OVS_RUNDIR $TSUNAGU_SWITCH; ovs-vsctl list-ports br0"))
         files = paths.SwitchFiles(paths.STATE, school.id)
         assert said.split() == [device.id, str(files.runtime), str(files.own), *sorted(p.name for p in school.ports)]
@@ -72,13 +72,13 @@ def test_a_wrong_password_is_refused_and_the_right_one_not(city: City, fresh_lab
     wrong.write_text("not-the-password", encoding="ascii")
     wrong.chmod(0o600)
 
-    def by_password(path: Path) -> Device:
-        update = {"key": None, "password": Secret(file=str(path))}
-        return replace(device, access=device.access.model_copy(update=update))
+    def by_password(path: Path) -> DeviceAccess:
+        update = {"key": None, "password": CredentialSource(file=path)}
+        return build_lab_operations().access[device.access].model_copy(update=update)
 
-    with pytest.raises(LoginRefused), open_session(by_password(wrong), "linux"):
+    with pytest.raises(LoginRefused), open_session(device, by_password(wrong), "linux"):
         pass
-    with open_session(by_password(paths.STATE / paths.PASSWORD), "linux") as session:
+    with open_session(device, by_password(paths.STATE / paths.PASSWORD), "linux") as session:
         assert session.run(Command("id -un")).strip() == fresh_lab.user
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from controller.errors import LabError
 from controller.lab import lifecycle as virtual_city
+from controller.lab.lab_operations import build_lab_operations, load_lab_operations
 from controller.lab.network import kernel_settings, namespaces
 from controller.lab.state import paths, undo_log
 from controller.lab.state.processes import wait_until
-from controller.model.policy_files import LAB
 from controller.model.virtual_city import VirtualCity
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
@@ -76,7 +76,7 @@ def wait_for(process: subprocess.Popen[str], stage: str) -> None:
 
 @pytest.mark.alone
 def test_nothing_is_left_behind(city: VirtualCity) -> None:
-    user = city.virtual_estate.device_access.user
+    user = paths.SSH_USER
     before = traces(user)
     said: list[str] = []
     busy = os.getloadavg()[0] > 2 * len(os.sched_getaffinity(0))
@@ -101,6 +101,8 @@ def test_secrets_are_for_root_alone(city: VirtualCity) -> None:
     assert keys.stat().st_mode & 0o777 == 0o700
     assert (paths.STATE / paths.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
     assert (paths.STATE / paths.PASSWORD).stat().st_mode & 0o077 == 0
+    assert (paths.STATE / paths.OPERATIONS).stat().st_mode & 0o077 == 0
+    assert load_lab_operations() == build_lab_operations(canary=city.canary)
 
 
 def test_a_second_up_is_refused_and_harms_nothing(city: VirtualCity) -> None:
@@ -113,7 +115,7 @@ def test_a_second_up_is_refused_and_harms_nothing(city: VirtualCity) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> None:
-    user = city.virtual_estate.device_access.user
+    user = paths.SSH_USER
     before = traces(user)
     with building() as process:
         wait_for(process, stage)
@@ -125,9 +127,9 @@ def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> No
     assert wait_until(lambda: traces(user) == before, 5.0), traces(user)
 
 
-def test_down_ends_what_a_killed_up_was_waiting_for(city: VirtualCity) -> None:
+def test_down_ends_what_a_killed_up_was_waiting_for() -> None:
     """`ovs-vsctl` waits for its switch; left alone it would still be there when the next lab's switch comes up."""
-    user = city.virtual_estate.device_access.user
+    user = paths.SSH_USER
     before = traces(user)
     with building() as process:
         assert wait_until(lambda: any("add-br" in words for words in running()), 20.0, every=0.002)
@@ -137,8 +139,8 @@ def test_down_ends_what_a_killed_up_was_waiting_for(city: VirtualCity) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_ctrl_c_cleans_up_by_itself(city: VirtualCity, stage: str) -> None:
-    user = city.virtual_estate.device_access.user
+def test_ctrl_c_cleans_up_by_itself(stage: str) -> None:
+    user = paths.SSH_USER
     before = traces(user)
     with building() as process:
         wait_for(process, stage)
@@ -164,11 +166,10 @@ def test_a_killed_up_whose_record_is_damaged(city: VirtualCity) -> None:
         kernel_settings.restore_machine_settings(settings)
 
 
-def test_an_other_users_name_is_not_taken(city: VirtualCity) -> None:
-    access = city.virtual_estate.device_access.model_copy(update={"user": "root"})
-    other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"device_access": access}))
+def test_an_other_users_name_is_not_taken(city: VirtualCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "SSH_USER", "root")
     with pytest.raises(LabError, match="a user 'root' that the lab did not make"):
-        virtual_city.build_virtual_city(other, 1, lambda _: None)
+        virtual_city.build_virtual_city(city, 1, lambda _: None)
     assert not paths.STATE.exists()
 
 

@@ -70,12 +70,12 @@ def test_the_estate_is_chosen_at_loading(city: City) -> None:
     assert city.estate_schools == city.schools
 
 
-def test_a_device_of_the_virtual_city_knows_how_it_is_reached(city: City) -> None:
+def test_a_device_knows_the_id_of_how_it_is_reached(city: City) -> None:
     school = city.school_by_id[city.canary]
     switch, router = choose_virtual_city(city).list_devices(school)
     assert (switch.platform, router.platform) == (city.virtual_estate.platform, city.virtual_estate.router_platform)
-    assert {switch.access.namespace, router.access.namespace} == {city.virtual_estate.device_access.namespace}
-    assert all(device.access.namespace is None for device in city.list_devices(school))
+    assert {switch.access, router.access} == {"virtual-city"}
+    assert {device.access for device in city.list_devices(school)} == {city.settings.device_access.default}
     assert switch.management == city.list_devices(school)[0].management
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from controller.lab.lab_operations import build_lab_operations
 from controller.model.city import City
 from controller.model.virtual_city import choose_virtual_city
 from controller.plan.inventory import list_hosts, load_city_once
@@ -13,7 +14,7 @@ from tests.policies import SHIPPED
 
 def test_every_device_of_the_estate_is_a_host(city: City) -> None:
     for one in (city, choose_virtual_city(city)):
-        hosts = list(list_hosts(one))
+        hosts = list(list_hosts(one, {}))
         assert [host.name for host in hosts] == [device.id for device in select_devices(one, Selection())]
         assert all(re.fullmatch(r"[a-z][a-z0-9_]*", group) for host in hosts for group in host.groups)
 
@@ -21,7 +22,7 @@ def test_every_device_of_the_estate_is_a_host(city: City) -> None:
 def test_a_host_has_what_a_play_needs(city: City) -> None:
     lab = choose_virtual_city(city)
     device = find_device(lab, "as-e04-core1")
-    (host,) = [one for one in list_hosts(lab) if one.name == device.id]
+    (host,) = [one for one in list_hosts(lab, build_lab_operations().access) if one.name == device.id]
     assert host.groups == (
         "ward_asao",
         "school_as_e04",
@@ -32,8 +33,8 @@ def test_a_host_has_what_a_play_needs(city: City) -> None:
     )
     assert host.variables == {
         "ansible_host": "10.157.10.10",
-        "ansible_port": device.access.port,
-        "ansible_user": device.access.user,
+        "ansible_port": 22,
+        "ansible_user": "tsunagu-switch",
         "school": "as-e04",
         "school_name": device.school.name,
         "ward": "asao",
@@ -42,8 +43,13 @@ def test_a_host_has_what_a_play_needs(city: City) -> None:
     }
 
 
+def test_without_an_operators_file_a_host_has_neither_user_nor_port(city: City) -> None:
+    variables = next(iter(list_hosts(city, {}))).variables
+    assert not {"ansible_port", "ansible_user"} & set(variables)
+
+
 def test_what_cannot_be_asked_is_in_a_group_of_its_own(city: City) -> None:
-    (host,) = [one for one in list_hosts(city) if one.name == "kw-s01-core1"]
+    (host,) = [one for one in list_hosts(city, {}) if one.name == "kw-s01-core1"]
     assert host.groups[-1] == "not_operable"
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from controller.lab.lab_operations import build_lab_operations
 from controller.lab.network import ovs_switches
 from controller.lab.state.layout import Layout
-from controller.lab.state.paths import STATE
+from controller.lab.state.paths import OPERATIONS, STATE
 from controller.lab.state.processes import kill_process
 from controller.lab.state.undo_log import list_current_processes
 from controller.model.city import City
@@ -19,12 +20,14 @@ from controller.model.virtual_city import choose_virtual_city
 from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Operable
 from controller.platforms.registry import load_platform
-from controller.platforms.transport.ssh_session import open_session
+from controller.platforms.transport.ssh_transport import SshTransport
 
 pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+SSH = SshTransport(build_lab_operations().access)
+LAB_OPERATIONS = str(STATE / OPERATIONS)
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +59,7 @@ def test_every_saved_text_means_what_the_device_runs(city: City, lab: Layout, tm
     for device in devices:
         system = load_platform(device.platform)
         assert isinstance(system, Operable)
-        with open_session(device, system.device_type) as connection:
+        with SSH.open_session(device, system.device_type) as connection:
             now = system.parse(system.read(connection), device.id).state
         assert system.parse(saved[device.id], device.id).state == now
         assert found[device.id]["backup"]["state"] == now.compute_digest()
@@ -70,7 +73,7 @@ def test_a_dead_device_is_named_and_the_others_are_saved(lab: Layout, tmp_path: 
         done = run("tsunagu", "playbook", "run", "backup", *words)
         limit = ",".join(f"school_{school.id.replace('-', '_')}" for school in lab.schools)
         extra = ("-e", f"backup_root={tmp_path / 'plain'}", "--limit", limit)
-        plain = run("ansible-playbook", "backup.yml", *extra, TSUNAGU_LAB="1")
+        plain = run("ansible-playbook", "backup.yml", *extra, TSUNAGU_LAB="1", TSUNAGU_OPERATIONS=LAB_OPERATIONS)
     finally:
         ovs_switches.start_switch_ssh(lab, dead, STATE)
     assert done.returncode == 1

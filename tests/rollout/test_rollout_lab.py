@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import HostKeyRefused, LabError, LoginRefused
 from controller.lab import lifecycle as virtual_city
+from controller.lab.lab_operations import build_lab_operations
 from controller.lab.state import paths
 from controller.lab.state.layout import Layout
 from controller.lab.trials.connection_attempts import attempt_connection
@@ -18,14 +18,16 @@ from controller.lab.trials.matrix import try_matrix
 from controller.lab.trials.matrix_pairs import list_matrix_pairs
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.model.sites.schools import Secret
 from controller.model.virtual_city import choose_virtual_city
-from controller.plan.document import DevicePlan
+from controller.operations.device_access import CredentialSource
 from controller.plan.observe import read_devices
+from controller.plan.verify import verify_plan
 from controller.platforms.registry import load_platform
-from controller.rollout.outcome import End
-from tests.rollout.conftest import SSH, Apply, consider_lab, plan_lab, read_running
-from tests.rollout.memory_lab import RULE, plan_steps, without_rule
+from controller.platforms.transport.ssh_transport import SshTransport
+from controller.rollout.outcome import End, Outcome
+from controller.rollout.waves import Settings, roll_out
+from tests.rollout.conftest import LAB_RESTORE_SECONDS, SSH, Apply, OneDay, consider_lab, plan_lab, read_running
+from tests.rollout.memory_lab import RULE, derive_towards, lead_elsewhere, without_rule
 
 pytestmark = pytest.mark.lab
 TWICE = 1.5
@@ -59,22 +61,22 @@ def test_deleting_one_permit_closes_exactly_that_way(in_force: City, lab: Layout
     assert after < before
 
 
-def cut_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
-    """A plan that a broken proof would let through: it cuts the controller's own session."""
-    system = load_platform(device.platform)
-    wanted = compile_device(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
-    steps = plan_steps(system.plan_steps(read_running(device), wanted))
-    return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
+def apply_what_cuts_management(city: City, device: Device, folder: Path) -> Outcome:
+    """Carry out what a broken proof would let through: it cuts the controller's own session."""
+    capabilities = load_platform(device.platform).capabilities
+    wanted = compile_device(without_rule(city, "controller-ssh"), device, capabilities).wanted
+    plan = plan_lab(city, (device.school.id,))
+    (verified,) = verify_plan(city, plan)
+    settings = Settings(LAB_RESTORE_SECONDS, folder, SSH, OneDay(), derive=derive_towards(wanted))
+    return roll_out(city, plan, [lead_elsewhere(verified, wanted)], settings, [])[0]
 
 
 def test_a_change_that_cuts_the_management_session_is_reverted_by_the_switch(
-    in_force: City, devices: list[Device], apply_now: Apply
+    in_force: City, devices: list[Device], tmp_path: Path
 ) -> None:
     device = devices[0]
     old = read_running(device)
-    plan = plan_lab(in_force, (device.school.id,))
-    cutting = plan.model_copy(update={"devices": (cut_management(in_force, device, plan.devices[0]),)})
-    (outcome,) = apply_now(in_force, cutting)
+    outcome = apply_what_cuts_management(in_force, device, tmp_path)
     assert outcome.end is End.REVERTED, outcome
     assert read_running(device) == old
 
@@ -111,22 +113,24 @@ def test_a_wrong_password_and_a_wrong_host_key_are_refused(
     device = devices[0]
     password, no_keys = tmp_path / "password", tmp_path / "known_hosts"
     password.write_text("wrong\n", encoding="ascii")
+    password.chmod(0o600)
     other = devices[1]
-    keys = Path(device.access.known_hosts).read_text(encoding="ascii").replace(str(other.management), "x")
+    access = build_lab_operations().access[device.access]
+    keys = access.known_hosts.read_text(encoding="ascii").replace(str(other.management), "x")
     swapped = tmp_path / "swapped"
     lines = dict(line.split(" ", 1) for line in keys.splitlines())
     swapped.write_text(f"{device.management} {lines['x']}\n", encoding="ascii")
 
     def refusal(**update: object) -> Exception | None:
-        changed = replace(device, access=device.access.model_copy(update=update))
-        return read_devices([changed], SSH, lambda _: None)[0].refusal
+        transport = SshTransport({device.access: access.model_copy(update=update)})
+        return read_devices([device], transport, lambda _: None)[0].refusal
 
-    wrong_password = refusal(key=None, password=Secret(file=str(password)))
+    wrong_password = refusal(key=None, password=CredentialSource(file=password))
     assert isinstance(wrong_password, LoginRefused)
     assert "wrong" not in str(wrong_password).replace("wrongly", "")
-    unknown = refusal(known_hosts=str(no_keys))
+    unknown = refusal(known_hosts=no_keys)
     assert isinstance(unknown, HostKeyRefused)
     assert f"tsunagu trust {device.id}" in str(unknown)
-    changed_key = refusal(known_hosts=str(swapped))
+    changed_key = refusal(known_hosts=swapped)
     assert isinstance(changed_key, HostKeyRefused)
     assert "not the pinned one" in str(changed_key)

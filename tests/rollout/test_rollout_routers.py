@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from controller.errors import CommandFailed
+from controller.lab.lab_operations import build_lab_operations
 from controller.lab.network import frr_routers
 from controller.lab.state import paths
 from controller.lab.state.layout import SchoolLayout
@@ -25,7 +26,7 @@ from controller.model.sites.devices import Device
 from controller.plan.document import load_plan, save_plan
 from controller.platforms.base import Command
 from controller.platforms.frr.driver import Frr
-from controller.platforms.transport.ssh_session import open_session
+from controller.platforms.transport.ssh_transport import SshTransport
 from tests.cli.running import ROOT, Done, here
 from tests.conftest import SharedLab
 
@@ -44,6 +45,7 @@ preference:
   - {line: primary, region: osaka}
   - {line: primary, region: tokyo}
 """
+SSH = SshTransport(build_lab_operations().access)
 SECONDS = "15"
 
 
@@ -105,7 +107,7 @@ class School:
         return Frr().parse(self.running(), self.router.id).state
 
     def running(self) -> str:
-        with open_session(self.router, Frr.device_type) as connection:
+        with SSH.open_session(self.router, Frr.device_type) as connection:
             return Frr().read(connection)
 
 
@@ -196,13 +198,14 @@ def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: S
 
 
 def _kill_at(school: School, step: str) -> None:
-    script = Path(__file__).with_name("killed_apply.py")
     plan = load_plan(school.folder / "plan.json", school.city.id)
     own = plan.model_copy(update={"devices": tuple(one for one in plan.devices if one.device == school.router.id)})
+    assert own.canary == school.layout.id
     save_plan(own, school.folder / "plan.json")
     words = [str(school.folder / name) for name in ("policies", "plan.json", "killed")]
     done = subprocess.run(
-        [sys.executable, str(script), *words, SECONDS, step, "start"],
+        [sys.executable, "-m", "tests.rollout.killed_apply", *words, SECONDS, step, "start"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -211,7 +214,7 @@ def _kill_at(school: School, step: str) -> None:
 
 
 def test_whoever_logs_in_has_vtysh_and_nothing_else(canary: School) -> None:
-    with open_session(canary.router, Frr.device_type) as connection:
+    with SSH.open_session(canary.router, Frr.device_type) as connection:
         assert "FRRouting 8" in connection.run(Command("show version"))
         assert "router bgp" in connection.run(Command("show running-config"))
         with pytest.raises(CommandFailed, match="Unknown command: cat /etc/passwd"):

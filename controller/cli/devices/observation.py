@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from controller.cli.estates import build_transport
 from controller.cli.output import Exit, errors, print_line
 from controller.lab.estate import list_active_devices
 from controller.model.city import City
@@ -14,7 +15,6 @@ from controller.model.virtual_city import VirtualCity
 from controller.plan.build import ConsideredDevice, consider_device
 from controller.plan.observe import NotSupported, Observed, read_devices, read_saved_configurations
 from controller.plan.select import Selection, select_devices
-from controller.platforms.transport.ssh_transport import SshTransport
 
 
 def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
@@ -22,7 +22,7 @@ def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
     return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else select_devices(city, chosen)
 
 
-def observe_devices(devices: Sequence[Device], configs: Path | None) -> list[Observed]:
+def observe_devices(city: City, devices: Sequence[Device], configs: Path | None) -> list[Observed]:
     """Devices as they are, over SSH with progress on standard error, or from saved files."""
     if configs is not None:
         return read_saved_configurations(devices, configs)
@@ -35,7 +35,7 @@ def observe_devices(devices: Sequence[Device], configs: Path | None) -> list[Obs
             state = "read" if one.refusal is None else "not read"
             errors.print(f"[{count}/{len(devices)}] {one.device.id} {state}", style="dim", markup=False)
 
-    return read_devices(devices, SshTransport(), seen)
+    return read_devices(devices, build_transport(city), seen)
 
 
 def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from controller.cli.estates import load_estate_operations
 from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, choose_estate_class
 from controller.cli.output import Exit, print_line
 from controller.model.loading.load_city import load_city
+from controller.operations.device_access import require_access
 from controller.plan.select import find_device
-from controller.platforms.transport.host_keys import fetch_host_key, format_fingerprint, pin_host_key, read_pinned_keys
+from controller.platforms.transport.dialing import fetch_host_key, identify_device
+from controller.platforms.transport.host_certificates import is_certificate, read_key_type
+from controller.platforms.transport.host_keys import (
+    format_fingerprint,
+    list_pinned_keys,
+    pin_host_key,
+    read_known_hosts,
+    verify_host_key,
+)
 
 Name = Annotated[str, typer.Argument(metavar="DEVICE", help="The device's id, e.g. kw-e01-core1.")]
 Expected = Annotated[
@@ -22,11 +33,19 @@ def trust(name: Name, *, policies: Policies = DEFAULT_POLICIES, lab: Lab = False
     """Show the host key that a device presents, compare it with the pinned one, and pin it once you say so."""
     city = load_city(policies, estate=choose_estate_class(lab=lab))
     device = find_device(city, name)
-    shown, pinned = fetch_host_key(device), read_pinned_keys(device)
-    print_line(f"{name} shows  {shown.get_name()} {format_fingerprint(shown)}")
+    access = require_access(load_estate_operations(city).access, device)
+    identity = identify_device(device, access)
+    shown, known = fetch_host_key(device, access), read_known_hosts(identity)
+    print_line(f"{name} shows  {read_key_type(shown)} {format_fingerprint(shown)}")
+    if is_certificate(read_key_type(shown)):
+        verify_host_key(identity, shown, known, datetime.now(UTC))
+        print_line("the certificate is signed by an authority that is named for it; nothing to pin")
+        return
+    pinned = list_pinned_keys(known)
     for key in pinned:
-        print_line(f"{name} pinned {key.get_name()} {format_fingerprint(key)}")
+        print_line(f"{name} pinned {read_key_type(key)} {format_fingerprint(key)}")
     if shown in pinned:
+        verify_host_key(identity, shown, known, datetime.now(UTC))
         print_line("the pinned key is the one it shows; nothing to do")
         return
     if pinned:
@@ -40,5 +59,5 @@ def trust(name: Name, *, policies: Policies = DEFAULT_POLICIES, lab: Lab = False
     elif not typer.confirm("Compare the fingerprint with the device's console. Is it the same?", default=False):
         print_line("not pinned")
         raise typer.Exit(Exit.FAILED)
-    pin_host_key(device, shown)
-    print_line(f"pinned in {device.access.known_hosts}")
+    pin_host_key(identity, shown)
+    print_line(f"pinned in {access.known_hosts}")

@@ -11,6 +11,7 @@ from controller.cli.options import DEFAULT_POLICIES, Json, Policies
 from controller.cli.output import Exit, print_line, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.rewrite_older_formats import find_policy_files, plan_rewrites, write_rewrite
+from controller.operations.operators_file import find_operators_file
 from stacks.settings.migrations import find_stack_files
 
 STACKS = Path("stacks/config")
@@ -43,7 +44,14 @@ def migrate(
             write_rewrite(one)
     if as_json:
         listed = [
-            {"file": str(one.path), "from": one.found, "to": one.current, "steps": one.steps, "diff": one.format_diff()}
+            {
+                "file": str(one.path),
+                "from": one.found,
+                "to": one.current,
+                "steps": one.steps,
+                "diff": one.format_diff(),
+                "operators_file": one.advice,
+            }
             for one in rewrites
         ]
         say_json({"files": len(files), "written": write, "rewrites": listed})
@@ -51,6 +59,10 @@ def migrate(
         for one in rewrites:
             print_line(one.format_diff())
             print_line(f"{one.path}: format {one.found} to {one.current}: {'; '.join(one.steps)}", "cyan")
+            if one.advice:
+                print_line(f"{one.path}: write this into the operators' file ({find_operators_file()[0]}):", "cyan")
+                for line in one.advice:
+                    print_line(f"  {line}")
         done = "rewritten" if write else "to rewrite; nothing was written (--write does)"
         print_line(
             f"{len(files)} files, {len(rewrites)} {done}" if rewrites else f"{len(files)} files, all of today's formats"

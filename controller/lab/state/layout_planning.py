@@ -42,7 +42,7 @@ _CORE_LINKS = FamilyPair(v4="100.65.0.0", v6="fd74:736e::")
 _FIRST_REGION_LINK = 16
 
 
-def plan_layout(city: VirtualCity, schools: int, state: Path = paths.STATE, world: Path | None = None) -> Layout:
+def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> Layout:
     """The virtual city with the first so many of the lab's schools, the canary first.
 
     With a `world` (the file of an offline Google that a stack was deployed to), the proxy stands before its
@@ -58,12 +58,11 @@ def plan_layout(city: VirtualCity, schools: int, state: Path = paths.STATE, worl
     if not 1 <= schools <= len(known):
         message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
         raise LabError(message)
-    _check_access(city, state)
     chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
     around = plan_perimeter(city, world) if world else None
     layout = Layout(
-        user=city.virtual_estate.device_access.user,
-        ssh_port=city.virtual_estate.device_access.port,
+        user=paths.SSH_USER,
+        ssh_port=paths.SSH_PORT,
         controller=_controller(city),
         carriers=tuple(
             CarrierLayout(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
@@ -79,19 +78,6 @@ def plan_layout(city: VirtualCity, schools: int, state: Path = paths.STATE, worl
         message = f"lab.yaml: the host ids lead to the same namespace twice: {', '.join(twice)}"
         raise LabError(message)
     return layout
-
-
-def _check_access(city: City, state: Path) -> None:
-    access = city.virtual_estate.device_access
-    wanted = {
-        "namespace": (access.namespace, paths.CONTROLLER),
-        "key.file": (access.key.file if access.key else None, str(state / paths.CONTROLLER_KEY)),
-        "known-hosts": (access.known_hosts, str(state / paths.KNOWN_HOSTS)),
-    }
-    wrong = [f"{field} is {is_!r}, must be {must!r}" for field, (is_, must) in wanted.items() if is_ != must]
-    if wrong:
-        message = "lab.yaml: device-access does not fit the lab that would be built: " + "; ".join(wrong)
-        raise LabError(message)
 
 
 def _controller(city: City) -> FamilyPair:

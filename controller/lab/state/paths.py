@@ -31,6 +31,11 @@ PASSWORD = Path("keys/password")
 """In the state directory: the password of the switches' user, for tests that log in by password."""
 KNOWN_HOSTS = Path("known_hosts")
 """In the state directory: the switches' pinned host keys."""
+OPERATIONS = Path("operations.yaml")
+"""In the state directory: the operators' file of the virtual city."""
+SSH_USER = "tsunagu-switch"
+"""Who the controller logs in as on the devices."""
+SSH_PORT = 22
 
 
 def name_carrier_namespace(line: str) -> str:

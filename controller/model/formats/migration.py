@@ -20,12 +20,13 @@ class Migration:
 
     `apply` leaves alone what it has no reason to change, comments and layout too; the number itself is written by who
     carries the step out. It raises `MigrationRefused` where it does not know how. `summary` says what changes, in a
-    few words.
+    few words. `advise` returns lines for a person: what has to be written elsewhere now.
     """
 
     since: int
     summary: str
     apply: Callable[[str], str]
+    advise: Callable[[str], tuple[str, ...]] = lambda _: ()
 
 
 _MOST_DIGITS = 9
@@ -84,6 +85,11 @@ class FileFormat:
     def write_number(self, text: str, number: int) -> str:
         """The text with another number."""
         return write_field(text, self.path, f'"{number}"' if self.quoted else str(number))
+
+    def list_advice(self, text: str) -> tuple[str, ...]:
+        """Return what a person has to write elsewhere when a file is brought to today's format."""
+        found = self.read_number(text)
+        return tuple(line for step in self.migrations if step.since >= found for line in step.advise(text))
 
     def migrate_text(self, text: str) -> str:
         """The file as it is written today; one of today's format comes back as it is.

@@ -12,14 +12,19 @@ from pydantic import BaseModel
 from controller.errors import Origin, PolicyError, Problem
 from controller.model import policy_files
 from controller.model.city import City
+from controller.model.loading.access_choices import find_access_problems
 from controller.model.loading.addressing import find_addressing_problems
+from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
 from controller.model.loading.policy_reader import PolicyReader
 from controller.model.loading.references import find_dangling_references
 from controller.model.loading.uniqueness import find_duplicates
 from controller.model.loading.wireless import find_wireless_problems
+from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES, PolicyFile
 from controller.model.yaml_source import REFUSED
+
+BOUNDS = PolicyBounds()
 
 
 def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
@@ -31,6 +36,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     shown_as: str | None = None,
     table: tuple[PolicyFile[BaseModel], ...] = POLICY_FILES,
     estate: type[City] = City,
+    bounds: PolicyBounds = BOUNDS,
 ) -> City:
     """Load `policies/`.
 
@@ -43,6 +49,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         shown_as: what messages call the folder.
         table: the kinds of files that there are.
         estate: which devices stand for the schools: the real ones (`City`), or a virtual city's (`VirtualCity`).
+        bounds: how wide the policy may be by the operators' file; left out: by its defaults.
 
     Raises:
         PolicyError: with every problem of every file.
@@ -53,12 +60,13 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     reader = PolicyReader(directory, instead or {}, shown_as or str(directory), table)
     policy = reader.read()
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
-    problems += find_wireless_problems(policy)
+    problems += [*find_wireless_problems(policy), *find_access_problems(policy)]
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
-        city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values)
+        city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds.ssh_ports)
         problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
+        problems += find_bound_problems(city, bounds, reader.find_origin)
         if not problems:
             return city
     raise PolicyError(REFUSED, problems)

@@ -24,7 +24,10 @@ class MigrationFailed(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A file that has another text in the format of today. `steps` says what changes."""
+    """A file that has another text in the format of today.
+
+    `steps` says what changes, `advice` what a person has to write elsewhere.
+    """
 
     path: Path
     before: str
@@ -32,6 +35,7 @@ class Rewrite:
     found: int
     current: int
     steps: tuple[str, ...]
+    advice: tuple[str, ...] = ()
 
     def format_diff(self) -> str:
         """The change as a unified diff."""
@@ -80,7 +84,7 @@ def plan_rewrites(files: Iterable[tuple[Path, FileFormat]]) -> list[Rewrite]:
         else:
             if migrated != text:
                 steps = tuple(step.summary for step in kind.migrations if step.since >= number)
-                found.append(Rewrite(path, text, migrated, number, kind.current, steps))
+                found.append(Rewrite(path, text, migrated, number, kind.current, steps, kind.list_advice(text)))
     if problems:
         message = "Nothing was written; these files cannot be brought to the formats of today:"
         raise MigrationFailed(message, problems)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.router_link import KeepsState
-from controller.model.sites.schools import Blueprint, DeviceAccess, DeviceGroup, DeviceRole, School, Ssid
+from controller.model.sites.schools import AccessSelection, Blueprint, DeviceGroup, DeviceRole, School, Ssid
 
 EstateName = Literal["real", "virtual"]
 """Which devices of a city are meant: the schools' own, or the virtual city's."""
@@ -37,6 +37,7 @@ class DevicePort:
 class Device:
     """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
 
+    `access` is the id of how it is reached; what that is stands in the operators' file, and so does `ssh_port`.
     `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
     `unpinned_hint`: what to look at first where no host key of it is pinned, as the start of a sentence.
     """
@@ -46,18 +47,19 @@ class Device:
     role: DeviceRole
     platform: str
     management: IPv4Address | IPv6Address
-    access: DeviceAccess
+    access: str
     ports: tuple[DevicePort, ...]
     keeps_state: KeepsState | None = None
     networks: tuple[Ssid, ...] = ()
     unpinned_hint: str = ""
+    ssh_port: int = 22
 
 
 def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
     school: School,
     blueprint: Blueprint,
     lot: str,
-    access: DeviceAccess,
+    access: AccessSelection,
     ports_of: Callable[[DeviceGroup, str], tuple[DevicePort, ...]],
     address: Callable[[School, int], Address],
 ) -> Iterator[Device]:
@@ -74,7 +76,7 @@ def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
                 role=group.role,
                 platform=group.platform[lot],
                 management=address(school, index),
-                access=access,
+                access=access.choose_access(school.id, lot, group.role),
                 ports=ports,
                 keeps_state=group.keeps_state.get(lot),
                 networks=group.ssids,

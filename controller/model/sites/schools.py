@@ -76,41 +76,60 @@ class Addressing(StrictModel):
         return self
 
 
-class Secret(StrictModel):
-    """A secret by reference: exactly one of an environment variable, a file, or a command that prints it."""
+class AccessChoice(LocatedItem):
+    """Devices that are reached by another access than the others: by their school, their lot or their role.
 
-    env: str | None = None
-    file: str | None = None
-    command: tuple[str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(value is not None for value in (self.env, self.file, self.command)) != 1:
-            message = "name exactly one of env, file, command"
-            raise ValueError(message)
-        return self
-
-
-class DeviceAccess(StrictModel):
-    """How the controller reaches devices over SSH. Exactly one of `password` and `key`.
-
-    `known_hosts` is the file of pinned host keys. `namespace` is a Linux network namespace (a management
-    VRF) that connections are opened in.
+    A device is meant where every list that is given names it.
     """
 
-    user: str
-    password: Secret | None = None
-    key: Secret | None = None
-    known_hosts: str
-    port: int = Field(default=22, ge=1, le=65535)
-    namespace: str | None = None
+    access: Identifier
+    schools: tuple[Identifier, ...] = ()
+    lots: tuple[Identifier, ...] = ()
+    roles: tuple[DeviceRole, ...] = ()
 
     @model_validator(mode="after")
-    def _one_credential(self) -> Self:
-        if (self.password is None) == (self.key is None):
-            message = "name exactly one of password, key"
+    def _names_something(self) -> Self:
+        if not (self.schools or self.lots or self.roles):
+            message = "name schools, lots or roles; what holds for all others is 'default'"
             raise ValueError(message)
         return self
+
+    @property
+    def weight(self) -> tuple[bool, bool, bool]:
+        """How closely it names devices: schools weigh more than lots, lots more than roles."""
+        return bool(self.schools), bool(self.lots), bool(self.roles)
+
+    def matches(self, school: str, lot: str, role: DeviceRole) -> bool:
+        """Tell if a device of this school, lot and role is meant."""
+        return (
+            (not self.schools or school in self.schools)
+            and (not self.lots or lot in self.lots)
+            and (not self.roles or role in self.roles)
+        )
+
+
+class AccessSelection(StrictModel):
+    """Which access each device is reached by. Only ids: what they mean stands in the operators' file.
+
+    Of the choices that mean a device the one that names it most closely holds; order means nothing.
+    """
+
+    default: Identifier
+    choices: tuple[AccessChoice, ...] = ()
+
+    def choose_access(self, school: str, lot: str, role: DeviceRole) -> str:
+        """Return the id of the access of a device.
+
+        >>> AccessSelection(default="switches").choose_access("as-e04", "lot-1", "core")
+        'switches'
+        """
+        meant = [one for one in self.choices if one.matches(school, lot, role)]
+        return max(meant, key=lambda one: one.weight).access if meant else self.default
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every access that is named, each once."""
+        return tuple(dict.fromkeys((self.default, *(one.access for one in self.choices))))
 
 
 class Office(LocatedItem):
@@ -129,7 +148,7 @@ class CityFile(StrictModel):
 
     `stack` names the stack outputs in use, `reserved` the prefixes that are no internet (RFC 6890),
     `controllers` the addresses that Tsunagu's own SSH sessions come from, `transit` the link between a core switch
-    that routes and its router.
+    that routes and its router, `device_access` the ids of the accesses in the operators' file.
     """
 
     id: Identifier
@@ -141,7 +160,7 @@ class CityFile(StrictModel):
     controllers: tuple[PrefixField, ...] = Field(min_length=1)
     reserved: tuple[PrefixField, ...]
     management_segment: Identifier
-    device_access: DeviceAccess
+    device_access: AccessSelection
     offices: tuple[Office, ...] = ()
     transit: TransitLink | None = None
 
@@ -310,7 +329,6 @@ class LabFile(StrictModel):
     platform: PlatformName
     router_platform: PlatformName
     hosts: tuple[LabHost, ...]
-    device_access: DeviceAccess
 
 
 def matches_school(blueprint: Blueprint, school: School) -> bool:

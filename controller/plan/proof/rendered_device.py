@@ -151,8 +151,8 @@ def _find_management_cuts(
         if controller.version != family:
             continue
         source = int(controller.network_address)
-        there = Packet(family, Protocol.TCP, source, address, CLIENT_PORT, device.access.port, established=False)
-        back = Packet(family, Protocol.TCP, address, source, device.access.port, CLIENT_PORT, established=True)
+        there = Packet(family, Protocol.TCP, source, address, CLIENT_PORT, device.ssh_port, established=False)
+        back = Packet(family, Protocol.TCP, address, source, device.ssh_port, CLIENT_PORT, established=True)
         for direction, packet in ((Direction.TO, there), (Direction.FROM, back)):
             one = bound.get((segment.vlan, direction, family))
             if one is not None and not evaluate_filter(one, packet):

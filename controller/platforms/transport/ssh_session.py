@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import StringIO
-from pathlib import Path
 from threading import Timer
 from typing import Any
 
@@ -14,11 +11,19 @@ import paramiko
 from netmiko import BaseConnection, ConnectHandler
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException
 
-from controller.errors import CommandFailed, DeviceUnreachable, HostKeyRefused, LoginRefused
+from controller.errors import CommandFailed, DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
+from controller.operations.device_access import DeviceAccess
 from controller.platforms.base import Command
 from controller.platforms.transport.credentials import resolve_secret
-from controller.platforms.transport.host_keys import connect_to_ssh_port, known_hosts_name, read_pinned_keys
+from controller.platforms.transport.dialing import (
+    Connection,
+    PinnedClient,
+    identify_device,
+    load_private_key,
+    open_device_connection,
+)
+from controller.platforms.transport.host_keys import require_pin
 
 COMMAND_SECONDS = 30.0
 LOGIN_SECONDS = 60.0
@@ -61,7 +66,7 @@ class SshSession:
 
 
 @contextmanager
-def open_session(device: Device, device_type: str) -> Iterator[SshSession]:
+def open_session(device: Device, access: DeviceAccess, device_type: str) -> Iterator[SshSession]:
     """Log in to a device.
 
     Raises:
@@ -69,79 +74,65 @@ def open_session(device: Device, device_type: str) -> Iterator[SshSession]:
         LoginRefused: the credential is not accepted, or cannot be resolved.
         DeviceUnreachable: nobody answers, or not with SSH.
     """
-    if not read_pinned_keys(device):
-        look = f"{device.unpinned_hint}look at it with: tsunagu trust {device.id}"
-        message = f"no host key is pinned for {known_hosts_name(device)}; {look}"
-        raise HostKeyRefused(device.id, message)
-    credential = _credential(device)
-    dialled = connect_to_ssh_port(device)
-    connection = _connect(device, device_type, dialled, credential)
-    try:
-        yield SshSession(device.id, connection)
-    finally:
-        with _deadline(LOGOUT_SECONDS, dialled.close):
-            connection.disconnect()
+    identity = identify_device(device, access)
+    client = PinnedClient(identity, require_pin(identity))
+    credential = _credential(device, access)
+    with open_device_connection(device, access) as dialled:
+        unopened = _build_connection(device, access, device_type, dialled, credential)
+        try:
+            connection = _connect(device, access, unopened, client, dialled.close)
+        except BaseException:
+            client.close()
+            raise
+        try:
+            yield SshSession(device.id, connection)
+        finally:
+            with _deadline(LOGOUT_SECONDS, dialled.close):
+                connection.disconnect()
 
 
-def _credential(device: Device) -> dict[str, Any]:
-    access = device.access
+def _credential(device: Device, access: DeviceAccess) -> dict[str, Any]:
     if access.password is not None:
         return {"password": resolve_secret(device.id, access.password)}
     assert access.key is not None  # noqa: S101 the model holds exactly one of the two
-    if access.key.file is not None:
-        resolve_secret(device.id, access.key)
-        return {"use_keys": True, "key_file": str(Path(access.key.file).expanduser())}
-    return {"use_keys": True, "pkey": _private_key(device.id, resolve_secret(device.id, access.key))}
+    return {"use_keys": True, "pkey": load_private_key(device.id, access.key)}
 
 
-def _private_key(device: str, text: str) -> paramiko.PKey:
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
-            return kind.from_private_key(StringIO(text + "\n"))
-        except (paramiko.SSHException, ValueError):
-            continue
-    raise LoginRefused(device, "its credential is no private key that can be read (OpenSSH or PEM, no passphrase)")
-
-
-def _connect(device: Device, device_type: str, connection: socket.socket, credential: dict[str, Any]) -> BaseConnection:
-    access = device.access
-    try:
-        with _deadline(LOGIN_SECONDS, connection.close):
-            return _logged_in(device, device_type, connection, credential)
-    except NetmikoAuthenticationException:
-        connection.close()
-        message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
-        raise LoginRefused(device.id, message) from None
-    except (NetmikoBaseException, paramiko.SSHException, OSError, EOFError) as error:
-        connection.close()
-        if _is_host_key(error):
-            message = (
-                f"the host key of {known_hosts_name(device)} is not the pinned one. If the device was replaced, "
-                f"compare the fingerprint on its console and pin it with: tsunagu trust {device.id}"
-            )
-            raise HostKeyRefused(device.id, message) from None
-        first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
-        raise DeviceUnreachable(device.id, f"no SSH session: {first.strip()}") from None
-
-
-def _logged_in(
-    device: Device, device_type: str, connection: socket.socket, credential: dict[str, Any]
+def _build_connection(
+    device: Device, access: DeviceAccess, device_type: str, dialled: Connection, credential: dict[str, Any]
 ) -> BaseConnection:
-    access = device.access
+    """A connection of netmiko that is not open yet."""
     return ConnectHandler(
         device_type=device_type,
         host=str(device.management),
         port=access.port,
         username=access.user,
-        sock=connection,
+        sock=dialled,
         ssh_strict=True,
         system_host_keys=False,
-        alt_host_keys=True,
-        alt_key_file=str(Path(access.known_hosts).expanduser()),
+        alt_host_keys=False,
         allow_agent=False,
         keepalive=KEEPALIVE_SECONDS,
+        auto_connect=False,
         **credential,
     )
+
+
+def _connect(
+    device: Device, access: DeviceAccess, connection: BaseConnection, client: PinnedClient, end: Callable[[], None]
+) -> BaseConnection:
+    # Its own client knows no host certificates and no revoked keys; netmiko has no other place for another one.
+    connection._build_ssh_client = lambda: client  # type: ignore[method-assign]  # noqa: SLF001
+    try:
+        with _deadline(LOGIN_SECONDS, end):
+            connection._open()  # noqa: SLF001 what its constructor does otherwise
+    except NetmikoAuthenticationException:
+        message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
+        raise LoginRefused(device.id, message) from None
+    except (NetmikoBaseException, paramiko.SSHException, OSError, EOFError) as error:
+        first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
+        raise DeviceUnreachable(device.id, f"no SSH session: {first.strip()}") from None
+    return connection
 
 
 @contextmanager
@@ -154,11 +145,3 @@ def _deadline(seconds: float, end: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         watch.cancel()
-
-
-def _is_host_key(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, paramiko.BadHostKeyException) or "not found in known_hosts" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

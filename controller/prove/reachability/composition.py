@@ -219,7 +219,7 @@ def _ways(at: SchoolNetwork) -> Iterator[PacketCube]:
     """The controller's way to the school's devices, one cube a port of SSH."""
     by_port: dict[int, list[Interval]] = {}
     for one in _devices(at):
-        by_port.setdefault(one.access.port, []).append((int(one.management), int(one.management)))
+        by_port.setdefault(one.ssh_port, []).append((int(one.management), int(one.management)))
     for port, addresses in by_port.items():
         yield _way(at, merge_intervals(addresses), port)
 
@@ -270,7 +270,7 @@ class _PathDifferences:
     def _unreached(self) -> Iterator[str]:
         for device in _devices(self.at):
             address = int(device.management)
-            lacking = self.relation.cut_from_controllers(_way(self.at, ((address, address),), device.access.port))
+            lacking = self.relation.cut_from_controllers(_way(self.at, ((address, address),), device.ssh_port))
             packet = find_example_packet(self.relation.space, lacking, self._liked())
             if packet is not None:
                 yield f"{device.id}: the controller does not reach it at {device.management}: {packet}"

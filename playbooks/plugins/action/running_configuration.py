@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from controller.errors import DeviceUnreachable, TsunaguError
 from controller.plan.backup import back_up_device
-from controller.plan.inventory import load_city_once
+from controller.plan.inventory import load_city_once, load_operations_once
 from controller.plan.select import find_device
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
@@ -35,9 +35,11 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         if not folder:
             return {"failed": True, "msg": "running_configuration needs `folder`: where DEVICE.cfg is to be saved"}
         try:
-            city = load_city_once(str(known["tsunagu_policies"]), known["tsunagu_estate"])
+            policies = str(known["tsunagu_policies"])
+            city = load_city_once(policies, known["tsunagu_estate"])
             device = find_device(city, str(known["inventory_hostname"]))
-            kept = back_up_device(device, Path(folder), SshTransport(), SystemClock())
+            transport = SshTransport(load_operations_once(policies).access)
+            kept = back_up_device(device, Path(folder), transport, SystemClock())
         except DeviceUnreachable as error:
             raise AnsibleConnectionFailure(str(error)) from None
         except TsunaguError as error:

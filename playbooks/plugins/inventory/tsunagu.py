@@ -12,7 +12,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 
 from controller.errors import TsunaguError
 from controller.model.sites.devices import EstateName
-from controller.plan.inventory import list_hosts, load_city_once
+from controller.plan.inventory import list_hosts, load_city_once, load_operations_once
 
 DOCUMENTATION = """
 name: tsunagu
@@ -60,7 +60,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has 
         virtual = boolean(os.environ.get("TSUNAGU_LAB") or self.get_option("lab"))
         estate: EstateName = "virtual" if virtual else "real"
         try:
-            found = list(list_hosts(load_city_once(policies, estate)))
+            found = list(list_hosts(load_city_once(policies, estate), load_operations_once(policies).access))
         except TsunaguError as error:
             raise AnsibleParserError(str(error)) from None
         for host in found:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from controller.errors import LabError
@@ -80,18 +78,6 @@ def test_where_the_documentation_addresses_are_reserved_the_internet_is_elsewher
 def test_a_number_of_schools_that_there_is_not(city: VirtualCity, number: int) -> None:
     with pytest.raises(LabError, match=r"names 6; choose 1 to 6"):
         plan_layout(city, number)
-
-
-def test_device_access_that_does_not_fit_the_lab(city: VirtualCity) -> None:
-    access = city.virtual_estate.device_access.model_copy(update={"namespace": "elsewhere"})
-    other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"device_access": access}))
-    with pytest.raises(LabError, match="namespace is 'elsewhere', must be 'tsn-ctl'"):
-        plan_layout(other, 1)
-
-
-def test_another_state_directory_needs_another_device_access(city: VirtualCity, tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"key\.file"):
-        plan_layout(city, 1, tmp_path)
 
 
 def test_a_host_that_would_take_the_switchs_namespace(city: VirtualCity) -> None:

@@ -17,9 +17,10 @@ from controller.model.loading.rewrite_older_formats import (
     write_rewrite,
 )
 from controller.model.policy_files import POLICY_FILES, PolicyFile
+from controller.operations.operators_file import load_operations
 from tests.policies import SHIPPED, PolicyFolder
 
-NUMBER = re.compile(r'^(format: 1|  "format": 1,)\n', re.MULTILINE)
+NUMBER = re.compile(r'^(format: [12]|  "format": 1,)\n', re.MULTILINE)
 
 
 def shipped(policies: PolicyFolder) -> dict[Path, str]:
@@ -46,13 +47,52 @@ def test_a_policy_without_numbers_becomes_the_one_of_today_byte_for_byte(policie
     today = of_format_0(policies)
     rewrites = plan_rewrites(find_policy_files(policies.path))
     assert {one.path for one in rewrites} == set(today)
-    assert {(one.found, one.current, one.steps) for one in rewrites} == {(0, 1, (NUMBERED.summary,))}
+    assert {(one.found, one.steps[0]) for one in rewrites} == {(0, NUMBERED.summary)}
+    assert not any(one.advice for one in rewrites)
     assert shipped(policies) != today
     for one in rewrites:
         write_rewrite(one)
     assert shipped(policies) == today
     assert plan_rewrites(find_policy_files(policies.path)) == []
     policies.load()
+
+
+BLOCK = """device-access:
+  user: tsunagu # the switches' user
+  password: {env: TSUNAGU_SWITCH_PASSWORD}
+  known-hosts: .tsunagu/known_hosts # pinned host keys
+"""
+FLOW = "device-access: {user: a, key: {file: /k}, known-hosts: /etc/known_hosts, port: 2222}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "advice"),
+    [
+        (BLOCK, ["user: tsunagu", "env: TSUNAGU_SWITCH_PASSWORD", "known-hosts: ~/.config/tsunagu/known_hosts"]),
+        (FLOW, ["user: a", "file: /k", "known-hosts: /etc/known_hosts", "port: 2222"]),
+    ],
+)
+def test_an_access_leaves_the_policies_and_is_told_for_the_operators_file(
+    policies: PolicyFolder, tmp_path: Path, old: str, advice: list[str]
+) -> None:
+    today = shipped(policies)
+    policies.edit("city/city.yaml", "format: 2", "format: 1")
+    policies.edit("city/city.yaml", "device-access: {default: switches}\n", old)
+    policies.edit("city/lab.yaml", "format: 2", "format: 1")
+    policies.append("city/lab.yaml", old)
+    assert any("run `tsunagu migrate --write`" in problem for problem in policies.problems())
+    rewrites = plan_rewrites(find_policy_files(policies.path))
+    assert {(one.path.name, one.found, one.current) for one in rewrites} == {("city.yaml", 1, 2), ("lab.yaml", 1, 2)}
+    for one in rewrites:
+        write_rewrite(one)
+    assert shipped(policies) == today
+    city, lab = sorted(rewrites, key=lambda one: one.path.name)
+    assert lab.advice == ()
+    assert all(any(line.strip() == wanted for line in city.advice) for wanted in advice)
+    operators_file = tmp_path / "operators.yaml"
+    operators_file.write_text("\n".join(city.advice), encoding="utf-8")
+    operators_file.chmod(0o600)
+    assert list(load_operations(operators_file).access) == ["switches"]
 
 
 def test_a_diff_shows_each_change(policies: PolicyFolder) -> None:

@@ -1,0 +1,65 @@
+"""The operators' file of the estate that a command is about."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from controller.lab.lab_operations import load_lab_operations
+from controller.lab.state import paths
+from controller.model.city import City
+from controller.model.sites.devices import EstateName
+from controller.model.virtual_city import VirtualCity
+from controller.operations.operations import Operations
+from controller.operations.operators_file import VARIABLE, load_operations
+from controller.platforms.transport.ssh_transport import SshTransport
+
+
+def load_estate_operations(city: City) -> Operations:
+    """Return what holds for a city's estate: the operators' file, or the one that the virtual city made for itself.
+
+    Raises:
+        OperationsRefused: the file cannot be used.
+    """
+    return load_lab_operations() if isinstance(city, VirtualCity) else load_operations(policies=Path(city.directory))
+
+
+def load_operations_of(estate: EstateName, policies: Path, state: Path) -> Operations:
+    """Return the same for an estate whose city is not loaded yet.
+
+    While no virtual city is up, what is kept about it goes into this command's own state folder.
+
+    Raises:
+        OperationsRefused: the file cannot be used.
+    """
+    if estate != VirtualCity.estate:
+        return load_operations(policies=policies)
+    operations = load_lab_operations()
+    here = (state / "controller").resolve()
+    return operations if paths.STATE.exists() else operations.model_copy(update={"state": here})
+
+
+def find_user_name() -> str:
+    """Return the name of this user on this machine, as the system knows it; no variable can change it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user-{os.getuid()}"
+
+
+def build_transport(city: City) -> SshTransport:
+    """Return SSH to the devices of a city's estate, as its operators' file says.
+
+    Raises:
+        OperationsRefused: the file cannot be used.
+    """
+    return SshTransport(load_estate_operations(city).access)
+
+
+def list_operations_variables(city: City) -> dict[str, str]:
+    """Return the environment in which another program finds the operators' file of a city's estate."""
+    if isinstance(city, VirtualCity):
+        file = paths.STATE / paths.OPERATIONS
+        return {VARIABLE: str(file)} if file.exists() else {}
+    return {VARIABLE: os.environ[VARIABLE]} if os.environ.get(VARIABLE) else {}

@@ -1,0 +1,170 @@
+"""The connection that an SSH session runs in: from a namespace, straight to the device or through a jump host."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import paramiko
+
+from controller.errors import DeviceUnreachable, LoginRefused
+from controller.model.sites.devices import Device
+from controller.operations.device_access import CredentialSource, DeviceAccess, JumpHost
+from controller.platforms.transport.credentials import resolve_secret
+from controller.platforms.transport.host_keys import (
+    HostIdentity,
+    PinnedHostKeys,
+    format_host_name,
+    get_shown_key,
+    order_key_types,
+    read_known_hosts,
+    require_pin,
+)
+from controller.platforms.transport.known_hosts import KnownHost
+from controller.platforms.transport.namespace import open_connection
+
+SECONDS = 10.0
+Connection = socket.socket | paramiko.Channel
+
+
+class OrderedTransport(paramiko.Transport):
+    """A transport that asks for host keys of these types, in this order."""
+
+    host_key_types: tuple[str, ...] = ()
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """The types of host keys to ask for."""
+        return self.host_key_types
+
+
+def identify_device(device: Device, access: DeviceAccess) -> HostIdentity:
+    """Return who a device must prove to be."""
+    return HostIdentity.from_device(device, access.known_hosts, access.port)
+
+
+@contextmanager
+def open_device_connection(device: Device, access: DeviceAccess) -> Iterator[Connection]:
+    """Open a connection to the device's SSH port; it ends with the `with` block, and so does one to a jump host.
+
+    Raises:
+        DeviceUnreachable: nobody answers.
+        HostKeyRefused: the jump host does not show the pinned key.
+        LoginRefused: the jump host does not accept the credential.
+    """
+    with ExitStack() as opened:
+        if access.jump_host is None:
+            connection: Connection = _connect(device, access, str(device.management), access.port)
+        else:
+            client = opened.enter_context(_log_in_to_jump_host(device, access, access.jump_host))
+            connection = _open_channel(device, access, access.jump_host, client)
+        opened.callback(connection.close)
+        yield connection
+
+
+def _connect(device: Device, access: DeviceAccess, host: str, port: int) -> socket.socket:
+    try:
+        return open_connection(access.namespace, host, port, SECONDS)
+    except (OSError, ValueError) as error:
+        place = f" from namespace {access.namespace}" if access.namespace else ""
+        reason = getattr(error, "strerror", None) or error
+        raise DeviceUnreachable(device.id, f"no SSH answer at {host} port {port}{place}: {reason}") from None
+
+
+@contextmanager
+def _log_in_to_jump_host(device: Device, access: DeviceAccess, jump: JumpHost) -> Iterator[paramiko.SSHClient]:
+    name = format_host_name(jump.host, jump.port)
+    remedy = f"write the host key of the jump host into {jump.known_hosts}"
+    identity = HostIdentity(device.id, name, (jump.host,), jump.known_hosts, remedy)
+    known = require_pin(identity)
+    key = load_private_key(device.id, jump.key)
+    connection = _connect(device, access, jump.host, jump.port)
+    client = PinnedClient(identity, known)
+    try:
+        client.connect(jump.host, jump.port, jump.user, pkey=key, sock=connection, allow_agent=False, timeout=SECONDS)
+    except paramiko.AuthenticationException:
+        connection.close()
+        message = f"the jump host {name} refused the login as {jump.user!r}; check the user and its key"
+        raise LoginRefused(device.id, message) from None
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        connection.close()
+        raise DeviceUnreachable(device.id, f"no SSH session with the jump host {name}: {error}") from None
+    except BaseException:
+        connection.close()
+        raise
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _open_channel(device: Device, access: DeviceAccess, jump: JumpHost, client: paramiko.SSHClient) -> paramiko.Channel:
+    transport = client.get_transport()
+    assert transport is not None  # noqa: S101 the client is connected
+    address = str(device.management), access.port
+    try:
+        return transport.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=SECONDS)
+    except (paramiko.SSHException, EOFError) as error:
+        message = f"no SSH answer at {address[0]} port {address[1]} through the jump host {jump.host}: {error}"
+        raise DeviceUnreachable(device.id, message) from None
+
+
+class PinnedClient(paramiko.SSHClient):
+    """An SSH client that believes what known-hosts lines say of its one host, and nothing else."""
+
+    def __init__(self, identity: HostIdentity, known: list[KnownHost]) -> None:
+        super().__init__()
+        self._types = order_key_types(known)
+        self.set_missing_host_key_policy(PinnedHostKeys(identity, known))
+
+    def connect(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 as in paramiko
+        """Connect as paramiko does; neither an agent's keys nor those of the home folder are ever offered."""
+        super().connect(
+            *arguments,
+            **{**named, "look_for_keys": False, "allow_agent": False, "transport_factory": self._build_transport},
+        )
+
+    def _build_transport(self, sock: Connection, **named: Any) -> paramiko.Transport:  # noqa: ANN401 as in paramiko
+        transport = OrderedTransport(sock, **named)
+        transport.host_key_types = self._types
+        return transport
+
+
+def fetch_host_key(device: Device, access: DeviceAccess) -> bytes:
+    """Return the host key that the device shows now, as bytes; a certificate where an authority is named for it.
+
+    Raises:
+        DeviceUnreachable: nobody answers, or not with SSH.
+    """
+    known = read_known_hosts(identify_device(device, access))
+    with open_device_connection(device, access) as connection:
+        transport = OrderedTransport(connection)
+        transport.host_key_types = order_key_types(known)
+        try:
+            transport.start_client(timeout=SECONDS)
+            return get_shown_key(transport)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise DeviceUnreachable(device.id, f"no SSH key exchange: {error}") from None
+        finally:
+            transport.close()
+
+
+def load_private_key(device: str, source: CredentialSource) -> paramiko.PKey:
+    """Return the private key that a source leads to.
+
+    Raises:
+        LoginRefused: the source leads nowhere, or to no private key.
+    """
+    text = resolve_secret(device, source)
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key(StringIO(text + "\n"))
+        except (paramiko.SSHException, ValueError):
+            continue
+    where = f" in {Path(source.file)}" if source.file is not None else ""
+    message = f"its credential{where} is no private key that can be read (OpenSSH or PEM, no passphrase)"
+    raise LoginRefused(device, message)
