@@ -88,10 +88,16 @@ NAME_CHARACTERS = PlainText(100, '{}<>"`$\\|')
 SENTENCE_CHARACTERS = PlainText(500, "{}<>`$\\")
 """Purposes, reasons, sources: they stand in reports and messages."""
 
+LINE_CHARACTERS = PlainText(1_000, "")
+"""Words of a command, and what the controller keeps for itself: any sign that can be seen, in one line."""
+
 Name = Annotated[str, NAME_CHARACTERS]
 Sentence = Annotated[str, SENTENCE_CHARACTERS]
+Line = Annotated[str, LINE_CHARACTERS]
 AnsweredFor = Annotated[str, Field(min_length=1, pattern=r"\S"), SENTENCE_CHARACTERS]
 """A sentence that must say something: who answers, why."""
+SsidName = Annotated[str, Field(pattern=r"^[!#%-;=?-\[\]^_a-z~]([ !#%-;=?-\[\]^_a-z~]{0,30}[!#%-;=?-\[\]^_a-z~])?$")]
+"""A wireless network's name: ASCII without the signs of markup, no space at its ends."""
 PlatformName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,38}$")]
 PortPattern = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9 ./:_-]{0,38}\{n\}[A-Za-z0-9./:_-]{0,15}$")]
 """The name of a port with one plain mark `{n}`: a mark with a width would make a name of any length."""

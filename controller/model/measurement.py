@@ -23,6 +23,7 @@ from controller.model.yaml_source import LocatedItem, StrictModel
 Basis = Literal["anchor", "estimated"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+MOST_MBPS = 1_000_000
 
 
 class Assessment(StrEnum):
@@ -71,8 +72,8 @@ class Recommendation:
 class RecommendationRow(LocatedItem):
     """The recommendation for a school of exactly so many pupils."""
 
-    pupils: int = Field(ge=1)
-    mbps: float = Field(gt=0)
+    pupils: int = Field(ge=1, le=100_000)
+    mbps: float = Field(gt=0, le=MOST_MBPS)
 
 
 class RecommendationTable(StrictModel):
@@ -117,7 +118,7 @@ class RecommendationTable(StrictModel):
 class ErrorRow(LocatedItem):
     """How many percent a figure of so many Mbit/s may miss the truth by."""
 
-    mbps: float = Field(gt=0)
+    mbps: float = Field(gt=0, le=MOST_MBPS)
     percent: float = Field(ge=0, lt=50)
 
 

@@ -37,7 +37,9 @@ from stacks.settings.regions import RegionId
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
 Environment = Literal["lab", "staging", "production"]
-HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")]
+HostName = Annotated[
+    str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
+]
 Image = Annotated[str, Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")]
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
@@ -98,7 +100,7 @@ class DatabaseSettings(StrictModel):
     availability: Literal["ZONAL", "REGIONAL"]
     disk_gigabytes: int = Field(ge=10, le=65_536)
     backups: int = Field(ge=7, le=365)
-    log_days: int = Field(ge=1)
+    log_days: int = Field(ge=1, le=365)
     primary: RegionId
     generation: int | None = Field(default=None, ge=1)
 
@@ -177,7 +179,7 @@ class ApplicationSettings(StrictModel):
     runs here: a vendor's service and the data centre keep their own.
     """
 
-    host: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    host: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     hosting: Hosting
     database: DatabaseSettings | None = None
     files: FilesSettings | None = None

@@ -44,8 +44,8 @@ _NOT_THERE = ("Connection refused", "Connection reset", "control message", "cont
 class _Sum(BaseModel):
     """What arrived in a whole test, as the receiver counted it."""
 
-    bits_per_second: float = Field(ge=0, allow_inf_nan=False)
-    bytes: int = Field(ge=0)
+    bits_per_second: float = Field(ge=0, le=1e15, allow_inf_nan=False)
+    bytes: int = Field(ge=0, le=1 << 60)
 
 
 class _End(BaseModel):

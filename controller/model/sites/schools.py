@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.inputs.character_classes import Name, PlatformName, PortPattern
+from controller.inputs.character_classes import Name, PlatformName, PortPattern, SsidName
 from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, TransitLink
@@ -241,7 +241,7 @@ class PortGroup(LocatedItem):
 class Ssid(LocatedItem):
     """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
 
-    ssid: Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,30}[!-~])?$")]
+    ssid: SsidName
     segment: Identifier
     protection: Protection = Protection.WPA3_ENTERPRISE
 
