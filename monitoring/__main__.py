@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from controller.errors import MonitorError, TsunaguError
+from controller.inputs.shown_text import escape_lines
 from controller.model.loading.load_city import load_city
 from controller.telemetry.registry import Writer
 from monitoring.city_state.monitor import Monitor
@@ -95,10 +96,12 @@ def main(words: list[str]) -> int:
             sys.stdout.flush()
             if gone := app.state.monitor.gone:
                 shown = ", ".join(gone[:SHOWN])
-                sys.stderr.write(f"monitor: deleted what was kept of schools that are gone: {shown}\n")
+                sys.stderr.write(
+                    escape_lines(f"monitor: deleted what was kept of schools that are gone: {shown}") + "\n"
+                )
             serve_application(app, listener)
     except TsunaguError as error:
-        sys.stderr.write(f"tsunagu: {error}\n")
+        sys.stderr.write(escape_lines(f"tsunagu: {error}") + "\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 0
