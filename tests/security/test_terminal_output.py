@@ -125,6 +125,7 @@ def test_a_file_name_and_a_word_of_the_command_line_do_not_either(tmp_path: Path
 WRITERS = {
     "controller/cli/output.py": "the last place itself",
     "controller/cli/main.py": "closes the standard output, and writes nothing there",
+    "controller/cli/devices/agent.py": "the program for devices, a part of this one, byte for byte",
     "controller/cloud/installation.py": "the path of the engine, for the Makefile",
     "controller/lab/services/http_server.py": "a process number, for the lab that started it",
     "controller/offline_google/provider/provider.py": "a port number and constant lines, for the engine",
