@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.estates import build_transport
+from controller.cli.estates import build_transport, load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
-from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import choose_estate
 from controller.plan.document import PlanFile, load_plan
 from controller.plan.plan_expiry import refuse_expired_plan
@@ -42,7 +41,7 @@ def apply(
 
     Exit code 0 only when every device is applied or unchanged.
     """
-    city = load_city(policies)
+    city = load_estate_city(policies)
     plan = load_plan(plan_path, city.id)
     city = choose_estate(city, plan.estate)
     if plan.policy != city.digest:

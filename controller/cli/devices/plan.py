@@ -15,6 +15,7 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
+from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -25,12 +26,10 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
-    choose_estate_class,
     choose_selection,
     read_day,
 )
 from controller.cli.output import Exit, print_line, say_json, say_moved
-from controller.model.loading.load_city import load_city
 from controller.plan.build import ConsideredDevice, build_plan
 from controller.plan.document import save_plan
 from controller.plan.select import select_devices
@@ -58,7 +57,7 @@ def plan(  # noqa: PLR0913 the command's options
     if configs is not None and output is not None:
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
         raise typer.BadParameter(message)
-    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab, on=read_day(on))
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs))
     document = build_plan(city, found)
@@ -87,7 +86,7 @@ def drift(  # noqa: PLR0913 the command's options
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab, on=read_day(on))
     found = consider_devices(city, observe_devices(city, list_reachable_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
