@@ -4,8 +4,9 @@
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
+# make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
-.PHONY: demo test check bench soak mutants setup setup-check lock engine engine-shell
+.PHONY: demo test check bench soak mutants setup setup-check lock sbom engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -62,6 +63,9 @@ engine: setup
 
 engine-shell: engine
 	@$(PYTHON) tools/engine/shell.py
+
+sbom: setup
+	@$(PYTHON) -m tools.make_sbom -o sbom.cdx.json
 
 # Hashes and no addresses: the lock is good for any mirror.
 lock:

@@ -165,3 +165,11 @@ class FileLocked(TsunaguError):
 
 class MonitorError(TsunaguError):
     """The monitor cannot start: its port, its store or its rules are not usable."""
+
+
+class TokenRefused(TsunaguError):
+    """The file of a sender's token cannot be used: it is missing, open to others, or holds no token."""
+
+
+class AuditRefused(TsunaguError):
+    """The audit trail cannot be written or read: nothing is done that it could not show."""

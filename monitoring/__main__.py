@@ -15,11 +15,15 @@ from starlette.applications import Starlette
 
 from controller.errors import MonitorError, TsunaguError
 from controller.model.loading.load_city import load_city
+from controller.telemetry.registry import Writer
 from monitoring.city_state.monitor import Monitor
+from monitoring.ingest.sender_tokens import load_sender_tokens
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.app import build_application
+from monitoring.web.bounded_connection import BoundedConnection
 
 ADDRESS = "127.0.0.1"
+SHOWN = 10
 PATIENCE_SECONDS = 3
 """How long requests that are under way have when the monitor stops."""
 
@@ -41,8 +45,10 @@ def serve_application(app: Starlette, listener: socket.socket) -> None:
     """Serve until the process is told to stop."""
     config = uvicorn.Config(
         app,
+        http=BoundedConnection,
+        ws="none",
         access_log=False,
-        log_level="warning",
+        log_level="error",  # a line for each broken request would let anybody fill a log
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=PATIENCE_SECONDS,
@@ -75,14 +81,22 @@ def main(words: list[str]) -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--policies", type=Path, required=True)
+    for writer in Writer:
+        parser.add_argument(f"--{writer}-token", type=Path, required=True, help="file with the token; made if missing")
     wanted = parser.parse_args(words)
+    os.umask(0o077)  # what a monitor keeps is nobody else's, whatever the shell says
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         city = load_city(wanted.policies)
+        tokens = load_sender_tokens({writer: getattr(wanted, f"{writer}_token") for writer in Writer})
         with open_listener(wanted.port) as listener, TimeSeriesStore(wanted.store) as store:
+            app = build_application(city, store, tokens)
             sys.stdout.write(f"monitor: http://{ADDRESS}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             sys.stdout.flush()
-            serve_application(build_application(city, store), listener)
+            if gone := app.state.monitor.gone:
+                shown = ", ".join(gone[:SHOWN])
+                sys.stderr.write(f"monitor: deleted what was kept of schools that are gone: {shown}\n")
+            serve_application(app, listener)
     except TsunaguError as error:
         sys.stderr.write(f"tsunagu: {error}\n")
         return error.exit_code

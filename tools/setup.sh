@@ -8,6 +8,9 @@ cd "$(dirname "$0")/.."
 check=false
 [ "${1:-}" != --check ] || check=true
 
+# An earlier set-up that was killed may have left services enabled.
+tools/setup_services.sh finish
+
 packages=()
 need() { command -v "$1" >/dev/null 2>&1 || packages+=("$2"); }
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -52,22 +55,7 @@ if [ ${#packages[@]} -gt 0 ]; then
         exit 1
     fi
     echo "set-up: installing Debian packages: ${packages[*]}"
-    # A freshly installed Open vSwitch or sshd must not start a service of its own on this machine.
-    guard=$(mktemp -d)
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' >"$guard/policy-rc.d"
-        install -m 755 "$guard/policy-rc.d" "$policy"
-        trap 'rm -f "$policy"; rm -rf "$guard"' EXIT
-    else
-        trap 'rm -rf "$guard"' EXIT
-    fi
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${packages[@]}" >"$guard/apt.log" 2>&1 || {
-        tail -n 20 "$guard/apt.log" >&2
-        exit 1
-    }
+    tools/setup_services.sh install "${packages[@]}"
 fi
 
 stamp=.venv/.tsunagu-lock project=.venv/.tsunagu-project

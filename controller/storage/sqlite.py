@@ -4,17 +4,19 @@ A store carries an application id (which program's it is) and a format number (`
 of its migrations: the first makes the tables of format 1, each further one leads from a format to the next. All that a
 file lacks are done in one transaction while nobody else has it open, after a copy beside it (`NAME.format-N.backup`):
 a process that is killed half-way leaves the old store. A file of a newer format, of another program, empty, cut short
-or damaged is refused by name and stays as it is, byte for byte.
+or damaged is refused by name and stays as it is, byte for byte. Stores are readable for their user only.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import sqlite3
+import stat
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -27,6 +29,7 @@ _LOOK_EVERY_SECONDS = 0.05
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LEAST_BYTES = 512
 """Of the smallest page that a database can have."""
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LEFT = "It was left as it is"
 
 
@@ -68,6 +71,7 @@ def open_store(
             _create(path, store)
         while (found := _inspect(path, store, deadline)) != store.newest:
             _migrate(path, store, found, deadline)
+        _narrow(path)
         connection = _connect(path)
         try:
             [(mode,)] = connection.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -91,6 +95,7 @@ def backup_store(connection: sqlite3.Connection, target: Path) -> None:
     """
     partial = target.with_name(f".{target.name}.partial")
     _delete(partial)
+    _make_private(partial)
     with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
         connection.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")  # so that one file is all of it
@@ -107,6 +112,7 @@ def _create(path: Path, store: StoreFormat) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.new")
     try:
+        _make_private(fresh)
         with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN")
@@ -120,6 +126,21 @@ def _create(path: Path, store: StoreFormat) -> None:
         _sync(path.parent)
     finally:
         _delete(fresh)
+
+
+def _make_private(path: Path) -> None:
+    """Make an empty file that only this user can read; SQLite gives its log the same mode."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _narrow(path: Path) -> None:
+    """Close a store of an older release, and what stands beside it, to others; another user's stays as it is."""
+    backups = path.parent.glob(f"{glob.escape(path.name)}.format-*.backup")
+    for file in (path, *(_beside(path, ending) for ending in ("-wal", "-shm")), *backups):
+        with suppress(FileNotFoundError):
+            found = file.lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+                file.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
 
 
 def _inspect(path: Path, store: StoreFormat, deadline: float) -> int:

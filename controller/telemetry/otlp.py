@@ -13,7 +13,9 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from opentelemetry._logs import Logger, LogRecord, SeverityNumber
 from opentelemetry.context import Context
@@ -35,6 +37,10 @@ from controller.errors import TsunaguError
 from controller.telemetry.instruments import Write, build_instruments, build_views, observe_dropped
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
+from controller.telemetry.writer_tokens import is_on_this_machine, read_token
+
+if TYPE_CHECKING:
+    import requests
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
@@ -93,12 +99,18 @@ class Telemetry:
 
 
 @contextmanager
-def open_telemetry(service: str = "tsunagu") -> Iterator[Telemetry]:
-    """Telemetry for the length of a command; what waits is sent when it ends, and a loss is said once, as a warning."""
+def open_telemetry(service: str = "tsunagu", *, token: Path | None = None) -> Iterator[Telemetry]:
+    """Telemetry for the length of a command; what waits is sent when it ends, and a loss is said once, as a warning.
+
+    `token` names the file of the token that a monitor on this machine is shown; without one nothing is shown.
+
+    Raises:
+        TokenRefused: the file is there and cannot be used.
+    """
     if not (wanted := list_configured_signals()):
         yield Telemetry({}, None, None)
         return
-    sending = OtlpSender(service, wanted)
+    sending = OtlpSender(service, wanted, read_token(token) if token is not None and token.exists() else None)
     try:
         yield sending.telemetry
     finally:
@@ -106,10 +118,11 @@ def open_telemetry(service: str = "tsunagu") -> Iterator[Telemetry]:
         if any(lost.values()):
             shown = ", ".join(f"{count} {signal}" for signal, count in lost.items() if count)
             logging.getLogger("tsunagu").warning(
-                "telemetry is lost, because %s did not take it: %s; does %s name a monitor that runs?",
+                "telemetry is lost, because %s did not take it: %s; does %s name a monitor that runs%s?",
                 _receiver(),
                 shown,
                 ENDPOINT,
+                f" and made the token in {token}" if token is not None else "",
             )
 
 
@@ -133,7 +146,7 @@ def list_configured_signals() -> frozenset[str]:
 class OtlpSender:
     """The exporters of the three signals and what waits before them."""
 
-    def __init__(self, service: str, wanted: frozenset[str]) -> None:
+    def __init__(self, service: str, wanted: frozenset[str], token: str | None = None) -> None:
         # Imported where they are needed: they take a third of a second, and most runs have no endpoint.
         from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415
         from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
@@ -144,13 +157,24 @@ class OtlpSender:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         timeout = _timeout()
         resource = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
-        spans = OTLPSpanExporter(timeout=timeout, compression=Compression.Gzip)
-        logs = OTLPLogExporter(timeout=timeout, compression=Compression.Gzip)
+        headers = {signal: _headers(signal, token) for signal in SIGNAL.values}
+        spans = OTLPSpanExporter(
+            timeout=timeout, compression=Compression.Gzip, headers=headers["traces"], session=_session("traces")
+        )
+        logs = OTLPLogExporter(
+            timeout=timeout, compression=Compression.Gzip, headers=headers["logs"], session=_session("logs")
+        )
         self._exporters = (spans, logs)
         self._spans = Outbox[ReadableSpan]("traces", lambda batch: spans.export(batch).name == "SUCCESS")
         self._logs = Outbox[ReadableLogRecord]("logs", lambda batch: logs.export(batch).name == "SUCCESS")
         self._points = _CountingExporter(
-            OTLPMetricExporter(timeout=timeout, compression=Compression.Gzip, preferred_temporality=_TEMPORALITY)
+            OTLPMetricExporter(
+                timeout=timeout,
+                compression=Compression.Gzip,
+                preferred_temporality=_TEMPORALITY,
+                headers=headers["metrics"],
+                session=_session("metrics"),
+            )
         )
         readers = [
             PeriodicExportingMetricReader(
@@ -187,6 +211,26 @@ class OtlpSender:
         for exporter in self._exporters:
             exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
         return self.lost()
+
+
+def _endpoint(signal: str) -> str:
+    return os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") or os.environ.get(ENDPOINT, "")
+
+
+def _headers(signal: str, token: str | None) -> dict[str, str] | None:
+    """What shows the token; nothing to a receiver elsewhere: the token is for the monitor of this machine."""
+    return {"authorization": f"Bearer {token}"} if token and is_on_this_machine(_endpoint(signal)) else None
+
+
+def _session(signal: str) -> requests.Session | None:
+    """What speaks to this machine itself: no proxy of the environment hears it, and no .netrc replaces the token."""
+    if not is_on_this_machine(_endpoint(signal)):
+        return None
+    import requests  # noqa: PLC0415 as the exporters, which need it
+
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def _timeout() -> float:

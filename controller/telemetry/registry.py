@@ -22,6 +22,21 @@ MOST_REGIONS = 4
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
+class Writer(StrEnum):
+    """Who sends telemetry to the monitor; each shows a token of its own."""
+
+    CONTROLLER = "controller"
+    PROBE = "probe"
+
+
+CONTROLLER_ONLY, PROBE_ONLY, ANYBODY, NOBODY = (
+    frozenset({Writer.CONTROLLER}),
+    frozenset({Writer.PROBE}),
+    frozenset(Writer),
+    frozenset[Writer](),
+)
+
+
 class InstrumentKind(StrEnum):
     """What kind of instrument measures it."""
 
@@ -54,8 +69,9 @@ OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "r
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
 REASON = Attribute(
     "reason",
-    "why a request was refused; unknown: only a part of it, which the registry does not know",
-    ("malformed", "too-large", "busy", "unknown"),
+    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
+    "the city does not have, or which its sender may not say",
+    ("malformed", "too-large", "busy", "unknown", "no-token"),
 )
 
 
@@ -64,6 +80,7 @@ class Metric:
     """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history.
 
     `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
+    `writers` may send it; the others' values are refused. `moment`: its values are times themselves.
     """
 
     name: str
@@ -74,6 +91,8 @@ class Metric:
     fresh: int
     boundaries: tuple[float, ...] = ()
     history: bool = False
+    writers: frozenset[Writer] = PROBE_ONLY
+    moment: bool = False
 
     @property
     def limit(self) -> int:
@@ -194,6 +213,7 @@ PROBE_LAST_SUCCESS = Metric(
     (SCHOOL,),
     # Its age is what is of interest, so an old one is not stale but news.
     fresh=400 * DAY,
+    moment=True,
 )
 DEVICE_DRIFT = Metric(
     "tsunagu.device.drift",
@@ -202,6 +222,7 @@ DEVICE_DRIFT = Metric(
     "devices of a school that differ from what the policy says",
     (SCHOOL,),
     fresh=7 * DAY,
+    writers=CONTROLLER_ONLY,
 )
 ROLLOUT_DEVICES = Metric(
     "tsunagu.rollout.devices",
@@ -210,6 +231,7 @@ ROLLOUT_DEVICES = Metric(
     "devices that a rollout was done with",
     (OUTCOME,),
     fresh=DAY,
+    writers=CONTROLLER_ONLY,
 )
 ROLLOUT_DEVICE_DURATION = Metric(
     "tsunagu.rollout.device.duration",
@@ -219,6 +241,7 @@ ROLLOUT_DEVICE_DURATION = Metric(
     (OUTCOME,),
     fresh=DAY,
     boundaries=(0.5, 1, 2, 5, 10, 20, 60, 120, 300),
+    writers=CONTROLLER_ONLY,
 )
 TELEMETRY_DROPPED = Metric(
     "tsunagu.telemetry.dropped",
@@ -227,6 +250,7 @@ TELEMETRY_DROPPED = Metric(
     "spans, data points and log records that could not be sent and are lost",
     (SIGNAL,),
     fresh=DAY,
+    writers=ANYBODY,
 )
 MONITOR_REFUSED = Metric(
     "tsunagu.monitor.refused",
@@ -235,6 +259,7 @@ MONITOR_REFUSED = Metric(
     "requests that the monitor did not take",
     (SIGNAL, REASON),
     fresh=DAY,
+    writers=NOBODY,
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -274,3 +299,9 @@ class EventKind(StrEnum):
     DRIFT = "drift"
     MEASURED = "measured"
     SPAN_STARTED = "span-started"
+
+
+EVENT_WRITERS: Mapping[EventKind, frozenset[Writer]] = MappingProxyType(
+    {kind: CONTROLLER_ONLY if kind in (EventKind.DRIFT, EventKind.SPAN_STARTED) else PROBE_ONLY for kind in EventKind}
+)
+"""Who may send an event of a kind; spans are the controller's."""

@@ -100,12 +100,12 @@ def _caller() -> Context:
 
 
 @contextmanager
-def open_trace(path: Path) -> Iterator[Listener]:
+def open_trace(path: Path, *, token: Path | None = None) -> Iterator[Listener]:
     """A listener that exports; everything is handed over when the context ends. `path` is for JSON lines.
 
     Where there is an endpoint for traces, they go there and nowhere else.
     """
-    with open_telemetry() as sent:
+    with open_telemetry(token=token) as sent:
         if "traces" in list_configured_signals() and sent.tracer is not None:
             yield TraceListener(sent.tracer, sent)
             return

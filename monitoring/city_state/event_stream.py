@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.telemetry.registry import MOST_SCHOOLS
+from monitoring.limits import MOST_READERS
 
 KEPT_CHARACTERS = 4_000_000
 """What a page that comes back can be given again: a minute or more of a city that changes every second."""
@@ -41,7 +42,7 @@ class EventStream:
         self._kept_from = 1
         self._size = 0
         self._newest: dict[str, tuple[int, str]] = {}
-        self._readers: set[StreamReader] = set()
+        self._readers: dict[StreamReader, None] = {}  # in the order in which they came
         self._closed = False
 
     @property
@@ -78,7 +79,9 @@ class EventStream:
     async def read(self, last: str | None, school: str | None = None) -> AsyncIterator[str]:
         """What a page is sent. `last` is the id of the last message that it got before, if any."""
         reader = StreamReader(school)
-        self._readers.add(reader)
+        while len(self._readers) >= MOST_READERS:
+            self._end(next(iter(self._readers)))
+        self._readers[reader] = None
         try:
             yield "retry: 1000\n\n"
             for missed in self._missed(last):
@@ -94,7 +97,7 @@ class EventStream:
                     return
                 yield text
         finally:
-            self._readers.discard(reader)
+            self._readers.pop(reader, None)
 
     def _missed(self, last: str | None) -> list[str]:
         """What came after a message; everything as it is where that is not known any more."""
@@ -121,7 +124,7 @@ class EventStream:
             self._end(reader)
 
     def _end(self, reader: StreamReader) -> None:
-        self._readers.discard(reader)
+        self._readers.pop(reader, None)
         while not reader.queue.empty():
             reader.queue.get_nowait()
         reader.queue.put_nowait(None)

@@ -7,10 +7,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from controller.model.city import City
 from controller.telemetry.registry import MONITOR_REFUSED, REASON, SIGNAL
 from monitoring.city_state.event_stream import EventStream
+from monitoring.city_state.known_names import list_known_names
 from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.city_state.school_tiles import CityState, Tile
 from monitoring.timeseries import queries
@@ -32,6 +34,9 @@ class Monitor:
     def __init__(self, city: City, store: TimeSeriesStore) -> None:
         self.city = city
         self.store = store
+        self.names = list_known_names(city)
+        self.gone = store.delete_unknown(self.names.find_unknown, time.time())
+        """Schools whose series were deleted at the start, because the city does not have them any more."""
         self.present = CityState(city, queries.read_latest_values(store))
         self.rollouts = RolloutViews(queries.read_newest_trace(store))
         self.stream = EventStream(self._everything)
@@ -43,19 +48,24 @@ class Monitor:
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
         self._looked = self._told_rollout = 0.0
 
-    async def keep(self, batch: TelemetryBatch) -> None:
-        """Keep a batch; when it returns, the batch is on the disk and part of the present.
+    async def keep(self, batch: TelemetryBatch) -> Counter[str]:
+        """Keep a batch; when it returns, it is on the disk and part of the present. Gives what was not kept, by why.
 
         Raises:
-            Busy: too much waits for the disk already.
+            StoreBusy: too much waits for the disk already.
             sqlite3.Error: it could not be written.
         """
+        values = [one for one in batch.values if self.present.may_stand(one)]
+        early = len(batch.values) - len(values)
         # Shielded: a sender that hangs up does not undo what is being written.
-        await asyncio.shield(asyncio.wrap_future(self._writer.submit(batch)))
-        self.present.take(batch.values)
-        self.rollouts.take(batch.spans)
+        writing = self._writer.submit(replace(batch, values=values))
+        kept = await asyncio.shield(asyncio.wrap_future(writing))
+        # The present is what the store took, so that one bound holds for both.
+        self.present.take(kept.values)
+        self.rollouts.take(kept.spans)
         for event in batch.events:
             self.present.touched.add(event.school)
+        return kept.refused + Counter({"a time later than now, beside a sender whose clock is right": early})
 
     def refuse(self, signal: str, reason: str) -> None:
         """Count a request that was not taken."""

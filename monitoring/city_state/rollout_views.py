@@ -73,7 +73,8 @@ class RolloutViews:
             if span.level == COMMAND:
                 continue
             known = self._traces.setdefault(span.trace, {})
-            if span.id not in known or span.end:
+            before = known.get(span.id)
+            if before is None or (span.end and not before.end):
                 known[span.id] = span
                 self.touched = True
             if len(known) > SPANS_SHOWN and span.level == STEP:
@@ -87,7 +88,7 @@ class RolloutViews:
         root = max(roots, key=lambda span: span.start, default=None)
         if root is None:
             return None
-        spans = sorted(self._traces[root.trace].values(), key=lambda span: span.start)
+        spans = sorted(_list_below(root, self._traces[root.trace]), key=lambda span: span.start)
         return {
             "id": root.trace,
             "name": root.name,
@@ -96,6 +97,18 @@ class RolloutViews:
             "waves": _waves(root, spans),
             "spans": [_span(span) for span in spans],
         }
+
+
+def _list_below(root: SpanRecord, spans: Mapping[str, SpanRecord]) -> list[SpanRecord]:
+    """A rollout's own spans, from its root down: a trace that others began may hold more than one rollout."""
+    below: dict[str, list[SpanRecord]] = {}
+    for span in spans.values():
+        below.setdefault(span.parent, []).append(span)
+    found, level = [root], [root]
+    while level:
+        level = [child for span in level for child in below.pop(span.id, ()) if child is not root]
+        found += level
+    return found
 
 
 def _thin_out(spans: dict[str, SpanRecord]) -> None:

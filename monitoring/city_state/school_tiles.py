@@ -63,6 +63,14 @@ class CityState:
         """Schools that something came in for since it was emptied."""
         self.take(values)
 
+    def may_stand(self, value: GaugeValue) -> bool:
+        """Whether a value may replace what is known: one that is dated later than it came fills gaps only.
+
+        Such a sender's clock is wrong, or it lies; where one with a right clock speaks, that one is believed.
+        """
+        before = self.values.get(value.key)
+        return not value.early or before is None or before.early or before.at < value.at - value.key[0].fresh
+
     def take(self, values: Iterable[GaugeValue]) -> None:
         """Newer values; what is older than what is known changes nothing."""
         for one in values:

@@ -1,10 +1,12 @@
-"""OTLP/HTTP: protobuf, gzip, bounded; acknowledged only when it is on the disk."""
+"""OTLP/HTTP: from senders that show a token; protobuf, gzip, bounded; acknowledged only when it is on the disk."""
 
 from __future__ import annotations
 
 import sqlite3
+import time
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
@@ -15,51 +17,57 @@ from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.registry import SIGNAL
 from monitoring.city_state.monitor import Monitor
+from monitoring.ingest.arrival import Arrival
 from monitoring.ingest.otlp_decoder import decode_request
+from monitoring.ingest.sender_tokens import SenderTokens
+from monitoring.limits import MOST_SENT, MOST_UNPACKED
 from monitoring.timeseries.records import MalformedRequest
 from monitoring.timeseries.store_writer import StoreBusy
 
 PROTOBUF = "application/x-protobuf"
-MOST_SENT = 4 * 1024 * 1024
-"""Bytes of a body as it is sent."""
-MOST_UNPACKED = 32 * 1024 * 1024
-"""Bytes of a body once unpacked: a small body may hold a very large one."""
 _REASONS_SHOWN = 5
+_LONGEST_LENGTH = 20
+"""Digits of a length that is worth reading as a number."""
 
 
 class RequestTooLarge(Exception):
     """More than the monitor takes at once."""
 
 
-def build_receiver_routes(monitor: Monitor) -> list[BaseRoute]:
+def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRoute]:
     """A path for each signal."""
 
     async def take(request: Request) -> Response:
         signal = request.path_params["signal"]
         if signal not in SIGNAL.values:
-            return PlainTextResponse("the paths are /v1/traces, /v1/metrics and /v1/logs\n", 404)
-        return await _take(monitor, signal, request)
+            return _refuse("the paths are /v1/traces, /v1/metrics and /v1/logs", 404)
+        writer = tokens.find_writer(request.headers.getlist("authorization"))
+        if writer is None:
+            # Before a byte of the body is read: whoever is not known costs nothing.
+            monitor.refuse(signal, "no-token")
+            return _refuse("show the token of a controller or a probe", 401, {"WWW-Authenticate": "Bearer"})
+        return await _take(monitor, signal, request, Arrival(writer, monitor.names, time.time()))
 
     return [Route("/v1/{signal}", take, methods=["POST"])]
 
 
-async def _take(monitor: Monitor, signal: str, request: Request) -> Response:
+async def _take(monitor: Monitor, signal: str, request: Request, arrival: Arrival) -> Response:
     refused = _unsupported(request)
     if refused is not None:
         monitor.refuse(signal, "malformed")
         return refused
     try:
-        batch = decode_request(signal, await _body(request))
-        await monitor.keep(batch)
+        batch = decode_request(signal, await _body(request), arrival)
+        batch.refused.update(await monitor.keep(batch))
     except RequestTooLarge as error:
         monitor.refuse(signal, "too-large")
-        return PlainTextResponse(f"{error}\n", 413)
+        return _refuse(str(error), 413)
     except MalformedRequest as error:
         monitor.refuse(signal, "malformed")
-        return PlainTextResponse(f"{error}\n", 400)
+        return _refuse(str(error), 400)
     except (StoreBusy, sqlite3.Error):
         monitor.refuse(signal, "busy")
-        return PlainTextResponse("the store does not keep up or cannot be written\n", 503, {"Retry-After": "1"})
+        return _refuse("the store does not keep up or cannot be written", 503, {"Retry-After": "1"})
     except ClientDisconnect:
         return Response(status_code=400)
     if batch.refused:
@@ -67,12 +75,16 @@ async def _take(monitor: Monitor, signal: str, request: Request) -> Response:
     return Response(_answer(signal, batch.refused), media_type=PROTOBUF)
 
 
+def _refuse(reason: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return PlainTextResponse(f"{reason}\n", status, headers)
+
+
 def _unsupported(request: Request) -> Response | None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != PROTOBUF:
-        return PlainTextResponse(f"send OTLP as {PROTOBUF}, not {kind or 'without a content type'}\n", 415)
+        return _refuse(f"send OTLP as {PROTOBUF}, not {kind[:80] or 'without a content type'}", 415)
     if request.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
-        return PlainTextResponse("the encodings are gzip and identity\n", 415, {"Accept-Encoding": "gzip"})
+        return _refuse("the encodings are gzip and identity", 415, {"Accept-Encoding": "gzip"})
     return None
 
 
@@ -80,10 +92,14 @@ async def _body(request: Request) -> bytes:
     """The unpacked body.
 
     Raises:
-        TooLarge: it is larger than the limits, packed or unpacked.
+        RequestTooLarge: it is larger than the limits, packed or unpacked.
         MalformedRequest: it is no whole gzip.
     """
     packed = bytearray()
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > MOST_SENT):
+        message = f"a request has at most {MOST_SENT} bytes"
+        raise RequestTooLarge(message)
     async for chunk in request.stream():
         packed += chunk
         if len(packed) > MOST_SENT:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any
 
 from controller.telemetry.registry import DIRECTION, Metric
 from monitoring.timeseries.records import (
@@ -15,7 +13,7 @@ from monitoring.timeseries.records import (
     add_up_totals,
 )
 from monitoring.timeseries.retention import STEPS
-from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key
+from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span
 
 SPANS_SHOWN = 10_000
 """Enough for the devices of the whole city, and the steps of those that are in work."""
@@ -55,7 +53,7 @@ def read_newest_trace(store: TimeSeriesStore) -> list[SpanRecord]:
         "AND level != 'command' ORDER BY level = 'step', start LIMIT ?"
     )
     rows = store.rows(query, SPANS_SHOWN)
-    return [_span(row) for row in rows]
+    return [read_span(row) for row in rows]
 
 
 def read_line_history(
@@ -75,7 +73,3 @@ def read_line_history(
     )
     rows = store.rows(query, step, json.dumps(STEPS), json.dumps(wanted), int(since))
     return [(slot, mean, most) for slot, mean, most in rows]
-
-
-def _span(row: tuple[Any, ...]) -> SpanRecord:
-    return replace(SpanRecord(*row[:-1]), attributes=json.loads(row[-1]))

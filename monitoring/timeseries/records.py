@@ -1,13 +1,13 @@
 """What the monitor takes in, as plain values.
 
-A value of a metric that is not in the registry, or with other attributes, or from the future, is not taken; the sender
-is told how many and why, as OTLP's partial success.
+A value of a metric that is not in the registry, or with other attributes, or of a school that the city does not have,
+or from another time, is not taken; the sender is told how many and why, as OTLP's partial success.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.errors import TsunaguError
@@ -27,11 +27,15 @@ class MalformedRequest(TsunaguError):
 
 @dataclass(frozen=True, slots=True)
 class GaugeValue:
-    """A gauge's value at a time (seconds since 1970)."""
+    """A gauge's value at a time (seconds since 1970).
+
+    `early`: its sender dated it later than it arrived, so `at` is its arrival.
+    """
 
     key: SeriesKey
     at: float
     value: float
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,21 @@ class TelemetryBatch:
     totals: list[CumulativeTotal] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return len(self.values) + len(self.totals) + len(self.events) + len(self.spans) + self.refused.total()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBatch:
+    """What the store took of a batch: its values under the series that it has them in, and its spans as they stand.
+
+    `refused` counts what it did not take, by why.
+    """
+
+    values: Sequence[GaugeValue] = ()
+    spans: Sequence[SpanRecord] = ()
     refused: Counter[str] = field(default_factory=Counter)
 
 

@@ -6,13 +6,10 @@ so a sum over all rows counts it once, whatever was rolled up meanwhile.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from controller.telemetry.registry import DAY, HOUR, MINUTE
-from monitoring.timeseries.records import CumulativeTotal, add_up_totals
-from monitoring.timeseries.schema import ADD_PART
-from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key
+from monitoring.timeseries.time_series_store import TimeSeriesStore, add_up_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +64,4 @@ def delete_expired(store: TimeSeriesStore, now: float) -> None:
     with store.writing() as connection:
         connection.execute("DELETE FROM event WHERE at < ?", (now - EVENTS_KEPT,))
         connection.execute("DELETE FROM span WHERE start < ?", (now - ROLLOUTS_KEPT,))
-        query = (
-            "SELECT series, metric, attributes, at, value, counts FROM part JOIN series ON series.id = part.series "
-            "WHERE at < ?"
-        )
-        ended = connection.execute(query, (now - PROCESS_KEPT,)).fetchall()
-        numbers = {key: row[0] for row in ended if (key := parse_series_key(row[1], row[2]))}
-        parts = [
-            CumulativeTotal(key, "", 0, row[3], row[4], tuple(json.loads(row[5])))
-            for row in ended
-            if (key := parse_series_key(*row[1:3]))
-        ]
-        connection.execute("DELETE FROM part WHERE at < ?", (now - PROCESS_KEPT,))
-        for one in add_up_totals(parts):
-            row = (numbers[one.key], "", 0, one.at, one.value, json.dumps(one.counts))
-            connection.execute(ADD_PART, row)
+        add_up_ended(connection, now - PROCESS_KEPT)

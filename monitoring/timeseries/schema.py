@@ -64,11 +64,15 @@ CREATE TABLE span (
 CREATE INDEX span_roots ON span (level, start);
 """
 
+_SPANS_BY_NAME = """
+CREATE INDEX span_names ON span (trace, parent, name) WHERE level IN ('school', 'device');
+"""
+
 TIME_SERIES_STORE = StoreFormat(
     name="store of the monitor",
     application_id=0x54534E74,  # "TSNt"
     # To the second format nothing but the application id is new.
-    migrations=(_TABLES, ""),
+    migrations=(_TABLES, "", _SPANS_BY_NAME),
     unstamped=1,
     unstamped_tables=frozenset({"series", "latest", "bin", "part", "event", "span"}),
     advice="name another file with --store",
@@ -89,11 +93,32 @@ INSERT INTO part (series, process, began, at, value, counts) VALUES (?, ?, ?, ?,
 ON CONFLICT (series, process, began) DO UPDATE
 SET at = excluded.at, value = excluded.value, counts = excluded.counts WHERE excluded.at >= at
 """
+COUNT_PARTS = """
+SELECT COUNT(*), MAX(process = ?2 AND began = ?3) FROM part WHERE series = ?1
+"""
 ADD_EVENT = "INSERT OR IGNORE INTO event (at, kind, school, line, text) VALUES (?, ?, ?, ?, ?)"
 ADD_SPAN = """
 INSERT INTO span (trace, id, parent, level, name, start, ended, outcome, error, attributes)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+WHERE EXISTS (SELECT 1 FROM span AS own WHERE own.trace = ?1 AND own.id = ?2)
+OR NOT EXISTS (
+  SELECT 1 FROM span AS above WHERE above.trace = ?1 AND above.id = ?3 AND above.ended > 0
+) AND NOT EXISTS (
+  SELECT 1 FROM span AS twin WHERE twin.level IN ('school', 'device') AND twin.level = ?4
+  AND twin.trace = ?1 AND twin.parent = ?3 AND twin.name = ?5 AND twin.id != ?2
+)
 ON CONFLICT (trace, id) DO UPDATE SET ended = excluded.ended, outcome = excluded.outcome, error = excluded.error,
-  attributes = excluded.attributes WHERE excluded.ended > 0
+  attributes = excluded.attributes WHERE span.ended = 0 AND excluded.ended >= span.start
+  AND span.level = excluded.level AND span.name = excluded.name AND span.parent = excluded.parent
+RETURNING trace, id, parent, level, name, start, ended, outcome, error, attributes
 """
-"""An end adds to a start; a start that comes late takes nothing from an end."""
+"""An end adds to a start, once: what has ended never changes, and nothing begins below it any more.
+
+A start that comes late takes nothing from an end, and a school or a device stands once below what it is in. What is
+returned is the span as it stands; nothing where nothing was taken.
+"""
+DELETE_OLD_EVENTS = """
+DELETE FROM event WHERE school = ?1 AND id NOT IN (
+  SELECT id FROM event WHERE school = ?1 ORDER BY at DESC, id DESC LIMIT ?2
+)
+"""

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from queue import Empty, Full, Queue
 from threading import Thread
 
-from monitoring.timeseries.records import TelemetryBatch
+from monitoring.timeseries.records import KeptBatch, TelemetryBatch
 from monitoring.timeseries.retention import delete_expired, roll_up
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 
@@ -17,7 +17,7 @@ WAITING = 256
 ROLL_UP_SECONDS = 10.0
 CLEAR_SECONDS = 600.0
 
-_Waiting = tuple[TelemetryBatch, "Future[None]"]
+_Waiting = tuple[TelemetryBatch, "Future[KeptBatch]"]
 
 
 class StoreBusy(Exception):
@@ -34,13 +34,13 @@ class StoreWriter:
         self._next_roll_up = self._next_clear = 0.0
         self._thread.start()
 
-    def submit(self, batch: TelemetryBatch) -> Future[None]:
-        """Queue a batch; the future is done when it is on the disk, or holds the error that kept it off.
+    def submit(self, batch: TelemetryBatch) -> Future[KeptBatch]:
+        """Queue a batch; the future gives what was kept, when it is on the disk, or the error that kept it off.
 
         Raises:
-            Busy: too many wait already.
+            StoreBusy: too many wait already.
         """
-        done: Future[None] = Future()
+        done: Future[KeptBatch] = Future()
         try:
             self._queue.put_nowait((batch, done))
         except Full:
@@ -76,7 +76,7 @@ class StoreWriter:
     def _write(self, waiting: list[_Waiting]) -> None:
         """All in one transaction; where that fails each in its own, so that one batch does not take others with it."""
         try:
-            self._store.write([batch for batch, _ in waiting])
+            found = self._store.write([batch for batch, _ in waiting])
         except Exception as error:  # noqa: BLE001 whatever it is, this thread goes on and the sender is told
             if len(waiting) == 1:
                 waiting[0][1].set_exception(error)
@@ -84,8 +84,8 @@ class StoreWriter:
             for one in waiting:
                 self._write([one])
         else:
-            for _, done in waiting:
-                done.set_result(None)
+            for (_, done), kept in zip(waiting, found, strict=True):
+                done.set_result(kept)
 
     def _keep_house(self) -> None:
         now = time.monotonic()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -15,14 +16,18 @@ from controller.errors import FileLocked, MonitorError
 from controller.storage.file_lock import hold_file_lock
 from controller.storage.sqlite import open_store
 from controller.telemetry.registry import METRICS
+from monitoring.limits import ENDED_SECONDS, MOST_EVENTS, MOST_PROCESSES, MOST_ROLLOUTS, MOST_SPANS
 from monitoring.timeseries import schema
 from monitoring.timeseries.records import (
     OVERFLOWN,
     CumulativeTotal,
     GaugeValue,
+    KeptBatch,
+    SeriesAttributes,
     SeriesKey,
     SpanRecord,
     TelemetryBatch,
+    add_up_totals,
 )
 
 
@@ -39,6 +44,8 @@ class TimeSeriesStore:
         self._reading = Lock()
         self._ids: dict[SeriesKey, int] = {}
         self._sizes: Counter[str] = Counter()
+        self._newest = 0
+        self._spans: Counter[str] = Counter()
         with ExitStack() as opened:
             opened.enter_context(_hold_store(path))
             # FULL: what was acknowledged is on the disk, not only with the system.
@@ -62,23 +69,53 @@ class TimeSeriesStore:
         """Let go of the file."""
         self._opened.close()
 
-    def write(self, batches: Sequence[TelemetryBatch]) -> None:
-        """Keep batches, all or nothing; when it returns, they are on the disk.
+    def write(self, batches: Sequence[TelemetryBatch]) -> list[KeptBatch]:
+        """Keep batches, all or nothing; when it returns what it took of each, that is on the disk.
 
         Raises:
             sqlite3.Error: they are not, e.g. because the disk is full.
         """
         try:
             with self.writing() as connection:
-                for batch in batches:
-                    self._write_values(connection, batch.values)
-                    self._write_totals(connection, batch.totals)
-                    events = [(one.at, one.kind, one.school, one.line, one.text) for one in batch.events]
-                    connection.executemany(schema.ADD_EVENT, events)
-                    connection.executemany(schema.ADD_SPAN, [_span_row(span) for span in batch.spans])
+                kept = [self._write_batch(connection, batch) for batch in batches]
+                for school in {event.school for batch in batches for event in batch.events}:
+                    connection.execute(schema.DELETE_OLD_EVENTS, (school, MOST_EVENTS))
         except BaseException:
             self._remember()
             raise
+        return kept
+
+    def delete_unknown(self, find_unknown: Callable[[SeriesAttributes], str | None], now: float) -> list[str]:
+        """Delete the series of schools and regions that are gone, and what is dated later than now; gives the schools.
+
+        Raises:
+            MonitorError: the store has schools, and none of them is known: it is another city's.
+        """
+        gone = {key: number for key, number in self._ids.items() if find_unknown(key[1]) is not None}
+        schools = {dict(attributes).get("school") for _, attributes in self._ids} - {None}
+        lost = {dict(attributes).get("school") for _, attributes in gone} - {None}
+        if schools and schools == lost:
+            message = f"{self.path}: holds other schools than these policies; name another file with --store"
+            raise MonitorError(message)
+        if gone:  # what was beyond a limit may have been so because of them
+            gone |= {key: number for key, number in self._ids.items() if key[1] == OVERFLOWN}
+        with self.writing() as connection:
+            for table, column in (("latest", "series"), ("bin", "series"), ("part", "series"), ("series", "id")):
+                query = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 ours
+                connection.executemany(query, [(number,) for number in gone.values()])
+            connection.execute("UPDATE latest SET at = ?1 WHERE at > ?1", (now,))
+            connection.execute("DELETE FROM span WHERE start > ?", (now,))
+            connection.execute("DELETE FROM event WHERE at > ?", (now,))
+        self._remember()
+        return sorted(str(school) for school in lost)
+
+    def _write_batch(self, connection: sqlite3.Connection, batch: TelemetryBatch) -> KeptBatch:
+        refused = Counter[str]()
+        values = self._write_values(connection, batch.values)
+        self._write_totals(connection, batch.totals, refused)
+        events = [(one.at, one.kind, one.school, one.line, one.text) for one in batch.events]
+        connection.executemany(schema.ADD_EVENT, events)
+        return KeptBatch(values, self._write_spans(connection, batch.spans, refused), refused)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -97,8 +134,10 @@ class TimeSeriesStore:
         with self._reading, closing(self._reader.execute(query, parameters)) as found:
             return found.fetchall()
 
-    def _write_values(self, connection: sqlite3.Connection, values: Sequence[GaugeValue]) -> None:
-        rows = [(self._id(connection, one.key), one.at, one.value) for one in values]
+    def _write_values(self, connection: sqlite3.Connection, values: Sequence[GaugeValue]) -> list[GaugeValue]:
+        """Write values; gives them under the series that they were written to."""
+        numbers = [self._find_series(connection, one.key) for one in values]
+        rows = [(number, one.at, one.value) for one, (number, _) in zip(values, numbers, strict=True)]
         connection.executemany(schema.ADD_LATEST, rows)
         past = [
             (series, int(at), value, value, value)
@@ -106,34 +145,83 @@ class TimeSeriesStore:
             if one.key[0].history
         ]
         connection.executemany(schema.ADD_BIN, past)
+        return [one if one.key == key else replace(one, key=key) for one, (_, key) in zip(values, numbers, strict=True)]
 
-    def _write_totals(self, connection: sqlite3.Connection, totals: Sequence[CumulativeTotal]) -> None:
-        rows = [
-            (self._id(connection, one.key), one.process, one.began, one.at, one.value, json.dumps(one.counts))
-            for one in totals
-        ]
-        connection.executemany(schema.ADD_PART, rows)
+    def _write_totals(
+        self, connection: sqlite3.Connection, totals: Sequence[CumulativeTotal], refused: Counter[str]
+    ) -> None:
+        for one in totals:
+            series, _ = self._find_series(connection, one.key)
+            if not self._make_room(connection, series, one):
+                refused["a total of more processes than are told apart"] += 1
+                continue
+            row = (series, one.process, one.began, one.at, one.value, json.dumps(one.counts))
+            connection.execute(schema.ADD_PART, row)
 
-    def _id(self, connection: sqlite3.Connection, key: SeriesKey) -> int:
-        """The number of a series; what is beyond its metric's limit shares one, as in the SDK."""
+    def _make_room(self, connection: sqlite3.Connection, series: int, total: CumulativeTotal) -> bool:
+        """Whether a process's total may be kept; where there are too many, those that have ended are added up."""
+        known = connection.execute(schema.COUNT_PARTS, (series, total.process, total.began)).fetchone()
+        if known[0] < MOST_PROCESSES or known[1]:
+            return True
+        add_up_ended(connection, total.at - ENDED_SECONDS, series)
+        return bool(connection.execute(schema.COUNT_PARTS, (series, "", 0)).fetchone()[0] < MOST_PROCESSES)
+
+    def _write_spans(
+        self, connection: sqlite3.Connection, spans: Sequence[SpanRecord], refused: Counter[str]
+    ) -> list[SpanRecord]:
+        """Write spans; gives those that were taken, as they stand now."""
+        kept = []
+        for span in spans:
+            if self._spans[span.trace] >= MOST_SPANS:
+                refused["a span beyond the most of a rollout"] += 1
+                continue
+            if span.trace not in self._spans and len(self._spans) >= MOST_ROLLOUTS:
+                self._delete_oldest_rollouts(connection)
+            row = connection.execute(schema.ADD_SPAN, _span_row(span)).fetchone()
+            if row is not None:
+                kept.append(read_span(row))
+                self._spans[span.trace] += 1
+            elif not self._is_late(connection, span):
+                refused["a span that has ended, or stands below one that has, or stands there already"] += 1
+        return kept
+
+    @staticmethod
+    def _is_late(connection: sqlite3.Connection, span: SpanRecord) -> bool:
+        """Whether a span tells nothing new: a start that comes after its end, or an end that is sent again."""
+        query = "SELECT ended, outcome FROM span WHERE trace = ? AND id = ?"
+        found = connection.execute(query, (span.trace, span.id)).fetchone()
+        return found is not None and (span.end == 0 or found == (span.end, span.outcome))
+
+    def _delete_oldest_rollouts(self, connection: sqlite3.Connection) -> None:
+        """Make room for a tenth more rollouts."""
+        query = "SELECT trace FROM span GROUP BY trace ORDER BY MIN(start) LIMIT ?"
+        oldest = connection.execute(query, (max(1, MOST_ROLLOUTS // 10),)).fetchall()
+        connection.executemany("DELETE FROM span WHERE trace = ?", oldest)
+        for (trace,) in oldest:
+            self._spans.pop(trace, None)
+
+    def _find_series(self, connection: sqlite3.Connection, key: SeriesKey) -> tuple[int, SeriesKey]:
+        """A series' number, and what it is known by; what is beyond its metric's limit shares one, as in the SDK."""
         if (known := self._ids.get(key)) is not None:
-            return known
+            return known, key
         metric, attributes = key
         if attributes != OVERFLOWN and self._sizes[metric.name] >= metric.limit:
-            return self._id(connection, (metric, OVERFLOWN))
+            return self._find_series(connection, (metric, OVERFLOWN))
         named = dict(attributes)
-        number = len(self._ids) + 1
+        self._newest += 1
         place = named.get("school", ""), named.get("line", "")
-        connection.execute(schema.ADD_SERIES, (number, metric.name, json.dumps(attributes), *place))
-        self._ids[key] = number
+        connection.execute(schema.ADD_SERIES, (self._newest, metric.name, json.dumps(attributes), *place))
+        self._ids[key] = self._newest
         self._sizes[metric.name] += attributes != OVERFLOWN
-        return number
+        return self._newest, key
 
     def _remember(self) -> None:
-        """Know the series that the file knows."""
+        """Know the series that the file knows, and how many spans it has of each rollout."""
         rows = self._writer.execute("SELECT id, metric, attributes FROM series").fetchall()
         self._ids = {key: number for number, key in ((row[0], parse_series_key(row[1], row[2])) for row in rows) if key}
         self._sizes = Counter(metric.name for metric, attributes in self._ids if attributes != OVERFLOWN)
+        self._newest = max((row[0] for row in rows), default=0)
+        self._spans = Counter(dict(self._writer.execute("SELECT trace, COUNT(*) FROM span GROUP BY trace").fetchall()))
 
 
 @contextmanager
@@ -176,3 +264,27 @@ def _span_row(span: SpanRecord) -> tuple[object, ...]:
         span.error,
         json.dumps(dict(span.attributes), ensure_ascii=False),
     )
+
+
+def read_span(row: tuple[Any, ...]) -> SpanRecord:
+    """A span from its row."""
+    return replace(SpanRecord(*row[:-1]), attributes=json.loads(row[-1]))
+
+
+def add_up_ended(connection: sqlite3.Connection, before: float, series: int | None = None) -> None:
+    """Add up the totals of processes that told nothing since a time, of one series or of all."""
+    query = (
+        "SELECT series, metric, attributes, at, value, counts FROM part JOIN series ON series.id = part.series "
+        "WHERE at < ?1 AND (?2 IS NULL OR series = ?2)"
+    )
+    ended = connection.execute(query, (before, series)).fetchall()
+    known: Mapping[SeriesKey, int] = {key: row[0] for row in ended if (key := parse_series_key(row[1], row[2]))}
+    parts = [
+        CumulativeTotal(key, "", 0, row[3], row[4], tuple(json.loads(row[5])))
+        for row in ended
+        if (key := parse_series_key(*row[1:3]))
+    ]
+    connection.execute("DELETE FROM part WHERE at < ?1 AND (?2 IS NULL OR series = ?2)", (before, series))
+    for one in add_up_totals(parts):
+        row = (known[one.key], "", 0, one.at, one.value, json.dumps(one.counts))
+        connection.execute(schema.ADD_PART, row)

@@ -12,13 +12,17 @@ from starlette.middleware import Middleware
 from controller.model.city import City
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest import otlp_receiver
+from monitoring.ingest.sender_tokens import SenderTokens
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web import api, exposition, pages
 from monitoring.web.request_guard import RequestGuard
 
 
-def build_application(city: City, store: TimeSeriesStore) -> Starlette:
-    """Receiver, API, `/metrics` and pages over one store; `app.state.monitor` is the monitor itself."""
+def build_application(city: City, store: TimeSeriesStore, tokens: SenderTokens) -> Starlette:
+    """Receiver, API, `/metrics` and pages over one store; `app.state.monitor` is the monitor itself.
+
+    Only who shows one of the tokens may send.
+    """
     monitor = Monitor(city, store)
 
     @asynccontextmanager
@@ -33,7 +37,7 @@ def build_application(city: City, store: TimeSeriesStore) -> Starlette:
             monitor.close()
 
     parts = (
-        otlp_receiver.build_receiver_routes(monitor),
+        otlp_receiver.build_receiver_routes(monitor, tokens),
         api.build_api_routes(monitor),
         exposition.build_metrics_routes(monitor),
         pages.build_page_routes(city),

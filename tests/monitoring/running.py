@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -16,9 +19,41 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from controller.operations.operators_file import VARIABLE
+from controller.telemetry.registry import Writer
+from controller.telemetry.writer_tokens import make_token, read_token
+
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 START_SECONDS = 60.0
-PROTOBUF = {"Content-Type": "application/x-protobuf"}
+
+
+def _make_tokens() -> Path:
+    """A folder with a token for each sender and an operators' file that names them; gone when the tests end."""
+    folder = tempfile.TemporaryDirectory(prefix="tsunagu-tokens-")
+    atexit.register(folder.cleanup)
+    lines = ["format: 1", "tokens:"]
+    for writer in Writer:
+        make_token(Path(folder.name) / writer)
+        lines.append(f"  {writer}: {folder.name}/{writer}")
+    operators = Path(folder.name) / "operations.yaml"
+    operators.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    operators.chmod(0o600)
+    return Path(folder.name)
+
+
+TOKENS = _make_tokens()
+OPERATORS = {VARIABLE: str(TOKENS / "operations.yaml")}
+"""The environment in which commands find these tokens."""
+
+
+def bearer(writer: Writer) -> dict[str, str]:
+    """The header that shows a sender's token."""
+    return {"Authorization": f"Bearer {read_token(TOKENS / writer)}"}
+
+
+PROTOBUF = {"Content-Type": "application/x-protobuf", **bearer(Writer.PROBE)}
+"""A probe's headers."""
+CONTROLLER = {**PROTOBUF, **bearer(Writer.CONTROLLER)}
 
 
 @dataclass
@@ -56,6 +91,14 @@ class Running:
         return self.process.wait(timeout=30)
 
 
+def read_store(running: Running, query: str) -> list[tuple[Any, ...]]:
+    """What stands in the store of a running monitor."""
+    words = running.process.args
+    assert isinstance(words, list)
+    with closing(sqlite3.connect(words[words.index("--store") + 1])) as connection:
+        return connection.execute(query).fetchall()
+
+
 TSUNAGU = ("-c", "from controller.cli.main import main; main()", "monitor")
 PROCESS = ("-m", "monitoring")
 """What `tsunagu monitor` becomes; it starts in half the time."""
@@ -65,11 +108,15 @@ def start(
     store: Path, port: int = 0, *, policies: Path = POLICIES, by: Sequence[str] = PROCESS
 ) -> subprocess.Popen[str]:
     words = ["--port", str(port), "--store", str(store), "--policies", str(policies)]
+    if by == PROCESS:
+        for writer in Writer:
+            words += [f"--{writer}-token", str(TOKENS / writer)]
     return subprocess.Popen(
         [sys.executable, *by, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **OPERATORS},
     )
 
 

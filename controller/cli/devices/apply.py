@@ -13,12 +13,14 @@ from controller.cli.estates import build_transport, load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
+from controller.cli.telemetry_tokens import find_token_file
 from controller.model.virtual_city import choose_estate
 from controller.plan.document import PlanFile, load_plan
 from controller.plan.plan_expiry import refuse_expired_plan
 from controller.platforms.transport.base import SystemClock
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
+from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
@@ -48,7 +50,7 @@ def apply(
         errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")
     refuse_expired_plan(city, plan)
     timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
-    with open_trace(timeline) as trace:
+    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER)) as trace:
         settings = Settings(restore_after, state, build_transport(city), SystemClock())
         outcomes = apply_plan(city, plan, settings, [trace, Progress(len(plan.devices))])
     if as_json:

@@ -26,9 +26,11 @@ from controller.cli.options import (
 )
 from controller.cli.output import Exit, print_line, say_json
 from controller.cli.progress import Progress
+from controller.cli.telemetry_tokens import find_token_file
 from controller.model.sites.devices import Device
 from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
+from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
 
 playbook = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Playbooks for network operators.")
@@ -76,7 +78,8 @@ def run(  # noqa: PLR0913 the command's options
         environment = {"TSUNAGU_POLICIES": str(policies.resolve()), "TSUNAGU_LAB": str(int(lab))}
         environment |= list_operations_variables(city)
         book = Playbook(playbooks.resolve(), name, hosts, environment, {"backup_folder": str(folder)})
-        with open_trace(state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl") as trace:
+        timeline = state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl"
+        with open_trace(timeline, token=find_token_file(Writer.CONTROLLER)) as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])
     left_out = [device for device in devices if device.id not in hosts]
     if as_json:

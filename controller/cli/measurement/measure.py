@@ -28,6 +28,7 @@ from controller.cli.options import (
 )
 from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, print_line, say_json, say_table
+from controller.cli.telemetry_tokens import find_token_file
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
@@ -52,7 +53,7 @@ from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
 from controller.resilience.line_monitor import LineMonitor
 from controller.telemetry.otlp import Telemetry, open_telemetry
-from controller.telemetry.registry import EventKind
+from controller.telemetry.registry import EventKind, Writer
 
 
 class LineChoice(StrEnum):
@@ -110,7 +111,8 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
     sites = list_probe_sites(city, chosen)
-    with explain_absence(), open_telemetry() as sent, open_measurement_store(state / LAB_STORE) as store:
+    token = find_token_file(Writer.PROBE)
+    with explain_absence(), open_telemetry(token=token) as sent, open_measurement_store(state / LAB_STORE) as store:
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies
+from controller.cli.telemetry_tokens import find_token_file
+from controller.telemetry.registry import Writer
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")]
 StoreFile = Annotated[Path, typer.Option("--store", help="File that what is received is kept in.")]
@@ -24,7 +26,10 @@ def monitor(
     """Run the monitor: an OTLP receiver, a store, a page for people and /metrics for Prometheus.
 
     Point OTEL_EXPORTER_OTLP_ENDPOINT at it, e.g. http://127.0.0.1:8600, where other commands run. Ctrl-C stops it.
+    Senders show a token, which the first start makes: a file each for the controller and for probes.
     """
     # In place of this process: a Ctrl-C or a kill reaches the monitor itself, and nothing of the command line stays.
     words = ["-m", "monitoring", "--port", str(port), "--store", str(store), "--policies", str(policies)]
+    for writer in Writer:
+        words += [f"--{writer}-token", str(find_token_file(writer))]
     os.execv(sys.executable, [sys.executable, "-P", *words])  # noqa: S606 this very Python

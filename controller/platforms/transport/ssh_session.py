@@ -95,7 +95,8 @@ def _credential(device: Device, access: DeviceAccess) -> dict[str, Any]:
     if access.password is not None:
         return {"password": resolve_secret(device.id, access.password)}
     assert access.key is not None  # noqa: S101 the model holds exactly one of the two
-    return {"use_keys": True, "pkey": load_private_key(device.id, access.key)}
+    # netmiko looks for files when told to use keys.
+    return {"use_keys": False, "pkey": load_private_key(device.id, access.key)}
 
 
 def _build_connection(

@@ -22,7 +22,7 @@ from monitoring.alerts import rules
 from monitoring.alerts.rules import FILE, list_alerts
 from tests.monitoring.feed import Feed, metrics, post
 from tests.monitoring.prometheus import program, watching
-from tests.monitoring.running import POLICIES, Running, monitor, until
+from tests.monitoring.running import OPERATORS, POLICIES, Running, monitor, until
 
 PATIENCE = 120.0
 TESTS = Path(__file__).parent / "alerts_test.yaml"
@@ -78,7 +78,7 @@ def probing(school: str, state: Path, url: str) -> Iterator[None]:
     command = [sys.executable, "-c", "from controller.cli.main import main; main()", *words]
     with (
         (state / "watch.log").open("wb") as log,
-        subprocess.Popen(command, env={**os.environ, ENDPOINT: url}, stdout=log, stderr=log) as process,
+        subprocess.Popen(command, env={**os.environ, **OPERATORS, ENDPOINT: url}, stdout=log, stderr=log) as process,
     ):
         try:
             yield

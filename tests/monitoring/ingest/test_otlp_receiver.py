@@ -28,15 +28,33 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.otlp import ENDPOINT, open_telemetry
-from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
+from controller.telemetry.registry import (
+    LINE_UP,
+    ROLLOUT_DEVICE_DURATION,
+    ROLLOUT_DEVICES,
+    TELEMETRY_DROPPED,
+    EventKind,
+    Writer,
+)
 from controller.telemetry.timeline import Level, open_rollout_span
 from controller.telemetry.tracing import open_trace
+from monitoring.city_state.known_names import list_known_names
+from monitoring.ingest.arrival import Arrival
 from monitoring.ingest.otlp_decoder import decode_request
-from monitoring.ingest.otlp_receiver import MOST_SENT, MOST_UNPACKED
+from monitoring.limits import MOST_SENT, MOST_UNPACKED
 from monitoring.timeseries.records import OVERFLOWN, CumulativeTotal, GaugeValue, MalformedRequest
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.monitoring.feed import Feed, event, feed, metrics, pairs, point, post
-from tests.monitoring.running import PROTOBUF, Running, listening, monitor, until
+from tests.monitoring.running import (
+    CONTROLLER,
+    PROTOBUF,
+    TOKENS,
+    Running,
+    bearer,
+    listening,
+    monitor,
+    until,
+)
 from tests.soak import examples
 
 GZIP = {**PROTOBUF, "Content-Encoding": "gzip"}
@@ -53,8 +71,8 @@ PATHS = ("/v1/traces", "/v1/metrics", "/v1/logs")
         (GZIP, b"not gzip at all", 400, b"the body is no gzip"),
         (GZIP, gzip.compress(b"")[:-4], 400, b"no whole gzip"),
         (GZIP, gzip.compress(b"") + b"more", 400, b"no whole gzip"),
-        ({"Content-Type": "application/json"}, b"{}", 415, b"application/x-protobuf"),
-        ({}, b"", 415, b"without a content type"),
+        ({**PROTOBUF, "Content-Type": "application/json"}, b"{}", 415, b"application/x-protobuf"),
+        (bearer(Writer.CONTROLLER), b"", 415, b"without a content type"),
         ({**PROTOBUF, "Content-Encoding": "br"}, b"", 415, b"gzip and identity"),
         (PROTOBUF, b"\0" * (MOST_SENT + 1), 413, b"at most"),
         (GZIP, gzip.compress(b"\0" * (MOST_UNPACKED + 1)), 413, b"at most"),
@@ -91,11 +109,12 @@ def one(metric: Metric) -> ExportMetricsServiceRequest:
     return request
 
 
-UP = {"school": "s", "line": "primary"}
+UP = {"school": "as-e04", "line": "primary"}
 NOW = time.time()
+NAMES = list_known_names(feed(1).city)
 WRONG = {
     "unknown metric": Metric(name="other.metric", gauge=Gauge(data_points=[point(1, NOW, UP)])),
-    "a missing attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, {"school": "s"})])),
+    "a missing attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, {"school": "as-e04"})])),
     "another attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"more": "x"})])),
     "a value outside the list": Metric(
         name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"line": "third"})])
@@ -105,8 +124,8 @@ WRONG = {
     "the future": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW + 86_400, UP)])),
     "another kind": Metric(name=LINE_UP.name, sum=Sum(data_points=[point(1, NOW, UP)])),
     "a delta": Metric(
-        name=ROLLOUT_DEVICES.name,
-        sum=Sum(data_points=[point(1, NOW, {"outcome": "applied"})], is_monotonic=True, aggregation_temporality=DELTA),
+        name=TELEMETRY_DROPPED.name,
+        sum=Sum(data_points=[point(1, NOW, {"signal": "logs"})], is_monotonic=True, aggregation_temporality=DELTA),
     ),
 }
 
@@ -128,7 +147,8 @@ def test_what_the_registry_does_not_know_is_told_back_and_the_rest_is_kept(
 
 def test_an_overflow_of_the_sdk_is_kept_as_one() -> None:
     gauge = Gauge(data_points=[point(1, NOW, {OVERFLOW: "true"})])
-    [value] = decode_request("metrics", one(Metric(name=LINE_UP.name, gauge=gauge)).SerializeToString()).values
+    body = one(Metric(name=LINE_UP.name, gauge=gauge)).SerializeToString()
+    [value] = decode_request("metrics", body, Arrival(Writer.PROBE, NAMES, time.time())).values
     assert value.key == (LINE_UP, OVERFLOWN)
 
 
@@ -158,16 +178,21 @@ def durations() -> Metric:
 def a_span() -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
     span = request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name="step x")
+    span.start_time_unix_nano = span.end_time_unix_nano = int(NOW * 1e9)
     span.attributes.extend(pairs({"tsunagu.level": "step"}))
     return request
 
 
 VALID = [
-    ("metrics", one(Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP)]))).SerializeToString()),
-    ("metrics", one(ended()).SerializeToString()),
-    ("metrics", one(durations()).SerializeToString()),
-    ("logs", event(EventKind.DRIFT, "text", NOW, school="s").SerializeToString()),
-    ("traces", a_span().SerializeToString()),
+    (
+        Writer.PROBE,
+        "metrics",
+        one(Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP)]))).SerializeToString(),
+    ),
+    (Writer.CONTROLLER, "metrics", one(ended()).SerializeToString()),
+    (Writer.CONTROLLER, "metrics", one(durations()).SerializeToString()),
+    (Writer.CONTROLLER, "logs", event(EventKind.DRIFT, "text", NOW, school="as-e04").SerializeToString()),
+    (Writer.CONTROLLER, "traces", a_span().SerializeToString()),
 ]
 
 
@@ -181,14 +206,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeSeriesStore]
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(VALID), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4))
 def test_a_damaged_request_is_refused_or_kept_and_breaks_nothing(
-    store: TimeSeriesStore, valid: tuple[str, bytes], changes: list[tuple[int, int]]
+    store: TimeSeriesStore, valid: tuple[Writer, str, bytes], changes: list[tuple[int, int]]
 ) -> None:
-    signal, body = valid[0], bytearray(valid[1])
+    writer, signal, body = *valid[:2], bytearray(valid[2])
     for place, value in changes:
         body[place % len(body)] = value
     batch = None
     with suppress(MalformedRequest):
-        batch = decode_request(signal, bytes(body))
+        batch = decode_request(signal, bytes(body), Arrival(writer, NAMES, NOW))
     if batch is None:
         assert changes
         return
@@ -204,16 +229,17 @@ def test_a_damaged_request_is_refused_or_kept_and_breaks_nothing(
 
 def test_a_total_that_began_in_the_far_future_is_told_back_and_the_next_request_is_kept(running: Running) -> None:
     request = one(ended(2**64 - 1)).SerializeToString()
-    status, _, body = running.ask("/v1/metrics", "POST", request, PROTOBUF)
+    status, _, body = running.ask("/v1/metrics", "POST", request, CONTROLLER)
     assert status == 200
     assert ExportMetricsServiceResponse.FromString(body).partial_success.rejected_data_points == 1
-    assert running.ask("/v1/metrics", "POST", one(ended()).SerializeToString(), PROTOBUF)[0] == 200
+    assert running.ask("/v1/metrics", "POST", one(ended()).SerializeToString(), CONTROLLER)[0] == 200
 
 
 def test_the_controller_s_own_telemetry_arrives_whole(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENDPOINT, running.url)
-    with open_telemetry() as sent:
+    with open_telemetry(token=TOKENS / "probe") as sent:
         sent.record(LINE_UP, 0, school="kw-e01", line="backup")
+    with open_telemetry(token=TOKENS / "controller") as sent:
         sent.record(ROLLOUT_DEVICES, 3, outcome="applied")
         sent.event(EventKind.DRIFT, "2 devices differ", school="kw-e01")
     assert running.tile("kw-e01")["lines"]["backup"] == "down"
@@ -226,7 +252,7 @@ def test_the_controller_s_own_telemetry_arrives_whole(running: Running, monkeypa
 def test_counters_of_several_processes_add_up(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENDPOINT, running.url)
     for _ in range(2):
-        with open_telemetry() as sent:
+        with open_telemetry(token=TOKENS / "controller") as sent:
             sent.record(ROLLOUT_DEVICES, 2, outcome="reverted")
     assert 'tsunagu_rollout_devices_total{outcome="reverted"} 4' in running.ask("/metrics")[2].decode()
 
@@ -240,7 +266,7 @@ def test_a_rollout_is_seen_while_it_runs(running: Running, tmp_path: Path, monke
         return found if found is not None and found["name"] == "live" else {"waves": [{"devices": [{"step": None}]}]}
 
     with (
-        open_trace(tmp_path / "timeline.jsonl") as listener,
+        open_trace(tmp_path / "timeline.jsonl", token=TOKENS / "controller") as listener,
         open_rollout_span("live", [listener], waves=waves) as root,
         listening(running) as heard,
     ):

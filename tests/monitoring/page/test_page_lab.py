@@ -19,7 +19,7 @@ from controller.lab.network import fault_injection
 from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
 from tests.monitoring.page.conftest import opened
-from tests.monitoring.running import POLICIES, monitor
+from tests.monitoring.running import OPERATORS, POLICIES, monitor
 
 pytestmark = pytest.mark.lab
 
@@ -38,7 +38,7 @@ def words(state: Path, school: str, *more: str) -> list[str]:
 @contextmanager
 def watching(state: Path, school: str, url: str) -> Iterator[None]:
     """`tsunagu measure --watch`, sending what it sees to a monitor."""
-    told = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+    told = {**os.environ, **OPERATORS, "OTEL_EXPORTER_OTLP_ENDPOINT": url}
     with (state / "watch.txt").open("w") as said:
         process = subprocess.Popen(words(state, school, "--watch"), env=told, stdout=said, stderr=said)
         try:

@@ -16,7 +16,7 @@ from controller.telemetry.timeline import Level, open_rollout_span
 from controller.telemetry.tracing import open_trace
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.page.conftest import opened
-from tests.monitoring.running import Running, monitor
+from tests.monitoring.running import TOKENS, Running, monitor
 
 CHANGE_SECONDS = 5
 
@@ -115,7 +115,7 @@ def test_a_rollout_is_followed_span_by_span(
         page = visit.open("/rollout?lang=en")
         device = page.locator(".device", has_text=f"{first}-core1")
         with (
-            open_trace(tmp_path / "lines") as listener,
+            open_trace(tmp_path / "lines", token=TOKENS / "controller") as listener,
             open_rollout_span("abc123", [listener], waves=json.dumps(waves)) as root,
         ):
             expect(page.locator("#rollout-name")).to_have_text("abc123")

@@ -1,0 +1,58 @@
+"""What the city has, by name: everything else that somebody sends is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.model.city import City
+from controller.model.virtual_city import ESTATES, choose_estate
+from controller.telemetry.registry import LINE, REGION, SCHOOL
+from monitoring.timeseries.records import OVERFLOWN, SeriesAttributes
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """A city's names. `devices` gives each device's school, of all estates: a rollout may be of any of them."""
+
+    schools: frozenset[str]
+    regions: frozenset[str]
+    devices: Mapping[str, str]
+
+    def find_unknown(self, attributes: SeriesAttributes) -> str | None:
+        """What of a series' attributes the city does not have, for a message; None where it has everything.
+
+        >>> KnownNames(frozenset({"as-e04"}), frozenset(), {}).find_unknown((("school", "nowhere"),))
+        'a school that the city does not have'
+        """
+        if attributes == OVERFLOWN:
+            return None
+        for name, value in attributes:
+            if name == SCHOOL.name and value not in self.schools:
+                return "a school that the city does not have"
+            if name == REGION.name and value not in self.regions:
+                return "a region that the city does not have"
+        return None
+
+    def find_unknown_place(self, school: str, line: str) -> str | None:
+        """The same for the school and the line of an event; each may be empty."""
+        if school and school not in self.schools:
+            return "a school that the city does not have"
+        if line and line not in LINE.values:
+            return "a line that schools do not have"
+        return None
+
+
+def list_known_names(city: City) -> KnownNames:
+    """All names of a city that telemetry may be about."""
+    estates = [choose_estate(city, estate) for estate in ESTATES]
+    return KnownNames(
+        frozenset(city.school_by_id),
+        frozenset(region.id for region in city.lines.regions),
+        {
+            device.id: school.id
+            for estate in estates
+            for school in estate.estate_schools
+            for device in estate.list_devices(school)
+        },
+    )

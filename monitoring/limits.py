@@ -1,0 +1,56 @@
+"""How much the monitor takes, from one request to years: each bound once, for memory and store alike."""
+
+from __future__ import annotations
+
+from controller.telemetry.registry import DAY, HOUR
+
+MOST_SENT = 2 * 1024 * 1024
+"""Bytes of a body as it is sent: several times a round of a whole city."""
+MOST_UNPACKED = 8 * 1024 * 1024
+"""Bytes of a body once unpacked: a small body may hold a very large one."""
+MOST_ITEMS = 50_000
+"""Data points, spans or records of a request."""
+
+LONGEST_NAME = 64
+"""Characters of an attribute's value: the longest id of the city has fewer."""
+LONGEST_TEXT = 500
+"""Characters of what is for people: the text of an event, the name of a span, an error."""
+MOST_ATTRIBUTES = 32
+"""Attributes of a span."""
+LONGEST_WAVES = 1024 * 1024
+"""Characters in which a rollout names its devices by waves: five times those of the largest city."""
+MOST_WAVES = 64
+
+LARGEST_NUMBER = 1e15
+"""Of a value or a total, up or down: sums of a year of such numbers are still numbers."""
+
+AHEAD_SECONDS = 300
+"""How far a sender's clock may be ahead of ours; what it dates later than it arrives is dated when it arrived."""
+CLOCK_SECONDS = 1.0
+"""By how much two clocks that are right may differ."""
+LATE_SECONDS = HOUR
+"""How late a value or an event may come: senders keep nothing on disk, they send within seconds or never."""
+LONGEST_ROLLOUT = 31 * DAY
+"""How long ago something may have begun that a span tells of."""
+
+MOST_SPANS = 100_000
+"""Spans of a rollout: 5,000 devices with the steps and commands of each."""
+MOST_ROLLOUTS = 5_000
+"""Rollouts that are kept: an hourly playbook for 90 days, and as many again."""
+MOST_EVENTS = 2_000
+"""Events of a school that are kept; the newest stay."""
+MOST_PROCESSES = 256
+"""Processes whose totals of a series are told apart; those that have ended are added up to make room."""
+ENDED_SECONDS = 60.0
+"""A process that has told nothing for so long may be taken for one that has ended."""
+
+MOST_CONNECTIONS = 256
+"""Connections at once; for one more the oldest goes that has asked nothing."""
+MOST_READERS = 64
+"""Open streams of pages; for one more the oldest ends, and its page comes back."""
+HEADER_SECONDS = 5.0
+"""Within which a connection must have sent a request's head."""
+REQUEST_SECONDS = 20.0
+"""Within which a request's head and body must be there."""
+STALLED_SECONDS = 30.0
+"""After which a reader that takes nothing of its answer is let go."""
