@@ -86,11 +86,15 @@ class PlatformIncomplete(TsunaguError):
 
 
 class PlanRefused(TsunaguError):
-    """A saved plan is damaged, from another city, or of a format this release does not read."""
+    """A saved plan is damaged, from another city or policy, or says something else than the policy leads to."""
 
 
 class PlanExpired(PlanRefused):
-    """An exception that a plan permits has expired since the plan was made; names it, and its last day."""
+    """A plan is too old to begin with, or an exception that it permits has expired; names it, and its last day."""
+
+
+class PlanNotApproved(PlanRefused):
+    """A signature of a plan is not good, or too few others approved it; names the file, the person, the rule."""
 
 
 class ProofFailed(TsunaguError):

@@ -35,6 +35,14 @@ _LOCK = Path(tempfile.gettempdir()) / "tsunagu-lab-tests.lock"
 _PATIENCE = 900.0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The key of earlier proofs that tests make is theirs, not that of who runs them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state-home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def city() -> City:
     """The city as it is in `policies/`, on a day when its exceptions are in force."""

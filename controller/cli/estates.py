@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+import pwd
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from controller.lab.lab_operations import load_lab_operations
 from controller.lab.state import paths
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE, load_operations
@@ -25,10 +26,8 @@ def load_estate_city(policies: Path, *, lab: bool = False, on: date | None = Non
         PolicyError: the policies cannot be loaded, or are wider than their bounds.
         OperationsRefused: the operators' file cannot be used.
     """
-    bounds = load_operations(policies=policies).get_bounds()
-    if lab:
-        bounds = replace(bounds, ssh_ports=load_lab_operations().get_bounds().ssh_ports)
-    return load_city(policies, on=on, estate=choose_estate_class(lab=lab), bounds=bounds)
+    operations = load_lab_operations() if lab else load_operations(policies=policies)
+    return load_city(policies, on=on, estate=choose_estate_class(lab=lab), bounds=operations.get_bounds())
 
 
 def load_estate_operations(city: City) -> Operations:
@@ -38,6 +37,29 @@ def load_estate_operations(city: City) -> Operations:
         OperationsRefused: the file cannot be used.
     """
     return load_lab_operations() if isinstance(city, VirtualCity) else load_operations(policies=Path(city.directory))
+
+
+def load_operations_of(estate: EstateName, policies: Path, state: Path) -> Operations:
+    """Return the same for an estate whose city is not loaded yet.
+
+    While no virtual city is up, what is kept about it goes into this command's own state folder.
+
+    Raises:
+        OperationsRefused: the file cannot be used.
+    """
+    if estate != VirtualCity.estate:
+        return load_operations(policies=policies)
+    operations = load_lab_operations()
+    here = (state / "controller").resolve()
+    return operations if paths.STATE.exists() else operations.model_copy(update={"state": here})
+
+
+def find_user_name() -> str:
+    """Return the name of this user on this machine, as the system knows it; no variable can change it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user-{os.getuid()}"
 
 
 def build_transport(city: City) -> SshTransport:

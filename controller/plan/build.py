@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from controller.compile.network.upstream import describe_delegated
-from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
+from controller.compile.network.wanted_device_state import DeviceIntent
 from controller.errors import ProofFailed, TsunaguError
+from controller.inputs.shown_text import escape_lines
 from controller.model.city import City
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
+from controller.plan.derive import DerivedChange, derive_change, prove_wanted_paths
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
-from controller.plan.plan_expiry import find_first_expiry
-from controller.plan.proof.city_checks import ParsedDevice, check_paths
-from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
-from controller.plan.review import describe_changes, describe_preference
-from controller.platforms.base import Observation, Step, refuse_conflicts
+from controller.plan.state_lines import format_state
+from controller.platforms.base import Step
 from controller.platforms.registry import load_platform
+
+USUAL_HOURS = 24
+"""How long a plan may be applied where the operators say nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOrigin:
+    """Where a plan comes from: who made it, from which git commit, whether it goes back to an earlier policy.
+
+    `hours` and `canary` are the operators' own: how long it may be applied, which school is changed first.
+    """
+
+    planner: str = ""
+    commit: str = ""
+    undo: bool = False
+    hours: int = USUAL_HOURS
+    canary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +48,7 @@ class ConsideredDevice:
     changes: tuple[str, ...] = ()
     filters_proved: int = 0
     refusal: TsunaguError | None = None
+    derived: DerivedChange | None = None
 
     @property
     def states_proved(self) -> int:
@@ -66,103 +85,86 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     """
     if observed.refusal is not None or observed.observation is None:
         return ConsideredDevice(observed, refusal=observed.refusal)
-    system = load_platform(observed.device.platform)
+    observation = observed.observation
     try:
-        intent = compile_device(city, observed.device, system.capabilities)
-        refuse_conflicts(observed.observation, intent.wanted, observed.source)
-        proved = prove_rendered_device(city, intent, system)
-        steps = system.plan_steps(observed.observation.state, intent.wanted)
-        prove_plan_steps(city, intent, observed.observation.state, steps, system)
-        changes = _changes(city, observed.observation, intent, steps)
+        derived = derive_change(city, observed.device, observation.state, observation, observed.source)
     except ProofFailed:
         raise
     except TsunaguError as error:
         return ConsideredDevice(observed, refusal=error)
-    return ConsideredDevice(observed, intent, steps, changes, proved)
+    # What the platform remarked on is not part of any state; it comes first.
+    remarks = (f"! line {remark.number}: {remark.text}" for remark in observation.remarks)
+    changes = (*remarks, *derived.changes)
+    return ConsideredDevice(observed, derived.intent, derived.steps, changes, derived.filters_proved, derived=derived)
 
 
-def _changes(city: City, now: Observation, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
-    """The difference in words; what the platform remarked on, before it."""
-    names = {segment.vlan: segment.id for segment in city.segments.values()}
-    paths = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
-    changes = describe_changes(names, now.state, intent.wanted, paths)
-    if intent.routing:
-        changes = [*describe_preference(intent.routing, now.state.routing, intent.wanted.routing), *changes]
-    if not changes and now.state != intent.wanted:
-        titles = ", ".join(step.title for step in steps)
-        changes = [f"~ {titles or 'same meaning, other form'}"]
-    return (*(f"! line {remark.number}: {remark.text}" for remark in now.remarks), *changes)
-
-
-def build_plan(city: City, considered: Iterable[ConsideredDevice]) -> PlanFile:
+def build_plan(
+    city: City, considered: Iterable[ConsideredDevice], origin: PlanOrigin | None = None, now: datetime | None = None
+) -> PlanFile:
     """Return the plan for all that could be considered; what could not is listed in it with its reason.
 
     Raises:
         ProofFailed: the devices are right one by one, and the paths through them are not what they must be.
     """
-    considered = tuple(considered)
-    prove_planned_paths(city, considered)
+    considered, origin = tuple(considered), origin or PlanOrigin()
+    prove_wanted_paths(city, (one.intent for one in considered if one.intent is not None))
     devices: list[DevicePlan] = []
     unplanned: list[Unplanned] = []
     for one in considered:
-        if one.refusal is not None:
+        if one.derived is None or one.observed.observation is None:
             kind = "not supported" if isinstance(one.refusal, NotSupported) else "failed"
-            unplanned.append(Unplanned(device=one.observed.device.id, reason=str(one.refusal), kind=kind))
+            unplanned.append(Unplanned(device=one.observed.device.id, reason=escape_lines(str(one.refusal)), kind=kind))
         else:
-            devices.append(_device_plan(one))
-    # A canary that has nothing to change would show nothing.
-    schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
-    canary = city.canary if city.canary in schools else next(iter(schools), "")
+            devices.append(
+                build_device_plan(one.observed.device, one.observed.observation.state, one.derived, saved=one.saved)
+            )
+    made = now or datetime.now(UTC)
     return PlanFile(
         city=city.id,
-        policy=city.digest,
-        on=city.policy_date,
-        until=find_first_expiry(city),
         estate=city.estate,
-        made=datetime.now(UTC),
-        canary=canary,
+        policy=city.digest,
+        commit=origin.commit,
+        undo=origin.undo,
+        planner=origin.planner,
+        on=city.policy_date,
+        made=made,
+        expires=made + timedelta(hours=origin.hours),
+        canary=choose_canary(city, devices, origin.canary),
         devices=tuple(devices),
         unplanned=tuple(unplanned),
     )
 
 
-def prove_planned_paths(city: City, considered: Iterable[ConsideredDevice]) -> None:
-    """Prove who reaches whom through the wanted devices: the policy's paths, no other school, no way to the management.
+def choose_canary(city: City, devices: Iterable[DevicePlan], named: str | None = None) -> str:
+    """Return the school that is changed first: the one that the operators named; "" where nothing is planned.
 
-    Raises:
-        ProofFailed: with a packet for each path that differs.
+    A canary that has nothing to change would show nothing.
     """
-    held = [
-        ParsedDevice(one.intent.device, one.intent.wanted, one.intent.delegated)
-        for one in considered
-        if one.intent is not None
-    ]
-    differences = [found for check in check_paths(city, held) for found in check.differences]
-    if differences:
-        raise ProofFailed("The proof of paths failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
+    devices = tuple(devices)
+    schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
+    canary = named or city.canary
+    return canary if canary in schools else next(iter(schools), "")
 
 
-def _device_plan(one: ConsideredDevice) -> DevicePlan:
-    assert one.intent is not None and one.observed.observation is not None  # noqa: S101, PT018 no refusal
-    device = one.observed.device
-    system = load_platform(device.platform)
-    now = one.observed.observation.state
+def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, *, saved: bool) -> DevicePlan:
+    """Return the part of a plan for one device."""
     return DevicePlan(
         device=device.id,
         school=device.school.id,
         platform=device.platform,
         seen=now.compute_digest(),
+        seen_state=format_state(now),
+        wanted=tuple(load_platform(device.platform).render(derived.wanted).splitlines()),
+        saved=saved,
+        changes=tuple(map(escape_lines, derived.changes)),
+        moved=derived.delegated,
+        filters_proved=derived.filters_proved,
         steps=tuple(
             PlannedStep(
                 title=step.title,
                 commands=tuple(PlannedCommand(line=c.line, stdin=c.stdin) for c in step.commands),
                 leads_to=step.result.compute_digest(),
             )
-            for step in one.steps
+            for step in derived.steps
         ),
-        wanted=system.render(one.intent.wanted),
-        changes=one.changes,
-        filters_proved=one.filters_proved,
-        saved=one.saved,
-        moved=one.delegated,
     )

@@ -1,4 +1,4 @@
-"""plan.json: what was seen, what will be done, and what it will lead to. It is written whole or not at all."""
+"""plan.json: what was seen and what is wanted, of each device. It is written whole or not at all, in one form only."""
 
 from __future__ import annotations
 
@@ -6,16 +6,31 @@ import hashlib
 import json
 import os
 import tempfile
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.errors import PlanRefused, TsunaguError
+from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.input_file import read_input_file
+from controller.inputs.shown_text import HIDDEN, escape_controls, shorten_value
 from controller.model.sites.devices import EstateName
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
+MOST_BYTES = 256 << 20
+"""A whole city of 176 schools that is planned anew takes about 60 MB."""
+LONGEST_SHOWN = 80
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+"""An id of a city, a school, a device, a platform; a user's name."""
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40,64}\+?)?$")]
+Text = Annotated[str, Field(pattern=rf"^(?:[^{HIDDEN}]|[\t\n])*$")]
+"""Words for people or for a device, in lines; without hidden characters, as `escape_lines` leaves them."""
 
 
 class _Frozen(BaseModel):
@@ -25,94 +40,151 @@ class _Frozen(BaseModel):
 class PlannedCommand(_Frozen):
     """A command and what goes into its standard input."""
 
-    line: str
-    stdin: str | None = None
+    line: Text
+    stdin: Text | None = None
 
 
 class PlannedStep(_Frozen):
-    """A step, and the digest of the device state that it leads to."""
+    """A step as it is shown to people, and the digest of the device state that it leads to."""
 
-    title: str
+    title: Text
     commands: tuple[PlannedCommand, ...]
-    leads_to: str
+    leads_to: Digest
 
 
 class DevicePlan(_Frozen):
-    """All that is to be done on one device.
+    """What one device was seen to hold, and what the policy wants it to hold.
 
-    `seen` is the digest of the state that the plan was made from; `wanted` is the wanted state as text, so that what
-    is read back can be compared in words. `changes` is for people, and so is `moved`: what of the policy this device
-    leaves to another one.
+    `seen_state` holds the state seen as `format_state` writes it, `seen` is its digest; `wanted` are the lines of the
+    wanted state as the device's own text, and `saved` tells whether it would have booted with what it ran. All the rest
+    is for people, follows from these and from the policy, and is believed by nobody: `apply` derives it again, and
+    refuses a plan that says anything else. `moved` is what of the policy this device leaves to another one.
     """
 
-    device: str
-    school: str
-    platform: str
-    seen: str
-    steps: tuple[PlannedStep, ...]
-    wanted: str
-    changes: tuple[str, ...]
-    filters_proved: int
+    device: Name
+    school: Name
+    platform: Name
+    seen: Digest
+    seen_state: tuple[Text, ...]
+    wanted: tuple[Text, ...]
     saved: bool
-    moved: tuple[str, ...] = ()
+    changes: tuple[Text, ...]
+    moved: tuple[Text, ...] = ()
+    filters_proved: int
+    steps: tuple[PlannedStep, ...]
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The digests of every state that the plan knows: as seen, after each step."""
+        """The digests of every state that the plan shows: as seen, after each step."""
         return (self.seen, *(step.leads_to for step in self.steps))
+
+    @property
+    def touched(self) -> bool:
+        """Tell if anything is to be done on the device."""
+        return bool(self.steps) or not self.saved
 
 
 class Unplanned(_Frozen):
     """A device that the plan says nothing about, and why."""
 
-    device: str
-    reason: str
+    device: Name
+    reason: Text
     kind: Literal["not supported", "failed"]
 
 
 class PlanFile(_Frozen):
     """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
 
-    `on` is the day that the policy was compiled for. `until` is the last day of the first exception in it that expires;
-    None where it holds none. `estate` says whose devices they are.
+    `commit` is the git commit that the policies stood at, with `+` where they had changes beside it; empty where they
+    stand in no repository. `planner` is who made the plan, by their name on their machine. `on` is the day that the
+    policy was compiled for. `estate` says whose devices they are. After `expires` no rollout of the plan begins.
+    `undo`: the policy is an earlier one, and not what `policies/` holds.
     """
 
-    format: Literal[2] = FORMAT
-    city: str
-    policy: str
-    on: date
-    until: date | None = None
+    format: Literal[3] = FORMAT
+    city: Name
     estate: EstateName
-    made: datetime
-    canary: str
+    policy: Digest
+    commit: Commit = ""
+    undo: bool = False
+    planner: Name | Literal[""] = ""
+    on: date
+    made: AwareDatetime
+    expires: AwareDatetime
+    canary: Name | Literal[""]
     devices: tuple[DevicePlan, ...]
     unplanned: tuple[Unplanned, ...]
 
+    def format_text(self) -> str:
+        """Return the plan as its file holds it; there is one form only, and this is what is signed."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
     def digest(self) -> str:
-        """A SHA-256 that names the plan; devices keep it while the plan is applied."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Return the SHA-256 of the plan's file; devices keep it while the plan is applied."""
+        return hashlib.sha256(self.format_text().encode()).hexdigest()
+
+    @property
+    def touched_schools(self) -> frozenset[str]:
+        """The schools in which anything is to be done."""
+        return frozenset(device.school for device in self.devices if device.touched)
 
 
 def save_plan(plan: PlanFile, path: Path) -> None:
-    """Write the plan beside its place and put it there in one move.
+    """Write the plan beside its place and put it there in one move; signatures of the plan that stood there go.
 
     Raises:
         TsunaguError: the place cannot be written to; what stood there before still does.
     """
-    document = {"plan": plan.model_dump(mode="json"), "sha256": plan.digest()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(json.dumps(document, ensure_ascii=False, indent=1) + "\n", path)
+        write_whole(plan.format_text().encode(), path)
+        for signature in list_signatures(path):
+            signature.unlink(missing_ok=True)
     except OSError as error:
         message = f"{path}: the plan cannot be saved: {error.strerror}"
         raise TsunaguError(message) from None
 
 
-def _write(text: str, path: Path) -> None:
+def name_signature(path: Path) -> Path:
+    """Return where the planner's signature of a plan stands.
+
+    >>> name_signature(Path("plan.json"))
+    PosixPath('plan.json.sig')
+    """
+    return path.with_name(f"{path.name}.sig")
+
+
+def name_approval(path: Path, approver: str) -> Path:
+    """Return where somebody's approval of a plan stands.
+
+    >>> name_approval(Path("plan.json"), "hanako")
+    PosixPath('plan.json.approval.hanako.sig')
+    """
+    return path.with_name(f"{path.name}.approval.{approver}.sig")
+
+
+def list_approvals(path: Path) -> list[Path]:
+    """Return the files of the approvals that stand beside a plan."""
+    prefix = f"{path.name}.approval."
+    found = path.parent.iterdir() if path.parent.is_dir() else ()
+    return sorted(one for one in found if one.name.startswith(prefix) and one.name.endswith(".sig"))
+
+
+def list_signatures(path: Path) -> list[Path]:
+    """Return the files of all signatures that stand beside a plan, the planner's first."""
+    return [name_signature(path), *list_approvals(path)]
+
+
+def write_whole(content: bytes, path: Path) -> None:
+    """Write a file beside its place and move it there, so that it is whole or not there.
+
+    Raises:
+        OSError: it cannot be written; what stood there before still does.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -121,46 +193,111 @@ def _write(text: str, path: Path) -> None:
         raise
 
 
-def load_plan(path: Path, city: str) -> PlanFile:
+def load_plan(path: Path, city: str | None = None) -> PlanFile:
     """Read a plan of this city.
 
     Raises:
-        PlanRefused: it is missing, half written, changed by hand, of another format, or of another city.
+        PlanRefused: it is missing, half written, of another format or form than plans have, or of another city.
     """
-    plan, digest = _read(path)
-    if plan.digest() != digest:
-        message = f"{path}: the plan does not match its own checksum; it was changed after it was made. Make it anew."
-        raise PlanRefused(message)
-    if plan.city != city:
-        message = f"{path}: the plan is of the city {plan.city!r}; these policies are of {city!r}"
+    plan = parse_plan(read_plan(path), path)
+    if city is not None and plan.city != city:
+        message = f"{path}: the plan is of the city {shorten_value(plan.city)}; these policies are of {city!r}"
         raise PlanRefused(message)
     return plan
 
 
-def _read(path: Path) -> tuple[PlanFile, str]:
+def read_plan(path: Path) -> bytes:
+    """Return the bytes of a plan's file, which are what signatures are over.
+
+    Raises:
+        PlanRefused: it is missing.
+        InputRefused: it is no regular file, cannot be read, or is larger than plans are.
+    """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document["plan"]["format"] != FORMAT:
-            message = (
-                f"{path}: the plan is of format {document['plan']['format']}; this release reads {FORMAT}. Make it anew"
-            )
-            raise PlanRefused(message)
-        if "made" in document["plan"] and document["plan"].get("on") is None:
-            message = (
-                f"{path}: the plan does not say for which day it was made, so an exception in it may have expired. "
-            )
-            message += "Make it anew"
-            raise PlanRefused(message)
-        return PlanFile.model_validate(document["plan"]), str(document["sha256"])
+        return read_input_file(path, most_bytes=MOST_BYTES)
     except FileNotFoundError:
         message = f"{path}: there is no such plan; make one with: tsunagu plan -o {path}"
         raise PlanRefused(message) from None
-    except OSError as error:
-        message = f"{path}: cannot be read: {error.strerror}"
-        raise PlanRefused(message) from None
-    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
-        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "its fields"
-        message = (
-            f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: tsunagu plan -o {path}"
-        )
-        raise PlanRefused(message) from None
+
+
+def parse_plan(content: bytes, path: Path) -> PlanFile:
+    """Return the plan that the bytes of a file hold.
+
+    Raises:
+        PlanRefused: they are half a plan, of another format, or not in the one form that plans have.
+    """
+    try:
+        document = parse_json(content, most_bytes=MOST_BYTES)
+        _refuse_other_format(document, path)
+        plan = PlanFile.model_validate_json(content, strict=False)
+        text, expected = content.decode("utf-8"), plan.format_text()
+    except JsonRefused as error:
+        raise _refuse_part(path, f"line {error.line}") from None
+    except ValidationError as error:
+        raise _refuse_part(path, _say_field(error)) from None
+    except (ValueError, AttributeError):
+        raise _refuse_part(path, "its fields") from None
+    difference = find_first_difference(expected, text)
+    if difference is not None:
+        message = f"{path}:{difference.line}: the plan was changed by hand: expected {difference.expected}, "
+        raise PlanRefused(message + f"found {difference.found}. Make it anew")
+    return plan
+
+
+def _refuse_other_format(document: Any, path: Path) -> None:  # noqa: ANN401 any JSON
+    found = document.get("format") if isinstance(document, dict) else None
+    if isinstance(document, dict) and "plan" in document and found is None:
+        # The formats before 3 carried a checksum of themselves beside the plan.
+        found = document["plan"].get("format")
+    if found != FORMAT and isinstance(found, int):
+        message = f"{path}: the plan is of format {shorten_value(found)}; this release reads {FORMAT}. Make it anew"
+        raise PlanRefused(message)
+
+
+def _refuse_part(path: Path, where: str) -> PlanRefused:
+    message = f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: tsunagu plan -o {path}"
+    return PlanRefused(message)
+
+
+def _say_field(error: ValidationError) -> str:
+    place = error.errors(include_url=False, include_context=False, include_input=False)[0]["loc"]
+    return f"its field {shorten_value('.'.join(map(str, place)))}" if place else "its fields"
+
+
+@dataclass(frozen=True, slots=True)
+class LineDifference:
+    """The first line, counted from 1, in which two texts differ; `expected` and `found` are ready to be shown."""
+
+    line: int
+    expected: str
+    found: str
+
+
+def find_first_difference(expected: str, found: str) -> LineDifference | None:
+    r"""Return where two texts first differ; None where they are equal.
+
+    >>> find_first_difference("a\nb\n", "a\nc\n")
+    LineDifference(line=2, expected="'b'", found="'c'")
+    """
+    if expected == found:
+        return None
+    wanted, given = expected.split("\n"), found.split("\n")
+    number = next((i for i, (one, other) in enumerate(zip(wanted, given, strict=False)) if one != other), None)
+    if number is None:
+        number = min(len(wanted), len(given))
+    expected_line = wanted[number] if number < len(wanted) else ""
+    found_line = given[number] if number < len(given) else ""
+    start = _count_common(expected_line, found_line)
+    return LineDifference(number + 1, _cut(expected_line, start), _cut(found_line, start))
+
+
+def _count_common(one: str, other: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _cut(line: str, at: int) -> str:
+    """Show a line, of a long one the part around a place."""
+    first = 0 if at < LONGEST_SHOWN else at - LONGEST_SHOWN // 2
+    cut = line[first : first + LONGEST_SHOWN].strip()
+    before, after = "..." if first else "", "..." if first + LONGEST_SHOWN < len(line) else ""
+    return f"'{before}{escape_controls(cut)}{after}'" if line.strip() else "nothing"

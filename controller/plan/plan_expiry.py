@@ -6,7 +6,6 @@ from datetime import date
 
 from controller.errors import PlanExpired
 from controller.model.city import City
-from controller.plan.document import PlanFile
 
 
 def find_first_expiry(city: City) -> date | None:
@@ -14,26 +13,20 @@ def find_first_expiry(city: City) -> date | None:
     return min((rule.exception.expires for rule in city.rules if rule.network and rule.exception), default=None)
 
 
-def refuse_expired_plan(city: City, plan: PlanFile, today: date | None = None) -> None:
-    """Refuse a plan if an exception with a network part has expired since it was made.
+def refuse_expired_exceptions(city: City, made_for: date, today: date | None = None) -> None:
+    """Refuse to go on if an exception with a network part has expired since the day that a plan was made for.
 
-    `today` is a day since the city was loaded; without it, that day itself. A rollout may last over midnight.
+    `today` is a day since the city was loaded; without it, that day itself. A rollout may last over midnight. What
+    expires is asked of the policy, never of the plan.
 
     Raises:
         PlanExpired: one has; the plan would put back what it permitted.
     """
     today = city.policy_date if today is None else today
     for rule in (*city.expired_rules, *city.rules):
-        if rule.network and rule.exception and rule.holds_on(plan.on) and not rule.holds_on(today):
+        if rule.network and rule.exception and rule.holds_on(made_for) and not rule.holds_on(today):
             message = (
-                f"the plan was made for {plan.on}; since then the exception {rule.id!r} ({rule.origin}) has expired "
+                f"the plan was made for {made_for}; since then the exception {rule.id!r} ({rule.origin}) has expired "
                 f"(last day {rule.exception.expires}). Make the plan anew"
             )
             raise PlanExpired(message)
-    # The policy may have lost the rule meanwhile; the plan has not.
-    if plan.until is not None and today > plan.until:
-        message = (
-            f"the plan was made for {plan.on}, and an exception in it has expired (last day {plan.until}); the policy "
-            "does not name it any more. Make the plan anew"
-        )
-        raise PlanExpired(message)

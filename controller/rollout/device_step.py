@@ -8,15 +8,15 @@ such word its state is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import CommandFailed, DeviceError, DeviceUnreachable, StaleDevice, TsunaguError
+from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.plan.document import DevicePlan
 from controller.plan.review import describe_changes
-from controller.platforms.base import Command, Lock, Operable, Restore, Session
+from controller.platforms.base import Lock, Observation, Operable, Restore, Session, Step
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End, Outcome
@@ -32,12 +32,18 @@ DIFFERENCES_SHOWN = 5
 class Change:
     """What a device step needs. `plan_digest` owns the device's lock; `run` names this run; seconds to the restore.
 
-    `refuse_expired` raises PlanExpired once an exception in the plan has expired; then nothing more may be written.
+    `seen` is the state that the plan was made from, `wanted` the one that the policy wants, and `known` the digests of
+    these and of all between them: a device in another one was changed by somebody else. `derive` derives and proves the
+    steps from what the device holds when its turn comes.
+    `refuse_expired` raises PlanExpired once an exception in the policy has expired; then nothing more may be written.
     """
 
     device: Device
     system: Operable
-    plan: DevicePlan
+    seen: DeviceState
+    wanted: DeviceState
+    known: frozenset[str]
+    derive: Callable[[Observation], tuple[Step, ...]]
     plan_digest: str
     run: str
     restore_after: int
@@ -45,6 +51,11 @@ class Change:
     refuse_expired: Callable[[], None]
     transport: Transport
     clock: Clock
+
+    @property
+    def school(self) -> str:
+        """The school that the device stands in."""
+        return self.device.school.id
 
     @property
     def lock(self) -> Lock:
@@ -56,20 +67,20 @@ class Change:
         """The device's way back."""
         return Restore(self.restore_after, self.run)
 
-    def read_digest(self, session: Session) -> str:
-        """The digest of the state that the device runs now."""
-        return self.system.parse(self.system.read(session), self.device.id).state.compute_digest()
+    def read(self, session: Session) -> Observation:
+        """What the device runs now."""
+        return self.system.parse(self.system.read(session), self.device.id)
 
-    def read_saved_digest(self, session: Session) -> str:
-        """The digest of the state that the device would boot with; "" when it would boot with none."""
+    def read_saved(self, session: Session) -> DeviceState | None:
+        """The state that the device would boot with; None when it would boot with none."""
         text = self.system.read_saved(session)
-        return self.system.parse(text, f"{self.device.id} (boot)").state.compute_digest() if text else ""
+        return self.system.parse(text, f"{self.device.id} (boot)").state if text else None
 
 
 class _Undecided(Exception):
     """A change began and did not get through; what the device is in now has to be read from it."""
 
-    def __init__(self, cause: Exception, found: str) -> None:
+    def __init__(self, cause: Exception, found: DeviceState) -> None:
         super().__init__(str(cause))
         self.found = found
 
@@ -77,7 +88,7 @@ class _Undecided(Exception):
 class _NotSaved(Exception):
     """A change was confirmed, and the device did not save it; whether it still runs has to be read from it."""
 
-    def __init__(self, cause: Exception, found: str) -> None:
+    def __init__(self, cause: Exception, found: DeviceState) -> None:
         super().__init__(str(cause))
         self.found = found
 
@@ -129,12 +140,13 @@ class Procedure:
             with self._span.child(Level.STEP, "lock"):
                 change.system.lock(self.session, change.lock)
             with self._span.child(Level.STEP, "read"):
-                found = change.read_digest(self.session)
+                seen = change.read(self.session)
+                found = seen.state
             with self._span.child(Level.STEP, "compare"):
-                done = find_position(change.plan, found, change.device.id)
+                steps = derive_steps(change, seen)
                 # Waiting for the device may have lasted over midnight, too.
                 change.refuse_expired()
-            if done == len(change.plan.steps):
+            if found == change.wanted:
                 end = self.keep_state()
                 self.release_lock()
                 return end
@@ -145,7 +157,7 @@ class Procedure:
             self.release_lock()
             raise
         try:
-            self.change_state(done)
+            self.change_state(steps)
         except Exception as error:  # noqa: BLE001 a change has begun: only the device can say what it is in
             raise _Undecided(error, found) from None
         try:
@@ -160,12 +172,12 @@ class Procedure:
         """Keep what the device runs, which is as wanted; all that may be missing is that it boots so."""
         # An earlier run of this plan may have been killed before it confirmed: what it armed must not fire any more.
         self.confirm_change()
-        if self.change.read_saved_digest(self.session) == self.change.plan.states[-1]:
+        if self.change.read_saved(self.session) == self.change.wanted:
             return End.UNCHANGED
         self.save_state()
         return End.APPLIED
 
-    def arm_restore(self, found: str) -> None:
+    def arm_restore(self, found: DeviceState) -> None:
         """Arm the device's own way back."""
         change = self.change
         try:
@@ -176,26 +188,25 @@ class Procedure:
         except DeviceError:
             # Half armed is armed: nothing was touched, so the way back must go before the lock does. But where an
             # earlier run left its change half made, the way back is what mends it.
-            if found == change.plan.seen:
+            if found == change.seen:
                 change.system.cancel(self.session, change.restore)
             raise
 
-    def change_state(self, done: int) -> None:
-        """Push the steps that are not done, and confirm them once they are seen to be in force."""
-        self.push_steps(done)
+    def change_state(self, steps: Sequence[Step]) -> None:
+        """Push the steps, and confirm them once they are seen to be in force."""
+        self.push_steps(steps)
         self.read_back()
         self.reach_device()
         self.confirm_change()
 
-    def push_steps(self, done: int) -> None:
-        """Send every command of the steps that are not done."""
+    def push_steps(self, steps: Sequence[Step]) -> None:
+        """Send every command of the steps."""
         change = self.change
         with self._span.child(Level.STEP, "push") as push:
-            for step in change.plan.steps[done:]:
+            for step in steps:
                 for command in step.commands:
                     with push.child(Level.COMMAND, step.title, command=command.line):
-                        sent = Command(command.line, command.stdin)
-                        change.system.push(self.session, change.restore, sent)
+                        change.system.push(self.session, change.restore, command)
 
     def read_back(self) -> None:
         """Compare what the device runs with what the plan leads to.
@@ -205,11 +216,10 @@ class Procedure:
         """
         change, name = self.change, self.change.device.id
         with self._span.child(Level.STEP, "read back"):
-            found = change.system.parse(change.system.read(self.session), name).state
-            if found.compute_digest() == change.plan.states[-1]:
+            found = change.read(self.session).state
+            if found == change.wanted:
                 return
-            wanted = change.system.parse(change.plan.wanted, f"{name} (planned)").state
-            differences = describe_changes({}, found, wanted) or ["same meaning, other form"]
+            differences = describe_changes({}, found, change.wanted) or ["same meaning, other form"]
             message = f"what was read back is not what the plan leads to: {'; '.join(differences[:DIFFERENCES_SHOWN])}"
             raise CommandFailed(name, message)
 
@@ -249,7 +259,7 @@ class Procedure:
         change = self.change
         with self._span.child(Level.STEP, "save"):
             change.system.save(self.session, change.lock)
-            if change.read_saved_digest(self.session) != change.plan.states[-1]:
+            if change.read_saved(self.session) != change.wanted:
                 message = "the device says that it saved its configuration, and would boot with another one"
                 raise CommandFailed(change.device.id, message)
 
@@ -267,20 +277,20 @@ def _release_lock(change: Change, session: Session, parent: Span) -> None:
             span.error = str(error)
 
 
-def find_position(plan: DevicePlan, found: str, device: str) -> int:
-    """The number of the plan's steps that the device has behind it.
+def derive_steps(change: Change, seen: Observation) -> tuple[Step, ...]:
+    """Return what leads the device from what it holds now to what is wanted, derived and proved now.
 
     Raises:
-        StaleDevice: the device is in none of the states that the plan knows.
+        StaleDevice: it is in no state that the plan leads through.
+        ProofFailed, ConfigRefused: what would be done is not proved, or something of others stands in the way.
     """
-    for index in range(len(plan.states) - 1, -1, -1):
-        if plan.states[index] == found:
-            return index
-    message = (
-        "stale: the device is in none of the states that the plan knows; it was changed since the plan was made. "
-        "Look at it with `tsunagu drift`, then make a new plan"
-    )
-    raise StaleDevice(device, message)
+    if seen.state.compute_digest() not in change.known:
+        message = (
+            "stale: the device is in none of the states that the plan knows; it was changed since the plan was made. "
+            "Look at it with `tsunagu drift`, then make a new plan"
+        )
+        raise StaleDevice(change.device.id, message)
+    return change.derive(seen)
 
 
 def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tuple[End, str]:
@@ -302,7 +312,7 @@ def _wait_for_restore(change: Change, span: Span, undecided: _Undecided) -> tupl
 
 def _read_restored(change: Change, session: Session, undecided: _Undecided) -> tuple[End, str]:
     # The device goes back to before the plan, also where an earlier run of it had left a state in between.
-    if change.read_digest(session) in (undecided.found, change.plan.seen):
+    if change.read(session).state in (undecided.found, change.seen):
         return End.REVERTED, f"{undecided}; the device put its old state back by itself"
     return End.UNKNOWN, f"{undecided}; the device's restore ran, but it is not in the state that it was found in"
 
@@ -311,8 +321,8 @@ def _read_unsaved(change: Change, span: Span, unsaved: _NotSaved) -> tuple[End, 
     """Ask the device what it runs and would boot with, now that saving a confirmed change went wrong."""
 
     def ask(session: Session) -> tuple[End, str]:
-        running = change.read_digest(session)
-        saved = change.read_saved_digest(session)
+        running = change.read(session).state
+        saved = change.read_saved(session)
         _release_lock(change, session, span)
         return _judge_unsaved(change, running, saved, unsaved)
 
@@ -323,14 +333,16 @@ def _read_unsaved(change: Change, span: Span, unsaved: _NotSaved) -> tuple[End, 
     return answer or (End.UNKNOWN, str(unsaved))
 
 
-def _judge_unsaved(change: Change, running: str, saved: str, unsaved: _NotSaved) -> tuple[End, str]:
-    wanted = change.plan.states[-1]
+def _judge_unsaved(
+    change: Change, running: DeviceState, saved: DeviceState | None, unsaved: _NotSaved
+) -> tuple[End, str]:
+    wanted = change.wanted
     if running == wanted and saved == wanted:
         return End.APPLIED, ""
     if running == wanted:
         message = "the change runs and is confirmed, but was not saved for the next boot; apply again"
         return End.FAILED, f"{change.device.id}: {message} ({unsaved})"
-    if running in (unsaved.found, change.plan.seen):
+    if running in (unsaved.found, change.seen):
         return End.REVERTED, f"{unsaved}; the device is in its old state, so it started anew before it had saved"
     return End.UNKNOWN, f"{unsaved}; the device is neither in its old state nor in the planned one"
 

@@ -8,17 +8,16 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 
-from controller.errors import PlanRefused
 from controller.model.city import City
-from controller.model.sites.devices import Device
-from controller.plan.document import DevicePlan, PlanFile
-from controller.plan.plan_expiry import refuse_expired_plan
-from controller.plan.select import find_device
-from controller.platforms.base import Operable
-from controller.platforms.registry import load_platform
+from controller.plan.derive import DeriveChange, derive_change
+from controller.plan.document import PlanFile
+from controller.plan.plan_expiry import refuse_expired_exceptions
+from controller.plan.verify import VerifiedDevice, verify_plan
+from controller.platforms.base import Observation, Step
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
@@ -32,8 +31,9 @@ INTERRUPTED = "not attempted: interrupted"
 class Settings:
     """How to roll out. `restore_after` is in seconds; `state_folder` keeps locks and timelines.
 
-    `transport` reaches the devices. `clock` is asked for the day before each of them: an exception in the plan may
-    expire while it is being rolled out. `schools_at_once` are changed side by side.
+    `transport` reaches the devices. `clock` is asked for the day before each of them: an exception in the policy may
+    expire while it is being rolled out. `schools_at_once` are changed side by side. `derive` derives and proves what is
+    to be done on a device.
     """
 
     restore_after: int
@@ -41,20 +41,66 @@ class Settings:
     transport: Transport
     clock: Clock
     schools_at_once: int = SCHOOLS_AT_ONCE
+    derive: DeriveChange = derive_change
 
 
-def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequence[Listener]) -> list[Outcome]:
-    """Carry out a plan; an outcome for each of its devices, in the plan's order.
+@dataclass(frozen=True, slots=True)
+class Accountability:
+    """Who answers for a rollout: it stands in the timeline. `approvers` are people, `applier` is who began it."""
+
+    planner: str = ""
+    approvers: tuple[str, ...] = ()
+    applier: str = ""
+    commit: str = ""
+    policy: str = ""
+    undo: bool = False
+
+    def list_attributes(self) -> dict[str, str | int]:
+        """Return what the rollout's span says of it."""
+        return {
+            "planner": self.planner or "not known",
+            "approvers": ", ".join(self.approvers) or "nobody",
+            "applier": self.applier or "not known",
+            "commit": self.commit or "none",
+            "policy": self.policy,
+            "undo": "yes" if self.undo else "no",
+        }
+
+
+def apply_plan(
+    city: City,
+    plan: PlanFile,
+    settings: Settings,
+    listeners: Sequence[Listener],
+    answers: Accountability | None = None,
+) -> list[Outcome]:
+    """Verify a plan and carry it out; an outcome for each of its devices, in the plan's order.
+
+    `city` holds the policy that the rollout begins with: what happens to its files meanwhile changes nothing.
 
     Raises:
-        PlanRefused: the plan names a device that the city does not have any more, or on another platform.
+        PlanRefused: the plan says something else than the policy leads to; no device was reached.
     """
-    changes = _changes(city, plan, settings)
+    return roll_out(city, plan, verify_plan(city, plan, settings.derive), settings, listeners, answers)
+
+
+def roll_out(  # noqa: PLR0913, PLR0917 what a rollout is about, and who answers for it
+    city: City,
+    plan: PlanFile,
+    verified: Sequence[VerifiedDevice],
+    settings: Settings,
+    listeners: Sequence[Listener],
+    answers: Accountability | None = None,
+) -> list[Outcome]:
+    """Carry out a plan that was verified; an outcome for each of its devices, in the plan's order."""
+    answers = answers or Accountability(planner=plan.planner, commit=plan.commit, policy=plan.policy, undo=plan.undo)
+    changes = _changes(city, plan, verified, settings)
     rollout_waves = _Waves(settings.schools_at_once, Event())
-    canary = [change for change in changes if change.plan.school == plan.canary]
-    rest = [change for change in changes if change.plan.school != plan.canary]
+    canary = [change for change in changes if change.school == plan.canary]
+    rest = [change for change in changes if change.school != plan.canary]
     waves = json.dumps({"canary": _by_school(canary), "rest": _by_school(rest)})
-    with open_rollout_span(plan.digest()[:12], listeners, city=plan.city, devices=len(changes), waves=waves) as span:
+    about = {"city": plan.city, "devices": len(changes), "waves": waves, **answers.list_attributes()}
+    with open_rollout_span(plan.digest()[:12], listeners, **about) as span:
         outcomes = rollout_waves.run(canary, span)
         bad = [outcome for outcome in outcomes if not outcome.end.good]
         if bad:
@@ -63,45 +109,39 @@ def apply_plan(city: City, plan: PlanFile, settings: Settings, listeners: Sequen
         else:
             outcomes += rollout_waves.run(rest, span)
         span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
-    order = {device.device: index for index, device in enumerate(plan.devices)}
+    order = {change.device.id: index for index, change in enumerate(changes)}
     return sorted(outcomes, key=lambda outcome: order[outcome.device])
 
 
-def _changes(city: City, plan: PlanFile, settings: Settings) -> list[Change]:
+def _changes(city: City, plan: PlanFile, verified: Sequence[VerifiedDevice], settings: Settings) -> list[Change]:
     digest, run = plan.digest(), uuid.uuid4().hex[:12]
 
     def refuse_expired() -> None:
-        refuse_expired_plan(city, plan, settings.clock.now().astimezone(city.timezone).date())
+        today = settings.clock.now().astimezone(city.timezone).date()
+        refuse_expired_exceptions(city, city.policy_date, today)
 
-    changes = []
-    for one in plan.devices:
-        device = find_device(city, one.device)
-        changes.append(
-            Change(
-                device=device,
-                system=_operable(device, one),
-                plan=one,
-                plan_digest=digest,
-                run=run,
-                restore_after=settings.restore_after,
-                state_folder=settings.state_folder,
-                refuse_expired=refuse_expired,
-                transport=settings.transport,
-                clock=settings.clock,
-            )
+    return [
+        Change(
+            device=one.device,
+            system=one.system,
+            seen=one.seen,
+            wanted=one.derived.wanted,
+            known=one.known_states,
+            derive=partial(_derive_steps, city, one, settings.derive),
+            plan_digest=digest,
+            run=run,
+            restore_after=settings.restore_after,
+            state_folder=settings.state_folder,
+            refuse_expired=refuse_expired,
+            transport=settings.transport,
+            clock=settings.clock,
         )
-    return changes
+        for one in verified
+    ]
 
 
-def _operable(device: Device, planned: DevicePlan) -> Operable:
-    if device.platform != planned.platform:
-        message = f"{device.id}: the plan is for platform {planned.platform!r}, the city says {device.platform!r}"
-        raise PlanRefused(message)
-    system = load_platform(device.platform)
-    if not isinstance(system, Operable):
-        message = f"{device.id}: platform {device.platform!r} is known as text only and cannot be applied to"
-        raise PlanRefused(message)
-    return system
+def _derive_steps(city: City, one: VerifiedDevice, derive: DeriveChange, seen: Observation) -> tuple[Step, ...]:
+    return derive(city, one.device, seen.state, seen, one.device.id).steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +154,7 @@ class _Waves:
     def run(self, changes: Sequence[Change], parent: Span) -> list[Outcome]:
         schools: dict[str, list[Change]] = {}
         for change in changes:
-            schools.setdefault(change.plan.school, []).append(change)
+            schools.setdefault(change.school, []).append(change)
         if not schools:
             return []
         with ThreadPoolExecutor(self.schools_at_once) as pool:
@@ -145,9 +185,9 @@ def _by_school(changes: Sequence[Change]) -> dict[str, list[str]]:
     """What is planned, for who watches: the devices of each school."""
     schools: dict[str, list[str]] = {}
     for change in changes:
-        schools.setdefault(change.plan.school, []).append(change.device.id)
+        schools.setdefault(change.school, []).append(change.device.id)
     return schools
 
 
 def _not_attempted(change: Change, reason: str) -> Outcome:
-    return Outcome(change.device.id, change.plan.school, End.FAILED, reason)
+    return Outcome(change.device.id, change.school, End.FAILED, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,10 +38,11 @@ def plan_file(text: str) -> Callable[[PolicyFolder], object]:
 def plan_of_another_city(folder: PolicyFolder) -> None:
     plan = PlanFile(
         city="osaka-virtual",
-        policy="",
+        policy="0" * 64,
         on=TODAY,
         estate="virtual",
         made=datetime.now(UTC),
+        expires=datetime.now(UTC) + timedelta(hours=1),
         canary="",
         devices=(),
         unplanned=(),

@@ -161,7 +161,7 @@ def test_a_policy_too_large_for_the_device_refuses_that_device_only(
         message = f"{device.id}: filter TSN needs 2000 entries; cisco_ios takes 1000. Name fewer or larger prefixes."
         raise TsunaguError(message)
 
-    monkeypatch.setattr("controller.plan.build.compile_device", too_large)
+    monkeypatch.setattr("controller.plan.derive.compile_device", too_large)
     found = consider_device(city, read_saved_configurations([device], configs)[0])
     assert str(found.refusal).startswith(f"{device.id}: filter TSN needs 2000 entries")
     plan = build_plan(city, [found])

@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from controller.model.sites.devices import Device
@@ -23,7 +24,7 @@ from controller.platforms.transport.in_memory_device.session import MemoryTransp
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import open_rollout_span
-from tests.rollout.line_system import LINES, Ends, plan_lines
+from tests.rollout.line_system import LINES, Ends, derive_lines, list_known_states, read_ends
 
 BASE = "hostname d1\n"
 NAMES = ("staff", "pupil", "guest", "printer")
@@ -101,11 +102,14 @@ def draw_scene(rng: random.Random, model: Device, folder: Path) -> Scene:
     device = MemoryDevice("d1", LineConfiguration(starts), clock, startup=boots, factory=BASE)
     if rng.random() < 0.1:
         device.take("another-plan", "another-run", rng.choice((5, 3000)))
-    plan = plan_lines("d1", model.school.id, ends)
+    old, wanted = read_ends(ends)
     change = Change(
         device=replace(model, id="d1", platform=LINES.name),
         system=LINES,
-        plan=plan,
+        seen=old,
+        wanted=wanted,
+        known=list_known_states(ends),
+        derive=partial(derive_lines, ends),
         plan_digest="plan",
         run="",
         restore_after=rng.choice((10, 60, 600)),
@@ -257,7 +261,7 @@ class Played:
             LINES.parse(self.before, "").state.compute_digest(),
             LINES.parse(self.exchanges[1].running, "").state.compute_digest(),
         }
-        if known & set(self.scene.change.plan.states):
+        if known & self.scene.change.known:
             if not end.good:
                 yield "the last run went well, and did not end so"
         elif end is not End.FAILED:

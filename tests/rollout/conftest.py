@@ -28,7 +28,7 @@ from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Listener
 from tests.policies import NOON
-from tests.rollout.memory_lab import RULE, MemoryLab, switches, without_rule
+from tests.rollout.memory_lab import RULE, MemoryLab, planned_city, switches, without_rule
 
 MEMORY_SCHOOLS = 3
 LAB_RESTORE_SECONDS = 8
@@ -124,7 +124,9 @@ def apply_now(tmp_path: Path) -> Apply:
     """Carry out a plan with a short restore."""
 
     def apply_now(city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
-        return apply_plan(city, plan, Settings(LAB_RESTORE_SECONDS, tmp_path / "state", SSH, OneDay()), listeners)
+        return apply_plan(
+            planned_city(city, plan), plan, Settings(LAB_RESTORE_SECONDS, tmp_path / "state", SSH, OneDay()), listeners
+        )
 
     return apply_now
 

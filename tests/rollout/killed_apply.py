@@ -15,12 +15,13 @@ from pathlib import Path
 
 from controller.lab.lab_operations import build_lab_operations
 from controller.model.loading.load_city import load_city
-from controller.model.virtual_city import choose_estate
+from controller.model.virtual_city import ESTATES
 from controller.plan.document import load_plan
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Level, Span
+from tests.rollout.memory_lab import planned_city
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,8 @@ class PlansDay(SystemClock):
 def main() -> None:
     """Apply, until killed."""
     policies, plan_path, state, seconds, step, moment = sys.argv[1:]
-    city = load_city(Path(policies))
-    plan = load_plan(Path(plan_path), city.id)
-    city = choose_estate(city, plan.estate)
+    plan = load_plan(Path(plan_path))
+    city = planned_city(load_city(Path(policies), on=plan.on, estate=ESTATES[plan.estate]), plan)
     settings = Settings(int(seconds), Path(state), SshTransport(build_lab_operations().access), PlansDay(plan.on))
     apply_plan(city, plan, settings, [Killer(step, moment)])
 

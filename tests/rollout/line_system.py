@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, Vlan, build_device_state
-from controller.plan.document import DevicePlan, PlannedCommand, PlannedStep
 from controller.platforms.base import Command, ConfigLine, Observation, Step
 from controller.platforms.common.own_restore import OwnRestore
 
@@ -69,25 +68,18 @@ class Ends:
     wanted: str
 
 
-def plan_lines(device: str, school: str, ends: Ends) -> DevicePlan:
-    """The plan from one text to the other."""
-    old, wanted = (LINES.parse(text, device).state for text in (ends.old, ends.wanted))
-    steps = tuple(
-        PlannedStep(
-            title=step.title,
-            commands=tuple(PlannedCommand(line=one.line, stdin=one.stdin) for one in step.commands),
-            leads_to=step.result.compute_digest(),
-        )
-        for step in LINES.plan_steps(old, wanted)
-    )
-    return DevicePlan(
-        device=device,
-        school=school,
-        platform=LINES.name,
-        seen=old.compute_digest(),
-        steps=steps,
-        wanted=LINES.render(wanted),
-        changes=(),
-        filters_proved=0,
-        saved=True,
-    )
+def read_ends(ends: Ends) -> tuple[DeviceState, DeviceState]:
+    """The states that two texts hold."""
+    return LINES.parse(ends.old, "").state, LINES.parse(ends.wanted, "").state
+
+
+def list_known_states(ends: Ends) -> frozenset[str]:
+    """The digests of the states that lead from one text to the other."""
+    old, wanted = read_ends(ends)
+    states = (old, wanted, *(step.result for step in LINES.plan_steps(old, wanted)))
+    return frozenset(state.compute_digest() for state in states)
+
+
+def derive_lines(ends: Ends, seen: Observation) -> tuple[Step, ...]:
+    """The steps from what was seen to the text that is wanted."""
+    return LINES.plan_steps(seen.state, read_ends(ends)[1])

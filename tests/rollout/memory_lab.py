@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +13,12 @@ from controller.model.network.device_state import DeviceState
 from controller.model.policy_files import RULES
 from controller.model.sites.devices import Device
 from controller.plan.build import ConsideredDevice, build_plan, consider_device
-from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep
+from controller.plan.derive import DeriveChange, DerivedChange, derive_change
+from controller.plan.document import DevicePlan, PlanFile
 from controller.plan.observe import read_devices
 from controller.plan.select import Selection, select_devices
-from controller.platforms.base import Step
+from controller.plan.verify import VerifiedDevice
+from controller.platforms.base import Observation
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.base import Transport
 from controller.platforms.transport.in_memory_device.clock import ManualClock
@@ -36,7 +39,8 @@ def without_rule(city: City, rule: str) -> City:
     """The city without one of its rules."""
     kept = tuple(one for one in city.rules if one.id != rule)
     assert len(kept) < len(city.rules)
-    return replace(city.replace_file(RULES, RuleFile(rules=kept)), digest=f"{city.digest} without {rule}")
+    digest = hashlib.sha256(f"{city.digest} without {rule}".encode()).hexdigest()
+    return replace(city.replace_file(RULES, RuleFile(rules=kept)), digest=digest)
 
 
 def switches(city: City, schools: Iterable[str]) -> list[Device]:
@@ -44,16 +48,26 @@ def switches(city: City, schools: Iterable[str]) -> list[Device]:
     return [one for one in select_devices(city, Selection(tuple(schools), ())) if one.role == "core"]
 
 
-def plan_steps(steps: Iterable[Step]) -> tuple[PlannedStep, ...]:
-    """Steps as a plan holds them."""
-    return tuple(
-        PlannedStep(
-            title=step.title,
-            commands=tuple(PlannedCommand(line=one.line, stdin=one.stdin) for one in step.commands),
-            leads_to=step.result.compute_digest(),
-        )
-        for step in steps
-    )
+def planned_city(city: City, plan: PlanFile) -> City:
+    """The city that a plan of these tests was made from: as it is, or without the rule that the change takes away."""
+    return city if plan.policy == city.digest else without_rule(city, RULE)
+
+
+def derive_towards(wanted: DeviceState) -> DeriveChange:
+    """Derives what leads to a state that no policy wants: what a broken proof would let through."""
+
+    def derive(
+        city: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
+    ) -> DerivedChange:
+        del city, seen, source
+        return DerivedChange(wanted, tuple(load_platform(device.platform).plan_steps(now, wanted)))
+
+    return derive
+
+
+def lead_elsewhere(one: VerifiedDevice, wanted: DeviceState) -> VerifiedDevice:
+    """A verified device whose plan leads to a state that no policy wants."""
+    return replace(one, derived=DerivedChange(wanted, tuple(one.system.plan_steps(one.seen, wanted))))
 
 
 @dataclass
@@ -64,6 +78,7 @@ class MemoryLab:
     switches: list[Device]
     folder: Path
     clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
+    derive: DeriveChange = derive_change
 
     def __post_init__(self) -> None:
         self.devices = {
@@ -96,14 +111,14 @@ class MemoryLab:
 
     def settings(self) -> Settings:
         """How to roll out here: school after school, because all devices share a clock."""
-        return Settings(RESTORE_SECONDS, self.folder, self.transport, self.clock, schools_at_once=1)
+        return Settings(RESTORE_SECONDS, self.folder, self.transport, self.clock, schools_at_once=1, derive=self.derive)
 
     def apply(self, city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
-        """Carry a plan out."""
-        return apply_plan(city, plan, self.settings(), listeners)
+        """Verify a plan against the policy that it was made from, and carry it out."""
+        return apply_plan(planned_city(city, plan), plan, self.settings(), listeners)
 
 
-def change_steps(plan: PlanFile, device: str, edit: Callable[[DevicePlan], DevicePlan]) -> PlanFile:
+def change_device_plan(plan: PlanFile, device: str, edit: Callable[[DevicePlan], DevicePlan]) -> PlanFile:
     """The plan with another part for one device."""
     devices = tuple(edit(one) if one.device == device else one for one in plan.devices)
     return plan.model_copy(update={"devices": devices})

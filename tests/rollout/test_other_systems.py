@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from controller.platforms.transport.in_memory_device.words import Words
 from controller.rollout.device_step import Change, change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import open_rollout_span
-from tests.rollout.line_system import Ends, LineSystem, plan_lines
+from tests.rollout.line_system import Ends, LineSystem, derive_lines, list_known_states, read_ends
 
 
 class ReloadSystem(LineSystem):
@@ -96,7 +97,10 @@ def apply(device: MemoryDevice, model: Device, folder: Path) -> Outcome:
     change = Change(
         device=replace(model, id="d1", platform=system.name),
         system=system,
-        plan=plan_lines("d1", model.school.id, ENDS),
+        seen=read_ends(ENDS)[0],
+        wanted=read_ends(ENDS)[1],
+        known=list_known_states(ENDS),
+        derive=partial(derive_lines, ENDS),
         plan_digest="plan",
         run="run",
         restore_after=600,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from controller.errors import DeviceError
+from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
+from controller.platforms.base import Step
 from controller.rollout import device_step
 from controller.rollout.device_step import Procedure
 from tests.rollout.campaign import run_seed
@@ -19,8 +22,8 @@ ENOUGH = 300
 class ConfirmsFirst(Procedure):
     """Confirms before it has read back what the device runs."""
 
-    def change_state(self, done: int) -> None:
-        self.push_steps(done)
+    def change_state(self, steps: Sequence[Step]) -> None:
+        self.push_steps(steps)
         self.confirm_change()
         self.read_back()
         self.reach_device()
@@ -36,11 +39,11 @@ class KeepsLock(Procedure):
 class RetriesBlindly(Procedure):
     """Pushes everything once more after an error, and takes the second answer for success."""
 
-    def change_state(self, done: int) -> None:
+    def change_state(self, steps: Sequence[Step]) -> None:
         try:
-            super().change_state(done)
+            super().change_state(steps)
         except DeviceError:
-            self.push_steps(done)
+            self.push_steps(steps)
             self.confirm_change()
 
 
@@ -68,7 +71,7 @@ class NeverReadsBack(Procedure):
 class NeverArms(Procedure):
     """Changes the device without a way back."""
 
-    def arm_restore(self, found: str) -> None:
+    def arm_restore(self, found: DeviceState) -> None:
         """Nothing is armed."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,28 @@ import pytest
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import PlanRefused, ProofFailed
 from controller.model.city import City
-from controller.plan.document import DevicePlan, PlanFile, PlannedCommand
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
+from controller.plan.derive import DerivedChange, derive_change
+from controller.plan.document import PlanFile
+from controller.plan.verify import verify_plan
+from controller.platforms.base import Command, Observation
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.in_memory_device.faults import Fault, FaultScript, make_fault
 from controller.rollout.device_lock import hold_device_lock
-from controller.rollout.outcome import End
+from controller.rollout.outcome import End, Outcome
+from controller.rollout.waves import roll_out
 from controller.telemetry.timeline import Level, Span
 from controller.telemetry.tracing import open_trace
-from tests.rollout.memory_lab import RESTORE_SECONDS, RULE, MemoryLab, change_steps, plan_steps, without_rule
+from tests.rollout.memory_lab import (
+    RESTORE_SECONDS,
+    RULE,
+    MemoryLab,
+    change_device_plan,
+    derive_towards,
+    lead_elsewhere,
+    without_rule,
+)
 
 STEPS = ["lock", "read", "compare", "arm", "push", "read back", "reach", "confirm", "save", "unlock"]
 
@@ -90,23 +105,23 @@ def test_a_silent_device_fails_alone(city: City, memory_lab: MemoryLab, change_p
     assert silent.device in silent.reason
 
 
-def cut_management(city: City, lab: MemoryLab, plan: DevicePlan) -> DevicePlan:
-    """A plan that a broken proof would let through."""
-    device = next(one for one in lab.switches if one.id == plan.device)
-    system = load_platform(device.platform)
-    wanted = compile_device(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
-    steps = plan_steps(system.plan_steps(lab.running(device), wanted))
-    return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
+def apply_what_cuts_management(city: City, lab: MemoryLab) -> Outcome:
+    """Carry out on the first switch what a broken proof would let through."""
+    device = lab.switches[0]
+    capabilities = load_platform(device.platform).capabilities
+    wanted = compile_device(without_rule(city, "controller-ssh"), device, capabilities).wanted
+    plan = lab.plan(city, lab.schools[:1])
+    (verified,) = verify_plan(city, plan)
+    # Reading back still works in the session that is open; the new one of `reach` finds nobody.
+    spoil(lab, 0, ("open", 1, make_fault("leaves after", "open", RESTORE_SECONDS - 10.0)))
+    settings = replace(lab.settings(), derive=derive_towards(wanted))
+    return roll_out(city, plan, [lead_elsewhere(verified, wanted)], settings, [])[0]
 
 
 def test_a_device_that_is_not_reached_any_more_goes_back_by_itself(city: City, memory_lab: MemoryLab) -> None:
     device = memory_lab.switches[0]
     old = memory_lab.running(device)
-    plan = memory_lab.plan(city)
-    cutting = change_steps(plan, device.id, lambda one: cut_management(city, memory_lab, one))
-    # Reading back still works in the session that is open; the new one of `reach` finds nobody.
-    spoil(memory_lab, 0, ("open", 1, make_fault("leaves after", "open", RESTORE_SECONDS - 10.0)))
-    outcome = memory_lab.apply(city, cutting)[0]
+    outcome = apply_what_cuts_management(city, memory_lab)
     assert outcome.end is End.REVERTED, outcome
     assert "put its old state back by itself" in outcome.reason
     assert memory_lab.running(device) == old
@@ -120,13 +135,19 @@ def test_the_proof_refuses_a_policy_that_cuts_the_management_session(city: City,
 def test_a_step_that_the_switch_refuses_ends_reverted(city: City, memory_lab: MemoryLab) -> None:
     less, device = without_rule(city, RULE), memory_lab.switches[0]
     old = memory_lab.running(device)
-    nonsense = PlannedCommand(line="ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -", stdin="nonsense\n")
+    nonsense = Command("ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -", "nonsense\n")
 
-    def spoil_steps(one: DevicePlan) -> DevicePlan:
-        steps = tuple(step.model_copy(update={"commands": (*step.commands, nonsense)}) for step in one.steps)
-        return one.model_copy(update={"steps": steps})
+    def spoil_steps(
+        city: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
+    ) -> DerivedChange:
+        derived = derive_change(city, device, now, seen, source)
+        if seen is None:
+            return derived
+        steps = (replace(step, commands=(*step.commands, nonsense)) for step in derived.steps)
+        return replace(derived, steps=tuple(steps))
 
-    outcome = memory_lab.apply(less, change_steps(memory_lab.plan(less), device.id, spoil_steps))[0]
+    memory_lab.derive = spoil_steps
+    outcome = memory_lab.apply(less, memory_lab.plan(less))[0]
     assert outcome.end is End.REVERTED, outcome
     assert "exit status 1: nonsense" in outcome.reason
     assert memory_lab.running(device) == old
@@ -343,7 +364,7 @@ def test_an_unexpected_error_before_the_change_leaves_the_device_free(
 def test_a_plan_for_another_platform_is_refused(city: City, memory_lab: MemoryLab) -> None:
     plan = memory_lab.plan(city)
     name = plan.devices[0].device
-    other = change_steps(plan, name, lambda one: one.model_copy(update={"platform": "cisco_ios"}))
+    other = change_device_plan(plan, name, lambda one: one.model_copy(update={"platform": "cisco_ios"}))
     with pytest.raises(PlanRefused, match=f"{name}: the plan is for platform 'cisco_ios', the city says 'ovs'"):
         memory_lab.apply(city, other)
     assert not any(device.locked_by for device in memory_lab.devices.values())
@@ -353,7 +374,7 @@ def test_a_platform_that_is_text_only_is_refused(
     city: City, memory_lab: MemoryLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = memory_lab.plan(city)
-    monkeypatch.setattr("controller.rollout.waves.load_platform", lambda _: load_platform("cisco_ios"))
+    monkeypatch.setattr("controller.plan.verify.load_platform", lambda _: load_platform("cisco_ios"))
     with pytest.raises(PlanRefused, match="'ovs' is known as text only and cannot be applied to"):
         memory_lab.apply(city, plan)
 

@@ -17,6 +17,7 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import PlanFile, save_plan
 from controller.rollout.outcome import End
+from tests.cli.running import ROOT
 from tests.conftest import POLICIES
 from tests.rollout.conftest import LAB_RESTORE_SECONDS, Apply, is_idle, list_armed_jobs, plan_lab, read_running
 from tests.rollout.memory_lab import RULE, without_rule
@@ -30,9 +31,14 @@ PATIENCE = LAB_RESTORE_SECONDS + 15.0
 def kill_at(plan: PlanFile, folder: Path, step: str, moment: str) -> None:
     path = folder / "plan.json"
     save_plan(plan, path)
-    script = Path(__file__).with_name("killed_apply.py")
     words = [str(POLICIES), str(path), str(folder / "killed"), str(LAB_RESTORE_SECONDS), step, moment]
-    done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.rollout.killed_apply", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

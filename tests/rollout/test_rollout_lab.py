@@ -20,13 +20,14 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import choose_virtual_city
 from controller.operations.device_access import CredentialSource
-from controller.plan.document import DevicePlan
 from controller.plan.observe import read_devices
+from controller.plan.verify import verify_plan
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.ssh_transport import SshTransport
-from controller.rollout.outcome import End
-from tests.rollout.conftest import Apply, consider_lab, plan_lab, read_running
-from tests.rollout.memory_lab import RULE, plan_steps, without_rule
+from controller.rollout.outcome import End, Outcome
+from controller.rollout.waves import Settings, roll_out
+from tests.rollout.conftest import LAB_RESTORE_SECONDS, SSH, Apply, OneDay, consider_lab, plan_lab, read_running
+from tests.rollout.memory_lab import RULE, derive_towards, lead_elsewhere, without_rule
 
 pytestmark = pytest.mark.lab
 TWICE = 1.5
@@ -60,22 +61,22 @@ def test_deleting_one_permit_closes_exactly_that_way(in_force: City, lab: Layout
     assert after < before
 
 
-def cut_management(city: City, device: Device, plan: DevicePlan) -> DevicePlan:
-    """A plan that a broken proof would let through: it cuts the controller's own session."""
-    system = load_platform(device.platform)
-    wanted = compile_device(without_rule(city, "controller-ssh"), device, system.capabilities).wanted
-    steps = plan_steps(system.plan_steps(read_running(device), wanted))
-    return plan.model_copy(update={"steps": steps, "wanted": system.render(wanted)})
+def apply_what_cuts_management(city: City, device: Device, folder: Path) -> Outcome:
+    """Carry out what a broken proof would let through: it cuts the controller's own session."""
+    capabilities = load_platform(device.platform).capabilities
+    wanted = compile_device(without_rule(city, "controller-ssh"), device, capabilities).wanted
+    plan = plan_lab(city, (device.school.id,))
+    (verified,) = verify_plan(city, plan)
+    settings = Settings(LAB_RESTORE_SECONDS, folder, SSH, OneDay(), derive=derive_towards(wanted))
+    return roll_out(city, plan, [lead_elsewhere(verified, wanted)], settings, [])[0]
 
 
 def test_a_change_that_cuts_the_management_session_is_reverted_by_the_switch(
-    in_force: City, devices: list[Device], apply_now: Apply
+    in_force: City, devices: list[Device], tmp_path: Path
 ) -> None:
     device = devices[0]
     old = read_running(device)
-    plan = plan_lab(in_force, (device.school.id,))
-    cutting = plan.model_copy(update={"devices": (cut_management(in_force, device, plan.devices[0]),)})
-    (outcome,) = apply_now(in_force, cutting)
+    outcome = apply_what_cuts_management(in_force, device, tmp_path)
     assert outcome.end is End.REVERTED, outcome
     assert read_running(device) == old
 

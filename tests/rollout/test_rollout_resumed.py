@@ -12,7 +12,7 @@ from controller.plan.document import PlanFile
 from controller.rollout.outcome import End
 from controller.rollout.waves import apply_plan
 from tests.rollout.campaign import Killed, MortalTransport
-from tests.rollout.memory_lab import RESTORE_SECONDS, MemoryLab, without_rule
+from tests.rollout.memory_lab import RESTORE_SECONDS, MemoryLab, planned_city, without_rule
 
 COMMANDS = ["lock", "read", "arm", "armed", "push", "read", "read", "cancel", "armed", "save", "saved", "unlock"]
 CONFIRM = COMMANDS.index("cancel") + 1
@@ -22,7 +22,7 @@ def kill_at(city: City, lab: MemoryLab, plan: PlanFile, command: int, *, after: 
     """Carry a plan out, and be killed before or after the n-th command, from 1."""
     mortal = MortalTransport(lab.transport, command, after=after)
     with pytest.raises(Killed):
-        apply_plan(city, plan, replace(lab.settings(), transport=mortal), [])
+        apply_plan(planned_city(city, plan), plan, replace(lab.settings(), transport=mortal), [])
 
 
 @pytest.mark.parametrize("command", range(1, len(COMMANDS) + 1))

@@ -198,13 +198,14 @@ def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: S
 
 
 def _kill_at(school: School, step: str) -> None:
-    script = Path(__file__).with_name("killed_apply.py")
     plan = load_plan(school.folder / "plan.json", school.city.id)
     own = plan.model_copy(update={"devices": tuple(one for one in plan.devices if one.device == school.router.id)})
+    assert own.canary == school.layout.id
     save_plan(own, school.folder / "plan.json")
     words = [str(school.folder / name) for name in ("policies", "plan.json", "killed")]
     done = subprocess.run(
-        [sys.executable, str(script), *words, SECONDS, step, "start"],
+        [sys.executable, "-m", "tests.rollout.killed_apply", *words, SECONDS, step, "start"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

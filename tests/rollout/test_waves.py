@@ -16,20 +16,35 @@ import pytest
 
 from controller.model.city import City
 from controller.plan.document import PlanFile
+from controller.plan.verify import verify_plan
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault, FaultScript, make_fault
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
-from controller.rollout.outcome import End
-from controller.rollout.waves import INTERRUPTED, SCHOOLS_AT_ONCE, Settings, apply_plan
-from controller.telemetry.timeline import Level, Span
+from controller.rollout.outcome import End, Outcome
+from controller.rollout.waves import INTERRUPTED, SCHOOLS_AT_ONCE, Settings, apply_plan, roll_out
+from controller.telemetry.timeline import Level, Listener, Span
 from controller.telemetry.tracing import open_trace
-from tests.rollout.memory_lab import MemoryLab, switches
+from tests.rollout.memory_lab import MemoryLab, planned_city, switches
 from tests.rollout.wave_campaign import play_seed
 from tests.soak import FACTOR
 
 SEEDS = 300 * FACTOR
 GIVEN_UP_SECONDS = 60.0
 UNHEARD_SECONDS = 5.0
+
+
+def roll_out_with(  # a verified plan that is changed on the way, as no saved plan can be
+    city: City, plan: PlanFile, canary: str, settings: Settings, *listeners: Listener, in_one_school: bool = False
+) -> list[Outcome]:
+    """Carry out a plan with another canary, or as if all its switches were in the first one's school."""
+    city = planned_city(city, plan)
+    verified = verify_plan(city, plan)
+    if in_one_school:
+        school = verified[0].device.school
+        verified = tuple(replace(one, device=replace(one.device, school=school)) for one in verified)
+        derived = {one.device.id: one.derived for one in verified}
+        settings = replace(settings, derive=lambda _city, device, *_: derived[device.id])
+    return roll_out(city, plan.model_copy(update={"canary": canary}), verified, settings, listeners)
 
 
 def test_the_canary_decides_and_every_end_is_true(city: City, tmp_path: Path) -> None:
@@ -95,7 +110,7 @@ def test_outcomes_come_in_the_order_of_the_plan_also_with_the_canary_last(
     city: City, memory_lab: MemoryLab, change_plan: PlanFile
 ) -> None:
     last = change_plan.devices[-1]
-    plan = change_plan.model_copy(update={"canary": last.school})
+    plan = change_plan
     order: list[str] = []
 
     class Listener:
@@ -106,19 +121,19 @@ def test_outcomes_come_in_the_order_of_the_plan_also_with_the_canary_last(
         def ended(self, span: Span) -> None:
             """Only beginnings count."""
 
-    outcomes = memory_lab.apply(city, plan, Listener())
+    outcomes = roll_out_with(city, plan, last.school, memory_lab.settings(), Listener())
     assert [outcome.device for outcome in outcomes] == [one.device for one in plan.devices]
     assert order[0] == last.device
 
 
 def test_without_a_canary_everything_is_one_wave(city: City, memory_lab: MemoryLab, change_plan: PlanFile) -> None:
     memory_lab.of(memory_lab.switches[0]).leave(100_000)
-    ends = [outcome.end for outcome in memory_lab.apply(city, change_plan.model_copy(update={"canary": ""}))]
+    ends = [outcome.end for outcome in roll_out_with(city, change_plan, "", memory_lab.settings())]
     assert ends == [End.FAILED, End.APPLIED, End.APPLIED]
 
 
 def test_a_plan_without_devices_does_nothing(city: City, memory_lab: MemoryLab, change_plan: PlanFile) -> None:
-    assert memory_lab.apply(city, change_plan.model_copy(update={"devices": ()})) == []
+    assert memory_lab.apply(city, change_plan.model_copy(update={"devices": (), "canary": ""})) == []
 
 
 def meet(lab: MemoryLab, barrier: threading.Barrier) -> None:
@@ -137,7 +152,7 @@ def test_schools_are_changed_side_by_side(city: City, memory_lab: MemoryLab, cha
     assert SCHOOLS_AT_ONCE > 1
     meet(memory_lab, threading.Barrier(3))
     settings = replace(memory_lab.settings(), schools_at_once=SCHOOLS_AT_ONCE)
-    outcomes = apply_plan(city, change_plan.model_copy(update={"canary": ""}), settings, [])
+    outcomes = roll_out_with(city, change_plan, "", settings)
     assert {outcome.end for outcome in outcomes} == {End.APPLIED}
 
 
@@ -155,15 +170,11 @@ def test_eight_schools_are_changed_at_once_where_nothing_else_is_asked(
     settings = memory_lab.settings()
     usual = Settings(settings.restore_after, settings.state_folder, settings.transport, settings.clock)
     devices = change_plan.devices[:2]
-    outcomes = apply_plan(city, change_plan.model_copy(update={"devices": devices}), usual, [])
+    outcomes = apply_plan(
+        planned_city(city, change_plan), change_plan.model_copy(update={"devices": devices}), usual, []
+    )
     assert {outcome.end for outcome in outcomes} == {End.APPLIED}
     assert asked == [8, 8], "the canary's wave and the rest's"
-
-
-def in_one_school(plan: PlanFile) -> PlanFile:
-    """The plan as if all its switches were in the first one's school."""
-    devices = tuple(one.model_copy(update={"school": plan.devices[0].school}) for one in plan.devices)
-    return plan.model_copy(update={"devices": devices, "canary": ""})
 
 
 def test_the_devices_of_a_school_are_changed_one_after_the_other(
@@ -183,7 +194,7 @@ def test_the_devices_of_a_school_are_changed_one_after_the_other(
                 pushing.remove(span.name)
 
     settings = replace(memory_lab.settings(), schools_at_once=SCHOOLS_AT_ONCE)
-    outcomes = apply_plan(city, in_one_school(change_plan), settings, [Listener()])
+    outcomes = roll_out_with(city, change_plan, "", settings, Listener(), in_one_school=True)
     assert {outcome.end for outcome in outcomes} == {End.APPLIED}
     assert together == [1, 1, 1]
 
@@ -215,7 +226,7 @@ def test_ctrl_c_ends_what_has_begun_and_begins_nothing_more(
     left_by_others = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         before = signal.getsignal(signal.SIGINT)
-        begun, *others = memory_lab.apply(city, in_one_school(change_plan))
+        begun, *others = roll_out_with(city, change_plan, "", memory_lab.settings(), in_one_school=True)
         assert signal.getsignal(signal.SIGINT) is before
     finally:
         signal.signal(signal.SIGINT, left_by_others)
@@ -236,6 +247,6 @@ def test_each_run_has_a_name_of_its_own(city: City, memory_lab: MemoryLab, canar
 
 def test_an_unknown_device_is_told_by_the_transport(city: City, memory_lab: MemoryLab, canary_plan: PlanFile) -> None:
     settings = replace(memory_lab.settings(), transport=MemoryTransport([]))
-    (outcome,) = apply_plan(city, canary_plan, settings, [])
+    (outcome,) = apply_plan(planned_city(city, canary_plan), canary_plan, settings, [])
     assert outcome.end is End.FAILED
     assert "there is no such device in memory" in outcome.reason

@@ -5,29 +5,32 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from controller.model.city import City
-from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.plan.document import DevicePlan, PlanFile
+from controller.plan.build import build_device_plan
+from controller.plan.derive import DerivedChange
+from controller.plan.document import PlanFile
+from controller.plan.verify import VerifiedDevice
 from controller.platforms.ovs.driver import OpenVSwitch
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.faults import FaultScript, draw_faults
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.rollout.outcome import End, Outcome
-from controller.rollout.waves import Settings, apply_plan
+from controller.rollout.waves import Settings, roll_out
 from tests.platforms.states import example
 from tests.policies import NOON
-from tests.rollout.memory_lab import plan_steps
+from tests.rollout.memory_lab import derive_towards
 from tests.rollout.ovs_switch import Switch
 
 OVS = OpenVSwitch()
 PORTS = ("h1", "h2", "up1")
 OLD = example(*PORTS, port_roles=True, vlan_database=False)
 WANTED = example("up1", "h2", "h1", port_roles=True, vlan_database=False)
+CHANGE = DerivedChange(WANTED, tuple(OVS.plan_steps(OLD, WANTED)))
 RESTORE_SECONDS = 60
 
 
@@ -81,35 +84,24 @@ def play_seed(seed: int, city: City, models: list[Device], folder: Path) -> list
         device = MemoryDevice(model.id, configuration, clock, startup=configuration.show())
         device.draw_fault = draw_faults(rng, 1.2 * RESTORE_SECONDS) if rng.random() < 0.5 else FaultScript({})
         devices[model.id] = device
-    plan = plan_change(city, models, rng.choice(models).school.id)
-    settings = Settings(RESTORE_SECONDS, folder, MemoryTransport(devices.values()), clock, schools_at_once=1)
-    return list(Rollout(plan, apply_plan(city, plan, settings, []), devices).violations())
+    verified = [VerifiedDevice(one, OVS, OLD, CHANGE) for one in models]
+    plan = plan_change(city, verified, rng.choice(models).school.id)
+    transport = MemoryTransport(devices.values())
+    settings = Settings(RESTORE_SECONDS, folder, transport, clock, 1, derive_towards(WANTED))
+    return list(Rollout(plan, roll_out(city, plan, verified, settings, []), devices).violations())
 
 
-def plan_change(city: City, models: list[Device], canary: str) -> PlanFile:
+def plan_change(city: City, verified: list[VerifiedDevice], canary: str) -> PlanFile:
     """A plan from the one state to the other for each of some switches."""
-    part = _part(OLD, WANTED)
+    made = datetime.now(UTC)
     return PlanFile(
         city=city.id,
         policy=city.digest,
         on=city.policy_date,
         estate="virtual",
-        made=datetime.now(UTC),
+        made=made,
+        expires=made + timedelta(hours=1),
         canary=canary,
-        devices=tuple(part.model_copy(update={"device": one.id, "school": one.school.id}) for one in models),
+        devices=tuple(build_device_plan(one.device, one.seen, one.derived, saved=True) for one in verified),
         unplanned=(),
-    )
-
-
-def _part(old: DeviceState, wanted: DeviceState) -> DevicePlan:
-    return DevicePlan(
-        device="",
-        school="",
-        platform="ovs",
-        seen=old.compute_digest(),
-        steps=plan_steps(OVS.plan_steps(old, wanted)),
-        wanted=OVS.render(wanted),
-        changes=(),
-        filters_proved=0,
-        saved=True,
     )

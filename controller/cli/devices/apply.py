@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from controller.cli.estates import build_transport, load_estate_city
+from controller.cli.estates import find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
 from controller.cli.telemetry_tokens import find_token_file
-from controller.model.virtual_city import choose_estate
-from controller.plan.document import PlanFile, load_plan
-from controller.plan.plan_expiry import refuse_expired_plan
+from controller.operations.anchors import AnchorName
+from controller.plan.document import PlanFile
 from controller.platforms.transport.base import SystemClock
+from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
-from controller.rollout.waves import INTERRUPTED, Settings, apply_plan
+from controller.rollout.start import StartedRollout, StartRequest, start_rollout
+from controller.rollout.waves import INTERRUPTED, Settings, roll_out
 from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
 
@@ -27,32 +28,47 @@ PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` 
 RestoreAfter = Annotated[
     int, typer.Option("--restore-after", min=5, max=600, help="Seconds until a device puts its old state back.")
 ]
+Undo = Annotated[bool, typer.Option("--undo", help="The plan goes back to an earlier policy, and that is meant.")]
+AcceptWider = Annotated[
+    list[AnchorName] | None,
+    typer.Option("--accept-wider", help="An anchor that may be wider than in the policy applied last (repeatable)."),
+]
 
 
-def apply(
+def apply(  # noqa: PLR0913 the command's options
     plan_path: PlanPath,
     *,
     policies: Policies = DEFAULT_POLICIES,
     state: State = DEFAULT_STATE,
     restore_after: RestoreAfter = 60,
+    undo: Undo = False,
+    accept_wider: AcceptWider = None,
     as_json: Json = False,
 ) -> None:
-    """Apply a plan: the canary school first, then the rest.
+    """Apply a plan: derive and prove it anew from the policy, then the canary school first, then the rest.
 
     Each device ends applied, unchanged, reverted, failed or unknown.
 
     Exit code 0 only when every device is applied or unchanged.
     """
-    city = load_estate_city(policies)
-    plan = load_plan(plan_path, city.id)
-    city = choose_estate(city, plan.estate)
-    if plan.policy != city.digest:
-        errors.print("note: the policies have changed since the plan was made; the plan is applied as it was made")
-    refuse_expired_plan(city, plan)
-    timeline = state / "timeline" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
+    request = StartRequest(
+        plan_path,
+        policies,
+        lambda estate: load_operations_of(estate, policies, state),
+        find_user_name(),
+        undo=undo,
+        accepted=accept_wider or (),
+    )
+    clock = SystemClock()
+    began, now = clock.monotonic(), clock.now()
+    started = start_rollout(request, now)
+    _say_start(started, clock.monotonic() - began)
+    plan = started.plan
+    timeline = name_timeline(state, plan, now)
     with open_trace(timeline, token=find_token_file(Writer.CONTROLLER)) as trace:
-        settings = Settings(restore_after, state, build_transport(city), SystemClock())
-        outcomes = apply_plan(city, plan, settings, [trace, Progress(len(plan.devices))])
+        settings = Settings(restore_after, state, SshTransport(started.operations.access), clock)
+        listeners = [trace, Progress(len(plan.devices))]
+        outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     if as_json:
         say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": [u.model_dump() for u in plan.unplanned]})
     else:
@@ -60,6 +76,27 @@ def apply(
     code = _code(plan, outcomes)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def name_timeline(state: Path, plan: PlanFile, now: datetime) -> Path:
+    """Return where the timeline of a rollout is written."""
+    return state / "timeline" / f"{now:%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
+
+
+def _say_start(started: StartedRollout, seconds: float) -> None:
+    """Say on standard error what was judged; standard output is for the outcomes."""
+    answers, plan = started.answers, started.plan
+    proved = sum(one.derived.filters_proved for one in started.verified)
+    errors.print(
+        f"derived and proved anew from the policy in {seconds:.1f} s: {len(plan.devices)} devices, {proved} filters",
+        markup=False,
+    )
+    approved = ", ".join(answers.approvers) or "nobody"
+    errors.print(f"planned by {answers.planner}, approved by {approved}", markup=False)
+    for one in started.wider:
+        errors.print(f"accepted as wider: {one}", style="yellow", markup=False)
+    if plan.undo:
+        errors.print(f"undo: back to the policy {plan.policy[:12]}", style="yellow", markup=False)
 
 
 def _document(outcome: Outcome) -> dict[str, object]:

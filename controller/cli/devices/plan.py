@@ -15,9 +15,10 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
-from controller.cli.estates import load_estate_city
+from controller.cli.estates import find_user_name, load_estate_city, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
+    DEFAULT_STATE,
     All,
     Configs,
     Json,
@@ -25,15 +26,30 @@ from controller.cli.options import (
     On,
     Policies,
     Schools,
+    State,
     Wards,
+    choose_estate_class,
     choose_selection,
     read_day,
 )
 from controller.cli.output import Exit, print_line, say_json, say_moved
-from controller.plan.build import ConsideredDevice, build_plan
-from controller.plan.document import save_plan
+from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
+from controller.plan.document import PlanFile, name_signature, save_plan, write_whole
+from controller.plan.provenance.git_commit import find_commit
+from controller.plan.provenance.policy_copies import load_kept_policy
+from controller.plan.provenance.ssh_signatures import sign_bytes
 from controller.plan.select import select_devices
 
+Undo = Annotated[
+    str | None,
+    typer.Option("--undo", help="Go back to an earlier policy that was applied from here, by its digest."),
+]
+SignWith = Annotated[
+    Path | None,
+    typer.Option(
+        "--sign-with", envvar="TSUNAGU_SIGNING_KEY", help="The SSH key that signs the saved plan as its planner's."
+    ),
+]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
 
 
@@ -47,6 +63,9 @@ def plan(  # noqa: PLR0913 the command's options
     on: On = None,
     configs: Configs = None,
     output: Output = None,
+    undo: Undo = None,
+    sign_with: SignWith = None,
+    state: State = DEFAULT_STATE,
     as_json: Json = False,
 ) -> None:
     """Compile the policy, read the devices, show the difference, prove the result, save the plan. Changes nothing.
@@ -57,12 +76,27 @@ def plan(  # noqa: PLR0913 the command's options
     if configs is not None and output is not None:
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
         raise typer.BadParameter(message)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    if sign_with is not None and output is None:
+        message = "there is nothing to sign without -o"
+        raise typer.BadParameter(message)
+    estate = choose_estate_class(lab=lab)
+    operations = load_operations_of(estate.estate, policies, state)
+    if undo is not None:
+        city = load_kept_policy(undo, operations.state, estate, read_day(on), bounds=operations.get_bounds())
+    else:
+        city = load_estate_city(policies, lab=lab, on=read_day(on))
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs))
-    document = build_plan(city, found)
+    origin = PlanOrigin(
+        find_user_name(),
+        "" if undo is not None or output is None else find_commit(policies),
+        undo is not None,
+        operations.plans.expire_after_hours,
+        operations.rollout.canary,
+    )
+    document = build_plan(city, found, origin)
     if output is not None:
-        save_plan(document, output)
+        _save(document, output, sign_with)
     if as_json:
         say_json({"plan": document.model_dump(mode="json"), "observed": [_understood(one) for one in found]})
     else:
@@ -72,6 +106,14 @@ def plan(  # noqa: PLR0913 the command's options
     code = choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def _save(document: PlanFile, output: Path, key: Path | None) -> None:
+    """Save a plan; it is signed first, so that nothing is saved where the key does not sign."""
+    signature = sign_bytes(document.format_text().encode(), key) if key is not None else None
+    save_plan(document, output)
+    if signature is not None:
+        write_whole(signature, name_signature(output))
 
 
 def drift(  # noqa: PLR0913 the command's options

@@ -54,6 +54,7 @@ class Findings:
     summary: str
     refused: list[str] = field(default_factory=list)
     unsupported: int = 0
+    proved_now: str = ""
 
 
 def prove(  # noqa: PLR0913 the command's options
@@ -100,13 +101,20 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     found = prove_city(city, known, cache)
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
-    damaged = f", {cache.damaged} damaged entries ignored" if cache.damaged else ""
+    damaged = f", {cache.damaged} entries that are not ours ignored" if cache.damaged else ""
+    if cache.unused:
+        damaged += f"; earlier proofs are not used: {cache.unused}"
     beside = describe_beside_filters(found.policies, found.networks)
     summary = (
         f"proof: {found.filters} filters{beside} of {found.done + found.from_cache} devices: "
         f"{found.done} devices done, {found.from_cache} from the cache{damaged}"
     )
-    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known))
+    judged = sum(not check.not_judged for check in found.checks)
+    now = (
+        f"proved now: {found.filters_now} of {found.filters} filters, {found.done} of {found.done + found.from_cache} "
+        f"devices, {judged - found.checks_known} of {judged} other checks"
+    )
+    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known), proved_now=now)
 
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:
@@ -129,7 +137,7 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     held = [one.parsed for one in seen if one.parsed is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
     checks = [Check(DEVICES, filters + routes + networks, differences), ways, *check_paths(city, held)]
-    return Findings(checks, summary, refused, len(missing))
+    return Findings(checks, summary, refused, len(missing), "proved now: all of it")
 
 
 def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
@@ -152,7 +160,7 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
     if found.unsupported:
         print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
     print_line(found.summary)
-    print_line(f"checks: {_verdict(found.checks)}; {seconds:.1f} s")
+    print_line(f"checks: {_verdict(found.checks)}; {found.proved_now}; {seconds:.1f} s")
 
 
 def _say_check(check: Check, *, evidence: bool) -> None:
@@ -177,6 +185,7 @@ def _verdict(checks: Sequence[Check]) -> str:
 def _document(found: Findings, seconds: float) -> dict[str, object]:
     return {
         "summary": found.summary,
+        "proved_now": found.proved_now,
         "refused": found.refused,
         "unsupported": found.unsupported,
         "checks": [

@@ -68,7 +68,10 @@ def find_processes() -> ProofProcesses:
 
 @dataclass
 class CityProof:
-    """The result for a city. `done` and `from_cache` count devices; `failures` has a message for each that failed."""
+    """The result for a city. `done` and `from_cache` count devices; `failures` has a message for each that failed.
+
+    `filters_now` are those of `filters` that were proved now, `checks_known` the checks known from an earlier proof.
+    """
 
     done: int = 0
     from_cache: int = 0
@@ -76,6 +79,8 @@ class CityProof:
     policies: int = 0
     paths: int = 0
     networks: int = 0
+    filters_now: int = 0
+    checks_known: int = 0
     failures: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
 
@@ -116,7 +121,7 @@ def prove_city(
     if known is None and check.holds:
         cache.add({key: ProofCoverage(check.examined, 0)})
     cache.save()
-    result.checks = [check, *others]
+    result.checks, result.checks_known = [check, *others], int(known is not None)
     return result
 
 
@@ -154,6 +159,7 @@ def _collect(result: CityProof, found: Iterable[DeviceProof], cache: ProofCache)
         result.count(proof.counted)
         result.from_cache += proof.from_cache
         result.done += not proof.from_cache
+        result.filters_now += proof.filters_now
         cache.add(proof.proofs)
 
 

@@ -45,6 +45,8 @@ class DeviceProof:
     proofs: Mapping[str, ProofCoverage]
     from_cache: bool = False
     failure: str = ""
+    filters_now: int = 0
+    """Filters that were rendered, parsed back and compared now, and not known from earlier proofs."""
 
 
 def prove_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> DeviceProof:
@@ -55,7 +57,7 @@ def prove_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
             intent = compile_device(city, device, system.capabilities)
             proved = prove_rendered_device(city, intent, system)
             counted = ProofCoverage(proved, len(intent.wanted.routing.bindings), networks=len(intent.networks))
-            return DeviceProof(counted, {city_keys.device_key(device): counted})
+            return DeviceProof(counted, {city_keys.device_key(device): counted}, filters_now=proved)
         return _prove_filters(city, device, system, city_keys, cache)
     except TsunaguError as error:
         return DeviceProof(None, {}, failure=str(error))
@@ -81,7 +83,7 @@ def _prove_filters(city: City, device: Device, system: Platform, keys: CityKeys,
         fresh = [name for name, found in zip(names, known, strict=True) if found is None]
         for name, one in zip(fresh, part.intents, strict=True):
             proofs[name] = ProofCoverage(1, 0, entries=sizes[one.key])
-    return DeviceProof(counted, proofs, from_cache=not part.intents and any(known))
+    return DeviceProof(counted, proofs, from_cache=not part.intents and any(known), filters_now=len(part.intents))
 
 
 def _part(

@@ -1,23 +1,26 @@
 """Proofs that were done before: what was proved, by its content, and by which prover.
 
-A file holds one line for each proof: its key, what was counted, and a checksum of the line. A key is a SHA-256 of
-everything that the proof was about. The file's name is a digest of the prover itself (its source, and the versions of
-Python and of the libraries that it thinks with); another prover never reads it. Only proofs that held are kept. The
-file may be deleted at any time, by anyone; lines that are damaged are not believed, and counted.
+A file holds one line for each proof: its key, what was counted, and an HMAC of the line and the prover by a key of this
+user (`cache_key.py`): whoever may write the file, a CI cache for example, cannot write a proof. A line's key is a
+SHA-256 of everything that the proof was about. The file's name is a digest of the prover itself (its source, and the
+versions of Python and of the libraries that it thinks with). Only proofs that held are kept. The file may be deleted at
+any time; lines that are not ours are not believed, counted, and dropped.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import marshal
 import os
+import stat
 import sys
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel
 
@@ -26,19 +29,22 @@ from controller.compile.identity.iap_bindings import CloudIntent
 from controller.compile.network.intent import FilterIntent
 from controller.compile.network.upstream import DelegatedFilter
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
+from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.devices import Device, DevicePort
 from controller.model.sites.schools import School
+from controller.plan.proof.cache_key import find_key_file, load_key, make_private_folder
 from controller.storage.file_lock import hold_file_lock
 
 LIBRARIES = ("cel-expr-python", "pydantic", "pydantic-core", "PyYAML", "tzdata")
 """What reads the policy, evaluates its conditions and knows the time: another version is another prover."""
+MOST_BYTES = 64 << 20
 MOST_PROOFS = 100_000
 """Lines that the file may have; beyond, the older half is dropped. A city of 176 schools has about 10,000 proofs, and
 about 6,000 of them depend on the policy."""
 
-_PARTS = ("errors.py", "messages", "model", "telemetry", "compile", "prove", "platforms", "plan")
+_PARTS = ("errors.py", "messages", "model", "operations", "telemetry", "compile", "prove", "platforms", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +61,27 @@ class ProofCoverage:
 class ProofCache:
     """The proofs of one prover in the user's cache folder; `folder` None keeps and knows nothing."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, key_file: Path | None = None) -> None:
         self.damaged = 0
-        self._path = folder / f"{digest_prover()[:16]}.txt" if folder else None
+        self.unused = ""
+        """Why the folder, the file or the key is not used; empty where all is well."""
+        self._path: Path | None = None
         self._known: dict[str, ProofCoverage] = {}
         self._fresh: dict[str, ProofCoverage] = {}
-        for line in self._lines():
-            entry = _read(line)
+        if folder is None:
+            return
+        try:
+            make_private_folder(folder)
+            # The prover is part of the key: a line of another one's file is none of this one's.
+            key = load_key(find_key_file() if key_file is None else key_file)
+            self._secret = hmac.digest(key, digest_prover().encode(), "sha256")
+            self._path = folder / f"{digest_prover()[:16]}.txt"
+            lines = self._read_lines()
+        except (OSError, TsunaguError) as error:
+            self.unused, self._path = " ".join(str(error).split()), None
+            return
+        for line in lines:
+            entry = self._read(line)
             if entry is None:
                 self.damaged += 1
             else:
@@ -80,28 +100,46 @@ class ProofCache:
         if self._path is None or not self._fresh:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with hold_file_lock(self._path.with_suffix(".lock"), patience=None), self._path.open("ab+") as file:
-                file.seek(0)
+            with hold_file_lock(self._path.with_suffix(".lock"), patience=None), _open_own(self._path) as file:
                 lines = file.read().splitlines()
-                added = [_line(key, counted) for key, counted in self._fresh.items()]
-                if len(lines) + len(added) > MOST_PROOFS:
+                good = [line for line in lines if self._read(line) is not None]
+                added = [self._line(key, counted) for key, counted in self._fresh.items()]
+                if len(good) + len(added) > MOST_PROOFS:
                     file.truncate(0)
-                    added = [*lines, *added][-(MOST_PROOFS // 2) :]
-                elif lines and not _ends_whole(file.name):
-                    added = [b"", *added]
+                    added = [*good, *added][-(MOST_PROOFS // 2) :]
+                elif len(good) != len(lines):
+                    # A line that is not ours, or one that another program was killed in.
+                    file.truncate(0)
+                    added = [*good, *added]
                 file.write(b"\n".join(added) + b"\n")
             self._drop_others()
-        except OSError:
+        except (OSError, TsunaguError):
             return
         self._known |= self._fresh
         self._fresh = {}
 
-    def _lines(self) -> list[bytes]:
-        try:
-            return [line for line in self._path.read_bytes().splitlines() if line] if self._path else []
-        except OSError:
+    def _read_lines(self) -> list[bytes]:
+        assert self._path is not None  # noqa: S101 only called once it is known
+        if not self._path.exists() and not self._path.is_symlink():
             return []
+        with _open_own(self._path) as file:
+            return [line for line in file.read(MOST_BYTES).splitlines() if line]
+
+    def _line(self, key: str, counted: ProofCoverage) -> bytes:
+        counts = (counted.filters, counted.policies, counted.paths, counted.networks, counted.entries)
+        content = " ".join((key, *map(str, counts))).encode()
+        return content + b" " + self._sign(content)
+
+    def _read(self, line: bytes) -> tuple[str, ProofCoverage] | None:
+        content, _, signature = line.rpartition(b" ")
+        if not hmac.compare_digest(signature, self._sign(content)):
+            return None
+        key, *numbers = content.decode().split(" ")
+        filters, policies, paths, networks, entries = map(int, numbers)
+        return key, ProofCoverage(filters, policies, paths, networks, entries)
+
+    def _sign(self, content: bytes) -> bytes:
+        return hmac.digest(self._secret, content, "sha256").hex().encode()
 
     def _drop_others(self) -> None:
         """Delete what other provers have left, once it is old: this one never reads it, and neither will they."""
@@ -110,6 +148,25 @@ class ProofCache:
         for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-2]:
             path.unlink(missing_ok=True)
             path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _open_own(path: Path) -> BinaryIO:
+    """Open the file of this user for reading and adding; it is made, readable by nobody else.
+
+    Raises:
+        TsunaguError: it is no file of this user's own.
+        OSError: it is a link, or cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    file = os.fdopen(os.open(path, flags, 0o600), "ab+")
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        file.close()
+        message = f"{path}: must be a file of yours that nobody else can write to; delete it"
+        raise TsunaguError(message)
+    os.fchmod(file.fileno(), 0o600)
+    file.seek(0)
+    return file
 
 
 def find_cache_folder() -> Path:
@@ -232,28 +289,3 @@ _PLAIN = 2
 
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _line(key: str, counted: ProofCoverage) -> bytes:
-    counts = (counted.filters, counted.policies, counted.paths, counted.networks, counted.entries)
-    content = " ".join((key, *map(str, counts))).encode()
-    return content + f" {zlib.crc32(content):08x}".encode()
-
-
-def _read(line: bytes) -> tuple[str, ProofCoverage] | None:
-    content, _, checksum = line.rpartition(b" ")
-    if checksum != f"{zlib.crc32(content):08x}".encode():
-        return None
-    try:
-        key, *numbers = content.decode().split(" ")
-        filters, policies, paths, networks, entries = map(int, numbers)
-        return key, ProofCoverage(filters, policies, paths, networks, entries)
-    except ValueError:
-        return None
-
-
-def _ends_whole(path: str) -> bool:
-    """Tell if the file's last line was written whole: another program may have been killed in it."""
-    with Path(path).open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"

@@ -17,6 +17,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES
+from controller.plan.provenance.git_commit import SAFE
 
 _MOST_OF_AN_ERROR = 4_000
 
@@ -74,7 +75,7 @@ def extract_revision(policies: Path, name: str) -> Iterator[Path]:
     if name.startswith("-"):
         message = f"{name!r} is no git revision"
         raise TsunaguError(message)
-    words = ["git", "-C", str(policies), "archive", "--format=tar", name, "--", "."]
+    words = ["git", *SAFE, "-C", str(policies), "archive", "--format=tar", name, "--", "."]
     with TemporaryDirectory(prefix="tsunagu-policies-") as folder, TemporaryFile() as errors:
         try:
             process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603 git, with a name that is no option

@@ -1,0 +1,75 @@
+"""`tsunagu approve`: say with a signature that a saved plan may be applied."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies, State
+from controller.cli.output import print_line
+from controller.errors import TsunaguError
+from controller.model.virtual_city import ESTATES
+from controller.plan.document import PlanFile, name_approval, parse_plan, read_plan, write_whole
+from controller.plan.provenance.policy_copies import copy_policy
+from controller.plan.provenance.ssh_signatures import sign_bytes
+from controller.plan.verify import verify_plan
+
+PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
+SignWith = Annotated[
+    Path,
+    typer.Option("--sign-with", envvar="TSUNAGU_SIGNING_KEY", help="Your SSH key, the private or the public half."),
+]
+As = Annotated[str | None, typer.Option("--as", help="Your name in the file's name; the user's name if left out.")]
+LONGEST_NAME = 100
+
+
+def approve(
+    plan_path: PlanPath,
+    *,
+    sign_with: SignWith,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = DEFAULT_STATE,
+    name: As = None,
+) -> None:
+    """Approve a plan: derive and prove it anew, show what it does, and sign exactly the bytes that were read.
+
+    The signature stands in a file of its own beside the plan. How many approvals a plan needs the operators say.
+    """
+    content = read_plan(plan_path)
+    plan = parse_plan(content, plan_path)
+    approver = name or find_user_name()
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*", approver) or len(approver) > LONGEST_NAME:
+        message = f"{approver!r} cannot be part of a file's name; give letters and digits with --as"
+        raise typer.BadParameter(message)
+    if plan.undo:
+        print_line("the plan goes back to an earlier policy; that it follows from it is judged by apply", "yellow")
+    else:
+        operations = load_operations_of(plan.estate, policies, state)
+        with copy_policy(policies, ESTATES[plan.estate], bounds=operations.get_bounds()) as (city, _):
+            verify_plan(city, plan, source=str(plan_path), canary=operations.rollout.canary)
+    _say_plan(plan)
+    signature = sign_bytes(content, sign_with)
+    place = name_approval(plan_path, approver)
+    try:
+        write_whole(signature, place)
+    except OSError as error:
+        message = f"{place}: the approval cannot be saved: {error.strerror}"
+        raise TsunaguError(message) from None
+    print_line(f"approved: {place}")
+
+
+def _say_plan(plan: PlanFile) -> None:
+    word = "undo, back to" if plan.undo else "policy"
+    commit = f", commit {plan.commit}" if plan.commit else ""
+    print_line(
+        f"{word} {plan.policy[:12]}{commit}; planned by {plan.planner or 'not known'} at {plan.made:%Y-%m-%d %H:%M %Z}"
+    )
+    for device in plan.devices:
+        for change in device.changes:
+            print_line(f"{device.device}: {change}")
+    schools, devices = len(plan.touched_schools), sum(one.touched for one in plan.devices)
+    print_line(f"plan: {devices} of {len(plan.devices)} devices would change, in {schools} schools")

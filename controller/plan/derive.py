@@ -1,0 +1,97 @@
+"""Derives what is to be done on a device from the policy and from the state that the device is in, and proves it.
+
+`plan` shows it, and `apply` derives it again: nothing that a saved plan says is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.compile.network.upstream import describe_delegated
+from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
+from controller.errors import ProofFailed
+from controller.model.city import City
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
+from controller.plan.proof.city_checks import ParsedDevice, check_paths
+from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
+from controller.plan.review import describe_changes, describe_preference
+from controller.platforms.base import Observation, Step, refuse_conflicts
+from controller.platforms.registry import load_platform
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedChange:
+    """What leads a device to the state that is wanted. `intent` is what was compiled; None in tests without a policy.
+
+    `changes` are the difference in words, `filters_proved` counts the filters of the wanted state.
+    """
+
+    wanted: DeviceState
+    steps: tuple[Step, ...]
+    changes: tuple[str, ...] = ()
+    filters_proved: int = 0
+    intent: DeviceIntent | None = None
+
+    @property
+    def delegated(self) -> tuple[str, ...]:
+        """Return what of the policy the device leaves to another one, in words."""
+        return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
+
+
+class DeriveChange(Protocol):
+    """Derives and proves a change; `derive_change` in all that is no test."""
+
+    def __call__(
+        self, city: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
+    ) -> DerivedChange:
+        """Return what leads a device from a state to the one that is wanted."""
+
+
+def derive_change(
+    city: City, device: Device, now: DeviceState, seen: Observation | None = None, source: str = ""
+) -> DerivedChange:
+    """Return what leads a device from a state to what the policy wants, all of it proved.
+
+    With `seen`, all that the device holds, objects of others in the way are refused, too; `source` is where it was
+    read.
+
+    Raises:
+        ProofFailed: the rendered filters are not what the policy says, or a state on the way is worse than both ends.
+        ConfigRefused: an object of others stands where one of ours must.
+        TsunaguError: the platform cannot express the wanted state.
+    """
+    system = load_platform(device.platform)
+    intent = compile_device(city, device, system.capabilities)
+    if seen is not None:
+        refuse_conflicts(seen, intent.wanted, source or device.id)
+    proved = prove_rendered_device(city, intent, system)
+    steps = system.plan_steps(now, intent.wanted)
+    prove_plan_steps(city, intent, now, steps, system)
+    return DerivedChange(intent.wanted, steps, _describe(city, now, intent, steps), proved, intent)
+
+
+def _describe(city: City, now: DeviceState, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
+    names = {segment.vlan: segment.id for segment in city.segments.values()}
+    paths = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
+    changes = describe_changes(names, now, intent.wanted, paths)
+    if intent.routing:
+        changes = [*describe_preference(intent.routing, now.routing, intent.wanted.routing), *changes]
+    if not changes and now != intent.wanted:
+        titles = ", ".join(step.title for step in steps)
+        changes = [f"~ {titles or 'same meaning, other form'}"]
+    return tuple(changes)
+
+
+def prove_wanted_paths(city: City, intents: Iterable[DeviceIntent]) -> None:
+    """Prove who reaches whom through the wanted devices: the policy's paths, no other school, no way to the management.
+
+    Raises:
+        ProofFailed: with a packet for each path that differs.
+    """
+    held = [ParsedDevice(one.device, one.wanted, one.delegated) for one in intents]
+    differences = [found for check in check_paths(city, held) for found in check.differences]
+    if differences:
+        raise ProofFailed("The proof of paths failed; nothing was saved or applied:\n  " + "\n  ".join(differences))

@@ -1,0 +1,139 @@
+"""Who answers for a plan: the planner's signature and the approvals of others, counted by the operators' rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from controller.errors import PlanNotApproved
+from controller.inputs.input_file import read_input_file
+from controller.operations.operations import ApprovalRule, Approvals
+from controller.operations.trusted_files import read_trusted_file
+from controller.plan.document import PlanFile, list_approvals, name_signature
+from controller.plan.provenance.allowed_signers import AllowedSigners, parse_allowed_signers
+from controller.plan.provenance.ssh_signatures import Refusal, SignatureVerifier
+
+MOST_SIGNATURE_BYTES = 64 << 10
+MOST_APPROVALS = 100
+_REFUSED = "The files of the approvals cannot be used:"
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """The people who answer for a plan; `planner` is "" where nobody signed it."""
+
+    planner: str = ""
+    approvers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPlan:
+    """A plan with the bytes that its signatures are over, and the place that they stand beside."""
+
+    plan: PlanFile
+    content: bytes
+    path: Path
+
+
+def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, repair: bool = False) -> Signers:
+    """Return who answers for a plan, if that is enough by the operators' rules.
+
+    Every signature that stands beside the plan must be good where the operators name allowed signers. With `repair` the
+    plan only brings back what was approved before, and needs no approval of its own.
+
+    Raises:
+        PlanNotApproved: a signature is not good or is missing, or too few others approved; says which, and why.
+        OperationsRefused: the file of the allowed signers, or of the revoked keys, cannot be trusted.
+    """
+    rules = approvals.find_rules(len(signed.plan.touched_schools))
+    if approvals.allowed_signers is None:
+        if rules:
+            message = (
+                f"{signed.path}: {_say_rule(rules[0], signed)}, and the operators' file names nobody who could give "
+                "one; name the people's keys in approvals: allowed-signers"
+            )
+            raise PlanNotApproved(message)
+        return Signers()
+    planner, approvers, allowed = _verify_signatures(signed, approvals, approvals.allowed_signers, now)
+    if rules and not planner:
+        place = name_signature(signed.path)
+        message = f"{signed.path}: who planned it has not signed it ({place.name} is missing); "
+        raise PlanNotApproved(message + "make the plan with: tsunagu plan --sign-with KEY")
+    for rule in () if repair else rules:
+        _count(signed, rule, planner, approvers, allowed)
+    return Signers(planner, approvers)
+
+
+def _verify_signatures(
+    signed: SignedPlan, approvals: Approvals, allowed_file: Path, now: datetime
+) -> tuple[str, tuple[str, ...], AllowedSigners]:
+    try:
+        content = read_trusted_file(allowed_file, _REFUSED)
+        revoked = read_trusted_file(approvals.revoked_keys, _REFUSED) if approvals.revoked_keys else None
+    except FileNotFoundError as error:
+        message = f"{error.filename}: the operators' file names it in `approvals`, and it is missing"
+        raise PlanNotApproved(message) from None
+    allowed = parse_allowed_signers(content.decode("utf-8", "replace"), str(allowed_file))
+    # A signature has no time of its own: a key must have been good from the making of the plan until now.
+    moments = tuple(dict.fromkeys((min(signed.plan.made, now), now)))
+    with SignatureVerifier(signed.content, content, revoked) as verifier:
+        place = name_signature(signed.path)
+        planner = _find_signer(place, verifier, allowed, moments) if place.exists() or place.is_symlink() else ""
+        found = list_approvals(signed.path)
+        if len(found) > MOST_APPROVALS:
+            message = f"{signed.path}: more than {MOST_APPROVALS} approvals stand beside it"
+            raise PlanNotApproved(message)
+        approvers = dict.fromkeys(_find_signer(one, verifier, allowed, moments) for one in found)
+    return planner, tuple(approvers), allowed
+
+
+def _find_signer(place: Path, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]) -> str:
+    """Return who made a signature."""
+    signature = read_input_file(place, most_bytes=MOST_SIGNATURE_BYTES)
+    key = verifier.find_key(signature)
+    if isinstance(key, Refusal):
+        raise _refuse(place, key.reason)
+    people = allowed.find_people(key)
+    if not people:
+        raise _refuse(place, f"its key {key} is nobody's among the allowed signers")
+    reasons = []
+    for person in people:
+        refusal = verifier.verify(signature, person, moments)
+        if refusal is None:
+            return person
+        reasons.append(refusal.reason)
+    raise _refuse(place, "; ".join(reasons))
+
+
+def _refuse(place: Path, reason: str) -> PlanNotApproved:
+    message = f"{place}: the signature is refused: {reason}. Nothing was applied; remove it, or let it be made anew"
+    return PlanNotApproved(message)
+
+
+def _count(
+    signed: SignedPlan, rule: ApprovalRule, planner: str, approvers: Iterable[str], allowed: AllowedSigners
+) -> None:
+    own = allowed.find_same_person(planner)
+    others = list(_list_persons((name for name in approvers if name not in own), allowed))
+    if rule.from_ is not None:
+        others = [names for names in others if names & set(rule.from_)]
+    if len(others) < rule.approvals:
+        approved = ", ".join(dict.fromkeys(approvers)) or "nobody"
+        message = (
+            f"{signed.path}: {_say_rule(rule, signed)}; approved by: {approved}; planned by {planner}, who does not "
+            f"count. Let others approve it with: tsunagu approve {signed.path} --sign-with KEY"
+        )
+        raise PlanNotApproved(message)
+
+
+def _list_persons(names: Iterable[str], allowed: AllowedSigners) -> Iterator[frozenset[str]]:
+    """Yield each person once, under all names; two keys or two names of one person count once."""
+    yield from dict.fromkeys(allowed.find_same_person(name) for name in names)
+
+
+def _say_rule(rule: ApprovalRule, signed: SignedPlan) -> str:
+    schools = len(signed.plan.touched_schools)
+    people = f" of {', '.join(rule.from_)}" if rule.from_ else ""
+    return f"it touches {schools} schools and needs approvals by {rule.approvals} others{people}"

@@ -1,0 +1,138 @@
+"""Copies of the policies that were applied, each in a folder named by its digest, where only the controller writes.
+
+A rollout reads its policy from its copy: what happens to `policies/` meanwhile changes nothing. To go back to an
+earlier policy is to plan from its copy.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+
+from controller.errors import PlanRefused, TsunaguError
+from controller.inputs.input_file import InputFolder
+from controller.model.city import City
+from controller.model.loading.load_city import BOUNDS, load_city
+from controller.model.policy_bounds import PolicyBounds
+from controller.model.policy_files import POLICY_FILES
+
+FOLDER = "policies"
+KEPT = 50
+"""Copies that are kept; the one that was used longest ago goes first."""
+SHORTEST = 8
+
+
+@contextmanager
+def copy_policy(
+    policies: Path, estate: type[City], now: datetime | None = None, *, bounds: PolicyBounds = BOUNDS
+) -> Iterator[tuple[City, Path]]:
+    """Copy a policy into a folder that goes away, and load it from there; yield the city and the folder.
+
+    The city is that of the day of `now`; left out: today.
+
+    The files are read once: what is loaded is what is in the copy.
+
+    Raises:
+        PolicyError: it cannot be loaded.
+    """
+    with tempfile.TemporaryDirectory(prefix="tsunagu-policy-") as name:
+        folder = Path(name)
+        _copy_files(policies, folder)
+        # A folder that is no policy at all is told of by loading it, as everywhere else.
+        source = folder if any(folder.iterdir()) else policies
+        city = load_city(source, shown_as=str(policies), estate=estate, bounds=bounds)
+        day = city.policy_date if now is None else now.astimezone(city.timezone).date()
+        if day != city.policy_date:
+            city = load_city(source, shown_as=str(policies), estate=estate, on=day, bounds=bounds)
+        yield city, folder
+
+
+def keep_policy(city: City, folder: Path, state: Path) -> Path:
+    """Keep a loaded policy's files under its digest; return where.
+
+    Raises:
+        TsunaguError: it cannot be written.
+    """
+    place = state / FOLDER / city.digest
+    try:
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_foreign_folder(place.parent)
+        waiting = Path(tempfile.mkdtemp(dir=place.parent, prefix=".new-"))
+        _copy_files(folder, waiting)
+        if place.exists():
+            # The same digest, so the same files; written anew, in case somebody changed them.
+            shutil.rmtree(place)
+        waiting.rename(place)
+        _drop_oldest(place.parent, place)
+    except OSError as error:
+        message = f"{place}: the policy's copy cannot be kept: {error.strerror}"
+        raise TsunaguError(message) from None
+    return place
+
+
+def load_kept_policy(
+    digest: str, state: Path, estate: type[City], on: date | None = None, *, bounds: PolicyBounds = BOUNDS
+) -> City:
+    """Load a policy that was applied from here before, by its digest or the first letters of it.
+
+    Raises:
+        PlanRefused: there is none, there are several, or it is not any more what its name says.
+    """
+    place = _find_kept(digest, state)
+    city = load_city(place, on=on, estate=estate, bounds=bounds)
+    if city.digest != place.name:
+        message = f"{place}: the kept policy is not what its name says; it was changed. Remove it"
+        raise PlanRefused(message)
+    return city
+
+
+def _find_kept(digest: str, state: Path) -> Path:
+    folder = state / FOLDER
+    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},64}}", digest):
+        message = f"{digest[:80]!r} is no digest of a policy; give {SHORTEST} or more of its letters 0-9 and a-f"
+        raise PlanRefused(message)
+    if folder.is_dir():
+        _refuse_foreign_folder(folder)
+    kept = [one.name for one in sorted(folder.glob("[0-9a-f]*"), key=_last_used)] if folder.is_dir() else []
+    found = [name for name in kept if name.startswith(digest)]
+    if len(found) == 1:
+        return folder / found[0]
+    known = ", ".join(name[:12] for name in kept[-5:]) or "none"
+    message = f"{folder} holds {len(found)} policies whose digest begins with {digest!r}; the last ones there: {known}"
+    raise PlanRefused(message)
+
+
+def _copy_files(policies: Path, folder: Path) -> None:
+    """Copy the files that a policy consists of, by the one opener: what it does not read stops the copy."""
+    source = InputFolder(policies)
+    for kind in POLICY_FILES:
+        place, _, pattern = kind.pattern.rpartition("/")
+        for name in source.list_names(place, pattern):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes(name))
+
+
+def _refuse_foreign_folder(folder: Path) -> None:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        message = f"{folder}: must be a folder of yours that nobody else can write to (chmod 700)"
+        raise PlanRefused(message)
+
+
+def _drop_oldest(folder: Path, used: Path) -> None:
+    os.utime(used)
+    kept = sorted((one for one in folder.iterdir() if one.is_dir() and one != used), key=_last_used)
+    for one in kept[: max(0, len(kept) - KEPT + 1)]:
+        shutil.rmtree(one)
+
+
+def _last_used(path: Path) -> float:
+    return path.stat().st_mtime

@@ -1,0 +1,246 @@
+"""Attacks on the start of a rollout: another policy, an old plan, an earlier policy, another commit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.errors import AnchorWidened, PlanExpired, PlanRefused
+from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
+from controller.plan.build import USUAL_HOURS
+from controller.plan.plan_expiry import find_first_expiry
+from controller.plan.provenance.git_commit import find_commit
+from controller.plan.provenance.policy_copies import load_kept_policy
+from controller.rollout.outcome import End
+from controller.telemetry.timeline import Level, Span
+from tests.security.plan_scene import Scene, make_operations
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_a_plan_of_a_wider_policy_under_the_digest_of_the_reviewed_one_is_refused(scene: Scene, tmp_path: Path) -> None:
+    reviewed = scene.load()
+    wider = Scene(tmp_path / "wider")
+    rules = wider.policies.path / "access/rules.yaml"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(
+        text + "  - id: pupils-everywhere\n    effect: permit\n    applications: [affairs]\n"
+        "    purpose: test\n    network: {from: [pupil]}\n",
+        encoding="utf-8",
+    )
+    made = wider.plan()
+    assert made.policy != reviewed.digest
+    shutil.copy(wider.plan_path, scene.plan_path)
+    with pytest.raises(PlanRefused, match="was made from another policy"):
+        scene.start()
+    scene.edit(lambda document: document.update(policy=reviewed.digest))
+    with pytest.raises(PlanRefused, match=rf"plan.json:\d+: {scene.device.id}: the plan was changed by hand"):
+        scene.start()
+
+
+@pytest.mark.parametrize(
+    ("hours", "operators", "good"),
+    [(23, 24, True), (25, 24, False), (2, 1, False), (26, 48, False)],
+    ids=["in time", "late", "the operators allow less", "the plan allows less"],
+)
+def test_a_plan_is_begun_in_its_time_only(scene: Scene, hours: int, operators: int, *, good: bool) -> None:
+    scene.plan()
+    scene.operations = make_operations(scene.folder, plans={"expire-after-hours": operators})
+    if good:
+        assert scene.start(after=timedelta(hours=hours)).plan.planner == "hanako"
+    else:
+        with pytest.raises(PlanExpired, match="the plan has expired: it was made at"):
+            scene.start(after=timedelta(hours=hours))
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"expires": "2099-01-01T00:00:00Z"},
+        {"made": "2026-12-09T12:00:00Z", "expires": "2026-12-10T12:00:00Z"},
+        {"expires": "2026-11-30T12:00:00Z"},
+    ],
+    ids=["expires in 73 years", "made in the future", "expired before it was made"],
+)
+def test_the_times_of_a_plan_are_bounded_by_the_operators_and_the_clock(scene: Scene, times: dict[str, str]) -> None:
+    scene.plan()
+    scene.edit(lambda document: document.update(times))
+    with pytest.raises(PlanRefused, match=r"has expired|says that it was made at"):
+        scene.start(after=timedelta(hours=USUAL_HOURS + 1))
+
+
+def test_a_rollout_that_has_begun_is_not_ended_by_the_expiry_of_its_plan(scene: Scene) -> None:
+    scene.plan()
+    started = scene.start(after=timedelta(hours=23))
+    scene.lab.clock.sleep(timedelta(hours=30).total_seconds())
+    assert [one.end for one in scene.carry_out(started)] == [End.APPLIED]
+
+
+def test_an_exception_that_expired_is_asked_of_the_policy_and_not_of_the_plan(scene: Scene) -> None:
+    last = find_first_expiry(scene.load())
+    assert last is not None
+    scene.now = datetime.combine(last, time(13), UTC)
+    scene.plan()
+    assert "until" not in scene.plan_path.read_text(encoding="utf-8")
+    with pytest.raises(PlanExpired, match="has expired"):
+        scene.start(after=timedelta(hours=20))
+    # Whatever day the file names: the policy is compiled for the day on which the rollout starts.
+    scene.edit(lambda document: document.update(on=str(last + timedelta(days=1))))
+    assert scene.start(after=timedelta(hours=20)).city.policy_date == last + timedelta(days=1)
+
+
+def take_permit_away(scene: Scene) -> None:
+    scene.policies.edit("access/rules.yaml", "{from: [staff]}", "{from: [pupil]}", after="  - id: staff-ai\n")
+
+
+def test_an_old_plan_is_not_replayed_after_its_permit_was_taken_away(scene: Scene) -> None:
+    scene.plan()
+    genuine = scene.plan_path.read_bytes()
+    assert [one.end for one in scene.apply()] == [End.APPLIED]
+    take_permit_away(scene)
+    scene.plan_path.write_bytes(genuine)
+    before = scene.logins
+    with pytest.raises(PlanRefused, match=r"was made from another policy .* Make it anew; to go back to an earlier"):
+        scene.start(after=timedelta(minutes=5))
+    assert scene.logins == before
+
+
+def test_a_plan_from_another_state_than_the_devices_is_stale_whatever_it_says(scene: Scene) -> None:
+    scene.plan()
+    device = scene.lab.of(scene.device)
+    scene.apply()
+    device.configuration.load(device.running.replace("h-pupil,20,", "h-pupil,10,"))
+    changed = device.running
+    (outcome,) = scene.apply()
+    assert outcome.end is End.FAILED
+    assert "stale" in outcome.reason
+    assert device.running == changed
+
+
+def test_the_policy_of_a_rollout_is_the_copy_that_it_started_with(scene: Scene) -> None:
+    """Its files may change while it runs; each device is still derived and proved from the copy."""
+    plan = scene.plan()
+    started = scene.start()
+    shutil.rmtree(scene.policies.path)
+    assert [one.end for one in scene.carry_out(started)] == [End.APPLIED]
+    assert scene.operations is not None
+    kept = scene.operations.state / "policies" / plan.policy
+    assert (kept / "access/rules.yaml").is_file()
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+class Meddler:
+    """Notes the attributes of the rollout."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, object] = {}
+
+    def started(self, span: Span) -> None:
+        if span.level is Level.ROLLOUT:
+            self.said = dict(span.attributes)
+
+    def ended(self, span: Span) -> None:
+        """Only the beginning counts."""
+
+
+def test_to_go_back_is_a_plan_of_its_own_that_says_so(scene: Scene) -> None:
+    before = scene.plan()
+    scene.apply()
+    old = scene.running()
+    take_permit_away(scene)
+    scene.plan()
+    assert all(one.end is End.APPLIED for one in scene.apply())
+    scene.plan(city=load_kept(scene, before.policy[:12]), undo=True)
+    with pytest.raises(PlanRefused, match=r"goes back to an earlier policy \(.{12}\); if that is meant, add: --undo"):
+        scene.start()
+    listener = Meddler()
+    assert all(one.end is End.APPLIED for one in scene.apply(listener, undo=True))
+    assert scene.running() == old
+    assert (listener.said["undo"], listener.said["policy"]) == ("yes", before.policy)
+    assert (listener.said["planner"], listener.said["approvers"]) == ("hanako (not signed)", "nobody")
+    assert listener.said["applier"] == "jiro"
+
+
+def load_kept(scene: Scene, digest: str) -> City:
+    assert scene.operations is not None
+    return load_kept_policy(digest, scene.operations.state, VirtualCity, scene.now.date())
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "0" * 12, "", "../../etc", "a" * 7, "A" * 64])
+def test_nothing_goes_back_to_a_policy_that_was_never_applied(scene: Scene, digest: str) -> None:
+    with pytest.raises(PlanRefused, match=r"is no digest|holds 0 policies"):
+        load_kept(scene, digest)
+
+
+def test_a_plan_is_made_an_undo_by_nobody_but_its_planner(scene: Scene) -> None:
+    """Not by who edits the file, not by who applies it: the policy must have been applied from here."""
+    scene.plan()
+    with pytest.raises(PlanRefused, match="does not go back to an earlier policy"):
+        scene.start(undo=True)
+    scene.edit(lambda document: document.update(undo=True))
+    with pytest.raises(PlanRefused, match="holds 0 policies whose digest begins with"):
+        scene.start(undo=True)
+
+
+def test_a_kept_policy_that_was_changed_is_refused(scene: Scene) -> None:
+    plan = scene.plan()
+    scene.apply()
+    assert scene.operations is not None
+    rules = scene.operations.state / "policies" / plan.policy / "access/rules.yaml"
+    rules.write_text(rules.read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
+    with pytest.raises(PlanRefused, match="is not what its name says; it was changed"):
+        load_kept(scene, plan.policy)
+    (scene.operations.state / "policies").chmod(0o777)
+    with pytest.raises(PlanRefused, match="must be a folder of yours that nobody else can write to"):
+        load_kept(scene, plan.policy)
+
+
+def test_what_an_undo_widens_needs_the_flag_like_everything_else(scene: Scene) -> None:
+    scene.operations = make_operations(scene.folder, anchors="kept")
+    scene.plan()
+    with pytest.raises(AnchorWidened, match="--accept-wider first"):
+        scene.start()
+
+
+def make_repository(scene: Scene) -> None:
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(scene.folder)]
+    for words in (["init", "-q"], ["add", "policies"], ["commit", "-q", "-m", "policies"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+
+
+def test_the_commit_of_a_plan_is_the_one_whose_policies_are_there(scene: Scene) -> None:
+    make_repository(scene)
+    commit = find_commit(scene.policies.path)
+    scene.plan(commit=commit)
+    assert len(commit) == 40
+    assert scene.start().answers.commit == commit
+    scene.edit(lambda document: document.update(commit="1" * 40))
+    with pytest.raises(PlanRefused, match=r"says that it was made from commit 111111111111, and .* does not hold"):
+        scene.start()
+    scene.policies.append("access/rules.yaml", "# later\n")
+    assert find_commit(scene.policies.path) == f"{commit}+"
+    scene.plan(commit=commit)
+    with pytest.raises(PlanRefused, match=f"made from commit {commit[:12]}"):
+        scene.start()
+
+
+def test_a_repository_among_the_policies_makes_git_run_nothing(scene: Scene) -> None:
+    """The files of a bare repository can be part of a change to the policies; its configuration names programs."""
+    ran = scene.folder / "ran"
+    bare = scene.policies.path
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True, capture_output=True)
+    subprocess.run(["git", "-C", str(bare), "config", "core.bare", "false"], check=True, capture_output=True)
+    subprocess.run(["git", "-C", str(bare), "config", "core.worktree", str(bare)], check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-C", str(bare), "config", "core.fsmonitor", f"touch {ran}"], check=True, capture_output=True
+    )
+    assert find_commit(bare) == ""
+    assert not ran.exists()
