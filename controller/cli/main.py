@@ -42,6 +42,7 @@ GROUPS = {
     "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
     "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
+    "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
     "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }
 

@@ -23,9 +23,13 @@ from controller.measure.measurement import (
     ProbeOutcome,
     ProbeResult,
 )
+from controller.measure.measurement_chain import CHAIN_TABLES, COLUMNS, seal_new_row
 from controller.model.network.packets import Family
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.sqlite import StoreFormat, open_store
 
+TOLD_EVERY = 1_000
+"""After so many measurements the audit trail is told how far they go; and at the end."""
 _NEVER_CHANGES = """
 CREATE TRIGGER kept_as_it_was BEFORE UPDATE ON measurement
 BEGIN
@@ -61,15 +65,15 @@ CREATE INDEX path ON measurement (school, line, region, family, kind, id);
 DROP TRIGGER kept_as_it_was;
 UPDATE measurement SET kind = 'http' WHERE kind = 'proxy';
 {_NEVER_CHANGES}""",  # noqa: S608 ours
+        CHAIN_TABLES,
     ),
     unstamped=1,
     unstamped_tables=frozenset({"measurement"}),
     advice="name another folder with --state",
     checked_bytes=256 * 1024 * 1024,  # a second or two; in a larger one a damaged page is refused when it is read
 )
-_COLUMNS = "id, run, at, school, line, region, family, kind, outcome, target, method, figures, reason, raw, in_lessons"
 _LATEST = f"""
-SELECT {_COLUMNS} FROM measurement WHERE id IN (
+SELECT {COLUMNS} FROM measurement WHERE id IN (
   SELECT MAX(id) FROM measurement WHERE at <= ? GROUP BY school, line, region, family, kind
 ) ORDER BY id
 """  # noqa: S608 every word is ours
@@ -78,8 +82,10 @@ SELECT {_COLUMNS} FROM measurement WHERE id IN (
 class MeasurementStore:
     """Measurements in a file; safe for several threads and processes at once. Open it with `open_measurement_store`."""
 
-    def __init__(self, connection: sqlite3.Connection, file: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: str, trail: AuditTrail | None = None) -> None:
         self._connection = connection
+        self._trail = trail
+        self._since_told = 0
         self._lock = Lock()
         self.file = file
 
@@ -105,14 +111,45 @@ class MeasurementStore:
             found.raw,
             int(in_lessons),
         )
+        with self._refusing():
+            number = self._add_row(row)
+        self._since_told += 1
+        if self._since_told >= TOLD_EVERY:
+            self.tell_trail()
+        return Measurement(MeasurementId(number), run, at, path, found, in_lessons)
+
+    def tell_trail(self) -> None:
+        """Write the hash over all measurements so far into the audit trail, where there is one.
+
+        Raises:
+            AuditRefused: the trail cannot be written.
+        """
+        if self._trail is not None and self._since_told:
+            self._since_told = 0
+            with self._refusing():
+                query = "SELECT last, hash FROM seal ORDER BY last DESC LIMIT 1"
+                [(last, found)] = self._connection.execute(query).fetchall()
+            self._trail.record(
+                AuditKind.MEASUREMENTS, file=self._trail.name_file(Path(self.file)), number=last, last=found
+            )
+
+    def _add_row(self, row: Sequence[object]) -> int:
+        """Add a row and seal it, both or none; gives its number."""
         marks = ", ".join("?" * len(row))
-        with self._refusing(), self._connection:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
             done = self._connection.execute(
-                f"INSERT INTO measurement ({_COLUMNS.removeprefix('id, ')}) VALUES ({marks})",  # noqa: S608 ours
+                f"INSERT INTO measurement ({COLUMNS.removeprefix('id, ')}) VALUES ({marks})",  # noqa: S608 ours
                 row,
             )
-        assert done.lastrowid is not None  # noqa: S101 an INSERT has one
-        return Measurement(MeasurementId(done.lastrowid), run, at, path, found, in_lessons)
+            assert done.lastrowid is not None  # noqa: S101 an INSERT has one
+            seal_new_row(self._connection, done.lastrowid)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        return done.lastrowid
 
     def get(self, number: MeasurementId) -> Measurement:
         """One measurement.
@@ -120,7 +157,7 @@ class MeasurementStore:
         Raises:
             TsunaguError: there is none of this number.
         """
-        found = self._read(f"SELECT {_COLUMNS} FROM measurement WHERE id = ?", (number,))  # noqa: S608 ours
+        found = self._read(f"SELECT {COLUMNS} FROM measurement WHERE id = ?", (number,))  # noqa: S608 ours
         if not found:
             message = f"{self.file}: there is no measurement {number}"
             raise TsunaguError(message)
@@ -132,7 +169,7 @@ class MeasurementStore:
 
     def read_run(self, run: str) -> list[Measurement]:
         """Everything that one run measured, in order."""
-        return self._read(f"SELECT {_COLUMNS} FROM measurement WHERE run = ? ORDER BY id", (run,))  # noqa: S608 ours
+        return self._read(f"SELECT {COLUMNS} FROM measurement WHERE run = ? ORDER BY id", (run,))  # noqa: S608 ours
 
     def _read(self, query: str, values: Sequence[object]) -> list[Measurement]:
         with self._refusing():
@@ -150,8 +187,12 @@ class MeasurementStore:
 
 
 @contextmanager
-def open_measurement_store(file: Path, *, must_exist: bool = False) -> Iterator[MeasurementStore]:
+def open_measurement_store(
+    file: Path, *, must_exist: bool = False, trail: AuditTrail | None = None
+) -> Iterator[MeasurementStore]:
     """The store in a file; the file and its folder are made if they are missing, unless it must exist.
+
+    What is added is vouched for by `trail`, the audit trail of the state folder.
 
     Raises:
         TsunaguError: the file is missing.
@@ -161,7 +202,11 @@ def open_measurement_store(file: Path, *, must_exist: bool = False) -> Iterator[
         message = f"{file}: nothing was measured yet (no such file)"
         raise TsunaguError(message)
     with closing(open_store(file, MEASUREMENT_STORE)) as connection:
-        yield MeasurementStore(connection, str(file))
+        store = MeasurementStore(connection, str(file), trail)
+        try:
+            yield store
+        finally:
+            store.tell_trail()
 
 
 def _text(at: datetime) -> str:

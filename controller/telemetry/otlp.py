@@ -11,7 +11,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -64,8 +64,16 @@ _TEMPORALITY: dict[type, AggregationTemporality] = {
 class Telemetry:
     """Where a command says what it measured and what happened. All of it may be called from any thread."""
 
-    def __init__(self, write: Mapping[Metric, Write], logger: Logger | None, tracer: Tracer | None) -> None:
+    def __init__(
+        self,
+        write: Mapping[Metric, Write],
+        logger: Logger | None,
+        tracer: Tracer | None,
+        add_span_processor: Callable[[SpanProcessor], None] = lambda _: None,
+    ) -> None:
         self._write = write
+        self.add_span_processor = add_span_processor
+        """Lets somebody else hear the spans that are sent."""
         self._logger = logger
         self.tracer = tracer
         """Makes spans that are sent, or None where nothing is."""
@@ -193,7 +201,12 @@ class OtlpSender:
         events = LoggerProvider(resource, shutdown_on_exit=False)
         if "logs" in wanted:
             events.add_log_record_processor(_Logs(self._logs))
-        self.telemetry = Telemetry(build_instruments(meter), events.get_logger("tsunagu"), traces.get_tracer("tsunagu"))
+        self.telemetry = Telemetry(
+            build_instruments(meter),
+            events.get_logger("tsunagu"),
+            traces.get_tracer("tsunagu"),
+            traces.add_span_processor,
+        )
 
     def lost(self) -> dict[str, int]:
         """How much could not be sent so far, by signal."""

@@ -1,4 +1,4 @@
-"""The timeline as an OpenTelemetry trace: over OTLP/HTTP when an endpoint is set, as JSON lines otherwise."""
+"""The timeline as an OpenTelemetry trace: as JSON lines in the audit trail, and over OTLP/HTTP to an endpoint."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -17,6 +16,7 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.trace import Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from controller.storage.audit.audit_trail import AuditTrail, Timeline
 from controller.telemetry.otlp import Telemetry, list_configured_signals, open_telemetry
 from controller.telemetry.registry import OUTCOME, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
 from controller.telemetry.timeline import Level, Listener, Span
@@ -27,10 +27,8 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 class JsonLines(SpanProcessor):
     """Writes a line when a span starts and one when it ends, so that a killed run shows what it was doing."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8", buffering=1)
-        self._lock = Lock()
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
 
     def on_start(self, span: SdkSpan, parent_context: Context | None = None) -> None:
         """Note that a span began."""
@@ -42,18 +40,15 @@ class JsonLines(SpanProcessor):
         self._write("end", span)
 
     def shutdown(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Whoever opened the timeline closes it."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing is held back: the file is line buffered."""
+        """Nothing is held back."""
         del timeout_millis
         return True
 
     def _write(self, event: str, span: ReadableSpan) -> None:
-        document = json.loads(span.to_json(indent=None))
-        with self._lock:
-            self._file.write(json.dumps({"event": event, **document}, ensure_ascii=False) + "\n")
+        self._timeline.write({"event": event, **json.loads(span.to_json(indent=None))})
 
 
 class TraceListener:
@@ -100,17 +95,23 @@ def _caller() -> Context:
 
 
 @contextmanager
-def open_trace(path: Path, *, token: Path | None = None) -> Iterator[Listener]:
-    """A listener that exports; everything is handed over when the context ends. `path` is for JSON lines.
+def open_trace(path: Path, *, token: Path | None = None, trail: AuditTrail | None = None) -> Iterator[Listener]:
+    """A listener that writes a timeline to a file, and sends it where there is an endpoint for traces.
 
-    Where there is an endpoint for traces, they go there and nowhere else.
+    The file belongs to an audit trail: by default that of the folder in which it stands.
+
+    Raises:
+        AuditRefused: the file or the trail cannot be written: nothing shall be done that does not stand there.
     """
-    with open_telemetry(token=token) as sent:
+    audited = trail if trail is not None else AuditTrail(path.parent)
+    with audited.open_timeline(path) as timeline, open_telemetry(token=token) as sent:
+        lines = JsonLines(timeline)
         if "traces" in list_configured_signals() and sent.tracer is not None:
+            sent.add_span_processor(lines)
             yield TraceListener(sent.tracer, sent)
             return
         provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)
-        provider.add_span_processor(JsonLines(path))
+        provider.add_span_processor(lines)
         try:
             yield TraceListener(provider.get_tracer("tsunagu"), sent)
         finally:

@@ -80,7 +80,7 @@ def test_without_an_endpoint_every_span_is_a_line_at_its_start_and_its_end(
     assert device["attributes"]["tsunagu.outcome"] == "applied"
 
 
-def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(
+def test_with_an_endpoint_the_trace_goes_there_and_into_the_timeline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "timeline.jsonl"
@@ -99,7 +99,8 @@ def test_with_an_endpoint_the_trace_goes_there_and_nowhere_else(
     assert set(spans) == {"rollout r", "school s", "device d", "step push"}
     assert spans["step push"].parent_span_id == spans["device d"].span_id
     assert spans["school s"].parent_span_id == spans["rollout r"].span_id
-    assert not path.exists()
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert sorted(line["name"] for line in lines if line["event"] == "end") == sorted(spans)
 
 
 def test_a_run_continues_the_trace_of_whoever_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

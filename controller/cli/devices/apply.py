@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.audit import open_audit_trail
 from controller.cli.estates import find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
@@ -21,6 +22,7 @@ from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.start import StartedRollout, StartRequest, start_rollout
 from controller.rollout.waves import INTERRUPTED, Settings, roll_out
+from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
 
@@ -64,9 +66,11 @@ def apply(  # noqa: PLR0913 the command's options
     started = start_rollout(request, now)
     _say_start(started, clock.monotonic() - began)
     plan = started.plan
-    timeline = name_timeline(state, plan, now)
-    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER)) as trace:
-        settings = Settings(restore_after, state, SshTransport(started.operations.access), clock)
+    timeline, trail = name_timeline(state, plan, now), open_audit_trail(state)
+    trail.record(AuditKind.APPLIED, plan=plan.digest(), **started.answers.list_attributes())
+    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=trail) as trace:
+        at_once = started.operations.rollout.schools_at_once
+        settings = Settings(restore_after, state, SshTransport(started.operations.access), clock, at_once)
         listeners = [trace, Progress(len(plan.devices))]
         outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     if as_json:

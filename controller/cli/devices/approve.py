@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.audit import open_audit_trail
 from controller.cli.estates import find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies, State
 from controller.cli.output import print_line
@@ -17,6 +18,7 @@ from controller.plan.document import PlanFile, name_approval, parse_plan, read_p
 from controller.plan.provenance.policy_copies import copy_policy
 from controller.plan.provenance.ssh_signatures import sign_bytes
 from controller.plan.verify import verify_plan
+from controller.storage.audit.audit_trail import AuditKind
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
 SignWith = Annotated[
@@ -54,6 +56,7 @@ def approve(
     _say_plan(plan)
     signature = sign_bytes(content, sign_with)
     place = name_approval(plan_path, approver)
+    open_audit_trail(state).record(AuditKind.APPROVED, plan=plan.digest(), principal=approver)
     try:
         write_whole(signature, place)
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.estates import list_operations_variables, load_estate_city
 from controller.cli.options import (
@@ -79,7 +80,7 @@ def run(  # noqa: PLR0913 the command's options
         environment |= list_operations_variables(city)
         book = Playbook(playbooks.resolve(), name, hosts, environment, {"backup_folder": str(folder)})
         timeline = state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl"
-        with open_trace(timeline, token=find_token_file(Writer.CONTROLLER)) as trace:
+        with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=open_audit_trail(state)) as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])
     left_out = [device for device in devices if device.id not in hosts]
     if as_json:

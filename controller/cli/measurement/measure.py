@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.audit import open_audit_trail
 from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
@@ -111,8 +112,12 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
     sites = list_probe_sites(city, chosen)
-    token = find_token_file(Writer.PROBE)
-    with explain_absence(), open_telemetry(token=token) as sent, open_measurement_store(state / LAB_STORE) as store:
+    token, trail = find_token_file(Writer.PROBE), open_audit_trail(state)
+    with (
+        explain_absence(),
+        open_telemetry(token=token) as sent,
+        open_measurement_store(state / LAB_STORE, trail=trail) as store,
+    ):
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)

@@ -1,0 +1,128 @@
+"""`tsunagu audit`: whether the record of what was done is still what was written."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.options import DEFAULT_STATE, Json, State
+from controller.cli.output import Exit, print_line, say_json
+from controller.errors import TsunaguError
+from controller.measure.measurement_chain import find_broken_measurement, remove_expired_measurements
+from controller.measure.measurement_store import MEASUREMENT_STORE
+from controller.operations.operators_file import load_operations
+from controller.storage.audit.audit_retention import remove_expired
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
+from controller.storage.audit.audit_verification import AuditReport, verify_trail
+from controller.storage.audit.head_copy import HeadCopy, HeadFile, HeadJournal
+from controller.storage.sqlite import open_store
+
+audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The audit trail: verify it, remove what is old.")
+
+Days = Annotated[
+    int | None,
+    typer.Option("--keep-days", min=1, help="Keep so many days; what the operators' file says if left out."),
+]
+
+
+def open_audit_trail(state: Path) -> AuditTrail:
+    """The audit trail of a state folder; its head is kept where the operators' file says.
+
+    Raises:
+        OperationsRefused: the operators' file cannot be used.
+    """
+    return AuditTrail(state, find_head_copy())
+
+
+def find_head_copy() -> HeadCopy | None:
+    """Where the newest hash of the trail is kept besides, by the operators' file; None where nobody said."""
+    wanted = load_operations().audit.head
+    if wanted is None:
+        return None
+    return HeadJournal() if wanted == "journal" else HeadFile(Path(wanted))
+
+
+@audit.command("verify")
+def verify(*, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
+    """Follow the hash chain of timelines, measurements and approvals; exit code 1 names the first broken entry."""
+    trail = AuditTrail(state)
+    report = verify_trail(trail, find_head_copy())
+    if report.fault is None:
+        report.fault = _find_fault_in_stores(trail, report)
+    if as_json:
+        say_json(
+            {
+                "fault": report.fault,
+                "entries": len(report.entries),
+                "timelines": report.timelines,
+                "measurement_stores": len(_list_stores(report)),
+                "notes": report.notes,
+            }
+        )
+    else:
+        for note in report.notes:
+            print_line(f"note: {note}", "yellow")
+        if report.fault is not None:
+            print_line(f"broken: {report.fault}", "red")
+        else:
+            stores = len(_list_stores(report))
+            print_line(
+                f"audit: {len(report.entries)} entries, {report.timelines} timelines, {stores} stores of measurements: "
+                "as they were written"
+            )
+    if report.fault is not None:
+        raise typer.Exit(Exit.FAILED)
+
+
+@audit.command("prune")
+def prune(*, state: State = DEFAULT_STATE, keep_days: Days = None) -> None:
+    """Remove what is older than the operators keep, in whole sealed parts; the last hash of each stays in the trail."""
+    report = verify_trail(AuditTrail(state), find_head_copy())
+    fault = report.fault or _find_fault_in_stores(AuditTrail(state), report)
+    if fault is not None:
+        message = f"the audit trail is broken, so nothing is removed: {fault}"
+        raise TsunaguError(message)
+    days = keep_days if keep_days is not None else load_operations().retention.audit_days
+    before = datetime.now(UTC) - timedelta(days=days)
+    trail = open_audit_trail(state)
+    for name in _list_stores(report):
+        with closing(open_store(state / name, MEASUREMENT_STORE)) as connection:
+            removed = remove_expired_measurements(connection, before)
+        if removed is not None:
+            trail.record(AuditKind.REMOVED, store=name, number=removed[0], last=removed[1])
+            print_line(f"removed {name}: measurements up to {removed[0]}")
+    names = remove_expired(trail, before)
+    for name in names:
+        print_line(f"removed {name}")
+    print_line(f"audit: {len(names)} files are older than {days} days and removed")
+
+
+def _list_stores(report: AuditReport) -> list[str]:
+    """The stores of measurements that the trail names."""
+    return sorted({str(entry.get("file")) for entry in report.list_kind(AuditKind.MEASUREMENTS)})
+
+
+def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
+    for name in _list_stores(report):
+        path = trail.state / name
+        if not path.is_file():
+            return f"{path}: is missing; the trail names its measurements"
+        known = [
+            (int(str(entry.get("number"))), str(entry.get("last")))
+            for entry in report.list_kind(AuditKind.MEASUREMENTS)
+            if entry.get("file") == name
+        ]
+        removals = [
+            (int(str(entry.get("number"))), str(entry.get("last")))
+            for entry in report.list_kind(AuditKind.REMOVED)
+            if entry.get("store") == name
+        ]
+        with closing(open_store(path, MEASUREMENT_STORE)) as connection:
+            fault = find_broken_measurement(connection, known, removals)
+        if fault is not None:
+            return f"{path}: {fault}"
+    return None

@@ -1,0 +1,279 @@
+"""The audit trail of a state folder: `audit/trail-000001.jsonl`, ..., and the timelines that it vouches for.
+
+Every entry is a line of one chain over all files of the trail. A timeline is a chain of its own that begins with the
+hash of the entry that opened it, and the entry that seals it holds its last hash. A file of the trail is never
+rewritten: retention deletes whole files, after an entry that keeps their last hash.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from threading import Lock
+
+from controller.errors import AuditRefused, FileLocked
+from controller.storage.audit.hash_chain import START, check_lines, read_body, seal_line, split_line
+from controller.storage.audit.head_copy import HeadCopy, TrailHead
+from controller.storage.file_lock import hold_file_lock
+
+MOST_ENTRIES = 5_000
+"""Entries of a file of the trail; with the next one a new file begins."""
+LONGEST_DETAIL = 2_000
+_PATIENCE = 30.0
+_TAIL_BYTES = 1 << 17
+"""More than the longest entry has."""
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class AuditKind(StrEnum):
+    """What an entry is about."""
+
+    BEGUN = "begun"
+    ADOPTED = "adopted"
+    SEGMENT = "segment"
+    TORN = "torn"
+    TIMELINE_OPENED = "timeline-opened"
+    TIMELINE_SEALED = "timeline-sealed"
+    MEASUREMENTS = "measurements"
+    PLANNED = "planned"
+    APPROVED = "approved"
+    APPLIED = "applied"
+    REMOVED = "removed"
+
+
+class AuditTrail:
+    """The trail of a state folder. Any thread and any process may add to it.
+
+    `head` is where the newest hash is kept besides; `now` gives the time.
+    """
+
+    def __init__(
+        self, state: Path, head: HeadCopy | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.state = state
+        self.folder = state / "audit"
+        self._head = head
+        self._now = now
+
+    @property
+    def name(self) -> str:
+        """What the trail is called in copies of its head."""
+        return str(self.folder.absolute())
+
+    def list_segments(self) -> list[Path]:
+        """The files of the trail, the oldest first."""
+        return sorted(self.folder.glob("trail-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
+
+    def record(self, kind: AuditKind, **details: str | int) -> str:
+        """Add an entry; it is on the disk when its hash is returned.
+
+        Raises:
+            AuditRefused: it cannot be kept, here or where its head is kept besides.
+        """
+        with self._holding():
+            return self._append(kind, details)
+
+    @contextmanager
+    def open_timeline(self, path: Path) -> Iterator[Timeline]:
+        """A new timeline of the trail; it is sealed when the context ends. Those of killed runs are sealed before.
+
+        Raises:
+            AuditRefused: it cannot be kept.
+        """
+        with self._holding():
+            self._seal_abandoned()
+            timeline = self._start_timeline(path)
+        try:
+            yield timeline
+        finally:
+            lines, last = timeline.close()
+            self.record(AuditKind.TIMELINE_SEALED, file=self.name_file(timeline.path), lines=lines, last=last)
+
+    def name_file(self, path: Path) -> str:
+        """A file as entries name it: from the state folder on."""
+        return os.path.relpath(path, self.state)
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with hold_file_lock(self.folder / "lock", patience=_PATIENCE):
+                yield
+        except (OSError, FileLocked) as error:
+            message = f"{self.folder}: the audit trail cannot be written ({error}); nothing is done that it cannot show"
+            raise AuditRefused(message) from None
+
+    def _append(self, kind: AuditKind, details: Mapping[str, str | int]) -> str:
+        """Add an entry, and before it those that the trail needs; the lock is held."""
+        self._begin()
+        path = self.list_segments()[-1]
+        number, last, torn = _read_tail(path)
+        if torn:
+            _write_line(path, "")  # ends what a power cut left of a line
+            number, last = self._write(path, number, last, AuditKind.TORN, {"sha256": torn})
+        if _count_lines(path) >= MOST_ENTRIES:
+            path = self._name_segment(int(path.stem.rpartition("-")[2]) + 1)
+            number, last = self._write(path, number, last, AuditKind.SEGMENT, {"before": last})
+        number, last = self._write(path, number, last, kind, details)
+        if self._head is not None:
+            self._head.write(TrailHead(self.name, number, last))
+        return last
+
+    def _begin(self) -> None:
+        """Begin a trail where there is none, with the timelines that are there already."""
+        if not self.list_segments():
+            path = self._name_segment(1)
+            number, last = self._write(path, 0, START, AuditKind.BEGUN, {})
+            for name, digest in self._list_older_timelines().items():
+                number, last = self._write(path, number, last, AuditKind.ADOPTED, {"file": name, "sha256": digest})
+
+    def _write(
+        self, path: Path, number: int, previous: str, kind: AuditKind, details: Mapping[str, str | int]
+    ) -> tuple[int, str]:
+        cut = {name: one if isinstance(one, int) else one[:LONGEST_DETAIL] for name, one in details.items()}
+        at = self._now().astimezone(UTC).isoformat(timespec="milliseconds")
+        line, found = seal_line(previous, {"n": number + 1, "at": at, "kind": str(kind), **cut})
+        _write_line(path, line)
+        return number + 1, found
+
+    def _name_segment(self, number: int) -> Path:
+        return self.folder / f"trail-{number:06}.jsonl"
+
+    def _list_older_timelines(self) -> dict[str, str]:
+        """The timelines from before there was a trail, by what they hold now."""
+        found = sorted((self.state / "timeline").glob("*.jsonl"))
+        digests = {self.name_file(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+        for path in found:
+            _narrow(path)
+        return digests
+
+    def _start_timeline(self, wanted: Path) -> Timeline:
+        self._begin()
+        wanted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        path, more = wanted, 1
+        while True:
+            try:
+                descriptor = os.open(path, flags, 0o600)
+                break
+            except FileExistsError:
+                more += 1
+                path = wanted.with_stem(f"{wanted.stem}-{more}")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            first = self._append(AuditKind.TIMELINE_OPENED, {"file": self.name_file(path)})
+        except BaseException:
+            os.close(descriptor)
+            path.unlink()
+            raise
+        return Timeline(path, descriptor, first)
+
+    def _seal_abandoned(self) -> None:
+        """Seal the timelines whose run was killed: nobody holds them any more."""
+        for name, first in list_open_timelines(self.read_entries()).items():
+            path = self.state / name
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError:
+                continue  # `verify` says that it is missing
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(descriptor)
+            whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+            found = check_lines(first, whole.splitlines())
+            details: dict[str, str | int] = {"file": name, "lines": found.count, "last": found.last}
+            self._append(AuditKind.TIMELINE_SEALED, {**details, "run": "did not end"})
+
+    def read_entries(self) -> Iterator[dict[str, object]]:
+        """Every entry of the trail as it says itself, whether it is true or not."""
+        for path in self.list_segments():
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                yield read_body(line)
+
+
+class Timeline:
+    """A timeline that is being written: one document a line. Any thread may write."""
+
+    def __init__(self, path: Path, descriptor: int, first: str) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._last = first
+        self._lines = 0
+        self._lock = Lock()
+
+    def write(self, document: Mapping[str, object]) -> None:
+        """Add a line."""
+        with self._lock:
+            line, found = seal_line(self._last, document)
+            os.write(self._descriptor, f"{line}\n".encode())
+            self._last, self._lines = found, self._lines + 1
+
+    def close(self) -> tuple[int, str]:
+        """Bring it to the disk; gives how many lines it has, and the hash of the last one."""
+        with self._lock:
+            os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            return self._lines, self._last
+
+
+def list_open_timelines(entries: Iterator[dict[str, object]]) -> dict[str, str]:
+    """The timelines that were opened and neither sealed nor removed, each with the hash that it begins from."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name = str(entry.get("file", ""))
+        if entry.get("kind") == AuditKind.TIMELINE_OPENED:
+            found[name] = str(entry.get("hash", ""))
+        elif entry.get("kind") in (AuditKind.TIMELINE_SEALED, AuditKind.REMOVED):
+            found.pop(name, None)
+    return found
+
+
+def _read_tail(path: Path) -> tuple[int, str, str]:
+    """The number and the hash of a file's last entry, and the SHA-256 of what stands after it without an end of line.
+
+    Raises:
+        AuditRefused: the last line is no entry.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        content = file.read()
+    whole, _, rest = content.rpartition(b"\n")
+    line = whole.rpartition(b"\n")[2].decode("utf-8", "replace")
+    found, number = split_line(line), read_body(line).get("n")
+    if found is None or not isinstance(number, int):
+        message = f"{path}: the last line is no entry of the audit trail; see what 'tsunagu audit verify' says of it"
+        raise AuditRefused(message)
+    return number, found[1], hashlib.sha256(rest).hexdigest() if rest else ""
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def _write_line(path: Path, line: str) -> None:
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+    )
+    try:
+        os.write(descriptor, f"{line}\n".encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _narrow(path: Path) -> None:
+    """Close a file of an older release to others."""
+    found = path.lstat()
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
