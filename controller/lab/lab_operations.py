@@ -32,6 +32,7 @@ def build_lab_operations(
         {
             "user": paths.SSH_USER,
             "key": CredentialSource(file=state / paths.CONTROLLER_KEY),
+            "read-key": CredentialSource(file=state / paths.READ_KEY),
             "known-hosts": state / paths.KNOWN_HOSTS,
             "port": paths.SSH_PORT,
             "namespace": paths.CONTROLLER,

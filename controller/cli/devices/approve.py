@@ -51,7 +51,7 @@ def approve(
         print_line("the plan goes back to an earlier policy; that it follows from it is judged by apply", "yellow")
     else:
         operations = load_operations_of(plan.estate, policies, state)
-        with copy_policy(policies, ESTATES[plan.estate], bounds=operations.get_bounds()) as (city, _):
+        with copy_policy(policies, ESTATES[plan.estate], operations.get_bounds()) as (city, _):
             verify_plan(city, plan, source=str(plan_path), canary=operations.rollout.canary)
     _say_plan(plan)
     signature = sign_bytes(content, sign_with)

@@ -19,7 +19,7 @@ from pathlib import Path
 from controller.errors import PlanRefused, TsunaguError
 from controller.inputs.input_file import InputFolder
 from controller.model.city import City
-from controller.model.loading.load_city import BOUNDS, load_city
+from controller.model.loading.load_city import load_city
 from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES
 
@@ -31,11 +31,11 @@ SHORTEST = 8
 
 @contextmanager
 def copy_policy(
-    policies: Path, estate: type[City], now: datetime | None = None, *, bounds: PolicyBounds = BOUNDS
+    policies: Path, estate: type[City], bounds: PolicyBounds, now: datetime | None = None
 ) -> Iterator[tuple[City, Path]]:
     """Copy a policy into a folder that goes away, and load it from there; yield the city and the folder.
 
-    The city is that of the day of `now`; left out: today.
+    The city is that of the day of `now`; left out: today. `bounds` are those of the operators.
 
     The files are read once: what is loaded is what is in the copy.
 
@@ -78,7 +78,7 @@ def keep_policy(city: City, folder: Path, state: Path) -> Path:
 
 
 def load_kept_policy(
-    digest: str, state: Path, estate: type[City], on: date | None = None, *, bounds: PolicyBounds = BOUNDS
+    digest: str, state: Path, estate: type[City], bounds: PolicyBounds, on: date | None = None
 ) -> City:
     """Load a policy that was applied from here before, by its digest or the first letters of it.
 
