@@ -2,7 +2,7 @@
 # make test   every test, the lab's too
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
-# make soak   the long randomised runs; broken input to every parser (docs/fuzz.md)
+# make soak   the long randomised runs; broken input to every parser (docs/security.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google

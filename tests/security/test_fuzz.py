@@ -20,7 +20,7 @@ from tests.security.fuzz import worker
 from tests.security.fuzz.folders import FolderStage
 from tests.security.fuzz.mutations import LONGEST, mutate
 from tests.security.fuzz.readers import OWN, list_readers
-from tests.security.fuzz.soak import describe_run, run_workers
+from tests.security.fuzz.soak import TABLE, describe_run, run_workers, write_row
 from tests.security.fuzz.targets import Target, make_stage, make_targets
 from tests.security.fuzz.worker import FOLDERS, Findings
 
@@ -167,6 +167,14 @@ def test_a_folder_is_whole_again_after_it_was_broken(tmp_path: Path) -> None:
     assert before == {name: (stage.policies / name).read_bytes() for name in stage.files}
     assert {path.name for path in stage.policies.rglob("a-*")} == set()
     stage.load([])
+
+
+def test_the_row_of_a_run_is_put_under_the_others(tmp_path: Path) -> None:
+    page = tmp_path / "security.md"
+    page.write_text(f"# Security\n\n{TABLE}\n|---|\n| first |\n\n## More\n")
+    write_row("| second |", page)
+    assert page.read_text() == f"# Security\n\n{TABLE}\n|---|\n| first |\n| second |\n\n## More\n"
+    assert TABLE in (ROOT / "docs/security.md").read_text().splitlines()
 
 
 def test_make_soak_runs_it() -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.security.fuzz.soak [--seed N] [--inputs N] [--folders N] [--seconds N] [--write]
 
-`--write` puts the run's row into docs/fuzz.md. Exit code 1 where a reader failed.
+`--write` puts the run's row into docs/security.md. Exit code 1 where a reader failed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "fuzz.md"
+PAGE = ROOT / "docs" / "security.md"
+TABLE = "| day | commit | seed | inputs | folders | refused | faults | slowest answer | memory |"
 PROCESSES = 2
 SPARE_SECONDS = 300
 """For the last batch of each process."""
@@ -55,7 +56,7 @@ def run_workers(beginning: int, inputs: int, folders: int, seconds: int) -> list
 
 
 def describe_run(beginning: int, found: list[dict[str, Any]]) -> str:
-    """A row of docs/fuzz.md."""
+    """A row of the table in docs/security.md."""
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -70,6 +71,15 @@ def describe_run(beginning: int, found: list[dict[str, Any]]) -> str:
         f"{add('refused'):,} | {sum(len(one['faults']) for one in found)} | {slowest.get('slowest_seconds', 0):.2f} s "
         f"({slowest.get('slowest_target', '')}) | {rss} MB |"
     )
+
+
+def write_row(row: str, page: Path = PAGE) -> None:
+    """Put a row at the end of the page's table of runs."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    end = lines.index(TABLE)
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    page.write_text("\n".join([*lines[:end], row, *lines[end:]]) + "\n", encoding="utf-8")
 
 
 def main(words: list[str]) -> int:
@@ -88,7 +98,7 @@ def main(words: list[str]) -> int:
         for fault in one["faults"]:
             print(f"{fault['target']}: {fault['fault']}\n  input (base64): {fault['input'][:2000]}")  # noqa: T201 see above
     if asked.write:
-        PAGE.write_text(f"{PAGE.read_text(encoding='utf-8').rstrip()}\n{row}\n", encoding="utf-8")
+        write_row(row)
     return 1 if any(one["faults"] for one in found) else 0
 
 

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from joserfc.jwk import ECKey
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from controller.errors import TsunaguError
@@ -47,7 +48,8 @@ from controller.telemetry.registry import EventKind, Writer
 from controller.telemetry.writer_tokens import read_token
 from monitoring.city_state.known_names import KnownNames
 from monitoring.ingest.arrival import Arrival
-from monitoring.ingest.otlp_decoder import MalformedRequest, decode_request
+from monitoring.ingest.otlp_decoder import decode_request
+from monitoring.timeseries.records import MalformedRequest
 from stacks.settings.outputs import parse_controller_outputs
 from stacks.settings.read_configuration import parse_stack_configuration
 from tests.monitoring import feed
@@ -127,7 +129,7 @@ def _list_texts(stage: Stage) -> list[Target]:
         b" cookie=0x7473e0010a000000, table=1, priority=100,tcp,in_port=h1,dl_vlan=10,nw_src=10.1.0.0/16,tp_dst=443 "
         b"actions=output:h2\n cookie=0x0, priority=0 actions=drop\n"
     )
-    key = signed_tokens.ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
+    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, auto_kid=True)
     keys = signed_tokens.export_public_keys(key)
     token = signed_tokens.sign_assertion(key, "/projects/1", "7", "a@school.example", ("x",)).encode()
 
