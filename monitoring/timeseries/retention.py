@@ -65,3 +65,4 @@ def delete_expired(store: TimeSeriesStore, now: float) -> None:
         connection.execute("DELETE FROM event WHERE at < ?", (now - EVENTS_KEPT,))
         connection.execute("DELETE FROM span WHERE start < ?", (now - ROLLOUTS_KEPT,))
         add_up_ended(connection, now - PROCESS_KEPT)
+    store.remember()
