@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Event, Lock, Thread
 
@@ -31,7 +32,7 @@ from monitoring.limits import MOST_SENT, MOST_UNPACKED
 from tests.monitoring.feed import Request, Sample, event, metrics, pairs, post
 from tests.monitoring.running import Running, bearer, monitor
 
-SENDERS = 4
+SENDERS = 16
 SCHOOLS = ("as-e04", "kw-s01", "tm-j06")
 DRIFT = 2
 DEVICE = f"{SCHOOLS[0]}-core1"
@@ -167,13 +168,19 @@ def _huge(drawn: random.Random) -> Sent:
         case 1:
             return "/v1/logs", BOMB, {"Content-Encoding": "gzip"}
         case 2:
-            attributes = {"school": "s" * drawn.randint(65, 5_000), "line": "primary"}
-            return _pack(metrics([(LINE_UP, 1.0, attributes)] * 100, time.time()))
+            return _make_many(drawn.choice((65, 500, 5_000)), 1)
         case _:
-            samples: list[Sample] = [
-                (LINE_UP, 1.0, {"school": f"{drawn.randrange(10**9)}", "line": "backup"}) for _ in range(500)
-            ]
-            return _pack(metrics(samples, time.time()))
+            return _make_many(0, drawn.randrange(8))
+
+
+@cache
+def _make_many(longest: int, variant: int) -> Sent:
+    """Very long names, or very many; made once each, for making them costs more than sending them."""
+    if longest:
+        attributes = {"school": "s" * longest, "line": "primary"}
+        return _pack(metrics([(LINE_UP, 1.0, attributes)] * 100, time.time()))
+    samples: list[Sample] = [(LINE_UP, 1.0, {"school": f"{variant}-{n}", "line": "backup"}) for n in range(500)]
+    return _pack(metrics(samples, time.time()))
 
 
 def _broken(drawn: random.Random) -> Sent:

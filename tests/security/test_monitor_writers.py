@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -33,7 +34,7 @@ from controller.telemetry.registry import (
     Metric,
     Writer,
 )
-from controller.telemetry.writer_tokens import make_token, read_token
+from controller.telemetry.writer_tokens import make_token, may_show_token, read_token
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.sender_tokens import SenderTokens, load_sender_tokens
 from monitoring.timeseries.records import GaugeValue, SpanRecord, TelemetryBatch
@@ -200,9 +201,37 @@ def test_a_link_a_pipe_and_a_folder_are_no_token_and_block_nobody(tmp_path: Path
 def test_a_token_is_shown_to_this_machine_only(monkeypatch: pytest.MonkeyPatch, url: str, shown: bool) -> None:  # noqa: FBT001 a table
     monkeypatch.setenv(otlp.ENDPOINT, url)
     for signal in ("traces", "metrics", "logs"):
-        assert (otlp._headers(signal, TOKEN) is not None) is shown  # noqa: SLF001 what leaves the process
+        assert (otlp._session(signal, TOKEN) is not None) is shown  # noqa: SLF001 what leaves the process
+    assert may_show_token(url, ()) is shown
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://elsewhere.example/v1/logs")
-    assert otlp._headers("logs", TOKEN) is None  # noqa: SLF001
+    assert otlp._session("logs", TOKEN) is None  # noqa: SLF001
+
+
+@pytest.mark.parametrize(
+    ("state", "port", "user", "shown"),
+    [
+        ("0A", 8600, 0, True),
+        ("0A", 8600, 12_345, False),
+        ("0A", 8601, 12_345, True),
+        ("01", 8600, 12_345, True),
+    ],
+)
+def test_a_token_is_shown_to_no_other_user_s_program(  # noqa: PLR0913, PLR0917 a table
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    port: int,
+    user: int,
+    shown: bool,  # noqa: FBT001
+) -> None:
+    table = tmp_path / "tcp"
+    words = f"0: 0100007F:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 {user} 0 1 1"
+    table.write_text(f"  sl  local_address rem_address   st\n   {words}\n", encoding="ascii")
+    tables = (table, tmp_path / "missing")
+    assert may_show_token("http://127.0.0.1:8600/v1/logs", tables) is shown
+    monkeypatch.setattr(otlp, "may_show_token", lambda url: may_show_token(url, tables))
+    request = requests.Request("POST", "http://127.0.0.1:8600/v1/logs").prepare()
+    assert ("Authorization" in otlp.show_token(TOKEN, request).headers) is shown
 
 
 # -- what each may say
