@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import typer
 
 from controller.cli.output import Exit, errors
+from controller.cli.unexpected import explain_unexpected
 from controller.errors import TsunaguError
 
 
@@ -32,6 +33,7 @@ COMMANDS = {
     "what-if": CommandEntry("Say which answers a change of the policy changes.", "policy.what_if:what_if_command"),
     "migrate": CommandEntry("Rewrite policy files of older formats.", "policy.migrate:migrate"),
     "approve": CommandEntry("Approve a saved plan by a signature.", "devices.approve:approve"),
+    "agent": CommandEntry("Print the program that a Linux device runs for us.", "devices.agent:agent"),
     "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
     "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
     "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),
@@ -99,4 +101,7 @@ def main() -> None:
     except OSError as error:
         errors.print(f"tsunagu: {error.filename or 'a file'}: {error.strerror or error}", style="red", markup=False)
         code = Exit.FAILED
+    except Exception as error:  # noqa: BLE001 what nobody expected: one line and a saved report, never a traceback
+        errors.print(f"tsunagu: {explain_unexpected(error, words[0])}", style="red", markup=False)
+        code = Exit.FAULT
     sys.exit(int(code or 0))

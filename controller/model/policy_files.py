@@ -77,7 +77,7 @@ class PolicyFile(Generic[Model_co]):
 
     @property
     def is_folder(self) -> bool:
-        """Every file of the folder is read, and there must be one."""
+        """Every file of the folder is read, and there must be one unless it is optional."""
         return "*" in self.name
 
     @property
@@ -109,7 +109,7 @@ LAB = PolicyFile("city/lab.yaml", LabFile, format=2, readable_from=2, migrations
 SEGMENTS = PolicyFile("access/segments.yaml", SegmentFile)
 PEOPLE = PolicyFile("access/people.yaml", PeopleFile)
 APPLICATIONS = PolicyFile("access/applications.yaml", ApplicationFile)
-PREFIX_LISTS = PolicyFile("access/prefixes/*.yaml", PrefixListFile, named_by="id")
+PREFIX_LISTS = PolicyFile("access/prefixes/*.yaml", PrefixListFile, optional=True, named_by="id")
 RULES = PolicyFile("access/rules.yaml", RuleFile)
 FLOWS = PolicyFile("access/flows.yaml", FlowFile, optional=True, default=FlowFile(flows=()))
 ADMISSION = PolicyFile("access/admission.yaml", AdmissionFile)

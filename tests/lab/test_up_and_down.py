@@ -100,7 +100,7 @@ def test_secrets_are_for_root_alone(city: VirtualCity) -> None:
     keys = paths.STATE / paths.CONTROLLER_KEY.parent
     assert keys.stat().st_mode & 0o777 == 0o700
     assert (paths.STATE / paths.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
-    assert (paths.STATE / paths.PASSWORD).stat().st_mode & 0o077 == 0
+    assert (paths.STATE / paths.READ_KEY).stat().st_mode & 0o077 == 0
     assert (paths.STATE / paths.OPERATIONS).stat().st_mode & 0o077 == 0
     assert load_lab_operations() == build_lab_operations(canary=city.canary)
 
@@ -127,6 +127,7 @@ def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> No
     assert wait_until(lambda: traces(user) == before, 5.0), traces(user)
 
 
+@pytest.mark.alone
 def test_down_ends_what_a_killed_up_was_waiting_for() -> None:
     """`ovs-vsctl` waits for its switch; left alone it would still be there when the next lab's switch comes up."""
     user = paths.SSH_USER

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from controller.errors import InputRefused, Origin, PolicyError, Problem
 from controller.inputs.input_file import InputFolder, read_input_file
 from controller.model.formats.number import take_format
+from controller.model.loading.unread_files import find_unread_files
 from controller.model.policy_files import CITY, POLICY_FILES, STACK, Model, OlderFile, PolicyFile, PolicyValues
 from controller.model.yaml_source import Document, parse_yaml, refuse_file
 
@@ -60,6 +61,7 @@ class PolicyReader:
     def read(self) -> ReadPolicy:
         """Read every file of the table."""
         values = {file: self._read(file) for file in self.table}
+        self.problems += find_unread_files(self._folder, self.shown_as, self.table)
         return ReadPolicy(self.directory, PolicyValues(values, tuple(self._older)), self.find_origin)
 
     def find_origin(self, file: PolicyFile[BaseModel], field: str) -> Origin:

@@ -18,6 +18,7 @@ from controller.compile.identity.access_levels import OS_TYPES, ProxyFacts
 from controller.model.access.rules import DAYS, Hours
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
+from controller.model.network.packets import Prefix
 from controller.model.reference_evaluator import UNKNOWN, Person
 from controller.model.sites.calendar import ONE_DAY, DayKind
 from controller.model.sites.schools import School
@@ -50,13 +51,7 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
     >>> request["origin.ip"], request["origin.region_code"]
     ('2001:db8:809b::5', 'JP')
     """
-    address, country = {
-        "own-school": (str(_first(city, person.registered)), "JP"),
-        "other-school": (_other_school(city, person.registered), "JP"),
-        "board-office": (str(city.offices[0].egress[0].network_address), "JP"),
-        "home": ("198.51.100.200", "JP"),
-        "abroad": ("198.51.100.201", "US"),
-    }[person.place]
+    address, country = _find_address(city, person.place, person.registered), "US" if person.place == "abroad" else "JP"
     certificate = {"is_valid": True, "root_ca_cert_fingerprint": FACTS.device_authority}
     used = FACTOR_OF_STRENGTH[person.mfa] if factor is None else factor
     systems = [one.systems[0] for one in city.people.device_classes if one.id == person.device]
@@ -86,18 +81,34 @@ def find_schools_with_egress(city: City) -> tuple[School, ...]:
     >>> len(city.schools), len(find_schools_with_egress(city))
     (176, 93)
     """
-    return tuple(school for school in city.schools if school.lines.primary.egress)
+    return tuple(school for school in city.schools if _list_egress(school))
 
 
-def _first(city: City, registered: str) -> object:
-    school = city.school_by_id.get(registered)
-    egress = school.lines.primary.egress if school else ()
-    return egress[0].network_address if egress else ""
+def _list_egress(school: School) -> tuple[Prefix, ...]:
+    return (*school.lines.primary.egress, *school.lines.backup.egress)
 
 
-def _other_school(city: City, registered: str) -> str:
-    other = next(school for school in find_schools_with_egress(city) if school.id != registered)
-    return str(other.lines.primary.egress[-1].network_address + 5)
+def _find_address(city: City, place: str, registered: str) -> str:
+    """An address that proves the place of somebody with such a device; "" where the city has none."""
+    match place:
+        case "own-school":
+            school = city.school_by_id.get(registered)
+            egress = _list_egress(school) if school else ()
+            return str(egress[0].network_address) if egress else ""
+        case "other-school":
+            others = (school for school in find_schools_with_egress(city) if school.id != registered)
+            egress = next((_list_egress(school) for school in others), ())
+            return _choose_inner(egress[-1]) if egress else ""
+        case "board-office":
+            prefixes = (prefix for office in city.offices for prefix in office.egress)
+            return next((str(prefix.network_address) for prefix in prefixes), "")
+        case _:
+            return {"home": "198.51.100.200", "abroad": "198.51.100.201"}[place]
+
+
+def _choose_inner(prefix: Prefix) -> str:
+    """An address inside a prefix that is not its first, where it has another."""
+    return str(prefix[min(5, prefix.num_addresses - 1)])
 
 
 def list_posture_sets(city: City) -> Iterator[frozenset[str]]:
@@ -187,10 +198,8 @@ def list_registrations(city: City) -> list[str]:
     >>> list_registrations(city)[:3]
     ['', 'another-city', 'board-office']
     """
-    known = [
-        next((s.id for s in alike if s.lines.primary.egress), alike[0].id) for alike in city.schools_of_equal_scope
-    ]
-    return [UNKNOWN, FOREIGN_REGISTRATION, city.offices[0].id, *known]
+    known = [next((s.id for s in alike if _list_egress(s)), alike[0].id) for alike in city.schools_of_equal_scope]
+    return [UNKNOWN, FOREIGN_REGISTRATION, *(office.id for office in city.offices[:1]), *known]
 
 
 def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:
@@ -199,15 +208,20 @@ def _turn(city: City, turn: tuple[str, str, date]) -> tuple[datetime, str, str]:
 
 
 def make_possible(city: City, person: Person) -> Person:
-    """Nobody is at the own school of a device that is registered nowhere, or at a school without an address.
+    """The same person, moved where no address of the city proves the place: registered elsewhere, or else at home.
+
+    Nobody is at the own school of a device that is registered nowhere, or at a school without an address.
 
     >>> nowhere = replace(next(draw_synthetic_principals(city, 1)), place="own-school", registered="")
     >>> make_possible(city, nowhere).registered == find_schools_with_egress(city)[0].id
     True
     """
-    if person.place == "own-school" and not _first(city, person.registered):
-        return replace(person, registered=find_schools_with_egress(city)[0].id)
-    return person
+    if _find_address(city, person.place, person.registered):
+        return person
+    proving = [school.id for school in find_schools_with_egress(city)]
+    known = proving if person.place == "own-school" else [school.id for school in city.schools[:2]]
+    moved = next((name for name in known if _find_address(city, person.place, name)), None)
+    return replace(person, place="home") if moved is None else replace(person, registered=moved)
 
 
 def change_role(person: Person, role: str, moment: datetime) -> Person:
