@@ -287,9 +287,9 @@ def find_untruths(running: Running) -> list[str]:
         if shown != {"lines": {"primary": "down", "backup": "up"}, "drift": DRIFT}:
             wrong.append(f"the tile of {school}: {shown}")
     view = running.json("/api/rollout")
-    shown = (view["name"], view["waves"][0]["devices"][0]["outcome"])
-    if shown != ("the real one", "failed"):
-        wrong.append(f"the rollout: {shown}")
+    rollout = view["name"], view["waves"][0]["devices"][0]["outcome"]
+    if rollout != ("the real one", "failed"):
+        wrong.append(f"the rollout: {rollout}")
     text = running.ask("/metrics")[2].decode()
     lines = {line for line in text.splitlines() if line.startswith(LINE_UP.prometheus)}
     wanted = {
