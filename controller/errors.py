@@ -135,6 +135,14 @@ class CommandFailed(DeviceError):
     """The device answered a command with an error."""
 
 
+class AlgorithmsRefused(DeviceError):
+    """The device offers old SSH algorithms only; names them, and the line of the operators' file that allows them."""
+
+
+class DeviceTextRefused(DeviceError):
+    """The device's text is larger than any configuration, or does not end; the session was closed."""
+
+
 class StaleDevice(DeviceError):
     """The device is in none of the states that the plan knows."""
 

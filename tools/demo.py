@@ -31,6 +31,7 @@ SCHOOLS = 6
 CLOSED_RULE = "parents"
 CONDITION = "      mfa: true\n"
 RESTORE_SECONDS = 6
+PLANTED = "id > $HOME/x"
 
 
 PairKey = tuple[str, str, str, int]
@@ -175,6 +176,27 @@ def policy_without(demo: Demo, rule: str) -> str:
     return str(copy)
 
 
+def edit_a_plan(demo: Demo) -> None:
+    """A plan is edited by hand: apply derives it anew, and refuses it with the device and the line that differ."""
+    demo.plan("edited.json", "--school", demo.canary, policies=demo.path("closed"), show=2)
+    path = Path(demo.path("edited.json"))
+    document = json.loads(path.read_text(encoding="utf-8"))
+    device = next(one for one in document["devices"] if one["steps"])
+    device["steps"][0]["commands"].insert(0, {"line": PLANTED, "stdin": None})
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    console.print(
+        f"  by hand, the command '{PLANTED}' is put before the first step for {device['device']}:", markup=False
+    )
+    said = " ".join(demo.apply("edited.json", policies=demo.path("closed"), expect=1).split())
+    line = next(
+        number for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if PLANTED in text
+    )
+    run_or_stop(
+        f"it was refused before any device was reached, at line {line} for {device['device']}",
+        hold=f"edited.json:{line}: {device['device']}: the plan was changed by hand" in said,
+    )
+
+
 def change_by_hand(demo: Demo) -> None:
     """A switch is changed by hand: the drift is found, the stale plan refused, the switch repaired."""
     school = ("--school", demo.canary)
@@ -182,7 +204,7 @@ def change_by_hand(demo: Demo) -> None:
     console.print("  by hand, a pupil's port is put among the staff:")
     demo.run("lab", "run", f"{demo.canary}/switch", "ovs-vsctl", "set", "Port", "h-pupil", "tag=10")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all", expect=2)
-    demo.apply("stale.json", expect=1)
+    demo.apply("stale.json", policies=demo.path("closed"), expect=1)
     demo.plan("repair.json", *school)
     demo.apply("repair.json")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all")
@@ -195,7 +217,7 @@ def kill_an_apply(demo: Demo) -> None:
     words = ["apply", plan_path, "--state", str(state), "--restore-after", str(RESTORE_SECONDS)]
     console.print(f"$ tsunagu apply killed.json --restore-after {RESTORE_SECONDS}   (and kill -9)", style="bold")
     running = subprocess.Popen(  # noqa: S603 our own command
-        [TSUNAGU, *words, "--policies", demo.policies],
+        [TSUNAGU, *words, "--policies", demo.path("closed")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
@@ -235,6 +257,7 @@ STEPS: tuple[Callable[[Demo], None], ...] = (
     show_people,
     change_a_condition,
     close_one_way,
+    edit_a_plan,
     change_by_hand,
     kill_an_apply,
     a_harmless_change,

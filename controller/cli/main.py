@@ -33,6 +33,7 @@ COMMANDS = {
     "what-if": CommandEntry("Say which answers a change of the policy changes.", "policy.what_if:what_if_command"),
     "migrate": CommandEntry("Rewrite policy files of older formats.", "policy.migrate:migrate"),
     "approve": CommandEntry("Approve a saved plan by a signature.", "devices.approve:approve"),
+    "agent": CommandEntry("Print the program that a Linux device runs for us.", "devices.agent:agent"),
     "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
     "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
     "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),

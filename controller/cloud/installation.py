@@ -140,7 +140,7 @@ def _version(command: list[str]) -> tuple[int, int]:
     """The first `MAJOR.MINOR` that a program says of itself; (0, 0) where it says none."""
     environment = os.environ | {"GOTOOLCHAIN": "local", "PULUMI_SKIP_UPDATE_CHECK": "1"}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 see _go
-    found = re.search(r"(\d+)\.(\d+)", answer.stdout)
+    found = re.search(r"(\d{1,6})\.(\d{1,6})", answer.stdout)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 

@@ -24,6 +24,7 @@ def build_lab_operations(state: Path = paths.STATE, canary: str | None = None) -
         {
             "user": paths.SSH_USER,
             "key": CredentialSource(file=state / paths.CONTROLLER_KEY),
+            "read-key": CredentialSource(file=state / paths.READ_KEY),
             "known-hosts": state / paths.KNOWN_HOSTS,
             "port": paths.SSH_PORT,
             "namespace": paths.CONTROLLER,

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from controller.errors import TsunaguError
+from controller.errors import ConfigRefused, TsunaguError
 from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported
 from controller.platforms.base import Operable, Platform
-from controller.platforms.common.redaction import redact
+from controller.platforms.common.understanding import redact_configuration, understand
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.base import Clock, Transport
 
@@ -61,7 +62,7 @@ def back_up_device(device: Device, folder: Path, transport: Transport, clock: Cl
     with transport.open_session(device, system.device_type) as session:
         text = system.read(session)
     kept = describe_backup(device, system, text, clock.now())
-    content, _ = redact(text)
+    content, _ = redact_configuration(system, text, device.id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / f"{device.id}.cfg", content)
@@ -72,16 +73,20 @@ def back_up_device(device: Device, folder: Path, transport: Transport, clock: Cl
     return kept
 
 
-def describe_backup(device: Device, system: Platform, text: str, read_at: datetime) -> Backup:
-    """What is known of a running configuration once its secrets are out.
+def describe_backup(device: Device, system: Platform, text: DeviceText, read_at: datetime) -> Backup:
+    """Return what is known of a running configuration once its secrets are out.
 
     Raises:
         ConfigRefused: the text is not understood.
         TsunaguError: without the secrets it would mean another state; then they stand where only our own lines may.
     """
-    content, touched = redact(text)
-    seen, again = system.parse(text, device.id), system.parse(content, device.id)
-    if seen.state != again.state or seen.lines != again.lines:
+    seen = understand(system, text, device.id)
+    content, touched = redact_configuration(system, text, device.id)
+    try:
+        again = understand(system, DeviceText(content, device.id), device.id)
+    except ConfigRefused:
+        again = None
+    if again is None or (seen.state, seen.lines) != (again.state, again.lines):
         message = f"{device.id}: without its secrets the configuration would mean another state; nothing was saved"
         raise TsunaguError(message)
     return Backup(

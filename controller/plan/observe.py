@@ -7,11 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.errors import ConfigRefused, DeviceError, InputError, InputRefused, Origin, Problem, TsunaguError
+from controller.errors import (
+    ConfigRefused,
+    DeviceError,
+    DeviceTextRefused,
+    InputError,
+    InputRefused,
+    Origin,
+    Problem,
+    TsunaguError,
+)
 from controller.inputs.input_file import InputFolder
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.platforms.base import Observation, Operable, Platform
+from controller.platforms.common.understanding import understand
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.base import Transport
 
@@ -68,16 +79,16 @@ def _observe_device(device: Device, transport: Transport) -> Observed:
         with transport.open_session(device, system.device_type) as session:
             text = system.read(session)
             saved = system.read_saved(session)
-        observation = system.parse(text, device.id)
+        observation = understand(system, text, device.id)
         return Observed(device, device.id, observation, _state(system, saved, device.id), knows_saved=True)
     except (DeviceError, ConfigRefused) as error:
         return Observed(device, refusal=error)
 
 
-def _state(system: Platform, text: str, source: str) -> DeviceState | None:
+def _state(system: Platform, text: DeviceText, source: str) -> DeviceState | None:
     """The state that a saved configuration holds; None when there is none that can be understood."""
     try:
-        return system.parse(text, f"{source} (boot)").state if text else None
+        return understand(system, text, f"{source} (boot)").state if text else None
     except ConfigRefused:
         return None
 
@@ -106,11 +117,11 @@ def _from_file(device: Device, folder: InputFolder) -> Observed:
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     path = folder.path / f"{device.id}.cfg"
     try:
-        text = folder.read_text(path.name)
-        return Observed(device, str(path), load_platform(device.platform).parse(text, str(path)))
+        text = DeviceText(folder.read_text(path.name), device.id)
+        return Observed(device, str(path), understand(load_platform(device.platform), text, str(path)))
     except FileNotFoundError:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
-    except (ConfigRefused, InputRefused) as error:
+    except (ConfigRefused, DeviceTextRefused, InputRefused) as error:
         return Observed(device, refusal=error)
 
 

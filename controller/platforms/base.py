@@ -10,6 +10,7 @@ from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import Capabilities, DeviceState
 from controller.model.network.packets import Direction, Family
 from controller.model.network.route_policies import RouteDirection, Routing
+from controller.platforms.device_text.device_text import DeviceText
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Observation:
     `remarks` say, each with the line it is about, what is ours but not as it should be, so that the state does not
     count it as in force (a plan then mends it).
     `conflicting` are the places where an object of ours could stand and one of others does, each with its line,
-    `peers` the neighbours of a router; see `refuse_conflicts`.
+    `peers` the neighbours of a router; see `refuse_conflicts`. `understood` are the numbers of the lines whose every
+    word the platform knows, so that none can hold a secret; None: all that are not unmanaged.
     """
 
     state: DeviceState
@@ -86,6 +88,7 @@ class Observation:
     remarks: tuple[ConfigLine, ...] = ()
     conflicting: Mapping[Place, ConfigLine] = field(default_factory=dict)
     peers: tuple[Peer, ...] = ()
+    understood: frozenset[int] | None = None
 
 
 def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> None:
@@ -160,6 +163,8 @@ class Platform(Protocol):
     def parse(self, text: str, source: str) -> Observation:
         """Understand a running configuration; `source` names it in errors.
 
+        Text of a device comes in by `common.understanding.understand`, which keeps what is shown of it free of secrets.
+
         Raises:
             ConfigRefused: an unknown word inside what we own, or an object of others where ours must stand.
         """
@@ -175,11 +180,12 @@ class Session(Protocol):
     def device(self) -> str:
         """The device's id, for messages."""
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         """Run a command and give its output.
 
         Raises:
             CommandFailed: the device reported an error.
+            DeviceTextRefused: its answer is larger than any configuration.
             DeviceUnreachable: the session broke.
         """
 
@@ -214,11 +220,11 @@ class Operable(Platform, Protocol):
     def device_type(self) -> str:
         """The name that netmiko has for the platform."""
 
-    def read(self, session: Session) -> str:
+    def read(self, session: Session) -> DeviceText:
         """The running configuration, in the form that `parse` takes."""
 
-    def read_saved(self, session: Session) -> str:
-        """What the device would boot with, in the same form; "" when there is no such configuration, or none whole."""
+    def read_saved(self, session: Session) -> DeviceText:
+        """What the device would boot with, in the same form; empty when there is none, or none whole."""
 
     def lock(self, session: Session, lock: Lock) -> None:
         """Take the device's lock; a hold of the same owner is taken over.

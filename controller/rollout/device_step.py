@@ -17,6 +17,7 @@ from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.review import describe_changes
 from controller.platforms.base import Lock, Observation, Operable, Restore, Session, Step
+from controller.platforms.common.understanding import understand
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End, Outcome
@@ -69,12 +70,12 @@ class Change:
 
     def read(self, session: Session) -> Observation:
         """What the device runs now."""
-        return self.system.parse(self.system.read(session), self.device.id)
+        return understand(self.system, self.system.read(session), self.device.id)
 
     def read_saved(self, session: Session) -> DeviceState | None:
         """The state that the device would boot with; None when it would boot with none."""
         text = self.system.read_saved(session)
-        return self.system.parse(text, f"{self.device.id} (boot)").state if text else None
+        return understand(self.system, text, f"{self.device.id} (boot)").state if text else None
 
 
 class _Undecided(Exception):
@@ -112,7 +113,7 @@ def change_device(change: Change, parent: Span) -> Outcome:
 
 def _run_procedure(change: Change, span: Span) -> tuple[End, str]:
     try:
-        with change.transport.open_session(change.device, change.system.device_type) as session:
+        with change.transport.open_session(change.device, change.system.device_type, changing=True) as session:
             return Procedure(change, span, session).carry_out(), ""
     except _Undecided as undecided:
         return _wait_for_restore(change, span, undecided)
@@ -228,7 +229,7 @@ class Procedure:
         change = self.change
         with (
             self._span.child(Level.STEP, "reach"),
-            change.transport.open_session(change.device, change.system.device_type) as again,
+            change.transport.open_session(change.device, change.system.device_type, changing=True) as again,
         ):
             change.system.read(again)
 
@@ -355,7 +356,7 @@ def _ask_device(
     last: TsunaguError | None = None
     while change.clock.monotonic() < deadline:
         try:
-            with change.transport.open_session(change.device, change.system.device_type) as session:
+            with change.transport.open_session(change.device, change.system.device_type, changing=True) as session:
                 last, answer = None, ask(session)
             if answer is not None:
                 return answer

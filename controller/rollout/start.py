@@ -94,13 +94,13 @@ def _explain_undo(plan: PlanFile, source: str) -> str:
 @contextmanager
 def _load_policy(plan: PlanFile, policies: Path, operations: Operations, now: datetime) -> Iterator[tuple[City, Path]]:
     """Load the policy that a plan must come from: that of the folder, or for an undo the earlier one that was kept."""
-    estate = ESTATES[plan.estate]
+    estate, bounds = ESTATES[plan.estate], operations.get_bounds()
     if plan.undo:
-        city = load_kept_policy(plan.policy, operations.state, estate)
+        city = load_kept_policy(plan.policy, operations.state, estate, bounds)
         day = now.astimezone(city.timezone).date()
-        yield load_kept_policy(plan.policy, operations.state, estate, day), Path(city.directory)
+        yield load_kept_policy(plan.policy, operations.state, estate, bounds, day), Path(city.directory)
         return
-    with copy_policy(policies, estate, now) as (city, folder):
+    with copy_policy(policies, estate, bounds, now) as (city, folder):
         yield city, folder
 
 

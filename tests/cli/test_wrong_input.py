@@ -135,6 +135,17 @@ CASES = {
     "too much of a selection": Case("plan --all --school kw-s01", Exit.USAGE, ("name --school or --ward",)),
     "unknown option": Case("plan --al", Exit.USAGE, ("No such option: --al",)),
     "unknown command": Case("plam", Exit.USAGE, ("No such command 'plam'",)),
+    "approve without a key": Case("approve plan.json", Exit.USAGE, ("Missing option '--sign-with'",)),
+    "approve no plan": Case("approve plan.json --sign-with k", Exit.FAILED, ("plan.json: there is no such plan",)),
+    "sign nothing": Case(
+        "plan --lab --school kw-s01 --sign-with k", Exit.USAGE, ("there is nothing to sign without -o",)
+    ),
+    "undo of no digest": Case(
+        "plan --lab --school kw-s01 --undo yesterday", Exit.FAILED, ("is no digest of a policy",)
+    ),
+    "undo of nothing applied": Case(
+        "plan --lab --school kw-s01 --undo 0123456789ab", Exit.FAILED, ("holds 0 policies whose digest begins with",)
+    ),
     "missing argument": Case("apply", Exit.USAGE, ("Missing argument",)),
     "plan saved from files": Case(
         "plan --school kw-s01 --configs configs -o plan.json", Exit.USAGE, ("leave out one of --configs and -o",)

@@ -3,11 +3,10 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from controller.errors import LabError, LoginRefused
+from controller.errors import CommandFailed, LabError
 from controller.lab import lifecycle as virtual_city
 from controller.lab.lab_operations import build_lab_operations
 from controller.lab.lab_status import read_lab_status
@@ -18,7 +17,6 @@ from controller.lab.state.processes import is_alive, kill_process
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.devices import Device
-from controller.operations.device_access import CredentialSource, DeviceAccess
 from controller.platforms.base import Command
 from controller.platforms.transport import namespace
 from controller.platforms.transport.ssh_session import open_session
@@ -57,29 +55,34 @@ def test_with_factory_switches_hosts_reach_every_application(fresh_lab: Layout) 
             assert answer(host, listener.address, listener.port) == list(listener.applications)
 
 
-def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_lab: Layout) -> None:
+@pytest.mark.parametrize("changing", [False, True])
+def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_lab: Layout, *, changing: bool) -> None:
     for school in fresh_lab.schools:
         device = switch(city, school)
-        with open_session(device, build_lab_operations().access[device.access], "linux") as session:
-            said = session.run(Command("hostname; echo $OVS_RUNDIR $TSUNAGU_SWITCH; ovs-vsctl list-ports br0"))
-        files = paths.SwitchFiles(paths.STATE, school.id)
-        assert said.split() == [device.id, str(files.runtime), str(files.own), *sorted(p.name for p in school.ports)]
+        with open_session(device, build_lab_operations().access[device.access], "linux", changing=changing) as session:
+            said = session.run(Command("read")).reveal()
+        ports = said.partition("# ports\n")[2].partition("# flows\n")[0].splitlines()
+        assert sorted(line.split(",")[0] for line in ports) == sorted(port.name for port in school.ports)
 
 
-def test_a_wrong_password_is_refused_and_the_right_one_not(city: City, fresh_lab: Layout, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", ["id", "sh -c id", "sh -c 'id' frr_router x", "read; id", "read $(id)", "read\nid", ""]
+)
+def test_a_login_has_no_shell(city: City, fresh_lab: Layout, line: str) -> None:
     device = switch(city, fresh_lab.schools[0])
-    wrong = tmp_path / "password"
-    wrong.write_text("not-the-password", encoding="ascii")
-    wrong.chmod(0o600)
+    with (
+        open_session(device, build_lab_operations().access[device.access], "linux", changing=True) as session,
+        pytest.raises(CommandFailed) as refused,
+    ):
+        session.run(Command(line))
+    assert "uid=" not in str(refused.value)
 
-    def by_password(path: Path) -> DeviceAccess:
-        update = {"key": None, "password": CredentialSource(file=path)}
-        return build_lab_operations().access[device.access].model_copy(update=update)
 
-    with pytest.raises(LoginRefused), open_session(device, by_password(wrong), "linux"):
-        pass
-    with open_session(device, by_password(paths.STATE / paths.PASSWORD), "linux") as session:
-        assert session.run(Command("id -un")).strip() == fresh_lab.user
+def test_the_key_that_reads_changes_nothing(city: City, fresh_lab: Layout) -> None:
+    device = switch(city, fresh_lab.schools[0])
+    access = build_lab_operations().access[device.access]
+    with open_session(device, access, "linux") as session, pytest.raises(CommandFailed, match="this key only reads"):
+        session.run(Command("lock plan run 60"))
 
 
 def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) -> None:

@@ -100,7 +100,7 @@ def test_secrets_are_for_root_alone(city: VirtualCity) -> None:
     keys = paths.STATE / paths.CONTROLLER_KEY.parent
     assert keys.stat().st_mode & 0o777 == 0o700
     assert (paths.STATE / paths.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
-    assert (paths.STATE / paths.PASSWORD).stat().st_mode & 0o077 == 0
+    assert (paths.STATE / paths.READ_KEY).stat().st_mode & 0o077 == 0
     assert (paths.STATE / paths.OPERATIONS).stat().st_mode & 0o077 == 0
     assert load_lab_operations() == build_lab_operations(canary=city.canary)
 

@@ -87,7 +87,7 @@ def test_a_file_that_is_no_text(device: Device, tmp_path: Path) -> None:
     (tmp_path / f"{device.id}.cfg").write_bytes(b"hostname \xff\n")
     (seen,) = read_saved_configurations([device], tmp_path)
     assert isinstance(seen.refusal, TsunaguError)
-    assert str(seen.refusal).startswith(f"{tmp_path / device.id}.cfg: cannot be read as UTF-8 text: ")
+    assert str(seen.refusal).startswith(f"{tmp_path / device.id}.cfg:1: cannot be read as UTF-8 text: ")
 
 
 def test_a_missing_file_and_a_missing_platform_are_said_device_by_device(unbuilt: City, configs: Path) -> None:

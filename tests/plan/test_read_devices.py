@@ -17,11 +17,14 @@ from controller.model.virtual_city import choose_virtual_city
 from controller.plan.backup import back_up_device, describe_backup
 from controller.plan.observe import NotSupported, Observed, read_devices
 from controller.plan.select import find_device
+from controller.platforms.base import Observation
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from tests.policies import NOON
+from tests.rollout.line_system import LineSystem
 from tests.rollout.ovs_switch import Switch
 
 CLOCK = ManualClock(NOON)
@@ -101,13 +104,21 @@ def test_a_backup_that_cannot_be_written_says_where_and_why(core: Device, switch
 def test_the_secrets_of_others_are_taken_out_and_counted(device: Device) -> None:
     system = load_platform("cisco_ios")
     text = "hostname a\nenable secret 9 hidden\nvlan 20\n name TSN-staff\n"
-    kept = describe_backup(device, system, text, NOON)
+    kept = describe_backup(device, system, DeviceText(text), NOON)
     assert (kept.lines, kept.ours, kept.redacted) == (4, 2, 1)
     assert kept.sha256 == sha256(text.replace("9 hidden", "<redacted>").encode()).hexdigest()
     assert system.parse(text, "x").state.vlans == (Vlan(20, "TSN-staff"),)
     assert kept.state == system.parse(text, "x").state.compute_digest()
 
 
+class NamesAreLong(LineSystem):
+    """Reads a line of others whose value a redaction takes out."""
+
+    def parse(self, text: str, source: str) -> Observation:
+        seen = super().parse(text, source)
+        return replace(seen, lines=len(text))
+
+
 def test_a_text_that_would_mean_another_state_without_its_secrets_is_refused(device: Device) -> None:
     with pytest.raises(TsunaguError, match="without its secrets the configuration would mean another state"):
-        describe_backup(device, load_platform("cisco_ios"), "vlan 20\n name TSN-key staff\n", NOON)
+        describe_backup(device, NamesAreLong(), DeviceText("enable secret hidden\n"), NOON)

@@ -34,7 +34,8 @@ from controller.model.network.route_policies import PrefixList, PrefixRange, bui
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.platforms.base import Observation, Operable, Platform
 from controller.platforms.common.own_restore import OwnRestore
-from controller.platforms.common.redaction import redact
+from controller.platforms.common.understanding import redact_configuration
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import list_platforms, load_platform
 from tests.platforms.samples import Emulated, Sample, find_sample
 from tests.platforms.states import bound, everything
@@ -237,7 +238,7 @@ def test_a_filter_that_is_too_long_is_refused(name: str) -> None:
 def test_nothing_of_ours_is_a_secret_and_what_was_redacted_is_read_the_same(name: str) -> None:
     system, sample = sampled(name)
     text = system.render(sample.example())
-    kept, _ = redact(text)
+    kept, _ = redact_configuration(system, DeviceText(text), "x")
     assert kept.count("\n") == text.count("\n")
     assert system.parse(kept, "x").state == sample.example()
 

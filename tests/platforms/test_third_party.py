@@ -17,6 +17,7 @@ from controller.errors import CommandFailed, DeviceBusy, PlatformIncomplete
 from controller.model.network.device_state import DeviceState, Vlan, build_device_state
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.common.own_restore import OwnRestore
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import GROUP
 from tests.platforms.ovs.virtual_switch import wait_until
 from tests.platforms.samples import GROUP as SAMPLES
@@ -84,16 +85,17 @@ def test_the_contract_finds_what_is_wrong_with_a_platform(tmp_path: Path) -> Non
 
 @dataclass(frozen=True)
 class LocalShell:
-    """A session whose device is this machine, with a folder of its own."""
+    """A session whose device is this machine, with a program and a folder of its own."""
 
     folder: Path
+    program: Path
     device: str = "local"
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         done = subprocess.run(
-            ["/bin/sh", "-c", command.line],
+            ["/bin/sh", str(self.program), "forced", "change"],
             input=command.stdin or "",
-            env={**os.environ, "SHELL_SWITCH": str(self.folder)},
+            env={**os.environ, "SHELL_SWITCH": str(self.folder), "SSH_ORIGINAL_COMMAND": command.line},
             text=True,
             capture_output=True,
             check=False,
@@ -101,7 +103,15 @@ class LocalShell:
         )
         if done.returncode:
             raise CommandFailed(self.device, done.stderr, command=command.line)
-        return done.stdout
+        return DeviceText(done.stdout)
+
+
+def open_local_shell(system: Operable, folder: Path) -> LocalShell:
+    """A session with a machine that the system's program is installed on."""
+    assert isinstance(system, OwnRestore)
+    program = folder / "agent"
+    program.write_text(system.build_program(), encoding="utf-8")
+    return LocalShell(folder / "home", program)
 
 
 @pytest.fixture
@@ -122,39 +132,39 @@ LOCK, OTHER = Lock("plan1", "run1", 60), Lock("plan2", "run2", 60)
 
 
 def push(system: Operable, session: LocalShell, restore: Restore, wanted: DeviceState) -> None:
-    now = system.parse(system.read(session), "now").state
+    now = system.parse(system.read(session).reveal(), "now").state
     for step in system.plan_steps(now, wanted):
         for command in step.commands:
             system.push(session, restore, command)
 
 
 def test_a_platform_of_another_package_is_operated_by_its_own_script(shell_switch: Operable, tmp_path: Path) -> None:
-    session, restore = LocalShell(tmp_path / "home"), Restore(600, "run1")
+    session, restore = open_local_shell(shell_switch, tmp_path), Restore(600, "run1")
     shell_switch.lock(session, LOCK)
     with pytest.raises(DeviceBusy, match="the lock is held by plan plan1"):
         shell_switch.lock(session, OTHER)
     with pytest.raises(CommandFailed):
         push(shell_switch, session, restore, WANTED)  # nothing is armed yet
-    assert shell_switch.parse(shell_switch.read(session), "x").state == build_device_state()
+    assert shell_switch.parse(shell_switch.read(session).reveal(), "x").state == build_device_state()
     shell_switch.arm(session, restore)
     push(shell_switch, session, restore, WANTED)
-    assert shell_switch.parse(shell_switch.read(session), "x").state == WANTED
+    assert shell_switch.parse(shell_switch.read(session).reveal(), "x").state == WANTED
     assert not shell_switch.has_restored(session, restore)
     assert shell_switch.cancel(session, restore)
-    assert shell_switch.read_saved(session) == ""
+    assert shell_switch.read_saved(session).reveal() == ""
     shell_switch.save(session, LOCK)
-    assert shell_switch.read_saved(session) == shell_switch.read(session)
+    assert shell_switch.read_saved(session).reveal() == shell_switch.read(session).reveal()
     shell_switch.unlock(session, LOCK)
     shell_switch.lock(session, OTHER)
 
 
 def test_the_restore_of_such_a_platform_fires_by_itself(shell_switch: Operable, tmp_path: Path) -> None:
-    session, restore = LocalShell(tmp_path / "home"), Restore(8, "run1")
+    session, restore = open_local_shell(shell_switch, tmp_path), Restore(8, "run1")
     shell_switch.lock(session, LOCK)
     shell_switch.arm(session, restore)
     push(shell_switch, session, restore, WANTED)
     wait_until(lambda: shell_switch.has_restored(session, restore), "the restore")
-    assert shell_switch.parse(shell_switch.read(session), "x").state == build_device_state()
+    assert shell_switch.parse(shell_switch.read(session).reveal(), "x").state == build_device_state()
     assert not shell_switch.cancel(session, restore)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Session
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.base import Transport
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.configuration import LineConfiguration
@@ -45,11 +46,11 @@ class MortalTransport:
         self._after = after
 
     @contextmanager
-    def open_session(self, device: Device, device_type: str) -> Iterator[Session]:
-        with self._inner.open_session(device, device_type) as session:
+    def open_session(self, device: Device, device_type: str, *, changing: bool = False) -> Iterator[Session]:
+        with self._inner.open_session(device, device_type, changing=changing) as session:
             yield MortalSession(session, self)
 
-    def live_through(self, session: Session, command: Command) -> str:
+    def live_through(self, session: Session, command: Command) -> DeviceText:
         self._left -= 1
         if self._left < 0 or (self._left == 0 and not self._after):
             raise Killed
@@ -70,7 +71,7 @@ class MortalSession:
     def device(self) -> str:
         return self._inner.device
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         return self._transport.live_through(self._inner, command)
 
 

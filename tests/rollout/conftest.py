@@ -113,7 +113,7 @@ def read_running(device: Device) -> DeviceState:
     system = load_platform(device.platform)
     assert isinstance(system, Operable)
     with SSH.open_session(device, system.device_type) as session:
-        return system.parse(system.read(session), device.id).state
+        return system.parse(system.read(session).reveal(), device.id).state
 
 
 Apply = Callable[..., list[Outcome]]

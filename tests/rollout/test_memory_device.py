@@ -46,15 +46,17 @@ class ShellDevice:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.program = SYSTEM + COMMON.read_text(encoding="utf-8")
         folder.mkdir()
+        self.program = folder / "program"
+        self.program.write_text(SYSTEM + COMMON.read_text(encoding="utf-8"), encoding="utf-8")
         (folder / "text").write_text("a\n", encoding="utf-8")
 
     def answer(self, *said: str) -> str:
         """What it answers; "refused" where it ends with an error."""
         done = subprocess.run(
-            ["sh", "-c", self.program, "line_system", *said],
-            env={**os.environ, "LINE_SYSTEM": str(self.folder), "TSUNAGU_PROGRAM": self.program},
+            ["sh", str(self.program), *said],
+            env={**os.environ, "LINE_SYSTEM": str(self.folder)},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -189,7 +191,7 @@ def test_each_kind_of_fault_is_what_it_says(kind: str, takes_effect: bool, break
         with pytest.raises(CommandFailed):
             session.run(Command("lock plan run 60"))
     else:
-        assert session.run(Command("lock plan run 60")) == "held\n"
+        assert session.run(Command("lock plan run 60")).reveal() == "held\n"
     # A restart comes after the lock was taken, and forgets it.
     assert (device.locked_by == "run") is takes_effect
     assert device.running == ("vlan 1 boot\n" if "restarts" in kind else "vlan 1 old\n")
@@ -207,12 +209,12 @@ def test_a_push_can_be_done_by_halves(kind: str, says: str) -> None:
     session = MemorySession(device, read_own_restore_words)
     device.answer("lock", ("plan", "run", "60"))
     device.answer("arm", ("run", "60"))
-    push = Command("sh -c 'exec sh copy push \"$@\"' agent run configure", "vlan 2 b\nvlan 3 c\nvlan 4 d\n")
+    push = Command("push run configure", "vlan 2 b\nvlan 3 c\nvlan 4 d\n")
     if says:
         with pytest.raises(CommandFailed if says == "error" else DeviceUnreachable):
             session.run(push)
     else:
-        assert session.run(push) == ""
+        assert session.run(push).reveal() == ""
     assert device.running == "vlan 1 old\nvlan 2 b\n"
     device.clock.sleep(60)
     assert device.running == "vlan 1 old\n"

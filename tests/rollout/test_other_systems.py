@@ -11,6 +11,7 @@ import pytest
 from controller.errors import DeviceBusy
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore, Session
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.configuration import LineConfiguration
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
@@ -29,14 +30,14 @@ class ReloadSystem(LineSystem):
     name = "reloading"
     device_type = "reloading_os"
 
-    def read(self, session: Session) -> str:
+    def read(self, session: Session) -> DeviceText:
         return session.run(Command("show running-config"))
 
-    def read_saved(self, session: Session) -> str:
+    def read_saved(self, session: Session) -> DeviceText:
         return session.run(Command("show startup-config"))
 
     def lock(self, session: Session, lock: Lock) -> None:
-        said = session.run(Command(f"configuration lock {lock.owner} {lock.run} {lock.seconds}"))
+        said = session.run(Command(f"configuration lock {lock.owner} {lock.run} {lock.seconds}")).reveal()
         if said.startswith("busy"):
             raise DeviceBusy(session.device, said)
 
@@ -50,13 +51,13 @@ class ReloadSystem(LineSystem):
         session.run(Command(f"configure {restore.run}", command.stdin))
 
     def cancel(self, session: Session, restore: Restore) -> bool:
-        return session.run(Command(f"reload cancel {restore.run}")).startswith("cancelled")
+        return session.run(Command(f"reload cancel {restore.run}")).reveal().startswith("cancelled")
 
     def is_restore_armed(self, session: Session) -> bool:
-        return session.run(Command("show reload")).startswith("yes")
+        return session.run(Command("show reload")).reveal().startswith("yes")
 
     def has_restored(self, session: Session, restore: Restore) -> bool:
-        return session.run(Command(f"show reload history {restore.run}")).startswith("yes")
+        return session.run(Command(f"show reload history {restore.run}")).reveal().startswith("yes")
 
     def save(self, session: Session, lock: Lock) -> None:
         session.run(Command(f"write memory {lock.run}"))

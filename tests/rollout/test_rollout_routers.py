@@ -108,7 +108,7 @@ class School:
 
     def running(self) -> str:
         with SSH.open_session(self.router, Frr.device_type) as connection:
-            return Frr().read(connection)
+            return Frr().read(connection).reveal()
 
 
 @pytest.fixture(scope="module")
@@ -213,9 +213,15 @@ def _kill_at(school: School, step: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def test_whoever_logs_in_has_vtysh_and_nothing_else(canary: School) -> None:
-    with SSH.open_session(canary.router, Frr.device_type) as connection:
-        assert "FRRouting 8" in connection.run(Command("show version"))
-        assert "router bgp" in connection.run(Command("show running-config"))
-        with pytest.raises(CommandFailed, match="Unknown command: cat /etc/passwd"):
-            connection.run(Command("cat /etc/passwd"))
+@pytest.mark.parametrize(
+    "line",
+    ["show version", "configure terminal", "cat /etc/passwd", "sh -c 'id' frr_router x", "sh -c id", "read -c id"],
+)
+def test_whoever_logs_in_has_verbs_and_nothing_else(canary: School, line: str) -> None:
+    for changing in (False, True):
+        with SSH.open_session(canary.router, Frr.device_type, changing=changing) as connection:
+            assert "router bgp" in connection.run(Command("read")).reveal()
+            with pytest.raises(CommandFailed) as refused:
+                connection.run(Command(line))
+        assert "uid=" not in str(refused.value)
+        assert "FRRouting" not in str(refused.value)

@@ -11,6 +11,7 @@ import pytest
 
 from controller.errors import AnchorWidened, PlanExpired, PlanRefused
 from controller.model.city import City
+from controller.model.policy_bounds import PolicyBounds
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import USUAL_HOURS
 from controller.plan.plan_expiry import find_first_expiry
@@ -171,7 +172,7 @@ def test_to_go_back_is_a_plan_of_its_own_that_says_so(scene: Scene) -> None:
 
 def load_kept(scene: Scene, digest: str) -> City:
     assert scene.operations is not None
-    return load_kept_policy(digest, scene.operations.state, VirtualCity, scene.now.date())
+    return load_kept_policy(digest, scene.operations.state, VirtualCity, PolicyBounds(), scene.now.date())
 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "0" * 12, "", "../../etc", "a" * 7, "A" * 64])

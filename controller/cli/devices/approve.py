@@ -50,9 +50,9 @@ def approve(
     if plan.undo:
         print_line("the plan goes back to an earlier policy; that it follows from it is judged by apply", "yellow")
     else:
-        canary = load_operations_of(plan.estate, policies, state).rollout.canary
-        with copy_policy(policies, ESTATES[plan.estate]) as (city, _):
-            verify_plan(city, plan, source=str(plan_path), canary=canary)
+        operations = load_operations_of(plan.estate, policies, state)
+        with copy_policy(policies, ESTATES[plan.estate], operations.get_bounds()) as (city, _):
+            verify_plan(city, plan, source=str(plan_path), canary=operations.rollout.canary)
     _say_plan(plan)
     signature = sign_bytes(content, sign_with)
     place = name_approval(plan_path, approver)

@@ -34,6 +34,7 @@ from controller.cli.options import (
 )
 from controller.cli.output import Exit, print_line, say_json, say_moved
 from controller.model.loading.load_city import load_city
+from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
 from controller.plan.document import PlanFile, name_signature, save_plan, write_whole
 from controller.plan.provenance.git_commit import find_commit
@@ -83,9 +84,9 @@ def plan(  # noqa: PLR0913 the command's options
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:
-        city = load_kept_policy(undo, operations.state, estate, read_day(on))
+        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), read_day(on))
     else:
-        city = load_city(policies, on=read_day(on), estate=estate)
+        city = load_city(policies, on=read_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs))
     origin = PlanOrigin(
@@ -104,9 +105,22 @@ def plan(  # noqa: PLR0913 the command's options
         _say_differences(found, with_reading=configs is not None)
         say_refusals(found)
         _say_plan_summary(found, output)
+        if output is not None:
+            _say_what_it_needs(document, output, operations, signed=sign_with is not None)
     code = choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def _say_what_it_needs(document: PlanFile, output: Path, operations: Operations, *, signed: bool) -> None:
+    """Say who else must answer for a plan before it may be applied."""
+    for rule in operations.approvals.find_rules(len(document.touched_schools)):
+        people = f" of {', '.join(rule.from_)}" if rule.from_ else ""
+        print_line(
+            f"it needs approvals by {rule.approvals} others{people}: tsunagu approve {output} --sign-with KEY", "yellow"
+        )
+        if not signed:
+            print_line("it is not signed, so it cannot be applied: plan with --sign-with KEY", "yellow")
 
 
 def _save(document: PlanFile, output: Path, key: Path | None) -> None:

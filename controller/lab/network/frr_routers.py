@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from controller.lab.network.frr_configuration import BgpSpeaker, describe_school
 from controller.lab.network.programs import FRR, ProgramContext, run_program
 from controller.lab.state import paths as lab_paths
 from controller.lab.state.layout import Layout, SchoolLayout
+from controller.platforms.frr.driver import Frr
 
 ZEBRA, STATIC, BGP, BFD = "zebra", "staticd", "bgpd", "bfdd"
 DAEMONS = (ZEBRA, STATIC, BGP, BFD)
@@ -94,9 +94,6 @@ def build_school_router(layout: Layout, one: SchoolLayout, state: Path) -> None:
 def start_router_ssh(layout: Layout, one: SchoolLayout, state: Path) -> None:
     """Start the SSH server of a school's router."""
     paths = lab_paths.RouterFiles(state, one.id)
-    shell = paths.folder / "login"
-    shell.write_text((files("controller.platforms.frr") / "login.sh").read_text(encoding="utf-8"), encoding="utf-8")
-    shell.chmod(0o755)
     server = ssh_servers.SshServer(
         school=one.id,
         program=LOGIN,
@@ -105,7 +102,7 @@ def start_router_ssh(layout: Layout, one: SchoolLayout, state: Path) -> None:
         folder=paths.folder,
         address=one.router_address,
         environment=paths.environment,
-        command=str(shell),
+        agent=Frr().build_program(),
     )
     ssh_servers.start_ssh_server(layout, server, state)
 

@@ -75,14 +75,14 @@ def run_ovs_ofctl(school: SchoolLayout, state: Path, *words: str) -> str:
 
 
 def run_switch_script(layout: Layout, school: SchoolLayout, state: Path, verb: str) -> str:
-    """Run the script that the controller runs over SSH, as the same user, from the switch's own side.
+    """Run the program that the controller's logins run, as the same user, from the switch's own side.
 
     Raises:
         LabError: it failed; with its words.
     """
+    program = ssh_servers.install_agent(lab_paths.SwitchFiles(state, school.id).folder, OpenVSwitch().build_program())
     return run_program(
-        ("sh", "-s", "--", verb),
-        text=OpenVSwitch().build_program(),
+        (str(program), verb),
         around=ProgramContext(
             school.switch, lab_paths.SwitchFiles(state, school.id).environment, ssh_user.find_ssh_user(layout.user)
         ),
@@ -114,6 +114,7 @@ def start_switch_ssh(layout: Layout, school: SchoolLayout, state: Path) -> None:
         folder=paths.folder,
         address=school.management.address,
         environment=paths.environment,
+        agent=OpenVSwitch().build_program(),
     )
     ssh_servers.start_ssh_server(layout, server, state)
 

@@ -1,4 +1,8 @@
-"""SSH servers of the lab's devices: one a device, in its namespace, with a host key of its own that is then pinned."""
+"""SSH servers of the lab's devices: one a device, in its namespace, with a host key of its own that is then pinned.
+
+Nobody gets a shell there: each of the controller's two keys runs the device's own program, which is root's, one to
+read and one to change.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,14 @@ from pathlib import Path
 from controller.errors import LabError
 from controller.lab.network import ssh_user
 from controller.lab.network.programs import ProgramContext, run_program
-from controller.lab.state import undo_log
+from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import FamilyPair, Layout
 from controller.lab.state.processes import LabProcess, describe_process, wait_until
 
 START_SECONDS = 15.0
 HOST_KEY = "host_key"
+AGENT = "agent"
+"""The device's program, in its folder."""
 _USUAL_PORT = 22
 _CONFIGURATION = """\
 Port {port}
@@ -27,13 +33,14 @@ AuthorizedKeysFile {authorized_keys}
 AllowUsers {user}
 PermitRootLogin no
 PubkeyAuthentication yes
-PasswordAuthentication yes
+PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 UseDNS no
 PrintMotd no
 PrintLastLog no
 X11Forwarding no
+PermitTTY no
 AllowTcpForwarding no
 AllowAgentForwarding no
 PermitUserRC no
@@ -45,7 +52,7 @@ SetEnv {environment}
 
 @dataclass(frozen=True, slots=True)
 class SshServer:
-    """An SSH server: whose it is, its files, where it listens. `command`: what every login runs instead of a shell."""
+    """An SSH server: whose it is, its files, where it listens. `agent`: the text of the program that logins run."""
 
     school: str
     program: str
@@ -54,7 +61,7 @@ class SshServer:
     folder: Path
     address: FamilyPair
     environment: Mapping[str, str] = field(default_factory=dict)
-    command: str = ""
+    agent: str = ""
 
 
 def start_ssh_server(layout: Layout, login: SshServer, state: Path) -> None:
@@ -72,11 +79,10 @@ def start_ssh_server(layout: Layout, login: SshServer, state: Path) -> None:
         v4=login.address.v4,
         v6=login.address.v6,
         folder=login.folder,
-        authorized_keys=state / ssh_user.AUTHORIZED_KEYS,
+        authorized_keys=_authorize_keys(login, state),
         user=layout.user,
         environment=" ".join(f"{name}={value}" for name, value in login.environment.items()),
     )
-    text += f"ForceCommand {login.command}\n" if login.command else ""
     configuration.write_text(text, encoding="utf-8")
     sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin") or "sshd"  # it demands to be called by its full path
     naming = f"hostname {login.hostname} && exec {sshd} -f {configuration} -E {login.folder / 'sshd.log'}"
@@ -84,6 +90,28 @@ def start_ssh_server(layout: Layout, login: SshServer, state: Path) -> None:
     pidfile.unlink(missing_ok=True)
     run_program(("unshare", "--uts", "sh", "-c", naming), around=ProgramContext(namespace=login.namespace))
     record_process(login.school, state, login.program, pidfile)
+
+
+def install_agent(folder: Path, text: str) -> Path:
+    """Install the program that logins run, as root's own, and return its path."""
+    program = folder / AGENT
+    unfinished = program.with_suffix(".new")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.chmod(0o755)
+    unfinished.replace(program)
+    return program
+
+
+def _authorize_keys(login: SshServer, state: Path) -> Path:
+    program = install_agent(login.folder, login.agent)
+    path = login.folder / "authorized_keys"
+    keys = ((paths.CONTROLLER_KEY, "change"), (paths.READ_KEY, "read"))
+    lines = [
+        f'restrict,command="{program} forced {may}" {(state / key).with_suffix(".pub").read_text(encoding="ascii")}'
+        for key, may in keys
+    ]
+    path.write_text("".join(lines), encoding="ascii")
+    return path
 
 
 def format_known_host(folder: Path, address: str, port: int) -> str:

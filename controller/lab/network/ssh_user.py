@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import secrets
 from pathlib import Path
 
 from controller.errors import LabError
@@ -15,7 +14,6 @@ from controller.lab.state import paths
 _MARK = "made by 'tsunagu lab up'"
 """In the user's comment field: it outlives the state directory, which a restart of the machine empties."""
 
-AUTHORIZED_KEYS = Path("authorized_keys")
 _HOME = Path("home")
 _ROUTER_GROUPS = ("frr", "frrvty")
 """Whoever is in these may use FRR's shell."""
@@ -38,7 +36,7 @@ def list_ssh_users() -> list[str]:
 
 
 def create_ssh_user(user: str, state: Path) -> None:
-    """Make the user (again), with an empty home, a random password, and a key pair for the controller.
+    """Make the user (again), with an empty home, no password, and two key pairs for the controller.
 
     Raises:
         LabError: a program of the machine refused; with its words.
@@ -54,12 +52,7 @@ def create_ssh_user(user: str, state: Path) -> None:
     key = state / paths.CONTROLLER_KEY
     key.parent.mkdir(mode=0o700)
     create_ssh_key(key, "tsunagu-controller")
-    (state / AUTHORIZED_KEYS).write_text(key.with_suffix(".pub").read_text(encoding="ascii"), encoding="ascii")
-    password = secrets.token_urlsafe(18)
-    secret = state / paths.PASSWORD
-    secret.touch(mode=0o600)
-    secret.write_text(password, encoding="ascii")
-    run_program(("chpasswd", "--crypt-method", "SHA512"), text=f"{user}:{password}\n")
+    create_ssh_key(state / paths.READ_KEY, "tsunagu-controller-reads")
 
 
 def remove_ssh_user(user: str) -> None:

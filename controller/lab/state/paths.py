@@ -26,9 +26,9 @@ HOME = f"{PREFIX}home"
 """People outside the schools; only where a cloud is deployed."""
 
 CONTROLLER_KEY = Path("keys/controller")
-"""In the state directory: the private key that the switches' user logs in with."""
-PASSWORD = Path("keys/password")
-"""In the state directory: the password of the switches' user, for tests that log in by password."""
+"""In the state directory: the private key that changes devices."""
+READ_KEY = Path("keys/reader")
+"""In the state directory: the private key that only reads them."""
 KNOWN_HOSTS = Path("known_hosts")
 """In the state directory: the switches' pinned host keys."""
 OPERATIONS = Path("operations.yaml")

@@ -20,6 +20,7 @@ from controller.errors import PlanRefused, TsunaguError
 from controller.inputs.input_file import InputFolder
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES
 
 FOLDER = "policies"
@@ -29,10 +30,12 @@ SHORTEST = 8
 
 
 @contextmanager
-def copy_policy(policies: Path, estate: type[City], now: datetime | None = None) -> Iterator[tuple[City, Path]]:
+def copy_policy(
+    policies: Path, estate: type[City], bounds: PolicyBounds, now: datetime | None = None
+) -> Iterator[tuple[City, Path]]:
     """Copy a policy into a folder that goes away, and load it from there; yield the city and the folder.
 
-    The city is that of the day of `now`; left out: today.
+    The city is that of the day of `now`; left out: today. `bounds` are those of the operators.
 
     The files are read once: what is loaded is what is in the copy.
 
@@ -44,10 +47,10 @@ def copy_policy(policies: Path, estate: type[City], now: datetime | None = None)
         _copy_files(policies, folder)
         # A folder that is no policy at all is told of by loading it, as everywhere else.
         source = folder if any(folder.iterdir()) else policies
-        city = load_city(source, shown_as=str(policies), estate=estate)
+        city = load_city(source, shown_as=str(policies), estate=estate, bounds=bounds)
         day = city.policy_date if now is None else now.astimezone(city.timezone).date()
         if day != city.policy_date:
-            city = load_city(source, shown_as=str(policies), estate=estate, on=day)
+            city = load_city(source, shown_as=str(policies), estate=estate, on=day, bounds=bounds)
         yield city, folder
 
 
@@ -74,14 +77,16 @@ def keep_policy(city: City, folder: Path, state: Path) -> Path:
     return place
 
 
-def load_kept_policy(digest: str, state: Path, estate: type[City], on: date | None = None) -> City:
+def load_kept_policy(
+    digest: str, state: Path, estate: type[City], bounds: PolicyBounds, on: date | None = None
+) -> City:
     """Load a policy that was applied from here before, by its digest or the first letters of it.
 
     Raises:
         PlanRefused: there is none, there are several, or it is not any more what its name says.
     """
     place = _find_kept(digest, state)
-    city = load_city(place, on=on, estate=estate)
+    city = load_city(place, on=on, estate=estate, bounds=bounds)
     if city.digest != place.name:
         message = f"{place}: the kept policy is not what its name says; it was changed. Remove it"
         raise PlanRefused(message)

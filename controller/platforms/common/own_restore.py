@@ -1,11 +1,13 @@
 """The operation of a device that runs a POSIX shell: its lock and its own restore are `own_restore.sh`, run on it.
 
-The text of the script goes to the device with every command, so nothing has to be installed there. A system puts its
-own part before it (`ovs/switch.sh`, `frr/router.sh`): how it is read, put back and saved.
+A system puts its own part before it (`ovs/switch.sh`, `frr/router.sh`): how it is read, put back and saved. The two are
+one program, installed on the device as root's own; sshd runs it as the forced command of the controller's keys. So what
+goes over SSH is a verb and its words, and nothing of it is read by a shell.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from functools import cache
@@ -15,14 +17,17 @@ from pathlib import Path
 
 from controller.errors import CommandFailed, DeviceBusy, PlatformIncomplete
 from controller.platforms.base import Command, Lock, Restore, Session
+from controller.platforms.device_text.device_text import DeviceText, describe_device_words
 
 _SHOWN = 12
+_WORD = re.compile(r"[A-Za-z0-9._=,:\[\]-]+")
+_BUSY = re.compile(r"busy (?P<owner>[A-Za-z0-9._-]{1,128}) (?P<seconds>-?\d{1,9})\n?")
 
 
 class OwnRestore:
     """What `controller.platforms.base.Operable` promises beyond text, by a script on the device.
 
-    `agent` is what the script is called on the device, `script` the file of the system's part, beside the class that
+    `agent` is what the program calls itself in errors, `script` the file of the system's part, beside the class that
     names it, `home` the environment variable with the folder that it keeps.
     """
 
@@ -31,7 +36,7 @@ class OwnRestore:
     home: str
 
     def build_program(self) -> str:
-        """Return the whole text that the device runs: the system's part, and then the common one.
+        """Return the whole program that is installed on the device: the system's part, and then the common one.
 
         Raises:
             PlatformIncomplete: the system's part is not beside the class that names it.
@@ -42,12 +47,12 @@ class OwnRestore:
             raise PlatformIncomplete(message)
         return _read_program(owner.__module__, owner.__qualname__, self.script)
 
-    def read(self, session: Session) -> str:
+    def read(self, session: Session) -> DeviceText:
         """Return the running configuration."""
         return self._run(session, "read")
 
-    def read_saved(self, session: Session) -> str:
-        """Return the configuration that the device would start with, or "" when there is none, or none whole."""
+    def read_saved(self, session: Session) -> DeviceText:
+        """Return the configuration that the device would start with; empty when there is none, or none whole."""
         return self._run(session, "saved")
 
     def lock(self, session: Session, lock: Lock) -> None:
@@ -58,15 +63,15 @@ class OwnRestore:
         Raises:
             DeviceBusy: another owner's hold is valid, or its restore is still to come.
         """
-        answer = self._run(session, "lock", lock.owner, lock.run, str(lock.seconds)).split()
-        if answer[0] == "busy":
-            message = f"the lock is held by plan {answer[1][:_SHOWN]} for up to {answer[2]} s more"
+        answer = self._run(session, "lock", lock.owner, lock.run, str(lock.seconds))
+        if busy := _BUSY.fullmatch(answer.reveal()):
+            message = f"the lock is held by plan {busy['owner'][:_SHOWN]} for up to {busy['seconds']} s more"
             raise DeviceBusy(session.device, message)
         self._expect(session, answer, "held")
 
     def unlock(self, session: Session, lock: Lock) -> None:
         """Give the lock back; no error if it is gone."""
-        self._expect(session, self._run(session, "unlock", lock.owner, lock.run).split(), "free", "not-held")
+        self._expect(session, self._run(session, "unlock", lock.owner, lock.run), "free", "not-held")
 
     def arm(self, session: Session, restore: Restore) -> None:
         """Arm the restore; the run must hold the lock.
@@ -74,7 +79,7 @@ class OwnRestore:
         Raises:
             CommandFailed: the run does not hold the lock, has armed before, or the job did not start.
         """
-        self._expect(session, self._run(session, "arm", restore.run, str(restore.seconds)).split(), "armed")
+        self._expect(session, self._run(session, "arm", restore.run, str(restore.seconds)), "armed")
 
     def push(self, session: Session, restore: Restore, command: Command) -> None:
         """Run a command while the restore is armed and the run holds the lock.
@@ -82,19 +87,16 @@ class OwnRestore:
         Raises:
             CommandFailed: the command failed, or it was too late (the message says so) and was not run.
         """
-        # By the copy that `arm` left, because the command's own input goes in here.
-        copy = f'"${{{self.home}:-/var/lib/tsunagu}}/restores/$1/program"'
-        push = f"sh -c 'exec sh {copy} push \"$@\"' {self.agent} "
-        session.run(Command(push + shlex.join((restore.run, command.line)), command.stdin))
+        session.run(Command(_join_words("push", restore.run, *shlex.split(command.line)), command.stdin))
 
     def cancel(self, session: Session, restore: Restore) -> bool:
         """Cancel the armed restore; False when it has fired or is firing, or the lock is another run's."""
-        answer = self._run(session, "cancel", restore.run).split()
+        answer = self._run(session, "cancel", restore.run)
         return self._expect(session, answer, "cancelled", "late") == "cancelled"
 
     def is_restore_armed(self, session: Session) -> bool:
         """Say if any run's restore is armed, or firing now."""
-        return self._expect(session, self._run(session, "armed").split(), "yes", "no") == "yes"
+        return self._expect(session, self._run(session, "armed"), "yes", "no") == "yes"
 
     def has_restored(self, session: Session, restore: Restore) -> bool:
         """Say if the armed restore has fired and ended well.
@@ -102,7 +104,7 @@ class OwnRestore:
         Raises:
             CommandFailed: a later run of the same plan has replaced it.
         """
-        answer = self._expect(session, self._run(session, "restored", restore.run).split(), "yes", "no", "superseded")
+        answer = self._expect(session, self._run(session, "restored", restore.run), "yes", "no", "superseded")
         if answer == "superseded":
             raise CommandFailed(session.device, "another run of the same plan has taken the device over")
         return answer == "yes"
@@ -113,19 +115,31 @@ class OwnRestore:
         Raises:
             CommandFailed: the lock is another run's.
         """
-        self._expect(session, self._run(session, "save", lock.run).split(), "saved")
+        self._expect(session, self._run(session, "save", lock.run), "saved")
 
-    def _run(self, session: Session, *words: str) -> str:
-        # The text goes in whole and is kept, because `arm` leaves a copy of it on the device.
-        shell = "sh -c 'TSUNAGU_PROGRAM=$(cat) && export TSUNAGU_PROGRAM && "
-        shell += f'exec sh -c "$TSUNAGU_PROGRAM" {self.agent} "$@"\' {self.agent} '
-        return session.run(Command(shell + shlex.join(words), self.build_program()))
+    def _run(self, session: Session, *words: str) -> DeviceText:
+        return session.run(Command(_join_words(*words)))
 
-    def _expect(self, session: Session, answer: list[str], *words: str) -> str:
-        if not answer or answer[0] not in words:
-            message = f"expected one of {', '.join(words)}, the device said {' '.join(answer)!r}"
-            raise CommandFailed(session.device, message, command=f"{self.agent}.sh")
-        return answer[0]
+    def _expect(self, session: Session, answer: DeviceText, *words: str) -> str:
+        word = answer.reveal().removesuffix("\n")
+        if word not in words:
+            said = describe_device_words(answer.reveal())
+            message = f"expected one of {', '.join(words)}, the device said {said!r}"
+            raise CommandFailed(session.device, message, command=self.agent)
+        return word
+
+
+def _join_words(*words: str) -> str:
+    """Return a command line of words that the device takes as they are.
+
+    Raises:
+        ValueError: a word holds a character that has no place there; an error of ours.
+    """
+    for word in words:
+        if not _WORD.fullmatch(word):
+            message = f"{word!r} cannot be sent to a device as one word"
+            raise ValueError(message)
+    return " ".join(words)
 
 
 @cache

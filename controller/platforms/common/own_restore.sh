@@ -5,12 +5,15 @@
 #   home           the folder for what must outlive a session
 #   running        show the running configuration
 #   put_back FOLDER    make the device what FOLDER/text, a running configuration, says; safe to do again
-#   pushed COMMAND run a command that changes the device (with our stdin), in 25 s or rc 124
+#   pushed WORDS   run a command that changes the device (its input is on stdin, and the file $input), in 25 s or rc 124
 #   saved, save [RUN], load    what the device boots with: show it, write it (only a run that `holds` the lock), use it
 #
-# In the folder: guard (a mutex for the short moments of a change), lock, restores/RUN/ (the state to put back, this
-# program, and ONE of the files armed, firing, cancelled, superseded, restored, failed; it is renamed under the guard
-# only, so exactly one rename wins).
+# The two together are one program, installed on the device: owned by root, in a folder of root's, so that whoever logs in
+# cannot change what runs. A login has no shell; sshd runs `PROGRAM forced read` or `PROGRAM forced change` for its key.
+#
+# In the folder: guard (a mutex for the short moments of a change), lock, restores/RUN/ (the state to put back, and ONE of
+# the files armed, firing, cancelled, superseded, restored, failed; it is renamed under the guard only, so exactly one
+# rename wins).
 #
 # Who may change anything: the run that the lock names, and while it pushes only as long as its restore is armed; both
 # are checked under the guard, which is held until the change is made. A later run of the same plan (OWNER) may take the
@@ -151,7 +154,7 @@ prolong() {
 }
 
 arm() {
-    [ -n "${TSUNAGU_PROGRAM:-}" ] || die 'arm needs its own text in TSUNAGU_PROGRAM'
+    [ -r "$0" ] || die 'arm needs this program as a file: what fires later is run from it'
     guard
     { holds "$1" && [ "$left" -gt 0 ]; } || die "run $1 does not hold the lock"
     folder=$home/restores/$1
@@ -159,6 +162,7 @@ arm() {
     find "$home/restores" -mindepth 2 -maxdepth 2 -mtime +7 \
         \( -name cancelled -o -name superseded -o -name restored -o -name failed \) |
         while read -r old; do rm -r "${old%/*}"; done
+    find "$home" -maxdepth 1 -name 'input.*' -mmin +10 -exec rm -f {} +
     rm -rf "$home/arming"
     mkdir "$home/arming"
     # What an earlier run of this plan has armed knows the state from before the plan; what runs now may be half of it.
@@ -167,13 +171,12 @@ arm() {
         if [ -e "$other/armed" ] && [ "$(cat "$other/owner")" = "$holder" ]; then inherited=$other; fi
     done
     if [ -n "$inherited" ]; then cp "$inherited/text" "$home/arming/text"; else running >"$home/arming/text"; fi
-    printf '%s\n' "$TSUNAGU_PROGRAM" >"$home/arming/program"
     printf '%s\n' "$holder" >"$home/arming/owner"
     printf '%s\n' "$(($(seconds_up) + $2))" >"$home/arming/due"
     : >"$home/arming/armed"
     sync "$home/arming"/*
     mv "$home/arming" "$folder"
-    TSUNAGU_PROGRAM='' setsid sh "$folder/program" fire "$1" </dev/null >/dev/null 2>&1 9>&- &
+    setsid sh "$0" fire "$1" </dev/null >/dev/null 2>&1 9>&- &
     tries=0
     until alive "$folder"; do
         tries=$((tries + 1))
@@ -235,18 +238,31 @@ restore() {
     release
 }
 
-# push RUN COMMAND: run it (with our stdin) only while the run holds the lock and its restore is armed and not yet due.
-# The guard goes to the command too, so nothing fires before it has ended; hence the limit.
+# push RUN WORDS: run a command with our input, only while the run holds the lock and its restore is armed and not yet
+# due. The guard goes to the command too, so nothing fires before it has ended; hence the limit. The input comes first:
+# who sends slowly must not keep the device from putting its state back.
 push() {
+    run=$1
+    shift
+    input=$home/input.$$
+    trap 'rm -f "$input"' EXIT
+    timeout -k 2 25 head -c "$((most_input + 1))" >"$input" || die 'the input of the command did not come in 25 s'
+    [ "$(wc -c <"$input")" -le "$most_input" ] || die "the input of a command has at most $most_input bytes"
     guard
-    folder=$home/restores/$1
-    holds "$1" || die "late: run $1 does not hold the lock any more; nothing was changed"
+    folder=$home/restores/$run
+    holds "$run" || die "late: run $run does not hold the lock any more; nothing was changed"
     { [ -e "$folder/armed" ] && alive "$folder" && read -r due <"$folder/due" && [ "$(seconds_up)" -lt "$due" ]; } ||
         die "late: the restore fired before the change was pushed; nothing was changed"
     rc=0
-    TSUNAGU_PROGRAM='' pushed "$2" || rc=$?
+    pushed "$@" <"$input" || rc=$?
     [ "$rc" -ne 124 ] || die 'the command did not end in 25 s'
     exit "$rc"
+}
+
+# only EXPRESSION: refuse an input with a line that is not wholly of this form (an extended regular expression).
+only() {
+    odd=$(grep -nEvx -e "$1" "$input" | head -n 1 | cut -c 1-80)
+    [ -z "$odd" ] || die "line ${odd%%:*} of the input is no line that can be pushed; nothing was changed: ${odd#*:}"
 }
 
 cancel() {
@@ -284,9 +300,53 @@ restored() {
 
 # --- the way in ------------------------------------------------------------------------------------------------------
 
-word() { case $1 in '' | .* | *[!A-Za-z0-9._-]*) die "'$1' is no name: letters, digits, '.', '_' and '-' only" ;; esac; }
-number() { case $1 in '' | *[!0-9]*) die "'$1' is no number of seconds" ;; esac; }
-usage() { die 'usage: read | saved | save [RUN] | load | armed | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN COMMAND | cancel RUN | restored RUN'; }
+most_input=4194304
+longest_command=32768
+longest_hold=86400
+
+word() {
+    case $1 in '' | .* | *[!A-Za-z0-9._-]*) die "'$1' is no name: letters, digits, '.', '_' and '-' only" ;; esac
+    [ "${#1}" -le 128 ] || die 'a name has at most 128 characters'
+}
+number() {
+    case $1 in 0 | [1-9] | [1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | [1-9][0-9][0-9][0-9][0-9]) ;; *)
+        die "'$1' is no number of seconds: 0 to $longest_hold, without a zero before it"
+        ;;
+    esac
+    [ "$1" -le "$longest_hold" ] || die "'$1' is no number of seconds: at most $longest_hold"
+}
+usage() { die 'usage: read | saved | save [RUN] | load | armed | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN WORDS | cancel RUN | restored RUN'; }
+
+# enter read|change: the way in by SSH, for sshd's forced command. What the client sent is split at its spaces, and nothing
+# of it is ever read by a shell; the key decides if it may change anything. Leaves it in `line`.
+enter() {
+    may=${1:-}
+    line=${SSH_ORIGINAL_COMMAND:-}
+    [ "$(id -u)" -eq 0 ] || [ ! -w "$0" ] || die "$0 can be changed by who logs in; install it as root's own"
+    [ "${#line}" -le "$longest_command" ] || die "a command has at most $longest_command characters"
+    case $line in
+    '') die 'there is no shell and no terminal here; a command is one of read, saved, armed, restored, lock, unlock, arm, push, cancel, save' ;;
+    *[!]A-Za-z0-9._=,:[\ -]*) die "a command has letters, digits, spaces and ._=,:[]- only" ;;
+    esac
+    verb=${line%% *}
+    case $verb in
+    read | saved | armed | restored) ;;
+    lock | unlock | arm | push | cancel | save) [ "$may" = change ] || die "this key only reads; '$verb' needs the key that changes" ;;
+    *) die "'$verb' is no command; one of read, saved, armed, restored, lock, unlock, arm, push, cancel, save" ;;
+    esac
+    [ "$line" != save ] || die 'save needs the run that holds the lock'
+}
+
+if [ "${1:-}" = forced ]; then
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    export PATH
+    [ "$#" -eq 2 ] || die 'usage: forced read | forced change'
+    case $2 in read | change) enter "$2" ;; *) die 'usage: forced read | forced change' ;; esac
+    set -f
+    # shellcheck disable=SC2086 # split at its spaces, on purpose; no character of it means anything else
+    set -- $line
+    set +f
+fi
 
 mkdir -p "$home/restores"
 case "$#:${1:-}" in
@@ -294,8 +354,8 @@ case "$#:${1:-}" in
 1:saved | 1:save | 1:load | 1:armed) "$1" ;;
 2:save | 2:cancel | 2:restored | 2:fire) word "$2"; "$@" ;;
 3:arm) word "$2"; number "$3"; "$@" ;;
-3:push) word "$2"; "$@" ;;
 3:unlock) word "$2"; word "$3"; "$@" ;;
 4:lock) word "$2"; word "$3"; number "$4"; "$@" ;;
+[3-9]:push | [1-9][0-9]:push | [1-9][0-9][0-9]:push | [1-9][0-9][0-9][0-9]:push) word "$2"; "$@" ;;
 *) usage ;;
 esac

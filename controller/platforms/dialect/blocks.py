@@ -99,12 +99,14 @@ def _split_blocks(lines: Iterable[tuple[ConfigLine, bool]], block_end: str) -> I
 class Reading:
     """One pass over a configuration: every line becomes either managed or unmanaged.
 
-    `managed` are the numbers of the lines that are ours, `conflicting` the places where an object of others stands.
+    `managed` are the numbers of the lines that are ours, `understood` those of others whose every word is known,
+    `conflicting` the places where an object of others stands.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.managed: set[int] = set()
+        self.understood: set[int] = set()
         self.remarks: list[ConfigLine] = []
         self.conflicting: dict[Place, ConfigLine] = {}
         self._problems: list[Problem] = []
@@ -145,7 +147,14 @@ class Reading:
             message = f"{self.source}: {len(lines)} lines, {counted}"
             raise AssertionError(message)
         return Observation(
-            state, unmanaged, len(self.managed), len(lines), tuple(self.remarks), self.conflicting, tuple(peers)
+            state,
+            unmanaged,
+            len(self.managed),
+            len(lines),
+            tuple(self.remarks),
+            self.conflicting,
+            tuple(peers),
+            frozenset(self.managed | self.understood),
         )
 
 

@@ -1,13 +1,14 @@
 #!/bin/sh
 # What a router of FRR does for Tsunagu by itself: show and save its configuration, hold the lock, put a state back. FRR
-# has no `reload in`; this stands for it, on the router, under the same login as vtysh (see `login.sh`).
+# has no `reload in`; this stands for it, on the router.
 #
 #   read | saved | save [RUN] | lock OWNER RUN SECONDS | unlock OWNER RUN
-#   arm RUN SECONDS | push RUN 'configure terminal' | cancel RUN | armed | restored RUN
+#   arm RUN SECONDS | push RUN configure terminal | cancel RUN | armed | restored RUN
 #   fire RUN (the armed job itself; nobody else calls it)
 #
 # The answer is one word on stdout and rc 0 (`held`, `busy OWNER SECONDS`, `cancelled`, `late`, ...); an error is rc 1
-# and a sentence on stderr. The controller sends this text, with `own_restore.sh` behind it, with every command.
+# and a sentence on stderr. This text, with `own_restore.sh` behind it, is installed on the router, and sshd's forced
+# command runs it as `forced read` or `forced change`: a login has no vtysh and no shell.
 #
 # Environment: TSUNAGU_ROUTER (the folder for what must outlive a session), TSUNAGU_FRR (the folder of FRR's sockets and
 # of frr.conf, where they are not in their usual places).
@@ -144,8 +145,18 @@ configure() {
     router -c 'configure terminal' "$@"
 }
 
+# What can be pushed: lines of prefix lists and route maps of ours, and of their attachment to a neighbour.
 pushed() {
-    [ "$1" = 'configure terminal' ] || die "'$1' is no command that can be pushed to a router"
+    [ "$*" = 'configure terminal' ] || die "'$*' is no command that can be pushed to a router; nothing was changed"
+    ours='TSN-[A-Za-z0-9-]{1,60}'
+    number='[0-9]{1,10}'
+    range="(any|[0-9a-f.:]{1,39}/[0-9]{1,3})( ge $number)?( le $number)?"
+    only "(no )?(ip|ipv6) prefix-list $ours( seq $number (permit|deny) $range)?\
+|(no )?route-map $ours( (permit|deny) $number)?\
+|match (ip|ipv6) address prefix-list $ours\
+|set as-path prepend( $number)+|set local-preference $number\
+|router bgp $number|address-family ipv[46] unicast|exit-address-family|exit\
+|(no )?neighbor [0-9a-f.:]{1,39} route-map $ours (in|out)|"
     configure
 }
 

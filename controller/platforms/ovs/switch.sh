@@ -2,12 +2,12 @@
 # What an Open vSwitch does for Tsunagu by itself: show and save its configuration, hold the lock, put a state back.
 #
 #   read | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN
-#   arm RUN SECONDS | push RUN COMMAND | cancel RUN | armed | restored RUN
+#   arm RUN SECONDS | push RUN WORDS | cancel RUN | armed | restored RUN
 #   fire RUN (the armed job itself; nobody else calls it)
 #
 # The answer is one word on stdout and rc 0 (`held`, `busy OWNER SECONDS`, `cancelled`, `late`, ...); an error is rc 1
-# and a sentence on stderr. The controller sends this text, with `own_restore.sh` behind it, with every command; the
-# switch's start-up runs `load`.
+# and a sentence on stderr. This text, with `own_restore.sh` behind it, is installed on the switch; its start-up runs
+# `load`, and sshd's forced command `forced read` or `forced change`.
 #
 # Environment: OVS_RUNDIR (as for every Open vSwitch tool), TSUNAGU_SWITCH (the folder for what must outlive a session),
 # TSUNAGU_BRIDGE. In the folder, beside what `own_restore.sh` keeps: boot (sha256, then a running text).
@@ -127,5 +127,24 @@ load() {
     echo loaded
 }
 
-pushed() { timeout -k 2 25 sh -c "$1"; }
+# What can be pushed: a bundle of flows that bear our cookie, or VLANs of ports in one transaction. Every word is checked.
+pushed() {
+    name='[A-Za-z0-9_.-]{1,15}'
+    case $* in
+    "ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows $bridge -")
+        delete="delete cookie=0x5453000000000000/0xffff000000000000(,table=0,in_port=\"?$name\"?)?"
+        match='priority=[0-9]{1,5}(,[a-z0-9_]{1,20}(=[A-Za-z0-9_.:/+"-]{1,90})?)*'
+        action='drop|NORMAL|set_field:0x[0-9a-f]{1,8}->reg0,goto_table:1'
+        only "$delete|add cookie=0x5453[0-9a-f]{12}, (table=1, )?$match actions=($action)"
+        timeout -k 2 25 "$@"
+        ;;
+    'ovs-vsctl -t 10 -- '*)
+        set="-- set Port $name tag=\\[[0-9]{0,4}\\] vlan_mode=(access|trunk) trunks=\\[[0-9,]*\\]"
+        printf '%s\n' "$*" | grep -Eqx "ovs-vsctl -t 10( $set)+" ||
+            die 'that is no setting of ports that can be pushed; nothing was changed'
+        timeout -k 2 25 "$@"
+        ;;
+    *) die 'that is no command that can be pushed to a switch; nothing was changed' ;;
+    esac
+}
 

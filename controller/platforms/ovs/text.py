@@ -177,6 +177,8 @@ class _OvsReading(Reading):
             self.refuse(line, f"port {fields[0]} stands twice")
             return
         self.records[fields[0]] = (line, _record(*fields))
+        if _PORT_NAME.fullmatch(fields[0]):
+            self.understood.add(line.number)
 
     def _flow(self, line: ConfigLine) -> None:
         try:
@@ -185,6 +187,7 @@ class _OvsReading(Reading):
             self.refuse(line, str(error))
             return
         self.flows.append((flow, line))
+        self.understood.add(line.number)
         self.expect_once((flow.table, flow.priority, flow.match), line, managed=flow.ours)
         if flow.ours:
             self.manage(line)

@@ -19,8 +19,12 @@ from controller.platforms.base import Session
 class Transport(Protocol):
     """A way to reach devices."""
 
-    def open_session(self, device: Device, device_type: str) -> AbstractContextManager[Session]:
+    def open_session(
+        self, device: Device, device_type: str, *, changing: bool = False
+    ) -> AbstractContextManager[Session]:
         """Log in to a device for the length of a `with` block; `device_type` is the platform's (see `Operable`).
+
+        `changing`: with the key that may change the device; else with the one that only reads, where there is one.
 
         Raises:
             HostKeyRefused: no key is pinned, or the device shows another one.

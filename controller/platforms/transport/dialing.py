@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
@@ -14,6 +14,7 @@ import paramiko
 from controller.errors import DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.operations.device_access import CredentialSource, DeviceAccess, JumpHost
+from controller.platforms.device_text.device_text import describe_device_words
 from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.host_keys import (
     HostIdentity,
@@ -26,6 +27,7 @@ from controller.platforms.transport.host_keys import (
 )
 from controller.platforms.transport.known_hosts import KnownHost
 from controller.platforms.transport.namespace import open_connection
+from controller.platforms.transport.ssh_algorithms import list_allowed_algorithms, list_disabled_algorithms
 
 SECONDS = 10.0
 Connection = socket.socket | paramiko.Channel
@@ -92,7 +94,9 @@ def _log_in_to_jump_host(device: Device, access: DeviceAccess, jump: JumpHost) -
         raise LoginRefused(device.id, message) from None
     except (paramiko.SSHException, OSError, EOFError) as error:
         connection.close()
-        raise DeviceUnreachable(device.id, f"no SSH session with the jump host {name}: {error}") from None
+        raise DeviceUnreachable(
+            device.id, f"no SSH session with the jump host {name}: {describe_device_words(str(error))}"
+        ) from None
     except BaseException:
         connection.close()
         raise
@@ -116,16 +120,23 @@ def _open_channel(device: Device, access: DeviceAccess, jump: JumpHost, client: 
 class PinnedClient(paramiko.SSHClient):
     """An SSH client that believes what known-hosts lines say of its one host, and nothing else."""
 
-    def __init__(self, identity: HostIdentity, known: list[KnownHost]) -> None:
+    def __init__(self, identity: HostIdentity, known: list[KnownHost], legacy: Collection[str] = ()) -> None:
         super().__init__()
-        self._types = order_key_types(known)
+        self._types = order_key_types(known, list_allowed_algorithms("keys", legacy))
+        self._disabled = list_disabled_algorithms(legacy)
         self.set_missing_host_key_policy(PinnedHostKeys(identity, known))
 
     def connect(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 as in paramiko
         """Connect as paramiko does; neither an agent's keys nor those of the home folder are ever offered."""
         super().connect(
             *arguments,
-            **{**named, "look_for_keys": False, "allow_agent": False, "transport_factory": self._build_transport},
+            **{
+                **named,
+                "look_for_keys": False,
+                "allow_agent": False,
+                "disabled_algorithms": self._disabled,
+                "transport_factory": self._build_transport,
+            },
         )
 
     def _build_transport(self, sock: Connection, **named: Any) -> paramiko.Transport:  # noqa: ANN401 as in paramiko
@@ -142,13 +153,15 @@ def fetch_host_key(device: Device, access: DeviceAccess) -> bytes:
     """
     known = read_known_hosts(identify_device(device, access))
     with open_device_connection(device, access) as connection:
-        transport = OrderedTransport(connection)
-        transport.host_key_types = order_key_types(known)
+        legacy = access.legacy_algorithms or ()
+        disabled = list_disabled_algorithms(legacy)
+        transport = OrderedTransport(connection, disabled_algorithms=disabled)
+        transport.host_key_types = order_key_types(known, list_allowed_algorithms("keys", legacy))
         try:
             transport.start_client(timeout=SECONDS)
             return get_shown_key(transport)
         except (paramiko.SSHException, EOFError, OSError) as error:
-            raise DeviceUnreachable(device.id, f"no SSH key exchange: {error}") from None
+            raise DeviceUnreachable(device.id, f"no SSH key exchange: {describe_device_words(str(error))}") from None
         finally:
             transport.close()
 

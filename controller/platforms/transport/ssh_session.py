@@ -1,20 +1,28 @@
-"""SSH by netmiko: the host key must be the pinned one, the login strict, every command's result looked at."""
+"""SSH to devices: the pinned host key, the one credential of the access, strong algorithms, bounded answers.
+
+Every command runs in a channel of its own: whole input, exit status, no prompt, no terminal. So a device needs no shell
+for us: what its forced command understands is enough.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Timer
-from typing import Any
 
 import paramiko
-from netmiko import BaseConnection, ConnectHandler
-from netmiko.exceptions import NetmikoAuthenticationException, NetmikoBaseException
 
-from controller.errors import CommandFailed, DeviceUnreachable, LoginRefused
+from controller.errors import AlgorithmsRefused, CommandFailed, DeviceUnreachable, LoginRefused, TsunaguError
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess
 from controller.platforms.base import Command
+from controller.platforms.device_text.device_text import (
+    MAXIMUM_BYTES,
+    DeviceText,
+    describe_device_words,
+    refuse_oversized,
+)
 from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.dialing import (
     Connection,
@@ -24,115 +32,164 @@ from controller.platforms.transport.dialing import (
     open_device_connection,
 )
 from controller.platforms.transport.host_keys import require_pin
+from controller.platforms.transport.ssh_algorithms import ServerAlgorithms, describe_refusal, read_server_algorithms
 
 COMMAND_SECONDS = 30.0
 LOGIN_SECONDS = 60.0
 LOGOUT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 10
+MAXIMUM_ERROR_BYTES = 64 * 1024
+_AT_ONCE = 64 * 1024
+
+# Without a handler the library's own words, with what a device said in them, would go to the terminal as they are.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class SshSession:
-    """A session whose commands run each in an exec channel of their own: whole input, exit status, no prompt."""
+    """An open session; see `controller.platforms.base.Session`."""
 
-    def __init__(self, device: str, connection: BaseConnection) -> None:
+    def __init__(self, device: str, client: paramiko.SSHClient) -> None:
         self.device = device
-        self._client: paramiko.SSHClient = connection.remote_conn_pre  # type: ignore[assignment] # netmiko types it Any
+        self._client = client
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         """Run a command; its standard output.
 
         Raises:
             CommandFailed: its exit status is not 0; the message holds what it said.
+            DeviceTextRefused: it said more than any configuration.
             DeviceUnreachable: the session broke, or no answer came in time.
         """
         try:
             with _deadline(COMMAND_SECONDS, self._client.close):
-                stdin, stdout, stderr = self._client.exec_command(command.line, timeout=COMMAND_SECONDS)
-                if command.stdin is not None:
-                    stdin.write(command.stdin)
-                stdin.channel.shutdown_write()
-                output = stdout.read().decode("utf-8", errors="replace")
-                said = stderr.read().decode("utf-8", errors="replace")
-                status = stdout.channel.recv_exit_status()
+                status, output, said = self._exchange(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            reason = str(error) or error.__class__.__name__
+            reason = describe_device_words(str(error)) or error.__class__.__name__
             raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.line) from None
         if status == 0:
-            return output
+            return DeviceText.decode(output, self.device)
         if status < 0:
-            raise DeviceUnreachable(self.device, "the session broke before the command ended", command=command.line)
-        message = f"exit status {status}: {said.strip() or output.strip() or 'nothing was said'}"
+            message = f"the session broke before the command ended, or {COMMAND_SECONDS:.0f} s were over"
+            raise DeviceUnreachable(self.device, message, command=command.line)
+        told = describe_device_words((said.strip() or output.strip()).decode("utf-8", errors="replace"))
+        message = f"exit status {status}: {told or 'nothing was said'}"
         raise CommandFailed(self.device, message, command=command.line)
+
+    def _exchange(self, command: Command) -> tuple[int, bytes, bytes]:
+        transport = self._client.get_transport()
+        if transport is None:
+            message = "it is closed"
+            raise paramiko.SSHException(message)
+        with transport.open_session(timeout=COMMAND_SECONDS) as channel:
+            channel.settimeout(COMMAND_SECONDS)
+            channel.exec_command(command.line)
+            if command.stdin is not None:
+                channel.sendall(command.stdin.encode())
+            channel.shutdown_write()
+            output = self._read_bounded(channel.recv)
+            said = channel.makefile_stderr("rb").read(MAXIMUM_ERROR_BYTES)
+            return channel.recv_exit_status(), output, said
+
+    def _read_bounded(self, receive: Callable[[int], bytes]) -> bytes:
+        """Read to the end, or to the bound: a device that never stops must not fill the memory."""
+        parts: list[bytes] = []
+        size = 0
+        while part := receive(_AT_ONCE):
+            parts.append(part)
+            size += len(part)
+            if size > MAXIMUM_BYTES:
+                self._client.close()
+                refuse_oversized(self.device, size)
+        return b"".join(parts)
 
 
 @contextmanager
-def open_session(device: Device, access: DeviceAccess, device_type: str) -> Iterator[SshSession]:
-    """Log in to a device.
+def open_session(
+    device: Device, access: DeviceAccess, device_type: str, *, changing: bool = False
+) -> Iterator[SshSession]:
+    """Log in to a device; `changing`: with the credential that may change it, where another key only reads.
 
     Raises:
         HostKeyRefused: no key is pinned, or the device shows another one.
         LoginRefused: the credential is not accepted, or cannot be resolved.
+        AlgorithmsRefused: it offers old algorithms only, and its access does not allow them.
         DeviceUnreachable: nobody answers, or not with SSH.
     """
+    del device_type
     identity = identify_device(device, access)
-    client = PinnedClient(identity, require_pin(identity))
-    credential = _credential(device, access)
+    client = PinnedClient(identity, require_pin(identity), access.legacy_algorithms or ())
+    password, key = _resolve_credential(device, access, changing=changing)
     with open_device_connection(device, access) as dialled:
-        unopened = _build_connection(device, access, device_type, dialled, credential)
         try:
-            connection = _connect(device, access, unopened, client, dialled.close)
+            with _deadline(LOGIN_SECONDS, dialled.close):
+                _log_in(client, device, access, dialled, password, key)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            client.close()
+            raise _explain_failure(device, access, error) from None
         except BaseException:
             client.close()
             raise
         try:
-            yield SshSession(device.id, connection)
+            yield SshSession(device.id, client)
         finally:
             with _deadline(LOGOUT_SECONDS, dialled.close):
-                connection.disconnect()
+                client.close()
 
 
-def _credential(device: Device, access: DeviceAccess) -> dict[str, Any]:
+def _resolve_credential(
+    device: Device, access: DeviceAccess, *, changing: bool
+) -> tuple[str | None, paramiko.PKey | None]:
+    """Return the password, or the one key that is shown to the device."""
+    if not changing and access.read_key is not None:
+        return None, load_private_key(device.id, access.read_key)
     if access.password is not None:
-        return {"password": resolve_secret(device.id, access.password)}
+        return resolve_secret(device.id, access.password), None
     assert access.key is not None  # noqa: S101 the model holds exactly one of the two
-    return {"use_keys": True, "pkey": load_private_key(device.id, access.key)}
+    return None, load_private_key(device.id, access.key)
 
 
-def _build_connection(
-    device: Device, access: DeviceAccess, device_type: str, dialled: Connection, credential: dict[str, Any]
-) -> BaseConnection:
-    """A connection of netmiko that is not open yet."""
-    return ConnectHandler(
-        device_type=device_type,
-        host=str(device.management),
+def _log_in(  # noqa: PLR0913, PLR0917 what a login is made of
+    client: PinnedClient,
+    device: Device,
+    access: DeviceAccess,
+    connection: Connection,
+    password: str | None,
+    key: paramiko.PKey | None,
+) -> None:
+    client.connect(
+        hostname=str(device.management),
         port=access.port,
         username=access.user,
-        sock=dialled,
-        ssh_strict=True,
-        system_host_keys=False,
-        alt_host_keys=False,
-        allow_agent=False,
-        keepalive=KEEPALIVE_SECONDS,
-        auto_connect=False,
-        **credential,
+        password=password,
+        pkey=key,
+        sock=connection,
+        timeout=LOGIN_SECONDS,
+        auth_timeout=LOGIN_SECONDS,
+        banner_timeout=LOGIN_SECONDS,
     )
+    transport = client.get_transport()
+    if transport is not None:
+        transport.set_keepalive(KEEPALIVE_SECONDS)
 
 
-def _connect(
-    device: Device, access: DeviceAccess, connection: BaseConnection, client: PinnedClient, end: Callable[[], None]
-) -> BaseConnection:
-    # Its own client knows no host certificates and no revoked keys; netmiko has no other place for another one.
-    connection._build_ssh_client = lambda: client  # type: ignore[method-assign]  # noqa: SLF001
-    try:
-        with _deadline(LOGIN_SECONDS, end):
-            connection._open()  # noqa: SLF001 what its constructor does otherwise
-    except NetmikoAuthenticationException:
+def _explain_failure(device: Device, access: DeviceAccess, error: Exception) -> TsunaguError:
+    if isinstance(error, paramiko.AuthenticationException):
         message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
-        raise LoginRefused(device.id, message) from None
-    except (NetmikoBaseException, paramiko.SSHException, OSError, EOFError) as error:
-        first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
-        raise DeviceUnreachable(device.id, f"no SSH session: {first.strip()}") from None
-    return connection
+        return LoginRefused(device.id, message)
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and (server := _ask_algorithms(device, access)):
+        told = describe_refusal(server, access.legacy_algorithms or (), device.access)
+        return AlgorithmsRefused(device.id, told)
+    first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
+    return DeviceUnreachable(device.id, f"no SSH session: {describe_device_words(first)}")
+
+
+def _ask_algorithms(device: Device, access: DeviceAccess) -> ServerAlgorithms | None:
+    """Return what the device offers; None where it does not tell a second time."""
+    try:
+        with open_device_connection(device, access) as connection:
+            return read_server_algorithms(connection)
+    except (OSError, TsunaguError):
+        return None
 
 
 @contextmanager

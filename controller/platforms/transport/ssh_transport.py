@@ -16,7 +16,9 @@ class SshTransport:
     def __init__(self, access: Mapping[str, DeviceAccess]) -> None:
         self._access = access
 
-    def open_session(self, device: Device, device_type: str) -> AbstractContextManager[Session]:
+    def open_session(
+        self, device: Device, device_type: str, *, changing: bool = False
+    ) -> AbstractContextManager[Session]:
         """Log in to a device; see `controller.platforms.transport.ssh_session.open_session` for what it refuses.
 
         Raises:
@@ -24,4 +26,4 @@ class SshTransport:
         """
         from controller.platforms.transport.ssh_session import open_session  # noqa: PLC0415 see the module
 
-        return open_session(device, require_access(self._access, device), device_type)
+        return open_session(device, require_access(self._access, device), device_type, changing=changing)

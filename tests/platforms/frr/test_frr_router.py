@@ -70,7 +70,7 @@ def jobs(router: VirtualRouter) -> list[int]:
 
 
 def state_of(router: VirtualRouter) -> DeviceState:
-    return FRR.parse(FRR.read(router), "virtual").state
+    return FRR.parse(FRR.read(router).reveal(), "virtual").state
 
 
 def apply(router: VirtualRouter, wanted: DeviceState) -> None:
@@ -97,12 +97,12 @@ def test_it_is_operable() -> None:
 
 
 def test_the_router_prints_exactly_what_we_render(router: VirtualRouter, city: City) -> None:
-    factory = FRR.read(router)
+    factory = FRR.read(router).reveal()
     apply(router, preferring(city))
-    text = FRR.read(router)
+    text = FRR.read(router).reveal()
     assert lines_of_ours(text) == lines_of_ours(FRR.render(preferring(city)))
     apply(router, DeviceState())
-    assert FRR.read(router) == factory
+    assert FRR.read(router).reveal() == factory
 
 
 def test_the_best_path_follows_the_preference_and_no_session_is_dropped(router: VirtualRouter, city: City) -> None:
@@ -174,9 +174,9 @@ def test_a_change_that_is_confirmed_stays_and_is_booted_with(router: VirtualRout
     push_all(router, restore, wanted)
     assert state_of(router) == wanted
     assert FRR.cancel(router, restore)
-    assert FRR.parse(FRR.read_saved(router), "boot").state != wanted
+    assert FRR.parse(FRR.read_saved(router).reveal(), "boot").state != wanted
     FRR.save(router, FIRST)
-    assert FRR.parse(FRR.read_saved(router), "boot").state == wanted
+    assert FRR.parse(FRR.read_saved(router).reveal(), "boot").state == wanted
     FRR.unlock(router, FIRST)
     assert not jobs(router)
     router.stop()
@@ -237,7 +237,7 @@ def test_an_edit_by_hand_meanwhile_goes_back_too_and_others_work_stays(router: V
     )
     wait_until(lambda: FRR.has_restored(router, restore), "the restore", 30)
     assert state_of(router) == before
-    assert "ip prefix-list LEGACY seq 5 permit any" in FRR.read(router)
+    assert "ip prefix-list LEGACY seq 5 permit any" in FRR.read(router).reveal()
     router.configure("no ip prefix-list LEGACY")
 
 
@@ -279,7 +279,7 @@ def test_what_the_router_refuses_ends_the_command(router: VirtualRouter) -> None
     restore = lock_and_arm(router, 600)
     with pytest.raises(CommandFailed, match="Unknown command: set bogus 3"):
         FRR.push(router, restore, Command(CONFIGURE, "route-map TSN-x permit 10\nset bogus 3\nset local-preference 1"))
-    assert "local-preference 1" not in FRR.read(router)
+    assert "local-preference 1" not in FRR.read(router).reveal()
     with pytest.raises(CommandFailed, match="'reload' is no command that can be pushed"):
         FRR.push(router, restore, Command("reload"))
     assert FRR.cancel(router, restore)
@@ -290,7 +290,7 @@ def test_a_router_whose_bgp_does_not_answer_is_not_read(router: VirtualRouter) -
     (router.folder / "bgpd.vty").rename(hidden)
     try:
         with pytest.raises(CommandFailed, match="bgpd does not answer, so what the router is set to cannot be told"):
-            FRR.read(router)
+            FRR.read(router).reveal()
     finally:
         hidden.rename(router.folder / "bgpd.vty")
-    assert "router bgp" in FRR.read(router)
+    assert "router bgp" in FRR.read(router).reveal()

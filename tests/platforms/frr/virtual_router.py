@@ -20,7 +20,9 @@ from controller.model.network.packets import Family
 from controller.model.sites.access_lines import ACCESS_LINE_NAMES, Region
 from controller.model.sites.schools import School
 from controller.platforms.base import Command
-from tests.platforms.ovs.virtual_switch import alive, run, wait_until
+from controller.platforms.device_text.device_text import DeviceText
+from controller.platforms.frr.driver import Frr
+from tests.platforms.ovs.virtual_switch import alive, force, run, wait_until
 
 DAEMONS = ("zebra", "bgpd")
 CORE = {Family.V4: "198.51.100.0/24", Family.V6: "2001:db8:f100::/48"}
@@ -83,21 +85,21 @@ class VirtualRouter(Speaker):
     def environment(self) -> dict[str, str]:
         return {**os.environ, "TSUNAGU_FRR": str(self.folder), "TSUNAGU_ROUTER": str(self.home), "VTYSH_PAGER": "cat"}
 
-    def run(self, command: Command) -> str:
-        """Run a command as sshd would: by a shell, the whole input, the exit status looked at."""
+    def run(self, command: Command) -> DeviceText:
+        """Run a command as sshd would: a verb by the router's program, forced."""
         done = subprocess.run(
-            ("ip", "netns", "exec", self.namespace, "sh", "-c", command.line),
+            ("ip", "netns", "exec", self.namespace, *force(self.folder / "agent", Frr(), command)),
             input=command.stdin or "",
             capture_output=True,
             text=True,
             check=False,
-            env=self.environment,
+            env=self.environment | {"SSH_ORIGINAL_COMMAND": command.line},
             timeout=60,
         )
         if done.returncode:
             said = f"exit status {done.returncode}: {done.stderr}{done.stdout}"
             raise CommandFailed(self.device, said, command=command.line)
-        return done.stdout
+        return DeviceText(done.stdout)
 
     def best(self, family: Family) -> str:
         """The neighbour that the default route is taken from, "" when there is none."""

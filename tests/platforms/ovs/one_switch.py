@@ -24,7 +24,7 @@ def jobs(switch: VirtualSwitch) -> list[int]:
 
 
 def state_of(switch: VirtualSwitch) -> DeviceState:
-    return OVS.parse(OVS.read(switch), "virtual").state
+    return OVS.parse(OVS.read(switch).reveal(), "virtual").state
 
 
 def perform(switch: VirtualSwitch, step: Step) -> None:

@@ -117,7 +117,7 @@ def test_packets_follow_the_state(hosts: Hosts, family: Family) -> None:
     # The positive control: without filters every connection comes about.
     assert hosts.connects(family, OPEN)
     assert hosts.connects(family, CLOSED)
-    now = platform.parse(platform.read(hosts.switch), "virtual").state
+    now = platform.parse(platform.read(hosts.switch).reveal(), "virtual").state
     for permitted in ((OPEN,), (OPEN, CLOSED)):
         wanted = permitting(*permitted)
         for step in platform.plan_steps(now, wanted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import pytest
 from controller.errors import CommandFailed, DeviceBusy
 from controller.model.network.device_state import DeviceState, build_device_state
 from controller.platforms.base import Command, Lock, Restore
+from controller.platforms.device_text.device_text import DeviceText
 from tests.platforms.ovs.one_switch import (
     EXAMPLE,
     FIRST,
@@ -24,7 +26,7 @@ from tests.platforms.ovs.one_switch import (
     jobs,
     state_of,
 )
-from tests.platforms.ovs.virtual_switch import VirtualSwitch, wait_until
+from tests.platforms.ovs.virtual_switch import VirtualSwitch, force, wait_until
 from tests.platforms.states import example
 
 pytestmark = pytest.mark.lab
@@ -71,14 +73,14 @@ def test_one_of_many_gets_the_lock(switch: VirtualSwitch) -> None:
 def test_a_restore_that_is_not_cancelled_fires(switch: VirtualSwitch) -> None:
     switch.sh(f"ovs-ofctl -O OpenFlow14 add-flow br0 '{FOREIGN}'")
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     OVS.lock(switch, FIRST)
     restore = Restore(seconds=6, run="run1")
     OVS.arm(switch, restore)
     apply(switch, example("up1", "h-2", "h1", port_roles=True, vlan_database=False))
     assert not OVS.has_restored(switch, restore)
     wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
-    assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
+    assert sorted(OVS.read(switch).reveal().splitlines()) == sorted(before.splitlines())
     assert not OVS.cancel(switch, restore)
     OVS.lock(switch, OTHER)
     wait_until(lambda: not jobs(switch), "the end of the job")
@@ -110,11 +112,17 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
 
     class Killed(VirtualSwitch):
-        def run(self, command: Command) -> str:
-            words = ("ip", "netns", "exec", self.namespace, "sh", "-c", f"{command.line}; echo done; exec sleep 600")
+        def run(self, command: Command) -> DeviceText:
+            forced = shlex.join(force(self.folder / "agent", OVS, command))
+            words = ("ip", "netns", "exec", self.namespace, "sh", "-c", f"{forced}; echo done; exec sleep 600")
             pipe = subprocess.PIPE
             with subprocess.Popen(
-                words, stdin=pipe, stdout=pipe, text=True, env=self.environment, start_new_session=True
+                words,
+                stdin=pipe,
+                stdout=pipe,
+                text=True,
+                env=self.environment | {"SSH_ORIGINAL_COMMAND": command.line},
+                start_new_session=True,
             ) as client:
                 assert client.stdin is not None
                 assert client.stdout is not None
@@ -123,7 +131,7 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
                 said = client.stdout.readline()
                 assert client.stdout.readline() == "done\n"
                 os.killpg(client.pid, signal.SIGKILL)
-            return said
+            return DeviceText(said)
 
     restore = Restore(seconds=4, run="run1")
     OVS.arm(Killed(switch.device, switch.namespace, switch.folder), restore)
@@ -168,15 +176,15 @@ def test_a_push_hands_on_input_output_and_errors(switch: VirtualSwitch) -> None:
     with pytest.raises(CommandFailed, match=r"exit status 7: it's bad"):
         OVS.push(switch, TOO_LATE, Command('echo "it\'s bad" >&2; exit 7'))
     assert OVS.cancel(switch, TOO_LATE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     with pytest.raises(CommandFailed, match="late: the restore"):
         interfere(switch, "run1")
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_push_after_the_restore_fired_changes_nothing(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     restore = Restore(seconds=1, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, restore)
@@ -190,18 +198,18 @@ def test_a_push_after_the_restore_fired_changes_nothing(switch: VirtualSwitch) -
             interfere(switch, "run1")
         OVS.unlock(switch, FIRST)
     assert not OVS.cancel(switch, restore)
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) -> None:
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
     (job,) = jobs(switch)
     os.killpg(job, signal.SIGKILL)
     with pytest.raises(CommandFailed, match="late: the restore"):
         interfere(switch, "run1")
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualSwitch) -> None:
@@ -266,7 +274,7 @@ def test_a_later_run_puts_back_what_was_there_before_the_first(switch: VirtualSw
 @pytest.mark.parametrize("armed", [False, True])
 def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, armed: bool) -> None:  # noqa: FBT001
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
     OVS.lock(switch, Lock("plan1", "run2", 60))
@@ -279,7 +287,7 @@ def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, arm
         OVS.save(switch, FIRST)
     OVS.unlock(switch, FIRST)
     assert len(jobs(switch)) == 1
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
     assert OVS.read_saved(switch) == ""
     if not armed:
         OVS.arm(switch, Restore(600, "run2"))
@@ -336,7 +344,20 @@ def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) ->
     assert state_of(switch) == EXAMPLE
 
 
-@pytest.mark.parametrize("words", ["", "lock a b", "lock a '$(id)' 3", "arm ../x 3", "cancel .", "arm run1 soon"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "lock a b",
+        "lock a '$(id)' 3",
+        "arm ../x 3",
+        "cancel .",
+        "arm run1 soon",
+        "lock a b 08",
+        "lock a b 99999999999999999999",
+    ],
+)
 def test_wrong_words_are_refused(switch: VirtualSwitch, words: str) -> None:
+    OVS.read(switch)  # by the program, which is installed then
     with pytest.raises(CommandFailed, match="ovs_switch: "):
-        switch.sh(f"sh -s -- {words}", OVS.build_program())
+        switch.sh(f"sh {switch.folder}/agent {words}")

@@ -37,12 +37,12 @@ pytestmark = pytest.mark.lab
 def test_the_switch_prints_exactly_what_we_render(switch: VirtualSwitch) -> None:
     switch.sh(f"ovs-ofctl -O OpenFlow14 add-flow br0 '{FOREIGN}'")
     apply(switch, EXAMPLE)
-    text = OVS.read(switch)
+    text = OVS.read(switch).reveal()
     assert lines_of_ours(text) == lines_of_ours(OVS.render(EXAMPLE))
     seen = OVS.parse(text, "virtual")
     assert [line.text.strip() for line in seen.unmanaged] == ["priority=0 actions=NORMAL", FOREIGN]
     apply(switch, build_device_state())
-    assert f" {FOREIGN}" in OVS.read(switch).splitlines()
+    assert f" {FOREIGN}" in OVS.read(switch).reveal().splitlines()
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,7 +60,7 @@ def test_after_every_command_the_switch_is_in_a_state_that_the_plan_knows(
         switch.run(step.commands[-1])
         assert state_of(switch) == step.result
         known = step.result
-    text = OVS.read(switch)
+    text = OVS.read(switch).reveal()
     assert lines_of_ours(text) == lines_of_ours(OVS.render(wanted))
     assert not OVS.parse(text, "virtual").remarks
 
@@ -91,24 +91,24 @@ def test_a_plan_that_was_cut_off_anywhere_is_finished_by_what_remains(switch: Vi
 
 def test_a_port_that_is_not_there_is_found_out_and_nothing_changes(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     absent = PortState("nope", PortMode.ACCESS, (20,), PortRole.HOST_FACING)
     steps = OVS.plan_steps(
         EXAMPLE, build_device_state(EXAMPLE.vlans, [*EXAMPLE.ports, absent], EXAMPLE.filters, EXAMPLE.bindings)
     )
     with pytest.raises(CommandFailed, match="nope"):
         perform(switch, steps[0])
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_bundle_with_one_bad_flow_changes_nothing(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     bundle = OVS.plan_steps(EXAMPLE, build_device_state())[-1].commands[-1]
     assert bundle.stdin is not None
     with pytest.raises(CommandFailed):
         switch.run(Command(bundle.line, bundle.stdin + "add table=1,priority=7,in_port=nope,actions=drop\n"))
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
 
 
 def test_a_large_filter_goes_in_whole(switch: VirtualSwitch) -> None:
@@ -157,13 +157,13 @@ def test_a_restart_keeps_the_filters_by_the_boot_file(switch: VirtualSwitch) -> 
     apply(switch, EXAMPLE)
     assert OVS.read_saved(switch) == ""
     save(switch)
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     assert OVS.read_saved(switch) == before
     switch.stop()
     switch.start()
-    assert "cookie" not in OVS.read(switch)
+    assert "cookie" not in OVS.read(switch).reveal()
     assert load(switch) == "loaded\n"
-    assert sorted(OVS.read(switch).splitlines()) == sorted(before.splitlines())
+    assert sorted(OVS.read(switch).reveal().splitlines()) == sorted(before.splitlines())
 
 
 def test_a_boot_file_that_names_a_vanished_port_loads_the_rest(switch: VirtualSwitch) -> None:
@@ -183,10 +183,10 @@ def test_a_damaged_boot_file_loads_nothing(switch: VirtualSwitch, damage: str) -
     switch.stop()
     switch.start()
     switch.sh(damage.replace("$B", "$TSUNAGU_SWITCH/boot"))
-    before = OVS.read(switch)
+    before = OVS.read(switch).reveal()
     with pytest.raises(CommandFailed, match="nothing loaded"):
         load(switch)
-    assert OVS.read(switch) == before
+    assert OVS.read(switch).reveal() == before
     assert OVS.read_saved(switch) == ""
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from controller.errors import CommandFailed, DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.in_memory_device.configuration import Refused
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.faults import Effect, Fault
@@ -30,7 +31,7 @@ class MemorySession:
         self._starts = device.starts
         self._broken = False
 
-    def run(self, command: Command) -> str:
+    def run(self, command: Command) -> DeviceText:
         """Run a command; its answer.
 
         Raises:
@@ -38,7 +39,7 @@ class MemorySession:
             DeviceUnreachable: the session broke, before or after the command took effect.
         """
         with self._device.guard:
-            return self._run(command)
+            return DeviceText(self._run(command), self.device)
 
     def _run(self, command: Command) -> str:
         device = self._device
@@ -96,14 +97,14 @@ class MemoryTransport:
         self._read_words = read_words
 
     @contextmanager
-    def open_session(self, device: Device, device_type: str) -> Iterator[MemorySession]:
+    def open_session(self, device: Device, device_type: str, *, changing: bool = False) -> Iterator[MemorySession]:
         """Log in to a device.
 
         Raises:
             DeviceUnreachable: there is none of this name, or it does not answer now.
             LoginRefused: a fault says so.
         """
-        del device_type
+        del device_type, changing
         reached = self.devices.get(device.id)
         if reached is None:
             raise DeviceUnreachable(device.id, "there is no such device in memory")

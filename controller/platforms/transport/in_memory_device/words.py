@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from controller.platforms.base import Command
@@ -17,21 +16,28 @@ class Words:
     pushed: Command | None = None
 
 
-def read_own_restore_words(command: Command) -> Words:
-    r"""Understand a command line of a device with a POSIX shell and `own_restore.sh`.
+_WORDS = {
+    **dict.fromkeys(("read", "saved", "armed"), 0),
+    **dict.fromkeys(("save", "cancel", "restored"), 1),
+    **dict.fromkeys(("unlock", "arm"), 2),
+    "lock": 3,
+}
+"""What the verbs of `own_restore.sh` take."""
 
-    >>> read_own_restore_words(Command("sh -c '... exec ...' ovs_switch lock plan run 65"))
+
+def read_own_restore_words(command: Command) -> Words:
+    """Understand a command line of a device with the verbs of `own_restore.sh`.
+
+    >>> read_own_restore_words(Command("lock plan run 65"))
     Words(verb='lock', arguments=('plan', 'run', '65'), pushed=None)
-    >>> read_own_restore_words(Command("sh -c 'exec sh program push \"$@\"' ovs_switch run 'ls -l'", "input"))
-    Words(verb='push', arguments=('run',), pushed=Command(line='ls -l', stdin='input'))
+    >>> read_own_restore_words(Command("push run configure terminal", "input"))
+    Words(verb='push', arguments=('run',), pushed=Command(line='configure terminal', stdin='input'))
     >>> read_own_restore_words(Command("reload in 5"))
     Words(verb='reload in 5', arguments=(), pushed=None)
     """
-    words = shlex.split(command.line)
-    shell = 4  # sh -c SCRIPT NAME
-    if words[:2] != ["sh", "-c"] or len(words) <= shell:
-        return Words(command.line, ())
-    if " push " in words[2]:
-        run, line = words[shell:]
-        return Words("push", (run,), Command(line, command.stdin))
-    return Words(words[shell], tuple(words[shell + 1 :]))
+    verb, *words = command.line.split()
+    if verb == "push" and len(words) > 1:
+        return Words("push", (words[0],), Command(" ".join(words[1:]), command.stdin))
+    if _WORDS.get(verb) == len(words):
+        return Words(verb, tuple(words))
+    return Words(command.line, ())
