@@ -10,6 +10,7 @@ from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_da
 from controller.cli.output import Exit, print_line, say_json
 from controller.compile.network.upstream import list_assumed_routers
 from controller.model.loading.load_city import load_city
+from controller.plan.unknown_platforms import find_unknown_platforms
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.finding import Severity
 
@@ -21,7 +22,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     """
     began = perf_counter()
     city = load_city(policies, on=read_day(on))
-    findings = check_policy(city)
+    findings = sorted([*check_policy(city), *find_unknown_platforms(city)], key=lambda one: (one.origin, one.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
     if as_json:
