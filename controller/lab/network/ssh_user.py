@@ -44,7 +44,8 @@ def create_ssh_user(user: str, state: Path) -> None:
     if user in list_ssh_users():
         remove_ssh_user(user)
     home = state / _HOME
-    settings = ("--system", "--user-group", "--no-create-home", f"--home-dir={home}", "--shell=/bin/sh")
+    # `*` is a password that nobody can type; with none at all useradd locks the user, and sshd lets no key in either.
+    settings = ("--system", "--user-group", "--no-create-home", f"--home-dir={home}", "--shell=/bin/sh", "--password=*")
     run_program(("useradd", *settings, f"--groups={','.join(_ROUTER_GROUPS)}", f"--comment={_MARK}", user))
     home.mkdir(mode=0o700)
     found = pwd.getpwnam(user)
