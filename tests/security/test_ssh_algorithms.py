@@ -195,7 +195,7 @@ def log_in(device: Device, access: DeviceAccess) -> None:
         (b"", b"SSH- no\r" * 500, "bytes and no SSH version"),
         (b"SSH-2.0-", b"x" * 4096, "bytes and no SSH version"),
         (b"hello\r\n" * 20, b"y" * 4096, "bytes and no SSH version"),
-        (b"SSH-2.0-x\r\n" + (2**31 + 4).to_bytes(4, "big") + bytes(12), b"z" * 4096, "announced a packet of 2048 MB"),
+        (b"SSH-2.0-x\r\n" + (2**31 + 4).to_bytes(4, "big") + bytes(12), b"z" * 4096, "announced a packet of 2047 MB"),
     ],
     ids=["nothing", "half", "version", "lines", "packet"],
 )
