@@ -15,6 +15,7 @@ from controller.model.city import City
 from controller.operations.applied_policies import find_applied_policy, find_widened
 from controller.operations.operations import Operations
 from controller.operations.operators_file import OperatorsFile, read_operators_file
+from controller.plan.unknown_platforms import find_unknown_platforms
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.device_access import check_device_access
 from controller.prove.lint.finding import Finding, Severity
@@ -29,8 +30,9 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     began = perf_counter()
     city = load_estate_city(policies, on=read_day(on))
     file = read_operators_file(policies=policies)
-    findings = [*check_policy(city), *check_device_access(city, file), *_find_wider(city, file)]
-    findings.sort(key=lambda finding: (finding.origin, finding.message))
+    found = [*check_policy(city), *check_device_access(city, file), *_find_wider(city, file)]
+    found += find_unknown_platforms(city)
+    findings = sorted(found, key=lambda finding: (finding.origin, finding.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
     if as_json:
