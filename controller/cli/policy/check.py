@@ -11,6 +11,7 @@ from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_da
 from controller.cli.output import Exit, print_line, say_json
 from controller.compile.network.upstream import list_assumed_routers
 from controller.operations.operators_file import read_operators_file
+from controller.plan.unknown_platforms import find_unknown_platforms
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.device_access import check_device_access
 from controller.prove.lint.finding import Severity
@@ -24,9 +25,8 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     began = perf_counter()
     city = load_estate_city(policies, on=read_day(on))
     file = read_operators_file(policies=policies)
-    findings = sorted(
-        [*check_policy(city), *check_device_access(city, file)], key=lambda finding: (finding.origin, finding.message)
-    )
+    found = [*check_policy(city), *check_device_access(city, file), *find_unknown_platforms(city)]
+    findings = sorted(found, key=lambda finding: (finding.origin, finding.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
     if as_json:
