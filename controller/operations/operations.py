@@ -87,10 +87,7 @@ class RolloutSettings(StrictModel):
 
 
 class Retention(StrictModel):
-    """How many days what is kept.
-
-    The monitor deletes events and rollouts of its own store; `tsunagu audit prune` removes timelines and measurements.
-    """
+    """How many days the monitor keeps events and rollouts, and `tsunagu audit prune` timelines and measurements."""
 
     events_days: int = Field(default=400, ge=1, le=3660)
     rollouts_days: int = Field(default=90, ge=1, le=3660)
