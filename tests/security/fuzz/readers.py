@@ -18,6 +18,7 @@ OWN: Mapping[str, str] = {
     "load_city": "whole folders: tests/security/fuzz/folders.py",
     "load_city_once": "load_city, kept",
     "load_lab_operations": "load_operations of what the lab wrote",
+    "load_estate_city": "load_city, by estate",
     "load_kept_policy": "load_city of a copy whose name is its content",
     "load_key": "this user's own key, compared and never parsed",
     "load_operations_of": "load_operations, by estate",

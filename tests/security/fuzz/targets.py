@@ -227,7 +227,7 @@ def _list_documents(stage: Stage) -> list[Target]:
 
     return [
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
-               ("load_operations", "read_trusted_file")),
+               ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),
                lambda data: parse_plan(data, Path("plan.json")), ("parse_plan", "load_plan", "read_plan")),
         Target("states of a plan", (state,), lambda data: parse_state(_decode(data).splitlines()), ("parse_state",),
