@@ -183,8 +183,9 @@ def test_no_controller_is_public_or_a_whole_network_by_default(city: City, prefi
 @VARIED
 def test_no_controller_lies_outside_those_of_the_operators_file(city: City, prefix: Prefix, given_: Prefix) -> None:
     bounds = Operations(controllers=(given_,)).get_bounds()
+    first, last = int(prefix.network_address), int(prefix.broadcast_address)
     inside = prefix.version == given_.version and (
-        given_.network_address <= prefix.network_address and prefix.broadcast_address <= given_.broadcast_address
+        int(given_.network_address) <= first and last <= int(given_.broadcast_address)
     )
     assert bool(problems(with_controllers(city, prefix), bounds)) is not inside
     assert not problems(with_controllers(city, given_), bounds)
