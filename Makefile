@@ -51,6 +51,7 @@ soak: setup
 	@echo "soak: $(SOAK) times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
 	@TSUNAGU_SOAK=$(SOAK) $(PYTHON) -m pytest -q -n $$(nproc) --dist worksteal -m "not lab" --hypothesis-seed=$(SEED) \
 		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py
+	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
 
 N ?= 12
 mutants: SEED ?= 1

@@ -14,10 +14,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from controller.errors import MonitorError, TsunaguError
+from controller.inputs.shown_text import escape_lines
 from controller.model.loading.load_city import load_city
-from controller.telemetry.registry import Writer
+from controller.operations.operators_file import load_operations
+from controller.telemetry.registry import DAY, Writer
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.sender_tokens import load_sender_tokens
+from monitoring.timeseries.retention import EVENTS_KEPT, ROLLOUTS_KEPT, KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.app import build_application
 from monitoring.web.bounded_connection import BoundedConnection
@@ -83,22 +86,27 @@ def main(words: list[str]) -> int:
     parser.add_argument("--policies", type=Path, required=True)
     for writer in Writer:
         parser.add_argument(f"--{writer}-token", type=Path, required=True, help="file with the token; made if missing")
+    parser.add_argument("--events-days", type=int, default=EVENTS_KEPT // DAY)
+    parser.add_argument("--rollouts-days", type=int, default=ROLLOUTS_KEPT // DAY)
     wanted = parser.parse_args(words)
     os.umask(0o077)  # what a monitor keeps is nobody else's, whatever the shell says
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        city = load_city(wanted.policies)
+        city = load_city(wanted.policies, bounds=load_operations(policies=wanted.policies).get_bounds())
+        kept = KeptSeconds(wanted.events_days * DAY, wanted.rollouts_days * DAY)
         tokens = load_sender_tokens({writer: getattr(wanted, f"{writer}_token") for writer in Writer})
         with open_listener(wanted.port) as listener, TimeSeriesStore(wanted.store) as store:
-            app = build_application(city, store, tokens)
+            app = build_application(city, store, tokens, kept)
             sys.stdout.write(f"monitor: http://{ADDRESS}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             sys.stdout.flush()
             if gone := app.state.monitor.gone:
                 shown = ", ".join(gone[:SHOWN])
-                sys.stderr.write(f"monitor: deleted what was kept of schools that are gone: {shown}\n")
+                sys.stderr.write(
+                    escape_lines(f"monitor: deleted what was kept of schools that are gone: {shown}") + "\n"
+                )
             serve_application(app, listener)
     except TsunaguError as error:
-        sys.stderr.write(f"tsunagu: {error}\n")
+        sys.stderr.write(escape_lines(f"tsunagu: {error}") + "\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 0

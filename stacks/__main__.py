@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from controller.errors import TsunaguError  # noqa: E402 the engine starts us inside stacks/
 from controller.model.loading.load_city import load_city  # noqa: E402
+from controller.operations.operators_file import load_operations  # noqa: E402
 from stacks.settings.outputs import OUTPUT  # noqa: E402
 from stacks.settings.read_configuration import parse_stack_configuration  # noqa: E402
 from stacks.stack import build_controller_outputs, declare_stack, refuse_real_google  # noqa: E402
@@ -36,7 +37,8 @@ def main() -> None:
         values = {**get_config_env(), **CONFIG.get()}
         configured = parse_stack_configuration(stack, values, file.relative_to(ROOT))
         policies = ROOT / os.environ.get(POLICIES, configured.policies)
-        city = load_city(policies, undeployed=True)
+        bounds = load_operations(policies=policies).get_bounds()
+        city = load_city(policies, undeployed=True, bounds=bounds)
         declared = declare_stack(city, configured, file.relative_to(ROOT))
     except TsunaguError as error:
         raise pulumi.RunError(str(error)) from None

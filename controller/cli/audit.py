@@ -18,7 +18,7 @@ from controller.operations.operators_file import load_operations
 from controller.storage.audit.audit_retention import remove_expired
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import AuditReport, verify_trail
-from controller.storage.audit.head_copy import HeadCopy, HeadFile, HeadJournal
+from controller.storage.audit.head_copy import HeadCopy, HeadFile, SystemdHead
 from controller.storage.sqlite import open_store
 
 audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The audit trail: verify it, remove what is old.")
@@ -43,7 +43,7 @@ def find_head_copy() -> HeadCopy | None:
     wanted = load_operations().audit.head
     if wanted is None:
         return None
-    return HeadJournal() if wanted == "journal" else HeadFile(Path(wanted))
+    return SystemdHead() if wanted == "journal" else HeadFile(Path(wanted))
 
 
 @audit.command("verify")

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import os
 import pwd
+from datetime import date
 from pathlib import Path
 
+from controller.cli.options import choose_estate_class
 from controller.lab.lab_operations import load_lab_operations
 from controller.lab.state import paths
 from controller.model.city import City
+from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE, load_operations
 from controller.platforms.transport.ssh_transport import SshTransport
+
+
+def load_estate_city(policies: Path, *, lab: bool = False, on: date | None = None) -> City:
+    """Return the city, within the bounds that the operators' file gives; `lab`: with the virtual city's devices.
+
+    Raises:
+        PolicyError: the policies cannot be loaded, or are wider than their bounds.
+        OperationsRefused: the operators' file cannot be used.
+    """
+    operations = load_lab_operations() if lab else load_operations(policies=policies)
+    return load_city(policies, on=on, estate=choose_estate_class(lab=lab), bounds=operations.get_bounds())
 
 
 def load_estate_operations(city: City) -> Operations:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, print_line, say_json
 from controller.lab import lifecycle
@@ -20,7 +21,6 @@ from controller.lab.trials.lab_tables import build_matrix_table, build_status_ta
 from controller.lab.trials.matrix import try_matrix
 from controller.lab.trials.people.people_table import build_people_table
 from controller.lab.trials.people.people_trial import try_people as measure_people
-from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import choose_virtual_city
 from controller.offline_google.environment import RehearsalFolder
 
@@ -60,7 +60,7 @@ def _progress(message: str) -> None:
 @lab.command("up")
 def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
     """Build the virtual city; its switches are factory-new and let everything through."""
-    loaded = choose_virtual_city(load_city(policies))
+    loaded = choose_virtual_city(load_estate_city(policies))
     # Version 0 is the file that the project brings: addresses to begin with, which no stack has allocated.
     world = find_deployed_world(RehearsalFolder().world) if loaded.outputs.version else None
     layout = lifecycle.build_virtual_city(loaded, schools, _progress, world=world)
@@ -100,9 +100,8 @@ def show_matrix(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Try every host with every application by real connections; exit code 0 only if all are as the policy says."""
-    found = try_matrix(
-        choose_virtual_city(load_city(policies)), schools or (), control=control, denied=denied, progress=_progress
-    )
+    city = choose_virtual_city(load_estate_city(policies))
+    found = try_matrix(city, schools or (), control=control, denied=denied, progress=_progress)
     if output is not None:
         output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:
@@ -121,7 +120,7 @@ def show_people(
     as_json: Json = False,
 ) -> None:
     """Try people at applications by real HTTPS, and attacks; exit code 0 only if all are as the policy says."""
-    found = measure_people(choose_virtual_city(load_city(policies)), schools or (), progress=_progress)
+    found = measure_people(choose_virtual_city(load_estate_city(policies)), schools or (), progress=_progress)
     if output is not None:
         output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
     if as_json:

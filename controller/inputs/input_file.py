@@ -163,8 +163,23 @@ def decode_text(content: bytes, path: Path) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        message = f"cannot be read as UTF-8 text: byte 0x{content[error.start]:02x}; save it as UTF-8"
+        likely = _guess_encoding(content)
+        message = f"cannot be read as UTF-8 text: byte 0x{content[error.start]:02x}; save it as UTF-8{likely}"
         raise InputRefused(path, message, line) from None
+
+
+def _guess_encoding(content: bytes) -> str:
+    """What the text looks like, for the operator: a text in one of Japan's older encodings rarely is one in another."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return " (it looks like UTF-16)"
+    for encoding, name in (("euc_jp", "EUC-JP"), ("cp932", "Shift-JIS")):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if any("\u3041" <= character <= "\u9fff" for character in text):
+            return f" (it looks like {name})"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

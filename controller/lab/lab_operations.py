@@ -8,9 +8,12 @@ from pathlib import Path
 import yaml
 
 from controller.lab.state import paths
+from controller.model.loading.load_city import BOUNDS
+from controller.model.network.packets import Family
+from controller.model.policy_bounds import RESERVED_FLOOR, PolicyBounds
 from controller.model.virtual_city import ACCESS
 from controller.operations.device_access import CredentialSource, DeviceAccess
-from controller.operations.operations import Approvals, Operations, RolloutSettings
+from controller.operations.operations import Approvals, CloudBounds, Operations, RolloutSettings
 from controller.operations.operators_file import FORMAT, load_operations
 
 _HEADING = (
@@ -18,8 +21,13 @@ _HEADING = (
 )
 
 
-def build_lab_operations(state: Path = paths.STATE, canary: str | None = None) -> Operations:
-    """Return what holds for the virtual city: its one access, no approvals, no anchors to be kept."""
+def build_lab_operations(
+    state: Path = paths.STATE, canary: str | None = None, bounds: PolicyBounds = BOUNDS
+) -> Operations:
+    """Return what holds for the virtual city: its one access, no approvals, no anchors to be kept.
+
+    `bounds` are those that its policy was loaded within; they hold for it from then on.
+    """
     access = DeviceAccess.model_validate(
         {
             "user": paths.SSH_USER,
@@ -30,12 +38,19 @@ def build_lab_operations(state: Path = paths.STATE, canary: str | None = None) -
             "namespace": paths.CONTROLLER,
         }
     )
-    return Operations(
-        access={ACCESS: access},
-        approvals=Approvals(require=()),
-        rollout=RolloutSettings(canary=canary),
-        state=state / "controller",
-        anchors="not-kept",
+    lengths = bounds.cloud_lengths
+    cloud = CloudBounds(ipv4=lengths[Family.V4], ipv6=lengths[Family.V6], within=bounds.cloud_within)
+    return Operations.model_validate(
+        {
+            "access": {ACCESS: access},
+            "controllers": bounds.controllers,
+            "reserved": None if bounds.reserved == RESERVED_FLOOR else bounds.reserved,
+            "cloud-bounds": cloud,
+            "approvals": Approvals(require=()),
+            "rollout": RolloutSettings(canary=canary),
+            "state": state / "controller",
+            "anchors": "not-kept",
+        }
     )
 
 

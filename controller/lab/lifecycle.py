@@ -64,7 +64,7 @@ def build_virtual_city(
     """
     check_requirements()
     layout = plan_layout(city, schools, world)
-    operations = build_lab_operations(state, city.canary)
+    operations = build_lab_operations(state, city.canary, city.bounds)
     ssh_user.check_ssh_user(layout.user)
     try:
         state.mkdir(mode=0o755)

@@ -20,7 +20,7 @@ from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.address_plan import AddressPlan
 from controller.model.measurement import MeasurementFile
 from controller.model.network.packets import Prefix, Service
-from controller.model.policy_bounds import SSH_PORT
+from controller.model.policy_bounds import SSH_PORT, PolicyBounds
 from controller.model.policy_files import Model, PolicyFile, PolicyValues
 from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.calendar import CalendarFile, DayKind
@@ -51,7 +51,7 @@ class City:
 
     `files` holds what each file says (`city.files.get(RULES)`); the properties are views of it. `policy_date` is the
     day: `rules` and `flows` are those in force on it. Without a calendar every day is of no known kind.
-    `ssh_ports`: the port of each access by its id, where the operators' file gives another one than 22.
+    `bounds` are those that it was loaded within.
 
     A city is itself and no other: what was worked out of it can be kept beside it. This class is the real estate: its
     devices are those of the schools' blueprints. `controller.model.virtual_city` is the other one.
@@ -61,7 +61,7 @@ class City:
     digest: str
     policy_date: date
     files: PolicyValues
-    ssh_ports: Mapping[str, int] = field(default_factory=dict)
+    bounds: PolicyBounds = field(default_factory=PolicyBounds)
 
     def replace_file(self, file: PolicyFile[Model], *values: Model) -> Self:
         """The same city with other contents of one kind of file, its digest unchanged."""
@@ -330,7 +330,7 @@ class City:
         lot = next(ward.lot for ward in self.wards if ward.id == school.ward)
         access, address = self.settings.device_access, self.addresses.device_address
         found = build_blueprint_devices(school, blueprint, lot, access, self._ports_of, address)
-        return (replace(one, ssh_port=self.ssh_ports.get(one.access, SSH_PORT)) for one in found)
+        return (replace(one, ssh_port=self.bounds.ssh_ports.get(one.access, SSH_PORT)) for one in found)
 
     @cached_property
     def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:

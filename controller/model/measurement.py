@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from controller.inputs.character_classes import AnsweredFor, HostName, UrlPath
 from controller.model.access.rules import Hours
 from controller.model.sites.access_lines import AccessLineName
 from controller.model.sites.schools import Identifier
@@ -22,6 +23,7 @@ from controller.model.yaml_source import LocatedItem, StrictModel
 Basis = Literal["anchor", "estimated"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+MOST_MBPS = 1_000_000
 
 
 class Assessment(StrEnum):
@@ -70,14 +72,14 @@ class Recommendation:
 class RecommendationRow(LocatedItem):
     """The recommendation for a school of exactly so many pupils."""
 
-    pupils: int = Field(ge=1)
-    mbps: float = Field(gt=0)
+    pupils: int = Field(ge=1, le=100_000)
+    mbps: float = Field(gt=0, le=MOST_MBPS)
 
 
 class RecommendationTable(StrictModel):
     """The published rows and where they were published."""
 
-    source: str = Field(min_length=1, pattern=r"\S")
+    source: AnsweredFor
     table: tuple[RecommendationRow, ...] = Field(min_length=2)
 
     @field_validator("table")
@@ -116,7 +118,7 @@ class RecommendationTable(StrictModel):
 class ErrorRow(LocatedItem):
     """How many percent a figure of so many Mbit/s may miss the truth by."""
 
-    mbps: float = Field(gt=0)
+    mbps: float = Field(gt=0, le=MOST_MBPS)
     percent: float = Field(ge=0, lt=50)
 
 
@@ -171,7 +173,7 @@ class NameTarget(StrictModel):
     """A name server, and the name that it is asked for."""
 
     port: Port
-    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    name: HostName
 
 
 class PageTarget(StrictModel):
@@ -179,8 +181,8 @@ class PageTarget(StrictModel):
 
     port: Port
     scheme: Literal["http", "https"]
-    path: str = Field(pattern=r"^/[!-~]*$")
-    host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    path: UrlPath
+    host: HostName | None = None
 
 
 class Targets(StrictModel):

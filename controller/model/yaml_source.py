@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -16,6 +16,13 @@ from controller.errors import InputRefused, Origin, PolicyError, Problem
 from controller.inputs.bounded_yaml import CountedYaml, YamlRefused, count_yaml, get_line
 from controller.inputs.input_file import decode_text, read_input_file
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
+from controller.model.likely_mistakes import (
+    explain_number,
+    explain_syntax,
+    explain_truth,
+    explain_value,
+    looks_like_padded_number,
+)
 
 Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -98,12 +105,15 @@ class Document:
     def _message(model: type[BaseModel], details: ErrorDetails) -> str:
         match details["type"]:
             case "model_type":
-                return f"needs fields of its own; allowed: {', '.join(_fields_at(model, details['loc']))}"
+                table = explain_value("model_type", "", details["input"])
+                return table or f"needs fields of its own; allowed: {', '.join(_fields_at(model, details['loc']))}"
             case "tuple_type":
                 return "needs a list: [ONE, ANOTHER]"
             case _:
-                message = details["msg"].removeprefix("Value error, ")
-                found = details["input"]
+                message, found = details["msg"].removeprefix("Value error, "), details["input"]
+                meant = explain_value(details["type"], message, found)
+                if meant is not None:
+                    return meant
                 # Messages of others (an address that is none) repeat the whole value.
                 return message.replace(repr(found), shorten_value(found)) if isinstance(found, str) else message
 
@@ -134,18 +144,12 @@ def parse_yaml(content: bytes, shown_as: str) -> Document:
     except InputRefused as error:
         raise refuse_file(shown_as, error.line, error.why) from None
     except YamlRefused as error:
-        raise refuse_file(shown_as, error.line, _find_tab(text, error.line) or error.why) from None
+        line, why = explain_syntax(text, error.line) or (error.line, error.why)
+        raise refuse_file(shown_as, line, why) from None
     if not counted.events:
         raise refuse_file(shown_as, 1, "file is empty")
     builder = _Builder(counted, shown_as)
     return Document(shown_as, builder.build(), builder.lines)
-
-
-def _find_tab(text: str, line: int) -> str | None:
-    shown = text.split("\n")[line - 1 : line]
-    if shown and "\t" in shown[0][: len(shown[0]) - len(shown[0].lstrip())]:
-        return "a tab stands in the indentation; YAML allows only spaces there"
-    return None
 
 
 def refuse_file(file: str, line: int, message: str) -> PolicyError:
@@ -223,12 +227,15 @@ def read_scalar(event: yaml.ScalarEvent, file: str) -> Any:  # noqa: ANN401 YAML
         PolicyError: it looks like a number or a date and is none, is longer than any, or is no finite number.
     """
     tag = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call] # PyYAML
-    if tag == _TEXT:
+    if tag == _TEXT and not (event.implicit[0] and looks_like_padded_number(event.value)):
         return event.value
     line = get_line(event)
     if len(event.value) > _LONGEST_SCALAR:
         message = f"{shorten_value(event.value)} is longer than any number or date; put it in quotes if it is text"
         raise refuse_file(file, line, message)
+    plain = explain_number(event.value) if tag == _TEXT else _PLAIN.get(tag, _accept)(event.value)
+    if plain is not None:
+        raise refuse_file(file, line, f"{shorten_value(event.value)} is {plain}")
     try:
         value = _CONSTRUCTOR.construct_object(yaml.ScalarNode(tag, event.value))
     except (yaml.YAMLError, ValueError, ArithmeticError, LookupError) as error:
@@ -238,6 +245,16 @@ def read_scalar(event: yaml.ScalarEvent, file: str) -> Any:  # noqa: ANN401 YAML
     if isinstance(value, float) and not math.isfinite(value):
         raise refuse_file(file, line, f"{shorten_value(event.value)} is no finite number")
     return value
+
+
+def _accept(written: str) -> None:
+    del written
+
+
+_PLAIN: Mapping[str, Callable[[str], str | None]] = {
+    "tag:yaml.org,2002:int": explain_number,
+    "tag:yaml.org,2002:bool": explain_truth,
+}
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> list[str]:

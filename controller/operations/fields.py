@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from controller.inputs.character_classes import Line
+
 
 def read_path(value: object) -> object:
     """A path as written, `~/` led to the home folder; whatever depends on the working folder is refused.
@@ -44,7 +46,7 @@ HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Z
 """A host by its name or address."""
 AlgorithmName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9@.-]{0,63}$")]
 """An SSH algorithm as OpenSSH writes it."""
-Argument = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,1000}$")]
+Argument = Annotated[Line, Field(min_length=1)]
 """A word of a command."""
-PlainText = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,500}$")]
+PlainText = Annotated[Line, Field(min_length=1)]
 """Words for people, on one line."""

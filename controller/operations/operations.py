@@ -87,10 +87,8 @@ class RolloutSettings(StrictModel):
 
 
 class Retention(StrictModel):
-    """How many days the monitor keeps events and rollouts, and `tsunagu audit prune` timelines and measurements."""
+    """How many days timelines and measurements are kept before `tsunagu audit prune` removes them."""
 
-    events_days: int = Field(default=400, ge=1, le=3660)
-    rollouts_days: int = Field(default=90, ge=1, le=3660)
     audit_days: int = Field(default=400, ge=1, le=3660)
 
 

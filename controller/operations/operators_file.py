@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from controller.errors import OperationsRefused, PolicyError
+from controller.errors import OperationsRefused, Origin, PolicyError
 from controller.model.formats.number import take_format
-from controller.model.yaml_source import parse_yaml
+from controller.model.yaml_source import Document, parse_yaml
 from controller.operations.operations import HOME, Operations
 from controller.operations.trusted_files import (
     find_untrusted_paths,
@@ -40,6 +41,19 @@ def find_operators_file(environment: Mapping[str, str] = os.environ) -> tuple[Pa
     return path, True
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorsFile:
+    """An operators' file that was read: what it says, and on which line it says something."""
+
+    path: Path
+    operations: Operations
+    document: Document
+
+    def find_origin(self, *field: str) -> Origin:
+        """Return where a field stands."""
+        return self.document.find_origin(field)
+
+
 def load_operations(path: Path | None = None, *, policies: Path | None = None) -> Operations:
     """Return what the operators' file says; every default where there is no file and none was named.
 
@@ -51,17 +65,32 @@ def load_operations(path: Path | None = None, *, policies: Path | None = None) -
     Raises:
         OperationsRefused: it is missing, somebody else's, where others can write, or holds what it may not.
     """
+    found = read_operators_file(path, policies=policies)
+    return Operations() if found is None else found.operations
+
+
+def read_operators_file(path: Path | None = None, *, policies: Path | None = None) -> OperatorsFile | None:
+    """Return the operators' file with its lines; None where there is no file and none was named.
+
+    Args:
+        path: the file; left out: what `TSUNAGU_OPERATIONS` names, else ~/.config/tsunagu/operations.yaml.
+        policies: the policy folder in use. Neither the file nor anything that it names may stand in there, in its git
+            repository, or in the working folder.
+
+    Raises:
+        OperationsRefused: it is missing, somebody else's, where others can write, or holds what it may not.
+    """
     file, named = find_operators_file() if path is None else (path, True)
+    if not named and not file.is_symlink() and not file.exists():
+        return None
     folders = list_untrusted_folders(policies)
     for _, folder in find_untrusted_paths([file], folders):
         raise refuse_file(REFUSED, file, _explain_place(folder))
     try:
         content = read_trusted_file(file, REFUSED)
     except FileNotFoundError:
-        if named:
-            message = f"file is missing; write it, or leave {VARIABLE} unset for the defaults"
-            raise refuse_file(REFUSED, file, message) from None
-        return Operations()
+        message = f"file is missing; write it, or leave {VARIABLE} unset for the defaults"
+        raise refuse_file(REFUSED, file, message) from None
     return _read_operations(file, content, folders)
 
 
@@ -69,7 +98,7 @@ def _explain_place(folder: Path) -> str:
     return f"stands in {folder}: how the controller works must not stand among policies or in the working folder"
 
 
-def _read_operations(file: Path, content: bytes, folders: tuple[Path, ...]) -> Operations:
+def _read_operations(file: Path, content: bytes, folders: tuple[Path, ...]) -> OperatorsFile:
     try:
         document = parse_yaml(content, str(file))
     except PolicyError as error:
@@ -84,4 +113,4 @@ def _read_operations(file: Path, content: bytes, folders: tuple[Path, ...]) -> O
         raise OperationsRefused(REFUSED, problems)
     for path, folder in find_untrusted_paths(operations.list_paths(), folders):
         raise refuse_file(REFUSED, file, f"names {path}, which {_explain_place(folder)}")
-    return operations
+    return OperatorsFile(file, operations, rest)

@@ -34,7 +34,8 @@ def load_city_once(policies: str, estate: EstateName) -> City:
     Raises:
         PolicyError: the policies cannot be loaded.
     """
-    return load_city(Path(policies), estate=ESTATES[estate])
+    bounds = load_operations_once(policies).get_bounds()
+    return load_city(Path(policies), estate=ESTATES[estate], bounds=bounds)
 
 
 @cache

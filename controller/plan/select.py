@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.errors import TsunaguError
+from controller.inputs.near_matches import suggest_names
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 
+_SHOWN = 8
+"""Names that are listed where one is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Schools and wards by id; none of either means every school of the city's estate."""
+    """Schools and wards by id or name; none of either means every school of the city's estate."""
 
     schools: Sequence[str] = ()
     wards: Sequence[str] = ()
 
 
 def select_schools(city: City, selection: Selection) -> tuple[School, ...]:
-    """Return the schools of a selection, the canary first.
+    """Return the schools of a selection, the canary first. A school or ward may be named by its id or its name.
 
     Raises:
-        TsunaguError: a name that the city does not know.
+        TsunaguError: a name that the city does not know, or that several have.
     """
     known = {school.id: school for school in city.estate_schools}
-    _all_known(city, "school", selection.schools, known)
-    _all_known(city, "ward", selection.wards, [ward.id for ward in city.wards])
+    schools = _find_ids(city, "school", selection.schools, {one.id: one.name for one in known.values()})
+    wards = _find_ids(city, "ward", selection.wards, {ward.id: ward.name for ward in city.wards})
     chosen = [
-        school
-        for school in known.values()
-        if not (selection.schools or selection.wards)
-        or school.id in selection.schools
-        or school.ward in selection.wards
+        school for school in known.values() if not (schools or wards) or school.id in schools or school.ward in wards
     ]
     return tuple(sorted(chosen, key=lambda school: school.id != city.canary))
 
@@ -58,9 +58,20 @@ def find_device(city: City, name: str) -> Device:
     raise TsunaguError(message)
 
 
-def _all_known(city: City, noun: str, names: Sequence[str], known: Sequence[str] | dict[str, School]) -> None:
-    for name in names:
-        if name not in known:
-            shown = ", ".join(list(known)[:8]) + (", ..." if len(known) > 8 else "")  # noqa: PLR2004 a line's worth
-            message = f"there is no {noun} {name!r} in {city.called}; there are: {shown}"
-            raise TsunaguError(message)
+def _find_ids(city: City, noun: str, names: Sequence[str], called: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(_find_id(city, noun, name, called) for name in names)
+
+
+def _find_id(city: City, noun: str, name: str, called: Mapping[str, str]) -> str:
+    if name in called:
+        return name
+    meant = [one for one, word in called.items() if word == name]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        message = f"{len(meant)} {noun}s of {city.called} are called {name!r}; name one by its id: {', '.join(meant)}"
+        raise TsunaguError(message)
+    shown = ", ".join(list(called)[:_SHOWN]) + (", ..." if len(called) > _SHOWN else "")
+    near = suggest_names(name, called, called)
+    message = f"there is no {noun} {name!r} in {city.called}; there are: {shown}{near}"
+    raise TsunaguError(message)

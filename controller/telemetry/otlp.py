@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ from controller.errors import TsunaguError
 from controller.telemetry.instruments import Write, build_instruments, build_views, observe_dropped
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
-from controller.telemetry.writer_tokens import is_on_this_machine, read_token
+from controller.telemetry.writer_tokens import is_on_this_machine, may_show_token, read_token
 
 if TYPE_CHECKING:
     import requests
@@ -165,13 +166,8 @@ class OtlpSender:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         timeout = _timeout()
         resource = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
-        headers = {signal: _headers(signal, token) for signal in SIGNAL.values}
-        spans = OTLPSpanExporter(
-            timeout=timeout, compression=Compression.Gzip, headers=headers["traces"], session=_session("traces")
-        )
-        logs = OTLPLogExporter(
-            timeout=timeout, compression=Compression.Gzip, headers=headers["logs"], session=_session("logs")
-        )
+        spans = OTLPSpanExporter(timeout=timeout, compression=Compression.Gzip, session=_session("traces", token))
+        logs = OTLPLogExporter(timeout=timeout, compression=Compression.Gzip, session=_session("logs", token))
         self._exporters = (spans, logs)
         self._spans = Outbox[ReadableSpan]("traces", lambda batch: spans.export(batch).name == "SUCCESS")
         self._logs = Outbox[ReadableLogRecord]("logs", lambda batch: logs.export(batch).name == "SUCCESS")
@@ -180,8 +176,7 @@ class OtlpSender:
                 timeout=timeout,
                 compression=Compression.Gzip,
                 preferred_temporality=_TEMPORALITY,
-                headers=headers["metrics"],
-                session=_session("metrics"),
+                session=_session("metrics", token),
             )
         )
         readers = [
@@ -230,12 +225,7 @@ def _endpoint(signal: str) -> str:
     return os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") or os.environ.get(ENDPOINT, "")
 
 
-def _headers(signal: str, token: str | None) -> dict[str, str] | None:
-    """What shows the token; nothing to a receiver elsewhere: the token is for the monitor of this machine."""
-    return {"authorization": f"Bearer {token}"} if token and is_on_this_machine(_endpoint(signal)) else None
-
-
-def _session(signal: str) -> requests.Session | None:
+def _session(signal: str, token: str | None) -> requests.Session | None:
     """What speaks to this machine itself: no proxy of the environment hears it, and no .netrc replaces the token."""
     if not is_on_this_machine(_endpoint(signal)):
         return None
@@ -243,7 +233,16 @@ def _session(signal: str) -> requests.Session | None:
 
     session = requests.Session()
     session.trust_env = False
+    if token is not None:
+        session.auth = partial(show_token, token)
     return session
+
+
+def show_token(token: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Put the token into a request, if whoever listens there now may have it."""
+    if request.url is not None and may_show_token(request.url):
+        request.headers["Authorization"] = f"Bearer {token}"
+    return request
 
 
 def _timeout() -> float:

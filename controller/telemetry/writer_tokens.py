@@ -1,7 +1,7 @@
 """Tokens by which the monitor knows who sends: a file each for the controller and for probes.
 
 Senders read a token by its file's name, so it stands in no list of processes and in no environment. It is shown to this
-machine only: a collector elsewhere has credentials of its own (`OTEL_EXPORTER_OTLP_HEADERS`).
+machine only, and there to nobody else's program: a collector has credentials of its own (`OTEL_EXPORTER_OTLP_HEADERS`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from controller.errors import TokenRefused
 
+SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_LISTENING = "0A"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _RANDOM_BYTES = 32
 _MOST_BYTES = 256
@@ -95,3 +98,26 @@ def is_on_this_machine(url: str) -> bool:
         return urlsplit(url).hostname in LOOPBACK
     except ValueError:
         return False
+
+
+def may_show_token(url: str, tables: Sequence[Path] = SOCKET_TABLES) -> bool:
+    """Whether who listens at an endpoint may be shown a token: on this machine, this user or root, and nobody else.
+
+    Any user may listen at a port while no monitor does, and would be told the token otherwise.
+    """
+    if not is_on_this_machine(url):
+        return False
+    users = {user for table in tables for port, user in _read_listeners(table) if port == (urlsplit(url).port or 80)}
+    return users <= {0, os.geteuid()}
+
+
+def _read_listeners(table: Path) -> Iterator[tuple[int, int]]:
+    """The ports that somebody listens at, each with that user's number."""
+    try:
+        lines = table.read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return  # another system, or no IPv6
+    for line in lines:
+        words = line.split()
+        if words[3] == _LISTENING:
+            yield int(words[1].rpartition(":")[2], 16), int(words[7])

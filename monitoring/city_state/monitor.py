@@ -17,6 +17,7 @@ from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.city_state.school_tiles import CityState, Tile
 from monitoring.timeseries import queries
 from monitoring.timeseries.records import CumulativeTotal, SeriesKey, TelemetryBatch
+from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.store_writer import StoreWriter
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 
@@ -31,7 +32,7 @@ LOOK_AGAIN_SECONDS = 1.0
 class Monitor:
     """All parts of a running monitor. Its methods belong to the event loop's thread."""
 
-    def __init__(self, city: City, store: TimeSeriesStore) -> None:
+    def __init__(self, city: City, store: TimeSeriesStore, kept: KeptSeconds | None = None) -> None:
         self.city = city
         self.store = store
         self.names = list_known_names(city)
@@ -40,7 +41,7 @@ class Monitor:
         self.present = CityState(city, queries.read_latest_values(store))
         self.rollouts = RolloutViews(queries.read_newest_trace(store))
         self.stream = EventStream(self._everything)
-        self._writer = StoreWriter(store)
+        self._writer = StoreWriter(store, kept)
         # All from the start: Prometheus sees a rise only from a value that it knows.
         self._refused: Counter[SeriesKey] = Counter(
             {_refusal(signal, reason): 0 for signal in SIGNAL.values for reason in REASON.values}

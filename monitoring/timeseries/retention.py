@@ -30,6 +30,16 @@ LEVELS = (
 STEPS = tuple(level.step for level in LEVELS)
 EVENTS_KEPT = 400 * DAY
 ROLLOUTS_KEPT = 90 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSeconds:
+    """For how many seconds events and rollouts are kept."""
+
+    events: int = EVENTS_KEPT
+    rollouts: int = ROLLOUTS_KEPT
+
+
 PROCESS_KEPT = 2 * DAY
 """A process that said nothing for so long has ended; its totals are added to those of the others that have."""
 
@@ -59,9 +69,10 @@ def roll_up(store: TimeSeriesStore, now: float, levels: int = len(LEVELS)) -> No
             connection.execute(_FORGET, (level.step, border))
 
 
-def delete_expired(store: TimeSeriesStore, now: float) -> None:
+def delete_expired(store: TimeSeriesStore, now: float, kept: KeptSeconds = KeptSeconds()) -> None:
     """Forget old events and rollouts, and add up the totals of processes that have ended."""
     with store.writing() as connection:
-        connection.execute("DELETE FROM event WHERE at < ?", (now - EVENTS_KEPT,))
-        connection.execute("DELETE FROM span WHERE start < ?", (now - ROLLOUTS_KEPT,))
+        connection.execute("DELETE FROM event WHERE at < ?", (now - kept.events,))
+        connection.execute("DELETE FROM span WHERE start < ?", (now - kept.rollouts,))
         add_up_ended(connection, now - PROCESS_KEPT)
+    store.remember()

@@ -9,7 +9,7 @@ from queue import Empty, Full, Queue
 from threading import Thread
 
 from monitoring.timeseries.records import KeptBatch, TelemetryBatch
-from monitoring.timeseries.retention import delete_expired, roll_up
+from monitoring.timeseries.retention import KeptSeconds, delete_expired, roll_up
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 
 WAITING = 256
@@ -27,8 +27,9 @@ class StoreBusy(Exception):
 class StoreWriter:
     """Hands batches to the store from a thread of its own."""
 
-    def __init__(self, store: TimeSeriesStore) -> None:
+    def __init__(self, store: TimeSeriesStore, kept: KeptSeconds | None = None) -> None:
         self._store = store
+        self._kept = kept or KeptSeconds()
         self._queue: Queue[_Waiting | None] = Queue(WAITING)
         self._thread = Thread(target=self._work, name="store", daemon=True)
         self._next_roll_up = self._next_clear = 0.0
@@ -93,7 +94,7 @@ class StoreWriter:
             if now >= self._next_clear:
                 self._next_clear, self._next_roll_up = now + CLEAR_SECONDS, now + ROLL_UP_SECONDS
                 roll_up(self._store, time.time())
-                delete_expired(self._store, time.time())
+                delete_expired(self._store, time.time(), self._kept)
             elif now >= self._next_roll_up:
                 self._next_roll_up = now + ROLL_UP_SECONDS
                 # Seconds fill quickly; minutes and hours can wait.

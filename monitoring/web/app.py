@@ -13,17 +13,20 @@ from controller.model.city import City
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest import otlp_receiver
 from monitoring.ingest.sender_tokens import SenderTokens
+from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web import api, exposition, pages
 from monitoring.web.request_guard import RequestGuard
 
 
-def build_application(city: City, store: TimeSeriesStore, tokens: SenderTokens) -> Starlette:
+def build_application(
+    city: City, store: TimeSeriesStore, tokens: SenderTokens, kept: KeptSeconds | None = None
+) -> Starlette:
     """Receiver, API, `/metrics` and pages over one store; `app.state.monitor` is the monitor itself.
 
     Only who shows one of the tokens may send.
     """
-    monitor = Monitor(city, store)
+    monitor = Monitor(city, store, kept)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -6,12 +6,16 @@ A server without this keeps whoever opens connections and says nothing, until no
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from monitoring.limits import HEADER_SECONDS, MOST_CONNECTIONS, MOST_SENT, REQUEST_SECONDS, STALLED_SECONDS
 
+_AT_ONCE = struct.pack("ii", 1, 0)
 _WHOLE = (h11.DONE, h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 
 
@@ -74,8 +78,11 @@ class BoundedConnection(H11Protocol):
         return not self.transport.is_closing() and self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
     def abort(self) -> None:
-        """End it at once."""
+        """End it at once, and what the system still holds of the answer."""
         self._stop_timers()
+        if not self.transport.is_closing():
+            with suppress(OSError):
+                self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self.transport.abort()
 
     def _expect_request(self) -> None:

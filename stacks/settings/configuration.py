@@ -29,6 +29,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from controller.inputs.character_classes import Argument, Fingerprint, FolderPath
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
 from stacks.settings.regions import RegionId
@@ -36,8 +37,10 @@ from stacks.settings.regions import RegionId
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
 Environment = Literal["lab", "staging", "production"]
-HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")]
-Image = Annotated[str, Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[^@]+@sha256:[0-9a-f]{64}$")]
+HostName = Annotated[
+    str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
+]
+Image = Annotated[str, Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")]
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
 """Minutes: Google ends a task of a Cloud Run job after seven days."""
@@ -60,7 +63,7 @@ class GoogleSettings(StrictModel):
     customer: str = Field(pattern=r"^C[0-9a-z]+$")
     directory: HostName
     access_policy: str = Field(pattern=r"^[0-9]+$")
-    device_authority: str = Field(min_length=40)
+    device_authority: Fingerprint = Field(min_length=40)
     device_vendor: Identifier
 
 
@@ -93,11 +96,11 @@ class DatabaseSettings(StrictModel):
     """
 
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"]
-    tier: str = Field(pattern=r"^db-")
+    tier: str = Field(pattern=r"^db-[A-Za-z0-9-]{1,60}$")
     availability: Literal["ZONAL", "REGIONAL"]
     disk_gigabytes: int = Field(ge=10, le=65_536)
     backups: int = Field(ge=7, le=365)
-    log_days: int = Field(ge=1)
+    log_days: int = Field(ge=1, le=365)
     primary: RegionId
     generation: int | None = Field(default=None, ge=1)
 
@@ -123,7 +126,7 @@ class JobSettings(StrictModel):
     """
 
     image: Image
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
     timeout_minutes: int = Field(ge=1, le=LONGEST_TASK)
     retries: int = Field(ge=0, le=10)
 
@@ -176,7 +179,7 @@ class ApplicationSettings(StrictModel):
     runs here: a vendor's service and the data centre keep their own.
     """
 
-    host: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    host: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     hosting: Hosting
     database: DatabaseSettings | None = None
     files: FilesSettings | None = None
@@ -204,7 +207,7 @@ class StackConfiguration(StrictModel):
 
     format: Literal[2]
     environment: Environment
-    policies: str
+    policies: FolderPath
     domain: HostName
     google: GoogleSettings
     network: NetworkSettings

@@ -88,7 +88,7 @@ def test_one_row_of_error_holds_everywhere(city: City) -> None:
         ("{mbps: 800, percent: 10}", "{mbps: 100, percent: 10}", "must be for more Mbit/s than the one before it"),
         ("{mbps: 800, percent: 10}", "{mbps: 200, percent: 10}", "must be for more Mbit/s than the one before it"),
         ("{port: 5201}", "{port: 70000}", "less than or equal to 65535 (found 70000)"),
-        ("streams: 4", "streams: none", "valid integer"),
+        ("streams: 4", "streams: none", "write a whole number in digits"),
         ("scheme: http", "scheme: ftp", "'http' or 'https'"),
         ("regions: [tokyo, osaka]", "regions: [tokyo, nagoya]", "unknown region 'nagoya'; allowed: osaka, tokyo"),
         ("program: iperf3", "program: iperf3\n  speed: 9", "unknown field; allowed: answer-within, connect-within"),

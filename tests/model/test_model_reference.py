@@ -19,7 +19,8 @@ MANAGED = frozenset({"managed", "encrypted", "certificate"})
 
 
 def who(role: str, mfa: str, postures: frozenset[str], place: str, at: datetime) -> Person:
-    return Person(role, Strength.PHISHING_RESISTANT if mfa == "mfa" else Strength.NONE, postures, place, at)
+    strength = Strength.PHISHING_RESISTANT if mfa == "mfa" else Strength.NONE
+    return Person(role, strength, postures, place, at, registered="as-e02")
 
 
 def address(text: str) -> int:

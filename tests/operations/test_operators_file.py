@@ -34,7 +34,7 @@ approvals:
     - {schools: 20, approvals: 2, from: [sato@example.jp, suzuki@example.jp]}
 plans: {expire-after-hours: 4}
 rollout: {canary: as-e04, schools-at-once: 4}
-retention: {events-days: 200, rollouts-days: 30}
+retention: {audit-days: 200}
 tokens: {controller: /etc/tsunagu/c, probe: /etc/tsunagu/p}
 audit: {head: journal}
 """

@@ -28,7 +28,7 @@ from controller.storage.audit import audit_trail
 from controller.storage.audit.audit_retention import remove_expired
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import AuditReport, verify_trail
-from controller.storage.audit.head_copy import HeadFile, HeadJournal, TrailHead
+from controller.storage.audit.head_copy import HeadFile, SystemdHead, TrailHead
 from controller.storage.sqlite import open_store
 from tests.soak import examples
 
@@ -167,7 +167,7 @@ def test_other_lines_in_the_file_of_heads_are_left_alone(tmp_path: Path) -> None
 def test_the_head_goes_to_the_journal_in_its_own_protocol(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(str(tmp_path / "socket"))
-        AuditTrail(tmp_path / "state", HeadJournal(tmp_path / "socket")).record(AuditKind.APPROVED, plan="p")
+        AuditTrail(tmp_path / "state", SystemdHead(tmp_path / "socket")).record(AuditKind.APPROVED, plan="p")
         said = dict(line.split("=", 1) for line in journal.recv(65_536).decode().splitlines())
     assert said["SYSLOG_IDENTIFIER"] == "tsunagu-audit"
     assert json.loads(said["MESSAGE"])["n"] == 2
@@ -179,7 +179,7 @@ def test_nothing_is_done_when_the_head_cannot_be_kept(tmp_path: Path, place: str
     with pytest.raises(AuditRefused, match="cannot be written there"):
         AuditTrail(tmp_path / "state", HeadFile(tmp_path / place)).record(AuditKind.APPROVED, plan="p")
     with pytest.raises(AuditRefused, match="to the journal"):
-        HeadJournal(tmp_path / "no socket").write(TrailHead("t", 1, "h"))
+        SystemdHead(tmp_path / "no socket").write(TrailHead("t", 1, "h"))
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -42,6 +42,11 @@ def socket_at(path: Path, _secret: Path) -> None:
         os.close(here)
 
 
+def link_to_a_link(path: Path, secret: Path) -> None:
+    path.with_name("first").symlink_to(os.path.relpath(secret, path.parent))
+    path.symlink_to("first")
+
+
 def link_through_folders(path: Path, secret: Path) -> None:
     (path.parent / "deep").mkdir()
     (path.parent / "deep/up").symlink_to("../../..")
@@ -51,10 +56,7 @@ def link_through_folders(path: Path, secret: Path) -> None:
 SPOILED: dict[str, Spoil] = {
     "an absolute link": lambda path, secret: path.symlink_to(secret),
     "a relative link": lambda path, secret: path.symlink_to(os.path.relpath(secret, path.parent)),
-    "a link to a link": lambda path, secret: (
-        path.with_name("first").symlink_to(os.path.relpath(secret, path.parent)),
-        path.symlink_to("first"),
-    ),
+    "a link to a link": link_to_a_link,
     "a link through folders": link_through_folders,
     "a link to the environment": lambda path, _: path.symlink_to("/proc/self/environ"),
     "a link to endless zeros": lambda path, _: path.symlink_to("/dev/zero"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -20,8 +19,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as wire
 
-from controller.errors import MonitorError, TokenRefused
-from controller.telemetry import otlp
+from controller.errors import MonitorError
 from controller.telemetry.registry import (
     EVENT_WRITERS,
     LINE_LATENCY,
@@ -33,9 +31,9 @@ from controller.telemetry.registry import (
     Metric,
     Writer,
 )
-from controller.telemetry.writer_tokens import make_token, read_token
+from controller.telemetry.writer_tokens import read_token
 from monitoring.city_state.monitor import Monitor
-from monitoring.ingest.sender_tokens import SenderTokens, load_sender_tokens
+from monitoring.ingest.sender_tokens import SenderTokens
 from monitoring.timeseries.records import GaugeValue, SpanRecord, TelemetryBatch
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.monitoring.feed import Feed, event, feed, metrics, pairs, point, post
@@ -130,79 +128,6 @@ def test_a_token_stands_in_no_process_list_and_no_environment(running: Running) 
 
 def test_readers_need_no_token(running: Running) -> None:
     assert running.ask("/api/city")[0] == running.ask("/metrics")[0] == running.ask("/")[0] == 200
-
-
-# -- the files of tokens
-
-
-def test_the_first_start_makes_tokens_that_only_this_user_reads(tmp_path: Path) -> None:
-    files = {writer: tmp_path / "new" / "tokens" / writer for writer in Writer}
-    before = os.umask(0)
-    try:
-        load_sender_tokens(files)
-    finally:
-        os.umask(before)
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
-    assert {stat.S_IMODE(path.parent.stat().st_mode) for path in files.values()} == {0o700}
-    kept = {writer: read_token(path) for writer, path in files.items()}
-    assert load_sender_tokens(files).find_writer([f"Bearer {kept[Writer.PROBE]}"]) is Writer.PROBE
-    assert len(set(kept.values())) == 2
-
-
-def test_two_senders_with_one_token_are_refused(tmp_path: Path) -> None:
-    make_token(tmp_path / "one")
-    os.link(tmp_path / "one", tmp_path / "two")
-    with pytest.raises(TokenRefused, match="are the same"):
-        load_sender_tokens({Writer.PROBE: tmp_path / "one", Writer.CONTROLLER: tmp_path / "two"})
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601, 0o666])
-def test_a_token_that_others_may_read_is_refused_with_what_to_do(tmp_path: Path, mode: int) -> None:
-    make_token(tmp_path / "token")
-    (tmp_path / "token").chmod(mode)
-    with pytest.raises(TokenRefused, match="chmod 600"):
-        read_token(tmp_path / "token")
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"short\n", b"a b" * 20, b"x" * 200, b"\0" * 43, "é".encode() * 40, b"a\n" * 40]
-)
-def test_what_is_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "token").write_bytes(content)
-    (tmp_path / "token").chmod(0o600)
-    with pytest.raises(TokenRefused, match="holds no token"):
-        read_token(tmp_path / "token")
-
-
-def test_a_link_a_pipe_and_a_folder_are_no_token_and_block_nobody(tmp_path: Path) -> None:
-    make_token(tmp_path / "real")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    os.mkfifo(tmp_path / "pipe", 0o600)
-    (tmp_path / "folder").mkdir()
-    for name in ("link", "pipe", "folder", "missing"):
-        with pytest.raises(TokenRefused, match=str(tmp_path / name)):
-            read_token(tmp_path / name)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://127.0.0.1:8600", True),
-        ("http://localhost:8600/", True),
-        ("http://[::1]:8600", True),
-        ("http://collector.example:4318", False),
-        ("https://127.0.0.1.evil.example", False),
-        ("http://127.0.0.1@evil.example", False),
-        ("http://10.0.0.1:8600", False),
-        ("http://[", False),
-    ],
-)
-def test_a_token_is_shown_to_this_machine_only(monkeypatch: pytest.MonkeyPatch, url: str, shown: bool) -> None:  # noqa: FBT001 a table
-    monkeypatch.setenv(otlp.ENDPOINT, url)
-    for signal in ("traces", "metrics", "logs"):
-        assert (otlp._headers(signal, TOKEN) is not None) is shown  # noqa: SLF001 what leaves the process
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://elsewhere.example/v1/logs")
-    assert otlp._headers("logs", TOKEN) is None  # noqa: SLF001
 
 
 # -- what each may say

@@ -32,6 +32,7 @@ from controller.plan.select import find_device
 from controller.platforms.base import Command
 from controller.platforms.device_text import device_text
 from controller.platforms.transport import ssh_session
+from controller.platforms.transport.dialing import fetch_host_key
 from controller.platforms.transport.ssh_algorithms import (
     STRONG,
     TITLES,
@@ -180,6 +181,39 @@ def test_what_the_library_does_not_have_cannot_be_allowed(there: Device, reach: 
             open_session(there, access, "linux"),
         ):
             pass
+
+
+def log_in(device: Device, access: DeviceAccess) -> None:
+    with open_session(device, access, "linux"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("begin", "repeated", "words"),
+    [
+        (b"", b"x" * 4096, "bytes and no SSH version"),
+        (b"", b"SSH- no\r" * 500, "bytes and no SSH version"),
+        (b"SSH-2.0-", b"x" * 4096, "bytes and no SSH version"),
+        (b"hello\r\n" * 20, b"y" * 4096, "bytes and no SSH version"),
+        (b"SSH-2.0-x\r\n" + (2**31 + 4).to_bytes(4, "big") + bytes(12), b"z" * 4096, "announced a packet of 2047 MB"),
+    ],
+    ids=["nothing", "half", "version", "lines", "packet"],
+)
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_server_that_floods_before_any_key_is_cut_off(  # noqa: PLR0913, PLR0917 what is sent, and to whom
+    begin: bytes,
+    repeated: bytes,
+    words: str,
+    there: Device,
+    reach: Reach,
+    looked_at: bool,  # noqa: FBT001
+) -> None:
+    with answering(begin + repeated * 2_000) as port:
+        access = reach(FakeDevice(), port)
+        ask = fetch_host_key if looked_at else log_in
+        with pytest.raises(DeviceUnreachable) as refused:
+            ask(there, access)
+    assert words in str(refused.value)
 
 
 @given(st.binary(max_size=200), st.booleans())

@@ -69,7 +69,8 @@ def apply(  # noqa: PLR0913 the command's options
     timeline, trail = name_timeline(state, plan, now), open_audit_trail(state)
     trail.record(AuditKind.APPLIED, plan=plan.digest(), **started.answers.list_attributes())
     with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=trail) as trace:
-        settings = Settings(restore_after, state, SshTransport(started.operations.access), clock)
+        at_once = started.operations.rollout.schools_at_once
+        settings = Settings(restore_after, state, SshTransport(started.operations.access), clock, at_once)
         listeners = [trace, Progress(len(plan.devices))]
         outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     if as_json:

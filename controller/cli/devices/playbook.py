@@ -12,7 +12,7 @@ import typer
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import list_reachable_devices
-from controller.cli.estates import list_operations_variables
+from controller.cli.estates import list_operations_variables, load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -23,13 +23,11 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    choose_estate_class,
     choose_selection,
 )
 from controller.cli.output import Exit, print_line, say_json
 from controller.cli.progress import Progress
 from controller.cli.telemetry_tokens import find_token_file
-from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
 from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
@@ -71,7 +69,7 @@ def run(  # noqa: PLR0913 the command's options
     # Before anything is written: the trace bears the playbook's name.
     check_playbook_name(playbooks.resolve(), name)
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_city(policies, estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab)
     devices = list_reachable_devices(city, chosen)
     hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)

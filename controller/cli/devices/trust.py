@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.estates import load_estate_operations
-from controller.cli.options import DEFAULT_POLICIES, Lab, Policies, choose_estate_class
+from controller.cli.estates import load_estate_city, load_estate_operations
+from controller.cli.options import DEFAULT_POLICIES, Lab, Policies
 from controller.cli.output import Exit, print_line
-from controller.model.loading.load_city import load_city
 from controller.operations.device_access import require_access
 from controller.plan.select import find_device
 from controller.platforms.transport.dialing import fetch_host_key, identify_device
@@ -31,7 +30,7 @@ Expected = Annotated[
 
 def trust(name: Name, *, policies: Policies = DEFAULT_POLICIES, lab: Lab = False, expected: Expected = None) -> None:
     """Show the host key that a device presents, compare it with the pinned one, and pin it once you say so."""
-    city = load_city(policies, estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab)
     device = find_device(city, name)
     access = require_access(load_estate_operations(city).access, device)
     identity = identify_device(device, access)

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.audit import open_audit_trail
+from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -25,7 +26,6 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    choose_estate_class,
 )
 from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, print_line, say_json, say_table
@@ -47,7 +47,6 @@ from controller.measure.measurement_store import MeasurementStore, open_measurem
 from controller.measure.probes.icmp_prober import IcmpProber
 from controller.messages import load_catalogue
 from controller.model.city import City
-from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
@@ -107,7 +106,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     if quick and light:
         message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
         raise typer.BadParameter(message)
-    city = load_city(policies, estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab)
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
         print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")

@@ -11,6 +11,7 @@ import typer
 
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies
 from controller.cli.telemetry_tokens import find_token_file
+from controller.operations.operators_file import load_operations
 from controller.telemetry.registry import Writer
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")]
@@ -30,6 +31,8 @@ def monitor(
     """
     # In place of this process: a Ctrl-C or a kill reaches the monitor itself, and nothing of the command line stays.
     words = ["-m", "monitoring", "--port", str(port), "--store", str(store), "--policies", str(policies)]
+    retention = load_operations().retention
+    words += ["--events-days", str(retention.events_days), "--rollouts-days", str(retention.rollouts_days)]
     for writer in Writer:
         words += [f"--{writer}-token", str(find_token_file(writer))]
     os.execv(sys.executable, [sys.executable, "-P", *words])  # noqa: S606 this very Python

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -18,7 +19,6 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    choose_estate_class,
 )
 from controller.cli.output import print_line, say_json
 from controller.errors import TsunaguError
@@ -30,7 +30,6 @@ from controller.measure.measurement_store import open_measurement_store
 from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
 from controller.measure.report.city_figures import CityFigures
 from controller.messages import load_catalogue
-from controller.model.loading.load_city import load_city
 from controller.plan.select import Selection, select_schools
 
 STORE = "measurements.sqlite"
@@ -54,7 +53,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     lab: Lab = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
-    city = load_city(policies, estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab)
     chosen = select_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         latest = store.read_latest()
@@ -79,7 +78,7 @@ def measurement(
     number: Number, policies: Policies = DEFAULT_POLICIES, state: State = DEFAULT_STATE, *, lab: Lab = False
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
-    city = load_city(policies, estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab)
     with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
         found = store.get(MeasurementId(number))
     say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})

@@ -6,11 +6,14 @@ from time import perf_counter
 
 import typer
 
+from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
 from controller.cli.output import Exit, print_line, say_json
 from controller.compile.network.upstream import list_assumed_routers
-from controller.model.loading.load_city import load_city
+from controller.operations.operators_file import read_operators_file
+from controller.plan.unknown_platforms import find_unknown_platforms
 from controller.prove.lint.check_policy import check_policy
+from controller.prove.lint.device_access import check_device_access
 from controller.prove.lint.finding import Severity
 
 
@@ -20,8 +23,10 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     Exit code 1 when something is an error; warnings leave it 0.
     """
     began = perf_counter()
-    city = load_city(policies, on=read_day(on))
-    findings = check_policy(city)
+    city = load_estate_city(policies, on=read_day(on))
+    file = read_operators_file(policies=policies)
+    found = [*check_policy(city), *check_device_access(city, file), *find_unknown_platforms(city)]
+    findings = sorted(found, key=lambda finding: (finding.origin, finding.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
     if as_json:

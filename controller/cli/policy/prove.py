@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -19,14 +20,12 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
-    choose_estate_class,
     choose_selection,
     read_day,
 )
 from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
 from controller.errors import TsunaguError
 from controller.model.city import City
-from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported, read_saved_configurations
 from controller.plan.proof.city_checks import check_paths
@@ -81,7 +80,7 @@ def prove(  # noqa: PLR0913 the command's options
     """
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab, on=read_day(on))
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -15,7 +16,6 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
-    choose_estate_class,
     choose_selection,
     read_day,
 )
@@ -23,7 +23,6 @@ from controller.cli.output import Exit, describe_beside_filters, print_line, say
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import BeyondCapability, TsunaguError
-from controller.model.loading.load_city import load_city
 from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.select import select_devices
 from controller.platforms.registry import is_supported, load_platform
@@ -43,7 +42,7 @@ def render(  # noqa: PLR0913 the command's options
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab, on=read_day(on))
     _make(output)
     unsupported = written = filters = route_policies = networks = refused = 0
     for device in select_devices(city, chosen):

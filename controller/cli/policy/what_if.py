@@ -15,6 +15,7 @@ from controller.cli.output import Exit, print_line, say_json
 from controller.messages import LANGUAGES, Catalogue, Language, load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.operations.operators_file import load_operations
 from controller.plan.what_if.changes import Change, Changes
 from controller.plan.what_if.compare import compare_policies
 from controller.plan.what_if.markdown import write_markdown
@@ -74,13 +75,18 @@ def _two(
     policies: Path, edit: list[str], revisions: tuple[str | None, str | None], on: date, words: Catalogue
 ) -> tuple[City, City, tuple[str, str]]:
     first, second = revisions
+    bounds = load_operations(policies=policies).get_bounds()
     if first is None:
         changed = find_replacements(policies, edit)
         shown = words.say("what_if.changed", names=", ".join(f"`{name}`" for name in sorted(changed)))
         names = (f"`{policies}`", shown)
-        return load_city(policies, on=on), load_city(policies, on=on, instead=changed), names
-    before = load_revision(policies, first, on)
-    after = load_revision(policies, second, on) if second else load_city(policies, on=on, undeployed=True)
+        after = load_city(policies, on=on, instead=changed, bounds=bounds)
+        return load_city(policies, on=on, bounds=bounds), after, names
+    before = load_revision(policies, first, on, bounds)
+    if second:
+        after = load_revision(policies, second, on, bounds)
+    else:
+        after = load_city(policies, on=on, undeployed=True, bounds=bounds)
     shown = f"`{second}`" if second else words.say("what_if.as-it-is", folder=f"`{policies}`")
     return before, after, (f"`{first}`", shown)
 

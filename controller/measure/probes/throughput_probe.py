@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from controller.errors import TsunaguError
+from controller.inputs.character_classes import ShownText
 from controller.measure.measurement import MBPS, LinePath, MeasurementKind, ProbeOutcome, ProbeResult
 from controller.measure.probes.probe_path import CompletedProcess, ProbeHost, ProbePath
 from controller.measure.probes.throughput_locks import LineBusy, hold_exclusive_locks
@@ -43,8 +44,8 @@ _NOT_THERE = ("Connection refused", "Connection reset", "control message", "cont
 class _Sum(BaseModel):
     """What arrived in a whole test, as the receiver counted it."""
 
-    bits_per_second: float = Field(ge=0, allow_inf_nan=False)
-    bytes: int = Field(ge=0)
+    bits_per_second: float = Field(ge=0, le=1e15, allow_inf_nan=False)
+    bytes: int = Field(ge=0, le=1 << 60)
 
 
 class _End(BaseModel):
@@ -56,7 +57,7 @@ class _End(BaseModel):
 class _Told(BaseModel):
     """What iperf3 says, as far as we need it; the store keeps all of it."""
 
-    error: str = ""
+    error: ShownText = ""
     end: _End = _End()
 
 

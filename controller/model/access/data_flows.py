@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from controller.inputs.character_classes import Name, Sentence
 from controller.model.access.rules import ExceptionTerms, ServiceField
 from controller.model.access.second_factors import Importance
 from controller.model.network.packets import Effect, Service, parse_service
@@ -45,7 +46,7 @@ class System(LocatedItem):
     """
 
     id: Identifier
-    name: str
+    name: Name
     operator: Literal["board", "city", "vendor"]
     importance: Importance
     official: bool = True
@@ -61,7 +62,7 @@ class SystemFlow(LocatedItem):
 
     id: Identifier
     effect: Effect
-    purpose: str
+    purpose: Sentence
     from_: Identifier = Field(alias="from")
     to: Identifier
     data: Annotated[tuple[Importance, ...], BeforeValidator(_importances)] = Field(min_length=1)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from controller.inputs.character_classes import Sentence
 from controller.model.network.packets import ANY_PORTS, Direction, Family, Prefix, parse_prefix
 from controller.model.sites.schools import Identifier, read_prefix_field
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -22,6 +23,7 @@ def _end(value: object) -> object:
 SEGMENT = "segment"
 GATEWAY = "gateway"
 ADMISSION = "admission"
+PortNumber = Annotated[int, Field(ge=0, le=65535)]
 EndPoint = Annotated[Literal["segment", "gateway", "admission"] | Prefix, BeforeValidator(_end)]
 
 
@@ -34,13 +36,13 @@ class InfrastructureProtocol(LocatedItem):
     """
 
     id: Identifier
-    why: str
+    why: Sentence
     family: Literal[4, 6]
     direction: Direction
     segments: tuple[Identifier, ...] = ()
     protocol: Literal["icmp", "icmpv6", "tcp", "udp"]
     source_port: int | None = Field(default=None, ge=0, le=65535)
-    ports: tuple[int, int] = ANY_PORTS
+    ports: tuple[PortNumber, PortNumber] = ANY_PORTS
     established: bool = False
     source: tuple[EndPoint, ...] = Field(min_length=1)
     destination: tuple[EndPoint, ...] = Field(min_length=1)
@@ -53,6 +55,9 @@ class InfrastructureProtocol(LocatedItem):
                 raise ValueError(message)
         if self.protocol == ("icmp" if Family(self.family) is Family.V6 else "icmpv6"):
             message = f"{self.protocol} does not exist in family {self.family}"
+            raise ValueError(message)
+        if self.ports[0] > self.ports[1]:
+            message = f"ports end ({self.ports[1]}) before they begin ({self.ports[0]})"
             raise ValueError(message)
         if self.established and self.protocol != "tcp":
             message = "only tcp can be established"

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from controller.inputs.character_classes import Name
 from controller.model.access.second_factors import SecondFactorMinimums
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -19,7 +20,7 @@ class Role(LocatedItem):
     """What a person is to the schools; `audience` is whom an application would count them among."""
 
     id: Identifier
-    name: str
+    name: Name
     audience: Audience = "staff"
 
 
@@ -27,7 +28,7 @@ class Posture(LocatedItem):
     """A property of a device, and the enforcers that can see it."""
 
     id: Identifier
-    name: str
+    name: Name
     seen_by: tuple[Enforcer, ...]
 
 
@@ -35,7 +36,7 @@ class DeviceClass(LocatedItem):
     """A kind of device, by its operating system; only the identity-aware proxy can see it."""
 
     id: Identifier
-    name: str
+    name: Name
     systems: tuple[OperatingSystem, ...] = Field(min_length=1)
 
 
@@ -43,7 +44,7 @@ class Place(LocatedItem):
     """Where a person is, and the enforcers that can tell."""
 
     id: Identifier
-    name: str
+    name: Name
     seen_by: tuple[Enforcer, ...]
 
 

@@ -14,10 +14,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from controller.inputs.character_classes import AnsweredFor, Name, Sentence
 from controller.model.access.people import Audience, Enforcer
 from controller.model.access.second_factors import Importance, StrengthName
 from controller.model.network.packets import Effect, Service, parse_service
-from controller.model.sites.calendar import DayKind
+from controller.model.sites.calendar import CalendarDay, DayKind
 from controller.model.sites.schools import Identifier, PrefixField
 from controller.model.sites.scope import Scope
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -69,7 +70,7 @@ class Segment(LocatedItem):
     """
 
     id: Identifier
-    name: str
+    name: Name
     vlan: int = Field(ge=2, le=4094)
     ipv4: SegmentIpv4
     ipv6_subnet: int = Field(ge=0, le=0xFFFF)
@@ -94,7 +95,7 @@ class Application(LocatedItem):
     """
 
     id: Identifier
-    name: str
+    name: Name
     hosting: Literal["cloud-run", "saas", "on-premises", "school"]
     audience: Audience
     importance: Importance
@@ -148,8 +149,8 @@ class PrefixListFile(StrictModel):
     """`policies/access/prefixes/*.yaml`: what a SaaS vendor published, where, and the day it was read."""
 
     id: Identifier
-    source: str
-    retrieved: date
+    source: Sentence
+    retrieved: CalendarDay
     prefixes: tuple[PrefixField, ...] = Field(min_length=1)
 
 
@@ -193,7 +194,7 @@ class Hours(StrictModel):
 class NetworkPart(StrictModel):
     """Which segments send to the rule's applications; `services` narrows (or, for the internet, names) the ports."""
 
-    from_: tuple[str, ...] = Field(alias="from", min_length=1)
+    from_: tuple[Identifier, ...] = Field(alias="from", min_length=1)
     services: tuple[ServiceField, ...] = ()
 
 
@@ -216,9 +217,9 @@ class IdentityPart(StrictModel):
 class ExceptionTerms(StrictModel):
     """What makes a permit an exception: who answers for it, why it is there, and the last day that it holds on."""
 
-    owner: str = Field(min_length=1, pattern=r"\S")
-    reason: str = Field(min_length=1, pattern=r"\S")
-    expires: date
+    owner: AnsweredFor
+    reason: AnsweredFor
+    expires: CalendarDay
 
 
 class Rule(LocatedItem):
@@ -230,8 +231,8 @@ class Rule(LocatedItem):
 
     id: Identifier
     effect: Effect
-    purpose: str
-    applications: tuple[str, ...] = Field(min_length=1)
+    purpose: Sentence
+    applications: tuple[Identifier, ...] = Field(min_length=1)
     schools: Scope | None = None
     exception: ExceptionTerms | None = None
     network: NetworkPart | None = None

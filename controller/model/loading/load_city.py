@@ -64,7 +64,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
-        city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds.ssh_ports)
+        city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
         problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
         problems += find_bound_problems(city, bounds, reader.find_origin)
         if not problems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from controller.errors import Origin, Problem
+from controller.inputs.near_matches import suggest_names
 from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.loading.policy_reader import ReadPolicy
@@ -28,6 +29,8 @@ from controller.model.policy_files import (
 )
 from controller.model.sites.schools import Blueprint, BlueprintFile, School, matches_school
 
+_SHOWN = 20
+"""Names that are listed where one is not known."""
 LONGEST_LAB_NAME = 12
 """Linux limits an interface name to 15 characters, and the lab puts two before the name."""
 
@@ -62,7 +65,12 @@ def find_unknown(
     known = set(allowed)
     for name in names:
         if name not in known:
-            yield Problem(origin, field, f"unknown {noun} {name!r}; allowed: {', '.join(sorted(known))}")
+            near = suggest_names(name, sorted(known))
+            yield Problem(origin, field, f"unknown {noun} {name!r}; allowed: {_list_some(sorted(known))}{near}")
+
+
+def _list_some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} others" if len(names) > _SHOWN else "")
 
 
 def _segment_ids(policy: ReadPolicy) -> list[str] | None:

@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 
 from pydantic import Field
 
+from controller.inputs.character_classes import AnsweredFor
 from controller.model.network.packets import Family, Prefix, build_prefix, get_bounds
 from controller.model.yaml_source import StrictModel
 
@@ -47,5 +48,5 @@ class KeepsState(StrictModel):
     Such a router lets no TCP packet without ACK or RST to a host but those that the policy permits.
     """
 
-    owner: str = Field(min_length=1)
-    reason: str = Field(min_length=1)
+    owner: AnsweredFor
+    reason: AnsweredFor

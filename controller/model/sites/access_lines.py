@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from controller.inputs.character_classes import AnsweredFor, Name
 from controller.model.network.packets import Family, Prefix
 from controller.model.sites.schools import Identifier, Ipv4Field, Ipv6Field, School
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -27,7 +28,7 @@ class Region(LocatedItem):
     """A region of the cloud; `asn` is its routers' autonomous system, `host` its number on every link."""
 
     id: Identifier
-    name: str
+    name: Name
     asn: int = Field(ge=1, le=4_294_967_294)
     host: int = Field(ge=1, lt=FIRST_SCHOOL)
 
@@ -79,8 +80,8 @@ class Override(LocatedItem):
     schools: tuple[Identifier, ...] = ()
     wards: tuple[Identifier, ...] = ()
     preference: tuple[PathPreference, ...] = Field(min_length=1)
-    owner: str = Field(min_length=1, pattern=r"\S")
-    reason: str = Field(min_length=1, pattern=r"\S")
+    owner: AnsweredFor
+    reason: AnsweredFor
 
     @model_validator(mode="after")
     def _sane(self) -> Self:

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from controller.inputs.character_classes import Name
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 ONE_DAY = timedelta(days=1)
+CalendarDay = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
+"""A day that a policy may name; beyond it a span would have no end that anybody sees."""
+LONGEST_CALENDAR = 3_660
+"""Days of one calendar: ten years."""
 SATURDAY = 5
 
 
@@ -30,9 +35,9 @@ class DayKind(StrEnum):
 class Period(LocatedItem):
     """Days in a row, both ends included; one day where `until` is left out."""
 
-    name: str
-    from_: date = Field(alias="from")
-    until_: date | None = Field(alias="until", default=None)
+    name: Name
+    from_: CalendarDay = Field(alias="from")
+    until_: CalendarDay | None = Field(alias="until", default=None)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -56,8 +61,8 @@ class CalendarFile(StrictModel):
     School days are the weekdays of a term without its holidays, `extra` days of lessons (a Saturday), and exam days.
     """
 
-    from_: date = Field(alias="from")
-    until: date
+    from_: CalendarDay = Field(alias="from")
+    until: CalendarDay
     terms: tuple[Period, ...] = Field(min_length=1)
     holidays: tuple[Period, ...] = ()
     extra: tuple[Period, ...] = ()
@@ -65,6 +70,11 @@ class CalendarFile(StrictModel):
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
+        if (self.until - self.from_).days >= LONGEST_CALENDAR:
+            message = (
+                f"spans more than {LONGEST_CALENDAR} days ({self.from_} to {self.until}); write one of fewer years"
+            )
+            raise ValueError(message)
         for period in (*self.terms, *self.holidays, *self.extra, *self.exams):
             if period.from_ < self.from_ or period.until > self.until:
                 message = (

@@ -6,8 +6,10 @@ from typing import Any
 
 import yaml
 
+from controller.inputs.bounded_yaml import YamlRefused, compose_yaml
 from controller.model.formats.migration import Migration, MigrationRefused
 from controller.model.formats.text_edits import find_entry, find_last_line, insert_lines, remove_lines, write_field
+from controller.model.yaml_source import parse_yaml
 
 FIELD = "device-access"
 ACCESS = "switches"
@@ -68,8 +70,8 @@ def remove_access(text: str) -> str:
 
 def _keys(text: str) -> list[str]:
     try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
+        node = compose_yaml(text)
+    except YamlRefused:
         return []
     return [str(key.value) for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
 
@@ -83,7 +85,7 @@ def advise_access(text: str) -> tuple[str, ...]:
     entry = find_entry(text, (FIELD,))
     if entry is None or not isinstance(entry[1], yaml.MappingNode) or _names_ids(entry[1]):
         return ()
-    access: dict[str, Any] = yaml.SafeLoader("").construct_document(entry[1])
+    access: dict[str, Any] = parse_yaml(text.encode(), FIELD).data[FIELD]
     old = access.get("known-hosts")
     moved = isinstance(old, str) and not old.startswith(("/", "~/"))
     if moved:

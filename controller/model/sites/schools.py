@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
-from string import Formatter
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from controller.inputs.character_classes import Name, PlatformName, PortPattern, SsidName
 from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, TransitLink
@@ -20,36 +20,42 @@ AccessLineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
 DeviceRole = Literal["router", "core", "floor", "access-point"]
 
 
+LONGEST_PREFIX = 49
+"""Characters of an IPv6 address that ends in an IPv4 one, and its length."""
+MOST_PORTS = 1_024
+"""The highest number of a port of one switch, with its stack."""
+
+
 def read_prefix_field(value: object) -> object:
     """Text as a prefix; a bare number is refused, because `ip_network` takes it for an address.
 
     Raises:
         ValueError: it is no prefix.
     """
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) or (isinstance(value, str) and len(value) > LONGEST_PREFIX):
         message = "write a prefix, e.g. 10.0.0.0/8 or 2001:db8::/32"
-        raise ValueError(message)  # noqa: TRY004 pydantic turns only a ValueError into a message
+        raise ValueError(message)
     return parse_prefix(value) if isinstance(value, str) else value
 
 
-def _port_pattern(pattern: str) -> str:
-    if [name for _, name, _, _ in Formatter().parse(pattern) if name is not None] != ["n"]:
+def _explain_port_pattern(value: object) -> object:
+    if isinstance(value, str) and (value.count("{n}") != 1 or value.count("{") != 1 or value.count("}") != 1):
         message = "needs exactly one mark {n}, where the port's number goes, e.g. GigabitEthernet1/0/{n}"
         raise ValueError(message)
-    return pattern
+    return value
 
 
 PrefixField = Annotated[Prefix, BeforeValidator(read_prefix_field)]
 Ipv4Field = Annotated[IPv4Network, BeforeValidator(read_prefix_field)]
 Ipv6Field = Annotated[IPv6Network, BeforeValidator(read_prefix_field)]
-PortPattern = Annotated[str, AfterValidator(_port_pattern)]
+ExplainedPortPattern = Annotated[PortPattern, BeforeValidator(_explain_port_pattern)]
 
 
 class Ward(LocatedItem):
     """A ward; `lot` names the procurement lot that decides the platforms of its schools."""
 
     id: Identifier
-    name: str
+    name: Name
     lot: Identifier
 
 
@@ -133,7 +139,7 @@ class Office(LocatedItem):
     """
 
     id: Identifier
-    name: str
+    name: Name
     egress: tuple[PrefixField, ...] = ()
 
 
@@ -146,7 +152,7 @@ class CityFile(StrictModel):
     """
 
     id: Identifier
-    name: str
+    name: Name
     timezone: Literal["Asia/Tokyo"]
     wards: tuple[Ward, ...]
     addressing: Addressing
@@ -190,7 +196,7 @@ class School(LocatedItem):
 
     id: Identifier
     number: int = Field(ge=1, le=4095)
-    name: str
+    name: Name
     ward: Identifier
     kind: SchoolKind
     pupils: int = Field(ge=1, le=5000)
@@ -208,15 +214,15 @@ class SchoolFile(StrictModel):
 class PupilRange(StrictModel):
     """An inclusive range of pupil numbers."""
 
-    at_least: int = 0
-    at_most: int = 1_000_000
+    at_least: int = Field(default=0, ge=0, le=1_000_000)
+    at_most: int = Field(default=1_000_000, ge=0, le=1_000_000)
 
 
 class PortGroup(LocatedItem):
     """Consecutive ports set alike. `segments` "all" means every segment of the school."""
 
-    first: int = Field(ge=1)
-    last: int
+    first: int = Field(ge=1, le=MOST_PORTS)
+    last: int = Field(le=MOST_PORTS)
     mode: PortMode
     segments: Literal["all"] | tuple[Identifier, ...]
     faces: PortRole = PortRole.HOST_FACING
@@ -235,7 +241,7 @@ class PortGroup(LocatedItem):
 class Ssid(LocatedItem):
     """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
 
-    ssid: Annotated[str, Field(pattern=r"^[!-~]([ -~]{0,30}[!-~])?$")]
+    ssid: SsidName
     segment: Identifier
     protection: Protection = Protection.WPA3_ENTERPRISE
 
@@ -248,7 +254,7 @@ class DeviceGroup(LocatedItem):
 
     role: DeviceRole
     count: int = Field(ge=1, le=200)
-    platform: dict[Identifier, str]
+    platform: dict[Identifier, PlatformName]
     keeps_state: dict[Identifier, KeepsState] = Field(default_factory=dict)
     ports: tuple[PortGroup, ...] = ()
     ssids: tuple[Ssid, ...] = ()
@@ -292,7 +298,7 @@ class Blueprint(LocatedItem):
 class BlueprintFile(StrictModel):
     """`policies/city/blueprints.yaml`. `port_names` holds, per platform, a pattern with `{n}`."""
 
-    port_names: dict[str, PortPattern]
+    port_names: dict[PlatformName, ExplainedPortPattern]
     blueprints: tuple[Blueprint, ...]
 
 
@@ -320,8 +326,8 @@ class LabFile(StrictModel):
     schools: tuple[Identifier, ...]
     canary: Identifier
     rates: dict[Identifier, LabRates]
-    platform: str
-    router_platform: str
+    platform: PlatformName
+    router_platform: PlatformName
     hosts: tuple[LabHost, ...]
 
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import model_validator
 
+from controller.inputs.character_classes import Name
 from controller.model.sites.schools import Identifier, School, SchoolKind
 from controller.model.yaml_source import LocatedItem, StrictModel
 
@@ -19,7 +20,7 @@ class SchoolGroup(LocatedItem):
     """Schools with a name. Each list that is given narrows: a school of the group is in all of them."""
 
     id: Identifier
-    name: str
+    name: Name
     wards: tuple[Identifier, ...] = ()
     kinds: tuple[SchoolKind, ...] = ()
     ids: tuple[Identifier, ...] = ()

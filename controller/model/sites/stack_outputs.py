@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from controller.inputs.character_classes import Fingerprint, HostName, Number, UrlPath
 from controller.model.sites.schools import Identifier, PrefixField
 from controller.model.yaml_source import StrictModel
+
+LevelPrefix = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,38}$")]
 
 
 class StackApplication(StrictModel):
     """Where a stack put an application; `token_audience` is what the proxy's signed assertions are made out to."""
 
-    host: str
+    host: HostName
     ipv4: tuple[PrefixField, ...] = Field(min_length=1)
     ipv6: tuple[PrefixField, ...] = Field(min_length=1)
-    token_audience: str | None = None
+    token_audience: UrlPath | None = None
 
 
 class StackRegion(StrictModel):
     """What a region does for the stack: `primary` holds the writable database, `standby` follows it."""
 
-    name: str
+    name: Identifier
     role: Literal["primary", "standby"]
     serving: bool
 
@@ -30,25 +33,25 @@ class StackRegion(StrictModel):
 class StackProbe(StrictModel):
     """What to ask to measure the way to an application; the proxy answers whoever has not signed in, too."""
 
-    host: str
+    host: HostName
     port: int = Field(ge=1, le=65535)
-    path: str
+    path: UrlPath
 
 
 class StackProxy(StrictModel):
     """What Google knows the city by at the identity-aware proxy (see `ProxyFacts` of `access_levels`)."""
 
-    access_policy: str
-    prefix: str
-    device_authority: str
-    vendor: str
+    access_policy: Number
+    prefix: LevelPrefix
+    device_authority: Fingerprint
+    vendor: Identifier
 
 
 class StackOutputs(StrictModel):
     """`policies/stack-outputs/*.json`: written by a stack, never by hand."""
 
-    stack: str
-    version: int
+    stack: Identifier
+    version: int = Field(ge=0, le=1_000_000)
     applications: dict[Identifier, StackApplication]
     regions: dict[Identifier, StackRegion] = Field(default_factory=dict)
     probes: dict[Identifier, StackProbe] = Field(default_factory=dict)

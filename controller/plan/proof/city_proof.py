@@ -20,6 +20,7 @@ from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.policy_bounds import PolicyBounds
 from controller.model.sites.devices import Device
 from controller.plan.proof.city_checks import check_city
 from controller.plan.proof.device_proof import DeviceProof, prove_device
@@ -208,7 +209,7 @@ def _make_pool(
     if copied:
         known = _Known(city, {device.id: device for device in todo}, cache)
         return ProcessPoolExecutor(count, get_context("fork"), initializer=_WORKER.append, initargs=(known,))
-    here = (Path(city.directory), city.policy_date, city.digest, type(city), cache)
+    here = (Path(city.directory), city.policy_date, city.digest, type(city), city.bounds, cache)
     return ProcessPoolExecutor(count, get_context("spawn"), initializer=_load_known, initargs=here)
 
 
@@ -225,10 +226,12 @@ _WORKER: list[_Known] = []
 """Filled in the processes of a pool only, as each begins; a pool has no other way to give a process what it keeps."""
 
 
-def _load_known(policies: Path, on: date, digest: str, estate: type[City], cache: ProofCache) -> None:
+def _load_known(  # noqa: PLR0913, PLR0917 what the first process knows
+    policies: Path, on: date, digest: str, estate: type[City], bounds: PolicyBounds, cache: ProofCache
+) -> None:
     # A process that fails here breaks the whole pool without a word; what is wrong is said with the first share.
     try:
-        city: City | None = load_city(policies, on=on, estate=estate)
+        city: City | None = load_city(policies, on=on, estate=estate, bounds=bounds)
     except TsunaguError:
         city = None
     if city is None or city.digest != digest:

@@ -15,6 +15,7 @@ from controller.errors import InputRefused, TsunaguError
 from controller.inputs.input_file import MOST_BYTES, MOST_BYTES_IN_ALL, MOST_FILES
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES
 from controller.plan.provenance.git_commit import SAFE
 
@@ -107,7 +108,7 @@ def _unpack_files(stream: IO[bytes] | None, folder: Path, shown_as: str) -> None
             archive.extract(member, folder, filter="data")
 
 
-def load_revision(policies: Path, name: str, on: date) -> City:
+def load_revision(policies: Path, name: str, on: date, bounds: PolicyBounds) -> City:
     """The city as a git revision describes it; messages name files as `REVISION:policies/...`."""
     with extract_revision(policies, name) as folder:
-        return load_city(folder, on=on, undeployed=True, shown_as=f"{name}:{policies}")
+        return load_city(folder, on=on, undeployed=True, bounds=bounds, shown_as=f"{name}:{policies}")

@@ -15,6 +15,7 @@ from controller.errors import DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.operations.device_access import CredentialSource, DeviceAccess, JumpHost
 from controller.platforms.device_text.device_text import describe_device_words
+from controller.platforms.transport.bounded_connection import BoundedConnection
 from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.host_keys import (
     HostIdentity,
@@ -140,7 +141,7 @@ class PinnedClient(paramiko.SSHClient):
         )
 
     def _build_transport(self, sock: Connection, **named: Any) -> paramiko.Transport:  # noqa: ANN401 as in paramiko
-        transport = OrderedTransport(sock, **named)
+        transport = OrderedTransport(BoundedConnection(sock), **named)  # type: ignore[arg-type] # as good as a socket
         transport.host_key_types = self._types
         return transport
 
@@ -155,7 +156,8 @@ def fetch_host_key(device: Device, access: DeviceAccess) -> bytes:
     with open_device_connection(device, access) as connection:
         legacy = access.legacy_algorithms or ()
         disabled = list_disabled_algorithms(legacy)
-        transport = OrderedTransport(connection, disabled_algorithms=disabled)
+        bounded = BoundedConnection(connection)
+        transport = OrderedTransport(bounded, disabled_algorithms=disabled)  # type: ignore[arg-type] # as good as a socket
         transport.host_key_types = order_key_types(known, list_allowed_algorithms("keys", legacy))
         try:
             transport.start_client(timeout=SECONDS)

@@ -85,7 +85,7 @@ class HeadFile:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadJournal:
+class SystemdHead:
     """The machine's journal (systemd)."""
 
     socket_path: Path = JOURNAL_SOCKET

@@ -9,6 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.unsafe_proxy import wrap_var
 
 from controller.errors import TsunaguError
 from controller.model.sites.devices import EstateName
@@ -69,4 +70,5 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has 
                 inventory.add_group(group)
                 inventory.add_child(group, host.name)
             for name, value in {**host.variables, "tsunagu_policies": policies, "tsunagu_estate": estate}.items():
-                inventory.set_variable(host.name, name, value)
+                # A text of the city is never a template, whatever stands in it.
+                inventory.set_variable(host.name, name, wrap_var(value))

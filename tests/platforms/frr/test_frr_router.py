@@ -277,9 +277,12 @@ def test_two_plans_exclude_one_another(router: VirtualRouter) -> None:
 
 def test_what_the_router_refuses_ends_the_command(router: VirtualRouter) -> None:
     restore = lock_and_arm(router, 600)
-    with pytest.raises(CommandFailed, match="Unknown command: set bogus 3"):
-        FRR.push(router, restore, Command(CONFIGURE, "route-map TSN-x permit 10\nset bogus 3\nset local-preference 1"))
-    assert "local-preference 1" not in FRR.read(router).reveal()
+    lines = "route-map TSN-x permit 10\nneighbor 192.0.2.1 route-map TSN-x in\nset as-path prepend 64999"
+    with pytest.raises(CommandFailed, match=r"Unknown command: neighbor 192.0.2.1 route-map TSN-x in"):
+        FRR.push(router, restore, Command(CONFIGURE, lines))
+    assert "prepend 64999" not in FRR.read(router).reveal()
+    with pytest.raises(CommandFailed, match="line 2 of the input is no line that can be pushed"):
+        FRR.push(router, restore, Command(CONFIGURE, "route-map TSN-x permit 10\nset bogus 3"))
     with pytest.raises(CommandFailed, match="'reload' is no command that can be pushed"):
         FRR.push(router, restore, Command("reload"))
     assert FRR.cancel(router, restore)

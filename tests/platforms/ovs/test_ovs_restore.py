@@ -31,6 +31,8 @@ from tests.platforms.states import example
 
 pytestmark = pytest.mark.lab
 
+BUNDLE = "ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -"
+
 
 def test_the_lock_excludes_another_plan(switch: VirtualSwitch) -> None:
     OVS.lock(switch, FIRST)
@@ -156,8 +158,21 @@ def test_cancel_and_fire_never_both_win(switch: VirtualSwitch) -> None:
 
 def interfere(switch: VirtualSwitch, run: str) -> None:
     """Push, as a run, what would let everything through."""
-    line = "ovs-ofctl -O OpenFlow14 --bundle add-flows br0 -"
-    OVS.push(switch, Restore(600, run), Command(line, "add table=0,priority=60000,actions=NORMAL\n"))
+    OVS.push(
+        switch, Restore(600, run), Command(BUNDLE, "add cookie=0x5453000000000000, priority=60000 actions=NORMAL\n")
+    )
+
+
+def make_bundles_slow(switch: VirtualSwitch) -> None:
+    """Let the switch's program find an ovs-ofctl that takes seven seconds to change flows."""
+    tool = switch.folder / "bin" / "ovs-ofctl"
+    tool.parent.mkdir(exist_ok=True)
+    tool.write_text(
+        '#!/bin/sh\ncase $* in *add-flows*) sleep 7 ;; esac\nexec /usr/bin/ovs-ofctl "$@"\n', encoding="utf-8"
+    )
+    tool.chmod(0o755)
+    program = OVS.build_program().replace("PATH=/usr/local/sbin:", f"PATH={tool.parent}:/usr/local/sbin:")
+    (switch.folder / "agent").write_text(program, encoding="utf-8")
 
 
 def push_all(switch: VirtualSwitch, restore: Restore, wanted: DeviceState) -> None:
@@ -173,8 +188,10 @@ def test_a_push_hands_on_input_output_and_errors(switch: VirtualSwitch) -> None:
         interfere(switch, "run1")
     OVS.arm(switch, TOO_LATE)
     push_all(switch, TOO_LATE, EXAMPLE)
-    with pytest.raises(CommandFailed, match=r"exit status 7: it's bad"):
-        OVS.push(switch, TOO_LATE, Command('echo "it\'s bad" >&2; exit 7'))
+    with pytest.raises(CommandFailed, match=r"exit status 1: ovs-vsctl: no row \"nope\" in table Port"):
+        OVS.push(switch, TOO_LATE, Command("ovs-vsctl -t 10 -- set Port nope tag=[1] vlan_mode=access trunks=[]"))
+    with pytest.raises(CommandFailed, match="that is no command that can be pushed to a switch; nothing was changed"):
+        OVS.push(switch, TOO_LATE, Command("ovs-ofctl -O OpenFlow14 del-flows br0"))
     assert OVS.cancel(switch, TOO_LATE)
     before = OVS.read(switch).reveal()
     with pytest.raises(CommandFailed, match="late: the restore"):
@@ -207,6 +224,7 @@ def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) 
     OVS.arm(switch, TOO_LATE)
     (job,) = jobs(switch)
     os.killpg(job, signal.SIGKILL)
+    wait_until(lambda: not jobs(switch), "the end of the job")
     with pytest.raises(CommandFailed, match="late: the restore"):
         interfere(switch, "run1")
     assert OVS.read(switch).reveal() == before
@@ -217,8 +235,9 @@ def test_a_restore_waits_for_the_command_in_hand_and_then_fires(switch: VirtualS
     restore = Restore(seconds=5, run="run1")
     OVS.lock(switch, FIRST)
     OVS.arm(switch, restore)
-    slow = "sleep 7; ovs-ofctl -O OpenFlow14 del-flows br0"
-    OVS.push(switch, restore, Command(slow))
+    make_bundles_slow(switch)
+    OVS.push(switch, restore, Command(BUNDLE, "delete cookie=0x5453000000000000/0xffff000000000000\n"))
+    (switch.folder / "agent").unlink()
     wait_until(lambda: OVS.has_restored(switch, restore), "the restore")
     assert state_of(switch) == EXAMPLE
 
@@ -288,7 +307,7 @@ def test_a_run_that_was_taken_over_can_change_nothing(switch: VirtualSwitch, arm
     OVS.unlock(switch, FIRST)
     assert len(jobs(switch)) == 1
     assert OVS.read(switch).reveal() == before
-    assert OVS.read_saved(switch) == ""
+    assert OVS.read_saved(switch).reveal() == ""
     if not armed:
         OVS.arm(switch, Restore(600, "run2"))
     assert OVS.cancel(switch, Restore(600, "run2"))

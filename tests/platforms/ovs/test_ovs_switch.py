@@ -155,10 +155,10 @@ def load(switch: VirtualSwitch) -> str:
 def test_a_restart_keeps_the_filters_by_the_boot_file(switch: VirtualSwitch) -> None:
     switch.sh(f"ovs-ofctl -O OpenFlow14 add-flow br0 '{FOREIGN}'")
     apply(switch, EXAMPLE)
-    assert OVS.read_saved(switch) == ""
+    assert OVS.read_saved(switch).reveal() == ""
     save(switch)
     before = OVS.read(switch).reveal()
-    assert OVS.read_saved(switch) == before
+    assert OVS.read_saved(switch).reveal() == before
     switch.stop()
     switch.start()
     assert "cookie" not in OVS.read(switch).reveal()
@@ -187,7 +187,7 @@ def test_a_damaged_boot_file_loads_nothing(switch: VirtualSwitch, damage: str) -
     with pytest.raises(CommandFailed, match="nothing loaded"):
         load(switch)
     assert OVS.read(switch).reveal() == before
-    assert OVS.read_saved(switch) == ""
+    assert OVS.read_saved(switch).reveal() == ""
 
 
 def test_nothing_is_loaded_into_a_bridge_that_a_restart_would_open(switch: VirtualSwitch) -> None:

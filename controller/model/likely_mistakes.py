@@ -1,0 +1,150 @@
+"""What people most likely meant where a policy file cannot be read: said in words, with what to write instead.
+
+The parser and pydantic say what they found wrong; these say what a person did: a full-width character, a merge that is
+not ended, a netmask, a table of a spreadsheet.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+_FULL_WIDTH_SPACE = "\N{IDEOGRAPHIC SPACE}"
+_CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7}) |={7}$")
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_LEADING_ZERO = re.compile(r"([-+]?)0+([0-9]+)")
+_CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
+_TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
+_NETMASK = re.compile(r"(\S+)[ /]((?:[0-9]{1,3}\.){3}[0-9]{1,3})")
+_DATE = re.compile(r"([0-9]{4})[./年]([0-9]{1,2})[./月]([0-9]{1,2})日?")
+_BEFORE = 3
+"""Lines above the one that the parser names, in which the cause may stand."""
+_ID_PATTERN = "^[a-z0-9][a-z0-9-]"
+_PATTERN_MESSAGE = "String should match pattern '"
+
+
+def explain_syntax(text: str, line: int) -> tuple[int, str] | None:
+    r"""The line and the cause of what the parser could not read at a line; None where nothing is known of it.
+
+    >>> explain_syntax("a:\u30001\nb: 2\n", 2)
+    (1, 'a full-width space stands here; write an ordinary space')
+    """
+    lines = text.split("\n")
+    for number, shown in enumerate(lines, 1):
+        if _CONFLICT.match(shown):
+            return number, "a mark of a git conflict stands here; choose one side, and delete the marks"
+    shown = lines[line - 1] if line <= len(lines) else ""
+    if "\t" in shown[: len(shown) - len(shown.lstrip())]:
+        return line, "a tab stands in the indentation; YAML allows only spaces there"
+    for number in range(min(line, len(lines)), max(0, line - 1 - _BEFORE), -1):
+        bare = lines[number - 1].partition(" #")[0]
+        if f":{_FULL_WIDTH_SPACE}" in bare or bare.lstrip(" ").startswith((_FULL_WIDTH_SPACE, f"-{_FULL_WIDTH_SPACE}")):
+            return number, "a full-width space stands here; write an ordinary space"
+        if "\N{FULLWIDTH COLON}" in bare and ":" not in bare:
+            return number, "a full-width colon stands here; write ':' and a space"
+    return None
+
+
+def explain_number(written: str) -> str | None:
+    """Why an unquoted whole number is not read: YAML 1.1 means another one than people do. None where it is plain.
+
+    >>> explain_number("010")
+    'a number with leading zeros; write 10, or put it in quotes if it is text'
+    >>> explain_number("0x1f")
+    'not a plain decimal number; write it in digits, or put it in quotes if it is text'
+    """
+    if _DECIMAL.fullmatch(written):
+        return None
+    zeros = _LEADING_ZERO.fullmatch(written)
+    if zeros:
+        plain = zeros[2].lstrip("0") or "0"
+        return f"a number with leading zeros; write {zeros[1]}{plain}, or put it in quotes if it is text"
+    if _CLOCK.fullmatch(written):
+        return f'a number to YAML; write the time as "{written}", in quotes, and a number in digits'
+    return "not a plain decimal number; write it in digits, or put it in quotes if it is text"
+
+
+def looks_like_padded_number(written: str) -> bool:
+    """Tell if a text is digits behind a zero: YAML 1.1 takes 08 for text, and 07 for a number."""
+    return _LEADING_ZERO.fullmatch(written) is not None
+
+
+def explain_truth(written: str) -> str | None:
+    """Why an unquoted word is not read as true or false; None where it is one of these."""
+    if written in _TRUTH:
+        return None
+    return "read as true or false by some programs; write true or false, or put it in quotes if it is text"
+
+
+def explain_value(kind: str, message: str, found: object) -> str | None:
+    """What a refused value most likely was meant to be; None where nothing is known of it.
+
+    Args:
+        kind: pydantic's name of what is wrong.
+        message: pydantic's words, or Python's.
+        found: what stood there.
+
+    >>> explain_value("date_parsing", "", "2026/4/6")
+    'write a date as 2026-04-06'
+    """
+    if not isinstance(found, str):
+        quoted = isinstance(found, bool) and kind == "string_type"
+        return "read as true or false; put it in quotes if it is text" if quoted else None
+    return _explain_width(found) or _find_explanation(kind, message)(found)
+
+
+def _find_explanation(kind: str, message: str) -> Callable[[str], str | None]:
+    if "does not appear to be an IPv" in message:
+        return _explain_network
+    if message.startswith(f"{_PATTERN_MESSAGE}{_ID_PATTERN}"):
+        return _explain_id
+    return _EXPLAINED.get(kind, _explain_nothing)
+
+
+def _explain_id(found: str) -> str:
+    example = re.sub(r"[^a-z0-9]+", "-", found.lower()).strip("-")[:38] or "kw-e01"
+    return f"write lower-case letters, digits and '-', such as {example}; a name for people goes into 'name'"
+
+
+def _explain_width(found: str) -> str | None:
+    narrow = unicodedata.normalize("NFKC", found)
+    if narrow != found and narrow.isascii():
+        return f"full-width characters; write {narrow[:40]}"
+    return None
+
+
+def _explain_table(found: str) -> str | None:
+    if found.count(",") > 1:
+        return "looks like a table of comma-separated values; a policy file is YAML"
+    return None
+
+
+def _explain_network(found: str) -> str | None:
+    netmask = _NETMASK.fullmatch(found)
+    if netmask:
+        bits = "".join(f"{int(part) & 255:08b}" for part in netmask[2].split("."))
+        length = f"/{bits.count('1')}" if "01" not in bits else "/LENGTH"
+        return f"write a prefix with its length, such as {netmask[1][:40]}{length}"
+    return "write an address or a prefix with its length, such as 10.0.0.0/8 or 2001:db8::/32"
+
+
+def _explain_date(found: str) -> str | None:
+    parts = _DATE.fullmatch(found)
+    if parts:
+        return f"write a date as {parts[1]}-{int(parts[2]):02}-{int(parts[3]):02}"
+    return "write a date as 2026-12-01"
+
+
+def _explain_nothing(found: str) -> str | None:
+    del found
+    return None
+
+
+_EXPLAINED: dict[str, Callable[[str], str | None]] = {
+    "date_from_datetime_parsing": _explain_date,
+    "date_parsing": _explain_date,
+    "int_parsing": lambda _: "write a whole number in digits",
+    "model_type": _explain_table,
+    "bool_parsing": lambda _: "write true or false",
+}

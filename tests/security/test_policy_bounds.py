@@ -1,0 +1,279 @@
+"""Attacks by a change of the policies: on how devices are reached, who the controllers are, what counts as internet."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from controller.cli.output import Exit
+from controller.errors import Origin
+from controller.model.city import City
+from controller.model.loading.bounds import find_bound_problems
+from controller.model.network.packets import Family, Prefix, parse_prefix
+from controller.model.policy_bounds import RESERVED_FLOOR, PolicyBounds
+from controller.model.policy_files import CITY, OUTPUTS
+from controller.operations.operations import CloudBounds, Operations
+from controller.operations.operators_file import load_operations, read_operators_file
+from controller.prove.lint.device_access import check_device_access
+from tests.cli.running import here
+from tests.policies import PolicyFolder
+
+VARIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+FILE = "city/city.yaml"
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> PolicyFolder:
+    return PolicyFolder(tmp_path)
+
+
+def problems(city: City, bounds: PolicyBounds | None = None) -> list[str]:
+    found = find_bound_problems(city, bounds or PolicyBounds(), lambda file, field: Origin(f"{file.name}:{field}", 1))
+    return [str(one) for one in found]
+
+
+def with_controllers(city: City, *prefixes: Prefix) -> City:
+    return city.replace_file(CITY, city.settings.model_copy(update={"controllers": prefixes}))
+
+
+def with_output(city: City, prefix: Prefix) -> City:
+    placed = city.outputs.applications["affairs"]
+    changed = placed.model_copy(update={f"ipv{prefix.version}": (prefix,)})
+    applications = {**city.outputs.applications, "affairs": changed}
+    return city.replace_file(OUTPUTS, city.outputs.model_copy(update={"applications": applications}))
+
+
+# --- how devices are reached is nothing that policies can say ---
+
+SAID = {
+    "a command": "password: {{command: [touch, {marker}]}}",
+    "a shell": "password: {{command: [sh, -c, 'env > {marker}']}}",
+    "a file": "password: {{file: /etc/passwd}}",
+    "a key": "key: {{file: /etc/passwd}}",
+    "a variable": "key: {{env: CI_TOKEN}}",
+    "known hosts": "known-hosts: {marker}",
+    "a user": "user: root",
+    "a port": "port: 2222",
+    "a namespace": "namespace: ../../proc/1/ns/net",
+    "a jump host": "jump-host: {{host: h, user: u, key: {{env: K}}, known-hosts: /k}}",
+    "old algorithms": "legacy-algorithms: [ssh-rsa]",
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+@pytest.mark.parametrize("place", ["city", "choice", "lab"])
+def test_a_policy_cannot_say_how_devices_are_reached(
+    policies: PolicyFolder, tmp_path: Path, place: str, said: str
+) -> None:
+    marker = tmp_path / "marker"
+    text = SAID[said].format(marker=marker)
+    if place == "city":
+        policies.edit(FILE, "{default: switches}", f"{{default: switches, {text}}}")
+    elif place == "choice":
+        choice = f"{{default: switches, choices: [{{access: a, roles: [core], {text}}}]}}"
+        policies.edit(FILE, "{default: switches}", choice)
+    else:
+        policies.append("city/lab.yaml", f"device-access: {{{text}}}\n")
+    assert any("unknown field" in problem for problem in policies.problems())
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("said", ["a command", "a shell"])
+def test_no_command_of_ours_runs_a_command_of_theirs(policies: PolicyFolder, tmp_path: Path, said: str) -> None:
+    marker = tmp_path / "marker"
+    policies.edit(FILE, "{default: switches}", f"{{default: switches, {SAID[said].format(marker=marker)}}}")
+    for command in (["drift", "--school", "as-e04"], ["trust", "as-e04-core1"]):
+        done = here(*command, cwd=tmp_path)
+        assert done.code == Exit.FAILED
+        assert "unknown field" in done.errors
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["../switches", "a/b", "A", "a b", "", "x" * 60, "{{ lookup }}", "-x", "a\\nb"])
+def test_the_id_of_an_access_is_a_name(policies: PolicyFolder, name: str) -> None:
+    policies.edit(FILE, "{default: switches}", f'{{default: "{name}"}}')
+    (said,) = policies.problems()
+    assert "device-access.default: String should match pattern" in said
+
+
+def test_an_access_is_chosen_by_school_lot_and_role(policies: PolicyFolder) -> None:
+    choices = """
+  default: switches
+  choices:
+    - {access: routers, roles: [router]}
+    - {access: lot-two, lots: [lot-2]}
+    - {access: lot-two-routers, lots: [lot-2], roles: [router]}
+    - {access: one-school, schools: [as-e04]}
+"""
+    policies.edit(FILE, " {default: switches}\n", choices)
+    city = policies.load()
+
+    def reached(school: str, role: str) -> set[str]:
+        return {one.access for one in city.list_devices(city.school_by_id[school]) if one.role == role}
+
+    assert reached("kw-s01", "core") == {"switches"}
+    assert reached("kw-s01", "router") == {"routers"}
+    assert reached("tm-j06", "core") == {"lot-two"}
+    assert reached("tm-j06", "router") == {"lot-two-routers"}
+    assert reached("as-e04", "core") == reached("as-e04", "router") == {"one-school"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ("[{access: a, lots: [lot-1]}, {access: b, lots: [lot-1, lot-2]}]", "some devices would be reached by 'b' and"),
+        ("[{access: a, roles: [core]}, {access: b, roles: [core]}]", "some devices would be reached by 'b' and"),
+        ("[{access: a, schools: [nowhere]}]", "unknown school 'nowhere'"),
+        ("[{access: a, lots: [lot-9]}]", "unknown procurement lot 'lot-9'"),
+        ("[{access: a}]", "name schools, lots or roles"),
+    ],
+)
+def test_choices_that_do_not_say_which(policies: PolicyFolder, choices: str, said: str) -> None:
+    policies.edit(FILE, "{default: switches}", f"{{default: switches, choices: {choices}}}")
+    assert any(said in problem for problem in policies.problems())
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_order_of_choices_means_nothing(policies: PolicyFolder, order: int) -> None:
+    choices = ["{access: a, lots: [lot-1]}", "{access: b, roles: [core]}"][::order]
+    policies.edit(FILE, "{default: switches}", f"{{default: switches, choices: [{', '.join(choices)}]}}")
+    city = policies.load()
+    (core,) = [one for one in city.list_devices(city.school_by_id["kw-s01"]) if one.role == "core"]
+    assert core.access == "a"  # a lot names it more closely than a role
+
+
+# --- who the controllers are ---
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["8.8.0.0/16", "10.0.0.0/8", "10.255.0.0/27", "8.8.8.8/32", "2400:cb00::/32", "2001:db8:80ff::/64", "::/0"],
+)
+def test_controllers_of_a_policy_alone_are_few_and_private(policies: PolicyFolder, written: str) -> None:
+    policies.edit(FILE, "10.255.0.10/32", f'"{written}"')
+    assert any(f"controllers.0: {written}" in problem for problem in policies.problems())
+
+
+def cut(at: int, length: int, bits: int) -> Prefix:
+    kind = IPv4Network if bits == 32 else IPv6Network
+    return kind((at >> (bits - length) << (bits - length), length))
+
+
+PREFIXES: st.SearchStrategy[Prefix] = st.one_of(
+    st.builds(cut, st.integers(0, 2**32 - 1), st.integers(0, 32), st.just(32)),
+    st.builds(cut, st.integers(0, 2**128 - 1), st.integers(0, 128), st.just(128)),
+)
+
+
+@given(prefix=PREFIXES)
+@example(prefix=parse_prefix("8.8.0.0/16"))
+@example(prefix=parse_prefix("10.255.0.0/28"))
+@VARIED
+def test_no_controller_is_public_or_a_whole_network_by_default(city: City, prefix: Prefix) -> None:
+    small = prefix.prefixlen >= {4: 28, 6: 124}[prefix.version]
+    private = not prefix.is_global and not prefix.is_multicast
+    assert bool(problems(with_controllers(city, prefix))) is not (small and private)
+
+
+@given(prefix=PREFIXES, given_=PREFIXES)
+@VARIED
+def test_no_controller_lies_outside_those_of_the_operators_file(city: City, prefix: Prefix, given_: Prefix) -> None:
+    bounds = Operations(controllers=(given_,)).get_bounds()
+    inside = prefix.version == given_.version and (
+        given_.network_address <= prefix.network_address and prefix.broadcast_address <= given_.broadcast_address
+    )
+    assert bool(problems(with_controllers(city, prefix), bounds)) is not inside
+    assert not problems(with_controllers(city, given_), bounds)
+
+
+# --- what is never internet ---
+
+
+@pytest.mark.parametrize("missing", RESERVED_FLOOR, ids=str)
+def test_each_range_of_the_floor_must_stand(city: City, missing: Prefix) -> None:
+    kept = tuple(one for one in city.settings.reserved if one != missing)
+    changed = city.replace_file(CITY, city.settings.model_copy(update={"reserved": kept}))
+    assert any(f"{missing} must stand here" in one for one in problems(changed))
+    half = next(iter(missing.subnets(1)))
+    halved = city.replace_file(CITY, city.settings.model_copy(update={"reserved": (*kept, half)}))
+    assert any(f"{missing} must stand here" in one for one in problems(halved))
+    # The same addresses in other words are the same.
+    whole = city.replace_file(CITY, city.settings.model_copy(update={"reserved": (*kept, *missing.subnets(1))}))
+    assert problems(whole) == []
+
+
+def test_the_operators_floor_may_hold_more(city: City) -> None:
+    bounds = Operations(reserved=(*RESERVED_FLOOR, parse_prefix("203.0.113.0/24"))).get_bounds()
+    said = "\n".join(problems(city, bounds))
+    assert "203.0.113.0/24 must stand here" in said
+    assert "203.0.113.10/32 is no global unicast address: it is reserved" in said
+
+
+# --- what a stack says of itself ---
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("8.0.0.0/7", "has more addresses than a /28"),
+        ("1.0.0.0/8", "has more addresses than a /28"),
+        ("0.0.0.0/0", "has more addresses than a /28"),
+        ("8.8.8.0/27", "has more addresses than a /28"),
+        ("10.1.2.3/32", "it is reserved"),
+        ("127.0.0.1/32", "it is reserved"),
+        ("169.254.169.254/32", "it is reserved"),
+        ("224.0.0.1/32", "is no global unicast address"),
+        ("255.255.255.255/32", "it is reserved"),
+        ("::/0", "has more addresses than a /56"),
+        ("2000::/3", "has more addresses than a /56"),
+        ("2400:cb00::/48", "has more addresses than a /56"),
+        ("fe80::1/128", "is no global unicast address"),
+        ("fd00::/64", "is no global unicast address"),
+        ("ff02::1/128", "is no global unicast address"),
+        ("::ffff:8.8.8.8/128", "is no global unicast address"),
+        ("2002::1/128", "it is reserved"),
+    ],
+)
+def test_outputs_of_a_stack_are_few_global_addresses(policies: PolicyFolder, written: str, said: str) -> None:
+    old = '"203.0.113.10"' if "." in written and ":" not in written else '"2001:db8:c000::10"'
+    policies.edit("stack-outputs/lab.json", old, f'"{written}"')
+    found = [one for one in policies.problems() if one.startswith("stack-outputs/lab.json")]
+    assert any("applications.affairs.ipv" in one and said in one for one in found), found
+
+
+@given(prefix=PREFIXES)
+@VARIED
+def test_no_output_is_larger_than_the_bound(city: City, prefix: Prefix) -> None:
+    for ipv4, ipv6 in ((28, 56), (24, 64), (32, 128)):
+        bounds = Operations.model_validate({"cloud-bounds": CloudBounds(ipv4=ipv4, ipv6=ipv6)}).get_bounds()
+        if prefix.prefixlen < bounds.cloud_lengths[Family(prefix.version)]:
+            assert any("has more addresses than" in one for one in problems(with_output(city, prefix), bounds))
+    within = Operations.model_validate({"cloud-bounds": {"within": ["203.0.113.0/24"]}}).get_bounds()
+    if prefix.version == 4 and prefix != parse_prefix("203.0.113.10/32"):
+        inside = prefix.subnet_of(parse_prefix("203.0.113.0/24"))  # type: ignore[arg-type] # both of IPv4
+        assert inside or problems(with_output(city, prefix), within)
+
+
+# --- what check says of the operators' file ---
+
+
+def test_check_says_what_is_weak(city: City, tmp_path: Path) -> None:
+    path = tmp_path / "operations.yaml"
+    path.write_text(
+        "format: 1\naccess:\n  switches:\n    user: u\n    known-hosts: /k\n    password: {env: P}\n"
+        "  old:\n    user: u\n    known-hosts: /k\n    key: {env: K}\n    legacy-algorithms: [ssh-rsa]\n",
+        encoding="utf-8",
+    )
+    path.chmod(0o600)
+    found = [str(one) for one in check_device_access(city, read_operators_file(path))]
+    assert len(found) == 2
+    assert found[0].startswith(f"{path}:6: warning: password access: switches logs in with a password")
+    assert found[1] == f"{path}:11: warning: legacy algorithms: old allows old SSH algorithms: ssh-rsa"
+    path.write_text("format: 1\naccess: {other: {user: u, known-hosts: /k, key: {env: K}}}\n", encoding="utf-8")
+    (unknown,) = check_device_access(city, read_operators_file(path))
+    assert f"'switches' is no access of {path}; it has: other" in str(unknown)
+    assert load_operations(path).access["other"].user == "u"
