@@ -30,7 +30,7 @@ UNREADABLE = "The saved configurations cannot be read:"
 _MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
 """Those of a whole city; each is parsed by itself."""
 AT_ONCE = 20
-"""Sessions open at the same time; netmiko spends most of a session waiting."""
+"""Sessions open at the same time; most of a session is waiting."""
 
 
 @dataclass(frozen=True, slots=True)

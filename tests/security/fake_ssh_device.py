@@ -70,9 +70,9 @@ class FakeDevice(paramiko.ServerInterface):
             while channel.recv(4096):
                 continue  # the whole input: before it nobody waits for an answer
             self.answer(channel, line)
+            channel.close()
         except (OSError, EOFError, paramiko.SSHException):
             return  # the other side has closed the channel, as it should where an answer does not end
-        channel.close()
 
 
 @contextmanager

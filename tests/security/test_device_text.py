@@ -204,3 +204,14 @@ def test_a_large_text_is_redacted_in_no_time() -> None:
     began = time.process_time()
     str(DeviceText(text))
     assert time.process_time() - began < 2
+
+
+def test_only_one_place_gives_a_device_s_text_to_a_parser() -> None:
+    """Whoever reads a device goes by `understand`; the rest of the code parses texts of its own making."""
+    root = Path(__file__).parents[2] / "controller"
+    revealing = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if ".reveal()" in path.read_text(encoding="utf-8") and "device_text" not in path.parts
+    }
+    assert revealing == {"platforms/common/own_restore.py", "platforms/common/understanding.py"}

@@ -210,14 +210,14 @@ def find_slow_text(found: Found) -> str:
         for head in heads:
             for times in STEPS:
                 text = head + (token * times)[:LONGEST] + "\0"
-                if measure(found, text) > SECONDS and min(measure(found, text) for _ in range(2)) > SECONDS:
+                if measure(found, text) > SECONDS and measure(found, text) > SECONDS:
                     return text
     return ""
 
 
 def test_the_patterns_are_found() -> None:
     assert len(PATTERNS) > 100
-    places = " ".join(one.place for one in PATTERNS)
+    places = " ".join(one.place for one in PATTERNS).replace("/", ".")
     for room in (
         "platforms.device_text",
         "platforms.frr",

@@ -6,7 +6,7 @@ lets FRR run the neighbour's routes through it at once (by route refresh, RFC 29
 ones go. What opens a way is attached before what closes one, so some line is usable at every moment.
 
 FRR has no `reload in`: what runs on the router for itself is `router.sh`, see `platforms.common.own_restore`.
-The login that offers it beside vtysh is `login.sh`; netmiko's `cisco_ios` finds vtysh as it expects it.
+It is installed there, and is all that the controller's login runs: there is neither vtysh nor a shell behind it.
 """
 
 from __future__ import annotations
