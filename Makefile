@@ -2,7 +2,7 @@
 # make test   every test, the lab's too
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
-# make soak   the long randomised runs
+# make soak   the long randomised runs; broken input to every parser (docs/security.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
@@ -51,6 +51,7 @@ soak: setup
 	@echo "soak: $(SOAK) times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
 	@TSUNAGU_SOAK=$(SOAK) $(PYTHON) -m pytest -q -n $$(nproc) --dist worksteal -m "not lab" --hypothesis-seed=$(SEED) \
 		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py
+	@$(PYTHON) -m tests.security.fuzz.soak --seed $(SEED) --write
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
 
 N ?= 12

@@ -2,9 +2,9 @@
 
     python -m tools.make_sbom [-o FILE]
 
-From the locks, not from what happens to be installed: `requirements.lock`, the `package-lock.json` of the page check, and
-the files of other projects that are kept here (`tools/vendored.yaml`). Licences come from the packages' own metadata, and
-where those do not say it in SPDX's words from `tools/licences.yaml`. The same locks give the same bytes.
+From the locks, not from what happens to be installed: `requirements.lock`, the `package-lock.json` of the page check,
+and the files of other projects that are kept here (`tools/vendored.yaml`). Licences come from the packages' own
+metadata, and where those do not say it in SPDX's words from `tools/licences.yaml`. The same locks give the same bytes.
 """
 
 from __future__ import annotations

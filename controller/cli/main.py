@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pkgutil
 import sys
+from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Any, NamedTuple
 
 import typer
 
-from controller.cli.output import Exit, errors
-from controller.cli.unexpected import explain_unexpected
+from controller.cli.output import Exit, errors, print_line
 from controller.errors import TsunaguError
 
 
@@ -54,7 +54,12 @@ def build_command_line(wanted: str) -> typer.Typer:
 
     No other command is imported: SSH and telemetry alone take a second.
     """
-    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    app = typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.callback(
         help="One access policy for a city's schools: checked, proved, applied to switches, shown by packets."
     )(_nothing_before)
@@ -83,6 +88,9 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        if words[0] in {"--version", "-V"}:
+            print_line(f"tsunagu {version('tsunagu')}")
+            sys.exit(Exit.GOOD)
         code = build_command_line(words[0])(words, standalone_mode=False)
     except typer.TyperException as error:
         said = error.format_message()
@@ -102,6 +110,8 @@ def main() -> None:
         errors.print(f"tsunagu: {error.filename or 'a file'}: {error.strerror or error}", style="red", markup=False)
         code = Exit.FAILED
     except Exception as error:  # noqa: BLE001 what nobody expected: one line and a saved report, never a traceback
+        from controller.cli.unexpected import explain_unexpected  # noqa: PLC0415 only where it is needed
+
         errors.print(f"tsunagu: {explain_unexpected(error, words[0])}", style="red", markup=False)
         code = Exit.FAULT
     sys.exit(int(code or 0))

@@ -16,7 +16,9 @@ from controller.plan.select import Selection
 DEFAULT_POLICIES = Path("policies")
 DEFAULT_STATE = Path(".tsunagu")
 
-Policies = Annotated[Path, typer.Option("--policies", help="Folder with the city and its access policy.")]
+Policies = Annotated[
+    Path, typer.Option("--policies", envvar="TSUNAGU_POLICIES", help="Folder with the city and its access policy.")
+]
 State = Annotated[Path, typer.Option("--state", help="Folder for locks and timelines.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Lab = Annotated[bool, typer.Option("--lab", help="The virtual city's devices instead of the real ones.")]

@@ -40,7 +40,8 @@ class Anchors(BaseModel):
     """The anchors of one policy.
 
     `management` is the segment by its id, VLAN and subnets, `management_entries` the ports, wireless networks and
-    classes of devices that lead into it. `applications` and `places` have their addresses by their id.
+    classes of devices that lead into it. `applications` (systems of data flows, too) and `places` have their addresses
+    by what they are called.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -67,10 +68,11 @@ class WiderAnchor:
 def collect_anchors(city: City) -> Anchors:
     """Return the anchors of a policy."""
     applications = {
-        one.id: tuple(sorted(city.addresses.application_prefixes(one), key=_order))
+        f"application {one.id}": tuple(sorted(city.addresses.application_prefixes(one), key=_order))
         for one in city.applications.values()
         if not one.segment
     }
+    applications |= {f"system {one.id}": tuple(sorted(one.addresses, key=_order)) for one in city.systems.values()}
     places = {
         f"school {one.id}": tuple(sorted({*one.lines.primary.egress, *one.lines.backup.egress}, key=_order))
         for one in city.schools
@@ -120,13 +122,12 @@ def find_wider_anchors(before: Anchors, after: Anchors, bounds: CloudBounds) -> 
             yield WiderAnchor(AnchorName.MANAGEMENT, f"{entry} leads into the management segment; it did not before")
     for prefix in find_uncovered(before.reserved, after.reserved):
         yield WiderAnchor(AnchorName.RESERVED, f"{prefix} is not reserved any more; a permit to `internet` reaches it")
-    yield from _find_larger(AnchorName.APPLICATIONS, "application ", before.applications, after.applications, bounds)
-    yield from _find_larger(AnchorName.PLACES, "", before.places, after.places, PLACE_BOUNDS)
+    yield from _find_larger(AnchorName.APPLICATIONS, before.applications, after.applications, bounds)
+    yield from _find_larger(AnchorName.PLACES, before.places, after.places, PLACE_BOUNDS)
 
 
 def _find_larger(
     name: AnchorName,
-    what: str,
     before: Mapping[str, tuple[Prefix, ...]],
     after: Mapping[str, tuple[Prefix, ...]],
     bounds: CloudBounds,
@@ -136,7 +137,7 @@ def _find_larger(
         for prefix in find_uncovered(merge_prefixes(prefixes), before.get(owner, ())):
             bound = bounds.get_length(prefix.version)
             if prefix.prefixlen < bound:
-                yield WiderAnchor(name, f"{what}{owner} has {prefix}, more than a /{bound}; it had not before")
+                yield WiderAnchor(name, f"{owner} has {prefix}, more than a /{bound}; it had not before")
 
 
 def find_uncovered(prefixes: Iterable[Prefix], cover: Iterable[Prefix]) -> Iterator[Prefix]:

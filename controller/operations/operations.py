@@ -87,8 +87,10 @@ class RolloutSettings(StrictModel):
 
 
 class Retention(StrictModel):
-    """How many days timelines and measurements are kept before `tsunagu audit prune` removes them."""
+    """How many days the monitor keeps events and rollouts, and `tsunagu audit prune` timelines and measurements."""
 
+    events_days: int = Field(default=400, ge=1, le=3660)
+    rollouts_days: int = Field(default=90, ge=1, le=3660)
     audit_days: int = Field(default=400, ge=1, le=3660)
 
 

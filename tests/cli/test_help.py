@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +33,10 @@ def test_help_names_every_command_on_a_line_of_its_own() -> None:
 def test_help_loads_no_command() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == str(
-        ["controller.cli", "controller.cli.main", "controller.cli.output", "controller.errors"]
+        [
+            *("controller.cli", "controller.cli.main", "controller.cli.output", "controller.errors"),
+            *("controller.inputs", "controller.inputs.shown_text"),
+        ]
     )
 
 
@@ -46,3 +51,20 @@ def test_a_mistyped_command_is_refused_by_name() -> None:
     done = here("chek", cwd=ROOT)
     assert done.code == 64
     assert "No such command 'chek'" in done.errors
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_the_version_can_be_named_in_a_report(word: str) -> None:
+    done = here(word, cwd=ROOT)
+    assert done.code == 0
+    assert done.said.split() == ["tsunagu", version("tsunagu")]
+
+
+def test_the_short_word_for_help_and_the_variable_for_the_policies_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "TSUNAGU_POLICIES" in here("check", "-h", cwd=ROOT).said
+    monkeypatch.setenv("TSUNAGU_POLICIES", str(tmp_path / "elsewhere"))
+    done = here("check", cwd=ROOT)
+    assert done.code == 1
+    assert "elsewhere:1: no such folder" in done.errors

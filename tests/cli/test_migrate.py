@@ -63,6 +63,18 @@ def test_a_stack_of_format_1_is_rewritten_too(folder: PolicyFolder, tmp_path: Pa
     assert folder.load().files.older == ()
 
 
+def test_what_leaves_the_policies_is_told_for_the_operators_file(folder: PolicyFolder, tmp_path: Path) -> None:
+    folder.edit("city/city.yaml", "format: 2", "format: 1")
+    access = "device-access: {user: admin, password: {env: P}, known-hosts: /etc/tsunagu/known_hosts}"
+    folder.edit("city/city.yaml", "device-access: {default: switches}", access)
+    shown = here("migrate", cwd=tmp_path)
+    assert shown.code == Exit.DIFFERS
+    assert "write this into the operators' file" in shown.said
+    assert "      user: admin\n" in shown.said
+    (one,) = json.loads(here("migrate", "--json", cwd=tmp_path).said)["rewrites"]
+    assert "    known-hosts: /etc/tsunagu/known_hosts" in one["operators_file"]
+
+
 def test_a_newer_file_is_refused_by_name(folder: PolicyFolder, tmp_path: Path) -> None:
     edit = folder.edit(RULES, "format: 1", "format: 4")
     done = here("migrate", "--write", cwd=tmp_path)

@@ -201,8 +201,11 @@ def refusals(city: City) -> Iterator[tuple[City, str]]:
 @pytest.mark.parametrize("index", range(6))
 def test_what_the_proxy_could_not_enforce_is_refused(city: City, index: int) -> None:
     changed, message = list(refusals(city))[index]
-    with pytest.raises(PolicyError, match=message):
+    with pytest.raises(PolicyError, match=message) as refused:
         compile_cloud_intent(changed, FACTS)
+    for problem in refused.value.problems:
+        assert problem.origin.file.endswith(".yaml")
+        assert problem.field
 
 
 def test_a_rule_for_everybody_needs_no_condition(city: City) -> None:

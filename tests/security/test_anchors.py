@@ -23,6 +23,7 @@ from controller.operations.applied_policies import (
     record_applied_policy,
 )
 from controller.operations.operations import CloudBounds, Operations
+from tests.cli.running import here
 from tests.policies import PolicyFolder
 
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
@@ -103,6 +104,15 @@ ATTACKS: dict[str, tuple[Attack, str, str]] = {
         "applications",
         "11.0.0.0/12",
     ),
+    "a system of data flows that is a quarter of the internet": (
+        lambda one: one.edit(
+            "access/flows.yaml",
+            "operator: city, importance: I, addresses: [10.254.1.10,",
+            "operator: city, importance: I, addresses: [128.0.0.0/2, 10.254.1.10,",
+        ),
+        "applications",
+        "system resident-register has 128.0.0.0/2",
+    ),
     "a published list with half of the internet": (
         lambda one: one.edit("access/prefixes/workspace.yaml", "prefixes: [", "prefixes: [64.0.0.0/3, "),
         "applications",
@@ -133,6 +143,25 @@ def test_a_wider_anchor_is_refused_by_name_until_it_is_accepted(
     with pytest.raises(AnchorWidened):
         judge_anchors(after, operations, others)
     assert {one.name for one in judge_anchors(after, operations, [AnchorName(anchor)])} == {anchor}
+
+
+def test_check_says_before_what_apply_would_ask(
+    policies: PolicyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TSUNAGU_OPERATIONS", raising=False)
+    operations = Operations(state=tmp_path / "home/.local/state/tsunagu")
+    monkeypatch.setattr("controller.cli.policy.check.Operations", lambda: operations)
+    words = ("check", "--on", "2026-12-01")
+    assert "wider than applied" not in here(*words, cwd=tmp_path).said
+    record_applied_policy(policies.load(), operations, NOW, "sato")
+    assert "wider than applied" not in here(*words, cwd=tmp_path).said
+    policies.edit("city/city.yaml", "egress: [192.0.2.220,", "egress: [8.0.0.0/6, 192.0.2.220,")
+    said = here(*words, cwd=tmp_path).said
+    assert "warning: wider than applied: places: office board-office has 8.0.0.0/6" in said
+    assert "--accept-wider places" in said
+    assert "warning: wide addresses: the egress of office board-office has 8.0.0.0/6" in said
 
 
 def test_a_narrower_policy_needs_no_flag(policies: PolicyFolder, operations: Operations) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from controller.model.policy_files import CITY, OUTPUTS
 from controller.operations.operations import CloudBounds, Operations
 from controller.operations.operators_file import load_operations, read_operators_file
 from controller.prove.lint.device_access import check_device_access
-from tests.cli.running import here
+from tests.cli.running import ROOT, here
 from tests.policies import PolicyFolder
 
 VARIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -97,7 +99,8 @@ def test_no_command_of_ours_runs_a_command_of_theirs(policies: PolicyFolder, tmp
 def test_the_id_of_an_access_is_a_name(policies: PolicyFolder, name: str) -> None:
     policies.edit(FILE, "{default: switches}", f'{{default: "{name}"}}')
     (said,) = policies.problems()
-    assert "device-access.default: String should match pattern" in said
+    assert f"{FILE}:" in said
+    assert "device-access.default: " in said
 
 
 def test_an_access_is_chosen_by_school_lot_and_role(policies: PolicyFolder) -> None:
@@ -183,8 +186,9 @@ def test_no_controller_is_public_or_a_whole_network_by_default(city: City, prefi
 @VARIED
 def test_no_controller_lies_outside_those_of_the_operators_file(city: City, prefix: Prefix, given_: Prefix) -> None:
     bounds = Operations(controllers=(given_,)).get_bounds()
+    first, last = int(prefix.network_address), int(prefix.broadcast_address)
     inside = prefix.version == given_.version and (
-        given_.network_address <= prefix.network_address and prefix.broadcast_address <= given_.broadcast_address
+        int(given_.network_address) <= first and last <= int(given_.broadcast_address)
     )
     assert bool(problems(with_controllers(city, prefix), bounds)) is not inside
     assert not problems(with_controllers(city, given_), bounds)
@@ -277,3 +281,19 @@ def test_check_says_what_is_weak(city: City, tmp_path: Path) -> None:
     (unknown,) = check_device_access(city, read_operators_file(path))
     assert f"'switches' is no access of {path}; it has: other" in str(unknown)
     assert load_operations(path).access["other"].user == "u"
+
+
+def list_loads() -> Iterator[tuple[str, bool]]:
+    """Every call that loads a city in what ships, and whether it says within which bounds."""
+    for top in ("controller", "monitoring", "stacks", "playbooks"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load_city":
+                    named = any(word.arg == "bounds" for word in node.keywords)
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", named
+
+
+def test_whatever_loads_a_policy_says_within_which_bounds() -> None:
+    calls = list(list_loads())
+    assert len(calls) >= 8
+    assert [place for place, named in calls if not named] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from time import perf_counter
 
 import typer
@@ -10,11 +11,15 @@ from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
 from controller.cli.output import Exit, print_line, say_json
 from controller.compile.network.upstream import list_assumed_routers
-from controller.operations.operators_file import read_operators_file
+from controller.model.city import City
+from controller.operations.applied_policies import find_applied_policy, find_widened
+from controller.operations.operations import Operations
+from controller.operations.operators_file import OperatorsFile, read_operators_file
 from controller.plan.unknown_platforms import find_unknown_platforms
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.device_access import check_device_access
-from controller.prove.lint.finding import Severity
+from controller.prove.lint.finding import Finding, Severity
+from controller.prove.lint.wide_addresses import describe_wider_anchors
 
 
 def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json = False) -> None:
@@ -25,7 +30,8 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     began = perf_counter()
     city = load_estate_city(policies, on=read_day(on))
     file = read_operators_file(policies=policies)
-    found = [*check_policy(city), *check_device_access(city, file), *find_unknown_platforms(city)]
+    found = [*check_policy(city), *check_device_access(city, file), *_find_wider(city, file)]
+    found += find_unknown_platforms(city)
     findings = sorted(found, key=lambda finding: (finding.origin, finding.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
@@ -58,3 +64,10 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
         )
     if errors:
         raise typer.Exit(Exit.FAILED)
+
+
+def _find_wider(city: City, file: OperatorsFile | None) -> Iterator[Finding]:
+    """What `apply` would ask about; nothing where no policy of the city was applied from here yet."""
+    operations = Operations() if file is None else file.operations
+    if find_applied_policy(city, operations) is not None:
+        yield from describe_wider_anchors(city, find_widened(city, operations))

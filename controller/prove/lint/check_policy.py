@@ -10,6 +10,7 @@ from controller.prove.lint.finding import Finding
 from controller.prove.lint.formats import find_older_formats
 from controller.prove.lint.least_privilege import find_broad_permits
 from controller.prove.lint.unused import find_unused
+from controller.prove.lint.wide_addresses import find_wide_addresses
 
 
 def check_policy(city: City) -> list[Finding]:
@@ -31,5 +32,6 @@ def check_policy(city: City) -> list[Finding]:
         *find_expiries(city),
         *check_data_flows(city),
         *find_older_formats(city),
+        *find_wide_addresses(city),
     ]
     return sorted(found, key=lambda finding: (finding.origin, finding.message))

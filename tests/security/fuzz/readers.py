@@ -1,0 +1,64 @@
+"""Which functions read: found in the code, so that a new one without a target is noticed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+_READS = re.compile(r"(parse|load|read|decode|verify|judge|redact|migrate|count|import|open)(_|$)")
+_FOREIGN = re.compile(r"\b(str|bytes|Path)\b")
+
+OWN: Mapping[str, str] = {
+    "count_operators": "of expressions that we compiled",
+    "judge_failed_sign_in": "words of the lab's own browser",
+    "judge_visit": "words of the lab's own browser",
+    "load_city": "whole folders: tests/security/fuzz/folders.py",
+    "load_city_once": "load_city, kept",
+    "load_lab_operations": "load_operations of what the lab wrote",
+    "load_estate_city": "load_city, by estate",
+    "load_kept_policy": "load_city of a copy whose name is its content",
+    "load_key": "this user's own key, compared and never parsed",
+    "load_operations_of": "load_operations, by estate",
+    "load_operations_once": "load_operations, kept",
+    "load_platform": "an entry point's name",
+    "load_private_key": "the operators' own key; paramiko's reader, whose errors become LoginRefused",
+    "load_revision": "load_city of a git revision",
+    "open_audit_trail": "no text is read",
+    "open_connection": "no text is read",
+    "open_measurement_store": "a store of ours",
+    "open_rollout_span": "no text is read",
+    "open_session": "no text is read",
+    "open_store": "a store of ours",
+    "open_stream_socket": "no text is read",
+    "open_telemetry": "no text is read",
+    "open_trace": "no text is read",
+    "parse_fault": "two words of the command line, compared with known ones",
+    "parse_series_key": "a row of the monitor's own store",
+    "read_active_record": "the lab's own record, of root alone",
+    "read_events": "a store of ours",
+    "read_key": "the lab's own key, of root alone",
+    "read_line_history": "a store of ours",
+    "read_lab_status": "the lab's own record, of root alone",
+    "read_moment": "signed by the lab's own runner before it is read",
+    "read_record": "the lab's own record, of root alone",
+    "read_rules": "faults that a test of the offline Google asks for",
+    "read_stack_organisation": "the stack's file, which parse_stack_configuration has read before",
+    "read_words": "a list that is shipped with us",
+    "verify_host_key": "bytes of the handshake against parse_known_hosts and judge_certificate",
+    "verify_plan": "a plan that parse_plan and parse_state have read, derived again",
+}
+"""Functions of such a name that read nothing foreign, or by a reader that has a target; and why."""
+
+
+def list_readers() -> Iterator[str]:
+    """Every public function that reads a text, bytes or a file, by name."""
+    for package in ("controller", "monitoring", "stacks"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for found in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(found, ast.FunctionDef) and _READS.match(found.name):
+                    given = [one.annotation for one in (*found.args.posonlyargs, *found.args.args)]
+                    if any(one is not None and _FOREIGN.search(ast.unparse(one)) for one in given):
+                        yield found.name
