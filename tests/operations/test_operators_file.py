@@ -100,7 +100,7 @@ def test_a_variable_without_a_value_names_nothing() -> None:
         ("format: 2\n", 1, "is of format 2"),
         ("format: 1\naccess:\n  a: {user: x, known-hosts: /k}\n", 3, "exactly one of key, password"),
         ("format: 1\naccess:\n  a: {user: x, known-hosts: k, key: {env: K}}\n", 3, "begins with / or ~/"),
-        ("format: 1\naccess:\n  A b: {user: x, known-hosts: /k, key: {env: K}}\n", 3, "pattern"),
+        ("format: 1\naccess:\n  A b: {user: x, known-hosts: /k, key: {env: K}}\n", 3, "access.A b"),
         (
             "format: 1\naccess:\n  a:\n    user: x\n    known-hosts: /k\n    password: {command: [pass, x]}\n",
             6,
