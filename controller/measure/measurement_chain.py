@@ -113,7 +113,11 @@ def find_broken_measurement(
 
     `known` are numbers and hashes that the audit trail names as sealed, `removals` those that it names as removed.
     """
-    return next(_list_faults(connection, known, removals), None)
+    connection.execute("BEGIN")  # so that what is added meanwhile does not look like something outside the chain
+    try:
+        return next(_list_faults(connection, known, removals), None)
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _list_faults(

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from controller.errors import TsunaguError
+from controller.inputs.input_file import InputFolder
 from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackOutputs
 from controller.model.yaml_source import FORMAT
@@ -50,12 +51,13 @@ def write_outputs(policies: Path, stack: str, version: int, outputs: Mapping[str
     """Write `stack-outputs/<stack>.json` under the policies, all of it or nothing of it.
 
     Raises:
-        TsunaguError: see `parse_controller_outputs`.
+        TsunaguError: see `parse_controller_outputs`; or the folder is a link that leads out of the policies.
     """
     parse_controller_outputs(stack, version, outputs)
     document = {FORMAT: OUTPUTS.format, "stack": stack, "version": version, **outputs[OUTPUT]}
     text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     path = policies / OUTPUTS.name_for(stack)
+    InputFolder(policies).list_names(OUTPUTS.folder, path.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{stack}.")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -139,14 +139,14 @@ def devices(city: City, lab: Layout) -> list[Device]:
 
 def list_armed_jobs(device: Device) -> list[str]:
     """What the switch does by itself just now: the restores that it has armed or that run."""
-    own = str(paths.SwitchFiles(paths.STATE, device.school.id).own / "restores").encode()
+    agent = str(paths.SwitchFiles(paths.STATE, device.school.id).own.parent / "agent").encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes()
         except OSError:
             continue  # it has ended
-        if own in words:
+        if agent + b"\0fire\0" in words:
             found.append(words.replace(b"\0", b" ").decode())
     return found
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from controller.errors import InputRefused, PolicyError, TsunaguError
 from controller.inputs.input_file import InputFolder, read_input_file
+from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.loading.rewrite_older_formats import find_policy_files, plan_rewrites
 from controller.model.policy_files import POLICY_FILES
@@ -24,6 +25,7 @@ from controller.plan.observe import read_saved_configurations
 from controller.plan.select import Selection, select_devices
 from controller.plan.what_if.policy_sources import extract_revision
 from stacks.settings.migrations import find_stack_files
+from stacks.settings.outputs import OUTPUT, write_outputs
 from tests.cli.running import here
 from tests.policies import SHIPPED, TODAY, PolicyFolder
 
@@ -68,6 +70,11 @@ SPOILED: dict[str, Spoil] = {
     "a folder": lambda path, _: path.mkdir(),
 }
 ONE_OF_EACH_KIND = ["access/rules.yaml", "access/prefixes/x.yaml", "stack-outputs/lab.json", "measurement.yaml"]
+
+
+@pytest.fixture(scope="module")
+def city() -> City:
+    return load_city(SHIPPED, on=TODAY)
 
 
 def spoil(path: Path, how: str, tmp_path: Path) -> None:
@@ -137,8 +144,7 @@ def test_the_folder_itself_may_be_a_link(policies: PolicyFolder, tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", SPOILED)
-def test_a_saved_configuration_is_read_by_the_same_rules(tmp_path: Path, how: str) -> None:
-    city = load_city(SHIPPED, on=TODAY)
+def test_a_saved_configuration_is_read_by_the_same_rules(city: City, tmp_path: Path, how: str) -> None:
     device = next(one for one in select_devices(city, Selection()) if one.platform == "cisco_ios")
     folder = tmp_path / "a/b/configs"
     folder.mkdir(parents=True)
@@ -152,6 +158,15 @@ def test_a_stacks_configuration_is_read_by_the_same_rules(tmp_path: Path) -> Non
     spoil(tmp_path / "Pulumi.lab.yaml", "a FIFO", tmp_path)
     with pytest.raises(InputRefused, match="is a named pipe"):
         list(find_stack_files(tmp_path))
+
+
+def test_outputs_are_not_written_through_a_link(policies: PolicyFolder, tmp_path: Path) -> None:
+    outside = (policies.path / "stack-outputs").rename(tmp_path / "outside")
+    before = (outside / "lab.json").read_bytes()
+    (policies.path / "stack-outputs").symlink_to("../outside")
+    with pytest.raises(InputRefused, match="leads out of its folder"):
+        write_outputs(policies.path, "lab", 1, {OUTPUT: {"applications": {}}})
+    assert (outside / "lab.json").read_bytes() == before
 
 
 def test_a_link_in_a_git_revision_is_refused(policies: PolicyFolder, tmp_path: Path) -> None:

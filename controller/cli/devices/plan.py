@@ -15,7 +15,7 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
-from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.estates import find_user_name, load_estate_city, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -104,7 +104,7 @@ def plan(  # noqa: PLR0913 the command's options
     else:
         _say_differences(found, with_reading=configs is not None)
         say_refusals(found)
-        _say_plan_summary(found, output)
+        _say_plan_summary(found, output, undo=undo is not None)
         if output is not None:
             _say_what_it_needs(document, output, operations, signed=sign_with is not None)
     code = choose_exit_code(found)
@@ -143,7 +143,7 @@ def drift(  # noqa: PLR0913 the command's options
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab, on=read_day(on))
     found = consider_devices(city, observe_devices(city, list_reachable_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
@@ -205,7 +205,7 @@ def _style(change: str) -> str | None:
     return {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}.get(mark)
 
 
-def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None) -> None:
+def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *, undo: bool) -> None:
     planned = [one for one in found if one.refusal is None]
     changing = sum(bool(one.changes) for one in planned)
     proved = sum(one.filters_proved for one in planned)
@@ -222,4 +222,5 @@ def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None) ->
             "policy says, and no state on the way is worse"
         )
     if output is not None:
-        print_line(f"saved: {output}; apply it with: tsunagu apply {output}")
+        flag = " --undo" if undo else ""
+        print_line(f"saved: {output}; apply it with: tsunagu apply {output}{flag}")

@@ -101,6 +101,19 @@ class AuditTrail:
         return os.path.relpath(path, self.state)
 
     @contextmanager
+    def hold_still(self) -> Iterator[None]:
+        """Keep everybody from adding to the trail, e.g. while it is read; where there is none nothing is made.
+
+        Raises:
+            AuditRefused: somebody else was adding to it all the time.
+        """
+        if not self.folder.is_dir():
+            yield
+            return
+        with self._holding():
+            yield
+
+    @contextmanager
     def _holding(self) -> Iterator[None]:
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

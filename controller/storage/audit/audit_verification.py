@@ -49,12 +49,15 @@ def verify_trail(trail: AuditTrail, head: HeadCopy | None = None) -> AuditReport
                 "whoever may write every file here could have made the whole trail anew"
             )
         newest = head.read_newest(trail.name) if head is not None else None
-        report.entries = list(_check_segments(trail, report.notes))
-        if not report.entries and newest is None:
-            report.notes.append(f"{trail.folder}: there is no audit trail yet")
-            return report
-        _check_head(trail, report, newest)
-        report.timelines = _check_timelines(trail, report)
+        # A run that begins meanwhile would look like a timeline that stands outside the trail.
+        with trail.hold_still():
+            report.entries = list(_check_segments(trail, report.notes))
+            _check_head(trail, report, newest)
+            if report.entries:
+                report.timelines = _check_timelines(trail, report)
+            else:
+                _check_nothing_is_left(trail)
+                report.notes.append(f"{trail.folder}: there is no audit trail yet")
     except (_Broken, AuditRefused) as broken:
         report.fault = str(broken)
     except OSError as error:
@@ -125,6 +128,15 @@ def _check_head(trail: AuditTrail, report: AuditReport, newest: TrailHead | None
             "the trail was made anew, or cut at its end"
         )
         raise _Broken(message)
+
+
+def _check_nothing_is_left(trail: AuditTrail) -> None:
+    """Refuse timelines that a trail has sealed, where there is no trail."""
+    for path in sorted((trail.state / "timeline").glob("*.jsonl")):
+        with path.open(encoding="utf-8", errors="replace") as file:
+            if split_line(file.readline().rstrip("\n")) is not None:
+                message = f"{path}: was written for an audit trail, and {trail.folder} is gone"
+                raise _Broken(message)
 
 
 def _check_timelines(trail: AuditTrail, report: AuditReport) -> int:
