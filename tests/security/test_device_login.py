@@ -191,7 +191,7 @@ def test_the_key_that_reads_changes_nothing(device: Device, verb: str) -> None:
     words = ["plan1", "run1", "60"][-CHANGING[verb] :] if verb != "arm" else ["run1", "60"]
     done = device.ask(" ".join((verb, *words)), may="read")
     assert done.returncode == 1
-    assert f"this key only reads; '{verb}' needs the key that changes" in done.stderr
+    assert f"this access can only read; '{verb}' needs the one that changes" in done.stderr
     assert not (device.folder / "home" / "lock").exists()
 
 

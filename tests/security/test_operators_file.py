@@ -185,3 +185,34 @@ def test_a_namespace_is_a_name_and_never_a_path(place: Path, name: str) -> None:
     access = {"user": "u", "key": {"env": "K"}, "known-hosts": "/k", "namespace": name}
     path = write(place / "operators/o.yaml", GOOD + "access: " + json.dumps({"a": access}) + "\n")
     assert "namespace" in refused(place, path) or "YAML" in refused(place, path)
+
+
+def test_the_default_file_must_not_lead_into_the_repository(place: Path) -> None:
+    write(place / "repository/operations.yaml")
+    own = place / "home/.config"
+    own.mkdir()
+    (own / "tsunagu").symlink_to(place / "repository")
+    with pytest.raises(OperationsRefused, match="must not stand among policies"):
+        load_operations(policies=place / "repository/policies")
+    (own / "tsunagu").unlink()
+    (own / "tsunagu").mkdir()
+    (own / "tsunagu/operations.yaml").symlink_to(place / "nowhere")
+    with pytest.raises(OperationsRefused, match="is a symbolic link"):
+        load_operations(policies=place / "repository/policies")
+
+
+@pytest.mark.parametrize("start", ["home", ".", "/"])
+def test_a_service_may_start_where_the_home_folder_lies(
+    place: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    write(place / "home/.config/tsunagu/operations.yaml", GOOD + "plans: {expire-after-hours: 3}\n")
+    monkeypatch.chdir(start if start == "/" else place / start)
+    assert load_operations(policies=place / "repository/policies").plans.expire_after_hours == 3
+
+
+def test_a_working_folder_inside_a_repository_means_all_of_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "repository/deep/er").mkdir(parents=True)
+    monkeypatch.chdir(place / "repository/deep/er")
+    path = write(place / "repository/elsewhere/operations.yaml")
+    with pytest.raises(OperationsRefused, match="must not stand among policies or in the working folder"):
+        load_operations(path)

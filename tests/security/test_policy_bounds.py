@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from controller.model.policy_files import CITY, OUTPUTS
 from controller.operations.operations import CloudBounds, Operations
 from controller.operations.operators_file import load_operations, read_operators_file
 from controller.prove.lint.device_access import check_device_access
-from tests.cli.running import here
+from tests.cli.running import ROOT, here
 from tests.policies import PolicyFolder
 
 VARIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -279,3 +281,19 @@ def test_check_says_what_is_weak(city: City, tmp_path: Path) -> None:
     (unknown,) = check_device_access(city, read_operators_file(path))
     assert f"'switches' is no access of {path}; it has: other" in str(unknown)
     assert load_operations(path).access["other"].user == "u"
+
+
+def list_loads() -> Iterator[tuple[str, bool]]:
+    """Every call that loads a city in what ships, and whether it says within which bounds."""
+    for top in ("controller", "monitoring", "stacks", "playbooks"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "load_city":
+                    named = any(word.arg == "bounds" for word in node.keywords)
+                    yield f"{path.relative_to(ROOT)}:{node.lineno}", named
+
+
+def test_whatever_loads_a_policy_says_within_which_bounds() -> None:
+    calls = list(list_loads())
+    assert len(calls) >= 8
+    assert [place for place, named in calls if not named] == []

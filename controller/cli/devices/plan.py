@@ -15,7 +15,7 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
-from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.estates import find_user_name, load_estate_city, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
@@ -143,7 +143,7 @@ def drift(  # noqa: PLR0913 the command's options
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_city(policies, on=read_day(on), estate=choose_estate_class(lab=lab))
+    city = load_estate_city(policies, lab=lab, on=read_day(on))
     found = consider_devices(city, observe_devices(city, list_reachable_devices(city, chosen), None))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.

@@ -331,7 +331,7 @@ enter() {
     verb=${line%% *}
     case $verb in
     read | saved | armed | restored) ;;
-    lock | unlock | arm | push | cancel | save) [ "$may" = change ] || die "this key only reads; '$verb' needs the key that changes" ;;
+    lock | unlock | arm | push | cancel | save) [ "$may" = change ] || die "this access can only read; '$verb' needs the one that changes" ;;
     *) die "'$verb' is no command; one of read, saved, armed, restored, lock, unlock, arm, push, cancel, save" ;;
     esac
     [ "$line" != save ] || die 'save needs the run that holds the lock'
