@@ -12,11 +12,11 @@ from controller.errors import ProofFailed, TsunaguError
 from controller.inputs.shown_text import escape_lines
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
+from controller.model.network.state_lines import format_state
 from controller.model.sites.devices import Device
 from controller.plan.derive import DerivedChange, derive_change, prove_wanted_paths
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
-from controller.plan.state_lines import format_state
 from controller.platforms.base import Step
 from controller.platforms.registry import load_platform
 

@@ -10,12 +10,12 @@ from controller.errors import PlanExpired, PlanRefused, TsunaguError
 from controller.inputs.shown_text import shorten_value
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
+from controller.model.network.state_lines import parse_state
 from controller.model.sites.devices import Device
 from controller.plan.build import USUAL_HOURS, build_device_plan, choose_canary
 from controller.plan.derive import DeriveChange, DerivedChange, derive_change, prove_wanted_paths
 from controller.plan.document import DevicePlan, LineDifference, PlanFile, find_first_difference
 from controller.plan.select import find_device
-from controller.plan.state_lines import parse_state
 from controller.platforms.base import Operable
 from controller.platforms.registry import is_supported, load_platform
 

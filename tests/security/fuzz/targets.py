@@ -25,6 +25,7 @@ from controller.measure.probes.probe_path import CompletedProcess, ProbePath
 from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
 from controller.model.network.packets import Family, parse_prefix, parse_service
+from controller.model.network.state_lines import parse_state
 from controller.model.policy_files import POLICY_FILES
 from controller.model.sites.devices import Device
 from controller.model.yaml_source import parse_yaml
@@ -32,7 +33,6 @@ from controller.operations.operators_file import load_operations
 from controller.plan.document import parse_plan
 from controller.plan.observe import read_saved_configurations
 from controller.plan.provenance.allowed_signers import parse_allowed_signers
-from controller.plan.state_lines import parse_state
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
 from controller.platforms.common.understanding import redact_configuration
 from controller.platforms.device_text.device_text import DeviceText

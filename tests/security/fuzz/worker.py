@@ -110,31 +110,44 @@ def draw_inputs(number: int, beginning: int, ask: Callable[[Random], None]) -> N
     each()
 
 
-def run_targets(targets: list[Target], found: Findings, inputs: int, beginning: int, ends: float) -> None:
-    """Ask every target in turn, a batch each, until there were so many inputs or the time is over."""
-    turn = 0
-    while (left := inputs - found.inputs.total()) > 0 and time.monotonic() < ends:
-        target = targets[turn % len(targets)]
+def ask_target(target: Target, found: Findings, number: int, beginning: int) -> None:
+    """Ask a target about so many broken documents."""
 
-        def ask(draw: Random, target: Target = target) -> None:
-            data = mutate(draw, target.seeds)
-            found.examine(target.name, lambda: target.run(data), target.refusals, data)
+    def ask(draw: Random) -> None:
+        data = mutate(draw, target.seeds)
+        found.examine(target.name, lambda: target.run(data), target.refusals, data)
 
-        draw_inputs(min(BATCH, left), beginning + turn, ask)
-        turn += 1
+    draw_inputs(number, beginning, ask)
 
 
-def run_folders(stage: FolderStage, found: Findings, folders: int, beginning: int, ends: float) -> None:
+def ask_folders(stage: FolderStage, found: Findings, number: int, beginning: int) -> None:
     """Load so many broken folders."""
 
     def ask(draw: Random) -> None:
         changes = stage.make_changes(draw)
         found.examine(FOLDERS, lambda: stage.load(changes), (TsunaguError,), repr(changes).encode())
 
-    turn = 0
-    while (left := folders - found.inputs[FOLDERS]) > 0 and time.monotonic() < ends:
-        draw_inputs(min(BATCH, left), beginning + turn, ask)
-        turn += 1
+    draw_inputs(number, beginning, ask)
+
+
+def run(targets: list[Target], stage: FolderStage, found: Findings, asked: argparse.Namespace) -> None:
+    """Ask every target in turn, a batch each, and folders in between, until all is asked or the time is over.
+
+    Both grow by the same part of what is asked of each, so a run that its time ends has seen something of both.
+    """
+    ends = time.monotonic() + asked.seconds
+    turn, loads = 0, 0
+    while time.monotonic() < ends:
+        folders = asked.folders - found.inputs[FOLDERS]
+        inputs = asked.inputs - (found.inputs.total() - found.inputs[FOLDERS])
+        if folders > 0 and folders * asked.inputs >= inputs * asked.folders:
+            ask_folders(stage, found, min(BURST, folders), asked.seed + loads)
+            loads += 1
+        elif inputs > 0:
+            ask_target(targets[turn % len(targets)], found, min(BATCH, inputs), asked.seed + turn)
+            turn += 1
+        else:
+            break
 
 
 def bound_memory(megabytes: int) -> None:
@@ -167,12 +180,8 @@ def main(words: list[str]) -> int:
         folders = FolderStage(Path(private) / "folders")
         folders.load([])
         bound_memory(given_words.megabytes)
-        ends = time.monotonic() + given_words.seconds
         try:
-            # Folders first: they are fewer, and each takes longer.
-            run_folders(folders, found, given_words.folders, given_words.seed, ends)
-            loaded = found.inputs[FOLDERS]
-            run_targets(targets, found, given_words.inputs + loaded, given_words.seed, ends)
+            run(targets, folders, found, given_words)
         except KeyboardInterrupt:
             print("fuzz: stopped", file=sys.stderr)  # noqa: T201 what a person in a terminal reads
     document = {
