@@ -81,7 +81,10 @@ def test_a_login_has_no_shell(city: City, fresh_lab: Layout, line: str) -> None:
 def test_the_key_that_reads_changes_nothing(city: City, fresh_lab: Layout) -> None:
     device = switch(city, fresh_lab.schools[0])
     access = build_lab_operations().access[device.access]
-    with open_session(device, access, "linux") as session, pytest.raises(CommandFailed, match="this access can only read"):
+    with (
+        open_session(device, access, "linux") as session,
+        pytest.raises(CommandFailed, match="this access can only read"),
+    ):
         session.run(Command("lock plan run 60"))
 
 

@@ -102,7 +102,7 @@ def test_what_is_no_utf8(policies: PolicyFolder) -> None:
         (RULES, "[tcp/80, tcp/443]", "[tcp/80-]", "rules.17.network.services.0: 'tcp/80-' is no service; write tcp"),
         (RULES, "[tcp/80, tcp/443]", "[tcp/99999]", "rules.17.network.services.0: 'tcp/99999': ports run from 1 to "),
         # YAML takes 10:00 without quotes for 600.
-        (RULES, 'from: "09:00"', "from: 10:00", '\'10:00\' is a number to YAML; write the time as "10:00", in quotes'),
+        (RULES, 'from: "09:00"', "from: 10:00", "'10:00' is a number to YAML; write the time as \"10:00\", in quotes"),
         (RULES, '"09:00"', '"09:00Z"', 'rules.4.identity.hours.from: write the time as "HH:MM", in quotes (found'),
         (RULES, '"09:00"', '"18:00"', "rules.4.identity.hours: 'from' must stand before 'until'; write two rules for"),
         (RULES, "[mon, tue, wed, thu, fri]", "[monday]", "rules.5.identity.hours.days: write a list of days, [mon, tu"),

@@ -215,3 +215,17 @@ def test_only_one_place_gives_a_device_s_text_to_a_parser() -> None:
         if ".reveal()" in path.read_text(encoding="utf-8") and "device_text" not in path.parts
     }
     assert revealing == {"platforms/common/own_restore.py", "platforms/common/understanding.py"}
+
+
+PROGRAMS = sorted((Path(__file__).parents[2] / "controller" / "platforms").rglob("*.sh"))
+OWN_ERRORS = [
+    found
+    for path in PROGRAMS
+    for found in re.findall(r"\bdie ['\"]([^\"]+?)['\"](?: ;;)?$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("error", OWN_ERRORS)
+def test_what_our_own_program_says_on_a_device_is_told_in_whole(error: str) -> None:
+    said = re.sub(r"\$\{?[a-z_0-9#%:*]+\}?(/\w+)?", "read", error)
+    assert "<redacted>" not in describe_device_words(f"ovs_switch: {said}")

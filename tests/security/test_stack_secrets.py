@@ -77,7 +77,11 @@ def test_the_file_is_looked_at_also_where_the_other_variable_is_right(tmp_path: 
         refuse_known_passphrase(environment, tmp_path / "none.yaml", (PASSPHRASE,))
 
 
-@pytest.mark.parametrize("salt", [COMMITTED_ONCE, make_salt(PASSPHRASE.strip()), make_salt("")])
+@pytest.mark.parametrize(
+    "salt",
+    [COMMITTED_ONCE, make_salt(PASSPHRASE.strip()), make_salt("")],
+    ids=["committed once", "of the rehearsal", "empty"],  # a salt is drawn: no name for a test
+)
 def test_a_salt_that_a_known_passphrase_opens_is_refused_whatever_the_environment(tmp_path: Path, salt: str) -> None:
     with pytest.raises(
         CloudError, match=r"Pulumi\.production\.yaml: encryptionsalt belongs to a passphrase that every"
@@ -85,7 +89,11 @@ def test_a_salt_that_a_known_passphrase_opens_is_refused_whatever_the_environmen
         refuse_known_passphrase({"PULUMI_CONFIG_PASSPHRASE": "ours"}, write_config(tmp_path, salt), (PASSPHRASE,))
 
 
-@pytest.mark.parametrize("salt", [make_salt("long and our own"), "v1:x:v1:y:z", "v2:a", "", "[1, 2]", "v1:é:v1:::"])
+@pytest.mark.parametrize(
+    "salt",
+    [make_salt("long and our own"), "v1:x:v1:y:z", "v2:a", "", "[1, 2]", "v1:é:v1:::"],
+    ids=["our own", "no numbers", "another version", "none", "a list", "no ASCII"],
+)
 def test_another_salt_is_left_to_the_engine(tmp_path: Path, salt: str) -> None:
     refuse_known_passphrase({"PULUMI_CONFIG_PASSPHRASE": "ours"}, write_config(tmp_path, salt), (PASSPHRASE,))
     refuse_known_passphrase({}, tmp_path / "none.yaml", (PASSPHRASE,))

@@ -326,7 +326,7 @@ enter() {
     [ "${#line}" -le "$longest_command" ] || die "a command has at most $longest_command characters"
     case $line in
     '') die 'there is no shell and no terminal here; a command is one of read, saved, armed, restored, lock, unlock, arm, push, cancel, save' ;;
-    *[!]A-Za-z0-9._=,:[\ -]*) die "a command has letters, digits, spaces and ._=,:[]- only" ;;
+    *[!]A-Za-z0-9._=,:[\ -]*) die "a command has letters, digits, spaces and a few signs only" ;;
     esac
     verb=${line%% *}
     case $verb in
