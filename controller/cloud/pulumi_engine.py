@@ -34,6 +34,11 @@ class Engine:
     environment: Mapping[str, str]
     project: Path
 
+    @property
+    def workspace(self) -> Path:
+        """The folder that the engine works in."""
+        return self.project
+
     def run(self, command: str, stack: str, *arguments: str) -> None:
         """Run a command on a stack.
 
@@ -81,4 +86,4 @@ class Engine:
 
     def command(self, *arguments: str) -> list[str]:
         """The words of a command, without questions asked."""
-        return ["pulumi", *arguments, "--cwd", str(self.project), "--non-interactive"]
+        return ["pulumi", *arguments, "--cwd", str(self.workspace), "--non-interactive"]

@@ -18,7 +18,7 @@ from controller.cloud.passphrase import refuse_known_passphrase
 from controller.cloud.pulumi_engine import LAB, POLICIES, Engine
 from controller.errors import CloudError
 from controller.offline_google.environment import PASSPHRASE, RehearsalFolder, build_offline_environment, is_offline
-from controller.offline_google.rehearsal_project import prepare_rehearsal_project
+from controller.offline_google.rehearsal_project import find_workspace, prepare_rehearsal_project
 from controller.offline_google.world.world import OfflineWorld
 
 CONFIG = Path("stacks/config")
@@ -30,6 +30,11 @@ class RehearsalEngine(Engine):
     """The engine on an offline Google: it makes a stack where there is none, and repairs what a kill left half made."""
 
     rehearsal: RehearsalFolder
+
+    @property
+    def workspace(self) -> Path:
+        """Where the engine works: the project with copies of the stacks' configurations."""
+        return find_workspace(self.project, self.rehearsal)
 
     def ready(self, stack: str, say: Progress) -> None:
         """See to it that the stack is there and that no crash has left it half done (offline only).
@@ -116,7 +121,8 @@ def choose_engine(
     if is_offline() or stack == LAB:
         place = rehearsal or RehearsalFolder()
         environment = {**build_offline_environment(place, say), **chosen}
-        return RehearsalEngine(environment, prepare_rehearsal_project(project, place), place)
+        prepare_rehearsal_project(project, place)
+        return RehearsalEngine(environment, project, place)
     refuse_known_passphrase(os.environ, project / CONFIG / f"Pulumi.{stack}.yaml", (PASSPHRASE,))
     return Engine({**build_engine_environment(say, first=[]), **chosen}, project)
 

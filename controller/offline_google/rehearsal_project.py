@@ -17,15 +17,22 @@ _OF_A_SECRETS_PROVIDER = re.compile(r"(encryptionsalt|encryptedkey|secretsprovid
 _SALT = re.compile(r"^encryptionsalt:.*\n?", re.MULTILINE)
 
 
-def prepare_rehearsal_project(project: Path, rehearsal: RehearsalFolder) -> Path:
-    """Return the folder of a project for a rehearsal, as the project is now; made in the rehearsal's own folder.
+def find_workspace(project: Path, rehearsal: RehearsalFolder) -> Path:
+    """Return the folder that a rehearsal of a project works in; where there is no project, the folder itself.
 
-    A stack that was rehearsed before keeps its salt: its record there is bound to it. Where there is no project the
-    folder is as it is: the engine says what is missing.
+    Then the engine says what is missing.
     """
-    if not (project / "Pulumi.yaml").exists():
+    return rehearsal.folder.resolve() / "project" if (project / "Pulumi.yaml").exists() else project
+
+
+def prepare_rehearsal_project(project: Path, rehearsal: RehearsalFolder) -> Path:
+    """Bring the workspace of a rehearsal to what the project is now, and return it.
+
+    A stack that was rehearsed before keeps its salt: its record there is bound to it.
+    """
+    folder = find_workspace(project, rehearsal)
+    if folder == project:
         return project
-    folder = rehearsal.folder.resolve() / "project"
     (folder / "config").mkdir(parents=True, exist_ok=True)
     settings = yaml.safe_load((project / "Pulumi.yaml").read_text(encoding="utf-8"))
     main, config = settings.get("main", "."), settings.get("stackConfigDir", ".")

@@ -29,6 +29,12 @@ from tests.policies import PolicyFolder
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def before(city: City) -> Anchors:
+    """The anchors of the shipped policy."""
+    return collect_anchors(city)
+
+
 @pytest.fixture
 def policies(tmp_path: Path) -> PolicyFolder:
     return PolicyFolder(tmp_path)
@@ -236,18 +242,16 @@ def test_what_is_uncovered_has_an_address_that_was_not_there(
 
 
 @given(prefix=PREFIXES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-def test_any_controller_that_was_none_is_told(city: City, prefix: Prefix) -> None:
-    before = collect_anchors(city)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_any_controller_that_was_none_is_told(before: Anchors, prefix: Prefix) -> None:
     after = before.model_copy(update={"controllers": (*before.controllers, prefix)})
     known = prefix == ip_network("10.255.0.10/32")
     assert bool(list(find_wider_anchors(before, after, CloudBounds()))) is not known
 
 
 @given(length=st.integers(8, 32), pieces=st.integers(0, 4))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-def test_an_application_is_wider_beyond_the_bound_however_it_is_cut(city: City, length: int, pieces: int) -> None:
-    before = collect_anchors(city)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+def test_an_application_is_wider_beyond_the_bound_however_it_is_cut(before: Anchors, length: int, pieces: int) -> None:
     name = next(iter(before.applications))
     block = IPv4Network((int(IPv4Network("44.0.0.0/8").network_address), length))
     cut = tuple(block.subnets(min(pieces, 32 - length)))

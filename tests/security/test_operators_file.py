@@ -180,7 +180,7 @@ NAMESPACES = st.one_of(
 
 
 @given(name=NAMESPACES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_a_namespace_is_a_name_and_never_a_path(place: Path, name: str) -> None:
     access = {"user": "u", "key": {"env": "K"}, "known-hosts": "/k", "namespace": name}
     path = write(place / "operators/o.yaml", GOOD + "access: " + json.dumps({"a": access}) + "\n")

@@ -30,7 +30,7 @@ def main(command: list[str]) -> int:
         _say("engine-shell: OFFLINE, in a copy of the stacks' configurations as they are now")
         _say("engine-shell: Try: pulumi preview --stack lab. Leave with: exit")
         command = [os.environ.get("SHELL") or "/bin/sh"]
-    os.chdir(engine.project)
+    os.chdir(engine.workspace)
     return os.execvpe(command[0], command, dict(engine.environment))  # noqa: S606 a shell is what was asked for
 
 
