@@ -16,7 +16,7 @@ from pathlib import Path
 from controller.errors import ConfigRefused, TsunaguError
 from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported
-from controller.platforms.base import Operable, Platform
+from controller.platforms.base import Platform, Readable
 from controller.platforms.common.understanding import redact_configuration, understand
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import is_supported, load_platform
@@ -44,7 +44,7 @@ class Backup:
 
 def is_operable(device: Device) -> bool:
     """Whether the device's running configuration can be asked for."""
-    return is_supported(device.platform) and isinstance(load_platform(device.platform), Operable)
+    return is_supported(device.platform) and isinstance(load_platform(device.platform), Readable)
 
 
 def back_up_device(device: Device, folder: Path, transport: Transport, clock: Clock) -> Backup:
@@ -57,7 +57,7 @@ def back_up_device(device: Device, folder: Path, transport: Transport, clock: Cl
         TsunaguError: the redacted text would not mean the same, or cannot be written.
     """
     system = load_platform(device.platform) if is_supported(device.platform) else None
-    if not isinstance(system, Operable):
+    if not isinstance(system, Readable):
         raise NotSupported(device, "cannot be read over SSH yet")
     with transport.open_session(device, system.device_type) as session:
         text = system.read(session)

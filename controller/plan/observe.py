@@ -20,7 +20,7 @@ from controller.errors import (
 from controller.inputs.input_file import InputFolder
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.platforms.base import Observation, Operable, Platform
+from controller.platforms.base import Observation, Operable, Platform, Readable
 from controller.platforms.common.understanding import understand
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import is_supported, load_platform
@@ -29,6 +29,7 @@ from controller.platforms.transport.base import Transport
 UNREADABLE = "The saved configurations cannot be read:"
 _MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
 """Those of a whole city; each is parsed by itself."""
+TEXT_ONLY = "is known as text only; use --configs"
 AT_ONCE = 20
 """Sessions open at the same time; most of a session is waiting."""
 
@@ -56,12 +57,19 @@ class NotSupported(TsunaguError):
 
 
 def read_devices(
-    devices: Sequence[Device], transport: Transport, on_observed: Callable[[Observed], None]
+    devices: Sequence[Device],
+    transport: Transport,
+    on_observed: Callable[[Observed], None],
+    *,
+    only_read: bool = False,
 ) -> list[Observed]:
-    """Read devices over a transport, many at once; `on_observed` is called for each as it comes."""
+    """Read devices over a transport, many at once; `on_observed` is called for each as it comes.
+
+    `only_read`: also those that cannot be changed over SSH, for who does not mean to.
+    """
 
     def observe(device: Device) -> Observed:
-        observed = _observe_device(device, transport)
+        observed = _observe_device(device, transport, Readable if only_read else Operable)
         on_observed(observed)
         return observed
 
@@ -69,12 +77,13 @@ def read_devices(
         return list(pool.map(observe, devices))
 
 
-def _observe_device(device: Device, transport: Transport) -> Observed:
+def _observe_device(device: Device, transport: Transport, needed: type[Readable]) -> Observed:
     if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     system = load_platform(device.platform)
-    if not isinstance(system, Operable):
-        return Observed(device, refusal=NotSupported(device, "is known as text only; use --configs"))
+    if not isinstance(system, needed):
+        why = "cannot be changed over SSH yet; use --configs" if isinstance(system, Readable) else TEXT_ONLY
+        return Observed(device, refusal=NotSupported(device, why))
     try:
         with transport.open_session(device, system.device_type) as session:
             text = system.read(session)

@@ -212,19 +212,28 @@ class Restore:
     run: str
 
 
+EXEC = "linux"
+"""The device type of a system that needs no command line: each command has a channel of its own."""
+
+
 @runtime_checkable
-class Operable(Platform, Protocol):
-    """A platform that can be read and changed over SSH."""
+class Readable(Platform, Protocol):
+    """A platform that can be read over SSH."""
 
     @property
     def device_type(self) -> str:
-        """The name that netmiko has for the platform."""
+        """The name that netmiko has for the system, or `EXEC`."""
 
     def read(self, session: Session) -> DeviceText:
         """The running configuration, in the form that `parse` takes."""
 
     def read_saved(self, session: Session) -> DeviceText:
         """What the device would boot with, in the same form; empty when there is none, or none whole."""
+
+
+@runtime_checkable
+class Operable(Readable, Protocol):
+    """A platform that can be read and changed over SSH."""
 
     def lock(self, session: Session, lock: Lock) -> None:
         """Take the device's lock; a hold of the same owner is taken over.

@@ -49,7 +49,7 @@ def test_without_an_operators_file_a_host_has_neither_user_nor_port(city: City) 
 
 
 def test_what_cannot_be_asked_is_in_a_group_of_its_own(city: City) -> None:
-    (host,) = [one for one in list_hosts(city, {}) if one.name == "kw-s01-core1"]
+    (host,) = [one for one in list_hosts(city, {}) if one.name == "kw-s01-ap1"]
     assert host.groups[-1] == "not_operable"
 
 

@@ -54,7 +54,7 @@ def test_each_device_is_told_as_it_comes_and_returned_in_order(
     assert read.observation.state == load_platform("ovs").parse(switch.running, core.id).state
     assert (read.source, read.knows_saved, read.refusal) == (core.id, True, None)
     assert [str(one.refusal) for one in others] == [
-        "kw-s01-core1: not supported: platform 'cisco_ios' is known as text only; use --configs",
+        "kw-s01-core1: not supported: platform 'cisco_ios' cannot be changed over SSH yet; use --configs",
         "kw-s01-core1: not supported: platform 'yamaha_rtx' is not built yet",
     ]
     assert all(isinstance(one.refusal, NotSupported) and one.observation is None for one in others)
@@ -87,7 +87,7 @@ def test_a_backup_is_two_files_for_the_owner_alone_and_may_be_made_again(
 
 
 def test_a_device_that_is_known_as_text_only_is_not_asked(device: Device, tmp_path: Path) -> None:
-    for one in (device, replace(device, platform="yamaha_rtx")):
+    for one in (replace(device, platform="hostapd"), replace(device, platform="yamaha_rtx")):
         with pytest.raises(NotSupported, match=r"^kw-s01-core1: .* cannot be read over SSH yet$"):
             back_up_device(one, tmp_path, MemoryTransport([]), CLOCK)
     assert not list(tmp_path.iterdir())

@@ -22,8 +22,13 @@ def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
     return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else select_devices(city, chosen)
 
 
-def observe_devices(city: City, devices: Sequence[Device], configs: Path | None) -> list[Observed]:
-    """Devices as they are, over SSH with progress on standard error, or from saved files."""
+def observe_devices(
+    city: City, devices: Sequence[Device], configs: Path | None, *, only_read: bool = False
+) -> list[Observed]:
+    """Devices as they are, over SSH with progress on standard error, or from saved files.
+
+    `only_read`: also devices that can be read and not changed over SSH.
+    """
     if configs is not None:
         return read_saved_configurations(devices, configs)
     count = 0
@@ -35,7 +40,7 @@ def observe_devices(city: City, devices: Sequence[Device], configs: Path | None)
             state = "read" if one.refusal is None else "not read"
             errors.print(f"[{count}/{len(devices)}] {one.device.id} {state}", style="dim", markup=False)
 
-    return read_devices(devices, build_transport(city), seen)
+    return read_devices(devices, build_transport(city), seen, only_read=only_read)
 
 
 def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:

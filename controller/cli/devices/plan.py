@@ -144,7 +144,8 @@ def drift(  # noqa: PLR0913 the command's options
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab, on=read_day(on))
-    found = consider_devices(city, observe_devices(city, list_reachable_devices(city, chosen), None))
+    devices = list_reachable_devices(city, chosen)
+    found = consider_devices(city, observe_devices(city, devices, None, only_read=True))
     differing = [one for one in found if one.refusal is None and one.differs]
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
     from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415

@@ -35,6 +35,7 @@ from controller.platforms.allied_telesis_awplus.text import (
     write_attachment,
 )
 from controller.platforms.base import Observation, Step
+from controller.platforms.common.cli_reading import CliReading
 from controller.platforms.common.managed import refuse_unsupported, write_vlan_list
 from controller.platforms.dialect.steps import (
     Change,
@@ -49,10 +50,11 @@ MAXIMUM_DEVICE_ENTRIES = 2048
 """A bound of this project, not of a data sheet: the references only say that the room for entries is limited."""
 
 
-class AlliedTelesisAwplus:
+class AlliedTelesisAwplus(CliReading):
     """The platform `allied_telesis_awplus`; see `controller.platforms.base.Platform` for what each member promises."""
 
     name = "allied_telesis_awplus"
+    device_type = "allied_telesis_awplus"
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=True,

@@ -18,7 +18,7 @@ from itertools import count
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState
 from controller.model.network.packets import Effect
 from controller.model.network.route_policies import RoutePolicy, RoutePolicyBinding, Routing, build_routing
-from controller.platforms.base import Command, Observation, Step
+from controller.platforms.base import EXEC, Command, Observation, Step
 from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.common.replacement_names import choose_replacement_name
@@ -34,7 +34,7 @@ class Frr(OwnRestore):
     """The platform `frr`; see `controller.platforms.base.Operable` for what each member promises."""
 
     name = "frr"
-    device_type = "cisco_ios"
+    device_type = EXEC
     agent = "frr_router"
     script = "router.sh"
     home = "TSUNAGU_ROUTER"

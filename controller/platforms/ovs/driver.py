@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, PortMode, PortState
-from controller.platforms.base import Command, Observation, Step
+from controller.platforms.base import EXEC, Command, Observation, Step
 from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.ovs.filters import MAXIMUM_ENTRIES
@@ -41,7 +41,7 @@ class OpenVSwitch(OwnRestore):
     agent = "ovs_switch"
     script = "switch.sh"
     home = "TSUNAGU_SWITCH"
-    device_type = "linux"
+    device_type = EXEC
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=False,

@@ -16,7 +16,7 @@ import paramiko
 from controller.errors import AlgorithmsRefused, CommandFailed, DeviceUnreachable, LoginRefused, TsunaguError
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess
-from controller.platforms.base import Command
+from controller.platforms.base import EXEC, Command, Session
 from controller.platforms.device_text.device_text import (
     MAXIMUM_BYTES,
     DeviceText,
@@ -106,7 +106,7 @@ class SshSession:
 @contextmanager
 def open_session(
     device: Device, access: DeviceAccess, device_type: str, *, changing: bool = False
-) -> Iterator[SshSession]:
+) -> Iterator[Session]:
     """Log in to a device; `changing`: with the credential that may change it, where another key only reads.
 
     Raises:
@@ -115,7 +115,6 @@ def open_session(
         AlgorithmsRefused: it offers old algorithms only, and its access does not allow them.
         DeviceUnreachable: nobody answers, or not with SSH.
     """
-    del device_type
     identity = identify_device(device, access)
     client = PinnedClient(identity, require_pin(identity), access.legacy_algorithms or ())
     password, key = _resolve_credential(device, access, changing=changing)
@@ -130,10 +129,27 @@ def open_session(
             client.close()
             raise
         try:
-            yield SshSession(device.id, client)
+            if device_type == EXEC:
+                yield SshSession(device.id, client)
+            else:
+                with _open_cli_session(device, client, device_type) as session:
+                    yield session
         finally:
             with _deadline(LOGOUT_SECONDS, dialled.close):
                 client.close()
+
+
+@contextmanager
+def _open_cli_session(device: Device, client: paramiko.SSHClient, device_type: str) -> Iterator[Session]:
+    from controller.platforms.transport.cli_session import CliSession, open_command_line  # noqa: PLC0415 netmiko: 1 s
+
+    with _deadline(LOGIN_SECONDS, client.close):
+        connection = open_command_line(device.id, client, device_type)
+    try:
+        yield CliSession(device.id, connection)
+    finally:
+        with _deadline(LOGOUT_SECONDS, client.close):
+            connection.disconnect()
 
 
 def _resolve_credential(

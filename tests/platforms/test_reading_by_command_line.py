@@ -1,0 +1,134 @@
+"""A switch with a command line is read over SSH by netmiko: whole, unpaged, bounded, and never typed into otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from controller.compile.network.wanted_device_state import compile_device
+from controller.errors import CommandFailed, DeviceTextRefused, DeviceUnreachable
+from controller.model.city import City
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
+from controller.operations.device_access import DeviceAccess
+from controller.plan.backup import back_up_device
+from controller.plan.observe import NotSupported, read_devices
+from controller.platforms.base import Command, Operable, Readable
+from controller.platforms.device_text import device_text
+from controller.platforms.registry import load_platform
+from controller.platforms.transport.base import SystemClock
+from controller.platforms.transport.ssh_session import open_session
+from controller.platforms.transport.ssh_transport import SshTransport
+from tests.platforms.command_line import CommandLine
+from tests.security.fake_ssh_device import FakeDevice, serve
+
+PASSWORD = "read-only-7"  # noqa: S105 of a stand-in
+
+
+@pytest.fixture
+def switch(city: City) -> tuple[Device, CommandLine, DeviceState]:
+    """A Catalyst of a school, out of a rendered configuration, behind the header that IOS puts before it."""
+    device = next(one for one in city.list_devices(city.school_by_id["kw-s01"]) if one.role == "floor")
+    assert device.platform == "cisco_ios"
+    system = load_platform("cisco_ios")
+    state = compile_device(city, device, system.capabilities).wanted
+    text = f"Building configuration...\n\nCurrent configuration : 9999 bytes\n!\n{system.render(state)}end\n"
+    shows = {"show running-config": text, "show startup-config": f"Using 9999 out of 524288 bytes\n!\n{text}"}
+    return replace(device, management=IPv4Address("127.0.0.1")), CommandLine(password=PASSWORD, shows=shows), state
+
+
+def reach(folder: Path, fake: CommandLine, port: int) -> DeviceAccess:
+    pins, password = folder / "known_hosts", folder / "password"
+    pins.write_text(f"[127.0.0.1]:{port} {fake.host_key.get_name()} {fake.host_key.get_base64()}\n", encoding="ascii")
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD, encoding="ascii")
+    return DeviceAccess.model_validate(
+        {"user": "net01", "known-hosts": str(pins), "port": port, "password": {"file": str(password)}}
+    )
+
+
+def test_a_switch_is_read_whole_and_nothing_else_is_typed(
+    switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path
+) -> None:
+    device, fake, state = switch
+    with serve(fake) as port:
+        transport = SshTransport({device.access: reach(tmp_path, fake, port)})
+        (seen,) = read_devices([device], transport, lambda _: None, only_read=True)
+        backup = back_up_device(device, tmp_path / "backup", transport, SystemClock())
+    assert seen.refusal is None
+    assert seen.observation is not None
+    assert seen.observation.state == state
+    assert seen.saved == state
+    assert seen.knows_saved
+    assert set(fake.typed) == {
+        *("terminal width 511", "terminal length 0", "show running-config", "show startup-config"),
+    }
+    assert backup.platform == "cisco_ios"
+    kept = (tmp_path / f"backup/{device.id}.cfg").read_text(encoding="utf-8")
+    assert load_platform("cisco_ios").parse(kept, "backup").state == state
+
+
+def test_what_has_nothing_saved_says_so(switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path) -> None:
+    device, fake, _ = switch
+    fake.shows["show startup-config"] = "%% Non-volatile configuration memory invalid or not present\n"
+    with serve(fake) as port:
+        transport = SshTransport({device.access: reach(tmp_path, fake, port)})
+        (seen,) = read_devices([device], transport, lambda _: None, only_read=True)
+    assert seen.refusal is None
+    assert seen.saved is None
+
+
+def test_a_refused_command_and_one_with_an_input_are_failures(
+    switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path
+) -> None:
+    device, fake, _ = switch
+    fake.prompt = "core1>"
+    with serve(fake) as port, open_session(device, reach(tmp_path, fake, port), "cisco_ios") as session:
+        with pytest.raises(CommandFailed, match=r"the device refused it: .*Invalid input") as failed:
+            session.run(Command("show vlan"))
+        assert "show vlan" in str(failed.value)
+        with pytest.raises(CommandFailed, match="nothing is typed into it"):
+            session.run(Command("configure terminal", "hostname x\n"))
+    assert "configure terminal" not in fake.typed
+
+
+def test_a_switch_that_never_stops_is_cut_off_and_named(
+    switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, fake, _ = switch
+    fake.endless = True
+    monkeypatch.setattr(device_text, "MAXIMUM_BYTES", 200_000)
+    with (
+        serve(fake) as port,
+        open_session(device, reach(tmp_path, fake, port), "cisco_ios") as session,
+        pytest.raises(DeviceTextRefused, match=device.id),
+    ):
+        session.run(Command("show running-config"))
+
+
+def test_without_a_prompt_there_is_no_command_line(
+    switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, fake, _ = switch
+    monkeypatch.setattr(CommandLine, "check_channel_shell_request", FakeDevice.check_channel_shell_request)
+    with (
+        serve(fake) as port,
+        pytest.raises(DeviceUnreachable, match="no command line with a prompt"),
+        open_session(device, reach(tmp_path, fake, port), "cisco_ios"),
+    ):
+        pytest.fail("there was a session")
+
+
+@pytest.mark.parametrize("name", ["cisco_ios", "allied_telesis_awplus"])
+def test_a_plan_to_be_applied_does_not_ask_what_cannot_be_changed(city: City, name: str) -> None:
+    system = load_platform(name)
+    assert isinstance(system, Readable)
+    assert not isinstance(system, Operable)
+    every = (one for school in city.schools for one in city.list_devices(school))
+    device = next(one for one in every if one.platform == name)
+    (seen,) = read_devices([device], SshTransport({}), lambda _: None)
+    assert isinstance(seen.refusal, NotSupported)
+    assert "cannot be changed over SSH yet; use --configs" in str(seen.refusal)
