@@ -29,7 +29,6 @@ from controller.platforms.transport.base import Transport
 UNREADABLE = "The saved configurations cannot be read:"
 _MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
 """Those of a whole city; each is parsed by itself."""
-TEXT_ONLY = "is known as text only; use --configs"
 AT_ONCE = 20
 """Sessions open at the same time; most of a session is waiting."""
 
@@ -69,7 +68,7 @@ def read_devices(
     """
 
     def observe(device: Device) -> Observed:
-        observed = _observe_device(device, transport, Readable if only_read else Operable)
+        observed = _observe_device(device, transport, only_read=only_read)
         on_observed(observed)
         return observed
 
@@ -77,13 +76,14 @@ def read_devices(
         return list(pool.map(observe, devices))
 
 
-def _observe_device(device: Device, transport: Transport, needed: type[Readable]) -> Observed:
+def _observe_device(device: Device, transport: Transport, *, only_read: bool) -> Observed:
     if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     system = load_platform(device.platform)
-    if not isinstance(system, needed):
-        why = "cannot be changed over SSH yet; use --configs" if isinstance(system, Readable) else TEXT_ONLY
-        return Observed(device, refusal=NotSupported(device, why))
+    if not isinstance(system, Readable):
+        return Observed(device, refusal=NotSupported(device, "is known as text only; use --configs"))
+    if not (only_read or isinstance(system, Operable)):
+        return Observed(device, refusal=NotSupported(device, "cannot be changed over SSH yet; use --configs"))
     try:
         with transport.open_session(device, system.device_type) as session:
             text = system.read(session)
