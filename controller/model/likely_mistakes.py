@@ -13,7 +13,7 @@ from collections.abc import Callable
 _FULL_WIDTH_SPACE = "\N{IDEOGRAPHIC SPACE}"
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7}) |={7}$")
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_LEADING_ZERO = re.compile(r"([-+]?)0+([0-9]+)")
+_LEADING_ZERO = re.compile(r"([-+]?)0([0-9]+)")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NETMASK = re.compile(r"(\S+)[ /]((?:[0-9]{1,3}\.){3}[0-9]{1,3})")

@@ -227,10 +227,11 @@ def read_scalar(event: yaml.ScalarEvent, file: str) -> Any:  # noqa: ANN401 YAML
         PolicyError: it looks like a number or a date and is none, is longer than any, or is no finite number.
     """
     tag = _RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call] # PyYAML
-    if tag == _TEXT and not (event.implicit[0] and looks_like_padded_number(event.value)):
+    short = len(event.value) <= _LONGEST_SCALAR
+    if tag == _TEXT and not (event.implicit[0] and short and looks_like_padded_number(event.value)):
         return event.value
     line = get_line(event)
-    if len(event.value) > _LONGEST_SCALAR:
+    if not short:
         message = f"{shorten_value(event.value)} is longer than any number or date; put it in quotes if it is text"
         raise refuse_file(file, line, message)
     plain = explain_number(event.value) if tag == _TEXT else _PLAIN.get(tag, _accept)(event.value)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from controller.model.city import City
-from controller.model.loading.bounds import covers, merge_prefixes
+from controller.model.loading.bounds import PrefixCover, merge_prefixes
 from controller.model.network.device_state import PortRole
 from controller.model.network.packets import Prefix
 from controller.model.sites.schools import PrefixField
@@ -148,9 +148,9 @@ def find_uncovered(prefixes: Iterable[Prefix], cover: Iterable[Prefix]) -> Itera
     >>> list(find_uncovered([parse_prefix("10.0.0.0/8"), parse_prefix("9.0.0.0/8")], cover))
     [IPv4Network('9.0.0.0/8')]
     """
-    merged = merge_prefixes(cover)
+    covered = PrefixCover(cover)
     for prefix in prefixes:
-        if not covers(merged, prefix):
+        if not covered.covers(prefix):
             yield prefix
 
 

@@ -25,6 +25,7 @@ NO_NOUNS = {
     "MigrationRefused": "an error; its message speaks for itself",
     "OlderFile": "how an older policy file is read",
     "PolicyReader": "how policy files are read",
+    "PrefixCover": "how prefixes are compared",
     "PolicyValues": "how policy files are read",
     "ReadPolicy": "how policy files are read",
     "Rewrite": "how a file of an older format is rewritten",

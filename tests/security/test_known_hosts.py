@@ -195,7 +195,9 @@ def test_a_revoked_key_is_refused_although_it_is_pinned(tmp_path: Path, hosts: s
 
 
 @pytest.mark.parametrize(
-    "line", [f"@revoked {NAME} ssh-ed25519 AAAA", "@revoked * ssh-ed25519 !!", f"@new {NAME} {KEY.words}"]
+    "line",
+    [f"@revoked {NAME} ssh-ed25519 AAAA", "@revoked * ssh-ed25519 !!", f"@new {NAME} {KEY.words}"],
+    ids=["half a key", "no base64", "another mark"],  # keys are drawn: no name for a test
 )
 def test_a_marked_line_that_is_not_understood_is_no_comment(tmp_path: Path, line: str) -> None:
     path = write(tmp_path, f"{NAME} {KEY.words}\n{line}\n")

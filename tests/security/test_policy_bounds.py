@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -18,6 +19,7 @@ from controller.model.loading.bounds import find_bound_problems
 from controller.model.network.packets import Family, Prefix, parse_prefix
 from controller.model.policy_bounds import RESERVED_FLOOR, PolicyBounds
 from controller.model.policy_files import CITY, OUTPUTS
+from controller.operations.anchors import find_uncovered
 from controller.operations.operations import CloudBounds, Operations
 from controller.operations.operators_file import load_operations, read_operators_file
 from controller.prove.lint.device_access import check_device_access
@@ -299,3 +301,15 @@ def test_whatever_loads_a_policy_says_within_which_bounds() -> None:
     calls = list(list_loads())
     assert len(calls) >= 8
     assert [place for place, named in calls if not named] == []
+
+
+def test_very_many_ranges_and_choices_are_judged_quickly(city: City, policies: PolicyFolder) -> None:
+    many = tuple(IPv4Network((number << 12, 28)) for number in range(20_000))
+    wide = city.replace_file(CITY, city.settings.model_copy(update={"reserved": (*city.settings.reserved, *many)}))
+    began = process_time()
+    assert problems(wide) == []
+    assert list(find_uncovered(many, many)) == []
+    assert process_time() - began < 4.0
+    choices = ", ".join(f"{{access: a{number}, schools: [as-e04]}}" for number in range(201))
+    policies.edit(FILE, "{default: switches}", f"{{default: switches, choices: [{choices}]}}")
+    assert any("device-access.choices" in problem and "200" in problem for problem in policies.problems())

@@ -289,3 +289,18 @@ def test_so_many_problems_are_told_and_no_more(policies: PolicyFolder) -> None:
     began = time.process_time()
     assert 90 <= len(policies.problems()) <= 110
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "part", ["0", "00_", "1.", "1:", "0x", "+.", "-", "1e", "\uff11", "10.0.0.0/", "<<<<<<< ", "a: b\n"]
+)
+@pytest.mark.parametrize("tail", ["", "x"])
+def test_a_repeated_part_takes_no_longer_than_its_length(part: str, tail: str) -> None:
+    repeated = part * (200_000 // len(part)) + tail
+    for text in (f"a: {repeated}", f"{repeated}: a"):
+        began = time.process_time()
+        try:
+            parse_yaml(text.encode(), "x.yaml")
+        except PolicyError as refused:
+            assert all(len(str(one)) < 1_200 for one in refused.problems)  # noqa: PT017 either is right
+        assert time.process_time() - began < 2

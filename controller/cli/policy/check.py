@@ -10,12 +10,12 @@ import typer
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
 from controller.cli.output import Exit, print_line, say_json
+from controller.cli.policy.unknown_platforms import find_unknown_platforms
 from controller.compile.network.upstream import list_assumed_routers
 from controller.model.city import City
 from controller.operations.applied_policies import find_applied_policy, find_widened
 from controller.operations.operations import Operations
 from controller.operations.operators_file import OperatorsFile, read_operators_file
-from controller.plan.unknown_platforms import find_unknown_platforms
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.device_access import check_device_access
 from controller.prove.lint.finding import Finding, Severity

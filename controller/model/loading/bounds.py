@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from controller.errors import Problem
 from controller.model.city import City
 from controller.model.loading.policy_reader import FindOrigin
-from controller.model.network.packets import Family, Prefix, parse_prefix
+from controller.model.network.packets import Family, Prefix
 from controller.model.policy_bounds import CONTROLLER_LENGTHS, PolicyBounds
 from controller.model.policy_files import CITY, OUTPUTS
 
-_GLOBAL_IPV6 = parse_prefix("2000::/3")
+_GLOBAL_IPV6 = IPv6Network("2000::/3")
 _OPERATORS = "the operators' file"
 
 
@@ -26,9 +27,10 @@ def find_bound_problems(city: City, bounds: PolicyBounds, find_origin: FindOrigi
 
 
 def _check_controllers(city: City, bounds: PolicyBounds, find_origin: FindOrigin) -> Iterator[Problem]:
+    given = PrefixCover(bounds.controllers)
     for number, prefix in enumerate(city.controllers):
         if bounds.controllers:
-            reason = "" if covers(bounds.controllers, prefix) else f"is none of the controllers of {_OPERATORS}"
+            reason = "" if given.covers(prefix) else f"is none of the controllers of {_OPERATORS}"
         elif prefix.prefixlen < (length := CONTROLLER_LENGTHS[Family(prefix.version)]):
             reason = f"has more addresses than a /{length}; name the controllers in {_OPERATORS}"
         else:
@@ -39,47 +41,61 @@ def _check_controllers(city: City, bounds: PolicyBounds, find_origin: FindOrigin
 
 
 def _check_reserved(city: City, bounds: PolicyBounds, find_origin: FindOrigin) -> Iterator[Problem]:
+    reserved = PrefixCover(city.settings.reserved)
     for prefix in bounds.reserved:
-        if not covers(city.settings.reserved, prefix):
+        if not reserved.covers(prefix):
             message = f"{prefix} must stand here: it is never internet (`reserved` of {_OPERATORS}, or its default)"
             yield Problem(find_origin(CITY, "reserved"), "reserved", message)
 
 
 def _check_outputs(city: City, bounds: PolicyBounds, find_origin: FindOrigin) -> Iterator[Problem]:
-    reserved = merge_prefixes((*bounds.reserved, *city.settings.reserved))
+    reserved = PrefixCover((*bounds.reserved, *city.settings.reserved))
+    within = PrefixCover(bounds.cloud_within or (Family.V4.everything, Family.V6.everything))
     for name, placed in city.outputs.applications.items():
         for prefix in (*placed.ipv4, *placed.ipv6):
             field = f"applications.{name}.ipv{prefix.version}"
-            reason = _judge_address(prefix, bounds, reserved)
+            reason = _judge_address(prefix, bounds, reserved, within)
             if reason:
                 yield Problem(find_origin(OUTPUTS, field), field, f"{prefix} {reason}")
 
 
-def _judge_address(prefix: Prefix, bounds: PolicyBounds, reserved: Iterable[Prefix]) -> str:
+def _judge_address(prefix: Prefix, bounds: PolicyBounds, reserved: PrefixCover, within: PrefixCover) -> str:
     length = bounds.cloud_lengths[Family(prefix.version)]
     if prefix.prefixlen < length:
         return f"has more addresses than a /{length}, the most that a cloud application may have (`cloud-bounds`)"
-    if prefix.is_multicast or (isinstance(prefix, IPv6Network) and not covers([_GLOBAL_IPV6], prefix)):
+    if prefix.is_multicast or (isinstance(prefix, IPv6Network) and not prefix.subnet_of(_GLOBAL_IPV6)):
         return "is no global unicast address"
-    if any(prefix.version == one.version and _overlap(prefix, one) for one in reserved):
+    if reserved.overlaps(prefix):
         return "is no global unicast address: it is reserved"
-    if bounds.cloud_within and not covers(bounds.cloud_within, prefix):
+    if not within.covers(prefix):
         return f"lies outside `cloud-bounds.within` of {_OPERATORS}"
     return ""
 
 
-def _overlap(one: Prefix, other: Prefix) -> bool:
-    first, last = int(one.network_address), int(one.broadcast_address)
-    return first <= int(other.broadcast_address) and int(other.network_address) <= last
+class PrefixCover:
+    """The addresses of some prefixes; tells quickly if another prefix lies wholly in them.
 
-
-def covers(prefixes: Iterable[Prefix], prefix: Prefix) -> bool:
-    """Tell if every address of a prefix lies in these.
-
-    >>> covers([parse_prefix("10.0.0.0/9"), parse_prefix("10.128.0.0/9")], parse_prefix("10.0.0.0/8"))
+    >>> PrefixCover([parse_prefix("10.0.0.0/9"), parse_prefix("10.128.0.0/9")]).covers(parse_prefix("10.0.0.0/8"))
     True
     """
-    return any(_lies_in(prefix, one) for one in merge_prefixes(prefixes))
+
+    def __init__(self, prefixes: Iterable[Prefix]) -> None:
+        self._blocks: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        for one in merge_prefixes(prefixes):
+            self._blocks[one.version].append((int(one.network_address), int(one.broadcast_address)))
+
+    def covers(self, prefix: Prefix) -> bool:
+        """Tell if every address of a prefix is among them."""
+        blocks = self._blocks[prefix.version]
+        # The last block that begins no later; merged blocks are in order and apart.
+        at = bisect_right(blocks, int(prefix.network_address), key=lambda block: block[0]) - 1
+        return at >= 0 and int(prefix.broadcast_address) <= blocks[at][1]
+
+    def overlaps(self, prefix: Prefix) -> bool:
+        """Tell if an address of a prefix is among them."""
+        blocks = self._blocks[prefix.version]
+        at = bisect_right(blocks, int(prefix.broadcast_address), key=lambda block: block[0]) - 1
+        return at >= 0 and int(prefix.network_address) <= blocks[at][1]
 
 
 def merge_prefixes(prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:
@@ -89,9 +105,3 @@ def merge_prefixes(prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:
         *collapse_addresses(one for one in known if isinstance(one, IPv4Network)),
         *collapse_addresses(one for one in known if isinstance(one, IPv6Network)),
     )
-
-
-def _lies_in(prefix: Prefix, other: Prefix) -> bool:
-    if isinstance(prefix, IPv4Network):
-        return isinstance(other, IPv4Network) and prefix.subnet_of(other)
-    return isinstance(other, IPv6Network) and prefix.subnet_of(other)

@@ -115,7 +115,7 @@ class AccessSelection(StrictModel):
     """
 
     default: Identifier
-    choices: tuple[AccessChoice, ...] = ()
+    choices: tuple[AccessChoice, ...] = Field(default=(), max_length=200)
 
     def choose_access(self, school: str, lot: str, role: DeviceRole) -> str:
         """Return the id of the access of a device.

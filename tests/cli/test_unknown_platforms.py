@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from controller.plan.unknown_platforms import find_unknown_platforms
+from controller.cli.policy.unknown_platforms import find_unknown_platforms
 from tests.policies import PolicyFolder
 
 
