@@ -78,6 +78,29 @@ def test_every_target_takes_a_good_document(targets: list[Target]) -> None:
     assert good >= len(targets) - 8
 
 
+CLAUSE = b"route-map TSN-in-4-primary-tokyo-33d8c6d1 permit "
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("ping", b"64 bytes from 192.0.2.1: icmp_seq=0 ttl=60 time=8...0 ms\n"),
+        ("ping", b"64 bytes from 192.0.2.1: icmp_seq=0 ttl=60 time=255.0.255.0 ms\n"),
+        ("ping", b"64 bytes from 192.0.2.1: icmp_seq=" + b"9" * 5000 + b" ttl=60 time=8 ms\n"),
+        ("device text frr", CLAUSE + b"10\n set local-preference\nexit\n"),
+        ("device text frr", CLAUSE + b"10\n set local-preference " + b"9" * 5000 + b"\nexit\n"),
+        ("device text frr", CLAUSE + b"10\n set as-path prepend 1 " + b"9" * 5000 + b"\nexit\n"),
+        ("device text frr", CLAUSE + b"9" * 5000 + b"\nexit\n"),
+    ],
+)
+def test_what_failed_once_fails_no_more(targets: list[Target], name: str, data: bytes) -> None:
+    target = next(one for one in targets if one.name == name)
+    found = Findings()
+    found.examine(name, lambda: target.run(data), target.refusals, data)
+    assert found.faults == []
+    assert found.refused[name] == (name != "ping")
+
+
 @contextmanager
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(worker, "GIVEN_UP", 0.3)

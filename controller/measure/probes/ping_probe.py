@@ -11,7 +11,7 @@ from controller.measure.measurement import JITTER_MS, LATENCY_MS, LOSS_RATIO, Me
 from controller.measure.probes.probe_path import ProbePath
 from controller.model.measurement import Method
 
-_REPLY = re.compile(r"icmp_seq=(\d+) .*\btime=([0-9.]+) ms")
+_REPLY = re.compile(r"icmp_seq=([0-9]{1,9}) .*\btime=([0-9]{1,9}(?:\.[0-9]{1,9})?) ms")
 _SPARE_SECONDS = 2.0
 _LINE_GONE = ("unreachable", "Network is down", "No such device", "Cannot assign requested address")
 

@@ -163,7 +163,7 @@ def _read_carried(children: Sequence[ConfigLine]) -> tuple[PortMode | None, tupl
         return None, (), []
     if mode is PortMode.ACCESS:
         lines = lines_starting(_ACCESS, children)
-        numbers = [1] if not lines else _read_listed(lines, rf"{_ACCESS} (\d+)")
+        numbers = [1] if not lines else _read_listed(lines, rf"{_ACCESS} ([0-9]{{1,10}})")
         return (mode if numbers and len(numbers) == 1 else None), tuple(numbers or ()), [*bare, *modes, *lines]
     native, lines = lines_starting("switchport trunk native vlan", children), lines_starting(_ADD, children)
     numbers = _read_listed(lines, rf"{_ADD} add ([\d,-]+)")

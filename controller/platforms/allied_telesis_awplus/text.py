@@ -44,7 +44,7 @@ JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 """The direction of the filters that a port has, by its role: it judges only what it receives."""
 
 MAXIMUM_LISTS = 256
-PORT_NAME = re.compile(r"port\d+\.\d+\.\d+|(?:sa|po)\d+")
+PORT_NAME = re.compile(r"port[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|(?:sa|po)[0-9]{1,4}")
 
 
 def list_attached(port: PortState, bindings: Iterable[FilterBinding]) -> list[FilterBinding]:

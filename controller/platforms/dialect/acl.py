@@ -219,10 +219,10 @@ def read_filter(grammar: AclGrammar, reading: Reading, block: Block, family: Fam
 
 def _split_number(written: str, word: str) -> tuple[int | None, str]:
     """Return the number of an entry and the rest: `10 permit`, `sequence 10 permit`, `permit ... sequence 10`."""
-    found = re.fullmatch(rf"{word} (\d+) (.*)" if word else r"(\d+) (.*)", written)
+    found = re.fullmatch(rf"{word} ([0-9]{{1,10}}) (.*)" if word else r"([0-9]{1,10}) (.*)", written)
     if found:
         return int(found[1]), found[2]
-    behind = re.fullmatch(rf"(.*) {word} (\d+)", written) if word else None
+    behind = re.fullmatch(rf"(.*) {word} ([0-9]{{1,10}})", written) if word else None
     return (int(behind[2]), behind[1]) if behind else (None, written)
 
 

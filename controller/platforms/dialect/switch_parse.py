@@ -60,7 +60,7 @@ class _SwitchReading(Reading):
         self.filters: list[Filter] = []
         self.bindings: list[FilterBinding] = []
         self.interfaces: list[VlanInterface] = []
-        self._vlan_interface = re.compile(grammar.vlan_interface.format(r"(\d+)"))
+        self._vlan_interface = re.compile(grammar.vlan_interface.format("([0-9]{1,10})"))
         words = "|".join(grammar.bindings.values())
         self._binding = re.compile(rf"({words}) (\S+)(?: (.*))?")
         self._families = {bound: family for family, bound in grammar.bindings.items()}

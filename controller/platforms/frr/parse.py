@@ -26,10 +26,12 @@ _LAYOUT = Layout(
     ignored=re.compile(r"(?:Building configuration\.\.\.|Current configuration:|end)\s*$"), block_end="exit"
 )
 _LIST = re.compile(
-    r"(?P<kind>ip|ipv6) prefix-list (?P<name>\S+) seq (?P<number>\d+) (?P<effect>permit|deny) (?P<range>.+)"
+    r"(?P<kind>ip|ipv6) prefix-list (?P<name>\S+) seq (?P<number>[0-9]{1,10}) (?P<effect>permit|deny) (?P<range>.+)"
 )
-_RANGE = re.compile(r"(?P<prefix>any|\S+/\d+)(?: ge (?P<ge>\d+))?(?: le (?P<le>\d+))?")
-_CLAUSE = re.compile(r"route-map (?P<name>\S+) (?P<effect>permit|deny) (?P<number>\d+)")
+_RANGE = re.compile(r"(?P<prefix>any|\S+/[0-9]{1,3})(?: ge (?P<ge>[0-9]{1,3}))?(?: le (?P<le>[0-9]{1,3}))?")
+_NUMBER = "[0-9]{1,10}"
+"""Bounded: Python reads no number of more than 4,300 digits."""
+_CLAUSE = re.compile(r"route-map (?P<name>\S+) (?P<effect>permit|deny) (?P<number>[0-9]{1,10})")
 _NAMED = re.compile(rf"(?<!\S){re.escape(OURS)}\S*")
 _FREE_TEXT = re.compile(r"hostname |neighbor \S+ description |description |! |banner |log ")
 _EFFECTS = {word: effect for effect, word in EFFECTS.items()}
@@ -153,13 +155,14 @@ class _FrrReading(Reading):
                     self.refuse(line, "a route map of ours matches routes of one family only")
                 policy.family = family
                 return "match", name
-        for words, form in (("set local-preference", r"\d+"), ("set as-path prepend", r"\d+( \d+)*")):
+        for words, form in (("set local-preference", _NUMBER), ("set as-path prepend", rf"{_NUMBER}( {_NUMBER})*")):
             value = plain.removeprefix(f"{words} ")
             if value != plain and re.fullmatch(form, value):
                 return words, value
         if plain != "exit":
             self.refuse(line, f"{plain!r} is not understood inside a route map of ours")
-        return plain, ""
+        # A name that nothing has which was understood: "set local-preference" without a value is none.
+        return f"? {plain}", ""
 
     def _read_bgp(self, system: int, children: Sequence[ConfigLine]) -> None:
         usual = not any(line.text.strip() == "no bgp default ipv4-unicast" for line in children)

@@ -273,7 +273,7 @@ class _OvsReading(Reading):
 
 def _record(name: str, tag: str, mode: str, trunks: str) -> PortState | None:
     """What a port's record says, or None when it is not one that we would write."""
-    if not re.fullmatch(r"\d*", tag) or not re.fullmatch(r"[\d ]*", trunks):
+    if not re.fullmatch("[0-9]{0,10}", tag) or not all(re.fullmatch("[0-9]{1,10}", one) for one in trunks.split()):
         return None
     if tag and not trunks and mode in ("access", ""):
         return PortState(name, PortMode.ACCESS, (int(tag),))
