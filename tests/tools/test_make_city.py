@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from controller.model.formats.number import take_format
+from controller.model.policy_files import POLICY_FILES
 from controller.model.sites.schools import (
     Blueprint,
     BlueprintFile,
@@ -29,7 +30,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read(path: Path, model: type[Model]) -> Model:
-    document, _, unreadable = take_format(read_yaml(path, path.name), current=1, readable_from=1)
+    (kind,) = [one for one in POLICY_FILES if issubclass(model, one.model)]
+    document, _, unreadable = take_format(read_yaml(path, path.name), current=kind.format, readable_from=kind.format)
     assert unreadable is None
     value, problems = document.validate(model)
     assert not problems

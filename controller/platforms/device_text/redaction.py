@@ -181,7 +181,7 @@ class _Line:
     def _judge(self, token: str) -> tuple[str, bool]:
         """Return a token as it is shown, and whether all behind it is hidden."""
         if token == REDACTED:
-            self._shown_before = False
+            self._shown_before, self.value_is_next = False, False
             return token, False
         setting, equals, value = token.partition("=")
         if equals and setting and self._is_keyword(setting):
@@ -203,7 +203,7 @@ class _Line:
         secret = is_secret_word(setting)
         self._note_keyword(setting)
         if secret and value:
-            return f"{setting}={REDACTED}", False if value == REDACTED else self._end_at_value()
+            return f"{setting}={REDACTED}", self._end_at_value() and value != REDACTED
         self.value_is_next = secret
         shown = [self._judge(one)[0] if one else "" for one in value.split(",")] if value else []
         return f"{setting}={','.join(shown)}", False
