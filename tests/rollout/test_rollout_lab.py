@@ -125,7 +125,7 @@ def test_a_wrong_password_and_a_wrong_host_key_are_refused(
         transport = SshTransport({device.access: access.model_copy(update=update)})
         return read_devices([device], transport, lambda _: None)[0].refusal
 
-    wrong_password = refusal(key=None, password=CredentialSource(file=password))
+    wrong_password = refusal(key=None, read_key=None, password=CredentialSource(file=password))
     assert isinstance(wrong_password, LoginRefused)
     assert "wrong" not in str(wrong_password).replace("wrongly", "")
     unknown = refusal(known_hosts=no_keys)
