@@ -9,6 +9,7 @@ from controller.compile.identity.access_levels import AccessLevel, ProxyFacts
 from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_intent
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import TsunaguError
+from controller.inputs.near_matches import suggest_names
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.city import City
 from controller.model.network.device_state import Filter
@@ -121,7 +122,7 @@ def _lines(city: City, question: Question) -> LinesExplanation | None:
 
 def _known(noun: str, name: str, known: list[str]) -> None:
     if name not in known:
-        message = f"there is no {noun} {name!r}; there are: {', '.join(known)}"
+        message = f"there is no {noun} {name!r}; there are: {', '.join(known)}{suggest_names(name, known)}"
         raise TsunaguError(message)
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 
 from controller.compile.data_flows import DataChannel, SystemConnection, UnplacedConnection, compile_data_flows
 from controller.errors import TsunaguError
+from controller.inputs.near_matches import suggest_names
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.second_factors import Importance
 from controller.model.city import City
@@ -34,7 +35,9 @@ def explain_data_flow(city: City, sender: str, receiver: str, data: str | None =
     known = [*city.applications, *city.systems]
     for end in (sender, receiver):
         if end not in known:
-            message = f"there is no system or application {end!r}; there are: {', '.join(known)}"
+            message = (
+                f"there is no system or application {end!r}; there are: {', '.join(known)}{suggest_names(end, known)}"
+            )
             raise TsunaguError(message)
     classes: tuple[Importance, ...] = tuple(one for one in get_args(Importance) if data in (None, one))
     if not classes:
