@@ -135,10 +135,11 @@ def test_a_header_nested_without_end_is_refused() -> None:
 
 
 def test_a_token_of_a_megabyte_is_refused_at_once() -> None:
-    began = time.monotonic()
+    token = sign(claims(nonce="x" * 10**6))
+    began = time.process_time()
     with pytest.raises(signed_tokens.TokenRefused):
-        verify(sign(claims(nonce="x" * 10**6)))
-    assert time.monotonic() - began < 1
+        verify(token)
+    assert time.process_time() - began < 0.5, "CPU seconds: they do not depend on what else runs"
 
 
 json_values = st.recursive(
