@@ -131,7 +131,7 @@ def test_a_monitor_that_is_away_or_hangs_stalls_nobody_and_the_loss_is_counted(
                 taken.append(time.monotonic() - before)
         seconds = time.monotonic() - began
     assert sorted(taken)[-5] < QUICK, "on a busy machine a few wait for the processor"
-    assert seconds < CLOSE_SECONDS + 2 * QUICK + 1
+    assert seconds < CLOSE_SECONDS + 5, "on a busy machine, too"
     [warning] = [record for record in caplog.records if record.name == "tsunagu"]
     assert warning.levelno == logging.WARNING
     # 201 spans, 201 events of what began, and at least one round of data points.
