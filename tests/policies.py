@@ -35,7 +35,7 @@ class PolicyFolder:
 
     def __init__(self, place: Path) -> None:
         self.path = place / "policies"
-        shutil.copytree(SHIPPED, self.path)
+        shutil.copytree(SHIPPED, self.path, ignore=shutil.ignore_patterns("__pycache__"))
         for path in sorted((self.path / "city/schools").glob("*.yaml")):
             _thin_out(path)
 

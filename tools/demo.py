@@ -39,7 +39,7 @@ PairKey = tuple[str, str, str, int]
 
 def first_day(demo: Demo) -> None:
     """Copy the policies, with one condition that was not asked for on the first day."""
-    shutil.copytree(ROOT / "policies", demo.policies)
+    shutil.copytree(ROOT / "policies", demo.policies, ignore=shutil.ignore_patterns("__pycache__"))
     path = Path(demo.policies) / "access" / "rules.yaml"
     head, rule = path.read_text(encoding="utf-8").split("  - id: staff-ai\n", 1)
     path.write_text(f"{head}  - id: staff-ai\n{rule.replace(CONDITION, '', 1)}", encoding="utf-8")

@@ -43,7 +43,7 @@ def scaled_policies(place: Path, scale: int) -> Path:
         message = f"a scale of {scale}: 1 to {MOST}, so that numbers of schools suffice"
         raise ValueError(message)
     folder = place / "policies"
-    shutil.copytree(SHIPPED, folder)
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("__pycache__"))
     file = folder / "city/city.yaml"
     text = file.read_text(encoding="utf-8")
     for old, new in ADDRESSING:

@@ -104,7 +104,7 @@ def main() -> int:
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         policies, cache = Path(folder) / "policies", Path(folder) / "cache"
-        shutil.copytree(given.policies, policies)
+        shutil.copytree(given.policies, policies, ignore=shutil.ignore_patterns("__pycache__"))
         plain = (policies / RULES).read_text(encoding="utf-8")
         cold = prove(policies, cache)
         say("from cold", [cold], cold)

@@ -235,7 +235,7 @@ def test_the_patterns_are_found() -> None:
         (r"(?:[\w.]+[-_])*(?:password|key)\d*", False),
         (r"(a+)+b", False),
         (r"\s+x", True),
-        (r"^.*?(?<!\S)\w+ .*x$", False),
+        (r"^\w*\w*\w*x$", False),
     ],
 )
 def test_a_pattern_that_is_not_linear_is_found(pattern: str, searches: bool) -> None:  # noqa: FBT001

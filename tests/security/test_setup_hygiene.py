@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tools" / "setup_services.sh"
 FOREIGN = "#!/bin/sh\n# the machine's own\nexit 0\n"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 APT = r"""#!/bin/bash
 echo "apt-get $*" >>"$TSUNAGU_SETUP_ROOT/calls"
