@@ -13,6 +13,7 @@ set -euo pipefail
 root=${TSUNAGU_SETUP_ROOT:-}
 state=$root/var/lib/tsunagu/set-up
 before=$state/enabled-before
+guarded=$state/guarded
 policy=$root/usr/sbin/policy-rc.d
 marker='# tsunagu set-up: forbids to start services while it installs packages; removed at its end'
 
@@ -72,7 +73,7 @@ finish() {
         [ ${#names[@]} = 0 ] || echo "set-up: disabled what the packages had enabled: ${names[*]}"
     fi
     remove_policy
-    rm -f "$before" "$state/disable.log"
+    rm -f "$before" "$state/disable.log" "$guarded"
 }
 
 take_lock() {
@@ -97,10 +98,13 @@ install_packages() {
     take_lock
     finish
     log=$state/apt.log
+    rm -f "$guarded"
     list_enabled | sort -u >"$before.new"
     mv "$before.new" "$before"
     exec 9> >(exec setsid "${BASH_SOURCE[0]}" guard)
     guard=$!
+    # Until it is in a session of its own, what ends set-up ends it, too.
+    until [ -e "$guarded" ] || ! kill -0 "$guard" 2>/dev/null; do sleep 0.02; done
     place_policy
     export DEBIAN_FRONTEND=noninteractive
     # The pipe is handed on: killed, set-up leaves an apt-get that goes on, and the guard waits for the end of both.
@@ -127,6 +131,7 @@ finish)
     ;;
 guard)
     trap '' INT HUP TERM
+    : >"$guarded"
     read -r _ || true
     finish
     ;;
