@@ -18,7 +18,7 @@ from controller.inputs.shown_text import HIDDEN, escape_controls, shorten_value
 from controller.model.sites.devices import EstateName
 from controller.storage.whole_file import write_whole
 
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 MOST_BYTES = 256 << 20
 """A whole city of 176 schools that is planned anew takes about 60 MB."""
 LONGEST_SHOWN = 80
@@ -28,6 +28,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 """An id of a city, a school, a device, a platform; a user's name."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40,64}\+?)?$")]
+Fingerprint = Annotated[str, Field(pattern=r"^(SHA256:[A-Za-z0-9+/]{43})?$")]
 Text = Annotated[str, Field(pattern=rf"^(?:[^{HIDDEN}]|[\t\n])*$")]
 """Words for people or for a device, in lines; without hidden characters, as `escape_lines` leaves them."""
 
@@ -95,18 +96,20 @@ class PlanFile(_Frozen):
     """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
 
     `commit` is the git commit that the policies stood at, with `+` where they had changes beside it; empty where they
-    stand in no repository. `planner` is who made the plan, by their name on their machine. `on` is the day that the
-    policy was compiled for. `estate` says whose devices they are. After `expires` no rollout of the plan begins.
+    stand in no repository. `planner` is who made the plan, by their name on their machine; `planner_key` is the
+    fingerprint of the key that signs it as theirs, empty where it is not signed. `on` is the day that the policy was
+    compiled for. `estate` says whose devices they are. After `expires` no rollout of the plan begins.
     `undo`: the policy is an earlier one, and not what `policies/` holds.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     city: Name
     estate: EstateName
     policy: Digest
     commit: Commit = ""
     undo: bool = False
     planner: Name | Literal[""] = ""
+    planner_key: Fingerprint = ""
     on: date
     made: AwareDatetime
     expires: AwareDatetime

@@ -17,7 +17,7 @@ from controller.operations.applied_policies import judge_anchors, record_applied
 from controller.operations.operations import Operations
 from controller.plan.document import PlanFile, parse_plan, read_plan
 from controller.plan.plan_expiry import refuse_expired_exceptions
-from controller.plan.provenance.approvals import SignedPlan, Signers, check_approvals
+from controller.plan.provenance.approvals import SignedPlan, check_approvals
 from controller.plan.provenance.approved_devices import is_repair, record_approved
 from controller.plan.provenance.git_commit import refuse_other_commit
 from controller.plan.provenance.policy_copies import copy_policy, keep_policy, load_kept_policy
@@ -73,13 +73,16 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
         refuse_other_policy(city, plan, source)
         commit = plan.commit if plan.undo else refuse_other_commit(request.policies, plan.commit, source)
         refuse_expired_exceptions(city, plan.on)
-        signers = _find_signers(SignedPlan(plan, content, request.plan_path), city, operations, now)
         wider = judge_anchors(city, operations, request.accepted)
         verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+        # Only what is verified may be a repair: until then the plan itself says what it would touch.
+        repair = is_repair(city, plan, verified, operations.state)
+        signed = SignedPlan(plan, content, request.plan_path)
+        signers = check_approvals(signed, operations.approvals, now, repair=repair)
         keep_policy(city, folder, operations.state)
     record_applied_policy(city, operations, now, request.applier)
-    if signers.approvers:
-        record_approved(city, plan, operations.state)
+    if signers.counted:
+        record_approved(city, plan, verified, operations.state)
     planner = signers.planner or f"{plan.planner or 'not known'} (not signed)"
     answers = Accountability(planner, signers.approvers, request.applier, commit, plan.policy, plan.undo)
     return StartedRollout(city, plan, verified, answers, operations, wider)
@@ -102,8 +105,3 @@ def _load_policy(plan: PlanFile, policies: Path, operations: Operations, now: da
         return
     with copy_policy(policies, estate, bounds, now) as (city, folder):
         yield city, folder
-
-
-def _find_signers(signed: SignedPlan, city: City, operations: Operations, now: datetime) -> Signers:
-    repair = is_repair(city, signed.plan, operations.state)
-    return check_approvals(signed, operations.approvals, now, repair=repair)

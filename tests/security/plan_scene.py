@@ -24,6 +24,8 @@ from controller.telemetry.timeline import Listener
 from tests.policies import NOON, PolicyFolder
 from tests.rollout.memory_lab import MemoryLab, switches
 
+PEOPLE = ("hanako", "taro", "jiro", "yuki")
+
 Document = dict[str, Any]
 Edit = Callable[[Document], object]
 
@@ -106,3 +108,7 @@ def make_operations(folder: Path, **values: Any) -> Operations:  # noqa: ANN401 
     return Operations.model_validate(
         {"approvals": {"require": ()}, "anchors": "not-kept", "state": folder / "operators", **values}
     )
+
+
+def read_public(key: Path) -> str:
+    return key.with_name(f"{key.name}.pub").read_text(encoding="ascii").strip()
