@@ -71,7 +71,7 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
     refuse_untimely_plan(plan, now, operations.plans.expire_after_hours, source)
     with _load_policy(plan, request.policies, operations, now) as (city, folder):
         refuse_other_policy(city, plan, source)
-        commit = plan.commit if plan.undo else refuse_other_commit(request.policies, plan.commit, source)
+        commit = refuse_other_commit(request.policies, plan, source)
         refuse_expired_exceptions(city, plan.on)
         wider = judge_anchors(city, operations, request.accepted)
         verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary)

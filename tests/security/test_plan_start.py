@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from controller.model.policy_bounds import PolicyBounds
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import USUAL_HOURS
 from controller.plan.plan_expiry import find_first_expiry
-from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.policy_copies import load_kept_policy
 from controller.rollout.outcome import End
 from controller.telemetry.timeline import Level, Span
@@ -209,39 +207,3 @@ def test_what_an_undo_widens_needs_the_flag_like_everything_else(scene: Scene) -
     scene.plan()
     with pytest.raises(AnchorWidened, match="--accept-wider first"):
         scene.start()
-
-
-def make_repository(scene: Scene) -> None:
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(scene.folder)]
-    for words in (["init", "-q"], ["add", "policies"], ["commit", "-q", "-m", "policies"]):
-        subprocess.run([*git, *words], check=True, capture_output=True)
-
-
-def test_the_commit_of_a_plan_is_the_one_whose_policies_are_there(scene: Scene) -> None:
-    make_repository(scene)
-    commit = find_commit(scene.policies.path)
-    scene.plan(commit=commit)
-    assert len(commit) == 40
-    assert scene.start().answers.commit == commit
-    scene.edit(lambda document: document.update(commit="1" * 40))
-    with pytest.raises(PlanRefused, match=r"says that it was made from commit 111111111111, and .* does not hold"):
-        scene.start()
-    scene.policies.append("access/rules.yaml", "# later\n")
-    assert find_commit(scene.policies.path) == f"{commit}+"
-    scene.plan(commit=commit)
-    with pytest.raises(PlanRefused, match=f"made from commit {commit[:12]}"):
-        scene.start()
-
-
-def test_a_repository_among_the_policies_makes_git_run_nothing(scene: Scene) -> None:
-    """The files of a bare repository can be part of a change to the policies; its configuration names programs."""
-    ran = scene.folder / "ran"
-    bare = scene.policies.path
-    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True, capture_output=True)
-    subprocess.run(["git", "-C", str(bare), "config", "core.bare", "false"], check=True, capture_output=True)
-    subprocess.run(["git", "-C", str(bare), "config", "core.worktree", str(bare)], check=True, capture_output=True)
-    subprocess.run(
-        ["git", "-C", str(bare), "config", "core.fsmonitor", f"touch {ran}"], check=True, capture_output=True
-    )
-    assert find_commit(bare) == ""
-    assert not ran.exists()
