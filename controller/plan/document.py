@@ -132,18 +132,19 @@ class PlanFile(_Frozen):
 
 
 def save_plan(plan: PlanFile, path: Path) -> None:
-    """Write the plan beside its place and put it there in one move; signatures of the plan that stood there go.
+    """Write the plan beside its place and put it there in one move; what vouched for the one that stood there goes.
 
     Raises:
         TsunaguError: the place cannot be written to; what stood there before still does.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(plan.format_text().encode(), path)
-        for signature in list_signatures(path):
+        # First: where one cannot be removed, the plan that it vouches for stays, too.
+        for signature in (*list_signatures(path), name_record(path)):
             signature.unlink(missing_ok=True)
+        write_whole(plan.format_text().encode(), path)
     except OSError as error:
-        message = f"{path}: the plan cannot be saved: {error.strerror}"
+        message = f"{error.filename or path}: the plan cannot be saved: {error.strerror}"
         raise TsunaguError(message) from None
 
 
@@ -163,6 +164,15 @@ def name_approval(path: Path, approver: str) -> Path:
     PosixPath('plan.json.approval.hanako.sig')
     """
     return path.with_name(f"{path.name}.approval.{approver}.sig")
+
+
+def name_record(path: Path) -> Path:
+    """Return where the record stands that a plan was made here.
+
+    >>> name_record(Path("plan.json"))
+    PosixPath('plan.json.made-here')
+    """
+    return path.with_name(f"{path.name}.made-here")
 
 
 def list_approvals(path: Path) -> list[Path]:

@@ -39,6 +39,7 @@ from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
 from controller.plan.document import PlanFile, name_signature, save_plan
 from controller.plan.provenance.git_commit import find_commit
+from controller.plan.provenance.made_here import record_made_plan
 from controller.plan.provenance.policy_copies import load_kept_policy
 from controller.plan.provenance.ssh_signatures import SignatureVerifier, find_fingerprint, sign_bytes
 from controller.plan.select import select_devices
@@ -138,6 +139,10 @@ def _save(document: PlanFile, output: Path, key: Path | None) -> None:
     save_plan(document, output)
     if signature is not None:
         write_whole(signature, name_signature(output))
+    try:
+        record_made_plan(content, output)
+    except TsunaguError as error:
+        print_line(f"{error}; apply it with a signature, or with --made-elsewhere", "yellow")
 
 
 def drift(  # noqa: PLR0913 the command's options

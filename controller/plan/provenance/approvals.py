@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -71,9 +72,36 @@ def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, 
     return Signers(planner, approvers, counted=bool(rules) and not repair)
 
 
-def _verify_signatures(
-    signed: SignedPlan, approvals: Approvals, allowed_file: Path, now: datetime
-) -> tuple[str, tuple[str, ...], AllowedSigners]:
+def identify_approver(signed: SignedPlan, signature: bytes, approvals: Approvals, now: datetime) -> Signer:
+    """Return whose a new approval is: among the allowed signers, or "" where the operators name none.
+
+    Raises:
+        PlanNotApproved: it is nobody's who may sign, or the planner's.
+        OperationsRefused: the file of the allowed signers, or of the revoked keys, cannot be trusted.
+    """
+    allowed_file = approvals.allowed_signers
+    if allowed_file is None:
+        with SignatureVerifier(signed.content, b"", None) as verifier:
+            key = verifier.find_key(signature)
+        found, own = key if isinstance(key, Refusal) else Signer("", key), frozenset[str]()
+    else:
+        with _open_verifier(signed, approvals, allowed_file) as (verifier, allowed):
+            found = identify_signer(signature, verifier, allowed, _list_moments(signed, now))
+        planners = allowed.find_people(signed.plan.planner_key)
+        own = frozenset[str]().union(*(allowed.find_same_person(name) for name in planners))
+    if isinstance(found, Refusal):
+        message = f"{signed.path}: your approval would be refused: {found.reason}"
+        raise PlanNotApproved(message)
+    if found.key == signed.plan.planner_key or found.person in own:
+        message = f"{signed.path}: the plan names {signed.plan.planner_key} as its planner's key, which is yours; "
+        raise PlanNotApproved(message + "another person must approve it")
+    return found
+
+
+@contextmanager
+def _open_verifier(
+    signed: SignedPlan, approvals: Approvals, allowed_file: Path
+) -> Iterator[tuple[SignatureVerifier, AllowedSigners]]:
     try:
         content = read_trusted_file(allowed_file, _REFUSED)
         revoked = read_trusted_file(approvals.revoked_keys, _REFUSED) if approvals.revoked_keys else None
@@ -81,9 +109,20 @@ def _verify_signatures(
         message = f"{error.filename}: the operators' file names it in `approvals`, and it is missing"
         raise PlanNotApproved(message) from None
     allowed = parse_allowed_signers(content.decode("utf-8", "replace"), str(allowed_file))
-    # A signature has no time of its own: a key must have been good from the making of the plan until now.
-    moments = tuple(dict.fromkeys((min(signed.plan.made, now), now)))
     with SignatureVerifier(signed.content, content, revoked) as verifier:
+        yield verifier, allowed
+
+
+def _list_moments(signed: SignedPlan, now: datetime) -> tuple[datetime, ...]:
+    """A signature has no time of its own: a key must have been good from the making of the plan until now."""
+    return tuple(dict.fromkeys((min(signed.plan.made, now), now)))
+
+
+def _verify_signatures(
+    signed: SignedPlan, approvals: Approvals, allowed_file: Path, now: datetime
+) -> tuple[str, tuple[str, ...], AllowedSigners]:
+    moments = _list_moments(signed, now)
+    with _open_verifier(signed, approvals, allowed_file) as (verifier, allowed):
         planner = _find_planner(signed, verifier, allowed, moments)
         found = list_approvals(signed.path)
         if len(found) > MOST_APPROVALS:
