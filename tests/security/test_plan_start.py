@@ -246,9 +246,7 @@ def test_what_nothing_derives_is_changed_in_no_plan_that_nobody_signed(unsigned:
     genuine = unsigned.plan_path.read_bytes()
     try:
         unsigned.edit(UNSIGNED[name])
-        with pytest.raises(
-            PlanRefused, match=r"nobody signed it, and plan\.json\.made-here does not show that you made"
-        ):
+        with pytest.raises(PlanRefused, match=r"nobody signed it, and plan\.json\.made-here does not show that"):
             unsigned.start()
     finally:
         unsigned.plan_path.write_bytes(genuine)
