@@ -63,7 +63,7 @@ class _ShowsToken(HTTPConnection):
         method: str,
         url: str,
         body: Any = None,  # noqa: ANN401 the library's
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, Any] | None = None,
         **options: Any,  # noqa: ANN401 the library's
     ) -> None:
         """Send a request."""
