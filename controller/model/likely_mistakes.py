@@ -13,6 +13,7 @@ from collections.abc import Callable
 _FULL_WIDTH_SPACE = "\N{IDEOGRAPHIC SPACE}"
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7}) |={7}$")
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FRACTION = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"([-+]?)0([0-9]+)")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
@@ -68,6 +69,15 @@ def explain_number(written: str) -> str | None:
 def looks_like_padded_number(written: str) -> bool:
     """Tell if a text is digits behind a zero: YAML 1.1 takes 08 for text, and 07 for a number."""
     return _LEADING_ZERO.fullmatch(written) is not None
+
+
+def explain_fraction(written: str) -> str | None:
+    """Why an unquoted number with a fraction is not read: as `explain_number`. None where it is plain.
+
+    >>> explain_fraction("0.5"), explain_fraction("1_0.5")
+    (None, 'not a plain decimal number; write it in digits, or put it in quotes if it is text')
+    """
+    return None if _FRACTION.fullmatch(written) else explain_number(written)
 
 
 def explain_truth(written: str) -> str | None:

@@ -17,6 +17,7 @@ from controller.inputs.bounded_yaml import CountedYaml, YamlRefused, count_yaml,
 from controller.inputs.input_file import decode_text, read_input_file
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
 from controller.model.likely_mistakes import (
+    explain_fraction,
     explain_number,
     explain_syntax,
     explain_truth,
@@ -254,6 +255,7 @@ def _accept(written: str) -> None:
 
 _PLAIN: Mapping[str, Callable[[str], str | None]] = {
     "tag:yaml.org,2002:int": explain_number,
+    "tag:yaml.org,2002:float": explain_fraction,
     "tag:yaml.org,2002:bool": explain_truth,
 }
 

@@ -8,8 +8,6 @@ What `apply` does, in this order, before it changes the first device::
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +22,7 @@ from controller.operations.anchors import AnchorName, Anchors, WiderAnchor, coll
 from controller.operations.fields import PlainText
 from controller.operations.operations import Operations
 from controller.operations.trusted_files import read_trusted_file, refuse_file
+from controller.storage.whole_file import write_whole
 
 FOLDER = "applied"
 MOST_BYTES = 16 << 20
@@ -117,7 +116,7 @@ def record_applied_policy(city: City, operations: Operations, now: datetime, by:
     path = _path(city, operations)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(record.model_dump_json(indent=1) + "\n", path)
+        write_whole((record.model_dump_json(indent=1) + "\n").encode(), path)
     except OSError as error:
         raise refuse_file(REFUSED, path, f"cannot be written: {error.strerror}") from None
 
@@ -129,16 +128,3 @@ def _path(city: City, operations: Operations) -> Path:
 def _damaged(path: Path) -> OperationsRefused:
     message = f"is damaged, or another city's; restore it from a backup, or move it away and apply with {FLAG} first"
     return refuse_file(REFUSED, path, message)
-
-
-def _write(text: str, path: Path) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,6 +16,7 @@ from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.input_file import read_input_file
 from controller.inputs.shown_text import HIDDEN, escape_controls, shorten_value
 from controller.model.sites.devices import EstateName
+from controller.storage.whole_file import write_whole
 
 FORMAT: Literal[3] = 3
 MOST_BYTES = 256 << 20
@@ -173,24 +172,6 @@ def list_approvals(path: Path) -> list[Path]:
 def list_signatures(path: Path) -> list[Path]:
     """Return the files of all signatures that stand beside a plan, the planner's first."""
     return [name_signature(path), *list_approvals(path)]
-
-
-def write_whole(content: bytes, path: Path) -> None:
-    """Write a file beside its place and move it there, so that it is whole or not there.
-
-    Raises:
-        OSError: it cannot be written; what stood there before still does.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def load_plan(path: Path, city: str | None = None) -> PlanFile:

@@ -22,7 +22,7 @@ class Arrival:
     names: KnownNames
     at: float
 
-    def date(self, nanoseconds: int) -> tuple[float, bool] | None:
+    def date_event(self, nanoseconds: int) -> tuple[float, bool] | None:
         """When something was, never later than it came; None where that is not now.
 
         The second value says whether its sender dated it clearly later than it came.

@@ -125,7 +125,7 @@ def _points(
             batch.refused[f"{known.name} with other attributes"] += 1
         elif (unknown := arrival.names.find_unknown(key[1])) is not None:
             batch.refused[unknown] += 1
-        elif (dated := arrival.date(point.time_unix_nano)) is None:
+        elif (dated := arrival.date_event(point.time_unix_nano)) is None:
             batch.refused[NOT_NOW] += 1
         else:
             yield dated, key, point

@@ -71,7 +71,7 @@ def _take_event(
     batch: TelemetryBatch, kind: EventKind, record: LogRecord, attributes: Mapping[str, str], arrival: Arrival
 ) -> None:
     place = attributes.get("school", ""), attributes.get("line", "")
-    dated = arrival.date(record.time_unix_nano or record.observed_time_unix_nano)
+    dated = arrival.date_event(record.time_unix_nano or record.observed_time_unix_nano)
     if (unknown := arrival.names.find_unknown_place(*place)) is not None:
         batch.refused[unknown] += 1
     elif dated is None:

@@ -75,4 +75,4 @@ def delete_expired(store: TimeSeriesStore, now: float, kept: KeptSeconds = KeptS
         connection.execute("DELETE FROM event WHERE at < ?", (now - kept.events,))
         connection.execute("DELETE FROM span WHERE start < ?", (now - kept.rollouts,))
         add_up_ended(connection, now - PROCESS_KEPT)
-    store.remember()
+    store.load_index()

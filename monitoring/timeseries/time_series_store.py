@@ -53,7 +53,7 @@ class TimeSeriesStore:
             self._reader = opened.enter_context(closing(open_store(path, schema.TIME_SERIES_STORE)))
             try:
                 self._reader.execute("PRAGMA query_only=ON")
-                self.remember()
+                self.load_index()
             except sqlite3.Error as error:
                 message = f"{path}: cannot be used as the monitor's store ({error}); name another file with --store"
                 raise MonitorError(message) from None
@@ -81,7 +81,7 @@ class TimeSeriesStore:
                 for school in {event.school for batch in batches for event in batch.events}:
                     connection.execute(schema.DELETE_OLD_EVENTS, (school, MOST_EVENTS))
         except BaseException:
-            self.remember()
+            self.load_index()
             raise
         return kept
 
@@ -106,7 +106,7 @@ class TimeSeriesStore:
             connection.execute("UPDATE latest SET at = ?1 WHERE at > ?1", (now,))
             connection.execute("DELETE FROM span WHERE start > ?", (now,))
             connection.execute("DELETE FROM event WHERE at > ?", (now,))
-        self.remember()
+        self.load_index()
         return sorted(str(school) for school in lost)
 
     def _write_batch(self, connection: sqlite3.Connection, batch: TelemetryBatch) -> KeptBatch:
@@ -215,7 +215,7 @@ class TimeSeriesStore:
         self._sizes[metric.name] += attributes != OVERFLOWN
         return self._newest, key
 
-    def remember(self) -> None:
+    def load_index(self) -> None:
         """Know the series that the file knows, and how many spans it has of each rollout."""
         rows = self._writer.execute("SELECT id, metric, attributes FROM series").fetchall()
         self._ids = {key: number for number, key in ((row[0], parse_series_key(row[1], row[2])) for row in rows) if key}

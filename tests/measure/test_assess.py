@@ -44,7 +44,7 @@ def test_a_verdict_that_the_error_cannot_turn_around() -> None:
 
 
 @given(MEGABITS, MEGABITS, RECOMMENDED)
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300), deadline=None)
 def test_more_bandwidth_never_makes_the_verdict_worse(one: float, other: float, recommended: float) -> None:
     less, more = sorted((one, other))
     first, second = assess_bandwidth(less, recommended, METHOD), assess_bandwidth(more, recommended, METHOD)
@@ -52,7 +52,7 @@ def test_more_bandwidth_never_makes_the_verdict_worse(one: float, other: float, 
 
 
 @given(st.floats(1, 3000), RECOMMENDED, st.floats(-1, 1))
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(300), deadline=None)
 def test_a_figure_inside_the_error_is_never_judged_wrong(truth: float, recommended: float, miss: float) -> None:
     # Whatever the line really carries, a figure that misses it by no more than the method may cannot hide it.
     measured = truth * (1 + miss * METHOD.relative_error(truth) * 0.9)

@@ -33,7 +33,7 @@ def test_a_share_is_shown_with_one_decimal(part: int, whole: int, shown: str) ->
 
 
 @given(st.integers(1, 100_000).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole))))
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200), deadline=None)
 def test_what_is_shown_is_never_more_than_it_is_and_misses_less_than_a_tenth(given: tuple[int, int]) -> None:
     part, whole = given
     shown = format_share(part, whole)

@@ -203,7 +203,7 @@ def test_charts_are_well_formed_and_stay_inside(drawn: list[tuple[int, float]]) 
 
 
 @given(st.floats(0.01, 1e6))
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100), deadline=None)
 def test_an_axis_is_round_and_long_enough(most: float) -> None:
     ticks = choose_axis_ticks(most)
     assert ticks[0] == 0

@@ -47,7 +47,7 @@ def test_between_below_and_above_the_rows_it_is_estimated(city: City, pupils: in
 
 
 @given(table=tables(), pupils=st.integers(1, 5000))
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200), deadline=None)
 def test_more_pupils_never_need_less_and_one_more_never_jumps(table: RecommendationTable, pupils: int) -> None:
     here, next_ = table.recommend_bandwidth(pupils).mbps, table.recommend_bandwidth(pupils + 1).mbps
     points = [(0, 0.0), *((row.pupils, row.mbps) for row in table.table)]
@@ -57,7 +57,7 @@ def test_more_pupils_never_need_less_and_one_more_never_jumps(table: Recommendat
 
 
 @given(table=tables())
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(100), deadline=None)
 def test_at_every_row_it_is_the_row(table: RecommendationTable) -> None:
     for row in table.table:
         assert table.recommend_bandwidth(row.pupils) == table.recommend_bandwidth(row.pupils)

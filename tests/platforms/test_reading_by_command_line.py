@@ -29,6 +29,19 @@ PASSWORD = "read-only-7"  # noqa: S105 of a stand-in
 
 
 @pytest.fixture
+def awplus(city: City) -> tuple[Device, CommandLine, DeviceState]:
+    """An AlliedWare Plus core: the same commands, its own prompt."""
+    every = (one for school in city.schools for one in city.list_devices(school))
+    device = next(one for one in every if one.platform == "allied_telesis_awplus")
+    system = load_platform(device.platform)
+    state = compile_device(city, device, system.capabilities).wanted
+    text = f"!\nservice password-encryption\n!\n{system.render(state)}end\n"
+    shows = {"show running-config": text, "show startup-config": text}
+    fake = CommandLine(password=PASSWORD, shows=shows, prompt="awplus#")
+    return replace(device, management=IPv4Address("127.0.0.1")), fake, state
+
+
+@pytest.fixture
 def switch(city: City) -> tuple[Device, CommandLine, DeviceState]:
     """A Catalyst of a school, out of a rendered configuration, behind the header that IOS puts before it."""
     device = next(one for one in city.list_devices(city.school_by_id["kw-s01"]) if one.role == "floor")
@@ -69,6 +82,21 @@ def test_a_switch_is_read_whole_and_nothing_else_is_typed(
     assert backup.platform == "cisco_ios"
     kept = (tmp_path / f"backup/{device.id}.cfg").read_text(encoding="utf-8")
     assert load_platform("cisco_ios").parse(kept, "backup").state == state
+
+
+def test_an_allied_telesis_switch_is_read_by_the_same_commands(
+    awplus: tuple[Device, CommandLine, DeviceState], tmp_path: Path
+) -> None:
+    device, fake, state = awplus
+    with serve(fake) as port:
+        transport = SshTransport({device.access: reach(tmp_path, fake, port)})
+        (seen,) = read_devices([device], transport, lambda _: None, only_read=True)
+    assert seen.refusal is None
+    assert seen.observation is not None
+    assert seen.observation.state == state
+    assert seen.saved == state
+    assert {"show running-config", "show startup-config"} <= set(fake.typed)
+    assert all(line.startswith(("show ", "terminal ")) for line in fake.typed)
 
 
 def test_what_has_nothing_saved_says_so(switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def test_down_after_so_many_silent_rounds_and_up_after_one_answer() -> None:
 
 
 @given(st.integers(1, 5), st.lists(st.booleans(), max_size=60))
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(200), deadline=None)
 def test_it_says_what_a_look_back_would_say(down_after: int, rounds: list[bool]) -> None:
     watched = LineStateMachine[str](down_after)
     for number, answer in enumerate(rounds):

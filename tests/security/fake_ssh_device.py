@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import paramiko
+
+from tests.security.ssh_listener import listen_for_ssh
 
 Answer = Callable[[paramiko.Channel, str], None]
 
@@ -78,29 +79,12 @@ class FakeDevice(paramiko.ServerInterface):
 @contextmanager
 def serve(device: FakeDevice) -> Iterator[int]:
     """Serve every connection to a port of this machine, which is given."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        opened: list[paramiko.Transport] = []
 
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                transport = paramiko.Transport(connection)
-                for kind, names in device.offers.items():
-                    setattr(transport, f"_preferred_{kind}", names)
-                transport.add_server_key(device.host_key)
-                opened.append(transport)
-                try:
-                    transport.start_server(server=device)
-                except (paramiko.SSHException, EOFError, OSError):
-                    transport.close()
+    def prepare(transport: paramiko.Transport) -> FakeDevice:
+        for kind, names in device.offers.items():
+            setattr(transport, f"_preferred_{kind}", names)
+        transport.add_server_key(device.host_key)
+        return device
 
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield int(listener.getsockname()[1])
-        listener.shutdown(socket.SHUT_RDWR)
-        for transport in opened:
-            transport.close()
-    thread.join(10)
+    with listen_for_ssh(prepare) as port:
+        yield port

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     SSHCertificateType,
 )
 
+from tests.security.ssh_listener import listen_for_ssh
+
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
@@ -127,33 +129,16 @@ def _copy(source: Any, target: Any) -> None:  # noqa: ANN401 a socket or a chann
 @contextmanager
 def serve(host: HostKey, server: Server, certificate: bytes = b"") -> Iterator[int]:
     """Serve every connection to a port of this machine; with a certificate beside the plain key."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        opened: list[paramiko.Transport] = []
 
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                transport = paramiko.Transport(connection)
-                transport.add_server_key(host.paramiko_key)
-                if certificate:
-                    _add_certificate(transport, host, certificate)
-                server.transport = transport
-                opened.append(transport)
-                try:
-                    transport.start_server(server=server)
-                except (paramiko.SSHException, EOFError, OSError):
-                    transport.close()
+    def prepare(transport: paramiko.Transport) -> Server:
+        transport.add_server_key(host.paramiko_key)
+        if certificate:
+            _add_certificate(transport, host, certificate)
+        server.transport = transport
+        return server
 
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield int(listener.getsockname()[1])
-        listener.shutdown(socket.SHUT_RDWR)
-        for transport in opened:
-            transport.close()
-    thread.join(10)
+    with listen_for_ssh(prepare) as port:
+        yield port
 
 
 def _add_certificate(transport: paramiko.Transport, host: HostKey, certificate: bytes) -> None:

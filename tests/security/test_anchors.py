@@ -226,7 +226,7 @@ def covered(address: int, prefixes: list[Prefix]) -> bool:
 @given(
     before=st.lists(PREFIXES, max_size=4), halves=st.integers(0, 3), after=st.lists(PREFIXES, min_size=1, max_size=4)
 )
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 def test_what_is_uncovered_has_an_address_that_was_not_there(
     before: list[Prefix], halves: int, after: list[Prefix]
 ) -> None:
@@ -242,7 +242,7 @@ def test_what_is_uncovered_has_an_address_that_was_not_there(
 
 
 @given(prefix=PREFIXES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 def test_any_controller_that_was_none_is_told(before: Anchors, prefix: Prefix) -> None:
     after = before.model_copy(update={"controllers": (*before.controllers, prefix)})
     known = prefix == ip_network("10.255.0.10/32")
@@ -250,7 +250,7 @@ def test_any_controller_that_was_none_is_told(before: Anchors, prefix: Prefix) -
 
 
 @given(length=st.integers(8, 32), pieces=st.integers(0, 4))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 def test_an_application_is_wider_beyond_the_bound_however_it_is_cut(before: Anchors, length: int, pieces: int) -> None:
     name = next(iter(before.applications))
     block = IPv4Network((int(IPv4Network("44.0.0.0/8").network_address), length))

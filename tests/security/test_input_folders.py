@@ -252,7 +252,7 @@ def test_a_file_that_is_exchanged_while_it_is_opened(tmp_path: Path, monkeypatch
 PARTS = st.sampled_from(["..", ".", "a", "b", "secret", "link", "/", ""])
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(target=st.lists(PARTS, min_size=1, max_size=6), name=st.lists(PARTS, min_size=1, max_size=4))
 def test_no_link_and_no_name_reaches_what_is_outside(tmp_path: Path, target: list[str], name: list[str]) -> None:
     folder = tmp_path / "top/policies"

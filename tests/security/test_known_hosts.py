@@ -41,7 +41,7 @@ from tests.security.ssh_host import NOW, HostKey, Server, serve, sign_host
 
 NAME = "10.157.10.10"
 KEY, OTHER, AUTHORITY, USER = HostKey(), HostKey(), HostKey(), HostKey()
-VARIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+VARIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 
 
 def identity(path: Path, *principals: str) -> HostIdentity:
@@ -257,7 +257,7 @@ def test_a_revoked_key_or_authority_spoils_the_certificate(tmp_path: Path, key: 
 
 
 @given(at=st.integers(min_value=0), bit=st.integers(0, 7))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 def test_a_certificate_that_was_changed_anywhere_is_refused(tmp_path: Path, at: int, bit: int) -> None:
     blob = bytearray(for_host())
     blob[at % len(blob)] ^= 1 << bit

@@ -46,7 +46,7 @@ def refused(place: Path, path: Path) -> str:
 @given(mode=st.integers(0, 0o777))
 @example(mode=0o620)
 @example(mode=0o602)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 def test_a_file_that_others_can_change_is_refused(place: Path, mode: int) -> None:
     path = write(place / "operators/operations.yaml", mode=mode | 0o400)
     if mode & 0o022:
@@ -180,7 +180,7 @@ NAMESPACES = st.one_of(
 
 
 @given(name=NAMESPACES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 def test_a_namespace_is_a_name_and_never_a_path(place: Path, name: str) -> None:
     access = {"user": "u", "key": {"env": "K"}, "known-hosts": "/k", "namespace": name}
     path = write(place / "operators/o.yaml", GOOD + "access: " + json.dumps({"a": access}) + "\n")

@@ -26,7 +26,7 @@ from controller.prove.lint.device_access import check_device_access
 from tests.cli.running import ROOT, here
 from tests.policies import PolicyFolder
 
-VARIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+VARIED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 FILE = "city/city.yaml"
 
 

@@ -142,7 +142,7 @@ SCALARS = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(SCALARS, st.sampled_from(["a: {}", "- {}", "{}: a", "{}", "[{}]", "a: &x {}\nb: *x", "!!int {}", "a: |\n  {}"]))
 def test_any_text_is_a_value_or_a_refusal(scalar: str, around: str) -> None:
     text = around.replace("{}", scalar)

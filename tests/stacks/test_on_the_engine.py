@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,10 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     assert lab.count() <= 30
 
 
+OLD_NAMES = ("::tokyo", "::osaka")
+KINDS = ("same", "create", "replace")
+
+
 def test_nothing_is_replaced_where_an_older_program_deployed(
     rehearsed: Callable[[str], Rehearsed], tmp_path: Path
 ) -> None:
@@ -121,18 +126,24 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     lab = rehearsed("lab")
     state = tmp_path / "old.json"
     state.write_bytes(gzip.decompress((STATES / "lab_format_1.json.gz").read_bytes()))
-    old_urns = [one["urn"] for one in json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]]
-    assert any("tsunagu:cloud:Affairs" in urn for urn in old_urns)
-    assert sum(urn.endswith(("::tokyo", "::osaka")) for urn in old_urns) == 4
+    resources = json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]
+    old = {one["urn"] for one in resources}
+    assert any("tsunagu:cloud:Affairs" in urn for urn in old)
+    assert sum(urn.endswith(OLD_NAMES) for urn in old) == 4
     lab.succeeds("stack", "import", "--file", str(state))
-    shown = lab.succeeds("preview", *PACK)
-    changed = set(re.findall(r"^ *(?:\+\+|\+-|--|[-+~]) +(gcp:\S+) (\S+) ", shown, re.MULTILINE))
-    bindings = {name for kind, name in changed if kind == "gcp:iap:WebBackendServiceIamBinding"}
-    levels = {name for kind, name in changed if kind == "gcp:accesscontextmanager:AccessLevel"}
-    assert len(changed) == len(bindings) + len(levels), changed
-    assert all(name.startswith("registered") for name in levels), levels
-    assert re.search(rf"\+ {len(levels)} to create\s+\+-{len(bindings)} to replace", shown), shown
-    assert f"{len(old_urns) - len(bindings)} unchanged" in shown, shown
+    said = lab.succeeds("preview", "--json", "--show-sames", *PACK)
+    steps = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]["steps"]
+    by_kind: dict[str, list[dict[str, Any]]] = {kind: [one for one in steps if one["op"] == kind] for kind in KINDS}
+    assert sum(map(len, by_kind.values())) == len(steps), {one["op"] for one in steps}
+    assert all("accessLevel:AccessLevel::registered" in one["urn"] for one in by_kind["create"])
+    assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
+    kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]
+    assert len(kept) == len(by_kind["same"]) == len(old) - len(by_kind["replace"])
+    assert not [one for one in steps if "tsunagu:cloud:Affairs" in one["urn"] or one["urn"].endswith(OLD_NAMES)]
+    renamed = [one for one in kept if one["urn"] != one["oldState"]["urn"]]
+    gone = old - {one["urn"] for one in steps}
+    assert gone, "the older program had other names"
+    assert {one["oldState"]["urn"] for one in renamed} == gone, "each is kept under its new name"
 
 
 def test_production_refuses_to_be_destroyed_and_switches_over(

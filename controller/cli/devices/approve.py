@@ -14,11 +14,12 @@ from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies, St
 from controller.cli.output import print_line
 from controller.errors import TsunaguError
 from controller.model.virtual_city import ESTATES
-from controller.plan.document import PlanFile, name_approval, parse_plan, read_plan, write_whole
+from controller.plan.document import PlanFile, name_approval, parse_plan, read_plan
 from controller.plan.provenance.policy_copies import copy_policy
 from controller.plan.provenance.ssh_signatures import sign_bytes
 from controller.plan.verify import verify_plan
 from controller.storage.audit.audit_trail import AuditKind
+from controller.storage.whole_file import write_whole
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
 SignWith = Annotated[

@@ -36,11 +36,12 @@ from controller.cli.output import Exit, print_line, say_json, say_moved
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
-from controller.plan.document import PlanFile, name_signature, save_plan, write_whole
+from controller.plan.document import PlanFile, name_signature, save_plan
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.policy_copies import load_kept_policy
 from controller.plan.provenance.ssh_signatures import sign_bytes
 from controller.plan.select import select_devices
+from controller.storage.whole_file import write_whole
 
 Undo = Annotated[
     str | None,

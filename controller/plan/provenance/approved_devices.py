@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controller.model.city import City
 from controller.operations.trusted_files import read_trusted_file, refuse_file
-from controller.plan.document import PlanFile, write_whole
+from controller.plan.document import PlanFile
+from controller.storage.whole_file import write_whole
 
 FOLDER = "approved"
 REFUSED = "The record of what was approved cannot be used:"

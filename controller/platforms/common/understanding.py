@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from controller.errors import ConfigRefused, Problem
 from controller.platforms.base import ConfigLine, Observation, Peer, Platform
-from controller.platforms.device_text.device_text import DeviceText, cut
+from controller.platforms.device_text.device_text import DeviceText, cut_text
 
 _HIDDEN = "what stands there is not as ours is written; values that can be a secret are not shown"
 
@@ -49,7 +49,7 @@ def _list_understood(text: DeviceText, seen: Observation) -> frozenset[int]:
 
 
 def _conceal_refusal(system: Platform, text: DeviceText, source: str, refused: ConfigRefused) -> ConfigRefused:
-    shown = "\n".join(cut(line) for line in str(text).split("\n"))
+    shown = "\n".join(cut_text(line) for line in str(text).split("\n"))
     lines = shown.split("\n")
     again: dict[tuple[int, str], list[Problem]] = {}
     try:
@@ -79,7 +79,7 @@ def _conceal_remarks(system: Platform, shown: str, source: str, seen: Observatio
 
 def _show(seen: Observation, lines: Sequence[str], remarks: tuple[ConfigLine, ...]) -> Observation:
     def shown(line: ConfigLine) -> ConfigLine:
-        return ConfigLine(line.number, cut(lines[line.number - 1].rstrip()) if line.number <= len(lines) else "")
+        return ConfigLine(line.number, cut_text(lines[line.number - 1].rstrip()) if line.number <= len(lines) else "")
 
     def shown_peer(peer: Peer) -> Peer:
         default = None if peer.default is None else shown(peer.default)

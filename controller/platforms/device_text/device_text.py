@@ -112,13 +112,13 @@ def clean_text(text: str) -> str:
 def describe_device_words(said: str) -> str:
     """Return what a device says of itself, for a message: one line, escaped, without secrets, cut."""
     lines = [line.strip() for line in redact_message(clean_text(said[: 4 * MESSAGE_CHARACTERS])).split("\n")]
-    return cut("; ".join(line for line in lines if line), MESSAGE_CHARACTERS)
+    return cut_text("; ".join(line for line in lines if line), MESSAGE_CHARACTERS)
 
 
-def cut(text: str, most: int = SHOWN_CHARACTERS) -> str:
+def cut_text(text: str, most: int = SHOWN_CHARACTERS) -> str:
     """Return a text that is no longer than a message can bear; what is cut off is said.
 
-    >>> cut("abcdef", 4)
+    >>> cut_text("abcdef", 4)
     'abcd... (2 more)'
     """
     return text if len(text) <= most else f"{text[:most]}... ({len(text) - most} more)"
