@@ -165,9 +165,13 @@ def test_controllers_of_a_policy_alone_are_few_and_private(policies: PolicyFolde
     assert any(f"controllers.0: {written}" in problem for problem in policies.problems())
 
 
+def cut_apart(network: str, length: int) -> list[Prefix]:
+    return list(parse_prefix(network).subnets(new_prefix=length))
+
+
 @pytest.mark.parametrize(("network", "length"), [("172.20.0.0/24", 28), ("172.20.0.0/26", 32), ("fd00::/122", 126)])
 def test_controllers_of_a_policy_alone_are_few_all_together(city: City, network: str, length: int) -> None:
-    apart = list(parse_prefix(network).subnets(new_prefix=length))[::2]
+    apart = cut_apart(network, length)[::2]
     assert problems(with_controllers(city, *apart[:1])) == []
     (said,) = problems(with_controllers(city, *apart, *apart))
     assert "controllers: have more addresses together than a /" in said
@@ -277,7 +281,7 @@ def test_no_output_is_larger_than_the_bound(city: City, prefix: Prefix) -> None:
 
 @pytest.mark.parametrize(("network", "length"), [("8.8.0.0/16", 28), ("8.8.8.0/26", 32), ("2400:cb00::/48", 64)])
 def test_many_small_blocks_of_a_stack_are_a_large_one(city: City, network: str, length: int) -> None:
-    apart = list(parse_prefix(network).subnets(new_prefix=length))[:2048:2]
+    apart = cut_apart(network, length)[:2048:2]
     assert problems(with_output(city, apart[0])) == []
     (said,) = problems(with_output(city, *apart))
     assert "applications.affairs.ipv" in said
