@@ -57,7 +57,7 @@ def list_parts(processors: int) -> tuple[tuple[Part, ...], ...]:
     many = ("-m", "not lab and not alone", "-n", str(processors), "--dist", "worksteal")
     return (
         (
-            Part(f"without the lab, in {processors} processes", many, niceness=10),
+            Part(f"without the lab, in {processors} processes", many, niceness=19),
             Part("the lab (real switches and routers in network namespaces)", ("-m", "lab and not alone")),
         ),
         (Part("what measures rates and gaps, alone", ("-m", "alone")),),

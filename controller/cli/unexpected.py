@@ -10,12 +10,14 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from controller.errors import TsunaguError
+from controller.inputs.home_folder import find_home_folder
 from controller.inputs.shown_text import shorten_value
 
 
 def find_report_folder() -> Path:
     """Return where reports go: under XDG_STATE_HOME, or ~/.local/state."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "tsunagu" / "reports"
+    return Path(os.environ.get("XDG_STATE_HOME") or find_home_folder() / ".local/state") / "tsunagu" / "reports"
 
 
 def explain_unexpected(error: Exception, command: str) -> str:
@@ -34,7 +36,6 @@ def explain_unexpected(error: Exception, command: str) -> str:
 
 
 def _save_report(code: str, command: str, error: Exception) -> str:
-    folder = find_report_folder()
     text = "\n".join(
         (
             f"{code} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} tsunagu {command}",
@@ -44,12 +45,15 @@ def _save_report(code: str, command: str, error: Exception) -> str:
         )
     )
     try:
+        folder = find_report_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # A temporary file is readable for its owner alone.
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", errors="backslashreplace", dir=folder, prefix=f"{code}-", suffix=".txt", delete=False
         ) as report:
             report.write(text)
-    except OSError as failed:
-        return f"the report could not be saved in {folder}: {failed.strerror}"
+    except TsunaguError as failed:
+        return f"the report could not be saved: {failed}"
+    except (OSError, ValueError) as failed:  # a name with a NUL byte is a ValueError
+        return f"the report could not be saved in {folder}: {getattr(failed, 'strerror', None) or failed}"
     return f"the report is {report.name}: read it, and send it (SECURITY.md says where)"

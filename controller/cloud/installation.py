@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from controller.errors import CloudError
+from controller.inputs.home_folder import find_home_folder
 from controller.storage.file_lock import hold_file_lock
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ def find_own_engine(path: str | None = None) -> Path | None:
 
 def choose_engine_path() -> Path:
     """The folder of the engine that set-up builds, whether it is there or not."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or find_home_folder() / ".cache")
     key = hashlib.sha256((ENGINE_SOURCE / "go.sum").read_bytes()).hexdigest()[:16]
     return caches / "tsunagu" / "engine" / key
 

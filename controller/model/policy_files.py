@@ -34,6 +34,11 @@ Model_co = TypeVar("Model_co", bound=BaseModel, covariant=True)
 STACK = "{stack}"
 """Stands in a name for the stack whose outputs city.yaml says are in use."""
 
+LOCKS = (".~lock", "~$", ".#")
+"""What LibreOffice, Excel and Emacs begin the name of a lock with."""
+COMPANIONS = (*LOCKS, "._")
+"""What the names of files begin with that programs put beside a file; macOS writes `._x.yaml` beside `x.yaml`."""
+
 
 @dataclass(frozen=True, eq=False)
 class PolicyFile(Generic[Model_co]):
@@ -87,6 +92,8 @@ class PolicyFile(Generic[Model_co]):
 
     def matches(self, name: str) -> bool:
         """Tell if a file of this name, from `policies/` on, is of this kind."""
+        if name.rpartition("/")[2].startswith(COMPANIONS):
+            return False
         return name.count("/") == self.name.count("/") and fnmatchcase(name, self.pattern)
 
     def name_for(self, part: str) -> str:

@@ -31,7 +31,7 @@ Model = TypeVar("Model", bound=BaseModel)
 ORIGIN = "origin"
 FORMAT = "format"
 """The field that says which format a file is written in."""
-SECRET_FIELDS = frozenset({"password", "key"})
+SECRET_FIELDS = frozenset({"password", "key", "read-key", "tokens", "token", "secret"})
 """Fields that may only name a secret; who wrote the secret itself there shall not see it on the screen."""
 _TEXT = "tag:yaml.org,2002:str"
 _RESOLVER = yaml.resolver.Resolver()
@@ -87,7 +87,10 @@ class Document:
 
     def _problem(self, model: type[BaseModel], details: ErrorDetails) -> Problem:
         location = details["loc"]
-        field = ".".join(shorten_text(str(part)) for part in location)
+        secret = next((number for number, part in enumerate(location) if part in SECRET_FIELDS), len(location))
+        # Below a field that names a secret a name may be the secret itself: `password: {hunter2}`.
+        told = location[: secret + 1] if details["type"] == "extra_forbidden" else location
+        field = ".".join(shorten_text(str(part)) for part in told)
         match details["type"]:
             case "extra_forbidden":
                 first = [FORMAT] if self.numbered and len(location) == 1 else []
@@ -96,7 +99,7 @@ class Document:
                 message = "required field is missing"
             case _:
                 message = self._message(model, details)
-                if not SECRET_FIELDS.isdisjoint(location):
+                if secret < len(location):
                     message += " (what was found is not shown)"
                 elif not isinstance(details["input"], Mapping | Sequence) or isinstance(details["input"], str):
                     message += f" (found {shorten_value(details['input'])})"
@@ -181,7 +184,7 @@ class _Builder:
             return self._mapping(at, location)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(at + 1, location)
-        return self._scalar(event), at + 1
+        return self._scalar(event, secret=not SECRET_FIELDS.isdisjoint(location)), at + 1
 
     def _list(self, at: int, location: Location) -> tuple[list[Any], int]:
         found: list[Any] = []
@@ -217,8 +220,16 @@ class _Builder:
             raise refuse_file(self._file, line, "a key must be text; put it in quotes if it is")
         return key
 
-    def _scalar(self, event: yaml.Event) -> Any:  # noqa: ANN401 YAML
-        return read_scalar(event, self._file) if isinstance(event, yaml.ScalarEvent) else None
+    def _scalar(self, event: yaml.Event, *, secret: bool = False) -> Any:  # noqa: ANN401 YAML
+        if not isinstance(event, yaml.ScalarEvent):
+            return None
+        try:
+            return read_scalar(event, self._file)
+        except PolicyError:
+            if not secret:
+                raise
+            message = "cannot be read; put it in quotes if it is text (what was found is not shown)"
+            raise refuse_file(self._file, get_line(event), message) from None
 
 
 def read_scalar(event: yaml.ScalarEvent, file: str) -> Any:  # noqa: ANN401 YAML

@@ -14,9 +14,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from controller.model.city import City
-from controller.model.loading.bounds import PrefixCover, merge_prefixes
+from controller.model.loading.bounds import PrefixCover, count_new_addresses, exceeds_block, merge_prefixes
 from controller.model.network.device_state import PortRole
-from controller.model.network.packets import Prefix
+from controller.model.network.packets import Family, Prefix
 from controller.model.sites.schools import PrefixField
 from controller.operations.fields import PlainText
 from controller.operations.operations import CloudBounds
@@ -97,8 +97,10 @@ def _list_management_entries(city: City) -> Iterator[str]:
             where = f"blueprint {blueprint.id}, {group.role}"
             for ports in group.ports:
                 carried = ports.segments == "all" or management in ports.segments
-                if carried and ports.faces is PortRole.HOST_FACING:
-                    yield from (f"{where}: port {number}" for number in range(ports.first, ports.last + 1))
+                # An uplink has no filter at all, so a port that is called one lets more in than a host-facing one.
+                role = "" if ports.faces is PortRole.HOST_FACING else f" ({ports.faces.words})"
+                if carried:
+                    yield from (f"{where}: port {number}{role}" for number in range(ports.first, ports.last + 1))
             yield from (f"{where}: wireless network {one.ssid}" for one in group.ssids if one.segment == management)
     for admission in city.admissions:
         if admission.segment == management:
@@ -133,11 +135,18 @@ def _find_larger(
     bounds: CloudBounds,
 ) -> Iterator[WiderAnchor]:
     for owner, prefixes in after.items():
-        # Merged first: many small blocks side by side are one large one.
-        for prefix in find_uncovered(merge_prefixes(prefixes), before.get(owner, ())):
-            bound = bounds.get_length(prefix.version)
-            if prefix.prefixlen < bound:
+        known = before.get(owner, ())
+        for family in Family:
+            bound = bounds.get_length(family)
+            # Merged first: many small blocks side by side are one large one.
+            new = find_uncovered(merge_prefixes(one for one in prefixes if one.version == family), known)
+            large = [one for one in new if one.prefixlen < bound]
+            for prefix in large:
                 yield WiderAnchor(name, f"{owner} has {prefix}, more than a /{bound}; it had not before")
+            # Small blocks that lie apart prove as much as one large block.
+            if not large and exceeds_block(prefixes, family, bound, known):
+                count = count_new_addresses(prefixes, known, family)
+                yield WiderAnchor(name, f"{owner} has {count:,} new addresses of IPv{family}, more than a /{bound} has")
 
 
 def find_uncovered(prefixes: Iterable[Prefix], cover: Iterable[Prefix]) -> Iterator[Prefix]:

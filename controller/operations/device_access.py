@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Self
@@ -20,7 +21,25 @@ from controller.operations.fields import (
     TrustedPath,
     UserName,
     VariableName,
+    read_absolute,
 )
+
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "zsh", "busybox"})
+_INLINE = re.compile(r"-[A-Za-z]*c[A-Za-z]*|--command(=.*)?")
+_PATH_START = re.compile(r"(?:(?<![A-Za-z0-9._/~])|(?<=^-[A-Za-z]))(?=~?/)")
+"""Where a path begins, at the start of a word or behind a sign or an option: `/x`, `~/x`, `--file=/x`, `-f/x`."""
+_PATH_END = re.compile(r"[\s,:;'\"]")
+
+
+def _runs_inline_script(command: tuple[str, ...]) -> bool:
+    """Tell if a shell is given a script as a word, also behind `env` and the like.
+
+    >>> _runs_inline_script(("/usr/bin/env", "bash", "-ec", ". /x")), _runs_inline_script(("/bin/sh", "/x", "a"))
+    (True, False)
+    """
+    names = [word.rpartition("/")[2] for word in command]
+    shells = [number for number, name in enumerate(names) if name in _SHELLS]
+    return bool(shells) and any(_INLINE.fullmatch(word) for word in command[shells[0] + 1 :])
 
 
 class CredentialSource(StrictModel):
@@ -38,14 +57,21 @@ class CredentialSource(StrictModel):
         if self.command and not self.command[0].startswith("/"):
             message = "write the command's program with its whole path, from / on"
             raise ValueError(message)
+        if self.command and _runs_inline_script(self.command):
+            message = "a script within the command cannot be checked; write it into a file of your own, and name that"
+            raise ValueError(message)
         return self
 
     def list_paths(self) -> Iterator[Path]:
-        """Yield the files that decide what the secret is."""
+        """Yield the files that decide what the secret is: of a command, whatever its words could name."""
         if self.file is not None:
             yield self.file
-        if self.command is not None:
-            yield Path(self.command[0])
+        for word in self.command or ():
+            yield Path("/", word)  # the command runs in /
+            for found in _PATH_START.finditer(word):
+                rest = word[found.start() :]
+                yield read_absolute(rest)
+                yield read_absolute(_PATH_END.split(rest, 1)[0])
 
 
 class JumpHost(StrictModel):

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from controller.inputs.character_classes import Line
+from controller.inputs.home_folder import find_home_folder
 
 
 def read_path(value: object) -> object:
@@ -18,17 +19,27 @@ def read_path(value: object) -> object:
 
     Raises:
         ValueError: it is relative, has no character, or one that nobody can see.
+        TsunaguError: it begins with ~/, and there is no home folder.
     """
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not value or not value.isprintable():
         message = "write the path of a file"
         raise ValueError(message)
-    path = Path.home() / value.removeprefix("~/") if value.startswith("~/") else Path(value)
+    path = read_absolute(value)
     if not path.is_absolute():
         message = "write a path that begins with / or ~/: it must not depend on the working folder"
         raise ValueError(message)
     return path
+
+
+def read_absolute(written: str) -> Path:
+    """Return the path, `~/` led to the home folder; `~somebody/` stays, and is relative.
+
+    Raises:
+        TsunaguError: it begins with ~/, and there is no home folder.
+    """
+    return find_home_folder() / written.removeprefix("~/") if written.startswith("~/") else Path(written)
 
 
 TrustedPath = Annotated[Path, BeforeValidator(read_path)]

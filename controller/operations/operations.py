@@ -97,8 +97,8 @@ class Retention(StrictModel):
 class Tokens(StrictModel):
     """The files with the tokens that senders show to the monitor."""
 
-    controller: TrustedPath = _own_path(f"{HOME}/tokens/controller")
-    probe: TrustedPath = _own_path(f"{HOME}/tokens/probe")
+    controller: TrustedPath = Field(default_factory=lambda: _own_path(f"{HOME}/tokens/controller"))
+    probe: TrustedPath = Field(default_factory=lambda: _own_path(f"{HOME}/tokens/probe"))
 
 
 class Audit(StrictModel):
@@ -123,9 +123,9 @@ class Operations(StrictModel):
     plans: Plans = Plans()
     rollout: RolloutSettings = RolloutSettings()
     retention: Retention = Retention()
-    tokens: Tokens = Tokens()
+    tokens: Tokens = Field(default_factory=Tokens)
     audit: Audit = Audit()
-    state: TrustedPath = _own_path(STATE)
+    state: TrustedPath = Field(default_factory=lambda: _own_path(STATE))
     anchors: Literal["kept", "not-kept"] = "kept"
 
     def get_bounds(self) -> PolicyBounds:

@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.errors import OperationsRefused, Origin, PolicyError
 from controller.model.formats.number import take_format
 from controller.model.yaml_source import Document, parse_yaml
+from controller.operations.fields import read_absolute
 from controller.operations.operations import HOME, Operations
 from controller.operations.trusted_files import (
     find_untrusted_paths,
@@ -31,11 +32,12 @@ def find_operators_file(environment: Mapping[str, str] = os.environ) -> tuple[Pa
 
     Raises:
         OperationsRefused: the variable holds a path that depends on the working folder.
+        TsunaguError: there is no home folder.
     """
     named = environment.get(VARIABLE)
     if not named:
-        return Path(HOME).expanduser() / "operations.yaml", False
-    path = Path(named).expanduser()
+        return read_absolute(f"{HOME}/operations.yaml"), False
+    path = read_absolute(named)
     if not path.is_absolute():
         raise refuse_file(REFUSED, named, f"{VARIABLE} must hold a path that begins with / or ~/")
     return path, True

@@ -7,7 +7,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from controller.errors import OperationsRefused, Origin, Problem
+from controller.errors import OperationsRefused, Origin, Problem, TsunaguError
+from controller.inputs.home_folder import find_home_folder
 
 MOST_BYTES = 1 << 20
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -62,15 +63,32 @@ def find_file_fault(status: os.stat_result, *, private: bool = False) -> str:
 
 
 def _find_folder_fault(path: Path) -> str:
-    """Whoever can write to a folder above a file can put another one in its place."""
-    for folder in path.resolve().parents:
-        status = folder.stat()
+    """Whoever can write to a folder above a file, or above a link on the way there, can put another in its place."""
+    for folder in _walk_folders(path):
+        status = folder.lstat()
         if status.st_uid not in _trusted_users():
             return f"stands below {folder}, which belongs to user {status.st_uid}: it must belong to you or to root"
-        # In a sticky folder (/tmp) nobody can move what belongs to another user.
+        # In a sticky folder (/tmp) nobody can move what belongs to another user. A link has no mode of its own.
+        if stat.S_ISLNK(status.st_mode):
+            continue
         if status.st_mode & _WRITABLE_BY_OTHERS and not status.st_mode & stat.S_ISVTX:
             return f"stands below {folder}, which others can change: chmod go-w it"
     return ""
+
+
+def _walk_folders(path: Path) -> Iterator[Path]:
+    """Yield each folder and each link that the system passes on the way to a file, which it could open."""
+    written = list(reversed(path.absolute().parts[1:]))
+    place = Path("/")
+    yield place
+    while len(written) > 1:
+        part = written.pop()
+        place = place.parent if part == ".." else place / part
+        yield place
+        if place.is_symlink():
+            target = place.readlink()
+            place = Path("/") if target.is_absolute() else place.parent
+            written += [one for one in reversed(target.parts) if one != "/"]
 
 
 def _trusted_users() -> frozenset[int]:
@@ -80,19 +98,27 @@ def _trusted_users() -> frozenset[int]:
 def list_untrusted_folders(policies: Path | None = None) -> tuple[Path, ...]:
     """Return the folders whose content is not the operators' own: the policies and the working folder.
 
-    Each stands for its whole git repository. A working folder that the home folder lies in, such as `/`, is none:
-    services start there.
+    Each stands for its whole git repository; the policies' one even where the home folder lies in it, as in a CI job
+    whose home is its workspace. A working folder that the home folder lies in, such as `/`, is none: services start
+    there.
     """
-    given = [Path.cwd()] if policies is None else [Path.cwd(), policies.resolve()]
-    home = Path.home().resolve()
-    found = (_find_repository(folder) for folder in given)
-    return tuple(dict.fromkeys(folder for folder in found if not home.is_relative_to(folder)))
+    try:
+        home = find_home_folder().resolve()
+    except TsunaguError:
+        home = Path("/")
+    working = _find_repository(Path.cwd(), besides=home)
+    found = [] if home.is_relative_to(working) else [working]
+    if policies is not None:
+        found.append(_find_repository(policies.resolve()))
+    return tuple(dict.fromkeys(found))
 
 
-def _find_repository(folder: Path) -> Path:
-    home = Path.home().resolve()
-    above = (one for one in (folder, *folder.parents) if (one / ".git").exists() and not home.is_relative_to(one))
-    return next(above, folder)
+def _find_repository(folder: Path, besides: Path | None = None) -> Path:
+    """The nearest git repository around a folder; one that `besides` lies in is passed over."""
+    for one in (folder, *folder.parents):
+        if (one / ".git").exists() and (besides is None or not besides.is_relative_to(one)):
+            return one
+    return folder
 
 
 def find_untrusted_paths(paths: Iterable[Path], folders: Iterable[Path]) -> Iterator[tuple[Path, Path]]:

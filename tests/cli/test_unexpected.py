@@ -6,6 +6,7 @@ import re
 import stat
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -56,3 +57,26 @@ def test_where_no_report_can_be_saved_that_is_said(
     with pytest.raises(SystemExit):
         command_line.main()
     assert "the report could not be saved" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("state", [None, "/proc/no\udcff/x"])
+def test_where_there_is_no_home_folder_that_is_said(
+    state: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> NoReturn:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    if state is None:
+        monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    else:
+        monkeypatch.setenv("XDG_STATE_HOME", state)
+    monkeypatch.setattr("pwd.getpwuid", fail)
+    monkeypatch.setattr(command_line, "build_command_line", fail)
+    monkeypatch.setattr(sys, "argv", ["tsunagu", "prove"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert ended.value.code == Exit.FAULT
+    said = capsys.readouterr().err
+    assert "the report could not be saved" in said
+    assert ("set HOME" in said) is (state is None)

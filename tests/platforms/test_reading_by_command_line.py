@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from controller.compile.network.wanted_device_state import compile_device
@@ -148,6 +150,56 @@ def test_without_a_prompt_there_is_no_command_line(
         open_session(device, reach(tmp_path, fake, port), "cisco_ios"),
     ):
         pytest.fail("there was a session")
+
+
+class Slow(CommandLine):
+    """Stops for a moment behind a line that quotes its prompt."""
+
+    def _answer(self, asked: str, *, paged: bool) -> str:
+        text = super()._answer(asked, paged=paged)
+        before, quoted, rest = text.partition(f"{self.prompt}show ip\r\n")
+        if quoted:
+            self.channel.sendall((before + self.prompt).encode())
+            time.sleep(0.5)
+        return quoted.removeprefix(self.prompt) + rest if quoted else text
+
+    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        self.channel = channel
+        return super().check_channel_shell_request(channel)
+
+
+def test_a_prompt_within_the_text_is_not_its_end(
+    switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path
+) -> None:
+    device, whole, state = switch
+    fake = Slow(password=PASSWORD, shows=whole.shows)
+    text = fake.shows["show running-config"]
+    fake.shows["show running-config"] = text.replace("!\n", "!\nip access-list OLD\n remark of core1#show ip\n", 1)
+    with serve(fake) as port:
+        transport = SshTransport({device.access: reach(tmp_path, fake, port)})
+        (seen,) = read_devices([device], transport, lambda _: None, only_read=True)
+    assert seen.refusal is None
+    assert seen.observation is not None
+    assert seen.observation.state == state
+
+
+@pytest.mark.parametrize("left", [0, 3, -2], ids=["empty", "begin", "without its end"])
+def test_a_part_of_a_configuration_is_no_configuration(
+    switch: tuple[Device, CommandLine, DeviceState], tmp_path: Path, left: int
+) -> None:
+    device, fake, _ = switch
+    for command, text in fake.shows.items():
+        fake.shows[command] = "".join(text.splitlines(keepends=True)[:left])
+    kept = tmp_path / "backup" / f"{device.id}.cfg"
+    kept.parent.mkdir()
+    kept.write_text("the good one\n", encoding="utf-8")
+    with serve(fake) as port:
+        transport = SshTransport({device.access: reach(tmp_path, fake, port)})
+        (seen,) = read_devices([device], transport, lambda _: None, only_read=True)
+        with pytest.raises(CommandFailed, match="a part of it is missing"):
+            back_up_device(device, kept.parent, transport, SystemClock())
+    assert isinstance(seen.refusal, CommandFailed)
+    assert kept.read_text(encoding="utf-8") == "the good one\n"
 
 
 @pytest.mark.parametrize("name", ["cisco_ios", "allied_telesis_awplus"])

@@ -63,6 +63,17 @@ def test_the_first_apply_says_so_and_needs_the_flag(city: City, operations: Oper
     assert judge_anchors(city, operations, ()) == ()
 
 
+def apart(network: str, length: int = 28) -> str:
+    """Every second block of a network, so that none lies beside another."""
+    return ", ".join(str(one) for one in list(IPv4Network(network).subnets(new_prefix=length))[::2])
+
+
+def add_core_port(policies: PolicyFolder, port: str) -> None:
+    """One port more on each core switch of the small elementary schools."""
+    above = "segments: all} # one to each floor switch\n"
+    policies.edit("city/blueprints.yaml", above, f"{above}          - {port}\n")
+
+
 Attack = Callable[[PolicyFolder], object]
 ATTACKS: dict[str, tuple[Attack, str, str]] = {
     "a public network as controllers": (
@@ -123,6 +134,31 @@ ATTACKS: dict[str, tuple[Attack, str, str]] = {
         lambda one: one.edit("access/prefixes/workspace.yaml", "prefixes: [", "prefixes: [64.0.0.0/3, "),
         "applications",
         "64.0.0.0/3",
+    ),
+    "a published list of many small blocks that lie apart": (
+        lambda one: one.edit("access/prefixes/workspace.yaml", "prefixes: [", f"prefixes: [{apart('8.8.0.0/20')}, "),
+        "applications",
+        "application workspace has 2,048 new addresses of IPv4, more than a /28 has",
+    ),
+    "a school that is told by many single addresses": (
+        lambda one: one.edit("city/schools/asao.yaml", "egress: [", f"egress: [{apart('8.8.8.0/25', 32)}, "),
+        "places",
+        "new addresses of IPv4, more than a /28 has",
+    ),
+    "an access port of the management segment that is called an uplink": (
+        lambda one: add_core_port(one, "{first: 20, last: 20, mode: access, segments: [management], faces: gateway}"),
+        "management",
+        "core: port 20 (uplink) leads into the management segment",
+    ),
+    "one uplink more, with every segment on it": (
+        lambda one: add_core_port(one, "{first: 21, last: 21, mode: trunk, segments: all, faces: gateway}"),
+        "management",
+        "core: port 21 (uplink) leads into the management segment",
+    ),
+    "a management port without a filter": (
+        lambda one: add_core_port(one, "{first: 22, last: 22, mode: trunk, segments: all, faces: unfiltered}"),
+        "management",
+        "core: port 22 (unfiltered) leads into the management segment",
     ),
     "an office that the whole internet is in": (
         lambda one: one.edit("city/city.yaml", "egress: [192.0.2.220,", "egress: [8.0.0.0/6, 192.0.2.220,"),
@@ -262,3 +298,13 @@ def test_an_application_is_wider_beyond_the_bound_however_it_is_cut(before: Anch
 
 def replace_application(anchors: Anchors, name: str, prefixes: tuple[Prefix, ...]) -> Anchors:
     return anchors.model_copy(update={"applications": {**anchors.applications, name: prefixes}})
+
+
+@given(length=st.integers(24, 32), count=st.integers(1, 40), old=st.integers(0, 40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+def test_new_addresses_of_all_blocks_together_are_bounded(before: Anchors, length: int, count: int, old: int) -> None:
+    name = next(iter(before.applications))
+    blocks = [IPv4Network((44 << 24 | number << 12, length)) for number in range(count)]
+    earlier = replace_application(before, name, tuple(blocks[:old]))
+    wider = list(find_wider_anchors(earlier, replace_application(before, name, tuple(blocks)), CloudBounds()))
+    assert bool(wider) is (max(0, count - old) * 2 ** (32 - length) > 16)

@@ -96,7 +96,7 @@ def test_an_error_that_names_a_secret_does_not_tell_it() -> None:
     [
         ("x" * 40 + "\n" + "y" * (device_text.MAXIMUM_LINE + 1), "kw-1: its line 2 has 16385 characters"),
         ("\n" * device_text.MAXIMUM_LINES, "kw-1: it sent 200001 lines"),
-        ("a\n" * (device_text.MAXIMUM_BYTES // 2 + 1), "kw-1: it sent more than 16 MB"),
+        ("a\n" * (device_text.MAXIMUM_BYTES // 2 + 1), "kw-1: it sent more than 4 MB"),
     ],
     ids=["line", "lines", "bytes"],
 )

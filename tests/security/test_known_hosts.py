@@ -101,6 +101,15 @@ def test_pinning_keeps_every_other_line_to_the_byte(tmp_path: Path, lines: list[
     assert accepted(path) == "pinned"
 
 
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+def test_a_line_ends_only_where_openssh_ends_it(tmp_path: Path, end: str) -> None:
+    kept = f"# page one{end}# page two\n@revoked * {AUTHORITY.words} a{end}b\n"
+    path = write(tmp_path, f"{kept}{NAME} {OTHER.words}\n")
+    pin_host_key(identity(path), KEY.blob)
+    assert path.read_bytes().decode() == f"{kept}{NAME} {KEY.words}\n"
+    assert "is not the pinned one" in refused(path, OTHER.blob)
+
+
 def test_a_pin_takes_the_place_of_the_hosts_older_one(tmp_path: Path) -> None:
     salt = b"0123456789abcdef0123"
     hashed = f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest(salt, NAME.encode(), sha1)).decode()}"
@@ -196,8 +205,12 @@ def test_a_revoked_key_is_refused_although_it_is_pinned(tmp_path: Path, hosts: s
 
 @pytest.mark.parametrize(
     "line",
-    [f"@revoked {NAME} ssh-ed25519 AAAA", "@revoked * ssh-ed25519 !!", f"@new {NAME} {KEY.words}"],
-    ids=["half a key", "no base64", "another mark"],  # keys are drawn: no name for a test
+    [
+        *(f"@revoked {NAME} ssh-ed25519 AAAA", "@revoked * ssh-ed25519 !!", f"@new {NAME} {KEY.words}"),
+        *(f"@revoked {NAME} {KEY.words.split()[1]}", f"@revoked {NAME}", "@revoked * ssh-ed25519", f"@new {NAME}"),
+    ],
+    # Keys are drawn: no name for a test.
+    ids=["half a key", "no base64", "another mark", "no type", "no key", "a type alone", "another mark, no key"],
 )
 def test_a_marked_line_that_is_not_understood_is_no_comment(tmp_path: Path, line: str) -> None:
     path = write(tmp_path, f"{NAME} {KEY.words}\n{line}\n")

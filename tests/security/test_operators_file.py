@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import stat
+from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from controller.errors import OperationsRefused
-from controller.operations.operations import Operations
+from controller.errors import OperationsRefused, TsunaguError
+from controller.model.yaml_source import SECRET_FIELDS
+from controller.operations.device_access import DeviceAccess, JumpHost
+from controller.operations.operations import Operations, Tokens
 from controller.operations.operators_file import load_operations
 from controller.operations.trusted_files import find_file_fault
 
@@ -73,6 +77,29 @@ def test_a_folder_above_it_that_others_can_change_is_refused(place: Path) -> Non
     path = write(place / "operators/deep/er/operations.yaml")
     (place / "operators/deep").chmod(0o777)
     assert "which others can change" in refused(place, path)
+
+
+@pytest.mark.parametrize("links", [["open/link"], ["operators/a", "open/link"], ["operators/a", "open/link", "work/b"]])
+def test_a_link_in_a_folder_that_others_can_change_is_refused(place: Path, links: list[str]) -> None:
+    write(place / "deep/operations.yaml")
+    (place / "open").mkdir()
+    for link, target in pairwise([*links, "deep"]):
+        (place / link).symlink_to(place / target)
+    path = place / links[0] / "operations.yaml"
+    assert load_operations(path) == Operations()
+    (place / "open").chmod(0o777)
+    assert f"stands below {place}/open, which others can change" in refused(place, path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+def test_a_link_of_somebody_else_is_refused(place: Path) -> None:
+    write(place / "deep/operations.yaml")
+    (place / "open").mkdir()
+    (place / "open").chmod(0o1777)
+    (place / "open/link").symlink_to("../deep")
+    assert load_operations(place / "open/link/operations.yaml") == Operations()
+    os.chown(place / "open/link", 65534, 65534, follow_symlinks=False)
+    assert "which belongs to user 65534" in refused(place, place / "open/link/operations.yaml")
 
 
 def test_a_private_file_must_not_be_readable() -> None:
@@ -153,6 +180,11 @@ FIELDS = {
     "a key": "access: {{a: {{user: u, key: {{file: {path}}}, known-hosts: /k}}}}",
     "a read-only key": "access: {{a: {{user: u, key: {{env: K}}, read-key: {{file: {path}}}, known-hosts: /k}}}}",
     "a program": "access: {{a: {{user: u, password: {{command: [{path}]}}, known-hosts: /k}}}}",
+    "a script": "access: {{a: {{user: u, key: {{command: [/bin/sh, {path}]}}, known-hosts: /k}}}}",
+    "an option": "access: {{a: {{user: u, key: {{command: [/bin/x, --file={path}]}}, known-hosts: /k}}}}",
+    "a short option": "access: {{a: {{user: u, key: {{command: [/bin/x, -f{path}]}}, known-hosts: /k}}}}",
+    "the last of a list": "access: {{a: {{user: u, key: {{command: [/bin/x, 'P=/x:{path}:/y']}}, known-hosts: /k}}}}",
+    "words in a word": "access: {{a: {{user: u, key: {{command: [/bin/env, '-S/x {path} y']}}, known-hosts: /k}}}}",
     "a jump host": "access: {{a: {{user: u, key: {{env: K}}, known-hosts: /k, jump-host: "
     "{{host: h, user: u, key: {{env: K}}, known-hosts: {path}}}}}}}",
     "signers": "approvals: {{allowed-signers: {path}}}",
@@ -171,6 +203,53 @@ def test_it_must_not_name_a_file_that_a_pull_request_can_change(place: Path, fie
     assert "must not stand among policies or in the working folder" in refused(
         place, write(place / "operators/o", text)
     )
+
+
+def test_a_word_of_a_command_is_seen_from_where_the_command_runs(place: Path) -> None:
+    named = str(place / "repository/x").removeprefix("/")
+    text = f"{GOOD}access: {{a: {{user: u, key: {{command: [/bin/sh, {named}]}}, known-hosts: /k}}}}\n"
+    assert "must not stand among policies" in refused(place, write(place / "operators/o", text))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["/bin/sh, -c, 'cat x'", "/usr/bin/env, bash, -ec, x", "/bin/bash, --norc, -lc, x", "/bin/busybox, sh, -c, x"],
+)
+def test_a_script_within_a_command_is_refused(place: Path, command: str) -> None:
+    text = f"{GOOD}access: {{a: {{user: u, key: {{command: [{command}]}}, known-hosts: /k}}}}\n"
+    assert "a script within the command cannot be checked" in refused(place, write(place / "operators/o", text))
+
+
+def test_a_command_with_words_of_other_places_is_read(place: Path) -> None:
+    text = f"{GOOD}access: {{a: {{user: u, key: {{command: [/usr/bin/pass, show, ~/x, -c, a/b]}}, known-hosts: /k}}}}\n"
+    assert load_operations(write(place / "operators/o", text), policies=place / "repository/policies").access["a"].key
+
+
+SECRETS = [
+    *("password: SECRETSECRET", "password: [SECRETSECRET]", "password: {SECRETSECRET}", "password: 01234567890"),
+    *("key: SECRETSECRET", "key: 0x7345", "password: {env: 's3 SECRET'}", "password: {file: SECRETSECRET}"),
+    *("password: {command: SECRETSECRET}", "key: {command: [SECRETSECRET]}", "key: {env: [SECRETSECRET]}"),
+    *("key: {file: /k}, read-key: SECRETSECRET", "key: {file: /k}, read-key: {file: SECRETSECRET}"),
+    "key: {file: /k}, jump-host: {host: h, user: u, known-hosts: /a, key: SECRETSECRET}",
+]
+
+
+@pytest.mark.parametrize("written", [*SECRETS, "tokens: SECRETSECRET", "tokens: {probe: SECRETSECRET}"])
+def test_a_secret_that_is_written_by_mistake_is_not_shown(place: Path, written: str) -> None:
+    text = f"access: {{a: {{user: u, known-hosts: /k, {written}}}}}\n"
+    said = refused(place, write(place / "operators/o", GOOD + (f"{written}\n" if "tokens" in written else text)))
+    assert not [one for one in ("SECRET", "01234567890", "0x7345") if one in said]
+
+
+def test_every_field_that_names_a_secret_is_known_as_one() -> None:
+    found = {
+        field.alias or name
+        for model in (DeviceAccess, JumpHost, Operations)
+        for name, field in model.model_fields.items()
+        if "CredentialSource" in str(field.annotation) or field.annotation is Tokens
+    }
+    assert found == {"key", "password", "read-key", "tokens"}
+    assert found <= SECRET_FIELDS
 
 
 NAMESPACES = st.one_of(
@@ -208,6 +287,42 @@ def test_a_service_may_start_where_the_home_folder_lies(
     write(place / "home/.config/tsunagu/operations.yaml", GOOD + "plans: {expire-after-hours: 3}\n")
     monkeypatch.chdir(start if start == "/" else place / start)
     assert load_operations(policies=place / "repository/policies").plans.expire_after_hours == 3
+
+
+@pytest.mark.parametrize("home", ["repository", "repository/deep", "repository/policies"])
+def test_a_repository_that_the_home_folder_lies_in_is_none_of_the_operators(
+    place: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    (place / home).mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(place / home))
+    monkeypatch.chdir(place / "repository")
+    write(place / home / ".config/tsunagu/operations.yaml")
+    with pytest.raises(OperationsRefused, match="must not stand among policies"):
+        load_operations(policies=place / "repository/policies")
+
+
+def test_without_a_home_folder_that_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_no_account(_: int) -> NoReturn:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", find_no_account)
+    monkeypatch.delenv("HOME")
+    with pytest.raises(TsunaguError, match="HOME is not set"):
+        load_operations(policies=place / "repository/policies")
+    with pytest.raises(TsunaguError, match="set HOME"):
+        load_operations(write(place / "operators/o", GOOD + "state: ~/state\n"))
+    whole = "state: /s\ntokens: {controller: /c, probe: /p}\n"
+    monkeypatch.chdir("/")
+    assert load_operations(write(place / "operators/o", GOOD + whole)).state == Path("/s")
+    monkeypatch.setenv("HOME", "relative")
+    with pytest.raises(TsunaguError, match="depends on the working folder"):
+        load_operations()
+
+
+def test_another_users_home_is_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TSUNAGU_OPERATIONS", "~nosuch/o.yaml")
+    with pytest.raises(OperationsRefused, match="begins with / or ~/"):
+        load_operations()
 
 
 def test_a_working_folder_inside_a_repository_means_all_of_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

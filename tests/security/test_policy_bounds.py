@@ -44,9 +44,9 @@ def with_controllers(city: City, *prefixes: Prefix) -> City:
     return city.replace_file(CITY, city.settings.model_copy(update={"controllers": prefixes}))
 
 
-def with_output(city: City, prefix: Prefix) -> City:
+def with_output(city: City, *prefixes: Prefix) -> City:
     placed = city.outputs.applications["affairs"]
-    changed = placed.model_copy(update={f"ipv{prefix.version}": (prefix,)})
+    changed = placed.model_copy(update={f"ipv{prefixes[0].version}": prefixes})
     applications = {**city.outputs.applications, "affairs": changed}
     return city.replace_file(OUTPUTS, city.outputs.model_copy(update={"applications": applications}))
 
@@ -165,6 +165,19 @@ def test_controllers_of_a_policy_alone_are_few_and_private(policies: PolicyFolde
     assert any(f"controllers.0: {written}" in problem for problem in policies.problems())
 
 
+def cut_apart(network: str, length: int) -> list[Prefix]:
+    return list(parse_prefix(network).subnets(new_prefix=length))
+
+
+@pytest.mark.parametrize(("network", "length"), [("172.20.0.0/24", 28), ("172.20.0.0/26", 32), ("fd00::/122", 126)])
+def test_controllers_of_a_policy_alone_are_few_all_together(city: City, network: str, length: int) -> None:
+    apart = cut_apart(network, length)[::2]
+    assert problems(with_controllers(city, *apart[:1])) == []
+    (said,) = problems(with_controllers(city, *apart, *apart))
+    assert "controllers: have more addresses together than a /" in said
+    assert problems(with_controllers(city, *apart), Operations(controllers=tuple(apart)).get_bounds()) == []
+
+
 def cut(at: int, length: int, bits: int) -> Prefix:
     kind = IPv4Network if bits == 32 else IPv6Network
     return kind((at >> (bits - length) << (bits - length), length))
@@ -264,6 +277,15 @@ def test_no_output_is_larger_than_the_bound(city: City, prefix: Prefix) -> None:
     if prefix.version == 4 and prefix != parse_prefix("203.0.113.10/32"):
         inside = prefix.subnet_of(parse_prefix("203.0.113.0/24"))  # type: ignore[arg-type] # both of IPv4
         assert inside or problems(with_output(city, prefix), within)
+
+
+@pytest.mark.parametrize(("network", "length"), [("8.8.0.0/16", 28), ("8.8.8.0/26", 32), ("2400:cb00::/48", 64)])
+def test_many_small_blocks_of_a_stack_are_a_large_one(city: City, network: str, length: int) -> None:
+    apart = cut_apart(network, length)[:2048:2]
+    assert problems(with_output(city, apart[0])) == []
+    (said,) = problems(with_output(city, *apart))
+    assert "applications.affairs.ipv" in said
+    assert "its blocks together: has more addresses than a /" in said
 
 
 # --- what check says of the operators' file ---

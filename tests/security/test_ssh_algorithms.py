@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import paramiko
@@ -19,19 +17,12 @@ from hypothesis import strategies as st
 from controller.errors import (
     AlgorithmsRefused,
     CommandFailed,
-    DeviceTextRefused,
     DeviceUnreachable,
     HostKeyRefused,
     LoginRefused,
 )
-from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.model.virtual_city import choose_virtual_city
-from controller.operations.device_access import DeviceAccess
-from controller.plan.select import find_device
 from controller.platforms.base import Command
-from controller.platforms.device_text import device_text
-from controller.platforms.transport import ssh_session
 from controller.platforms.transport.dialing import fetch_host_key
 from controller.platforms.transport.ssh_algorithms import (
     STRONG,
@@ -41,6 +32,7 @@ from controller.platforms.transport.ssh_algorithms import (
     read_server_algorithms,
 )
 from controller.platforms.transport.ssh_session import open_session
+from tests.security.device_reach import PASSWORD, Reach, log_in, write_key
 from tests.security.fake_ssh_device import FakeDevice, serve
 
 OLD = {
@@ -49,48 +41,12 @@ OLD = {
     "macs": ("hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"),
     "keys": ("ssh-rsa",),
 }
-PASSWORD = "Zq7hidden"  # noqa: S105 nobody's
 DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
 
 
 @pytest.fixture(scope="session")
 def rsa() -> paramiko.PKey:
     return paramiko.RSAKey.generate(2048)
-
-
-@pytest.fixture
-def there(city: City) -> Device:
-    return replace(find_device(choose_virtual_city(city), "kw-s01-core1"), management=IPv4Address("127.0.0.1"))
-
-
-Reach = Callable[..., DeviceAccess]
-
-
-@pytest.fixture
-def reach(tmp_path: Path) -> Reach:
-    """An access to a port of this machine with its host key pinned; a password where nothing else is asked for."""
-
-    def build(fake: FakeDevice, port: int, **fields: object) -> DeviceAccess:
-        pins = tmp_path / "known_hosts"
-        key = fake.host_key
-        pins.write_text(f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n", encoding="ascii")
-        if not fields.keys() & {"key", "password"}:
-            fields["password"] = write_source(tmp_path / "password", PASSWORD)
-        return DeviceAccess.model_validate({"user": "net01", "known-hosts": str(pins), "port": port, **fields})
-
-    return build
-
-
-def write_source(path: Path, text: str) -> dict[str, str]:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="ascii")
-    return {"file": str(path)}
-
-
-def write_key(path: Path, key: paramiko.PKey) -> dict[str, str]:
-    path.touch(mode=0o600)
-    key.write_private_key_file(str(path))
-    return {"file": str(path)}
 
 
 @pytest.mark.parametrize(("kind", "old"), [(kind, old) for kind, names in OLD.items() for old in names])
@@ -181,11 +137,6 @@ def test_what_the_library_does_not_have_cannot_be_allowed(there: Device, reach: 
             open_session(there, access, "linux"),
         ):
             pass
-
-
-def log_in(device: Device, access: DeviceAccess) -> None:
-    with open_session(device, access, "linux"):
-        pass
 
 
 @pytest.mark.parametrize(
@@ -281,43 +232,12 @@ def test_a_password_is_sent_to_a_pinned_device_only(there: Device, reach: Reach)
     assert not fake.shown_passwords
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_device_that_never_stops_is_cut_off_and_named(
-    stream: str, there: Device, reach: Reach, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def flood(channel: paramiko.Channel, line: str) -> None:
-        send = channel.sendall if stream == "stdout" else channel.sendall_stderr
-        while True:
-            send(f"{line} enable secret {PASSWORD}\n".encode() * 1000)
-
-    monkeypatch.setattr(ssh_session, "MAXIMUM_BYTES", 1 << 20)
-    monkeypatch.setattr(device_text, "MAXIMUM_BYTES", 1 << 20)
-    monkeypatch.setattr(ssh_session, "COMMAND_SECONDS", 3.0)
-    fake = FakeDevice(password=PASSWORD, answer=flood)
-    with (
-        serve(fake) as port,
-        open_session(there, reach(fake, port), "linux") as session,
-        pytest.raises((DeviceTextRefused, DeviceUnreachable)) as refused,
-    ):
-        session.run(Command("read"))
-    assert str(refused.value).startswith(f"{there.id}: ")
-    assert isinstance(refused.value, DeviceTextRefused) is (stream == "stdout")
-    assert PASSWORD not in str(refused.value)
-
-
-def test_a_silent_device_is_given_up(there: Device, reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = threading.Event()
-    monkeypatch.setattr(ssh_session, "COMMAND_SECONDS", 1.0)
-
-    def stay_silent(channel: paramiko.Channel, line: str) -> None:
-        del channel, line
-        ended.wait(20)
-
-    fake = FakeDevice(password=PASSWORD, answer=stay_silent)
-    with serve(fake) as port, open_session(there, reach(fake, port), "linux") as session:
-        with pytest.raises(DeviceUnreachable):
-            session.run(Command("read"))
-        ended.set()
+def test_a_list_of_algorithms_is_shown_cut_and_escaped(there: Device, reach: Reach, rsa: paramiko.PKey) -> None:
+    lists = ("\x1b[2Jno drift," + "a" * 20_000, "ssh-rsa", "rot13", "rot13", "crc32", "crc32", "none", "none", "", "")
+    with answering(b"SSH-2.0-old\r\n" + pack_lists(*lists)) as port, pytest.raises(AlgorithmsRefused) as refused:
+        log_in(there, reach(FakeDevice(host_key=rsa), port))
+    assert "\x1b" not in str(refused.value)
+    assert len(str(refused.value)) < 1_000
 
 
 def test_what_a_device_says_of_its_error_is_escaped_and_redacted(there: Device, reach: Reach) -> None:

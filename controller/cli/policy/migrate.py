@@ -35,7 +35,7 @@ def migrate(
     """
     for folder in (policies, *([stacks] if stacks else [])):
         if not folder.is_dir():
-            message = f"there is no folder {folder}"
+            message = f"{folder} is a file, not a folder" if folder.exists() else f"there is no folder {folder}"
             raise TsunaguError(message)
     files = [*find_policy_files(policies), *find_stack_files(stacks or STACKS)]
     rewrites = plan_rewrites(files)

@@ -38,6 +38,11 @@ def _check_controllers(city: City, bounds: PolicyBounds, find_origin: FindOrigin
             reason = f"is public; name the controllers in {_OPERATORS} if they have public addresses" if public else ""
         if reason:
             yield Problem(find_origin(CITY, f"controllers.{number}"), f"controllers.{number}", f"{prefix} {reason}")
+    for family, length in () if bounds.controllers else CONTROLLER_LENGTHS.items():
+        # Many blocks, each of them small, are a large one.
+        if exceeds_block(city.controllers, family, length):
+            message = f"have more addresses together than a /{length} of IPv{family}; name them in {_OPERATORS}"
+            yield Problem(find_origin(CITY, "controllers"), "controllers", message)
 
 
 def _check_reserved(city: City, bounds: PolicyBounds, find_origin: FindOrigin) -> Iterator[Problem]:
@@ -57,12 +62,16 @@ def _check_outputs(city: City, bounds: PolicyBounds, find_origin: FindOrigin) ->
             reason = _judge_address(prefix, bounds, reserved, within)
             if reason:
                 yield Problem(find_origin(OUTPUTS, field), field, f"{prefix} {reason}")
+        for family, length in bounds.cloud_lengths.items():
+            if exceeds_block((*placed.ipv4, *placed.ipv6), family, length):
+                field = f"applications.{name}.ipv{family}"
+                yield Problem(find_origin(OUTPUTS, field), field, f"its blocks together: {_more_than(length)}")
 
 
 def _judge_address(prefix: Prefix, bounds: PolicyBounds, reserved: PrefixCover, within: PrefixCover) -> str:
     length = bounds.cloud_lengths[Family(prefix.version)]
     if prefix.prefixlen < length:
-        return f"has more addresses than a /{length}, the most that a cloud application may have (`cloud-bounds`)"
+        return _more_than(length)
     if prefix.is_multicast or (isinstance(prefix, IPv6Network) and not prefix.subnet_of(_GLOBAL_IPV6)):
         return "is no global unicast address"
     if reserved.overlaps(prefix):
@@ -70,6 +79,10 @@ def _judge_address(prefix: Prefix, bounds: PolicyBounds, reserved: PrefixCover, 
     if not within.covers(prefix):
         return f"lies outside `cloud-bounds.within` of {_OPERATORS}"
     return ""
+
+
+def _more_than(length: int) -> str:
+    return f"has more addresses than a /{length}, the most that a cloud application may have (`cloud-bounds`)"
 
 
 class PrefixCover:
@@ -105,3 +118,24 @@ def merge_prefixes(prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:
         *collapse_addresses(one for one in known if isinstance(one, IPv4Network)),
         *collapse_addresses(one for one in known if isinstance(one, IPv6Network)),
     )
+
+
+def count_new_addresses(prefixes: Iterable[Prefix], before: Iterable[Prefix], family: Family) -> int:
+    """Return how many addresses of a family some prefixes have that others do not have.
+
+    >>> count_new_addresses([parse_prefix("10.0.0.0/28"), parse_prefix("10.9.0.0/28")],
+    ...                     [parse_prefix("10.0.0.0/29")], Family.V4)
+    24
+    """
+    old = [one for one in before if one.version == family]
+    new = [one for one in prefixes if one.version == family]
+    return _count_addresses((*old, *new)) - _count_addresses(old)
+
+
+def _count_addresses(prefixes: Iterable[Prefix]) -> int:
+    return sum(one.num_addresses for one in merge_prefixes(prefixes))
+
+
+def exceeds_block(prefixes: Iterable[Prefix], family: Family, length: int, before: Iterable[Prefix] = ()) -> bool:
+    """Tell if prefixes have more new addresses of a family together than one block of a length has."""
+    return count_new_addresses(prefixes, before, family) > 1 << (family.bits - length)

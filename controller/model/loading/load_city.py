@@ -55,7 +55,8 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         PolicyError: with every problem of every file.
     """
     if not directory.is_dir():
-        message = "no such folder; --policies DIR names the folder that holds city/ and access/"
+        found = "is a file, not a folder" if directory.exists() else "no such folder"
+        message = f"{found}; --policies DIR names the folder that holds city/ and access/"
         raise PolicyError(REFUSED, [Problem(Origin(str(directory), 1), "", message)])
     reader = PolicyReader(directory, instead or {}, shown_as or str(directory), table)
     policy = reader.read()

@@ -91,7 +91,7 @@ class PolicyReader:
         except InputRefused as error:
             self.problems.append(Problem(Origin(f"{self.shown_as}/{folder}", 1), "", error.why))
             return None
-        names = sorted({*there, *(name for name in self.instead if file.matches(name))})
+        names = sorted(name for name in {*there, *self.instead} if file.matches(name))
         if not names and not file.optional:
             origin = Origin(f"{self.shown_as}/{folder}", 1)
             self.problems.append(Problem(origin, "", "the folder is missing or holds no .yaml file"))

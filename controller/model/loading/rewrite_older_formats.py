@@ -56,6 +56,8 @@ def find_policy_files(
     folder = InputFolder(policies)
     for file in table:
         for name in folder.list_names(file.folder, file.pattern.rpartition("/")[2]):
+            if not file.matches(name):
+                continue
             # What leads out of the policy shall not be written to.
             folder.read_bytes(name)
             yield policies / name, file.file_format

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from controller.errors import TsunaguError
+from controller.inputs.home_folder import find_home_folder
 from controller.operations.trusted_files import read_trusted_file
 
 KEY_BYTES = 32
@@ -17,7 +18,7 @@ _WHAT = "A key of this user cannot be used:"
 
 def find_key_file(name: str = "proof-cache.key") -> Path:
     """Return where a key stands: under XDG_STATE_HOME, or ~/.local/state; never beside what it vouches for."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "tsunagu" / name
+    return Path(os.environ.get("XDG_STATE_HOME") or find_home_folder() / ".local/state") / "tsunagu" / name
 
 
 def load_key(path: Path) -> bytes:

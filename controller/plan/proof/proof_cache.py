@@ -30,6 +30,7 @@ from controller.compile.network.intent import FilterIntent
 from controller.compile.network.upstream import DelegatedFilter
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
+from controller.inputs.home_folder import find_home_folder
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.devices import Device, DevicePort
@@ -171,7 +172,7 @@ def _open_own(path: Path) -> BinaryIO:
 
 def find_cache_folder() -> Path:
     """Return the folder of the user's proofs: under XDG_CACHE_HOME, or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tsunagu" / "proofs"
+    return Path(os.environ.get("XDG_CACHE_HOME") or find_home_folder() / ".cache") / "tsunagu" / "proofs"
 
 
 @cache

@@ -150,7 +150,7 @@ def _copy_files(policies: Path, folder: Path) -> None:
     source = InputFolder(policies)
     for kind in POLICY_FILES:
         place, _, pattern = kind.pattern.rpartition("/")
-        for name in source.list_names(place, pattern):
+        for name in filter(kind.matches, source.list_names(place, pattern)):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes(name))

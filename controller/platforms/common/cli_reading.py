@@ -6,18 +6,31 @@ from controller.errors import CommandFailed
 from controller.platforms.base import Command, Session
 from controller.platforms.device_text.device_text import DeviceText
 
+_RUNNING = "show running-config"
+_END = "end"
+"""The last line of a whole configuration. A session that breaks, or a switch short of memory, shows the first part."""
+
 
 class CliReading:
     """What `controller.platforms.base.Readable` promises, for a system with `show running-config`."""
 
     def read(self, session: Session) -> DeviceText:
-        """Return the running configuration."""
-        return session.run(Command("show running-config"))
+        """Return the running configuration.
+
+        Raises:
+            CommandFailed: it does not end as a whole one does.
+        """
+        text = session.run(Command(_RUNNING))
+        if not text.ends_with_line(_END):
+            message = f"what it shows does not end with the line {_END!r}, so a part of it is missing"
+            raise CommandFailed(session.device, message, command=_RUNNING)
+        return text
 
     def read_saved(self, session: Session) -> DeviceText:
-        """Return what the device would boot with; empty where it shows none."""
+        """Return what the device would boot with; empty where it shows none, or none whole."""
         try:
-            return session.run(Command("show startup-config"))
+            text = session.run(Command("show startup-config"))
         except CommandFailed:
             # A device with nothing saved says so as a refusal: `%% Non-volatile configuration memory is not present`.
             return DeviceText("", session.device)
+        return text if text.ends_with_line(_END) else DeviceText("", session.device)

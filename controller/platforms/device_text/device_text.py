@@ -13,7 +13,8 @@ from controller.errors import DeviceTextRefused
 from controller.inputs.shown_text import escape_lines
 from controller.platforms.device_text.redaction import redact, redact_message
 
-MAXIMUM_BYTES = 16 * 1024 * 1024
+MAXIMUM_BYTES = 4 * 1024 * 1024
+"""Of one answer. What is saved is read again as a file of at most so much, and to redact as much takes seconds."""
 MAXIMUM_LINES = 200_000
 MAXIMUM_LINE = 16_384
 """Characters of one line."""
@@ -62,6 +63,10 @@ class DeviceText:
     def reveal(self) -> str:
         """Return the whole text, secrets and all: for a parser, never for a message."""
         return self._text
+
+    def ends_with_line(self, line: str) -> bool:
+        """Say if this is the last line that is not blank."""
+        return self._text.rstrip().rpartition("\n")[2].rstrip() == line
 
     def redact(self, understood: Collection[int] = ()) -> tuple[str, int]:
         """Return what may be kept, and the number of lines that it changes; `understood` lines stay, see `redact`."""

@@ -6,7 +6,8 @@ netmiko knows each system's prompt, width and pager. The login is ours: host key
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, cast
 
 import paramiko
 from netmiko import BaseConnection
@@ -20,9 +21,13 @@ from controller.platforms.device_text.device_text import (
     describe_device_words,
     refuse_oversized,
 )
+from controller.platforms.transport.bounded_connection import limit_time
+from controller.platforms.transport.dialing import PinnedClient
 
 COMMAND_SECONDS = 60.0
 """A switch takes long to write its configuration down."""
+_PROMPT_SECONDS = 30.0
+"""To find the prompt again, and to see the command's echo."""
 _FIRST_LINES = 3
 """Lines among which a refusal stands: `% Invalid input detected at '^' marker.`"""
 
@@ -33,6 +38,10 @@ class _CountedChannel:
     def __init__(self, device: str, channel: paramiko.Channel) -> None:
         self._device = device
         self._channel = channel
+        self._size = 0
+
+    def begin_command(self) -> None:
+        """Count anew: the bound is one of a command."""
         self._size = 0
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 all else is the channel's
@@ -83,9 +92,22 @@ class _OverOpenClient(BaseConnection):
 class CliSession:
     """An open command line; see `controller.platforms.base.Session`."""
 
-    def __init__(self, device: str, connection: BaseConnection) -> None:
+    def __init__(self, device: str, connection: BaseConnection, client: PinnedClient) -> None:
         self.device = device
         self._connection = connection
+        self._client = client
+
+    def _ask(self, line: str) -> str:
+        """Return what stands before the next prompt.
+
+        netmiko would take the prompt anywhere for the end, and so stop at a remark that quotes it; here it has to stand
+        at the begin of a line, with nothing behind it.
+        """
+        self._client.begin_command()
+        cast("_CountedChannel", self._connection.remote_conn).begin_command()
+        prompt = re.escape(self._connection.find_prompt())
+        ends = rf"(?m)^{prompt}\s*\Z"
+        return str(self._connection.send_command(line, expect_string=ends, read_timeout=COMMAND_SECONDS))
 
     def run(self, command: Command) -> DeviceText:
         """Run a command that shows something, and return what it showed.
@@ -99,8 +121,10 @@ class CliSession:
             message = "a command line is only read here; nothing is typed into it"
             raise CommandFailed(self.device, message, command=command.line)
         try:
-            said = str(self._connection.send_command(command.line, read_timeout=COMMAND_SECONDS))
+            with limit_time(COMMAND_SECONDS + _PROMPT_SECONDS, self._client.close):
+                said = self._ask(command.line)
         except (NetmikoBaseException, paramiko.SSHException, OSError, EOFError, ValueError) as error:
+            self._client.refuse_overrun(self.device)
             reason = describe_device_words(str(error).strip().partition("\n")[0]) or error.__class__.__name__
             raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.line) from None
         first = [line for line in said.splitlines() if line.strip()][:_FIRST_LINES]

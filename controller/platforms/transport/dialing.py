@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import paramiko
 from controller.errors import DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.operations.device_access import CredentialSource, DeviceAccess, JumpHost
-from controller.platforms.device_text.device_text import describe_device_words
-from controller.platforms.transport.bounded_connection import BoundedConnection
+from controller.platforms.device_text import device_text
+from controller.platforms.device_text.device_text import describe_device_words, refuse_oversized
+from controller.platforms.transport.bounded_connection import BoundedConnection, hang_up, limit_time
 from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.host_keys import (
     HostIdentity,
@@ -31,11 +33,14 @@ from controller.platforms.transport.namespace import open_connection
 from controller.platforms.transport.ssh_algorithms import list_allowed_algorithms, list_disabled_algorithms
 
 SECONDS = 10.0
+"""For a step on the way to a device: a connection, a key exchange, a login to the jump host."""
 Connection = socket.socket | paramiko.Channel
+Questions = list[tuple[str, bool]]
+"""What a device asks while somebody logs in; with each, whether the answer is shown while it is typed."""
 
 
 class OrderedTransport(paramiko.Transport):
-    """A transport that asks for host keys of these types, in this order."""
+    """A transport that asks for host keys of these types, in this order, and asks nobody at the terminal anything."""
 
     host_key_types: tuple[str, ...] = ()
 
@@ -43,6 +48,39 @@ class OrderedTransport(paramiko.Transport):
     def preferred_keys(self) -> tuple[str, ...]:
         """The types of host keys to ask for."""
         return self.host_key_types
+
+    def auth_interactive_dumb(self, username: str, handler: Any = None, submethods: str = "") -> list[str]:  # noqa: ANN401 as in paramiko
+        """Refuse: as the library has it, the device's words are printed as they are, and what is typed goes there.
+
+        Raises:
+            AuthenticationException: always.
+        """
+        del username, handler, submethods
+        message = "it asks for more than the credential of its access"
+        raise paramiko.AuthenticationException(message)
+
+    def auth_interactive(
+        self, username: str, handler: Callable[[str, str, Questions], list[str]], submethods: str = ""
+    ) -> list[str]:
+        """Answer one question that is not echoed, by the handler that knows the access's password.
+
+        Raises:
+            AuthenticationException: the device asks more than that, or does not accept it.
+        """
+        answered = False
+
+        def answer_once(title: str, instructions: str, questions: Questions) -> list[str]:
+            nonlocal answered
+            del title, instructions
+            if not questions:
+                return []
+            if answered or len(questions) > 1 or questions[0][1]:
+                message = "it asks for more than a password"
+                raise paramiko.AuthenticationException(message)
+            answered = True
+            return handler("", "", questions)
+
+        return super().auth_interactive(username, answer_once, submethods)
 
 
 def identify_device(device: Device, access: DeviceAccess) -> HostIdentity:
@@ -88,17 +126,23 @@ def _log_in_to_jump_host(device: Device, access: DeviceAccess, jump: JumpHost) -
     connection = _connect(device, access, jump.host, jump.port)
     client = PinnedClient(identity, known)
     try:
-        client.connect(jump.host, jump.port, jump.user, pkey=key, sock=connection, allow_agent=False, timeout=SECONDS)
+        with limit_time(2 * SECONDS, partial(hang_up, connection)):
+            client.connect(
+                jump.host, jump.port, jump.user, pkey=key, sock=connection, allow_agent=False, timeout=SECONDS
+            )
     except paramiko.AuthenticationException:
+        client.close()
         connection.close()
         message = f"the jump host {name} refused the login as {jump.user!r}; check the user and its key"
         raise LoginRefused(device.id, message) from None
     except (paramiko.SSHException, OSError, EOFError) as error:
+        client.close()
         connection.close()
         raise DeviceUnreachable(
             device.id, f"no SSH session with the jump host {name}: {describe_device_words(str(error))}"
         ) from None
     except BaseException:
+        client.close()
         connection.close()
         raise
     try:
@@ -113,8 +157,9 @@ def _open_channel(device: Device, access: DeviceAccess, jump: JumpHost, client: 
     address = str(device.management), access.port
     try:
         return transport.open_channel("direct-tcpip", address, ("127.0.0.1", 0), timeout=SECONDS)
-    except (paramiko.SSHException, EOFError) as error:
-        message = f"no SSH answer at {address[0]} port {address[1]} through the jump host {jump.host}: {error}"
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        told = describe_device_words(str(error))
+        message = f"no SSH answer at {address[0]} port {address[1]} through the jump host {jump.host}: {told}"
         raise DeviceUnreachable(device.id, message) from None
 
 
@@ -126,6 +171,7 @@ class PinnedClient(paramiko.SSHClient):
         self._types = order_key_types(known, list_allowed_algorithms("keys", legacy))
         self._disabled = list_disabled_algorithms(legacy)
         self.set_missing_host_key_policy(PinnedHostKeys(identity, known))
+        self.connection: BoundedConnection | None = None
 
     def connect(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 as in paramiko
         """Connect as paramiko does; neither an agent's keys nor those of the home folder are ever offered."""
@@ -141,9 +187,30 @@ class PinnedClient(paramiko.SSHClient):
         )
 
     def _build_transport(self, sock: Connection, **named: Any) -> paramiko.Transport:  # noqa: ANN401 as in paramiko
-        transport = OrderedTransport(BoundedConnection(sock), **named)  # type: ignore[arg-type] # as good as a socket
+        self.connection = BoundedConnection(sock)
+        transport = OrderedTransport(self.connection, **named)  # type: ignore[arg-type] # as good as a socket
         transport.host_key_types = self._types
         return transport
+
+    def begin_command(self) -> None:
+        """Let the device send as much again as one command may be answered with."""
+        if self.connection is not None:
+            self.connection.begin_command()
+
+    def refuse_overrun(self, device: str) -> None:
+        """Refuse by name a device that was cut off on the wire: its error output, or what nobody asked for.
+
+        Raises:
+            DeviceTextRefused: it was.
+        """
+        if self.connection is not None and self.connection.overran:
+            refuse_oversized(device, device_text.MAXIMUM_BYTES + 1)
+
+    def close(self) -> None:
+        """End the session; the connection goes first, for the library waits until its reader ends by itself."""
+        if self.connection is not None:
+            hang_up(self.connection)
+        super().close()
 
 
 def fetch_host_key(device: Device, access: DeviceAccess) -> bytes:
@@ -160,11 +227,13 @@ def fetch_host_key(device: Device, access: DeviceAccess) -> bytes:
         transport = OrderedTransport(bounded, disabled_algorithms=disabled)  # type: ignore[arg-type] # as good as a socket
         transport.host_key_types = order_key_types(known, list_allowed_algorithms("keys", legacy))
         try:
-            transport.start_client(timeout=SECONDS)
-            return get_shown_key(transport)
+            with limit_time(2 * SECONDS, partial(hang_up, connection)):
+                transport.start_client(timeout=SECONDS)
+                return get_shown_key(transport)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise DeviceUnreachable(device.id, f"no SSH key exchange: {describe_device_words(str(error))}") from None
         finally:
+            hang_up(connection)
             transport.close()
 
 

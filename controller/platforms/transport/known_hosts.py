@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ REVOKED = "@revoked"
 MARKERS = frozenset({"", CERT_AUTHORITY, REVOKED})
 _FIELDS = 3
 _HASHED = "|1|"
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def _matches_hash(hosts: str, name: str) -> bool:
 
 
 def parse_known_hosts(text: str) -> Iterator[KnownHost]:
-    r"""Yield the lines that hold a key, in their order; comments and lines of other forms are left out.
+    r"""Yield the lines that hold a key or a mark, in their order; comments and lines of other forms are left out.
 
     >>> [(one.line, one.marker, one.hosts) for one in parse_known_hosts("# ours\n@revoked * ssh-ed25519 AAAA\n")]
     [(2, '@revoked', '*')]
@@ -67,6 +69,9 @@ def parse_known_hosts(text: str) -> Iterator[KnownHost]:
         marker = words.pop(0) if words[0].startswith("@") else ""
         if len(words) >= _FIELDS:
             yield KnownHost(number, marker, words[0], words[1], _decode(words[1], words[2]))
+        elif marker and words:
+            # A key without its type, or hosts alone: what it revokes is not known, so it is no comment either.
+            yield KnownHost(number, marker, words[0], "", None)
 
 
 def _decode(key_type: str, word: str) -> bytes | None:
@@ -87,7 +92,8 @@ def replace_pinned_key(text: str, name: str, key_type: str, blob: bytes) -> str:
     """
     pinned = {one.line: one for one in parse_known_hosts(text) if not one.marker and one.matches(name)}
     kept: list[str] = []
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+    # Lines end where `parse_known_hosts` and OpenSSH end them: `splitlines` would end them at U+2028 and others, too.
+    for number, line in enumerate(_LINE.findall(text), start=1):
         old = pinned.get(number)
         if old is None:
             kept.append(line)

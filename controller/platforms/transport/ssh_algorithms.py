@@ -13,6 +13,8 @@ from typing import Protocol, Self, cast
 
 import paramiko
 
+from controller.platforms.device_text.device_text import clean_text, cut_text
+
 STRONG: Mapping[str, frozenset[str]] = {
     "kex": frozenset(
         (
@@ -72,6 +74,8 @@ _OFFERED: Mapping[str, tuple[str, ...]] = {
     for kind in ("kex", "keys", "ciphers", "macs", "pubkeys")
 }
 _SECONDS = 10.0
+_SHOWN_NAMES = 300
+"""Characters of a device's list that a message quotes."""
 _KEXINIT = 20
 _LONGEST_PACKET, _LONGEST_BANNER = 35_000, 8_192
 _COOKIE = 17
@@ -138,13 +142,18 @@ class ServerAlgorithms:
 def describe_refusal(server: ServerAlgorithms, legacy: Collection[str], access: str) -> str:
     """Say by name what a device offers that is not allowed, and the line that would allow it."""
     unmet = server.list_unmet(legacy)
-    told = "; ".join(f"{TITLES[kind]} {', '.join(names) or 'none'}" for kind, names in unmet.items())
+    told = "; ".join(f"{TITLES[kind]} {_show_names(names) or 'none'}" for kind, names in unmet.items())
     wanted = [next((name for name in names if name in _OFFERED[kind]), "") for kind, names in unmet.items()]
     said = f"it offers old or unknown SSH algorithms only: {told}. "
     if not wanted or not all(wanted):
         return said + "The SSH library here has none of them; renew the device's software"
     line = f"legacy-algorithms: [{', '.join(sorted({*legacy, *wanted}))}]"
     return said + f"Renew its software; until then this line of the operators' file under `access`, {access}: {line}"
+
+
+def _show_names(names: Collection[str]) -> str:
+    """Write a device's own list for a message: whatever it has put there, and as long as it likes."""
+    return cut_text(clean_text(", ".join(names)), _SHOWN_NAMES)
 
 
 def read_server_algorithms(connection: socket.socket | paramiko.Channel) -> ServerAlgorithms:

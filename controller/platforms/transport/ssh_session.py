@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Timer
+from functools import partial
 
 import paramiko
 
@@ -17,14 +17,16 @@ from controller.errors import AlgorithmsRefused, CommandFailed, DeviceUnreachabl
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess
 from controller.platforms.base import EXEC, Command, Session
+from controller.platforms.device_text import device_text
 from controller.platforms.device_text.device_text import (
-    MAXIMUM_BYTES,
     DeviceText,
     describe_device_words,
     refuse_oversized,
 )
+from controller.platforms.transport.bounded_connection import hang_up, limit_time
 from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.dialing import (
+    SECONDS,
     Connection,
     PinnedClient,
     identify_device,
@@ -48,7 +50,7 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 class SshSession:
     """An open session; see `controller.platforms.base.Session`."""
 
-    def __init__(self, device: str, client: paramiko.SSHClient) -> None:
+    def __init__(self, device: str, client: PinnedClient) -> None:
         self.device = device
         self._client = client
 
@@ -61,14 +63,16 @@ class SshSession:
             DeviceUnreachable: the session broke, or no answer came in time.
         """
         try:
-            with _deadline(COMMAND_SECONDS, self._client.close):
+            with limit_time(COMMAND_SECONDS, self._client.close):
                 status, output, said = self._exchange(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
+            self._client.refuse_overrun(self.device)
             reason = describe_device_words(str(error)) or error.__class__.__name__
             raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.line) from None
         if status == 0:
             return DeviceText.decode(output, self.device)
         if status < 0:
+            self._client.refuse_overrun(self.device)
             message = f"the session broke before the command ended, or {COMMAND_SECONDS:.0f} s were over"
             raise DeviceUnreachable(self.device, message, command=command.line)
         told = describe_device_words((said.strip() or output.strip()).decode("utf-8", errors="replace"))
@@ -80,6 +84,7 @@ class SshSession:
         if transport is None:
             message = "it is closed"
             raise paramiko.SSHException(message)
+        self._client.begin_command()
         with transport.open_session(timeout=COMMAND_SECONDS) as channel:
             channel.settimeout(COMMAND_SECONDS)
             channel.exec_command(command.line)
@@ -97,7 +102,7 @@ class SshSession:
         while part := receive(_AT_ONCE):
             parts.append(part)
             size += len(part)
-            if size > MAXIMUM_BYTES:
+            if size > device_text.MAXIMUM_BYTES:
                 self._client.close()
                 refuse_oversized(self.device, size)
         return b"".join(parts)
@@ -120,7 +125,7 @@ def open_session(
     password, key = _resolve_credential(device, access, changing=changing)
     with open_device_connection(device, access) as dialled:
         try:
-            with _deadline(LOGIN_SECONDS, dialled.close):
+            with limit_time(LOGIN_SECONDS, partial(hang_up, dialled)):
                 _log_in(client, device, access, dialled, password, key)
         except (paramiko.SSHException, OSError, EOFError) as error:
             client.close()
@@ -135,20 +140,20 @@ def open_session(
                 with _open_cli_session(device, client, device_type) as session:
                     yield session
         finally:
-            with _deadline(LOGOUT_SECONDS, dialled.close):
+            with limit_time(LOGOUT_SECONDS, partial(hang_up, dialled)):
                 client.close()
 
 
 @contextmanager
-def _open_cli_session(device: Device, client: paramiko.SSHClient, device_type: str) -> Iterator[Session]:
+def _open_cli_session(device: Device, client: PinnedClient, device_type: str) -> Iterator[Session]:
     from controller.platforms.transport.cli_session import CliSession, open_command_line  # noqa: PLC0415 netmiko: 1 s
 
-    with _deadline(LOGIN_SECONDS, client.close):
+    with limit_time(LOGIN_SECONDS, client.close):
         connection = open_command_line(device.id, client, device_type)
     try:
-        yield CliSession(device.id, connection)
+        yield CliSession(device.id, connection, client)
     finally:
-        with _deadline(LOGOUT_SECONDS, client.close):
+        with limit_time(LOGOUT_SECONDS, client.close):
             connection.disconnect()
 
 
@@ -191,6 +196,7 @@ def _log_in(  # noqa: PLR0913, PLR0917 what a login is made of
 def _explain_failure(device: Device, access: DeviceAccess, error: Exception) -> TsunaguError:
     if isinstance(error, paramiko.AuthenticationException):
         message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
+        message += " (nobody answers what a device asks beyond it)"
         return LoginRefused(device.id, message)
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and (server := _ask_algorithms(device, access)):
         told = describe_refusal(server, access.legacy_algorithms or (), device.access)
@@ -202,19 +208,10 @@ def _explain_failure(device: Device, access: DeviceAccess, error: Exception) -> 
 def _ask_algorithms(device: Device, access: DeviceAccess) -> ServerAlgorithms | None:
     """Return what the device offers; None where it does not tell a second time."""
     try:
-        with open_device_connection(device, access) as connection:
+        with (
+            open_device_connection(device, access) as connection,
+            limit_time(SECONDS, partial(hang_up, connection)),
+        ):
             return read_server_algorithms(connection)
     except (OSError, TsunaguError):
         return None
-
-
-@contextmanager
-def _deadline(seconds: float, end: Callable[[], None]) -> Iterator[None]:
-    """End the connection when its time is over: paramiko waits without limit where a device falls silent."""
-    watch = Timer(seconds, end)
-    watch.daemon = True
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.cancel()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from controller.errors import Origin
 from controller.model.city import City
-from controller.model.loading.bounds import merge_prefixes
-from controller.model.network.packets import Prefix
+from controller.model.loading.bounds import exceeds_block, merge_prefixes
+from controller.model.network.packets import Family, Prefix
 from controller.model.policy_files import CITY, find_file_start
 from controller.operations.anchors import PLACE_BOUNDS, WiderAnchor
 from controller.operations.operations import CloudBounds
@@ -20,18 +20,22 @@ PUBLISHED_BOUNDS = CloudBounds(ipv4=8, ipv6=24)
 
 
 def find_wide_addresses(city: City) -> Iterator[Finding]:
-    """Yield a warning for each block that is larger than what it stands for is likely to have.
+    """Yield a warning for each block, or all blocks together, larger than what they stand for is likely to have.
 
     >>> list(find_wide_addresses(city))
     []
     """
     for origin, what, prefixes, bounds in _list_blocks(city):
-        for prefix in merge_prefixes(prefixes):
-            bound = bounds.get_length(prefix.version)
-            if prefix.prefixlen < bound:
-                yield make_warning(
-                    "wide addresses", origin, f"{what} has {prefix}, more than a /{bound}; is all of it meant?"
-                )
+        large = [one for one in merge_prefixes(prefixes) if one.prefixlen < bounds.get_length(one.version)]
+        told = [f"{prefix}, more than a /{bounds.get_length(prefix.version)}" for prefix in large]
+        told += [
+            f"more IPv{family} addresses together than a /{bounds.get_length(family)}"
+            for family in Family
+            if not any(one.version == family for one in large)
+            and exceeds_block(prefixes, family, bounds.get_length(family))
+        ]
+        for one in told:
+            yield make_warning("wide addresses", origin, f"{what} has {one}; is all of it meant?")
 
 
 def _list_blocks(city: City) -> Iterator[tuple[Origin, str, tuple[Prefix, ...], CloudBounds]]:
