@@ -10,6 +10,13 @@ MOST_UNPACKED = 8 * 1024 * 1024
 """Bytes of a body once unpacked: a small body may hold a very large one."""
 MOST_ITEMS = 50_000
 """Data points, spans or records of a request."""
+MOST_MESSAGES = 12 * MOST_ITEMS
+"""Protobuf messages of a request at any depth: a point of ours has five attributes at most, each with a value."""
+LEAST_UNPACKED = 512 * 1024
+MOST_RATIO = 200
+"""An unpacked body above `LEAST_UNPACKED` has at most so many times the bytes of the packed one."""
+MOST_DECODED = 2
+"""Requests that are decoded at once, each in a thread of its own; the others wait."""
 
 LONGEST_NAME = 64
 """Characters of an attribute's value: the longest id of the city has fewer."""

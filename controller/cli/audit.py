@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +14,11 @@ import typer
 
 from controller.cli.options import DEFAULT_STATE, Json, State
 from controller.cli.output import Exit, print_line, say_json
-from controller.errors import TsunaguError
+from controller.errors import StoreRefused, TsunaguError
 from controller.measure.measurement_chain import find_broken_measurement, remove_expired_measurements
 from controller.measure.measurement_store import MEASUREMENT_STORE
 from controller.operations.operators_file import load_operations
-from controller.storage.audit.audit_retention import remove_expired
+from controller.storage.audit.audit_retention import remove_expired, remove_leftovers
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import AuditReport, verify_trail
 from controller.storage.audit.head_copy import HeadCopy, HeadFile, SystemdHead
@@ -23,9 +26,14 @@ from controller.storage.sqlite import open_store
 
 audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The audit trail: verify it, remove what is old.")
 
+MOST_DAYS = 36_500
+"""A hundred years: no date is so early that it could not be written."""
+
 Days = Annotated[
     int | None,
-    typer.Option("--keep-days", min=1, help="Keep so many days; what the operators' file says if left out."),
+    typer.Option(
+        "--keep-days", min=1, max=MOST_DAYS, help="Keep so many days; what the operators' file says if left out."
+    ),
 ]
 
 
@@ -50,7 +58,10 @@ def find_head_copy() -> HeadCopy | None:
 def verify(*, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
     """Follow the hash chain of timelines, measurements and approvals; exit code 1 names the first broken entry."""
     trail = AuditTrail(state)
-    report = verify_trail(trail, find_head_copy())
+    if state.is_dir():
+        report = verify_trail(trail, find_head_copy())
+    else:
+        report = AuditReport(fault=f"{state}: is no folder; name the state folder with --state")
     if report.fault is None:
         report.fault = _find_fault_in_stores(trail, report)
     if as_json:
@@ -81,6 +92,11 @@ def verify(*, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
 @audit.command("prune")
 def prune(*, state: State = DEFAULT_STATE, keep_days: Days = None) -> None:
     """Remove what is older than the operators keep, in whole sealed parts; the last hash of each stays in the trail."""
+    if not state.is_dir():
+        message = f"{state}: is no folder; name the state folder with --state"
+        raise TsunaguError(message)
+    for name in remove_leftovers(AuditTrail(state)):
+        print_line(f"removed {name}, which an interrupted run had left")
     report = verify_trail(AuditTrail(state), find_head_copy())
     fault = report.fault or _find_fault_in_stores(AuditTrail(state), report)
     if fault is not None:
@@ -91,10 +107,10 @@ def prune(*, state: State = DEFAULT_STATE, keep_days: Days = None) -> None:
     trail = open_audit_trail(state)
     for name in _list_stores(report):
         with closing(open_store(state / name, MEASUREMENT_STORE)) as connection:
-            removed = remove_expired_measurements(connection, before)
+            record = partial(_record_removal, trail, name)
+            removed = remove_expired_measurements(connection, before, record)
         if removed is not None:
-            trail.record(AuditKind.REMOVED, store=name, number=removed[0], last=removed[1])
-            print_line(f"removed {name}: measurements up to {removed[0]}")
+            print_line(f"removed {name}: measurements up to {removed}")
     names = remove_expired(trail, before)
     for name in names:
         print_line(f"removed {name}")
@@ -106,23 +122,28 @@ def _list_stores(report: AuditReport) -> list[str]:
     return sorted({str(entry.get("file")) for entry in report.list_kind(AuditKind.MEASUREMENTS)})
 
 
+def _record_removal(trail: AuditTrail, store: str, number: int, last: str) -> None:
+    trail.record(AuditKind.REMOVED, store=store, number=number, last=last)
+
+
 def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
     for name in _list_stores(report):
         path = trail.state / name
         if not path.is_file():
             return f"{path}: is missing; the trail names its measurements"
-        known = [
-            (int(str(entry.get("number"))), str(entry.get("last")))
-            for entry in report.list_kind(AuditKind.MEASUREMENTS)
-            if entry.get("file") == name
-        ]
-        removals = [
-            (int(str(entry.get("number"))), str(entry.get("last")))
-            for entry in report.list_kind(AuditKind.REMOVED)
-            if entry.get("store") == name
-        ]
-        with closing(open_store(path, MEASUREMENT_STORE)) as connection:
-            fault = find_broken_measurement(connection, known, removals)
+        known = [_read_mark(one) for one in report.list_kind(AuditKind.MEASUREMENTS) if one.get("file") == name]
+        removals = [_read_mark(one) for one in report.list_kind(AuditKind.REMOVED) if one.get("store") == name]
+        try:
+            with closing(open_store(path, MEASUREMENT_STORE)) as connection:
+                fault = find_broken_measurement(connection, known, removals)
+        except StoreRefused as refused:
+            return str(refused)
         if fault is not None:
             return f"{path}: {fault}"
     return None
+
+
+def _read_mark(entry: Mapping[str, object]) -> tuple[int, str]:
+    """The number and the hash that an entry names; a number that is none belongs to no measurement."""
+    number = entry.get("number")
+    return number if isinstance(number, int) else sys.maxsize, str(entry.get("last"))

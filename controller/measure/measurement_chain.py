@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from controller.storage.audit.hash_chain import START, hash_after
@@ -81,8 +81,14 @@ def seal_new_row(connection: sqlite3.Connection, number: int) -> str:
     return found
 
 
-def remove_expired_measurements(connection: sqlite3.Connection, before: datetime) -> tuple[int, str] | None:
-    """Delete the sealed measurements from before a time; gives the last one's number and hash, or None."""
+def remove_expired_measurements(
+    connection: sqlite3.Connection, before: datetime, record: Callable[[int, str], object]
+) -> int | None:
+    """Delete the sealed measurements from before a time; gives the last one's number, or None.
+
+    `record` keeps the last one's number and hash before they are gone: what is recorded and not yet deleted is no
+    fault, and the next run deletes it.
+    """
     text = before.astimezone(UTC).isoformat(timespec="microseconds")
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -98,12 +104,13 @@ def remove_expired_measurements(connection: sqlite3.Connection, before: datetime
         connection.execute("INSERT INTO removal (up_to, hash, at) VALUES (?, ?, ?)", (*found, text))
         connection.execute("DELETE FROM measurement WHERE id <= ?", (found[0],))
         connection.execute("DELETE FROM seal WHERE last < ?", (found[0],))
+        record(int(found[0]), str(found[1]))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return int(found[0]), str(found[1])
+    return int(found[0])
 
 
 def find_broken_measurement(
@@ -116,6 +123,9 @@ def find_broken_measurement(
     connection.execute("BEGIN")  # so that what is added meanwhile does not look like something outside the chain
     try:
         return next(_list_faults(connection, known, removals), None)
+    except (sqlite3.Error, TypeError, ValueError, IndexError) as error:
+        # Whoever changes the file past SQLite can put anything anywhere; whatever it is, it was not written by us.
+        return f"the measurements are not what was written: {error}"
     finally:
         connection.execute("ROLLBACK")
 

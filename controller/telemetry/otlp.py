@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ from controller.errors import TsunaguError
 from controller.telemetry.instruments import Write, build_instruments, build_views, observe_dropped
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
-from controller.telemetry.writer_tokens import is_on_this_machine, may_show_token, read_token
+from controller.telemetry.writer_tokens import is_on_this_machine, read_token
 
 if TYPE_CHECKING:
     import requests
@@ -229,20 +228,9 @@ def _session(signal: str, token: str | None) -> requests.Session | None:
     """What speaks to this machine itself: no proxy of the environment hears it, and no .netrc replaces the token."""
     if not is_on_this_machine(_endpoint(signal)):
         return None
-    import requests  # noqa: PLC0415 as the exporters, which need it
+    from controller.telemetry.token_connection import open_token_session  # noqa: PLC0415 as the exporters
 
-    session = requests.Session()
-    session.trust_env = False
-    if token is not None:
-        session.auth = partial(show_token, token)
-    return session
-
-
-def show_token(token: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Put the token into a request, if whoever listens there now may have it."""
-    if request.url is not None and may_show_token(request.url):
-        request.headers["Authorization"] = f"Bearer {token}"
-    return request
+    return open_token_session(token)
 
 
 def _timeout() -> float:

@@ -10,16 +10,24 @@ import os
 import re
 import secrets
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from controller.errors import TokenRefused
 
 SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LISTENING = "0A"
+_CONNECTED = ("01", "03")
+"""Connected, or about to be."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+Address = tuple[str, int]
+"""An end of a connection: IP address and port."""
+_End = tuple[IPv4Address | IPv6Address, int]
 _RANDOM_BYTES = 32
 _MOST_BYTES = 256
 _FORM = re.compile(rb"[A-Za-z0-9_-]{32,128}\n?")
@@ -100,24 +108,69 @@ def is_on_this_machine(url: str) -> bool:
         return False
 
 
-def may_show_token(url: str, tables: Sequence[Path] = SOCKET_TABLES) -> bool:
-    """Whether who listens at an endpoint may be shown a token: on this machine, this user or root, and nobody else.
+def may_show_token(own: Address, peer: Address, tables: Sequence[Path] = SOCKET_TABLES) -> bool:
+    """Whether who has the other end of a connection may be shown a token: on this machine, this user or root.
 
-    Any user may listen at a port while no monitor does, and would be told the token otherwise.
+    `own` and `peer` are the ends of the connection, each an address and a port. Any user may listen at a port while no
+    monitor does, and may keep a connection when it is back.
     """
-    if not is_on_this_machine(url):
-        return False
-    users = {user for table in tables for port, user in _read_listeners(table) if port == (urlsplit(url).port or 80)}
-    return users <= {0, os.geteuid()}
+    trusted = {0, os.geteuid()}
+    # The listeners first: a connection that is accepted by nobody yet is of one that listened when it was asked for
+    # and listens still, so it stands among these.
+    listeners = {
+        row.user
+        for row in _read_sockets(tables)
+        if row.state == _LISTENING
+        and row.own in (_to_end(peer), _to_end(("0.0.0.0", peer[1])), _to_end(("::", peer[1])))  # noqa: S104 looked for
+    }
+    rows = [
+        row
+        for row in _read_sockets(tables)
+        if row.state in _CONNECTED and (row.own, row.peer) == (_to_end(peer), _to_end(own))
+    ]
+    return (
+        len(rows) == 1
+        and rows[0].user in trusted
+        and (rows[0].is_accepted or (bool(listeners) and listeners <= trusted))
+    )
 
 
-def _read_listeners(table: Path) -> Iterator[tuple[int, int]]:
-    """The ports that somebody listens at, each with that user's number."""
-    try:
-        lines = table.read_text(encoding="ascii").splitlines()[1:]
-    except OSError:
-        return  # another system, or no IPv6
-    for line in lines:
-        words = line.split()
-        if words[3] == _LISTENING:
-            yield int(words[1].rpartition(":")[2], 16), int(words[7])
+class _Socket(NamedTuple):
+    """A row of the kernel's table of sockets."""
+
+    own: _End
+    peer: _End
+    state: str
+    user: int
+    is_accepted: bool
+
+
+def _read_sockets(tables: Sequence[Path]) -> Iterator[_Socket]:
+    for table in tables:
+        try:
+            lines = table.read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue  # no IPv6
+        for line in lines:
+            words = line.split()
+            yield _Socket(_parse_end(words[1]), _parse_end(words[2]), words[3], int(words[7]), words[9] != "0")
+
+
+def _parse_end(text: str) -> _End:
+    """An address and a port as the kernel writes them: words of four bytes in this machine's order.
+
+    >>> _parse_end("0100007F:2198") if sys.byteorder == "little" else (IPv4Address("127.0.0.1"), 8600)
+    (IPv4Address('127.0.0.1'), 8600)
+    """
+    address, _, port = text.rpartition(":")
+    words = (int(address[place : place + 8], 16) for place in range(0, len(address), 8))
+    return _plain(ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words))), int(port, 16)
+
+
+def _to_end(address: Address) -> _End:
+    return _plain(ip_address(address[0])), address[1]
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """An IPv4 address also where a socket of IPv6 has it."""
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

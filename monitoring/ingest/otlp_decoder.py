@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as wire
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -17,7 +20,8 @@ from controller.telemetry.registry import METRICS, InstrumentKind, Metric
 from monitoring.ingest.arrival import NOT_NOW, Arrival
 from monitoring.ingest.attributes import read_texts
 from monitoring.ingest.span_decoder import decode_logs, decode_traces
-from monitoring.limits import AHEAD_SECONDS, LARGEST_NUMBER, LONGEST_NAME, MOST_ITEMS
+from monitoring.ingest.wire_scan import refuse_many_messages
+from monitoring.limits import AHEAD_SECONDS, LARGEST_NUMBER, LONGEST_NAME, MOST_ITEMS, MOST_MESSAGES
 from monitoring.timeseries.records import (
     OVERFLOWN,
     CumulativeTotal,
@@ -39,8 +43,10 @@ def decode_request(signal: str, body: bytes, arrival: Arrival) -> TelemetryBatch
     Raises:
         MalformedRequest: it is no protobuf message of that signal, or holds more than is taken at once.
     """
+    decode, kind = _DECODERS[signal]
+    refuse_many_messages(body, cast("Descriptor", kind.DESCRIPTOR), MOST_MESSAGES)
     try:
-        batch = _DECODERS[signal](body, arrival)
+        batch = decode(body, arrival)
     except (DecodeError, UnicodeDecodeError):
         message = f"the body is no OTLP protobuf request for {signal}"
         raise MalformedRequest(message) from None
@@ -158,8 +164,8 @@ def _process(resource: Resource) -> str:
     return (found.get("service.instance.id") or found.get("service.name", ""))[:LONGEST_NAME]
 
 
-_DECODERS: Mapping[str, Callable[[bytes, Arrival], TelemetryBatch]] = {
-    "metrics": _metrics,
-    "traces": decode_traces,
-    "logs": decode_logs,
+_DECODERS: Mapping[str, tuple[Callable[[bytes, Arrival], TelemetryBatch], type[Message]]] = {
+    "metrics": (_metrics, ExportMetricsServiceRequest),
+    "traces": (decode_traces, ExportTraceServiceRequest),
+    "logs": (decode_logs, ExportLogsServiceRequest),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 import zlib
@@ -20,8 +21,8 @@ from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.arrival import Arrival
 from monitoring.ingest.otlp_decoder import decode_request
 from monitoring.ingest.sender_tokens import SenderTokens
-from monitoring.limits import MOST_SENT, MOST_UNPACKED
-from monitoring.timeseries.records import MalformedRequest
+from monitoring.limits import LEAST_UNPACKED, MOST_DECODED, MOST_RATIO, MOST_SENT, MOST_UNPACKED
+from monitoring.timeseries.records import MalformedRequest, TelemetryBatch
 from monitoring.timeseries.store_writer import StoreBusy
 
 PROTOBUF = "application/x-protobuf"
@@ -36,6 +37,7 @@ class RequestTooLarge(Exception):
 
 def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRoute]:
     """A path for each signal."""
+    decoding = asyncio.Semaphore(MOST_DECODED)
 
     async def take(request: Request) -> Response:
         signal = request.path_params["signal"]
@@ -46,18 +48,23 @@ def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRo
             # Before a byte of the body is read: whoever is not known costs nothing.
             monitor.refuse(signal, "no-token")
             return _refuse("show the token of a controller or a probe", 401, {"WWW-Authenticate": "Bearer"})
-        return await _take(monitor, signal, request, Arrival(writer, monitor.names, time.time()))
+        return await _take(monitor, signal, request, Arrival(writer, monitor.names, time.time()), decoding)
 
     return [Route("/v1/{signal}", take, methods=["POST"])]
 
 
-async def _take(monitor: Monitor, signal: str, request: Request, arrival: Arrival) -> Response:
+async def _take(
+    monitor: Monitor, signal: str, request: Request, arrival: Arrival, decoding: asyncio.Semaphore
+) -> Response:
     refused = _unsupported(request)
     if refused is not None:
         monitor.refuse(signal, "malformed")
         return refused
     try:
-        batch = decode_request(signal, await _body(request), arrival)
+        packed = await _read_packed(request)
+        is_gzip = request.headers.get("content-encoding", "identity").lower() == "gzip"
+        async with decoding:  # not on the loop: pages are answered meanwhile
+            batch = await asyncio.to_thread(_decode, signal, packed, arrival, is_gzip=is_gzip)
         batch.refused.update(await monitor.keep(batch))
     except RequestTooLarge as error:
         monitor.refuse(signal, "too-large")
@@ -88,12 +95,15 @@ def _unsupported(request: Request) -> Response | None:
     return None
 
 
-async def _body(request: Request) -> bytes:
-    """The unpacked body.
+def _decode(signal: str, packed: bytes, arrival: Arrival, *, is_gzip: bool) -> TelemetryBatch:
+    return decode_request(signal, _unpacked(packed) if is_gzip else packed, arrival)
+
+
+async def _read_packed(request: Request) -> bytes:
+    """The body as it was sent.
 
     Raises:
-        RequestTooLarge: it is larger than the limits, packed or unpacked.
-        MalformedRequest: it is no whole gzip.
+        RequestTooLarge: it is larger than the limit.
     """
     packed = bytearray()
     declared = request.headers.get("content-length", "")
@@ -105,20 +115,27 @@ async def _body(request: Request) -> bytes:
         if len(packed) > MOST_SENT:
             message = f"a request has at most {MOST_SENT} bytes"
             raise RequestTooLarge(message)
-    if request.headers.get("content-encoding", "identity").lower() == "identity":
-        return bytes(packed)
-    return _unpacked(bytes(packed))
+    return bytes(packed)
 
 
 def _unpacked(packed: bytes) -> bytes:
+    """The content of a gzip.
+
+    Raises:
+        RequestTooLarge: it is larger than the limits.
+        MalformedRequest: it is no whole gzip.
+    """
+    most = min(MOST_UNPACKED, max(LEAST_UNPACKED, MOST_RATIO * len(packed)))
     unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        body = unpacking.decompress(packed, MOST_UNPACKED)
+        body = unpacking.decompress(packed, most)
     except zlib.error:
         message = "the body is no gzip"
         raise MalformedRequest(message) from None
     if unpacking.unconsumed_tail:
-        message = f"an unpacked request has at most {MOST_UNPACKED} bytes"
+        message = (
+            f"an unpacked request has at most {MOST_UNPACKED} bytes, and {MOST_RATIO} times those of the packed one"
+        )
         raise RequestTooLarge(message)
     if not unpacking.eof or unpacking.unused_data:
         message = "the body is no whole gzip"

@@ -107,3 +107,39 @@ def test_the_copy_of_the_head_shows_a_trail_that_was_made_anew(state: Path) -> N
     edit(state.parent / "operations/head", '"hash": "', '"hash": "0')
     code, said = run("verify", "--state", state)
     assert (code, "made anew" in said) == (1, True)
+
+
+def test_a_store_that_is_none_any_more_is_broken_and_has_a_document(state: Path) -> None:
+    (state / "lab.sqlite").write_bytes(b"")
+    code, said = run("verify", "--state", state, "--json")
+    assert (code, "lab.sqlite" in json.loads(said)["fault"]) == (1, True)
+    assert run("prune", "--state", state)[0] == 1
+
+
+def test_a_number_that_is_none_is_a_finding(state: Path) -> None:
+    AuditTrail(state).record(AuditKind.MEASUREMENTS, file="lab.sqlite", number="x", last="y")
+    code, said = run("verify", "--state", state)
+    assert (code, "broken: " in said) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_state_folder_that_is_none_is_said(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    for command in ("verify", "prune"):
+        code, said = run(command, "--state", tmp_path / name)
+        assert (code, "is no folder" in said.replace("\n", " ")) == (1, True)
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize("days", ["1000000", "99999999999", "0"])
+def test_days_before_all_time_are_refused(state: Path, days: str) -> None:
+    assert run("prune", "--state", state, "--keep-days", days)[0] == 2
+
+
+def test_a_prune_that_was_cut_off_is_made_up_by_the_next(state: Path) -> None:
+    kept = (state / "timeline/0.jsonl").read_bytes()
+    assert run("prune", "--state", state)[0] == 0
+    (state / "timeline/0.jsonl").write_bytes(kept)
+    assert run("verify", "--state", state)[0] == 1
+    assert run("prune", "--state", state)[0] == 0
+    assert run("verify", "--state", state)[0] == 0

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,30 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.errors import AuditRefused
-from controller.storage.audit import audit_trail
-from controller.storage.audit.audit_retention import remove_expired
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
-from controller.storage.audit.head_copy import HeadFile, SystemdHead, TrailHead
+from controller.storage.audit.head_copy import HeadFile
+from tests.security.audit_samples import change, fault, write_trail
 from tests.soak import examples
-
-DAY = timedelta(days=1)
-NOW = datetime(2026, 11, 29, tzinfo=UTC)
-
-
-def write_trail(state: Path, head: HeadFile | None = None, *, runs: int = 3, days: int = 0) -> AuditTrail:
-    """A trail with some runs and approvals, so many days ago."""
-    trail = AuditTrail(state, head, lambda: NOW - days * DAY)
-    for number in range(runs):
-        trail.record(AuditKind.APPROVED, plan=f"plan {number}", principal="監査 <a@b>")
-        with trail.open_timeline(state / "timeline" / f"{days}-{number}.jsonl") as timeline:
-            for step in range(4):
-                timeline.write({"event": "end", "name": f"step {step}", "outcome": "applied"})
-    return trail
-
-
-def fault(state: Path, head: HeadFile | None = None) -> str | None:
-    return verify_trail(AuditTrail(state), head).fault
 
 
 def test_what_was_written_is_as_it_was_written(tmp_path: Path) -> None:
@@ -64,11 +42,6 @@ def test_every_file_is_for_its_user_only_whatever_the_shell_says(tmp_path: Path)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 7
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-
-
-def change(state: Path, name: str, edit: Callable[[list[str]], list[str]]) -> None:
-    path = state / name
-    path.write_text("".join(edit(path.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
 
 
 EDITS: dict[str, Callable[[list[str]], list[str]]] = {
@@ -112,6 +85,24 @@ def test_any_changed_byte_is_found(tmp_path_factory: pytest.TempPathFactory, dat
     shutil.rmtree(folder)
 
 
+def test_a_changed_end_of_any_line_is_found_by_whatever_it_is_replaced(tmp_path: Path) -> None:
+    trail = AuditTrail(tmp_path)
+    with trail.open_timeline(tmp_path / "timeline/r.jsonl") as timeline:
+        timeline.write({"a": "\ufffd"})
+        timeline.write({"b": 2})
+    for path in (*trail.list_segments(), tmp_path / "timeline/r.jsonl"):
+        content = path.read_bytes()
+        for place in (place for place, byte in enumerate(content) if byte == ord("\n")):
+            for other in (b"\r", b"\r\n", b"\n\r", b"\n\n", b" ", b"\0", b"\x0b", b"\x85", b"\xe2\x80\xa8", b"}"):
+                if other.startswith(b"\n") and place == len(content) - 1 and path != tmp_path / "timeline/r.jsonl":
+                    continue  # something after the last entry: a power cut leaves that, too
+                path.write_bytes(content[:place] + other + content[place + 1 :])
+                assert fault(tmp_path) is not None, (path.name, place, other)
+        path.write_bytes(content)
+    path.write_bytes(content.replace("\ufffd".encode(), b"\xff"))
+    assert fault(tmp_path) is not None
+
+
 def test_a_deleted_and_an_added_timeline_are_found(tmp_path: Path) -> None:
     write_trail(tmp_path)
     (tmp_path / "timeline/added.jsonl").write_text("{}\n", encoding="utf-8")
@@ -127,50 +118,11 @@ def test_a_timeline_cannot_take_the_place_of_another(tmp_path: Path) -> None:
     assert "0-1.jsonl:1: " in str(fault(tmp_path))
 
 
-def test_a_trail_that_is_made_anew_is_seen_by_the_copy_of_its_head_only(tmp_path: Path) -> None:
-    state, head = tmp_path / "state", HeadFile(tmp_path / "head")
-    write_trail(state, head)
-    shutil.rmtree(state)
-    assert "entry 10 is not the one that the copy of the head names" in str(fault(state, head))
-    write_trail(state, days=1)
-    assert fault(state) is None
-    assert "made anew, or cut at its end" in str(fault(state, head))
-
-
-def test_an_end_that_is_cut_off_is_seen_by_the_copy_of_the_head(tmp_path: Path) -> None:
-    state, head = tmp_path / "state", HeadFile(tmp_path / "head")
-    trail = write_trail(state, head)
-    trail.record(AuditKind.APPROVED, plan="the last one")
-    change(state, "audit/trail-000001.jsonl", lambda lines: lines[:-1])
-    assert fault(state) is None
-    assert "entry 11" in str(fault(state, head))
-
-
-def test_other_lines_in_the_file_of_heads_are_left_alone(tmp_path: Path) -> None:
-    state, head = tmp_path / "state", HeadFile(tmp_path / "head")
-    (tmp_path / "head").write_text('# kept by the auditors\n{"trail": 1}\nnull\n', encoding="utf-8")
-    write_trail(state, head)
-    write_trail(tmp_path / "another", head, runs=5)
-    assert fault(state, head) is None
-    assert (tmp_path / "head").read_text(encoding="utf-8").startswith("# kept by the auditors\n")
-
-
-def test_the_head_goes_to_the_journal_in_its_own_protocol(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
-        journal.bind(str(tmp_path / "socket"))
-        AuditTrail(tmp_path / "state", SystemdHead(tmp_path / "socket")).record(AuditKind.APPROVED, plan="p")
-        said = dict(line.split("=", 1) for line in journal.recv(65_536).decode().splitlines())
-    assert said["SYSLOG_IDENTIFIER"] == "tsunagu-audit"
-    assert json.loads(said["MESSAGE"])["n"] == 2
-
-
-@pytest.mark.parametrize("place", ["missing/head", "folder"])
-def test_nothing_is_done_when_the_head_cannot_be_kept(tmp_path: Path, place: str) -> None:
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(AuditRefused, match="cannot be written there"):
-        AuditTrail(tmp_path / "state", HeadFile(tmp_path / place)).record(AuditKind.APPROVED, plan="p")
-    with pytest.raises(AuditRefused, match="to the journal"):
-        SystemdHead(tmp_path / "no socket").write(TrailHead("t", 1, "h"))
+def test_a_timeline_in_a_folder_of_its_own_stands_outside_the_trail(tmp_path: Path) -> None:
+    write_trail(tmp_path)
+    (tmp_path / "timeline/x").mkdir()
+    (tmp_path / "timeline/x/f.jsonl").touch()
+    assert "f.jsonl: stands outside the trail" in str(fault(tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -209,6 +161,74 @@ def test_half_a_line_of_a_power_cut_is_said_by_the_next_entry_and_no_fault(tmp_p
     assert "trail-000001.jsonl:11" in str(fault(tmp_path))
 
 
+WHOLE = b'{"n": 11, "at": "2026-11-29T00:00:00.000+00:00", "kind": "approved", "principal": "\xe4\xbd\x90'
+
+
+@pytest.mark.parametrize("left", [WHOLE[:-1], WHOLE[:-2], b"{", b"\0" * 40, b"\r", b"a\xe2\x80\xa8b"])
+def test_whatever_a_power_cut_left_of_a_line_breaks_no_chain(tmp_path: Path, left: bytes) -> None:
+    trail = write_trail(tmp_path)
+    with trail.list_segments()[0].open("ab") as file:
+        file.write(left)
+    assert fault(tmp_path) is None
+    write_trail(tmp_path, runs=1, days=-1)
+    assert fault(tmp_path) is None
+    trail.list_segments()[0].write_bytes(trail.list_segments()[0].read_bytes().replace(left + b"\n", left + b"x\n"))
+    assert fault(tmp_path) is not None
+
+
+def test_a_whole_line_without_its_end_is_what_a_power_cut_left(tmp_path: Path) -> None:
+    trail = write_trail(tmp_path)
+    trail.record(AuditKind.PLANNED, plan="p")
+    path = trail.list_segments()[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    assert fault(tmp_path) is None
+    trail.record(AuditKind.PLANNED, plan="q")
+    assert fault(tmp_path) is None
+    assert [entry.get("plan") for entry in verify_trail(trail).list_kind(AuditKind.PLANNED)] == ["q"]
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    script = """
+import os, pathlib, sys
+from controller.storage.audit.audit_trail import AuditTrail
+state = pathlib.Path(sys.argv[1])
+with AuditTrail(state).open_timeline(state / "timeline" / "killed.jsonl") as timeline:
+    timeline.write({"a": "\\u2028 \\x85 \\x0b \\x1e \\r"})
+    timeline.write({"b": 1})
+    os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == 9
+    trail = AuditTrail(tmp_path)
+    trail.record(AuditKind.APPROVED, principal="\u2028 \x85 \x0b \x1e \r")
+    write_trail(tmp_path)
+    report = verify_trail(trail)
+    assert report.fault is None
+    assert [one["lines"] for one in report.list_kind(AuditKind.TIMELINE_SEALED) if "run" in one] == [2]
+    assert [entry.get("kind") for entry in trail.read_entries()] == [entry.get("kind") for entry in report.entries]
+
+
+@pytest.mark.parametrize("form", ["empty", "half a line", "pipe", "link", "folder"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_file_of_the_trail_without_an_entry_is_said_by_verify_and_writer_alike(
+    tmp_path: Path, form: str, number: int
+) -> None:
+    write_trail(tmp_path)
+    path = tmp_path / f"audit/trail-{number:06}.jsonl"
+    path.unlink(missing_ok=True)
+    match form:
+        case "pipe":
+            os.mkfifo(path)
+        case "link":
+            path.symlink_to("/dev/null")
+        case "folder":
+            path.mkdir()
+        case _:
+            path.write_text("" if form == "empty" else '{"n": 1', encoding="utf-8")
+    assert str(path) in str(fault(tmp_path))
+    with pytest.raises(AuditRefused, match=path.name):
+        AuditTrail(tmp_path).record(AuditKind.PLANNED)
+
+
 def test_two_runs_at_once_have_one_chain(tmp_path: Path) -> None:
     first, second = AuditTrail(tmp_path), AuditTrail(tmp_path)
     path = tmp_path / "timeline" / "same.jsonl"
@@ -236,39 +256,3 @@ def test_timelines_of_an_older_release_are_taken_as_they_are(tmp_path: Path) -> 
     assert fault(tmp_path) is None
     change(tmp_path, "timeline/b.jsonl", lambda _: ['{"event": "end"}\n'])
     assert "b.jsonl: is not what it was when the trail began" in str(fault(tmp_path))
-
-
-# -- retention
-
-
-def test_retention_removes_whole_parts_and_the_chain_still_holds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(audit_trail, "MOST_ENTRIES", 7)
-    state, head = tmp_path / "state", HeadFile(tmp_path / "head")
-    write_trail(state, head, runs=6, days=500)
-    trail = write_trail(state, head, runs=2, days=1)
-    before = verify_trail(trail, head)
-    removed = remove_expired(trail, NOW - 400 * DAY)
-    assert sum(name.startswith("timeline") for name in removed) == 6
-    assert sum(name.startswith("audit") for name in removed) >= 2
-    after = verify_trail(trail, head)
-    assert (after.fault, after.timelines) == (None, 2)
-    assert len(after.entries) < len(before.entries)
-    assert remove_expired(trail, NOW - 400 * DAY) == []
-    again = write_trail(state, head, runs=3, days=-500)
-    remove_expired(again, NOW + 400 * DAY)
-    assert fault(state, head) is None
-
-
-def test_a_part_that_retention_did_not_remove_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_trail, "MOST_ENTRIES", 7)
-    write_trail(tmp_path, runs=6)
-    names = sorted(path.name for path in (tmp_path / "audit").glob("*.jsonl"))
-    assert len(names) >= 3
-    for gone in (names[0], names[1]):
-        kept = (tmp_path / "audit" / gone).read_bytes()
-        (tmp_path / "audit" / gone).unlink()
-        assert "is missing" in str(fault(tmp_path))
-        (tmp_path / "audit" / gone).write_bytes(kept)
-    assert fault(tmp_path) is None

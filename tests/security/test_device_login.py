@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -63,6 +63,10 @@ INJECTIONS = (
     " ",
     "read extra",
     "save",
+    "save ",
+    "save  ",
+    " save",
+    "read ,",
     "READ",
     "read\x00",
     "read\u3000",
@@ -99,6 +103,7 @@ class Device:
             input=stdin,
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             check=False,
             timeout=60,
         )
@@ -202,28 +207,48 @@ def test_both_keys_read(device: Device, verb: str) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_a_program_that_the_login_could_change_does_not_run(device: Device, tmp_path: Path) -> None:
-    """As another user than root: where that is not possible here, its check is read."""
+@pytest.fixture
+def other(device: Device) -> Iterator[Path]:
+    """A program of root's, in folders of root's that everybody may enter, but none of them a tmp that all may write."""
     if os.geteuid() != 0:
-        assert "install it as root's own" in device.ask("read").stderr
-        return
-    tmp_path.chmod(0o755)
-    program = tmp_path / "agent"
-    program.write_text(device.program.read_text(encoding="utf-8"), encoding="utf-8")
-    program.chmod(0o777)
+        pytest.skip("what another user may do is seen as root only")
+    with TemporaryDirectory(dir="/var/lib") as made:
+        folder = Path(made) / "in" / "it"
+        folder.mkdir(parents=True)
+        for one in (Path(made), folder.parent, folder):
+            one.chmod(0o755)
+        program = folder / "agent"
+        program.write_text(device.program.read_text(encoding="utf-8"), encoding="utf-8")
+        program.chmod(0o755)
+        yield program
+
+
+def run_as_other(program: Path) -> str:
     words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", str(program), "forced", "read")
-    for parent in tmp_path.parents:
-        if not parent.stat().st_mode & stat.S_IXOTH and parent.is_relative_to("/tmp"):  # noqa: S108 pytest's own
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
-    done = subprocess.run(
-        words,
-        env={"PATH": os.environ["PATH"], "SSH_ORIGINAL_COMMAND": "read"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "install it as root's own" in done.stderr
+    environment = {"PATH": os.environ["PATH"], "SSH_ORIGINAL_COMMAND": "read"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode != 0
+    return done.stderr
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("owned", [True, False])
+def test_a_program_that_the_login_could_change_does_not_run(other: Path, level: int, owned: bool) -> None:  # noqa: FBT001
+    assert "install it as root's own" not in run_as_other(other), "as it should be installed"
+    changeable = (other, *other.parents)[level]
+    if owned:
+        os.chown(changeable, 65534, 65534)
+        changeable.chmod(0o555)
+    else:
+        changeable.chmod(0o777)
+    assert f"{changeable} can be changed by who logs in; install it as root's own" in run_as_other(other)
+
+
+def test_a_link_to_a_program_is_looked_at_as_well_as_the_program(other: Path) -> None:
+    link = other.parents[1] / "agent"
+    link.symlink_to(other)
+    other.parent.chmod(0o777)
+    assert "install it as root's own" in run_as_other(link)
 
 
 def states(system: OwnRestore) -> tuple[DeviceState, DeviceState]:
@@ -262,9 +287,26 @@ WRONG_PUSHES = {
         ("ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -", "delete\n"),
         ("ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -", "delete cookie=0x0/0x0\n"),
         ("ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -", "add priority=9 actions=NORMAL\n"),
-        (
-            "ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -",
-            "add cookie=0x5453000000000000, priority=1 actions=controller\n",
+        *(
+            ("ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -", f"add cookie=0x5453000000000000, {odd}\n")
+            for odd in (
+                "priority=1 actions=controller",
+                "priority=1,cookie=0x1 actions=NORMAL",
+                "priority=1,tcp,cookie=0x1/0x1 actions=drop",
+                "priority=1,hard_timeout=1 actions=drop",
+                "priority=1,idle_timeout=1 actions=drop",
+                "priority=1,table=7 actions=drop",
+                "priority=1,out_port=1 actions=drop",
+                "priority=1,actions=flood actions=drop",
+                "priority=1,send_flow_rem actions=drop",
+                "priority=1,flags=1 actions=drop",
+                "priority=1,check_overlap actions=drop",
+                "priority=1,importance=1 actions=drop",
+            )
+        ),
+        *(
+            ("ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -", nul)
+            for nul in ("\0", "add priority=9 actions=NORMAL\n\0", "\0\nadd priority=9 actions=NORMAL\n", "#\0\n")
         ),
         (
             "ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -",
@@ -276,6 +318,10 @@ WRONG_PUSHES = {
         ("configure", ""),
         ("show running-config", ""),
         ("configure terminal", "hostname x\n"),
+        ("configure terminal", "hostname x\n\0"),
+        ("configure terminal", "\0\nhostname x\n"),
+        ("configure terminal", "exit\n\0\nhostname x\n"),
+        ("configure terminal", "exit\n\udcff\nhostname x\n"),
         ("configure terminal", "no router bgp 65001\n"),
         ("configure terminal", "neighbor 10.0.0.1 remote-as 1\n"),
         ("configure terminal", "no ip prefix-list LEGACY\n"),

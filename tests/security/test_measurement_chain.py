@@ -127,12 +127,13 @@ def test_retention_of_measurements_keeps_the_last_hash(tmp_path: Path) -> None:
     measure(tmp_path, 5, days=500)
     file = measure(tmp_path, 3, days=1)
     with closing(open_store(file, MEASUREMENT_STORE)) as connection:
-        removed = remove_expired_measurements(connection, NOW - 400 * DAY)
-        assert removed is not None
+        said: list[tuple[int, str]] = []
+        assert remove_expired_measurements(connection, NOW - 400 * DAY, lambda *one: said.append(one)) == 5
         assert connection.execute("SELECT COUNT(*), MIN(id) FROM measurement").fetchone() == (3, 6)
-        assert remove_expired_measurements(connection, NOW - 400 * DAY) is None
+        assert remove_expired_measurements(connection, NOW - 400 * DAY, lambda *one: said.append(one)) is None
+    [(number, last)] = said
     assert "no entry of the trail says so" in str(broken(file))
-    AuditTrail(tmp_path).record(AuditKind.REMOVED, store="m.sqlite", number=removed[0], last=removed[1])
+    AuditTrail(tmp_path).record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last)
     assert broken(file) is None
     measure(tmp_path, 2)
     assert broken(file) is None
@@ -157,3 +158,42 @@ def test_what_is_added_while_it_is_verified_is_no_fault(tmp_path: Path) -> None:
         stop.set()
         adding.join()
     assert found == [None] * 8
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_retention_that_was_cut_off_breaks_nothing_and_is_made_up(tmp_path: Path, *, committed: bool) -> None:
+    measure(tmp_path, 2, days=500)
+    file, trail = measure(tmp_path, 1), AuditTrail(tmp_path)
+
+    def record(number: int, last: str) -> None:
+        if committed:
+            trail.record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last)
+        raise KeyboardInterrupt
+
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection, pytest.raises(KeyboardInterrupt):
+        remove_expired_measurements(connection, NOW - 400 * DAY, record)
+    assert broken(file) is None
+
+    def keep(number: int, last: str) -> None:
+        trail.record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last)
+
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+        assert remove_expired_measurements(connection, NOW - 400 * DAY, keep) == 2
+    assert broken(file) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["UPDATE measurement SET raw = CAST(x'ff41' AS TEXT) WHERE id = 2"],
+        ["DROP TABLE seal"],
+        ["DROP TABLE measurement"],
+        ["DROP TABLE removal"],
+    ],
+)
+def test_whatever_stands_in_a_store_is_a_finding_and_no_traceback(tmp_path: Path, change: list[str]) -> None:
+    file = measure(tmp_path, 3)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        for statement in ["DROP TRIGGER kept_as_it_was", *change]:
+            connection.execute(statement)
+    assert "are not what was written" in str(broken(file))

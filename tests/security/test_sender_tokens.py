@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
-import requests
 
 from controller.errors import TokenRefused
 from controller.telemetry import otlp
@@ -85,33 +88,114 @@ def test_a_token_is_shown_to_this_machine_only(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv(otlp.ENDPOINT, url)
     for signal in ("traces", "metrics", "logs"):
         assert (otlp._session(signal, TOKEN) is not None) is shown  # noqa: SLF001 what leaves the process
-    assert may_show_token(url, ()) is shown
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://elsewhere.example/v1/logs")
     assert otlp._session("logs", TOKEN) is None  # noqa: SLF001
 
 
+OWN, PEER = ("127.0.0.1", 40_000), ("127.0.0.1", 8_600)
+LISTENS = "0100007F:2198 00000000:0000 0A"
+CONNECTED = "0100007F:2198 0100007F:9C40 01"
+STRANGER = 12_345
+
+
 @pytest.mark.parametrize(
-    ("state", "port", "user", "shown"),
+    ("rows", "shown"),
     [
-        ("0A", 8600, 0, True),
-        ("0A", 8600, 12_345, False),
-        ("0A", 8601, 12_345, True),
-        ("01", 8600, 12_345, True),
+        ([(LISTENS, 0, 7), (CONNECTED, 0, 8)], True),
+        ([(LISTENS, STRANGER, 7), (CONNECTED, STRANGER, 8)], False),
+        ([(LISTENS, 0, 7), (CONNECTED, STRANGER, 8)], False),  # accepted before the monitor came back
+        ([(CONNECTED, STRANGER, 8)], False),
+        ([(CONNECTED, 0, 8)], True),
+        ([(LISTENS, 0, 7), (CONNECTED, 0, 0)], True),  # not accepted yet
+        ([(LISTENS, STRANGER, 7), (CONNECTED, 0, 0)], False),
+        ([("00000000:2198 00000000:0000 0A", STRANGER, 7), (CONNECTED, 0, 0)], False),
+        ([(CONNECTED, 0, 0)], False),
+        ([(LISTENS, 0, 7)], False),
+        ([(LISTENS, 0, 7), (CONNECTED.replace(" 01", " 06"), 0, 0)], False),
+        # A stranger at the same port of another address is in nobody's way.
+        ([(LISTENS, 0, 7), (LISTENS.replace("0100", "0900"), STRANGER, 9), (CONNECTED, 0, 0)], True),
+        ([], False),
     ],
 )
-def test_a_token_is_shown_to_no_other_user_s_program(  # noqa: PLR0913, PLR0917 a table
+def test_a_token_is_shown_to_no_other_user_s_program(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    state: str,
-    port: int,
-    user: int,
-    shown: bool,  # noqa: FBT001
+    rows: list[tuple[str, int, int]],
+    shown: bool,  # noqa: FBT001 a table
 ) -> None:
     table = tmp_path / "tcp"
-    words = f"0: 0100007F:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 {user} 0 1 1"
-    table.write_text(f"  sl  local_address rem_address   st\n   {words}\n", encoding="ascii")
-    tables = (table, tmp_path / "missing")
-    assert may_show_token("http://127.0.0.1:8600/v1/logs", tables) is shown
-    monkeypatch.setattr(otlp, "may_show_token", lambda url: may_show_token(url, tables))
-    request = requests.Request("POST", "http://127.0.0.1:8600/v1/logs").prepare()
-    assert ("Authorization" in otlp.show_token(TOKEN, request).headers) is shown
+    lines = [f"0: {ends} 00000000:00000000 00:00000000 00000000 {user} 0 {node} 1" for ends, user, node in rows]
+    table.write_text("\n".join(["  sl  local_address rem_address   st", *lines, ""]), encoding="ascii")
+    assert may_show_token(OWN, PEER, (table, tmp_path / "missing")) is shown
+
+
+def serve_once(heads: list[bytes], listener: socket.socket) -> None:
+    accepted, _ = listener.accept()
+    with listener, accepted:
+        heads.append(accepted.recv(65_536))
+        accepted.sendall(b"HTTP/1.1 200 ok\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_the_real_tables_know_who_has_the_other_end(
+    monkeypatch: pytest.MonkeyPatch, family: socket.AddressFamily
+) -> None:
+    host = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with (
+        socket.create_server((host, 0), family=family) as listener,
+        socket.create_connection(listener.getsockname()[:2]) as asking,
+    ):
+        ends = asking.getsockname()[:2], asking.getpeername()[:2]
+        assert may_show_token(*ends)
+        accepted, _ = listener.accept()
+        with accepted:
+            listener.close()
+            assert may_show_token(*ends)
+            monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
+            assert may_show_token(*ends) is (os.getuid() == 0)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="somebody else is needed: root can be another user")
+def test_who_kept_a_connection_from_before_the_monitor_came_back_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    back = socket.create_server(("127.0.0.1", 0))
+    port = back.getsockname()[1]
+    back.close()
+    script = f"""
+import os, socket, sys
+os.setuid(65534)
+listener = socket.create_server(("127.0.0.1", {port}))
+print("listens", flush=True)
+kept, _ = listener.accept()
+listener.close()
+kept.settimeout(10)
+for _ in range(2):
+    head = kept.recv(65536)
+    print(b"Authorization" in head, flush=True)
+    kept.sendall(b"HTTP/1.1 401 no\\r\\nContent-Length: 0\\r\\n\\r\\n")
+"""
+    monkeypatch.setenv(otlp.ENDPOINT, f"http://127.0.0.1:{port}")
+    session = otlp._session("metrics", TOKEN)  # noqa: SLF001 what leaves the process
+    assert session is not None
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as stranger:
+        assert stranger.stdout is not None
+        assert stranger.stdout.readline() == "listens\n"
+        assert session.post(f"http://127.0.0.1:{port}/v1/metrics", data=b"x", timeout=10).status_code == 401
+        assert stranger.stdout.readline() == "False\n"
+        with socket.create_server(("127.0.0.1", port)):
+            session.post(f"http://127.0.0.1:{port}/v1/metrics", data=b"x", timeout=10)
+            assert stranger.stdout.readline() == "False\n"
+
+
+def test_the_monitor_of_this_user_is_shown_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/logs"
+    monkeypatch.setenv(otlp.ENDPOINT, url)
+    session = otlp._session("logs", TOKEN)  # noqa: SLF001 what leaves the process
+    assert session is not None
+    serving = Thread(target=serve_once, args=(heads, listener))
+    serving.start()
+    session.post(url, data=b"x", timeout=10)
+    serving.join()
+    assert f"Authorization: Bearer {TOKEN}".encode() in heads[0]

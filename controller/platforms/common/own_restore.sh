@@ -259,10 +259,21 @@ push() {
     exit "$rc"
 }
 
-# only EXPRESSION: refuse an input with a line that is not wholly of this form (an extended regular expression).
+# only EXPRESSION: refuse an input with a line that is not wholly of this form (an extended regular expression). With a
+# NUL in it grep takes the whole input for binary and shows no line, so `-a`, no NUL, and the status says if all is well.
 only() {
-    odd=$(grep -nEvx -e "$1" "$input" | head -n 1 | cut -c 1-80)
-    [ -z "$odd" ] || die "line ${odd%%:*} of the input is no line that can be pushed; nothing was changed: ${odd#*:}"
+    [ "$(tr -d '\000' <"$input" | wc -c)" -eq "$(wc -c <"$input")" ] ||
+        die 'the input of a command has only characters, and no zero bytes; nothing was changed'
+    matched=0
+    odd=$(grep -a -n -m 1 -Evx -e "$1" "$input") || matched=$?
+    case $matched in
+    0)
+        odd=$(printf '%s\n' "$odd" | cut -c 1-80)
+        die "line ${odd%%:*} of the input is no line that can be pushed; nothing was changed: ${odd#*:}"
+        ;;
+    1) ;;
+    *) die 'the input of the command could not be read; nothing was changed' ;;
+    esac
 }
 
 cancel() {
@@ -317,12 +328,29 @@ number() {
 }
 usage() { die 'usage: read | saved | save [RUN] | load | armed | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN WORDS | cancel RUN | restored RUN'; }
 
+# refuse_changeable PATH: the program, and every folder on the way to it. Who can rename a folder can put another program
+# in its place; who owns one can permit it to himself.
+refuse_changeable() {
+    place=$1
+    while :; do
+        { [ ! -w "$place" ] && [ -z "$(find "$place" -prune -user "$(id -u)")" ]; } ||
+            die "$place can be changed by who logs in; install it as root's own"
+        [ "$place" != / ] || break
+        place=${place%/*}
+        place=${place:-/}
+    done
+}
+
 # enter read|change: the way in by SSH, for sshd's forced command. What the client sent is split at its spaces, and nothing
 # of it is ever read by a shell; the key decides if it may change anything. Leaves it in `line`.
 enter() {
     may=${1:-}
     line=${SSH_ORIGINAL_COMMAND:-}
-    [ "$(id -u)" -eq 0 ] || [ ! -w "$0" ] || die "$0 can be changed by who logs in; install it as root's own"
+    if [ "$(id -u)" -ne 0 ]; then
+        case $0 in /*) ;; *) die "the forced command must name the program's whole path" ;; esac
+        refuse_changeable "$0"
+        refuse_changeable "$(readlink -f "$0")"
+    fi
     [ "${#line}" -le "$longest_command" ] || die "a command has at most $longest_command characters"
     case $line in
     '') die 'there is no shell and no terminal here; a command is one of read, saved, armed, restored, lock, unlock, arm, push, cancel, save' ;;
@@ -334,7 +362,6 @@ enter() {
     lock | unlock | arm | push | cancel | save) [ "$may" = change ] || die "this access can only read; '$verb' needs the one that changes" ;;
     *) die "'$verb' is no command; one of read, saved, armed, restored, lock, unlock, arm, push, cancel, save" ;;
     esac
-    [ "$line" != save ] || die 'save needs the run that holds the lock'
 }
 
 if [ "${1:-}" = forced ]; then
@@ -346,6 +373,8 @@ if [ "${1:-}" = forced ]; then
     # shellcheck disable=SC2086 # split at its spaces, on purpose; no character of it means anything else
     set -- $line
     set +f
+    # Of the words, not of the line: a space behind the verb is no run.
+    [ "$*" != save ] || die 'save needs the run that holds the lock'
 fi
 
 mkdir -p "$home/restores"

@@ -81,7 +81,11 @@ put_back() {
     section flows "$1/text" >"$1/flows.all" || return 1
     flows_of_present_ports "$1/flows.all" >"$1/flows" || return 1
     ports >"$1/ports.now" || return 1
-    if grep -vxF -f "$1/ports.now" "$1/ports" >"$1/ports.changed"; then
+    changed=0
+    grep -a -vxF -f "$1/ports.now" "$1/ports" >"$1/ports.changed" || changed=$?
+    # More than 1: it could not be told, which is not the same as `none has changed`.
+    [ "$changed" -le 1 ] || return 1
+    if [ "$changed" -eq 0 ]; then
         set -- "$1"
         while IFS=, read -r name tag mode trunks; do
             # No such port in OpenFlow: nothing arrives there, and `--if-exists` leaves it out below.
@@ -133,14 +137,19 @@ pushed() {
     case $* in
     "ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows $bridge -")
         delete="delete cookie=0x5453000000000000/0xffff000000000000(,table=0,in_port=\"?$name\"?)?"
-        match='priority=[0-9]{1,5}(,[a-z0-9_]{1,20}(=[A-Za-z0-9_.:/+"-]{1,90})?)*'
+        # What matches, by name: ovs-ofctl takes the last of two cookies, and timeouts, tables and actions as fields, too.
+        number='(0x[0-9a-f]{1,8}|[0-9]{1,8})'
+        protocol='arp|ip|ipv6|icmp|icmp6|tcp|tcp6|udp|udp6|sctp|sctp6'
+        field="(reg0|vlan_tci|dl_vlan|nw_proto|tp_src|tp_dst|icmp_type)=$number(/$number)?"
+        address='(nw_src|nw_dst|ipv6_src|ipv6_dst)=[0-9a-f.:]{2,45}(/[0-9a-f.:]{1,45})?'
+        match="priority=[0-9]{1,5}(,($protocol|in_port=\"?$name\"?|$field|$address|tcp_flags=[+]ack|tcp_flags=[+]rst))*"
         action='drop|NORMAL|set_field:0x[0-9a-f]{1,8}->reg0,goto_table:1'
         only "$delete|add cookie=0x5453[0-9a-f]{12}, (table=1, )?$match actions=($action)"
         timeout -k 2 25 "$@"
         ;;
     'ovs-vsctl -t 10 -- '*)
         set="-- set Port $name tag=\\[[0-9]{0,4}\\] vlan_mode=(access|trunk) trunks=\\[[0-9,]*\\]"
-        printf '%s\n' "$*" | grep -Eqx "ovs-vsctl -t 10( $set)+" ||
+        printf '%s\n' "$*" | grep -a -Eqx "ovs-vsctl -t 10( $set)+" ||
             die 'that is no setting of ports that can be pushed; nothing was changed'
         timeout -k 2 25 "$@"
         ;;

@@ -10,26 +10,34 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
+from typing import NoReturn
 
 from controller.errors import AuditRefused, FileLocked
-from controller.storage.audit.hash_chain import START, check_lines, read_body, seal_line, split_line
+from controller.storage.audit.hash_chain import START, check_lines, seal_line, split_lines
 from controller.storage.audit.head_copy import HeadCopy, TrailHead
+from controller.storage.audit.segment_files import (
+    append_line,
+    count_lines,
+    create_segment,
+    iterate_entries,
+    list_segments,
+    list_timelines,
+    narrow_file,
+    read_regular,
+    read_tail,
+)
 from controller.storage.file_lock import hold_file_lock
 
 MOST_ENTRIES = 5_000
 """Entries of a file of the trail; with the next one a new file begins."""
 LONGEST_DETAIL = 2_000
 _PATIENCE = 30.0
-_TAIL_BYTES = 1 << 17
-"""More than the longest entry has."""
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class AuditKind(StrEnum):
@@ -61,15 +69,16 @@ class AuditTrail:
         self.folder = state / "audit"
         self._head = head
         self._now = now
+        self._copy_named = False
 
     @property
     def name(self) -> str:
         """What the trail is called in copies of its head."""
-        return str(self.folder.absolute())
+        return str(self.folder.resolve())
 
     def list_segments(self) -> list[Path]:
         """The files of the trail, the oldest first."""
-        return sorted(self.folder.glob("trail-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
+        return list_segments(self.folder)
 
     def record(self, kind: AuditKind, **details: str | int) -> str:
         """Add an entry; it is on the disk when its hash is returned.
@@ -127,44 +136,86 @@ class AuditTrail:
         """Add an entry, and before it those that the trail needs; the lock is held."""
         self._begin()
         path = self.list_segments()[-1]
-        number, last, torn = _read_tail(path)
-        if torn:
-            _write_line(path, "")  # ends what a power cut left of a line
-            number, last = self._write(path, number, last, AuditKind.TORN, {"sha256": torn})
-        if _count_lines(path) >= MOST_ENTRIES:
+        number, last, torn = read_tail(path)
+        if torn:  # what a power cut left of a line is ended, and said, at once
+            line, last = self._seal(number, last, AuditKind.TORN, {"sha256": torn})
+            append_line(path, f"\n{line}")
+            number += 1
+        place = {} if self._head is None else {"copy": self._head.place}
+        if count_lines(path) >= MOST_ENTRIES:
             path = self._name_segment(int(path.stem.rpartition("-")[2]) + 1)
-            number, last = self._write(path, number, last, AuditKind.SEGMENT, {"before": last})
-        number, last = self._write(path, number, last, kind, details)
+            line, last = self._seal(number, last, AuditKind.SEGMENT, {"before": last, **place})
+            create_segment(path, [line])
+            number += 1
+        line, last = self._seal(number, last, kind, {**details, **({} if self._copy_named else place)})
+        append_line(path, line)
         if self._head is not None:
-            self._head.write(TrailHead(self.name, number, last))
+            self._head.write(TrailHead(self.name, number + 1, last))
+            self._copy_named = True
         return last
 
     def _begin(self) -> None:
-        """Begin a trail where there is none, with the timelines that are there already."""
-        if not self.list_segments():
-            path = self._name_segment(1)
-            number, last = self._write(path, 0, START, AuditKind.BEGUN, {})
-            for name, digest in self._list_older_timelines().items():
-                number, last = self._write(path, number, last, AuditKind.ADOPTED, {"file": name, "sha256": digest})
+        """Begin a trail where there is none, with the timelines that are there already.
 
-    def _write(
-        self, path: Path, number: int, previous: str, kind: AuditKind, details: Mapping[str, str | int]
-    ) -> tuple[int, str]:
+        Raises:
+            AuditRefused: the copy of the head knows another trail here.
+        """
+        self._check_copy()
+        if self.list_segments():
+            return
+        lines: list[str] = []
+        last = START
+        older = [{"file": name, "sha256": digest} for name, digest in self._list_older_timelines().items()]
+        for number, details in enumerate([{}, *older]):
+            line, last = self._seal(number, last, AuditKind.ADOPTED if details else AuditKind.BEGUN, details)
+            lines.append(line)
+        create_segment(self._name_segment(1), lines)
+
+    def _check_copy(self) -> None:
+        """Refuse to go on where the newest head of the copy is no entry here: whatever was written would hide that."""
+        if self._head is None:
+            return
+        heads = self._head.read_heads(self.name)
+        segments = self.list_segments()
+        number, last, _ = read_tail(segments[-1]) if segments else (0, "", "")
+        newest = heads[-1] if heads else None
+        if newest is not None and (newest.number, newest.hash) == (number, last):
+            if not self._copy_named:
+                self._copy_named = find_copy_place(self.read_entries()) == self._head.place
+            return
+        entries = list(self.read_entries())
+        if newest is None:
+            if find_copy_place(entries) == self._head.place:
+                self._refuse_copy("names no entry of it any more")
+        elif any((entry.get("n"), entry.get("hash")) == (newest.number, newest.hash) for entry in entries):
+            # Killed before the copy was written, or a while without one.
+            self._head.write(TrailHead(self.name, number, last))
+        else:
+            self._refuse_copy(f"names entry {newest.number}, which is not in it")
+
+    def _refuse_copy(self, reason: str) -> NoReturn:
+        place = "" if self._head is None else self._head.place
+        message = (
+            f"{self.folder}: the copy of the head ({place}) {reason}, so nothing is added; ask 'tsunagu audit verify', "
+            "and if you know why, name another place ('audit: {head: ...}' in the operators' file)"
+        )
+        raise AuditRefused(message)
+
+    def _seal(self, number: int, previous: str, kind: AuditKind, details: Mapping[str, str | int]) -> tuple[str, str]:
+        """The line of the entry after one of a number, and its hash."""
         cut = {name: one if isinstance(one, int) else one[:LONGEST_DETAIL] for name, one in details.items()}
         at = self._now().astimezone(UTC).isoformat(timespec="milliseconds")
-        line, found = seal_line(previous, {"n": number + 1, "at": at, "kind": str(kind), **cut})
-        _write_line(path, line)
-        return number + 1, found
+        return seal_line(previous, {"n": number + 1, "at": at, "kind": str(kind), **cut})
 
     def _name_segment(self, number: int) -> Path:
         return self.folder / f"trail-{number:06}.jsonl"
 
     def _list_older_timelines(self) -> dict[str, str]:
         """The timelines from before there was a trail, by what they hold now."""
-        found = sorted((self.state / "timeline").glob("*.jsonl"))
-        digests = {self.name_file(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+        found = list_timelines(self.state)
+        digests = {self.name_file(path): hashlib.sha256(read_regular(path)).hexdigest() for path in found}
         for path in found:
-            _narrow(path)
+            narrow_file(path)
         return digests
 
     def _start_timeline(self, wanted: Path) -> Timeline:
@@ -202,16 +253,15 @@ class AuditTrail:
                 continue
             finally:
                 os.close(descriptor)
-            whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
-            found = check_lines(first, whole.splitlines())
+            lines, rest = split_lines(read_regular(path))
+            found = check_lines(first, lines)
             details: dict[str, str | int] = {"file": name, "lines": found.count, "last": found.last}
+            details["rest"] = hashlib.sha256(rest).hexdigest()
             self._append(AuditKind.TIMELINE_SEALED, {**details, "run": "did not end"})
 
     def read_entries(self) -> Iterator[dict[str, object]]:
         """Every entry of the trail as it says itself, whether it is true or not."""
-        for path in self.list_segments():
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-                yield read_body(line)
+        return iterate_entries(self.folder)
 
 
 class Timeline:
@@ -239,6 +289,11 @@ class Timeline:
             return self._lines, self._last
 
 
+def find_copy_place(entries: Iterable[Mapping[str, object]]) -> str | None:
+    """Where the copy of the head is kept, by what the newest entry about it says; None where none says it."""
+    return next(reversed([str(entry["copy"]) for entry in entries if "copy" in entry]), None)
+
+
 def list_open_timelines(entries: Iterator[dict[str, object]]) -> dict[str, str]:
     """The timelines that were opened and neither sealed nor removed, each with the hash that it begins from."""
     found: dict[str, str] = {}
@@ -249,44 +304,3 @@ def list_open_timelines(entries: Iterator[dict[str, object]]) -> dict[str, str]:
         elif entry.get("kind") in (AuditKind.TIMELINE_SEALED, AuditKind.REMOVED):
             found.pop(name, None)
     return found
-
-
-def _read_tail(path: Path) -> tuple[int, str, str]:
-    """The number and the hash of a file's last entry, and the SHA-256 of what stands after it without an end of line.
-
-    Raises:
-        AuditRefused: the last line is no entry.
-    """
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        content = file.read()
-    whole, _, rest = content.rpartition(b"\n")
-    line = whole.rpartition(b"\n")[2].decode("utf-8", "replace")
-    found, number = split_line(line), read_body(line).get("n")
-    if found is None or not isinstance(number, int):
-        message = f"{path}: the last line is no entry of the audit trail; see what 'tsunagu audit verify' says of it"
-        raise AuditRefused(message)
-    return number, found[1], hashlib.sha256(rest).hexdigest() if rest else ""
-
-
-def _count_lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-
-
-def _write_line(path: Path, line: str) -> None:
-    descriptor = os.open(
-        path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
-    )
-    try:
-        os.write(descriptor, f"{line}\n".encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _narrow(path: Path) -> None:
-    """Close a file of an older release to others."""
-    found = path.lstat()
-    if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
-        path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)

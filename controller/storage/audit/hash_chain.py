@@ -32,9 +32,12 @@ def seal_line(previous: str, document: Mapping[str, object]) -> tuple[str, str]:
     return f'{body[:-1]}, "hash": "{found}"}}', found
 
 
-def split_line(line: str) -> tuple[str, str] | None:
+def split_line(line: bytes) -> tuple[str, str] | None:
     """A line's own text, and the hash that it claims; None where it is no line of a chain."""
-    found = _SEALED.fullmatch(line)
+    try:
+        found = _SEALED.fullmatch(line.decode())
+    except UnicodeDecodeError:
+        return None
     return None if found is None else (f"{found['body']}}}", found["hash"])
 
 
@@ -47,7 +50,7 @@ class CheckedLines:
     fault: str | None = None
 
 
-def check_lines(previous: str, lines: Iterable[str]) -> CheckedLines:
+def check_lines(previous: str, lines: Iterable[bytes]) -> CheckedLines:
     """Follow a chain from what stands before it up to the first line that is broken."""
     count, last = 0, previous
     for line in lines:
@@ -61,10 +64,20 @@ def check_lines(previous: str, lines: Iterable[str]) -> CheckedLines:
     return CheckedLines(count, last)
 
 
-def read_body(line: str) -> dict[str, object]:
+def read_body(line: bytes) -> dict[str, object]:
     """What a line says; empty where it is no JSON object."""
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode())
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def split_lines(content: bytes) -> tuple[list[bytes], bytes]:
+    r"""The whole lines of a file, and what stands after the last one; only a line feed ends a line.
+
+    >>> split_lines(b"a\rb\n\xe2\x80\xa8\nhalf")
+    ([b'a\rb', b'\xe2\x80\xa8'], b'half')
+    """
+    *lines, rest = content.split(b"\n")
+    return lines, rest

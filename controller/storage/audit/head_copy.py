@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from controller.errors import AuditRefused
+from controller.storage.audit.segment_files import read_regular
 
 IDENTIFIER = "tsunagu-audit"
 JOURNAL_SOCKET = Path("/run/systemd/journal/socket")
@@ -37,6 +38,10 @@ class TrailHead:
 class HeadCopy(Protocol):
     """A place for heads."""
 
+    @property
+    def place(self) -> str:
+        """What entries call it."""
+
     def write(self, head: TrailHead) -> None:
         """Keep a head.
 
@@ -44,8 +49,8 @@ class HeadCopy(Protocol):
             AuditRefused: it cannot be kept.
         """
 
-    def read_newest(self, trail: str) -> TrailHead | None:
-        """The head of a trail that was kept last, or None.
+    def read_heads(self, trail: str) -> list[TrailHead]:
+        """The heads of a trail that were kept, the oldest first.
 
         Raises:
             AuditRefused: what was kept cannot be read.
@@ -57,6 +62,11 @@ class HeadFile:
     """A file that heads are added to; best one that is append-only, or on another machine."""
 
     path: Path
+
+    @property
+    def place(self) -> str:
+        """The file's name."""
+        return str(self.path)
 
     def write(self, head: TrailHead) -> None:
         """Add a line."""
@@ -72,16 +82,16 @@ class HeadFile:
             message = f"{self.path}: the head of the audit trail cannot be written there ({error.strerror})"
             raise AuditRefused(message) from None
 
-    def read_newest(self, trail: str) -> TrailHead | None:
-        """The last line about a trail."""
+    def read_heads(self, trail: str) -> list[TrailHead]:
+        """The lines about a trail."""
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
+            lines = read_regular(self.path).decode().split("\n")
         except FileNotFoundError:
-            return None
+            return []
         except (OSError, UnicodeDecodeError) as error:
             message = f"{self.path}: the heads of the audit trail cannot be read there ({error})"
             raise AuditRefused(message) from None
-        return _find_newest(trail, lines)
+        return _find_heads(trail, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,11 @@ class SystemdHead:
     """The machine's journal (systemd)."""
 
     socket_path: Path = JOURNAL_SOCKET
+
+    @property
+    def place(self) -> str:
+        """The word of the operators' file."""
+        return "journal"
 
     def write(self, head: TrailHead) -> None:
         """Send an entry, in the journal's own protocol."""
@@ -100,25 +115,38 @@ class SystemdHead:
             message = f"the head of the audit trail cannot be written to the journal ({error.strerror})"
             raise AuditRefused(message) from None
 
-    def read_newest(self, trail: str) -> TrailHead | None:
-        """The last entry about a trail."""
+    def read_heads(self, trail: str) -> list[TrailHead]:
+        """The entries about a trail, of those who can write it: anybody else's would be words of a stranger."""
         words = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"SYSLOG_IDENTIFIER={IDENTIFIER}"]
+        words += _match_writers(trail)
         try:
-            done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=_READ_SECONDS)  # noqa: S603 ours
-        except (OSError, subprocess.SubprocessError) as error:
+            done = subprocess.run(  # noqa: S603 ours
+                words, capture_output=True, text=True, check=True, timeout=_READ_SECONDS
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             message = f"the journal cannot be read ({error})"
             raise AuditRefused(message) from None
-        return _find_newest(trail, done.stdout.splitlines())
+        return _find_heads(trail, done.stdout.split("\n"))
 
 
-def _find_newest(trail: str, lines: Iterable[str]) -> TrailHead | None:
-    newest = None
+def _match_writers(trail: str) -> list[str]:
+    """Words of journalctl for root and the owner of a trail; for anybody where the trail is gone, and its owner too."""
+    try:
+        return [f"_UID={user}" for user in sorted({0, os.stat(trail).st_uid})]  # noqa: PTH116 a name, not a path
+    except OSError:
+        return []
+
+
+def _find_heads(trail: str, lines: Iterable[str]) -> list[TrailHead]:
+    found: list[TrailHead] = []
     for line in lines:
         try:
-            found = json.loads(line)
-            head = TrailHead(str(found["trail"]), int(found["n"]), str(found["hash"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
+            said = json.loads(line)
+        except (ValueError, RecursionError):
             continue  # somebody else's line
-        if head.trail == trail:
-            newest = head
-    return newest
+        match said:
+            case {"trail": str(name), "n": int(number), "hash": str(text)} if name == trail:
+                found.append(TrailHead(name, number, text))
+            case _:
+                pass
+    return found

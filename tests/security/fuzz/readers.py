@@ -35,6 +35,7 @@ OWN: Mapping[str, str] = {
     "open_store": "a store of ours",
     "open_stream_socket": "no text is read",
     "open_telemetry": "no text is read",
+    "open_token_session": "no text is read",
     "open_trace": "no text is read",
     "parse_fault": "two words of the command line, compared with known ones",
     "parse_series_key": "a row of the monitor's own store",

@@ -44,6 +44,7 @@ from controller.platforms.transport.known_hosts import parse_known_hosts
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.hash_chain import read_body
+from controller.storage.audit.segment_files import read_tail
 from controller.telemetry.registry import EventKind, Writer
 from controller.telemetry.writer_tokens import read_token
 from monitoring.city_state.known_names import KnownNames
@@ -204,8 +205,9 @@ def _list_documents(stage: Stage) -> list[Target]:
     def follow_trail(data: bytes) -> None:
         segment.write_bytes(data)
         verify_trail(trail)
-        for line in _decode(data).splitlines():
+        for line in data.split(b"\n"):
             read_body(line)
+        read_tail(segment)
 
     device = stage.devices["cisco_ios"] if "cisco_ios" in stage.devices else next(iter(stage.devices.values()))
 
@@ -234,7 +236,9 @@ def _list_documents(stage: Stage) -> list[Target]:
                (ValueError,)),
         Target("allowed signers", (signers,), lambda data: parse_allowed_signers(_decode(data), "signers"),
                ("parse_allowed_signers",)),
-        Target("audit trail", (segment.read_bytes(),), follow_trail, ("verify_trail", "read_body")),
+        Target("audit trail", (segment.read_bytes(),), follow_trail,
+               ("verify_trail", "read_body", "count_lines", "read_segment", "read_tail", "read_regular",
+                "open_regular")),
         Target("saved configuration", _read_golden("cisco_ios"), configurations,
                ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text")),
         Target("stack outputs", (outputs.encode(),), read_outputs, ("parse_controller_outputs",),
