@@ -19,7 +19,7 @@ _LEADING_ZERO = re.compile(r"([-+]?)0([0-9]+)")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NETMASK = re.compile(r"(\S+)[ /]((?:[0-9]{1,3}\.){3}[0-9]{1,3})")
-_DATE = re.compile(r"([0-9]{4})[-./年]?([0-9]{1,2})[-./月]?([0-9]{1,2})日?")
+_DATE = re.compile(r"(?=[0-9]{8}$|[0-9]{4}[^0-9])([0-9]{4})[-./年]?([0-9]{1,2})[-./月]?([0-9]{1,2})日?")
 _LONGEST_NUMBER = 20
 _BEFORE = 3
 """Lines above the one that the parser names, in which the cause may stand."""
@@ -87,6 +87,14 @@ def explain_truth(written: str) -> str | None:
     if written in _TRUTH:
         return None
     return "read as true or false by some programs; write true or false, or put it in quotes if it is text"
+
+
+def explain_day(written: str) -> str | None:
+    """Why what looks like a day is none; None where it is one, or a moment."""
+    parts = _DATE.fullmatch(written)
+    if parts is None or _find_day(parts) is not None:
+        return None
+    return "no day of any calendar; write a date as 2026-12-01"
 
 
 def explain_value(kind: str, message: str, found: object) -> str | None:
@@ -167,12 +175,17 @@ def _explain_network(found: str) -> str | None:
 
 def _explain_date(found: str) -> str | None:
     parts = _DATE.fullmatch(found)
-    if parts:
-        try:
-            return f"write a date as {date(int(parts[1]), int(parts[2]), int(parts[3]))}"
-        except ValueError:
-            return "there is no such day; write a date as 2026-12-01"
-    return "write a date as 2026-12-01"
+    if parts is None:
+        return "write a date as 2026-12-01"
+    day = _find_day(parts)
+    return f"write a date as {day}" if day else "there is no such day; write a date as 2026-12-01"
+
+
+def _find_day(parts: re.Match[str]) -> date | None:
+    try:
+        return date(int(parts[1]), int(parts[2]), int(parts[3]))
+    except ValueError:
+        return None
 
 
 def _explain_nothing(found: str) -> str | None:

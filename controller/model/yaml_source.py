@@ -18,6 +18,7 @@ from controller.inputs.exact_values import require_exact_values
 from controller.inputs.input_file import decode_text, read_input_file
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
 from controller.model.likely_mistakes import (
+    explain_day,
     explain_fraction,
     explain_number,
     explain_syntax,
@@ -273,6 +274,7 @@ _PLAIN: Mapping[str, Callable[[str], str | None]] = {
     "tag:yaml.org,2002:int": explain_number,
     "tag:yaml.org,2002:float": explain_fraction,
     "tag:yaml.org,2002:bool": explain_truth,
+    "tag:yaml.org,2002:timestamp": explain_day,
 }
 
 

@@ -18,8 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from controller.errors import Origin
 from controller.inputs.character_classes import NAME_CHARACTERS, Name, PortPattern, Sentence, ShownText
 from controller.inputs.shown_text import escape_controls
+from controller.model.network.packets import Service
 from controller.model.yaml_source import StrictModel
 from tests.policies import PolicyFolder
 
@@ -138,6 +140,8 @@ def test_no_number_of_a_model_is_without_bounds() -> None:
 
 def find_schemas(part: object) -> Iterator[dict[str, object]]:
     if isinstance(part, dict):
+        if part.get("cls") in (Origin, Service):  # built by a parser of its own, from no field of a file
+            return
         yield part
         yield from (one for name, value in part.items() if name != "metadata" for one in find_schemas(value))
     elif isinstance(part, list | tuple):

@@ -41,7 +41,12 @@ _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 
 
 def _parse_service(value: object) -> object:
-    return parse_service(value) if isinstance(value, str) else value
+    if isinstance(value, Service):
+        return value
+    if not isinstance(value, str):
+        message = "write a service as tcp/PORT, udp/PORT or tcp/FIRST-LAST"
+        raise ValueError(message)  # noqa: TRY004 pydantic's own
+    return parse_service(value)
 
 
 def _parse_clock(value: object) -> object:
