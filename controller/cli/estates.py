@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from controller.cli.options import choose_estate_class
+from controller.inputs.real_path import find_real_path
 from controller.lab.lab_operations import load_lab_operations
 from controller.lab.state import paths
 from controller.model.city import City
@@ -50,7 +51,7 @@ def load_operations_of(estate: EstateName, policies: Path, state: Path) -> Opera
     if estate != VirtualCity.estate:
         return load_operations(policies=policies)
     operations = load_lab_operations()
-    here = (state / "controller").resolve()
+    here = find_real_path(state / "controller")
     return operations if paths.STATE.exists() else operations.model_copy(update={"state": here})
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from controller.errors import CloudError
 from controller.inputs.home_folder import find_home_folder
+from controller.inputs.real_path import find_real_path
 from controller.storage.file_lock import hold_file_lock
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -46,7 +47,7 @@ def find_own_engine(path: str | None = None) -> Path | None:
     found = shutil.which("pulumi", path=search)
     if found is None:
         return None
-    beside = Path(found).resolve().parent / _STARTER
+    beside = find_real_path(Path(found)).parent / _STARTER
     if shutil.which(_STARTER, path=search) is None and not os.access(beside, os.X_OK):
         return None
     return Path(found) if _version([found, "version"]) >= _LEAST_ENGINE else None

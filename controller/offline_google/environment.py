@@ -9,6 +9,7 @@ from pathlib import Path
 
 from controller.cloud.environment import build_engine_environment
 from controller.cloud.installation import ENGINE_SOURCE, PROJECT, Progress
+from controller.inputs.real_path import find_real_path
 
 OFFLINE = "TSUNAGU_OFFLINE"
 """Set to 1: the offline Google answers, and nothing is deployed anywhere."""
@@ -73,7 +74,7 @@ def build_offline_environment(
         **build_engine_environment(progress, base, first=[str(ENGINE_SOURCE / "offline")]),
         OFFLINE: "1",
         STATE: str(rehearsal.world),
-        "PULUMI_BACKEND_URL": f"{rehearsal.backend.resolve().as_uri()}?{_WHOLE_FILES}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(rehearsal.passphrase.resolve()),
-        "PULUMI_HOME": str((rehearsal.folder / "home").resolve()),
+        "PULUMI_BACKEND_URL": f"{find_real_path(rehearsal.backend).as_uri()}?{_WHOLE_FILES}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(find_real_path(rehearsal.passphrase)),
+        "PULUMI_HOME": str(find_real_path(rehearsal.folder / "home")),
     }

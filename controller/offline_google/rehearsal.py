@@ -17,6 +17,7 @@ from controller.cloud.installation import PROJECT, Progress
 from controller.cloud.passphrase import refuse_known_passphrase
 from controller.cloud.pulumi_engine import LAB, POLICIES, Engine
 from controller.errors import CloudError
+from controller.inputs.real_path import find_real_path
 from controller.offline_google.environment import PASSPHRASE, RehearsalFolder, build_offline_environment, is_offline
 from controller.offline_google.rehearsal_project import find_workspace, prepare_rehearsal_project
 from controller.offline_google.world.world import OfflineWorld
@@ -117,7 +118,7 @@ def choose_engine(
         CloudError: there is no engine, and none can be built; or the secrets of a stack at Google would be protected by
             the rehearsal's passphrase.
     """
-    chosen = {} if policies is None else {POLICIES: str(policies.resolve())}
+    chosen = {} if policies is None else {POLICIES: str(find_real_path(policies))}
     if is_offline() or stack == LAB:
         place = rehearsal or RehearsalFolder()
         environment = {**build_offline_environment(place, say), **chosen}

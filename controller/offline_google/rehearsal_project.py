@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from controller.inputs.real_path import find_real_path
 from controller.offline_google.environment import RehearsalFolder
 
 _OF_A_SECRETS_PROVIDER = re.compile(r"(encryptionsalt|encryptedkey|secretsprovider):")
@@ -22,7 +23,7 @@ def find_workspace(project: Path, rehearsal: RehearsalFolder) -> Path:
 
     Then the engine says what is missing.
     """
-    return rehearsal.folder.resolve() / "project" if (project / "Pulumi.yaml").exists() else project
+    return find_real_path(rehearsal.folder) / "project" if (project / "Pulumi.yaml").exists() else project
 
 
 def prepare_rehearsal_project(project: Path, rehearsal: RehearsalFolder) -> Path:
@@ -36,7 +37,7 @@ def prepare_rehearsal_project(project: Path, rehearsal: RehearsalFolder) -> Path
     (folder / "config").mkdir(parents=True, exist_ok=True)
     settings = yaml.safe_load((project / "Pulumi.yaml").read_text(encoding="utf-8"))
     main, config = settings.get("main", "."), settings.get("stackConfigDir", ".")
-    changed = {**settings, "main": str((project / main).resolve()), "stackConfigDir": "config"}
+    changed = {**settings, "main": str(find_real_path(project / main)), "stackConfigDir": "config"}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
     for file in sorted((project / config).glob("Pulumi.*.yaml")):
         copy = folder / "config" / file.name

@@ -21,7 +21,7 @@ from controller.operations.fields import (
     TrustedPath,
     UserName,
     VariableName,
-    read_absolute,
+    expand_home,
 )
 
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "zsh", "busybox"})
@@ -70,8 +70,8 @@ class CredentialSource(StrictModel):
             yield Path("/", word)  # the command runs in /
             for found in _PATH_START.finditer(word):
                 rest = word[found.start() :]
-                yield read_absolute(rest)
-                yield read_absolute(_PATH_END.split(rest, 1)[0])
+                yield expand_home(rest)
+                yield expand_home(_PATH_END.split(rest, 1)[0])
 
 
 class JumpHost(StrictModel):

@@ -26,14 +26,14 @@ def read_path(value: object) -> object:
     if not isinstance(value, str) or not value or not value.isprintable():
         message = "write the path of a file"
         raise ValueError(message)
-    path = read_absolute(value)
+    path = expand_home(value)
     if not path.is_absolute():
         message = "write a path that begins with / or ~/: it must not depend on the working folder"
         raise ValueError(message)
     return path
 
 
-def read_absolute(written: str) -> Path:
+def expand_home(written: str) -> Path:
     """Return the path, `~/` led to the home folder; `~somebody/` stays, and is relative.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 from controller.errors import OperationsRefused, Origin, PolicyError
 from controller.model.formats.number import take_format
 from controller.model.yaml_source import Document, parse_yaml
-from controller.operations.fields import read_absolute
+from controller.operations.fields import expand_home
 from controller.operations.operations import HOME, Operations
 from controller.operations.trusted_files import (
     find_untrusted_paths,
@@ -36,8 +36,8 @@ def find_operators_file(environment: Mapping[str, str] = os.environ) -> tuple[Pa
     """
     named = environment.get(VARIABLE)
     if not named:
-        return read_absolute(f"{HOME}/operations.yaml"), False
-    path = read_absolute(named)
+        return expand_home(f"{HOME}/operations.yaml"), False
+    path = expand_home(named)
     if not path.is_absolute():
         raise refuse_file(REFUSED, named, f"{VARIABLE} must hold a path that begins with / or ~/")
     return path, True

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from controller.errors import OperationsRefused, Origin, Problem, TsunaguError
 from controller.inputs.home_folder import find_home_folder
+from controller.inputs.real_path import find_real_path
 
 MOST_BYTES = 1 << 20
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -103,13 +104,13 @@ def list_untrusted_folders(policies: Path | None = None) -> tuple[Path, ...]:
     there.
     """
     try:
-        home = find_home_folder().resolve()
+        home = find_real_path(find_home_folder())
     except TsunaguError:
         home = Path("/")
     working = _find_repository(Path.cwd(), besides=home)
     found = [] if home.is_relative_to(working) else [working]
     if policies is not None:
-        found.append(_find_repository(policies.resolve()))
+        found.append(_find_repository(find_real_path(policies)))
     return tuple(dict.fromkeys(found))
 
 
@@ -126,6 +127,6 @@ def find_untrusted_paths(paths: Iterable[Path], folders: Iterable[Path]) -> Iter
     apart = tuple(folders)
     for path in paths:
         for folder in apart:
-            if any(one.is_relative_to(folder) for one in (Path(os.path.normpath(path)), path.resolve())):
+            if any(one.is_relative_to(folder) for one in (Path(os.path.normpath(path)), find_real_path(path))):
                 yield path, folder
                 break

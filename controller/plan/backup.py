@@ -81,6 +81,9 @@ def describe_backup(device: Device, system: Platform, text: DeviceText, read_at:
         TsunaguError: without the secrets it would mean another state; then they stand where only our own lines may.
     """
     seen = understand(system, text, device.id)
+    if not seen.lines:
+        message = f"{device.id}: what it shows holds no line of a configuration; nothing was saved"
+        raise TsunaguError(message)
     content, touched = redact_configuration(system, text, device.id)
     try:
         again = understand(system, DeviceText(content, device.id), device.id)

@@ -92,6 +92,10 @@ def _observe_device(device: Device, transport: Transport, *, only_read: bool) ->
         return Observed(device, device.id, observation, _state(system, saved, device.id), knows_saved=True)
     except (DeviceError, ConfigRefused) as error:
         return Observed(device, refusal=error)
+    except Exception as error:  # noqa: BLE001 one device must not end the run for all others
+        # Only its kind: its words may quote what the device said.
+        message = f"reading it led to an error of this program ({error.__class__.__name__}); please report it"
+        return Observed(device, refusal=DeviceTextRefused(device.id, message))
 
 
 def _state(system: Platform, text: DeviceText, source: str) -> DeviceState | None:

@@ -116,3 +116,25 @@ def test_a_file_in_the_place_of_the_folder_is_called_one(tmp_path: Path) -> None
     policies = PolicyFolder(tmp_path)
     with pytest.raises(PolicyError, match="is a file, not a folder; --policies DIR"):
         load_city(policies.path / "measurement.yaml")
+
+
+def test_a_loop_of_links_is_refused_with_its_name(tmp_path: Path) -> None:
+    """Path.resolve raises RuntimeError there, up to Python 3.12."""
+    policies = PolicyFolder(tmp_path)
+    (policies.path / "access/prefixes/workspace.yaml").unlink()
+    (policies.path / "access/prefixes/workspace.yaml").symlink_to("workspace.yaml")
+    (policies.path / "loop").symlink_to("loop")
+    with pytest.raises(PolicyError, match=r"access/prefixes/workspace\.yaml"):
+        policies.load()
+
+
+def test_no_question_where_a_path_leads_fails_at_a_loop() -> None:
+    root = Path(__file__).parents[2]
+    asked = [
+        f"{file.relative_to(root)}: {line.strip()}"
+        for folder in ("controller", "playbooks", "monitoring")
+        for file in (root / folder).rglob("*.py")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if ".resolve()" in line and "__file__" not in line
+    ]
+    assert asked == []

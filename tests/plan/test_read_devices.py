@@ -111,6 +111,12 @@ def test_the_secrets_of_others_are_taken_out_and_counted(device: Device) -> None
     assert kept.state == system.parse(text, "x").state.compute_digest()
 
 
+@pytest.mark.parametrize("text", ["", "\n", "!\n!\n"])
+def test_a_text_without_a_line_is_no_backup(device: Device, text: str) -> None:
+    with pytest.raises(TsunaguError, match="holds no line of a configuration; nothing was saved"):
+        describe_backup(device, load_platform("cisco_ios"), DeviceText(text), NOON)
+
+
 class NamesAreLong(LineSystem):
     """Reads a line of others whose value a redaction takes out."""
 

@@ -180,6 +180,49 @@ def test_what_is_read_backed_up_and_refused_holds_no_secret(core: Device, tmp_pa
     assert text.startswith("# bridge\n")
 
 
+class Broken(LineSystem):
+    """A platform that does not think of every text."""
+
+    def parse(self, text: str, source: str) -> Observation:
+        raise RecursionError(text + source)
+
+
+class Nesting(Switch):
+    """A switch with a foreign port whose name is settings in settings."""
+
+    def show(self) -> str:
+        return super().show().replace("# flows", f"{'ip=' * 1_200},,,\n# flows")
+
+
+class Odd(Switch):
+    """A switch of whose answer an error of this program comes."""
+
+    def show(self) -> str:
+        raise RecursionError(SECRET)
+
+
+def test_one_device_never_ends_the_run_for_the_others(city: City, core: Device, tmp_path: Path) -> None:
+    virtual = choose_virtual_city(city)
+    every = (one for school in virtual.schools for one in virtual.list_devices(school))
+    other, third, *_ = (one for one in every if one.platform == core.platform and one != core)
+    kinds = ((core, Odd), (other, Nesting), (third, Switch))
+    reached = [MemoryDevice(one.id, kind(port.name for port in one.ports), ManualClock(NOON)) for one, kind in kinds]
+    transport = MemoryTransport(reached)
+    refused, *healthy = read_devices([core, other, third], transport, lambda _: None, only_read=True)
+    assert isinstance(refused.refusal, DeviceTextRefused)
+    assert "RecursionError" in str(refused.refusal)
+    assert SECRET not in str(refused.refusal)
+    assert [one.refusal for one in healthy] == [None, None]
+    back_up_device(other, tmp_path, transport, ManualClock(NOON))
+    assert (tmp_path / f"{other.id}.cfg").exists()
+
+
+def test_an_error_of_a_platform_is_a_refusal_and_quotes_nothing() -> None:
+    with pytest.raises(ConfigRefused, match="RecursionError") as refused:
+        understand(Broken(), DeviceText(SECRET), "kw-1")
+    assert SECRET not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "answer", ["", "\x1b[2Jheld", f"secret {SECRET}", "held held", "busy", "busy a b c", "busy a -9999999999"]
 )

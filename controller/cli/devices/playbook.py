@@ -28,6 +28,7 @@ from controller.cli.options import (
 from controller.cli.output import Exit, print_line, say_json
 from controller.cli.progress import Progress
 from controller.cli.telemetry_tokens import find_token_file
+from controller.inputs.real_path import find_real_path
 from controller.model.sites.devices import Device
 from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
@@ -67,18 +68,18 @@ def run(  # noqa: PLR0913 the command's options
     Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
     """
     # Before anything is written: the trace bears the playbook's name.
-    check_playbook_name(playbooks.resolve(), name)
+    check_playbook_name(find_real_path(playbooks), name)
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab)
     devices = list_reachable_devices(city, chosen)
     hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
-    folder = (output / f"{began:%Y-%m-%dT%H%M%S}").resolve()
+    folder = find_real_path(output / f"{began:%Y-%m-%dT%H%M%S}")
     outcomes: list[HostOutcome] = []
     if hosts:
-        environment = {"TSUNAGU_POLICIES": str(policies.resolve()), "TSUNAGU_LAB": str(int(lab))}
+        environment = {"TSUNAGU_POLICIES": str(find_real_path(policies)), "TSUNAGU_LAB": str(int(lab))}
         environment |= list_operations_variables(city)
-        book = Playbook(playbooks.resolve(), name, hosts, environment, {"backup_folder": str(folder)})
+        book = Playbook(find_real_path(playbooks), name, hosts, environment, {"backup_folder": str(folder)})
         timeline = state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl"
         with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=open_audit_trail(state)) as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])

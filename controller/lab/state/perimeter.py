@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 
 from controller.errors import LabError
+from controller.inputs.real_path import find_real_path
 from controller.lab.state.layout import FamilyPair, GuardedApplication, Perimeter
 from controller.model.city import City
 from controller.model.network.packets import Family, Prefix
@@ -44,7 +45,7 @@ def plan_perimeter(city: City, world: Path) -> Perimeter:
         audience = None if city.applications[name].audience == "public" else _audience(name, placed)
         guarded.append(GuardedApplication(application=name, host=placed.host, audience=audience, port=port))
     return Perimeter(
-        world=str(world.resolve()),
+        world=str(find_real_path(world)),
         fronts=tuple(fronts.values()),
         guarded=tuple(guarded),
         backend=_BACKEND,

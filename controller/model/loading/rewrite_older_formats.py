@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from controller.errors import InputError, InputRefused, Origin, Problem
 from controller.inputs.bounded_yaml import YamlRefused
 from controller.inputs.input_file import InputFolder, decode_text, read_input_file
+from controller.inputs.real_path import find_real_path
 from controller.model.formats.migration import FileFormat, MigrationRefused
 from controller.model.policy_files import POLICY_FILES, PolicyFile
 
@@ -74,7 +75,7 @@ def plan_rewrites(files: Iterable[tuple[Path, FileFormat]]) -> list[Rewrite]:
     for path, kind in files:
         try:
             # Who listed the files has seen that no link leads out of the folder.
-            text = decode_text(read_input_file(path.resolve()), path)
+            text = decode_text(read_input_file(find_real_path(path)), path)
             number = kind.read_number(text)
             migrated = kind.migrate_text(text)
             _check_readable(kind, migrated)
@@ -107,7 +108,7 @@ def write_rewrite(rewrite: Rewrite) -> None:
     Raises:
         MigrationFailed: the file has changed since it was read.
     """
-    path = rewrite.path.resolve()
+    path = find_real_path(rewrite.path)
     if read_input_file(path) != rewrite.before.encode("utf-8"):
         what = "A file was not written:"
         problem = Problem(Origin(str(rewrite.path), 1), "", "has changed since it was read; run the command again")

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from controller.errors import InputRefused, Origin, Problem
 from controller.inputs.input_file import InputFolder
+from controller.inputs.real_path import find_real_path
 from controller.model.policy_files import COMPANIONS, LOCKS, PolicyFile
 
 _READMES = ("README.md", "README.ja.md")
@@ -42,7 +43,7 @@ def find_unread_files(folder: InputFolder, shown_as: str, table: Sequence[Policy
         for name in names
         if name not in folders and PurePosixPath(name).name not in _READMES
     ]
-    read = {(folder.path / name).resolve() for _, name in entries if any(file.matches(name) for file in table)}
+    read = {find_real_path(folder.path / name) for _, name in entries if any(file.matches(name) for file in table)}
     for place, name in entries:
         last = PurePosixPath(name).name
         if any(file.matches(name) for file in table):
@@ -74,7 +75,8 @@ def _is_stray_folder(
     return (
         _find_meant(last, folders) is not None
         or any(
-            _looks_like_policy(PurePosixPath(one).name) and (folder.path / one).resolve() not in read for one in inside
+            _looks_like_policy(PurePosixPath(one).name) and find_real_path(folder.path / one) not in read
+            for one in inside
         )
         or (depth < _DEEPEST and any(_is_stray_folder(folder, one, folders, read, depth + 1) for one in inside))
     )

@@ -13,6 +13,7 @@ from typing import IO
 
 from controller.errors import InputRefused, TsunaguError
 from controller.inputs.input_file import MOST_BYTES, MOST_BYTES_IN_ALL, MOST_FILES
+from controller.inputs.real_path import find_real_path
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_bounds import PolicyBounds
@@ -52,7 +53,7 @@ def find_replacements(policies: Path, given: Sequence[str]) -> dict[str, Path]:
 
 
 def _replaced(path: Path, names: Sequence[str], text: str) -> str:
-    parts = path.resolve().parts
+    parts = find_real_path(path).parts
     for length in range(min(3, len(parts)), 0, -1):
         tail = "/".join(parts[-length:])
         fitting = [name for name in names if name == tail or (length == 1 and name.endswith(f"/{tail}"))]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from controller.errors import ConfigRefused, Problem
+from controller.errors import ConfigRefused, Origin, Problem, TsunaguError
 from controller.platforms.base import ConfigLine, Observation, Peer, Platform
 from controller.platforms.device_text.device_text import DeviceText, cut_text
 
@@ -23,6 +23,15 @@ def understand(system: Platform, text: DeviceText, source: str) -> Observation:
     Raises:
         ConfigRefused: the platform refuses it; the message quotes redacted lines only.
     """
+    try:
+        return _understand(system, text, source)
+    except TsunaguError:
+        raise
+    except Exception as error:  # noqa: BLE001 a text that nobody thought of must not end the run for all other devices
+        raise _tell_fault(source, error) from None
+
+
+def _understand(system: Platform, text: DeviceText, source: str) -> Observation:
     try:
         seen = system.parse(text.reveal(), source)
     except ConfigRefused as refused:
@@ -37,7 +46,17 @@ def redact_configuration(system: Platform, text: DeviceText, source: str) -> tup
     Raises:
         ConfigRefused: the platform refuses it.
     """
-    return text.redact(_list_understood(text, understand(system, text, source)))
+    understood = _list_understood(text, understand(system, text, source))
+    try:
+        return text.redact(understood)
+    except Exception as error:  # noqa: BLE001 as above
+        raise _tell_fault(source, error) from None
+
+
+def _tell_fault(source: str, error: Exception) -> ConfigRefused:
+    """Refuse a text that an error of our own came of. Its words may quote a secret, so only its kind is told."""
+    message = f"it led to an error of this program ({error.__class__.__name__}); please report it"
+    return ConfigRefused(f"{source}: its text cannot be read:", [Problem(Origin(source, 1), "", message)])
 
 
 def _list_understood(text: DeviceText, seen: Observation) -> frozenset[int]:

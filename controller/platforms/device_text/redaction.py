@@ -11,7 +11,7 @@ the line.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from controller.platforms.device_text.token_classes import (
     is_address,
@@ -38,13 +38,18 @@ _FREE_TEXT = read_words("free_text_words.txt")
 _NAMES_FOLLOW = read_words("words_before_names.txt")
 _SYSTEMS_FOLLOW = frozenset(("bgp", "remote-as", "local-as", "prepend"))
 """Words before the number of an autonomous system, which has up to ten digits."""
-_BEGINS, _ENDS = re.compile(r"-{4,5} ?BEGIN |PuTTY-User-Key-File"), re.compile(r"-{4,5} ?END |Private-MAC:")
-_BANNER = re.compile(r"(?P<head>\s*banner [a-z-]+ )(?P<delimiter>\^.|[^\s\w])(?P<rest>.*)")
+_BEGINS = re.compile(r"(?:\s*|.*\")(?:-{4,5} ?BEGIN |PuTTY-User-Key-File)")
+"""At the begin of a line, or of what stands in quotes: elsewhere it is prose that speaks of a key."""
+_ENDS = re.compile(r"-{4,5} ?END |Private-MAC:")
+_BANNER = re.compile(r"(?P<head>\s*banner [a-z-]+ )(?P<delimiter>\^[!-~]|[!-/:-@\[-`{-~])(?P<rest>.*)")
+_LONGEST_BLOCK = 200
+"""Lines of a key or a banner; one that does not end by then has none."""
 _FILE_HEADER = re.compile(r"==> /[a-z0-9._/-]{1,80} <==")
 _TOKENS = re.compile(r'\s+|<redacted>|"[^"]*"?|[^\s"<]+|<')
 _PARTS = re.compile(r"[-_.]")
 _STATEMENT_END = re.compile("[;,{})]{0,3}")
 _LONGEST_PART = 2
+_FULL_COLONS = 7
 
 
 def redact(text: str, understood: Collection[int] = ()) -> tuple[str, int]:
@@ -61,8 +66,8 @@ def redact_message(text: str) -> str:
 
 
 def _redact_lines(text: str, understood: Collection[int], known: frozenset[str]) -> tuple[str, int]:
-    reader = _Lines(known)
     lines = text.split("\n")
+    reader = _Lines(known, lines)
     kept = [reader.redact(line, understood=number in understood) for number, line in enumerate(lines, start=1)]
     return "\n".join(kept), sum(line != shown for line, shown in zip(lines, kept, strict=True))
 
@@ -70,16 +75,17 @@ def _redact_lines(text: str, understood: Collection[int], known: frozenset[str])
 class _Lines:
     """The lines of a text, one after the other: a key or a banner goes over several, a value may stand in the next."""
 
-    def __init__(self, known: frozenset[str]) -> None:
+    def __init__(self, known: frozenset[str], lines: Sequence[str]) -> None:
         self._known = known
-        self._in_block = False
+        self._lines = lines
+        self._read = 0
+        self._left_of_block = 0
         self._value_is_next = False
         self._banner_ends = ""
 
     def redact(self, line: str, *, understood: bool) -> str:
-        begins = _BEGINS.search(line) is not None
-        hidden = self._in_block or begins
-        self._in_block = hidden and _ENDS.search(line) is None
+        self._read += 1
+        hidden = self._is_in_block(line)
         if understood:
             return _hide_named_secret(line)
         if hidden:
@@ -89,6 +95,23 @@ class _Lines:
         if banner := _BANNER.fullmatch(line):
             return self._begin_banner(banner)
         return self._redact_line(line) if line.strip() else line
+
+    def _is_in_block(self, line: str) -> bool:
+        """Say if a line is of a key of several lines; one that has no end is over where the configuration goes on."""
+        if _BEGINS.match(line):
+            self._left_of_block = _LONGEST_BLOCK
+        elif self._left_of_block and self._is_of_keywords(line):
+            self._left_of_block = 0
+        if not self._left_of_block:
+            return False
+        self._left_of_block = 0 if _ENDS.search(line) else self._left_of_block - 1
+        return True
+
+    def _is_of_keywords(self, line: str) -> bool:
+        """Say if a line has several words, begins with a keyword and holds nothing to hide; no line of a key does."""
+        words = line.split()
+        judged = _Line(self._known, after_secret=False)
+        return len(words) > 1 and words[0].lower() in self._known and judged.redact(line) == line
 
     def _redact_line(self, line: str) -> str:
         alone = self._value_is_next and len(line.split()) == 1
@@ -105,7 +128,8 @@ class _Lines:
         begin = banner["head"] + delimiter
         if delimiter in rest:
             return f"{begin}{REDACTED}{delimiter}"
-        self._banner_ends = delimiter
+        if any(delimiter in line for line in self._lines[self._read : self._read + _LONGEST_BLOCK]):
+            self._banner_ends = delimiter
         return begin + (REDACTED if rest.strip() else rest)
 
     def _redact_banner(self, line: str) -> str:
@@ -151,6 +175,7 @@ class _Line:
         self._name_follows = False
         self._system_follows = False
         self._shown_before = True
+        self._text_follows = False
         self.value_is_next = False
         self.begins_with_keyword = False
 
@@ -167,11 +192,13 @@ class _Line:
             if ends:
                 rest = line[len(said) + len(space) + len(token) :]
                 # Spaces at the end of a line are no value; a value is whatever else is there.
-                return "".join(out) + (
-                    rest if not rest.strip() or is_managed_name(rest.strip()) else self._hide_rest(rest)
-                )
+                return "".join(out) + (rest if not rest.strip() or self._is_our_text(rest) else self._hide_rest(rest))
             said += space + token
         return "".join(out) + line[len(said) :]
+
+    def _is_our_text(self, rest: str) -> bool:
+        """Say if free text is a name of ours; behind a word for secrets or for people it may be a value like a name."""
+        return self._text_follows and not self._only_keywords and is_managed_name(rest.strip())
 
     def _hide_rest(self, rest: str) -> str:
         # Where only its form is told (`key 7`, `password: |`) the value may be in the next line.
@@ -205,8 +232,17 @@ class _Line:
         if secret and value:
             return f"{setting}={REDACTED}", self._end_at_value() and value != REDACTED
         self.value_is_next = secret
-        shown = [self._judge(one)[0] if one else "" for one in value.split(",")] if value else []
-        return f"{setting}={','.join(shown)}", False
+        shown: list[str] = []
+        ends = False
+        for number, one in enumerate(value.split(",")):
+            # The value of a setting is no setting again (`a=b=c`); the next one in the list may be.
+            if ends or (number == 0 and "=" in one):
+                shown.append(REDACTED)
+                ends = True
+            else:
+                part, ends = self._judge(one) if one else ("", False)
+                shown.append(part)
+        return f"{setting}={','.join(shown)}", ends
 
     def _end_at_value(self) -> bool:
         self._only_keywords = True
@@ -219,14 +255,14 @@ class _Line:
             if not self._is_keyword(word):
                 self._shown_before = False
                 return REDACTED, True
-            last = _PARTS.split(word.lower())[-1]
-            self.value_is_next = is_secret_word(last)
+            # Whether it is in this line or the next: `key-string` alone has its value there.
+            self.value_is_next = True
             return word, True
         if self._is_keyword(word):
-            ends = word.lower() in _FREE_TEXT
+            self._text_follows = word.lower() in _FREE_TEXT
             self._note_keyword(word)
-            return word, ends
-        if is_managed_name(word) or self._is_open_value(word):
+            return word, self._text_follows
+        if (is_managed_name(word) and not self._only_keywords) or self._is_open_value(word):
             self._shown_before = True
             return word, False
         self._name_follows, self._shown_before = False, False
@@ -252,7 +288,8 @@ class _Line:
         )
 
     def _is_open_value(self, word: str) -> bool:
-        if self._shown_before and is_address(word):
+        # Eight groups in full are as long as a key; people write an address with `::`.
+        if self._shown_before and is_address(word) and not (self._only_keywords and word.count(":") == _FULL_COLONS):
             return True
         if self._only_keywords:
             return False

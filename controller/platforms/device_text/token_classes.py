@@ -14,6 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
 _MANAGED = re.compile(r"(?:TSN|tsn)-[A-Za-z0-9-]{1,30}(?:\.\d{1,4})?(?:\.vlan)?")
 _EDGES = "\"'`()[]{}<>,;:!|*^%&@~?+=#.\\"
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/\d{1,3})?")
+_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){7}")
 _LEAST_COLONS = 2
 _MAC_GROUPS = 5
 _SYSTEM_DIGITS = 10
@@ -36,10 +37,14 @@ def is_system_number(word: str) -> bool:
 def is_address(word: str) -> bool:
     """Say if a word is an IP address or prefix; a MAC address can be a secret (RADIUS by MAC), so it is none.
 
+    Nor are eight pairs, which is how an engine's id or a key is written.
+
     >>> [is_address(word) for word in ("10.0.0.1/24", "2001:db8::1", "aa:bb:cc:dd:ee:ff", "10.0.0")]
     [True, True, False, False]
     """
     if not _ADDRESS.fullmatch(word) or (word.count(":") == _MAC_GROUPS and "::" not in word):
+        return False
+    if _PAIRS.fullmatch(word):
         return False
     if ":" in word and word.count(":") < _LEAST_COLONS:
         return False

@@ -19,6 +19,7 @@ from threading import Lock
 from typing import NoReturn
 
 from controller.errors import AuditRefused, FileLocked
+from controller.inputs.real_path import find_real_path
 from controller.storage.audit.hash_chain import START, check_lines, seal_line, split_lines
 from controller.storage.audit.head_copy import HeadCopy, TrailHead
 from controller.storage.audit.segment_files import (
@@ -74,7 +75,7 @@ class AuditTrail:
     @property
     def name(self) -> str:
         """What the trail is called in copies of its head."""
-        return str(self.folder.resolve())
+        return str(find_real_path(self.folder))
 
     def list_segments(self) -> list[Path]:
         """The files of the trail, the oldest first."""

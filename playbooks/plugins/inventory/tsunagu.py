@@ -12,6 +12,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.unsafe_proxy import wrap_var
 
 from controller.errors import TsunaguError
+from controller.inputs.real_path import find_real_path
 from controller.model.sites.devices import EstateName
 from controller.plan.inventory import list_hosts, load_city_once, load_operations_once
 
@@ -57,7 +58,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has 
         self._read_config_data(path)
         # Ansible itself would let the file win over the environment; a command line must be able to name another city.
         named = os.environ.get("TSUNAGU_POLICIES") or str(self.get_option("policies"))
-        policies = str((Path(path).parent / named).resolve())
+        policies = str(find_real_path(Path(path).parent / named))
         virtual = boolean(os.environ.get("TSUNAGU_LAB") or self.get_option("lab"))
         estate: EstateName = "virtual" if virtual else "real"
         try:

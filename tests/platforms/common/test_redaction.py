@@ -61,3 +61,89 @@ def test_what_is_no_secret_stays() -> None:
 def test_lines_keep_their_numbers(text: str) -> None:
     kept, _ = redact(text)
     assert kept.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        # Begins as a name of ours, and is none.
+        "password {}",
+        "enable secret {}",
+        "key 7 {}",
+        "snmp-server user {}",
+        "username admin {}",
+        "password\n {}",
+        # Behind `=`, in a list, and settings in settings.
+        "server=password,{}",
+        "server=password,12345,{}",
+        "server=password {}",
+        "ip=ip=password={}",
+        "ip=1,ip=password={} {}",
+        "key-string\n {}",
+        "username taro\n password-hash\n  {}",
+    ],
+)
+@pytest.mark.parametrize("secret", ["tsn-kawasaki-2026", "TSN-public", "7391", "12345"])
+def test_a_value_behind_a_word_for_a_secret_is_hidden_whatever_it_looks_like(form: str, secret: str) -> None:
+    if form.endswith("username admin {}") and secret.isdigit():
+        return  # a number of a person is a privilege level as well
+    kept, _ = redact(form.replace("{}", secret))
+    assert secret not in kept
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "crypto engineid aa:bb:cc:dd:ee:ff:00:11",
+        "snmp-server engineID local aa:bb:cc:dd:ee:ff:00:11",
+        "interface aa:bb:cc:dd:ee:ff:00:11",
+        "username u 1a2b:3c4d:5e6f:7081:92a3:b4c5:d6e7:f809",
+    ],
+)
+def test_pairs_and_keys_with_colons_are_no_addresses(line: str) -> None:
+    assert redact(line)[0].endswith(REDACTED)
+
+
+def test_addresses_and_names_of_ours_stay() -> None:
+    text = (
+        "ip route 2001:db8:1:2:3:4:5:6/128 2001:db8::1\ninterface port1.0.1\n description TSN-host\n"
+        "ip access-list extended TSN-10"
+    )
+    assert redact(text) == (text, 0)
+
+
+REST = "interface port1.0.1\n switchport mode access"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "banner motd (notice) Kawasaki",
+        "banner motd !",
+        "banner motd \u3010\u6ce8\u610f\u3011 use",
+        "description x-----BEGIN y",
+        "-----BEGIN CERTIFICATE-----",
+        "description old PuTTY-User-Key-File",
+        "PuTTY-User-Key-File-2: ssh-rsa",
+    ],
+)
+def test_what_never_ends_hides_no_more_than_its_line(line: str) -> None:
+    assert redact(f"{line}\n{REST}")[0].split("\n", 1)[1] == REST
+
+
+def test_a_block_ends_after_so_many_lines_as_no_key_has() -> None:
+    text = "-----BEGIN RSA PRIVATE KEY-----\n" + "end\n" * 250
+    assert redact(text)[0].split("\n")[150] == REDACTED
+    assert redact(text)[0].split("\n")[240] == "end"
+
+
+@pytest.mark.parametrize("delimiter", ["^C", "!", "#"])
+def test_a_banner_that_ends_is_hidden_up_to_there(delimiter: str) -> None:
+    text = f"banner motd {delimiter}\n interface port1.0.1 of {SECRET}\n{delimiter}\n{REST}"
+    assert redact(text)[0] == f"banner motd {delimiter}\n{REDACTED}\n{delimiter}\n{REST}"
+
+
+@pytest.mark.parametrize("repeated", ["ip=", "ip=1,", "ip,ip=", "a=", "=", ",", "ip=a=", '"="'])
+def test_a_line_of_settings_in_settings_is_redacted_in_steps(repeated: str) -> None:
+    kept, _ = redact(repeated * (16_000 // len(repeated)))
+    assert kept
