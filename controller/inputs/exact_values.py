@@ -36,7 +36,7 @@ def _walk(part: Any) -> Any:  # noqa: ANN401 a schema is a tree of dictionaries 
     walked = {name: value if name == "metadata" else _walk(value) for name, value in part.items()}
     if kind in _STRICT:
         walked["strict"] = True
-    return core_schema.no_info_before_validator_function(_check_date, walked) if kind == "date" else walked  # type: ignore[arg-type] # the schema of a date
+    return core_schema.no_info_before_validator_function(_check_date, walked) if kind == "date" else walked
 
 
 def refuse_number(value: object) -> object:
