@@ -94,7 +94,7 @@ def explain_day(written: str) -> str | None:
     parts = _DATE.fullmatch(written)
     if parts is None or _find_day(parts) is not None:
         return None
-    return "no day of any calendar; write a date as 2026-12-01"
+    return "no day of any calendar; write a date as 2026-12-01, or put it in quotes if it is text"
 
 
 def explain_value(kind: str, message: str, found: object) -> str | None:
