@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from datetime import date
 
 _FULL_WIDTH_SPACE = "\N{IDEOGRAPHIC SPACE}"
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7}) |={7}$")
@@ -18,7 +19,8 @@ _LEADING_ZERO = re.compile(r"([-+]?)0([0-9]+)")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?")
 _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NETMASK = re.compile(r"(\S+)[ /]((?:[0-9]{1,3}\.){3}[0-9]{1,3})")
-_DATE = re.compile(r"([0-9]{4})[./年]([0-9]{1,2})[./月]([0-9]{1,2})日?")
+_DATE = re.compile(r"(?=[0-9]{8}$|[0-9]{4}[^0-9])([0-9]{4})[-./年]?([0-9]{1,2})[-./月]?([0-9]{1,2})日?")
+_LONGEST_NUMBER = 20
 _BEFORE = 3
 """Lines above the one that the parser names, in which the cause may stand."""
 _ID_PATTERN = "^[a-z0-9][a-z0-9-]"
@@ -87,6 +89,14 @@ def explain_truth(written: str) -> str | None:
     return "read as true or false by some programs; write true or false, or put it in quotes if it is text"
 
 
+def explain_day(written: str) -> str | None:
+    """Why what looks like a day is none; None where it is one, or a moment."""
+    parts = _DATE.fullmatch(written)
+    if parts is None or _find_day(parts) is not None:
+        return None
+    return "no day of any calendar; write a date as 2026-12-01, or put it in quotes if it is text"
+
+
 def explain_value(kind: str, message: str, found: object) -> str | None:
     """What a refused value most likely was meant to be; None where nothing is known of it.
 
@@ -99,9 +109,33 @@ def explain_value(kind: str, message: str, found: object) -> str | None:
     'write a date as 2026-04-06'
     """
     if not isinstance(found, str):
-        quoted = isinstance(found, bool) and kind == "string_type"
-        return "read as true or false; put it in quotes if it is text" if quoted else None
+        return _explain_other_kind(kind, found)
     return _explain_width(found) or _find_explanation(kind, message)(found)
+
+
+def _explain_other_kind(kind: str, found: object) -> str | None:
+    """What a number, a truth value or a time was meant to be, where something else is needed.
+
+    >>> _explain_other_kind("int_type", 10.0), _explain_other_kind("date_parsing", 20270331)
+    ('write a whole number in digits, without a fraction', 'write a date as 2027-03-31')
+    """
+    if kind == "string_type" and isinstance(found, bool):
+        return "read as true or false; put it in quotes if it is text"
+    if kind == "date_parsing":
+        return _explain_date(str(found))
+    fraction = ", without a fraction" if isinstance(found, float) else ""
+    return {
+        "int_type": f"write a whole number in digits{fraction}",
+        "float_type": "write a number in digits",
+        "bool_type": "write true or false",
+    }.get(kind)
+
+
+def _explain_whole_number(found: str) -> str:
+    plain = found.strip()
+    if _DECIMAL.fullmatch(plain) or looks_like_padded_number(plain):
+        return f"write {int(plain) if len(plain) < _LONGEST_NUMBER else 'it'} without quotes"
+    return "write a whole number in digits"
 
 
 def _find_explanation(kind: str, message: str) -> Callable[[str], str | None]:
@@ -141,9 +175,17 @@ def _explain_network(found: str) -> str | None:
 
 def _explain_date(found: str) -> str | None:
     parts = _DATE.fullmatch(found)
-    if parts:
-        return f"write a date as {parts[1]}-{int(parts[2]):02}-{int(parts[3]):02}"
-    return "write a date as 2026-12-01"
+    if parts is None:
+        return "write a date as 2026-12-01"
+    day = _find_day(parts)
+    return f"write a date as {day}" if day else "there is no such day; write a date as 2026-12-01"
+
+
+def _find_day(parts: re.Match[str]) -> date | None:
+    try:
+        return date(int(parts[1]), int(parts[2]), int(parts[3]))
+    except ValueError:
+        return None
 
 
 def _explain_nothing(found: str) -> str | None:
@@ -154,7 +196,8 @@ def _explain_nothing(found: str) -> str | None:
 _EXPLAINED: dict[str, Callable[[str], str | None]] = {
     "date_from_datetime_parsing": _explain_date,
     "date_parsing": _explain_date,
-    "int_parsing": lambda _: "write a whole number in digits",
     "model_type": _explain_table,
-    "bool_parsing": lambda _: "write true or false",
+    "int_type": _explain_whole_number,
+    "float_type": lambda _: "write a number in digits, without quotes",
+    "bool_type": lambda _: "write true or false, without quotes",
 }

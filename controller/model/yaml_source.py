@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails
 
 from controller.errors import InputRefused, Origin, PolicyError, Problem
 from controller.inputs.bounded_yaml import CountedYaml, YamlRefused, count_yaml, get_line
+from controller.inputs.exact_values import require_exact_values
 from controller.inputs.input_file import decode_text, read_input_file
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
 from controller.model.likely_mistakes import (
+    explain_day,
     explain_fraction,
     explain_number,
     explain_syntax,
@@ -44,7 +46,7 @@ REFUSED = "The policies cannot be loaded:"
 
 
 class StrictModel(BaseModel):
-    """A frozen model that knows all its fields; YAML names use dashes."""
+    """A frozen model that knows all its fields, and takes no value for another kind; YAML names use dashes."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -54,6 +56,10 @@ class StrictModel(BaseModel):
         validate_by_name=False,
         validate_by_alias=True,
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        return require_exact_values(handler(source))
 
 
 class LocatedItem(StrictModel):
@@ -268,6 +274,7 @@ _PLAIN: Mapping[str, Callable[[str], str | None]] = {
     "tag:yaml.org,2002:int": explain_number,
     "tag:yaml.org,2002:float": explain_fraction,
     "tag:yaml.org,2002:bool": explain_truth,
+    "tag:yaml.org,2002:timestamp": explain_day,
 }
 
 

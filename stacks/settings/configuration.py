@@ -27,9 +27,10 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Argument, Fingerprint, FolderPath
+from controller.inputs.exact_values import AddressText
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
 from stacks.settings.regions import RegionId
@@ -70,9 +71,9 @@ class GoogleSettings(StrictModel):
 class NetworkSettings(StrictModel):
     """IPv4 ranges of the VPC: one subnet for each region, and one that Google's own services (Cloud SQL) live in."""
 
-    tokyo: IPv4Network
-    osaka: IPv4Network
-    services: IPv4Network
+    tokyo: Annotated[IPv4Network, AddressText]
+    osaka: Annotated[IPv4Network, AddressText]
+    services: Annotated[IPv4Network, AddressText]
 
     @property
     def subnets(self) -> Mapping[RegionId, IPv4Network]:
@@ -160,8 +161,8 @@ class OnPremisesHosting(StrictModel):
     """Servers of the city's data centre, reached from the VPC over the regions' hybrid links."""
 
     kind: Literal["on-premises"]
-    tokyo: tuple[IPv4Address, ...] = Field(min_length=1)
-    osaka: tuple[IPv4Address, ...] = Field(min_length=1)
+    tokyo: tuple[Annotated[IPv4Address, AddressText], ...] = Field(min_length=1)
+    osaka: tuple[Annotated[IPv4Address, AddressText], ...] = Field(min_length=1)
 
     @property
     def servers(self) -> Mapping[RegionId, tuple[IPv4Address, ...]]:
@@ -197,6 +198,11 @@ class ApplicationSettings(StrictModel):
         return self
 
 
+def _read_truth(value: object) -> object:
+    """The engine hands over every value that is no object as text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 class StackConfiguration(StrictModel):
     """All settings of one stack.
 
@@ -214,7 +220,7 @@ class StackConfiguration(StrictModel):
     audit: AuditSettings
     serving: tuple[RegionId, ...] = Field(min_length=1)
     public: Identifier | None = None
-    protected: bool
+    protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
 
     @property

@@ -72,7 +72,7 @@ def test_an_empty_folder_says_everything_that_is_missing(policies: PolicyFolder)
         ("rules: []\non: 1\n", "access/rules.yaml:2: 'on' is read as true or false by some programs"),
         ("a: &a {b: c}\nrules:\n  - {<<: *a}\n", "access/rules.yaml:3: merging with '<<' is not read here"),
         ("rules:\n- !!python/name:os x\n", "access/rules.yaml:2: the tag 'tag:yaml.org,2002:python/name:os' is not"),
-        ("rules:\n- purpose: 2026-13-45\n", "access/rules.yaml:2: '2026-13-45' cannot be read: month must be"),
+        ("rules:\n- purpose: 2026-13-45\n", "access/rules.yaml:2: '2026-13-45' is no day of any calendar"),
         ("rules: []\n---\nrules: []\n", "access/rules.yaml:2: not valid YAML: but found another document"),
         ("rules: \x01\n", "access/rules.yaml:1: not valid YAML: "),
     ],

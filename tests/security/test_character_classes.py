@@ -18,8 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from controller.errors import Origin
 from controller.inputs.character_classes import NAME_CHARACTERS, Name, PortPattern, Sentence, ShownText
 from controller.inputs.shown_text import escape_controls
+from controller.model.network.packets import Service
+from controller.model.yaml_source import StrictModel
 from tests.policies import PolicyFolder
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +136,26 @@ def test_no_number_of_a_model_is_without_bounds() -> None:
             if field.annotation in (int, float) and not {"Le", "Lt"} & {type(one).__name__ for one in field.metadata}:
                 unbounded.append(f"{model.__qualname__}.{name}")
     assert not unbounded
+
+
+def find_schemas(part: object) -> Iterator[dict[str, object]]:
+    if isinstance(part, dict):
+        if part.get("cls") in (Origin, Service):  # built by a parser of its own, from no field of a file
+            return
+        yield part
+        yield from (one for name, value in part.items() if name != "metadata" for one in find_schemas(value))
+    elif isinstance(part, list | tuple):
+        yield from (one for value in part for one in find_schemas(value))
+
+
+def test_no_number_of_a_file_takes_another_kind_of_value() -> None:
+    """`approvals: false` was no approval, and `expires: 1806364800` a day."""
+    strict = [one for one in MODELS if issubclass(one, StrictModel)]
+    assert len(strict) > 60
+    for model in strict:
+        for schema in find_schemas(model.__pydantic_core_schema__):
+            if schema.get("type") in ("int", "float", "bool"):
+                assert schema.get("strict") is True, model
 
 
 # ruff: noqa: RUF001 Japanese writes with wide signs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from itertools import pairwise
 from pathlib import Path
@@ -223,6 +224,19 @@ def test_a_script_within_a_command_is_refused(place: Path, command: str) -> None
 def test_a_command_with_words_of_other_places_is_read(place: Path) -> None:
     text = f"{GOOD}access: {{a: {{user: u, key: {{command: [/usr/bin/pass, show, ~/x, -c, a/b]}}, known-hosts: /k}}}}\n"
     assert load_operations(write(place / "operators/o", text), policies=place / "repository/policies").access["a"].key
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("approvals: {require: [{schools: 1, approvals: false}]}", "plans: {expire-after-hours: true}"),
+        *('plans: {expire-after-hours: "024"}', "plans: {expire-after-hours: 24.0}", 'cloud-bounds: {ipv4: "28"}'),
+        *("rollout: {schools-at-once: true}", "format: 1.0", "format: true"),
+    ],
+)
+def test_a_number_is_a_number_and_nothing_else(place: Path, written: str) -> None:
+    text = written if "format" in written else GOOD + written
+    assert re.search("write |whole number", refused(place, write(place / "operators/o", f"{text}\n")))
 
 
 SECRETS = [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated
 
 from pydantic import Field
 
+from controller.inputs.exact_values import AddressText
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 
@@ -50,4 +52,4 @@ class AdmissionFile(StrictModel):
     admissions: tuple[Admission, ...]
     default_segment: Identifier = Field(alias="otherwise")
     limits: AdmissionLimits = AdmissionLimits()
-    servers: tuple[IPv4Address | IPv6Address, ...] = ()
+    servers: tuple[Annotated[IPv4Address | IPv6Address, AddressText], ...] = ()

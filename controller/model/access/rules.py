@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import AnsweredFor, Name, Sentence
+from controller.inputs.exact_values import AddressText
 from controller.model.access.people import Audience, Enforcer
 from controller.model.access.second_factors import Importance, StrengthName
 from controller.model.network.packets import Effect, Service, parse_service
@@ -40,7 +41,12 @@ _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 
 
 def _parse_service(value: object) -> object:
-    return parse_service(value) if isinstance(value, str) else value
+    if isinstance(value, Service):
+        return value
+    if not isinstance(value, str):
+        message = "write a service as tcp/PORT, udp/PORT or tcp/FIRST-LAST"
+        raise ValueError(message)  # noqa: TRY004 pydantic's own
+    return parse_service(value)
 
 
 def _parse_clock(value: object) -> object:
@@ -58,7 +64,7 @@ ClockField = Annotated[time, BeforeValidator(_parse_clock)]
 class SegmentIpv4(StrictModel):
     """The segment's part of the school's IPv4 block: an offset such as 0.0.16.0 and a prefix length."""
 
-    offset: IPv4Address
+    offset: Annotated[IPv4Address, AddressText]
     length: int = Field(ge=16, le=30)
 
 

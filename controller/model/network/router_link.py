@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
+from typing import Annotated
 
 from pydantic import Field
 
 from controller.inputs.character_classes import AnsweredFor
+from controller.inputs.exact_values import AddressText
 from controller.model.network.packets import Family, Prefix, build_prefix, get_bounds
 from controller.model.yaml_source import StrictModel
 
@@ -21,7 +23,7 @@ class TransitLink(StrictModel):
     """
 
     vlan: int = Field(ge=2, le=4094)
-    ipv4_offset: IPv4Address
+    ipv4_offset: Annotated[IPv4Address, AddressText]
     ipv4_length: int = Field(ge=16, le=30)
     ipv6_subnet: int = Field(ge=0, le=0xFFFF)
 
