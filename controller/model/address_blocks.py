@@ -11,22 +11,26 @@ def compute_school_prefix(file: CityFile, school: School, family: Family) -> Pre
     """The block of a school.
 
     Raises:
-        ValueError: the formula leads outside the city's prefix.
+        ValueError: the formula leads outside the city's prefix, or the city does not use the family.
     """
-    addressing = file.addressing
+    city, length = file.addressing.get_block(family)
     own = school.ipv4 if family is Family.V4 else school.ipv6
-    if own is not None:
-        return own
-    if family is Family.V4:
-        return _nth(addressing.ipv4, addressing.school_ipv4_length, school.number)
-    return _nth(addressing.ipv6, addressing.school_ipv6_length, school.number)
+    return own if own is not None else _nth(city, length, school.number)
 
 
 def compute_segment_prefix(own: Prefix, segment: Segment) -> Prefix:
-    """The subnet of a segment inside a school's own block."""
-    if Family(own.version) is Family.V4:
-        return build_prefix(Family.V4, get_bounds(own)[0] + int(segment.ipv4.offset), segment.ipv4.length)
-    return build_prefix(Family.V6, get_bounds(own)[0] + (segment.ipv6_subnet << 64), 64)
+    """The subnet of a segment inside a school's own block.
+
+    Raises:
+        ValueError: the segment has no part of this family, or its offset does not fit its length.
+    """
+    first = get_bounds(own)[0]
+    if Family(own.version) is Family.V4 and segment.ipv4 is not None:
+        return build_prefix(Family.V4, first + int(segment.ipv4.offset), segment.ipv4.length)
+    if Family(own.version) is Family.V6 and segment.ipv6_subnet is not None:
+        return build_prefix(Family.V6, first + (segment.ipv6_subnet << 64), 64)
+    message = f"segment {segment.id} has no part of IPv{own.version}"
+    raise ValueError(message)
 
 
 def _nth(city: Prefix, length: int, number: int) -> Prefix:

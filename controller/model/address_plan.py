@@ -36,6 +36,11 @@ class AddressPlan:
     prefix_lists: Mapping[str, PrefixListFile]
     outputs: StackOutputs
 
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The families of addresses that the city uses."""
+        return self.settings.addressing.families
+
     def school_prefix(self, school: School, family: Family) -> Prefix:
         """The school's block of one family: its own, or the one that the formula gives its number."""
         # By the object: a school that a test has changed, under the same id, is another one.
@@ -50,7 +55,9 @@ class AddressPlan:
         return {}
 
     def other_schools(self, school: School, family: Family) -> tuple[Interval, ...]:
-        """The addresses of all schools but one."""
+        """The addresses of all schools but one; none in a family that the city does not use."""
+        if family not in self._school_blocks:
+            return ()
         blocks, together, apart = self._school_blocks[family]
         own = get_bounds(self.school_prefix(school, family))
         if not apart:
@@ -61,7 +68,7 @@ class AddressPlan:
     def _school_blocks(self) -> dict[Family, tuple[list[Interval], tuple[Interval, ...], bool]]:
         """By family: the block of each school, all of them together, and whether no two overlap."""
         found = {}
-        for family in Family:
+        for family in self.families:
             blocks = [get_bounds(self.school_prefix(school, family)) for school in self.schools]
             ordered = sorted(blocks)
             apart = all(one[1] < other[0] for one, other in pairwise(ordered))
@@ -77,17 +84,17 @@ class AddressPlan:
         return int(self.segment_prefix(school, segment, family).network_address) + 1
 
     def device_address(self, school: School, index: int) -> IPv4Address | IPv6Address:
-        """The management address of the school's `index`-th device, counted from 0."""
-        subnet = self.segment_prefix(school, self.segments[self.settings.management_segment], Family.V4)
+        """The management address of the school's `index`-th device, counted from 0: of IPv4, where there is IPv4."""
+        family = self.families[0]
+        subnet = self.segment_prefix(school, self.segments[self.settings.management_segment], family)
         return ip_address(int(subnet.network_address) + FIRST_DEVICE + index)
 
     @cached_property
     def internet(self) -> AddressSet:
         """Every address that is neither reserved, nor the city's own, nor named by an application."""
         named = [p for app in self.applications.values() if not app.segment for p in self.application_prefixes(app)]
-        addressing = self.settings.addressing
         excluded: set[Prefix] = {*self.settings.reserved, *self.settings.controllers, *named}
-        excluded |= {addressing.ipv4, addressing.ipv6}
+        excluded |= {self.settings.addressing.get_block(family)[0] for family in self.families}
         excluded |= {p for school in self.schools for p in (school.ipv4, school.ipv6) if p is not None}
         return AddressSet(
             (Family.V4.everything, parse_prefix("2000::/3")),
@@ -141,10 +148,12 @@ class AddressPlan:
         if name == CONTROLLER:
             return AddressSet(self.settings.controllers)
         segment = self.segments[name]
-        return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in Family))
+        return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in self.families))
 
     def source_addresses_in(self, name: str, school: School, family: Family) -> AddressSet:
         """The same in one family."""
         if name == CONTROLLER:
             return self._controllers_in[family]
+        if family not in self.families:
+            return AddressSet(())
         return AddressSet((self.segment_prefix(school, self.segments[name], family),))

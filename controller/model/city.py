@@ -19,7 +19,7 @@ from controller.model.access.rules import INTERNET, Application, IdentityPart, P
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.address_plan import AddressPlan
 from controller.model.measurement import MeasurementFile
-from controller.model.network.packets import Prefix, Service
+from controller.model.network.packets import Family, Prefix, Service
 from controller.model.policy_bounds import SSH_PORT, PolicyBounds
 from controller.model.policy_files import Model, PolicyFile, PolicyValues
 from controller.model.sites.access_lines import AccessLinesFile
@@ -145,6 +145,11 @@ class City:
     def management_segment(self) -> str:
         """The id of the segment that devices are managed in."""
         return self.settings.management_segment
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The families of addresses that the city uses: both, or one of them."""
+        return self.settings.addressing.families
 
     estate: ClassVar[EstateName] = "real"
     called: ClassVar[str] = "the city"

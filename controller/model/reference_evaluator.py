@@ -95,7 +95,9 @@ def evaluate_admission(city: City, certificate: str, place: str) -> AdmissionDec
 
 
 def evaluate_network(city: City, flow: Flow) -> RuleDecision:
-    """What the network parts say."""
+    """What the network parts say; nobody sends in a family that the city does not use."""
+    if flow.family not in city.families:
+        return Decision(permitted=False, rules=())
     return _decide(rule for rule in city.rules if _network_covers(city, rule, flow))
 
 

@@ -79,10 +79,11 @@ def collect_anchors(city: City) -> Anchors:
     }
     places |= {f"office {one.id}": tuple(sorted(set(one.egress), key=_order)) for one in city.offices}
     segment = city.segments[city.management_segment]
-    subnets = f"IPv4 offset {segment.ipv4.offset}/{segment.ipv4.length}, IPv6 subnet {segment.ipv6_subnet}"
+    parts = [f"IPv4 offset {segment.ipv4.offset}/{segment.ipv4.length}"] if segment.ipv4 else []
+    parts += [f"IPv6 subnet {segment.ipv6_subnet}"] if segment.ipv6_subnet is not None else []
     return Anchors(
         controllers=tuple(sorted(city.controllers, key=_order)),
-        management=f"{segment.id} (VLAN {segment.vlan}, {subnets})",
+        management=f"{segment.id} (VLAN {segment.vlan}, {', '.join(parts)})",
         management_entries=tuple(sorted(set(_list_management_entries(city)))),
         reserved=tuple(sorted(city.settings.reserved, key=_order)),
         applications={name: addresses for name, addresses in applications.items() if addresses},

@@ -154,6 +154,56 @@ def with_one_family_at(family: Family) -> Oddity:
     return change
 
 
+def with_ipv4_only(files: Files) -> None:
+    """A city without IPv6: no address of it stands in its files."""
+    _keep_family(files, Family.V4)
+    del files["city/city.yaml"]["addressing"]["ipv6"], files["city/city.yaml"]["addressing"]["school-ipv6-length"]
+    del files["city/city.yaml"]["transit"]["ipv6-subnet"]
+    for segment in files["access/segments.yaml"]["segments"]:
+        del segment["ipv6-subnet"]
+    for link in files["city/lines.yaml"]["links"].values():
+        del link["ipv6"]
+
+
+def with_ipv6_only(files: Files) -> None:
+    """A city without IPv4: no address of it stands in its files."""
+    _keep_family(files, Family.V6)
+    del files["city/city.yaml"]["addressing"]["ipv4"], files["city/city.yaml"]["addressing"]["school-ipv4-length"]
+    transit = files["city/city.yaml"]["transit"]
+    del transit["ipv4-offset"], transit["ipv4-length"]
+    for segment in files["access/segments.yaml"]["segments"]:
+        del segment["ipv4"]
+    for link in files["city/lines.yaml"]["links"].values():
+        del link["ipv4"]
+
+
+def _keep_family(files: Files, family: Family) -> None:
+    """Addresses of the other family go out of the lists that may have both."""
+
+    def keep(prefixes: list[str]) -> list[str]:
+        return [one for one in prefixes if (":" in one) is (family is Family.V6)]
+
+    city = files["city/city.yaml"]
+    city["controllers"] = keep(city["controllers"])
+    for office in city.get("offices", []):
+        office["egress"] = keep(office["egress"])
+    for school in _schools(files):
+        for line in school["lines"].values():
+            if "egress" in line:
+                line["egress"] = keep(line["egress"])
+    for app in files["access/applications.yaml"]["applications"]:
+        if "addresses" in app:
+            app["addresses"] = keep(app["addresses"])
+    files["access/applications.yaml"]["applications"] = [
+        app for app in files["access/applications.yaml"]["applications"] if app.get("addresses", ["kept"])
+    ]
+    necessities = files["access/necessities.yaml"]["necessities"]
+    files["access/necessities.yaml"]["necessities"] = [one for one in necessities if one["family"] == family]
+    admission = files["access/admission.yaml"]
+    if "servers" in admission:
+        admission["servers"] = keep(admission["servers"]) or ["2001:db8:80fe:1::30"]
+
+
 def with_on_premises_only(files: Files) -> None:
     """No cloud and no SaaS: one application in the city's data centre, and the devices."""
     _keep_applications(files, {"grading", "printing", "device-management"})
@@ -241,6 +291,8 @@ ODDITIES: tuple[Oddity, ...] = (
     without_router,
     with_one_family_at(Family.V4),
     with_one_family_at(Family.V6),
+    with_ipv4_only,
+    with_ipv6_only,
     with_on_premises_only,
     with_one_application,
     without_groups_and_calendar,

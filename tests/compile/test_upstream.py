@@ -11,7 +11,7 @@ from controller.compile.network.upstream import (
     DelegatedFilter,
     delegate_upstream,
     describe_delegated,
-    list_assumed_routers,
+    list_assumptions,
 )
 from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import BeyondCapability, ProofFailed
@@ -138,10 +138,10 @@ def intent_of(intent: DeviceIntent, moved: DelegatedFilter) -> int:
 
 
 def test_check_says_who_is_assumed_right(city: City) -> None:
-    (one,) = list_assumed_routers(city)
+    (one,) = list_assumptions(city)
     assert "/city/blueprints.yaml:" in str(one)
     assert "not proved: the routers of lot-2 (frr) are assumed to keep the state of TCP" in str(one)
-    assert not list_assumed_routers(without_guarantor(city))
+    assert not list_assumptions(without_guarantor(city))
 
 
 def test_all_filters_of_a_device_together_are_bounded(city: City) -> None:

@@ -222,10 +222,13 @@ def _wanted(  # noqa: PLR0913 the options of a command
     if families and not set(families) <= {int(family) for family in Family}:
         message = "--family is 4 or 6"
         raise typer.BadParameter(message)
+    if unused := [family for family in families or () if family not in city.families]:
+        message = f"the city does not use IPv{unused[0]} (addressing in city.yaml): leave out --family {unused[0]}"
+        raise TsunaguError(message)
     return RoundScope(
         lines=tuple(line for line in ACCESS_LINE_NAMES if not lines or line in lines),
         regions=tuple(regions) if regions else None,
-        families=tuple(family for family in Family if not families or family in families),
+        families=tuple(family for family in city.families if not families or family in families),
         only_assessed=quick,
         throughput=not light,
     )

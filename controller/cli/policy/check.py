@@ -11,7 +11,7 @@ from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
 from controller.cli.output import Exit, print_line, say_json
 from controller.cli.policy.unknown_platforms import find_unknown_platforms
-from controller.compile.network.upstream import list_assumed_routers
+from controller.compile.network.upstream import list_assumptions
 from controller.model.city import City
 from controller.operations.applied_policies import find_applied_policy, find_widened
 from controller.operations.operations import Operations
@@ -45,7 +45,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
                 "segments": len(city.segments),
                 "applications": len(city.applications),
                 "rules": len(city.rules),
-                "trusted": [{"origin": str(one.origin), "message": one.message} for one in list_assumed_routers(city)],
+                "trusted": [{"origin": str(one.origin), "message": one.message} for one in list_assumptions(city)],
                 "findings": [
                     {"severity": f.severity, "kind": f.kind, "origin": str(f.origin), "message": f.message}
                     for f in findings
@@ -55,7 +55,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     else:
         for finding in findings:
             print_line(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
-        for one in list_assumed_routers(city):
+        for one in list_assumptions(city):
             print_line(f"! {one}", "magenta")
         print_line(
             f"{city.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "

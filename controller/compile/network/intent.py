@@ -75,12 +75,12 @@ def compile_filter_intents(city: City, school: School, device: str, segments: It
     >>> intents[0].clauses[0].rule, str(intents[0].clauses[0].sources.included[0])
     ('staff-cloud', '10.154.0.0/22')
     """
-    spoken = {family: _by_place(city, school, family) for family in Family}
+    spoken = {family: _by_place(city, school, family) for family in city.families}
     for name in segments:
         segment = city.segments[name]
-        needed = {family: _necessities(city, school, segment, family) for family in Family}
+        needed = {family: _necessities(city, school, segment, family) for family in city.families}
         for direction in Direction:
-            for family in Family:
+            for family in city.families:
                 clauses = (*spoken[family].get((name, direction), ()), *needed[family][direction])
                 yield FilterIntent(device, name, segment.vlan, direction, family, clauses)
 

@@ -67,14 +67,14 @@ def compile_core_interfaces(
     (10, ('10.154.0.1/22', '2001:db8:809a:a::1/64'))
     """
     school = device.school
-    blocks = [city.addresses.school_prefix(school, family) for family in Family]
+    blocks = [city.addresses.school_prefix(school, family) for family in city.families]
     servers = [transit.compute_address(own, ROUTER).partition("/")[0] for own in blocks]
     for name in segments:
         segment = city.segments[name]
-        lengths = {family: city.addresses.segment_prefix(school, segment, family).prefixlen for family in Family}
+        lengths = {family: city.addresses.segment_prefix(school, segment, family).prefixlen for family in city.families}
         addresses = [
             f"{family.format_address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"
-            for family in Family
+            for family in city.families
         ]
         if name == city.management_segment:
             addresses.insert(1, f"{device.management}/{lengths[Family(device.management.version)]}")

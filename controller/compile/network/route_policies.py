@@ -86,7 +86,7 @@ def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
     return RoutingIntent(
         device=device.id,
         system=city.lines.get_asn(school),
-        own={family: find_own_prefixes(city, school, family) for family in Family},
+        own={family: find_own_prefixes(city, school, family) for family in city.families},
         neighbours=tuple(_neighbours(city, school)),
     )
 
@@ -134,7 +134,7 @@ def build_wanted_routing(intent: RoutingIntent) -> Routing:
 def _neighbours(city: City, school: School) -> Iterator[RegionNeighbour]:
     preference = city.lines.get_preference(school)
     ranks = {way.pair: rank for rank, way in enumerate(preference)}
-    for family in Family:
+    for family in city.families:
         for line, region in city.lines.list_paths():
             rank = ranks.get((line, region.id))
             rule = str(preference[0 if rank is None else rank].origin)

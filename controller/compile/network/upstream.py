@@ -8,14 +8,16 @@ in the blueprints by somebody who answers for it. Where nobody does, the device 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from controller.compile.network.intent import FilterIntent
 from controller.errors import BeyondCapability, Problem
 from controller.model.city import City
 from controller.model.network.device_state import Capabilities
+from controller.model.network.packets import Family
 from controller.model.network.router_link import KeepsState
+from controller.model.policy_files import CITY, find_file_start
 from controller.model.sites.devices import Device
 
 
@@ -94,10 +96,10 @@ def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
     ]
 
 
-def list_assumed_routers(city: City) -> list[Problem]:
-    """The routers that are assumed to do what Tsunagu does not see: once for each lot and who answers for it.
+def list_assumptions(city: City) -> list[Problem]:
+    """Return what is assumed and not proved: routers that keep state, and that nothing routes a family that is unused.
 
-    >>> [one.message[:60] for one in list_assumed_routers(city)][:1]
+    >>> [one.message[:60] for one in list_assumptions(city)][:1]
     ['not proved: the routers of lot-2 (frr) are assumed to keep t']
     """
     said: dict[tuple[str, str, str], Problem] = {}
@@ -109,4 +111,14 @@ def list_assumed_routers(city: City) -> list[Problem]:
                     f"the state of TCP; {kept.owner} answers for it"
                 )
                 said.setdefault((lot, kept.owner, kept.reason), Problem(group.origin, "keeps-state", message))
-    return list(said.values())
+    return [*said.values(), *_list_unused_families(city)]
+
+
+def _list_unused_families(city: City) -> Iterator[Problem]:
+    for family in Family:
+        if family not in city.families:
+            message = (
+                f"not proved: the city does not use IPv{int(family)}, so no filter judges packets of it; it is assumed "
+                "that no router or switch of a school routes them"
+            )
+            yield Problem(find_file_start(city.directory, CITY), "addressing", message)

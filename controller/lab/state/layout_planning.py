@@ -58,6 +58,7 @@ def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> L
     if not 1 <= schools <= len(known):
         message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
         raise LabError(message)
+    _refuse_one_family(city)
     chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
     around = plan_perimeter(city, world) if world else None
     layout = Layout(
@@ -65,8 +66,12 @@ def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> L
         ssh_port=paths.SSH_PORT,
         controller=_controller(city),
         carriers=tuple(
-            CarrierLayout(line=line, v4_length=link.ipv4.prefixlen, v6_length=link.ipv6.prefixlen)
-            for line, link in ((line, city.lines.get_link(line)) for line in ACCESS_LINE_NAMES)
+            CarrierLayout(
+                line=line,
+                v4_length=city.lines.get_link(line).get_prefix(Family.V4).prefixlen,
+                v6_length=city.lines.get_link(line).get_prefix(Family.V6).prefixlen,
+            )
+            for line in ACCESS_LINE_NAMES
         ),
         regions=tuple(_region(city, number) for number in range(len(city.lines.regions))),
         schools=chosen,
@@ -78,6 +83,17 @@ def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> L
         message = f"lab.yaml: the host ids lead to the same namespace twice: {', '.join(twice)}"
         raise LabError(message)
     return layout
+
+
+def _refuse_one_family(city: City) -> None:
+    missing = [f"IPv{int(family)}" for family in Family if family not in city.families]
+    if missing:
+        message = (
+            f"city.yaml: 'addressing' has no {missing[0].lower()}, so the city does not use it; the lab's links, "
+            "programs and trials need both families, so it cannot be built from this city. 'check', 'prove', 'render' "
+            "and 'plan --configs' work without it"
+        )
+        raise LabError(message)
 
 
 def _controller(city: City) -> FamilyPair:

@@ -69,7 +69,7 @@ class SegmentIpv4(StrictModel):
 
 
 class Segment(LocatedItem):
-    """A network segment that every school has: a VLAN with an IPv4 subnet and an IPv6 /64.
+    """A network segment that every school has: a VLAN with a subnet in each family that the city uses.
 
     The IPv6 /64 is the `ipv6_subnet`-th of the school's block. `isolated`: hosts on access ports of one switch do not
     reach one another.
@@ -78,8 +78,8 @@ class Segment(LocatedItem):
     id: Identifier
     name: Name
     vlan: int = Field(ge=2, le=4094)
-    ipv4: SegmentIpv4
-    ipv6_subnet: int = Field(ge=0, le=0xFFFF)
+    ipv4: SegmentIpv4 | None = None
+    ipv6_subnet: int | None = Field(default=None, ge=0, le=0xFFFF)
     isolated: bool = False
 
 

@@ -28,7 +28,7 @@ def find_addressing_problems(city: City, find_origin: FindOrigin) -> list[Proble
     problems: list[Problem] = []
     blocks: list[_Block] = []
     for school in city.schools:
-        for family in Family:
+        for family in city.families:
             try:
                 block = compute_school_prefix(city.settings, school, family)
             except ValueError as error:
@@ -68,7 +68,7 @@ def _outside(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
 
 def _links(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
     for line in ACCESS_LINE_NAMES:
-        for family in Family:
+        for family in city.families:
             origin = find_origin(LINES, f"links.{line}.ipv{int(family)}")
             yield _Block(city.lines.get_link(line).get_prefix(family), f"the {line} lines", origin)
 
@@ -78,7 +78,7 @@ def _line_problems(city: City, find_origin: FindOrigin) -> Iterator[Problem]:
     lines = city.lines
     highest = max(city.schools, key=lambda school: school.number)
     for line in ACCESS_LINE_NAMES:
-        for family in Family:
+        for family in city.families:
             network = lines.get_link(line).get_prefix(family)
             # The last address of an IPv4 network is its broadcast address.
             last = get_bounds(network)[1] - (1 if family is Family.V4 else 0)
@@ -130,6 +130,8 @@ def _may_share(one: _Block, other: _Block) -> bool:
 def _management_problems(city: City) -> Iterator[Problem]:
     """Devices take addresses of the management segment; the largest blueprint must have room there."""
     segment = city.segments[city.management_segment]
+    if segment.ipv4 is None:
+        return  # an IPv6 subnet has room for every blueprint
     room = (1 << (Family.V4.bits - segment.ipv4.length)) - 1 - FIRST_DEVICE
     for blueprint in city.blueprints.blueprints:
         devices = sum(group.count for group in blueprint.devices)
@@ -160,7 +162,7 @@ def _transit_blocks(city: City, own: Prefix, find_origin: FindOrigin) -> Iterato
 
 
 def _segment_problems(city: City, school: School, find_origin: FindOrigin) -> Iterator[Problem]:
-    for family in Family:
+    for family in city.families:
         block = compute_school_prefix(city.settings, school, family)
         blocks = []
         for found in _transit_blocks(city, block, find_origin):

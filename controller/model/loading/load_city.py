@@ -16,6 +16,7 @@ from controller.model.loading.access_choices import find_access_problems
 from controller.model.loading.addressing import find_addressing_problems
 from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
+from controller.model.loading.families import find_family_problems
 from controller.model.loading.policy_reader import PolicyReader
 from controller.model.loading.references import find_dangling_references
 from controller.model.loading.uniqueness import find_duplicates
@@ -66,8 +67,11 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
         city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
-        problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
-        problems += find_bound_problems(city, bounds, reader.find_origin)
+        # Addresses can be worked out only where every family that is used has its parts.
+        problems = find_family_problems(city, reader.find_origin)
+        if not problems:
+            problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
+            problems += find_bound_problems(city, bounds, reader.find_origin)
         if not problems:
             return city
     raise PolicyError(REFUSED, problems)

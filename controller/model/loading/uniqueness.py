@@ -69,6 +69,8 @@ def _find_repeated(items: Iterable[LocatedItem], field: str, noun: str) -> Itera
     first: dict[object, Origin] = {}
     for item in items:
         value = getattr(item, field)
+        if value is None:
+            continue
         if value in first:
             shown = field.replace("_", "-")
             called = f"{noun} {shown} {value!r}" if noun else repr(value)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from controller.inputs.character_classes import AnsweredFor
 from controller.inputs.exact_values import AddressText
@@ -23,20 +23,30 @@ class TransitLink(StrictModel):
     """
 
     vlan: int = Field(ge=2, le=4094)
-    ipv4_offset: Annotated[IPv4Address, AddressText]
-    ipv4_length: int = Field(ge=16, le=30)
-    ipv6_subnet: int = Field(ge=0, le=0xFFFF)
+    ipv4_offset: Annotated[IPv4Address, AddressText] | None = None
+    ipv4_length: int | None = Field(default=None, ge=16, le=30)
+    ipv6_subnet: int | None = Field(default=None, ge=0, le=0xFFFF)
+
+    @model_validator(mode="after")
+    def _offset_has_length(self) -> Self:
+        if (self.ipv4_offset is None) != (self.ipv4_length is None):
+            message = "ipv4-offset and ipv4-length belong together: write both, or neither"
+            raise ValueError(message)
+        return self
 
     def compute_prefix(self, own: Prefix) -> Prefix:
         """The link's subnet inside a school's own block.
 
         Raises:
-            ValueError: the offset does not fit the length.
+            ValueError: the offset does not fit the length, or the link has no part of this family.
         """
         first = get_bounds(own)[0]
-        if Family(own.version) is Family.V4:
+        if Family(own.version) is Family.V4 and self.ipv4_offset is not None and self.ipv4_length is not None:
             return build_prefix(Family.V4, first + int(self.ipv4_offset), self.ipv4_length)
-        return build_prefix(Family.V6, first + (self.ipv6_subnet << 64), 64)
+        if Family(own.version) is Family.V6 and self.ipv6_subnet is not None:
+            return build_prefix(Family.V6, first + (self.ipv6_subnet << 64), 64)
+        message = f"the link to the router has no part of IPv{own.version}"
+        raise ValueError(message)
 
     def compute_address(self, own: Prefix, whose: int) -> str:
         """An address of the link with its length: the router's, or the core's."""

@@ -37,12 +37,24 @@ class Link(StrictModel):
     """One kind of line, as a network between schools and regions; `interface` is its name on a school's router."""
 
     interface: InterfaceName
-    ipv4: Ipv4Field
-    ipv6: Ipv6Field
+    ipv4: Ipv4Field | None = None
+    ipv6: Ipv6Field | None = None
+
+    def find_prefix(self, family: Family) -> Prefix | None:
+        """The network of one family; None where the link has none."""
+        return self.ipv4 if family is Family.V4 else self.ipv6
 
     def get_prefix(self, family: Family) -> Prefix:
-        """The network of one family."""
-        return self.ipv4 if family is Family.V4 else self.ipv6
+        """The network of one family.
+
+        Raises:
+            ValueError: the link has none; `check` refuses that for a family that the city uses.
+        """
+        found = self.find_prefix(family)
+        if found is None:
+            message = f"the link of {self.interface} has no network of IPv{int(family)}"
+            raise ValueError(message)
+        return found
 
 
 class Links(StrictModel):

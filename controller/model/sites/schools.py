@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Name, PlatformName, PortPattern, SsidName
 from controller.model.network.device_state import PortMode, PortRole
-from controller.model.network.packets import Prefix, parse_prefix
+from controller.model.network.packets import Family, Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -60,20 +60,54 @@ class Ward(LocatedItem):
 
 
 class Addressing(StrictModel):
-    """School number n takes the n-th block of each family out of the city's own prefix."""
+    """School number n takes the n-th block of each family out of the city's own prefix.
 
-    ipv4: Ipv4Field
-    ipv6: Ipv6Field
-    school_ipv4_length: int = Field(ge=8, le=24)
-    school_ipv6_length: int = Field(ge=16, le=56)
+    A family that is left out is not used: the city has no addresses of it, and nothing of it is compiled.
+    """
+
+    ipv4: Ipv4Field | None = None
+    ipv6: Ipv6Field | None = None
+    school_ipv4_length: int | None = Field(default=None, ge=8, le=24)
+    school_ipv6_length: int | None = Field(default=None, ge=16, le=56)
 
     @model_validator(mode="after")
     def _blocks_fit(self) -> Self:
-        for city, length in ((self.ipv4, self.school_ipv4_length), (self.ipv6, self.school_ipv6_length)):
-            if length < city.prefixlen:
-                message = f"a school block of /{length} is larger than the city's {city}"
+        for family in Family:
+            name, length_name = f"ipv{int(family)}", f"school-ipv{int(family)}-length"
+            own, length = self._get_given(family)
+            if (own is None) != (length is None):
+                lacking = name if own is None else length_name
+                message = f"{name} and {length_name} belong together; write {lacking}, or leave out both: not used"
                 raise ValueError(message)
+            if own is not None and length is not None and length < own.prefixlen:
+                message = f"a school block of /{length} is larger than the city's {own}"
+                raise ValueError(message)
+        if not self.families:
+            message = "write ipv4 with school-ipv4-length, ipv6 with school-ipv6-length, or both families"
+            raise ValueError(message)
         return self
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families of addresses that the city uses."""
+        return tuple(family for family in Family if self._get_given(family)[0] is not None)
+
+    def get_block(self, family: Family) -> tuple[Prefix, int]:
+        """Return the city's own prefix in one family, and the length of a school's block there.
+
+        Raises:
+            ValueError: the city does not use the family.
+        """
+        own, length = self._get_given(family)
+        if own is None or length is None:
+            message = f"the city does not use IPv{int(family)} (addressing in city.yaml)"
+            raise ValueError(message)
+        return own, length
+
+    def _get_given(self, family: Family) -> tuple[Prefix | None, int | None]:
+        if family is Family.V4:
+            return self.ipv4, self.school_ipv4_length
+        return self.ipv6, self.school_ipv6_length
 
 
 class AccessChoice(LocatedItem):

@@ -108,7 +108,7 @@ def explain_access(city: City, question: Question) -> Explanation:
     network = tuple(
         _network(city, question, family, service)
         for service in _services(city, question.application)
-        for family in Family
+        for family in city.families
     )
     return Explanation(question, network, _identity(city, question), _lines(city, question))
 

@@ -12,7 +12,7 @@ from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.model.access.rules import Segment
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, Filter
-from controller.model.network.packets import Direction, Family
+from controller.model.network.packets import Direction
 from controller.model.sites.devices import Device
 from controller.prove.check import Check, join_checks
 from controller.prove.compliance.admission import prove_radius_rows
@@ -41,7 +41,7 @@ def check_paths(city: City, held: Iterable[ParsedDevice]) -> list[Check]:
         [
             check
             for here in _schools(city, held)
-            for family in Family
+            for family in city.families
             for check in prove_school_paths(city, here, family)
         ]
     )

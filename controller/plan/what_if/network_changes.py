@@ -51,7 +51,8 @@ def _alike(before: City, after: City) -> list[tuple[School, ...]]:
             school = city.school_by_id.get(name)
             key.append(school is not None)
             key += [school is not None and city.rule_applies_at(rule, school) for rule in city.rules if rule.schools]
-            blocks.append(school and [city.addresses.school_prefix(school, family) for family in Family])
+            shared = [family for family in before.families if family in after.families]
+            blocks.append(school and [city.addresses.school_prefix(school, family) for family in shared])
         alone = name if blocks[0] and blocks[1] and blocks[0] != blocks[1] else ""
         school = before.school_by_id.get(name) or after.school_by_id[name]
         grouped.setdefault((tuple(key), alone), []).append(school)
@@ -76,7 +77,7 @@ def _of_school(cities: Pair, schools: Sequence[School]) -> Iterator[NetworkChang
 
 def _permitted(space: HeaderSpace, city: City, name: str, source: str, family: Family) -> Node:
     school = city.school_by_id.get(name)
-    if school is None or source not in {*city.segments, CONTROLLER}:
+    if school is None or source not in {*city.segments, CONTROLLER} or family not in city.families:
         return space.nothing
     cubes: dict[Effect, list[Node]] = {Effect.PERMIT: [], Effect.FORBID: []}
     for rule in city.rules:

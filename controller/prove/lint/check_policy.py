@@ -10,6 +10,7 @@ from controller.prove.lint.finding import Finding
 from controller.prove.lint.formats import find_older_formats
 from controller.prove.lint.least_privilege import find_broad_permits
 from controller.prove.lint.unused import find_unused
+from controller.prove.lint.unused_families import find_unused_families
 from controller.prove.lint.wide_addresses import find_wide_addresses
 
 
@@ -29,6 +30,7 @@ def check_policy(city: City) -> list[Finding]:
         *vain,
         *find_broad_permits(city),
         *find_unused(city),
+        *find_unused_families(city),
         *find_expiries(city),
         *check_data_flows(city),
         *find_older_formats(city),

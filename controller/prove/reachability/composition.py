@@ -113,7 +113,7 @@ def prove_intent_paths(
     True
     """
     found: list[Check] = []
-    for family in Family:
+    for family in city.families:
         if not all(place in intents for place in _places(segments, family)):
             return None
         at = SchoolNetwork(city, school, family)
