@@ -31,6 +31,7 @@ from controller.model.sites.devices import (
     build_blueprint_devices,
     expand_port_groups,
 )
+from controller.model.sites.school_kinds import SchoolKind
 from controller.model.sites.schools import (
     BlueprintFile,
     CityFile,
@@ -135,6 +136,11 @@ class City:
     def offices(self) -> tuple[Office, ...]:
         """The board's places that are no schools."""
         return self.settings.offices
+
+    @cached_property
+    def kinds(self) -> Mapping[str, SchoolKind]:
+        """The kinds of schools by their id."""
+        return {kind.id: kind for kind in self.settings.kinds}
 
     @property
     def controllers(self) -> tuple[Prefix, ...]:

@@ -32,7 +32,12 @@ _YEAR = 365 * 24 * 3600
 def build_page_routes(city: City) -> list[BaseRoute]:
     """The pages of a city, to be served beside the API that they read."""
     name, _, note = city.name.partition(" (")
-    shown: dict[str, Any] = {"city": name, "note": note.removesuffix(")"), "wards": city.wards}
+    shown: dict[str, Any] = {
+        "city": name,
+        "note": note.removesuffix(")"),
+        "wards": city.wards,
+        "zone": city.timezone.key,
+    }
 
     async def city_page(request: Request) -> Response:
         return _page(request, "city.html", **shown)
@@ -42,7 +47,8 @@ def build_page_routes(city: City) -> list[BaseRoute]:
         if school is None:
             return _page(request, "unknown.html", status=404, **shown)
         ward = next(ward for ward in city.wards if ward.id == school.ward)
-        return _page(request, "school.html", school=school, ward=ward, **shown)
+        kind = city.kinds[school.kind].get_name(choose_language(request))
+        return _page(request, "school.html", school=school, ward=ward, kind=kind, **shown)
 
     async def rollout_page(request: Request) -> Response:
         return _page(request, "rollout.html", **shown)

@@ -204,6 +204,30 @@ def _keep_family(files: Files, family: Family) -> None:
         admission["servers"] = keep(admission["servers"]) or ["2001:db8:80fe:1::30"]
 
 
+def with_other_kinds(files: Files) -> None:
+    """Kinds of the city's own: a school of nine years, and a kitchen that has no pupils."""
+    files["city/city.yaml"]["kinds"] = [
+        {"id": "nine-years", "name": "義務教育学校"},
+        {"id": "kyushoku", "name": "給食センター", "english": "Lunch centre"},
+    ]
+    for number, school in enumerate(_schools(files)):
+        school.update({"kind": "nine-years"} if number % 2 == 0 else {"kind": "kyushoku", "pupils": 0})
+    blueprint = files["city/blueprints.yaml"]["blueprints"][0]
+    every = {"id": "every", "kinds": ["nine-years", "kyushoku"], "pupils": {}, "devices": blueprint["devices"]}
+    files["city/blueprints.yaml"]["blueprints"] = [every]
+    for group in files.get("city/groups.yaml", {"groups": []})["groups"]:
+        if "kinds" in group:
+            group["kinds"] = ["nine-years"]
+    for rule in files["access/rules.yaml"]["rules"]:
+        if "kinds" in rule.get("schools", {}):
+            rule["schools"]["kinds"] = ["nine-years"]
+
+
+def with_other_time_zone(files: Files) -> None:
+    """A city of another country, with summer time."""
+    files["city/city.yaml"] |= {"timezone": "America/St_Johns", "country": "CA"}
+
+
 def with_on_premises_only(files: Files) -> None:
     """No cloud and no SaaS: one application in the city's data centre, and the devices."""
     _keep_applications(files, {"grading", "printing", "device-management"})
@@ -293,6 +317,8 @@ ODDITIES: tuple[Oddity, ...] = (
     with_one_family_at(Family.V6),
     with_ipv4_only,
     with_ipv6_only,
+    with_other_kinds,
+    with_other_time_zone,
     with_on_premises_only,
     with_one_application,
     without_groups_and_calendar,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -28,7 +27,6 @@ Edit = Annotated[
 From = Annotated[str | None, typer.Option("--from", help="A git revision to compare with.")]
 To = Annotated[str | None, typer.Option("--to", help="The git revision to compare; the folder as it is if left out.")]
 Spoken = Annotated[str, typer.Option("--lang", help="The language of the comment: ja or en.")]
-_CITY_TIME = ZoneInfo("Asia/Tokyo")
 
 
 def what_if_command(  # noqa: PLR0913 the command's options
@@ -52,8 +50,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
     words = load_catalogue(_language(language))
-    today = read_day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
-    before, after, names = _two(policies, edit or [], (revision, to), today, words)
+    before, after, names = _two(policies, edit or [], (revision, to), read_day(on), words)
     changes = compare_policies(before, after, names)
     if as_json:
         say_json(_document(changes))
@@ -72,17 +69,19 @@ def _language(asked: str) -> Language:
 
 
 def _two(
-    policies: Path, edit: list[str], revisions: tuple[str | None, str | None], on: date, words: Catalogue
+    policies: Path, edit: list[str], revisions: tuple[str | None, str | None], on: date | None, words: Catalogue
 ) -> tuple[City, City, tuple[str, str]]:
+    """Load both policies for one day: the given one, or today by the time zone of the first."""
     first, second = revisions
     bounds = load_operations(policies=policies).get_bounds()
     if first is None:
         changed = find_replacements(policies, edit)
         shown = words.say("what_if.changed", names=", ".join(f"`{name}`" for name in sorted(changed)))
         names = (f"`{policies}`", shown)
-        after = load_city(policies, on=on, instead=changed, bounds=bounds)
-        return load_city(policies, on=on, bounds=bounds), after, names
+        before = load_city(policies, on=on, bounds=bounds)
+        return before, load_city(policies, on=before.policy_date, instead=changed, bounds=bounds), names
     before = load_revision(policies, first, on, bounds)
+    on = before.policy_date
     if second:
         after = load_revision(policies, second, on, bounds)
     else:

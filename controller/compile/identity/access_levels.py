@@ -15,10 +15,10 @@ proxy can see:
   is not known to the proxy: a borrowed device counts as where it is registered. A device without registration, or whose
   registration names no school or office of the city (one that was closed, one that was never there), is at neither.
 - **board-office**: the address is an `egress` of an office of the board (city.yaml).
-- **home**: in Japan by Google's geolocation of the address, and at no egress of a school or office. It is all that
-  remains: a school behind MAP-E, DS-Lite, LTE or a closed network counts as home, and so does a café. Rules for `home`
-  must be good enough for those.
-- **abroad**: not in Japan by geolocation, and at no such egress. A VPN exit in Japan looks like home.
+- **home**: in the city's country by Google's geolocation of the address, and at no egress of a school or office. It
+  is all that remains: a school behind MAP-E, DS-Lite, LTE or a closed network counts as home, and so does a café. Rules
+  for `home` must be good enough for those.
+- **abroad**: not in that country by geolocation, and at no such egress. A VPN exit in the country looks like home.
 
 `home` and `abroad` go by the address, too: Google derives the country from it; an unknown address is an unknown place.
 """
@@ -38,7 +38,6 @@ from controller.model.network.packets import Prefix
 from controller.model.sites.calendar import DayKind
 from controller.model.sites.schools import School
 
-COUNTRY = "JP"
 NOT = "not_"
 """A level that proves the absence of what the level of the rest of its name proves."""
 
@@ -220,10 +219,12 @@ class AccessLevelCatalogue:
         asked = _from(offices) if offices else "false"
         yield self._level("board-office", asked, "addresses that only an office of the board comes from")
         ours = ("school", "board-office") if offices else ("school",)
-        japan, nowhere = f"origin.region_code == {_text(COUNTRY)}", " && ".join(f"!{self._ask(one)}" for one in ours)
-        yield self._level("home", f"{japan} && {nowhere}", _GEOLOCATION, ours)
-        yield self._level("japan", " || ".join((japan, *map(self._ask, ours))), _GEOLOCATION, ours)
-        yield self._level("abroad", f"origin.region_code != {_text(COUNTRY)} && {nowhere}", _GEOLOCATION, ours)
+        nowhere = " && ".join(f"!{self._ask(one)}" for one in ours)
+        country = _text(city.settings.country)
+        inside, outside = f"origin.region_code == {country}", f"origin.region_code != {country}"
+        yield self._level("home", f"{inside} && {nowhere}", _GEOLOCATION, ours)
+        yield self._level("in-country", " || ".join((inside, *map(self._ask, ours))), _GEOLOCATION, ours)
+        yield self._level("abroad", f"{outside} && {nowhere}", _GEOLOCATION, ours)
 
     def _registrations(self, city: City) -> Iterator[AccessLevel]:
         """Known registrations by name: a level of a ward's schools, one of the offices, and one of all of these."""
@@ -249,7 +250,7 @@ class AccessLevelCatalogue:
 
 
 _REGISTERED = "addresses that only a school comes from, and the school that the device is registered at"
-_GEOLOCATION = "Google's geolocation of the address; a VPN exit in Japan looks like Japan"
+_GEOLOCATION = "Google's geolocation of the address; a VPN exit in the country looks like the country"
 
 
 def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
@@ -260,7 +261,7 @@ def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
     """
     registered = {"own-school", "other-school"}
     school = {*registered, UNREGISTERED}
-    widest = (({*school, "board-office", "home"}, "japan"), (school, "school"), (registered, "registered-school"))
+    widest = (({*school, "board-office", "home"}, "in-country"), (school, "school"), (registered, "registered-school"))
     for covered, key in widest:
         if covered <= places:
             return (key, *sorted(places - covered))

@@ -49,6 +49,7 @@ from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout, Listener, Perimeter
 from controller.lab.state.perimeter import HTTPS
 from controller.model.network.packets import Family
+from controller.model.sites.localities import choose_foreign_country
 from controller.prove.engine.cel import ENCRYPTED, OPERATING_SYSTEMS, UNENCRYPTED
 
 _NOT_GOOGLE = "stand-in, not Google's"
@@ -205,12 +206,14 @@ def describe_principal(claims: Mapping[str, Any], address: str, country: str | N
 
 
 def list_countries(layout: Layout, around: Perimeter) -> Country:
-    """Where addresses are, as a geolocation would say: the lab's homes and schools in Japan, one place abroad."""
-    japan = [around.home.v4, around.home.v6, around.shared_exit]
-    japan += [around.office.v4, around.office.v6] if around.office else []
+    """Where addresses are, as a geolocation would say: the lab's homes and schools in its country, one place abroad."""
+    inside = [around.home.v4, around.home.v6, around.shared_exit]
+    inside += [around.office.v4, around.office.v6] if around.office else []
     for school in layout.schools:
-        japan += [school.block.v4, school.block.v6, *([school.egress.v4] if school.egress else [])]
-    return (*((prefix, "JP") for prefix in japan), (around.abroad.v4, "US"), (around.abroad.v6, "US"))
+        inside += [school.block.v4, school.block.v6, *([school.egress.v4] if school.egress else [])]
+    foreign = choose_foreign_country(around.country)
+    outside = (around.abroad.v4, around.abroad.v6)
+    return (*((prefix, around.country) for prefix in inside), *((prefix, foreign) for prefix in outside))
 
 
 def main(state: Path) -> None:

@@ -181,7 +181,7 @@ class Perimeter(Frozen):
 
     `world` is the offline Google's file. `fronts` are the addresses that the proxy answers at, `backend` that of the
     stand-ins behind it. Schools without an address of their own leave through `shared_exit`, like a carrier's NAT.
-    `office` is the first address of an office of the board, where the city has one.
+    `office` is the first address of an office of the board, where the city has one. `country` is the city's.
     """
 
     world: str
@@ -193,6 +193,7 @@ class Perimeter(Frozen):
     abroad: FamilyPair
     office: FamilyPair | None = None
     shared_exit: str
+    country: str = "JP"
 
     @property
     def outside(self) -> tuple[FamilyPair, ...]:

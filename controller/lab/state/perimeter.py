@@ -54,6 +54,7 @@ def plan_perimeter(city: City, world: Path) -> Perimeter:
         abroad=_ABROAD,
         office=next(filter(None, (_first(office.egress) for office in city.offices)), None),
         shared_exit=_SHARED_EXIT,
+        country=city.settings.country,
     )
 
 

@@ -97,7 +97,7 @@ class _Page:
         made.globals |= {
             "say": self.say,
             "name_assessment": lambda assessment: self.texts[f"assessments.{assessment}"],
-            "kinds": lambda kind: self.say(f"kind-{kind}"),
+            "kinds": lambda kind: self.city.kinds[kind].get_name(self.texts.language),
             "basis": self.say,
             "mark": draw_legend_mark,
             "mbps": lambda figure: f"{figure:.0f}",

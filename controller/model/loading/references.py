@@ -28,6 +28,7 @@ from controller.model.policy_files import (
     SEGMENTS,
 )
 from controller.model.sites.schools import Blueprint, BlueprintFile, School, matches_school
+from controller.model.sites.scope import SchoolGroup, Scope
 
 _SHOWN = 20
 """Names that are listed where one is not known."""
@@ -93,6 +94,11 @@ def _ward_ids(policy: ReadPolicy) -> list[str] | None:
     return None if city is None else [ward.id for ward in city.wards]
 
 
+def _kind_ids(policy: ReadPolicy) -> list[str] | None:
+    city = policy.find(CITY)
+    return None if city is None else [kind.id for kind in city.kinds]
+
+
 def _region_ids(policy: ReadPolicy) -> list[str] | None:
     lines = policy.find(LINES)
     return None if lines is None else [region.id for region in lines.regions]
@@ -111,6 +117,7 @@ def _check_city(policy: ReadPolicy) -> Iterator[Problem]:
         yield from find_unknown(origin, "management-segment", "segment", named, _segment_ids(policy))
     for school in _schools(policy) or ():
         yield from find_unknown(school.origin, "ward", "ward", [school.ward], _ward_ids(policy))
+        yield from find_unknown(school.origin, "kind", "kind of school", [school.kind], _kind_ids(policy))
 
 
 def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
@@ -118,7 +125,9 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
     if file is None:
         return
     segments = _segment_ids(policy)
+    kinds = _kind_ids(policy)
     for blueprint in file.blueprints:
+        yield from find_unknown(blueprint.origin, "kinds", "kind of school", blueprint.kinds, kinds)
         yield from _check_platforms(policy, file, blueprint)
         for group in blueprint.devices:
             for ports in group.ports:
@@ -128,7 +137,7 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
                 yield from find_unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
     for school in _schools(policy) or ():
         found = [blueprint for blueprint in file.blueprints if matches_school(blueprint, school)]
-        if len(found) != 1:
+        if len(found) != 1 and (kinds is None or school.kind in kinds):
             names = ", ".join(f"{b.id} ({b.origin})" for b in found) or "none"
             message = f"{school.kind} with {school.pupils} pupils needs exactly one blueprint; found: {names}"
             yield Problem(school.origin, "pupils", message)
@@ -190,16 +199,15 @@ def _check_lab(policy: ReadPolicy) -> Iterator[Problem]:
 def _check_groups(policy: ReadPolicy) -> Iterator[Problem]:
     file = policy.find(GROUPS)
     for group in file.groups if file else ():
-        yield from _check_schools(policy, group.origin, "", group.wards, group.ids)
+        yield from _check_schools(policy, group.origin, "", group)
 
 
-def _check_schools(
-    policy: ReadPolicy, origin: Origin, field: str, wards: Iterable[str], ids: Iterable[str]
-) -> Iterator[Problem]:
-    yield from find_unknown(origin, f"{field}wards", "ward", wards, _ward_ids(policy))
+def _check_schools(policy: ReadPolicy, origin: Origin, field: str, named: SchoolGroup | Scope) -> Iterator[Problem]:
+    yield from find_unknown(origin, f"{field}wards", "ward", named.wards, _ward_ids(policy))
+    yield from find_unknown(origin, f"{field}kinds", "kind of school", named.kinds, _kind_ids(policy))
     known = _school_ids(policy)
     if known is not None:
-        for name in ids:
+        for name in named.ids:
             if name not in known:
                 yield Problem(origin, f"{field}ids", f"there is no school {name!r}")
 
@@ -254,7 +262,7 @@ def _check_scope(policy: ReadPolicy, rule: Rule) -> Iterator[Problem]:
     scope, groups = rule.schools, policy.find(GROUPS)
     if scope is None:
         return
-    yield from _check_schools(policy, rule.origin, "schools.", scope.wards, scope.ids)
+    yield from _check_schools(policy, rule.origin, "schools.", scope)
     if groups is not None:
         known = [group.id for group in groups.groups]
         yield from find_unknown(rule.origin, "schools.groups", "group", scope.groups, known)

@@ -35,6 +35,7 @@ _ONCE: tuple[tuple[PolicyFile[BaseModel], str, str, tuple[str, ...]], ...] = (
     (INFRASTRUCTURE_PROTOCOLS, "necessities", "necessity", ("id",)),
     (CITY, "wards", "ward", ("id",)),
     (CITY, "offices", "office", ("id",)),
+    (CITY, "kinds", "kind of school", ("id",)),
     (BLUEPRINTS, "blueprints", "blueprint", ("id",)),
     (LINES, "regions", "region", ("id", "asn", "host")),
     (LAB, "hosts", "lab host", ("id",)),

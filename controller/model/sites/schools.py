@@ -12,10 +12,11 @@ from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Family, Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
+from controller.model.sites.localities import CountryCode, TimeZoneName
+from controller.model.sites.school_kinds import DEFAULT_KINDS, SchoolKind, SchoolKindId
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
-SchoolKind = Literal["elementary", "junior-high", "high", "special-needs"]
 AccessLineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
 DeviceRole = Literal["router", "core", "floor", "access-point"]
 
@@ -180,14 +181,17 @@ class Office(LocatedItem):
 class CityFile(StrictModel):
     """`policies/city/city.yaml`.
 
-    `stack` names the stack outputs in use, `reserved` the prefixes that are no internet (RFC 6890),
-    `controllers` the addresses that Tsunagu's own SSH sessions come from, `transit` the link between a core switch
-    that routes and its router, `device_access` the ids of the accesses in the operators' file.
+    `timezone` is the zone that hours are meant in, `country` the one that people at home are in, `kinds` the kinds of
+    schools that there are. `stack` names the stack outputs in use, `reserved` the prefixes that are no internet
+    (RFC 6890), `controllers` the addresses that Tsunagu's own SSH sessions come from, `transit` the link between a core
+    switch that routes and its router, `device_access` the ids of the accesses in the operators' file.
     """
 
     id: Identifier
     name: Name
-    timezone: Literal["Asia/Tokyo"]
+    timezone: TimeZoneName
+    country: CountryCode = "JP"
+    kinds: tuple[SchoolKind, ...] = Field(default=DEFAULT_KINDS, min_length=1, max_length=100)
     wards: tuple[Ward, ...]
     addressing: Addressing
     stack: Identifier
@@ -232,8 +236,8 @@ class School(LocatedItem):
     number: int = Field(ge=1, le=4095)
     name: Name
     ward: Identifier
-    kind: SchoolKind
-    pupils: int = Field(ge=1, le=5000)
+    kind: SchoolKindId
+    pupils: int = Field(ge=0, le=5000)
     lines: AccessLines
     ipv4: Ipv4Field | None = None
     ipv6: Ipv6Field | None = None
@@ -317,7 +321,7 @@ class Blueprint(LocatedItem):
     """The devices of a school of these kinds and this size."""
 
     id: Identifier
-    kinds: tuple[SchoolKind, ...]
+    kinds: tuple[SchoolKindId, ...]
     pupils: PupilRange
     devices: tuple[DeviceGroup, ...]
 

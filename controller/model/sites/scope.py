@@ -12,7 +12,8 @@ from typing import Self
 from pydantic import model_validator
 
 from controller.inputs.character_classes import Name
-from controller.model.sites.schools import Identifier, School, SchoolKind
+from controller.model.sites.school_kinds import SchoolKindId
+from controller.model.sites.schools import Identifier, School
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 
@@ -22,7 +23,7 @@ class SchoolGroup(LocatedItem):
     id: Identifier
     name: Name
     wards: tuple[Identifier, ...] = ()
-    kinds: tuple[SchoolKind, ...] = ()
+    kinds: tuple[SchoolKindId, ...] = ()
     ids: tuple[Identifier, ...] = ()
 
     @model_validator(mode="after")
@@ -49,7 +50,7 @@ class Scope(StrictModel):
     """The schools of a rule. Each list that is given narrows; of `groups`, one must hold the school."""
 
     wards: tuple[Identifier, ...] = ()
-    kinds: tuple[SchoolKind, ...] = ()
+    kinds: tuple[SchoolKindId, ...] = ()
     ids: tuple[Identifier, ...] = ()
     groups: tuple[Identifier, ...] = ()
 

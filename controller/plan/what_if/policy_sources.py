@@ -108,7 +108,10 @@ def _check_files(files: Sequence[CommittedFile], shown: Path) -> None:
             raise InputRefused(shown / file.name, "with this file it is more than is read")
 
 
-def load_revision(policies: Path, name: str, on: date, bounds: PolicyBounds) -> City:
-    """The city as a git revision describes it; messages name files as `REVISION:policies/...`."""
+def load_revision(policies: Path, name: str, on: date | None, bounds: PolicyBounds) -> City:
+    """The city as a git revision describes it; messages name files as `REVISION:policies/...`.
+
+    Without a day (`on`) it is loaded for today, by its own time zone.
+    """
     with extract_revision(policies, name) as folder:
         return load_city(folder, on=on, undeployed=True, bounds=bounds, shown_as=f"{name}:{policies}")

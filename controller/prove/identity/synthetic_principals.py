@@ -21,6 +21,7 @@ from controller.model.city import City
 from controller.model.network.packets import Prefix
 from controller.model.reference_evaluator import UNKNOWN, Person
 from controller.model.sites.calendar import ONE_DAY, DayKind
+from controller.model.sites.localities import choose_foreign_country
 from controller.model.sites.schools import School
 from controller.prove.engine.cel import ENCRYPTED, OPERATING_SYSTEMS, UNENCRYPTED, RequestAttributes
 
@@ -51,7 +52,9 @@ def build_request(city: City, person: Person, factor: str | None = None) -> Requ
     >>> request["origin.ip"], request["origin.region_code"]
     ('2001:db8:809b::5', 'JP')
     """
-    address, country = _find_address(city, person.place, person.registered), "US" if person.place == "abroad" else "JP"
+    address = _find_address(city, person.place, person.registered)
+    here = city.settings.country
+    country = choose_foreign_country(here) if person.place == "abroad" else here
     certificate = {"is_valid": True, "root_ca_cert_fingerprint": FACTS.device_authority}
     used = FACTOR_OF_STRENGTH[person.mfa] if factor is None else factor
     systems = [one.systems[0] for one in city.people.device_classes if one.id == person.device]

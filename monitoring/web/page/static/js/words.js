@@ -1,7 +1,7 @@
-// Numbers and times as they are written: Japan time, shares never rounded up.
+// Numbers and times as they are written: the city's own time, shares never rounded up.
 import { has, language, say } from "./messages.js";
 
-const zone = "Asia/Tokyo";
+const zone = document.documentElement.dataset.zone || "Asia/Tokyo";
 const locale = language === "ja" ? "ja-JP" : "en-GB";
 const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const tenth = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
