@@ -40,7 +40,7 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """Groups, access levels and bindings.
+    """Groups, access levels and bindings. A role of a workforce identity pool has no group: its principals are bound.
 
     Outputs: `groups` (e-mail by role; people are put in by the directory, never here), `levels` (by short name).
     """
@@ -75,6 +75,9 @@ class Access(pulumi.ComponentResource):
             opts=self._args.services.build_child_options(self, "cloudidentity", protect=self._args.protected),
         )
 
+    def _name_group(self, role: str) -> pulumi.Output[str]:
+        return self.groups[role].group_key.apply(lambda key: format_group_member(key.id))
+
     def _add_level(self, level: AccessLevel) -> gcp.accesscontextmanager.AccessLevel:
         parent = f"accessPolicies/{self._args.google.access_policy}"
         needed: list[pulumi.Resource] = [self.levels[key] for key in level.needs]
@@ -101,7 +104,7 @@ class Access(pulumi.ComponentResource):
             project=self._args.google.project,
             web_backend_service=self._args.backends[binding.application].name,
             role=ACCESS,
-            members=[self.groups[binding.role].group_key.apply(lambda key: format_group_member(key.id))],
+            members=list(binding.members) or [self._name_group(binding.role)],
             condition=condition if binding.expression else None,
             opts=self._args.services.build_child_options(
                 self, "iap", after=[self.levels[level.key] for level in asked]

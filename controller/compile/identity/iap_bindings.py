@@ -33,6 +33,7 @@ from controller.compile.identity.people_cubes import (
     find_permitted_people,
 )
 from controller.errors import PolicyError, Problem, TsunaguError
+from controller.model.access.people import Role
 from controller.model.access.rules import Application, Rule
 from controller.model.access.second_factors import STRENGTHS, STRICT_CLASSES, Strength
 from controller.model.city import City
@@ -63,6 +64,7 @@ class IapBinding:
     """A role may use an application while the condition holds; an empty condition always does.
 
     `number` counts the bindings of one application and role from 1; `rules` are the policy's rules that made it.
+    `members` are the principals of a workforce identity pool that have the role; without any it is the role's group.
     """
 
     application: str
@@ -70,13 +72,14 @@ class IapBinding:
     number: int
     expression: str
     rules: tuple[str, ...]
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CloudIntent:
     """All that the stacks deploy of the access policy, as it is on a day (`on`).
 
-    `frontends`: applications by the addresses that they share.
+    `frontends`: applications by the addresses that they share. `roles`: those that are a group of the stack's own.
     """
 
     on: date
@@ -113,7 +116,7 @@ def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
             for a in chosen
         ),
         frontends=frontends,
-        roles=tuple(role.id for role in city.people.roles),
+        roles=tuple(role.id for role in city.people.roles if not role.principals),
         access_levels=compiler.access_levels(),
         bindings=bindings,
     )
@@ -212,18 +215,20 @@ class _Compiler:
         for app in applications:
             for role in self._city.people.roles:
                 space, cubes = find_permitted_people(self._city, app.id, role.id)
-                yield from self._of_role(app, role.id, space, cubes)
+                yield from self._of_role(app, role, space, cubes)
 
     def _of_role(
-        self, app: Application, role: str, space: CubeSpace, cubes: Iterable[PeopleCube]
+        self, app: Application, role: Role, space: CubeSpace, cubes: Iterable[PeopleCube]
     ) -> Iterator[IapBinding]:
         terms = [(term, cube.rules) for cube in cubes for term in self._terms(space, cube)]
-        packed = list(_pack(terms, f"{app.id}, role {role}"))
+        packed = list(_pack(terms, f"{app.id}, role {role.id}"))
         if len(packed) > MOST_BINDINGS:
-            message = f"{app.id}, role {role}: needs {len(packed)} bindings, Google takes {MOST_BINDINGS}; join rules"
+            message = (
+                f"{app.id}, role {role.id}: needs {len(packed)} bindings, Google takes {MOST_BINDINGS}; join rules"
+            )
             raise TsunaguError(message)
         for number, (expression, rules) in enumerate(packed, start=1):
-            yield IapBinding(app.id, role, number, expression, tuple(sorted(rules)))
+            yield IapBinding(app.id, role.id, number, expression, tuple(sorted(rules)), role.principals)
 
     def _terms(self, space: CubeSpace, cube: PeopleCube) -> Iterator[str]:
         """Conjunctions one of which holds exactly for the people of the cube; an empty one always holds."""

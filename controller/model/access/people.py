@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from controller.inputs.character_classes import Name
 from controller.model.access.second_factors import SecondFactorMinimums
+from controller.model.access.workforce import WorkforcePrincipal
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 
@@ -17,11 +18,16 @@ OperatingSystem = Literal["chrome-os", "ios", "windows", "mac", "linux", "androi
 
 
 class Role(LocatedItem):
-    """What a person is to the schools; `audience` is whom an application would count them among."""
+    """What a person is to the schools; `audience` is whom an application would count them among.
+
+    `principals` are the groups and people of a workforce identity pool that have the role. Without any it is the Google
+    group of the role that a stack makes.
+    """
 
     id: Identifier
     name: Name
     audience: Audience = "staff"
+    principals: tuple[WorkforcePrincipal, ...] = Field(default=(), max_length=50)
 
 
 class Posture(LocatedItem):

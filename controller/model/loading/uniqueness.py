@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from controller.errors import Origin, Problem
 from controller.model.access.admission import PLUGGED, Admission
+from controller.model.access.people import Role
 from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.policy_files import (
     ADMISSION,
@@ -63,7 +64,8 @@ def find_duplicates(policy: ReadPolicy) -> list[Problem]:
     for blueprint in blueprints.blueprints if blueprints else ():
         for group in blueprint.devices:
             found += _find_repeated(group.ssids, "ssid", "")
-    return [*found, *_find_offices_named_as_schools(policy), *_find_repeated_overrides(policy), *_find_overlaps(policy)]
+    found += [*_find_offices_named_as_schools(policy), *_find_repeated_overrides(policy)]
+    return [*found, *_find_repeated_principals(policy), *_find_overlaps(policy)]
 
 
 def _find_repeated(items: Iterable[LocatedItem], field: str, noun: str) -> Iterator[Problem]:
@@ -99,6 +101,20 @@ def _find_repeated_overrides(policy: ReadPolicy) -> Iterator[Problem]:
                     message = f"{name!r} already has an order of its own at {first[field, name]}"
                     yield Problem(override.origin, field, message)
                 first.setdefault((field, name), override.origin)
+
+
+def _find_repeated_principals(policy: ReadPolicy) -> Iterator[Problem]:
+    """A principal in two roles: what a rule forbids the one role, the same people would have by the other."""
+    people = policy.find(PEOPLE)
+    first: dict[str, Role] = {}
+    for role in people.roles if people else ():
+        for one in role.principals:
+            if one in first:
+                message = (
+                    f"{one} has the role {first[one].id!r} already ({first[one].origin}); name it at one role, once"
+                )
+                yield Problem(role.origin, "principals", message)
+            first.setdefault(one, role)
 
 
 def _find_overlaps(policy: ReadPolicy) -> Iterator[Problem]:

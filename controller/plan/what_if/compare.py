@@ -40,6 +40,7 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
         ("VLANs or isolation of segments", _switched(before), _switched(after)),
         ("devices and ports", before.blueprints, after.blueprints),
         ("wireless networks: whom they let in, and where to", _networks(before), _networks(after)),
+        ("the principals of roles", _principals(before), _principals(after)),
         ("the admission servers", before.admission_servers, after.admission_servers),
         ("lines", before.lines, after.lines),
         ("how lines are measured", before.measurement, after.measurement),
@@ -53,6 +54,10 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
 
 def _switched(city: City) -> list[object]:
     return [(segment.id, segment.vlan, segment.isolated) for segment in city.segments.values()]
+
+
+def _principals(city: City) -> list[object]:
+    return [(role.id, sorted(role.principals)) for role in city.people.roles if role.principals]
 
 
 def _networks(city: City) -> list[object]:

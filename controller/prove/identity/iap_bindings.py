@@ -44,8 +44,10 @@ class IapEvaluator:
         self._conditions: dict[tuple[str, str], list[IamCondition]] = {}
         compiled = {b.expression: IamCondition(b.expression) for b in self.intent.bindings}
         for binding in self.intent.bindings:
-            mine = self._conditions.setdefault((binding.application, binding.role), [])
-            mine.append(compiled[binding.expression])
+            for member in list_members(binding):
+                mine = self._conditions.setdefault((binding.application, member), [])
+                mine.append(compiled[binding.expression])
+        self.members = {role.id: role.principals or (_name_group(role.id),) for role in city.people.roles}
 
     def find_levels(self, attributes: RequestAttributes) -> frozenset[str]:
         """Full names of the granted levels."""
@@ -61,8 +63,28 @@ class IapEvaluator:
             yield moment, _full(before)
 
     def lets_in(self, application: str, role: str, levels: frozenset[str], at: datetime) -> bool:
-        """Tell whether some binding of the role grants the application."""
-        return any(condition.holds(levels, at) for condition in self._conditions.get((application, role), ()))
+        """Tell whether some binding grants the application to everybody who has the role."""
+        return self.decide(application, role, levels, at) == {True}
+
+    def decide(self, application: str, role: str, levels: frozenset[str], at: datetime) -> set[bool]:
+        """Return the answers that people of a role get: one, or both where its principals are bound differently."""
+        return {
+            any(condition.holds(levels, at) for condition in self._conditions.get((application, member), ()))
+            for member in self.members[role]
+        }
+
+
+def list_members(binding: IapBinding) -> tuple[str, ...]:
+    """Return whom a binding names: principals of a workforce identity pool, or the group of its role.
+
+    >>> list_members(IapBinding("affairs", "teacher", 1, "", ()))
+    ('the group of teacher',)
+    """
+    return binding.members or (_name_group(binding.role),)
+
+
+def _name_group(role: str) -> str:
+    return f"the group of {role}"
 
 
 @cache
@@ -93,7 +115,7 @@ def prove_iap_bindings(city: City, intent: CloudIntent | None = None, part: int 
             asked += len(guarded) * len(one.moments) * len(one.roles)
             yield one
 
-    found = list(_mistakes(proxy, counted()))
+    found = [*_find_unknown_members(proxy), *_mistakes(proxy, counted())]
     evidence = (
         f"{len(proxy.intent.bindings)} bindings, {len(proxy.intent.access_levels)} access levels, {asked} decisions",
     )
@@ -123,6 +145,17 @@ class _Mistake:
     words: str
 
 
+def _find_unknown_members(proxy: IapEvaluator) -> Iterator[_Mistake]:
+    """Yield each member of a binding that has no role of the policy: nobody decided that they may come in."""
+    known = {member for members in proxy.members.values() for member in members}
+    for binding in proxy.intent.bindings:
+        for member in list_members(binding):
+            if member not in known:
+                name = f"{binding.application}-{binding.role}-{binding.number}"
+                words = f"{member} is let in at {binding.application} by {name}, but no role of the policy names it"
+                yield _Mistake((member, "", binding.application), words)
+
+
 def find_wrong_decisions(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[str]:
     """Each decision about these people that the reference takes otherwise.
 
@@ -149,11 +182,12 @@ def _coming(proxy: IapEvaluator, people: Iterable[PrincipalCase]) -> Iterator[tu
 
 def _wrong(proxy: IapEvaluator, app: Application, person: Person, levels: frozenset[str]) -> _Mistake | None:
     answer = evaluate_identity(proxy.city, app.id, person)
-    if proxy.lets_in(app.id, person.role, levels, person.at) == answer.permitted:
+    if proxy.decide(app.id, person.role, levels, person.at) == {answer.permitted}:
         return None
     deed = "is refused" if answer.permitted else "is let in"
     rules = ", ".join(f"{rule.id} ({rule.origin})" for rule in answer.rules) or "no rule names them (default deny)"
-    bindings = [one for one in proxy.intent.bindings if (one.application, one.role) == (app.id, person.role)]
+    mine = set(proxy.members[person.role])
+    bindings = [one for one in proxy.intent.bindings if one.application == app.id and mine & {*list_members(one)}]
     made = ", ".join(_asking(one, levels) for one in bindings) or "no binding"
     says = "permit" if answer.permitted else "deny"
     words = f"{describe_person(person)} {deed} at {app.id} by {made}, but the policy: {says} by {rules}"

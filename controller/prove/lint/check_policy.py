@@ -9,6 +9,7 @@ from controller.prove.lint.expired_exceptions import find_expiries
 from controller.prove.lint.finding import Finding
 from controller.prove.lint.formats import find_older_formats
 from controller.prove.lint.least_privilege import find_broad_permits
+from controller.prove.lint.single_people import find_single_people
 from controller.prove.lint.unused import find_unused
 from controller.prove.lint.unused_families import find_unused_families
 from controller.prove.lint.wide_addresses import find_wide_addresses
@@ -31,6 +32,7 @@ def check_policy(city: City) -> list[Finding]:
         *find_broad_permits(city),
         *find_unused(city),
         *find_unused_families(city),
+        *find_single_people(city),
         *find_expiries(city),
         *check_data_flows(city),
         *find_older_formats(city),
