@@ -12,6 +12,7 @@ from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Family, Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
+from controller.model.sites.adoption import AdoptionLevel
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
@@ -226,6 +227,7 @@ class School(LocatedItem):
 
     `segments` override it for single segments. `lot` is the procurement lot that decides the platforms of its devices
     where it is not its ward's, `blueprint` the one that it has, whatever its kind and size.
+    `adoption` is how far its devices are managed; see `controller.model.sites.adoption`.
     """
 
     id: Identifier
@@ -240,6 +242,7 @@ class School(LocatedItem):
     segments: tuple[SchoolSegment, ...] = ()
     lot: Identifier | None = None
     blueprint: Identifier | None = None
+    adoption: AdoptionLevel = "all"
 
     def find_segment(self, name: str) -> SchoolSegment | None:
         """Return what a segment has of its own here; None where all of it follows from the formula."""
