@@ -133,7 +133,7 @@ def test_lots_belong_to_schools_where_they_name_them(policies: PolicyFolder) -> 
     assert set(platforms.values()) == {"cisco_ios"}
     line = policies.edit(ASAO, "    lot: lot-2\n", "").item
     # Nor is lot-2 any school's now.
-    problem, *unused = policies.problems()
+    *unused, problem = policies.problems()
     assert all("unknown lot 'lot-2'; allowed: lot-1" in one for one in unused)
     assert problem == (
         f"{ASAO}:{line}: lot: neither the school nor its ward 'asao' names a procurement lot; write lot: ... here"
