@@ -25,9 +25,10 @@ from controller.cli.options import (
 )
 from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
 from controller.errors import TsunaguError
+from controller.inputs.input_file import InputFolder
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.plan.observe import NotSupported, read_saved_configurations
+from controller.plan.observe import NotSupported, read_saved_configurations, refuse_misnamed_configurations
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
@@ -142,7 +143,10 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
 
 def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
     present = {path.stem for path in configs.glob("*.cfg")}
-    devices = [device for device in select_devices(city, chosen) if device.id in present]
+    selected = select_devices(city, chosen)
+    if configs.is_dir():
+        refuse_misnamed_configurations(selected, InputFolder(configs))
+    devices = [device for device in selected if device.id in present]
     if not devices:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
