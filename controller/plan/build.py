@@ -28,6 +28,7 @@ USUAL_HOURS = 24
 class PlanOrigin:
     """Where a plan comes from: who made it, from which git commit, whether it goes back to an earlier policy.
 
+    `planner_key` is the fingerprint of the key that is going to sign it, empty where none is.
     `hours` and `canary` are the operators' own: how long it may be applied, which school is changed first.
     """
 
@@ -36,6 +37,7 @@ class PlanOrigin:
     undo: bool = False
     hours: int = USUAL_HOURS
     canary: str | None = None
+    planner_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def build_plan(
         commit=origin.commit,
         undo=origin.undo,
         planner=origin.planner,
+        planner_key=origin.planner_key,
         on=city.policy_date,
         made=made,
         expires=made + timedelta(hours=origin.hours),

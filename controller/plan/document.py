@@ -18,7 +18,7 @@ from controller.inputs.shown_text import HIDDEN, escape_controls, shorten_value
 from controller.model.sites.devices import EstateName
 from controller.storage.whole_file import write_whole
 
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 MOST_BYTES = 256 << 20
 """A whole city of 176 schools that is planned anew takes about 60 MB."""
 LONGEST_SHOWN = 80
@@ -29,6 +29,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
 """An id of a city, a school, a device, a platform; a user's name."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40,64}\+?)?$")]
+Fingerprint = Annotated[str, Field(pattern=r"^(SHA256:[A-Za-z0-9+/]{43})?$")]
 Text = Annotated[str, Field(pattern=rf"^(?:[^{HIDDEN}]|[\t\n])*$")]
 """Words for people or for a device, in lines; without hidden characters, as `escape_lines` leaves them."""
 
@@ -96,18 +97,20 @@ class PlanFile(_Frozen):
     """The whole plan. `city` and `policy` name what it was made from: the city's id, and a digest of all its files.
 
     `commit` is the git commit that the policies stood at, with `+` where they had changes beside it; empty where they
-    stand in no repository. `planner` is who made the plan, by their name on their machine. `on` is the day that the
-    policy was compiled for. `estate` says whose devices they are. After `expires` no rollout of the plan begins.
+    stand in no repository. `planner` is who made the plan, by their name on their machine; `planner_key` is the
+    fingerprint of the key that signs it as theirs, empty where it is not signed. `on` is the day that the policy was
+    compiled for. `estate` says whose devices they are. After `expires` no rollout of the plan begins.
     `undo`: the policy is an earlier one, and not what `policies/` holds.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     city: Name
     estate: EstateName
     policy: Digest
     commit: Commit = ""
     undo: bool = False
     planner: Name | Literal[""] = ""
+    planner_key: Fingerprint = ""
     on: date
     made: AwareDatetime
     expires: AwareDatetime
@@ -130,18 +133,19 @@ class PlanFile(_Frozen):
 
 
 def save_plan(plan: PlanFile, path: Path) -> None:
-    """Write the plan beside its place and put it there in one move; signatures of the plan that stood there go.
+    """Write the plan beside its place and put it there in one move; what vouched for the one that stood there goes.
 
     Raises:
         TsunaguError: the place cannot be written to; what stood there before still does.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(plan.format_text().encode(), path)
-        for signature in list_signatures(path):
+        # First: where one cannot be removed, the plan that it vouches for stays, too.
+        for signature in (*list_signatures(path), name_record(path)):
             signature.unlink(missing_ok=True)
+        write_whole(plan.format_text().encode(), path)
     except OSError as error:
-        message = f"{path}: the plan cannot be saved: {error.strerror}"
+        message = f"{error.filename or path}: the plan cannot be saved: {error.strerror}"
         raise TsunaguError(message) from None
 
 
@@ -161,6 +165,15 @@ def name_approval(path: Path, approver: str) -> Path:
     PosixPath('plan.json.approval.hanako.sig')
     """
     return path.with_name(f"{path.name}.approval.{approver}.sig")
+
+
+def name_record(path: Path) -> Path:
+    """Return where the record stands that a plan was made here.
+
+    >>> name_record(Path("plan.json"))
+    PosixPath('plan.json.made-here')
+    """
+    return path.with_name(f"{path.name}.made-here")
 
 
 def list_approvals(path: Path) -> list[Path]:

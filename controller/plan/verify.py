@@ -143,7 +143,13 @@ def _verify_device(city: City, planned: DevicePlan, derive: DeriveChange, source
     except ValueError as error:
         message = f"{source}: {device.id}: the state seen cannot be read: {error}. Make the plan anew"
         raise PlanRefused(message) from None
-    return VerifiedDevice(device, system, seen, derive(city, device, seen))
+    try:
+        derived = derive(city, device, seen)
+    except ValueError as error:
+        # The seen state is the plan's own word: what no device can hold leads to no steps.
+        message = f"{source}: {device.id}: nothing can be derived from the state seen: {error}. Make the plan anew"
+        raise PlanRefused(message) from None
+    return VerifiedDevice(device, system, seen, derived)
 
 
 def _explain_difference(plan: PlanFile, rebuilt: PlanFile, difference: LineDifference, source: str) -> str:

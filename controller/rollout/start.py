@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +10,16 @@ from pathlib import Path
 from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
-from controller.model.virtual_city import ESTATES
 from controller.operations.anchors import AnchorName, WiderAnchor
 from controller.operations.applied_policies import judge_anchors, record_applied_policy
 from controller.operations.operations import Operations
 from controller.plan.document import PlanFile, parse_plan, read_plan
 from controller.plan.plan_expiry import refuse_expired_exceptions
-from controller.plan.provenance.approvals import SignedPlan, Signers, check_approvals
+from controller.plan.provenance.approvals import SignedPlan, check_approvals
 from controller.plan.provenance.approved_devices import is_repair, record_approved
 from controller.plan.provenance.git_commit import refuse_other_commit
-from controller.plan.provenance.policy_copies import copy_policy, keep_policy, load_kept_policy
+from controller.plan.provenance.made_here import refuse_foreign_plan
+from controller.plan.provenance.policy_copies import choose_policy, keep_policy
 from controller.plan.verify import VerifiedDevice, refuse_other_policy, refuse_untimely_plan, verify_plan
 from controller.rollout.waves import Accountability
 
@@ -32,7 +31,7 @@ class StartRequest:
     """What an operator asks for: a plan, and the policies that it must come from.
 
     `undo` says that going back to an earlier policy is meant, `accepted` which anchors may become wider. `applier` is
-    who asks.
+    who asks. `made_elsewhere` says that an unsigned plan is taken although no record shows that this user made it.
     """
 
     plan_path: Path
@@ -41,6 +40,7 @@ class StartRequest:
     applier: str
     undo: bool = False
     accepted: Collection[AnchorName] = ()
+    made_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,24 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
     if plan.undo is not request.undo:
         raise PlanRefused(_explain_undo(plan, source))
     refuse_untimely_plan(plan, now, operations.plans.expire_after_hours, source)
-    with _load_policy(plan, request.policies, operations, now) as (city, folder):
+    with choose_policy(plan, request.policies, operations, now) as (city, folder):
         refuse_other_policy(city, plan, source)
-        commit = plan.commit if plan.undo else refuse_other_commit(request.policies, plan.commit, source)
+        commit = refuse_other_commit(request.policies, plan, source)
         refuse_expired_exceptions(city, plan.on)
-        signers = _find_signers(SignedPlan(plan, content, request.plan_path), city, operations, now)
         wider = judge_anchors(city, operations, request.accepted)
         verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+        # Only what is verified may be a repair: until then the plan itself says what it would touch.
+        repair = is_repair(city, plan, verified, operations.state)
+        signed = SignedPlan(plan, content, request.plan_path)
+        signers = check_approvals(signed, operations.approvals, now, repair=repair)
+        if not (signers.planner or request.made_elsewhere):
+            refuse_foreign_plan(content, request.plan_path)
         keep_policy(city, folder, operations.state)
     record_applied_policy(city, operations, now, request.applier)
-    if signers.approvers:
-        record_approved(city, plan, operations.state)
-    planner = signers.planner or f"{plan.planner or 'not known'} (not signed)"
+    if signers.counted:
+        record_approved(city, plan, verified, operations.state)
+    unsigned = "not signed, made elsewhere" if request.made_elsewhere else "not signed"
+    planner = signers.planner or f"{plan.planner or 'not known'} ({unsigned})"
     answers = Accountability(planner, signers.approvers, request.applier, commit, plan.policy, plan.undo)
     return StartedRollout(city, plan, verified, answers, operations, wider)
 
@@ -89,21 +95,3 @@ def _explain_undo(plan: PlanFile, source: str) -> str:
     if plan.undo:
         return f"{source}: the plan goes back to an earlier policy ({plan.policy[:12]}); if that is meant, add: --undo"
     return f"{source}: the plan does not go back to an earlier policy; make one with: tsunagu plan --undo DIGEST"
-
-
-@contextmanager
-def _load_policy(plan: PlanFile, policies: Path, operations: Operations, now: datetime) -> Iterator[tuple[City, Path]]:
-    """Load the policy that a plan must come from: that of the folder, or for an undo the earlier one that was kept."""
-    estate, bounds = ESTATES[plan.estate], operations.get_bounds()
-    if plan.undo:
-        city = load_kept_policy(plan.policy, operations.state, estate, bounds)
-        day = now.astimezone(city.timezone).date()
-        yield load_kept_policy(plan.policy, operations.state, estate, bounds, day), Path(city.directory)
-        return
-    with copy_policy(policies, estate, bounds, now) as (city, folder):
-        yield city, folder
-
-
-def _find_signers(signed: SignedPlan, city: City, operations: Operations, now: datetime) -> Signers:
-    repair = is_repair(city, signed.plan, operations.state)
-    return check_approvals(signed, operations.approvals, now, repair=repair)

@@ -108,7 +108,7 @@ def test_a_half_written_plan_is_refused_wherever_it_breaks_off(saved: Path) -> N
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ('"made": "2026-11-23T08:00:00.123456Z"', '"made": "2026-11-23 08:00:00.123456+00:00"', 10),
+        ('"made": "2026-11-23T08:00:00.123456Z"', '"made": "2026-11-23 08:00:00.123456+00:00"', 11),
         ('"city": "kawasaki-virtual"', '"city":  "kawasaki-virtual"', 3),
         ('"filters_proved": 16', '"filters_proved": 16.0', None),
         ("校務", "\\u6821\\u52d9", None),
@@ -142,8 +142,8 @@ def test_what_stands_behind_the_plan_is_refused(saved: Path, added: str) -> None
         ("[]", "its fields"),
         ("{}", "its field 'city'"),
         ('{"plan": "x"}', "its fields"),
-        ('{"format": 3}', "its field 'city'"),
-        ('{"format": 3, "city": "\\u001b[2J"}', "its field 'city'"),
+        ('{"format": 4}', "its field 'city'"),
+        ('{"format": 4, "city": "\\u001b[2J"}', "its field 'city'"),
         ("[" * 100_000, "line 1"),
     ],
 )
@@ -179,10 +179,10 @@ def test_an_unknown_field_is_refused(saved: Path) -> None:
         load_plan(saved, CITY)
 
 
-@pytest.mark.parametrize("document", [{"plan": {"format": 2}, "sha256": "0"}, {"format": 4}, {"format": 10**30}])
+@pytest.mark.parametrize("document", [{"plan": {"format": 2}, "sha256": "0"}, {"format": 3}, {"format": 10**30}])
 def test_a_plan_of_another_format(saved: Path, document: dict[str, Any]) -> None:
     saved.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(PlanRefused, match=r"the plan is of format \d+; this release reads 3\. Make it anew"):
+    with pytest.raises(PlanRefused, match=r"the plan is of format \d+; this release reads 4\. Make it anew"):
         load_plan(saved, CITY)
 
 

@@ -98,7 +98,7 @@ def test_a_file_stands_for_the_policy_file_of_its_name(policies: PolicyFolder, t
 def test_without_git_no_revision_can_be_read(policies: PolicyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with (
-        pytest.raises(TsunaguError, match="git cannot be started: No such file or directory; --from needs it"),
+        pytest.raises(TsunaguError, match="git cannot be started: No such file or directory; is it installed"),
         extract_revision(policies.path, "HEAD"),
     ):
         pass

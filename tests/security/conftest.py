@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
@@ -19,6 +24,22 @@ from tests.security.fake_ssh_device import FakeDevice
 @pytest.fixture
 def policies(tmp_path: Path) -> PolicyFolder:
     return PolicyFolder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def keys() -> Iterator[Callable[[str], Path]]:
+    """Keys by their name, each made when it is first asked for."""
+    folder = Path(mkdtemp(prefix="tsunagu-test-keys-"))
+
+    @cache
+    def key(name: str) -> Path:
+        path = folder / name
+        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)]
+        subprocess.run(words, check=True, capture_output=True)
+        return path
+
+    yield key
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

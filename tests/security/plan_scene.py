@@ -17,12 +17,15 @@ from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.plan.build import PlanOrigin, build_plan
 from controller.plan.document import PlanFile, save_plan
+from controller.plan.provenance.made_here import record_made_plan
 from controller.rollout.outcome import Outcome
 from controller.rollout.start import StartedRollout, StartRequest, start_rollout
 from controller.rollout.waves import roll_out
 from controller.telemetry.timeline import Listener
 from tests.policies import NOON, PolicyFolder
 from tests.rollout.memory_lab import MemoryLab, switches
+
+PEOPLE = ("hanako", "taro", "jiro", "yuki")
 
 Document = dict[str, Any]
 Edit = Callable[[Document], object]
@@ -70,6 +73,7 @@ class Scene:
         city = city or self.load()
         made = build_plan(city, self.lab.consider(city), PlanOrigin("hanako", **origin), self.now)
         save_plan(made, self.plan_path)
+        record_made_plan(self.plan_path.read_bytes(), self.plan_path)
         return made
 
     def edit(self, edit: Edit) -> None:
@@ -78,11 +82,20 @@ class Scene:
         edit(document)
         self.plan_path.write_text(dump(document), encoding="utf-8")
 
-    def start(self, *, after: timedelta = timedelta(), undo: bool = False) -> StartedRollout:
+    def start(
+        self, *, after: timedelta = timedelta(), undo: bool = False, made_elsewhere: bool = False
+    ) -> StartedRollout:
         """Begin a rollout, some time after noon."""
         assert self.operations is not None
         operations = self.operations
-        request = StartRequest(self.plan_path, self.policies.path, lambda _: operations, "jiro", undo=undo)
+        request = StartRequest(
+            self.plan_path,
+            self.policies.path,
+            lambda _: operations,
+            "jiro",
+            undo=undo,
+            made_elsewhere=made_elsewhere,
+        )
         return start_rollout(request, self.now + after)
 
     def apply(self, *listeners: Listener, undo: bool = False) -> list[Outcome]:
@@ -106,3 +119,7 @@ def make_operations(folder: Path, **values: Any) -> Operations:  # noqa: ANN401 
     return Operations.model_validate(
         {"approvals": {"require": ()}, "anchors": "not-kept", "state": folder / "operators", **values}
     )
+
+
+def read_public(key: Path) -> str:
+    return key.with_name(f"{key.name}.pub").read_text(encoding="ascii").strip()

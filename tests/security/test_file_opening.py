@@ -26,13 +26,11 @@ READS = {
     "controller/operations/trusted_files.py": "the operators' files: owner and mode are checked, by rules of their own",
     "controller/operations/applied_policies.py": "the controller's own store",
     "controller/plan/backup.py": "writes a backup",
-    "controller/plan/what_if/policy_sources.py": "an archive of git, bounded as it streams",
     "controller/plan/proof/proof_cache.py": "its own cache, whose lines are signed",
     "controller/platforms/common/own_restore.py": "scripts that are a part of the program",
     "controller/platforms/device_text/word_lists.py": "word lists that are a part of the program",
     "controller/platforms/transport/namespace.py": "network namespaces of the kernel",
     "controller/plan/document.py": "the bytes of a plan that the opener has read",
-    "controller/plan/provenance/approved_devices.py": "the controller's own store",
     "controller/telemetry/writer_tokens.py": "the operators' tokens: owner and mode are checked, by rules of their own",
 }
 

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,10 +17,21 @@ from hypothesis import strategies as st
 
 from controller.errors import PlanRefused, TsunaguError
 from controller.model.city import City
-from controller.model.network.device_state import DeviceState
+from controller.model.network.device_state import DeviceState, build_device_state
+from controller.model.network.packets import Effect, Family, parse_prefix
+from controller.model.network.route_policies import (
+    PrefixList,
+    PrefixRange,
+    RouteClause,
+    RouteDirection,
+    RoutePolicy,
+    RoutePolicyBinding,
+    build_routing,
+)
+from controller.model.network.state_lines import format_state, parse_state
 from controller.model.sites.devices import Device
 from controller.plan.derive import DeriveChange, DerivedChange, derive_change
-from controller.plan.document import PlanFile, load_plan, parse_plan
+from controller.plan.document import PlanFile, load_plan, name_approval, parse_plan, save_plan
 from controller.plan.verify import verify_plan
 from controller.platforms.base import Observation
 from tests.security.plan_scene import Document, Edit, Scene, dump
@@ -229,3 +241,49 @@ def test_whatever_a_plan_file_holds_it_is_refused_in_words(content: bytes) -> No
     with pytest.raises(TsunaguError) as told:
         parse_plan(content, Path("plan.json"))
     assert str(told.value).isprintable()
+
+
+def test_no_plan_takes_the_place_of_another_whose_signatures_stay(scene: Scene) -> None:
+    """A folder under the name of a signature cannot be removed: the plan that stood there stays as it was."""
+    plan = scene.plan()
+    before = scene.plan_path.read_bytes()
+    place = name_approval(scene.plan_path, "x")
+    place.mkdir()
+    with pytest.raises(TsunaguError, match=r"plan\.json\.approval\.x\.sig: the plan cannot be saved: "):
+        save_plan(plan.model_copy(update={"planner": "taro"}), scene.plan_path)
+    assert scene.plan_path.read_bytes() == before
+
+
+def test_no_words_of_a_router_stand_in_a_plan_beside_its_state() -> None:
+    """Where a line was read counts for no state, so no digest and no derivation would show that it was changed."""
+    entry = PrefixRange(Effect.PERMIT, parse_prefix("10.1.0.0/24"), 24, 24, origin="told")
+    clause = RouteClause(Effect.PERMIT, prefixes="schools", origin="told")
+    bound = (64500, ip_address("192.0.2.1"), Family.V4, RouteDirection.OUT, "out", "told")
+    routing = build_routing(
+        [PrefixList("schools", Family.V4, (entry,))],
+        [RoutePolicy("out", Family.V4, (clause,))],
+        [RoutePolicyBinding(*bound)],
+    )
+    lines = format_state(build_device_state(routing=routing))
+    assert not [line for line in lines if "told" in line or "origin" in line]
+    assert format_state(parse_state(lines)) == lines
+    for name in ('"entries":[{', '"clauses":[{', '"bindings":[{'):
+        forged = [line.replace(name, f'{name}"origin":"approved",') for line in lines]
+        assert forged != list(lines)
+        with pytest.raises(ValueError, match="is not where or as it must be"):
+            parse_state(forged)
+
+
+@pytest.mark.parametrize("values", ['"addresses":["zz"]', '"addresses":["10.1.0.1/24"],"relays":["from"]'])
+def test_an_interface_whose_words_are_no_addresses_is_no_state(values: str) -> None:
+    with pytest.raises(ValueError, match="line 1 of the state does not describe one of its interfaces"):
+        parse_state([f'interfaces {{{values},"vlan":21}}'])
+
+
+def test_a_state_that_no_steps_can_lead_from_is_refused_in_words(sealed: Sealed) -> None:
+    def derive(*_: object) -> DerivedChange:
+        message = "no such port"
+        raise ValueError(message)
+
+    with pytest.raises(PlanRefused, match=r"nothing can be derived from the state seen: no such port\. Make the plan"):
+        verify_plan(sealed.city, sealed.plan, cast("DeriveChange", derive))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import shutil
-import subprocess
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -15,11 +18,11 @@ from controller.model.policy_bounds import PolicyBounds
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import USUAL_HOURS
 from controller.plan.plan_expiry import find_first_expiry
-from controller.plan.provenance.git_commit import find_commit
-from controller.plan.provenance.policy_copies import load_kept_policy
+from controller.plan.provenance import policy_copies
+from controller.plan.provenance.policy_copies import keep_policy, load_kept_policy
 from controller.rollout.outcome import End
 from controller.telemetry.timeline import Level, Span
-from tests.security.plan_scene import Scene, make_operations
+from tests.security.plan_scene import Edit, Scene, make_operations
 
 
 @pytest.fixture
@@ -95,7 +98,8 @@ def test_an_exception_that_expired_is_asked_of_the_policy_and_not_of_the_plan(sc
         scene.start(after=timedelta(hours=20))
     # Whatever day the file names: the policy is compiled for the day on which the rollout starts.
     scene.edit(lambda document: document.update(on=str(last + timedelta(days=1))))
-    assert scene.start(after=timedelta(hours=20)).city.policy_date == last + timedelta(days=1)
+    started = scene.start(after=timedelta(hours=20), made_elsewhere=True)
+    assert started.city.policy_date == last + timedelta(days=1)
 
 
 def take_permit_away(scene: Scene) -> None:
@@ -211,37 +215,85 @@ def test_what_an_undo_widens_needs_the_flag_like_everything_else(scene: Scene) -
         scene.start()
 
 
-def make_repository(scene: Scene) -> None:
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(scene.folder)]
-    for words in (["init", "-q"], ["add", "policies"], ["commit", "-q", "-m", "policies"]):
-        subprocess.run([*git, *words], check=True, capture_output=True)
+UNSIGNED: dict[str, Edit] = {
+    "a device less": lambda d: d["devices"].pop(),
+    "no devices": lambda d: d.update(devices=[], canary=""),
+    "the canary's school less, and another canary": lambda d: d.update(
+        devices=[one for one in d["devices"] if one["school"] != d["canary"]],
+        canary=next(one["school"] for one in d["devices"] if one["school"] != d["canary"]),
+    ),
+    "made later": lambda d: d.update(made="2026-12-01T12:00:01Z"),
+    "a longer time": lambda d: d.update(expires="2026-12-09T12:00:00Z"),
+    "another day": lambda d: d.update(on="2026-11-30"),
+    "another planner": lambda d: d.update(planner="director"),
+    "another commit": lambda d: d.update(commit="1" * 40),
+    "a reason of its own": lambda d: d["unplanned"].append(
+        {"device": "as-e04-rt1", "reason": "all is well", "kind": "failed"}
+    ),
+}
 
 
-def test_the_commit_of_a_plan_is_the_one_whose_policies_are_there(scene: Scene) -> None:
-    make_repository(scene)
-    commit = find_commit(scene.policies.path)
-    scene.plan(commit=commit)
-    assert len(commit) == 40
-    assert scene.start().answers.commit == commit
-    scene.edit(lambda document: document.update(commit="1" * 40))
-    with pytest.raises(PlanRefused, match=r"says that it was made from commit 111111111111, and .* does not hold"):
+@pytest.fixture(scope="module")
+def unsigned(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A plan of two schools that nobody signs."""
+    scene = Scene(tmp_path_factory.mktemp("unsigned"), schools=2)
+    scene.plan()
+    return scene
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_what_nothing_derives_is_changed_in_no_plan_that_nobody_signed(unsigned: Scene, name: str) -> None:
+    genuine = unsigned.plan_path.read_bytes()
+    try:
+        unsigned.edit(UNSIGNED[name])
+        with pytest.raises(PlanRefused, match=r"nobody signed it, and plan\.json\.made-here does not show that"):
+            unsigned.start()
+    finally:
+        unsigned.plan_path.write_bytes(genuine)
+
+
+def test_a_plan_of_another_user_is_taken_when_that_is_said(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.plan()
+    assert scene.start().answers.planner == "hanako (not signed)"
+    monkeypatch.setenv("XDG_STATE_HOME", str(scene.folder / "another user"))
+    with pytest.raises(PlanRefused, match="to take it as it stands: --made-elsewhere"):
         scene.start()
-    scene.policies.append("access/rules.yaml", "# later\n")
-    assert find_commit(scene.policies.path) == f"{commit}+"
-    scene.plan(commit=commit)
-    with pytest.raises(PlanRefused, match=f"made from commit {commit[:12]}"):
+    assert scene.start(made_elsewhere=True).answers.planner == "hanako (not signed, made elsewhere)"
+    (scene.folder / "another user/tsunagu/plans.key").write_bytes(b"short")
+    with pytest.raises(PlanRefused, match=r"whether it was made here cannot be said: .*plans\.key: is damaged"):
         scene.start()
 
 
-def test_a_repository_among_the_policies_makes_git_run_nothing(scene: Scene) -> None:
-    """The files of a bare repository can be part of a change to the policies; its configuration names programs."""
-    ran = scene.folder / "ran"
-    bare = scene.policies.path
-    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True, capture_output=True)
-    subprocess.run(["git", "-C", str(bare), "config", "core.bare", "false"], check=True, capture_output=True)
-    subprocess.run(["git", "-C", str(bare), "config", "core.worktree", str(bare)], check=True, capture_output=True)
-    subprocess.run(
-        ["git", "-C", str(bare), "config", "core.fsmonitor", f"touch {ran}"], check=True, capture_output=True
-    )
-    assert find_commit(bare) == ""
-    assert not ran.exists()
+def keep_often(folder: Path) -> None:
+    """What two rollouts of one policy do at once."""
+    for _ in range(12):
+        keep_policy(cast("City", SimpleNamespace(digest="a" * 64)), folder / "policies", folder / "state")
+
+
+def test_two_rollouts_of_one_policy_keep_it_both(scene: Scene) -> None:
+    kept = scene.folder / "state/policies"
+    kept.mkdir(parents=True, mode=0o700)
+    (kept / ".new-left").mkdir()
+    (kept / "notes").mkdir()
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=keep_often, args=(scene.folder,)) for _ in range(2)]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join()
+    assert [one.exitcode for one in processes] == [0, 0]
+    # What a killed one left half copied goes; what is no copy at all is nobody's to remove.
+    assert sorted(one.name for one in kept.iterdir()) == ["a" * 64, "notes"]
+    assert (kept / ("a" * 64) / "access/rules.yaml").is_file()
+
+
+def test_only_copies_count_among_the_copies(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_copies, "KEPT", 2)
+    kept = scene.folder / "state/policies"
+    for name in ("1" * 64, "2" * 64, "notes", "abcdef0123"):
+        (kept / name).mkdir(parents=True, mode=0o700)
+        os.utime(kept / name, (len(name), len(name)))
+    kept.chmod(0o700)
+    os.utime(kept / ("1" * 64), (99, 99))
+    keep_policy(cast("City", SimpleNamespace(digest="a" * 64)), scene.policies.path, scene.folder / "state")
+    assert sorted(one.name for one in kept.iterdir()) == ["1" * 64, "a" * 64, "abcdef0123", "notes"]

@@ -31,6 +31,13 @@ RestoreAfter = Annotated[
     int, typer.Option("--restore-after", min=5, max=600, help="Seconds until a device puts its old state back.")
 ]
 Undo = Annotated[bool, typer.Option("--undo", help="The plan goes back to an earlier policy, and that is meant.")]
+MadeElsewhere = Annotated[
+    bool,
+    typer.Option(
+        "--made-elsewhere",
+        help="Take an unsigned plan that you did not make on this machine: its devices, times and names as they stand.",
+    ),
+]
 AcceptWider = Annotated[
     list[AnchorName] | None,
     typer.Option("--accept-wider", help="An anchor that may be wider than in the policy applied last (repeatable)."),
@@ -45,6 +52,7 @@ def apply(  # noqa: PLR0913 the command's options
     restore_after: RestoreAfter = 60,
     undo: Undo = False,
     accept_wider: AcceptWider = None,
+    made_elsewhere: MadeElsewhere = False,
     as_json: Json = False,
 ) -> None:
     """Apply a plan: derive and prove it anew from the policy, then the canary school first, then the rest.
@@ -60,6 +68,7 @@ def apply(  # noqa: PLR0913 the command's options
         find_user_name(),
         undo=undo,
         accepted=accept_wider or (),
+        made_elsewhere=made_elsewhere,
     )
     clock = SystemClock()
     began, now = clock.monotonic(), clock.now()

@@ -13,11 +13,13 @@ from controller.cli.estates import find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies, State
 from controller.cli.output import print_line
 from controller.errors import TsunaguError
-from controller.model.virtual_city import ESTATES
 from controller.plan.document import PlanFile, name_approval, parse_plan, read_plan
-from controller.plan.provenance.policy_copies import copy_policy
+from controller.plan.provenance.approvals import SignedPlan, identify_approver
+from controller.plan.provenance.git_commit import refuse_other_commit
+from controller.plan.provenance.policy_copies import choose_policy
 from controller.plan.provenance.ssh_signatures import sign_bytes
-from controller.plan.verify import verify_plan
+from controller.plan.verify import refuse_other_policy, refuse_untimely_plan, verify_plan
+from controller.platforms.transport.base import SystemClock
 from controller.storage.audit.audit_trail import AuditKind
 from controller.storage.whole_file import write_whole
 
@@ -40,7 +42,8 @@ def approve(
 ) -> None:
     """Approve a plan: derive and prove it anew, show what it does, and sign exactly the bytes that were read.
 
-    The signature stands in a file of its own beside the plan. How many approvals a plan needs the operators say.
+    The signature stands in a file of its own beside the plan. How many approvals a plan needs the operators say. A plan
+    that could not be applied now (too old, of another policy or commit) is not approved either.
     """
     content = read_plan(plan_path)
     plan = parse_plan(content, plan_path)
@@ -48,29 +51,38 @@ def approve(
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*", approver) or len(approver) > LONGEST_NAME:
         message = f"{approver!r} cannot be part of a file's name; give letters and digits with --as"
         raise typer.BadParameter(message)
-    if plan.undo:
-        print_line("the plan goes back to an earlier policy; that it follows from it is judged by apply", "yellow")
-    else:
-        operations = load_operations_of(plan.estate, policies, state)
-        with copy_policy(policies, ESTATES[plan.estate], operations.get_bounds()) as (city, _):
-            verify_plan(city, plan, source=str(plan_path), canary=operations.rollout.canary)
-    _say_plan(plan)
+    source, now = str(plan_path), SystemClock().now()
+    operations = load_operations_of(plan.estate, policies, state)
+    refuse_untimely_plan(plan, now, operations.plans.expire_after_hours, source)
+    with choose_policy(plan, policies, operations, now) as (city, _):
+        refuse_other_policy(city, plan, source)
+        commit = refuse_other_commit(policies, plan, source)
+        verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+    _say_plan(plan, commit)
     signature = sign_bytes(content, sign_with)
+    signer = identify_approver(SignedPlan(plan, content, plan_path), signature, operations.approvals, now)
     place = name_approval(plan_path, approver)
-    open_audit_trail(state).record(AuditKind.APPROVED, plan=plan.digest(), principal=approver)
     try:
         write_whole(signature, place)
     except OSError as error:
         message = f"{place}: the approval cannot be saved: {error.strerror}"
         raise TsunaguError(message) from None
+    try:
+        # Who signed, and not what the file is called: nobody else can give that name.
+        person = signer.person or find_user_name()
+        open_audit_trail(state).record(AuditKind.APPROVED, plan=plan.digest(), principal=person, key=signer.key)
+    except TsunaguError:
+        place.unlink(missing_ok=True)
+        raise
     print_line(f"approved: {place}")
 
 
-def _say_plan(plan: PlanFile) -> None:
+def _say_plan(plan: PlanFile, commit: str) -> None:
     word = "undo, back to" if plan.undo else "policy"
-    commit = f", commit {plan.commit}" if plan.commit else ""
+    key = f"signed with {plan.planner_key}" if plan.planner_key else "not signed"
     print_line(
-        f"{word} {plan.policy[:12]}{commit}; planned by {plan.planner or 'not known'} at {plan.made:%Y-%m-%d %H:%M %Z}"
+        f"{word} {plan.policy[:12]}{f', commit {commit}' if commit else ''}; planned by {plan.planner or 'not known'} "
+        f"({key}) at {plan.made:%Y-%m-%d %H:%M %Z}"
     )
     for device in plan.devices:
         for change in device.changes:

@@ -33,13 +33,15 @@ from controller.cli.options import (
     read_day,
 )
 from controller.cli.output import Exit, print_line, say_json, say_moved
+from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
 from controller.plan.document import PlanFile, name_signature, save_plan
 from controller.plan.provenance.git_commit import find_commit
+from controller.plan.provenance.made_here import record_made_plan
 from controller.plan.provenance.policy_copies import load_kept_policy
-from controller.plan.provenance.ssh_signatures import sign_bytes
+from controller.plan.provenance.ssh_signatures import SignatureVerifier, find_fingerprint, sign_bytes
 from controller.plan.select import select_devices
 from controller.storage.whole_file import write_whole
 
@@ -96,6 +98,7 @@ def plan(  # noqa: PLR0913 the command's options
         undo is not None,
         operations.plans.expire_after_hours,
         operations.rollout.canary,
+        find_fingerprint(sign_with) if sign_with is not None else "",
     )
     document = build_plan(city, found, origin)
     if output is not None:
@@ -126,10 +129,20 @@ def _say_what_it_needs(document: PlanFile, output: Path, operations: Operations,
 
 def _save(document: PlanFile, output: Path, key: Path | None) -> None:
     """Save a plan; it is signed first, so that nothing is saved where the key does not sign."""
-    signature = sign_bytes(document.format_text().encode(), key) if key is not None else None
+    content = document.format_text().encode()
+    signature = sign_bytes(content, key) if key is not None else None
+    if signature is not None:
+        with SignatureVerifier(content, b"", None) as verifier:
+            if verifier.find_key(signature) != document.planner_key:
+                message = f"{key}: another key signed than its public half names ({document.planner_key}); remove that"
+                raise TsunaguError(message)
     save_plan(document, output)
     if signature is not None:
         write_whole(signature, name_signature(output))
+    try:
+        record_made_plan(content, output)
+    except TsunaguError as error:
+        print_line(f"{error}; apply it with a signature, or with --made-elsewhere", "yellow")
 
 
 def drift(  # noqa: PLR0913 the command's options

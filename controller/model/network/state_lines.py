@@ -18,6 +18,7 @@ from controller.model.network.device_state import (
     Vlan,
     VlanInterface,
     build_device_state,
+    build_vlan_interface,
 )
 from controller.model.network.route_policies import NO_ROUTING, Routing
 from controller.model.network.wireless import WirelessNetwork
@@ -32,8 +33,15 @@ _PARTS: dict[str, Any] = {
     "networks": WirelessNetwork,
 }
 _ROUTING = "routing"
-_NO_ORIGIN = {"entries": {"__all__": {"origin"}}}
-"""Where an entry was read does not belong to the state."""
+_NO_ORIGIN: dict[str, Any] = {
+    "filters": {"entries": {"__all__": {"origin"}}},
+    "routing": {
+        "lists": {"__all__": {"entries": {"__all__": {"origin"}}}},
+        "policies": {"__all__": {"clauses": {"__all__": {"origin"}}}},
+        "bindings": {"__all__": {"origin"}},
+    },
+}
+"""Where something was read does not belong to the state."""
 
 
 @cache
@@ -52,7 +60,7 @@ def format_state(state: DeviceState) -> tuple[str, ...]:
         held = getattr(state, part)
         things = ([held] if held != NO_ROUTING else []) if part == _ROUTING else held
         for thing in things:
-            excluded: Any = _NO_ORIGIN if part == "filters" else None
+            excluded = _NO_ORIGIN.get(part)
             values = _adapter(part).dump_python(thing, mode="json", exclude_defaults=True, exclude=excluded)
             lines.append(f"{part} {json.dumps(values, sort_keys=True, separators=(',', ':'))}")
     return tuple(lines)
@@ -75,7 +83,10 @@ def parse_state(lines: Iterable[str]) -> DeviceState:
             message = f"line {number} of the state is of no kind that a device holds"
             raise ValueError(message)
         try:
-            held[part].append(_adapter(part).validate_python(from_json(value, allow_inf_nan=False), strict=False))
+            thing = _adapter(part).validate_python(from_json(value, allow_inf_nan=False), strict=False)
+            if isinstance(thing, VlanInterface):  # whose addresses are words until somebody reads them
+                thing = build_vlan_interface(thing.vlan, thing.addresses, thing.relays)
+            held[part].append(thing)
         except (ValidationError, ValueError):
             message = f"line {number} of the state does not describe one of its {part}"
             raise ValueError(message) from None

@@ -1,4 +1,4 @@
-"""This user's key under which proofs are remembered: whoever cannot read it cannot write one that is believed."""
+"""Keys of this user, for proofs that are remembered and plans made here: who cannot read one is not believed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from controller.inputs.home_folder import find_home_folder
 from controller.operations.trusted_files import read_trusted_file
 
 KEY_BYTES = 32
-_WHAT = "The key of the earlier proofs cannot be used:"
+_WHAT = "A key of this user cannot be used:"
 
 
-def find_key_file() -> Path:
-    """Return where the key stands: under XDG_STATE_HOME, or ~/.local/state; never beside the proofs themselves."""
-    return Path(os.environ.get("XDG_STATE_HOME") or find_home_folder() / ".local/state") / "tsunagu" / "proof-cache.key"
+def find_key_file(name: str = "proof-cache.key") -> Path:
+    """Return where a key stands: under XDG_STATE_HOME, or ~/.local/state; never beside what it vouches for."""
+    return Path(os.environ.get("XDG_STATE_HOME") or find_home_folder() / ".local/state") / "tsunagu" / name
 
 
 def load_key(path: Path) -> bytes:
@@ -34,7 +34,7 @@ def load_key(path: Path) -> bytes:
         _make_key(path)
         key = read_trusted_file(path, _WHAT, private=True, most_bytes=KEY_BYTES)
     if len(key) != KEY_BYTES:
-        message = f"{path}: is damaged: {len(key)} bytes instead of {KEY_BYTES}; delete it, and all is proved anew"
+        message = f"{path}: is damaged: {len(key)} bytes instead of {KEY_BYTES}; delete it, and it is made anew"
         raise TsunaguError(message)
     return key
 

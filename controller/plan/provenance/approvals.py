@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,10 +23,14 @@ _REFUSED = "The files of the approvals cannot be used:"
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """The people who answer for a plan; `planner` is "" where nobody signed it."""
+    """The people who answer for a plan; `planner` is "" where nobody signed it.
+
+    `counted` says that others had to approve it, and that enough of them did: only such a plan is an approved one.
+    """
 
     planner: str = ""
     approvers: tuple[str, ...] = ()
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,8 @@ def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, 
     """Return who answers for a plan, if that is enough by the operators' rules.
 
     Every signature that stands beside the plan must be good where the operators name allowed signers. With `repair` the
-    plan only brings back what was approved before, and needs no approval of its own.
+    plan only brings back what was approved before, and needs no approval of its own. Who is the planner stands in the
+    signed bytes, as the fingerprint of a key: no file's name makes a planner or an approver of anybody.
 
     Raises:
         PlanNotApproved: a signature is not good or is missing, or too few others approved; says which, and why.
@@ -63,12 +69,39 @@ def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, 
         raise PlanNotApproved(message + "make the plan with: tsunagu plan --sign-with KEY")
     for rule in () if repair else rules:
         _count(signed, rule, planner, approvers, allowed)
-    return Signers(planner, approvers)
+    return Signers(planner, approvers, counted=bool(rules) and not repair)
 
 
-def _verify_signatures(
-    signed: SignedPlan, approvals: Approvals, allowed_file: Path, now: datetime
-) -> tuple[str, tuple[str, ...], AllowedSigners]:
+def identify_approver(signed: SignedPlan, signature: bytes, approvals: Approvals, now: datetime) -> Signer:
+    """Return whose a new approval is: among the allowed signers, or "" where the operators name none.
+
+    Raises:
+        PlanNotApproved: it is nobody's who may sign, or the planner's.
+        OperationsRefused: the file of the allowed signers, or of the revoked keys, cannot be trusted.
+    """
+    allowed_file = approvals.allowed_signers
+    if allowed_file is None:
+        with SignatureVerifier(signed.content, b"", None) as verifier:
+            key = verifier.find_key(signature)
+        found, own = key if isinstance(key, Refusal) else Signer("", key), frozenset[str]()
+    else:
+        with _open_verifier(signed, approvals, allowed_file) as (verifier, allowed):
+            found = identify_signer(signature, verifier, allowed, _list_moments(signed, now))
+        planners = allowed.find_people(signed.plan.planner_key)
+        own = frozenset[str]().union(*(allowed.find_same_person(name) for name in planners))
+    if isinstance(found, Refusal):
+        message = f"{signed.path}: your approval would be refused: {found.reason}"
+        raise PlanNotApproved(message)
+    if found.key == signed.plan.planner_key or found.person in own:
+        message = f"{signed.path}: the plan names {signed.plan.planner_key} as its planner's key, which is yours; "
+        raise PlanNotApproved(message + "another person must approve it")
+    return found
+
+
+@contextmanager
+def _open_verifier(
+    signed: SignedPlan, approvals: Approvals, allowed_file: Path
+) -> Iterator[tuple[SignatureVerifier, AllowedSigners]]:
     try:
         content = read_trusted_file(allowed_file, _REFUSED)
         revoked = read_trusted_file(approvals.revoked_keys, _REFUSED) if approvals.revoked_keys else None
@@ -76,35 +109,82 @@ def _verify_signatures(
         message = f"{error.filename}: the operators' file names it in `approvals`, and it is missing"
         raise PlanNotApproved(message) from None
     allowed = parse_allowed_signers(content.decode("utf-8", "replace"), str(allowed_file))
-    # A signature has no time of its own: a key must have been good from the making of the plan until now.
-    moments = tuple(dict.fromkeys((min(signed.plan.made, now), now)))
     with SignatureVerifier(signed.content, content, revoked) as verifier:
-        place = name_signature(signed.path)
-        planner = _find_signer(place, verifier, allowed, moments) if place.exists() or place.is_symlink() else ""
+        yield verifier, allowed
+
+
+def _list_moments(signed: SignedPlan, now: datetime) -> tuple[datetime, ...]:
+    """A signature has no time of its own: a key must have been good from the making of the plan until now."""
+    return tuple(dict.fromkeys((min(signed.plan.made, now), now)))
+
+
+def _verify_signatures(
+    signed: SignedPlan, approvals: Approvals, allowed_file: Path, now: datetime
+) -> tuple[str, tuple[str, ...], AllowedSigners]:
+    moments = _list_moments(signed, now)
+    with _open_verifier(signed, approvals, allowed_file) as (verifier, allowed):
+        planner = _find_planner(signed, verifier, allowed, moments)
         found = list_approvals(signed.path)
         if len(found) > MOST_APPROVALS:
             message = f"{signed.path}: more than {MOST_APPROVALS} approvals stand beside it"
             raise PlanNotApproved(message)
-        approvers = dict.fromkeys(_find_signer(one, verifier, allowed, moments) for one in found)
+        approvers = dict.fromkeys(_find_signer(one, verifier, allowed, moments).person for one in found)
     return planner, tuple(approvers), allowed
 
 
-def _find_signer(place: Path, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]) -> str:
-    """Return who made a signature."""
-    signature = read_input_file(place, most_bytes=MOST_SIGNATURE_BYTES)
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Whose signature it is, and by which key."""
+
+    person: str
+    key: str
+
+
+def _find_planner(
+    signed: SignedPlan, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]
+) -> str:
+    """Return who signed as the planner: the owner of the key that the plan itself names."""
+    place = name_signature(signed.path)
+    if not (place.exists() or place.is_symlink()):
+        return ""
+    found, named = _find_signer(place, verifier, allowed, moments), signed.plan.planner_key
+    if found.key != named:
+        message = f"it is by the key {found.key} of {found.person}, and the plan names "
+        raise _refuse(place, message + (f"{named} as its planner's" if named else "no key of its planner"))
+    return found.person
+
+
+def _find_signer(
+    place: Path, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]
+) -> Signer:
+    """Return who made the signature in a file."""
+    try:
+        signature = read_input_file(place, most_bytes=MOST_SIGNATURE_BYTES)
+    except FileNotFoundError:
+        raise _refuse(place, "it is missing, or a link that leads nowhere") from None
+    found = identify_signer(signature, verifier, allowed, moments)
+    if isinstance(found, Refusal):
+        raise _refuse(place, found.reason)
+    return found
+
+
+def identify_signer(
+    signature: bytes, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]
+) -> Signer | Refusal:
+    """Return whose a signature is among the allowed signers, or why it is nobody's."""
     key = verifier.find_key(signature)
     if isinstance(key, Refusal):
-        raise _refuse(place, key.reason)
+        return key
     people = allowed.find_people(key)
     if not people:
-        raise _refuse(place, f"its key {key} is nobody's among the allowed signers")
+        return Refusal(f"its key {key} is nobody's among the allowed signers")
     reasons = []
     for person in people:
         refusal = verifier.verify(signature, person, moments)
         if refusal is None:
-            return person
+            return Signer(person, key)
         reasons.append(refusal.reason)
-    raise _refuse(place, "; ".join(reasons))
+    return Refusal("; ".join(reasons))
 
 
 def _refuse(place: Path, reason: str) -> PlanNotApproved:

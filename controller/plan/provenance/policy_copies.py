@@ -22,11 +22,18 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES
+from controller.model.virtual_city import ESTATES
+from controller.operations.operations import Operations
+from controller.plan.document import PlanFile
+from controller.storage.file_lock import hold_folder_lock
 
 FOLDER = "policies"
 KEPT = 50
 """Copies that are kept; the one that was used longest ago goes first."""
 SHORTEST = 8
+PATIENCE = 30.0
+_WAITING = ".new-"
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @contextmanager
@@ -54,27 +61,56 @@ def copy_policy(
         yield city, folder
 
 
+@contextmanager
+def choose_policy(plan: PlanFile, policies: Path, operations: Operations, now: datetime) -> Iterator[tuple[City, Path]]:
+    """Load the policy that a plan must come from: that of the folder, or for an undo the earlier one that was kept.
+
+    Yield the city of the day of `now`, and the folder that its files can be copied from.
+
+    Raises:
+        PolicyError: it cannot be loaded.
+        PlanRefused: no such policy was kept.
+    """
+    estate, bounds = ESTATES[plan.estate], operations.get_bounds()
+    if plan.undo:
+        city = load_kept_policy(plan.policy, operations.state, estate, bounds)
+        day = now.astimezone(city.timezone).date()
+        yield load_kept_policy(plan.policy, operations.state, estate, bounds, day), Path(city.directory)
+        return
+    with copy_policy(policies, estate, bounds, now) as (city, folder):
+        yield city, folder
+
+
 def keep_policy(city: City, folder: Path, state: Path) -> Path:
     """Keep a loaded policy's files under its digest; return where.
 
     Raises:
         TsunaguError: it cannot be written.
+        FileLocked: another one is being kept all the time.
     """
     place = state / FOLDER / city.digest
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_foreign_folder(place.parent)
-        waiting = Path(tempfile.mkdtemp(dir=place.parent, prefix=".new-"))
-        _copy_files(folder, waiting)
-        if place.exists():
-            # The same digest, so the same files; written anew, in case somebody changed them.
-            shutil.rmtree(place)
-        waiting.rename(place)
-        _drop_oldest(place.parent, place)
+        with hold_folder_lock(place.parent, patience=PATIENCE):
+            _put_copy(folder, place)
+            _drop_oldest(place.parent, place)
     except OSError as error:
         message = f"{place}: the policy's copy cannot be kept: {error.strerror}"
         raise TsunaguError(message) from None
     return place
+
+
+def _put_copy(folder: Path, place: Path) -> None:
+    """Put the copy in its place whole. The same digest means the same files; anew, in case somebody changed them."""
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=_WAITING) as name:
+        waiting, old = Path(name, "new"), Path(name, "old")
+        waiting.mkdir(mode=0o700)
+        # An undo is kept from its own copy, so that one must still be there to be read.
+        _copy_files(folder, waiting)
+        if place.exists():
+            place.rename(old)
+        waiting.rename(place)
 
 
 def load_kept_policy(
@@ -100,7 +136,7 @@ def _find_kept(digest: str, state: Path) -> Path:
         raise PlanRefused(message)
     if folder.is_dir():
         _refuse_foreign_folder(folder)
-    kept = [one.name for one in sorted(folder.glob("[0-9a-f]*"), key=_last_used)] if folder.is_dir() else []
+    kept = [one.name for one in sorted(_list_kept(folder), key=_last_used)] if folder.is_dir() else []
     found = [name for name in kept if name.startswith(digest)]
     if len(found) == 1:
         return folder / found[0]
@@ -128,10 +164,17 @@ def _refuse_foreign_folder(folder: Path) -> None:
 
 
 def _drop_oldest(folder: Path, used: Path) -> None:
+    """Remove copies above their number, and what a killed rollout left half copied; the lock is held."""
     os.utime(used)
-    kept = sorted((one for one in folder.iterdir() if one.is_dir() and one != used), key=_last_used)
+    for one in folder.glob(f"{_WAITING}*"):
+        shutil.rmtree(one)
+    kept = sorted((one for one in _list_kept(folder) if one != used), key=_last_used)
     for one in kept[: max(0, len(kept) - KEPT + 1)]:
         shutil.rmtree(one)
+
+
+def _list_kept(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if _DIGEST.fullmatch(one.name) and one.is_dir() and not one.is_symlink()]
 
 
 def _last_used(path: Path) -> float:

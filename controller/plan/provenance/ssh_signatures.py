@@ -20,6 +20,7 @@ NAMESPACE = "tsunagu-plan"
 """What a signature is for: one made for anything else, a git commit for example, is none of a plan."""
 _PROGRAM = "ssh-keygen"
 _SECONDS = 60
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _GOOD = re.compile(r'Good "tsunagu-plan" signature with \S+ key (SHA256:\S+)')
 
 
@@ -34,6 +35,20 @@ def sign_bytes(content: bytes, key: Path) -> bytes:
         message = f"{key}: cannot sign: {_shorten(done.stderr)}"
         raise TsunaguError(message)
     return done.stdout
+
+
+def find_fingerprint(key: Path) -> str:
+    """Return the fingerprint of a key, be it the private or the public half.
+
+    Raises:
+        TsunaguError: the file holds no key; says why.
+    """
+    done = _run(["-l", "-E", "sha256", "-f", str(key)], b"")
+    found = _FINGERPRINT.search(done.stdout.decode("utf-8", "replace"))
+    if done.returncode or found is None:
+        message = f"{key}: cannot sign: {_shorten(done.stderr)}"
+        raise TsunaguError(message)
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import IO
+from tempfile import TemporaryDirectory
 
 from controller.errors import InputRefused, TsunaguError
 from controller.inputs.input_file import MOST_BYTES, MOST_BYTES_IN_ALL, MOST_FILES
@@ -18,9 +15,13 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES
-from controller.plan.provenance.git_commit import SAFE
-
-_MOST_OF_AN_ERROR = 4_000
+from controller.plan.provenance.git_commit import (
+    CommittedFile,
+    GitRefused,
+    find_revision,
+    list_committed_files,
+    read_committed_files,
+)
 
 
 def find_replacements(policies: Path, given: Sequence[str]) -> dict[str, Path]:
@@ -73,40 +74,38 @@ def extract_revision(policies: Path, name: str) -> Iterator[Path]:
     Raises:
         TsunaguError: git does not know the revision, or it holds no such folder.
     """
-    if name.startswith("-"):
-        message = f"{name!r} is no git revision"
-        raise TsunaguError(message)
-    words = ["git", *SAFE, "-C", str(policies), "archive", "--format=tar", name, "--", "."]
-    with TemporaryDirectory(prefix="tsunagu-policies-") as folder, TemporaryFile() as errors:
-        try:
-            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603 git, with a name that is no option
-        except OSError as error:
-            message = f"git cannot be started: {error.strerror}; --from needs it"
-            raise TsunaguError(message) from None
-        with process:
+    try:
+        files = list_committed_files(policies, find_revision(policies, name))
+        _check_files(files, shown := Path(f"{name}:{policies}"))
+        contents = list(read_committed_files(policies, files))
+    except GitRefused as error:
+        message = f"{policies} cannot be read from revision {name!r}: {error}"
+        raise TsunaguError(message) from None
+    with TemporaryDirectory(prefix="tsunagu-policies-") as folder:
+        for file, content in contents:
+            place = Path(folder, file.name)
             try:
-                _unpack_files(process.stdout, Path(folder), f"{name}:{policies}")
-            except tarfile.TarError as error:
-                errors.seek(0)
-                said = errors.read(_MOST_OF_AN_ERROR).decode("utf-8", "replace").strip() or str(error)
-                message = f"{policies} cannot be read from revision {name!r}: {said}"
-                raise TsunaguError(message) from None
-            finally:
-                process.kill()
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+            except OSError as error:
+                raise InputRefused(shown / file.name, f"cannot be written: {error.strerror}") from None
         yield Path(folder)
 
 
-def _unpack_files(stream: IO[bytes] | None, folder: Path, shown_as: str) -> None:
-    """Write the files of an archive into a folder of our own; what is no file or folder is refused."""
+def _check_files(files: Sequence[CommittedFile], shown: Path) -> None:
+    """Refuse what is no file, and more than is read of a folder."""
     left = MOST_BYTES_IN_ALL
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for count, member in enumerate(archive):
-            left -= member.size
-            if not (member.isreg() or member.isdir()):
-                raise InputRefused(Path(shown_as) / member.name, "is a link in this revision; a regular file is needed")
-            if count > MOST_FILES or left < 0 or member.size > MOST_BYTES:
-                raise InputRefused(Path(shown_as) / member.name, "with this file it is more than is read")
-            archive.extract(member, folder, filter="data")
+    if not files:
+        message = f"{shown}: this revision holds no such folder"
+        raise TsunaguError(message)
+    for count, file in enumerate(files):
+        left -= file.size
+        if file.name.startswith("/") or ".." in file.name.split("/"):
+            raise InputRefused(shown / file.name, "leads out of the policy folder")
+        if not file.is_regular:
+            raise InputRefused(shown / file.name, "is a link in this revision; a regular file is needed")
+        if count > MOST_FILES or left < 0 or file.size > MOST_BYTES:
+            raise InputRefused(shown / file.name, "with this file it is more than is read")
 
 
 def load_revision(policies: Path, name: str, on: date, bounds: PolicyBounds) -> City:
