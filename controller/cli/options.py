@@ -47,7 +47,7 @@ Configs = Annotated[
 ]
 
 
-def read_day(on: str | None) -> date | None:
+def choose_day(on: str | None) -> date | None:
     """The day of an option that may have been left out.
 
     Raises:

@@ -28,9 +28,9 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    choose_day,
     choose_estate_class,
     choose_selection,
-    read_day,
 )
 from controller.cli.output import Exit, print_line, say_json, say_moved
 from controller.errors import TsunaguError
@@ -87,9 +87,9 @@ def plan(  # noqa: PLR0913 the command's options
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:
-        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), read_day(on))
+        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), choose_day(on))
     else:
-        city = load_city(policies, on=read_day(on), estate=estate, bounds=operations.get_bounds())
+        city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs))
     origin = PlanOrigin(
@@ -157,7 +157,7 @@ def drift(  # noqa: PLR0913 the command's options
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     devices = list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, None, only_read=True))
     differing = [one for one in found if one.refusal is None and one.differs]

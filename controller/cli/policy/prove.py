@@ -20,8 +20,8 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    choose_day,
     choose_selection,
-    read_day,
 )
 from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
 from controller.errors import TsunaguError
@@ -81,7 +81,7 @@ def prove(  # noqa: PLR0913 the command's options
     """
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
