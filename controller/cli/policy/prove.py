@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
@@ -27,6 +28,7 @@ from controller.cli.output import Exit, describe_beside_filters, print_line, say
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
 from controller.plan.observe import NotSupported, read_saved_configurations
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
@@ -48,13 +50,17 @@ WAY = "every state on the way to the policy: old AND new <= between <= old OR ne
 
 @dataclass
 class Findings:
-    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms."""
+    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms.
+
+    `schools` are those of the devices: what the adoption level of one leaves out is not judged.
+    """
 
     checks: list[Check]
     summary: str
     refused: list[str] = field(default_factory=list)
     unsupported: int = 0
     proved_now: str = ""
+    schools: tuple[School, ...] = ()
 
 
 def prove(  # noqa: PLR0913 the command's options
@@ -114,7 +120,13 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
         f"proved now: {found.filters_now} of {found.filters} filters, {found.done} of {found.done + found.from_cache} "
         f"devices, {judged - found.checks_known} of {judged} other checks"
     )
-    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known), proved_now=now)
+    return Findings(
+        [proved, ways, *found.checks],
+        summary,
+        unsupported=len(devices) - len(known),
+        proved_now=now,
+        schools=tuple(one.school for one in devices),
+    )
 
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:
@@ -137,7 +149,9 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     held = [one.parsed for one in seen if one.parsed is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
     checks = [Check(DEVICES, filters + routes + networks, differences), ways, *check_paths(city, held)]
-    return Findings(checks, summary, refused, len(missing), "proved now: all of it")
+    return Findings(
+        checks, summary, refused, len(missing), "proved now: all of it", tuple(one.school for one in devices)
+    )
 
 
 def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
@@ -157,6 +171,7 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
             print_line(f"x {difference}", "red")
     for check in found.checks:
         _say_check(check, evidence=evidence)
+    say_adoption_levels(found.schools)
     if found.unsupported:
         print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
     print_line(found.summary)
@@ -188,6 +203,7 @@ def _document(found: Findings, seconds: float) -> dict[str, object]:
         "proved_now": found.proved_now,
         "refused": found.refused,
         "unsupported": found.unsupported,
+        "adoption": build_level_documents(found.schools),
         "checks": [
             {
                 "name": check.name,
