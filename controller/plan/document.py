@@ -59,7 +59,7 @@ class DevicePlan(_Frozen):
     `seen_state` holds the state seen as `format_state` writes it, `seen` is its digest; `wanted` are the lines of the
     wanted state as the device's own text, and `saved` tells whether it would have booted with what it ran. All the rest
     is for people, follows from these and from the policy, and is believed by nobody: `apply` derives it again, and
-    refuses a plan that says anything else. `moved` is what of the policy this device leaves to another one.
+    refuses a plan that says anything else. `delegated` is what of the policy this device leaves to another one.
     """
 
     device: Name
@@ -70,7 +70,7 @@ class DevicePlan(_Frozen):
     wanted: tuple[Text, ...]
     saved: bool
     changes: tuple[Text, ...]
-    moved: tuple[Text, ...] = ()
+    delegated: tuple[Text, ...] = ()
     filters_proved: int
     steps: tuple[PlannedStep, ...]
 

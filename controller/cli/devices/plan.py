@@ -33,7 +33,7 @@ from controller.cli.options import (
     choose_estate_class,
     choose_selection,
 )
-from controller.cli.output import Exit, print_line, say_json, say_moved
+from controller.cli.output import Exit, print_line, say_delegated, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
@@ -199,7 +199,7 @@ def _understood(one: ConsideredDevice) -> dict[str, object]:
         "refused": str(one.refusal) if one.refusal else None,
         "left_out": one.left_out or None,
         "changes": list(one.changes),
-        "moved": list(one.delegated),
+        "delegated": list(one.delegated),
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
         "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
@@ -224,7 +224,7 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
                 print_line(f"  {change}", _style(change))
         elif with_reading:
             print_line(f"{name}: nothing would change")
-        say_moved(name, one.delegated)
+        say_delegated(name, one.delegated)
 
 
 def _style(change: str) -> str | None:

@@ -24,7 +24,7 @@ from controller.cli.options import (
     choose_day,
     choose_selection,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated, say_json
 from controller.errors import TsunaguError
 from controller.inputs.input_file import InputFolder
 from controller.model.city import City
@@ -134,7 +134,7 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     devices = _in_folder(city, chosen, configs)
     judged = [prove_configuration(city, one) for one in read_saved_configurations(devices, configs)]
     for one in judged:
-        say_moved(one.device.id, one.delegated)
+        say_delegated(one.device.id, one.delegated)
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)

@@ -19,7 +19,7 @@ from controller.cli.options import (
     choose_day,
     choose_selection,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import BeyondCapability, TsunaguError
@@ -57,7 +57,7 @@ def render(  # noqa: PLR0913 the command's options
             refused += 1
             continue
         filters += prove_rendered_device(city, intent, system)
-        say_moved(device.id, describe_delegated(intent.delegated))
+        say_delegated(device.id, describe_delegated(intent.delegated))
         route_policies += len(intent.wanted.routing.bindings)
         networks += len(intent.networks)
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")
