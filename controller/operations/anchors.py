@@ -17,7 +17,7 @@ from controller.model.city import City
 from controller.model.loading.bounds import PrefixCover, count_new_addresses, exceeds_block, merge_prefixes
 from controller.model.network.device_state import PortRole
 from controller.model.network.packets import Family, Prefix
-from controller.model.sites.schools import PrefixField
+from controller.model.sites.addressing import PrefixField
 from controller.operations.fields import PlainText
 from controller.operations.operations import CloudBounds
 
@@ -93,6 +93,11 @@ def collect_anchors(city: City) -> Anchors:
 
 def _list_management_entries(city: City) -> Iterator[str]:
     management = city.management_segment
+    for school in city.schools:
+        own = school.find_segment(management)
+        if own is not None:
+            given = (f"VLAN {own.vlan}" if own.vlan else "", str(own.ipv4 or ""), str(own.ipv6 or ""))
+            yield f"school {school.id}: {', '.join(filter(None, given))}"
     for blueprint in city.blueprints.blueprints:
         for group in blueprint.devices:
             where = f"blueprint {blueprint.id}, {group.role}"

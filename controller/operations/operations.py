@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from controller.errors import Origin
 from controller.model.network.packets import Family
 from controller.model.policy_bounds import RESERVED_FLOOR, SSH_PORT, PolicyBounds
-from controller.model.sites.schools import Identifier, PrefixField
+from controller.model.sites.addressing import PrefixField
+from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path

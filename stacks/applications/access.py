@@ -75,8 +75,10 @@ class Access(pulumi.ComponentResource):
             opts=self._args.services.build_child_options(self, "cloudidentity", protect=self._args.protected),
         )
 
-    def _name_group(self, role: str) -> pulumi.Output[str]:
-        return self.groups[role].group_key.apply(lambda key: format_group_member(key.id))
+    def _list_members(self, binding: IapBinding) -> list[pulumi.Input[str]]:
+        if binding.members:
+            return [*binding.members]
+        return [self.groups[binding.role].group_key.apply(lambda key: format_group_member(key.id))]
 
     def _add_level(self, level: AccessLevel) -> gcp.accesscontextmanager.AccessLevel:
         parent = f"accessPolicies/{self._args.google.access_policy}"
@@ -104,7 +106,7 @@ class Access(pulumi.ComponentResource):
             project=self._args.google.project,
             web_backend_service=self._args.backends[binding.application].name,
             role=ACCESS,
-            members=list(binding.members) or [self._name_group(binding.role)],
+            members=self._list_members(binding),
             condition=condition if binding.expression else None,
             opts=self._args.services.build_child_options(
                 self, "iap", after=[self.levels[level.key] for level in asked]

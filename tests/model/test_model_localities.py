@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -14,9 +15,8 @@ from controller.errors import PolicyError
 from controller.measure.assessment.assess import assess_school
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
-from controller.model.sites.localities import CountryCode, TimeZoneName, available_timezones
-from controller.prove.identity.iap_bindings import FACTS
-from controller.prove.identity.synthetic_principals import build_request, draw_synthetic_principals
+from controller.model.sites.localities import CountryCode, TimeZoneName
+from controller.prove.identity.synthetic_principals import FACTS, build_request, draw_synthetic_principals
 from tests.cities.odd_cities import build_files, with_other_kinds, with_other_time_zone, write_city
 from tests.policies import TODAY, PolicyFolder
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.devices.observation import (
     choose_exit_code,
     consider_devices,
@@ -28,11 +29,11 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    choose_day,
     choose_estate_class,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, print_line, say_json, say_moved
+from controller.cli.output import Exit, print_line, say_delegated, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
@@ -87,9 +88,9 @@ def plan(  # noqa: PLR0913 the command's options
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:
-        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), read_day(on))
+        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), choose_day(on))
     else:
-        city = load_city(policies, on=read_day(on), estate=estate, bounds=operations.get_bounds())
+        city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs))
     origin = PlanOrigin(
@@ -104,10 +105,17 @@ def plan(  # noqa: PLR0913 the command's options
     if output is not None:
         _save(document, output, sign_with)
     if as_json:
-        say_json({"plan": document.model_dump(mode="json"), "observed": [_understood(one) for one in found]})
+        say_json(
+            {
+                "plan": document.model_dump(mode="json"),
+                "observed": [_understood(one) for one in found],
+                "adoption": build_level_documents(one.school for one in devices),
+            }
+        )
     else:
         _say_differences(found, with_reading=configs is not None)
         say_refusals(found)
+        say_adoption_levels(one.school for one in devices)
         _say_plan_summary(found, output, undo=undo is not None)
         if output is not None:
             _say_what_it_needs(document, output, operations, signed=sign_with is not None)
@@ -157,7 +165,7 @@ def drift(  # noqa: PLR0913 the command's options
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     devices = list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, None, only_read=True))
     differing = [one for one in found if one.refusal is None and one.differs]
@@ -175,7 +183,8 @@ def drift(  # noqa: PLR0913 the command's options
                     f"{one.observed.device.id}: would not boot with what it runs; `tsunagu plan` and apply save it"
                 )
         say_refusals(found)
-        same = sum(one.refusal is None for one in found) - len(differing)
+        say_adoption_levels(one.school for one in devices)
+        same = sum(one.refusal is None and not one.left_out for one in found) - len(differing)
         print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
     code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
@@ -188,8 +197,9 @@ def _understood(one: ConsideredDevice) -> dict[str, object]:
         "device": one.observed.device.id,
         "platform": one.observed.device.platform,
         "refused": str(one.refusal) if one.refusal else None,
+        "left_out": one.left_out or None,
         "changes": list(one.changes),
-        "moved": list(one.delegated),
+        "delegated": list(one.delegated),
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
         "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
@@ -206,13 +216,15 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
                 f"{name}: {seen.lines} lines read: {seen.managed} are managed and understood, "
                 f"{len(seen.unmanaged)} are unmanaged and left alone"
             )
-        if one.changes:
+        if one.left_out:
+            print_line(f"{name}: {one.left_out}", "yellow")
+        elif one.changes:
             print_line(f"{name} ({one.observed.device.platform}) would change:", "bold")
             for change in one.changes:
                 print_line(f"  {change}", _style(change))
         elif with_reading:
             print_line(f"{name}: nothing would change")
-        say_moved(name, one.delegated)
+        say_delegated(name, one.delegated)
 
 
 def _style(change: str) -> str | None:
@@ -221,10 +233,15 @@ def _style(change: str) -> str | None:
 
 
 def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *, undo: bool) -> None:
-    planned = [one for one in found if one.refusal is None]
+    planned = [one for one in found if one.refusal is None and not one.left_out]
+    left_out = sum(bool(one.left_out) for one in found)
     changing = sum(bool(one.changes) for one in planned)
     proved = sum(one.filters_proved for one in planned)
     print_line(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
+    if left_out:
+        print_line(
+            f"left out: {left_out} devices were only read, as the adoption level of their schools says", "yellow"
+        )
     print_line(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
     between = sum(one.states_proved for one in planned)
     print_line(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, choose_day
 from controller.cli.output import Exit, print_line, say_json
 from controller.messages import LANGUAGES, Catalogue, Language, load_catalogue
 from controller.model.city import City
@@ -50,7 +50,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
     words = load_catalogue(_language(language))
-    before, after, names = _two(policies, edit or [], (revision, to), read_day(on), words)
+    before, after, names = _two(policies, edit or [], (revision, to), choose_day(on), words)
     changes = compare_policies(before, after, names)
     if as_json:
         say_json(_document(changes))

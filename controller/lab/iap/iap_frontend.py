@@ -210,7 +210,8 @@ def list_countries(layout: Layout, around: Perimeter) -> Country:
     inside = [around.home.v4, around.home.v6, around.shared_exit]
     inside += [around.office.v4, around.office.v6] if around.office else []
     for school in layout.schools:
-        inside += [school.block.v4, school.block.v6, *([school.egress.v4] if school.egress else [])]
+        inside += [*school.list_sources(), school.block.v6, *school.list_outside(Family.V6)]
+        inside += [school.egress.v4] if school.egress else []
     foreign = choose_foreign_country(around.country)
     outside = (around.abroad.v4, around.abroad.v6)
     return (*((prefix, around.country) for prefix in inside), *((prefix, foreign) for prefix in outside))

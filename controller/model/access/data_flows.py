@@ -16,7 +16,8 @@ from controller.inputs.character_classes import Name, Sentence
 from controller.model.access.rules import ExceptionTerms, ServiceField
 from controller.model.access.second_factors import Importance
 from controller.model.network.packets import Effect, Service, parse_service
-from controller.model.sites.schools import Identifier, PrefixField
+from controller.model.sites.addressing import PrefixField
+from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 Carrier = Literal["https", "sftp", "plain", "pubsub", "bigquery"]

@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Sentence
 from controller.model.network.packets import ANY_PORTS, Direction, Family, Prefix, parse_prefix
-from controller.model.sites.schools import Identifier, read_prefix_field
+from controller.model.sites.addressing import read_prefix_field
+from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 

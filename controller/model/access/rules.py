@@ -19,8 +19,9 @@ from controller.inputs.exact_values import AddressText
 from controller.model.access.people import Audience, Enforcer
 from controller.model.access.second_factors import Importance, StrengthName
 from controller.model.network.packets import Effect, Service, parse_service
+from controller.model.sites.addressing import PrefixField
 from controller.model.sites.calendar import CalendarDay, DayKind
-from controller.model.sites.schools import Identifier, PrefixField
+from controller.model.sites.schools import Identifier
 from controller.model.sites.scope import Scope
 from controller.model.yaml_source import LocatedItem, StrictModel
 

@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from controller.inputs.character_classes import AnsweredFor, Name
 from controller.model.network.packets import Family, Prefix
-from controller.model.sites.schools import Identifier, Ipv4Field, Ipv6Field, School
+from controller.model.sites.addressing import Ipv4Field, Ipv6Field
+from controller.model.sites.schools import Identifier, School
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 AccessLineName = Literal["primary", "backup"]

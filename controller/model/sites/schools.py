@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Name, PlatformName, PortPattern, SsidName
 from controller.model.network.device_state import PortMode, PortRole
-from controller.model.network.packets import Family, Prefix, parse_prefix
+from controller.model.network.packets import Family, Prefix
 from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
+from controller.model.sites.addressing import Addressing, Ipv4Field, Ipv6Field, PrefixField
+from controller.model.sites.adoption import AdoptionLevel
 from controller.model.sites.localities import CountryCode, TimeZoneName
 from controller.model.sites.school_kinds import DEFAULT_KINDS, SchoolKind, SchoolKindId
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -21,22 +22,12 @@ AccessLineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
 DeviceRole = Literal["router", "core", "floor", "access-point"]
 
 
-LONGEST_PREFIX = 49
-"""Characters of an IPv6 address that ends in an IPv4 one, and its length."""
 MOST_PORTS = 1_024
 """The highest number of a port of one switch, with its stack."""
-
-
-def read_prefix_field(value: object) -> object:
-    """Text as a prefix; a bare number is refused, because `ip_network` takes it for an address.
-
-    Raises:
-        ValueError: it is no prefix.
-    """
-    if isinstance(value, int | float) or (isinstance(value, str) and len(value) > LONGEST_PREFIX):
-        message = "write a prefix, e.g. 10.0.0.0/8 or 2001:db8::/32"
-        raise ValueError(message)
-    return parse_prefix(value) if isinstance(value, str) else value
+LARGEST_SUBNET, SMALLEST_SUBNET = 16, 30
+"""The lengths that the IPv4 prefix of a segment may have."""
+IPV6_SUBNET = 64
+"""The length of every IPv6 prefix of a segment."""
 
 
 def _explain_port_pattern(value: object) -> object:
@@ -46,69 +37,15 @@ def _explain_port_pattern(value: object) -> object:
     return value
 
 
-PrefixField = Annotated[Prefix, BeforeValidator(read_prefix_field)]
-Ipv4Field = Annotated[IPv4Network, BeforeValidator(read_prefix_field)]
-Ipv6Field = Annotated[IPv6Network, BeforeValidator(read_prefix_field)]
 ExplainedPortPattern = Annotated[PortPattern, BeforeValidator(_explain_port_pattern)]
 
 
 class Ward(LocatedItem):
-    """A ward; `lot` names the procurement lot that decides the platforms of its schools."""
+    """A ward; `lot` names the procurement lot of those of its schools that name none themselves."""
 
     id: Identifier
     name: Name
-    lot: Identifier
-
-
-class Addressing(StrictModel):
-    """School number n takes the n-th block of each family out of the city's own prefix.
-
-    A family that is left out is not used: the city has no addresses of it, and nothing of it is compiled.
-    """
-
-    ipv4: Ipv4Field | None = None
-    ipv6: Ipv6Field | None = None
-    school_ipv4_length: int | None = Field(default=None, ge=8, le=24)
-    school_ipv6_length: int | None = Field(default=None, ge=16, le=56)
-
-    @model_validator(mode="after")
-    def _blocks_fit(self) -> Self:
-        for family in Family:
-            name, length_name = f"ipv{int(family)}", f"school-ipv{int(family)}-length"
-            own, length = self._get_given(family)
-            if (own is None) != (length is None):
-                lacking = name if own is None else length_name
-                message = f"{name} and {length_name} belong together; write {lacking}, or leave out both: not used"
-                raise ValueError(message)
-            if own is not None and length is not None and length < own.prefixlen:
-                message = f"a school block of /{length} is larger than the city's {own}"
-                raise ValueError(message)
-        if not self.families:
-            message = "write ipv4 with school-ipv4-length, ipv6 with school-ipv6-length, or both families"
-            raise ValueError(message)
-        return self
-
-    @property
-    def families(self) -> tuple[Family, ...]:
-        """The families of addresses that the city uses."""
-        return tuple(family for family in Family if self._get_given(family)[0] is not None)
-
-    def get_block(self, family: Family) -> tuple[Prefix, int]:
-        """Return the city's own prefix in one family, and the length of a school's block there.
-
-        Raises:
-            ValueError: the city does not use the family.
-        """
-        own, length = self._get_given(family)
-        if own is None or length is None:
-            message = f"the city does not use IPv{int(family)} (addressing in city.yaml)"
-            raise ValueError(message)
-        return own, length
-
-    def _get_given(self, family: Family) -> tuple[Prefix | None, int | None]:
-        if family is Family.V4:
-            return self.ipv4, self.school_ipv4_length
-        return self.ipv6, self.school_ipv6_length
+    lot: Identifier | None = None
 
 
 class AccessChoice(LocatedItem):
@@ -229,8 +166,39 @@ class AccessLines(StrictModel):
     backup: AccessLine
 
 
+class SchoolSegment(LocatedItem):
+    """What a segment has of its own at one school, where the formula does not say what is there: prefixes, VLAN."""
+
+    id: Identifier
+    ipv4: Ipv4Field | None = None
+    ipv6: Ipv6Field | None = None
+    vlan: int | None = Field(default=None, ge=2, le=4094)
+
+    @model_validator(mode="after")
+    def _can_hold_hosts(self) -> Self:
+        if self.ipv4 is None and self.ipv6 is None and self.vlan is None:
+            message = "says nothing; give it an ipv4 or ipv6 prefix or a vlan, or leave it out"
+            raise ValueError(message)
+        if self.ipv4 is not None and not LARGEST_SUBNET <= self.ipv4.prefixlen <= SMALLEST_SUBNET:
+            message = f"ipv4: a segment's prefix is /{LARGEST_SUBNET} to /{SMALLEST_SUBNET}, not /{self.ipv4.prefixlen}"
+            raise ValueError(message)
+        if self.ipv6 is not None and self.ipv6.prefixlen != IPV6_SUBNET:
+            message = f"ipv6: a segment's prefix is a /{IPV6_SUBNET} (hosts make their addresses in it; RFC 4291)"
+            raise ValueError(message)
+        return self
+
+    def get_prefix(self, family: Family) -> Prefix | None:
+        """Return the prefix of one family; None where the formula gives it."""
+        return self.ipv4 if family is Family.V4 else self.ipv6
+
+
 class School(LocatedItem):
-    """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it."""
+    """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it.
+
+    `segments` override it for single segments. `lot` is the procurement lot that decides the platforms of its devices
+    where it is not its ward's, `blueprint` the one that it has, whatever its kind and size.
+    `adoption` is how far its devices are managed; see `controller.model.sites.adoption`.
+    """
 
     id: Identifier
     number: int = Field(ge=1, le=4095)
@@ -241,6 +209,14 @@ class School(LocatedItem):
     lines: AccessLines
     ipv4: Ipv4Field | None = None
     ipv6: Ipv6Field | None = None
+    segments: tuple[SchoolSegment, ...] = ()
+    lot: Identifier | None = None
+    blueprint: Identifier | None = None
+    adoption: AdoptionLevel = "all"
+
+    def find_segment(self, name: str) -> SchoolSegment | None:
+        """Return what a segment has of its own here; None where all of it follows from the formula."""
+        return next((one for one in self.segments if one.id == name), None)
 
 
 class SchoolFile(StrictModel):
@@ -318,11 +294,11 @@ class DeviceGroup(LocatedItem):
 
 
 class Blueprint(LocatedItem):
-    """The devices of a school of these kinds and this size."""
+    """The devices of a school of these kinds and this size, or of those that name it."""
 
     id: Identifier
-    kinds: tuple[SchoolKindId, ...]
-    pupils: PupilRange
+    kinds: tuple[SchoolKindId, ...] = ()
+    pupils: PupilRange = PupilRange()
     devices: tuple[DeviceGroup, ...]
 
     @model_validator(mode="after")
@@ -370,6 +346,8 @@ class LabFile(StrictModel):
 
 
 def matches_school(blueprint: Blueprint, school: School) -> bool:
-    """Whether a blueprint is for schools like this."""
+    """Whether a blueprint is for this school: the one that it names, or else one for schools like this."""
+    if school.blueprint is not None:
+        return blueprint.id == school.blueprint
     size = blueprint.pupils
     return school.kind in blueprint.kinds and size.at_least <= school.pupils <= size.at_most

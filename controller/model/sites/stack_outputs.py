@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from controller.inputs.character_classes import Fingerprint, HostName, Number, UrlPath
-from controller.model.sites.schools import Identifier, PrefixField
+from controller.model.sites.addressing import PrefixField
+from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
 
 LevelPrefix = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,38}$")]

@@ -43,6 +43,7 @@ def find_network_changes(before: City, after: City) -> list[NetworkChange]:
 def _alike(before: City, after: City) -> list[tuple[School, ...]]:
     """The schools of both policies in groups that their rules cannot tell apart; what moved is alone."""
     names = dict.fromkeys((*before.school_by_id, *after.school_by_id))
+    shared = [family for family in before.families if family in after.families]
     grouped: dict[object, list[School]] = {}
     for name in names:
         key: list[object] = []
@@ -51,12 +52,19 @@ def _alike(before: City, after: City) -> list[tuple[School, ...]]:
             school = city.school_by_id.get(name)
             key.append(school is not None)
             key += [school is not None and city.rule_applies_at(rule, school) for rule in city.rules if rule.schools]
-            shared = [family for family in before.families if family in after.families]
-            blocks.append(school and [city.addresses.school_prefix(school, family) for family in shared])
+            own = school.segments if school else ()
+            key.append(frozenset((one.id, family) for one in own for family in Family if one.get_prefix(family)))
+            blocks.append(school and _list_own_prefixes(city, school, shared))
         alone = name if blocks[0] and blocks[1] and blocks[0] != blocks[1] else ""
         school = before.school_by_id.get(name) or after.school_by_id[name]
         grouped.setdefault((tuple(key), alone), []).append(school)
     return [tuple(schools) for schools in grouped.values()]
+
+
+def _list_own_prefixes(city: City, school: School, families: Iterable[Family]) -> list[object]:
+    """What is a school's own: its blocks of these families, and the prefixes of segments that no formula gives."""
+    own = sorted((one.id, str(one.ipv4), str(one.ipv6)) for one in school.segments if one.ipv4 or one.ipv6)
+    return [*(city.addresses.school_prefix(school, family) for family in families), *own]
 
 
 def _of_school(cities: Pair, schools: Sequence[School]) -> Iterator[NetworkChange]:

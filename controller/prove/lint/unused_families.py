@@ -51,6 +51,9 @@ def _list_schools(city: City, family: Family) -> Iterator[tuple[Origin, str]]:
     for school in city.schools:
         if (school.ipv4 if family is Family.V4 else school.ipv6) is not None:
             yield school.origin, f"school {school.id} has a block"
+        for segment in school.segments:
+            if segment.get_prefix(family) is not None:
+                yield segment.origin, f"segment {segment.id} of school {school.id} has a prefix"
         egress = (*school.lines.primary.egress, *school.lines.backup.egress)
         if any(one.version == family for one in egress):
             yield school.origin, f"school {school.id} has an egress"
