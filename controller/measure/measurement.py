@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NewType
 
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 
 MeasurementId = NewType("MeasurementId", int)
 """The number of a measurement in its store; a figure in a report names it."""

@@ -22,7 +22,7 @@ from controller.measure.probes.throughput_probe import PATIENCE_SECONDS, Through
 from controller.model.access.rules import Hours
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
+from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.model.sites.schools import School
 
 _AT_ONCE = 8
@@ -75,7 +75,7 @@ class MeasurementRound:
         """Every wanted path of a school, with the addresses that the policy gives it."""
         lines = self.city.lines
         for line, region, family in product(wanted.lines, lines.regions, wanted.families):
-            if wanted.regions is None or region.id in wanted.regions:
+            if line in site.school.lines.by_name and (wanted.regions is None or region.id in wanted.regions):
                 yield ProbePath(
                     path=LinePath(site.school.id, line, region.id, family),
                     host=site.host,

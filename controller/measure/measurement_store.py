@@ -25,6 +25,7 @@ from controller.measure.measurement import (
 )
 from controller.measure.measurement_chain import CHAIN_TABLES, COLUMNS, seal_new_row
 from controller.model.network.packets import Family
+from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.sqlite import StoreFormat, open_store
 
@@ -214,13 +215,16 @@ def _text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+_LINES: dict[str, AccessLineName] = {name: name for name in ACCESS_LINE_NAMES}
+
+
 def _measurement(row: Sequence[object]) -> Measurement:
     number, run, at, school, line, region, family, kind, outcome, target, method, figures, reason, raw, lessons = row
     return Measurement(
         id=MeasurementId(int(str(number))),
         run=str(run),
         at=datetime.fromisoformat(str(at)),
-        path=LinePath(str(school), "primary" if line == "primary" else "backup", str(region), Family(int(str(family)))),
+        path=LinePath(str(school), _LINES[str(line)], str(region), Family(int(str(family)))),
         result=ProbeResult(
             kind=MeasurementKind(str(kind)),
             outcome=ProbeOutcome(str(outcome)),

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from controller.inputs.character_classes import AnsweredFor, HostName, UrlPath
 from controller.model.access.rules import Hours
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 

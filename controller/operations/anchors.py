@@ -73,10 +73,7 @@ def collect_anchors(city: City) -> Anchors:
         if not one.segment
     }
     applications |= {f"system {one.id}": tuple(sorted(one.addresses, key=_order)) for one in city.systems.values()}
-    places = {
-        f"school {one.id}": tuple(sorted({*one.lines.primary.egress, *one.lines.backup.egress}, key=_order))
-        for one in city.schools
-    }
+    places = {f"school {one.id}": tuple(sorted(one.lines.egress, key=_order)) for one in city.schools}
     places |= {f"office {one.id}": tuple(sorted(set(one.egress), key=_order)) for one in city.offices}
     segment = city.segments[city.management_segment]
     parts = [f"IPv4 offset {segment.ipv4.offset}/{segment.ipv4.length}"] if segment.ipv4 else []

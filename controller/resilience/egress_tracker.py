@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from controller.measure.measurement_round import ProbeSite
 from controller.measure.probes.probe_path import ProbeHost
 from controller.model.city import City
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName, AccessLinesFile
+from controller.model.sites.access_lines import AccessLinesFile
+from controller.model.sites.contracted_lines import AccessLineName
 
 _LOOKED_FOR_SECONDS = 15.0
 """How long routes may take to follow a line that went down or came back."""
@@ -61,4 +62,4 @@ class EgressTracker:
             interface = json.loads(ran.stdout)[0]["dev"]
         except (ValueError, LookupError, TypeError):
             return None  # no route at all: the router knows no line that leads there
-        return next((line for line in ACCESS_LINE_NAMES if self.lines.get_link(line).interface == interface), None)
+        return next((line for line in self.lines.names if self.lines.get_link(line).interface == interface), None)

@@ -21,7 +21,7 @@ from controller.measure.measurement_round import ProbeSite
 from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.icmp_prober import IcmpProber
 from controller.model.city import City
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 from controller.resilience.egress_tracker import EgressTracker
 from controller.resilience.line_states import (
     LineStateMachine,

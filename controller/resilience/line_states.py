@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from controller.measure.assessment.assess import LineState
 from controller.measure.measurement import LinePath
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -26,7 +26,7 @@ from monitoring.timeseries.records import GaugeValue, SeriesKey
 SILENT_SECONDS = 5 * MINUTE
 """A probe that got through last longer ago than this is silent."""
 
-LineState = Literal["up", "down", "unknown"]
+LineState = Literal["up", "down", "unknown", "none"]
 
 
 class Tile(TypedDict):
@@ -113,7 +113,7 @@ class CityState:
             "policy_recommended_mbps": None if same or recommended is None else round(ours.mbps, 1),
             "measured_mbps": round(measured.value, 2) if measured else None,
             "assessment": assessment,
-            "lines": {line: self._line(school.id, line) for line in LINE.values},
+            "lines": {line: self._line(school, line) for line in LINE.values},
             "drift": int(drift.value) if drift else None,
             "measured_at": format_time(measured.at) if measured else None,
             "silent": heard is not None and heard.value < time.time() - SILENT_SECONDS,
@@ -123,8 +123,10 @@ class CityState:
         found = self.fresh(BANDWIDTH_ASSESSMENT, school)
         return (Assessment.from_number(found.value) if found else None) or Assessment.NOT_MEASURED
 
-    def _line(self, school: str, line: str) -> LineState:
-        found = self.fresh(LINE_UP, school, line)
+    def _line(self, school: School, line: str) -> LineState:
+        if line not in school.lines.by_name:
+            return "none"
+        found = self.fresh(LINE_UP, school.id, line)
         if found is None:
             return "unknown"
         return "up" if found.value > 0 else "down"

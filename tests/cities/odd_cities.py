@@ -103,7 +103,8 @@ def with_one_egress(files: Files) -> None:
 def with_egress_on_the_backup_only(files: Files) -> None:
     """The one address of its own is the backup's."""
     without_egress(files)
-    _schools(files)[0]["lines"]["backup"] = {"kind": "fixed-ip", "mbps": 100, "egress": ["2001:db8:80ee::/48"]}
+    name = "backup" if "backup" in files["city/lines.yaml"]["links"] else "primary"
+    _schools(files)[0]["lines"][name] = {"kind": "fixed-ip", "mbps": 100, "egress": ["2001:db8:80ee::/48"]}
 
 
 def with_one_ward(files: Files) -> None:
@@ -124,7 +125,7 @@ def with_one_region(files: Files) -> None:
     """One region, not called Tokyo."""
     lines = files["city/lines.yaml"]
     lines["regions"] = [{"id": "nagoya", "name": "名古屋", "asn": 64999, "host": 1}]
-    lines["preference"] = [{"line": "primary", "region": "nagoya"}, {"line": "backup", "region": "nagoya"}]
+    lines["preference"] = [{"line": name, "region": "nagoya"} for name in lines["links"]]
     files["measurement.yaml"]["judged"]["regions"] = ["nagoya"]
 
 
@@ -226,6 +227,38 @@ def with_other_kinds(files: Files) -> None:
 def with_other_time_zone(files: Files) -> None:
     """A city of another country, with summer time."""
     files["city/city.yaml"] |= {"timezone": "America/St_Johns", "country": "CA"}
+
+
+def with_one_line(files: Files) -> None:
+    """Every school has one line; the city knows no other."""
+    for school in _schools(files):
+        school["lines"].pop("backup", None)
+    lines = files["city/lines.yaml"]
+    del lines["links"]["backup"]
+    lines["preference"] = [way for way in lines["preference"] if way["line"] == "primary"]
+    files["measurement.yaml"]["judged"]["line"] = "primary"
+
+
+def with_three_lines(files: Files) -> None:
+    """Some schools have three lines, some one."""
+    lines = files["city/lines.yaml"]
+    lines["links"]["third"] = {"interface": "wan2", "ipv4": "100.64.64.0/19", "ipv6": "fd74:736e:0:3::/64"}
+    lines["preference"].append({"line": "third", "region": lines["regions"][0]["id"]})
+    for number, school in enumerate(_schools(files)):
+        if number % 2 == 0:
+            school["lines"]["third"] = {"kind": "lte", "mbps": 20}
+        else:
+            del school["lines"]["backup"]
+
+
+def with_tunnels_and_static_routes(files: Files) -> None:
+    """What no platform renders yet: the routers are refused by name, and nothing else is."""
+    for number, school in enumerate(_schools(files)):
+        if number % 2 == 0:
+            tunnel = {"kind": "ipsec", "peer": "203.0.113.200", "mtu": 1400}
+            school["lines"]["primary"] |= {"tunnel": tunnel}
+        else:
+            school["lines"]["primary"] |= {"routing": "static"}
 
 
 def with_on_premises_only(files: Files) -> None:
@@ -345,6 +378,8 @@ ODDITIES: tuple[Oddity, ...] = (
     with_ipv6_only,
     with_other_kinds,
     with_other_time_zone,
+    with_one_line,
+    with_tunnels_and_static_routes,
     with_on_premises_only,
     with_one_application,
     without_groups_and_calendar,

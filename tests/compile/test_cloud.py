@@ -132,7 +132,7 @@ def test_a_device_of_another_school_is_not_at_its_own(city: City, proxy: IapEval
     registered = {"origin.ip": str(own.lines.primary.egress[0].network_address), "origin.region_code": "JP"}
     vendor = {FACTS.vendor: {"data": {"school": "other"}}}
     here = {name.rpartition("_lab_")[2] for name in proxy.find_levels({**registered, "device.vendors": vendor})}
-    assert {"school", "in-country"} <= here
+    assert {"school", "in_country"} <= here
     assert "own_school" not in here
 
 

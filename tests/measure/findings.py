@@ -18,7 +18,7 @@ from controller.measure.measurement import (
     ProbeResult,
 )
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 
 NOON = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 """A Saturday."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
+from controller.lab.state.layout_planning import LAB_LINES
 from controller.measure.measurement import (
     DURATION_MS,
     JITTER_MS,
@@ -32,7 +33,6 @@ from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
 from controller.model.measurement import NameTarget
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from tests.measure.two_lines import NAME_PORT, PORT, TRUTH, TwoLines, two_lines
 
 SLOW, FAST = 100, 400
@@ -79,11 +79,11 @@ def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, thro
 @pytest.mark.lab
 @pytest.mark.alone
 def test_while_the_backup_is_measured_only_its_own_counters_rise(lines: TwoLines, throughput: ThroughputProbe) -> None:
-    before = {line: lines.received(line) for line in ACCESS_LINE_NAMES}
+    before = {line: lines.received(line) for line in LAB_LINES}
     carried = (
         mbps(throughput.measure(lines.route("backup"), MeasurementKind.DOWNLOAD)) * 1e6 / 8 * throughput.method.seconds
     )
-    rose = {line: lines.received(line) - before[line] for line in ACCESS_LINE_NAMES}
+    rose = {line: lines.received(line) - before[line] for line in LAB_LINES}
     assert rose["backup"] > 0.9 * carried
     assert rose["primary"] < 1000  # a neighbour may ask for an address meanwhile
 

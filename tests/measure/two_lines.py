@@ -17,10 +17,11 @@ from ipaddress import ip_address
 import dns.message
 import dns.rrset
 
+from controller.lab.state.layout_planning import LAB_LINES
 from controller.measure.measurement import LinePath
 from controller.measure.probes.probe_path import NamespaceHost, ProbePath
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 from controller.platforms.transport.namespace import run_in_namespace
 
 INTERFACES: dict[AccessLineName, str] = {"primary": "wan0", "backup": "wan1"}
@@ -113,15 +114,15 @@ def two_lines(primary: int, backup: int) -> Iterator[TwoLines]:
                 _sysctl(name, f"net/ipv6/conf/{setting}/keep_addr_on_down", "1")
             _sysctl(name, "net/ipv4/conf/all/promote_secondaries", "1")
             ip("-n", name, "link", "set", "lo", "up")
-        for line, mbps in zip(ACCESS_LINE_NAMES, (primary, backup), strict=True):
+        for line, mbps in zip(LAB_LINES, (primary, backup), strict=True):
             _wire(names, line, mbps)
         # As with BGP, the other line leads to the far end of a line that is down, too. A probe must not take it.
-        for metric, line in enumerate(ACCESS_LINE_NAMES, 1):
+        for metric, line in enumerate(LAB_LINES, 1):
             for family in Family:
                 via = ADDRESSES[line, family][1]
                 ip("-n", names.school, "route", "add", "default", "via", via, "metric", str(metric))
         undone.enter_context(_serving(names))
-        for line in ACCESS_LINE_NAMES:
+        for line in LAB_LINES:
             names.answers(line)
         yield names
 

@@ -9,7 +9,8 @@ from controller.errors import Origin
 from controller.model.city import City
 from controller.model.loading.addressing import find_addressing_problems
 from controller.model.policy_files import SCHOOLS
-from controller.model.sites.schools import AccessLine, SchoolFile
+from controller.model.sites.contracted_lines import AccessLine
+from controller.model.sites.schools import SchoolFile
 
 
 @pytest.mark.parametrize("kind", ["map-e", "ds-lite", "lte", "closed-vpn"])

@@ -36,7 +36,7 @@ def rule(text: str) -> str:
         ),
         (
             "applications: [drills], schools: {kinds: [primary]}, network: {from: [staff]}",
-            "schools.kinds.0: Input should be 'ele",
+            "schools.kinds: unknown kind of school 'primary'; allowed: ",
         ),
         (
             "applications: [drills], schools: {}, network: {from: [staff]}",

@@ -8,7 +8,6 @@ import pytest
 
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from tests.policies import PolicyFolder
 
 LINES = "city/lines.yaml"
@@ -32,7 +31,7 @@ def test_addresses_and_systems_follow_from_the_schools_number(city: City) -> Non
 
 def test_no_two_routers_of_the_city_share_an_address_or_a_system(city: City) -> None:
     lines = city.lines
-    schools = [lines.school_address(s, line, f) for s in city.schools for line in ACCESS_LINE_NAMES for f in Family]
+    schools = [lines.school_address(s, line, f) for s in city.schools for line in lines.names for f in Family]
     regions = [lines.region_address(region, line, f) for line, region in lines.list_paths() for f in Family]
     assert len({*schools, *regions}) == len(schools) + len(regions)
     systems = [lines.get_asn(school) for school in city.schools] + [region.asn for region in lines.regions]
@@ -66,7 +65,12 @@ def test_a_school_named_itself_goes_before_its_ward(policies: PolicyFolder) -> N
     ("old", "new", "expected"),
     [
         ("{line: backup, region: osaka}", "{line: backup, region: kobe}", "region: unknown region 'kobe'; allowed: os"),
-        ("{line: backup, region: osaka}", "{line: third, region: osaka}", "preference.3.line: Input should be 'prim"),
+        (
+            "{line: backup, region: osaka}",
+            "{line: third, region: osaka}",
+            "line: 'links' has no third line; it has: primary, backup",
+        ),
+        ("{line: backup, region: osaka}", "{line: fourth, region: osaka}", "preference.3.line: Input should be 'prim"),
         ("{line: backup, region: osaka}", "{line: backup, region: osaka, cost: 3}", "preference.3.cost: unknown field"),
         ("id: osaka", "id: tokyo", "id: region id 'tokyo' is already given at"),
         ("asn: 64802", "asn: 64801", "asn: region asn 64801 is already given at"),
@@ -86,7 +90,7 @@ def test_what_is_wrong_in_a_list_is_refused_at_its_item(
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("interface: wan1", "interface: wan0", "both links have the interface 'wan0'"),
+        ("interface: wan1", "interface: wan0", "the links primary and backup have the interface 'wan0'"),
         ("interface: wan1", "interface: Backup line", "links.backup.interface: String should match pattern"),
         ("100.64.32.0/19", "100.64.0.0/19", "100.64.0.0/19 of the backup lines overlaps 100.64.0.0/19 of the primary"),
         ("100.64.32.0/19", "10.3.0.0/16", " overlaps "),

@@ -128,7 +128,7 @@ def abroad(tmp_path_factory: pytest.TempPathFactory) -> City:
 
 
 def test_hours_are_meant_in_the_citys_own_zone(abroad: City, city: City) -> None:
-    levels = {level.name: level.expression for level in compile_cloud_intent(abroad, FACTS).access_levels}
+    levels = {level.key: level.expression for level in compile_cloud_intent(abroad, FACTS).access_levels}
     assert 'origin.region_code == "CA"' in levels["home"]
     assert not any("JP" in expression or "Asia/Tokyo" in expression for expression in levels.values())
     timed = [one.expression for one in compile_cloud_intent(abroad, FACTS).bindings if "getHours" in one.expression]

@@ -110,7 +110,7 @@ def test_what_is_no_utf8(policies: PolicyFolder) -> None:
         (SEGMENTS, "vlan: 10", "vlan: 4095", "segments.0.vlan: Input should be less than or equal to 4094 (found 40"),
         (APPLICATIONS, "hosting: cloud-run", "hosting: cloud", "applications.0.hosting: Input should be 'cloud-run', "),
         (APPLICATIONS, "importance: II", "importance: V", "applications.0.importance: Input should be 'I', 'II', "),
-        (CITY, "timezone: Asia/Tokyo", "timezone: JST", "timezone: Input should be 'Asia/Tokyo' (found 'JST')"),
+        (CITY, "timezone: Asia/Tokyo", "timezone: JST", "timezone: 'JST' is no time zone of the IANA database; write"),
         (CITY, "10.255.0.10/32", "10.255.0.10/24", "controllers.0: 10.255.0.10/24 has host bits set"),
         (CITY, "ipv4: 10.0.0.0/8", "ipv4: 10.0.0.1/8", "addressing.ipv4: 10.0.0.1/8 has host bits set"),
         (CITY, "- 0.0.0.0/8", "- 8", "reserved.0: write a prefix, e.g. 10.0.0.0/8 or 2001:db8::/32 (found 8)"),
@@ -148,7 +148,7 @@ def test_a_missing_field(policies: PolicyFolder) -> None:
 def test_problems_of_many_files_are_told_at_once_in_order(policies: PolicyFolder) -> None:
     rules = policies.edit(RULES, "effect: permit", "effect: allow")
     segments = policies.edit(SEGMENTS, "vlan: 10", "vlan: 0")
-    schools = policies.edit("city/schools/asao.yaml", "kind: elementary", "kind: primary")
+    schools = policies.edit("city/schools/asao.yaml", "kind: elementary", "kind: Primary")
     ward = policies.edit("city/schools/tama.yaml", "ward: tama", "ward: nowhere")
     found = [problem.rsplit(": ", 1)[0] for problem in policies.problems()]
     assert [problem.split(": ")[0] for problem in found] == [

@@ -81,7 +81,7 @@ def test_a_shipped_file_is_valid_and_names_its_schema(pattern: str, path: Path) 
         ("access/flows.yaml", "carrier: pubsub", "carrier: usb", "'usb' is not valid under any"),
         ("access/people.yaml", "required: true", "needed: true", "Additional properties are not allowed ('needed'"),
         ("city/calendar.yaml", "terms:", "semesters:", "Additional properties are not allowed ('semesters'"),
-        ("city/groups.yaml", "kinds: [elementary]", "kinds: [primary]", "'primary' is not one of"),
+        ("city/groups.yaml", "kinds: [elementary]", "kinds: [Primary]", "'Primary' does not match"),
     ],
 )
 def test_what_an_editor_marks(pattern: str, old: str, new: str, expected: str) -> None:

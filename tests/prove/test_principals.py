@@ -109,7 +109,7 @@ def test_the_inventory_tells_the_system_of_a_device_of_a_known_class_only(small:
 
 
 def lines(city: City) -> dict[str, tuple[Prefix, ...]]:
-    return {one.id: (*one.lines.primary.egress, *one.lines.backup.egress) for one in city.schools}
+    return {one.id: one.lines.egress for one in city.schools}
 
 
 def test_at_every_address_of_a_school_are_its_own_and_others(small: City, cases: list[PrincipalCase]) -> None:

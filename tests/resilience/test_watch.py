@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
+from controller.lab.state.layout_planning import LAB_LINES
 from controller.measure.assessment.assess import LineState
 from controller.measure.assessment.metrics_export import AssessmentMetrics
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
@@ -25,7 +26,6 @@ from controller.model.city import City
 from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
 from controller.model.policy_files import MEASUREMENT
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
 from controller.resilience.line_monitor import LineMonitor
@@ -212,7 +212,7 @@ def test_an_echo_beside_a_test_of_throughput_is_no_latency_of_the_line(
 
 
 def test_a_pulse_hears_every_route_and_only_its_own_answers(lines: TwoLines) -> None:
-    routes = [lines.route(line, family) for line, family in product(ACCESS_LINE_NAMES, Family)]
+    routes = [lines.route(line, family) for line, family in product(LAB_LINES, Family)]
     pulses = [IcmpProber(routes), IcmpProber(routes)]
     for _ in range(3):
         found = [pulse.probe_all(1.0) for pulse in pulses]
@@ -240,7 +240,7 @@ def test_a_place_that_is_gone_says_nothing_of_its_lines(
     subprocess.run(["ip", "netns", "del", lines.school], check=True)
     gone = f"{SCHOOL}: this machine has no network namespace .*"
     try:
-        for line in ACCESS_LINE_NAMES:  # for good: with the last socket the wires are gone, too
+        for line in LAB_LINES:  # for good: with the last socket the wires are gone, too
             ip("-n", lines.region, "link", "set", INTERFACES[line], "down")
         watch.run_round()  # the sockets that are open live on in a city without a name
         with pytest.raises(TsunaguError, match=gone):

@@ -48,7 +48,7 @@ from controller.measure.probes.icmp_prober import IcmpProber
 from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES
+from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
@@ -62,9 +62,10 @@ class LineChoice(StrEnum):
 
     PRIMARY = "primary"
     BACKUP = "backup"
+    THIRD = "third"
 
 
-Lines = Annotated[list[LineChoice] | None, typer.Option("--line", help="Only this line: primary or backup.")]
+Lines = Annotated[list[LineChoice] | None, typer.Option("--line", help="Only this line: primary, backup or third.")]
 Regions = Annotated[list[str] | None, typer.Option("--region", help="Only to this region (may be repeated).")]
 Families = Annotated[list[int] | None, typer.Option("--family", min=4, max=6, help="Only over IPv4 (4) or IPv6 (6).")]
 Quick = Annotated[

@@ -278,7 +278,7 @@ def _in_year(year: int, runs: Iterable[tuple[date, date]], timezone: str) -> str
 
 
 def _egress(school: School) -> list[Prefix]:
-    return list(dict.fromkeys((*school.lines.primary.egress, *school.lines.backup.egress)))
+    return list(school.lines.egress)
 
 
 def _from(prefixes: list[Prefix]) -> str:

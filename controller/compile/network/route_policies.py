@@ -27,7 +27,7 @@ from controller.model.network.route_policies import (
     build_route_policy,
     build_routing,
 )
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 
@@ -97,8 +97,7 @@ def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefi
     >>> [str(one) for one in find_own_prefixes(city, school, Family.V6)]
     ['2001:db8:809a::/48']
     """
-    lines = (school.lines.primary, school.lines.backup)
-    egress = (one for line in lines for one in line.egress if one.version == family)
+    egress = (one for one in school.lines.egress if one.version == family)
     return tuple(dict.fromkeys((*city.addresses.school_prefixes(school, family), *egress)))
 
 
@@ -135,7 +134,7 @@ def _neighbours(city: City, school: School) -> Iterator[RegionNeighbour]:
     preference = city.lines.get_preference(school)
     ranks = {way.pair: rank for rank, way in enumerate(preference)}
     for family in city.families:
-        for line, region in city.lines.list_paths():
+        for line, region in city.lines.list_bgp_paths(school):
             rank = ranks.get((line, region.id))
             rule = str(preference[0 if rank is None else rank].origin)
             address = city.lines.region_address(region, line, family)

@@ -15,6 +15,12 @@ from controller.compile.network.interfaces import (
     make_transit_vlan,
     move_onto_transit,
 )
+from controller.compile.network.line_tunnels import (
+    LineTunnel,
+    StaticRoute,
+    compile_line_tunnels,
+    compile_static_routes,
+)
 from controller.compile.network.route_policies import RoutingIntent, build_wanted_routing, compile_routing_intent
 from controller.compile.network.upstream import DelegatedFilter, delegate_upstream
 from controller.compile.network.wireless import WirelessIntent, build_wireless_network, compile_wireless
@@ -40,8 +46,8 @@ class DeviceIntent:
     """The wanted state of one device, and the intent that each of its filters must equal.
 
     `delegated` are the filters of which a part is left to a device further up, as the policy says them.
-    `routing` is what a router must do with routes, `networks` what an access point's wireless networks must be.
-    `aggregated`: filters were written in fewer entries to fit.
+    `routing` is what a router must do with routes, `tunnels` and `static_routes` what else its lines need, `networks`
+    what an access point's wireless networks must be. `aggregated`: filters were written in fewer entries to fit.
     """
 
     device: Device
@@ -49,6 +55,8 @@ class DeviceIntent:
     intents: tuple[FilterIntent, ...]
     delegated: tuple[DelegatedFilter, ...] = ()
     routing: RoutingIntent | None = None
+    tunnels: tuple[LineTunnel, ...] = ()
+    static_routes: tuple[StaticRoute, ...] = ()
     networks: tuple[WirelessIntent, ...] = ()
     aggregated: bool = False
 
@@ -104,6 +112,8 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
     """
     segments = _segments(city, device)
     routes = compile_routing_intent(city, device) if device.role == "router" and can.routes else None
+    tunnels = compile_line_tunnels(city, device, can) if device.role == "router" else ()
+    static_routes = compile_static_routes(city, device, can) if device.role == "router" else ()
     refuse_long_names(device, "vlan", [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], can)
     networks = compile_wireless(city, device, can)
     transit = find_transit(city, device, can)
@@ -118,7 +128,17 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
         interfaces=compile_core_interfaces(city, device, segments, transit) if transit else (),
         networks=map(build_wireless_network, networks),
     )
-    return DeviceIntent(device, wanted, acls.intents, acls.delegated, routes, networks, aggregated=acls.aggregated)
+    return DeviceIntent(
+        device,
+        wanted,
+        acls.intents,
+        acls.delegated,
+        routing=routes,
+        tunnels=tunnels,
+        static_routes=static_routes,
+        networks=networks,
+        aggregated=acls.aggregated,
+    )
 
 
 def build_acl_intent(device: Device, acls: DeviceAcls) -> DeviceIntent:

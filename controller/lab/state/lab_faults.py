@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from controller.errors import LabError
 from controller.lab.state.layout import Frozen, Layout
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 
 REGION = "region"
 """The word that stands before a region's name where a school's name could stand."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from controller.errors import LabError
 from controller.lab.state import paths
 from controller.model.network.packets import Family, parse_prefix
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 
 CORE_ASN = 64800
 """The autonomous system of the core, behind both regions (private use, RFC 6996)."""

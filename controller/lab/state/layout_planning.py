@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,7 +28,7 @@ from controller.lab.state.layout import (
 from controller.lab.state.perimeter import choose_own_addresses, list_iap_listeners, plan_perimeter
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 from controller.model.sites.devices import FIRST_DEVICE, Device
 from controller.model.sites.schools import School
 from controller.model.virtual_city import VirtualCity
@@ -40,6 +40,8 @@ _ROUTER = 1
 _CORE_LINKS = FamilyPair(v4="100.65.0.0", v6="fd74:736e::")
 """Links of the core take pairs of addresses from here (shared and unique local space: never a school's)."""
 _FIRST_REGION_LINK = 16
+LAB_LINES: tuple[AccessLineName, ...] = ("primary", "backup")
+"""The lines that every school of the lab has."""
 
 
 def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> Layout:
@@ -59,6 +61,7 @@ def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> L
         message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
         raise LabError(message)
     _refuse_one_family(city)
+    _refuse_other_lines(city, known[:schools])
     chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
     around = plan_perimeter(city, world) if world else None
     layout = Layout(
@@ -71,7 +74,7 @@ def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> L
                 v4_length=city.lines.get_link(line).get_prefix(Family.V4).prefixlen,
                 v6_length=city.lines.get_link(line).get_prefix(Family.V6).prefixlen,
             )
-            for line in ACCESS_LINE_NAMES
+            for line in LAB_LINES
         ),
         regions=tuple(_region(city, number) for number in range(len(city.lines.regions))),
         schools=chosen,
@@ -94,6 +97,25 @@ def _refuse_one_family(city: City) -> None:
             "and 'plan --configs' work without it"
         )
         raise LabError(message)
+
+
+def _refuse_other_lines(city: City, names: Iterable[str]) -> None:
+    for school in (city.school_by_id[name] for name in names):
+        if tuple(school.lines.by_name) != LAB_LINES:
+            has = " and ".join(school.lines.by_name)
+            message = (
+                f"{school.origin}: school {school.id} has the lines {has}; the lab builds schools with a primary and a "
+                "backup line only: choose other schools in lab.yaml"
+            )
+            raise LabError(message)
+        for name, line in school.lines.by_name.items():
+            if line.tunnel is not None or line.routing != "bgp":
+                how = f"goes through a tunnel ({line.tunnel})" if line.tunnel else "has static routes"
+                message = (
+                    f"{school.origin}: the {name} line of school {school.id} {how}; the lab builds lines with BGP and "
+                    "no tunnel only: choose other schools in lab.yaml"
+                )
+                raise LabError(message)
 
 
 def _controller(city: City) -> FamilyPair:
@@ -119,7 +141,7 @@ def _region(city: City, number: int) -> RegionLayout:
     return RegionLayout(
         id=region.id,
         asn=region.asn,
-        addresses={line: _both(partial(city.lines.region_address, region, line)) for line in ACCESS_LINE_NAMES},
+        addresses={line: _both(partial(city.lines.region_address, region, line)) for line in LAB_LINES},
         core_link=plan_core_link(_FIRST_REGION_LINK + number, 1),
         core=plan_core_link(_FIRST_REGION_LINK + number, 0),
     )
@@ -158,7 +180,7 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
         ),
         outside=tuple(str(one) for family in Family for one in city.addresses.school_prefixes(school, family)[1:]),
         egress=choose_own_addresses(school),
-        lines=tuple(_line(city, school, line) for line in ACCESS_LINE_NAMES),
+        lines=tuple(_line(city, school, line) for line in LAB_LINES),
         ports=tuple(SwitchPort(name=name, vlan=here[segment].vlan) for name, segment in segment_of.items()),
         management_port="h-mgmt",
         management=_management(city, school, device),

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from controller.measure.measurement import LOSS_RATIO, MBPS, Measurement, MeasurementKind, ProbeOutcome
 from controller.model.measurement import Assessment, MeasurementFile, Method, Recommendation
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES, AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 from controller.model.sites.schools import School
 
 CARRIED = 1428 / 1514
@@ -148,9 +148,10 @@ def assess_school(
     recommended = policy.recommended.recommend_bandwidth(school.pupils)
     lines = tuple(
         _assess_line(name, [one for one in mine if one.path.line == name], recommended, policy, states.get(name))
-        for name in ACCESS_LINE_NAMES
+        for name in school.lines.by_name
     )
-    decisive = next(line for line in lines if line.line == policy.judged.line)
+    # A school without the line that is judged is judged by its primary one.
+    decisive = next((line for line in lines if line.line == policy.judged.line), lines[0])
     causes = tuple(_causes(school, decisive, recommended, policy)) if decisive.assessment is Assessment.BELOW else ()
     return SchoolAssessment(school, recommended, decisive, lines, causes)
 
@@ -223,7 +224,7 @@ def _decisive(downloads: Sequence[Bandwidth], regions: Sequence[str]) -> Bandwid
 def _causes(
     school: School, line: LineAssessment, recommended: Recommendation, policy: MeasurementFile
 ) -> Iterable[ShortfallCause]:
-    contract = school.lines.primary if line.line == "primary" else school.lines.backup
+    contract = school.lines.by_name[line.line]
     if contract.mbps < recommended.mbps:
         yield ShortfallCause.CONTRACT
     if line.assessed_bandwidth and assess_bandwidth(

@@ -11,7 +11,7 @@ from controller.model.city import City
 from controller.model.loading.policy_reader import FindOrigin
 from controller.model.network.packets import Family, Prefix, get_bounds, parse_prefix
 from controller.model.policy_files import ADMISSION, CITY, LINES
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES, FIRST_SCHOOL, PRIVATE_ASN
+from controller.model.sites.access_lines import FIRST_SCHOOL, PRIVATE_ASN
 from controller.model.sites.devices import FIRST_DEVICE
 from controller.model.sites.schools import School
 
@@ -85,7 +85,7 @@ def _outside(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
 
 
 def _links(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
-    for line in ACCESS_LINE_NAMES:
+    for line in city.lines.names:
         for family in city.families:
             origin = find_origin(LINES, f"links.{line}.ipv{int(family)}")
             yield _Block(city.lines.get_link(line).get_prefix(family), f"the {line} lines", origin)
@@ -95,7 +95,7 @@ def _line_problems(city: City, find_origin: FindOrigin) -> Iterator[Problem]:
     """Every school's router needs an address of its own on each link, and an autonomous system of its own."""
     lines = city.lines
     highest = max(city.schools, key=lambda school: school.number)
-    for line in ACCESS_LINE_NAMES:
+    for line in city.lines.names:
         for family in city.families:
             network = lines.get_link(line).get_prefix(family)
             # The last address of an IPv4 network is its broadcast address.
@@ -118,7 +118,7 @@ def _line_problems(city: City, find_origin: FindOrigin) -> Iterator[Problem]:
 def _egress_blocks(city: City) -> Iterator[_Block]:
     """What proves a school, or an office, must prove one only."""
     for school in city.schools:
-        for egress in dict.fromkeys((*school.lines.primary.egress, *school.lines.backup.egress)):
+        for egress in school.lines.egress:
             yield _Block(egress, f"the egress of school {school.id}", school.origin)
     for office in city.offices:
         for egress in dict.fromkeys(office.egress):

@@ -9,7 +9,6 @@ from controller.model.city import City
 from controller.model.loading.policy_reader import FindOrigin
 from controller.model.network.packets import Family
 from controller.model.policy_files import CITY, LINES
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 
 SEGMENT_PARTS = {
     Family.V4: ("ipv4", "ipv4: {offset: 0.0.16.0, length: 24}"),
@@ -36,7 +35,7 @@ def _find_lacking(city: City, family: Family, find_origin: FindOrigin) -> Iterat
     if transit is not None and (transit.ipv4_offset if family is Family.V4 else transit.ipv6_subnet) is None:
         message = f"{used}, and the link to the router has no part of it; write {TRANSIT_PARTS[family]}"
         yield Problem(find_origin(CITY, "transit"), "transit", message)
-    for line in ACCESS_LINE_NAMES:
+    for line in city.lines.names:
         if city.lines.get_link(line).find_prefix(family) is None:
             example = "100.64.0.0/19" if family is Family.V4 else "fd74:736e:0:1::/64"
             message = f"{used}, and the {line} lines have no network of it; write one, such as {example}"

@@ -13,6 +13,7 @@ from controller.errors import Origin, PolicyError, Problem
 from controller.model import policy_files
 from controller.model.city import City
 from controller.model.loading.access_choices import find_access_problems
+from controller.model.loading.access_lines import find_access_line_problems
 from controller.model.loading.addressing import find_addressing_problems
 from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
@@ -73,6 +74,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         if not problems:
             problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
             problems += find_bound_problems(city, bounds, reader.find_origin)
+            problems += find_access_line_problems(city)
         if not problems:
             return city
     raise PolicyError(REFUSED, problems)

@@ -234,6 +234,7 @@ class Capabilities:
     `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
     `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
+    `tunnels`: the kinds of tunnel that Tsunagu makes on it for a line; `static_routes`: it writes routes there.
     `switches`: it has ports whose VLANs it sets. `wireless`: it has wireless networks; `isolates` is then about their
     clients.
     """
@@ -251,6 +252,8 @@ class Capabilities:
     isolates: bool = False
     interfaces: bool = False
     routes: bool = False
+    tunnels: frozenset[str] = frozenset()
+    static_routes: bool = False
     switches: bool = True
     wireless: bool = False
     passes_unfiltered: bool = True

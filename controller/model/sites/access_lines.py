@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from controller.inputs.character_classes import AnsweredFor, Name
 from controller.model.network.packets import Family, Prefix
 from controller.model.sites.addressing import Ipv4Field, Ipv6Field
+from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.model.sites.schools import Identifier, School
 from controller.model.yaml_source import LocatedItem, StrictModel
-
-AccessLineName = Literal["primary", "backup"]
-ACCESS_LINE_NAMES: tuple[AccessLineName, ...] = ("primary", "backup")
 
 FIRST_SCHOOL = 16
 """School number n has the host number 16 + n on a link; the regions' host numbers stand below."""
@@ -59,10 +57,17 @@ class Link(StrictModel):
 
 
 class Links(StrictModel):
-    """The two kinds of line that every school has."""
+    """The kinds of line that schools have: one, two or three."""
 
     primary: Link
-    backup: Link
+    backup: Link | None = None
+    third: Link | None = None
+
+    @property
+    def by_name(self) -> dict[AccessLineName, Link]:
+        """The links that there are, by the names of their lines, the primary first."""
+        given = (self.primary, self.backup, self.third)
+        return {name: link for name, link in zip(ACCESS_LINE_NAMES, given, strict=True) if link is not None}
 
 
 class PathPreference(LocatedItem):
@@ -117,14 +122,27 @@ class AccessLinesFile(StrictModel):
     @model_validator(mode="after")
     def _sane(self) -> Self:
         _each_once(self.usual)
-        if self.links.primary.interface == self.links.backup.interface:
-            message = f"both links have the interface {self.links.backup.interface!r}; every line needs its own"
-            raise ValueError(message)
+        first: dict[str, AccessLineName] = {}
+        for name, link in self.links.by_name.items():
+            if link.interface in first:
+                both = f"the links {first[link.interface]} and {name} have the interface {link.interface!r}"
+                message = f"{both}; every line needs its own"
+                raise ValueError(message)
+            first[link.interface] = name
         return self
 
+    @property
+    def names(self) -> tuple[AccessLineName, ...]:
+        """The lines that have a link, the primary first."""
+        return tuple(self.links.by_name)
+
     def get_link(self, line: AccessLineName) -> Link:
-        """The network of a line."""
-        return self.links.primary if line == "primary" else self.links.backup
+        """The network of a line.
+
+        Raises:
+            KeyError: the city has no such line.
+        """
+        return self.links.by_name[line]
 
     def get_region(self, name: str) -> Region:
         """A region by its id.
@@ -147,8 +165,15 @@ class AccessLinesFile(StrictModel):
         return self._address(line, family, region.host)
 
     def list_paths(self) -> tuple[tuple[AccessLineName, Region], ...]:
-        """Every line to every region: the neighbours that a school's router has, once a family."""
-        return tuple((line, region) for line in ACCESS_LINE_NAMES for region in self.regions)
+        """Every line to every region."""
+        return tuple((line, region) for line in self.names for region in self.regions)
+
+    def list_bgp_paths(self, school: School) -> tuple[tuple[AccessLineName, Region], ...]:
+        """The neighbours that a school's router has, once a family: each of its lines with BGP, to every region."""
+        lines = school.lines.by_name
+        return tuple(
+            (line, region) for line, region in self.list_paths() if line in lines and lines[line].routing == "bgp"
+        )
 
     def find_override(self, school: School) -> Override | None:
         """What gives a school an order of its own; where it is named itself goes before its ward."""
@@ -156,9 +181,13 @@ class AccessLinesFile(StrictModel):
         return next(own, None) or next((one for one in self.overrides if school.ward in one.wards), None)
 
     def get_preference(self, school: School) -> tuple[PathPreference, ...]:
-        """A school's ways, the preferred one first; one that is left out carries nothing."""
+        """A school's ways, the preferred one first; one that is left out carries nothing.
+
+        The order of many schools may name lines that one of them does not have: these are passed over.
+        """
         override = self.find_override(school)
-        return override.preference if override else self.usual
+        ways = override.preference if override else self.usual
+        return tuple(way for way in ways if way.line in school.lines.by_name)
 
     def _address(self, line: AccessLineName, family: Family, host: int) -> IPv4Address | IPv6Address:
         return ip_address(int(self.get_link(line).get_prefix(family).network_address) + host)

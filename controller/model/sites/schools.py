@@ -13,12 +13,12 @@ from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
 from controller.model.sites.addressing import Addressing, Ipv4Field, Ipv6Field, PrefixField
 from controller.model.sites.adoption import AdoptionLevel
+from controller.model.sites.contracted_lines import AccessLines
 from controller.model.sites.localities import CountryCode, TimeZoneName
 from controller.model.sites.school_kinds import DEFAULT_KINDS, SchoolKind, SchoolKindId
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
-AccessLineKind = Literal["fixed-ip", "map-e", "ds-lite", "closed-vpn", "lte"]
 DeviceRole = Literal["router", "core", "floor", "access-point"]
 
 
@@ -138,32 +138,6 @@ class CityFile(StrictModel):
     device_access: AccessSelection
     offices: tuple[Office, ...] = ()
     transit: TransitLink | None = None
-
-
-class AccessLine(StrictModel):
-    """A school's line as contracted; `mbps` is the contract figure, never a measured one.
-
-    `egress`: what the internet sees as this school's sources, and nobody else's. It proves a place, so only a line with
-    addresses of its own has it; behind MAP-E, DS-Lite or LTE many customers share an IPv4 address.
-    """
-
-    kind: AccessLineKind
-    mbps: int = Field(gt=0, le=100_000)
-    egress: tuple[PrefixField, ...] = ()
-
-    @model_validator(mode="after")
-    def _own_addresses(self) -> Self:
-        if self.egress and self.kind != "fixed-ip":
-            message = f"a line of kind {self.kind!r} has no addresses of its own; only fixed-ip takes 'egress'"
-            raise ValueError(message)
-        return self
-
-
-class AccessLines(StrictModel):
-    """Every school has two lines."""
-
-    primary: AccessLine
-    backup: AccessLine
 
 
 class SchoolSegment(LocatedItem):

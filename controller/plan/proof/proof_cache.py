@@ -253,7 +253,7 @@ def build_conditions_key(city: City, intent: CloudIntent) -> str:
     """Name the proof of the proxy's conditions: what is deployed, and all that the policy says of people."""
     rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
     people = city.people.model_dump_json()
-    lines = (f"{one.id} {one.lines.primary.egress} {one.lines.backup.egress}" for one in city.schools)
+    lines = (f"{one.id} {one.lines.egress}" for one in city.schools)
     places = (city.settings.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
     groups = (one.model_dump_json() for one in city.groups.values())
     calendar = city.calendar.model_dump_json() if city.calendar else ""

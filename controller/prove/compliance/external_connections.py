@@ -52,7 +52,7 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
             "school's own nor declared as an application, an admission server or the controller"
         )
     for school in city.schools:
-        for name, line in (("primary", school.lines.primary), ("backup", school.lines.backup)):
+        for name, line in school.lines.by_name.items():
             if line.kind == "fixed-ip" and not line.egress:
                 yield (
                     f"{school.origin}: the {name} line of {school.id} has addresses of its own (fixed-ip), but no "

@@ -145,7 +145,7 @@ def _external_connections(city: City) -> Check:
 
     The bandwidth of the lines is evidence: whether it is enough is measured, not proved.
     """
-    kinds = Counter(line.kind for school in city.schools for line in (school.lines.primary, school.lines.backup))
+    kinds = Counter(line.kind for school in city.schools for line in school.lines.by_name.values())
     recommended = {
         school.id: city.measurement.recommended.recommend_bandwidth(school.pupils).mbps for school in city.schools
     }

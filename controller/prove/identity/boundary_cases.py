@@ -191,7 +191,7 @@ def _tell_places_apart(city: City) -> list[Person]:
 
 def _addressed(city: City, person: Person) -> Iterator[tuple[Person, str]]:
     """The person at every address that proves a school or an office, and at the one behind it, where it is nobody's."""
-    schools = [(one, (*one.lines.primary.egress, *one.lines.backup.egress)) for one in city.schools]
+    schools = [(one, one.lines.egress) for one in city.schools]
     offices = [prefix for office in city.offices for prefix in office.egress]
     every = (*(prefix for _, egress in schools for prefix in egress), *offices)
     taken = {family: merge_intervals(get_bounds(one) for one in every if one.version == family) for family in Family}

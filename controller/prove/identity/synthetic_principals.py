@@ -88,7 +88,7 @@ def find_schools_with_egress(city: City) -> tuple[School, ...]:
 
 
 def _list_egress(school: School) -> tuple[Prefix, ...]:
-    return (*school.lines.primary.egress, *school.lines.backup.egress)
+    return school.lines.egress
 
 
 def _find_address(city: City, place: str, registered: str) -> str:

@@ -235,4 +235,4 @@ def _provable(city: City, place: str, scope: Iterable[str]) -> bool:
     if place not in {"own-school", "other-school"}:
         return True
     schools = [city.school_by_id[name] for name in scope] if place == "own-school" else city.schools
-    return any(school.lines.primary.egress or school.lines.backup.egress for school in schools)
+    return any(school.lines.egress for school in schools)

@@ -8,7 +8,6 @@ from controller.errors import Origin
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.policy_files import ADMISSION, CITY, LINES, find_file_start
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES
 from controller.prove.lint.finding import Finding, make_warning
 
 
@@ -42,7 +41,7 @@ def _list_network(city: City, family: Family) -> Iterator[tuple[Origin, str]]:
     transit = city.settings.transit
     if transit is not None and (transit.ipv4_offset if fourth else transit.ipv6_subnet) is not None:
         yield find_file_start(city.directory, CITY), "'transit' has a part"
-    for line in ACCESS_LINE_NAMES:
+    for line in city.lines.names:
         if city.lines.get_link(line).find_prefix(family) is not None:
             yield find_file_start(city.directory, LINES), f"links.{line} has a network"
 
@@ -54,8 +53,7 @@ def _list_schools(city: City, family: Family) -> Iterator[tuple[Origin, str]]:
         for segment in school.segments:
             if segment.get_prefix(family) is not None:
                 yield segment.origin, f"segment {segment.id} of school {school.id} has a prefix"
-        egress = (*school.lines.primary.egress, *school.lines.backup.egress)
-        if any(one.version == family for one in egress):
+        if any(one.version == family for one in school.lines.egress):
             yield school.origin, f"school {school.id} has an egress"
 
 

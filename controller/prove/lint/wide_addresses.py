@@ -40,8 +40,7 @@ def find_wide_addresses(city: City) -> Iterator[Finding]:
 
 def _list_blocks(city: City) -> Iterator[tuple[Origin, str, tuple[Prefix, ...], CloudBounds]]:
     for school in city.schools:
-        egress = (*school.lines.primary.egress, *school.lines.backup.egress)
-        yield school.origin, f"the egress of school {school.id}", egress, PLACE_BOUNDS
+        yield school.origin, f"the egress of school {school.id}", school.lines.egress, PLACE_BOUNDS
     for office in city.offices:
         yield office.origin, f"the egress of office {office.id}", office.egress, PLACE_BOUNDS
     for system in city.systems.values():

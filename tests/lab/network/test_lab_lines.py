@@ -18,7 +18,7 @@ from controller.lab.state.layout import HostLayout, Layout, SchoolLayout
 from controller.lab.state.processes import wait_until
 from controller.lab.trials.outage_probe import OutageProbe
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import AccessLineName
+from controller.model.sites.contracted_lines import AccessLineName
 
 pytestmark = pytest.mark.lab
 

@@ -17,7 +17,7 @@ from typing import Any
 from controller.errors import CommandFailed
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.access_lines import ACCESS_LINE_NAMES, Region
+from controller.model.sites.access_lines import Region
 from controller.model.sites.schools import School
 from controller.platforms.base import Command
 from controller.platforms.device_text.device_text import DeviceText
@@ -168,7 +168,7 @@ def _wire(city: City, school: School, spaces: dict[str, str]) -> None:
     for space in spaces.values():
         run("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0")
         run("ip", "-n", space, "link", "set", "lo", "up")
-    for line in ACCESS_LINE_NAMES:
+    for line in city.lines.names:
         bridge = city.lines.get_link(line).interface
         run("ip", "-n", spaces["lines"], "link", "add", "name", bridge, "type", "bridge")
         run("ip", "-n", spaces["lines"], "link", "set", bridge, "up")
@@ -205,7 +205,7 @@ def _school(city: City, school: School) -> str:
 def _region(city: City, school: School, region: Region) -> str:
     asn = city.lines.get_asn(school)
     neighbours = {
-        family: {str(city.lines.school_address(school, line, family)): asn for line in ACCESS_LINE_NAMES}
+        family: {str(city.lines.school_address(school, line, family)): asn for line in city.lines.names}
         for family in Family
     }
     announced = {family: [str(family.everything), CORE[family]] for family in Family}

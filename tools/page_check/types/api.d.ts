@@ -2,7 +2,7 @@
 
 type LineName = "primary" | "backup";
 type Measure = "throughput" | "latency" | "loss";
-type LineState = "up" | "down" | "unknown";
+type LineState = "up" | "down" | "unknown" | "none";
 type Assessment = "meets" | "within-error" | "below" | "not-measured";
 
 interface Tile {

@@ -82,7 +82,8 @@ function basisWords(tile) {
 function showLine(line, state) {
   const strand = part(`.strand[data-line="${line}"]`);
   setAttribute(strand, "data-state", state);
-  setIcon(find("svg", SVGSVGElement, strand), state === "down" ? "line-down" : state);
+  const shapes = { up: "up", down: "line-down", unknown: "unknown", none: "unknown" };
+  setIcon(find("svg", SVGSVGElement, strand), shapes[state]);
   setText(find(".strand-state", HTMLElement, strand), say(`line-${state}`));
   for (const measure of MEASURES) {
     // What a dead line carried before it died is history, and stands in the charts.

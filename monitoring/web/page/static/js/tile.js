@@ -132,7 +132,7 @@ export class TileView {
     for (const line of LINES) {
       const { element, mark, word } = this.strands[line];
       setAttribute(element, "data-state", tile.lines[line]);
-      setIcon(mark, tile.lines[line]);
+      setIcon(mark, tile.lines[line] === "none" ? "unknown" : tile.lines[line]);
       setText(word, say(`line-${tile.lines[line]}`));
     }
     this.showDrift(tile.drift ?? 0);
