@@ -26,27 +26,10 @@ from controller.operations.fields import (
 
 _INLINE = {
     **dict.fromkeys(
-        [
-            "sh",
-            "ash",
-            "bash",
-            "csh",
-            "dash",
-            "elvish",
-            "fish",
-            "ksh",
-            "lksh",
-            "mksh",
-            "nu",
-            "posh",
-            "rbash",
-            "tcsh",
-            "xonsh",
-            "yash",
-            "zsh",
-            "busybox",
-            "toybox",
-        ],
+        (
+            *("sh", "ash", "bash", "csh", "dash", "elvish", "fish", "ksh", "lksh", "mksh", "nu", "posh", "rbash"),
+            *("tcsh", "xonsh", "yash", "zsh", "busybox", "toybox"),
+        ),
         re.compile(r"-[A-Za-z]*c[A-Za-z]*|--(init-)?command(=.*)?|-C.*"),
     ),
     **dict.fromkeys(("python", "pypy", "ipython", "jython", "expect"), re.compile(r"-[A-Za-z]*c.*")),
