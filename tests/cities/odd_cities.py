@@ -234,9 +234,13 @@ def with_lots_at_schools(files: Files) -> None:
         school["lot"] = lots[school["number"] % len(lots)]
         if school["number"] % 2:
             school["blueprint"] = files["city/blueprints.yaml"]["blueprints"][0]["id"]
+    used = {school["lot"] for school in _schools(files)}
     for blueprint in files["city/blueprints.yaml"]["blueprints"]:
         for device in blueprint["devices"]:
-            device["platform"] = dict.fromkeys(lots, next(iter(device["platform"].values()))) | device["platform"]
+            every = dict.fromkeys(lots, next(iter(device["platform"].values()))) | device["platform"]
+            device["platform"] = {lot: platform for lot, platform in every.items() if lot in used}
+            if "keeps-state" in device:
+                device["keeps-state"] = {lot: kept for lot, kept in device["keeps-state"].items() if lot in used}
 
 
 def with_other_words(files: Files) -> None:

@@ -54,7 +54,7 @@ def blueprints() -> tuple[Blueprint, ...]:
 
 
 def count_of(blueprint: Blueprint, role: str) -> int:
-    return sum(group.count for group in blueprint.devices if group.role == role)
+    return sum(group.managed for group in blueprint.devices if group.role == role)
 
 
 def port_numbers(blueprint: Blueprint) -> Iterator[list[int]]:
@@ -140,7 +140,7 @@ def test_devices_of_the_city(schools: tuple[School, ...], blueprints: tuple[Blue
     total = 0
     for school in schools:
         (blueprint,) = (one for one in blueprints if one.matches(school))
-        total += sum(group.count for group in blueprint.devices)
+        total += sum(group.managed for group in blueprint.devices)
     assert 4_900 <= total <= 5_100
     assert 27 <= total / len(schools) <= 29
 
