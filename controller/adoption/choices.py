@@ -100,8 +100,8 @@ def describe_port_contradictions(here: Surroundings, parsed: Iterable[PortState]
             (
                 Choice(f"let the plan set {port.name} as the policy says", commands, closes, opens),
                 Choice(
-                    f"say in the blueprint (city/blueprints.yaml) that {port.name} is {old.mode or 'access'} with these "
-                    "VLANs",
+                    f"say in the blueprint (city/blueprints.yaml) that {port.name} is {old.mode or 'access'} with "
+                    "these VLANs",
                     (),
                     NOTHING,
                     NOTHING,
