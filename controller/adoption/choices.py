@@ -319,6 +319,9 @@ def describe_refusal(here: Surroundings, problem: Problem, holder: str, words: s
             ),
             Choice(rules if filtered else words_for_it, (), NOTHING, NOTHING),
         )
-    reason = problem.message.partition("; choices:")[0]
+    told = {native: "carries a VLAN of ours untagged", voice: "carries another VLAN beside ours"}
+    what = next((text for match, text in told.items() if match), "is filtered by a list that is not ours")
+    plain = f"it {what}: {words!r}" if native or voice or filtered else problem.message
+    reason = plain.partition("; choices:")[0]
     left = here.leave_out(name, None, UNMARKED)
     return Contradiction(here.device, problem.origin.line, holder, reason, traffic, (*ways, left))

@@ -106,6 +106,8 @@ def propose_adoption(
     mapped = propose_segment_map(
         city, device.school, network, {name: vlan for vlan, name in segments.items()}, intent.wanted.ports
     )
+    links = {one.number: one.name.partition("-")[2] for one in intent.wanted.vlans if one.number not in segments}
+    mapped = tuple(_name_link(one, links) for one in mapped)
     strange = list(describe_vlan_contradictions(here, mapped))
     stages, refused = _try_hand_overs(here, system, text, {one.name for one in strange})
     old = find_old_filters(network, intent.wanted, [one.key for one in intent.intents], system.capabilities)
@@ -133,6 +135,13 @@ def propose_adoption(
         tuple(faults),
         states,
     )
+
+
+def _name_link(one: SegmentProposal, links: dict[int, str]) -> SegmentProposal:
+    """Return the proposal for a VLAN that the policy has for no segment but for the link to the router."""
+    if one.segment or one.vlan not in links:
+        return one
+    return replace(one, segment=links[one.vlan], reasons=("the number is that of the link to the router",))
 
 
 def _limit(intent: DeviceIntent, now: DeviceState, level: AdoptionLevel, can: Capabilities) -> DeviceState:
@@ -202,9 +211,7 @@ def _describe_conflict(here: Surroundings, problem: Problem) -> Contradiction:
         reason,
         "what this line carries or judges",
         (
-            Choice(
-                "decide what is written above about the same object; this follows from it", (), NOTHING, NOTHING
-            ),
+            Choice("decide what is written above about the same object; this follows from it", (), NOTHING, NOTHING),
             here.leave_out("it", "observe"),
         ),
     )

@@ -69,7 +69,7 @@ def _read_cisco(text: str, found: ExistingNetwork) -> ExistingNetwork:
                 _add_list(found, CISCO.acl, Family.V4, name, block, standard=kind == "standard")
             case ["ipv6", "access-list", name] if not name.startswith(_OURS):
                 _add_list(found, CISCO.acl, Family.V6, name, block)
-            case ["access-list", number, *rest] if number.isdecimal() and rest:
+            case ["access-list", number, *rest] if re.fullmatch(r"[0-9]{1,5}", number) and rest:
                 line = ConfigLine(block.header.number, " ".join(rest))
                 standard = int(number) < 100 or 1300 <= int(number) < 2000  # noqa: PLR2004 the numbers of IOS
                 _extend_list(found, CISCO.acl, number, Block(block.header, (line,)), standard=standard)
@@ -95,7 +95,7 @@ def _read_awplus(text: str, found: ExistingNetwork) -> ExistingNetwork:
                 _add_list(found, AWPLUS_LISTS, Family.V4, name, block)
             case ["ipv6", "access-list", name] if not name.startswith(_OURS):
                 _add_list(found, AWPLUS_LISTS, Family.V6, name, block)
-            case ["access-list", number, *rest] if number.isdecimal() and rest:
+            case ["access-list", number, *rest] if re.fullmatch(r"[0-9]{1,5}", number) and rest:
                 line = ConfigLine(block.header.number, " ".join(rest))
                 _extend_list(found, AWPLUS_LISTS, number, Block(block.header, (line,)), standard=False)
             case _:

@@ -122,9 +122,7 @@ def _find_overrides(  # noqa: PLR0913, PLR0917 what is there and what the policy
         one = ip_interface(address)
         prefix = _find_prefix(city, school, city.segments[segment], Family(one.version))
         if one.network != prefix and not one.is_link_local:
-            overrides.setdefault(
-                f"ipv{one.version}", f'"{one.network}"' if ":" in str(one) else str(one.network)
-            )
+            overrides.setdefault(f"ipv{one.version}", f'"{one.network}"' if ":" in str(one) else str(one.network))
     return overrides
 
 

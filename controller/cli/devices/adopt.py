@@ -15,12 +15,12 @@ from controller.adoption.proposal import AdoptionRefused, DeviceProposal, propos
 from controller.adoption.reading import can_read_existing
 from controller.cli.devices.observation import observe_devices
 from controller.cli.estates import load_estate_city
-from controller.cli.options import DEFAULT_POLICIES, Configs, Json, On, Policies, read_day
+from controller.cli.options import DEFAULT_POLICIES, Configs, Json, On, Policies, choose_day
 from controller.cli.output import Exit, print_line, say_json
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.sites.adoption import AdoptionLevel
-from controller.plan.observe import Observed
+from controller.plan.observe import NoConfiguration, Observed
 from controller.plan.select import Selection, select_devices
 
 MOST_SHOWN = 12
@@ -41,11 +41,12 @@ def adopt(  # noqa: PLR0913 the command's options
 ) -> None:
     """Propose how a school's devices are taken over: segments, names, what contradicts the policy. Changes nothing.
 
-    Exit code 2 when something contradicts the policy, 1 when a device could not be judged, 3 when only platforms are
+    Exit code 2 when something contradicts the policy, 4 when something was not judged (a device without a
+    configuration, a list with an entry that is not understood), 1 when a device was refused, 3 when only platforms are
     not supported. Example: tsunagu adopt kw-e01 --configs saved --to filters
     """
     level = _read_level(to)
-    city = load_estate_city(policies, on=read_day(on))
+    city = load_estate_city(policies, on=choose_day(on))
     devices = select_devices(city, Selection((school,)))
     readable = [device for device in devices if can_read_existing(device.platform)]
     others = [device for device in devices if device not in readable]
@@ -53,13 +54,7 @@ def adopt(  # noqa: PLR0913 the command's options
         message = f"{school}: none of its devices is on a platform that an adoption is proposed for yet"
         raise AdoptionRefused(message)
     found = observe_devices(city, devices if configs is not None else readable, configs, only_read=True)
-    proposals: list[DeviceProposal] = []
-    refused: list[str] = []
-    for one in (one for one in found if one.device in readable):
-        try:
-            proposals.append(_propose(city, one, level))
-        except TsunaguError as error:
-            refused.append(str(error))
+    proposals, refused, missing = _propose_each(city, [one for one in found if one.device in readable], level)
     if as_json:
         say_json(
             {
@@ -67,6 +62,7 @@ def adopt(  # noqa: PLR0913 the command's options
                 "to": level,
                 "devices": [build_proposal_document(one) for one in proposals],
                 "refused": refused,
+                "not_judged": missing,
                 "not_supported": [device.id for device in others],
             }
         )
@@ -75,10 +71,12 @@ def adopt(  # noqa: PLR0913 the command's options
             say_proposal(proposal)
         for refusal in refused:
             print_line(f"x {refusal}", "red")
+        for text in missing:
+            print_line(f"- not judged: {text}", "yellow")
         if others:
             print_line(f"not supported: {len(others)} devices on platforms without adoption yet", "yellow")
         _say_summary(proposals)
-    code = _choose_code(proposals, refused, supported=not others)
+    code = _choose_code(proposals, refused, missing, supported=not others)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
 
@@ -91,6 +89,23 @@ def _read_level(given: str) -> AdoptionLevel:
     raise typer.BadParameter(message, param_hint="--to")
 
 
+def _propose_each(
+    city: City, found: Sequence[Observed], level: AdoptionLevel
+) -> tuple[list[DeviceProposal], list[str], list[str]]:
+    """Return the proposals, what was refused, and what was not judged because nothing was given."""
+    proposals: list[DeviceProposal] = []
+    refused: list[str] = []
+    missing: list[str] = []
+    for one in found:
+        try:
+            proposals.append(_propose(city, one, level))
+        except NoConfiguration as error:
+            missing.append(str(error))
+        except TsunaguError as error:
+            refused.append(str(error))
+    return proposals, refused, missing
+
+
 def _propose(city: City, seen: Observed, level: AdoptionLevel) -> DeviceProposal:
     if seen.refusal is not None:
         raise seen.refusal
@@ -98,10 +113,14 @@ def _propose(city: City, seen: Observed, level: AdoptionLevel) -> DeviceProposal
     return propose_adoption(city, seen.device, seen.text.reveal(), seen.source, level)
 
 
-def _choose_code(proposals: Sequence[DeviceProposal], refused: Sequence[str], *, supported: bool) -> Exit:
-    """What could not be judged weighs more than a contradiction, and that more than a missing platform."""
-    if refused or any(one.unjudged or one.faults for one in proposals):
+def _choose_code(
+    proposals: Sequence[DeviceProposal], refused: Sequence[str], missing: Sequence[str], *, supported: bool
+) -> Exit:
+    """A failure weighs more than what was not judged, that more than a contradiction, that more than a platform."""
+    if refused or any(one.faults for one in proposals):
         return Exit.FAILED
+    if missing or any(one.unjudged for one in proposals):
+        return Exit.NOT_JUDGED
     if any(one.contradictions or one.access_changes for one in proposals):
         return Exit.DIFFERS
     return Exit.GOOD if supported else Exit.NOT_SUPPORTED
