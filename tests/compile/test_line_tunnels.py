@@ -23,15 +23,8 @@ from controller.model.virtual_city import VirtualCity
 from controller.platforms.registry import load_platform
 from controller.prove.routes.policies import find_routing_differences
 from monitoring.city_state.school_tiles import CityState
-from tests.cities.odd_cities import (
-    Files,
-    build_files,
-    with_ipv4_only,
-    with_one_line,
-    with_three_lines,
-    with_tunnels_and_static_routes,
-    write_city,
-)
+from tests.cities.odd_cities import Files, build_files, write_city
+from tests.cities.odd_networks import with_ipv4_only, with_one_line, with_three_lines, with_tunnels_and_static_routes
 from tests.policies import TODAY
 
 CAN = load_platform("frr").capabilities

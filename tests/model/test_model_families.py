@@ -20,7 +20,8 @@ from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.what_if.network_changes import find_network_changes
 from controller.platforms.registry import is_supported, load_platform
 from controller.prove.lint.check_policy import check_policy
-from tests.cities.odd_cities import Files, build_files, with_ipv4_only, with_ipv6_only, write_city
+from tests.cities.odd_cities import Files, build_files, write_city
+from tests.cities.odd_networks import with_ipv4_only, with_ipv6_only
 from tests.policies import TODAY
 
 OF_IPV6 = re.compile(r"ipv6|2001|[0-9a-f]:[0-9a-f:]*::", re.IGNORECASE)

@@ -17,7 +17,8 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.sites.localities import CountryCode, TimeZoneName
 from controller.prove.identity.synthetic_principals import FACTS, build_request, draw_synthetic_principals
-from tests.cities.odd_cities import build_files, with_other_kinds, with_other_time_zone, write_city
+from tests.cities.odd_cities import build_files, write_city
+from tests.cities.odd_networks import with_other_kinds, with_other_time_zone
 from tests.policies import TODAY, PolicyFolder
 
 CITY = "city/city.yaml"

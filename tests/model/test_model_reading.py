@@ -157,5 +157,5 @@ def test_problems_of_many_files_are_told_at_once_in_order(policies: PolicyFolder
         f"city/schools/asao.yaml:{schools.line}",
     ]
     # Whoever cannot be read names nothing: the wards of schools are asked about once the schools can be read.
-    policies.edit("city/schools/asao.yaml", "kind: primary", "kind: elementary")
+    policies.edit("city/schools/asao.yaml", "kind: Primary", "kind: elementary")
     assert any(problem.startswith(f"city/schools/tama.yaml:{ward.item}: ward:") for problem in policies.problems())

@@ -133,9 +133,8 @@ def test_conditions_are_proved_anew_when_an_address_or_the_time_zone_changes(cit
     intent = compile_cloud_intent(city, FACTS)
     school, *others = city.schools
     lines = school.lines
-    assert lines.backup is not None
-    moved = lines.backup.model_copy(update={"kind": "fixed-ip", "egress": (parse_prefix("198.51.100.9"),)})
-    away = school.model_copy(update={"lines": lines.model_copy(update={"backup": moved})})
+    moved = lines.primary.model_copy(update={"kind": "fixed-ip", "egress": (parse_prefix("198.51.100.9"),)})
+    away = school.model_copy(update={"lines": lines.model_copy(update={"primary": moved})})
     cities = [
         city,
         city.replace_file(SCHOOLS, SchoolFile(schools=(away, *others))),

@@ -14,10 +14,9 @@ from controller.model import policy_files
 from controller.model.city import City
 from controller.model.loading.access_choices import find_access_problems
 from controller.model.loading.access_lines import find_access_line_problems
-from controller.model.loading.addressing import find_addressing_problems
+from controller.model.loading.addressing import find_addressing_problems, find_family_problems
 from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
-from controller.model.loading.families import find_family_problems
 from controller.model.loading.inventory import find_inventory_problems, find_management_problems
 from controller.model.loading.own_segments import find_own_segment_problems
 from controller.model.loading.policy_reader import PolicyReader
