@@ -80,7 +80,7 @@ class Plans(StrictModel):
 
 
 class RolloutSettings(StrictModel):
-    """How a plan is rolled out. `canary` is the school that is changed first; None: the smallest of the plan."""
+    """How a plan is rolled out. `canary` is the school that is changed first; None: the one of the fewest pupils."""
 
     canary: Identifier | None = None
     schools_at_once: int = Field(default=8, ge=1, le=50)

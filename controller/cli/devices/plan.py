@@ -117,6 +117,9 @@ def plan(  # noqa: PLR0913 the command's options
         say_refusals(found)
         say_adoption_levels(one.school for one in devices)
         _say_plan_summary(found, output, undo=undo is not None)
+        if len(document.touched_schools) > 1 and document.canary != operations.rollout.canary:
+            named = "'rollout: {canary: SCHOOL}' of the operators' file names another"
+            print_line(f"changed first: {document.canary}, of the fewest pupils; {named}", "yellow")
         if output is not None:
             _say_what_it_needs(document, output, operations, signed=sign_with is not None)
     code = choose_exit_code(found)

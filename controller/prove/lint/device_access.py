@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from controller.errors import Origin
+from controller.inputs.near_matches import suggest_names
 from controller.model.city import City
 from controller.model.policy_files import CITY, find_file_start
 from controller.operations.operators_file import OperatorsFile
@@ -17,7 +18,7 @@ def check_device_access(city: City, file: OperatorsFile | None) -> list[Finding]
     >>> check_device_access(city, None)
     []
     """
-    return [] if file is None else [*_find_unknown(city, file), *_find_weak(file)]
+    return [] if file is None else [*_find_unknown(city, file), *_find_unknown_canary(city, file), *_find_weak(file)]
 
 
 def _find_unknown(city: City, file: OperatorsFile) -> Iterator[Finding]:
@@ -30,6 +31,14 @@ def _find_unknown(city: City, file: OperatorsFile) -> Iterator[Finding]:
             origin: Origin = origins.get(name) or find_file_start(city.directory, CITY)
             named = ", ".join(sorted(known)) or "none"
             yield make_error("unknown access", origin, f"{name!r} is no access of {file.path}; it has: {named}")
+
+
+def _find_unknown_canary(city: City, file: OperatorsFile) -> Iterator[Finding]:
+    """A canary that is no school: another school would be changed first, and nobody would notice."""
+    name = file.operations.rollout.canary
+    if name is not None and name not in city.school_by_id:
+        message = f"{name!r} is no school of {city.name}{suggest_names(name, sorted(city.school_by_id))}"
+        yield make_error("unknown canary", file.find_origin("rollout", "canary"), message)
 
 
 def _find_weak(file: OperatorsFile) -> Iterator[Finding]:
