@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,7 +195,8 @@ def test_the_operators_canary_goes_first_else_the_smallest_school(city: City) ->
     """The virtual city's canary says nothing of the real schools."""
     pupils = {name: city.school_by_id[name].pupils for name in ("as-e04", "kw-s01", "tk-e12")}
     assert min(pupils, key=lambda name: pupils[name]) == "kw-s01"
-    devices = [DevicePlan.model_construct(school=name, steps=()) for name in pupils]
+    said: list[dict[str, Any]] = [{"school": name, "steps": ()} for name in pupils]
+    devices = [DevicePlan.model_construct(**one) for one in said]
     assert choose_canary(city, devices) == "kw-s01"
     assert choose_canary(city, devices, "tk-e12") == "tk-e12"
     assert choose_canary(city, devices, "sw-h01") == "kw-s01", "nothing changes there"
