@@ -17,6 +17,7 @@ from controller.plan.document import PlanFile, name_approval, parse_plan, read_p
 from controller.plan.provenance.approvals import SignedPlan, identify_approver
 from controller.plan.provenance.git_commit import refuse_other_commit
 from controller.plan.provenance.policy_copies import choose_policy
+from controller.plan.provenance.policy_order import refuse_replayed_plan
 from controller.plan.provenance.ssh_signatures import sign_bytes
 from controller.plan.verify import refuse_other_policy, refuse_untimely_plan, verify_plan
 from controller.platforms.transport.base import SystemClock
@@ -58,6 +59,7 @@ def approve(
         refuse_other_policy(city, plan, source)
         commit = refuse_other_commit(policies, plan, source)
         verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+        refuse_replayed_plan(city, plan, operations, source)
     _say_plan(plan, commit)
     signature = sign_bytes(content, sign_with)
     signer = identify_approver(SignedPlan(plan, content, plan_path), signature, operations.approvals, now)

@@ -42,6 +42,7 @@ from controller.plan.document import PlanFile, name_signature, save_plan
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.made_here import record_made_plan
 from controller.plan.provenance.policy_copies import load_kept_policy
+from controller.plan.provenance.policy_order import explain_earlier_policy
 from controller.plan.provenance.ssh_signatures import SignatureVerifier, find_fingerprint, sign_bytes
 from controller.plan.select import select_devices
 from controller.storage.whole_file import write_whole
@@ -119,6 +120,9 @@ def plan(  # noqa: PLR0913 the command's options
         _say_plan_summary(found, output, undo=undo is not None)
         if output is not None:
             _say_what_it_needs(document, output, operations, signed=sign_with is not None)
+            earlier = "" if undo is not None else explain_earlier_policy(city, operations)
+            if earlier:
+                print_line(f"it cannot be applied: {earlier}", "yellow")
     code = choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
