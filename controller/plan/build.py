@@ -171,7 +171,7 @@ def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, 
         wanted=tuple(load_platform(device.platform).render(derived.wanted).splitlines()),
         saved=saved,
         changes=tuple(map(escape_lines, derived.changes)),
-        moved=derived.delegated,
+        delegated=derived.delegated,
         filters_proved=derived.filters_proved,
         steps=tuple(
             PlannedStep(

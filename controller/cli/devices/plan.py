@@ -29,11 +29,11 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    choose_day,
     choose_estate_class,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, print_line, say_json, say_moved
+from controller.cli.output import Exit, print_line, say_delegated, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
@@ -90,9 +90,9 @@ def plan(  # noqa: PLR0913 the command's options
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:
-        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), read_day(on))
+        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), choose_day(on))
     else:
-        city = load_city(policies, on=read_day(on), estate=estate, bounds=operations.get_bounds())
+        city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs))
     origin = PlanOrigin(
@@ -184,7 +184,7 @@ def drift(  # noqa: PLR0913 the command's options
 ) -> None:
     """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     devices = list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, None, only_read=True))
     differing = [one for one in found if one.refusal is None and one.differs]
@@ -218,7 +218,7 @@ def _understood(one: ConsideredDevice) -> dict[str, object]:
         "refused": str(one.refusal) if one.refusal else None,
         "left_out": one.left_out or None,
         "changes": list(one.changes),
-        "moved": list(one.delegated),
+        "delegated": list(one.delegated),
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
         "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
@@ -243,7 +243,7 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
                 print_line(f"  {change}", _style(change))
         elif with_reading:
             print_line(f"{name}: nothing would change")
-        say_moved(name, one.delegated)
+        say_delegated(name, one.delegated)
 
 
 def _style(change: str) -> str | None:

@@ -21,15 +21,16 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    choose_day,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated, say_json
 from controller.errors import TsunaguError
+from controller.inputs.input_file import InputFolder
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
-from controller.plan.observe import NotSupported, read_saved_configurations
+from controller.plan.observe import NotSupported, read_saved_configurations, refuse_misnamed_configurations
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
@@ -86,7 +87,7 @@ def prove(  # noqa: PLR0913 the command's options
     """
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
@@ -133,7 +134,7 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     devices = _in_folder(city, chosen, configs)
     judged = [prove_configuration(city, one) for one in read_saved_configurations(devices, configs)]
     for one in judged:
-        say_moved(one.device.id, one.delegated)
+        say_delegated(one.device.id, one.delegated)
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
@@ -156,7 +157,10 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
 
 def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
     present = {path.stem for path in configs.glob("*.cfg")}
-    devices = [device for device in select_devices(city, chosen) if device.id in present]
+    selected = select_devices(city, chosen)
+    if configs.is_dir():
+        refuse_misnamed_configurations(selected, InputFolder(configs))
+    devices = [device for device in selected if device.id in present]
     if not devices:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
