@@ -1,4 +1,4 @@
-"""How devices are reached, held against the policy: ids that nobody explains, passwords, old algorithms."""
+"""How devices are reached, held against the policy: unknown ids, passwords, one key for everything, old algorithms."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ def _find_weak(file: OperatorsFile) -> Iterator[Finding]:
         if access.password is not None:
             message = f"{name} logs in with a password, which any of its devices could keep; use a key"
             yield make_warning("password access", file.find_origin("access", name, "password"), message)
+        if access.key is not None and access.read_key is None:
+            message = f"{name} reads with the key that changes devices; make another one that only reads (read-key)"
+            yield make_warning("no read key", file.find_origin("access", name, "key"), message)
         if access.legacy_algorithms:
             names = ", ".join(access.legacy_algorithms)
             origin = file.find_origin("access", name, "legacy-algorithms")
