@@ -69,7 +69,8 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
-        city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
+        said = (reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
+        city = City(*said)
         # Addresses can be worked out only where every family that is used has its parts.
         problems = find_family_problems(city, reader.find_origin)
         if not problems:
@@ -78,5 +79,5 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
             problems += find_bound_problems(city, bounds, reader.find_origin)
             problems += find_access_line_problems(city)
         if not problems:
-            return city
+            return city if estate is City else estate(*said)
     raise PolicyError(REFUSED, problems)
