@@ -90,7 +90,7 @@ def verify(*, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
 
 
 @audit.command("prune")
-def prune(*, state: State = DEFAULT_STATE, keep_days: Days = None) -> None:
+def prune(*, state: State = DEFAULT_STATE, keep_days: Days = None, as_json: Json = False) -> None:
     """Remove what is older than the operators keep, in whole sealed parts; the last hash of each stays in the trail."""
     if not state.is_dir():
         message = f"{state}: is no folder; name the state folder with --state"
@@ -115,6 +115,8 @@ def prune(*, state: State = DEFAULT_STATE, keep_days: Days = None) -> None:
     for name in names:
         print_line(f"removed {name}")
     print_line(f"audit: {len(names)} files are older than {days} days and removed")
+    if as_json:
+        say_json({"removed": [str(name) for name in names], "keep_days": days})
 
 
 def _list_stores(report: AuditReport) -> list[str]:

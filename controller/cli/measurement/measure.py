@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from controller.cli.options import (
     Wards,
 )
 from controller.cli.options import choose_selection as selection_of
-from controller.cli.output import Exit, errors, print_line, say_json, say_table
+from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
 from controller.cli.telemetry_tokens import find_token_file
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
@@ -172,7 +171,7 @@ def watch_lines(
         at = datetime.now(UTC).astimezone(city.timezone)
         if as_json:
             line = {"at": at.isoformat(timespec="milliseconds"), "event": str(kind), "text": text, **about}
-            print_line(json.dumps(line, ensure_ascii=False))
+            say_json_line(line, form="measure-watch")
         else:
             print_line(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
 

@@ -12,6 +12,7 @@ from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
+    Json,
     Lab,
     Lang,
     LanguageChoice,
@@ -20,7 +21,7 @@ from controller.cli.options import (
     State,
     Wards,
 )
-from controller.cli.output import print_line, say_json
+from controller.cli.output import print_line, say_json, write_output
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
@@ -51,6 +52,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     state: State = DEFAULT_STATE,
     *,
     lab: Lab = False,
+    as_json: Json = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
     city = load_estate_city(policies, lab=lab)
@@ -65,8 +67,12 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
             else ReportEdition(datetime.now(UTC), store.file, one)
         )
     html = render_bandwidth_report(city, figures, edition, load_catalogue(lang.value))
-    output.write_text(html, encoding="utf-8")
+    write_output(html, output)
     counts = figures.counts
+    if as_json:
+        document = {"file": str(output), "schools": counts.schools, "measured": counts.measured}
+        say_json({**document, "meets": counts.meets})
+        return
     print_line(
         f"{output}: {counts.schools} schools, {counts.measured} measured, "
         f"{counts.meets} meet the recommendation ({counts.share} of all)"
@@ -75,7 +81,12 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
 
 @report.command("measurement")
 def measurement(
-    number: Number, policies: Policies = DEFAULT_POLICIES, state: State = DEFAULT_STATE, *, lab: Lab = False
+    number: Number,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = DEFAULT_STATE,
+    *,
+    lab: Lab = False,
+    as_json: Json = False,  # noqa: ARG001 it prints JSON in any case
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
     city = load_estate_city(policies, lab=lab)

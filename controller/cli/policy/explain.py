@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.conventions.json_documents import ExplainedDocument
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, read_day
 from controller.cli.output import print_line, say_json
@@ -192,7 +193,7 @@ def _rules(rules: tuple[Rule, ...]) -> str:
     return "; ".join(f"{r.effect} {r.id} ({r.origin})" for r in rules) or "no rule names it: default deny"
 
 
-def _document(found: Explanation) -> dict[str, object]:
+def _document(found: Explanation) -> ExplainedDocument:
     answer = found.identity.answer
     return {
         "from": f"{found.question.school.id}/{found.question.segment}",
@@ -204,7 +205,10 @@ def _document(found: Explanation) -> dict[str, object]:
                 "destination": one.destination,
                 "permitted": one.answer.permitted,
                 "rules": [{"id": rule.id, "origin": str(rule.origin)} for rule in one.answer.rules],
-                "enforced": [asdict(place) for place in one.enforced],
+                "enforced": [
+                    {"device": at.device, "filter": at.filter, "line": at.line, "entry": at.entry}
+                    for at in one.enforced
+                ],
                 "note": one.note,
             }
             for one in found.network
