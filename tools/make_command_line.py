@@ -11,7 +11,7 @@ from pathlib import Path
 
 from controller.cli.conventions import option_table
 from controller.cli.conventions.command_tree import describe_options, list_commands
-from controller.cli.conventions.error_document import list_error_codes
+from controller.cli.conventions.error_document import OTHER_CODES, list_error_codes
 from controller.cli.conventions.json_forms import build_json_schemas
 from controller.exit_codes import MEANINGS
 
@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLE = Path(option_table.__file__).with_name(option_table.FILE)
 PAGE = ROOT / "docs" / "command-line.md"
 SCHEMAS = ROOT / "docs" / "json"
-OTHER_CODES = ("usage", "interrupted", "fault", "system", "refused")
 
 
 def build_files() -> dict[Path, str]:

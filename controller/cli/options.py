@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import os
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from controller.inputs.shown_text import shorten_value
+from controller.messages import Language
 from controller.model.city import City
+from controller.model.likely_mistakes import explain_date
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 
@@ -31,13 +36,15 @@ class LanguageChoice(StrEnum):
     ENGLISH = "en"
 
 
-Lang = Annotated[LanguageChoice, typer.Option("--lang", help="Language: ja or en.")]
+Lang = Annotated[
+    LanguageChoice | None, typer.Option("--lang", help="Language: ja or en; that of LANG if left out, else English.")
+]
 Schools = Annotated[list[str] | None, typer.Option("--school", help="Only this school (may be repeated).")]
 Wards = Annotated[list[str] | None, typer.Option("--ward", help="Only the schools of this ward (may be repeated).")]
 All = Annotated[bool, typer.Option("--all", help="Every school.")]
 On = Annotated[
-    datetime | None,
-    typer.Option("--on", formats=["%Y-%m-%d"], help="The day that the policy is meant for; today if left out."),
+    str | None,
+    typer.Option("--on", metavar="YYYY-MM-DD", help="The day that the policy is meant for; today if left out."),
 ]
 Configs = Annotated[
     Path | None,
@@ -45,9 +52,35 @@ Configs = Annotated[
 ]
 
 
-def read_day(on: datetime | None) -> date | None:
-    """The day of an option that may have been left out."""
-    return None if on is None else on.date()
+def choose_day(on: str | None) -> date | None:
+    """The day of an option that may have been left out.
+
+    Raises:
+        typer.BadParameter: it is no day.
+    """
+    if on is None:
+        return None
+    try:
+        return datetime.strptime(on, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        message = f"--on {shorten_value(on)}: {explain_date(on)}"
+        raise typer.BadParameter(message) from None
+
+
+def choose_language(lang: LanguageChoice | None, environment: Mapping[str, str] = os.environ) -> Language:
+    """Return the language of what people read: the one that was asked for, else the system's, else English.
+
+    >>> choose_language(None, {"LANG": "ja_JP.UTF-8"})
+    'ja'
+    >>> choose_language(LanguageChoice.ENGLISH, {"LANG": "ja_JP.UTF-8"})
+    'en'
+    >>> choose_language(None, {"LC_ALL": "C", "LANG": "ja_JP.UTF-8"})
+    'en'
+    """
+    if lang is not None:
+        return lang.value
+    system = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    return "ja" if system.partition("_")[0] == "ja" else "en"
 
 
 def choose_estate_class(*, lab: bool) -> type[City]:

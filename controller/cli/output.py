@@ -133,9 +133,9 @@ def write_output(text: str, path: Path) -> None:
         raise TsunaguError(message) from None
 
 
-def say_moved(device: str, moved: Sequence[str]) -> None:
+def say_delegated(device: str, delegated: Sequence[str]) -> None:
     """What of the policy a device leaves to another one; nobody may overlook it."""
-    for line in moved:
+    for line in delegated:
         print_line(f"! {device}: {line}", "magenta")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from controller.errors import (
     Problem,
     TsunaguError,
 )
+from controller.inputs.capture_faults import find_capture_fault
 from controller.inputs.input_file import InputFolder
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
@@ -29,6 +31,7 @@ from controller.platforms.transport.base import Transport
 UNREADABLE = "The saved configurations cannot be read:"
 _MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
 """Those of a whole city; each is parsed by itself."""
+_BEHIND_DEVICE = re.compile(r"[^a-z0-9-]")
 AT_ONCE = 20
 """Sessions open at the same time; most of a session is waiting."""
 
@@ -114,12 +117,13 @@ def read_saved_configurations(devices: Sequence[Device], directory: Path) -> lis
     """Read saved running configurations: `DIRECTORY/<device id>.cfg`.
 
     Raises:
-        InputError: the folder is missing, or a file in it belongs to no selected device.
+        InputError: the folder is missing, or a file in it belongs to no selected device, or is called in another way.
     """
     if not directory.is_dir():
         raise InputError(UNREADABLE, [Problem(Origin(str(directory), 1), "", "no such folder")])
     known = {device.id for device in devices}
     folder = InputFolder(directory, most_bytes_in_all=_MOST_BYTES_OF_CONFIGURATIONS)
+    refuse_misnamed_configurations(devices, folder)
     strangers = [directory / name for name in folder.list_names("", "*.cfg") if name.removesuffix(".cfg") not in known]
     if strangers:
         message = "belongs to no selected device; files are named DEVICE.cfg"
@@ -129,17 +133,46 @@ def read_saved_configurations(devices: Sequence[Device], directory: Path) -> lis
     return [_from_file(device, folder) for device in devices]
 
 
+def refuse_misnamed_configurations(devices: Sequence[Device], folder: InputFolder) -> None:
+    """Refuse files that are called like a device and end in another way, where the device has no file that is read.
+
+    Raises:
+        InputError: with each of them.
+    """
+    names = folder.list_names("", "*")
+    missing = {device.id.lower(): device.id for device in devices} if names else {}
+    for name in names:
+        if name.endswith(".cfg"):
+            missing.pop(name.removesuffix(".cfg"), None)
+    called = [(name, missing.get(_BEHIND_DEVICE.split(name.lower(), maxsplit=1)[0])) for name in names]
+    problems = [
+        Problem(Origin(str(folder.path / name), 1), "", f"is not read; rename it to {device}.cfg")
+        for name, device in called
+        if device is not None
+    ]
+    if problems:
+        raise InputError(UNREADABLE, problems)
+
+
 def _from_file(device: Device, folder: InputFolder) -> Observed:
     if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     path = folder.path / f"{device.id}.cfg"
     try:
-        text = DeviceText(folder.read_text(path.name), device.id)
+        text = DeviceText(_read_capture(folder, path), device.id)
         return Observed(device, str(path), understand(load_platform(device.platform), text, str(path)))
     except FileNotFoundError:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
     except (ConfigRefused, DeviceTextRefused, InputRefused) as error:
         return Observed(device, refusal=error)
+
+
+def _read_capture(folder: InputFolder, path: Path) -> str:
+    content = folder.read_text(path.name)
+    fault = find_capture_fault(content)
+    if fault is not None:
+        raise InputRefused(path, fault[1], fault[0])
+    return content
 
 
 class NoConfiguration(TsunaguError):

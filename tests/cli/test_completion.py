@@ -78,7 +78,7 @@ def test_where_nothing_can_be_read_nothing_is_offered_and_nothing_is_said(
 
 def test_a_press_of_the_key_loads_no_command_and_no_library_of_the_command_line() -> None:
     program = (
-        "import sys\nfrom controller.cli import entry\n"
+        "import sys\nfrom controller.cli.conventions import entry\n"
         "try:\n    entry.start()\nfinally:\n"
         "    print([name for name in ('typer', 'rich', 'pydantic', 'yaml') if name in sys.modules], file=sys.stderr)"
     )

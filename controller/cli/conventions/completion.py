@@ -41,7 +41,8 @@ def complete_word(environment: Mapping[str, str]) -> tuple[str, int]:
     shell = environment.get("_TSUNAGU_COMPLETE", "").removeprefix("complete_")
     try:
         words, begun = _read_words(shell, environment)
-        found = list(dict.fromkeys(list_candidates(words, begun, environment)))
+        candidates = dict.fromkeys(list_candidates(words, begun, environment))
+        found = [one for one in candidates if one.word.isprintable() and one.help.isprintable()]
     except Exception:  # noqa: BLE001 a fault is no candidate, and its words would stand in somebody's command line
         found = []
     if environment.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":

@@ -8,29 +8,28 @@ from collections.abc import Iterator
 from controller.errors import DeviceError, InputError, InputRefused, TsunaguError
 from controller.exit_codes import Exit
 
-USAGE = "usage"
-INTERRUPTED = "interrupted"
-FAULT = "fault"
-SYSTEM = "system"
+OTHER_CODES = ("usage", "interrupted", "fault", "system", "refused")
 """Codes of what is no error of our tree: a wrong command line, Ctrl-C, a fault of ours, an error of the system."""
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def name_error_code(kind: type[Exception]) -> str:
-    """Return the code of a class of errors.
+def name_error_code(kind: type[BaseException]) -> str:
+    """Return the code of a class of errors: the name of the class in `controller/errors.py` that it is, or is one of.
 
     >>> from controller.errors import PolicyError
     >>> name_error_code(PolicyError)
     'policy-error'
     """
-    return _WORD.sub("-", kind.__name__).lower()
+    known = next(one for one in kind.__mro__ if one.__module__ == TsunaguError.__module__)
+    return _WORD.sub("-", known.__name__).lower()
 
 
 def list_error_codes(kind: type[TsunaguError] = TsunaguError) -> Iterator[str]:
-    """Yield the code of each class of errors that is loaded."""
-    yield name_error_code(kind)
-    for one in kind.__subclasses__():
-        yield from list_error_codes(one)
+    """Yield every code of a class of errors."""
+    if kind.__module__ == TsunaguError.__module__:
+        yield name_error_code(kind)
+        for one in kind.__subclasses__():
+            yield from list_error_codes(one)
 
 
 def build_error_document(

@@ -30,6 +30,15 @@ class FindingDocument(TypedDict):
     message: str
 
 
+class AdoptionDocument(TypedDict):
+    """A school that is adopted in part, and what of it is not judged."""
+
+    school: str
+    name: str
+    adoption: str
+    not_judged: list[str]
+
+
 class CheckDocument(TypedDict):
     """What `check` found."""
 
@@ -42,6 +51,7 @@ class CheckDocument(TypedDict):
     rules: int
     trusted: list[TrustedDocument]
     findings: list[FindingDocument]
+    adoption: list[AdoptionDocument]
 
 
 class ObservedDevice(TypedDict):
@@ -50,8 +60,9 @@ class ObservedDevice(TypedDict):
     device: str
     platform: str
     refused: str | None
+    left_out: str | None
     changes: list[str]
-    moved: list[str]
+    delegated: list[str]
     lines: int | None
     managed: int | None
     unmanaged: list[str] | None
@@ -98,6 +109,7 @@ class ProofDocument(TypedDict):
     refused: list[str]
     unsupported: int
     checks: list[ProofCheckDocument]
+    adoption: list[AdoptionDocument]
     seconds: float
 
 

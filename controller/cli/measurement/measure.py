@@ -20,11 +20,11 @@ from controller.cli.options import (
     Json,
     Lab,
     Lang,
-    LanguageChoice,
     Policies,
     Schools,
     State,
     Wards,
+    choose_language,
 )
 from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
@@ -84,7 +84,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     families: Families = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = DEFAULT_STATE,
-    lang: Lang = LanguageChoice.ENGLISH,
+    lang: Lang = None,
     *,
     everything: All = False,
     lab: Lab = False,
@@ -139,7 +139,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         if as_json:
             say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
         else:
-            texts = load_catalogue(lang.value)
+            texts = load_catalogue(choose_language(lang))
             failures = [one for one in found if not one.measured]
             table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)

@@ -45,7 +45,7 @@ Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurem
 @report.command("bandwidth")
 def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     output: Output,
-    lang: Lang = LanguageChoice.JAPANESE,
+    lang: Lang = None,
     schools: Schools = None,
     wards: Wards = None,
     policies: Policies = DEFAULT_POLICIES,
@@ -66,7 +66,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
             if lab
             else ReportEdition(datetime.now(UTC), store.file, one)
         )
-    html = render_bandwidth_report(city, figures, edition, load_catalogue(lang.value))
+    html = render_bandwidth_report(city, figures, edition, load_catalogue((lang or LanguageChoice.JAPANESE).value))
     write_output(html, output)
     counts = figures.counts
     if as_json:

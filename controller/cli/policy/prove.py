@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.conventions.json_documents import ProofDocument
 from controller.cli.estates import load_estate_city
 from controller.cli.options import (
@@ -21,14 +22,16 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    choose_day,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated, say_json
 from controller.errors import TsunaguError
+from controller.inputs.input_file import InputFolder
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.plan.observe import NotSupported, read_saved_configurations
+from controller.model.sites.schools import School
+from controller.plan.observe import NotSupported, read_saved_configurations, refuse_misnamed_configurations
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
@@ -49,13 +52,17 @@ WAY = "every state on the way to the policy: old AND new <= between <= old OR ne
 
 @dataclass
 class Findings:
-    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms."""
+    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms.
+
+    `schools` are those of the devices: what the adoption level of one leaves out is not judged.
+    """
 
     checks: list[Check]
     summary: str
     refused: list[str] = field(default_factory=list)
     unsupported: int = 0
     proved_now: str = ""
+    schools: tuple[School, ...] = ()
 
 
 def prove(  # noqa: PLR0913 the command's options
@@ -81,7 +88,7 @@ def prove(  # noqa: PLR0913 the command's options
     """
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
@@ -115,14 +122,20 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
         f"proved now: {found.filters_now} of {found.filters} filters, {found.done} of {found.done + found.from_cache} "
         f"devices, {judged - found.checks_known} of {judged} other checks"
     )
-    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known), proved_now=now)
+    return Findings(
+        [proved, ways, *found.checks],
+        summary,
+        unsupported=len(devices) - len(known),
+        proved_now=now,
+        schools=tuple(one.school for one in devices),
+    )
 
 
 def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     devices = _in_folder(city, chosen, configs)
     judged = [prove_configuration(city, one) for one in read_saved_configurations(devices, configs)]
     for one in judged:
-        say_moved(one.device.id, one.delegated)
+        say_delegated(one.device.id, one.delegated)
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
@@ -138,12 +151,17 @@ def _given(city: City, chosen: Selection, configs: Path) -> Findings:
     held = [one.parsed for one in seen if one.parsed is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
     checks = [Check(DEVICES, filters + routes + networks, differences), ways, *check_paths(city, held)]
-    return Findings(checks, summary, refused, len(missing), "proved now: all of it")
+    return Findings(
+        checks, summary, refused, len(missing), "proved now: all of it", tuple(one.school for one in devices)
+    )
 
 
 def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
     present = {path.stem for path in configs.glob("*.cfg")}
-    devices = [device for device in select_devices(city, chosen) if device.id in present]
+    selected = select_devices(city, chosen)
+    if configs.is_dir():
+        refuse_misnamed_configurations(selected, InputFolder(configs))
+    devices = [device for device in selected if device.id in present]
     if not devices:
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
@@ -158,6 +176,7 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
             print_line(f"x {difference}", "red")
     for check in found.checks:
         _say_check(check, evidence=evidence)
+    say_adoption_levels(found.schools)
     if found.unsupported:
         print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
     print_line(found.summary)
@@ -189,6 +208,7 @@ def _document(found: Findings, seconds: float) -> ProofDocument:
         "proved_now": found.proved_now,
         "refused": found.refused,
         "unsupported": found.unsupported,
+        "adoption": build_level_documents(found.schools),
         "checks": [
             {
                 "name": check.name,

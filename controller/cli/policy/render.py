@@ -18,10 +18,10 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    choose_day,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved, write_output
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated, say_json, write_output
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import BeyondCapability, Interrupted, TsunaguError
@@ -59,7 +59,7 @@ def render(  # noqa: PLR0913 the command's options
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     _make(output)
     devices = select_devices(city, chosen)
     done = _Rendered()
@@ -98,7 +98,7 @@ def _render_device(city: City, device: Device, output: Path, done: _Rendered) ->
         done.refused.append(str(error))
         return
     done.filters += prove_rendered_device(city, intent, system)
-    say_moved(device.id, describe_delegated(intent.delegated))
+    say_delegated(device.id, describe_delegated(intent.delegated))
     done.route_policies += len(intent.wanted.routing.bindings)
     done.networks += len(intent.networks)
     write_output(system.render(intent.wanted), output / f"{device.id}.cfg")

@@ -83,13 +83,13 @@ def _in_force(one: ParsedDevice) -> dict[FilterKey, tuple[str, Filter]]:
 
 
 def count_intent_paths(
-    city: City, device: Device, intents: Iterable[FilterIntent], moved: Iterable[DelegatedFilter]
+    city: City, device: Device, intents: Iterable[FilterIntent], delegated: Iterable[DelegatedFilter]
 ) -> int | None:
     """Prove the paths of a device whose filters were proved to equal their intents; return how many were examined.
 
     None where a path is not what the policy says: `check_paths` of the filters tells which.
     """
-    wanted, assumed = {one.key: one for one in intents}, {one.intent.key: one.intent for one in moved}
+    wanted, assumed = {one.key: one for one in intents}, {one.intent.key: one.intent for one in delegated}
     checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, assumed)
     return None if checks is None else sum(check.examined for check in checks)
 
@@ -100,7 +100,8 @@ def _segments(city: City, *devices: Device) -> tuple[Segment, ...]:
     filtered = _carried([one for one in fleet if one.role == FILTERING_ROLE])
     unfiltered = (_carried(fleet) | {city.management_segment}) - filtered
     carried = _carried(devices) | unfiltered
-    return tuple(segment for name, segment in city.segments.items() if name in carried)
+    here = city.list_segments(devices[0].school)
+    return tuple(segment for name, segment in here.items() if name in carried)
 
 
 def _carried(devices: Iterable[Device]) -> frozenset[str]:
