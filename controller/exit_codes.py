@@ -17,6 +17,8 @@ class Exit(IntEnum):
     FAILED = 1
     DIFFERS = 2
     NOT_SUPPORTED = 3
+    NOT_JUDGED = 4
+    INEXPRESSIBLE = 5
     CLOUD_FAILED = 21
     CLOUD_CONFIGURATION = 22
     CLOUD_LOGIN = 23
@@ -38,6 +40,8 @@ MEANINGS: Mapping[Exit, str] = MappingProxyType(
         Exit.FAILED: "Refused or failed: the message says where and what to do.",
         Exit.DIFFERS: "Something differs (prove, drift, what-if), or files would be rewritten (migrate).",
         Exit.NOT_SUPPORTED: "Only what Tsunagu cannot do yet was left out, e.g. the devices of a platform.",
+        Exit.NOT_JUDGED: "A part could not be judged: it is neither good nor bad, and is named.",
+        Exit.INEXPRESSIBLE: "What is there cannot be said by rules of the policy; what is listed is left out.",
         Exit.CLOUD_FAILED: "Pulumi failed; what it said stands above (its code 1).",
         Exit.CLOUD_CONFIGURATION: "Pulumi refused the stack's configuration (its code 2).",
         Exit.CLOUD_LOGIN: "Pulumi could not sign in, or has no permission (its code 3).",

@@ -37,6 +37,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("explain --from kw-e01/staff --to affairs --role teacher --no-mfa", "and a teacher without MFA"),
             Example("explain --flow affairs --to learning-analytics", "data between systems"),
         ),
+        "adopt": (
+            Example("adopt kw-e01 --configs saved/ --to filters", "from saved configurations, filters only"),
+            Example("adopt kw-e01 --json", "from the devices themselves, for a program"),
+        ),
         "what-if": (
             Example("what-if --edit access/rules.yaml=new-rules.yaml", "a changed file"),
             Example("what-if --from main --lang ja", "the folder against a git revision, in Japanese"),

@@ -54,6 +54,17 @@ class CheckDocument(TypedDict):
     adoption: list[AdoptionDocument]
 
 
+class AdoptDocument(TypedDict):
+    """What `adopt` proposes."""
+
+    school: str
+    to: str
+    devices: list[dict[str, Any]]
+    refused: list[str]
+    not_judged: list[str]
+    not_supported: list[str]
+
+
 class ObservedDevice(TypedDict):
     """A device as `plan` and `drift` saw it."""
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from controller.cli.conventions.json_documents import (
+    AdoptDocument,
     ApprovalDocument,
     AuditPrunedDocument,
     AuditVerifiedDocument,
@@ -55,6 +56,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
     {
         "check": JsonForm(("check",), CheckDocument),
         "plan": JsonForm(("plan",), "controller.cli.devices.plan:PlanDocument"),
+        "adopt": JsonForm(("adopt",), AdoptDocument),
         "apply": JsonForm(("apply",), "controller.cli.devices.apply:ApplyDocument"),
         "drift": JsonForm(("drift",), DriftDocument),
         "explain": JsonForm(("explain",), ExplainedDocument),
