@@ -356,6 +356,7 @@ class AuditVerifiedDocument(TypedDict):
     """Whether the audit trail is as it was written; `fault` names the first broken entry."""
 
     fault: str | None
+    trails: list[str]
     entries: int
     timelines: int
     measurement_stores: int

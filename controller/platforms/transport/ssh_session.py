@@ -43,7 +43,6 @@ MAXIMUM_ERROR_BYTES = 64 * 1024
 _AT_ONCE = 64 * 1024
 
 
-
 class SshSession:
     """An open session; see `controller.platforms.base.Session`."""
 
