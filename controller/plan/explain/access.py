@@ -117,9 +117,7 @@ def explain_access(city: City, question: Question) -> Explanation:
     _known("segment", question.segment, [*city.segments])
     _known("application", question.application, [*city.applications, INTERNET])
     network = tuple(
-        _network(city, question, family, service)
-        for service in _services(city, question)
-        for family in city.families
+        _network(city, question, family, service) for service in _services(city, question) for family in city.families
     )
     return Explanation(question, network, _identity(city, question), _lines(city, question))
 
