@@ -1,4 +1,4 @@
-# make demo   the main job on the virtual city, from policy to packets
+# make demo   the main story on the virtual city, from policy to packets; CHAPTERS="cloud people", ALL=1, CHAPTERS=list
 # make test   every test, the lab's too
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
@@ -20,7 +20,10 @@ setup:
 setup-check:
 	@tools/setup.sh --check
 
-demo: engine
+# The engine that the chapter of the cloud needs is built beside the others.
+demo: export CHAPTERS := $(CHAPTERS)
+demo: export ALL := $(ALL)
+demo: setup
 	@$(PYTHON) -m tools.demo
 
 test: engine

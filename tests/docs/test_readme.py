@@ -13,7 +13,8 @@ import pytest
 
 from controller.platforms.base import Operable, Readable
 from controller.platforms.registry import list_platforms, load_platform
-from tools.readme_demo import CHOSEN, DEMO, EXCERPT, LineMissing, choose_lines, cut_between_marks
+from tools.demo.chapters import describe_chapters
+from tools.readme_demo import CHAPTERS, CHOSEN, DEMO, EXCERPT, LineMissing, choose_lines, cut_between_marks
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -121,6 +122,11 @@ def test_the_lines_of_output_are_ten_of_the_demo() -> None:
     output = cut_between_marks((ROOT / "docs" / "demo.md").read_text(encoding="utf-8"), DEMO)
     assert len(CHOSEN) == 10
     assert cut_between_marks(ENGLISH, EXCERPT) == choose_lines(output)
+
+
+def test_the_table_of_chapters_is_current() -> None:
+    page = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
+    assert cut_between_marks(page, CHAPTERS) == describe_chapters()
 
 
 def test_an_output_that_lacks_a_line_is_refused() -> None:
