@@ -122,7 +122,7 @@ def test_a_chapter_that_fails_leaves_out_those_that_need_it_and_no_others(tmp_pa
     )
     showing.show_all()
     assert shown == ["check", "bad", "repair bad", "other"]
-    assert showing.failed == {"bad": "bad shows nothing", "after": "not shown; it needs bad"}
+    assert showing.failed == {"bad": "bad shows nothing", "after": "left out; it needs bad"}
 
 
 def test_what_cannot_be_put_right_ends_all_that_stands_on_the_city(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def _show(chapters: Sequence[Chapter]) -> int:
     demo.figures.append(("the whole demo", f"{time.monotonic() - began:.0f} s"))
     _summary(demo)
     for name, reason in showing.failed.items():
-        console.print(f"The demo failed in the chapter {name}: {reason}", style="bold red", markup=False)
+        console.print(f"The chapter {name} failed: {reason}", style="bold red", markup=False)
     if not showing.failed:
         console.print("[bold green]The demo succeeded: every chapter showed what it says.[/]")
     return 1 if showing.failed else 0

@@ -31,7 +31,8 @@ class Showing:
             console.print(f"\n[bold cyan]== {number}/{len(self._chapters)} {chapter.name}: {chapter.title}[/]")
             missing = [need for need in chapter.needs if need not in self._shown]
             if missing:
-                self._fail(chapter, f"not shown; it needs {', '.join(missing)}")
+                self.failed[chapter.name] = f"left out; it needs {', '.join(missing)}"
+                console.print(f"  {self.failed[chapter.name]}", markup=False)
                 continue
             self._show(chapter)
 
