@@ -41,6 +41,7 @@ class Observed:
     """A device as seen, and where. Exactly one of `observation` and `refusal` is set.
 
     `saved` is what it would boot with: None when that is missing or damaged; asked only where `knows_saved`.
+    `text` is what was understood.
     """
 
     device: Device
@@ -49,6 +50,7 @@ class Observed:
     saved: DeviceState | None = None
     knows_saved: bool = False
     refusal: TsunaguError | None = None
+    text: DeviceText | None = None
 
 
 class NotSupported(TsunaguError):
@@ -92,7 +94,8 @@ def _observe_device(device: Device, transport: Transport, *, only_read: bool) ->
             text = system.read(session)
             saved = system.read_saved(session)
         observation = understand(system, text, device.id)
-        return Observed(device, device.id, observation, _state(system, saved, device.id), knows_saved=True)
+        booted = _state(system, saved, device.id)
+        return Observed(device, device.id, observation, booted, knows_saved=True, text=text)
     except (DeviceError, ConfigRefused) as error:
         return Observed(device, refusal=error)
     except Exception as error:  # noqa: BLE001 one device must not end the run for all others
@@ -156,7 +159,8 @@ def _from_file(device: Device, folder: InputFolder) -> Observed:
     path = folder.path / f"{device.id}.cfg"
     try:
         text = DeviceText(_read_capture(folder, path), device.id)
-        return Observed(device, str(path), understand(load_platform(device.platform), text, str(path)))
+        seen = understand(load_platform(device.platform), text, str(path))
+        return Observed(device, str(path), seen, text=text)
     except FileNotFoundError:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
     except (ConfigRefused, DeviceTextRefused, InputRefused) as error:

@@ -22,6 +22,7 @@ from typing import NoReturn
 from rich.table import Table
 
 from controller.model.loading.load_city import load_city
+from controller.model.virtual_city import VirtualCity
 from tools.demo.chapters import CHAPTERS, STORY, Chapter, UnknownChapter, choose_chapters, describe_chapters
 from tools.demo.engine import EngineBuild
 from tools.demo.showing import Showing
@@ -50,7 +51,7 @@ def main() -> int:
 
 def _show(chapters: Sequence[Chapter]) -> int:
     began = time.monotonic()
-    demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), load_city(ROOT / "policies").canary)
+    demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), load_city(ROOT / "policies", estate=VirtualCity).canary)
     engine = None
     try:
         if any(chapter.engine for chapter in chapters):

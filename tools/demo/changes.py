@@ -37,6 +37,7 @@ def close_one_way(demo: Demo) -> None:
     )
     run_or_stop("every one of them is closed now", hold=not any(after[pair] for pair in changed))
     demo.figures.append(("pairs closed by deleting one permit", f"{len(changed)} of {len(before)}, no other changed"))
+    write_anew(demo, demo.policies)
     demo.plan("reopen.json", show=2)
     demo.apply("reopen.json", show=2)
 
@@ -57,19 +58,29 @@ def family_of(result: dict[str, Any]) -> int:
 
 
 def close_in_a_copy(demo: Demo) -> str:
-    """Return the folder of a copy of the policies without one rule; made when a chapter first needs it."""
-    copy = demo.folder / "closed"
-    if not copy.exists():
-        shutil.copytree(demo.policies, copy)
-        path = copy / "access" / "rules.yaml"
-        head, rest = path.read_text(encoding="utf-8").split(f"  - id: {CLOSED_RULE}\n", 1)
-        path.write_text(head + rest[rest.index("  - id: ") :], encoding="utf-8")
-    console.print(f"  in the copy 'closed', the rule {CLOSED_RULE!r} is deleted from access/rules.yaml")
+    """Return the folder of a new copy of the policies without one rule."""
+    demo.copies += 1
+    name = f"closed-{demo.copies}"
+    copy = demo.folder / name
+    shutil.copytree(demo.policies, copy)
+    path = copy / "access" / "rules.yaml"
+    head, rest = path.read_text(encoding="utf-8").split(f"  - id: {CLOSED_RULE}\n", 1)
+    path.write_text(head + rest[rest.index("  - id: ") :], encoding="utf-8")
+    write_anew(demo, str(copy))
+    console.print(f"  in the copy {name!r}, the rule {CLOSED_RULE!r} is deleted from access/rules.yaml", markup=False)
     return str(copy)
+
+
+def write_anew(demo: Demo, policies: str) -> None:
+    """Make a policy a new one by a comment: one that was applied before would come back as an undo only."""
+    demo.copies += 1
+    with (Path(policies) / "access" / "rules.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"# change {demo.copies}\n")
 
 
 def restore_policy(demo: Demo) -> None:
     """Put every device back to the policy, after a chapter that failed."""
+    write_anew(demo, demo.policies)
     demo.plan("restore.json", show=2)
     demo.apply("restore.json", show=2)
 
@@ -104,6 +115,7 @@ def change_by_hand(demo: Demo) -> None:
     demo.run("lab", "run", f"{demo.canary}/switch", "ovs-vsctl", "set", "Port", "h-pupil", "tag=10")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all", expect=2)
     demo.apply("stale.json", policies=copy, expect=1)
+    write_anew(demo, demo.policies)
     demo.plan("repair.json", *school)
     demo.apply("repair.json")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all")

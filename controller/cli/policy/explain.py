@@ -176,8 +176,10 @@ def _short(expression: str) -> str:
 
 
 def _say_network(one: NetworkExplanation) -> None:
-    verdict = _word(permitted=one.answer.permitted)
-    print_line(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {_rules(one.answer.rules)}")
+    verdict = _word(permitted=one.permitted)
+    needed = "; ".join(f"necessity {need.id} ({need.origin}), no rule" for need in one.necessities)
+    by = needed or _rules(one.answer.rules)
+    print_line(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {by}")
     for place in one.enforced:
         print_line(f"    {place.filter}, {place.line}: {place.entry}")
     if one.note:
@@ -202,7 +204,8 @@ def _document(found: Explanation) -> dict[str, object]:
                 "family": int(one.family),
                 "service": str(one.service),
                 "destination": one.destination,
-                "permitted": one.answer.permitted,
+                "permitted": one.permitted,
+                "necessities": [{"id": need.id, "origin": str(need.origin)} for need in one.necessities],
                 "rules": [{"id": rule.id, "origin": str(rule.origin)} for rule in one.answer.rules],
                 "enforced": [asdict(place) for place in one.enforced],
                 "note": one.note,

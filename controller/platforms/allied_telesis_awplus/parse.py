@@ -15,6 +15,10 @@ from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Layout, Reading, join_words, read_blocks
 
 _OURS = f"{PREFIX}-"
+_CHOICES = (
+    "say in rules what it permits and denies, then take it off, which leaves the judging to ours; or take ours off the "
+    "ports, which leaves it to this one"
+)
 _VLAN = re.compile(r"vlan (?P<numbers>[\d,-]+)(?: name (?P<name>\S+))?(?P<rest>.*)")
 
 
@@ -31,7 +35,7 @@ def parse(text: str, source: str) -> Observation:
     joined = join_ports(reading.ports)
     reading.refuse_each(joined.problems)
     for line in reading.other_filters if joined.bindings else ():
-        reading.refuse(line, f"{join_words(line)!r} judges packets before filters of ours do; remove it, or ours")
+        reading.refuse(line, f"{join_words(line)!r} judges packets before filters of ours do; choices: {_CHOICES}")
     reading.remarks += joined.remarks
     return reading.observe(lines, build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings))
 
