@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from controller.lab.state.layout import Layout
+from controller.offline_google.environment import FOLDER
 from tools.demo.chapters import CHAPTERS
 from tools.demo.lines import ENDPOINT
 from tools.demo.showing import Showing
 from tools.demo.stage import Demo
-from tools.demo.story import FOLDER, begin_first_day
+from tools.demo.story import begin_first_day
 
 pytestmark = pytest.mark.lab
-SHOWN = ("check", "plan", "apply", "proof", "edited", "drift", "killed", "region")
+SHOWN = ("check", "plan", "apply", "proof", "edited", "drift", "region")
 
 
 @pytest.fixture
