@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.audit import open_audit_trail
+from controller.cli.conventions.json_documents import AdoptionDocument, ObservedDevice
 from controller.cli.devices.observation import (
     choose_exit_code,
     consider_devices,
@@ -58,6 +60,16 @@ SignWith = Annotated[
         "--sign-with", envvar="TSUNAGU_SIGNING_KEY", help="The SSH key that signs the saved plan as its planner's."
     ),
 ]
+
+
+class PlanDocument(TypedDict):
+    """The JSON document of `plan`."""
+
+    plan: PlanFile
+    observed: list[ObservedDevice]
+    adoption: list[AdoptionDocument]
+
+
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
 
 
@@ -213,7 +225,7 @@ def drift(  # noqa: PLR0913 the command's options
         raise typer.Exit(code)
 
 
-def _understood(one: ConsideredDevice) -> dict[str, object]:
+def _understood(one: ConsideredDevice) -> ObservedDevice:
     seen = one.observed.observation
     return {
         "device": one.observed.device.id,

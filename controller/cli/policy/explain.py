@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.conventions.json_documents import ExplainedDocument
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, choose_day
 from controller.cli.output import print_line, say_json
@@ -194,7 +195,7 @@ def _rules(rules: tuple[Rule, ...]) -> str:
     return "; ".join(f"{r.effect} {r.id} ({r.origin})" for r in rules) or "no rule names it: default deny"
 
 
-def _document(found: Explanation) -> dict[str, object]:
+def _document(found: Explanation) -> ExplainedDocument:
     answer = found.identity.answer
     return {
         "from": f"{found.question.school.id}/{found.question.segment}",
@@ -207,7 +208,10 @@ def _document(found: Explanation) -> dict[str, object]:
                 "permitted": one.permitted,
                 "necessities": [{"id": need.id, "origin": str(need.origin)} for need in one.necessities],
                 "rules": [{"id": rule.id, "origin": str(rule.origin)} for rule in one.answer.rules],
-                "enforced": [asdict(place) for place in one.enforced],
+                "enforced": [
+                    {"device": at.device, "filter": at.filter, "line": at.line, "entry": at.entry}
+                    for at in one.enforced
+                ],
                 "note": one.note,
             }
             for one in found.network

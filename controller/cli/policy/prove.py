@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
+from controller.cli.conventions.json_documents import ProofDocument
 from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
@@ -201,7 +202,7 @@ def _verdict(checks: Sequence[Check]) -> str:
     return f"{done} done, {differing} differences" if differing else f"{done} done, all hold"
 
 
-def _document(found: Findings, seconds: float) -> dict[str, object]:
+def _document(found: Findings, seconds: float) -> ProofDocument:
     return {
         "summary": found.summary,
         "proved_now": found.proved_now,
