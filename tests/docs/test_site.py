@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 
 from controller.cli.main import COMMANDS, GROUPS
-from controller.cli.output import Exit
+from controller.exit_codes import Exit
 from controller.model.loading.schema import build_schemas
 from controller.platforms.registry import list_platforms
 from controller.telemetry.registry import METRICS

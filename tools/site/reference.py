@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from controller.cli.main import COMMANDS, GROUPS, build_command_line
-from controller.cli.output import Exit
+from controller.exit_codes import MEANINGS
 from controller.model.loading.schema import build_schema, build_schemas
 from controller.operations.operations import Operations
 from controller.operations.operators_file import FORMAT
@@ -20,16 +20,6 @@ from controller.platforms.base import Operable, Readable
 from controller.platforms.registry import list_platforms, load_platform
 from controller.telemetry.registry import METRICS
 from stacks.guardrails.pack import GUARDRAILS
-
-EXIT_CODES = {
-    Exit.GOOD: "everything is as it should be",
-    Exit.FAILED: "failed, or refused",
-    Exit.DIFFERS: "something differs: drift, a proof, an answer of `what-if`, an older format",
-    Exit.NOT_SUPPORTED: "a part was not judged: no platform for it yet, or nothing can measure it",
-    Exit.USAGE: "wrong use: an unknown word or option",
-    Exit.FAULT: "a fault of the program; a report is saved, and its place is said",
-    Exit.INTERRUPTED: "Ctrl-C",
-}
 
 
 def build_reference() -> dict[str, str]:
@@ -77,7 +67,7 @@ def _describe_command(path: str, command: object) -> Iterator[str]:
 
 def describe_exit_codes() -> str:
     """Return what each exit code means."""
-    rows = [(f"`{code.value}`", code.name, EXIT_CODES.get(code, code.name.lower().replace("_", " "))) for code in Exit]
+    rows = [(f"`{code.value}`", code.name, text) for code, text in MEANINGS.items()]
     return f"# Exit codes\n\n{make_table(('code', 'name', 'means'), rows)}\n"
 
 
