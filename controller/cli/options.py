@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from controller.inputs.text_encodings import TextEncoding
 from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
@@ -42,6 +43,12 @@ On = Annotated[
 Configs = Annotated[
     Path | None,
     typer.Option("--configs", help="Read DEVICE.cfg files from this folder instead of asking devices; read-only."),
+]
+Encoding = Annotated[
+    TextEncoding | None,
+    typer.Option(
+        "--encoding", help="How the texts of --configs are encoded, where that cannot be told; without it: UTF-8."
+    ),
 ]
 
 

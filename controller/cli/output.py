@@ -49,6 +49,7 @@ class Exit(IntEnum):
     FAILED = 1
     DIFFERS = 2
     NOT_SUPPORTED = 3
+    NOT_JUDGED = 4
     USAGE = 64
     FAULT = 70
     INTERRUPTED = 130

@@ -17,8 +17,10 @@ from controller.model.sites.devices import Device
 from controller.plan.derive import DerivedChange, derive_change, prove_wanted_paths
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
+from controller.plan.proof.unjudged import find_unjudged_on
 from controller.platforms.base import Step
 from controller.platforms.registry import load_platform
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 
 USUAL_HOURS = 24
 """How long a plan may be applied where the operators say nothing else."""
@@ -42,7 +44,10 @@ class PlanOrigin:
 
 @dataclass(frozen=True, slots=True)
 class ConsideredDevice:
-    """A device, compiled and compared. Without `refusal`, all the rest is set."""
+    """A device, compiled and compared. Without `refusal`, all the rest is set.
+
+    `unjudged` are the ways of others that touch what is ours, seen also where nothing could be planned.
+    """
 
     observed: Observed
     intent: DeviceIntent | None = None
@@ -51,6 +56,7 @@ class ConsideredDevice:
     filters_proved: int = 0
     refusal: TsunaguError | None = None
     derived: DerivedChange | None = None
+    unjudged: tuple[UnjudgedPath, ...] = ()
 
     @property
     def states_proved(self) -> int:
@@ -88,16 +94,25 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     if observed.refusal is not None or observed.observation is None:
         return ConsideredDevice(observed, refusal=observed.refusal)
     observation = observed.observation
+    unjudged = find_unjudged_on(city, observed.device, observation)
     try:
         derived = derive_change(city, observed.device, observation.state, observation, observed.source)
     except ProofFailed:
         raise
     except TsunaguError as error:
-        return ConsideredDevice(observed, refusal=error)
+        return ConsideredDevice(observed, refusal=error, unjudged=unjudged)
     # What the platform remarked on is not part of any state; it comes first.
     remarks = (f"! line {remark.number}: {remark.text}" for remark in observation.remarks)
     changes = (*remarks, *derived.changes)
-    return ConsideredDevice(observed, derived.intent, derived.steps, changes, derived.filters_proved, derived=derived)
+    return ConsideredDevice(
+        observed,
+        derived.intent,
+        derived.steps,
+        changes,
+        derived.filters_proved,
+        derived=derived,
+        unjudged=unjudged,
+    )
 
 
 def build_plan(

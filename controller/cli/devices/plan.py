@@ -15,12 +15,20 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
+from controller.cli.devices.unjudged import (
+    describe_missing,
+    list_missing,
+    say_encodings,
+    say_missing,
+    say_unjudged,
+)
 from controller.cli.estates import find_user_name, load_estate_city, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
     DEFAULT_STATE,
     All,
     Configs,
+    Encoding,
     Json,
     Lab,
     On,
@@ -67,6 +75,7 @@ def plan(  # noqa: PLR0913 the command's options
     lab: Lab = False,
     on: On = None,
     configs: Configs = None,
+    encoding: Encoding = None,
     output: Output = None,
     undo: Undo = None,
     sign_with: SignWith = None,
@@ -75,7 +84,8 @@ def plan(  # noqa: PLR0913 the command's options
 ) -> None:
     """Compile the policy, read the devices, show the difference, prove the result, save the plan. Changes nothing.
 
-    Exit code 1 when a device could not be planned, 3 when only platforms are not supported.
+    Exit code 1 when a device could not be planned, 4 when something could not be judged (a way of others past the
+    filters, a device of which --configs has no file), 3 when only platforms are not supported.
     """
     chosen = choose_selection(schools, wards, everything=everything)
     if configs is not None and output is not None:
@@ -91,7 +101,7 @@ def plan(  # noqa: PLR0913 the command's options
     else:
         city = load_city(policies, on=read_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
-    found = consider_devices(city, observe_devices(city, devices, configs))
+    found = consider_devices(city, observe_devices(city, devices, configs, encoding=encoding))
     origin = PlanOrigin(
         find_user_name(),
         "" if undo is not None or output is None else find_commit(policies),
@@ -104,10 +114,18 @@ def plan(  # noqa: PLR0913 the command's options
     if output is not None:
         _save(document, output, sign_with)
     if as_json:
-        say_json({"plan": document.model_dump(mode="json"), "observed": [_understood(one) for one in found]})
+        say_json(
+            {
+                "plan": document.model_dump(mode="json"),
+                "observed": [_understood(one) for one in found],
+                **_list_unjudged(found),
+            }
+        )
     else:
+        say_encodings(one.observed for one in found)
         _say_differences(found, with_reading=configs is not None)
         say_refusals(found)
+        _say_unjudged(found)
         _say_plan_summary(found, output, undo=undo is not None)
         if output is not None:
             _say_what_it_needs(document, output, operations, signed=sign_with is not None)
@@ -155,7 +173,10 @@ def drift(  # noqa: PLR0913 the command's options
     on: On = None,
     as_json: Json = False,
 ) -> None:
-    """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
+    """Read the devices and say what differs from the policy now.
+
+    Exit code 2 when anything does, 4 when nothing does and a way of others leads past what can be judged.
+    """
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab, on=read_day(on))
     devices = list_reachable_devices(city, chosen)
@@ -166,7 +187,7 @@ def drift(  # noqa: PLR0913 the command's options
 
     send_drift(found)
     if as_json:
-        say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found]})
+        say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found], **_list_unjudged(found)})
     else:
         _say_differences(differing, with_reading=False)
         for one in differing:
@@ -175,11 +196,25 @@ def drift(  # noqa: PLR0913 the command's options
                     f"{one.observed.device.id}: would not boot with what it runs; `tsunagu plan` and apply save it"
                 )
         say_refusals(found)
+        _say_unjudged(found)
         same = sum(one.refusal is None for one in found) - len(differing)
         print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
     code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def _say_unjudged(found: Sequence[ConsideredDevice]) -> None:
+    for one in found:
+        say_unjudged(one.unjudged)
+    say_missing(list_missing(one.observed for one in found))
+
+
+def _list_unjudged(found: Sequence[ConsideredDevice]) -> dict[str, object]:
+    return {
+        "not_judged": [path.to_document() for one in found for path in one.unjudged],
+        "missing": describe_missing(list_missing(one.observed for one in found)),
+    }
 
 
 def _understood(one: ConsideredDevice) -> dict[str, object]:
@@ -190,6 +225,7 @@ def _understood(one: ConsideredDevice) -> dict[str, object]:
         "refused": str(one.refusal) if one.refusal else None,
         "changes": list(one.changes),
         "moved": list(one.delegated),
+        "encoding": one.observed.encoding or None,
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
         "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
@@ -235,6 +271,11 @@ def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *,
         print_line(
             f"proof: {policies} route policies: only the schools' own prefixes leave, the lines are preferred as the "
             "policy says, and no state on the way is worse"
+        )
+    past = sum(1 + len(path.others) for one in found for path in one.unjudged)
+    if past:
+        print_line(
+            f"not judged: {past} ways of others touch what is ours; what passes there is proved by nobody", "magenta"
         )
     if output is not None:
         flag = " --undo" if undo else ""

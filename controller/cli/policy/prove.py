@@ -10,10 +10,19 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.devices.observation import read_given_configurations
+from controller.cli.devices.unjudged import (
+    describe_missing,
+    list_missing,
+    say_encodings,
+    say_missing,
+    say_unjudged,
+)
 from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
+    Encoding,
     Json,
     Lab,
     On,
@@ -24,17 +33,19 @@ from controller.cli.options import (
     read_day,
 )
 from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
-from controller.errors import TsunaguError
+from controller.inputs.text_encodings import TextEncoding
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.plan.observe import NotSupported, read_saved_configurations
+from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
 from controller.plan.proof.proof_cache import ProofCache, find_cache_folder
+from controller.plan.proof.unjudged import count_by_school
 from controller.plan.select import Selection, select_devices
 from controller.platforms.registry import is_supported
 from controller.prove.check import Check
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 
 Given = Annotated[
     Path | None,
@@ -48,18 +59,28 @@ WAY = "every state on the way to the policy: old AND new <= between <= old OR ne
 
 @dataclass
 class Findings:
-    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms."""
+    """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms.
+
+    Of saved configurations: `unjudged` are the ways of others past the proof, `missing` the devices without a file,
+    `notes` are said of platforms that are not built, `delegated` is what devices leave to others, `read` what was read.
+    """
 
     checks: list[Check]
     summary: str
     refused: list[str] = field(default_factory=list)
     unsupported: int = 0
     proved_now: str = ""
+    unjudged: Sequence[UnjudgedPath] = ()
+    missing: Sequence[Device] = ()
+    notes: Sequence[str] = ()
+    delegated: Sequence[tuple[str, Sequence[str]]] = ()
+    read: Sequence[Observed] = ()
 
 
 def prove(  # noqa: PLR0913 the command's options
     *,
     configs: Given = None,
+    encoding: Encoding = None,
     policies: Policies = DEFAULT_POLICIES,
     schools: Schools = None,
     wards: Wards = None,
@@ -76,7 +97,8 @@ def prove(  # noqa: PLR0913 the command's options
     reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline; what was proved before of the
     same content is known from the cache. With it, saved configurations, the paths through them, and every state that a
     plan would lead through from there. A difference is shown as a packet or a person, with the rule and the line. Exit
-    code 2 when there is one.
+    code 2 when there is one, 4 when something could not be judged: a way of others past the filters, or a device of
+    which --configs has no file.
     """
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
@@ -84,7 +106,7 @@ def prove(  # noqa: PLR0913 the command's options
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
-        found = _given(city, chosen, configs)
+        found = _given(city, chosen, configs, encoding)
     seconds = perf_counter() - began
     if as_json:
         say_json(_document(found, seconds))
@@ -117,54 +139,65 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known), proved_now=now)
 
 
-def _given(city: City, chosen: Selection, configs: Path) -> Findings:
-    devices = _in_folder(city, chosen, configs)
-    judged = [prove_configuration(city, one) for one in read_saved_configurations(devices, configs)]
-    for one in judged:
-        say_moved(one.device.id, one.delegated)
+def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding | None) -> Findings:
+    read = read_given_configurations(select_devices(city, chosen), configs, encoding)
+    missing = list_missing(read)
+    # A platform that is not built is told where a file of it was given.
+    given = [one for one in read if (configs / f"{one.device.id}.cfg").exists()]
+    judged = [prove_configuration(city, one) for one in given]
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
     networks = sum(one.networks for one in seen)
-    missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
+    unbuilt = [one for one in judged if isinstance(one.refusal, NotSupported)]
     summary = (
         f"proof: {filters} filters{describe_beside_filters(routes, networks)} of {len(seen)} devices judged: "
         f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
     )
-    for one in missing:
-        print_line(f"x {one.refusal}", "red")
-    refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
+    refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in unbuilt]
     held = [one.parsed for one in seen if one.parsed is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
-    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *check_paths(city, held)]
-    return Findings(checks, summary, refused, len(missing), "proved now: all of it")
-
-
-def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
-    present = {path.stem for path in configs.glob("*.cfg")}
-    devices = [device for device in select_devices(city, chosen) if device.id in present]
-    if not devices:
-        message = f"{configs}: holds no DEVICE.cfg of a selected device"
-        raise TsunaguError(message)
-    return devices
+    paths = check_paths(city, held, count_by_school((one.device, one.unjudged) for one in seen))
+    return Findings(
+        [Check(DEVICES, filters + routes + networks, differences), ways, *paths],
+        summary,
+        refused,
+        len(unbuilt),
+        "proved now: all of it",
+        unjudged=tuple(path for one in seen for path in one.unjudged),
+        missing=tuple(missing),
+        notes=tuple(str(one.refusal) for one in unbuilt),
+        delegated=tuple((one.device.id, one.delegated) for one in judged),
+        read=tuple(given),
+    )
 
 
 def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
+    say_encodings(found.read)
+    for device, delegated in found.delegated:
+        say_moved(device, delegated)
+    for note in found.notes:
+        print_line(f"x {note}", "red")
     for refusal in found.refused:
         print_line(f"x {refusal}", "red")
     for check in found.checks:
         for difference in check.differences:
             print_line(f"x {difference}", "red")
+    say_unjudged(found.unjudged)
+    say_missing(found.missing)
     for check in found.checks:
         _say_check(check, evidence=evidence)
     if found.unsupported:
         print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
     print_line(found.summary)
-    print_line(f"checks: {_verdict(found.checks)}; {found.proved_now}; {seconds:.1f} s")
+    beside = [f"{len(found.unjudged)} ways of others"] * bool(found.unjudged)
+    beside += [f"{len(found.missing)} devices without a configuration"] * bool(found.missing)
+    not_judged = f"; not judged: {', '.join(beside)}" if beside else ""
+    print_line(f"checks: {_verdict(found.checks)}{not_judged}; {found.proved_now}; {seconds:.1f} s")
 
 
 def _say_check(check: Check, *, evidence: bool) -> None:
-    if check.not_judged:
+    if check.not_judged and not check.differences:
         print_line(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
         return
     print_line(
@@ -188,6 +221,9 @@ def _document(found: Findings, seconds: float) -> dict[str, object]:
         "proved_now": found.proved_now,
         "refused": found.refused,
         "unsupported": found.unsupported,
+        "not_judged": [one.to_document() for one in found.unjudged],
+        "missing": describe_missing(found.missing),
+        "encodings": {one.device.id: one.encoding for one in found.read if one.encoding},
         "checks": [
             {
                 "name": check.name,
@@ -204,9 +240,11 @@ def _document(found: Findings, seconds: float) -> dict[str, object]:
 
 
 def _code(found: Findings) -> Exit:
-    """What could not be judged weighs more than a difference, and that more than a platform that is not built yet."""
+    """A device that was refused weighs more than a difference, that more than what is not judged or not built yet."""
     if found.refused:
         return Exit.FAILED
     if any(check.differences for check in found.checks):
         return Exit.DIFFERS
+    if found.unjudged or found.missing:
+        return Exit.NOT_JUDGED
     return Exit.NOT_SUPPORTED if found.unsupported else Exit.GOOD

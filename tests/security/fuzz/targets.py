@@ -31,8 +31,8 @@ from controller.model.sites.devices import Device
 from controller.model.yaml_source import parse_yaml
 from controller.operations.operators_file import load_operations
 from controller.plan.document import parse_plan
-from controller.plan.observe import read_saved_configurations
 from controller.plan.provenance.allowed_signers import parse_allowed_signers
+from controller.plan.saved_configurations import read_saved_configurations
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
 from controller.platforms.common.understanding import redact_configuration
 from controller.platforms.device_text.device_text import DeviceText

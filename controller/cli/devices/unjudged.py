@@ -1,0 +1,51 @@
+"""Says what a proof or a plan could not judge: ways of others, and devices of which no configuration was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from controller.cli.output import print_line
+from controller.model.sites.devices import Device
+from controller.plan.observe import Observed
+from controller.plan.saved_configurations import NoConfiguration
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
+
+_UNSEEN = {
+    "core": "the filters, and so paths, isolation and management of the school",
+    "floor": "VLANs and ports, and ways past the filters",
+    "router": "routes, and the order of the lines",
+    "access-point": "wireless networks",
+}
+
+
+def say_unjudged(found: Iterable[UnjudgedPath]) -> None:
+    """Name each way of others that the proof does not follow."""
+    for one in found:
+        print_line(f"! {one.describe()}", "magenta")
+
+
+def list_missing(found: Iterable[Observed]) -> list[Device]:
+    """Return the devices of which no saved configuration was given."""
+    return [one.device for one in found if isinstance(one.refusal, NoConfiguration)]
+
+
+def say_missing(devices: Sequence[Device]) -> None:
+    """Say, once for each school and role, which devices were not given and what of them cannot be judged."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for device in devices:
+        groups.setdefault((device.school.id, device.role), []).append(device.id)
+    for (_, role), names in groups.items():
+        what = _UNSEEN.get(role, "what they hold")
+        print_line(f"! not judged, no configuration was given: {', '.join(names)}: {what}", "magenta")
+
+
+def describe_missing(devices: Iterable[Device]) -> list[dict[str, object]]:
+    """Return the same for programs."""
+    return [{"device": one.id, "unseen": _UNSEEN.get(one.role, "what it holds")} for one in devices]
+
+
+def say_encodings(found: Iterable[Observed]) -> None:
+    """Say which saved texts were written in something else than UTF-8."""
+    for one in found:
+        if one.encoding:
+            print_line(f"{one.source}: read as {one.encoding}")
