@@ -4,7 +4,8 @@
 point `point`; `can` and `point_can` are what their platforms can do. `later` is the city two years on, `drop_rules`
 gives the city without some rules. `intent` is what the policy says of IPv4 packets from the school's staff segment,
 `acl` the filter that is compiled of it. `packet` reads a packet as Tsunagu prints it. `measurement(path("kw-s01"),
-throughput(400))` is a measurement of a school's primary line, `echo()` another probe's result.
+throughput(400))` is a measurement of a school's primary line, `echo()` another probe's result,
+`assess_example` the assessment of a school by such measurements, `Recorder()` a telemetry that keeps what it is given.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from controller.compile.network.intent import compile_filter_intents
 from controller.compile.network.route_policies import build_wanted_routing, compile_routing_intent
 from controller.compile.network.wireless import build_wireless_network, compile_wireless
 from controller.errors import Origin
+from controller.measure.assessment.assess import SchoolAssessment, assess_school
+from controller.measure.measurement import Measurement
+from controller.messages import load_catalogue
 from controller.model.access.rules import RuleFile
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
@@ -47,11 +51,33 @@ from controller.model.network.packets import (
 from controller.model.policy_files import RULES
 from controller.platforms.registry import load_platform
 from controller.prove.filters.equivalence import make_packet_space
+from controller.telemetry.registry import EventKind, Metric
 from tests.measure.findings import echo, measurement, path, throughput
 from tests.policies import TODAY
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 _PACKET = re.compile(r"(tcp|udp) (\S+) port (\d+) -> (\S+) port (\d+)( established)?")
+
+
+def assess_example(*found: Measurement) -> SchoolAssessment:
+    """Assess the school of the first measurement by all of them."""
+    city = load_example_city()
+    return assess_school(city.school_by_id[found[0].path.school], found, city.measurement)
+
+
+class Recorder:
+    """A telemetry that keeps what it is given, by the names of metrics and events."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[str, object]] = []
+
+    def record(self, metric: Metric, value: float, **_: str) -> None:
+        """Keep a value."""
+        self.kept.append((metric.name, value))
+
+    def event(self, kind: EventKind, text: str, **_: str) -> None:
+        """Keep an event."""
+        self.kept.append((str(kind), text))
 
 
 @cache
@@ -121,7 +147,9 @@ def list_example_names() -> dict[str, object]:
         "PortMode": PortMode,
         "PortRole": PortRole,
         "PortState": PortState,
+        "Recorder": Recorder,
         "TODAY": TODAY,
+        "assess_example": assess_example,
         "build_device_state": build_device_state,
         "build_wanted_routing": build_wanted_routing,
         "build_wireless_network": build_wireless_network,
@@ -137,5 +165,6 @@ def list_example_names() -> dict[str, object]:
         "packet": packet,
         "parse_prefix": parse_prefix,
         "parse_service": parse_service,
+        "texts": load_catalogue("en"),
         "replace": replace,
     }

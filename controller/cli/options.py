@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from controller.inputs.shown_text import shorten_value
 from controller.inputs.text_encodings import TextEncoding
 from controller.model.city import City
+from controller.model.likely_mistakes import explain_date
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 
@@ -37,8 +39,8 @@ Schools = Annotated[list[str] | None, typer.Option("--school", help="Only this s
 Wards = Annotated[list[str] | None, typer.Option("--ward", help="Only the schools of this ward (may be repeated).")]
 All = Annotated[bool, typer.Option("--all", help="Every school.")]
 On = Annotated[
-    datetime | None,
-    typer.Option("--on", formats=["%Y-%m-%d"], help="The day that the policy is meant for; today if left out."),
+    str | None,
+    typer.Option("--on", metavar="YYYY-MM-DD", help="The day that the policy is meant for; today if left out."),
 ]
 Configs = Annotated[
     Path | None,
@@ -52,9 +54,19 @@ Encoding = Annotated[
 ]
 
 
-def read_day(on: datetime | None) -> date | None:
-    """The day of an option that may have been left out."""
-    return None if on is None else on.date()
+def choose_day(on: str | None) -> date | None:
+    """The day of an option that may have been left out.
+
+    Raises:
+        typer.BadParameter: it is no day.
+    """
+    if on is None:
+        return None
+    try:
+        return datetime.strptime(on, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        message = f"--on {shorten_value(on)}: {explain_date(on)}"
+        raise typer.BadParameter(message) from None
 
 
 def choose_estate_class(*, lab: bool) -> type[City]:

@@ -71,9 +71,9 @@ def say_json(document: Mapping[str, object]) -> None:
     sys.stdout.write(escape_json(json.dumps(document, ensure_ascii=False, indent=1, default=str)) + "\n")
 
 
-def say_moved(device: str, moved: Sequence[str]) -> None:
+def say_delegated(device: str, delegated: Sequence[str]) -> None:
     """What of the policy a device leaves to another one; nobody may overlook it."""
-    for line in moved:
+    for line in delegated:
         print_line(f"! {device}: {line}", "magenta")
 
 

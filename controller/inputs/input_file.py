@@ -8,6 +8,7 @@ link that stays inside the folder is followed as its text says; what a path is, 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ MOST_BYTES_IN_ALL = 256 * 1024 * 1024
 MOST_FILES = 20_000
 """How many entries a folder may have."""
 _MOST_LINKS = 8
+_ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
+_SHORTEST, _START = 4, 200
+"""Bytes of a file that are looked at to guess its encoding."""
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -96,7 +100,7 @@ class InputFolder:
                 os.stat(last, dir_fd=opened.folder, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except InputRefused:
+        except (InputRefused, PermissionError):
             return True
         return True
 
@@ -160,24 +164,37 @@ def decode_text(content: bytes, path: Path) -> str:
         InputRefused: they are not UTF-8; names the line.
     """
     try:
-        return content.decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         likely = _guess_encoding(content)
         message = f"cannot be read as UTF-8 text: byte 0x{content[error.start]:02x}; save it as UTF-8{likely}"
         raise InputRefused(path, message, line) from None
+    # Both are valid UTF-8 of control characters, which say nothing to whoever saved the file.
+    looks = "ISO-2022-JP" if _ISO_2022_JP.search(content) else "UTF-16" if _is_half_zeros(content) else None
+    if looks is not None:
+        raise InputRefused(path, f"is no UTF-8 text; save it as UTF-8 (it looks like {looks})")
+    return text
+
+
+def _is_half_zeros(content: bytes) -> bool:
+    """Tell if every second byte of the start is zero, as in Latin text in UTF-16 without a mark."""
+    start = content[:_START]
+    return len(start) >= _SHORTEST and any(not any(start[first::2]) for first in (0, 1))
 
 
 def _guess_encoding(content: bytes) -> str:
     """What the text looks like, for the operator: a text in one of Japan's older encodings rarely is one in another."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return " (it looks like UTF-16)"
+    if b"\0" in content:
+        return " (it looks like UTF-16)"
     for encoding, name in (("euc_jp", "EUC-JP"), ("cp932", "Shift-JIS")):
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if any("\u3041" <= character <= "\u9fff" for character in text):
+        if any("\u3041" <= one <= "\u9fff" or "\uff61" <= one <= "\uff9f" for one in text):
             return f" (it looks like {name})"
     return ""
 
@@ -198,6 +215,8 @@ def _explain_errors(shown: Path) -> Iterator[None]:
         raise
     except NotADirectoryError:
         raise InputRefused(shown, "stands in something that is no folder") from None
+    except PermissionError:
+        raise InputRefused(shown, "may not be read by this user") from None
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputRefused(shown, f"cannot be read: {why}") from None

@@ -21,6 +21,11 @@ _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NETMASK = re.compile(r"(\S+)[ /]((?:[0-9]{1,3}\.){3}[0-9]{1,3})")
 _DATE = re.compile(r"(?=[0-9]{8}$|[0-9]{4}[^0-9])([0-9]{4})[-./年]?([0-9]{1,2})[-./月]?([0-9]{1,2})日?")
 _LONGEST_NUMBER = 20
+_LONGEST_LINE = 1_000
+_QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'""")
+_WIDE_COLON = re.compile(r"(?:^[ -]*|[{,] *)[a-z0-9-]+\uff1a")
+_WIDE_BRACKET = re.compile(r"(?:^ *- *|: *)[\uff5b\uff3b]|[\[{][^\]}]*[\uff5d\uff3d]")
+_WIDE_COMMA = re.compile(r"[\[{][^\]}]*[\uff0c\u3001]")
 _BEFORE = 3
 """Lines above the one that the parser names, in which the cause may stand."""
 _ID_PATTERN = "^[a-z0-9][a-z0-9-]"
@@ -35,18 +40,45 @@ def explain_syntax(text: str, line: int) -> tuple[int, str] | None:
     """
     lines = text.split("\n")
     for number, shown in enumerate(lines, 1):
-        if _CONFLICT.match(shown):
+        if _CONFLICT.match(shown.lstrip(" ")):
             return number, "a mark of a git conflict stands here; choose one side, and delete the marks"
     shown = lines[line - 1] if line <= len(lines) else ""
     if "\t" in shown[: len(shown) - len(shown.lstrip())]:
         return line, "a tab stands in the indentation; YAML allows only spaces there"
     for number in range(min(line, len(lines)), max(0, line - 1 - _BEFORE), -1):
-        bare = lines[number - 1].partition(" #")[0]
+        bare = _QUOTED.sub("''", lines[number - 1][:_LONGEST_LINE]).partition(" #")[0]
         if f":{_FULL_WIDTH_SPACE}" in bare or bare.lstrip(" ").startswith((_FULL_WIDTH_SPACE, f"-{_FULL_WIDTH_SPACE}")):
             return number, "a full-width space stands here; write an ordinary space"
-        if "\N{FULLWIDTH COLON}" in bare and ":" not in bare:
-            return number, "a full-width colon stands here; write ':' and a space"
+        odd = _find_odd_sign(bare)
+        if odd is not None:
+            return number, odd
     return None
+
+
+def _find_odd_sign(bare: str) -> str | None:
+    """What stands in a line, without its quotes and its comment, that is no sign of YAML and looks like one."""
+    if "\N{FULLWIDTH COLON}" in bare and (":" not in bare or _WIDE_COLON.search(bare)):
+        return "a full-width colon stands here; write ':' and a space"
+    if "\N{NO-BREAK SPACE}" in bare:
+        return "a space that does not break (U+00A0) stands here; write an ordinary space"
+    if _WIDE_BRACKET.search(bare):
+        return "a full-width bracket stands here; write an ordinary one, such as { or ["
+    if _WIDE_COMMA.search(bare):
+        return "a full-width comma stands here; write ',' and a space"
+    return None
+
+
+def explain_field(name: str) -> str | None:
+    """Why a field of this name is unknown, where a sign in it only looks like one of ours; None elsewhere.
+
+    >>> explain_field("\u00a0vlan")
+    'a space that does not break (U+00A0) stands here; write an ordinary space'
+    """
+    if "\N{FULLWIDTH COLON}" in name:
+        return "a full-width colon stands here; write ':' and a space"
+    if "\N{NO-BREAK SPACE}" in name:
+        return _find_odd_sign(name)
+    return _explain_width(name)
 
 
 def explain_number(written: str) -> str | None:
@@ -110,7 +142,8 @@ def explain_value(kind: str, message: str, found: object) -> str | None:
     """
     if not isinstance(found, str):
         return _explain_other_kind(kind, found)
-    return _explain_width(found) or _find_explanation(kind, message)(found)
+    small = found.lower() if message.startswith(f"{_PATTERN_MESSAGE}{_ID_PATTERN}") else found
+    return _explain_width(small) or _find_explanation(kind, message)(found)
 
 
 def _explain_other_kind(kind: str, found: object) -> str | None:
@@ -122,7 +155,7 @@ def _explain_other_kind(kind: str, found: object) -> str | None:
     if kind == "string_type" and isinstance(found, bool):
         return "read as true or false; put it in quotes if it is text"
     if kind == "date_parsing":
-        return _explain_date(str(found))
+        return explain_date(str(found))
     fraction = ", without a fraction" if isinstance(found, float) else ""
     return {
         "int_type": f"write a whole number in digits{fraction}",
@@ -161,6 +194,8 @@ def _explain_width(found: str) -> str | None:
 def _explain_table(found: str) -> str | None:
     if found.count(",") > 1:
         return "looks like a table of comma-separated values; a policy file is YAML"
+    if "\t" in found:
+        return "looks like a table, its values between tabs; a policy file is YAML"
     return None
 
 
@@ -173,7 +208,8 @@ def _explain_network(found: str) -> str | None:
     return "write an address or a prefix with its length, such as 10.0.0.0/8 or 2001:db8::/32"
 
 
-def _explain_date(found: str) -> str | None:
+def explain_date(found: str) -> str:
+    """How a day is written, and if what was found can be made out, that day."""
     parts = _DATE.fullmatch(found)
     if parts is None:
         return "write a date as 2026-12-01"
@@ -194,8 +230,8 @@ def _explain_nothing(found: str) -> str | None:
 
 
 _EXPLAINED: dict[str, Callable[[str], str | None]] = {
-    "date_from_datetime_parsing": _explain_date,
-    "date_parsing": _explain_date,
+    "date_from_datetime_parsing": explain_date,
+    "date_parsing": explain_date,
     "model_type": _explain_table,
     "int_type": _explain_whole_number,
     "float_type": lambda _: "write a number in digits, without quotes",

@@ -19,6 +19,7 @@ from controller.inputs.input_file import decode_text, read_input_file
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
 from controller.model.likely_mistakes import (
     explain_day,
+    explain_field,
     explain_fraction,
     explain_number,
     explain_syntax,
@@ -42,6 +43,8 @@ _LONGEST_SCALAR = 40
 """Characters of a number, a date, a truth value or nothing, as YAML writes them without quotes."""
 _MOST_PROBLEMS = 100
 """Problems of one file that are told; whoever mends so many asks again."""
+_WARDS = frozenset({"ward", "wards"})
+"""Fields that hold the id of a ward."""
 REFUSED = "The policies cannot be loaded:"
 
 
@@ -83,15 +86,20 @@ class Document:
             location = location[:-1]
         return Origin(self.file, self.lines.get(location, 1))
 
-    def validate(self, model: type[Model]) -> tuple[Model | None, list[Problem]]:
-        """The file as a model, or all that is wrong with it."""
+    def validate(
+        self, model: type[Model], called: Mapping[str, str] | None = None
+    ) -> tuple[Model | None, list[Problem]]:
+        """The file as a model, or all that is wrong with it. `called`: ids of wards by their names."""
         try:
             return model.model_validate(self.data), []
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False)
-            return None, [self._problem(model, details) for details in found[:_MOST_PROBLEMS]]
+            # A list whose items are all wrong is not too short.
+            above = {one["loc"][:depth] for one in found for depth in range(len(one["loc"]))}
+            told = [one for one in found if one["type"] != "too_short" or one["loc"] not in above]
+            return None, [self._problem(model, details, called or {}) for details in told[:_MOST_PROBLEMS]]
 
-    def _problem(self, model: type[BaseModel], details: ErrorDetails) -> Problem:
+    def _problem(self, model: type[BaseModel], details: ErrorDetails, called: Mapping[str, str]) -> Problem:
         location = details["loc"]
         secret = next((number for number, part in enumerate(location) if part in SECRET_FIELDS), len(location))
         # Below a field that names a secret a name may be the secret itself: `password: {hunter2}`.
@@ -100,11 +108,12 @@ class Document:
         match details["type"]:
             case "extra_forbidden":
                 first = [FORMAT] if self.numbered and len(location) == 1 else []
-                message = f"unknown field; allowed: {', '.join([*first, *_fields_at(model, location[:-1])])}"
+                meant = explain_field(str(location[-1])) if secret == len(location) else None
+                message = meant or f"unknown field; allowed: {', '.join([*first, *_fields_at(model, location[:-1])])}"
             case "missing":
                 message = "required field is missing"
             case _:
-                message = self._message(model, details)
+                message = self._message(model, details, called)
                 if secret < len(location):
                     message += " (what was found is not shown)"
                 elif not isinstance(details["input"], Mapping | Sequence) or isinstance(details["input"], str):
@@ -112,7 +121,10 @@ class Document:
         return Problem(self.find_origin(location), field, shorten_text(message, LONGEST_MESSAGE))
 
     @staticmethod
-    def _message(model: type[BaseModel], details: ErrorDetails) -> str:
+    def _message(model: type[BaseModel], details: ErrorDetails, called: Mapping[str, str]) -> str:
+        named = not _WARDS.isdisjoint(details["loc"][-2:]) and details["type"] == "string_pattern_mismatch"
+        if named and details["input"] in called:
+            return f"write the id, {called[details['input']]}"
         match details["type"]:
             case "model_type":
                 table = explain_value("model_type", "", details["input"])

@@ -14,7 +14,7 @@ from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.state_lines import format_state
 from controller.model.sites.devices import Device
-from controller.plan.derive import DerivedChange, derive_change, prove_wanted_paths
+from controller.plan.derive import DerivedChange, derive_change, find_reason_unplanned, prove_wanted_paths
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.unjudged import find_unjudged_on
@@ -44,9 +44,10 @@ class PlanOrigin:
 
 @dataclass(frozen=True, slots=True)
 class ConsideredDevice:
-    """A device, compiled and compared. Without `refusal`, all the rest is set.
+    """A device, compiled and compared. Without `refusal` and `left_out`, all the rest is set.
 
     `unjudged` are the ways of others that touch what is ours, seen also where nothing could be planned.
+    `left_out` says why nothing is planned on a device that was read: its school is not adopted so far.
     """
 
     observed: Observed
@@ -56,6 +57,7 @@ class ConsideredDevice:
     filters_proved: int = 0
     refusal: TsunaguError | None = None
     derived: DerivedChange | None = None
+    left_out: str = ""
     unjudged: tuple[UnjudgedPath, ...] = ()
 
     @property
@@ -71,7 +73,7 @@ class ConsideredDevice:
     @property
     def differs(self) -> bool:
         """Tell if the device is not as the policy wants it, running or at its next boot."""
-        return bool(self.changes) or not self.saved
+        return not self.left_out and (bool(self.changes) or not self.saved)
 
     @property
     def delegated(self) -> tuple[str, ...]:
@@ -96,6 +98,9 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     observation = observed.observation
     unjudged = find_unjudged_on(city, observed.device, observation)
     try:
+        left_out = find_reason_unplanned(city, observed.device)
+        if left_out:
+            return ConsideredDevice(observed, left_out=left_out)
         derived = derive_change(city, observed.device, observation.state, observation, observed.source)
     except ProofFailed:
         raise
@@ -120,6 +125,8 @@ def build_plan(
 ) -> PlanFile:
     """Return the plan for all that could be considered; what could not is listed in it with its reason.
 
+    A device of which nothing is managed is no part of the plan.
+
     Raises:
         ProofFailed: the devices are right one by one, and the paths through them are not what they must be.
     """
@@ -128,6 +135,8 @@ def build_plan(
     devices: list[DevicePlan] = []
     unplanned: list[Unplanned] = []
     for one in considered:
+        if one.left_out:
+            continue
         if one.derived is None or one.observed.observation is None:
             kind = "not supported" if isinstance(one.refusal, NotSupported) else "failed"
             unplanned.append(Unplanned(device=one.observed.device.id, reason=escape_lines(str(one.refusal)), kind=kind))
@@ -175,7 +184,7 @@ def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, 
         wanted=tuple(load_platform(device.platform).render(derived.wanted).splitlines()),
         saved=saved,
         changes=tuple(map(escape_lines, derived.changes)),
-        moved=derived.delegated,
+        delegated=derived.delegated,
         filters_proved=derived.filters_proved,
         steps=tuple(
             PlannedStep(

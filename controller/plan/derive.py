@@ -9,16 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from controller.compile.network.adoption_level import limit_intent, list_wanted_parts
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
-from controller.errors import ProofFailed
+from controller.errors import BeyondCapability, PlanRefused, ProofFailed
 from controller.model.city import City
-from controller.model.network.device_state import DeviceState
+from controller.model.network.device_state import Attachment, DeviceState
 from controller.model.sites.devices import Device
 from controller.plan.proof.city_checks import ParsedDevice, check_paths
 from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.plan.review import describe_changes, describe_preference
-from controller.platforms.base import Observation, Step, refuse_conflicts
+from controller.platforms.base import Observation, Platform, Step, refuse_conflicts
 from controller.platforms.registry import load_platform
 
 
@@ -58,19 +59,64 @@ def derive_change(
     With `seen`, all that the device holds, objects of others in the way are refused, too; `source` is where it was
     read.
 
+    What the adoption level of its school does not manage stays as it is.
+
     Raises:
         ProofFailed: the rendered filters are not what the policy says, or a state on the way is worse than both ends.
         ConfigRefused: an object of others stands where one of ours must.
+        PlanRefused: nothing of the device is managed.
         TsunaguError: the platform cannot express the wanted state.
     """
     system = load_platform(device.platform)
-    intent = compile_device(city, device, system.capabilities)
+    compiled = compile_device(city, device, system.capabilities)
+    if device.school.adoption != "all" and not list_wanted_parts(compiled):
+        message = f"{device.id}: {describe_unplanned_device(device)}"
+        raise PlanRefused(message)
+    intent = limit_intent(compiled, now)
+    _refuse_filters_without_ports(intent, now, system)
     if seen is not None:
         refuse_conflicts(seen, intent.wanted, source or device.id)
     proved = prove_rendered_device(city, intent, system)
     steps = system.plan_steps(now, intent.wanted)
     prove_plan_steps(city, intent, now, steps, system)
     return DerivedChange(intent.wanted, steps, _describe(city, now, intent, steps), proved, intent)
+
+
+def describe_unplanned_device(device: Device) -> str:
+    """Return why nothing is planned on a device that was read."""
+    return f"nothing is planned, because {device.school.name} is at 'adoption: {device.school.adoption}'"
+
+
+def find_reason_unplanned(city: City, device: Device) -> str:
+    """Return why nothing is planned on a device; "" where the level of its school manages something of it.
+
+    Raises:
+        TsunaguError: the platform cannot express what is wanted of it.
+    """
+    if device.school.adoption == "all":
+        return ""
+    intent = compile_device(city, device, load_platform(device.platform).capabilities)
+    return "" if list_wanted_parts(intent) else describe_unplanned_device(device)
+
+
+def _refuse_filters_without_ports(intent: DeviceIntent, now: DeviceState, system: Platform) -> None:
+    """Refuse filters alone where they stand at ports and some VLAN has no port of ours yet.
+
+    Raises:
+        BeyondCapability: says which VLANs, and what to do.
+    """
+    device = intent.device
+    if device.school.adoption != "filters" or system.capabilities.attachment is not Attachment.PORT:
+        return
+    held = {vlan for port in now.ports for vlan in port.vlans}
+    lacking = sorted({one.vlan for one in intent.wanted.bindings} - held)
+    if lacking:
+        message = (
+            f"{device.id}: {device.school.name} is at 'adoption: filters', and {system.name} keeps its filters at "
+            f"ports: no port of ours is in VLAN {', '.join(map(str, lacking))}. Hand the ports over first (tsunagu "
+            f"adopt {device.school.id} lists them), or choose 'adoption: ports'"
+        )
+        raise BeyondCapability(message)
 
 
 def _describe(city: City, now: DeviceState, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ FORMAT: Literal[4] = 4
 MOST_BYTES = 256 << 20
 """A whole city of 176 schools that is planned anew takes about 60 MB."""
 LONGEST_SHOWN = 80
+_MAKE = "tsunagu plan --all -o {path}, or with --school SCHOOL instead of --all"
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -58,7 +59,7 @@ class DevicePlan(_Frozen):
     `seen_state` holds the state seen as `format_state` writes it, `seen` is its digest; `wanted` are the lines of the
     wanted state as the device's own text, and `saved` tells whether it would have booted with what it ran. All the rest
     is for people, follows from these and from the policy, and is believed by nobody: `apply` derives it again, and
-    refuses a plan that says anything else. `moved` is what of the policy this device leaves to another one.
+    refuses a plan that says anything else. `delegated` is what of the policy this device leaves to another one.
     """
 
     device: Name
@@ -69,7 +70,7 @@ class DevicePlan(_Frozen):
     wanted: tuple[Text, ...]
     saved: bool
     changes: tuple[Text, ...]
-    moved: tuple[Text, ...] = ()
+    delegated: tuple[Text, ...] = ()
     filters_proved: int
     steps: tuple[PlannedStep, ...]
 
@@ -210,7 +211,7 @@ def read_plan(path: Path) -> bytes:
     try:
         return read_input_file(path, most_bytes=MOST_BYTES)
     except FileNotFoundError:
-        message = f"{path}: there is no such plan; make one with: tsunagu plan -o {path}"
+        message = f"{path}: there is no such plan; make one with: {_MAKE.format(path=path)}"
         raise PlanRefused(message) from None
 
 
@@ -239,17 +240,21 @@ def parse_plan(content: bytes, path: Path) -> PlanFile:
 
 
 def _refuse_other_format(document: Any, path: Path) -> None:  # noqa: ANN401 any JSON
-    found = document.get("format") if isinstance(document, dict) else None
+    # Before there were releases it was called a version.
+    found = document.get("format", document.get("version")) if isinstance(document, dict) else None
     if isinstance(document, dict) and "plan" in document and found is None:
         # The formats before 3 carried a checksum of themselves beside the plan.
         found = document["plan"].get("format")
     if found != FORMAT and isinstance(found, int):
-        message = f"{path}: the plan is of format {shorten_value(found)}; this release reads {FORMAT}. Make it anew"
+        message = f"{path}: the plan is of format {shorten_value(found)}; this release reads {FORMAT}. "
+        message += f"Make it anew with: {_MAKE.format(path=path)}"
         raise PlanRefused(message)
 
 
 def _refuse_part(path: Path, where: str) -> PlanRefused:
-    message = f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: tsunagu plan -o {path}"
+    message = (
+        f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: {_MAKE.format(path=path)}"
+    )
     return PlanRefused(message)
 
 

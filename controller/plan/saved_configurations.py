@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from controller.errors import ConfigRefused, DeviceTextRefused, InputError, InputRefused, Origin, Problem, TsunaguError
+from controller.inputs.capture_faults import find_capture_fault
 from controller.inputs.input_file import InputFolder
 from controller.inputs.text_encodings import TextEncoding, read_encoded_text
 from controller.model.sites.devices import Device
@@ -18,7 +19,7 @@ from controller.platforms.registry import is_supported, load_platform
 UNREADABLE = "The saved configurations cannot be read:"
 _MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
 """Those of a whole city; each is parsed by itself."""
-_PAGER = re.compile(r"\s*(--\s*More\s*--|<---\s*More\s*--->)|.*\x08", re.IGNORECASE)
+_BEHIND_DEVICE = re.compile(r"[^a-z0-9-]")
 
 
 class NoConfiguration(TsunaguError):
@@ -60,16 +61,14 @@ def _find_strangers(devices: Sequence[Device], directory: Path, names: Iterable[
 
 
 def _find_misnamed(devices: Sequence[Device], directory: Path, names: Iterable[str]) -> Iterator[Problem]:
-    """Yield what is in the folder under a name that is never read."""
-    known = {device.id for device in devices}
+    """Yield files that are called like a device and end in another way, where the device has no file that is read."""
+    names = tuple(names)
+    read = {name.removesuffix(".cfg") for name in names if name.endswith(".cfg")}
+    missing = {device.id.lower(): device.id for device in devices if device.id not in read}
     for name in names:
-        stem, dot, _ = name.partition(".")
-        if name.endswith(".cfg") or not (dot or stem in known):
-            continue
-        wanted = (
-            f"rename it to {stem}.cfg" if stem in known else "a saved configuration is named DEVICE.cfg; move it away"
-        )
-        yield Problem(Origin(str(directory / name), 1), "", f"is not read; {wanted}")
+        device = missing.get(_BEHIND_DEVICE.split(name.lower(), maxsplit=1)[0])
+        if device is not None and not name.endswith(".cfg"):
+            yield Problem(Origin(str(directory / name), 1), "", f"is not read; rename it to {device}.cfg")
 
 
 def _from_file(device: Device, folder: InputFolder, encoding: TextEncoding | None) -> Observed:
@@ -78,7 +77,9 @@ def _from_file(device: Device, folder: InputFolder, encoding: TextEncoding | Non
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     try:
         read = read_encoded_text(folder.read_bytes(path.name), path, encoding)
-        _refuse_pager(read.text, path)
+        fault = find_capture_fault(read.text)
+        if fault is not None:
+            return Observed(device, refusal=InputRefused(path, fault[1], fault[0]))
         seen = understand(load_platform(device.platform), DeviceText(read.text, device.id), str(path))
     except FileNotFoundError:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
@@ -86,11 +87,3 @@ def _from_file(device: Device, folder: InputFolder, encoding: TextEncoding | Non
         return Observed(device, refusal=error)
     told = "" if read.encoding is TextEncoding.UTF_8 else read.encoding.value
     return Observed(device, str(path), seen, encoding=told)
-
-
-def _refuse_pager(text: str, path: Path) -> None:
-    """Refuse a text that was saved page by page: what stands before a page's end is overwritten or joined."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if _PAGER.match(line):
-            message = "holds what a pager writes (--More--), so lines can be missing; save it with 'terminal length 0'"
-            raise InputRefused(path, message, number)

@@ -62,7 +62,7 @@ def _acquire(path: Path, flags: int, operation: int, patience: float | None) -> 
     while True:
         descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
         try:
-            while not _try_lock(descriptor, operation):
+            while not try_lock_descriptor(descriptor, operation):
                 _wait(path, descriptor, deadline)
             # Somebody may have deleted the file meanwhile: a lock that nobody finds any more holds nobody off.
             if _is_at(descriptor, path):
@@ -73,7 +73,18 @@ def _acquire(path: Path, flags: int, operation: int, patience: float | None) -> 
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int, operation: int) -> bool:
+def lock_descriptor(descriptor: int, path: Path) -> None:
+    """Take the lock of an open file; it ends when the descriptor is closed.
+
+    Raises:
+        FileLocked: somebody else holds it.
+    """
+    if not try_lock_descriptor(descriptor):
+        raise FileLocked(path, _read_holder(descriptor))
+
+
+def try_lock_descriptor(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
+    """Take the lock of an open file, and tell if it was free; it ends when the descriptor is closed."""
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,5 +1,7 @@
 """Wrong input as a new user would give it: one clear message on standard error, an exit code, never a traceback."""
 
+# ruff: noqa: RUF001 Japanese writes with wide signs
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -50,10 +52,14 @@ def plan_of_another_city(folder: PolicyFolder) -> None:
     save_plan(plan, folder.path.parent / "plan.json")
 
 
-def stranger(folder: PolicyFolder) -> None:
+def saved(folder: PolicyFolder, name: str) -> None:
     configs = folder.path.parent / "configs"
     configs.mkdir()
-    (configs / "switch1.cfg").write_text("hostname switch1\n", encoding="utf-8")
+    (configs / name).write_text("hostname switch1\n", encoding="utf-8")
+
+
+def stranger(folder: PolicyFolder) -> None:
+    saved(folder, "switch1.cfg")
 
 
 def moved_school(folder: PolicyFolder) -> None:
@@ -118,18 +124,55 @@ CASES = {
     "no time": Case(
         f"{EXPLAIN} --role teacher --at noon", Exit.FAILED, ("--at 'noon': write a time like 2026-11-24T10:00",)
     ),
-    "no plan": Case("apply plan.json", Exit.FAILED, ("plan.json: there is no such plan; make one with: tsunagu plan",)),
+    "no plan": Case(
+        "apply plan.json",
+        Exit.FAILED,
+        ("there is no such plan; make one with: tsunagu plan --all -o plan.json, or with --school",),
+    ),
     "half-written plan": Case(
         "apply plan.json",
         Exit.FAILED,
-        ("plan.json: not a whole plan (line 1); it may be half written. Make it anew with: tsunagu plan -o plan.json",),
+        (
+            "plan.json: not a whole plan (line 1); it may be half written. Make it anew with: ",
+            "tsunagu plan --all -o plan.json",
+        ),
         plan_file('{"plan": {"format": 1, "city": "kawasaki-vi'),
+    ),
+    "old plan": Case(
+        "apply plan.json",
+        Exit.FAILED,
+        (
+            "plan.json: the plan is of format 0; this release reads ",
+            "Make it anew with: tsunagu plan --all -o ",
+        ),
+        plan_file('{"version": 0, "devices": []}'),
     ),
     "plan of another city": Case(
         "apply plan.json",
         Exit.FAILED,
         ("plan.json: the plan is of the city 'osaka-virtual'; these policies are of 'kawasaki-virtual'",),
         plan_of_another_city,
+    ),
+    "policies are a file": Case(
+        "check --policies policies/city/city.yaml",
+        Exit.FAILED,
+        ("city.yaml:1: is a file, not a folder; --policies DIR",),
+    ),
+    "a day with slashes": Case("check --on 2026/12/1", Exit.USAGE, ("--on '2026/12/1': write a date as 2026-12-01",)),
+    "no day": Case("check --on 2026-02-30", Exit.USAGE, ("--on '2026-02-30': there is no such day; write a date",)),
+    "a school without its zero": Case("plan --school kw-e1", Exit.FAILED, ("; did you mean kw-e01 (",)),
+    "a school in wide letters": Case("plan --school ＫＷ-e01", Exit.FAILED, ("; did you mean kw-e01 (",)),
+    "a configuration with another ending": Case(
+        "plan --school kw-s01 --configs configs",
+        Exit.FAILED,
+        ("configs/kw-s01-core1.txt:1: is not read; rename it to kw-s01-core1.cfg",),
+        lambda folder: saved(folder, "kw-s01-core1.txt"),
+    ),
+    "a configuration to judge with another ending": Case(
+        "prove --school kw-s01 --configs configs",
+        Exit.FAILED,
+        ("configs/KW-S01-CORE1.CFG:1: is not read; rename it to kw-s01-core1.cfg",),
+        lambda folder: saved(folder, "KW-S01-CORE1.CFG"),
     ),
     "no selection": Case("plan", Exit.USAGE, ("name --school or --ward (each may be repeated), or --all",)),
     "too much of a selection": Case("plan --all --school kw-s01", Exit.USAGE, ("name --school or --ward",)),

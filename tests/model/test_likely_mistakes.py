@@ -1,5 +1,7 @@
 """What people write by mistake is answered with its line and with what to write instead, once for one cause."""
 
+# ruff: noqa: RUF001 Japanese writes with wide signs
+
 from __future__ import annotations
 
 import re
@@ -68,6 +70,17 @@ CALENDAR = "city/calendar.yaml"
         (SEGMENTS, "vlan: 10\n", 'vlan: "010"\n', ":9: .*vlan: write 10 without quotes"),
         (SEGMENTS, "vlan: 10\n", "vlan: 10.0\n", ":9: .*vlan: write a whole number in digits, without a fraction"),
         (SEGMENTS, "offset: 0.0.4.0", "offset: 10", ": .*offset: write an address"),
+        (SCHOOLS, "ward: asao", "ward: 川崎区", ":12: .*ward: write the id, kawasaki "),
+        (SCHOOLS, "ward: asao", "ward: 川崎", ":12: .*ward: write the id, kawasaki "),
+        (SCHOOLS, "id: as-e01", "id: ＡＳ-e01", ":9: .*id: full-width characters; write as-e01 "),
+        (SCHOOLS, "pupils: 546", "pupils:\u00a0546", ":14: a space that does not break .U.00A0. stands here"),
+        (SCHOOLS, "    pupils: 546", "   \u00a0pupils: 546", ":14: a space that does not break .U.00A0. stands here"),
+        (SCHOOLS, "pupils: 546", "ｐupils: 546", ":14: .*: full-width characters; write pupils"),
+        (SEGMENTS, "offset: 0.0.4.0, l", "offset： 0.0.4.0, l", ":15: .*: a full-width colon stands here"),
+        (SEGMENTS, "offset: 0.0.4.0, l", "offset: 0.0.4.0， l", ":15: a full-width comma stands here"),
+        (SEGMENTS, "offset: 0.0.4.0, l", "offset: 0.0.4.0、l", ":15: a full-width comma stands here"),
+        (SEGMENTS, "{offset: 0.0.4.0, l", "｛offset: 0.0.4.0, l", ":15: a full-width bracket stands here"),
+        (SEGMENTS, "    vlan: 10\n", "    <<<<<<< HEAD\n    vlan: 10\n", ":9: a mark of a git conflict stands here"),
         (
             "city/blueprints.yaml",
             "lot-1: cisco_ios",
@@ -85,22 +98,51 @@ def test_a_mistake_is_answered_with_what_to_write(tmp_path: Path, file: str, old
 
 
 @pytest.mark.parametrize(
-    ("encoding", "name"), [("cp932", "Shift-JIS"), ("euc_jp", "EUC-JP"), ("utf-16", "UTF-16"), ("utf-16-be", "")]
+    ("encoding", "name"),
+    [
+        *(("cp932", "Shift-JIS"), ("euc_jp", "EUC-JP"), ("iso2022_jp", "ISO-2022-JP")),
+        *(("utf-16", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-16-le", "UTF-16")),
+    ],
 )
 def test_a_text_in_another_encoding_is_named(tmp_path: Path, encoding: str, name: str) -> None:
     policies = PolicyFolder(tmp_path)
     path = policies.path / SCHOOLS
-    path.write_bytes(path.read_text(encoding="utf-8").encode(encoding))
-    (problem,) = policies.problems()
-    assert re.search(f"asao.yaml:[0-9]+: .*(looks like {name}|UTF-8|not valid YAML)", problem), problem
-    if name:
+    text = path.read_text(encoding="utf-8").replace("—", "-")
+    for content in (text, "a: b\n") if encoding == "utf-16-le" else (text,):
+        path.write_bytes(content.encode(encoding))
+        (problem,) = policies.problems()
+        assert problem.startswith("city/schools/asao.yaml:")
         assert problem.endswith(f"save it as UTF-8 (it looks like {name})")
+
+
+def test_half_width_kana_in_another_encoding_is_named(tmp_path: Path) -> None:
+    policies = PolicyFolder(tmp_path)
+    (policies.path / SCHOOLS).write_bytes("ward: asao # ｱｻｵ\n".encode("cp932"))
+    (problem,) = policies.problems()
+    assert problem.endswith("save it as UTF-8 (it looks like Shift-JIS)")
+
+
+def test_what_stands_in_quotes_is_not_taken_for_the_cause(tmp_path: Path) -> None:
+    policies = PolicyFolder(tmp_path)
+    policies.edit(SEGMENTS, "{offset: 0.0.4.0, length: 23}", "{offset: '、', length: 23")
+    assert not any("full-width comma" in one for one in policies.problems())
+
+
+def test_a_list_whose_only_item_is_wrong_is_not_called_too_short(tmp_path: Path) -> None:
+    policies = PolicyFolder(tmp_path)
+    policies.edit("access/applications.yaml", "[tcp/443]", "[tcp/x]")
+    (problem,) = policies.problems()
+    assert "tcp/PORT" in problem
+    policies.edit("access/applications.yaml", "[tcp/x]", "[]")
+    assert any("at least 1 item" in one for one in policies.problems())
 
 
 def test_a_table_in_a_yaml_file_is_named(tmp_path: Path) -> None:
     policies = PolicyFolder(tmp_path)
     policies.write(SCHOOLS, "id,number,name\nas-e01,154,第一\nas-e02,155,第二\n")
     assert any("looks like a table of comma-separated values" in one for one in policies.problems())
+    policies.write(SCHOOLS, "id\tname\nas-e01\t第一\n")
+    assert any("looks like a table, its values between tabs" in one for one in policies.problems())
 
 
 @pytest.mark.parametrize("value", ["'010'", '"no"', "'2:34'"])

@@ -192,7 +192,7 @@ def test_a_plan_of_another_city(saved: Path) -> None:
 
 
 def test_a_missing_plan(tmp_path: Path) -> None:
-    with pytest.raises(PlanRefused, match="there is no such plan; make one with: tsunagu plan -o "):
+    with pytest.raises(PlanRefused, match="there is no such plan; make one with: tsunagu plan --all -o "):
         load_plan(tmp_path / "plan.json", CITY)
 
 

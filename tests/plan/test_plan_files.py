@@ -114,6 +114,47 @@ def test_a_file_of_no_selected_device_is_a_mistake(device: Device, configs: Path
         read_saved_configurations([], configs)
 
 
+@pytest.mark.parametrize(
+    ("line", "content", "why"),
+    [
+        (1, "", "is empty; save what"),
+        (1, " \n\n", "is empty; save what"),
+        (1, "\n<!DOCTYPE html>\n<html></html>\n", "is a web page; save what"),
+        (2, "hostname a\n --More-- \nend\n", "the stop of a pager stands here; switch the pager off"),
+        (3, "hostname a\n!\n --More--\b\b\b\b interface a\n", "the stop of a pager stands here"),
+        (2, "hostname a\n<--- More --->\n", "the stop of a pager stands here"),
+        (2, "show running-config\n% Invalid input detected at '^' marker.\n", "the device refused a command here"),
+    ],
+)
+def test_what_is_no_whole_configuration_is_refused(
+    device: Device, configs: Path, line: int, content: str, why: str
+) -> None:
+    (configs / f"{device.id}.cfg").write_text(content, encoding="utf-8")
+    (seen,) = read_saved_configurations([device], configs)
+    assert str(seen.refusal).startswith(f"{configs / device.id}.cfg:{line}: {why}")
+
+
+def test_a_word_of_a_pager_inside_a_line_is_a_word(device: Device, configs: Path) -> None:
+    path = configs / f"{device.id}.cfg"
+    path.write_text(path.read_text(encoding="utf-8") + "! 50 --More-- % Invalid input\n", encoding="utf-8")
+    (seen,) = read_saved_configurations([device], configs)
+    assert seen.refusal is None
+
+
+@pytest.mark.parametrize(
+    "ending", ["", ".txt", ".CFG", ".conf", ".cfg.txt", ".cfg~", ".cfg.gz", ".cfg.bak", "_running"]
+)
+def test_a_file_that_is_called_in_another_way_is_named(device: Device, configs: Path, ending: str) -> None:
+    path = configs / f"{device.id}.cfg"
+    other = configs / f"{device.id}{ending}"
+    other.write_bytes(path.read_bytes())
+    read_saved_configurations([device], configs)  # the one that is read is there
+    path.unlink()
+    with pytest.raises(InputError) as refused:
+        read_saved_configurations([device], configs)
+    assert [str(one) for one in refused.value.problems] == [f"{other}:1: is not read; rename it to {device.id}.cfg"]
+
+
 def test_a_missing_folder(device: Device, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere:1: no such folder"):
         read_saved_configurations([device], tmp_path / "nowhere")

@@ -284,3 +284,20 @@ def test_every_kind_of_policy_file_is_read_by_the_opener(tmp_path: Path) -> None
         if before is not None:
             path.write_bytes(before)
         assert any(one.startswith(f"{name}:1: is a symbolic link") for one in problems), name
+
+
+def test_what_this_user_may_not_read_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The superuser may read everything, so the kernel's answer is played."""
+    policies = PolicyFolder(tmp_path)
+    real = os.open
+
+    def open_some(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path in ("rules.yaml", "schools"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", open_some)
+    problems = policies.problems()
+    assert "access/rules.yaml:1: may not be read by this user" in problems
+    assert "city/schools:1: may not be read by this user" in problems
+    assert InputFolder(policies.path / "city").exists("schools/asao.yaml")

@@ -108,7 +108,7 @@ DEVICE_EDITS: dict[str, Edit] = {
     "nothing would change": lambda d: first(d).update(changes=[]),
     "a change less": lambda d: first(d)["changes"].pop(),
     "more filters proved": lambda d: first(d).update(filters_proved=9999),
-    "something left to another": lambda d: first(d).update(moved=["all of it is left to the router"]),
+    "something left to another": lambda d: first(d).update(delegated=["all of it is left to the router"]),
     "another state seen": lambda d: first(d).update(seen="0" * 64),
     "another school": lambda d: first(d).update(school="kw-s01"),
 }

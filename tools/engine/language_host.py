@@ -1,4 +1,4 @@
-"""The Pulumi language host for Python: what the engine that `tools/engine/build.sh` builds starts to run a program.
+"""The Pulumi language host for Python: what the engine that `make engine` builds starts to run a program.
 
 The official one is a Go program that cannot be had from the Go module registry. This one answers the same protocol
 (`LanguageRuntime` in `pulumi.runtime.proto`) and runs the program in its own process, as the SDK's Automation API does.

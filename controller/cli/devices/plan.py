@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.devices.observation import (
     choose_exit_code,
     consider_devices,
@@ -36,11 +37,11 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    choose_day,
     choose_estate_class,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, print_line, say_json, say_moved
+from controller.cli.output import Exit, print_line, say_delegated, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
@@ -97,9 +98,9 @@ def plan(  # noqa: PLR0913 the command's options
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:
-        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), read_day(on))
+        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), choose_day(on))
     else:
-        city = load_city(policies, on=read_day(on), estate=estate, bounds=operations.get_bounds())
+        city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, configs, encoding=encoding))
     origin = PlanOrigin(
@@ -118,6 +119,7 @@ def plan(  # noqa: PLR0913 the command's options
             {
                 "plan": document.model_dump(mode="json"),
                 "observed": [_understood(one) for one in found],
+                "adoption": build_level_documents(one.school for one in devices),
                 **_list_unjudged(found),
             }
         )
@@ -125,6 +127,7 @@ def plan(  # noqa: PLR0913 the command's options
         say_encodings(one.observed for one in found)
         _say_differences(found, with_reading=configs is not None)
         say_refusals(found)
+        say_adoption_levels(one.school for one in devices)
         _say_unjudged(found)
         _say_plan_summary(found, output, undo=undo is not None)
         if output is not None:
@@ -178,7 +181,7 @@ def drift(  # noqa: PLR0913 the command's options
     Exit code 2 when anything does, 4 when nothing does and a way of others leads past what can be judged.
     """
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     devices = list_reachable_devices(city, chosen)
     found = consider_devices(city, observe_devices(city, devices, None, only_read=True))
     differing = [one for one in found if one.refusal is None and one.differs]
@@ -197,7 +200,8 @@ def drift(  # noqa: PLR0913 the command's options
                 )
         say_refusals(found)
         _say_unjudged(found)
-        same = sum(one.refusal is None for one in found) - len(differing)
+        say_adoption_levels(one.school for one in devices)
+        same = sum(one.refusal is None and not one.left_out for one in found) - len(differing)
         print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
     code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
@@ -223,8 +227,9 @@ def _understood(one: ConsideredDevice) -> dict[str, object]:
         "device": one.observed.device.id,
         "platform": one.observed.device.platform,
         "refused": str(one.refusal) if one.refusal else None,
+        "left_out": one.left_out or None,
         "changes": list(one.changes),
-        "moved": list(one.delegated),
+        "delegated": list(one.delegated),
         "encoding": one.observed.encoding or None,
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
@@ -242,13 +247,15 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
                 f"{name}: {seen.lines} lines read: {seen.managed} are managed and understood, "
                 f"{len(seen.unmanaged)} are unmanaged and left alone"
             )
-        if one.changes:
+        if one.left_out:
+            print_line(f"{name}: {one.left_out}", "yellow")
+        elif one.changes:
             print_line(f"{name} ({one.observed.device.platform}) would change:", "bold")
             for change in one.changes:
                 print_line(f"  {change}", _style(change))
         elif with_reading:
             print_line(f"{name}: nothing would change")
-        say_moved(name, one.delegated)
+        say_delegated(name, one.delegated)
 
 
 def _style(change: str) -> str | None:
@@ -257,10 +264,15 @@ def _style(change: str) -> str | None:
 
 
 def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *, undo: bool) -> None:
-    planned = [one for one in found if one.refusal is None]
+    planned = [one for one in found if one.refusal is None and not one.left_out]
+    left_out = sum(bool(one.left_out) for one in found)
     changing = sum(bool(one.changes) for one in planned)
     proved = sum(one.filters_proved for one in planned)
     print_line(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
+    if left_out:
+        print_line(
+            f"left out: {left_out} devices were only read, as the adoption level of their schools says", "yellow"
+        )
     print_line(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
     between = sum(one.states_proved for one in planned)
     print_line(

@@ -7,8 +7,9 @@ from time import perf_counter
 
 import typer
 
+from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.estates import load_estate_city
-from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, choose_day
 from controller.cli.output import Exit, print_line, say_json
 from controller.cli.policy.unknown_platforms import find_unknown_platforms
 from controller.compile.network.upstream import list_assumed_routers
@@ -28,7 +29,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     Exit code 1 when something is an error; warnings leave it 0.
     """
     began = perf_counter()
-    city = load_estate_city(policies, on=read_day(on))
+    city = load_estate_city(policies, on=choose_day(on))
     file = read_operators_file(policies=policies)
     found = [*check_policy(city), *check_device_access(city, file), *_find_wider(city, file)]
     found += find_unknown_platforms(city)
@@ -46,6 +47,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
                 "applications": len(city.applications),
                 "rules": len(city.rules),
                 "trusted": [{"origin": str(one.origin), "message": one.message} for one in list_assumed_routers(city)],
+                "adoption": build_level_documents(city.schools),
                 "findings": [
                     {"severity": f.severity, "kind": f.kind, "origin": str(f.origin), "message": f.message}
                     for f in findings
@@ -57,6 +59,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
             print_line(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
         for one in list_assumed_routers(city):
             print_line(f"! {one}", "magenta")
+        say_adoption_levels(city.schools)
         print_line(
             f"{city.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
             f"{len(city.applications)} applications, {len(city.rules)} rules; "

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.estates import load_estate_city
-from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, read_day
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, choose_day
 from controller.cli.output import print_line, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
@@ -71,7 +71,7 @@ def explain_command(  # noqa: PLR0913 the command's options
     if (source is None) == (flow is None):
         message = "name who asks: --from SCHOOL/SEGMENT, or --flow SYSTEM for data between systems"
         raise typer.BadParameter(message)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     if flow is not None or source is None:
         explain_flow(city, (str(flow), application), data, as_json=as_json)
         return

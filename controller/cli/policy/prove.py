@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.devices.observation import read_given_configurations
 from controller.cli.devices.unjudged import (
     describe_missing,
@@ -29,13 +30,14 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    choose_day,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_json, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated, say_json
 from controller.inputs.text_encodings import TextEncoding
 from controller.model.city import City
 from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
@@ -61,6 +63,7 @@ WAY = "every state on the way to the policy: old AND new <= between <= old OR ne
 class Findings:
     """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms.
 
+    `schools` are those of the devices: what the adoption level of one leaves out is not judged.
     Of saved configurations: `unjudged` are the ways of others past the proof, `missing` the devices without a file,
     `notes` are said of platforms that are not built, `delegated` is what devices leave to others, `read` what was read.
     """
@@ -70,6 +73,7 @@ class Findings:
     refused: list[str] = field(default_factory=list)
     unsupported: int = 0
     proved_now: str = ""
+    schools: tuple[School, ...] = ()
     unjudged: Sequence[UnjudgedPath] = ()
     missing: Sequence[Device] = ()
     notes: Sequence[str] = ()
@@ -102,7 +106,7 @@ def prove(  # noqa: PLR0913 the command's options
     """
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
@@ -136,7 +140,13 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
         f"proved now: {found.filters_now} of {found.filters} filters, {found.done} of {found.done + found.from_cache} "
         f"devices, {judged - found.checks_known} of {judged} other checks"
     )
-    return Findings([proved, ways, *found.checks], summary, unsupported=len(devices) - len(known), proved_now=now)
+    return Findings(
+        [proved, ways, *found.checks],
+        summary,
+        unsupported=len(devices) - len(known),
+        proved_now=now,
+        schools=tuple(one.school for one in devices),
+    )
 
 
 def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding | None) -> Findings:
@@ -164,6 +174,7 @@ def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding 
         refused,
         len(unbuilt),
         "proved now: all of it",
+        tuple(one.device.school for one in judged),
         unjudged=tuple(path for one in seen for path in one.unjudged),
         missing=tuple(missing),
         notes=tuple(str(one.refusal) for one in unbuilt),
@@ -175,7 +186,7 @@ def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding 
 def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
     say_encodings(found.read)
     for device, delegated in found.delegated:
-        say_moved(device, delegated)
+        say_delegated(device, delegated)
     for note in found.notes:
         print_line(f"x {note}", "red")
     for refusal in found.refused:
@@ -187,6 +198,7 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
     say_missing(found.missing)
     for check in found.checks:
         _say_check(check, evidence=evidence)
+    say_adoption_levels(found.schools)
     if found.unsupported:
         print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
     print_line(found.summary)
@@ -221,6 +233,7 @@ def _document(found: Findings, seconds: float) -> dict[str, object]:
         "proved_now": found.proved_now,
         "refused": found.refused,
         "unsupported": found.unsupported,
+        "adoption": build_level_documents(found.schools),
         "not_judged": [one.to_document() for one in found.unjudged],
         "missing": describe_missing(found.missing),
         "encodings": {one.device.id: one.encoding for one in found.read if one.encoding},

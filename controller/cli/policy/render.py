@@ -16,10 +16,10 @@ from controller.cli.options import (
     Policies,
     Schools,
     Wards,
+    choose_day,
     choose_selection,
-    read_day,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_moved
+from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import BeyondCapability, TsunaguError
@@ -42,7 +42,7 @@ def render(  # noqa: PLR0913 the command's options
 ) -> None:
     """Write what each supported device should hold of ours, proved, as DEVICE.cfg. Asks no device."""
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=read_day(on))
+    city = load_estate_city(policies, lab=lab, on=choose_day(on))
     _make(output)
     unsupported = written = filters = route_policies = networks = refused = 0
     for device in select_devices(city, chosen):
@@ -57,7 +57,7 @@ def render(  # noqa: PLR0913 the command's options
             refused += 1
             continue
         filters += prove_rendered_device(city, intent, system)
-        say_moved(device.id, describe_delegated(intent.delegated))
+        say_delegated(device.id, describe_delegated(intent.delegated))
         route_policies += len(intent.wanted.routing.bindings)
         networks += len(intent.networks)
         (output / f"{device.id}.cfg").write_text(system.render(intent.wanted), encoding="utf-8")

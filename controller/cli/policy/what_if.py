@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, read_day
+from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, choose_day
 from controller.cli.output import Exit, print_line, say_json
 from controller.messages import LANGUAGES, Catalogue, Language, load_catalogue
 from controller.model.city import City
@@ -52,7 +52,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
     words = load_catalogue(_language(language))
-    today = read_day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
+    today = choose_day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
     before, after, names = _two(policies, edit or [], (revision, to), today, words)
     changes = compare_policies(before, after, names)
     if as_json:

@@ -14,7 +14,12 @@ from controller.measure.measurement import Measurement
 
 
 def build_school_document(one: SchoolAssessment, timezone: ZoneInfo) -> dict[str, object]:
-    """A school's assessment, with the numbers of the measurements that it comes from."""
+    """A school's assessment, with the numbers of the measurements that it comes from.
+
+    >>> document = build_school_document(assess_example(measurement(path("kw-s01"), throughput(400))), city.timezone)
+    >>> document["id"], document["assessment"], document["measured_mbps"], document["measurement"]
+    ('kw-s01', 'meets', 400, ...)
+    """
     return {
         "id": one.school.id,
         "name": one.school.name,
@@ -36,7 +41,12 @@ def build_school_document(one: SchoolAssessment, timezone: ZoneInfo) -> dict[str
 
 
 def build_measurement_document(one: Measurement, timezone: ZoneInfo) -> dict[str, object]:
-    """One measurement, without what the program said; the store has that under its number."""
+    """One measurement, without what the program said; the store has that under its number.
+
+    >>> document = build_measurement_document(measurement(path("kw-s01"), throughput(400)), city.timezone)
+    >>> document["school"], document["line"], document["kind"], document["figures"]
+    ('kw-s01', 'primary', 'download', {'mbps': 400})
+    """
     return {
         "id": one.id,
         "run": one.run,
@@ -58,7 +68,13 @@ def build_measurement_document(one: Measurement, timezone: ZoneInfo) -> dict[str
 def build_round_document(
     run: str, store: str, assessments: Iterable[SchoolAssessment], found: Iterable[Measurement], timezone: ZoneInfo
 ) -> dict[str, object]:
-    """The whole document of a round."""
+    """The whole document of a round.
+
+    >>> found = measurement(path("kw-s01"), throughput(400))
+    >>> document = build_round_document("r1", "m.sqlite", [assess_example(found)], [found], city.timezone)
+    >>> sorted(document), len(document["schools"]), len(document["measurements"])
+    (['measurements', 'run', 'schools', 'store'], 1, 1)
+    """
     return {
         "run": run,
         "store": store,

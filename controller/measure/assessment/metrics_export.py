@@ -40,7 +40,13 @@ _DURATIONS = {MeasurementKind.DNS: DNS_DURATION, MeasurementKind.HTTP: PROXY_DUR
 
 
 def record_measurement(telemetry: Telemetry, one: Measurement) -> None:
-    """The figures of one measurement; one without figures records nothing but the loss of all its echoes."""
+    """The figures of one measurement; one without figures records nothing but the loss of all its echoes.
+
+    >>> heard = Recorder()
+    >>> record_measurement(heard, measurement(path("kw-s01"), throughput(400)))
+    >>> heard.kept[0]
+    ('tsunagu.line.throughput', 400)
+    """
     path = one.path
     place = {"school": path.school, "line": path.line, "family": name_family(path.family)}
     for name, value in one.result.figures.items():
@@ -93,12 +99,22 @@ class AssessmentMetrics:
 
 
 def send_measured_event(telemetry: Telemetry, one: SchoolAssessment) -> None:
-    """Tell that a school's bandwidth was measured, and how it is."""
+    """Tell that a school's bandwidth was measured, and how it is.
+
+    >>> heard = Recorder()
+    >>> send_measured_event(heard, assess_example(measurement(path("kw-s01"), throughput(400))))
+    >>> heard.kept[0][1]
+    'measured 400 of 323 Mbit/s: meets'
+    """
     if one.assessed_bandwidth:
         text = f"measured {one.assessed_bandwidth.mbps:.0f} of {one.recommended.mbps:.0f} Mbit/s: {one.assessment}"
         telemetry.event(EventKind.MEASURED, text, school=one.school.id, line=one.assessed_line.line)
 
 
 def name_family(family: Family) -> str:
-    """An address family as metrics name it."""
+    """An address family as metrics name it.
+
+    >>> name_family(Family.V6)
+    'ipv6'
+    """
     return f"ipv{int(family)}"

@@ -35,7 +35,13 @@ WIDTH = 110
 def build_measurement_tables(
     assessments: Sequence[SchoolAssessment], failures: Sequence[Measurement], city: City, texts: Catalogue
 ) -> RenderableType:
-    """Two tables (lines, assessments), what could not be measured, and the total."""
+    """Two tables (lines, assessments), what could not be measured, and the total.
+
+    >>> one = assess_example(measurement(path("kw-s01"), throughput(400)))
+    >>> tables = build_measurement_tables([one], [], city, texts)
+    >>> [table.row_count for table in tables.renderables if isinstance(table, Table)]
+    [1, 1]
+    """
     regions = [region.id for region in city.lines.regions]
     return Group(
         _lines(assessments, regions, texts),
@@ -110,7 +116,11 @@ def _assessments(assessments: Sequence[SchoolAssessment], timezone: ZoneInfo, te
 
 
 def explain_assessment(one: SchoolAssessment, texts: Catalogue) -> str:
-    """Why a school is below its recommendation or not measured, in words."""
+    """Why a school is below its recommendation or not measured, in words.
+
+    >>> explain_assessment(assess_example(measurement(path("kw-s01"), throughput(100))), texts)
+    'its contract of 200 Mbit/s is below the recommendation; the line carries less than its contract of 200 Mbit/s'
+    """
     if one.assessment is Assessment.NOT_MEASURED:
         return texts["assessments.line-down"] if one.assessed_line.state is LineState.DOWN else ""
     losses = one.assessed_line.figures(MeasurementKind.ECHO, LOSS_RATIO)

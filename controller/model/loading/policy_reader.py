@@ -57,6 +57,7 @@ class PolicyReader:
         self._documents: dict[PolicyFile[BaseModel], Document] = {}
         self._older: list[OlderFile] = []
         self._stack: str | None = None
+        self._called: dict[str, str] = {}
 
     def read(self) -> ReadPolicy:
         """Read every file of the table."""
@@ -82,6 +83,7 @@ class PolicyReader:
         value = self._read_one(file, name)
         if file is CITY and isinstance(value, CITY.model):
             self._stack = value.stack
+            self._called = {word: one.id for one in value.wards for word in (one.name, one.name.removesuffix("区"))}
         return None if value is None else (value,)
 
     def _read_folder(self, file: PolicyFile[BaseModel]) -> tuple[BaseModel, ...] | None:
@@ -116,7 +118,7 @@ class PolicyReader:
             return None
         if found < file.format:
             self._older.append(OlderFile(document.find_origin(()), found, file.format, is_json=name.endswith(".json")))
-        value, problems = document.validate(file.model)
+        value, problems = document.validate(file.model, self._called)
         self.problems += problems
         if value is not None:
             self.problems += _find_misnamed(file, value, document, Path(name).stem)

@@ -12,6 +12,7 @@ from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
+from controller.model.sites.adoption import AdoptionLevel
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
@@ -192,7 +193,10 @@ class AccessLines(StrictModel):
 
 
 class School(LocatedItem):
-    """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it."""
+    """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it.
+
+    `adoption` is how far its devices are managed; see `controller.model.sites.adoption`.
+    """
 
     id: Identifier
     number: int = Field(ge=1, le=4095)
@@ -203,6 +207,7 @@ class School(LocatedItem):
     lines: AccessLines
     ipv4: Ipv4Field | None = None
     ipv6: Ipv6Field | None = None
+    adoption: AdoptionLevel = "all"
 
 
 class SchoolFile(StrictModel):

@@ -94,13 +94,13 @@ def _in_force(one: ParsedDevice) -> dict[FilterKey, tuple[str, Filter]]:
 
 
 def count_intent_paths(
-    city: City, device: Device, intents: Iterable[FilterIntent], moved: Iterable[DelegatedFilter]
+    city: City, device: Device, intents: Iterable[FilterIntent], delegated: Iterable[DelegatedFilter]
 ) -> int | None:
     """Prove the paths of a device whose filters were proved to equal their intents; return how many were examined.
 
     None where a path is not what the policy says: `check_paths` of the filters tells which.
     """
-    wanted, assumed = {one.key: one for one in intents}, {one.intent.key: one.intent for one in moved}
+    wanted, assumed = {one.key: one for one in intents}, {one.intent.key: one.intent for one in delegated}
     checks = prove_intent_paths(city, device.school, _segments(city, device), wanted, assumed)
     return None if checks is None else sum(check.examined for check in checks)
 

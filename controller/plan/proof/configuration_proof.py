@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from controller.compile.network.adoption_level import limit_intent, list_wanted_parts
 from controller.compile.network.upstream import describe_delegated
 from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import ConfigRefused, TsunaguError
@@ -31,6 +32,7 @@ from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 class ConfigurationProof:
     """The proof of a device's configuration. Without `refusal`, `parsed` is set; `delegated` is left to others.
 
+    Without both, nothing of the device is managed at the adoption level of its school.
     `filters`, `route_policies` and `networks` count what was compared, `unjudged` what of others was not.
     `states` counts the states that a plan would lead through, `step_differences` says which are worse than both ends.
     """
@@ -54,10 +56,14 @@ def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
         return ConfigurationProof(seen.device, refusal=seen.refusal)
     system = load_platform(seen.device.platform)
     try:
-        intent = compile_device(city, seen.device, system.capabilities)
+        compiled = compile_device(city, seen.device, system.capabilities)
     except TsunaguError as error:
         return ConfigurationProof(seen.device, refusal=error)
     state = seen.observation.state
+    if seen.device.school.adoption != "all" and not list_wanted_parts(compiled):
+        return ConfigurationProof(seen.device)
+    # What the adoption level of the school leaves out is wanted as it is, so it never differs.
+    intent = limit_intent(compiled, state)
     conflicts = _conflicts(seen, intent)
     differences = (
         *(f"{seen.source}:{remark.number}: {remark.text}" for remark in seen.observation.remarks),

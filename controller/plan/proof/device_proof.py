@@ -65,18 +65,18 @@ def prove_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCa
 
 def _prove_filters(city: City, device: Device, system: Platform, keys: CityKeys, cache: ProofCache) -> DeviceProof:
     can = system.capabilities
-    intents, moved = compile_device_filters(city, device, can)
-    left = {one.intent.key: one for one in moved}
+    intents, delegated = compile_device_filters(city, device, can)
+    left = {one.intent.key: one for one in delegated}
     names = [build_filter_key(city, device, one, left.get(one.key)) for one in intents]
     known = [cache.find(name) for name in names]
     bare = keys.bare_device_key(device)
-    part = _part(city, device, system, (intents, moved), known) if cache.find(bare) else None
+    part = _part(city, device, system, (intents, delegated), known) if cache.find(bare) else None
     if part is None:
-        part = build_device_intent(city, device, can, compile_acls(device, can, intents, moved))
+        part = build_device_intent(city, device, can, compile_acls(device, can, intents, delegated))
         known = [None] * len(intents)
     if part.intents or not any(known):
         prove_rendered_device(city, part, system)
-    counted = ProofCoverage(len(intents), 0, _prove_paths(city, device, system, (intents, moved)))
+    counted = ProofCoverage(len(intents), 0, _prove_paths(city, device, system, (intents, delegated)))
     proofs = {keys.device_key(device): counted, bare: ProofCoverage(0, 0)}
     if not part.aggregated:
         sizes = {one.key: len(one.entries) for one in part.wanted.filters}

@@ -122,11 +122,11 @@ def find_route_differences(intent: DeviceIntent, state: DeviceState) -> Iterator
 def _find_denied_delegated(intent: DeviceIntent) -> Iterator[str]:
     """Yield where the device would deny what the policy permits, as a part of the filter is left to another."""
     relaxed = {(one.vlan, one.direction, one.family): one for one in intent.intents}
-    for moved in intent.delegated:
-        one = moved.intent
+    for left in intent.delegated:
+        one = left.intent
         if not covers_intent(relaxed[one.vlan, one.direction, one.family], one):
             place = f"{one.device} {one.segment} {one.direction} IPv{int(one.family)}"
-            yield f"{place}: what is left to {moved.upstream} would deny packets that the policy permits"
+            yield f"{place}: what is left to {left.upstream} would deny packets that the policy permits"
 
 
 def _find_management_cuts(

@@ -72,7 +72,7 @@ class _AwplusReading(Reading):
             case ["access-list" | "ipv6", *words] if any(word.startswith(_OURS) for word in words):
                 expected = f"{ACCESS_LISTS.lists[Family.V4]} NAME"
                 self.refuse(header, f"a list under our prefix that is none of ours; expected {expected}")
-            case ["access-group" | "vlan", *words] if words[:1] != ["access-map"]:
+            case ["access-group" | "vlan", *words] if words[:1] not in (["access-map"], ["classifier"]):
                 self._read_filter_of_others(header)
 
     def _read_filter(self, block: Block, family: Family) -> None:

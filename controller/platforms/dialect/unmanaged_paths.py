@@ -127,7 +127,9 @@ class _PathReader:
         ours = header.number in self.managed
         if not ours and any(text == "shutdown" for _, text in lines):
             return
-        for name in _list_interfaces(words):
+        for written in _list_interfaces(words):
+            # Whatever else stands there is no name that may be shown.
+            name = written if re.fullmatch(r"[a-z][a-z-]{0,23}[\d./:-]{0,24}", written) else "an interface"
             if (found := re.fullmatch(r"vlan(\d+)", name)) and 1 <= int(found[1]) <= LAST_VLAN:
                 yield from self._read_vlan_interface(header, int(found[1]), lines, ours=ours)
             elif TUNNELS.fullmatch(name) or BRIDGES.fullmatch(name):
@@ -137,7 +139,7 @@ class _PathReader:
                 yield from _addressed(PathKind.ROUTED_PORT, header, name, frozenset(), lines)
             elif self.grammar.switch_ports.fullmatch(name):
                 yield from self._read_port(header, name, lines, ours=ours)
-            elif re.search(r"\d-", name):
+            elif re.search(r"\d-", written):
                 yield UnmanagedPath(PathKind.UNKNOWN_LINE, header.number, words, name, None)
             else:
                 yield from self._read_routed_port(header, name, lines)
@@ -198,6 +200,8 @@ class _PathReader:
     def _read_port_lines(self, name: str, lines: Lines, vlans: PortVlans, *, isolated: bool) -> Iterator[UnmanagedPath]:
         for line, words in lines:
             carried, kind = vlans.carried, _find_kind(words)
+            if kind is PathKind.UNKNOWN_LINE or words.startswith("service instance "):
+                carried = None
             if re.match(r"switchport (vlan (mapping|translation)|vlan-stacking)", words):
                 kind, carried = PathKind.VLAN_TRANSLATION, None if carried is None else carried | _numbers(words)
             elif words.startswith("vlan classifier activate"):
@@ -304,7 +308,7 @@ def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
         if begins.fullmatch(header):
             for line, words in lines:
                 if pattern.fullmatch(words):
-                    yield UnmanagedPath(kind, line.number, words, header)
+                    yield UnmanagedPath(kind, line.number, words)
 
 
 def _find_kind(words: str) -> PathKind | None:

@@ -25,6 +25,9 @@ STRICT = ("I", "II")
 OUTSIDE = ("I", "II", "III")
 """Importance classes whose data leaves only to official services (3.2(7))."""
 
+SHOWN_SCHOOLS = 4
+"""Schools that one line names."""
+
 _NOT_JUDGED = (
     ("4.5 pupils' devices: web filter, anti-malware, MDM", "needs an export of the device management"),
     (
@@ -56,8 +59,17 @@ def check_guideline(city: City) -> list[Check]:
         _strong_access(city),
         _least_privilege(city),
         _admission_by_certificate(city),
+        _integration(city),
         *(Check(name, 0, not_judged=why) for name, why in _NOT_JUDGED),
     ]
+
+
+def _integration(city: City) -> Check:
+    """Every school is managed wholly; one that is adopted in part is not integrated, and nobody may say that it is."""
+    partly = [f"{school.name} ({school.adoption})" for school in city.schools if school.adoption != "all"]
+    shown = ", ".join(partly[:SHOWN_SCHOOLS]) + (", ..." if len(partly) > SHOWN_SCHOOLS else "")
+    why = f"{len(partly)} schools are adopted in part, so they are not integrated: {shown}" if partly else ""
+    return Check("every school is integrated (adoption: all)", len(city.schools), not_judged=why)
 
 
 def _classes(city: City) -> Check:

@@ -7,7 +7,6 @@ rewritten: retention deletes whole files, after an entry that keeps their last h
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +32,7 @@ from controller.storage.audit.segment_files import (
     read_regular,
     read_tail,
 )
-from controller.storage.file_lock import hold_file_lock
+from controller.storage.file_lock import hold_file_lock, lock_descriptor, try_lock_descriptor
 
 MOST_ENTRIES = 5_000
 """Entries of a file of the trail; with the next one a new file begins."""
@@ -232,7 +231,7 @@ class AuditTrail:
                 more += 1
                 path = wanted.with_stem(f"{wanted.stem}-{more}")
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_descriptor(descriptor, path)
             first = self._append(AuditKind.TIMELINE_OPENED, {"file": self.name_file(path)})
         except BaseException:
             os.close(descriptor)
@@ -249,11 +248,11 @@ class AuditTrail:
             except OSError:
                 continue  # `verify` says that it is missing
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+                free = try_lock_descriptor(descriptor)
             finally:
                 os.close(descriptor)
+            if not free:
+                continue
             lines, rest = split_lines(read_regular(path))
             found = check_lines(first, lines)
             details: dict[str, str | int] = {"file": name, "lines": found.count, "last": found.last}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.platforms.common.redaction import REDACTED, redact
+from controller.platforms.device_text.redaction import REDACTED, redact
 
 SECRET = "Hi-m1tsu/9"  # noqa: S105 nobody's
 LINES = (

@@ -1,0 +1,34 @@
+"""What commands say of schools that are not wholly adopted: what of them is neither managed nor judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controller.cli.output import print_line
+from controller.model.sites.adoption import list_unmanaged_parts
+from controller.model.sites.schools import School
+
+
+def list_adopted_in_part(schools: Iterable[School]) -> list[School]:
+    """Return those of the schools whose adoption level leaves something out, each once."""
+    return [school for school in {one.id: one for one in schools}.values() if school.adoption != "all"]
+
+
+def say_adoption_levels(schools: Iterable[School]) -> None:
+    """Say of each school that is adopted in part, in one line, what of it is not managed and not judged."""
+    for school in list_adopted_in_part(schools):
+        parts = ", ".join(list_unmanaged_parts(school.adoption))
+        print_line(f"! {school.name} ({school.id}) is at 'adoption: {school.adoption}': not judged: {parts}", "magenta")
+
+
+def build_level_documents(schools: Iterable[School]) -> list[dict[str, object]]:
+    """Return the same for the JSON document of a command."""
+    return [
+        {
+            "school": school.id,
+            "name": school.name,
+            "adoption": school.adoption,
+            "not_judged": list(list_unmanaged_parts(school.adoption)),
+        }
+        for school in list_adopted_in_part(schools)
+    ]
