@@ -37,7 +37,10 @@ class AddressPlan:
     outputs: StackOutputs
 
     def school_prefix(self, school: School, family: Family) -> Prefix:
-        """The school's block of one family: its own, or the one that the formula gives its number."""
+        """The school's block of one family: its own, or the one that the formula gives its number.
+
+        Segments may have prefixes of their own outside of it; `school_prefixes` has them, too.
+        """
         # By the object: a school that a test has changed, under the same id, is another one.
         kept = self._blocks.get((school.id, family))
         if kept is None or kept[0] is not school:
@@ -49,27 +52,41 @@ class AddressPlan:
         """The blocks that were asked for: a proof asks for them some thousand times a school."""
         return {}
 
+    def school_prefixes(self, school: School, family: Family) -> tuple[Prefix, ...]:
+        """All that a school has of one family: its block, and the prefixes that segments have outside of it."""
+        block = self.school_prefix(school, family)
+        low, high = get_bounds(block)
+        given = (one.get_prefix(family) for one in school.segments)
+        outside = (one for one in given if one is not None and not low <= get_bounds(one)[0] <= high)
+        return (block, *outside)
+
     def other_schools(self, school: School, family: Family) -> tuple[Interval, ...]:
         """The addresses of all schools but one."""
         blocks, together, apart = self._school_blocks[family]
-        own = get_bounds(self.school_prefix(school, family))
         if not apart:
-            return merge_intervals(one for number, one in enumerate(blocks) if self.schools[number] is not school)
-        return subtract_interval(together, *own)
+            others = (own for number, own in enumerate(blocks) if self.schools[number] is not school)
+            return merge_intervals(one for own in others for one in own)
+        for own in self.school_prefixes(school, family):
+            together = subtract_interval(together, *get_bounds(own))
+        return together
 
     @cached_property
-    def _school_blocks(self) -> dict[Family, tuple[list[Interval], tuple[Interval, ...], bool]]:
-        """By family: the block of each school, all of them together, and whether no two overlap."""
+    def _school_blocks(self) -> dict[Family, tuple[list[tuple[Interval, ...]], tuple[Interval, ...], bool]]:
+        """By family: what each school has, all of it together, and whether no two overlap."""
         found = {}
         for family in Family:
-            blocks = [get_bounds(self.school_prefix(school, family)) for school in self.schools]
-            ordered = sorted(blocks)
+            blocks = [tuple(map(get_bounds, self.school_prefixes(school, family))) for school in self.schools]
+            ordered = sorted(one for own in blocks for one in own)
             apart = all(one[1] < other[0] for one, other in pairwise(ordered))
             found[family] = (blocks, merge_intervals(ordered), apart)
         return found
 
     def segment_prefix(self, school: School, segment: Segment, family: Family) -> Prefix:
-        """The segment's subnet at a school."""
+        """The segment's subnet at a school: its own there, or the formula's part of the school's block."""
+        own = school.find_segment(segment.id)
+        given = own.get_prefix(family) if own else None
+        if given is not None:
+            return given
         return compute_segment_prefix(self.school_prefix(school, family), segment)
 
     def gateway_address(self, school: School, segment: Segment, family: Family) -> int:
@@ -88,7 +105,10 @@ class AddressPlan:
         addressing = self.settings.addressing
         excluded: set[Prefix] = {*self.settings.reserved, *self.settings.controllers, *named}
         excluded |= {addressing.ipv4, addressing.ipv6}
-        excluded |= {p for school in self.schools for p in (school.ipv4, school.ipv6) if p is not None}
+        for school in self.schools:
+            given = [school.ipv4, school.ipv6]
+            given += [one.get_prefix(family) for one in school.segments for family in Family]
+            excluded |= {prefix for prefix in given if prefix is not None}
         return AddressSet(
             (Family.V4.everything, parse_prefix("2000::/3")),
             (

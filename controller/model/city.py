@@ -186,6 +186,25 @@ class City:
         """Segments by their id."""
         return {segment.id: segment for segment in self.files.get(policy_files.SEGMENTS).segments}
 
+    def list_segments(self, school: School) -> Mapping[str, Segment]:
+        """Segments by their id, each with the VLAN number that it has at a school."""
+        numbers = {one.id: one.vlan for one in school.segments if one.vlan is not None}
+        if not numbers:
+            return self.segments
+        kept = self._segments_of.get(school.id)
+        if kept is None or kept[0] is not school:
+            own = {
+                name: one.model_copy(update={"vlan": numbers[name]}) if name in numbers else one
+                for name, one in self.segments.items()
+            }
+            kept = self._segments_of[school.id] = (school, own)
+        return kept[1]
+
+    @cached_property
+    def _segments_of(self) -> dict[str, tuple[School, Mapping[str, Segment]]]:
+        """The segments of schools with VLAN numbers of their own."""
+        return {}
+
     @cached_property
     def applications(self) -> Mapping[str, Application]:
         """Applications by their id."""
@@ -325,9 +344,14 @@ class City:
             kept = self._fleets[school.id] = (school, tuple(self._devices(school)))
         return kept[1]
 
+    def find_lot(self, school: School) -> str:
+        """The procurement lot of a school: its own, or its ward's; a loaded policy has one of the two."""
+        own = school.lot or next(ward.lot for ward in self.wards if ward.id == school.ward)
+        return own or ""
+
     def _devices(self, school: School) -> Iterator[Device]:
         blueprint = next(one for one in self.blueprints.blueprints if matches_school(one, school))
-        lot = next(ward.lot for ward in self.wards if ward.id == school.ward)
+        lot = self.find_lot(school)
         access, address = self.settings.device_access, self.addresses.device_address
         found = build_blueprint_devices(school, blueprint, lot, access, self._ports_of, address)
         return (replace(one, ssh_port=self.bounds.ssh_ports.get(one.access, SSH_PORT)) for one in found)

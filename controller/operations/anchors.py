@@ -92,6 +92,11 @@ def collect_anchors(city: City) -> Anchors:
 
 def _list_management_entries(city: City) -> Iterator[str]:
     management = city.management_segment
+    for school in city.schools:
+        own = school.find_segment(management)
+        if own is not None:
+            given = (f"VLAN {own.vlan}" if own.vlan else "", str(own.ipv4 or ""), str(own.ipv6 or ""))
+            yield f"school {school.id}: {', '.join(filter(None, given))}"
     for blueprint in city.blueprints.blueprints:
         for group in blueprint.devices:
             where = f"blueprint {blueprint.id}, {group.role}"

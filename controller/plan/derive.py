@@ -120,7 +120,7 @@ def _refuse_filters_without_ports(intent: DeviceIntent, now: DeviceState, system
 
 
 def _describe(city: City, now: DeviceState, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
-    names = {segment.vlan: segment.id for segment in city.segments.values()}
+    names = {segment.vlan: segment.id for segment in city.list_segments(intent.device.school).values()}
     paths = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
     changes = describe_changes(names, now, intent.wanted, paths)
     if intent.routing:

@@ -186,6 +186,32 @@ def without_admission(files: Files) -> None:
             del rule["identity"]
 
 
+def with_own_segments(files: Files) -> None:
+    """Every school has prefixes and VLAN numbers that no formula gives, as a running network has."""
+    kept = [one["id"] for one in files["access/segments.yaml"]["segments"] if one["id"] != "management"]
+    for school in _schools(files):
+        number = school["number"]
+        school["segments"] = [
+            {"id": "management", "ipv4": f"172.20.{number % 256}.0/24", "vlan": 190},
+            {"id": kept[0], "ipv4": f"172.21.{number % 256}.0/24", "vlan": 20},
+            {"id": kept[2], "vlan": 110 + number % 7},
+        ]
+
+
+def with_lots_at_schools(files: Files) -> None:
+    """Wards name no lot; every school does, and half of them their blueprint."""
+    for ward in files["city/city.yaml"]["wards"]:
+        del ward["lot"]
+    lots = sorted({lot for one in files["city/blueprints.yaml"]["blueprints"] for lot in one["devices"][0]["platform"]})
+    for school in _schools(files):
+        school["lot"] = lots[school["number"] % len(lots)]
+        if school["number"] % 2:
+            school["blueprint"] = files["city/blueprints.yaml"]["blueprints"][0]["id"]
+    for blueprint in files["city/blueprints.yaml"]["blueprints"]:
+        for device in blueprint["devices"]:
+            device["platform"] = dict.fromkeys(lots, next(iter(device["platform"].values()))) | device["platform"]
+
+
 def with_other_words(files: Files) -> None:
     """Other names for roles, segments and rules."""
     words = {"teacher": "kyoin", "staff": "shokuin", "pupil": "seito", "quarantine": "kakuri", "printers": "insatsu"}
@@ -245,5 +271,7 @@ ODDITIES: tuple[Oddity, ...] = (
     with_one_application,
     without_groups_and_calendar,
     without_admission,
+    with_own_segments,
+    with_lots_at_schools,
     with_other_words,
 )

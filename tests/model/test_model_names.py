@@ -104,17 +104,55 @@ def test_unknown_names_in_a_blueprint(policies: PolicyFolder) -> None:
     )
 
 
-def test_a_platform_for_a_lot_that_no_ward_is_in(policies: PolicyFolder) -> None:
+def test_a_platform_for_a_lot_that_no_school_is_in(policies: PolicyFolder) -> None:
+    """Each cause is said once, with the number of other places."""
     policies.edit(BLUEPRINTS, "{lot-1: frr, lot-2: frr}", "{lot-1: frr, lot-3: frr}")
-    expected = "platform: names a platform for the lots ['lot-1', 'lot-3']; the city's lots are ['lot-1', 'lot-2']"
-    assert all(problem.endswith(expected) for problem in policies.problems())
-    assert policies.problems()
+    lacking, unknown = policies.problems()
+    assert ": platform: names no platform for the lot 'lot-2' of school as-e" in lacking
+    assert lacking.endswith("); so do 3 other groups of devices")
+    assert ": platform: unknown lot 'lot-3'; allowed: lot-1, lot-2" in unknown
+    assert unknown.endswith("; so do 6 other groups of devices")
 
 
-def test_a_new_lot_needs_platforms_in_every_blueprint(policies: PolicyFolder) -> None:
+def test_a_new_lot_needs_a_platform_wherever_its_schools_have_devices(policies: PolicyFolder) -> None:
     policies.edit("city/city.yaml", "name: 麻生区, lot: lot-2", "name: 麻生区, lot: lot-9")
-    assert all("the city's lots are ['lot-1', 'lot-2', 'lot-9']" in problem for problem in policies.problems())
-    assert policies.problems()
+    (problem,) = policies.problems()
+    assert ": platform: names no platform for the lot 'lot-9' of school as-" in problem
+
+
+def test_lots_belong_to_schools_where_they_name_them(policies: PolicyFolder) -> None:
+    for number, ward in enumerate(("川崎区", "幸区", "中原区", "高津区", "宮前区", "多摩区", "麻生区")):
+        policies.edit("city/city.yaml", f"name: {ward}, lot: lot-{2 if number > 4 else 1}}}", f"name: {ward}}}")
+    for path in sorted((policies.path / "city/schools").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("    kind: ", "    lot: lot-1\n    kind: "), encoding="utf-8")
+    policies.edit(ASAO, "lot: lot-1", "lot: lot-2")
+    city = policies.load()
+    platforms = {one.id: city.list_devices(one)[1].platform for one in city.schools if one.ward == "asao"}
+    assert platforms.pop("as-e01") == "allied_telesis_awplus"
+    assert set(platforms.values()) == {"cisco_ios"}
+    line = policies.edit(ASAO, "    lot: lot-2\n", "").item
+    # Nor is lot-2 any school's now.
+    *unused, problem = policies.problems()
+    assert all("unknown lot 'lot-2'; allowed: lot-1" in one for one in unused)
+    assert problem == (
+        f"{ASAO}:{line}: lot: neither the school nor its ward 'asao' names a procurement lot; write lot: ... here"
+    )
+
+
+def test_a_school_names_its_blueprint(policies: PolicyFolder) -> None:
+    policies.append(
+        BLUEPRINTS,
+        "  - id: annex\n    devices:\n      - {role: core, count: 1, platform: {lot-2: allied_telesis_awplus}, "
+        "ports: [{first: 1, last: 2, mode: trunk, segments: all}]}\n",
+    )
+    policies.edit(ASAO, "    ward: asao\n", "    ward: asao\n    blueprint: annex\n")
+    city = policies.load()
+    assert [one.id for one in city.list_devices(city.school_by_id["as-e01"])] == ["as-e01-core1"]
+    assert len(city.list_devices(city.school_by_id["as-e02"])) > 1
+    policies.edit(ASAO, "blueprint: annex", "blueprint: anex")
+    (problem,) = policies.problems()
+    assert ": blueprint: unknown blueprint 'anex'; allowed: annex, " in problem
 
 
 @pytest.mark.parametrize(

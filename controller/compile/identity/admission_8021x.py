@@ -8,12 +8,14 @@ attributes are those of RFC 2868 (tunnels), RFC 3580 (3.31: a VLAN by its number
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from controller.errors import Origin
 from controller.model.access.admission import ANY_CERTIFICATE, PLUGGED, UNREGISTERED_DEVICE, Admission
+from controller.model.access.rules import Segment
 from controller.model.city import City
+from controller.model.sites.schools import School
 
 TUNNEL_TYPE_VLAN = 13
 TUNNEL_MEDIUM_802 = 6
@@ -49,14 +51,17 @@ class RadiusRow:
         )
 
 
-def compile_radius_rows(city: City) -> tuple[RadiusRow, ...]:
+def compile_radius_rows(city: City, school: School | None = None) -> tuple[RadiusRow, ...]:
     """Every row of the table; those that no admission names lead to quarantine.
+
+    With a school: the rows for the switches there, where segments may have VLAN numbers of their own.
 
     >>> [(row.certificate, row.place, row.vlan) for row in compile_radius_rows(city)][:2]
     [('staff-device', 'own-school', 10), ('staff-device', 'other-school', 10)]
     """
-    rows = [_row(city, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
-    vlan = city.segments[city.default_segment].vlan
+    segments = city.list_segments(school) if school else city.segments
+    rows = [_row(segments, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
+    vlan = segments[city.default_segment].vlan
     session = city.admission_limits.quarantine_minutes * 60
     rows += [
         RadiusRow(ANY_CERTIFICATE, place, city.default_segment, vlan, session, "", None) for place in RADIUS_PLACES
@@ -96,7 +101,7 @@ def find_radius_row(rows: Iterable[RadiusRow], certificate: str, place: str) -> 
     return min(kept, key=lambda row: row.certificate == ANY_CERTIFICATE)
 
 
-def _row(city: City, admission: Admission, place: str) -> RadiusRow:
-    segment = city.segments[admission.segment]
+def _row(segments: Mapping[str, Segment], admission: Admission, place: str) -> RadiusRow:
+    segment = segments[admission.segment]
     seconds = admission.session_hours * 3600
     return RadiusRow(admission.certificate, place, segment.id, segment.vlan, seconds, admission.id, admission.origin)

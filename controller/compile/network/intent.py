@@ -77,7 +77,7 @@ def compile_filter_intents(city: City, school: School, device: str, segments: It
     """
     spoken = {family: _by_place(city, school, family) for family in Family}
     for name in segments:
-        segment = city.segments[name]
+        segment = city.list_segments(school)[name]
         needed = {family: _necessities(city, school, segment, family) for family in Family}
         for direction in Direction:
             for family in Family:

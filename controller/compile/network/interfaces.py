@@ -70,7 +70,7 @@ def compile_core_interfaces(
     blocks = [city.addresses.school_prefix(school, family) for family in Family]
     servers = [transit.compute_address(own, ROUTER).partition("/")[0] for own in blocks]
     for name in segments:
-        segment = city.segments[name]
+        segment = city.list_segments(school)[name]
         lengths = {family: city.addresses.segment_prefix(school, segment, family).prefixlen for family in Family}
         addresses = [
             f"{family.format_address(city.addresses.gateway_address(school, segment, family))}/{lengths[family]}"

@@ -92,14 +92,14 @@ def compile_routing_intent(city: City, device: Device) -> RoutingIntent:
 
 
 def find_own_prefixes(city: City, school: School, family: Family) -> tuple[Prefix, ...]:
-    """Find the prefixes that a school may announce: its block, and the addresses of its lines in the internet.
+    """Find the prefixes that a school may announce: its own, and the addresses of its lines in the internet.
 
     >>> [str(one) for one in find_own_prefixes(city, school, Family.V6)]
     ['2001:db8:809a::/48']
     """
     lines = (school.lines.primary, school.lines.backup)
     egress = (one for line in lines for one in line.egress if one.version == family)
-    return tuple(dict.fromkeys((city.addresses.school_prefix(school, family), *egress)))
+    return tuple(dict.fromkeys((*city.addresses.school_prefixes(school, family), *egress)))
 
 
 def build_wanted_routing(intent: RoutingIntent) -> Routing:

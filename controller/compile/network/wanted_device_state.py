@@ -107,9 +107,8 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
     refuse_long_names(device, "vlan", [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], can)
     networks = compile_wireless(city, device, can)
     transit = find_transit(city, device, can)
-    vlans = [Vlan(city.segments[s].vlan, f"{PREFIX}-{s}") for s in segments] + (
-        [make_transit_vlan(transit)] if transit else []
-    )
+    here = city.list_segments(device.school)
+    vlans = [Vlan(here[s].vlan, f"{PREFIX}-{s}") for s in segments] + ([make_transit_vlan(transit)] if transit else [])
     wanted = build_device_state(
         vlans=vlans if can.vlan_database else (),
         ports=[_port(city, device, port, can) for port in device.ports] if can.switches else (),
@@ -140,7 +139,7 @@ def _segments(city: City, device: Device) -> list[str]:
 
 
 def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> PortState:
-    vlans = tuple(sorted(city.segments[name].vlan for name in port.segments))
+    vlans = tuple(sorted(city.list_segments(device.school)[name].vlan for name in port.segments))
     role = port.role if can.reads_port_roles else PortRole.UNFILTERED
     state = PortState(port.name, port.mode, vlans, role, isolated=_isolated(city, device, port, can))
     transit = find_transit(city, device, can)

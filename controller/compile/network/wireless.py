@@ -54,7 +54,7 @@ def compile_wireless(city: City, device: Device, can: Capabilities) -> tuple[Wir
 
 
 def _network(city: City, device: Device, network: Ssid, can: Capabilities) -> WirelessIntent:
-    segment = city.segments[network.segment]
+    segment = city.list_segments(device.school)[network.segment]
     if segment.isolated and not can.isolates:
         message = (
             f"{device.id}: network {network.ssid!r} carries the isolated segment {segment.id}, and {device.platform} "

@@ -209,7 +209,8 @@ def list_countries(layout: Layout, around: Perimeter) -> Country:
     japan = [around.home.v4, around.home.v6, around.shared_exit]
     japan += [around.office.v4, around.office.v6] if around.office else []
     for school in layout.schools:
-        japan += [school.block.v4, school.block.v6, *([school.egress.v4] if school.egress else [])]
+        japan += [*school.list_sources(), school.block.v6, *school.list_outside(Family.V6)]
+        japan += [school.egress.v4] if school.egress else []
     return (*((prefix, "JP") for prefix in japan), (around.abroad.v4, "US"), (around.abroad.v6, "US"))
 
 

@@ -110,8 +110,9 @@ def _translations(layout: Layout) -> Iterator[tuple[str, str]]:
         return
     for school in layout.schools:
         if school.egress:
-            yield school.router, _translation(line_shaping.list_uplinks(school), (school.block.v4,), school.egress.v4)
-    shared = tuple(school.block.v4 for school in layout.schools)
+            sources = school.list_sources()
+            yield school.router, _translation(line_shaping.list_uplinks(school), sources, school.egress.v4)
+    shared = tuple(one for school in layout.schools for one in school.list_sources())
     yield paths.CORE, _translation(("net",), shared, around.shared_exit)
 
 

@@ -90,6 +90,7 @@ class SchoolLayout(Frozen):
     router_device: str
     router_address: FamilyPair
     block: FamilyPair
+    outside: tuple[str, ...] = ()
     egress: FamilyPair | None = None
     lines: tuple[LineLayout, ...]
     ports: tuple[SwitchPort, ...]
@@ -105,9 +106,18 @@ class SchoolLayout(Frozen):
 
     @property
     def own_prefixes(self) -> dict[Family, tuple[str, ...]]:
-        """What its router announces: its block, and the addresses that its sources are translated to."""
+        """What its router announces: its block, what segments have outside of it, and what it translates to."""
         own = (self.block, self.egress) if self.egress else (self.block,)
-        return {family: tuple(dict.fromkeys(str(parse_prefix(both.of(family))) for both in own)) for family in Family}
+        given = {family: (*(both.of(family) for both in own), *self.list_outside(family)) for family in Family}
+        return {family: tuple(dict.fromkeys(str(parse_prefix(one)) for one in all_)) for family, all_ in given.items()}
+
+    def list_outside(self, family: Family) -> tuple[str, ...]:
+        """Return the prefixes that segments have outside of the school's block, in one family."""
+        return tuple(one for one in self.outside if parse_prefix(one).version == family)
+
+    def list_sources(self) -> tuple[str, ...]:
+        """Return the IPv4 prefixes that the school's hosts have their addresses in."""
+        return self.block.v4, *self.list_outside(Family.V4)
 
     def line(self, name: AccessLineName) -> LineLayout:
         """One of its lines."""

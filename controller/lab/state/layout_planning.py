@@ -126,6 +126,7 @@ def _line(city: City, school: School, line: AccessLineName) -> LineLayout:
 def _school(city: VirtualCity, school: School) -> SchoolLayout:
     device, router = city.list_devices(school)
     segment_of = {port.name: port.segments[0] for port in device.ports}
+    here = city.list_segments(school)
     return SchoolLayout(
         id=school.id,
         asn=city.lines.get_asn(school),
@@ -139,15 +140,16 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
             v4=str(city.addresses.school_prefix(school, Family.V4)),
             v6=str(city.addresses.school_prefix(school, Family.V6)),
         ),
+        outside=tuple(str(one) for family in Family for one in city.addresses.school_prefixes(school, family)[1:]),
         egress=choose_own_addresses(school),
         lines=tuple(_line(city, school, line) for line in ACCESS_LINE_NAMES),
-        ports=tuple(SwitchPort(name=name, vlan=city.segments[segment].vlan) for name, segment in segment_of.items()),
+        ports=tuple(SwitchPort(name=name, vlan=here[segment].vlan) for name, segment in segment_of.items()),
         management_port="h-mgmt",
         management=_management(city, school, device),
         gateways=tuple(
             Gateway(
                 segment=segment,
-                vlan=city.segments[segment].vlan,
+                vlan=here[segment].vlan,
                 port=name,
                 interface=_interface(city, school, segment, 1),
             )

@@ -138,4 +138,5 @@ class _Measurement:
         return zip(tried, self._pool.map(lambda pair: attempt_connection(pair, seconds), tried), strict=True)
 
     def _lane(self, pair: MatrixPair) -> Lane:
-        return pair.school, self._city.segments[pair.segment].vlan, pair.target.family
+        here = self._city.list_segments(self._city.school_by_id[pair.school])
+        return pair.school, here[pair.segment].vlan, pair.target.family

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from controller.errors import Problem
 from controller.model.loading.policy_reader import ReadPolicy
-from controller.model.loading.references import find_unknown
+from controller.model.loading.references import find_unknown, list_lots
 from controller.model.policy_files import CITY, SCHOOLS
 from controller.model.sites.schools import AccessChoice
 
@@ -19,10 +19,10 @@ def find_access_problems(policy: ReadPolicy) -> Iterator[Problem]:
         return
     choices = city.device_access.choices
     schools = None if files is None else [school.id for file in files for school in file.schools]
-    lots = [ward.lot for ward in city.wards]
+    lots = {lot for _, lot in list_lots(policy)} | {ward.lot for ward in city.wards}
     for one in choices:
         yield from find_unknown(one.origin, "schools", "school", one.schools, schools)
-        yield from find_unknown(one.origin, "lots", "procurement lot", one.lots, lots)
+        yield from find_unknown(one.origin, "lots", "procurement lot", one.lots, filter(None, lots))
     for first, second in combinations(choices, 2):
         if first.access != second.access and first.weight == second.weight and _share_devices(first, second):
             message = (

@@ -35,18 +35,36 @@ def find_addressing_problems(city: City, find_origin: FindOrigin) -> list[Proble
                 problems.append(Problem(school.origin, "number", str(error)))
                 continue
             blocks.append(_Block(block, f"school {school.id}", school.origin))
+            blocks += _own_prefixes(school, block)
     problems += _overlaps([*blocks, *_outside(city, find_origin), *_links(city, find_origin)])
     problems += _overlaps(_egress_blocks(city))
     problems += _line_problems(city, find_origin)
     problems += _management_problems(city)
     if not problems:
         # By the formula one school is as good as any other.
-        moved = [school for school in city.schools if school.ipv4 or school.ipv6]
-        others = [school for school in city.schools if not (school.ipv4 or school.ipv6)]
-        problems += [
-            problem for school in (*others[:1], *moved) for problem in _segment_problems(city, school, find_origin)
-        ]
+        moved = [school for school in city.schools if school.ipv4 or school.ipv6 or school.segments]
+        others = [school for school in city.schools if not (school.ipv4 or school.ipv6 or school.segments)]
+        told: set[tuple[Origin, str]] = set()
+        for school in (*others[:1], *moved):
+            for problem in _segment_problems(city, school, find_origin):
+                # What the formula itself does wrong is said once, not for every school that is looked at.
+                if not problem.field or (problem.origin, problem.field) not in told:
+                    problems.append(problem)
+                told.add((problem.origin, problem.field))
     return problems
+
+
+def _own_prefixes(school: School, block: Prefix) -> Iterator[_Block]:
+    """The prefixes that segments have outside of their school's block; those inside are compared at the school."""
+    for segment in school.segments:
+        prefix = segment.get_prefix(Family(block.version))
+        if prefix is not None and not _is_inside(prefix, block):
+            yield _Block(prefix, f"segment {segment.id} of school {school.id}", segment.origin)
+
+
+def _is_inside(one: Prefix, block: Prefix) -> bool:
+    (low, high), (first, last) = get_bounds(one), get_bounds(block)
+    return first <= low and high <= last
 
 
 def _outside(city: City, find_origin: FindOrigin) -> Iterator[_Block]:
@@ -139,6 +157,17 @@ def _management_problems(city: City) -> Iterator[Problem]:
                 f"blueprint {blueprint.id} ({blueprint.origin}) has {devices}"
             )
             yield Problem(segment.origin, "ipv4.length", message)
+    for school in city.schools:
+        own = school.find_segment(segment.id)
+        if own is not None and own.ipv4 is not None:
+            room = (1 << (Family.V4.bits - own.ipv4.prefixlen)) - 1 - FIRST_DEVICE
+            devices = len(city.list_devices(school))
+            if devices > room:
+                message = (
+                    f"{own.ipv4} has room for {max(room, 0)} devices from its address {FIRST_DEVICE} on; "
+                    f"school {school.id} has {devices}"
+                )
+                yield Problem(own.origin, "ipv4", message)
 
 
 def _transit_blocks(city: City, own: Prefix, find_origin: FindOrigin) -> Iterator[_Block | Problem]:
@@ -154,7 +183,7 @@ def _transit_blocks(city: City, own: Prefix, find_origin: FindOrigin) -> Iterato
     except ValueError as error:
         yield Problem(origin, "transit.ipv4-offset", f"does not fit its length: {error}")
         return
-    if get_bounds(subnet)[0] < get_bounds(own)[0] or get_bounds(subnet)[1] > get_bounds(own)[1]:
+    if not _is_inside(subnet, own):
         yield Problem(origin, "transit", f"{subnet} lies outside a school's block, such as {own}")
     yield _Block(subnet, "the link to the router", origin)
 
@@ -169,13 +198,19 @@ def _segment_problems(city: City, school: School, find_origin: FindOrigin) -> It
             else:
                 blocks.append(found)
         for segment in city.segments.values():
+            own = school.find_segment(segment.id)
+            given = own.get_prefix(family) if own else None
+            if own is not None and given is not None:
+                if _is_inside(given, block):
+                    blocks.append(_Block(given, f"segment {segment.id} of school {school.id}", own.origin))
+                continue
             try:
                 subnet = compute_segment_prefix(block, segment)
             except ValueError as error:
                 field = "ipv4.offset" if family is Family.V4 else "ipv6-subnet"
                 yield Problem(segment.origin, field, f"does not fit its length: {error}")
                 continue
-            if get_bounds(subnet)[0] < get_bounds(block)[0] or get_bounds(subnet)[1] > get_bounds(block)[1]:
+            if not _is_inside(subnet, block):
                 message = f"{subnet} of segment {segment.id} lies outside {block} of school {school.id}"
                 yield Problem(segment.origin, "ipv4.offset" if family is Family.V4 else "ipv6-subnet", message)
             blocks.append(_Block(subnet, f"segment {segment.id}", segment.origin))

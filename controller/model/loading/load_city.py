@@ -16,6 +16,7 @@ from controller.model.loading.access_choices import find_access_problems
 from controller.model.loading.addressing import find_addressing_problems
 from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
+from controller.model.loading.own_segments import find_own_segment_problems
 from controller.model.loading.policy_reader import PolicyReader
 from controller.model.loading.references import find_dangling_references
 from controller.model.loading.uniqueness import find_duplicates
@@ -61,7 +62,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     reader = PolicyReader(directory, instead or {}, shown_as or str(directory), table)
     policy = reader.read()
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
-    problems += [*find_wireless_problems(policy), *find_access_problems(policy)]
+    problems += [*find_wireless_problems(policy), *find_access_problems(policy), *find_own_segment_problems(policy)]
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()

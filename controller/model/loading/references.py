@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from controller.errors import Origin, Problem
 from controller.inputs.near_matches import suggest_names
@@ -27,7 +27,7 @@ from controller.model.policy_files import (
     SCHOOLS,
     SEGMENTS,
 )
-from controller.model.sites.schools import Blueprint, BlueprintFile, School, matches_school
+from controller.model.sites.schools import BlueprintFile, School, matches_school
 
 _SHOWN = 20
 """Names that are listed where one is not known."""
@@ -93,6 +93,16 @@ def _ward_ids(policy: ReadPolicy) -> list[str] | None:
     return None if city is None else [ward.id for ward in city.wards]
 
 
+def list_lots(policy: ReadPolicy) -> list[tuple[School, str | None]]:
+    """Every school with its procurement lot: its own, or its ward's; None where neither names one.
+
+    Schools of a ward that there is not are left out: that is told of them already.
+    """
+    city = policy.find(CITY)
+    wards = {ward.id: ward.lot for ward in city.wards} if city else {}
+    return [(school, school.lot or wards[school.ward]) for school in _schools(policy) or () if school.ward in wards]
+
+
 def _region_ids(policy: ReadPolicy) -> list[str] | None:
     lines = policy.find(LINES)
     return None if lines is None else [region.id for region in lines.regions]
@@ -111,6 +121,10 @@ def _check_city(policy: ReadPolicy) -> Iterator[Problem]:
         yield from find_unknown(origin, "management-segment", "segment", named, _segment_ids(policy))
     for school in _schools(policy) or ():
         yield from find_unknown(school.origin, "ward", "ward", [school.ward], _ward_ids(policy))
+    for school, lot in list_lots(policy):
+        if lot is None:
+            message = f"neither the school nor its ward {school.ward!r} names a procurement lot; write lot: ... here"
+            yield Problem(school.origin, "lot", message)
 
 
 def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
@@ -118,8 +132,8 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
     if file is None:
         return
     segments = _segment_ids(policy)
+    yield from _check_platforms(policy, file)
     for blueprint in file.blueprints:
-        yield from _check_platforms(policy, file, blueprint)
         for group in blueprint.devices:
             for ports in group.ports:
                 if ports.segments != "all":
@@ -127,6 +141,10 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
             for ssid in group.ssids:
                 yield from find_unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
     for school in _schools(policy) or ():
+        if school.blueprint is not None:
+            known = [blueprint.id for blueprint in file.blueprints]
+            yield from find_unknown(school.origin, "blueprint", "blueprint", [school.blueprint], known)
+            continue
         found = [blueprint for blueprint in file.blueprints if matches_school(blueprint, school)]
         if len(found) != 1:
             names = ", ".join(f"{b.id} ({b.origin})" for b in found) or "none"
@@ -134,17 +152,35 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
             yield Problem(school.origin, "pupils", message)
 
 
-def _check_platforms(policy: ReadPolicy, file: BlueprintFile, blueprint: Blueprint) -> Iterator[Problem]:
+def _check_platforms(policy: ReadPolicy, file: BlueprintFile) -> Iterator[Problem]:
+    """A lot without a platform, or a name that is no lot: each said once, with the number of places."""
     city = policy.find(CITY)
-    lots = {ward.lot for ward in city.wards} if city else set()
-    for group in blueprint.devices:
-        if lots and set(group.platform) != lots:
-            message = f"names a platform for the lots {sorted(group.platform)}; the city's lots are {sorted(lots)}"
-            yield Problem(group.origin, "platform", message)
-        if lots:
-            yield from find_unknown(group.origin, "keeps-state", "lot", group.keeps_state, lots)
-        if group.ports or group.ssids:
-            yield from find_unknown(group.origin, "platform", "port-names of", group.platform.values(), file.port_names)
+    schools = [(school, lot) for school, lot in list_lots(policy) if lot]
+    lots = {lot for _, lot in schools} | {ward.lot for ward in city.wards if ward.lot} if city else set()
+    lacking: dict[str, list[tuple[Origin, School]]] = {}
+    unknown: dict[tuple[str, str], list[Origin]] = {}
+    for blueprint in file.blueprints:
+        here = {lot: school for school, lot in reversed(schools) if matches_school(blueprint, school)}
+        for group in blueprint.devices:
+            for lot in here.keys() - group.platform.keys():
+                lacking.setdefault(lot, []).append((group.origin, here[lot]))
+            for field, names in (("platform", group.platform), ("keeps-state", group.keeps_state)):
+                for name in names.keys() - lots:
+                    unknown.setdefault((field, name), []).append(group.origin)
+            if group.ports or group.ssids:
+                platforms = group.platform.values()
+                yield from find_unknown(group.origin, "platform", "port-names of", platforms, file.port_names)
+    for lot, places in sorted(lacking.items()):
+        (origin, school), *others = places
+        message = f"names no platform for the lot {lot!r} of school {school.id} ({school.origin})"
+        yield Problem(origin, "platform", message + _count_others(others))
+    for (field, name), origins in sorted(unknown.items()) if lots else ():
+        for problem in find_unknown(origins[0], field, "lot", [name], lots):
+            yield Problem(problem.origin, field, problem.message + _count_others(origins[1:]))
+
+
+def _count_others(places: Sequence[object]) -> str:
+    return f"; so do {len(places)} other groups of devices" if places else ""
 
 
 def _check_lines(policy: ReadPolicy) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Name, PlatformName, PortPattern, SsidName
 from controller.model.network.device_state import PortMode, PortRole
-from controller.model.network.packets import Prefix, parse_prefix
+from controller.model.network.packets import Family, Prefix, parse_prefix
 from controller.model.network.router_link import KeepsState, TransitLink
 from controller.model.network.wireless import Protection
 from controller.model.sites.adoption import AdoptionLevel
@@ -23,6 +23,10 @@ DeviceRole = Literal["router", "core", "floor", "access-point"]
 
 LONGEST_PREFIX = 49
 """Characters of an IPv6 address that ends in an IPv4 one, and its length."""
+LARGEST_SUBNET, SMALLEST_SUBNET = 16, 30
+"""The lengths that the IPv4 prefix of a segment may have."""
+IPV6_SUBNET = 64
+"""The length of every IPv6 prefix of a segment."""
 MOST_PORTS = 1_024
 """The highest number of a port of one switch, with its stack."""
 
@@ -53,11 +57,11 @@ ExplainedPortPattern = Annotated[PortPattern, BeforeValidator(_explain_port_patt
 
 
 class Ward(LocatedItem):
-    """A ward; `lot` names the procurement lot that decides the platforms of its schools."""
+    """A ward; `lot` names the procurement lot of those of its schools that name none themselves."""
 
     id: Identifier
     name: Name
-    lot: Identifier
+    lot: Identifier | None = None
 
 
 class Addressing(StrictModel):
@@ -192,9 +196,37 @@ class AccessLines(StrictModel):
     backup: AccessLine
 
 
+class SchoolSegment(LocatedItem):
+    """What a segment has of its own at one school, where the formula does not say what is there: prefixes, VLAN."""
+
+    id: Identifier
+    ipv4: Ipv4Field | None = None
+    ipv6: Ipv6Field | None = None
+    vlan: int | None = Field(default=None, ge=2, le=4094)
+
+    @model_validator(mode="after")
+    def _can_hold_hosts(self) -> Self:
+        if self.ipv4 is None and self.ipv6 is None and self.vlan is None:
+            message = "says nothing; give it an ipv4 or ipv6 prefix or a vlan, or leave it out"
+            raise ValueError(message)
+        if self.ipv4 is not None and not LARGEST_SUBNET <= self.ipv4.prefixlen <= SMALLEST_SUBNET:
+            message = f"ipv4: a segment's prefix is /{LARGEST_SUBNET} to /{SMALLEST_SUBNET}, not /{self.ipv4.prefixlen}"
+            raise ValueError(message)
+        if self.ipv6 is not None and self.ipv6.prefixlen != IPV6_SUBNET:
+            message = f"ipv6: a segment's prefix is a /{IPV6_SUBNET} (hosts make their addresses in it; RFC 4291)"
+            raise ValueError(message)
+        return self
+
+    def get_prefix(self, family: Family) -> Prefix | None:
+        """Return the prefix of one family; None where the formula gives it."""
+        return self.ipv4 if family is Family.V4 else self.ipv6
+
+
 class School(LocatedItem):
     """A school; `number` decides its addresses; `ipv4`/`ipv6` override the formula where history demands it.
 
+    `segments` override it for single segments. `lot` is the procurement lot that decides the platforms of its devices
+    where it is not its ward's, `blueprint` the one that it has, whatever its kind and size.
     `adoption` is how far its devices are managed; see `controller.model.sites.adoption`.
     """
 
@@ -207,7 +239,14 @@ class School(LocatedItem):
     lines: AccessLines
     ipv4: Ipv4Field | None = None
     ipv6: Ipv6Field | None = None
+    segments: tuple[SchoolSegment, ...] = ()
+    lot: Identifier | None = None
+    blueprint: Identifier | None = None
     adoption: AdoptionLevel = "all"
+
+    def find_segment(self, name: str) -> SchoolSegment | None:
+        """Return what a segment has of its own here; None where all of it follows from the formula."""
+        return next((one for one in self.segments if one.id == name), None)
 
 
 class SchoolFile(StrictModel):
@@ -285,11 +324,11 @@ class DeviceGroup(LocatedItem):
 
 
 class Blueprint(LocatedItem):
-    """The devices of a school of these kinds and this size."""
+    """The devices of a school of these kinds and this size, or of those that name it."""
 
     id: Identifier
-    kinds: tuple[SchoolKind, ...]
-    pupils: PupilRange
+    kinds: tuple[SchoolKind, ...] = ()
+    pupils: PupilRange = PupilRange()
     devices: tuple[DeviceGroup, ...]
 
     @model_validator(mode="after")
@@ -337,6 +376,8 @@ class LabFile(StrictModel):
 
 
 def matches_school(blueprint: Blueprint, school: School) -> bool:
-    """Whether a blueprint is for schools like this."""
+    """Whether a blueprint is for this school: the one that it names, or else one for schools like this."""
+    if school.blueprint is not None:
+        return blueprint.id == school.blueprint
     size = blueprint.pupils
     return school.kind in blueprint.kinds and size.at_least <= school.pupils <= size.at_most

@@ -177,8 +177,9 @@ def _decided(city: City, core: Device, question: Question, packet: Packet) -> It
     system = load_platform(core.platform)
     intent = compile_device(city, core, system.capabilities)
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
-    places = [(city.segments[question.segment].vlan, Direction.FROM)]
-    for segment in city.segments.values():
+    here = city.list_segments(question.school)
+    places = [(here[question.segment].vlan, Direction.FROM)]
+    for segment in here.values():
         subnet = city.addresses.segment_prefix(question.school, segment, packet.family)
         if get_bounds(subnet)[0] <= packet.destination <= get_bounds(subnet)[1]:
             places.append((segment.vlan, Direction.TO))

@@ -111,7 +111,8 @@ def _segments(city: City, *devices: Device) -> tuple[Segment, ...]:
     filtered = _carried([one for one in fleet if one.role == FILTERING_ROLE])
     unfiltered = (_carried(fleet) | {city.management_segment}) - filtered
     carried = _carried(devices) | unfiltered
-    return tuple(segment for name, segment in city.segments.items() if name in carried)
+    here = city.list_segments(devices[0].school)
+    return tuple(segment for name, segment in here.items() if name in carried)
 
 
 def _carried(devices: Iterable[Device]) -> frozenset[str]:

@@ -242,7 +242,7 @@ class CityKeys:
 
 def build_filter_key(city: City, device: Device, intent: FilterIntent, delegated: DelegatedFilter | None) -> str:
     """Return the name of the proof of a filter: what it must be, and the controller's way that it must leave open."""
-    segment = city.segments[city.management_segment]
+    segment = city.list_segments(device.school)[city.management_segment]
     way = " ".join(map(str, (segment.vlan, *city.controllers)))
     left = [delegated.upstream, *_filter_content(delegated.intent)] if delegated else []
     content = marshal.dumps([*_device(device), way, *_filter_content(intent), *left], _PLAIN)

@@ -140,7 +140,7 @@ def _find_management_cuts(
     device = intent.device
     address = int(device.management)
     family = Family(device.management.version)
-    segment = city.segments[city.management_segment]
+    segment = city.list_segments(device.school)[city.management_segment]
     filters = {one.name: one for one in state.filters}
     bound = {(one.vlan, one.direction, one.family): filters.get(one.filter) for one in state.bindings}
     if before is not None and _carries(before, segment.vlan) and not _carries(state, segment.vlan):

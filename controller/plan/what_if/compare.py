@@ -38,7 +38,7 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
     for name, old, new in (
         ("necessities", before.infrastructure_protocols, after.infrastructure_protocols),
         ("VLANs or isolation of segments", _switched(before), _switched(after)),
-        ("devices and ports", before.blueprints, after.blueprints),
+        ("devices and ports", _equipment(before), _equipment(after)),
         ("wireless networks: whom they let in, and where to", _networks(before), _networks(after)),
         ("the admission servers", before.admission_servers, after.admission_servers),
         ("lines", before.lines, after.lines),
@@ -52,7 +52,13 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
 
 
 def _switched(city: City) -> list[object]:
-    return [(segment.id, segment.vlan, segment.isolated) for segment in city.segments.values()]
+    everywhere: list[object] = [(segment.id, segment.vlan, segment.isolated) for segment in city.segments.values()]
+    own = {(school.id, one.id): one.vlan for school in city.schools for one in school.segments if one.vlan is not None}
+    return [*everywhere, sorted(own.items())]
+
+
+def _equipment(city: City) -> list[object]:
+    return [city.blueprints, [(school.id, city.find_lot(school), school.blueprint) for school in city.schools]]
 
 
 def _networks(city: City) -> list[object]:

@@ -51,11 +51,19 @@ def _alike(before: City, after: City) -> list[tuple[School, ...]]:
             school = city.school_by_id.get(name)
             key.append(school is not None)
             key += [school is not None and city.rule_applies_at(rule, school) for rule in city.rules if rule.schools]
-            blocks.append(school and [city.addresses.school_prefix(school, family) for family in Family])
+            own = school.segments if school else ()
+            key.append(frozenset((one.id, family) for one in own for family in Family if one.get_prefix(family)))
+            blocks.append(school and _list_own_prefixes(city, school))
         alone = name if blocks[0] and blocks[1] and blocks[0] != blocks[1] else ""
         school = before.school_by_id.get(name) or after.school_by_id[name]
         grouped.setdefault((tuple(key), alone), []).append(school)
     return [tuple(schools) for schools in grouped.values()]
+
+
+def _list_own_prefixes(city: City, school: School) -> list[object]:
+    """What is a school's own: its blocks, and the prefixes of segments that no formula gives."""
+    own = sorted((one.id, str(one.ipv4), str(one.ipv6)) for one in school.segments if one.ipv4 or one.ipv6)
+    return [*(city.addresses.school_prefix(school, family) for family in Family), *own]
 
 
 def _of_school(cities: Pair, schools: Sequence[School]) -> Iterator[NetworkChange]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from controller.compile.identity.admission_8021x import (
@@ -12,6 +12,7 @@ from controller.compile.identity.admission_8021x import (
     find_radius_row,
 )
 from controller.model.access.admission import UNKNOWN_CERTIFICATE
+from controller.model.access.rules import Segment
 from controller.model.city import City
 from controller.model.reference_evaluator import evaluate_admission
 from controller.prove.check import Check
@@ -27,7 +28,22 @@ def prove_radius_rows(city: City, rows: Iterable[RadiusRow] | None = None) -> Ch
     >>> prove_radius_rows(city, []).differences[0][-61:]
     "hool: no row answers certificate 'staff-device' at own-school"
     """
-    kept = tuple(compile_radius_rows(city) if rows is None else rows)
+    if rows is not None:
+        return _prove_rows(city, tuple(rows), city.segments)
+    everywhere = _prove_rows(city, compile_radius_rows(city), city.segments)
+    # Switches of a school with VLAN numbers of its own are answered with those.
+    apart = [school for school in city.schools if any(one.vlan is not None for one in school.segments)]
+    own = [_prove_rows(city, compile_radius_rows(city, one), city.list_segments(one), one.id) for one in apart]
+    return Check(
+        CHECK_NAME,
+        sum(one.examined for one in (everywhere, *own)),
+        tuple(found for one in (everywhere, *own) for found in one.differences),
+        tuple(line for one in (everywhere, *own) for line in one.evidence),
+    )
+
+
+def _prove_rows(city: City, kept: tuple[RadiusRow, ...], segments: Mapping[str, Segment], school: str = "") -> Check:
+    where = f"{school}: " if school else ""
     # A class that only the table knows (a row that was forgotten in it) is none that the policy admits.
     named = (*(one.certificate for one in city.admissions), *(row.certificate for row in kept))
     certificates = dict.fromkeys([*named, UNKNOWN_CERTIFICATE, ""])
@@ -39,17 +55,20 @@ def prove_radius_rows(city: City, rows: Iterable[RadiusRow] | None = None) -> Ch
             for row in kept
             if row.place not in RADIUS_PLACES
         ),
-        *(lack for certificate, place in asked for lack in _wrong(city, kept, certificate, place)),
+        *(lack for certificate, place in asked for lack in _wrong(city, kept, segments, (certificate, place))),
     ]
     evidence = tuple(
-        f"{row.certificate or 'any other certificate, or none'} at {row.place}: VLAN {row.vlan} ({row.segment}), "
-        f"asked anew after {row.session // 60} minutes"
+        f"{where}{row.certificate or 'any other certificate, or none'} at {row.place}: "
+        f"VLAN {row.vlan} ({row.segment}), asked anew after {row.session // 60} minutes"
         for row in kept
     )
-    return Check(CHECK_NAME, len(asked), tuple(found), evidence)
+    return Check(CHECK_NAME, len(asked), tuple(f"{where}{one}" for one in found), evidence)
 
 
-def _wrong(city: City, rows: tuple[RadiusRow, ...], certificate: str, place: str) -> Iterator[str]:
+def _wrong(
+    city: City, rows: tuple[RadiusRow, ...], segments: Mapping[str, Segment], asked: tuple[str, str]
+) -> Iterator[str]:
+    certificate, place = asked
     who = f"a device with {f'a certificate of class {certificate!r}' if certificate else 'no certificate'} at {place}"
     wanted = evaluate_admission(city, certificate, place)
     try:
@@ -57,7 +76,7 @@ def _wrong(city: City, rows: tuple[RadiusRow, ...], certificate: str, place: str
     except LookupError as error:
         yield f"{who}: {error}"
         return
-    segment = city.segments[wanted.segment]
+    segment = segments[wanted.segment]
     where = f" ({wanted.origin})" if wanted.origin else ""
     if (row.segment, row.vlan) != (segment.id, segment.vlan):
         yield (

@@ -67,7 +67,7 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
 
 def _opened(city: City, school: School) -> Iterator[tuple[FilterClause, Prefix, str]]:
     """Yield what the filters of a school open to addresses that are declared as nothing, with the segment."""
-    own = [city.addresses.school_prefix(school, family) for family in Family]
+    own = [one for family in Family for one in city.addresses.school_prefixes(school, family)]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
     known = [
         *own,

@@ -172,7 +172,7 @@ def _question(
     edge, frontends = _edge(city, family)
     return PathQuestion(
         last=2**family.bits - 1,
-        block=(get_bounds(city.addresses.school_prefix(school, family)),),
+        block=merge_intervals(map(get_bounds, city.addresses.school_prefixes(school, family))),
         others=city.addresses.other_schools(school, family),
         segments=tuple(asked),
         frontend_addresses=edge,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from controller.compile.cloud_firewall import find_frontends
 from controller.model.city import City
 from controller.model.network.device_state import Filter
-from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol, is_in_interval
+from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol, get_bounds, is_in_interval
 from controller.model.sites.schools import School
 from controller.prove.engine.diagram import HeaderSpace, Node
 from controller.prove.filters.evaluation import find_first_entry
@@ -110,10 +110,7 @@ def _end(city: City, school: School, family: Family, address: int) -> str:
     if segment is not None:
         return f"{segment.id} at {school.id}"
     for other in city.schools:
-        if is_in_interval(
-            address,
-            (int((own := city.addresses.school_prefix(other, family)).network_address), int(own.broadcast_address)),
-        ):
+        if any(is_in_interval(address, get_bounds(own)) for own in city.addresses.school_prefixes(other, family)):
             return f"school {other.id}"
     named = [
         name

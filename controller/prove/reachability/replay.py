@@ -53,10 +53,8 @@ def find_segment(city: City, school: School, family: Family, address: int) -> Se
     >>> find_segment(city, school, Family.V4, packet("udp 10.154.0.10 port 1 -> 10.154.0.1 port 53").source).id
     'staff'
     """
-    return next(
-        (one for one in city.segments.values() if _holds(city.addresses.segment_prefix(school, one, family), address)),
-        None,
-    )
+    here = city.list_segments(school).values()
+    return next((one for one in here if _holds(city.addresses.segment_prefix(school, one, family), address)), None)
 
 
 def _answers(city: City, school: School, packet: Packet) -> Iterator[tuple[bool, tuple[Rule, ...]]]:
