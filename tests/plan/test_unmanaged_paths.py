@@ -30,6 +30,7 @@ from tests.policies import TODAY
 CORE, FLOOR, AWPLUS = "kw-s01-core1", "kw-s01-floor1", "tm-j06-core1"
 """A Catalyst that routes, one that only switches, and a switch whose filters stand on ports."""
 DEVICES = {"core": CORE, "floor": FLOOR, "awplus": AWPLUS}
+TABLE = Path(__file__).parent / "unmanaged_paths.yaml"
 CITY = Path(__file__).parents[2] / "policies"
 PORT = "interface GigabitEthernet1/0/40\n"
 K = PathKind
@@ -72,7 +73,8 @@ def unjudged(name: str, lines: str) -> tuple[UnjudgedPath, ...]:
 
 
 def load_rows(which: str) -> list[dict[str, Any]]:
-    return yaml.safe_load((Path(__file__).parent / "unmanaged_paths.yaml").read_text(encoding="utf-8"))[which]
+    rows: dict[str, list[dict[str, Any]]] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    return rows[which]
 
 
 def name_row(row: dict[str, Any]) -> str:
@@ -83,7 +85,7 @@ def name_row(row: dict[str, Any]) -> str:
 def test_a_way_that_touches_ours_is_not_judged(row: dict[str, Any]) -> None:
     device, lines, kind, touched = DEVICES[row["device"]], row["text"], PathKind(row["kind"]), set(row["touches"])
     found = unjudged(device, lines)
-    (first, *_) = [one for one in found if one.path.kind is kind] or [None]
+    first = next((one for one in found if one.path.kind is kind), None)
     assert first is not None, found
     assert touched <= set(first.segments), first
     shown = (rendered(device) + fill_in(lines, find_device(city(), device))).splitlines()[first.path.line - 1]

@@ -9,12 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_interface, ip_network
 
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
 from controller.platforms.dialect.blocks import Block, join_words
+from controller.platforms.dialect.path_addresses import (
+    Lines,
+    describe_route,
+    find_addressed,
+    has_address,
+    is_address,
+    list_addresses,
+)
 from controller.platforms.dialect.path_words import (
     BLOCK_LINES,
     BRIDGES,
@@ -28,8 +35,6 @@ from controller.platforms.dialect.path_words import (
 )
 from controller.platforms.dialect.port_vlans import PortVlans, read_port_vlans
 
-Lines = Sequence[tuple[ConfigLine, str]]
-"""Lines with their words, in small letters."""
 _MOST_NAMES = 256
 """Interfaces that one header may name."""
 
@@ -134,9 +139,9 @@ class _PathReader:
                 yield from self._read_vlan_interface(header, int(found[1]), lines, ours=ours)
             elif TUNNELS.fullmatch(name) or BRIDGES.fullmatch(name):
                 kind = PathKind.TUNNEL if TUNNELS.fullmatch(name) else PathKind.BRIDGE
-                yield UnmanagedPath(kind, header.number, words, name, None, *_read_addresses(lines))
+                yield UnmanagedPath(kind, header.number, words, name, None, *list_addresses(lines))
             elif OWN_ADDRESSES.fullmatch(name):
-                yield from _addressed(PathKind.ROUTED_PORT, header, name, frozenset(), lines)
+                yield from find_addressed(PathKind.ROUTED_PORT, header, name, frozenset(), lines)
             elif self.grammar.switch_ports.fullmatch(name):
                 yield from self._read_port(header, name, lines, ours=ours)
             elif re.search(r"\d-", written):
@@ -155,17 +160,17 @@ class _PathReader:
             kept = kind or PathKind.UNKNOWN_LINE
             yield UnmanagedPath(kept, line.number, words, holder, vlans | _private(kept, words), in_managed=ours)
         addressing = [(line, words) for line, words in lines if line.number not in self.managed]
-        yield from _addressed(PathKind.VLAN_INTERFACE, header, holder, vlans, addressing)
+        yield from find_addressed(PathKind.VLAN_INTERFACE, header, holder, vlans, addressing)
 
     def _unknown_in_ours(self, line: ConfigLine, words: str) -> bool:
-        known = _is_address(words) or HARMLESS_ON_VLAN_INTERFACES.fullmatch(words) or _is_access_group(words)
+        known = is_address(words) or HARMLESS_ON_VLAN_INTERFACES.fullmatch(words) or _is_access_group(words)
         return line.number not in self.managed and not known
 
     def _read_routed_port(self, header: ConfigLine, name: str, lines: Lines) -> Iterator[UnmanagedPath]:
         """A port without VLANs, one of its parts, or an interface that is not known: what it leads to, if anything."""
         tagged = [_numbers(words) for _, words in lines if re.match(r"encapsulation (dot1q|isl)\b|rewrite ", words)]
         vlans = frozenset(number for numbers in tagged for number in numbers)
-        yield from _addressed(PathKind.ROUTED_PORT, header, name, vlans, lines)
+        yield from find_addressed(PathKind.ROUTED_PORT, header, name, vlans, lines)
         for line, words in lines:
             kind = _find_kind(words)
             if kind is not None:
@@ -252,7 +257,7 @@ class _PathReader:
             return
         path = UnmanagedPath(kind, header.number, words)
         if kind is PathKind.STATIC_ROUTE:
-            yield _read_route(header, words)
+            yield describe_route(header, words)
         elif kind is PathKind.MIRROR:
             if " source " in words:
                 yield self._read_mirror(header, words)
@@ -332,91 +337,9 @@ def _is_access_group(words: str) -> bool:
     return re.match(r"(ip access-group|ipv6 traffic-filter|access-group|mac access-group) ", words) is not None
 
 
-def _is_address(words: str) -> bool:
-    return re.match(r"ip(v6)? address ", words) is not None
-
-
-def _has_address(texts: Iterable[str]) -> bool:
-    return any(_is_address(words) or words.startswith(("ip unnumbered", "ipv6 unnumbered")) for words in texts)
-
-
 def _is_routed(texts: Sequence[str]) -> bool:
     """Say if a port is no part of a VLAN: it says so, or it has what only such a port has."""
     if any(words.startswith("switchport") for words in texts):
         return False
     only_routed = re.compile(r"no switchport|no ip address|(ip )?vrf forwarding .*|encapsulation .*")
-    return _has_address(texts) or any(only_routed.fullmatch(words) for words in texts)
-
-
-def _addressed(
-    kind: PathKind, header: ConfigLine, holder: str, vlans: frozenset[int], lines: Lines
-) -> Iterator[UnmanagedPath]:
-    """Yield an interface that has addresses, told by the first line that gives it one."""
-    addresses, unknown = _read_addresses(lines)
-    if not addresses and not unknown:
-        return
-    first = next((line for line, words in lines if _has_address([words])), header)
-    table = next((words.split()[-1] for _, words in lines if re.match(r"(ip )?vrf forwarding ", words)), "")
-    yield UnmanagedPath(kind, first.number, join_words(first).lower(), holder, vlans, addresses, unknown, (), table)
-
-
-def _read_addresses(lines: Lines) -> tuple[tuple[str, ...], bool]:
-    """Return the addresses of an interface with their lengths, and whether it has one that is not told."""
-    found, unknown = [], False
-    for _, words in lines:
-        if not _has_address([words]):
-            continue
-        parts = words.split()[2:]
-        if "link-local" in parts:
-            continue
-        text = f"{parts[0]}/{parts[1]}" if len(parts) > 1 and parts[1][:1].isdigit() and "/" not in parts[0] else ""
-        try:
-            one = ip_interface(text or (parts[0] if parts else ""))
-        except ValueError:
-            unknown = True
-            continue
-        if "/" not in str(text or parts[0]):
-            unknown = True
-        elif not one.is_link_local:
-            found.append(str(one))
-    return tuple(found), unknown
-
-
-def _read_route(header: ConfigLine, words: str) -> UnmanagedPath:
-    """A route, with the addresses that it leads to."""
-    parts = words.split()[2:]
-    table = ""
-    if parts[:1] == ["vrf"]:
-        table, parts = (parts[1] if len(parts) > 1 else ""), parts[2:]
-    if "default-gateway" in words:
-        target, rest = "0.0.0.0/0", parts
-    else:
-        wide = len(parts) > 1 and "/" not in parts[0]
-        target, rest = ("/".join(parts[:2]), parts[2:]) if wide else ("".join(parts[:1]), parts[1:])
-    hops = [part for part in rest if _is_plain_address(part)]
-    shared = "" if "global" in rest else table
-    return UnmanagedPath(
-        PathKind.STATIC_ROUTE,
-        header.number,
-        words,
-        addresses=(target,) if _is_network(target) else (),
-        has_unknown_address=not _is_network(target),
-        next_hops=tuple(hops),
-        table=shared,
-    )
-
-
-def _is_plain_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True
+    return has_address(texts) or any(only_routed.fullmatch(words) for words in texts)

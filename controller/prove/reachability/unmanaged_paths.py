@@ -260,7 +260,7 @@ class _TouchedSegments:
 
     def _list_own_addresses(self, network: Prefix) -> Iterator[Interval]:
         family, school, addresses = Family(network.version), self.device.school, self.city.addresses
-        yield get_bounds(addresses.school_prefix(school, family))
+        yield from map(get_bounds, addresses.school_prefixes(school, family))
         yield from addresses.other_schools(school, family)
         yield from AddressSet(self.city.controllers).in_family(family).get_intervals()
         for name, application in self.city.applications.items():
@@ -272,7 +272,7 @@ def _name_school_vlans(city: City, device: Device) -> dict[int, str]:
     """The VLANs of the segments that any device of the school carries, in the policy's order."""
     carried = {name for one in city.list_devices(device.school) for port in one.ports for name in port.segments}
     carried |= {city.management_segment}
-    return {segment.vlan: name for name, segment in city.segments.items() if name in carried}
+    return {one.vlan: name for name, one in city.list_segments(device.school).items() if name in carried}
 
 
 def _join_bare_ports(found: Iterable[UnjudgedPath]) -> Iterator[UnjudgedPath]:

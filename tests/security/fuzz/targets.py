@@ -240,7 +240,8 @@ def _list_documents(stage: Stage) -> list[Target]:
                ("verify_trail", "read_body", "count_lines", "read_segment", "read_tail", "read_regular",
                 "open_regular")),
         Target("saved configuration", _read_golden("cisco_ios"), configurations,
-               ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text")),
+               ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text",
+                "read_encoded_text")),
         Target("stack outputs", (outputs.encode(),), read_outputs, ("parse_controller_outputs",),
                (TsunaguError, JsonRefused)),
         Target("stack configuration", (configuration,), configure, ("parse_stack_configuration",)),
@@ -292,6 +293,8 @@ _DIALECT = (
     "read_wildcard",
     "read_filter",
     "read_port",
+    "read_port_vlans",
+    "read_unmanaged_paths",
 )
 """What the platforms' own readers are made of."""
 
