@@ -2,7 +2,8 @@
 
     python -m tools.check_links
 
-Links to other hosts are not followed. Anchors are those that GitHub makes of headings, and `<a id="...">`.
+Links to other hosts are not followed. Anchors are those that GitHub makes of headings, and `<a id="...">`. A path of
+the project's code in backquotes (`tools/check_links.py`) is a link, too, from the project's root.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _ATTRIBUTE = re.compile(r"<(?:a|img|source)\b[^>]*?\s(?:href|src|srcset)=[\"']([
 _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$")
 _ANCHOR = re.compile(r"<[a-z][^>]*?\s(?:id|name)=[\"']([^\"']+)[\"']", re.IGNORECASE)
+
+
+_PATH = re.compile(r"`((?:controller|docs|monitoring|playbooks|stacks|tests|tools)/[\w./-]*\w/?)(?:::\w+)?`")
 
 
 @dataclass(frozen=True, order=True)
@@ -54,6 +58,10 @@ def find_broken_links(file: Path, root: Path) -> Iterator[BrokenLink]:
         reason = _explain_broken(file, target, root)
         if reason:
             yield BrokenLink(file.relative_to(root), number, target, reason)
+    for number, line in _list_prose(file.read_text(encoding="utf-8")):
+        for match in _PATH.finditer(line):
+            if not (root / match[1]).exists():
+                yield BrokenLink(file.relative_to(root), number, match[1], "there is no such path in the project")
 
 
 def make_anchor(heading: str) -> str:

@@ -18,7 +18,7 @@ cloud = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="The cloud's stacks: preview, up, refresh, destroy."
 )
 
-GUARDRAILS = PROJECT / "policies" / "guardrails"
+GUARDRAILS = PROJECT / "stacks" / "guardrails"
 """The policy pack that every preview and deployment must pass."""
 
 Stack = Annotated[str, typer.Option("--stack", help="lab (offline, on this machine), staging or production.")]

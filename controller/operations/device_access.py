@@ -24,22 +24,53 @@ from controller.operations.fields import (
     expand_home,
 )
 
-_SHELLS = frozenset({"sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "zsh", "busybox"})
-_INLINE = re.compile(r"-[A-Za-z]*c[A-Za-z]*|--command(=.*)?")
+_INLINE = {
+    **dict.fromkeys(
+        (
+            *("sh", "ash", "bash", "csh", "dash", "elvish", "fish", "ksh", "lksh", "mksh", "nu", "posh", "rbash"),
+            *("tcsh", "xonsh", "yash", "zsh", "busybox", "toybox"),
+        ),
+        re.compile(r"-[A-Za-z]*c[A-Za-z]*|--(init-)?command(=.*)?|-C.*"),
+    ),
+    **dict.fromkeys(("python", "pypy", "ipython", "jython", "expect"), re.compile(r"-[A-Za-z]*c.*")),
+    **dict.fromkeys(
+        ("perl", "ruby", "raku", "lua", "luajit", "Rscript", "julia"), re.compile(r"-[^-]*[eE].*|--eval.*")
+    ),
+    **dict.fromkeys(("node", "nodejs", "bun", "deno"), re.compile(r"-[A-Za-z]*[ep].*|--(eval|print)(=.*)?|eval")),
+    **dict.fromkeys(("php",), re.compile(r"-[A-Za-z]*[rBRE].*|--(run|process-).*")),
+    **dict.fromkeys(("pwsh", "powershell"), re.compile(r"--?[cCeE].*")),
+    **dict.fromkeys(("osascript", "guile", "emacs", "gdb"), re.compile(r"--?e.*|-[cx].*")),
+    "env": re.compile(r"-[A-Za-z0-9]*S.*|--s.*"),
+}
+"""By program: the words that make it run another word (or the rest of this one) as its program."""
+_AWKS = frozenset({"awk", "gawk", "mawk", "nawk", "original-awk"})
+_AWK_FILE = re.compile(r"-[A-Za-z]*f.*|--file(=.*)?")
+_RELEASE = re.compile(r"(?<=[A-Za-z])[0-9.]+$")
+"""Of a program's name: `python3.11`, `lua5.4`."""
 _PATH_START = re.compile(r"(?:(?<![A-Za-z0-9._/~])|(?<=^-[A-Za-z]))(?=~?/)")
 """Where a path begins, at the start of a word or behind a sign or an option: `/x`, `~/x`, `--file=/x`, `-f/x`."""
 _PATH_END = re.compile(r"[\s,:;'\"]")
 
 
 def _runs_inline_script(command: tuple[str, ...]) -> bool:
-    """Tell if a shell is given a script as a word, also behind `env` and the like.
+    """Tell if a shell or another interpreter is given a script as a word, also behind `env` and the like.
+
+    Only the interpreters of a list: any program may take programs as words.
 
     >>> _runs_inline_script(("/usr/bin/env", "bash", "-ec", ". /x")), _runs_inline_script(("/bin/sh", "/x", "a"))
     (True, False)
+    >>> _runs_inline_script(("/usr/bin/python3.11", "-Ic", "x")), _runs_inline_script(("/usr/bin/awk", "-f", "/x"))
+    (True, False)
     """
-    names = [word.rpartition("/")[2] for word in command]
-    shells = [number for number, name in enumerate(names) if name in _SHELLS]
-    return bool(shells) and any(_INLINE.fullmatch(word) for word in command[shells[0] + 1 :])
+    for number, word in enumerate(command):
+        name, rest = _RELEASE.sub("", word.rpartition("/")[2]), command[number + 1 :]
+        inline = _INLINE.get(name)
+        if inline and any(inline.fullmatch(one) for one in rest):
+            return True
+        # The first word of awk is its program, unless a file is named.
+        if name in _AWKS and rest and not any(_AWK_FILE.fullmatch(one) for one in rest):
+            return True
+    return False
 
 
 class CredentialSource(StrictModel):

@@ -38,7 +38,7 @@ def read_trusted_file(path: Path, what: str, *, private: bool = False, most_byte
         found = "is a symbolic link; name the file itself" if path.is_symlink() else f"cannot be read: {error.strerror}"
         raise refuse_file(what, path, found) from None
     try:
-        reason = find_file_fault(os.fstat(descriptor), private=private) or _find_folder_fault(path)
+        reason = find_file_fault(os.fstat(descriptor), private=private) or find_folder_fault(path)
         if reason:
             raise refuse_file(what, path, reason)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -54,16 +54,24 @@ def find_file_fault(status: os.stat_result, *, private: bool = False) -> str:
     """Return why an open file is not to be trusted; empty where it is."""
     if not stat.S_ISREG(status.st_mode):
         return "is no regular file"
-    if status.st_uid not in _trusted_users():
-        return f"belongs to user {status.st_uid}; it must belong to you (user {os.geteuid()}) or to root: chown it"
-    if status.st_mode & _WRITABLE_BY_OTHERS:
-        return f"can be changed by others (mode {stat.S_IMODE(status.st_mode):04o}): chmod go-w it"
+    fault = find_status_fault(status)
+    if fault:
+        return fault
     if private and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return f"can be read by others (mode {stat.S_IMODE(status.st_mode):04o}): chmod 600 it"
     return ""
 
 
-def _find_folder_fault(path: Path) -> str:
+def find_status_fault(status: os.stat_result) -> str:
+    """Return why a file or folder is not only this user's and root's to change; empty where it is."""
+    if status.st_uid not in _trusted_users():
+        return f"belongs to user {status.st_uid}; it must belong to you (user {os.geteuid()}) or to root: chown it"
+    if status.st_mode & _WRITABLE_BY_OTHERS:
+        return f"can be changed by others (mode {stat.S_IMODE(status.st_mode):04o}): chmod go-w it"
+    return ""
+
+
+def find_folder_fault(path: Path) -> str:
     """Whoever can write to a folder above a file, or above a link on the way there, can put another in its place."""
     for folder in _walk_folders(path):
         status = folder.lstat()
@@ -99,27 +107,34 @@ def _trusted_users() -> frozenset[int]:
 def list_untrusted_folders(policies: Path | None = None) -> tuple[Path, ...]:
     """Return the folders whose content is not the operators' own: the policies and the working folder.
 
-    Each stands for its whole git repository; the policies' one even where the home folder lies in it, as in a CI job
-    whose home is its workspace. A working folder that the home folder lies in, such as `/`, is none: services start
-    there.
+    Each stands for the git repositories around it, up to the outermost: a submodule or a worktree stands in what
+    another repository brings. The policies' own counts even where the home folder lies in it, as in a CI job whose home
+    is its workspace. A working folder that the home folder lies in, such as `/`, is none: services start there.
     """
     try:
         home = find_real_path(find_home_folder())
     except TsunaguError:
         home = Path("/")
-    working = _find_repository(Path.cwd(), besides=home)
+    working = _find_repository(Path.cwd(), home)
     found = [] if home.is_relative_to(working) else [working]
     if policies is not None:
-        found.append(_find_repository(find_real_path(policies)))
+        found.append(_find_repository(find_real_path(policies), home, own=True))
     return tuple(dict.fromkeys(found))
 
 
-def _find_repository(folder: Path, besides: Path | None = None) -> Path:
-    """The nearest git repository around a folder; one that `besides` lies in is passed over."""
+def _find_repository(folder: Path, home: Path, *, own: bool = False) -> Path:
+    """The outermost git repository around a folder; one that the home folder lies in is passed over.
+
+    With `own` those count as well until a repository of its own was met, as in a home that is a repository (of its
+    settings) and holds a clone. A `.git` that is a file is a part of another repository: a submodule, a worktree.
+    """
+    found = folder
     for one in (folder, *folder.parents):
-        if (one / ".git").exists() and (besides is None or not besides.is_relative_to(one)):
-            return one
-    return folder
+        git = one / ".git"
+        if git.exists() and (own or not home.is_relative_to(one)):
+            found = one
+            own = own and (git.is_symlink() or not git.is_dir())
+    return found
 
 
 def find_untrusted_paths(paths: Iterable[Path], folders: Iterable[Path]) -> Iterator[tuple[Path, Path]]:

@@ -9,7 +9,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -79,6 +80,7 @@ def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[Host
 
     check_playbook_name(playbook.folder, playbook.name)
     with (
+        _hide_ansible_variables(),
         tempfile.TemporaryDirectory(prefix="tsunagu-playbook-") as private,
         open_rollout_span(f"playbook {playbook.name}", listeners, hosts=len(playbook.hosts)) as span,
     ):
@@ -112,6 +114,22 @@ def _environment(folder: Path) -> dict[str, str]:
     # The Ansible that was installed with us comes first: only that one can load what the plugins import.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "PATH": path}
+
+
+@contextmanager
+def _hide_ansible_variables() -> Iterator[None]:
+    """Take what the environment says of Ansible away for a while: each of its settings has a variable of its own.
+
+    `ANSIBLE_LIBRARY` or `ANSIBLE_COLLECTIONS_PATH` would go before our `ansible.cfg`, and a relative one leads into the
+    working folder. ansible-runner starts from this process's environment and takes nothing away from it.
+    """
+    hidden = {name: value for name, value in os.environ.items() if name.startswith("ANSIBLE_")}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 class _Hearing:

@@ -25,7 +25,7 @@ def read_sample() -> Files:
     found: Files = {}
     for path in sorted(SHIPPED.rglob("*.yaml")):
         name = path.relative_to(SHIPPED).as_posix()
-        if not name.startswith(("city/schools/", "guardrails/", "schema/")):
+        if not name.startswith(("city/schools/", "schema/")):
             found[name] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
-from policies.guardrails.pack import GUARDRAILS
-from policies.guardrails.public_access import PUBLIC
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
+from stacks.guardrails.pack import GUARDRAILS
+from stacks.guardrails.public_access import PUBLIC
 
 BY_NAME = {guardrail.name: guardrail for guardrail in GUARDRAILS}
 LABELS = {"managed-by": "tsunagu", "city": "x", "environment": "production", "part": "affairs", "importance": "ii"}

@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("controller", "monitoring")
-FOLDERS = (*PACKAGES, "stacks", "playbooks", "policies")
+FOLDERS = (*PACKAGES, "stacks", "playbooks")
 FUNCTIONS = {"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 TOKENS = (
     *(

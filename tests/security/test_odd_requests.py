@@ -289,9 +289,11 @@ def test_a_playbook_is_a_name_in_the_folder_and_never_a_path(tmp_path: Path, nam
 @pytest.mark.parametrize("name", ["../outside", "../../../../tmp/trace"])
 def test_the_command_refuses_it_before_it_writes_or_asks_anything(tmp_path: Path, name: str) -> None:
     books, state = write_playbooks(tmp_path), tmp_path / "state"
-    ran = here(
-        "playbook", "run", name, "--playbooks", str(books), "--state", str(state), "--school", "kw-e01", cwd=tmp_path
-    )
+    (books / "linked.yml").unlink()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    words = ("--playbooks", str(books), "--state", str(state), "--school", "kw-e01")
+    ran = here("playbook", "run", name, *words, cwd=elsewhere)
     assert ran.code == 1
     assert "there is no playbook" in ran.errors
     assert not state.exists()

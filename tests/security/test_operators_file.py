@@ -185,7 +185,7 @@ FIELDS = {
     "an option": "access: {{a: {{user: u, key: {{command: [/bin/x, --file={path}]}}, known-hosts: /k}}}}",
     "a short option": "access: {{a: {{user: u, key: {{command: [/bin/x, -f{path}]}}, known-hosts: /k}}}}",
     "the last of a list": "access: {{a: {{user: u, key: {{command: [/bin/x, 'P=/x:{path}:/y']}}, known-hosts: /k}}}}",
-    "words in a word": "access: {{a: {{user: u, key: {{command: [/bin/env, '-S/x {path} y']}}, known-hosts: /k}}}}",
+    "words in a word": "access: {{a: {{user: u, key: {{command: [/bin/x, '-S/x {path} y']}}, known-hosts: /k}}}}",
     "a jump host": "access: {{a: {{user: u, key: {{env: K}}, known-hosts: /k, jump-host: "
     "{{host: h, user: u, key: {{env: K}}, known-hosts: {path}}}}}}}",
     "signers": "approvals: {{allowed-signers: {path}}}",
@@ -214,16 +214,62 @@ def test_a_word_of_a_command_is_seen_from_where_the_command_runs(place: Path) ->
 
 @pytest.mark.parametrize(
     "command",
-    ["/bin/sh, -c, 'cat x'", "/usr/bin/env, bash, -ec, x", "/bin/bash, --norc, -lc, x", "/bin/busybox, sh, -c, x"],
+    [
+        *("/bin/sh, -c, 'cat x'", "/usr/bin/env, bash, -ec, x", "/bin/bash, --norc, -lc, x", "/bin/busybox, sh, -c, x"),
+        *("/usr/bin/env, -S, 'sh x'", "/usr/bin/env, '-iSsh x'", "/usr/bin/env, '--split-string=sh x'"),
+        *("/usr/bin/perl, -e, x", "/usr/bin/perl, -I, /x, -wE, x", "/usr/bin/perl5.36.0, -nex", "/usr/bin/ruby, -e, x"),
+        *("/usr/bin/python3, -c, x", "/usr/bin/python3.11, -Icx", "/usr/bin/env, -i, python3, -c, x"),
+        *("/usr/bin/node, --eval=x", "/usr/bin/node, -pe, x", "/usr/bin/php, -r, x", "/usr/bin/lua5.4, -e, x"),
+        *("/usr/bin/awk, x", "/usr/bin/gawk, -v, a=b, x", "/usr/bin/nice, -n, '5', /usr/bin/mawk, x"),
+        *("/usr/bin/tcsh, -c, x", "/usr/bin/pwsh, -Command, x", "/usr/bin/deno, eval, x"),
+    ],
 )
 def test_a_script_within_a_command_is_refused(place: Path, command: str) -> None:
     text = f"{GOOD}access: {{a: {{user: u, key: {{command: [{command}]}}, known-hosts: /k}}}}\n"
     assert "a script within the command cannot be checked" in refused(place, write(place / "operators/o", text))
 
 
-def test_a_command_with_words_of_other_places_is_read(place: Path) -> None:
-    text = f"{GOOD}access: {{a: {{user: u, key: {{command: [/usr/bin/pass, show, ~/x, -c, a/b]}}, known-hosts: /k}}}}\n"
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("/usr/bin/pass, show, ~/x, -c, a/b", "/bin/sh, ~/x", "/usr/bin/python3, ~/x", "/usr/bin/env, A=b, ~/x"),
+        *("/usr/bin/perl, ~/x", "/usr/bin/awk, -f, ~/x", "/usr/bin/gawk, --file=/x, ~/x", "/opt/envelope, -S, x"),
+    ],
+)
+def test_a_command_with_words_of_other_places_is_read(place: Path, command: str) -> None:
+    text = f"{GOOD}access: {{a: {{user: u, key: {{command: [{command}]}}, known-hosts: /k}}}}\n"
     assert load_operations(write(place / "operators/o", text), policies=place / "repository/policies").access["a"].key
+
+
+@pytest.mark.parametrize("inner", ["file", "link", "folder"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_every_repository_around_the_policies_counts(place: Path, inner: str, depth: int) -> None:
+    # A submodule has a file `.git`, and the repository that holds it brings what stands beside it.
+    apart = place / "elsewhere.git"
+    apart.mkdir()
+    for folder in [place / "repository/policies", place / "repository/policies/city"][:depth]:
+        git = folder / ".git"
+        if inner == "file":
+            git.write_text(f"gitdir: {apart}\n")
+        elif inner == "link":
+            git.symlink_to(apart)
+        else:
+            git.mkdir()
+    beside = write(place / "repository/operators/operations.yaml")
+    with pytest.raises(OperationsRefused, match="repository"):
+        load_operations(beside, policies=place / ("repository/policies/city" if depth > 1 else "repository/policies"))
+
+
+def test_a_home_of_which_the_settings_are_a_repository_may_hold_clones(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(place))
+    (place / ".git").mkdir()
+    own = write(place / "operators/operations.yaml")
+    assert load_operations(own, policies=place / "repository/policies") == Operations()
+    (place / "repository/.git").rmdir()
+    (place / "repository/.git").write_text("gitdir: ../.git/modules/repository\n")
+    assert "must not stand among policies" in refused(place, own)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.world import OfflineWorld
 from tests.stacks.declared import ROOT
 
-PACK = ("--policy-pack", str(ROOT / "policies/guardrails"))
+PACK = ("--policy-pack", str(ROOT / "stacks/guardrails"))
 STATES = Path(__file__).parent / "states"
 DO = ("--yes", "--skip-preview")
 

@@ -143,3 +143,11 @@ def test_the_links_of_this_project_are_good(capsys: pytest.CaptureFixture[str]) 
 
 def test_the_examples_are_true() -> None:
     assert doctest.testmod(check_links).failed == 0
+
+
+def test_a_path_of_the_code_in_backquotes_must_be_there(project: Path) -> None:
+    (project / "tools").mkdir()
+    (project / "tools/one.py").touch()
+    good = "`tools/one.py` `tools/` `tools/one.py::test_it` `python -m tools.gone`\n```sh\n`tools/gone.py`\n```\n"
+    assert broken(project, good) == []
+    assert broken(project, "`tools/gone.py`\n") == [(1, "tools/gone.py", "there is no such path in the project")]

@@ -101,7 +101,7 @@ def _find_libraries(path: Path) -> set[str]:
             names |= {one.name for one in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-    return {name for name in names if name.split(".")[0] not in {*PACKAGES, "tests", "tools", "policies", "playbooks"}}
+    return {name for name in names if name.split(".")[0] not in {*PACKAGES, "tests", "tools", "playbooks"}}
 
 
 def _python_files(root: Path) -> list[Path]:

@@ -30,6 +30,7 @@ from controller.cli.progress import Progress
 from controller.cli.telemetry_tokens import find_token_file
 from controller.inputs.real_path import find_real_path
 from controller.model.sites.devices import Device
+from controller.operations.trusted_programs import PROJECT, check_program_folder
 from controller.plan.backup import is_operable
 from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
 from controller.telemetry.registry import Writer
@@ -37,10 +38,19 @@ from controller.telemetry.tracing import open_trace
 
 playbook = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Playbooks for network operators.")
 
-FOLDER = Path("playbooks")
+OWN = "playbooks"
+FOLDER = PROJECT / OWN
+"""The project's own, whatever the working folder is: what stands there is run."""
 SAVED = "Save what the device runs"
 
-Folder = Annotated[Path, typer.Option("--playbooks", help="Folder with the playbooks and their ansible.cfg.")]
+Folder = Annotated[
+    Path,
+    typer.Option(
+        "--playbooks",
+        help="Folder with the playbooks and their ansible.cfg; left out, the project's own.",
+        show_default=False,
+    ),
+]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Folder in which the dated folder is made.")]
 
 
@@ -68,7 +78,8 @@ def run(  # noqa: PLR0913 the command's options
     Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
     """
     # Before anything is written: the trace bears the playbook's name.
-    check_playbook_name(find_real_path(playbooks), name)
+    folder_of_books = check_program_folder(playbooks, OWN, policies)
+    check_playbook_name(folder_of_books, name)
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab)
     devices = list_reachable_devices(city, chosen)
@@ -79,7 +90,7 @@ def run(  # noqa: PLR0913 the command's options
     if hosts:
         environment = {"TSUNAGU_POLICIES": str(find_real_path(policies)), "TSUNAGU_LAB": str(int(lab))}
         environment |= list_operations_variables(city)
-        book = Playbook(find_real_path(playbooks), name, hosts, environment, {"backup_folder": str(folder)})
+        book = Playbook(folder_of_books, name, hosts, environment, {"backup_folder": str(folder)})
         timeline = state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl"
         with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=open_audit_trail(state)) as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])

@@ -17,6 +17,7 @@ Identity = tuple[int, int]
 
 _PROC = Path("/proc")
 _AFTER_NAME_STATE = 0
+_AFTER_NAME_THREADS = 17
 _AFTER_NAME_STARTED = 19
 _POLITE_SECONDS = 1.5
 _FIRM_SECONDS = 5.0
@@ -120,8 +121,9 @@ def _started(pid: int) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()  # the name before it may hold spaces and brackets
-    if fields[_AFTER_NAME_STATE] in ("Z", "X"):
-        return None  # ended; only its parent has not asked yet
+    if fields[_AFTER_NAME_STATE] in ("Z", "X") and int(fields[_AFTER_NAME_THREADS]) <= 1:
+        # Ended; only its parent has not asked yet. While other threads of it still end, its locks and sockets are held.
+        return None
     return int(fields[_AFTER_NAME_STARTED])
 
 

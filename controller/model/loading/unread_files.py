@@ -15,8 +15,8 @@ from controller.model.policy_files import COMPANIONS, LOCKS, PolicyFile
 
 _READMES = ("README.md", "README.ja.md")
 _NEARLY = (".yml", ".yaml.txt", ".yml.txt", ".YAML", ".YML")
-_OWN = frozenset({"schema", "guardrails"})
-"""Folders of ours that hold no policy: schemas for editors, and Pulumi's guardrails with a YAML file of its own."""
+_OWN = frozenset({"schema"})
+"""Folders of ours that hold no policy: schemas for editors."""
 _DEEPEST = 2
 """How far below a folder files are looked for."""
 _TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods")

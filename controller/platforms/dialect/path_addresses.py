@@ -10,6 +10,8 @@ from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import join_words
 
+LINK_LOCAL = "fe80::1/64"
+"""Stands for whatever address of this kind an interface makes for itself: it routes by it, and holds none of ours."""
 Lines = Sequence[tuple[ConfigLine, str]]
 """Lines with their words, in small letters."""
 
@@ -20,8 +22,9 @@ def is_address(words: str) -> bool:
 
 
 def has_address(texts: Iterable[str]) -> bool:
-    """Say if one of the lines gives an interface an address, or lends it one."""
-    return any(is_address(words) or words.startswith(("ip unnumbered", "ipv6 unnumbered")) for words in texts)
+    """Say if one of the lines gives an interface an address, or lets it make or borrow one."""
+    others = ("ip unnumbered", "ipv6 unnumbered", "ipv6 enable")
+    return any(is_address(words) or words.startswith(others) for words in texts)
 
 
 def find_addressed(
@@ -43,7 +46,8 @@ def list_addresses(lines: Lines) -> tuple[tuple[str, ...], bool]:
         if not has_address([words]):
             continue
         parts = words.split()[2:]
-        if "link-local" in parts:
+        if "link-local" in parts or words == "ipv6 enable":
+            found.append(LINK_LOCAL)
             continue
         text = f"{parts[0]}/{parts[1]}" if len(parts) > 1 and parts[1][:1].isdigit() and "/" not in parts[0] else ""
         try:
@@ -53,9 +57,18 @@ def list_addresses(lines: Lines) -> tuple[tuple[str, ...], bool]:
             continue
         if "/" not in str(text or parts[0]):
             unknown = True
-        elif not one.is_link_local:
+        else:
             found.append(str(one))
     return tuple(found), unknown
+
+
+def list_next_hops(words: str) -> tuple[str, ...]:
+    """Return the addresses that stand in a line.
+
+    >>> list_next_hops("default-router 10.1.0.1 10.1.0.2")
+    ('10.1.0.1', '10.1.0.2')
+    """
+    return tuple(part for part in words.split() if _is_plain_address(part))
 
 
 def describe_route(header: ConfigLine, words: str) -> UnmanagedPath:

@@ -49,7 +49,7 @@ HARMLESS_ON_VLAN_INTERFACES = _compile(
     r"(ip )?mtu .*",
     r"ip(v6)? (tcp adjust-mss|mtu|igmp|mld|pim|dhcp snooping|helper-address|flow|verify|dhcp relay) ?.*",
     r"ip dhcp-relay .*",
-    r"ipv6 (enable|address [0-9a-f:]+ link-local|nd (?!prefix|ra interval 0).*)",
+    r"ipv6 (enable|address [0-9a-f:]+ link-local|nd (?!prefix|proxy).*)",
     r"(load-interval|bandwidth|delay|arp timeout|arp-mac-disparity|snmp|logging|service-policy|carrier-delay) ?.*",
 )
 """Lines of an interface in a VLAN that change no way of a packet."""
@@ -100,6 +100,8 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
         re.compile(r"route-target .*|(import|export) .*|route-replicate .*"),
         PathKind.ROUTING_TABLE,
     ),
+    (re.compile(r"monitor session .* type .*"), re.compile(r"source .*"), PathKind.MIRROR),
+    (re.compile(r"ip(v6)? dhcp pool .*"), re.compile(r"default-router .*"), PathKind.SECOND_GATEWAY),
 )
 """Lines inside another block, by what the block begins with."""
 
@@ -107,4 +109,4 @@ TUNNELS = re.compile(
     r"(tunnel|nve|vxlan|vti|virtual-\w+|dialer|serial|cellular|atm|pos|multilink|ppp|async|bri|pseudowire|mpls|l2tp)\S*"
 )
 BRIDGES = re.compile(r"(bvi|bdi|br)\d+")
-OWN_ADDRESSES = re.compile(r"(loopback|null|lo)\S*")
+OWN_ADDRESSES = re.compile(r"(loopback|null|lo)\d*")

@@ -21,6 +21,7 @@ from controller.platforms.dialect.path_addresses import (
     has_address,
     is_address,
     list_addresses,
+    list_next_hops,
 )
 from controller.platforms.dialect.path_words import (
     BLOCK_LINES,
@@ -159,7 +160,12 @@ class _PathReader:
                 continue
             kept = kind or PathKind.UNKNOWN_LINE
             yield UnmanagedPath(kept, line.number, words, holder, vlans | _private(kept, words), in_managed=ours)
-        addressing = [(line, words) for line, words in lines if line.number not in self.managed]
+        # What an interface of ours makes for itself changes nothing there.
+        addressing = [
+            (line, words)
+            for line, words in lines
+            if line.number not in self.managed and not (ours and ("link-local" in words or words == "ipv6 enable"))
+        ]
         yield from find_addressed(PathKind.VLAN_INTERFACE, header, holder, vlans, addressing)
 
     def _unknown_in_ours(self, line: ConfigLine, words: str) -> bool:
@@ -205,7 +211,7 @@ class _PathReader:
     def _read_port_lines(self, name: str, lines: Lines, vlans: PortVlans, *, isolated: bool) -> Iterator[UnmanagedPath]:
         for line, words in lines:
             carried, kind = vlans.carried, _find_kind(words)
-            if kind is PathKind.UNKNOWN_LINE or words.startswith("service instance "):
+            if kind in {PathKind.UNKNOWN_LINE, PathKind.MIRROR} or words.startswith("service instance "):
                 carried = None
             if re.match(r"switchport (vlan (mapping|translation)|vlan-stacking)", words):
                 kind, carried = PathKind.VLAN_TRANSLATION, None if carried is None else carried | _numbers(words)
@@ -313,7 +319,9 @@ def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
         if begins.fullmatch(header):
             for line, words in lines:
                 if pattern.fullmatch(words):
-                    yield UnmanagedPath(kind, line.number, words)
+                    vlans = None if kind is PathKind.MIRROR else frozenset[int]()
+                    hops = list_next_hops(words) if kind is PathKind.SECOND_GATEWAY else ()
+                    yield UnmanagedPath(kind, line.number, words, vlans=vlans, next_hops=hops)
 
 
 def _find_kind(words: str) -> PathKind | None:

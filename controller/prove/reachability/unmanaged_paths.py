@@ -7,6 +7,7 @@ with the segments that it touches and what it would take to judge them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_interface, ip_network
@@ -69,6 +70,7 @@ _NEEDS: dict[PathKind, str] = {
     PathKind.PROXY_ARP: "enter it with 'no' before it",
     PathKind.UNKNOWN_LINE: "take the line out of our object, or report it so that it becomes known",
 }
+_LOOPBACK = re.compile(r"(loopback|lo)\d*")
 _LINK = "the link to the router"
 _ANYWHERE = frozenset({PathKind.ROUTING_PROTOCOL, PathKind.ROUTING_TABLE})
 """Kinds of the whole device, that matter where it routes between our segments and anything else."""
@@ -167,12 +169,25 @@ class _TouchedSegments:
 
     def _examine_other(self, path: UnmanagedPath) -> tuple[str, ...]:
         """What is of the whole device matters where that routes between our segments and anything else."""
+        if path.next_hops:
+            return tuple(self._list_misled(path.next_hops))
         if path.kind in _ANYWHERE or path.vlans == frozenset():
             return tuple(self.names.values()) if self.forwards else ()
         return self._touch(path.vlans)
 
     def _touch(self, vlans: frozenset[int] | None) -> tuple[str, ...]:
         return tuple(name for vlan, name in self.names.items() if vlans is None or vlan in vlans)
+
+    def _list_misled(self, gateways: Iterable[str]) -> Iterator[str]:
+        """Yield the segments that are given a gateway other than their own."""
+        addresses, school = self.city.addresses, self.device.school
+        given = [ip_address(one) for one in gateways]
+        for name, segment in self.city.list_segments(school).items():
+            for one in given:
+                family = Family(one.version)
+                inside = one in addresses.segment_prefix(school, segment, family)
+                if inside and int(one) != addresses.gateway_address(school, segment, family):
+                    yield name
 
     def _examine_access(self, path: UnmanagedPath) -> tuple[tuple[str, ...], str]:
         """A port of hosts: judged where the filters of its VLAN stand on its way, as they do for ports of ours."""
@@ -198,7 +213,7 @@ class _TouchedSegments:
         touched = self._touch(path.vlans)
         if touched:
             return touched
-        return self._examine_addresses(path, leads_out=self.forwards and not path.holder.startswith("lo"))
+        return self._examine_addresses(path, leads_out=self.forwards and _LOOPBACK.fullmatch(path.holder) is None)
 
     def _examine_addresses(self, path: UnmanagedPath, *, leads_out: bool) -> tuple[str, ...]:
         """An interface in no VLAN of ours. One in a routing table of its own reaches nothing of ours by routing."""
@@ -216,6 +231,8 @@ class _TouchedSegments:
             return False
         for text in path.addresses:
             own = ip_interface(text)
+            if own.is_link_local:
+                continue
             prefix = city.addresses.segment_prefix(school, management, Family(own.version))
             if own.ip not in prefix or (
                 own.version == self.device.management.version and own.ip != self.device.management
@@ -225,7 +242,7 @@ class _TouchedSegments:
                 return False
         addressed = {PathKind.VLAN_INTERFACE, PathKind.ROUTED_PORT}
         others = [one for one in self.paths if one.kind in addressed and one is not path and not one.table]
-        return not (self.routes and any(not one.holder.startswith("lo") for one in others))
+        return not (self.routes and any(_LOOPBACK.fullmatch(one.holder) is None for one in others))
 
     def _leads_to_router(self, path: UnmanagedPath) -> bool:
         """Say if a route leads where ours do, or is the switch's own and leaves through a network of others."""

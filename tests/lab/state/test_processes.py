@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,24 @@ def test_a_process_that_ended_but_was_not_reaped_is_not_alive(child: Child) -> N
     assert not is_alive(process)
     with pytest.raises(LabError, match="ended as soon as it had started"):
         describe_process("sleep", "as-e04", child.pid)
+
+
+def test_a_process_is_alive_until_its_last_thread_has_ended() -> None:
+    """A switch that is killed holds the lock of its pid file for as long as one of its threads still ends."""
+    script = (
+        "import ctypes, sys, threading; threading.Thread(target=sys.stdin.read).start(); "
+        "print('ready', flush=True); ctypes.CDLL(None).pthread_exit(None)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        process = describe_process("threads", "", child.pid)
+        stat = Path(f"/proc/{child.pid}/stat")
+        assert wait_until(lambda: stat.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z", 5.0)
+        assert is_alive(process)
+        child.kill()
+        assert wait_until(lambda: not is_alive(process), 5.0)
 
 
 def test_a_name_with_brackets_and_spaces_is_read() -> None:

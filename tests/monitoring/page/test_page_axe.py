@@ -13,6 +13,7 @@ from controller.model.city import City
 from tests.monitoring.page.conftest import Visit
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.rollouts import rollout
+from tests.soak import FACTOR
 
 AXE = (Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -33,8 +34,12 @@ def clean(page: Page) -> None:
     assert found["passes"] > 15
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["ja", "en"])
+PAIRS = [("ja", "dark"), ("en", "light")]
+"""Each language and each theme once; `make soak` looks at all pairs."""
+OTHERS = [("ja", "light"), ("en", "dark")]
+
+
+@pytest.mark.parametrize(("language", "scheme"), PAIRS + OTHERS * (FACTOR > 1))
 def test_axe_finds_nothing(
     visits: Callable[..., Visit], figures: Figures, city: City, language: str, scheme: str
 ) -> None:

@@ -27,7 +27,7 @@ class FolderStage:
         self.files = tuple(
             str(path.relative_to(self.policies))
             for path in sorted(self.policies.rglob("*"))
-            if path.suffix in (".yaml", ".json") and not {"schema", "guardrails"} & set(path.parts)
+            if path.suffix in (".yaml", ".json") and "schema" not in path.parts
         )
         self._contents = {name: (self.policies / name).read_bytes() for name in self.files}
 

@@ -15,11 +15,11 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
-from policies.guardrails.labels import LABELS
-from policies.guardrails.locations import JAPAN
-from policies.guardrails.public_access import CLOSED, PROXY, PUBLIC
-from policies.guardrails.stored_data import KEPT, KEYS
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
+from stacks.guardrails.labels import LABELS
+from stacks.guardrails.locations import JAPAN
+from stacks.guardrails.public_access import CLOSED, PROXY, PUBLIC
+from stacks.guardrails.stored_data import KEPT, KEYS
 
 GUARDRAILS: tuple[Guardrail, ...] = (JAPAN, PROXY, CLOSED, KEYS, KEPT, LABELS)
 OURS = "gcp:"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
 
 PUBLIC = "public"
 """Setting: names of backends and services that may do without the proxy. None, unless the pack's settings say so."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
 
 REGIONS = ("asia-northeast1", "asia-northeast2")
 """Tokyo and Osaka."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
 
 WANTED = ("managed-by", "city", "environment", "part", "importance")
 CLASSES = ("i", "ii", "iii", "iv")

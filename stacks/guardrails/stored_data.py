@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.guardrails.guardrail import CheckedResource, Guardrail, Violations
+from stacks.guardrails.guardrail import CheckedResource, Guardrail, Violations
 
 KEY_OF = {
     "alloydb.Cluster": "encryptionConfig.kmsKeyName",

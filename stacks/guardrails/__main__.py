@@ -1,4 +1,4 @@
-"""Started by the engine: `pulumi preview --policy-pack policies/guardrails`."""
+"""Started by the engine: `pulumi preview --policy-pack stacks/guardrails`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from policies.guardrails.pack import start_policy_pack
+from stacks.guardrails.pack import start_policy_pack
 
 start_policy_pack()

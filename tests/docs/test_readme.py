@@ -1,0 +1,154 @@
+"""README.md and README.ja.md: small, alike, true to the platforms and to the demo; their commands do what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controller.platforms.base import Operable, Readable
+from controller.platforms.registry import list_platforms, load_platform
+from tools.readme_demo import CHOSEN, DEMO, EXCERPT, LineMissing, choose_lines, cut_between_marks
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
+JAPANESE = (ROOT / "README.ja.md").read_text(encoding="utf-8")
+MOST_BYTES = 10 * 1024
+HEADINGS = {
+    "Two commands": "二つのコマンド",
+    "Ten lines of output": "出力の十行",
+    "Platforms": "対応機種",
+    "Start on your own data": "自分のデータで始める",
+    "What is proved, and what is not": "証明していること、していないこと",
+    "Four doors": "四つの入口",
+    "More": "そのほか",
+}
+YES, NO = "✓", "-"
+
+
+def list_headings(text: str) -> list[str]:
+    return re.findall(r"^## (.+)$", text, flags=re.MULTILINE)
+
+
+def list_tables(text: str) -> list[list[list[str]]]:
+    """The tables, each as its rows, each as its cells."""
+    blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    return [[[cell.strip() for cell in row.strip("|").split(" | ")] for row in block.splitlines()] for block in blocks]
+
+
+def list_commands(text: str) -> list[str]:
+    """The commands of all code blocks, without what is said about them."""
+    own = text.replace(cut_between_marks(text, EXCERPT) or "\0", "")
+    blocks = re.findall(r"^```\n(.*?)^```$", own, flags=re.MULTILINE | re.DOTALL)
+    return [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def list_links(text: str) -> list[str]:
+    return sorted(set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.ja.md"})
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_it_is_small(name: str) -> None:
+    assert (ROOT / name).stat().st_size <= MOST_BYTES
+
+
+def test_both_have_the_same_headings_in_the_same_order() -> None:
+    assert list_headings(ENGLISH) == list(HEADINGS)
+    assert list_headings(JAPANESE) == list(HEADINGS.values())
+
+
+def test_both_have_the_same_tables() -> None:
+    """Of a table the number of rows and cells, and what is no language: code, marks and links."""
+    english, japanese = list_tables(ENGLISH), list_tables(JAPANESE)
+    assert len(english) == 3
+
+    def bare(tables: list[list[list[str]]]) -> list[list[list[list[str]]]]:
+        sign = re.compile(rf"`[^`]+`|\]\([^)]+\)|^{YES}$|^{NO}$")
+        return [[[sign.findall(cell) for cell in row] for row in table] for table in tables]
+
+    assert bare(english) == bare(japanese)
+
+
+def test_both_have_the_same_commands_links_and_lines() -> None:
+    assert len(list_commands(ENGLISH)) > 8
+    assert list_commands(ENGLISH) == list_commands(JAPANESE)
+    assert list_links(ENGLISH) == list_links(JAPANESE)
+    assert cut_between_marks(ENGLISH, EXCERPT) == cut_between_marks(JAPANESE, EXCERPT)
+
+
+@pytest.mark.parametrize(("text", "heading"), [(ENGLISH, 0), (JAPANESE, 1)])
+def test_what_is_proved_and_what_is_not_takes_five_lines(text: str, heading: int) -> None:
+    title = next(pair for pair in HEADINGS.items() if pair[0] == "What is proved, and what is not")[heading]
+    part = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    assert len(re.findall(r"^- \S", part, flags=re.MULTILINE)) == 5
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in seen:
+            continue
+        seen.add(page)
+        for target in list_links(page.read_text(encoding="utf-8")):
+            path = Path(os.path.normpath(page.parent / target.partition("#")[0]))
+            if path.suffix == ".md" and path.is_file():
+                waiting.append(path)
+    assert set((ROOT / "docs").rglob("*.md")) - seen == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(ENGLISH, ("real", "stand-in", "text")), (JAPANESE, ("本物", "代役", "文字列"))]
+)
+def test_the_table_of_platforms_is_what_is_installed(text: str, words: tuple[str, str, str]) -> None:
+    rows = {row[0].strip("`"): row[1:] for row in list_tables(text)[0] if row[0].startswith("`")}
+    assert sorted(rows) == sorted(list_platforms())
+    for name, (*marks, verified) in rows.items():
+        platform = load_platform(name)
+        readable, operable = isinstance(platform, Readable), isinstance(platform, Operable)
+        wanted = [readable, True, operable, readable]
+        assert marks == [YES if one else NO for one in wanted], name
+        assert verified.startswith(words[0] if operable else words[1] if readable else words[2]), name
+
+
+def test_the_lines_of_output_are_ten_of_the_demo() -> None:
+    output = cut_between_marks((ROOT / "docs" / "demo.md").read_text(encoding="utf-8"), DEMO)
+    assert len(CHOSEN) == 10
+    assert cut_between_marks(ENGLISH, EXCERPT) == choose_lines(output)
+
+
+def test_an_output_that_lacks_a_line_is_refused() -> None:
+    with pytest.raises(LineMissing, match="apply"):
+        choose_lines("a synthetic city of 1: 0 errors\nplan: 1 of 1 devices would change\nproof: 1 filters rendered\n"
+                     "proof: 1 states on the way")  # fmt: skip
+
+
+def test_the_commands_to_start_on_own_data_do_what_they_say(tmp_path: Path) -> None:
+    """As a user does, in a folder with the shipped policies; what sets the machine up is left out."""
+    shutil.copytree(ROOT / "policies", tmp_path / "policies", ignore=shutil.ignore_patterns("__pycache__"))
+    part = ENGLISH.partition("## Start on your own data\n")[2].partition("\n## ")[0]
+    commands = [one for one in list_commands(part) if not one.startswith(("make ", "export "))]
+    assert [one.split()[1] for one in commands if one.startswith("tsunagu ")] == [
+        *("check", "render", "explain", "plan"),
+    ]
+    script = tmp_path / "commands.sh"
+    script.write_text("\n".join(["set -eu", *commands]), encoding="utf-8")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", str(script)],
+        cwd=tmp_path,
+        env={"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "0 errors" in done.stdout
+    assert (tmp_path / "configs" / "kw-e01-core1.cfg").exists()
+    assert "plan: 0 of" in done.stdout
