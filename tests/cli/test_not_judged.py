@@ -1,4 +1,4 @@
-"""`prove` and `plan` with `--configs`: what of others cannot be judged is said by name, with an exit code of its own."""
+"""`prove` and `plan` with `--configs`: what cannot be judged is said by name, with an exit code of its own."""
 
 from __future__ import annotations
 

@@ -62,10 +62,10 @@ def list_addresses(lines: Lines) -> tuple[tuple[str, ...], bool]:
     return tuple(found), unknown
 
 
-def list_next_hops(words: str) -> tuple[str, ...]:
+def list_plain_addresses(words: str) -> tuple[str, ...]:
     """Return the addresses that stand in a line.
 
-    >>> list_next_hops("default-router 10.1.0.1 10.1.0.2")
+    >>> list_plain_addresses("default-router 10.1.0.1 10.1.0.2")
     ('10.1.0.1', '10.1.0.2')
     """
     return tuple(part for part in words.split() if _is_plain_address(part))

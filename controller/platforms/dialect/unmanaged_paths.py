@@ -21,7 +21,7 @@ from controller.platforms.dialect.path_addresses import (
     has_address,
     is_address,
     list_addresses,
-    list_next_hops,
+    list_plain_addresses,
 )
 from controller.platforms.dialect.path_words import (
     BLOCK_LINES,
@@ -320,7 +320,7 @@ def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
             for line, words in lines:
                 if pattern.fullmatch(words):
                     vlans = None if kind is PathKind.MIRROR else frozenset[int]()
-                    hops = list_next_hops(words) if kind is PathKind.SECOND_GATEWAY else ()
+                    hops = list_plain_addresses(words) if kind is PathKind.SECOND_GATEWAY else ()
                     yield UnmanagedPath(kind, line.number, words, vlans=vlans, next_hops=hops)
 
 
