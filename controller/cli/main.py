@@ -32,6 +32,7 @@ COMMANDS = {
     ),
     "what-if": CommandEntry("Say which answers a change of the policy changes.", "policy.what_if:what_if_command"),
     "migrate": CommandEntry("Rewrite policy files of older formats.", "policy.migrate:migrate"),
+    "adopt": CommandEntry("Propose how a school that runs already is taken over.", "devices.adopt:adopt"),
     "approve": CommandEntry("Approve a saved plan by a signature.", "devices.approve:approve"),
     "agent": CommandEntry("Print the program that a Linux device runs for us.", "devices.agent:agent"),
     "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),

@@ -50,6 +50,7 @@ class Exit(IntEnum):
     DIFFERS = 2
     NOT_SUPPORTED = 3
     NOT_JUDGED = 4
+    INEXPRESSIBLE = 5
     USAGE = 64
     FAULT = 70
     INTERRUPTED = 130

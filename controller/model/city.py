@@ -23,23 +23,23 @@ from controller.model.network.packets import Prefix, Service
 from controller.model.policy_bounds import SSH_PORT, PolicyBounds
 from controller.model.policy_files import Model, PolicyFile, PolicyValues
 from controller.model.sites.access_lines import AccessLinesFile
+from controller.model.sites.blueprints import BlueprintFile, DeviceGroup
 from controller.model.sites.calendar import CalendarFile, DayKind
 from controller.model.sites.devices import (
     Device,
     DevicePort,
     EstateName,
-    build_blueprint_devices,
+    build_devices,
     expand_port_groups,
 )
+from controller.model.sites.equipment import Equipment
+from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.schools import (
-    BlueprintFile,
     CityFile,
-    DeviceGroup,
     LabFile,
     Office,
     School,
     Ward,
-    matches_school,
 )
 from controller.model.sites.scope import SchoolGroup
 from controller.model.sites.stack_outputs import StackOutputs
@@ -344,24 +344,25 @@ class City:
             kept = self._fleets[school.id] = (school, tuple(self._devices(school)))
         return kept[1]
 
-    def find_lot(self, school: School) -> str:
-        """The procurement lot of a school: its own, or its ward's; a loaded policy has one of the two."""
-        own = school.lot or next(ward.lot for ward in self.wards if ward.id == school.ward)
-        return own or ""
-
     def _devices(self, school: School) -> Iterator[Device]:
-        blueprint = next(one for one in self.blueprints.blueprints if matches_school(one, school))
-        lot = self.find_lot(school)
-        access, address = self.settings.device_access, self.addresses.device_address
-        found = build_blueprint_devices(school, blueprint, lot, access, self._ports_of, address)
+        equipment, access = self.equipment, self.settings.device_access
+        found = build_devices(
+            school, equipment.list_slots(school), access, self._ports_of, self.addresses.device_address
+        )
         return (replace(one, ssh_port=self.bounds.ssh_ports.get(one.access, SSH_PORT)) for one in found)
+
+    @cached_property
+    def equipment(self) -> Equipment:
+        """What stands at each school: its lot, its blueprint, and what the inventory lists."""
+        listed = self.files.get_all(policy_files.DEVICES)
+        return Equipment(self.wards, self.blueprints, tuple(one for file in listed for one in file.devices))
 
     @cached_property
     def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:
         """The devices of the schools that were asked for."""
         return {}
 
-    def _ports_of(self, group: DeviceGroup, platform: str) -> tuple[DevicePort, ...]:
+    def _ports_of(self, group: DeviceGroup | ListedDevice, platform: str) -> tuple[DevicePort, ...]:
         """The ports of every device of a group on a platform: one object."""
         kept = self._wired.get((id(group), platform))
         if kept is None:
@@ -371,5 +372,5 @@ class City:
         return kept[1]
 
     @cached_property
-    def _wired(self) -> dict[tuple[int, str], tuple[DeviceGroup, tuple[DevicePort, ...]]]:
+    def _wired(self) -> dict[tuple[int, str], tuple[DeviceGroup | ListedDevice, tuple[DevicePort, ...]]]:
         return {}

@@ -22,9 +22,11 @@ from controller.model.access.rules import ApplicationFile, PrefixListFile, RuleF
 from controller.model.formats.migration import NUMBERED, FileFormat, Migration
 from controller.model.measurement import MeasurementFile
 from controller.model.sites.access_lines import AccessLinesFile
+from controller.model.sites.blueprints import BlueprintFile
 from controller.model.sites.calendar import CalendarFile
+from controller.model.sites.inventory import DeviceFile
 from controller.model.sites.migrations import CITY_ACCESS, LAB_ACCESS
-from controller.model.sites.schools import BlueprintFile, CityFile, LabFile, SchoolFile
+from controller.model.sites.schools import CityFile, LabFile, SchoolFile
 from controller.model.sites.scope import GroupFile
 from controller.model.sites.stack_outputs import StackOutputs
 
@@ -107,6 +109,7 @@ class PolicyFile(Generic[Model_co]):
 
 CITY = PolicyFile("city/city.yaml", CityFile, format=2, readable_from=2, migrations=(NUMBERED, CITY_ACCESS))
 SCHOOLS = PolicyFile("city/schools/*.yaml", SchoolFile)
+DEVICES = PolicyFile("city/devices/*.yaml", DeviceFile, optional=True)
 BLUEPRINTS = PolicyFile("city/blueprints.yaml", BlueprintFile)
 LINES = PolicyFile("city/lines.yaml", AccessLinesFile)
 GROUPS = PolicyFile("city/groups.yaml", GroupFile, optional=True, default=GroupFile(groups=()))
@@ -126,6 +129,7 @@ OUTPUTS = PolicyFile(f"stack-outputs/{STACK}.json", StackOutputs, has_schema=Fal
 POLICY_FILES: tuple[PolicyFile[BaseModel], ...] = (
     CITY,
     SCHOOLS,
+    DEVICES,
     BLUEPRINTS,
     LINES,
     GROUPS,

@@ -17,6 +17,8 @@ from controller.model.city import City
 from controller.model.loading.bounds import PrefixCover, count_new_addresses, exceeds_block, merge_prefixes
 from controller.model.network.device_state import PortRole
 from controller.model.network.packets import Family, Prefix
+from controller.model.sites.blueprints import DeviceGroup
+from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.schools import PrefixField
 from controller.operations.fields import PlainText
 from controller.operations.operations import CloudBounds
@@ -97,15 +99,21 @@ def _list_management_entries(city: City) -> Iterator[str]:
         if own is not None:
             given = (f"VLAN {own.vlan}" if own.vlan else "", str(own.ipv4 or ""), str(own.ipv6 or ""))
             yield f"school {school.id}: {', '.join(filter(None, given))}"
-    for blueprint in city.blueprints.blueprints:
-        for group in blueprint.devices:
-            where = f"blueprint {blueprint.id}, {group.role}"
-            for ports in group.ports:
-                carried = ports.segments == "all" or management in ports.segments
-                # An uplink has no filter at all, so a port that is called one lets more in than a host-facing one.
-                role = "" if ports.faces is PortRole.HOST_FACING else f" ({ports.faces.words})"
-                if carried:
-                    yield from (f"{where}: port {number}{role}" for number in range(ports.first, ports.last + 1))
+    places: list[tuple[str, DeviceGroup | ListedDevice]] = [
+        (f"blueprint {blueprint.id}, {group.role}", group)
+        for blueprint in city.blueprints.blueprints
+        for group in blueprint.devices
+    ]
+    places += [(f"device {one.id} of {one.school}", one) for one in city.equipment.inventory]
+    for where, group in places:
+        for ports in group.ports or ():
+            carried = ports.segments == "all" or management in ports.segments
+            # An uplink has no filter at all, so a port that is called one lets more in than a host-facing one.
+            role = "" if ports.faces is PortRole.HOST_FACING else f" ({ports.faces.words})"
+            named = f" of {ports.pattern}" if ports.pattern else ""
+            if carried:
+                yield from (f"{where}: port {number}{named}{role}" for number in range(ports.first, ports.last + 1))
+        if isinstance(group, DeviceGroup):
             yield from (f"{where}: wireless network {one.ssid}" for one in group.ssids if one.segment == management)
     for admission in city.admissions:
         if admission.segment == management:

@@ -24,7 +24,7 @@ class Observed:
     """A device as seen, and where. Exactly one of `observation` and `refusal` is set.
 
     `saved` is what it would boot with: None when that is missing or damaged; asked only where `knows_saved`.
-    `encoding` is what a saved text was written in, where that is not UTF-8.
+    `encoding` is what a saved text was written in, where that is not UTF-8; `text` is what was understood.
     """
 
     device: Device
@@ -34,6 +34,7 @@ class Observed:
     knows_saved: bool = False
     refusal: TsunaguError | None = None
     encoding: str = ""
+    text: DeviceText | None = None
 
 
 class NotSupported(TsunaguError):
@@ -77,7 +78,8 @@ def _observe_device(device: Device, transport: Transport, *, only_read: bool) ->
             text = system.read(session)
             saved = system.read_saved(session)
         observation = understand(system, text, device.id)
-        return Observed(device, device.id, observation, _state(system, saved, device.id), knows_saved=True)
+        booted = _state(system, saved, device.id)
+        return Observed(device, device.id, observation, booted, knows_saved=True, text=text)
     except (DeviceError, ConfigRefused) as error:
         return Observed(device, refusal=error)
     except Exception as error:  # noqa: BLE001 one device must not end the run for all others

@@ -80,10 +80,11 @@ def _from_file(device: Device, folder: InputFolder, encoding: TextEncoding | Non
         fault = find_capture_fault(read.text)
         if fault is not None:
             return Observed(device, refusal=InputRefused(path, fault[1], fault[0]))
-        seen = understand(load_platform(device.platform), DeviceText(read.text, device.id), str(path))
+        text = DeviceText(read.text, device.id)
+        seen = understand(load_platform(device.platform), text, str(path))
     except FileNotFoundError:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
     except (ConfigRefused, DeviceTextRefused, InputRefused) as error:
         return Observed(device, refusal=error)
     told = "" if read.encoding is TextEncoding.UTF_8 else read.encoding.value
-    return Observed(device, str(path), seen, encoding=told)
+    return Observed(device, str(path), seen, encoding=told, text=text)

@@ -49,8 +49,9 @@ def find_device(city: City, name: str) -> Device:
     Raises:
         TsunaguError: the city's estate has no such device.
     """
+    listed_at = next((one.school for one in city.equipment.inventory if one.id == name), "")
     for school in city.estate_schools:
-        if name.startswith(school.id):
+        if name.startswith(school.id) or school.id == listed_at:
             for device in city.list_devices(school):
                 if device.id == name:
                     return device

@@ -96,6 +96,10 @@ class Observation:
     routes: bool = False
 
 
+HAND_OVER = "hand it over ('tsunagu adopt SCHOOL' lists the commands, and what they open and close for whom)"
+DETACH = "detach it from the neighbour, after comparing it with ours: routes that only it permits are then lost"
+
+
 def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> None:
     """Refuse a wanted state that needs a place where an object of others stands.
 
@@ -113,7 +117,7 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
             Origin(source, seen.conflicting[place].number),
             "",
             f"conflict: {name} must stand where {seen.conflicting[place].text.strip()!r} is, which is not ours; "
-            "remove it, or take ours out of the policy",
+            f"choices: {HAND_OVER}; or tell the policy what is there; or manage less for now (the school's 'adoption')",
         )
         for place, name in needed
         if place in seen.conflicting
@@ -137,14 +141,16 @@ def _peer_conflicts(seen: Observation, wanted: Routing) -> Iterator[tuple[int, s
             yield 1, f"{binding.policy} must stand at {place}, which the router does not have; set it up first"
         elif (line := peer.policies.get(binding.direction)) is not None:
             words = f"{binding.policy} must stand where {line.text.strip()!r} is, which is not ours"
-            yield line.number, f"conflict: {words}; remove it, or take ours out of the policy"
+            yield line.number, f"conflict: {words}; choices: {DETACH}; or leave it and write 'adoption: ports'"
         elif binding.direction is RouteDirection.OUT and peer.default is not None:
             words = f"{peer.default.text.strip()!r} gives {place} a default route past {binding.policy}"
-            yield peer.default.number, f"conflict: {words}; remove it"
+            where = f"take the line off, and the neighbour learns only what {binding.policy} permits"
+            yield peer.default.number, f"conflict: {words}; choices: {where}; or leave it and write 'adoption: ports'"
     for key, peer in peers.items():
         if wanted and key not in known:
             words = f"{peer.line.text.strip()!r}: the lines know no such neighbour for IPv{int(peer.family)}"
-            yield peer.line.number, f"conflict: {words}, so anything could leave there; remove it"
+            choices = "tell the policy the line (city/lines.yaml); or shut the neighbour down, which cuts its routes"
+            yield peer.line.number, f"conflict: {words}, so anything could leave there; choices: {choices}"
 
 
 class Platform(Protocol):

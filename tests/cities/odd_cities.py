@@ -198,6 +198,33 @@ def with_own_segments(files: Files) -> None:
         ]
 
 
+def with_inventory(files: Files) -> None:
+    """Every core and router has a name of its own, another address and, at the core, its own uplink."""
+    listed = []
+    for school in _schools(files):
+        number = school["number"]
+        own = school.get("segments", [{}])[0]
+        subnet = own.get("ipv4", f"10.{number % 256}.10.0/24").removesuffix("0/24") if number < 256 else ""
+        places = (("core", 200), ("router", 201)) if _has_router(files) else (("core", 200),)
+        for role, host in places:
+            one = {"id": f"sw-{role}-{number}", "school": school["id"], "role": role}
+            listed.append(one | ({"management": f"{subnet}{host}"} if subnet else {}))
+    files["city/devices/all.yaml"] = {"format": 1, "devices": listed}
+
+
+def with_a_stack_of_cores(files: Files) -> None:
+    """The core of every school is a stack of three switches."""
+    for blueprint in files["city/blueprints.yaml"]["blueprints"]:
+        for device in blueprint["devices"]:
+            if device["role"] == "core":
+                device |= {"count": 3, "stack": True}
+
+
+def _has_router(files: Files) -> bool:
+    groups = (one for blueprint in files["city/blueprints.yaml"]["blueprints"] for one in blueprint["devices"])
+    return any(one["role"] == "router" for one in groups)
+
+
 def with_lots_at_schools(files: Files) -> None:
     """Wards name no lot; every school does, and half of them their blueprint."""
     for ward in files["city/city.yaml"]["wards"]:
@@ -207,9 +234,13 @@ def with_lots_at_schools(files: Files) -> None:
         school["lot"] = lots[school["number"] % len(lots)]
         if school["number"] % 2:
             school["blueprint"] = files["city/blueprints.yaml"]["blueprints"][0]["id"]
+    used = {school["lot"] for school in _schools(files)}
     for blueprint in files["city/blueprints.yaml"]["blueprints"]:
         for device in blueprint["devices"]:
-            device["platform"] = dict.fromkeys(lots, next(iter(device["platform"].values()))) | device["platform"]
+            every = dict.fromkeys(lots, next(iter(device["platform"].values()))) | device["platform"]
+            device["platform"] = {lot: platform for lot, platform in every.items() if lot in used}
+            if "keeps-state" in device:
+                device["keeps-state"] = {lot: kept for lot, kept in device["keeps-state"].items() if lot in used}
 
 
 def with_other_words(files: Files) -> None:
@@ -273,5 +304,7 @@ ODDITIES: tuple[Oddity, ...] = (
     without_admission,
     with_own_segments,
     with_lots_at_schools,
+    with_inventory,
+    with_a_stack_of_cores,
     with_other_words,
 )

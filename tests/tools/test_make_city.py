@@ -9,15 +9,8 @@ from pydantic import BaseModel
 
 from controller.model.formats.number import take_format
 from controller.model.policy_files import POLICY_FILES
-from controller.model.sites.schools import (
-    Blueprint,
-    BlueprintFile,
-    CityFile,
-    LabFile,
-    School,
-    SchoolFile,
-    matches_school,
-)
+from controller.model.sites.blueprints import Blueprint, BlueprintFile
+from controller.model.sites.schools import CityFile, LabFile, School, SchoolFile
 from controller.model.yaml_source import read_yaml
 from tools.make_city import KINDS, OUTPUT, SEED, WARDS, draw_city, main, ward_files, write_kanji
 
@@ -61,7 +54,7 @@ def blueprints() -> tuple[Blueprint, ...]:
 
 
 def count_of(blueprint: Blueprint, role: str) -> int:
-    return sum(group.count for group in blueprint.devices if group.role == role)
+    return sum(group.managed for group in blueprint.devices if group.role == role)
 
 
 def port_numbers(blueprint: Blueprint) -> Iterator[list[int]]:
@@ -146,8 +139,8 @@ def test_every_size_has_exactly_one_blueprint(kind: str, blueprints: tuple[Bluep
 def test_devices_of_the_city(schools: tuple[School, ...], blueprints: tuple[Blueprint, ...]) -> None:
     total = 0
     for school in schools:
-        (blueprint,) = (one for one in blueprints if matches_school(one, school))
-        total += sum(group.count for group in blueprint.devices)
+        (blueprint,) = (one for one in blueprints if one.matches(school))
+        total += sum(group.managed for group in blueprint.devices)
     assert 4_900 <= total <= 5_100
     assert 27 <= total / len(schools) <= 29
 
@@ -181,7 +174,7 @@ def test_the_lab_is_six_varied_schools_of_the_city(
     assert lab.canary in lab.schools
     assert {lots[school.ward] for school in chosen} == {"lot-1", "lot-2"}
     assert {school.kind for school in chosen} == {kind.id for kind in KINDS}
-    sizes = {one.id for one in blueprints for school in chosen if matches_school(one, school)}
+    sizes = {one.id for one in blueprints for school in chosen if one.matches(school)}
     assert {"elementary-small", "elementary-large"} <= sizes
     assert all(len(host.id) <= 12 for host in lab.hosts)
 

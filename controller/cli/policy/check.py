@@ -11,7 +11,7 @@ from controller.cli.adoption_levels import build_level_documents, say_adoption_l
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, choose_day
 from controller.cli.output import Exit, print_line, say_json
-from controller.cli.policy.unknown_platforms import find_unknown_platforms
+from controller.cli.policy.unknown_platforms import find_impossible_devices, find_unknown_platforms
 from controller.compile.network.upstream import list_assumed_routers
 from controller.model.city import City
 from controller.operations.applied_policies import find_applied_policy, find_widened
@@ -32,7 +32,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
     city = load_estate_city(policies, on=choose_day(on))
     file = read_operators_file(policies=policies)
     found = [*check_policy(city), *check_device_access(city, file), *_find_wider(city, file)]
-    found += find_unknown_platforms(city)
+    found += [*find_unknown_platforms(city), *find_impossible_devices(city)]
     findings = sorted(found, key=lambda finding: (finding.origin, finding.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)

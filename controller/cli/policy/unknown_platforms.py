@@ -1,29 +1,74 @@
-"""Finds platforms that blueprints name and that are not installed: nothing could be planned for their devices."""
+"""Finds what no platform can do for the devices of a policy: unknown platforms and ports, two gateways of a segment."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 
+from controller.compile.network.gateways import find_second_gateways
 from controller.errors import Origin
 from controller.inputs.near_matches import suggest_names
 from controller.model.city import City
-from controller.platforms.registry import is_supported, list_platforms
+from controller.model.network.device_state import PortMode, PortState, Vlan, build_device_state
+from controller.model.policy_files import BLUEPRINTS, find_file_start
+from controller.model.sites.devices import Device, DevicePort
+from controller.platforms.registry import is_supported, list_platforms, load_platform
 from controller.prove.lint.finding import Finding, make_error
+
+_TRIED_VLAN = 2
 
 
 def find_unknown_platforms(city: City) -> Iterator[Finding]:
     """Yield one error for each platform that is not installed, with the number of the places that name it."""
     places: Counter[str] = Counter()
     first: dict[str, Origin] = {}
-    for blueprint in city.blueprints.blueprints:
-        for group in blueprint.devices:
-            for name in dict.fromkeys(group.platform.values()):
-                if not is_supported(name):
-                    places[name] += 1
-                    first.setdefault(name, group.origin)
+    named = [
+        (name, group.origin)
+        for blueprint in city.blueprints.blueprints
+        for group in blueprint.devices
+        for name in dict.fromkeys(group.platform.values())
+    ]
+    named += [(one.platform, one.origin) for one in city.equipment.inventory if one.platform is not None]
+    for name, origin in named:
+        if not is_supported(name):
+            places[name] += 1
+            first.setdefault(name, origin)
     for name, count in places.items():
         installed = list_platforms()
         near = suggest_names(name, installed)
         message = f"no platform {name!r} ({count} places); there are: {', '.join(installed)}{near}"
         yield make_error("unknown platform", first[name], message)
+
+
+def find_impossible_devices(city: City) -> Iterator[Finding]:
+    """Yield one error for each port map that its platform cannot have, and for cores that would share a gateway."""
+    tried: set[tuple[str, tuple[DevicePort, ...]]] = set()
+    start = find_file_start(city.directory, BLUEPRINTS)
+    for school in city.schools:
+        for device in city.list_devices(school):
+            if is_supported(device.platform) and (device.platform, device.ports) not in tried:
+                tried.add((device.platform, device.ports))
+                why = _try_ports(device)
+                if why:
+                    kind = f"{device.platform} has no such ports"
+                    yield make_error("port map", device.origin or start, f"{device.id}: {kind}: {why}")
+    for problem in find_second_gateways(city, _routes):
+        yield make_error("two gateways", problem.origin, problem.message)
+
+
+def _routes(device: Device) -> bool:
+    return is_supported(device.platform) and load_platform(device.platform).capabilities.interfaces
+
+
+def _try_ports(device: Device) -> str:
+    """Return why a platform cannot have ports with these names; empty where it can."""
+    system = load_platform(device.platform)
+    if not system.capabilities.switches:
+        return ""
+    vlans = [Vlan(_TRIED_VLAN, "TSN-tried")] if system.capabilities.vlan_database else []
+    ports = [PortState(port.name, PortMode.ACCESS, (_TRIED_VLAN,)) for port in device.ports]
+    try:
+        system.render(build_device_state(vlans=vlans, ports=ports))
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -3,7 +3,8 @@
 A filter without TCP flags (`Capabilities.established`) cannot tell the answers of a conversation from a new one that
 comes from the same port. The device then lets both pass, so it denies nothing that the policy permits, and the school's
 router, which every packet to or from a segment passes, must be one that keeps the state of TCP. Whether it does is said
-in the blueprints by somebody who answers for it. Where nobody does, the device is refused: nothing is silently weaker.
+in the blueprints by somebody who answers for it, of a provider's router, too. Where nobody does, the device is refused:
+nothing is silently weaker.
 """
 
 from __future__ import annotations
@@ -61,19 +62,23 @@ def delegate_upstream(
     if can.established or not beyond:
         return wanted, ()
     router = next((one for one in city.list_devices(device.school) if one.role == "router"), None)
-    if router is None or router.keeps_state is None:
+    provider = city.equipment.find_provider_router(device.school)
+    kept = router.keeps_state if router else provider
+    if kept is None:
         name = "a router" if router is None else f"{router.id} ({router.platform})"
         message = (
             f"{device.id}: {device.platform} lacks the capability 'established': its filters match no TCP flags, and "
             f"{len(beyond)} of {len(wanted)} filters need them, first {beyond[0].direction} {beyond[0].segment} "
             f"IPv{int(beyond[0].family)}. They can be left to {name} if somebody answers for it that it keeps the "
-            "state of TCP: 'keeps-state' of the router in city/blueprints.yaml"
+            "state of TCP: 'keeps-state' of the router in city/blueprints.yaml, or 'provider-router' of the blueprint "
+            "where the router is not yours"
         )
         raise BeyondCapability(message)
+    upstream = router.id if router else f"the router of {device.school.id} (not ours)"
     relaxed = (
         replace(one, clauses=tuple(clause._replace(established=False) for clause in one.clauses)) for one in wanted
     )
-    return tuple(relaxed), tuple(DelegatedFilter(one, router.id, router.keeps_state) for one in beyond)
+    return tuple(relaxed), tuple(DelegatedFilter(one, upstream, kept) for one in beyond)
 
 
 def describe_delegated(delegated: Iterable[DelegatedFilter]) -> list[str]:
@@ -102,6 +107,12 @@ def list_assumed_routers(city: City) -> list[Problem]:
     """
     said: dict[tuple[str, str, str], Problem] = {}
     for blueprint in city.blueprints.blueprints:
+        for lot, kept in blueprint.provider_router.items():
+            message = (
+                f"not proved: the routers of {lot} (not ours) are assumed to keep the state of TCP; "
+                f"{kept.owner} answers for it"
+            )
+            said.setdefault((lot, kept.owner, kept.reason), Problem(blueprint.origin, "provider-router", message))
         for group in blueprint.devices:
             for lot, kept in group.keeps_state.items():
                 message = (

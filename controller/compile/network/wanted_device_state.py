@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.compile.network.acl import DeviceAcls, compile_acls, refuse_long_names
+from controller.compile.network.gateways import refuse_second_gateway
 from controller.compile.network.intent import FilterIntent, compile_filter_intents
 from controller.compile.network.interfaces import (
     compile_core_interfaces,
@@ -107,6 +108,8 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
     refuse_long_names(device, "vlan", [f"{PREFIX}-{name}" for name in segments] if can.vlan_database else [], can)
     networks = compile_wireless(city, device, can)
     transit = find_transit(city, device, can)
+    if transit:
+        refuse_second_gateway(city, device)
     here = city.list_segments(device.school)
     vlans = [Vlan(here[s].vlan, f"{PREFIX}-{s}") for s in segments] + ([make_transit_vlan(transit)] if transit else [])
     wanted = build_device_state(

@@ -12,8 +12,8 @@ from controller.errors import BeyondCapability, Origin
 from controller.model.city import City
 from controller.model.network.device_state import Capabilities
 from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.model.sites.blueprints import Ssid
 from controller.model.sites.devices import Device
-from controller.model.sites.schools import Ssid
 
 
 @dataclass(frozen=True, slots=True)

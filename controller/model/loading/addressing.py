@@ -150,7 +150,7 @@ def _management_problems(city: City) -> Iterator[Problem]:
     segment = city.segments[city.management_segment]
     room = (1 << (Family.V4.bits - segment.ipv4.length)) - 1 - FIRST_DEVICE
     for blueprint in city.blueprints.blueprints:
-        devices = sum(group.count for group in blueprint.devices)
+        devices = sum(group.managed for group in blueprint.devices)
         if devices > room:
             message = (
                 f"the management segment has room for {max(room, 0)} devices from its address {FIRST_DEVICE} on; "

@@ -16,6 +16,7 @@ from controller.model.loading.access_choices import find_access_problems
 from controller.model.loading.addressing import find_addressing_problems
 from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
+from controller.model.loading.inventory import find_inventory_problems, find_management_problems
 from controller.model.loading.own_segments import find_own_segment_problems
 from controller.model.loading.policy_reader import PolicyReader
 from controller.model.loading.references import find_dangling_references
@@ -63,11 +64,13 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     policy = reader.read()
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
     problems += [*find_wireless_problems(policy), *find_access_problems(policy), *find_own_segment_problems(policy)]
+    problems += find_inventory_problems(policy)
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
         city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
         problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
+        problems += find_management_problems(city)
         problems += find_bound_problems(city, bounds, reader.find_origin)
         if not problems:
             return city

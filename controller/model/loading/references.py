@@ -27,7 +27,8 @@ from controller.model.policy_files import (
     SCHOOLS,
     SEGMENTS,
 )
-from controller.model.sites.schools import BlueprintFile, School, matches_school
+from controller.model.sites.blueprints import BlueprintFile
+from controller.model.sites.schools import School
 
 _SHOWN = 20
 """Names that are listed where one is not known."""
@@ -145,7 +146,7 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
             known = [blueprint.id for blueprint in file.blueprints]
             yield from find_unknown(school.origin, "blueprint", "blueprint", [school.blueprint], known)
             continue
-        found = [blueprint for blueprint in file.blueprints if matches_school(blueprint, school)]
+        found = [blueprint for blueprint in file.blueprints if blueprint.matches(school)]
         if len(found) != 1:
             names = ", ".join(f"{b.id} ({b.origin})" for b in found) or "none"
             message = f"{school.kind} with {school.pupils} pupils needs exactly one blueprint; found: {names}"
@@ -153,33 +154,26 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
 
 
 def _check_platforms(policy: ReadPolicy, file: BlueprintFile) -> Iterator[Problem]:
-    """A lot without a platform, or a name that is no lot: each said once, with the number of places."""
+    """Names that are no lot, each said once, with the number of places; and platforms without names of ports."""
     city = policy.find(CITY)
     schools = [(school, lot) for school, lot in list_lots(policy) if lot]
     lots = {lot for _, lot in schools} | {ward.lot for ward in city.wards if ward.lot} if city else set()
-    lacking: dict[str, list[tuple[Origin, School]]] = {}
     unknown: dict[tuple[str, str], list[Origin]] = {}
     for blueprint in file.blueprints:
-        here = {lot: school for school, lot in reversed(schools) if matches_school(blueprint, school)}
         for group in blueprint.devices:
-            for lot in here.keys() - group.platform.keys():
-                lacking.setdefault(lot, []).append((group.origin, here[lot]))
             for field, names in (("platform", group.platform), ("keeps-state", group.keeps_state)):
                 for name in names.keys() - lots:
                     unknown.setdefault((field, name), []).append(group.origin)
             if group.ports or group.ssids:
                 platforms = group.platform.values()
                 yield from find_unknown(group.origin, "platform", "port-names of", platforms, file.port_names)
-    for lot, places in sorted(lacking.items()):
-        (origin, school), *others = places
-        message = f"names no platform for the lot {lot!r} of school {school.id} ({school.origin})"
-        yield Problem(origin, "platform", message + _count_others(others))
     for (field, name), origins in sorted(unknown.items()) if lots else ():
         for problem in find_unknown(origins[0], field, "lot", [name], lots):
-            yield Problem(problem.origin, field, problem.message + _count_others(origins[1:]))
+            yield Problem(problem.origin, field, problem.message + count_others(origins[1:]))
 
 
-def _count_others(places: Sequence[object]) -> str:
+def count_others(places: Sequence[object]) -> str:
+    """Say that other groups of devices have the same problem; nothing where there are none."""
     return f"; so do {len(places)} other groups of devices" if places else ""
 
 

@@ -14,6 +14,7 @@ from controller.model.policy_files import (
     APPLICATIONS,
     BLUEPRINTS,
     CITY,
+    DEVICES,
     FLOWS,
     GROUPS,
     INFRASTRUCTURE_PROTOCOLS,
@@ -29,6 +30,7 @@ from controller.model.yaml_source import LocatedItem
 
 _ONCE: tuple[tuple[PolicyFile[BaseModel], str, str, tuple[str, ...]], ...] = (
     (SCHOOLS, "schools", "school", ("id", "number")),
+    (DEVICES, "devices", "device", ("id",)),
     (SEGMENTS, "segments", "segment", ("id", "vlan", "ipv6_subnet")),
     (APPLICATIONS, "applications", "application", ("id",)),
     (RULES, "rules", "rule", ("id",)),

@@ -8,7 +8,7 @@ from controller.errors import Problem
 from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.network.wireless import Protection
 from controller.model.policy_files import ADMISSION, BLUEPRINTS, CITY, SEGMENTS
-from controller.model.sites.schools import Ssid
+from controller.model.sites.blueprints import Ssid
 
 
 def find_wireless_problems(policy: ReadPolicy) -> Iterator[Problem]:

@@ -1,16 +1,19 @@
-"""The devices of a school, as its blueprint describes them."""
+"""The devices of a school, as its blueprint and the inventory describe them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
+from controller.errors import Origin
 from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.router_link import KeepsState
-from controller.model.sites.schools import AccessSelection, Blueprint, DeviceGroup, DeviceRole, School, Ssid
+from controller.model.sites.blueprints import Blueprint, DeviceGroup, Ssid
+from controller.model.sites.inventory import ListedDevice
+from controller.model.sites.schools import AccessSelection, DeviceRole, School
 
 EstateName = Literal["real", "virtual"]
 """Which devices of a city are meant: the schools' own, or the virtual city's."""
@@ -39,6 +42,7 @@ class Device:
 
     `access` is the id of how it is reached; what that is stands in the operators' file, and so does `ssh_port`.
     `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
+    `origin`: where the policy says of it what it is, the inventory or the blueprint.
     `unpinned_hint`: what to look at first where no host key of it is pinned, as the start of a sentence.
     """
 
@@ -53,46 +57,99 @@ class Device:
     networks: tuple[Ssid, ...] = ()
     unpinned_hint: str = ""
     ssh_port: int = 22
+    origin: Origin | None = None
 
 
-def build_blueprint_devices(  # noqa: PLR0913, PLR0917 what a device is made of
+@dataclass(frozen=True, slots=True)
+class DeviceSlot:
+    """A device that a school has by its blueprint, by the inventory, or by both; `listed` is the inventory's word.
+
+    `group` and `lot` are what follows from the blueprint for it.
+    """
+
+    id: str
+    group: DeviceGroup
+    listed: ListedDevice | None = None
+    lot: str = ""
+
+    @property
+    def platform(self) -> str | None:
+        """Its platform; None where neither the inventory nor the blueprint has one for it."""
+        own = self.listed.platform if self.listed else None
+        return own or self.group.platform.get(self.lot)
+
+    @property
+    def port_groups(self) -> DeviceGroup | ListedDevice:
+        """Whose word holds on its ports."""
+        return self.group if self.listed is None or self.listed.ports is None else self.listed
+
+
+def assign_devices(
+    school: School, blueprint: Blueprint, listed: Iterable[ListedDevice]
+) -> tuple[tuple[DeviceSlot, ...], tuple[ListedDevice, ...]]:
+    """Return the devices of a school, and what the inventory lists beyond those that its blueprint has room for.
+
+    A listed device stands for the one that the formula calls so, or else for the next of its role.
+    """
+    numbers: Counter[DeviceRole] = Counter()
+    formula: list[tuple[str, DeviceGroup]] = []
+    for group in blueprint.devices:
+        for _ in range(group.managed):
+            numbers[group.role] += 1
+            formula.append((f"{school.id}-{_SHORT[group.role]}{numbers[group.role]}", group))
+    roles = {name: group.role for name, group in formula}
+    named = {one.id: one for one in listed if roles.get(one.id) == one.role}
+    waiting = [one for one in listed if one.id not in named]
+    slots: list[DeviceSlot] = []
+    for name, group in formula:
+        own = named.get(name) or next((one for one in waiting if one.role == group.role), None)
+        waiting = [one for one in waiting if one is not own]
+        slots.append(DeviceSlot(own.id if own else name, group, own))
+    for group in blueprint.devices:
+        if group.count == "listed":
+            slots += [DeviceSlot(one.id, group, one) for one in waiting if one.role == group.role]
+            waiting = [one for one in waiting if one.role != group.role]
+    return tuple(slots), tuple(waiting)
+
+
+PortsOf = Callable[[DeviceGroup | ListedDevice, str], tuple[DevicePort, ...]]
+"""The ports that a group of a blueprint, or the inventory, gives a device of a platform."""
+
+
+def build_devices(
     school: School,
-    blueprint: Blueprint,
-    lot: str,
+    slots: Iterable[DeviceSlot],
     access: AccessSelection,
-    ports_of: Callable[[DeviceGroup, str], tuple[DevicePort, ...]],
+    ports_of: PortsOf,
     address: Callable[[School, int], Address],
 ) -> Iterator[Device]:
-    """The devices of a school by its blueprint; `ports_of` a group on a platform, `address` of the n-th device."""
-    index = 0
-    numbers: Counter[DeviceRole] = Counter()
-    for group in blueprint.devices:
-        ports = ports_of(group, group.platform[lot])
-        for _ in range(group.count):
-            numbers[group.role] += 1
-            yield Device(
-                id=f"{school.id}-{_SHORT[group.role]}{numbers[group.role]}",
-                school=school,
-                role=group.role,
-                platform=group.platform[lot],
-                management=address(school, index),
-                access=access.choose_access(school.id, lot, group.role),
-                ports=ports,
-                keeps_state=group.keeps_state.get(lot),
-                networks=group.ssids,
-            )
-            index += 1
+    """The devices of a school; `address` is that of the n-th device by the formula."""
+    for index, slot in enumerate(slots):
+        group, listed = slot.group, slot.listed
+        platform = slot.platform or group.platform[slot.lot]
+        yield Device(
+            id=slot.id,
+            school=school,
+            role=group.role,
+            platform=platform,
+            management=(listed.management if listed else None) or address(school, index),
+            access=(listed.access if listed else None) or access.choose_access(school.id, slot.lot, group.role),
+            ports=ports_of(slot.port_groups, platform),
+            keeps_state=group.keeps_state.get(slot.lot),
+            networks=group.ssids,
+            origin=listed.origin if listed else group.origin,
+        )
 
 
 def expand_port_groups(
-    group: DeviceGroup, pattern: str, segments: tuple[str, ...], management: str
+    group: DeviceGroup | ListedDevice, pattern: str, segments: tuple[str, ...], management: str
 ) -> Iterator[DevicePort]:
     """The ports of each device of a group; `pattern` names the n-th of its platform, `segments` are all there are."""
-    if group.ssids:
+    if isinstance(group, DeviceGroup) and group.ssids:
         named = [*(ssid.segment for ssid in group.ssids), management]
         carried = tuple(dict.fromkeys(named))
         yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, PortRole.UPLINK)
-    for ports in group.ports:
+    for ports in group.ports or ():
         carried = segments if ports.segments == "all" else ports.segments
         for number in range(ports.first, ports.last + 1):
-            yield DevicePort(pattern.format(n=number), ports.mode, carried, ports.faces)
+            yield DevicePort((ports.pattern or pattern).format(n=number), ports.mode, carried, ports.faces)

@@ -1,4 +1,4 @@
-"""The files of `policies/city/`: wards, schools and their lines, device blueprints, addressing, the lab overlay."""
+"""The files of `policies/city/`: wards, schools and their lines, addressing, the lab overlay."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from controller.inputs.character_classes import Name, PlatformName, PortPattern, SsidName
-from controller.model.network.device_state import PortMode, PortRole
+from controller.inputs.character_classes import Name, PlatformName
 from controller.model.network.packets import Family, Prefix, parse_prefix
-from controller.model.network.router_link import KeepsState, TransitLink
-from controller.model.network.wireless import Protection
+from controller.model.network.router_link import TransitLink
 from controller.model.sites.adoption import AdoptionLevel
 from controller.model.yaml_source import LocatedItem, StrictModel
 
@@ -27,8 +25,6 @@ LARGEST_SUBNET, SMALLEST_SUBNET = 16, 30
 """The lengths that the IPv4 prefix of a segment may have."""
 IPV6_SUBNET = 64
 """The length of every IPv6 prefix of a segment."""
-MOST_PORTS = 1_024
-"""The highest number of a port of one switch, with its stack."""
 
 
 def read_prefix_field(value: object) -> object:
@@ -43,17 +39,9 @@ def read_prefix_field(value: object) -> object:
     return parse_prefix(value) if isinstance(value, str) else value
 
 
-def _explain_port_pattern(value: object) -> object:
-    if isinstance(value, str) and (value.count("{n}") != 1 or value.count("{") != 1 or value.count("}") != 1):
-        message = "needs exactly one mark {n}, where the port's number goes, e.g. GigabitEthernet1/0/{n}"
-        raise ValueError(message)
-    return value
-
-
 PrefixField = Annotated[Prefix, BeforeValidator(read_prefix_field)]
 Ipv4Field = Annotated[IPv4Network, BeforeValidator(read_prefix_field)]
 Ipv6Field = Annotated[IPv6Network, BeforeValidator(read_prefix_field)]
-ExplainedPortPattern = Annotated[PortPattern, BeforeValidator(_explain_port_pattern)]
 
 
 class Ward(LocatedItem):
@@ -255,97 +243,6 @@ class SchoolFile(StrictModel):
     schools: tuple[School, ...]
 
 
-class PupilRange(StrictModel):
-    """An inclusive range of pupil numbers."""
-
-    at_least: int = Field(default=0, ge=0, le=1_000_000)
-    at_most: int = Field(default=1_000_000, ge=0, le=1_000_000)
-
-
-class PortGroup(LocatedItem):
-    """Consecutive ports set alike. `segments` "all" means every segment of the school."""
-
-    first: int = Field(ge=1, le=MOST_PORTS)
-    last: int = Field(le=MOST_PORTS)
-    mode: PortMode
-    segments: Literal["all"] | tuple[Identifier, ...]
-    faces: PortRole = PortRole.HOST_FACING
-
-    @model_validator(mode="after")
-    def _sane(self) -> Self:
-        if self.last < self.first:
-            message = f"last port {self.last} stands before first port {self.first}"
-            raise ValueError(message)
-        if self.mode is PortMode.ACCESS and (self.segments == "all" or len(self.segments) != 1):
-            message = "an access port carries exactly one segment"
-            raise ValueError(message)
-        return self
-
-
-class Ssid(LocatedItem):
-    """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
-
-    ssid: SsidName
-    segment: Identifier
-    protection: Protection = Protection.WPA3_ENTERPRISE
-
-
-class DeviceGroup(LocatedItem):
-    """Devices of one role in a blueprint. `platform` maps a procurement lot to a platform name.
-
-    `keeps_state` names the lots whose routers keep the state of TCP, for switches that cannot match its flags.
-    """
-
-    role: DeviceRole
-    count: int = Field(ge=1, le=200)
-    platform: dict[Identifier, PlatformName]
-    keeps_state: dict[Identifier, KeepsState] = Field(default_factory=dict)
-    ports: tuple[PortGroup, ...] = ()
-    ssids: tuple[Ssid, ...] = ()
-
-    @model_validator(mode="after")
-    def _only_routers_keep_state(self) -> Self:
-        if self.keeps_state and self.role != "router":
-            message = "only a router can be said to keep the state of TCP"
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _each_port_once(self) -> Self:
-        # An access point's port to the switch is its first.
-        given = {1} if self.ssids else set()
-        for group in self.ports:
-            numbers = set(range(group.first, group.last + 1))
-            if numbers & given:
-                message = f"port {min(numbers & given)} is given twice"
-                raise ValueError(message)
-            given |= numbers
-        return self
-
-
-class Blueprint(LocatedItem):
-    """The devices of a school of these kinds and this size, or of those that name it."""
-
-    id: Identifier
-    kinds: tuple[SchoolKind, ...] = ()
-    pupils: PupilRange = PupilRange()
-    devices: tuple[DeviceGroup, ...]
-
-    @model_validator(mode="after")
-    def _has_core(self) -> Self:
-        if not any(group.role == "core" for group in self.devices):
-            message = "needs a device of the role core: it holds the filters of its school"
-            raise ValueError(message)
-        return self
-
-
-class BlueprintFile(StrictModel):
-    """`policies/city/blueprints.yaml`. `port_names` holds, per platform, a pattern with `{n}`."""
-
-    port_names: dict[PlatformName, ExplainedPortPattern]
-    blueprints: tuple[Blueprint, ...]
-
-
 class LabHost(LocatedItem):
     """A host of the virtual city, in a segment of each of its schools."""
 
@@ -373,11 +270,3 @@ class LabFile(StrictModel):
     platform: PlatformName
     router_platform: PlatformName
     hosts: tuple[LabHost, ...]
-
-
-def matches_school(blueprint: Blueprint, school: School) -> bool:
-    """Whether a blueprint is for this school: the one that it names, or else one for schools like this."""
-    if school.blueprint is not None:
-        return blueprint.id == school.blueprint
-    size = blueprint.pupils
-    return school.kind in blueprint.kinds and size.at_least <= school.pupils <= size.at_most

@@ -202,7 +202,7 @@ class CityKeys:
         self._city = city
         models: Iterable[BaseModel] = (
             *(city.settings, city.blueprints, city.lines, city.virtual_estate, city.outputs),
-            *(*city.schools, *city.segments.values(), *city.applications.values()),
+            *(*city.schools, *city.equipment.inventory, *city.segments.values(), *city.applications.values()),
             *(*city.prefix_lists.values(), *city.infrastructure_protocols),
         )
         # Where the policies lie does not matter; which file and line something stands in may be told, so it does.

@@ -58,7 +58,8 @@ def _switched(city: City) -> list[object]:
 
 
 def _equipment(city: City) -> list[object]:
-    return [city.blueprints, [(school.id, city.find_lot(school), school.blueprint) for school in city.schools]]
+    lots = [(school.id, city.equipment.find_lot(school), school.blueprint) for school in city.schools]
+    return [city.blueprints, city.equipment.inventory, lots]
 
 
 def _networks(city: City) -> list[object]:

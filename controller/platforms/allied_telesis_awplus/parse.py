@@ -24,6 +24,10 @@ PATHS = PathGrammar(
     routes_by_itself=True,
     channels={"channel-group": "po", "static-channel-group": "sa"},
 )
+_CHOICES = (
+    "say in rules what it permits and denies, then take it off, which leaves the judging to ours; or take ours off the "
+    "ports, which leaves it to this one"
+)
 _VLAN = re.compile(r"vlan (?P<numbers>[\d,-]+)(?: name (?P<name>\S+))?(?P<rest>.*)")
 
 
@@ -40,7 +44,7 @@ def parse(text: str, source: str) -> Observation:
     joined = join_ports(reading.ports)
     reading.refuse_each(joined.problems)
     for line in reading.other_filters if joined.bindings else ():
-        reading.refuse(line, f"{join_words(line)!r} judges packets before filters of ours do; remove it, or ours")
+        reading.refuse(line, f"{join_words(line)!r} judges packets before filters of ours do; choices: {_CHOICES}")
     reading.remarks += joined.remarks
     seen = read_unmanaged_paths(PATHS, blocks, reading.managed)
     state = build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings)

@@ -18,7 +18,7 @@ from controller.model.network.device_state import PREFIX, FilterBinding, PortMod
 from controller.model.network.packets import Family
 from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
 from controller.platforms.base import ConfigLine
-from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
+from controller.platforms.common.managed import PORT_CHOICES, parse_filter_name, parse_vlan_list
 from controller.platforms.dialect.blocks import join_words, lines_starting
 
 _ROLES = {mark: role for role, mark in MARKS.items()}
@@ -118,7 +118,7 @@ def _find_conflicts(children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine
 
 def _say_conflict(name: str, mark: ConfigLine, line: ConfigLine, what: str) -> str:
     ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
-    return f"conflict: {ours} and {what}: {join_words(line)!r}; remove this line, or take our description off the port"
+    return f"conflict: {ours} and {what}: {join_words(line)!r}; choices: {PORT_CHOICES}"
 
 
 def _find_repeated(name: str, children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:

@@ -22,7 +22,7 @@ from controller.model.network.device_state import (
 )
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, Observation
-from controller.platforms.common.managed import LAST_VLAN, parse_filter_name, parse_vlan_list
+from controller.platforms.common.managed import LAST_VLAN, PORT_CHOICES, parse_filter_name, parse_vlan_list
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Reading, find_repeated, join_words, lines_starting, read_blocks
 from controller.platforms.dialect.switch import PORT_MARK, SwitchGrammar
@@ -184,8 +184,7 @@ class _SwitchReading(Reading):
         """Yield the lines of a port of ours that cannot stand there; `mark` is what makes it ours."""
         for line, what in self._find_conflicts(children):
             ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
-            remedy = "remove this line, or take our description off the port"
-            yield line, f"conflict: {ours} and {what}: {join_words(line)!r}; {remedy}"
+            yield line, f"conflict: {ours} and {what}: {join_words(line)!r}; choices: {PORT_CHOICES}"
         for words in _ONCE:
             yield from find_repeated(lines_starting(words, children))
         yield from find_repeated([line for line in children if join_words(line) == self.grammar.isolated])

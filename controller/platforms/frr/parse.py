@@ -105,7 +105,8 @@ class _FrrReading(Reading):
         if found:
             self.refuse(
                 line,
-                f"{line.text.strip()!r} refers to {found[0]}, which is ours, where none of ours belongs; remove it",
+                f"{line.text.strip()!r} refers to {found[0]}, which is ours, where none of ours belongs; choices: "
+                "refer to one of your own there, or take the reference off: routes then pass as without it",
             )
 
     def _read_entry(self, line: ConfigLine) -> None:

@@ -23,7 +23,9 @@ def check_device_access(city: City, file: OperatorsFile | None) -> list[Finding]
 def _find_unknown(city: City, file: OperatorsFile) -> Iterator[Finding]:
     selection, known = city.settings.device_access, file.operations.access
     origins = {one.access: one.origin for one in selection.choices}
-    for name in selection.ids:
+    listed = [one for one in city.equipment.inventory if one.access is not None]
+    origins |= {str(one.access): one.origin for one in reversed(listed)}
+    for name in dict.fromkeys((*selection.ids, *(str(one.access) for one in listed))):
         if name not in known:
             origin: Origin = origins.get(name) or find_file_start(city.directory, CITY)
             named = ", ".join(sorted(known)) or "none"

@@ -138,7 +138,10 @@ def test_packets_are_not_filtered_here() -> None:
             "router bgp 5 vrf X\n address-family ipv4 unicast\n  neighbor 10.0.0.1 route-map TSN-x in",
             "refers to TSN-x, which is ours, where none",
         ),
-        ("ip protocol bgp route-map TSN-x", "refers to TSN-x, which is ours, where none of ours belongs; remove it"),
+        (
+            "ip protocol bgp route-map TSN-x",
+            "refers to TSN-x, which is ours, where none of ours belongs; choices: refer",
+        ),
     ],
 )
 def test_an_unknown_word_inside_ours_is_refused(line: str, said: str) -> None:

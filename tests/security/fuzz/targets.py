@@ -14,6 +14,7 @@ from typing import Any
 from joserfc.jwk import ECKey
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from controller.adoption.reading import can_read_existing, read_existing_network
 from controller.errors import TsunaguError
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.bounded_yaml import YamlRefused, count_yaml
@@ -274,10 +275,18 @@ def _list_device_texts() -> list[Target]:
         system = load_platform(platform)
         return lambda data: redact_configuration(system, DeviceText(_decode(data)), f"{platform}.cfg")
 
+    def adopting(platform: str) -> Callable[[bytes], object]:
+        return lambda data: read_existing_network(platform, str(DeviceText(_decode(data)).reveal()), "x", "x.cfg")
+
     return [
         *(
             Target(f"device text {one}", _read_golden(one), reading(one), (f"platforms/{one}", *_DIALECT))
             for one in platforms
+        ),
+        *(
+            Target(f"text to adopt {one}", _read_golden(one), adopting(one), ("read_existing_network",))
+            for one in platforms
+            if can_read_existing(one)
         ),
         *(Target(f"kept text {one}", _read_golden(one), keeping(one), ("redact_configuration",)) for one in platforms),
         Target("redaction", (secrets, *texts), redact_all, ("redact", "redact_message")),
