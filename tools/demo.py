@@ -23,6 +23,7 @@ from rich.table import Table
 
 from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
+from controller.model.virtual_city import VirtualCity
 from tools.demo_lines import back_up, cut_a_line, list_devices, lose_a_region, measure_lines
 from tools.demo_proof import a_harmless_change
 from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, run_or_stop, wait_for
@@ -176,6 +177,12 @@ def policy_without(demo: Demo, rule: str) -> str:
     return str(copy)
 
 
+def name_closed_policy(demo: Demo) -> str:
+    """The digest of the policy without the rule: it was applied and replaced, so to go back to it is an undo."""
+    digest = str(json.loads(Path(demo.path("closed.json")).read_text(encoding="utf-8"))["policy"])
+    return digest[:12]
+
+
 def edit_a_plan(demo: Demo) -> None:
     """A plan is edited by hand: apply derives it anew, and refuses it with the device and the line that differ."""
     demo.plan("edited.json", "--school", demo.canary, policies=demo.path("closed"), show=2)
@@ -200,11 +207,11 @@ def edit_a_plan(demo: Demo) -> None:
 def change_by_hand(demo: Demo) -> None:
     """A switch is changed by hand: the drift is found, the stale plan refused, the switch repaired."""
     school = ("--school", demo.canary)
-    demo.plan("stale.json", *school, policies=demo.path("closed"), show=2)
+    demo.plan("stale.json", *school, "--undo", name_closed_policy(demo), show=2)
     console.print("  by hand, a pupil's port is put among the staff:")
     demo.run("lab", "run", f"{demo.canary}/switch", "ovs-vsctl", "set", "Port", "h-pupil", "tag=10")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all", expect=2)
-    demo.apply("stale.json", policies=demo.path("closed"), expect=1)
+    demo.apply("stale.json", "--undo", expect=1)
     demo.plan("repair.json", *school)
     demo.apply("repair.json")
     demo.run("drift", "--policies", demo.policies, "--lab", "--all")
@@ -213,11 +220,11 @@ def change_by_hand(demo: Demo) -> None:
 def kill_an_apply(demo: Demo) -> None:
     """An apply is killed with kill -9 right after it pushed: the switch puts its old state back by itself."""
     plan_path, state = demo.path("killed.json"), demo.folder / "state"
-    demo.plan("killed.json", "--school", demo.canary, policies=demo.path("closed"), show=3)
-    words = ["apply", plan_path, "--state", str(state), "--restore-after", str(RESTORE_SECONDS)]
-    console.print(f"$ tsunagu apply killed.json --restore-after {RESTORE_SECONDS}   (and kill -9)", style="bold")
+    demo.plan("killed.json", "--school", demo.canary, "--undo", name_closed_policy(demo), show=3)
+    words = ["apply", plan_path, "--undo", "--state", str(state), "--restore-after", str(RESTORE_SECONDS)]
+    console.print(f"$ tsunagu apply killed.json --undo --restore-after {RESTORE_SECONDS}   (and kill -9)", style="bold")
     running = subprocess.Popen(  # noqa: S603 our own command
-        [TSUNAGU, *words, "--policies", demo.path("closed")],
+        [TSUNAGU, *words, "--policies", demo.policies],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
@@ -268,12 +275,17 @@ STEPS: tuple[Callable[[Demo], None], ...] = (
 )
 
 
+def _find_canary() -> str:
+    """Find the school of the virtual city that is changed first."""
+    return load_city(ROOT / "policies", estate=VirtualCity).canary
+
+
 def main() -> int:
     """Run all steps, then the summary; clean up whatever happens."""
     signal.signal(signal.SIGTERM, _stopped)
     signal.signal(signal.SIGINT, _stopped)
     began = time.monotonic()
-    demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), load_city(ROOT / "policies").canary)
+    demo = Demo(Path(tempfile.mkdtemp(prefix="tsunagu-demo-")), _find_canary())
     title = ""
     code = 0
     try:

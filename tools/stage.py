@@ -86,9 +86,10 @@ class Demo:
         words = ("--policies", policies or self.policies, "--lab", *chosen, "-o", self.path(name))
         self.run("plan", *words, show=show)
 
-    def apply(self, name: str, *, policies: str = "", expect: int = 0, show: int = 8) -> str:
+    def apply(self, name: str, *more: str, policies: str = "", expect: int = 0, show: int = 8) -> str:
         """Apply a plan; return what was said."""
-        return self.run("apply", self.path(name), "--policies", policies or self.policies, expect=expect, show=show)
+        words = (self.path(name), "--policies", policies or self.policies, *more)
+        return self.run("apply", *words, expect=expect, show=show)
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_STATE, Json, State
+from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Json, Policies, State
 from controller.cli.output import Exit, print_line, say_json
-from controller.errors import StoreRefused, TsunaguError
+from controller.errors import AuditRefused, StoreRefused, TsunaguError
 from controller.measure.measurement_chain import find_broken_measurement, remove_expired_measurements
 from controller.measure.measurement_store import MEASUREMENT_STORE
+from controller.operations.operations import Operations
 from controller.operations.operators_file import load_operations
 from controller.storage.audit.audit_retention import remove_expired, remove_leftovers
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
@@ -37,74 +38,103 @@ Days = Annotated[
 ]
 
 
-def open_audit_trail(state: Path) -> AuditTrail:
-    """The audit trail of a state folder; its head is kept where the operators' file says.
+def open_audit_trail(state: Path, operations: Operations) -> AuditTrail:
+    """The audit trail of a state folder; its head is kept where the operators' file of its estate says.
 
-    Raises:
-        OperationsRefused: the operators' file cannot be used.
+    The virtual city's own file names no place: its trails are for trying things, and go with it.
     """
-    return AuditTrail(state, find_head_copy())
+    return AuditTrail(state, find_head_copy(operations))
 
 
-def find_head_copy() -> HeadCopy | None:
+def find_head_copy(operations: Operations) -> HeadCopy | None:
     """Where the newest hash of the trail is kept besides, by the operators' file; None where nobody said."""
-    wanted = load_operations().audit.head
+    wanted = operations.audit.head
     if wanted is None:
         return None
     return SystemdHead() if wanted == "journal" else HeadFile(Path(wanted))
 
 
 @audit.command("verify")
-def verify(*, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
-    """Follow the hash chain of timelines, measurements and approvals; exit code 1 names the first broken entry."""
-    trail = AuditTrail(state)
-    if state.is_dir():
-        report = verify_trail(trail, find_head_copy())
-    else:
-        report = AuditReport(fault=f"{state}: is no folder; name the state folder with --state")
-    if report.fault is None:
-        report.fault = _find_fault_in_stores(trail, report)
+def verify(*, policies: Policies = DEFAULT_POLICIES, state: State = None, as_json: Json = False) -> None:
+    """Follow the hash chain of timelines, measurements and approvals; exit code 1 names the first broken entry.
+
+    Looked at is the trail of the real devices, that of the virtual city in this folder, or instead of both the one of
+    --state; besides every trail that the copy of the head names.
+    """
+    operations = load_operations(policies=policies)
+    reports = {one: _verify_state(one, operations) for one in _list_states(operations, state)}
+    if state is not None and not state.is_dir():
+        reports[state].fault = f"{state}: is no folder; name the state folder with --state"
+    faults = [report.fault for report in reports.values() if report.fault is not None]
     if as_json:
         say_json(
             {
-                "fault": report.fault,
-                "entries": len(report.entries),
-                "timelines": report.timelines,
-                "measurement_stores": len(_list_stores(report)),
-                "notes": report.notes,
+                "fault": faults[0] if faults else None,
+                "trails": [AuditTrail(one).name for one in reports],
+                "entries": sum(len(report.entries) for report in reports.values()),
+                "timelines": sum(report.timelines for report in reports.values()),
+                "measurement_stores": sum(len(_list_stores(report)) for report in reports.values()),
+                "notes": [note for report in reports.values() for note in report.notes],
             }
         )
     else:
-        for note in report.notes:
-            print_line(f"note: {note}", "yellow")
-        if report.fault is not None:
-            print_line(f"broken: {report.fault}", "red")
-        else:
-            stores = len(_list_stores(report))
-            print_line(
-                f"audit: {len(report.entries)} entries, {report.timelines} timelines, {stores} stores of measurements: "
-                "as they were written"
-            )
-    if report.fault is not None:
+        for one, report in reports.items():
+            _say_report(one, report)
+    if faults:
         raise typer.Exit(Exit.FAILED)
 
 
+def _list_states(operations: Operations, state: Path | None) -> list[Path]:
+    """The state folders whose trails are looked at, each once."""
+    here = [SCRATCH] if (SCRATCH / "audit").is_dir() else []
+    found = [operations.state, *here] if state is None else [state]
+    head = find_head_copy(operations)
+    if head is not None:
+        known = {AuditTrail(one).name for one in found}
+        # An unreadable copy is told of by the verification of each trail.
+        with suppress(AuditRefused):
+            found += [Path(name).parent for name in head.list_trails() if name not in known]
+    return found
+
+
+def _verify_state(state: Path, operations: Operations) -> AuditReport:
+    trail = AuditTrail(state)
+    report = verify_trail(trail, find_head_copy(operations))
+    if report.fault is None:
+        report.fault = _find_fault_in_stores(trail, report)
+    return report
+
+
+def _say_report(state: Path, report: AuditReport) -> None:
+    for note in report.notes:
+        print_line(f"note: {note}", "yellow")
+    if report.fault is not None:
+        print_line(f"broken: {report.fault}", "red")
+        return
+    stores = len(_list_stores(report))
+    print_line(
+        f"audit: {len(report.entries)} entries, {report.timelines} timelines, {stores} stores of measurements: "
+        f"as they were written ({state})"
+    )
+
+
 @audit.command("prune")
-def prune(*, state: State = DEFAULT_STATE, keep_days: Days = None) -> None:
+def prune(*, policies: Policies = DEFAULT_POLICIES, state: State = None, keep_days: Days = None) -> None:
     """Remove what is older than the operators keep, in whole sealed parts; the last hash of each stays in the trail."""
+    operations = load_operations(policies=policies)
+    state = state or operations.state
     if not state.is_dir():
         message = f"{state}: is no folder; name the state folder with --state"
         raise TsunaguError(message)
     for name in remove_leftovers(AuditTrail(state)):
         print_line(f"removed {name}, which an interrupted run had left")
-    report = verify_trail(AuditTrail(state), find_head_copy())
-    fault = report.fault or _find_fault_in_stores(AuditTrail(state), report)
-    if fault is not None:
-        message = f"the audit trail is broken, so nothing is removed: {fault}"
+    report = _verify_state(state, operations)
+    if report.fault is not None:
+        message = f"the audit trail is broken, so nothing is removed: {report.fault}"
         raise TsunaguError(message)
-    days = keep_days if keep_days is not None else load_operations().retention.audit_days
+    days = keep_days if keep_days is not None else operations.retention.audit_days
     before = datetime.now(UTC) - timedelta(days=days)
-    trail = open_audit_trail(state)
+    trail = open_audit_trail(state, operations)
     for name in _list_stores(report):
         with closing(open_store(state / name, MEASUREMENT_STORE)) as connection:
             record = partial(_record_removal, trail, name)

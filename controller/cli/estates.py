@@ -7,7 +7,9 @@ import pwd
 from datetime import date
 from pathlib import Path
 
-from controller.cli.options import choose_estate_class
+import typer
+
+from controller.cli.options import SCRATCH, choose_estate_class
 from controller.inputs.real_path import find_real_path
 from controller.lab.lab_operations import load_lab_operations
 from controller.lab.state import paths
@@ -17,7 +19,10 @@ from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE, load_operations
+from controller.operations.trusted_files import find_untrusted_paths, list_untrusted_folders, refuse_file
 from controller.platforms.transport.ssh_transport import SshTransport
+
+_STATE_REFUSED = "The folder of what was done to real devices cannot be used:"
 
 
 def load_estate_city(policies: Path, *, lab: bool = False, on: date | None = None) -> City:
@@ -40,19 +45,50 @@ def load_estate_operations(city: City) -> Operations:
     return load_lab_operations() if isinstance(city, VirtualCity) else load_operations(policies=Path(city.directory))
 
 
-def load_operations_of(estate: EstateName, policies: Path, state: Path) -> Operations:
+def load_operations_of(estate: EstateName, policies: Path, state: Path | None = None) -> Operations:
     """Return the same for an estate whose city is not loaded yet.
 
     While no virtual city is up, what is kept about it goes into this command's own state folder.
 
     Raises:
         OperationsRefused: the file cannot be used.
+        typer.BadParameter: a state folder was named for real devices.
     """
     if estate != VirtualCity.estate:
-        return load_operations(policies=policies)
+        operations = load_operations(policies=policies)
+        _refuse_named_state(operations, state)
+        return operations
     operations = load_lab_operations()
-    here = find_real_path(state / "controller")
+    here = find_real_path((state or SCRATCH) / "controller")
     return operations if paths.STATE.exists() else operations.model_copy(update={"state": here})
+
+
+def choose_state_folder(estate: EstateName, operations: Operations, state: Path | None, policies: Path) -> Path:
+    """Return where the audit trail, the timelines and the locks of an estate's devices stand.
+
+    Of real devices there is one such folder, wherever a command is run: a second one would be a second trail, and locks
+    that two commands do not share. Only the operators' file names it.
+
+    Raises:
+        typer.BadParameter: a state folder was named for real devices.
+        OperationsRefused: it stands in the policies' repository or the working folder, where others can put a trail.
+    """
+    if estate == VirtualCity.estate:
+        return state or SCRATCH
+    _refuse_named_state(operations, state)
+    for path, folder in find_untrusted_paths([operations.state], list_untrusted_folders(policies)):
+        reason = f"stands in {folder}; name a folder outside of policies and the working folder ('state' of the "
+        raise refuse_file(_STATE_REFUSED, path, f"{reason}operators' file)")
+    return operations.state
+
+
+def _refuse_named_state(operations: Operations, state: Path | None) -> None:
+    if state is not None:
+        message = (
+            f"--state is for the virtual city; what is done to real devices is kept in {operations.state} ('state' of "
+            "the operators' file)"
+        )
+        raise typer.BadParameter(message)
 
 
 def find_user_name() -> str:

@@ -17,12 +17,20 @@ from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 
 DEFAULT_POLICIES = Path("policies")
-DEFAULT_STATE = Path(".tsunagu")
+SCRATCH = Path(".tsunagu")
+"""Where the virtual city's locks and timelines stand if nobody names a folder: beside where somebody tries things."""
 
 Policies = Annotated[
     Path, typer.Option("--policies", envvar="TSUNAGU_POLICIES", help="Folder with the city and its access policy.")
 ]
-State = Annotated[Path, typer.Option("--state", help="Folder for locks and timelines.")]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        help="Folder for locks and timelines of the virtual city (.tsunagu); of real devices they stand in the "
+        "operators' own state folder.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Lab = Annotated[bool, typer.Option("--lab", help="The virtual city's devices instead of the real ones.")]
 

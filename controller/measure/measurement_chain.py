@@ -60,6 +60,14 @@ BEGIN
 END;
 """
 
+NUMBER_TRIGGER = """
+CREATE TRIGGER measurement_has_a_number AFTER INSERT ON measurement WHEN NEW.id <= 0
+BEGIN
+  SELECT RAISE(ABORT, 'a measurement is only added, and the store gives its number');
+END;
+"""
+"""Before a row is added, a number that the store will give reads as -1: whether somebody gave that shows afterwards."""
+
 
 def seal_new_row(connection: sqlite3.Connection, number: int) -> str:
     """Seal a row that was just added, and before the first one the rows of an older release; gives its hash.

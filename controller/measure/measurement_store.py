@@ -23,7 +23,7 @@ from controller.measure.measurement import (
     ProbeOutcome,
     ProbeResult,
 )
-from controller.measure.measurement_chain import CHAIN_TABLES, COLUMNS, seal_new_row
+from controller.measure.measurement_chain import CHAIN_TABLES, COLUMNS, NUMBER_TRIGGER, seal_new_row
 from controller.model.network.packets import Family
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.sqlite import StoreFormat, open_store
@@ -66,6 +66,7 @@ DROP TRIGGER kept_as_it_was;
 UPDATE measurement SET kind = 'http' WHERE kind = 'proxy';
 {_NEVER_CHANGES}""",  # noqa: S608 ours
         CHAIN_TABLES,
+        NUMBER_TRIGGER,
     ),
     unstamped=1,
     unstamped_tables=frozenset({"measurement"}),

@@ -91,7 +91,7 @@ class City:
 
     @cached_property
     def virtual_estate(self) -> LabFile:
-        """Which schools the virtual estate has, and with what devices."""
+        """Which schools the virtual estate has, and with what devices; a city can do without the file."""
         return self.files.get(policy_files.LAB)
 
     @cached_property
@@ -156,8 +156,8 @@ class City:
 
     @property
     def canary(self) -> str:
-        """The id of the school that is changed before all others."""
-        return self.virtual_estate.canary
+        """The id of the school that is changed before all others; "" where the operators' file may name one."""
+        return ""
 
     @cached_property
     def timezone(self) -> ZoneInfo:

@@ -7,13 +7,23 @@ from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
+from controller.errors import PolicyError, Problem
 from controller.model.city import City
 from controller.model.network.device_state import PortMode, PortRole
+from controller.model.policy_files import LAB, find_file_start
 from controller.model.sites.devices import Device, DevicePort, EstateName
-from controller.model.sites.schools import School
+from controller.model.sites.schools import LabFile, School
 
 ACCESS = "virtual-city"
 """How all devices of the virtual city are reached; `tsunagu lab up` writes what that is."""
+
+
+_NO_VIRTUAL_CITY = "There is no virtual city:"
+_NO_LAB = (
+    "file is missing; only the virtual city (`tsunagu lab`, `--lab`) needs it. Write: format: 2, schools: [SCHOOL], "
+    "canary: SCHOOL, rates: {SCHOOL: {primary: 400, backup: 100}}, platform: ovs, router-platform: frr, "
+    "hosts: [{id: staff, segment: SEGMENT}]"
+)
 
 
 class VirtualCity(City):
@@ -21,6 +31,24 @@ class VirtualCity(City):
 
     estate: ClassVar[EstateName] = "virtual"
     called: ClassVar[str] = "the virtual city"
+
+    @cached_property
+    def virtual_estate(self) -> LabFile:
+        """Which schools the virtual estate has, and with what devices.
+
+        Raises:
+            PolicyError: the policy has no such file; the city can do without one.
+        """
+        found = self.files.find(LAB)
+        if found is None:
+            origin = find_file_start(self.directory, LAB)
+            raise PolicyError(_NO_VIRTUAL_CITY, [Problem(origin, "", _NO_LAB)])
+        return found
+
+    @property
+    def canary(self) -> str:
+        """The id of the school of the file that is changed before all others."""
+        return self.virtual_estate.canary
 
     @cached_property
     def estate_schools(self) -> tuple[School, ...]:

@@ -1,4 +1,6 @@
-"""The policy that was applied last, by city: its digest and its anchors, where only the controller writes.
+"""The policy that was applied last, by city: its digest, when, its anchors, where only the controller writes.
+
+Digest and times are kept for every estate; anchors where the operators keep them.
 
 What `apply` does, in this order, before it changes the first device::
 
@@ -28,11 +30,18 @@ FOLDER = "applied"
 MOST_BYTES = 16 << 20
 FLAG = "--accept-wider"
 REFUSED = "The record of the policy that was applied last cannot be used:"
-_NOBODY_BEFORE = "no policy of this city was applied from here before, so nothing says what is wider than it was"
+_NOBODY_BEFORE = (
+    "no policy of this city was applied from here before, with its anchors kept, so nothing says what is wider than it "
+    "was"
+)
 
 
 class AppliedPolicy(BaseModel):
-    """A policy that was applied: of which city, its digest, when, by whom, its anchors."""
+    """A policy that was applied: of which city, its digest, when it was started last, by whom, its anchors.
+
+    `other_at` is when another policy of the city was started last; None where none was. `anchors` is None where the
+    operators kept none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -41,7 +50,12 @@ class AppliedPolicy(BaseModel):
     policy: PlainText
     at: AwareDatetime
     by: PlainText
-    anchors: Anchors
+    other_at: AwareDatetime | None = None
+    anchors: Anchors | None = None
+
+    def find_other_start(self, policy: str) -> datetime | None:
+        """Return when a policy other than this digest's was started last; None where none is known."""
+        return self.other_at if self.policy == policy else self.at
 
 
 def find_applied_policy(city: City, operations: Operations) -> AppliedPolicy | None:
@@ -75,7 +89,7 @@ def find_widened(city: City, operations: Operations) -> tuple[WiderAnchor, ...]:
     if operations.anchors == "not-kept":
         return ()
     last = find_applied_policy(city, operations)
-    if last is None:
+    if last is None or last.anchors is None:
         return (WiderAnchor(AnchorName.FIRST, _NOBODY_BEFORE),)
     return tuple(find_wider_anchors(last.anchors, collect_anchors(city), operations.cloud_bounds))
 
@@ -108,11 +122,12 @@ def record_applied_policy(city: City, operations: Operations, now: datetime, by:
     Call it after `judge_anchors` and before the first device is changed: from then on it may be in force somewhere.
 
     Raises:
-        OperationsRefused: it cannot be written.
+        OperationsRefused: it cannot be written, or what was kept before cannot be used.
     """
-    if operations.anchors == "not-kept":
-        return
-    record = AppliedPolicy(city=city.id, policy=city.digest, at=now, by=by, anchors=collect_anchors(city))
+    last = find_applied_policy(city, operations)
+    other = None if last is None else last.find_other_start(city.digest)
+    anchors = collect_anchors(city) if operations.anchors == "kept" else None
+    record = AppliedPolicy(city=city.id, policy=city.digest, at=now, by=by, other_at=other, anchors=anchors)
     path = _path(city, operations)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

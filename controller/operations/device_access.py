@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from controller.errors import LoginRefused
+from controller.inputs.real_path import find_real_path
 from controller.model.policy_bounds import SSH_PORT
 from controller.model.sites.devices import Device
 from controller.model.yaml_source import StrictModel
@@ -93,6 +94,15 @@ class CredentialSource(StrictModel):
             raise ValueError(message)
         return self
 
+    def is_same_source(self, other: CredentialSource) -> bool:
+        """Tell if two secrets come from one place: the same words, or files that are one file, also behind links."""
+        if self.file is None or other.file is None:
+            return self == other
+        try:
+            return self.file.samefile(other.file)
+        except OSError:  # one of them is not there (yet)
+            return find_real_path(self.file) == find_real_path(other.file)
+
     def list_paths(self) -> Iterator[Path]:
         """Yield the files that decide what the secret is: of a command, whatever its words could name."""
         if self.file is not None:
@@ -118,9 +128,9 @@ class JumpHost(StrictModel):
 class DeviceAccess(StrictModel):
     """How the controller reaches devices over SSH. Exactly one of `key` and `password` changes devices.
 
-    `read_key` is another key, for sessions that only read. `known_hosts` is the file of pinned host keys.
-    `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux network namespace (a
-    management VRF) that connections are opened in.
+    `read_key` is another key, for sessions that only read: devices let it change nothing. `known_hosts` is the file of
+    pinned host keys. `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux
+    network namespace (a management VRF) that connections are opened in.
     """
 
     user: UserName
@@ -137,6 +147,9 @@ class DeviceAccess(StrictModel):
     def _one_credential(self) -> Self:
         if (self.password is None) == (self.key is None):
             message = "name exactly one of key, password"
+            raise ValueError(message)
+        if self.key is not None and self.read_key is not None and self.read_key.is_same_source(self.key):
+            message = "read-key is the key that changes devices; make another one, which they let read only"
             raise ValueError(message)
         return self
 

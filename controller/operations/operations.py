@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
@@ -17,13 +18,19 @@ from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path
 
 HOME = "~/.config/tsunagu"
-STATE = "~/.local/state/tsunagu"
+STATE = "~/.local/state"
 
 
 def _own_path(text: str) -> Path:
     path = read_path(text)
     assert isinstance(path, Path)  # noqa: S101 the text is one of this module's
     return path
+
+
+def _find_state_folder() -> Path:
+    """Where this user's state stands, by the XDG Base Directory Specification, which passes over a relative path."""
+    named = os.environ.get("XDG_STATE_HOME", "")
+    return _own_path(f"{named if named.startswith('/') else STATE}/tsunagu")
 
 
 class CloudBounds(StrictModel):
@@ -80,7 +87,7 @@ class Plans(StrictModel):
 
 
 class RolloutSettings(StrictModel):
-    """How a plan is rolled out. `canary` is the school that is changed first; None: the smallest of the plan."""
+    """How a plan is rolled out. `canary` is the school that is changed first; None: the one of the fewest pupils."""
 
     canary: Identifier | None = None
     schools_at_once: int = Field(default=8, ge=1, le=50)
@@ -112,7 +119,8 @@ class Operations(StrictModel):
 
     `access` says by id how devices are reached. `controllers` are the addresses that Tsunagu's own SSH sessions come
     from, and `reserved` prefixes that are never internet; policies may be narrower than both. `state` is where the
-    controller keeps what it must remember. `anchors: not-kept` is for estates where a widened anchor harms nobody.
+    controller keeps what it must remember, and of real devices the audit trail, timelines and locks. `anchors:
+    not-kept` is for estates where a widened anchor harms nobody.
     """
 
     access: dict[AccessId, DeviceAccess] = Field(default_factory=dict)
@@ -125,7 +133,7 @@ class Operations(StrictModel):
     retention: Retention = Retention()
     tokens: Tokens = Field(default_factory=Tokens)
     audit: Audit = Audit()
-    state: TrustedPath = Field(default_factory=lambda: _own_path(STATE))
+    state: TrustedPath = Field(default_factory=_find_state_folder)
     anchors: Literal["kept", "not-kept"] = "kept"
 
     def get_bounds(self) -> PolicyBounds:

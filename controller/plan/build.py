@@ -165,12 +165,18 @@ def build_plan(
 def choose_canary(city: City, devices: Iterable[DevicePlan], named: str | None = None) -> str:
     """Return the school that is changed first: the one that the operators named; "" where nothing is planned.
 
-    A canary that has nothing to change would show nothing.
+    Where they named none, or one that has nothing to change and so would show nothing, it is the one of the fewest
+    pupils.
     """
     devices = tuple(devices)
     schools = [device.school for device in devices if device.steps] or [device.school for device in devices]
     canary = named or city.canary
-    return canary if canary in schools else next(iter(schools), "")
+    return canary if canary in schools else min(schools, key=lambda one: _count_pupils(city, one), default="")
+
+
+def _count_pupils(city: City, school: str) -> int:
+    known = city.school_by_id.get(school)
+    return known.pupils if known else 0
 
 
 def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, *, saved: bool) -> DevicePlan:

@@ -20,6 +20,7 @@ from controller.plan.provenance.approved_devices import is_repair, record_approv
 from controller.plan.provenance.git_commit import refuse_other_commit
 from controller.plan.provenance.made_here import refuse_foreign_plan
 from controller.plan.provenance.policy_copies import choose_policy, keep_policy
+from controller.plan.provenance.policy_order import refuse_replayed_plan
 from controller.plan.verify import VerifiedDevice, refuse_other_policy, refuse_untimely_plan, verify_plan
 from controller.rollout.waves import Accountability
 
@@ -75,6 +76,7 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
         refuse_expired_exceptions(city, plan.on)
         wider = judge_anchors(city, operations, request.accepted)
         verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+        refuse_replayed_plan(city, plan, operations, source)
         # Only what is verified may be a repair: until then the plan itself says what it would touch.
         repair = is_repair(city, plan, verified, operations.state)
         signed = SignedPlan(plan, content, request.plan_path)

@@ -198,6 +198,11 @@ def with_own_segments(files: Files) -> None:
         ]
 
 
+def without_lab_file(files: Files) -> None:
+    """Nobody wants a virtual city."""
+    del files["city/lab.yaml"]
+
+
 def with_inventory(files: Files) -> None:
     """Every core and router has a name of its own, another address and, at the core, its own uplink."""
     listed = []
@@ -304,6 +309,7 @@ ODDITIES: tuple[Oddity, ...] = (
     without_admission,
     with_own_segments,
     with_lots_at_schools,
+    without_lab_file,
     with_inventory,
     with_a_stack_of_cores,
     with_other_words,

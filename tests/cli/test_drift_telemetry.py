@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from controller.cli.devices.drift_telemetry import group_drift_by_school, send_drift
@@ -37,7 +39,7 @@ def test_drift_is_sent_as_a_count_and_as_an_event(city: City, monkeypatch: pytes
     first, *_ = devices(city, "as-e01")
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)
-        send_drift([considered(first, "+ permit")])
+        send_drift([considered(first, "+ permit")], Path(city.directory))
     [drift] = [metric for metric in received.metrics() if metric.name == "tsunagu.device.drift"]
     assert [point.as_int or point.as_double for point in drift.gauge.data_points] == [1]
     assert [event.body.string_value for event in received.events()] == ["1 devices differ from the policy"]

@@ -91,7 +91,7 @@ def test_a_platform_that_cannot_isolate_is_refused_unless_it_filters_at_the_port
         compiled(city, "floor", replace(CAN, isolates=False))
     with pytest.raises(BeyondCapability, match="capability 'isolates'"):
         compiled(city, "floor", replace(CAN, isolates=False, attachment=Attachment.PORT))
-    school = city.school_by_id[city.canary]
+    school = city.school_by_id[city.virtual_estate.canary]
     (switch,) = (one for one in choose_virtual_city(city).list_devices(school) if one.platform == "ovs")
     intent = compile_device(city, switch, OpenVSwitch().capabilities)
     assert not [port for port in intent.wanted.ports if port.isolated]

@@ -50,7 +50,7 @@ def unpinned(device: Device, folder: Path) -> str:
 
 
 def test_only_of_a_virtual_device_the_virtual_city_is_spoken_of(city: VirtualCity, tmp_path: Path) -> None:
-    school = city.school_by_id[city.canary]
+    school = city.school_by_id[city.virtual_estate.canary]
     real: City = load_city(Path(city.directory), on=city.policy_date)
     hint = "; is its school up in the virtual city ('tsunagu lab status')? Or look at it with: tsunagu trust "
     assert hint in unpinned(city.list_devices(school)[0], tmp_path)

@@ -102,7 +102,7 @@ def test_secrets_are_for_root_alone(city: VirtualCity) -> None:
     assert (paths.STATE / paths.CONTROLLER_KEY).stat().st_mode & 0o077 == 0
     assert (paths.STATE / paths.READ_KEY).stat().st_mode & 0o077 == 0
     assert (paths.STATE / paths.OPERATIONS).stat().st_mode & 0o077 == 0
-    assert load_lab_operations() == build_lab_operations(canary=city.canary)
+    assert load_lab_operations() == build_lab_operations(canary=city.virtual_estate.canary)
 
 
 def test_a_second_up_is_refused_and_harms_nothing(city: VirtualCity) -> None:

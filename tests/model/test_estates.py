@@ -71,7 +71,7 @@ def test_the_estate_is_chosen_at_loading(city: City) -> None:
 
 
 def test_a_device_knows_the_id_of_how_it_is_reached(city: City) -> None:
-    school = city.school_by_id[city.canary]
+    school = city.school_by_id[city.virtual_estate.canary]
     switch, router = choose_virtual_city(city).list_devices(school)
     assert (switch.platform, router.platform) == (city.virtual_estate.platform, city.virtual_estate.router_platform)
     assert {switch.access, router.access} == {"virtual-city"}

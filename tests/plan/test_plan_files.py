@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import ConfigRefused, InputError, ProofFailed, TsunaguError
 from controller.model.city import City
-from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device
-from controller.plan.build import build_plan, consider_device
+from controller.model.virtual_city import choose_virtual_city
+from controller.plan.build import build_plan, choose_canary, consider_device
+from controller.plan.document import DevicePlan
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.saved_configurations import NoConfiguration, read_saved_configurations
 from controller.plan.select import Selection, find_device, select_devices
@@ -190,10 +192,16 @@ def test_a_plan_of_nothing_has_no_canary(city: City, device: Device) -> None:
     assert (plan.canary, plan.devices) == ("", ())
 
 
-def test_the_citys_canary_goes_first_where_it_is_planned(city: City, device: Device, configs: Path) -> None:
-    found = consider_device(city, read_saved_configurations([device], configs)[0])
-    here = city.virtual_estate.model_copy(update={"canary": "kw-s01"})
-    assert build_plan(city.replace_file(LAB, here), [found]).canary == "kw-s01"
+def test_the_operators_canary_goes_first_else_the_smallest_school(city: City) -> None:
+    """The virtual city's canary says nothing of the real schools."""
+    pupils = {name: city.school_by_id[name].pupils for name in ("as-e04", "kw-s01", "tk-e12")}
+    assert min(pupils, key=lambda name: pupils[name]) == "kw-s01"
+    said: list[dict[str, Any]] = [{"school": name, "steps": ()} for name in pupils]
+    devices = [DevicePlan.model_construct(**one) for one in said]
+    assert choose_canary(city, devices) == "kw-s01"
+    assert choose_canary(city, devices, "tk-e12") == "tk-e12"
+    assert choose_canary(city, devices, "sw-h01") == "kw-s01", "nothing changes there"
+    assert choose_canary(choose_virtual_city(city), devices) == "as-e04"
 
 
 def test_a_policy_too_large_for_the_device_refuses_that_device_only(

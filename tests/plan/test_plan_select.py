@@ -12,18 +12,23 @@ from controller.model.virtual_city import choose_estate, choose_virtual_city
 from controller.plan.select import Selection, find_device, select_devices, select_schools
 
 
-def test_nothing_named_is_every_school_the_canary_first(city: City) -> None:
+def test_nothing_named_is_every_school(city: City) -> None:
     schools = select_schools(city, Selection())
-    assert len(schools) == 176
-    assert schools[0].id == city.canary
+    assert schools == city.schools
     assert len({school.id for school in schools}) == 176
+
+
+def test_the_canary_of_the_virtual_city_comes_first(city: City) -> None:
+    virtual = choose_virtual_city(city)
+    schools = select_schools(virtual, Selection())
+    assert schools[0].id == virtual.canary == city.virtual_estate.canary
+    assert len(schools) == 6
 
 
 def test_schools_and_wards_add_up(city: City) -> None:
     chosen = select_schools(city, Selection(("kw-s01", "tk-e12"), ("asao",)))
     asao = {school.id for school in city.schools if school.ward == "asao"}
     assert {school.id for school in chosen} == {"kw-s01", "tk-e12", *asao}
-    assert chosen[0].id == city.canary
 
 
 def test_schools_alone_and_wards_alone(city: City) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import signal
 import subprocess
@@ -47,6 +48,7 @@ preference:
 """
 SSH = SshTransport(build_lab_operations().access)
 SECONDS = "15"
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ class School:
         return self.city.list_devices(self.city.school_by_id[self.layout.id])[1]
 
     def prefer(self, text: str) -> None:
-        """Change the policy."""
+        """Change the policy. Each is one of its own: to go back to an earlier one would be an undo."""
         path = self.folder / "policies/city/lines.yaml"
         whole = (ROOT / "policies/city/lines.yaml").read_text(encoding="utf-8")
         assert USUAL in whole
-        path.write_text(whole.replace(USUAL, text), encoding="utf-8")
+        path.write_text(f"{whole.replace(USUAL, text)}# {next(_NUMBERS)}\n", encoding="utf-8")
 
     def tsunagu(self, *words: str) -> Done:
         return here(*words, "--policies", str(self.folder / "policies"), cwd=self.folder)

@@ -218,7 +218,10 @@ def test_an_estate_that_keeps_no_anchors_is_not_asked(city: City, tmp_path: Path
     operations = Operations(state=tmp_path, anchors="not-kept")
     assert judge_anchors(city, operations, ()) == ()
     record_applied_policy(city, operations, NOW, "sato")
-    assert list(tmp_path.iterdir()) == []
+    last = find_applied_policy(city, operations)
+    assert last is not None
+    assert (last.policy, last.anchors) == (city.digest, None)
+    assert find_widened(city, operations) == ()
 
 
 @pytest.mark.parametrize("spoil", ["", "{}", "[", '{"format": 1}', "x" * 100])

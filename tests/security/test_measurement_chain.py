@@ -59,6 +59,7 @@ FORBIDDEN = [
     put_in(2, "INSERT OR REPLACE"),
     "REPLACE INTO measurement SELECT * FROM measurement WHERE id = 2",
     put_in(99),
+    *(put_in(number, verb) for number in (-1, -2, 0) for verb in ("INSERT", "INSERT OR REPLACE", "REPLACE")),
     "INSERT INTO measurement SELECT * FROM measurement WHERE id = 2 ON CONFLICT (id) DO UPDATE SET figures = '{}'",
     "UPDATE seal SET hash = 'x'",
     "DELETE FROM seal WHERE last = 1",
@@ -97,6 +98,11 @@ TAMPERING = {
     "the seals": ("DELETE FROM seal", "measurement 4 is missing"),
     "one more": (put_in(9), "measurement 9 stands outside the chain"),
     "one before the first": (put_in(-1), "measurement -1 stands outside the chain"),
+    "one at zero": (put_in(0), "measurement 0 stands outside the chain"),
+    "a gap with its seals closed": (
+        "DELETE FROM measurement WHERE id IN (2, 3); DELETE FROM seal WHERE last IN (2, 3)",
+        "measurement 4 is not what was written, or one before it was taken out",
+    ),
     "a part as if retention had taken it": (
         """INSERT INTO removal SELECT last, hash, '' FROM seal WHERE last = 2;
         DELETE FROM measurement WHERE id <= 2; DELETE FROM seal WHERE last < 2""",

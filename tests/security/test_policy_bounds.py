@@ -300,10 +300,12 @@ def test_check_says_what_is_weak(city: City, tmp_path: Path) -> None:
     )
     path.chmod(0o600)
     found = [str(one) for one in check_device_access(city, read_operators_file(path))]
-    assert len(found) == 2
+    assert len(found) == 3
     assert found[0].startswith(f"{path}:6: warning: password access: switches logs in with a password")
-    assert found[1] == f"{path}:11: warning: legacy algorithms: old allows old SSH algorithms: ssh-rsa"
-    path.write_text("format: 1\naccess: {other: {user: u, known-hosts: /k, key: {env: K}}}\n", encoding="utf-8")
+    assert found[1].startswith(f"{path}:10: warning: no read key: old reads with the key that changes devices")
+    assert found[2] == f"{path}:11: warning: legacy algorithms: old allows old SSH algorithms: ssh-rsa"
+    keys = "key: {env: K}, read-key: {env: R}"
+    path.write_text(f"format: 1\naccess: {{other: {{user: u, known-hosts: /k, {keys}}}}}\n", encoding="utf-8")
     (unknown,) = check_device_access(city, read_operators_file(path))
     assert f"'switches' is no access of {path}; it has: other" in str(unknown)
     assert load_operations(path).access["other"].user == "u"

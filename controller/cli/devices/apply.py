@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from controller.cli.audit import open_audit_trail
-from controller.cli.estates import find_user_name, load_operations_of
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Json, Policies, State
+from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
+from controller.cli.options import DEFAULT_POLICIES, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
 from controller.cli.telemetry_tokens import find_token_file
+from controller.model.sites.devices import EstateName
 from controller.operations.anchors import AnchorName
+from controller.operations.operations import Operations
 from controller.plan.document import PlanFile
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
@@ -48,7 +50,7 @@ def apply(  # noqa: PLR0913 the command's options
     plan_path: PlanPath,
     *,
     policies: Policies = DEFAULT_POLICIES,
-    state: State = DEFAULT_STATE,
+    state: State = None,
     restore_after: RestoreAfter = 60,
     undo: Undo = False,
     accept_wider: AcceptWider = None,
@@ -61,10 +63,16 @@ def apply(  # noqa: PLR0913 the command's options
 
     Exit code 0 only when every device is applied or unchanged.
     """
+
+    def find_operations(estate: EstateName) -> Operations:
+        found = load_operations_of(estate, policies, state)
+        choose_state_folder(estate, found, state, policies)  # refuses before anything is kept
+        return found
+
     request = StartRequest(
         plan_path,
         policies,
-        lambda estate: load_operations_of(estate, policies, state),
+        find_operations,
         find_user_name(),
         undo=undo,
         accepted=accept_wider or (),
@@ -75,11 +83,12 @@ def apply(  # noqa: PLR0913 the command's options
     started = start_rollout(request, now)
     _say_start(started, clock.monotonic() - began)
     plan = started.plan
-    timeline, trail = name_timeline(state, plan, now), open_audit_trail(state)
+    kept = choose_state_folder(plan.estate, started.operations, state, policies)
+    timeline, trail = name_timeline(kept, plan, now), open_audit_trail(kept, started.operations)
     trail.record(AuditKind.APPLIED, plan=plan.digest(), **started.answers.list_attributes())
-    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=trail) as trace:
+    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER, policies), trail=trail) as trace:
         at_once = started.operations.rollout.schools_at_once
-        settings = Settings(restore_after, state, SshTransport(started.operations.access), clock, at_once)
+        settings = Settings(restore_after, kept, SshTransport(started.operations.access), clock, at_once)
         listeners = [trace, Progress(len(plan.devices))]
         outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     if as_json:

@@ -9,14 +9,15 @@ from typing import Annotated
 import typer
 
 from controller.cli.audit import open_audit_trail
-from controller.cli.estates import find_user_name, load_operations_of
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies, State
+from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
+from controller.cli.options import DEFAULT_POLICIES, Policies, State
 from controller.cli.output import print_line
 from controller.errors import TsunaguError
 from controller.plan.document import PlanFile, name_approval, parse_plan, read_plan
 from controller.plan.provenance.approvals import SignedPlan, identify_approver
 from controller.plan.provenance.git_commit import refuse_other_commit
 from controller.plan.provenance.policy_copies import choose_policy
+from controller.plan.provenance.policy_order import refuse_replayed_plan
 from controller.plan.provenance.ssh_signatures import sign_bytes
 from controller.plan.verify import refuse_other_policy, refuse_untimely_plan, verify_plan
 from controller.platforms.transport.base import SystemClock
@@ -37,7 +38,7 @@ def approve(
     *,
     sign_with: SignWith,
     policies: Policies = DEFAULT_POLICIES,
-    state: State = DEFAULT_STATE,
+    state: State = None,
     name: As = None,
 ) -> None:
     """Approve a plan: derive and prove it anew, show what it does, and sign exactly the bytes that were read.
@@ -58,6 +59,7 @@ def approve(
         refuse_other_policy(city, plan, source)
         commit = refuse_other_commit(policies, plan, source)
         verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+        refuse_replayed_plan(city, plan, operations, source)
     _say_plan(plan, commit)
     signature = sign_bytes(content, sign_with)
     signer = identify_approver(SignedPlan(plan, content, plan_path), signature, operations.approvals, now)
@@ -70,7 +72,8 @@ def approve(
     try:
         # Who signed, and not what the file is called: nobody else can give that name.
         person = signer.person or find_user_name()
-        open_audit_trail(state).record(AuditKind.APPROVED, plan=plan.digest(), principal=person, key=signer.key)
+        trail = open_audit_trail(choose_state_folder(plan.estate, operations, state, policies), operations)
+        trail.record(AuditKind.APPROVED, plan=plan.digest(), principal=person, key=signer.key)
     except TsunaguError:
         place.unlink(missing_ok=True)
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from controller.cli.telemetry_tokens import find_token_file
 from controller.plan.build import ConsideredDevice
@@ -10,9 +11,9 @@ from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import DEVICE_DRIFT, EventKind, Writer
 
 
-def send_drift(found: Sequence[ConsideredDevice]) -> None:
+def send_drift(found: Sequence[ConsideredDevice], policies: Path) -> None:
     """Send it to the monitor, where there is one."""
-    with open_telemetry(token=find_token_file(Writer.CONTROLLER)) as sent:
+    with open_telemetry(token=find_token_file(Writer.CONTROLLER, policies)) as sent:
         for school, count in group_drift_by_school(found).items():
             sent.record(DEVICE_DRIFT, count, school=school)
             if count:

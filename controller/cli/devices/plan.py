@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
+from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import (
     choose_exit_code,
     consider_devices,
@@ -23,10 +24,9 @@ from controller.cli.devices.unjudged import (
     say_missing,
     say_unjudged,
 )
-from controller.cli.estates import find_user_name, load_estate_city, load_operations_of
+from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
-    DEFAULT_STATE,
     All,
     Configs,
     Encoding,
@@ -50,8 +50,10 @@ from controller.plan.document import PlanFile, name_signature, save_plan
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.made_here import record_made_plan
 from controller.plan.provenance.policy_copies import load_kept_policy
+from controller.plan.provenance.policy_order import explain_earlier_policy
 from controller.plan.provenance.ssh_signatures import SignatureVerifier, find_fingerprint, sign_bytes
 from controller.plan.select import select_devices
+from controller.storage.audit.audit_trail import AuditKind
 from controller.storage.whole_file import write_whole
 
 Undo = Annotated[
@@ -80,7 +82,7 @@ def plan(  # noqa: PLR0913 the command's options
     output: Output = None,
     undo: Undo = None,
     sign_with: SignWith = None,
-    state: State = DEFAULT_STATE,
+    state: State = None,
     as_json: Json = False,
 ) -> None:
     """Compile the policy, read the devices, show the difference, prove the result, save the plan. Changes nothing.
@@ -113,6 +115,8 @@ def plan(  # noqa: PLR0913 the command's options
     )
     document = build_plan(city, found, origin)
     if output is not None:
+        trail = open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
+        trail.record(AuditKind.PLANNED, **_describe_origin(document))
         _save(document, output, sign_with)
     if as_json:
         say_json(
@@ -130,8 +134,14 @@ def plan(  # noqa: PLR0913 the command's options
         say_adoption_levels(one.school for one in devices)
         _say_unjudged(found)
         _say_plan_summary(found, output, undo=undo is not None)
+        if len(document.touched_schools) > 1 and document.canary != operations.rollout.canary:
+            named = "'rollout: {canary: SCHOOL}' of the operators' file names another"
+            print_line(f"changed first: {document.canary}, of the fewest pupils; {named}", "yellow")
         if output is not None:
             _say_what_it_needs(document, output, operations, signed=sign_with is not None)
+            earlier = "" if undo is not None else explain_earlier_policy(city, operations)
+            if earlier:
+                print_line(f"it cannot be applied: {earlier}", "yellow")
     code = choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
@@ -146,6 +156,18 @@ def _say_what_it_needs(document: PlanFile, output: Path, operations: Operations,
         )
         if not signed:
             print_line("it is not signed, so it cannot be applied: plan with --sign-with KEY", "yellow")
+
+
+def _describe_origin(document: PlanFile) -> dict[str, str]:
+    """What the audit trail says of a plan that is saved: which, of what, by whom and with which key."""
+    return {
+        "plan": document.digest(),
+        "planner": document.planner,
+        "key": document.planner_key,
+        "policy": document.policy,
+        "commit": document.commit,
+        "undo": "yes" if document.undo else "no",
+    }
 
 
 def _save(document: PlanFile, output: Path, key: Path | None) -> None:
@@ -188,7 +210,7 @@ def drift(  # noqa: PLR0913 the command's options
     # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
     from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415
 
-    send_drift(found)
+    send_drift(found, policies)
     if as_json:
         say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found], **_list_unjudged(found)})
     else:

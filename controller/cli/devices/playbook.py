@@ -12,10 +12,14 @@ import typer
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import list_reachable_devices
-from controller.cli.estates import list_operations_variables, load_estate_city
+from controller.cli.estates import (
+    choose_state_folder,
+    list_operations_variables,
+    load_estate_city,
+    load_estate_operations,
+)
 from controller.cli.options import (
     DEFAULT_POLICIES,
-    DEFAULT_STATE,
     All,
     Json,
     Lab,
@@ -70,7 +74,7 @@ def run(  # noqa: PLR0913 the command's options
     everything: All = False,
     lab: Lab = False,
     output: Output = Path("backups"),
-    state: State = DEFAULT_STATE,
+    state: State = None,
     as_json: Json = False,
 ) -> None:
     """Run a playbook on the devices of some schools or wards, with progress and a trace.
@@ -82,6 +86,8 @@ def run(  # noqa: PLR0913 the command's options
     check_playbook_name(folder_of_books, name)
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab)
+    operations = load_estate_operations(city)
+    kept = choose_state_folder(city.estate, operations, state, policies)
     devices = list_reachable_devices(city, chosen)
     hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
@@ -91,8 +97,9 @@ def run(  # noqa: PLR0913 the command's options
         environment = {"TSUNAGU_POLICIES": str(find_real_path(policies)), "TSUNAGU_LAB": str(int(lab))}
         environment |= list_operations_variables(city)
         book = Playbook(folder_of_books, name, hosts, environment, {"backup_folder": str(folder)})
-        timeline = state / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl"
-        with open_trace(timeline, token=find_token_file(Writer.CONTROLLER), trail=open_audit_trail(state)) as trace:
+        timeline = kept / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl"
+        token, trail = find_token_file(Writer.CONTROLLER, policies), open_audit_trail(kept, operations)
+        with open_trace(timeline, token=token, trail=trail) as trace:
             outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])
     left_out = [device for device in devices if device.id not in hosts]
     if as_json:

@@ -13,10 +13,9 @@ from typing import Annotated
 import typer
 
 from controller.cli.audit import open_audit_trail
-from controller.cli.estates import load_estate_city
+from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.options import (
     DEFAULT_POLICIES,
-    DEFAULT_STATE,
     All,
     Json,
     Lab,
@@ -84,7 +83,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     regions: Regions = None,
     families: Families = None,
     policies: Policies = DEFAULT_POLICIES,
-    state: State = DEFAULT_STATE,
+    state: State = None,
     lang: Lang = LanguageChoice.ENGLISH,
     *,
     everything: All = False,
@@ -112,11 +111,13 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
         raise typer.Exit(Exit.NOT_SUPPORTED)
     sites = list_probe_sites(city, chosen)
-    token, trail = find_token_file(Writer.PROBE), open_audit_trail(state)
+    operations = load_estate_operations(city)
+    kept = choose_state_folder(city.estate, operations, state, policies)
+    token, trail = find_token_file(Writer.PROBE, policies), open_audit_trail(kept, operations)
     with (
         explain_absence(),
         open_telemetry(token=token) as sent,
-        open_measurement_store(state / LAB_STORE, trail=trail) as store,
+        open_measurement_store(kept / LAB_STORE, trail=trail) as store,
     ):
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, DEFAULT_STATE, Policies
+from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Policies
 from controller.cli.telemetry_tokens import find_token_file
 from controller.operations.operators_file import load_operations
 from controller.telemetry.registry import Writer
@@ -18,7 +18,7 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127
 StoreFile = Annotated[Path, typer.Option("--store", help="File that what is received is kept in.")]
 
 DEFAULT_PORT = 8600
-DEFAULT_STORE = DEFAULT_STATE / "monitor.db"
+DEFAULT_STORE = SCRATCH / "monitor.db"
 
 
 def monitor(
@@ -31,8 +31,8 @@ def monitor(
     """
     # In place of this process: a Ctrl-C or a kill reaches the monitor itself, and nothing of the command line stays.
     words = ["-m", "monitoring", "--port", str(port), "--store", str(store), "--policies", str(policies)]
-    retention = load_operations().retention
+    retention = load_operations(policies=policies).retention
     words += ["--events-days", str(retention.events_days), "--rollouts-days", str(retention.rollouts_days)]
     for writer in Writer:
-        words += [f"--{writer}-token", str(find_token_file(writer))]
+        words += [f"--{writer}-token", str(find_token_file(writer, policies))]
     os.execv(sys.executable, [sys.executable, "-P", *words])  # noqa: S606 this very Python

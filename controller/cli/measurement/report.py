@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.estates import load_estate_city
+from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.options import (
     DEFAULT_POLICIES,
-    DEFAULT_STATE,
     Lab,
     Lang,
     LanguageChoice,
@@ -30,6 +29,8 @@ from controller.measure.measurement_store import open_measurement_store
 from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
 from controller.measure.report.city_figures import CityFigures
 from controller.messages import load_catalogue
+from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection, select_schools
 
 STORE = "measurements.sqlite"
@@ -48,14 +49,14 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     schools: Schools = None,
     wards: Wards = None,
     policies: Policies = DEFAULT_POLICIES,
-    state: State = DEFAULT_STATE,
+    state: State = None,
     *,
     lab: Lab = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
     city = load_estate_city(policies, lab=lab)
     chosen = select_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
-    with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
+    with open_measurement_store(_find_store(city, state), must_exist=True) as store:
         latest = store.read_latest()
         figures = CityFigures([assess_school(school, latest, city.measurement) for school in chosen])
         one = "tsunagu report measurement"
@@ -75,17 +76,19 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
 
 @report.command("measurement")
 def measurement(
-    number: Number, policies: Policies = DEFAULT_POLICIES, state: State = DEFAULT_STATE, *, lab: Lab = False
+    number: Number, policies: Policies = DEFAULT_POLICIES, state: State = None, *, lab: Lab = False
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
     city = load_estate_city(policies, lab=lab)
-    with open_measurement_store(_store(state, lab=lab), must_exist=True) as store:
+    with open_measurement_store(_find_store(city, state), must_exist=True) as store:
         found = store.get(MeasurementId(number))
     say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})
 
 
-def _store(state: Path, *, lab: bool) -> Path:
-    file = state / (LAB_STORE if lab else STORE)
+def _find_store(city: City, state: Path | None) -> Path:
+    lab = isinstance(city, VirtualCity)
+    kept = choose_state_folder(city.estate, load_estate_operations(city), state, Path(city.directory))
+    file = kept / (LAB_STORE if lab else STORE)
     if not lab and not file.exists():
         message = (
             f"no real school was measured yet ({file}: no such file), for no probe stands at one; "

@@ -68,10 +68,11 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
-        city = estate(reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
+        said = (reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
+        city = City(*said)
         problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
         problems += find_management_problems(city)
         problems += find_bound_problems(city, bounds, reader.find_origin)
         if not problems:
-            return city
+            return city if estate is City else estate(*said)
     raise PolicyError(REFUSED, problems)

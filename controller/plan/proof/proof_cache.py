@@ -33,6 +33,7 @@ from controller.errors import TsunaguError
 from controller.inputs.home_folder import find_home_folder
 from controller.model.city import City
 from controller.model.network.packets import Effect
+from controller.model.policy_files import LAB
 from controller.model.sites.devices import Device, DevicePort
 from controller.model.sites.schools import School
 from controller.plan.proof.cache_key import find_key_file, load_key, make_private_folder
@@ -201,7 +202,8 @@ class CityKeys:
     def __init__(self, city: City) -> None:
         self._city = city
         models: Iterable[BaseModel] = (
-            *(city.settings, city.blueprints, city.lines, city.virtual_estate, city.outputs),
+            *(city.settings, city.blueprints, city.lines, city.outputs),
+            *city.files.get_all(LAB),
             *(*city.schools, *city.equipment.inventory, *city.segments.values(), *city.applications.values()),
             *(*city.prefix_lists.values(), *city.infrastructure_protocols),
         )

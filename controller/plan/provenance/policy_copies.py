@@ -113,6 +113,11 @@ def _put_copy(folder: Path, place: Path) -> None:
         waiting.rename(place)
 
 
+def is_policy_kept(digest: str, state: Path) -> bool:
+    """Tell if a policy was applied from here before and its copy is still kept."""
+    return (state / FOLDER / digest).is_dir()
+
+
 def load_kept_policy(
     digest: str, state: Path, estate: type[City], bounds: PolicyBounds, on: date | None = None
 ) -> City:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from controller.errors import TsunaguError
 from controller.model.city import City
+from controller.model.policy_files import LAB
 from controller.plan.what_if.changes import Changes, weigh_change
 from controller.plan.what_if.data_flow_changes import find_data_flow_changes
 from controller.plan.what_if.identity_changes import find_admission_changes, find_identity_changes
@@ -43,7 +44,7 @@ def _unjudged(before: City, after: City) -> Iterator[str]:
         ("the admission servers", before.admission_servers, after.admission_servers),
         ("lines", before.lines, after.lines),
         ("how lines are measured", before.measurement, after.measurement),
-        ("the lab", before.virtual_estate, after.virtual_estate),
+        ("the lab", before.files.find(LAB), after.files.find(LAB)),
         ("pupils or lines of schools", [s.lines for s in before.schools], [s.lines for s in after.schools]),
         ("how devices are reached", before.settings.device_access, after.settings.device_access),
     ):

@@ -1,10 +1,11 @@
-"""How devices are reached, held against the policy: ids that nobody explains, passwords, old algorithms."""
+"""How devices are reached, held against the policy: unknown ids, passwords, one key for everything, old algorithms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from controller.errors import Origin
+from controller.inputs.near_matches import suggest_names
 from controller.model.city import City
 from controller.model.policy_files import CITY, find_file_start
 from controller.operations.operators_file import OperatorsFile
@@ -17,7 +18,7 @@ def check_device_access(city: City, file: OperatorsFile | None) -> list[Finding]
     >>> check_device_access(city, None)
     []
     """
-    return [] if file is None else [*_find_unknown(city, file), *_find_weak(file)]
+    return [] if file is None else [*_find_unknown(city, file), *_find_unknown_canary(city, file), *_find_weak(file)]
 
 
 def _find_unknown(city: City, file: OperatorsFile) -> Iterator[Finding]:
@@ -32,11 +33,22 @@ def _find_unknown(city: City, file: OperatorsFile) -> Iterator[Finding]:
             yield make_error("unknown access", origin, f"{name!r} is no access of {file.path}; it has: {named}")
 
 
+def _find_unknown_canary(city: City, file: OperatorsFile) -> Iterator[Finding]:
+    """A canary that is no school: another school would be changed first, and nobody would notice."""
+    name = file.operations.rollout.canary
+    if name is not None and name not in city.school_by_id:
+        message = f"{name!r} is no school of {city.name}{suggest_names(name, sorted(city.school_by_id))}"
+        yield make_error("unknown canary", file.find_origin("rollout", "canary"), message)
+
+
 def _find_weak(file: OperatorsFile) -> Iterator[Finding]:
     for name, access in file.operations.access.items():
         if access.password is not None:
             message = f"{name} logs in with a password, which any of its devices could keep; use a key"
             yield make_warning("password access", file.find_origin("access", name, "password"), message)
+        if access.key is not None and access.read_key is None:
+            message = f"{name} reads with the key that changes devices; make another one that only reads (read-key)"
+            yield make_warning("no read key", file.find_origin("access", name, "key"), message)
         if access.legacy_algorithms:
             names = ", ".join(access.legacy_algorithms)
             origin = file.find_origin("access", name, "legacy-algorithms")

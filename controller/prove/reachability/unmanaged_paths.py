@@ -121,6 +121,12 @@ def find_unjudged_paths(
     """Return the ways of others on a device that touch ours and lead where the proof cannot follow.
 
     `routes`: the device routes between its interfaces, as far as its text tells.
+
+    >>> other = UnmanagedPath(PathKind.TRUNK, 7, "switchport mode trunk", vlans=frozenset({300}))
+    >>> find_unjudged_paths(city, core, can, [other], routes=False)
+    ()
+    >>> [one.segments for one in find_unjudged_paths(city, core, can, [replace(other, vlans=frozenset({10}))], routes=False)]
+    [('staff',)]
     """
     reader = _TouchedSegments(city, device, can, tuple(paths), routes=routes)
     return tuple(_join_bare_ports(reader.find()))

@@ -12,7 +12,13 @@ from controller.errors import AuditRefused
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail, find_copy_place
 from controller.storage.audit.hash_chain import START, check_lines, hash_after, read_body, split_line, split_lines
 from controller.storage.audit.head_copy import HeadCopy, TrailHead
-from controller.storage.audit.segment_files import is_part_of_line, list_timelines, read_regular, read_segment
+from controller.storage.audit.segment_files import (
+    is_part_of_line,
+    list_segments,
+    list_timelines,
+    read_regular,
+    read_segment,
+)
 
 _Entry = dict[str, object]
 _ABOUT_TIMELINES = (
@@ -61,6 +67,8 @@ def verify_trail(trail: AuditTrail, head: HeadCopy | None = None) -> AuditReport
             else:
                 _check_nothing_is_left(trail)
                 report.notes.append(f"{trail.folder}: there is no audit trail yet")
+        if head is not None:
+            _check_other_trails(trail, report, head)
     except (_Broken, AuditRefused) as broken:
         report.fault = str(broken)
     except OSError as error:
@@ -162,6 +170,17 @@ def _check_heads(trail: AuditTrail, report: AuditReport, place: str, heads: Sequ
         report.notes.append(f"{place}: the copy of the head begins with the next entry")
     elif report.entries and max(head.number for head in heads) < max(known):
         report.notes.append(f"{place}: the newest entries are not in the copy of the head")
+
+
+def _check_other_trails(trail: AuditTrail, report: AuditReport, head: HeadCopy) -> None:
+    """Refuse a copy of the head that names a trail which is gone: what was done there would be told nowhere."""
+    for name in head.list_trails():
+        if name == trail.name:
+            continue
+        if not list_segments(Path(name)):
+            message = f"{name}: this audit trail is gone, and the copy of the head ({head.place}) names entries of it"
+            raise _Broken(message)
+        report.notes.append(f"{head.place}: names entries of another audit trail, too: {name}")
 
 
 def _check_nothing_is_left(trail: AuditTrail) -> None:

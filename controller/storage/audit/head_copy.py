@@ -56,6 +56,13 @@ class HeadCopy(Protocol):
             AuditRefused: what was kept cannot be read.
         """
 
+    def list_trails(self) -> list[str]:
+        """The trails that heads were kept of, by name: a trail that is gone altogether is known only here.
+
+        Raises:
+            AuditRefused: what was kept cannot be read.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class HeadFile:
@@ -84,14 +91,20 @@ class HeadFile:
 
     def read_heads(self, trail: str) -> list[TrailHead]:
         """The lines about a trail."""
+        return [head for head in _parse_heads(self._read_lines()) if head.trail == trail]
+
+    def list_trails(self) -> list[str]:
+        """The trails of all lines."""
+        return _list_trails(self._read_lines())
+
+    def _read_lines(self) -> list[str]:
         try:
-            lines = read_regular(self.path).decode().split("\n")
+            return read_regular(self.path).decode().split("\n")
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
             message = f"{self.path}: the heads of the audit trail cannot be read there ({error})"
             raise AuditRefused(message) from None
-        return _find_heads(trail, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +130,23 @@ class SystemdHead:
 
     def read_heads(self, trail: str) -> list[TrailHead]:
         """The entries about a trail, of those who can write it: anybody else's would be words of a stranger."""
-        words = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"SYSLOG_IDENTIFIER={IDENTIFIER}"]
-        words += _match_writers(trail)
-        try:
-            done = subprocess.run(  # noqa: S603 ours
-                words, capture_output=True, text=True, check=True, timeout=_READ_SECONDS
-            )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            message = f"the journal cannot be read ({error})"
-            raise AuditRefused(message) from None
-        return _find_heads(trail, done.stdout.split("\n"))
+        return [head for head in _parse_heads(_ask_journal(_match_writers(trail))) if head.trail == trail]
+
+    def list_trails(self) -> list[str]:
+        """The trails of root's and this user's entries."""
+        return _list_trails(_ask_journal([f"_UID={user}" for user in sorted({0, os.geteuid()})]))
+
+
+def _ask_journal(writers: Iterable[str]) -> list[str]:
+    words = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"SYSLOG_IDENTIFIER={IDENTIFIER}", *writers]
+    try:
+        done = subprocess.run(  # noqa: S603 ours
+            words, capture_output=True, text=True, check=True, timeout=_READ_SECONDS
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        message = f"the journal cannot be read ({error})"
+        raise AuditRefused(message) from None
+    return done.stdout.split("\n")
 
 
 def _match_writers(trail: str) -> list[str]:
@@ -137,7 +157,12 @@ def _match_writers(trail: str) -> list[str]:
         return []
 
 
-def _find_heads(trail: str, lines: Iterable[str]) -> list[TrailHead]:
+def _list_trails(lines: Iterable[str]) -> list[str]:
+    """Every trail once; a trail is named by its whole path."""
+    return list(dict.fromkeys(head.trail for head in _parse_heads(lines) if head.trail.startswith("/")))
+
+
+def _parse_heads(lines: Iterable[str]) -> list[TrailHead]:
     found: list[TrailHead] = []
     for line in lines:
         try:
@@ -145,7 +170,7 @@ def _find_heads(trail: str, lines: Iterable[str]) -> list[TrailHead]:
         except (ValueError, RecursionError):
             continue  # somebody else's line
         match said:
-            case {"trail": str(name), "n": int(number), "hash": str(text)} if name == trail:
+            case {"trail": str(name), "n": int(number), "hash": str(text)}:
                 found.append(TrailHead(name, number, text))
             case _:
                 pass

@@ -14,7 +14,7 @@ from controller.model.virtual_city import VirtualCity
 
 def test_the_canary_comes_first_and_every_school_has_its_parts(city: VirtualCity) -> None:
     layout = plan_layout(city, 6)
-    assert layout.schools[0].id == city.canary
+    assert layout.schools[0].id == city.virtual_estate.canary
     assert {school.id for school in layout.schools} == set(city.virtual_estate.schools)
     for school in layout.schools:
         assert [host.id for host in school.hosts] == [host.id for host in city.virtual_estate.hosts]
@@ -84,6 +84,6 @@ def test_a_host_that_would_take_the_switchs_namespace(city: VirtualCity) -> None
     host = city.virtual_estate.hosts[0]
     bad = LabHost.model_validate({"id": "sw", "segment": host.segment, "origin": host.origin})
     other = city.replace_file(LAB, city.virtual_estate.model_copy(update={"hosts": (*city.virtual_estate.hosts, bad)}))
-    name = paths.name_switch_namespace(city.canary)
+    name = paths.name_switch_namespace(city.virtual_estate.canary)
     with pytest.raises(LabError, match=name):
         plan_layout(other, 1)

@@ -22,7 +22,10 @@ LONG = sum(seconds for _, seconds in STEPS)
 
 def rollout(city: City, after: float, now: datetime = NOW) -> dict[str, Any]:
     """The lab's rollout that is `after` seconds old `now`: the canary first, then the rest side by side."""
-    schools = [city.canary, *(school for school in city.virtual_estate.schools if school != city.canary)]
+    schools = [
+        city.virtual_estate.canary,
+        *(school for school in city.virtual_estate.schools if school != city.virtual_estate.canary),
+    ]
     begins = {school: 0.2 if n == 0 else 2.6 + 0.15 * n for n, school in enumerate(schools)}
     ends = max(begins.values()) + LONG
     spans: list[Span] = []
