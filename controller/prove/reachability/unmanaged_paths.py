@@ -125,7 +125,8 @@ def find_unjudged_paths(
     >>> other = UnmanagedPath(PathKind.TRUNK, 7, "switchport mode trunk", vlans=frozenset({300}))
     >>> find_unjudged_paths(city, core, can, [other], routes=False)
     ()
-    >>> [one.segments for one in find_unjudged_paths(city, core, can, [replace(other, vlans=frozenset({10}))], routes=False)]
+    >>> ours = replace(other, vlans=frozenset({10}))
+    >>> [one.segments for one in find_unjudged_paths(city, core, can, [ours], routes=False)]
     [('staff',)]
     """
     reader = _TouchedSegments(city, device, can, tuple(paths), routes=routes)
