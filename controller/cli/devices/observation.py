@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from controller.cli.devices.unjudged import list_missing
 from controller.cli.estates import build_transport
 from controller.cli.output import Exit, errors, print_line
 from controller.errors import TsunaguError
@@ -95,6 +96,6 @@ def choose_exit_code(found: Sequence[ConsideredDevice]) -> Exit:
     refusals = [one.refusal for one in found if one.refusal is not None]
     if any(not isinstance(refusal, NotSupported | NoConfiguration) for refusal in refusals):
         return Exit.FAILED
-    if any(one.unjudged or isinstance(one.refusal, NoConfiguration) for one in found):
+    if any(one.unjudged for one in found) or list_missing(one.observed for one in found):
         return Exit.NOT_JUDGED
     return Exit.NOT_SUPPORTED if refusals else Exit.GOOD

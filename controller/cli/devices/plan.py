@@ -233,7 +233,7 @@ def drift(  # noqa: PLR0913 the command's options
 def _say_unjudged(found: Sequence[ConsideredDevice]) -> None:
     for one in found:
         say_unjudged(one.unjudged)
-    say_missing(list_missing(one.observed for one in found))
+    say_missing([one.observed for one in found])
 
 
 def _list_unjudged(found: Sequence[ConsideredDevice]) -> dict[str, object]:

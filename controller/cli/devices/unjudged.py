@@ -16,6 +16,8 @@ _UNSEEN = {
     "router": "routes, and the order of the lines",
     "access-point": "wireless networks",
 }
+_SHOWN = 8
+"""Schools that are listed by name."""
 
 
 def say_unjudged(found: Iterable[UnjudgedPath]) -> None:
@@ -25,18 +27,30 @@ def say_unjudged(found: Iterable[UnjudgedPath]) -> None:
 
 
 def list_missing(found: Iterable[Observed]) -> list[Device]:
-    """Return the devices of which no saved configuration was given."""
-    return [one.device for one in found if isinstance(one.refusal, NoConfiguration)]
+    """Return the devices of which no saved configuration was given, but those of schools that are only observed."""
+    missing = [one.device for one in found if isinstance(one.refusal, NoConfiguration)]
+    return [device for device in missing if device.school.adoption != "observe"]
 
 
-def say_missing(devices: Sequence[Device]) -> None:
-    """Say, once for each school and role, which devices were not given and what of them cannot be judged."""
+def say_missing(found: Sequence[Observed]) -> None:
+    """Say which devices were not given and what of them cannot be judged: a school and role in one line.
+
+    Schools of which nothing was given are said together.
+    """
+    given = {one.device.school.id for one in found if one.observation is not None}
     groups: dict[tuple[str, str], list[str]] = {}
-    for device in devices:
-        groups.setdefault((device.school.id, device.role), []).append(device.id)
+    unseen: dict[str, None] = {}
+    for device in list_missing(found):
+        if device.school.id in given:
+            groups.setdefault((device.school.id, device.role), []).append(device.id)
+        else:
+            unseen[device.school.id] = None
     for (_, role), names in groups.items():
         what = _UNSEEN.get(role, "what they hold")
         print_line(f"! not judged, no configuration was given: {', '.join(names)}: {what}", "magenta")
+    if unseen:
+        shown = ", ".join(list(unseen)[:_SHOWN]) + (", ..." if len(unseen) > _SHOWN else "")
+        print_line(f"! not judged, no configuration of any device was read: {len(unseen)} schools ({shown})", "magenta")
 
 
 def describe_missing(devices: Iterable[Device]) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
-from controller.cli.devices.observation import read_given_configurations
+from controller.cli.devices.observation import list_reachable_devices, read_given_configurations
 from controller.cli.devices.unjudged import (
     describe_missing,
     list_missing,
@@ -44,6 +44,7 @@ from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
 from controller.plan.proof.proof_cache import ProofCache, find_cache_folder
 from controller.plan.proof.unjudged import count_by_school
+from controller.plan.saved_configurations import NoConfiguration
 from controller.plan.select import Selection, select_devices
 from controller.platforms.registry import is_supported
 from controller.prove.check import Check
@@ -65,7 +66,8 @@ class Findings:
 
     `schools` are those of the devices: what the adoption level of one leaves out is not judged.
     Of saved configurations: `unjudged` are the ways of others past the proof, `missing` the devices without a file,
-    `notes` are said of platforms that are not built, `delegated` is what devices leave to others, `read` what was read.
+    `notes` are said of platforms that are not built, `delegated` is what devices leave to others, `read` what was read of
+    what was `asked`.
     """
 
     checks: list[Check]
@@ -79,6 +81,7 @@ class Findings:
     notes: Sequence[str] = ()
     delegated: Sequence[tuple[str, Sequence[str]]] = ()
     read: Sequence[Observed] = ()
+    asked: Sequence[Observed] = ()
 
 
 def prove(  # noqa: PLR0913 the command's options
@@ -151,7 +154,9 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
 
 def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding | None) -> Findings:
     read = read_given_configurations(select_devices(city, chosen), configs, encoding)
-    missing = list_missing(read)
+    # Of a virtual city only what is up can have been saved.
+    up = {device.id for device in list_reachable_devices(city, chosen)}
+    asked = [one for one in read if one.device.id in up or not isinstance(one.refusal, NoConfiguration)]
     # A platform that is not built is told where a file of it was given.
     given = [one for one in read if (configs / f"{one.device.id}.cfg").exists()]
     judged = [prove_configuration(city, one) for one in given]
@@ -176,7 +181,8 @@ def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding 
         "proved now: all of it",
         tuple(one.device.school for one in judged),
         unjudged=tuple(path for one in seen for path in one.unjudged),
-        missing=tuple(missing),
+        missing=tuple(list_missing(asked)),
+        asked=tuple(asked),
         notes=tuple(str(one.refusal) for one in unbuilt),
         delegated=tuple((one.device.id, one.delegated) for one in judged),
         read=tuple(given),
@@ -195,7 +201,7 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
         for difference in check.differences:
             print_line(f"x {difference}", "red")
     say_unjudged(found.unjudged)
-    say_missing(found.missing)
+    say_missing(found.asked)
     for check in found.checks:
         _say_check(check, evidence=evidence)
     say_adoption_levels(found.schools)
