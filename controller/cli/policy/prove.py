@@ -66,8 +66,8 @@ class Findings:
 
     `schools` are those of the devices: what the adoption level of one leaves out is not judged.
     Of saved configurations: `unjudged` are the ways of others past the proof, `missing` the devices without a file,
-    `notes` are said of platforms that are not built, `delegated` is what devices leave to others, `read` what was read of
-    what was `asked`.
+    `notes` are said of platforms that are not built, `delegated` is what devices leave to others, `read` what was read
+    of what was `asked`.
     """
 
     checks: list[Check]
