@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from controller.exit_codes import Exit
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
@@ -39,7 +41,11 @@ class TsunaguError(Exception):
     """Any refusal that a user can understand and act on."""
 
     temporary = False
-    exit_code = 1
+    exit_code = Exit.FAILED
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in the middle of work; its text says what was left behind."""
 
 
 class InputError(TsunaguError):

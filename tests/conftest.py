@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from controller.cli.conventions import defaults
 from controller.errors import FileLocked, LabError
 from controller.lab import lifecycle as virtual_city
 from controller.lab.network.programs import check_requirements
@@ -34,6 +35,8 @@ POLICIES = Path(__file__).resolve().parents[1] / "policies"
 SCHOOLS = 2
 _LOCK = Path(tempfile.gettempdir()) / "tsunagu-lab-tests.lock"
 _PATIENCE = 900.0
+OPTIONS = frozenset({"POLICIES", "LANG", "JSON", "LAB", "STATE"})
+"""Options that somebody may have set for all commands."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,6 +51,19 @@ def pytest_configure() -> None:
     """Hear Ctrl-C also where whoever started the tests ignores it (a job in the background): children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_defaults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests may have a language and defaults of their own: commands shall not read them here."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [
+            one for one in os.environ if one.startswith("TSUNAGU_") and one.removeprefix("TSUNAGU_") in OPTIONS
+        ]:
+            patched.delenv(name)
+        patched.setenv("LC_ALL", "C.UTF-8")
+        patched.setattr(defaults, "find_defaults_file", lambda: tmp_path_factory.getbasetemp() / "no-defaults.toml")
+        yield
 
 
 @pytest.fixture(scope="session")

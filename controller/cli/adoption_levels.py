@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from controller.cli.conventions.json_documents import AdoptionDocument
 from controller.cli.output import print_line
 from controller.model.sites.adoption import list_unmanaged_parts
 from controller.model.sites.schools import School
@@ -21,7 +22,7 @@ def say_adoption_levels(schools: Iterable[School]) -> None:
         print_line(f"! {school.name} ({school.id}) is at 'adoption: {school.adoption}': not judged: {parts}", "magenta")
 
 
-def build_level_documents(schools: Iterable[School]) -> list[dict[str, object]]:
+def build_level_documents(schools: Iterable[School]) -> list[AdoptionDocument]:
     """Return the same for the JSON document of a command."""
     return [
         {

@@ -119,7 +119,13 @@ def _say_report(state: Path, report: AuditReport) -> None:
 
 
 @audit.command("prune")
-def prune(*, policies: Policies = DEFAULT_POLICIES, state: State = None, keep_days: Days = None) -> None:
+def prune(
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    keep_days: Days = None,
+    as_json: Json = False,
+) -> None:
     """Remove what is older than the operators keep, in whole sealed parts; the last hash of each stays in the trail."""
     operations = load_operations(policies=policies)
     state = state or operations.state
@@ -145,6 +151,8 @@ def prune(*, policies: Policies = DEFAULT_POLICIES, state: State = None, keep_da
     for name in names:
         print_line(f"removed {name}")
     print_line(f"audit: {len(names)} files are older than {days} days and removed")
+    if as_json:
+        say_json({"removed": [str(name) for name in names], "keep_days": days})
 
 
 def _list_stores(report: AuditReport) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Policies
-from controller.cli.output import errors, print_line
+from controller.cli.options import DEFAULT_POLICIES, Json, Policies
+from controller.cli.output import errors, print_line, say_json
 from controller.cloud.installation import PROJECT
 from controller.cloud.pulumi_engine import LAB, Engine
 from controller.offline_google.rehearsal import RehearsalEngine, choose_banner, choose_engine
@@ -29,32 +29,39 @@ def _progress(message: str) -> None:
 
 
 @cloud.command("preview")
-def preview(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
+def preview(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
     """Show what would change."""
-    _run("preview", stack, policies)
+    _say_end("preview", stack, _run("preview", stack, policies, as_json=as_json), as_json=as_json)
 
 
 @cloud.command("up")
-def up(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
+def up(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
     """Deploy, and write the outputs for the controller; after a crash, first find out what became of it."""
-    engine = _run("up", stack, policies)
+    engine = _run("up", stack, policies, as_json=as_json)
     path = write_outputs(policies, stack, *engine.outputs(stack))
     print_line(f"outputs: {path}")
+    _say_end("up", stack, engine, as_json=as_json, outputs=str(path))
 
 
 @cloud.command("refresh")
-def refresh(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
+def refresh(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
     """Read what is there and show what was changed by hand."""
-    _run("refresh", stack, policies)
+    _say_end("refresh", stack, _run("refresh", stack, policies, as_json=as_json), as_json=as_json)
 
 
 @cloud.command("destroy")
-def destroy(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES) -> None:
+def destroy(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
     """Remove the stack. Outside the lab it is refused as long as anything is protected, before anything is removed."""
-    _run("destroy", stack, policies)
+    _say_end("destroy", stack, _run("destroy", stack, policies, as_json=as_json), as_json=as_json)
 
 
-def _run(command: str, stack: str, policies: Path) -> Engine:
+def _say_end(command: str, stack: str, engine: Engine, *, as_json: bool, outputs: str | None = None) -> None:
+    if as_json:
+        offline = isinstance(engine, RehearsalEngine)
+        say_json({"command": command, "stack": stack, "offline": offline, "outputs": outputs}, form="cloud")
+
+
+def _run(command: str, stack: str, policies: Path, *, as_json: bool) -> Engine:
     engine = choose_engine(stack, _progress, policies=policies)
     said = choose_banner(stack, is_offline=isinstance(engine, RehearsalEngine))
     if said:
@@ -63,7 +70,7 @@ def _run(command: str, stack: str, policies: Path) -> Engine:
     guarded = ("--policy-pack", str(GUARDRAILS)) if command in ("preview", "up") else ()
     # Without its preview the engine would begin a destroy with what is not protected, and stop halfway.
     arguments = ("--skip-preview",) if stack == LAB and command != "preview" else ()
-    engine.run(command, stack, *guarded, *arguments)
+    engine.run(command, stack, *guarded, *arguments, beside=as_json)
     if said:
         print_line(said)
     return engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
-from controller.cli.output import Exit, console, errors, print_line, say_json
+from controller.cli.output import Exit, console, errors, print_line, say_json, write_output
 from controller.lab import lifecycle
 from controller.lab.iap.deployed_access import find_deployed_world
 from controller.lab.lab_status import read_lab_status
@@ -58,7 +59,7 @@ def _progress(message: str) -> None:
 
 
 @lab.command("up")
-def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
+def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
     """Build the virtual city; its switches are factory-new and let everything through."""
     loaded = choose_virtual_city(load_estate_city(policies))
     # Version 0 is the file that the project brings: addresses to begin with, which no stack has allocated.
@@ -69,13 +70,17 @@ def up(schools: Number = 6, policies: Policies = DEFAULT_POLICIES) -> None:
             "No cloud is deployed for these policies ('tsunagu cloud up'): plain stand-ins, no IAP and no people."
         )
     print_line(f"The virtual city is up: {len(layout.schools)} schools. Remove it with 'tsunagu lab down'.")
+    if as_json:
+        say_json({"schools": [school.id for school in layout.schools], "cloud": world is not None})
 
 
 @lab.command("down")
-def down() -> None:
+def down(*, as_json: Json = False) -> None:
     """Remove the virtual city, also what a killed run left of it."""
     removed = lifecycle.remove_virtual_city(lambda what: _progress(f"removed: {what}"))
     print_line("The virtual city is gone." if removed else "There was no virtual city; nothing was changed.")
+    if as_json:
+        say_json({"removed": bool(removed)})
 
 
 @lab.command("status")
@@ -103,7 +108,7 @@ def show_matrix(  # noqa: PLR0913 the command's options
     city = choose_virtual_city(load_estate_city(policies))
     found = try_matrix(city, schools or (), control=control, denied=denied, progress=_progress)
     if output is not None:
-        output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
+        write_output(found.model_dump_json(indent=1), output)
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
@@ -122,7 +127,7 @@ def show_people(
     """Try people at applications by real HTTPS, and attacks; exit code 0 only if all are as the policy says."""
     found = measure_people(choose_virtual_city(load_estate_city(policies)), schools or (), progress=_progress)
     if output is not None:
-        output.write_text(found.model_dump_json(indent=1), encoding="utf-8")
+        write_output(found.model_dump_json(indent=1), output)
     if as_json:
         say_json(found.model_dump(mode="json"))
     else:
@@ -131,11 +136,13 @@ def show_people(
 
 
 @lab.command("break")
-def break_something(first: Where, second: What) -> None:
+def break_something(first: Where, second: What, *, as_json: Json = False) -> None:
     """Break a school's line (SCHOOL primary-line | backup-line | blackhole), or lose a region (region NAME)."""
     fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
     fresh = fault_injection.inject_fault(fault)
     print_line(f"{fault}{'' if fresh else ' already'}. Repair it with 'tsunagu lab repair {first} {second}'.")
+    if as_json:
+        say_json({"fault": str(fault), "fresh": fresh})
 
 
 @lab.command("mend", hidden=True)
@@ -146,7 +153,9 @@ def mend_something(first: RepairWhere = None, second: RepairWhat = None, *, ever
 
 
 @lab.command("repair")
-def repair_something(first: RepairWhere = None, second: RepairWhat = None, *, everything: Everything = False) -> None:
+def repair_something(
+    first: RepairWhere = None, second: RepairWhat = None, *, everything: Everything = False, as_json: Json = False
+) -> None:
     """Repair what 'lab break' broke, named the same way; or everything with --all."""
     if everything:
         if first is not None:
@@ -156,6 +165,8 @@ def repair_something(first: RepairWhere = None, second: RepairWhat = None, *, ev
         print_line(
             "\n".join(f"Repaired. It is no longer so that {fault}." for fault in repaired) or "Nothing was broken."
         )
+        if as_json:
+            say_json({"repaired": [str(fault) for fault in repaired]})
         return
     if first is None or second is None:
         message = "name what to repair: SCHOOL WHAT, region NAME, or --all"
@@ -163,11 +174,19 @@ def repair_something(first: RepairWhere = None, second: RepairWhat = None, *, ev
     fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
     was_broken = fault_injection.repair_fault(fault)
     print_line(f"{'Repaired. It is no longer' if was_broken else 'Nothing to repair; it is not'} so that {fault}.")
+    if as_json:
+        say_json({"repaired": [str(fault)] if was_broken else []})
 
 
 @lab.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-def run(name: NodeName, command: Words = None) -> None:
+def run(name: NodeName, command: Words = None, *, as_json: Json = False) -> None:
     """Run a command, or a shell, where a node of the virtual city stands: tsunagu lab run kw-s01/staff ping -c1 ..."""
     where = find_node(undo_log.read_active_record(paths.STATE).layout, name)
     words = where.words(command or [os.environ.get("SHELL", "/bin/sh")])
+    if as_json:
+        done = subprocess.run(  # noqa: S603 the user's own command, word for word
+            words, env=where.full_environment(), capture_output=True, check=False, text=True, errors="backslashreplace"
+        )
+        say_json({"node": name, "code": done.returncode, "stdout": done.stdout, "stderr": done.stderr})
+        raise typer.Exit(Exit.FAILED if done.returncode else Exit.GOOD)
     os.execvpe(words[0], words, where.full_environment())  # noqa: S606 the user's own command, word for word

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import pkgutil
 import sys
+import threading
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from controller.cli.output import Exit, errors, print_line
-from controller.errors import TsunaguError
+from controller.cli.output import Exit, begin_run, errors, get_last_line, lacks_json, print_line, say_json
+from controller.errors import Interrupted, TsunaguError
+
+if TYPE_CHECKING:
+    from controller.cli.conventions.defaults import Defaults
 
 
 class CommandEntry(NamedTuple):
@@ -58,7 +63,8 @@ def build_command_line(wanted: str) -> typer.Typer:
     app = typer.Typer(
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        add_completion=False,
+        # Completion itself is answered before this module is loaded; here are the options that install it.
+        add_completion=wanted not in COMMANDS and wanted not in GROUPS,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(
@@ -82,37 +88,160 @@ def _nothing_before() -> None:
     """A callback keeps a lone command from losing its name."""
 
 
+def find_command_path(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the command that words name, with the command of a group.
+
+    >>> find_command_path(["lab", "up", "--schools", "3"])
+    ('lab', 'up')
+    >>> find_command_path(["plan", "--all"])
+    ('plan',)
+    """
+    if words[0] in GROUPS:
+        return (words[0], *[word for word in words[1:2] if not word.startswith("-")])
+    return (words[0],) if words[0] in COMMANDS else ()
+
+
 def main() -> None:
     """Run a command; every refusal is one clear message and an exit code, never a traceback."""
     words = sys.argv[1:] or ["--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    command = find_command_path(words)
+    begin_run(command, as_json=_names_json(command, words))
     try:
         if words[0] in {"--version", "-V"}:
             print_line(f"tsunagu {version('tsunagu')}")
             sys.exit(Exit.GOOD)
-        code = build_command_line(words[0])(words, standalone_mode=False)
-    except typer.TyperException as error:
-        said = error.format_message()
-        shown = said if said.startswith("Usage:") else f"tsunagu: {said} (see: tsunagu --help)"
-        errors.print(shown, markup=False)
-        code = Exit.USAGE
-    except TsunaguError as error:
-        errors.print(f"tsunagu: {error}", style="red", markup=False)
-        code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        errors.print("tsunagu: interrupted")
-        code = Exit.INTERRUPTED
+        code = _run(command, words)
+        if code and lacks_json():
+            _say_refusal(Refusal("refused", get_last_line() or f"ended with exit code {code}", code))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.FAILED
-    except OSError as error:
-        errors.print(f"tsunagu: {error.filename or 'a file'}: {error.strerror or error}", style="red", markup=False)
-        code = Exit.FAILED
-    except Exception as error:  # noqa: BLE001 what nobody expected: one line and a saved report, never a traceback
-        from controller.cli.unexpected import explain_unexpected  # noqa: PLC0415 only where it is needed
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 what nobody expected is told as such
+        refusal = describe_refusal(error, command, words)
+        errors.print(refusal.shown, style="red" if refusal.is_red else None, markup=False)
+        _say_refusal(refusal, error)
+        code = refusal.exit_code
+        if code == Exit.INTERRUPTED:
+            _leave_threads(code)
+    sys.exit(int(code))
 
-        errors.print(f"tsunagu: {explain_unexpected(error, words[0])}", style="red", markup=False)
-        code = Exit.FAULT
-    sys.exit(int(code or 0))
+
+class Refusal(NamedTuple):
+    """How a run ended that did not end well: a code for programs, the message, the exit code."""
+
+    code: str
+    message: str
+    exit_code: int
+    is_red: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The message as people read it."""
+        return self.message if self.message.startswith("Usage:") else f"tsunagu: {self.message}"
+
+
+def describe_refusal(error: BaseException, command: Sequence[str], words: Sequence[str]) -> Refusal:
+    """Return how a run ended by an error; what nobody expected is saved as a report."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        left = f": {error}" if isinstance(error, Interrupted) else ""
+        return Refusal("interrupted", f"interrupted{left}", Exit.INTERRUPTED)
+    if isinstance(error, typer.TyperException):
+        said = error.format_message()
+        if not said.startswith("Usage:"):
+            said = f"{said}{_find_source(error, command, words)} (see: {_name_help(command)})"
+        return Refusal("usage", said, Exit.USAGE)
+    if isinstance(error, TsunaguError):
+        from controller.cli.conventions.error_document import name_error_code  # noqa: PLC0415 only where it is needed
+
+        return Refusal(name_error_code(type(error)), str(error), error.exit_code, is_red=True)
+    if isinstance(error, OSError):
+        return Refusal("system", f"{error.filename or 'a file'}: {error.strerror or error}", Exit.FAILED, is_red=True)
+    from controller.cli.unexpected import explain_unexpected  # noqa: PLC0415 only where it is needed
+
+    return Refusal("fault", explain_unexpected(error, words[0]), Exit.FAULT, is_red=True)
+
+
+def _run(command: Sequence[str], words: Sequence[str]) -> int:
+    built = typer.main.get_command(build_command_line(words[0]))
+    if not command:
+        return _invoke(built, words, {})
+    from controller.cli.conventions.command_tree import finish_command_line  # noqa: PLC0415 help alone needs none
+    from controller.cli.conventions.defaults import read_defaults  # noqa: PLC0415 see above
+
+    asked_help = any(word in {"-h", "--help"} for word in words)
+    defaults = None if asked_help else read_defaults(" ".join(command), words)
+    finish_command_line(built, command, defaults)
+    if defaults is not None:
+        for note in defaults.notes:
+            errors.print(f"tsunagu: note: {note}", style="yellow", markup=False)
+        if _defaults_to_json(defaults):
+            begin_run(command, as_json=True)
+    return _invoke(built, words, _nest(command, defaults))
+
+
+def _invoke(built: Any, words: Sequence[str], default_map: Mapping[str, Any]) -> int:  # noqa: ANN401 typer's own class
+    """Run a command; the library's own `main` would turn Ctrl-C into a silent end."""
+    try:
+        with built.make_context("tsunagu", list(words), default_map=default_map) as context:
+            built.invoke(context)
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    except EOFError:
+        raise typer.Abort from None
+    return int(Exit.GOOD)
+
+
+def _nest(command: Sequence[str], defaults: Defaults | None) -> Mapping[str, Any]:
+    nested: Mapping[str, Any] = {} if defaults is None else defaults.values
+    for name in reversed(command):
+        nested = {name: nested}
+    return dict(nested)
+
+
+def _names_json(command: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether a program reads; what `lab run` runs has options of its own."""
+    ours = words[: 2 + next((at for at, word in enumerate(words[2:]) if not word.startswith("-")), len(words))]
+    return "--json" in (ours if tuple(command) == ("lab", "run") else words)
+
+
+def _defaults_to_json(defaults: Defaults) -> bool:
+    said = [os.environ[name] for name in defaults.variables.get("as_json", ()) if os.environ.get(name)]
+    if said:
+        return said[0].lower() in {"1", "true", "t", "yes", "y", "on"}
+    return bool(defaults.values.get("as_json"))
+
+
+def _find_source(error: typer.TyperException, command: Sequence[str], words: Sequence[str]) -> str:
+    """Return where a wrong value stands that is not on the command line; empty where it is."""
+    parameter = getattr(error, "param", None)
+    if parameter is None or not command or any(word.partition("=")[0] in parameter.opts for word in words):
+        return ""
+    from controller.cli.conventions.defaults import read_defaults  # noqa: PLC0415 only where it is needed
+
+    place = read_defaults(" ".join(command), words).origins.get(parameter.name)
+    return f" (it stands in {place})" if place else ""
+
+
+def _name_help(command: Sequence[str]) -> str:
+    return " ".join(("tsunagu", *command, "--help"))
+
+
+def _say_refusal(refusal: Refusal, error: BaseException | None = None) -> None:
+    """Print the refusal for a program, where one reads."""
+    if not lacks_json():
+        return
+    from controller.cli.conventions.error_document import build_error_document  # noqa: PLC0415 only where it is needed
+
+    say_json(build_error_document(refusal.code, refusal.message, refusal.exit_code, error), form="error")
+
+
+def _leave_threads(code: int) -> None:
+    """End now where other threads still wait for devices: what they read is wanted by nobody any more."""
+    others = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    if others:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(code))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +13,7 @@ import typer
 
 from controller.inputs.shown_text import shorten_value
 from controller.inputs.text_encodings import TextEncoding
+from controller.messages import Language
 from controller.model.city import City
 from controller.model.likely_mistakes import explain_date
 from controller.model.virtual_city import VirtualCity
@@ -42,7 +45,9 @@ class LanguageChoice(StrEnum):
     ENGLISH = "en"
 
 
-Lang = Annotated[LanguageChoice, typer.Option("--lang", help="Language: ja or en.")]
+Lang = Annotated[
+    LanguageChoice | None, typer.Option("--lang", help="Language: ja or en; that of LANG if left out, else English.")
+]
 Schools = Annotated[list[str] | None, typer.Option("--school", help="Only this school (may be repeated).")]
 Wards = Annotated[list[str] | None, typer.Option("--ward", help="Only the schools of this ward (may be repeated).")]
 All = Annotated[bool, typer.Option("--all", help="Every school.")]
@@ -75,6 +80,22 @@ def choose_day(on: str | None) -> date | None:
     except ValueError:
         message = f"--on {shorten_value(on)}: {explain_date(on)}"
         raise typer.BadParameter(message) from None
+
+
+def choose_language(lang: LanguageChoice | None, environment: Mapping[str, str] = os.environ) -> Language:
+    """Return the language of what people read: the one that was asked for, else the system's, else English.
+
+    >>> choose_language(None, {"LANG": "ja_JP.UTF-8"})
+    'ja'
+    >>> choose_language(LanguageChoice.ENGLISH, {"LANG": "ja_JP.UTF-8"})
+    'en'
+    >>> choose_language(None, {"LC_ALL": "C", "LANG": "ja_JP.UTF-8"})
+    'en'
+    """
+    if lang is not None:
+        return lang.value
+    system = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    return "ja" if system.partition("_")[0] == "ja" else "en"
 
 
 def choose_estate_class(*, lab: bool) -> type[City]:

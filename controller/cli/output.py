@@ -1,6 +1,7 @@
 """How commands speak: one console for people, one JSON document for programs, exit codes with a meaning.
 
 It is the last place before a terminal or a log: whatever text comes here, no control character of it goes out.
+In a run with --json standard output holds JSON and nothing else: what people read goes to standard error.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from enum import IntEnum
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from controller.errors import TsunaguError
+from controller.exit_codes import Exit as Exit  # noqa: PLC0414 commands take it from here
 from controller.inputs.shown_text import escape_json, escape_lines
+from controller.storage.whole_file import write_whole
 
 
 class _Console(Console):
@@ -42,34 +47,90 @@ console = _Console(highlight=False, soft_wrap=True, emoji=False)
 errors = _Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
-class Exit(IntEnum):
-    """What an exit code means; the README lists them."""
+@dataclass
+class _Run:
+    """The command that runs: its words, whether it speaks JSON, whether it has, and what it said last to people."""
 
-    GOOD = 0
-    FAILED = 1
-    DIFFERS = 2
-    NOT_SUPPORTED = 3
-    NOT_JUDGED = 4
-    INEXPRESSIBLE = 5
-    USAGE = 64
-    FAULT = 70
-    INTERRUPTED = 130
+    command: str = "command"
+    as_json: bool = False
+    said_json: bool = False
+    last_line: str = ""
+
+
+_RUN = _Run()
+JSON_VERSIONS: Mapping[str, int] = {}
+"""Versions of JSON documents that are not 1 any more."""
+
+
+def begin_run(command: Sequence[str], *, as_json: bool) -> None:
+    """Say which command runs, and whether its standard output is for a program."""
+    _RUN.command, _RUN.as_json = "-".join(command) or "command", as_json
+    _RUN.said_json, _RUN.last_line = False, ""
+    console.stderr = as_json
+
+
+def lacks_json() -> bool:
+    """Return whether this run was to print JSON and has printed none."""
+    return _RUN.as_json and not _RUN.said_json
+
+
+def get_last_line() -> str:
+    """Return what was said last to people."""
+    return _RUN.last_line
 
 
 def say_table(table: RenderableType, columns: int) -> None:
     """A table that needs so many columns; a narrower terminal wraps its lines, and no cell is cut."""
     # `Console.print` takes no width beyond the terminal's, so the table has a console of its own.
-    _Console(highlight=False, soft_wrap=True, emoji=False, width=max(console.width, columns)).print(table)
+    wide = _Console(highlight=False, soft_wrap=True, emoji=False, width=max(console.width, columns))
+    wide.stderr = console.stderr
+    wide.print(table)
 
 
 def print_line(text: str = "", style: str | None = None) -> None:
     """A line for people, exactly as it is."""
+    _RUN.last_line = text
     console.print(text, style=style, markup=False)
 
 
-def say_json(document: Mapping[str, object]) -> None:
-    """The one JSON document of a `--json` run."""
-    sys.stdout.write(escape_json(json.dumps(document, ensure_ascii=False, indent=1, default=str)) + "\n")
+def name_form(form: str) -> str:
+    """Return the value of `format` of a JSON document: its name and version.
+
+    >>> name_form("check")
+    'check/1'
+    """
+    return f"{form}/{JSON_VERSIONS.get(form, 1)}"
+
+
+def say_json(document: Mapping[str, object], *, form: str | None = None) -> None:
+    """Print the one JSON document of a `--json` run; `form` names it where it is not the command's own."""
+    whole = {"format": name_form(form or _RUN.command), **document}
+    sys.stdout.write(escape_json(json.dumps(whole, ensure_ascii=False, indent=1, default=str)) + "\n")
+    _RUN.said_json = True
+
+
+def say_json_line(document: Mapping[str, object], *, form: str) -> None:
+    """Print one JSON document of many on a line of its own, at once."""
+    whole = {"format": name_form(form), **document}
+    sys.stdout.write(escape_json(json.dumps(whole, ensure_ascii=False, default=str)) + "\n")
+    sys.stdout.flush()
+    _RUN.said_json = True
+
+
+def write_output(text: str, path: Path) -> None:
+    """Write a file that a command was asked for: whole or not at all, readable as the user's other files are.
+
+    Raises:
+        TsunaguError: it cannot be written; names the file.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a terminal, a pipe
+            path.write_text(text, encoding="utf-8")
+        else:
+            write_whole(text.encode(), path, private=False)
+    except OSError as error:
+        message = f"{path}: cannot be written: {error.strerror or error}; what stood there before still does"
+        raise TsunaguError(message) from None
 
 
 def say_delegated(device: str, delegated: Sequence[str]) -> None:

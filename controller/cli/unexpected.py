@@ -20,7 +20,7 @@ def find_report_folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or find_home_folder() / ".local/state") / "tsunagu" / "reports"
 
 
-def explain_unexpected(error: Exception, command: str) -> str:
+def explain_unexpected(error: BaseException, command: str) -> str:
     """Save a report on an error that is a fault of the program, and return the one line that says so.
 
     The error code is the same wherever the same line of the program fails in the same way. The report holds the
@@ -35,7 +35,7 @@ def explain_unexpected(error: Exception, command: str) -> str:
     return f"a fault of the program, not of your files ({code}): {what}; {saved}"
 
 
-def _save_report(code: str, command: str, error: Exception) -> str:
+def _save_report(code: str, command: str, error: BaseException) -> str:
     text = "\n".join(
         (
             f"{code} {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} tsunagu {command}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from controller.cloud.installation import Progress
 from controller.errors import CloudError
+from controller.exit_codes import choose_pulumi_exit
 
 LAB = "lab"
 POLICIES = "TSUNAGU_POLICIES"
@@ -20,10 +22,10 @@ _YES = frozenset({"up", "refresh", "destroy"})
 
 
 class EngineFailed(CloudError):
-    """The engine ended with an error, which it has told itself; its exit code is ours."""
+    """The engine ended with an error, which it has told itself; our exit code says of which kind."""
 
     def __init__(self, command: str, code: int) -> None:
-        self.exit_code = code
+        self.exit_code = choose_pulumi_exit(code)
         super().__init__(f"'pulumi {command}' ended with exit code {code}; what it said stands above")
 
 
@@ -39,15 +41,18 @@ class Engine:
         """The folder that the engine works in."""
         return self.project
 
-    def run(self, command: str, stack: str, *arguments: str) -> None:
-        """Run a command on a stack.
+    def run(self, command: str, stack: str, *arguments: str, beside: bool = False) -> None:
+        """Run a command on a stack; `beside`: what it says goes to standard error, as standard output is a program's.
 
         Raises:
             EngineFailed: it did not end well.
         """
         given = ("--yes", *arguments) if command in _YES else arguments
         answer = subprocess.run(  # noqa: S603 the engine, with arguments of ours
-            self.command(command, "--stack", stack, *given), env=self.environment, check=False
+            self.command(command, "--stack", stack, *given),
+            env=self.environment,
+            check=False,
+            stdout=sys.stderr if beside else None,
         )
         if answer.returncode:
             raise EngineFailed(command, answer.returncode)

@@ -16,10 +16,11 @@ from typing import Generic, TypeVar
 from controller.errors import Origin
 from controller.model.access.admission import PLUGGED
 from controller.model.access.data_flows import SystemFlow
+from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.rules import DAYS, Hours, Rule
 from controller.model.access.second_factors import Importance, Strength
 from controller.model.city import City
-from controller.model.network.packets import Effect, Family, Protocol, Service, is_in_interval
+from controller.model.network.packets import Effect, Family, Protocol, Service, get_bounds, is_in_interval
 from controller.model.sites.schools import School
 
 UNKNOWN = ""
@@ -97,6 +98,24 @@ def evaluate_admission(city: City, certificate: str, place: str) -> AdmissionDec
 def evaluate_network(city: City, flow: Flow) -> RuleDecision:
     """What the network parts say."""
     return _decide(rule for rule in city.rules if _network_covers(city, rule, flow))
+
+
+def find_opening_protocols(city: City, flow: Flow) -> tuple[InfrastructureProtocol, ...]:
+    """Return the necessities that let a segment's packets out to addresses beyond the link.
+
+    A filter lets pass what a rule or a necessity permits; a forbid takes it from both.
+    """
+    return tuple(
+        one
+        for one in city.infrastructure_protocols
+        if one.opens_towards(flow.source, flow.family, flow.protocol)
+        and is_in_interval(flow.port, one.ports)
+        and any(
+            is_in_interval(flow.destination, get_bounds(end))
+            for end in one.list_places_beyond(city.admission_servers)
+            if end in one.destination
+        )
+    )
 
 
 def evaluate_identity(city: City, application: str, person: Person) -> RuleDecision:

@@ -1,8 +1,8 @@
 """The anchors of a policy: what its proofs take for granted, and what a wider one would quietly let in.
 
 "Management comes from the controllers only" holds for any controllers that a policy names; so naming more of them is
-no ordinary change. The same goes for the management segment and who is put into it, for what is never internet, and
-for large address blocks of applications and places.
+no ordinary change. The same goes for the management segment and who is put into it, for what is never internet, for
+large address blocks of applications and places, for what passes without a rule, and for what is only said of routers.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 
 from pydantic import BaseModel, ConfigDict
 
+from controller.inputs.character_classes import Line
 from controller.model.city import City
 from controller.model.loading.bounds import PrefixCover, count_new_addresses, exceeds_block, merge_prefixes
 from controller.model.network.device_state import PortRole
-from controller.model.network.packets import Family, Prefix
+from controller.model.network.packets import ANY_PORTS, Family, Prefix
 from controller.model.sites.blueprints import DeviceGroup
 from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.schools import PrefixField
@@ -36,6 +38,46 @@ class AnchorName(StrEnum):
     RESERVED = "reserved"
     APPLICATIONS = "applications"
     PLACES = "places"
+    NECESSITIES = "necessities"
+    STATEFUL = "keeps-state"
+
+
+class Need(BaseModel):
+    """A necessity as it was applied, without its name and reason; `segment` empty: in every segment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    segment: Line
+    family: int
+    direction: PlainText
+    protocol: PlainText
+    source_port: int | None
+    ports: tuple[int, int]
+    established: bool
+    source: PlainText
+    destination: PlainText
+
+    def covers(self, other: Need) -> bool:
+        """Tell whether it lets all packets of another pass that has the same ends."""
+        return (
+            self._get_place() == other._get_place()
+            and self.segment in ("", other.segment)
+            and self.source_port in (None, other.source_port)
+            and self.ports[0] <= other.ports[0]
+            and other.ports[1] <= self.ports[1]
+            and (other.established or not self.established)
+        )
+
+    def _get_place(self) -> tuple[object, ...]:
+        return self.family, self.direction, self.protocol, self.source, self.destination
+
+    def __str__(self) -> str:
+        low, high = self.ports
+        ports = f" to port {low}" + (f"-{high}" if high != low else "") if self.ports != ANY_PORTS else ""
+        own = f" from port {self.source_port}" if self.source_port is not None else ""
+        state = ", established" if self.established else ""
+        where = self.segment or "every segment"
+        return f"{self.protocol} {self.source}{own} -> {self.destination}{ports}{state} ({self.direction} {where})"
 
 
 class Anchors(BaseModel):
@@ -43,7 +85,8 @@ class Anchors(BaseModel):
 
     `management` is the segment by its id, VLAN and subnets, `management_entries` the ports, wireless networks and
     classes of devices that lead into it. `applications` (systems of data flows, too) and `places` have their addresses
-    by what they are called.
+    by what they are called. `necessities` pass at every school without a rule; `keeps_state` has, by router, who
+    answers for it that it keeps the state of TCP. None: kept by a release that did not keep it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -54,6 +97,8 @@ class Anchors(BaseModel):
     reserved: tuple[PrefixField, ...]
     applications: Mapping[PlainText, tuple[PrefixField, ...]]
     places: Mapping[PlainText, tuple[PrefixField, ...]]
+    necessities: tuple[Need, ...] | None = None
+    keeps_state: Mapping[PlainText, PlainText] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +134,37 @@ def collect_anchors(city: City) -> Anchors:
         reserved=tuple(sorted(city.settings.reserved, key=_order)),
         applications={name: addresses for name, addresses in applications.items() if addresses},
         places={name: addresses for name, addresses in places.items() if addresses},
+        necessities=tuple(dict.fromkeys(_list_needs(city))),
+        keeps_state=dict(_list_claims(city)),
     )
+
+
+def _list_claims(city: City) -> Iterator[tuple[str, str]]:
+    """Which routers are said to keep the state of TCP, and who says so and why."""
+    for blueprint in city.blueprints.blueprints:
+        for lot, provided in sorted(blueprint.provider_router.items()):
+            yield f"blueprint {blueprint.id}, {lot} (the provider's)", f"{provided.owner}: {provided.reason}"
+        for number, group in enumerate(blueprint.devices, 1):
+            for lot, kept in sorted(group.keeps_state.items()):
+                router = f"blueprint {blueprint.id}, {lot} ({group.platform.get(lot)}), group {number} of devices"
+                yield router, f"{kept.owner}: {kept.reason}"
+
+
+def _list_needs(city: City) -> Iterator[Need]:
+    """The necessities, one for each segment and each two ends; with the admission servers' addresses."""
+    for one in city.infrastructure_protocols:
+        for segment, source, destination in product(one.segments or ("",), one.source, one.destination):
+            yield Need(
+                segment=segment,
+                family=one.family,
+                direction=one.direction,
+                protocol=one.protocol,
+                source_port=one.source_port,
+                ports=one.ports,
+                established=one.established,
+                source=str(source),
+                destination=str(destination),
+            )
 
 
 def _list_management_entries(city: City) -> Iterator[str]:
@@ -139,6 +214,21 @@ def find_wider_anchors(before: Anchors, after: Anchors, bounds: CloudBounds) -> 
         yield WiderAnchor(AnchorName.RESERVED, f"{prefix} is not reserved any more; a permit to `internet` reaches it")
     yield from _find_larger(AnchorName.APPLICATIONS, before.applications, after.applications, bounds)
     yield from _find_larger(AnchorName.PLACES, before.places, after.places, PLACE_BOUNDS)
+    yield from _find_new_claims(before, after)
+
+
+def _find_new_claims(before: Anchors, after: Anchors) -> Iterator[WiderAnchor]:
+    """What passes without a rule, and what proofs are told of routers."""
+    for need in after.necessities or ():
+        if before.necessities is None or not any(known.covers(need) for known in before.necessities):
+            yield WiderAnchor(
+                AnchorName.NECESSITIES, f"{need} passes at every school without a rule; it did not before"
+            )
+    for router, kept in (after.keeps_state or {}).items():
+        known = (before.keeps_state or {}).get(router)
+        if known != kept:
+            message = f"the router of {router} is said to keep the state of TCP ({kept}); before: {known or 'not said'}"
+            yield WiderAnchor(AnchorName.STATEFUL, message)
 
 
 def _find_larger(

@@ -21,6 +21,9 @@ from controller.plan.proof.rendered_device import prove_plan_steps, prove_render
 from controller.plan.review import describe_changes, describe_preference
 from controller.platforms.base import Observation, Platform, Step, refuse_conflicts
 from controller.platforms.registry import load_platform
+from controller.prove.compliance.external_connections import find_opened_connections
+from controller.prove.lint.finding import Severity
+from controller.prove.lint.infrastructure_protocols import find_leaving_protocols
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +137,26 @@ def _describe(city: City, now: DeviceState, intent: DeviceIntent, steps: Iterabl
 def prove_wanted_paths(city: City, intents: Iterable[DeviceIntent]) -> None:
     """Prove who reaches whom through the wanted devices: the policy's paths, no other school, no way to the management.
 
+    Paths are held against the rules *and* the necessities, so those may open nothing that only a rule should.
+
     Raises:
         ProofFailed: with a packet for each path that differs.
     """
+    refuse_undeclared_ways(city)
     held = [ParsedDevice(one.device, one.wanted, one.delegated) for one in intents]
     differences = [found for check in check_paths(city, held) for found in check.differences]
     if differences:
         raise ProofFailed("The proof of paths failed; nothing was saved or applied:\n  " + "\n  ".join(differences))
+
+
+def refuse_undeclared_ways(city: City) -> None:
+    """Refuse a policy whose filters open a way that no rule has: a necessity that leaves the link.
+
+    Raises:
+        ProofFailed: with each of them.
+    """
+    found = [str(one) for one in find_leaving_protocols(city) if one.severity is Severity.ERROR]
+    found += find_opened_connections(city)
+    if found:
+        message = "The policy opens ways that nobody declared; nothing was saved or applied:\n  " + "\n  ".join(found)
+        raise ProofFailed(message)

@@ -61,8 +61,12 @@ def read_devices(
         on_observed(observed)
         return observed
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         return list(pool.map(observe, devices))
+    finally:
+        # After Ctrl-C nobody waits for devices that do not answer; nothing is changed on them.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _observe_device(device: Device, transport: Transport, *, only_read: bool) -> Observed:

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(content: bytes, path: Path) -> None:
-    """Write a file beside its place (readable by its owner alone) and move it there.
+def write_whole(content: bytes, path: Path, *, private: bool = True) -> None:
+    """Write a file beside its place and move it there; `private`: readable by its owner alone.
 
     Raises:
         OSError: it cannot be written; what stood there before still does.
@@ -17,9 +17,18 @@ def write_whole(content: bytes, path: Path) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            if not private:
+                os.fchmod(file.fileno(), 0o666 & ~_read_umask())
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _read_umask() -> int:
+    """Return the permissions that new files of this process do not get; the system tells it by a change only."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -35,7 +35,8 @@ def test_help_loads_no_command() -> None:
     assert done.stderr.strip() == str(
         [
             *("controller.cli", "controller.cli.main", "controller.cli.output", "controller.errors"),
-            *("controller.inputs", "controller.inputs.shown_text"),
+            *("controller.exit_codes", "controller.inputs", "controller.inputs.shown_text"),
+            *("controller.storage", "controller.storage.whole_file"),
         ]
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from controller.compile.identity.access_levels import AccessLevel, AccessLevelCa
 from controller.compile.identity.admission_8021x import RadiusRow
 from controller.compile.network import aggregate
 from controller.model.access.admission import Admission
-from controller.model.city import City
+from controller.model.access.rules import Segment
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family, Match, Ports, Prefix, parse_prefix
 from controller.platforms.base import Step
@@ -129,9 +129,11 @@ def test_parser(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_radius_row(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pupils' devices are put where the teachers are."""
 
-    def generous(good: Callable[..., RadiusRow], city: City, one: Admission, place: str) -> RadiusRow:
-        row = good(city, one, place)
-        staff = city.segments["staff"]
+    def generous(
+        good: Callable[..., RadiusRow], segments: Mapping[str, Segment], one: Admission, place: str
+    ) -> RadiusRow:
+        row = good(segments, one, place)
+        staff = segments["staff"]
         return replace(row, segment=staff.id, vlan=staff.vlan) if one.id == "pupils" else row
 
     plant(monkeypatch, admission_8021x, "_row", generous)

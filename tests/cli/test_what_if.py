@@ -230,7 +230,7 @@ def test_two_revisions(policies: PolicyFolder) -> None:
         (("--edit", "nowhere.yaml"), Exit.FAILED, "there is no file nowhere.yaml"),
         (("--edit", "odd.yaml"), Exit.FAILED, "no policy file has this name; write NAME=odd.yaml"),
         (("--edit", "acces/rules.yaml=odd.yaml"), Exit.FAILED, "acces/rules.yaml is the name of no policy file"),
-        (("--edit", "odd.yaml", "--lang", "fr"), Exit.USAGE, "--lang fr: there are ja, en"),
+        (("--edit", "odd.yaml", "--lang", "fr"), Exit.USAGE, "'fr' is not one of 'ja', 'en'"),
         (("--from", "no-such-revision"), Exit.FAILED, "cannot be read from revision 'no-such-revision'"),
         (("--from", "--output=x"), Exit.FAILED, "is no git revision"),
     ],

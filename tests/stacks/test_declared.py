@@ -18,10 +18,10 @@ from controller.model.loading.load_city import load_city
 from controller.model.policy_files import RULES
 from controller.offline_google.schema.facts import find_resource_type
 from controller.offline_google.schema.input_checks import check_inputs
-from stacks.guardrails.guardrail import CheckedResource
-from stacks.guardrails.pack import GUARDRAILS
 from stacks.applications.access import format_group_member
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
+from stacks.guardrails.guardrail import CheckedResource
+from stacks.guardrails.pack import GUARDRAILS
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import StackConfiguration
 from stacks.settings.naming import Naming

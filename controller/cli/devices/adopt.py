@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +15,7 @@ from controller.adoption.documents import build_proposal_document
 from controller.adoption.hand_over import HandOver
 from controller.adoption.proposal import AdoptionRefused, DeviceProposal, propose_adoption
 from controller.adoption.reading import can_read_existing
+from controller.cli.devices.learnt_rules import propose_learnt_rules
 from controller.cli.devices.observation import observe_devices
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Configs, Json, On, Policies, choose_day
@@ -20,6 +23,7 @@ from controller.cli.output import Exit, print_line, say_json
 from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.sites.adoption import AdoptionLevel
+from controller.model.sites.devices import Device
 from controller.plan.observe import Observed
 from controller.plan.saved_configurations import NoConfiguration
 from controller.plan.select import Selection, select_devices
@@ -28,6 +32,12 @@ MOST_SHOWN = 12
 """Commands of one hand-over that are shown; --json has all."""
 
 SchoolArgument = Annotated[str, typer.Argument(metavar="SCHOOL", help="The school's id.")]
+ProposeRules = Annotated[
+    bool, typer.Option("--propose-rules", help="Write rules that say what the access lists permit today, proved.")
+]
+RulesFile = Annotated[
+    Path | None, typer.Option("-o", "--output", help="The file for the rules; a new one, outside the policies.")
+]
 Level = Annotated[str, typer.Option("--to", help="The level to adopt it to: filters, ports or all.")]
 
 
@@ -36,6 +46,8 @@ def adopt(  # noqa: PLR0913 the command's options
     *,
     configs: Configs = None,
     to: Level = "all",
+    propose_rules: ProposeRules = False,
+    output: RulesFile = None,
     policies: Policies = DEFAULT_POLICIES,
     on: On = None,
     as_json: Json = False,
@@ -44,9 +56,13 @@ def adopt(  # noqa: PLR0913 the command's options
 
     Exit code 2 when something contradicts the policy, 4 when something was not judged (a device without a
     configuration, a list with an entry that is not understood), 1 when a device was refused, 3 when only platforms are
-    not supported. Example: tsunagu adopt kw-e01 --configs saved --to filters
+    not supported. With --propose-rules it writes rules that say what the lists permit today: exit code 5 when a part of
+    a list is one that rules cannot say. Example: tsunagu adopt kw-e01 --configs saved --to filters
     """
     level = _read_level(to)
+    if propose_rules != (output is not None):
+        message = "--propose-rules and -o FILE belong together: the rules are written to a file for review"
+        raise typer.BadParameter(message)
     city = load_estate_city(policies, on=choose_day(on))
     devices = select_devices(city, Selection((school,)))
     readable = [device for device in devices if can_read_existing(device.platform)]
@@ -55,31 +71,52 @@ def adopt(  # noqa: PLR0913 the command's options
         message = f"{school}: none of its devices is on a platform that an adoption is proposed for yet"
         raise AdoptionRefused(message)
     found = observe_devices(city, devices if configs is not None else readable, configs, only_read=True)
+    if output is not None:
+        code = propose_learnt_rules(city, school, [one for one in found if one.device in readable], output, policies)
+        if code is not Exit.GOOD:
+            raise typer.Exit(code)
+        return
     proposals, refused, missing = _propose_each(city, [one for one in found if one.device in readable], level)
-    if as_json:
-        say_json(
-            {
-                "school": school,
-                "to": level,
-                "devices": [build_proposal_document(one) for one in proposals],
-                "refused": refused,
-                "not_judged": missing,
-                "not_supported": [device.id for device in others],
-            }
-        )
-    else:
-        for proposal in proposals:
-            say_proposal(proposal)
-        for refusal in refused:
-            print_line(f"x {refusal}", "red")
-        for text in missing:
-            print_line(f"- not judged: {text}", "yellow")
-        if others:
-            print_line(f"not supported: {len(others)} devices on platforms without adoption yet", "yellow")
-        _say_summary(proposals)
+    _say(_Findings(school, level, proposals, refused, missing, others), as_json=as_json)
     code = _choose_code(proposals, refused, missing, supported=not others)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """What came of the devices of a school; `others` are on platforms without adoption."""
+
+    school: str
+    level: AdoptionLevel
+    proposals: Sequence[DeviceProposal]
+    refused: Sequence[str]
+    missing: Sequence[str]
+    others: Sequence[Device]
+
+
+def _say(found: _Findings, *, as_json: bool) -> None:
+    if as_json:
+        say_json(
+            {
+                "school": found.school,
+                "to": found.level,
+                "devices": [build_proposal_document(one) for one in found.proposals],
+                "refused": list(found.refused),
+                "not_judged": list(found.missing),
+                "not_supported": [device.id for device in found.others],
+            }
+        )
+        return
+    for proposal in found.proposals:
+        say_proposal(proposal)
+    for refusal in found.refused:
+        print_line(f"x {refusal}", "red")
+    for text in found.missing:
+        print_line(f"- not judged: {text}", "yellow")
+    if found.others:
+        print_line(f"not supported: {len(found.others)} devices on platforms without adoption yet", "yellow")
+    _say_summary(found.proposals)
 
 
 def _read_level(given: str) -> AdoptionLevel:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.cli.audit import open_audit_trail
+from controller.cli.conventions.json_documents import DeviceOutcome
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
@@ -18,7 +20,7 @@ from controller.cli.telemetry_tokens import find_token_file
 from controller.model.sites.devices import EstateName
 from controller.operations.anchors import AnchorName
 from controller.operations.operations import Operations
-from controller.plan.document import PlanFile
+from controller.plan.document import PlanFile, Unplanned
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
@@ -28,7 +30,15 @@ from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
 
-PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
+
+class ApplyDocument(TypedDict):
+    """The JSON document of `apply`."""
+
+    outcomes: list[DeviceOutcome]
+    unplanned: list[Unplanned]
+
+
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan that `tsunagu plan -o` saved.")]
 RestoreAfter = Annotated[
     int, typer.Option("--restore-after", min=5, max=600, help="Seconds until a device puts its old state back.")
 ]
@@ -121,7 +131,7 @@ def _say_start(started: StartedRollout, seconds: float) -> None:
         errors.print(f"undo: back to the policy {plan.policy[:12]}", style="yellow", markup=False)
 
 
-def _document(outcome: Outcome) -> dict[str, object]:
+def _document(outcome: Outcome) -> DeviceOutcome:
     return {
         "device": outcome.device,
         "school": outcome.school,

@@ -10,8 +10,8 @@ import typer
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
-from controller.cli.options import DEFAULT_POLICIES, Policies, State
-from controller.cli.output import print_line
+from controller.cli.options import DEFAULT_POLICIES, Json, Policies, State
+from controller.cli.output import print_line, say_json
 from controller.errors import TsunaguError
 from controller.plan.document import PlanFile, name_approval, parse_plan, read_plan
 from controller.plan.provenance.approvals import SignedPlan, identify_approver
@@ -24,7 +24,7 @@ from controller.platforms.transport.base import SystemClock
 from controller.storage.audit.audit_trail import AuditKind
 from controller.storage.whole_file import write_whole
 
-PlanPath = Annotated[Path, typer.Argument(help="The plan that `tsunagu plan -o` saved.")]
+PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan that `tsunagu plan -o` saved.")]
 SignWith = Annotated[
     Path,
     typer.Option("--sign-with", envvar="TSUNAGU_SIGNING_KEY", help="Your SSH key, the private or the public half."),
@@ -33,13 +33,14 @@ As = Annotated[str | None, typer.Option("--as", help="Your name in the file's na
 LONGEST_NAME = 100
 
 
-def approve(
+def approve(  # noqa: PLR0913 the command's options
     plan_path: PlanPath,
     *,
     sign_with: SignWith,
     policies: Policies = DEFAULT_POLICIES,
     state: State = None,
     name: As = None,
+    as_json: Json = False,
 ) -> None:
     """Approve a plan: derive and prove it anew, show what it does, and sign exactly the bytes that were read.
 
@@ -77,7 +78,12 @@ def approve(
     except TsunaguError:
         place.unlink(missing_ok=True)
         raise
-    print_line(f"approved: {place}")
+    if as_json:
+        touched = sum(one.touched for one in plan.devices)
+        document = {"plan": plan.digest(), "signature": str(place), "approver": person, "devices": touched}
+        say_json({**document, "schools": len(plan.touched_schools)})
+    else:
+        print_line(f"approved: {place}")
 
 
 def _say_plan(plan: PlanFile, commit: str) -> None:

@@ -7,9 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.audit import open_audit_trail
+from controller.cli.conventions.json_documents import (
+    AdoptionDocument,
+    MissingDocument,
+    ObservedDevice,
+    UnjudgedDocument,
+)
 from controller.cli.devices.observation import (
     choose_exit_code,
     consider_devices,
@@ -18,6 +25,7 @@ from controller.cli.devices.observation import (
     say_refusals,
 )
 from controller.cli.devices.unjudged import (
+    build_unjudged_document,
     describe_missing,
     list_missing,
     say_encodings,
@@ -66,6 +74,18 @@ SignWith = Annotated[
         "--sign-with", envvar="TSUNAGU_SIGNING_KEY", help="The SSH key that signs the saved plan as its planner's."
     ),
 ]
+
+
+class PlanDocument(TypedDict):
+    """The JSON document of `plan`."""
+
+    plan: PlanFile
+    observed: list[ObservedDevice]
+    adoption: list[AdoptionDocument]
+    not_judged: list[UnjudgedDocument]
+    missing: list[MissingDocument]
+
+
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
 
 
@@ -124,7 +144,8 @@ def plan(  # noqa: PLR0913 the command's options
                 "plan": document.model_dump(mode="json"),
                 "observed": [_understood(one) for one in found],
                 "adoption": build_level_documents(one.school for one in devices),
-                **_list_unjudged(found),
+                "not_judged": _list_unjudged(found),
+                "missing": describe_missing(list_missing(one.observed for one in found)),
             }
         )
     else:
@@ -212,7 +233,12 @@ def drift(  # noqa: PLR0913 the command's options
 
     send_drift(found, policies)
     if as_json:
-        say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found], **_list_unjudged(found)})
+        say_json(
+            {
+                "devices": [{**_understood(one), "saved": one.saved} for one in found],
+                "not_judged": _list_unjudged(found),
+            }
+        )
     else:
         _say_differences(differing, with_reading=False)
         for one in differing:
@@ -236,14 +262,11 @@ def _say_unjudged(found: Sequence[ConsideredDevice]) -> None:
     say_missing([one.observed for one in found])
 
 
-def _list_unjudged(found: Sequence[ConsideredDevice]) -> dict[str, object]:
-    return {
-        "not_judged": [path.to_document() for one in found for path in one.unjudged],
-        "missing": describe_missing(list_missing(one.observed for one in found)),
-    }
+def _list_unjudged(found: Sequence[ConsideredDevice]) -> list[UnjudgedDocument]:
+    return [build_unjudged_document(path) for one in found for path in one.unjudged]
 
 
-def _understood(one: ConsideredDevice) -> dict[str, object]:
+def _understood(one: ConsideredDevice) -> ObservedDevice:
     seen = one.observed.observation
     return {
         "device": one.observed.device.id,

@@ -65,7 +65,7 @@ def _playbooks() -> None:
 
 @playbook.command("run")
 def run(  # noqa: PLR0913 the command's options
-    name: Annotated[str, typer.Argument(help="The playbook: backup.")],
+    name: Annotated[str, typer.Argument(metavar="PLAYBOOK", help="The playbook: backup.")],
     *,
     policies: Policies = DEFAULT_POLICIES,
     playbooks: Folder = FOLDER,

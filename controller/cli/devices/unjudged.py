@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from controller.cli.conventions.json_documents import MissingDocument, UnjudgedDocument
 from controller.cli.output import print_line
 from controller.model.sites.devices import Device
 from controller.plan.observe import Observed
@@ -53,8 +54,22 @@ def say_missing(found: Sequence[Observed]) -> None:
         print_line(f"! not judged, no configuration of any device was read: {len(unseen)} schools ({shown})", "magenta")
 
 
-def describe_missing(devices: Iterable[Device]) -> list[dict[str, object]]:
-    """Return the same for programs."""
+def build_unjudged_document(one: UnjudgedPath) -> UnjudgedDocument:
+    """Return a way of others as programs read it."""
+    return {
+        "device": one.device,
+        "line": one.path.line,
+        "kind": one.path.kind.value,
+        "object": one.path.holder or None,
+        "text": one.path.text,
+        "segments": list(one.segments),
+        "more": list(one.others),
+        "needs": one.needs,
+    }
+
+
+def describe_missing(devices: Iterable[Device]) -> list[MissingDocument]:
+    """Return devices without a configuration as programs read them."""
     return [{"device": one.id, "unseen": _UNSEEN.get(one.role, "what it holds")} for one in devices]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,14 +19,14 @@ from controller.cli.options import (
     Json,
     Lab,
     Lang,
-    LanguageChoice,
     Policies,
     Schools,
     State,
     Wards,
+    choose_language,
 )
 from controller.cli.options import choose_selection as selection_of
-from controller.cli.output import Exit, errors, print_line, say_json, say_table
+from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
 from controller.cli.telemetry_tokens import find_token_file
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
@@ -84,7 +83,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     families: Families = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = None,
-    lang: Lang = LanguageChoice.ENGLISH,
+    lang: Lang = None,
     *,
     everything: All = False,
     lab: Lab = False,
@@ -141,7 +140,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         if as_json:
             say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
         else:
-            texts = load_catalogue(lang.value)
+            texts = load_catalogue(choose_language(lang))
             failures = [one for one in found if not one.measured]
             table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
@@ -173,7 +172,7 @@ def watch_lines(
         at = datetime.now(UTC).astimezone(city.timezone)
         if as_json:
             line = {"at": at.isoformat(timespec="milliseconds"), "event": str(kind), "text": text, **about}
-            print_line(json.dumps(line, ensure_ascii=False))
+            say_json_line(line, form="measure-watch")
         else:
             print_line(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Policies
+from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Json, Policies
+from controller.cli.output import say_json_line
 from controller.cli.telemetry_tokens import find_token_file
 from controller.operations.operators_file import load_operations
 from controller.telemetry.registry import Writer
@@ -22,7 +23,11 @@ DEFAULT_STORE = SCRATCH / "monitor.db"
 
 
 def monitor(
-    *, port: Port = DEFAULT_PORT, store: StoreFile = DEFAULT_STORE, policies: Policies = DEFAULT_POLICIES
+    *,
+    port: Port = DEFAULT_PORT,
+    store: StoreFile = DEFAULT_STORE,
+    policies: Policies = DEFAULT_POLICIES,
+    as_json: Json = False,
 ) -> None:
     """Run the monitor: an OTLP receiver, a store, a page for people and /metrics for Prometheus.
 
@@ -35,4 +40,6 @@ def monitor(
     words += ["--events-days", str(retention.events_days), "--rollouts-days", str(retention.rollouts_days)]
     for writer in Writer:
         words += [f"--{writer}-token", str(find_token_file(writer, policies))]
+    if as_json:
+        say_json_line({"address": "127.0.0.1", "port": port, "store": str(store)}, form="monitor")
     os.execv(sys.executable, [sys.executable, "-P", *words])  # noqa: S606 this very Python

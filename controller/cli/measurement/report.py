@@ -11,6 +11,7 @@ import typer
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.options import (
     DEFAULT_POLICIES,
+    Json,
     Lab,
     Lang,
     LanguageChoice,
@@ -19,7 +20,7 @@ from controller.cli.options import (
     State,
     Wards,
 )
-from controller.cli.output import print_line, say_json
+from controller.cli.output import print_line, say_json, write_output
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
@@ -45,13 +46,14 @@ Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurem
 @report.command("bandwidth")
 def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     output: Output,
-    lang: Lang = LanguageChoice.JAPANESE,
+    lang: Lang = None,
     schools: Schools = None,
     wards: Wards = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = None,
     *,
     lab: Lab = False,
+    as_json: Json = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
     city = load_estate_city(policies, lab=lab)
@@ -65,9 +67,13 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
             if lab
             else ReportEdition(datetime.now(UTC), store.file, one)
         )
-    html = render_bandwidth_report(city, figures, edition, load_catalogue(lang.value))
-    output.write_text(html, encoding="utf-8")
+    html = render_bandwidth_report(city, figures, edition, load_catalogue((lang or LanguageChoice.JAPANESE).value))
+    write_output(html, output)
     counts = figures.counts
+    if as_json:
+        document = {"file": str(output), "schools": counts.schools, "measured": counts.measured}
+        say_json({**document, "meets": counts.meets})
+        return
     print_line(
         f"{output}: {counts.schools} schools, {counts.measured} measured, "
         f"{counts.meets} meet the recommendation ({counts.share} of all)"
@@ -76,7 +82,12 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
 
 @report.command("measurement")
 def measurement(
-    number: Number, policies: Policies = DEFAULT_POLICIES, state: State = None, *, lab: Lab = False
+    number: Number,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    *,
+    lab: Lab = False,
+    as_json: Json = False,  # noqa: ARG001 it prints JSON in any case
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
     city = load_estate_city(policies, lab=lab)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.conventions.json_documents import ExplainedDocument
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, choose_day
 from controller.cli.output import print_line, say_json
@@ -176,8 +177,10 @@ def _short(expression: str) -> str:
 
 
 def _say_network(one: NetworkExplanation) -> None:
-    verdict = _word(permitted=one.answer.permitted)
-    print_line(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {_rules(one.answer.rules)}")
+    verdict = _word(permitted=one.permitted)
+    needed = "; ".join(f"necessity {need.id} ({need.origin}), no rule" for need in one.necessities)
+    by = needed or _rules(one.answer.rules)
+    print_line(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {by}")
     for place in one.enforced:
         print_line(f"    {place.filter}, {place.line}: {place.entry}")
     if one.note:
@@ -192,7 +195,7 @@ def _rules(rules: tuple[Rule, ...]) -> str:
     return "; ".join(f"{r.effect} {r.id} ({r.origin})" for r in rules) or "no rule names it: default deny"
 
 
-def _document(found: Explanation) -> dict[str, object]:
+def _document(found: Explanation) -> ExplainedDocument:
     answer = found.identity.answer
     return {
         "from": f"{found.question.school.id}/{found.question.segment}",
@@ -202,9 +205,13 @@ def _document(found: Explanation) -> dict[str, object]:
                 "family": int(one.family),
                 "service": str(one.service),
                 "destination": one.destination,
-                "permitted": one.answer.permitted,
+                "permitted": one.permitted,
+                "necessities": [{"id": need.id, "origin": str(need.origin)} for need in one.necessities],
                 "rules": [{"id": rule.id, "origin": str(rule.origin)} for rule in one.answer.rules],
-                "enforced": [asdict(place) for place in one.enforced],
+                "enforced": [
+                    {"device": at.device, "filter": at.filter, "line": at.line, "entry": at.entry}
+                    for at in one.enforced
+                ],
                 "note": one.note,
             }
             for one in found.network

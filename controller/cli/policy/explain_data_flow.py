@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.cli.conventions.json_documents import ExplainedFlowDocument
 from controller.cli.output import print_line, say_json
 from controller.compile.data_flows import SystemConnection
 from controller.model.access.data_flows import SystemFlow
@@ -13,7 +14,7 @@ def explain_flow(city: City, ends: tuple[str, str], data: str | None, *, as_json
     """Answer, in text or JSON."""
     found = explain_data_flow(city, *ends, data)
     if as_json:
-        say_json(_document(found))
+        say_json(_document(found), form="explain-flow")
         return
     print_line(f"{found.sender} -> {found.receiver} (system to system)", "bold")
     for importance, answer in found.answers:
@@ -44,7 +45,7 @@ def _words(one: SystemConnection) -> str:
     return f"{one.caller} ({sources}) opens {one.service} to {one.called} ({destinations})"
 
 
-def _document(found: DataFlowExplanation) -> dict[str, object]:
+def _document(found: DataFlowExplanation) -> ExplainedFlowDocument:
     return {
         "from": found.sender,
         "to": found.receiver,

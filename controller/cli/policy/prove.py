@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
+from controller.cli.conventions.json_documents import ProofDocument
 from controller.cli.devices.observation import list_reachable_devices, read_given_configurations
 from controller.cli.devices.unjudged import (
+    build_unjudged_document,
     describe_missing,
     list_missing,
     say_encodings,
@@ -233,14 +235,14 @@ def _verdict(checks: Sequence[Check]) -> str:
     return f"{done} done, {differing} differences" if differing else f"{done} done, all hold"
 
 
-def _document(found: Findings, seconds: float) -> dict[str, object]:
+def _document(found: Findings, seconds: float) -> ProofDocument:
     return {
         "summary": found.summary,
         "proved_now": found.proved_now,
         "refused": found.refused,
         "unsupported": found.unsupported,
         "adoption": build_level_documents(found.schools),
-        "not_judged": [one.to_document() for one in found.unjudged],
+        "not_judged": [build_unjudged_document(one) for one in found.unjudged],
         "missing": describe_missing(found.missing),
         "encodings": {one.device.id: one.encoding for one in found.read if one.encoding},
         "checks": [

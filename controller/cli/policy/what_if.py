@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, choose_day
+from controller.cli.options import DEFAULT_POLICIES, Json, Lang, On, Policies, choose_day, choose_language
 from controller.cli.output import Exit, print_line, say_json
-from controller.messages import LANGUAGES, Catalogue, Language, load_catalogue
+from controller.messages import Catalogue, load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.operations.operators_file import load_operations
@@ -27,7 +27,6 @@ Edit = Annotated[
 ]
 From = Annotated[str | None, typer.Option("--from", help="A git revision to compare with.")]
 To = Annotated[str | None, typer.Option("--to", help="The git revision to compare; the folder as it is if left out.")]
-Spoken = Annotated[str, typer.Option("--lang", help="The language of the comment: ja or en.")]
 _CITY_TIME = ZoneInfo("Asia/Tokyo")
 
 
@@ -38,7 +37,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
     to: To = None,
     policies: Policies = DEFAULT_POLICIES,
     on: On = None,
-    language: Spoken = "en",
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Say which answers change: network part, identity part, 802.1X and systems apart, the surprising ones first.
@@ -51,7 +50,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
     if to and not revision:
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
-    words = load_catalogue(_language(language))
+    words = load_catalogue(choose_language(lang))
     today = choose_day(on) or datetime.now(UTC).astimezone(_CITY_TIME).date()
     before, after, names = _two(policies, edit or [], (revision, to), today, words)
     changes = compare_policies(before, after, names)
@@ -61,14 +60,6 @@ def what_if_command(  # noqa: PLR0913 the command's options
         print_line(write_markdown(changes, len(after.schools), words.language).rstrip("\n"))
     if not changes.nothing:
         raise typer.Exit(Exit.DIFFERS)
-
-
-def _language(asked: str) -> Language:
-    found = next((language for language in LANGUAGES if language == asked), None)
-    if found is None:
-        message = f"--lang {asked}: there are {', '.join(LANGUAGES)}"
-        raise typer.BadParameter(message)
-    return found
 
 
 def _two(

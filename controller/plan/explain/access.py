@@ -10,10 +10,11 @@ from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_i
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
+from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.city import City
 from controller.model.network.device_state import Filter
-from controller.model.network.packets import Direction, Family, Packet, Service, get_bounds
+from controller.model.network.packets import Direction, Family, Packet, Protocol, Service, get_bounds
 from controller.model.reference_evaluator import (
     Decision,
     Flow,
@@ -21,6 +22,7 @@ from controller.model.reference_evaluator import (
     RuleDecision,
     evaluate_identity,
     evaluate_network,
+    find_opening_protocols,
 )
 from controller.model.sites.access_lines import Override, PathPreference
 from controller.model.sites.devices import Device
@@ -53,7 +55,10 @@ class EnforcingEntry:
 
 @dataclass(frozen=True, slots=True)
 class NetworkExplanation:
-    """The answer for one family and service; `notes` say what cannot be told."""
+    """The answer for one family and service; `note` says what cannot be told.
+
+    `answer` is the rules'; `necessities` let it pass where no rule does and none forbids it.
+    """
 
     family: Family
     service: Service
@@ -61,6 +66,12 @@ class NetworkExplanation:
     answer: RuleDecision
     enforced: tuple[EnforcingEntry, ...]
     note: str
+    necessities: tuple[InfrastructureProtocol, ...] = ()
+
+    @property
+    def permitted(self) -> bool:
+        """Tell if the filters let it pass, by a rule or by a necessity."""
+        return self.answer.permitted or bool(self.necessities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +117,7 @@ def explain_access(city: City, question: Question) -> Explanation:
     _known("segment", question.segment, [*city.segments])
     _known("application", question.application, [*city.applications, INTERNET])
     network = tuple(
-        _network(city, question, family, service)
-        for service in _services(city, question.application)
-        for family in Family
+        _network(city, question, family, service) for service in _services(city, question) for family in Family
     )
     return Explanation(question, network, _identity(city, question), _lines(city, question))
 
@@ -126,11 +135,44 @@ def _known(noun: str, name: str, known: list[str]) -> None:
         raise TsunaguError(message)
 
 
-def _services(city: City, application: str) -> tuple[Service, ...]:
+def _services(city: City, question: Question) -> tuple[Service, ...]:
+    application = question.application
+    # A necessity may open ports that no rule and no application names.
+    needed = tuple(
+        Service(Protocol[one.protocol.upper()], one.ports)
+        for one in city.infrastructure_protocols
+        if one.opens_towards(question.segment, Family(one.family), Protocol[one.protocol.upper()])
+        and _find_common(city, question, one) is not None
+    )
     if application != INTERNET:
-        return city.applications[application].services
+        own = city.applications[application].services
+        return (*own, *(one for one in needed if not any(_includes(known, one) for known in own)))
     named = [s for rule in city.rules if rule.network and INTERNET in rule.applications for s in rule.network.services]
-    return tuple(dict.fromkeys(named))
+    return tuple(dict.fromkeys((*named, *needed)))
+
+
+def _includes(known: Service, one: Service) -> bool:
+    return known.protocol == one.protocol and known.ports[0] <= one.ports[0] and one.ports[1] <= known.ports[1]
+
+
+def _find_common(city: City, question: Question, one: InfrastructureProtocol) -> int | None:
+    """The first address of the destination that a necessity leads to beyond the link; None where there is none."""
+    addresses = city.addresses.destination_addresses(question.application, question.school)
+    spans = addresses.in_family(Family(one.family)).get_intervals()
+    places = [get_bounds(end) for end in one.list_places_beyond(city.admission_servers) if end in one.destination]
+    common = (max(low, first) for low, high in places for first, last in spans if low <= last and first <= high)
+    return min(common, default=None)
+
+
+def _find_opened(city: City, question: Question, family: Family, service: Service) -> Flow | None:
+    """A flow of a service that a necessity lets pass; None where there is none."""
+    for one in city.infrastructure_protocols:
+        low, high = max(one.ports[0], service.ports[0]), min(one.ports[1], service.ports[1])
+        if low <= high and one.opens_towards(question.segment, family, service.protocol):
+            address = _find_common(city, question, one)
+            if address is not None:
+                return Flow(question.school, question.segment, family, service.protocol, address, low)
+    return None
 
 
 def _network(city: City, question: Question, family: Family, service: Service) -> NetworkExplanation:
@@ -140,18 +182,26 @@ def _network(city: City, question: Question, family: Family, service: Service) -
         return NetworkExplanation(family, service, "none", Decision(permitted=False, rules=()), (), note)
     destination = _example(city, question, family)
     flow = Flow(question.school, question.segment, family, service.protocol, destination, service.ports[0])
+    answer = evaluate_network(city, flow)
+    if not answer.permitted:
+        opened = _find_opened(city, question, family, service)
+        # A forbid takes from necessities as well; of another address it may say nothing.
+        other = evaluate_network(city, opened) if opened else answer
+        if opened and not other.rules:
+            flow, answer = opened, other
+    necessities = () if answer.permitted or answer.rules else find_opening_protocols(city, flow)
     packet = Packet(
         family=family,
         protocol=service.protocol,
         source=city.addresses.gateway_address(question.school, city.segments[question.segment], family) + 1,
-        destination=destination,
-        source_port=CLIENT_PORT,
-        destination_port=service.ports[0],
+        destination=flow.destination,
+        source_port=next((one.source_port for one in necessities if one.source_port is not None), CLIENT_PORT),
+        destination_port=flow.port,
         established=False,
     )
     enforced, note = _enforced(city, question, packet)
     return NetworkExplanation(
-        family, service, family.format_address(destination), evaluate_network(city, flow), tuple(enforced), note
+        family, service, family.format_address(flow.destination), answer, tuple(enforced), note, necessities
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from controller.compile.identity.iap_bindings import compile_cloud_intent
@@ -194,7 +195,12 @@ def _open_workers(
             yield None
             return
         with _make_pool(city, todo, cache, count, copied=processes.copied) as pool:
-            yield pool
+            try:
+                _start_processes(pool, count)
+                yield pool
+            except KeyboardInterrupt:
+                _end_pool(pool)
+                raise
     except BrokenProcessPool:
         message = "a process that proved a part was ended from outside (memory?); nothing was decided: prove it again"
         raise TsunaguError(message) from None
@@ -211,6 +217,23 @@ def _make_pool(
         return ProcessPoolExecutor(count, get_context("fork"), initializer=_WORKER.append, initargs=(known,))
     here = (Path(city.directory), city.policy_date, city.digest, type(city), city.bounds, cache)
     return ProcessPoolExecutor(count, get_context("spawn"), initializer=_load_known, initargs=here)
+
+
+def _start_processes(pool: ProcessPoolExecutor, count: int) -> None:
+    """Start the processes of a pool so that Ctrl-C, which reaches the whole group, is answered by the first alone."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(count):
+            pool.submit(os.getpid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_pool(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool at once: they only compute, and nobody waits for it any more."""
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in active_children():
+        process.kill()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from controller.errors import ProofFailed
+from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.access.second_factors import STRICT_CLASSES
 from controller.model.city import City
-from controller.model.network.packets import Effect, Family, Interval, Protocol, Service, merge_intervals
-from controller.model.reference_evaluator import Flow, evaluate_network
+from controller.model.network.packets import Effect, Family, Interval, Protocol, Service, get_bounds, merge_intervals
+from controller.model.reference_evaluator import Flow, RuleDecision, evaluate_network, find_opening_protocols
 from controller.model.sites.schools import School
 from controller.plan.what_if.changes import EVERYWHERE, IMPORTANT, STRANGERS, WIDE, NetworkChange, Way
 from controller.prove.engine.diagram import Field, HeaderSpace, Node
@@ -90,6 +91,7 @@ def _permitted(space: HeaderSpace, city: City, name: str, source: str, family: F
     for rule in city.rules:
         if rule.network and source in rule.network.from_ and city.rule_applies_at(rule, school):
             cubes[rule.effect] += [_way(space, city, school, family, rule, name) for name in rule.applications]
+    cubes[Effect.PERMIT] += [_packets(space, places, service) for places, service in _beyond(city, source, family)]
     return space.difference(space.union_all(cubes[Effect.PERMIT]), space.union_all(cubes[Effect.FORBID]))
 
 
@@ -100,6 +102,17 @@ def _way(  # noqa: PLR0913, PLR0917 what names a way
     return space.union_all(
         _packets(space, addresses, service) for service in city.get_permitted_services(rule, application)
     )
+
+
+def _beyond(city: City, source: str, family: Family) -> Iterator[tuple[tuple[Interval, ...], Service]]:
+    """What necessities open beyond the link: filters let it pass as if a rule had said it."""
+    for one in city.infrastructure_protocols:
+        protocol = Protocol[one.protocol.upper()]
+        if one.opens_towards(source, family, protocol):
+            beyond = one.list_places_beyond(city.admission_servers)
+            places = merge_intervals(get_bounds(end) for end in beyond if end in one.destination)
+            if places:
+                yield places, Service(protocol, one.ports)
 
 
 def _packets(space: HeaderSpace, addresses: tuple[Interval, ...], service: Service) -> Node:
@@ -113,7 +126,7 @@ def _by_application(
     for application in dict.fromkeys([*cities[0].applications, *cities[1].applications, INTERNET]):
         addresses = _addresses(cities, names[0], application, family)
         touched, partly, example = [], False, None
-        for service in _services(cities, application):
+        for service in _services(cities, application, source, family):
             whole = _packets(space, addresses, service)
             mine = space.intersection(node, whole)
             if not space.is_empty(mine):
@@ -146,7 +159,13 @@ def _addresses(cities: Pair, name: str, application: str, family: Family) -> tup
     return merge_intervals(found)
 
 
-def _services(cities: Pair, application: str) -> list[Service]:
+def _services(cities: Pair, application: str, source: str, family: Family) -> list[Service]:
+    """The services of an application, then those of necessities: they may be others."""
+    needed = [service for city in cities for _, service in _beyond(city, source, family)]
+    return list(dict.fromkeys((*_list_own_services(cities, application), *needed)))
+
+
+def _list_own_services(cities: Pair, application: str) -> list[Service]:
     if application != INTERNET:
         return list(
             dict.fromkeys(
@@ -158,20 +177,30 @@ def _services(cities: Pair, application: str) -> list[Service]:
 
 
 def _confirmed(cities: Pair, way: Way, name: str, flow: Flow) -> tuple[str, ...]:
-    """The rules that decide a packet where it is permitted, or that took it back; the reference must say the same."""
-    answers = []
+    """The rules that decide a packet where it is permitted, or that took it back; the reference must say the same.
+
+    Where no rule speaks of it, the necessities do.
+    """
+    answers: list[RuleDecision | None] = []
+    needed: list[tuple[InfrastructureProtocol, ...]] = []
     for city in cities:
         school = city.school_by_id.get(name)
         known = school is not None and flow.source in {*city.segments, CONTROLLER}
-        answers.append(evaluate_network(city, replace(flow, school=school)) if known and school else None)
-    said = [answer is not None and answer.permitted for answer in answers]
+        answer = evaluate_network(city, replace(flow, school=school)) if known and school else None
+        answers.append(answer)
+        silent = answer is not None and not answer.rules
+        needed.append(find_opening_protocols(city, flow) if silent else ())
+    said = [
+        (answer is not None and answer.permitted) or bool(needs) for answer, needs in zip(answers, needed, strict=True)
+    ]
     if said != [way == "closes", way == "opens"]:
         message = (
             f"what-if says that {flow} {way}, but the reference evaluator says {said[0]} before and {said[1]} after"
         )
         raise ProofFailed(message)
     deciding = answers[1] if way == "opens" or (answers[1] and answers[1].rules) else answers[0]
-    return tuple(f"{rule.id} ({rule.origin})" for rule in deciding.rules) if deciding else ()
+    named = tuple(f"{rule.id} ({rule.origin})" for rule in deciding.rules) if deciding else ()
+    return named or tuple(f"necessity {one.id} ({one.origin})" for needs in needed for one in needs)
 
 
 def _families(changes: Iterable[NetworkChange]) -> list[NetworkChange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -37,6 +38,9 @@ SECONDS = 10.0
 Connection = socket.socket | paramiko.Channel
 Questions = list[tuple[str, bool]]
 """What a device asks while somebody logs in; with each, whether the answer is shown while it is typed."""
+
+# Without a handler the library's own words, with what a device said in them, would go to the terminal as they are.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class OrderedTransport(paramiko.Transport):

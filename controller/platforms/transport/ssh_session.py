@@ -6,7 +6,6 @@ for us: what its forced command understands is enough.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,9 +41,6 @@ LOGOUT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 10
 MAXIMUM_ERROR_BYTES = 64 * 1024
 _AT_ONCE = 64 * 1024
-
-# Without a handler the library's own words, with what a device said in them, would go to the terminal as they are.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class SshSession:

@@ -20,6 +20,7 @@ from controller.model.network.packets import (
     Direction,
     Effect,
     Family,
+    Interval,
     Prefix,
     Protocol,
     get_bounds,
@@ -37,20 +38,7 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
     >>> list(find_undeclared_connections(city))
     []
     """
-    opened: dict[tuple[FilterClause, Prefix], list[str]] = {}
-    for schools in city.schools_of_equal_scope:
-        for clause, far, segment in _opened(city, schools[0]):
-            opened.setdefault((clause, far), []).append(segment)
-    # The same necessity has other clauses at other segments and schools; it is said once.
-    told = {(clause.origin, clause.rule, far) for clause, far in opened}
-    for origin, rule, far in sorted(told, key=str):
-        segments = sorted(
-            {one for (clause, to), names in opened.items() for one in names if (clause.rule, to) == (rule, far)}
-        )
-        yield (
-            f"{origin}: {rule!r} opens a connection between {', '.join(segments)} and {far}, which is neither the "
-            "school's own nor declared as an application, an admission server or the controller"
-        )
+    yield from find_opened_connections(city)
     for school in city.schools:
         for name, line in (("primary", school.lines.primary), ("backup", school.lines.backup)):
             if line.kind == "fixed-ip" and not line.egress:
@@ -65,24 +53,48 @@ def find_undeclared_connections(city: City) -> Iterator[str]:
         )
 
 
+def find_opened_connections(city: City) -> Iterator[str]:
+    """Every connection to the outside that the schools' filters open, and that is declared as nothing.
+
+    >>> list(find_opened_connections(city))
+    []
+    """
+    opened: dict[tuple[FilterClause, Prefix], list[str]] = {}
+    for schools in city.schools_of_equal_scope:
+        for clause, far, segment in _opened(city, schools[0]):
+            opened.setdefault((clause, far), []).append(segment)
+    # The same necessity has other clauses at other segments and schools; it is said once.
+    told = {(clause.origin, clause.rule, far) for clause, far in opened}
+    for origin, rule, far in sorted(told, key=str):
+        segments = sorted(
+            {one for (clause, to), names in opened.items() for one in names if (clause.rule, to) == (rule, far)}
+        )
+        yield (
+            f"{origin}: {rule!r} opens a connection between {', '.join(segments)} and {far}, which is neither the "
+            "school's own nor declared as an application, an admission server or the controller"
+        )
+
+
 def _opened(city: City, school: School) -> Iterator[tuple[FilterClause, Prefix, str]]:
     """Yield what the filters of a school open to addresses that are declared as nothing, with the segment."""
     own = [one for family in Family for one in city.addresses.school_prefixes(school, family)]
     servers = [parse_prefix(str(one)) for one in city.admission_servers]
+    lived = [*own, *servers]
     known = [
-        *own,
-        *servers,
+        *lived,
         *city.controllers,
         *(one for app in city.applications.values() for one in city.addresses.application_prefixes(app)),
     ]
 
     # A service may publish thousands of prefixes, so they are looked up and not gone through.
-    spans = {family: merge_intervals(get_bounds(one) for one in known if one.version == family) for family in Family}
+    spans, near = _merge_by_family(known), _merge_by_family(lived)
+    # That an application is declared makes it no necessity: only a rule names it.
+    necessities = {one.origin for one in city.infrastructure_protocols}
 
     @cache
-    def is_undeclared(one: Prefix) -> bool:
+    def is_undeclared(one: Prefix, *, needed: bool) -> bool:
         low, high = get_bounds(one)
-        there = spans[Family(one.version)]
+        there = (near if needed else spans)[Family(one.version)]
         at = bisect_right(there, low, key=itemgetter(0))
         return not _on_link(one) and (at == 0 or high > there[at - 1][1])
 
@@ -91,7 +103,13 @@ def _opened(city: City, school: School) -> Iterator[tuple[FilterClause, Prefix, 
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.
             if clause.effect is Effect.PERMIT and not far.excluded and not _told_of(clause, intent.direction):
-                yield from ((clause, one, intent.segment) for one in far.included if is_undeclared(one))
+                needed = clause.origin in necessities
+                undeclared = (one for one in far.included if is_undeclared(one, needed=needed))
+                yield from ((clause, one, intent.segment) for one in undeclared)
+
+
+def _merge_by_family(prefixes: list[Prefix]) -> dict[Family, tuple[Interval, ...]]:
+    return {family: merge_intervals(get_bounds(one) for one in prefixes if one.version == family) for family in Family}
 
 
 def _told_of(clause: FilterClause, direction: Direction) -> bool:

@@ -8,6 +8,7 @@ from controller.prove.lint.data_flows import check_data_flows
 from controller.prove.lint.expired_exceptions import find_expiries
 from controller.prove.lint.finding import Finding
 from controller.prove.lint.formats import find_older_formats
+from controller.prove.lint.infrastructure_protocols import find_leaving_protocols
 from controller.prove.lint.least_privilege import find_broad_permits
 from controller.prove.lint.unused import find_unused
 from controller.prove.lint.wide_addresses import find_wide_addresses
@@ -33,5 +34,6 @@ def check_policy(city: City) -> list[Finding]:
         *check_data_flows(city),
         *find_older_formats(city),
         *find_wide_addresses(city),
+        *find_leaving_protocols(city),
     ]
     return sorted(found, key=lambda finding: (finding.origin, finding.message))

@@ -101,19 +101,6 @@ class UnjudgedPath:
         what = f"{name}{where} ({path.text!r}){more} {_WHAT[path.kind]}"
         return f"not judged: {self.device}:{path.line}: {what}; {touched}; it would take: {self.needs}"
 
-    def to_document(self) -> dict[str, object]:
-        """Return it as programs read it."""
-        return {
-            "device": self.device,
-            "line": self.path.line,
-            "kind": self.path.kind.value,
-            "object": self.path.holder or None,
-            "text": self.path.text,
-            "segments": list(self.segments),
-            "more": list(self.others),
-            "needs": self.needs,
-        }
-
 
 def find_unjudged_paths(
     city: City, device: Device, can: Capabilities, paths: Iterable[UnmanagedPath], *, routes: bool

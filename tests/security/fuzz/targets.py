@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from controller.adoption.reading import can_read_existing, read_existing_network
+from controller.cli.conventions.defaults import parse_defaults
 from controller.errors import TsunaguError
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.bounded_yaml import YamlRefused, count_yaml
@@ -245,6 +246,8 @@ def _list_documents(stage: Stage) -> list[Target]:
                 "read_encoded_text")),
         Target("stack outputs", (outputs.encode(),), read_outputs, ("parse_controller_outputs",),
                (TsunaguError, JsonRefused)),
+        Target("defaults of options", (b'policies = "x"\n[command.plan]\nward = ["a"]\n',),
+               lambda data: parse_defaults(data, "tsunagu.toml", "plan", {}), ("parse_defaults", "read_defaults")),
         Target("stack configuration", (configuration,), configure, ("parse_stack_configuration",)),
     ]  # fmt: skip
 

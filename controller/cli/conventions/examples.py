@@ -1,0 +1,108 @@
+"""Examples of every command, as its help shows them. A test reads each as the command would."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Example(NamedTuple):
+    """A command line without its first word, and what it is for."""
+
+    words: str
+    purpose: str
+
+
+EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
+    {
+        "check": (
+            Example("check", "the policy in policies/"),
+            Example("check --policies ~/city --on 2027-04-01 --json", "another folder, as of a day, for a program"),
+        ),
+        "plan": (
+            Example("plan --school kw-e01 -o plan.json", "one school, saved for apply"),
+            Example("plan --ward 麻生区 --configs saved/", "a ward, from saved configurations; asks no device"),
+        ),
+        "apply": (
+            Example("apply plan.json", "what was planned, the canary school first"),
+            Example("apply plan.json --restore-after 120 --json", "slow devices; the outcomes for a program"),
+        ),
+        "drift": (
+            Example("drift --all", "every device that can be read"),
+            Example("drift --school kw-e01 --json", "one school, for a program"),
+        ),
+        "explain": (
+            Example("explain --from kw-e01/staff --to affairs", "may this segment reach that application"),
+            Example("explain --from kw-e01/staff --to affairs --role teacher --no-mfa", "and a teacher without MFA"),
+            Example("explain --flow affairs --to learning-analytics", "data between systems"),
+        ),
+        "adopt": (
+            Example("adopt kw-e01 --configs saved/ --to filters", "from saved configurations, filters only"),
+            Example("adopt kw-e01 --json", "from the devices themselves, for a program"),
+        ),
+        "what-if": (
+            Example("what-if --edit access/rules.yaml=new-rules.yaml", "a changed file"),
+            Example("what-if --from main --lang ja", "the folder against a git revision, in Japanese"),
+        ),
+        "migrate": (
+            Example("migrate", "show what would be rewritten"),
+            Example("migrate --write", "rewrite it"),
+        ),
+        "approve": (Example("approve plan.json --sign-with ~/.ssh/id_ed25519.pub", "with a key of your agent"),),
+        "agent": (
+            Example("agent frr", "the program, to be read before it is installed"),
+            Example("agent ovs --json", "the same for a program"),
+        ),
+        "trust": (
+            Example("trust kw-e01-core1", "compare by eye with the device's console"),
+            Example("trust kw-e01-core1 --fingerprint SHA256:XJ0S", "pin this key and no other"),
+        ),
+        "measure": (
+            Example("measure --lab --all --quick", "every school of the virtual city"),
+            Example("measure --lab --school kw-s01 --watch", "go on until Ctrl-C"),
+        ),
+        "render": (
+            Example("render --school kw-e01 -o rendered", "one school's devices"),
+            Example("render --all -o rendered --json", "the whole city, counted for a program"),
+        ),
+        "prove": (
+            Example("prove --all", "the whole city as the policy compiles"),
+            Example("prove --school kw-e01 --configs saved/ --evidence", "saved configurations, for auditors"),
+        ),
+        "monitor": (Example("monitor --port 8600", "receiver, page and metrics on 127.0.0.1"),),
+        "lab up": (Example("lab up --schools 3", "a virtual city of three schools"),),
+        "lab down": (Example("lab down", "remove it"),),
+        "lab status": (Example("lab status --json", "what lives, for a program"),),
+        "lab matrix": (Example("lab matrix --school kw-s01 --permitted-only", "one school, what must connect"),),
+        "lab people": (Example("lab people --school kw-s01", "one school's people at their applications"),),
+        "lab break": (
+            Example("lab break kw-s01 primary-line", "a school loses its line"),
+            Example("lab break region tokyo", "a region is lost"),
+        ),
+        "lab repair": (Example("lab repair --all", "all that is broken"),),
+        "lab run": (Example("lab run kw-s01/staff ping -c1 192.0.2.1", "a command where a host stands"),),
+        "cloud preview": (Example("cloud preview --stack lab", "what would change, offline"),),
+        "cloud up": (Example("cloud up --stack lab", "deploy to the offline Google"),),
+        "cloud refresh": (Example("cloud refresh --stack lab", "what was changed by hand"),),
+        "cloud destroy": (Example("cloud destroy --stack lab", "remove it"),),
+        "playbook run": (Example("playbook run backup --school kw-e01 -o backups", "save what one school runs"),),
+        "audit verify": (Example("audit verify --json", "whether the trail is as it was written"),),
+        "audit prune": (Example("audit prune --keep-days 400", "remove what is older"),),
+        "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
+        "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),
+    }
+)
+"""By the words of a command."""
+
+
+def format_examples(examples: Sequence[Example]) -> str | None:
+    r"""Return the block of a command's help; None where there is none.
+
+    >>> format_examples([Example("check", "the policy")])
+    '\x08\nExamples:\n  tsunagu check  # the policy'
+    """
+    if not examples:
+        return None
+    # The library keeps the lines of a paragraph that begins so as they are.
+    return "\n".join(["\b", "Examples:", *(f"  tsunagu {one.words}  # {one.purpose}" for one in examples)])

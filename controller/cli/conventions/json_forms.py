@@ -1,0 +1,112 @@
+"""The JSON documents that commands print with --json, as types: `docs/json/` holds a JSON Schema of each.
+
+Every document has a field `format`, its name and version. Within a version fields are only added. Text in a document
+that is meant for people (messages, changes, summaries) is no part of the format: do not parse it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pkgutil import resolve_name
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
+
+from controller.cli.conventions.json_documents import (
+    AdoptDocument,
+    ApprovalDocument,
+    AuditPrunedDocument,
+    AuditVerifiedDocument,
+    CheckDocument,
+    CloudDocument,
+    DeviceProgramDocument,
+    DriftDocument,
+    ErrorDocument,
+    ExplainedDocument,
+    ExplainedFlowDocument,
+    HostKeyDocument,
+    MeasurementDocument,
+    MigrationDocument,
+    MonitorDocument,
+    PlaybookDocument,
+    ProofDocument,
+    RenderedDocument,
+    ReportDocument,
+    RoundDocument,
+    WatchedDocument,
+    WhatIfDocument,
+)
+from controller.cli.conventions.lab_documents import (
+    LabBuiltDocument,
+    LabFaultDocument,
+    LabRemovedDocument,
+    LabRepairedDocument,
+    NodeCommandDocument,
+)
+from controller.cli.output import name_form
+
+
+class JsonForm(NamedTuple):
+    """A document: the commands that print it, and its type (or where a model of it is defined)."""
+
+    commands: tuple[str, ...]
+    type: Any
+
+
+FORMS: Mapping[str, JsonForm] = MappingProxyType(
+    {
+        "check": JsonForm(("check",), CheckDocument),
+        "plan": JsonForm(("plan",), "controller.cli.devices.plan:PlanDocument"),
+        "adopt": JsonForm(("adopt",), AdoptDocument),
+        "apply": JsonForm(("apply",), "controller.cli.devices.apply:ApplyDocument"),
+        "drift": JsonForm(("drift",), DriftDocument),
+        "explain": JsonForm(("explain",), ExplainedDocument),
+        "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
+        "what-if": JsonForm(("what-if",), WhatIfDocument),
+        "migrate": JsonForm(("migrate",), MigrationDocument),
+        "approve": JsonForm(("approve",), ApprovalDocument),
+        "agent": JsonForm(("agent",), DeviceProgramDocument),
+        "trust": JsonForm(("trust",), HostKeyDocument),
+        "measure": JsonForm(("measure",), RoundDocument),
+        "measure-watch": JsonForm(("measure",), WatchedDocument),
+        "render": JsonForm(("render",), RenderedDocument),
+        "prove": JsonForm(("prove",), ProofDocument),
+        "monitor": JsonForm(("monitor",), MonitorDocument),
+        "lab-up": JsonForm(("lab up",), LabBuiltDocument),
+        "lab-down": JsonForm(("lab down",), LabRemovedDocument),
+        "lab-status": JsonForm(("lab status",), "controller.lab.lab_status:LabStatus"),
+        "lab-matrix": JsonForm(("lab matrix",), "controller.lab.trials.matrix_results:MatrixResult"),
+        "lab-people": JsonForm(("lab people",), "controller.lab.trials.people.people_results:PeopleResult"),
+        "lab-break": JsonForm(("lab break",), LabFaultDocument),
+        "lab-repair": JsonForm(("lab repair",), LabRepairedDocument),
+        "lab-run": JsonForm(("lab run",), NodeCommandDocument),
+        "cloud": JsonForm(("cloud preview", "cloud up", "cloud refresh", "cloud destroy"), CloudDocument),
+        "playbook-run": JsonForm(("playbook run",), PlaybookDocument),
+        "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),
+        "audit-prune": JsonForm(("audit prune",), AuditPrunedDocument),
+        "report-bandwidth": JsonForm(("report bandwidth",), ReportDocument),
+        "report-measurement": JsonForm(("report measurement",), MeasurementDocument),
+        "error": JsonForm((), ErrorDocument),
+    }
+)
+"""By the name that stands in `format`."""
+
+
+def build_json_schemas() -> Mapping[str, dict[str, Any]]:
+    """Return the JSON Schema of each document; the types of all commands are loaded for it."""
+    return {name: _build_schema(name, form) for name, form in FORMS.items()}
+
+
+def _build_schema(name: str, form: JsonForm) -> dict[str, Any]:
+    kind = resolve_name(form.type) if isinstance(form.type, str) else form.type
+    schema = TypeAdapter(kind).json_schema(mode="serialization")
+    commands = " and ".join(f"`tsunagu {one} --json`" for one in form.commands) or "any command with --json, refused"
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{name}: {commands}",
+        **{key: value for key, value in schema.items() if key != "title"},
+        "properties": {"format": {"const": name_form(name)}, **schema["properties"]},
+        "required": ["format", *schema.get("required", [])],
+        "additionalProperties": True,
+    }

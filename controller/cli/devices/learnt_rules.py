@@ -1,0 +1,77 @@
+"""`tsunagu adopt --propose-rules`: rules that say what the access lists of a school permit, in a file for review."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller.adoption.learnt import LearntRules
+from controller.adoption.learnt_file import format_learnt_rules
+from controller.adoption.learnt_rules import learn_rules
+from controller.adoption.reading import read_existing_network
+from controller.cli.output import Exit, print_line
+from controller.compile.network.wanted_device_state import FILTERING_ROLE
+from controller.errors import TsunaguError
+from controller.inputs.real_path import find_real_path
+from controller.model.city import City
+from controller.plan.observe import Observed
+from controller.plan.saved_configurations import NoConfiguration
+from controller.storage.whole_file import write_whole
+
+
+def propose_learnt_rules(city: City, school: str, found: Sequence[Observed], output: Path, policies: Path) -> Exit:
+    """Write the rules learnt from the devices that filter, say what they do not say, and return the exit code.
+
+    Raises:
+        TsunaguError: the file may not be written there, no device could be read, or the rules are not proved.
+    """
+    _refuse_place(output, policies)
+    learnt: list[LearntRules] = []
+    missing = []
+    for one in (one for one in found if one.device.role == FILTERING_ROLE):
+        if isinstance(one.refusal, NoConfiguration):
+            missing.append(str(one.refusal))
+            continue
+        if one.refusal is not None or one.text is None:
+            raise one.refusal or TsunaguError(f"{one.device.id}: nothing was read")
+        network = read_existing_network(one.device.platform, one.text.reveal(), one.device.id, one.source)
+        first = 1 + sum(len(other.rules) for other in learnt)
+        learnt.append(learn_rules(city, one.device, network, one.source, first))
+    if not learnt:
+        message = f"{school}: there is nothing to learn from: " + ("; ".join(missing) or "no device of it filters")
+        raise TsunaguError(message)
+    write_whole(format_learnt_rules(school, learnt).encode(), output)
+    for one_device in learnt:
+        for note in one_device.unsaid:
+            where = f"{one_device.source}:{note.line}" if note.line else one_device.source
+            print_line(f"x {where}: {note.segment}: rules cannot say: {note.what}: {note.why}", "yellow")
+    for text in missing:
+        print_line(f"- not judged: {text}", "yellow")
+    rules, proved = sum(len(one.rules) for one in learnt), sum(one.proved for one in learnt)
+    unsaid = sum(len(one.unsaid) for one in learnt)
+    apart = sum(len(one.stateless) for one in learnt)
+    print_line(f"proof: {proved} lists are equal to the compiled rules on what was judged")
+    print_line(
+        f"learnt: {rules} rules in {output}, for review; {unsaid} parts that rules cannot say, {apart} that were not "
+        "judged (each stands in the file with its line); nothing reads the file by itself"
+    )
+    if unsaid:
+        return Exit.INEXPRESSIBLE
+    return Exit.NOT_JUDGED if missing else Exit.GOOD
+
+
+def _refuse_place(output: Path, policies: Path) -> None:
+    """Refuse to write into the policies, or over a file that somebody may have reviewed.
+
+    Raises:
+        TsunaguError: says where to write instead.
+    """
+    place, folder = find_real_path(output), find_real_path(policies)
+    if place.is_relative_to(folder):
+        message = (
+            f"{output}: stands inside the policies ({policies}); learnt rules are for review first, write elsewhere"
+        )
+        raise TsunaguError(message)
+    if output.exists():
+        message = f"{output}: is there already, and may be reviewed already; write another file"
+        raise TsunaguError(message)
