@@ -17,6 +17,8 @@ CHOICES = (
 def refuse_second_gateway(city: City, device: Device) -> None:
     """Refuse a core that routes where its school has another core.
 
+    >>> refuse_second_gateway(city, core)  # its school has one core
+
     Raises:
         BeyondCapability: both would have the gateways' addresses and the core's end of the link to the router.
     """
@@ -30,7 +32,11 @@ def refuse_second_gateway(city: City, device: Device) -> None:
 
 
 def find_second_gateways(city: City, routes: Callable[[Device], bool]) -> Iterator[Problem]:
-    """Yield where schools have several cores of which one routes, once for each place that says so."""
+    """Yield where schools have several cores of which one routes, once for each place that says so.
+
+    >>> list(find_second_gateways(city, lambda device: True))
+    []
+    """
     found: dict[Origin, list[str]] = {}
     for school in city.schools:
         cores = [one for one in city.list_devices(school) if one.role == "core"]
