@@ -39,7 +39,7 @@ def observe_devices(
     `only_read`: also devices that can be read and not changed over SSH. `encoding`: that of the saved files.
     """
     if configs is not None:
-        return read_given_configurations(devices, configs, encoding)
+        return observe_given_configurations(devices, configs, encoding)
     count = 0
 
     def seen(one: Observed) -> None:
@@ -52,7 +52,7 @@ def observe_devices(
     return read_devices(devices, build_transport(city), seen, only_read=only_read)
 
 
-def read_given_configurations(
+def observe_given_configurations(
     devices: Sequence[Device], configs: Path, encoding: TextEncoding | None
 ) -> list[Observed]:
     """Devices as their saved configurations show them, of some devices or of all.

@@ -12,7 +12,7 @@ import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.conventions.json_documents import ProofDocument
-from controller.cli.devices.observation import list_reachable_devices, read_given_configurations
+from controller.cli.devices.observation import list_reachable_devices, observe_given_configurations
 from controller.cli.devices.unjudged import (
     build_unjudged_document,
     describe_missing,
@@ -155,7 +155,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
 
 
 def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding | None) -> Findings:
-    read = read_given_configurations(select_devices(city, chosen), configs, encoding)
+    read = observe_given_configurations(select_devices(city, chosen), configs, encoding)
     # Of a virtual city only what is up can have been saved.
     up = {device.id for device in list_reachable_devices(city, chosen)}
     asked = [one for one in read if one.device.id in up or not isinstance(one.refusal, NoConfiguration)]
