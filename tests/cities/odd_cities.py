@@ -79,13 +79,13 @@ def _build_school(number: int) -> dict[str, Any]:
 
 def without_offices(files: Files) -> None:
     """No place of the board's own."""
-    del files["city/city.yaml"]["offices"]
+    files["city/city.yaml"].pop("offices", None)
     _drop_place(files, "board-office")
 
 
 def with_offices_unused(files: Files) -> None:
     """No office, and rules that name the place all the same."""
-    del files["city/city.yaml"]["offices"]
+    files["city/city.yaml"].pop("offices", None)
 
 
 def without_egress(files: Files) -> None:
@@ -144,11 +144,14 @@ def with_one_family_at(family: Family) -> Oddity:
     """An application that has addresses of one family."""
 
     def change(files: Files) -> None:
-        prefixes = files["access/prefixes/drills.yaml"]["prefixes"]
-        files["access/prefixes/drills.yaml"]["prefixes"] = [one for one in prefixes if (":" in one) is (family == 6)]
-        for app in files["access/applications.yaml"]["applications"]:
-            if app["id"] == "grading":
-                app["addresses"] = [one for one in app["addresses"] if (":" in one) is (family == 6)]
+        lists = [(files["access/prefixes/drills.yaml"], "prefixes")]
+        lists += [
+            (app, "addresses") for app in files["access/applications.yaml"]["applications"] if app["id"] == "grading"
+        ]
+        for named, field in lists:
+            kept = [one for one in named[field] if (":" in one) is (family == 6)]
+            # Where the other family alone is left already, it stays: an application has some address.
+            named[field] = kept or named[field]
 
     change.__name__ = f"with_ipv{int(family)}_only_at_two_applications"
     return change
