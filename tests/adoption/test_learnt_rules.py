@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -203,5 +204,7 @@ def test_the_command_writes_a_new_file_beside_the_policies(tmp_path: Path) -> No
     inside = here(*command, shipped, "-o", f"{shipped}/access/learnt.yaml", cwd=tmp_path)
     assert (inside.code, "stands inside the policies" in inside.errors.replace("\n", " ")) == (Exit.FAILED, True)
     (tmp_path / f"configs/{CATALYST}.cfg").write_text(SAYABLE, encoding="utf-8")
-    good = here(*command, shipped, "-o", "other.yaml", cwd=tmp_path)
+    good = here(*command, shipped, "-o", "other.yaml", "--json", cwd=tmp_path)
     assert good.code == Exit.GOOD, good.said
+    document = json.loads(good.said)
+    assert (document["file"], document["rules"], document["proved"], document["unsaid"]) == ("other.yaml", 2, 1, [])

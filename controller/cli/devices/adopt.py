@@ -71,7 +71,8 @@ def adopt(  # noqa: PLR0913 the command's options
         raise AdoptionRefused(message)
     found = observe_devices(city, devices if configs is not None else readable, configs, only_read=True)
     if output is not None:
-        code = propose_learnt_rules(city, school, [one for one in found if one.device in readable], output, policies)
+        known = [one for one in found if one.device in readable]
+        code = propose_learnt_rules(city, school, known, output, policies, as_json=as_json)
         if code is not Exit.GOOD:
             raise typer.Exit(code)
         return

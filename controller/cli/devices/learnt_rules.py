@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from controller.adoption.learnt import LearntRules
 from controller.adoption.learnt_file import format_learnt_rules
 from controller.adoption.learnt_rules import learn_rules
 from controller.adoption.reading import read_existing_network
-from controller.cli.output import Exit, print_line
+from controller.cli.output import Exit, print_line, say_json
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
 from controller.inputs.real_path import find_real_path
@@ -18,7 +19,9 @@ from controller.plan.observe import NoConfiguration, Observed
 from controller.storage.whole_file import write_whole
 
 
-def propose_learnt_rules(city: City, school: str, found: Sequence[Observed], output: Path, policies: Path) -> Exit:
+def propose_learnt_rules(  # noqa: PLR0913 what the command was asked
+    city: City, school: str, found: Sequence[Observed], output: Path, policies: Path, *, as_json: bool
+) -> Exit:
     """Write the rules learnt from the devices that filter, say what they do not say, and return the exit code.
 
     Raises:
@@ -40,6 +43,30 @@ def propose_learnt_rules(city: City, school: str, found: Sequence[Observed], out
         message = f"{school}: there is nothing to learn from: " + ("; ".join(missing) or "no device of it filters")
         raise TsunaguError(message)
     write_whole(format_learnt_rules(school, learnt).encode(), output)
+    if as_json:
+        say_json(_build_document(school, output, learnt, missing))
+    else:
+        _say(output, learnt, missing)
+    if any(one.unsaid for one in learnt):
+        return Exit.INEXPRESSIBLE
+    return Exit.NOT_JUDGED if missing else Exit.GOOD
+
+
+def _build_document(
+    school: str, output: Path, learnt: Sequence[LearntRules], missing: Sequence[str]
+) -> dict[str, object]:
+    return {
+        "school": school,
+        "file": str(output),
+        "rules": sum(len(one.rules) for one in learnt),
+        "proved": sum(one.proved for one in learnt),
+        "unsaid": [{"source": one.source, **asdict(note)} for one in learnt for note in one.unsaid],
+        "not_judged": [{"source": one.source, **asdict(note)} for one in learnt for note in one.stateless],
+        "missing": list(missing),
+    }
+
+
+def _say(output: Path, learnt: Sequence[LearntRules], missing: Sequence[str]) -> None:
     for one_device in learnt:
         for note in one_device.unsaid:
             where = f"{one_device.source}:{note.line}" if note.line else one_device.source
@@ -54,9 +81,6 @@ def propose_learnt_rules(city: City, school: str, found: Sequence[Observed], out
         f"learnt: {rules} rules in {output}, for review; {unsaid} parts that rules cannot say, {apart} that were not "
         "judged (each stands in the file with its line); nothing reads the file by itself"
     )
-    if unsaid:
-        return Exit.INEXPRESSIBLE
-    return Exit.NOT_JUDGED if missing else Exit.GOOD
 
 
 def _refuse_place(output: Path, policies: Path) -> None:
