@@ -144,10 +144,9 @@ def with_one_family_at(family: Family) -> Oddity:
     """An application that has addresses of one family."""
 
     def change(files: Files) -> None:
-        lists = [(files["access/prefixes/drills.yaml"], "prefixes")]
-        lists += [
-            (app, "addresses") for app in files["access/applications.yaml"]["applications"] if app["id"] == "grading"
-        ]
+        drills, apps = files.get("access/prefixes/drills.yaml"), files["access/applications.yaml"]["applications"]
+        lists = [(drills, "prefixes")] if drills else []
+        lists += [(app, "addresses") for app in apps if app["id"] == "grading"]
         for named, field in lists:
             kept = [one for one in named[field] if (":" in one) is (family == 6)]
             # Where the other family alone is left already, it stays: an application has some address.
