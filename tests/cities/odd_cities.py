@@ -111,7 +111,7 @@ def with_one_ward(files: Files) -> None:
     files["city/city.yaml"]["wards"] = [{"id": "minato", "name": "港区", "lot": "lot-1"}]
     for school in _schools(files):
         school["ward"] = "minato"
-    for group in files["city/groups.yaml"]["groups"]:
+    for group in files.get("city/groups.yaml", {"groups": []})["groups"]:
         if "wards" in group:
             group["wards"] = ["minato"]
     for blueprint in files["city/blueprints.yaml"]["blueprints"]:
@@ -214,7 +214,7 @@ def with_inventory(files: Files) -> None:
         subnet = own.get("ipv4", f"10.{number % 256}.10.0/24").removesuffix("0/24") if number < 256 else ""
         places = (("core", 200), ("router", 201)) if _has_router(files) else (("core", 200),)
         for role, host in places:
-            one = {"id": f"sw-{role}-{number}", "school": school["id"], "role": role}
+            one = {"id": f"{school['id']}-own{role}", "school": school["id"], "role": role}
             listed.append(one | ({"management": f"{subnet}{host}"} if subnet else {}))
     files["city/devices/all.yaml"] = {"format": 1, "devices": listed}
 
