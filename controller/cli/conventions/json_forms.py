@@ -57,6 +57,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "check": JsonForm(("check",), CheckDocument),
         "plan": JsonForm(("plan",), "controller.cli.devices.plan:PlanDocument"),
         "adopt": JsonForm(("adopt",), AdoptDocument),
+        "adopt-rules": JsonForm(("adopt",), "controller.cli.devices.learnt_rules:LearntRulesDocument"),
         "apply": JsonForm(("apply",), "controller.cli.devices.apply:ApplyDocument"),
         "drift": JsonForm(("drift",), DriftDocument),
         "explain": JsonForm(("explain",), ExplainedDocument),
