@@ -26,14 +26,9 @@ from controller.cli.conventions.json_documents import (
     ExplainedDocument,
     ExplainedFlowDocument,
     HostKeyDocument,
-    LabBuiltDocument,
-    LabFaultDocument,
-    LabRemovedDocument,
-    LabRepairedDocument,
     MeasurementDocument,
     MigrationDocument,
     MonitorDocument,
-    NodeCommandDocument,
     PlaybookDocument,
     ProofDocument,
     RenderedDocument,
@@ -41,6 +36,13 @@ from controller.cli.conventions.json_documents import (
     RoundDocument,
     WatchedDocument,
     WhatIfDocument,
+)
+from controller.cli.conventions.lab_documents import (
+    LabBuiltDocument,
+    LabFaultDocument,
+    LabRemovedDocument,
+    LabRepairedDocument,
+    NodeCommandDocument,
 )
 from controller.cli.output import name_form
 

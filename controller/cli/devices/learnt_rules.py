@@ -18,7 +18,8 @@ from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
 from controller.inputs.real_path import find_real_path
 from controller.model.city import City
-from controller.plan.observe import NoConfiguration, Observed
+from controller.plan.observe import Observed
+from controller.plan.saved_configurations import NoConfiguration
 
 
 class LearntRulesDocument(TypedDict):
