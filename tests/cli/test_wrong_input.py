@@ -106,7 +106,9 @@ CASES = {
         "drift --lab --school as-e01", Exit.FAILED, ("there is no school 'as-e01' in the virtual city; there are: ",)
     ),
     "unknown device": Case(
-        "trust kw-s01-core9", Exit.FAILED, ("the city has no device 'kw-s01-core9'; device ids are",)
+        "trust kw-s01-core9",
+        Exit.FAILED,
+        ("the city has no device 'kw-s01-core9'; device ids are", "; did you mean kw-s01-core1"),
     ),
     "unknown application": Case(
         "explain --from kw-s01/staff --to mail", Exit.FAILED, ("there is no application 'mail'; there are: affairs",)
@@ -117,7 +119,11 @@ CASES = {
     "no segment to explain": Case(
         "explain --from kw-s01 --to affairs", Exit.FAILED, ("--from 'kw-s01': write SCHOOL/SEGMENT, e.g. ",)
     ),
-    "unknown role": Case(f"{EXPLAIN} --role techer", Exit.FAILED, ("there is no role 'techer'; there are: teacher, ",)),
+    "unknown role": Case(
+        f"{EXPLAIN} --role techer",
+        Exit.FAILED,
+        ("there is no role 'techer'; there are: teacher, ", "; did you mean teacher"),
+    ),
     "unknown place": Case(
         f"{EXPLAIN} --role teacher --place moon", Exit.FAILED, ("there is no place 'moon'; there are: own-school, ",)
     ),

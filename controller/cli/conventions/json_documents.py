@@ -150,6 +150,7 @@ class NetworkAnswer(TypedDict):
     service: str
     destination: str
     permitted: bool
+    necessities: list[RuleOrigin]
     rules: list[RuleOrigin]
     enforced: list[EnforcedEntry]
     note: str

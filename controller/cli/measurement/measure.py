@@ -29,6 +29,7 @@ from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
 from controller.cli.telemetry_tokens import find_token_file
 from controller.errors import TsunaguError
+from controller.inputs.near_matches import suggest_names
 from controller.lab.estate import STORE as LAB_STORE
 from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
@@ -217,7 +218,8 @@ def _wanted(  # noqa: PLR0913 the options of a command
     known = [region.id for region in city.lines.regions]
     for name in regions or ():
         if name not in known:
-            message = f"there is no region {name!r}; there are: {', '.join(known)}"
+            near = suggest_names(name, known)
+            message = f"there is no region {name!r}; there are: {', '.join(known)}{near}"
             raise TsunaguError(message)
     if families and not set(families) <= {int(family) for family in Family}:
         message = "--family is 4 or 6"

@@ -14,6 +14,7 @@ from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, ch
 from controller.cli.output import print_line, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
+from controller.inputs.near_matches import suggest_names
 from controller.model.access.rules import Rule
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.city import City
@@ -109,7 +110,8 @@ def _known(city: City, person: Person) -> Person:
     ):
         for name in names:
             if name not in known:
-                message = f"there is no {noun} {name!r}; there are: {', '.join(known)}"
+                near = suggest_names(name, known)
+                message = f"there is no {noun} {name!r}; there are: {', '.join(known)}{near}"
                 raise TsunaguError(message)
     if person.registered and person.registered not in city.registrations:
         message = f"no device can be registered at {person.registered!r}; name a school or an office, or '' for nowhere"

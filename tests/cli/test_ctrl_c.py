@@ -1,0 +1,112 @@
+"""Ctrl-C as a terminal sends it: to a whole group of processes, in the middle of work; one word, and no rest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from controller.exit_codes import Exit
+from tests.cli.running import ROOT
+from tests.policies import SHIPPED
+
+MOST_SECONDS = 10.0
+"""An answer takes well under a second; on a machine with much other work everything takes longer."""
+PROGRAM = """
+import os, sys
+from {module} import {function}
+import {module} as place
+def begun(*given, **named):
+    os.write(1, b"begun")
+    return real(*given, **named)
+real, place.{function} = place.{function}, begun
+from controller.cli.conventions.entry import start
+sys.argv[1:] = {words!r}
+start()
+"""
+PROVE = ["prove", "--all", "--no-cache", "--policies", str(SHIPPED)]
+
+RENDER = ["render", "--all", "-o", "out", "--policies", str(SHIPPED)]
+
+
+def list_living(group: int) -> list[str]:
+    """The processes of a group that still run; one that has ended and waits to be taken note of does not."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = path.read_text(encoding="utf-8", errors="replace").rpartition(")")
+            state, _, its_group, *_ = rest.split()
+            if int(its_group) == group and state not in "ZX":
+                found.append(name)
+    return found
+
+
+def interrupt(module: str, function: str, words: list[str], folder: Path) -> tuple[int, str, float]:
+    """Run a command until a function is called, press Ctrl-C; its exit code, what it said, the seconds it took."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(module=module, function=function, words=words)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.read(5) == b"begun"
+    pressed = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    took = time.monotonic() - pressed
+    while living := list_living(process.pid):
+        assert time.monotonic() - pressed < MOST_SECONDS, living
+    return process.returncode, errors.decode(), took
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "words"),
+    [
+        ("controller.plan.proof.city_proof", "_prove_each", PROVE),
+        ("controller.cli.policy.check", "load_estate_city", ["check", "--policies", str(SHIPPED)]),
+        ("controller.cli.policy.render", "prove_rendered_device", RENDER),
+    ],
+)
+def test_ctrl_c(module: str, function: str, words: list[str], tmp_path: Path) -> None:
+    code, said, took = interrupt(module, function, words, tmp_path)
+    assert code == Exit.INTERRUPTED
+    assert said.splitlines()[-1].startswith("tsunagu: interrupted")
+    assert "Traceback" not in said
+    assert took < MOST_SECONDS
+    assert not list(tmp_path.rglob(".*"))  # no file that was being written
+
+
+def test_a_session_that_waits_for_a_device_does_not_hold_the_answer_up() -> None:
+    """Also threads that read devices: the process ends without them."""
+    program = (
+        "import threading\n"
+        "from controller.cli import main as place\n"
+        "def wait(_):\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        "    raise KeyboardInterrupt\n"
+        "place.build_command_line = wait\n"
+        "place.sys.argv[1:] = ['drift', '--all']\n"
+        "place.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (Exit.INTERRUPTED, "tsunagu: interrupted\n")
+
+
+def test_the_library_of_ssh_is_silent_also_where_only_a_host_key_is_asked_for() -> None:
+    program = (
+        "import logging\nfrom controller.platforms.transport import dialing\n"
+        "assert dialing\nlogging.getLogger('paramiko.transport').error('Exception: what a device said')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
