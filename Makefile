@@ -1,12 +1,13 @@
-# make demo   the main job on the virtual city, from policy to packets
+# make demo   the main story on the virtual city, from policy to packets; CHAPTERS="cloud people", ALL=1, CHAPTERS=list
 # make test   every test, the lab's too
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs; broken input to every parser (docs/security.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
+# make site   the docs as a site, in build/site; it asks no other host for anything
 # make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
-.PHONY: demo test check bench soak mutants setup setup-check lock sbom engine engine-shell
+.PHONY: demo test check bench site soak mutants setup setup-check lock sbom engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -20,7 +21,10 @@ setup:
 setup-check:
 	@tools/setup.sh --check
 
-demo: engine
+# The engine that the chapter of the cloud needs is built beside the others.
+demo: export CHAPTERS := $(CHAPTERS)
+demo: export ALL := $(ALL)
+demo: setup
 	@$(PYTHON) -m tools.demo
 
 test: engine
@@ -65,6 +69,9 @@ engine: setup
 
 engine-shell: engine
 	@$(PYTHON) tools/engine/shell.py
+
+site: setup
+	@$(PYTHON) -m tools.site
 
 sbom: setup
 	@$(PYTHON) -m tools.make_sbom -o sbom.cdx.json

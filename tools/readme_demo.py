@@ -1,6 +1,7 @@
 """Puts a run of the demo into the docs: `make demo ALL=1 | tee FILE`, then `python -m tools.readme_demo FILE`.
 
-All of the output goes into `docs/demo.md`, ten lines of it into `README.md` and `README.ja.md`.
+All of the output goes into `docs/demo.md`, with the table of chapters; ten lines of it go into `README.md` and
+`README.ja.md`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import re
 import sys
 from pathlib import Path
 
+from tools.demo.chapters import describe_chapters
+
 ROOT = Path(__file__).resolve().parent.parent
-DEMO, EXCERPT = "demo", "excerpt"
+DEMO, EXCERPT, CHAPTERS = "demo", "excerpt", "chapters"
 CHOSEN = (
     r"synthetic city .* 0 errors",
     r"plan: \d+ of \d+ devices would change",
@@ -53,29 +56,30 @@ def choose_lines(output: str) -> str:
 
 
 def cut_between_marks(text: str, mark: str) -> str:
-    """Return what stands in the code block between the two marks of this name."""
+    """Return what stands between the two marks of this name, without the fence of a code block."""
     inside = text.partition(f"<!-- {mark}:begin -->")[2].partition(f"<!-- {mark}:end -->")[0]
     return inside.strip().removeprefix("```").removesuffix("```").strip("\n")
 
 
-def replace_between_marks(text: str, mark: str, output: str) -> str:
-    """Return the text with the output, as a code block, between the two marks of this name."""
+def replace_between_marks(text: str, mark: str, content: str) -> str:
+    """Return the text with the content between the two marks of this name."""
     before, rest = text.split(f"<!-- {mark}:begin -->", 1)
     after = rest.split(f"<!-- {mark}:end -->", 1)[1]
-    return f"{before}<!-- {mark}:begin -->\n```\n{output}\n```\n<!-- {mark}:end -->{after}"
+    return f"{before}<!-- {mark}:begin -->\n{content}\n<!-- {mark}:end -->{after}"
 
 
 def main() -> int:
     """Replace what stands between the marks of each file."""
     output = clean_output(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    chosen = choose_lines(output)
-    for name, mark, text in (
-        ("docs/demo.md", DEMO, output),
+    chosen = f"```\n{choose_lines(output)}\n```"
+    for name, mark, content in (
+        ("docs/demo.md", DEMO, f"```\n{output}\n```"),
+        ("docs/demo.md", CHAPTERS, f"\n{describe_chapters()}\n"),
         ("README.md", EXCERPT, chosen),
         ("README.ja.md", EXCERPT, chosen),
     ):
         path = ROOT / name
-        path.write_text(replace_between_marks(path.read_text(encoding="utf-8"), mark, text), encoding="utf-8")
+        path.write_text(replace_between_marks(path.read_text(encoding="utf-8"), mark, content), encoding="utf-8")
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from controller.inputs.shown_text import shorten_value
+from controller.inputs.text_encodings import TextEncoding
 from controller.messages import Language
 from controller.model.city import City
 from controller.model.likely_mistakes import explain_date
@@ -57,6 +58,12 @@ On = Annotated[
 Configs = Annotated[
     Path | None,
     typer.Option("--configs", help="Read DEVICE.cfg files from this folder instead of asking devices; read-only."),
+]
+Encoding = Annotated[
+    TextEncoding | None,
+    typer.Option(
+        "--encoding", help="How the texts of --configs are encoded, where that cannot be told; without it: UTF-8."
+    ),
 ]
 
 

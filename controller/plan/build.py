@@ -17,8 +17,10 @@ from controller.model.sites.devices import Device
 from controller.plan.derive import DerivedChange, derive_change, find_reason_unplanned, prove_wanted_paths
 from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, PlannedStep, Unplanned
 from controller.plan.observe import NotSupported, Observed
+from controller.plan.proof.unjudged import find_unjudged_on
 from controller.platforms.base import Step
 from controller.platforms.registry import load_platform
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 
 USUAL_HOURS = 24
 """How long a plan may be applied where the operators say nothing else."""
@@ -44,6 +46,7 @@ class PlanOrigin:
 class ConsideredDevice:
     """A device, compiled and compared. Without `refusal` and `left_out`, all the rest is set.
 
+    `unjudged` are the ways of others that touch what is ours, seen also where nothing could be planned.
     `left_out` says why nothing is planned on a device that was read: its school is not adopted so far.
     """
 
@@ -55,6 +58,7 @@ class ConsideredDevice:
     refusal: TsunaguError | None = None
     derived: DerivedChange | None = None
     left_out: str = ""
+    unjudged: tuple[UnjudgedPath, ...] = ()
 
     @property
     def states_proved(self) -> int:
@@ -92,6 +96,7 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     if observed.refusal is not None or observed.observation is None:
         return ConsideredDevice(observed, refusal=observed.refusal)
     observation = observed.observation
+    unjudged = find_unjudged_on(city, observed.device, observation)
     try:
         left_out = find_reason_unplanned(city, observed.device)
         if left_out:
@@ -100,11 +105,19 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
     except ProofFailed:
         raise
     except TsunaguError as error:
-        return ConsideredDevice(observed, refusal=error)
+        return ConsideredDevice(observed, refusal=error, unjudged=unjudged)
     # What the platform remarked on is not part of any state; it comes first.
     remarks = (f"! line {remark.number}: {remark.text}" for remark in observation.remarks)
     changes = (*remarks, *derived.changes)
-    return ConsideredDevice(observed, derived.intent, derived.steps, changes, derived.filters_proved, derived=derived)
+    return ConsideredDevice(
+        observed,
+        derived.intent,
+        derived.steps,
+        changes,
+        derived.filters_proved,
+        derived=derived,
+        unjudged=unjudged,
+    )
 
 
 def build_plan(

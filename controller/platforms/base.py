@@ -10,6 +10,7 @@ from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import Capabilities, DeviceState
 from controller.model.network.packets import Direction, Family
 from controller.model.network.route_policies import RouteDirection, Routing
+from controller.model.network.unmanaged_paths import UnmanagedPath
 from controller.platforms.device_text.device_text import DeviceText
 
 
@@ -79,6 +80,8 @@ class Observation:
     `conflicting` are the places where an object of ours could stand and one of others does, each with its line,
     `peers` the neighbours of a router; see `refuse_conflicts`. `understood` are the numbers of the lines whose every
     word the platform knows, so that none can hold a secret; None: all that are not unmanaged.
+    `paths` are the ways of others that packets can take here; `routes`: the device routes between its interfaces, as
+    far as the text tells.
     """
 
     state: DeviceState
@@ -89,6 +92,8 @@ class Observation:
     conflicting: Mapping[Place, ConfigLine] = field(default_factory=dict)
     peers: tuple[Peer, ...] = ()
     understood: frozenset[int] | None = None
+    paths: tuple[UnmanagedPath, ...] = ()
+    routes: bool = False
 
 
 HAND_OVER = "hand it over ('tsunagu adopt SCHOOL' lists the commands, and what they open and close for whom)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. Without `differences` it holds, unless `not_judged` says why nothing can be said.
+    """One check. Without `differences` it holds, unless `not_judged` says why nothing can be said, or not all.
 
     `examined` counts what was looked at (the check's own things: pairs, rows); `evidence` is for auditors.
     """
@@ -39,7 +39,7 @@ def join_checks(checks: list[Check]) -> list[Check]:
             sum(check.examined for check in same),
             tuple(difference for check in same for difference in check.differences),
             tuple(dict.fromkeys(shown for check in same for shown in check.evidence)),
-            next((check.not_judged for check in same if check.not_judged), ""),
+            "; ".join(dict.fromkeys(check.not_judged for check in same if check.not_judged)),
         )
         for name, same in found.items()
     ]

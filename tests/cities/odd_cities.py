@@ -79,13 +79,13 @@ def _build_school(number: int) -> dict[str, Any]:
 
 def without_offices(files: Files) -> None:
     """No place of the board's own."""
-    del files["city/city.yaml"]["offices"]
+    files["city/city.yaml"].pop("offices", None)
     _drop_place(files, "board-office")
 
 
 def with_offices_unused(files: Files) -> None:
     """No office, and rules that name the place all the same."""
-    del files["city/city.yaml"]["offices"]
+    files["city/city.yaml"].pop("offices", None)
 
 
 def without_egress(files: Files) -> None:
@@ -111,7 +111,7 @@ def with_one_ward(files: Files) -> None:
     files["city/city.yaml"]["wards"] = [{"id": "minato", "name": "港区", "lot": "lot-1"}]
     for school in _schools(files):
         school["ward"] = "minato"
-    for group in files["city/groups.yaml"]["groups"]:
+    for group in files.get("city/groups.yaml", {"groups": []})["groups"]:
         if "wards" in group:
             group["wards"] = ["minato"]
     for blueprint in files["city/blueprints.yaml"]["blueprints"]:
@@ -144,11 +144,13 @@ def with_one_family_at(family: Family) -> Oddity:
     """An application that has addresses of one family."""
 
     def change(files: Files) -> None:
-        prefixes = files["access/prefixes/drills.yaml"]["prefixes"]
-        files["access/prefixes/drills.yaml"]["prefixes"] = [one for one in prefixes if (":" in one) is (family == 6)]
-        for app in files["access/applications.yaml"]["applications"]:
-            if app["id"] == "grading":
-                app["addresses"] = [one for one in app["addresses"] if (":" in one) is (family == 6)]
+        drills, apps = files.get("access/prefixes/drills.yaml"), files["access/applications.yaml"]["applications"]
+        lists = [(drills, "prefixes")] if drills else []
+        lists += [(app, "addresses") for app in apps if app["id"] == "grading"]
+        for named, field in lists:
+            kept = [one for one in named[field] if (":" in one) is (family == 6)]
+            # Where the other family alone is left already, it stays: an application has some address.
+            named[field] = kept or named[field]
 
     change.__name__ = f"with_ipv{int(family)}_only_at_two_applications"
     return change
@@ -212,7 +214,7 @@ def with_inventory(files: Files) -> None:
         subnet = own.get("ipv4", f"10.{number % 256}.10.0/24").removesuffix("0/24") if number < 256 else ""
         places = (("core", 200), ("router", 201)) if _has_router(files) else (("core", 200),)
         for role, host in places:
-            one = {"id": f"sw-{role}-{number}", "school": school["id"], "role": role}
+            one = {"id": f"{school['id']}-own{role}", "school": school["id"], "role": role}
             listed.append(one | ({"management": f"{subnet}{host}"} if subnet else {}))
     files["city/devices/all.yaml"] = {"format": 1, "devices": listed}
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from controller.platforms.base import Operable, Readable
 from controller.platforms.registry import list_platforms, load_platform
-from tools.readme_demo import CHOSEN, DEMO, EXCERPT, LineMissing, choose_lines, cut_between_marks
+from tools.demo.chapters import describe_chapters
+from tools.readme_demo import CHAPTERS, CHOSEN, DEMO, EXCERPT, LineMissing, choose_lines, cut_between_marks
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -123,32 +121,21 @@ def test_the_lines_of_output_are_ten_of_the_demo() -> None:
     assert cut_between_marks(ENGLISH, EXCERPT) == choose_lines(output)
 
 
+def test_the_table_of_chapters_is_current() -> None:
+    page = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
+    assert cut_between_marks(page, CHAPTERS) == describe_chapters()
+
+
 def test_an_output_that_lacks_a_line_is_refused() -> None:
     with pytest.raises(LineMissing, match="apply"):
         choose_lines("a synthetic city of 1: 0 errors\nplan: 1 of 1 devices would change\nproof: 1 filters rendered\n"
                      "proof: 1 states on the way")  # fmt: skip
 
 
-def test_the_commands_to_start_on_own_data_do_what_they_say(tmp_path: Path) -> None:
-    """As a user does, in a folder with the shipped policies; what sets the machine up is left out."""
-    shutil.copytree(ROOT / "policies", tmp_path / "policies", ignore=shutil.ignore_patterns("__pycache__"))
+def test_the_commands_to_start_on_own_data_are_those_of_the_tutorial() -> None:
+    """A test runs every command of the tutorial (test_site.py)."""
     part = ENGLISH.partition("## Start on your own data\n")[2].partition("\n## ")[0]
-    commands = [one for one in list_commands(part) if not one.startswith(("make ", "export "))]
-    assert [one.split()[1] for one in commands if one.startswith("tsunagu ")] == [
-        *("check", "render", "explain", "plan"),
-    ]
-    script = tmp_path / "commands.sh"
-    script.write_text("\n".join(["set -eu", *commands]), encoding="utf-8")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", str(script)],
-        cwd=tmp_path,
-        env={"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "0 errors" in done.stdout
-    assert (tmp_path / "configs" / "kw-e01-core1.cfg").exists()
-    assert "plan: 0 of" in done.stdout
+    commands = list_commands(part)
+    assert [one.split()[1] for one in commands if one.startswith("tsunagu ")] == ["check", "render", "explain", "plan"]
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8").splitlines()
+    assert [one for one in commands if one not in tutorial] == []

@@ -15,7 +15,8 @@ from controller.model.sites.devices import Device
 from controller.model.virtual_city import choose_virtual_city
 from controller.plan.build import build_plan, choose_canary, consider_device
 from controller.plan.document import DevicePlan
-from controller.plan.observe import NoConfiguration, NotSupported, Observed, read_saved_configurations
+from controller.plan.observe import NotSupported, Observed
+from controller.plan.saved_configurations import NoConfiguration, read_saved_configurations
 from controller.plan.select import Selection, find_device, select_devices
 from controller.platforms.registry import load_platform
 from tests.policies import PolicyFolder

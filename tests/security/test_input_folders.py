@@ -21,7 +21,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.loading.rewrite_older_formats import find_policy_files, plan_rewrites
 from controller.model.policy_files import POLICY_FILES
-from controller.plan.observe import read_saved_configurations
+from controller.plan.saved_configurations import read_saved_configurations
 from controller.plan.select import Selection, select_devices
 from controller.plan.what_if.policy_sources import extract_revision
 from stacks.settings.migrations import find_stack_files

@@ -38,6 +38,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("explain --flow affairs --to learning-analytics", "data between systems"),
         ),
         "adopt": (
+            Example("adopt kw-e01 --configs saved/ --propose-rules -o rules.yaml", "rules learnt from access lists"),
             Example("adopt kw-e01 --configs saved/ --to filters", "from saved configurations, filters only"),
             Example("adopt kw-e01 --json", "from the devices themselves, for a program"),
         ),

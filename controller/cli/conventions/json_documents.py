@@ -7,6 +7,26 @@ from typing import Any, NotRequired
 from typing_extensions import TypedDict
 
 
+class UnjudgedDocument(TypedDict):
+    """A way of others that touches ours and that no proof follows; `more` are interfaces of the same kind."""
+
+    device: str
+    line: int
+    kind: str
+    object: str | None
+    text: str
+    segments: list[str]
+    more: list[str]
+    needs: str
+
+
+class MissingDocument(TypedDict):
+    """A device of which no configuration was given, and what of it cannot be judged."""
+
+    device: str
+    unseen: str
+
+
 class RuleOrigin(TypedDict):
     """A rule, and where it is written."""
 
@@ -74,6 +94,7 @@ class ObservedDevice(TypedDict):
     left_out: str | None
     changes: list[str]
     delegated: list[str]
+    encoding: str | None
     lines: int | None
     managed: int | None
     unmanaged: list[str] | None
@@ -89,6 +110,7 @@ class DriftDocument(TypedDict):
     """What `drift` found."""
 
     devices: list[DriftedDevice]
+    not_judged: list[UnjudgedDocument]
 
 
 class DeviceOutcome(TypedDict):
@@ -119,6 +141,9 @@ class ProofDocument(TypedDict):
     proved_now: str
     refused: list[str]
     unsupported: int
+    not_judged: list[UnjudgedDocument]
+    missing: list[MissingDocument]
+    encodings: dict[str, str]
     checks: list[ProofCheckDocument]
     adoption: list[AdoptionDocument]
     seconds: float
@@ -299,41 +324,6 @@ class ReportDocument(TypedDict):
     schools: int
     measured: int
     meets: int
-
-
-class LabBuiltDocument(TypedDict):
-    """The virtual city that is up; `cloud`: with the proxy and people of a deployed stack."""
-
-    schools: list[str]
-    cloud: bool
-
-
-class LabRemovedDocument(TypedDict):
-    """Whether there was a virtual city."""
-
-    removed: bool
-
-
-class LabFaultDocument(TypedDict):
-    """A fault that was injected; `fresh` is false where it was so already."""
-
-    fault: str
-    fresh: bool
-
-
-class LabRepairedDocument(TypedDict):
-    """Faults that are no more."""
-
-    repaired: list[str]
-
-
-class NodeCommandDocument(TypedDict):
-    """What a command at a node of the virtual city ended with and said."""
-
-    node: str
-    code: int
-    stdout: str
-    stderr: str
 
 
 class CloudDocument(TypedDict):

@@ -26,14 +26,9 @@ from controller.cli.conventions.json_documents import (
     ExplainedDocument,
     ExplainedFlowDocument,
     HostKeyDocument,
-    LabBuiltDocument,
-    LabFaultDocument,
-    LabRemovedDocument,
-    LabRepairedDocument,
     MeasurementDocument,
     MigrationDocument,
     MonitorDocument,
-    NodeCommandDocument,
     PlaybookDocument,
     ProofDocument,
     RenderedDocument,
@@ -41,6 +36,13 @@ from controller.cli.conventions.json_documents import (
     RoundDocument,
     WatchedDocument,
     WhatIfDocument,
+)
+from controller.cli.conventions.lab_documents import (
+    LabBuiltDocument,
+    LabFaultDocument,
+    LabRemovedDocument,
+    LabRepairedDocument,
+    NodeCommandDocument,
 )
 from controller.cli.output import name_form
 
@@ -57,6 +59,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "check": JsonForm(("check",), CheckDocument),
         "plan": JsonForm(("plan",), "controller.cli.devices.plan:PlanDocument"),
         "adopt": JsonForm(("adopt",), AdoptDocument),
+        "adopt-rules": JsonForm(("adopt",), "controller.cli.devices.learnt_rules:LearntRulesDocument"),
         "apply": JsonForm(("apply",), "controller.cli.devices.apply:ApplyDocument"),
         "drift": JsonForm(("drift",), DriftDocument),
         "explain": JsonForm(("explain",), ExplainedDocument),

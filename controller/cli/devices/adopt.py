@@ -24,7 +24,8 @@ from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.sites.adoption import AdoptionLevel
 from controller.model.sites.devices import Device
-from controller.plan.observe import NoConfiguration, Observed
+from controller.plan.observe import Observed
+from controller.plan.saved_configurations import NoConfiguration
 from controller.plan.select import Selection, select_devices
 
 MOST_SHOWN = 12

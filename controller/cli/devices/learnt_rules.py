@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+from typing_extensions import TypedDict
 
 from controller.adoption.learnt import LearntRules
 from controller.adoption.learnt_file import format_learnt_rules
 from controller.adoption.learnt_rules import learn_rules
 from controller.adoption.reading import read_existing_network
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.output import Exit, print_line, say_json, write_output
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
 from controller.inputs.real_path import find_real_path
 from controller.model.city import City
-from controller.plan.observe import NoConfiguration, Observed
-from controller.storage.whole_file import write_whole
+from controller.plan.observe import Observed
+from controller.plan.saved_configurations import NoConfiguration
+
+
+class LearntRulesDocument(TypedDict):
+    """What `adopt --propose-rules` wrote, what rules cannot say, and what was not judged."""
+
+    school: str
+    file: str
+    rules: int
+    proved: int
+    unsaid: list[dict[str, Any]]
+    not_judged: list[dict[str, Any]]
+    missing: list[str]
 
 
 def propose_learnt_rules(  # noqa: PLR0913 what the command was asked
@@ -42,9 +57,9 @@ def propose_learnt_rules(  # noqa: PLR0913 what the command was asked
     if not learnt:
         message = f"{school}: there is nothing to learn from: " + ("; ".join(missing) or "no device of it filters")
         raise TsunaguError(message)
-    write_whole(format_learnt_rules(school, learnt).encode(), output)
+    write_output(format_learnt_rules(school, learnt), output)
     if as_json:
-        say_json(_build_document(school, output, learnt, missing))
+        say_json(_build_document(school, output, learnt, missing), form="adopt-rules")
     else:
         _say(output, learnt, missing)
     if any(one.unsaid for one in learnt):

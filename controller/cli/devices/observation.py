@@ -6,14 +6,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from controller.cli.devices.unjudged import list_missing
 from controller.cli.estates import build_transport
 from controller.cli.output import Exit, errors, print_line
+from controller.errors import TsunaguError
+from controller.inputs.text_encodings import TextEncoding
 from controller.lab.estate import list_active_devices
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import ConsideredDevice, consider_device
-from controller.plan.observe import NotSupported, Observed, read_devices, read_saved_configurations
+from controller.plan.observe import NotSupported, Observed, read_devices
+from controller.plan.saved_configurations import NoConfiguration, read_saved_configurations
 from controller.plan.select import Selection, select_devices
 
 
@@ -23,14 +27,19 @@ def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
 
 
 def observe_devices(
-    city: City, devices: Sequence[Device], configs: Path | None, *, only_read: bool = False
+    city: City,
+    devices: Sequence[Device],
+    configs: Path | None,
+    *,
+    only_read: bool = False,
+    encoding: TextEncoding | None = None,
 ) -> list[Observed]:
     """Devices as they are, over SSH with progress on standard error, or from saved files.
 
-    `only_read`: also devices that can be read and not changed over SSH.
+    `only_read`: also devices that can be read and not changed over SSH. `encoding`: that of the saved files.
     """
     if configs is not None:
-        return read_saved_configurations(devices, configs)
+        return observe_given_configurations(devices, configs, encoding)
     count = 0
 
     def seen(one: Observed) -> None:
@@ -43,19 +52,39 @@ def observe_devices(
     return read_devices(devices, build_transport(city), seen, only_read=only_read)
 
 
+def observe_given_configurations(
+    devices: Sequence[Device], configs: Path, encoding: TextEncoding | None
+) -> list[Observed]:
+    """Devices as their saved configurations show them, of some devices or of all.
+
+    Raises:
+        TsunaguError: the folder holds none of a selected device.
+    """
+    found = read_saved_configurations(devices, configs, encoding)
+    if all(isinstance(one.refusal, NoConfiguration | NotSupported) for one in found) and not any(
+        (configs / f"{one.device.id}.cfg").exists() for one in found
+    ):
+        message = f"{configs}: holds no DEVICE.cfg of a selected device"
+        raise TsunaguError(message)
+    return found
+
+
 def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
     """Each device compiled, proved and compared."""
     return [consider_device(city, one) for one in found]
 
 
 def say_refusals(found: Sequence[ConsideredDevice]) -> None:
-    """What could not be looked at; platforms that are not supported are counted, everything else named."""
+    """What could not be looked at; platforms that are not supported are counted, everything else named.
+
+    Devices of which no configuration was given are said apart (`say_missing`).
+    """
     unsupported: dict[str, int] = {}
     for one in found:
         if isinstance(one.refusal, NotSupported):
             name = one.observed.device.platform
             unsupported[name] = unsupported.get(name, 0) + 1
-        elif one.refusal is not None:
+        elif one.refusal is not None and not isinstance(one.refusal, NoConfiguration):
             print_line(f"x {one.refusal}", "red")
     if unsupported:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(unsupported.items()))
@@ -63,8 +92,10 @@ def say_refusals(found: Sequence[ConsideredDevice]) -> None:
 
 
 def choose_exit_code(found: Sequence[ConsideredDevice]) -> Exit:
-    """The code for what could not be looked at: a failure weighs more than a missing platform."""
+    """The code for what could not be looked at: a failure weighs most, a platform that is not built yet least."""
     refusals = [one.refusal for one in found if one.refusal is not None]
-    if any(not isinstance(refusal, NotSupported) for refusal in refusals):
+    if any(not isinstance(refusal, NotSupported | NoConfiguration) for refusal in refusals):
         return Exit.FAILED
+    if any(one.unjudged for one in found) or list_missing(one.observed for one in found):
+        return Exit.NOT_JUDGED
     return Exit.NOT_SUPPORTED if refusals else Exit.GOOD

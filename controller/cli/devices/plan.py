@@ -11,7 +11,12 @@ from typing_extensions import TypedDict
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.audit import open_audit_trail
-from controller.cli.conventions.json_documents import AdoptionDocument, ObservedDevice
+from controller.cli.conventions.json_documents import (
+    AdoptionDocument,
+    MissingDocument,
+    ObservedDevice,
+    UnjudgedDocument,
+)
 from controller.cli.devices.observation import (
     choose_exit_code,
     consider_devices,
@@ -19,11 +24,20 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
+from controller.cli.devices.unjudged import (
+    build_unjudged_document,
+    describe_missing,
+    list_missing,
+    say_encodings,
+    say_missing,
+    say_unjudged,
+)
 from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
     Configs,
+    Encoding,
     Json,
     Lab,
     On,
@@ -68,6 +82,8 @@ class PlanDocument(TypedDict):
     plan: PlanFile
     observed: list[ObservedDevice]
     adoption: list[AdoptionDocument]
+    not_judged: list[UnjudgedDocument]
+    missing: list[MissingDocument]
 
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
@@ -82,6 +98,7 @@ def plan(  # noqa: PLR0913 the command's options
     lab: Lab = False,
     on: On = None,
     configs: Configs = None,
+    encoding: Encoding = None,
     output: Output = None,
     undo: Undo = None,
     sign_with: SignWith = None,
@@ -90,7 +107,8 @@ def plan(  # noqa: PLR0913 the command's options
 ) -> None:
     """Compile the policy, read the devices, show the difference, prove the result, save the plan. Changes nothing.
 
-    Exit code 1 when a device could not be planned, 3 when only platforms are not supported.
+    Exit code 1 when a device could not be planned, 4 when something could not be judged (a way of others past the
+    filters, a device of which --configs has no file), 3 when only platforms are not supported.
     """
     chosen = choose_selection(schools, wards, everything=everything)
     if configs is not None and output is not None:
@@ -106,7 +124,7 @@ def plan(  # noqa: PLR0913 the command's options
     else:
         city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
-    found = consider_devices(city, observe_devices(city, devices, configs))
+    found = consider_devices(city, observe_devices(city, devices, configs, encoding=encoding))
     origin = PlanOrigin(
         find_user_name(),
         "" if undo is not None or output is None else find_commit(policies),
@@ -126,12 +144,16 @@ def plan(  # noqa: PLR0913 the command's options
                 "plan": document.model_dump(mode="json"),
                 "observed": [_understood(one) for one in found],
                 "adoption": build_level_documents(one.school for one in devices),
+                "not_judged": _list_unjudged(found),
+                "missing": describe_missing(list_missing(one.observed for one in found)),
             }
         )
     else:
+        say_encodings(one.observed for one in found)
         _say_differences(found, with_reading=configs is not None)
         say_refusals(found)
         say_adoption_levels(one.school for one in devices)
+        _say_unjudged(found)
         _say_plan_summary(found, output, undo=undo is not None)
         if len(document.touched_schools) > 1 and document.canary != operations.rollout.canary:
             named = "'rollout: {canary: SCHOOL}' of the operators' file names another"
@@ -197,7 +219,10 @@ def drift(  # noqa: PLR0913 the command's options
     on: On = None,
     as_json: Json = False,
 ) -> None:
-    """Read the devices and say what differs from the policy now. Exit code 2 when anything does."""
+    """Read the devices and say what differs from the policy now.
+
+    Exit code 2 when anything does, 4 when nothing does and a way of others leads past what can be judged.
+    """
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab, on=choose_day(on))
     devices = list_reachable_devices(city, chosen)
@@ -208,7 +233,12 @@ def drift(  # noqa: PLR0913 the command's options
 
     send_drift(found, policies)
     if as_json:
-        say_json({"devices": [{**_understood(one), "saved": one.saved} for one in found]})
+        say_json(
+            {
+                "devices": [{**_understood(one), "saved": one.saved} for one in found],
+                "not_judged": _list_unjudged(found),
+            }
+        )
     else:
         _say_differences(differing, with_reading=False)
         for one in differing:
@@ -217,12 +247,23 @@ def drift(  # noqa: PLR0913 the command's options
                     f"{one.observed.device.id}: would not boot with what it runs; `tsunagu plan` and apply save it"
                 )
         say_refusals(found)
+        _say_unjudged(found)
         say_adoption_levels(one.school for one in devices)
         same = sum(one.refusal is None and not one.left_out for one in found) - len(differing)
         print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
     code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def _say_unjudged(found: Sequence[ConsideredDevice]) -> None:
+    for one in found:
+        say_unjudged(one.unjudged)
+    say_missing([one.observed for one in found])
+
+
+def _list_unjudged(found: Sequence[ConsideredDevice]) -> list[UnjudgedDocument]:
+    return [build_unjudged_document(path) for one in found for path in one.unjudged]
 
 
 def _understood(one: ConsideredDevice) -> ObservedDevice:
@@ -234,6 +275,7 @@ def _understood(one: ConsideredDevice) -> ObservedDevice:
         "left_out": one.left_out or None,
         "changes": list(one.changes),
         "delegated": list(one.delegated),
+        "encoding": one.observed.encoding or None,
         "lines": seen.lines if seen else None,
         "managed": seen.managed if seen else None,
         "unmanaged": [f"{line.number}: {line.text}" for line in seen.unmanaged] if seen else None,
@@ -286,6 +328,11 @@ def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *,
         print_line(
             f"proof: {policies} route policies: only the schools' own prefixes leave, the lines are preferred as the "
             "policy says, and no state on the way is worse"
+        )
+    past = sum(1 + len(path.others) for one in found for path in one.unjudged)
+    if past:
+        print_line(
+            f"not judged: {past} ways of others touch what is ours; what passes there is proved by nobody", "magenta"
         )
     if output is not None:
         flag = " --undo" if undo else ""

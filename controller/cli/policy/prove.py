@@ -12,10 +12,20 @@ import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.conventions.json_documents import ProofDocument
+from controller.cli.devices.observation import list_reachable_devices, observe_given_configurations
+from controller.cli.devices.unjudged import (
+    build_unjudged_document,
+    describe_missing,
+    list_missing,
+    say_encodings,
+    say_missing,
+    say_unjudged,
+)
 from controller.cli.estates import load_estate_city
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
+    Encoding,
     Json,
     Lab,
     On,
@@ -26,19 +36,21 @@ from controller.cli.options import (
     choose_selection,
 )
 from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated, say_json
-from controller.errors import TsunaguError
-from controller.inputs.input_file import InputFolder
+from controller.inputs.text_encodings import TextEncoding
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
-from controller.plan.observe import NotSupported, read_saved_configurations, refuse_misnamed_configurations
+from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
 from controller.plan.proof.proof_cache import ProofCache, find_cache_folder
+from controller.plan.proof.unjudged import count_by_school
+from controller.plan.saved_configurations import NoConfiguration
 from controller.plan.select import Selection, select_devices
 from controller.platforms.registry import is_supported
 from controller.prove.check import Check
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 
 Given = Annotated[
     Path | None,
@@ -55,6 +67,9 @@ class Findings:
     """What was proved and found. `refused` is what could not be judged, `unsupported` counts missing platforms.
 
     `schools` are those of the devices: what the adoption level of one leaves out is not judged.
+    Of saved configurations: `unjudged` are the ways of others past the proof, `missing` the devices without a file,
+    `notes` are said of platforms that are not built, `delegated` is what devices leave to others, `read` what was read
+    of what was `asked`.
     """
 
     checks: list[Check]
@@ -63,11 +78,18 @@ class Findings:
     unsupported: int = 0
     proved_now: str = ""
     schools: tuple[School, ...] = ()
+    unjudged: Sequence[UnjudgedPath] = ()
+    missing: Sequence[Device] = ()
+    notes: Sequence[str] = ()
+    delegated: Sequence[tuple[str, Sequence[str]]] = ()
+    read: Sequence[Observed] = ()
+    asked: Sequence[Observed] = ()
 
 
 def prove(  # noqa: PLR0913 the command's options
     *,
     configs: Given = None,
+    encoding: Encoding = None,
     policies: Policies = DEFAULT_POLICIES,
     schools: Schools = None,
     wards: Wards = None,
@@ -84,7 +106,8 @@ def prove(  # noqa: PLR0913 the command's options
     reaches whom, 802.1X, the proxy's conditions, the cloud's firewall, the guideline; what was proved before of the
     same content is known from the cache. With it, saved configurations, the paths through them, and every state that a
     plan would lead through from there. A difference is shown as a packet or a person, with the rule and the line. Exit
-    code 2 when there is one.
+    code 2 when there is one, 4 when something could not be judged: a way of others past the filters, or a device of
+    which --configs has no file.
     """
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
@@ -92,7 +115,7 @@ def prove(  # noqa: PLR0913 the command's options
     if configs is None:
         found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
-        found = _given(city, chosen, configs)
+        found = _given(city, chosen, configs, encoding)
     seconds = perf_counter() - began
     if as_json:
         say_json(_document(found, seconds))
@@ -131,60 +154,70 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     )
 
 
-def _given(city: City, chosen: Selection, configs: Path) -> Findings:
-    devices = _in_folder(city, chosen, configs)
-    judged = [prove_configuration(city, one) for one in read_saved_configurations(devices, configs)]
-    for one in judged:
-        say_delegated(one.device.id, one.delegated)
+def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding | None) -> Findings:
+    read = observe_given_configurations(select_devices(city, chosen), configs, encoding)
+    # Of a virtual city only what is up can have been saved.
+    up = {device.id for device in list_reachable_devices(city, chosen)}
+    asked = [one for one in read if one.device.id in up or not isinstance(one.refusal, NoConfiguration)]
+    # A platform that is not built is told where a file of it was given.
+    given = [one for one in read if (configs / f"{one.device.id}.cfg").exists()]
+    judged = [prove_configuration(city, one) for one in given]
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
     networks = sum(one.networks for one in seen)
-    missing = [one for one in judged if isinstance(one.refusal, NotSupported)]
+    unbuilt = [one for one in judged if isinstance(one.refusal, NotSupported)]
     summary = (
         f"proof: {filters} filters{describe_beside_filters(routes, networks)} of {len(seen)} devices judged: "
         f"{'NOT equal' if differences else 'equal'}; {len(judged) - len(seen)} devices not judged"
     )
-    for one in missing:
-        print_line(f"x {one.refusal}", "red")
-    refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in missing]
+    refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in unbuilt]
     held = [one.parsed for one in seen if one.parsed is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
-    checks = [Check(DEVICES, filters + routes + networks, differences), ways, *check_paths(city, held)]
+    paths = check_paths(city, held, count_by_school((one.device, one.unjudged) for one in seen))
     return Findings(
-        checks, summary, refused, len(missing), "proved now: all of it", tuple(one.school for one in devices)
+        [Check(DEVICES, filters + routes + networks, differences), ways, *paths],
+        summary,
+        refused,
+        len(unbuilt),
+        "proved now: all of it",
+        tuple(one.device.school for one in judged),
+        unjudged=tuple(path for one in seen for path in one.unjudged),
+        missing=tuple(list_missing(asked)),
+        asked=tuple(asked),
+        notes=tuple(str(one.refusal) for one in unbuilt),
+        delegated=tuple((one.device.id, one.delegated) for one in judged),
+        read=tuple(given),
     )
 
 
-def _in_folder(city: City, chosen: Selection, configs: Path) -> list[Device]:
-    present = {path.stem for path in configs.glob("*.cfg")}
-    selected = select_devices(city, chosen)
-    if configs.is_dir():
-        refuse_misnamed_configurations(selected, InputFolder(configs))
-    devices = [device for device in selected if device.id in present]
-    if not devices:
-        message = f"{configs}: holds no DEVICE.cfg of a selected device"
-        raise TsunaguError(message)
-    return devices
-
-
 def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
+    say_encodings(found.read)
+    for device, delegated in found.delegated:
+        say_delegated(device, delegated)
+    for note in found.notes:
+        print_line(f"x {note}", "red")
     for refusal in found.refused:
         print_line(f"x {refusal}", "red")
     for check in found.checks:
         for difference in check.differences:
             print_line(f"x {difference}", "red")
+    say_unjudged(found.unjudged)
+    say_missing(found.asked)
     for check in found.checks:
         _say_check(check, evidence=evidence)
     say_adoption_levels(found.schools)
     if found.unsupported:
         print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
     print_line(found.summary)
-    print_line(f"checks: {_verdict(found.checks)}; {found.proved_now}; {seconds:.1f} s")
+    beside = [f"{len(found.unjudged)} ways of others"] * bool(found.unjudged)
+    beside += [f"{len(found.missing)} devices without a configuration"] * bool(found.missing)
+    not_judged = f"; not judged: {', '.join(beside)}" if beside else ""
+    print_line(f"checks: {_verdict(found.checks)}{not_judged}; {found.proved_now}; {seconds:.1f} s")
 
 
 def _say_check(check: Check, *, evidence: bool) -> None:
-    if check.not_judged:
+    if check.not_judged and not check.differences:
         print_line(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
         return
     print_line(
@@ -209,6 +242,9 @@ def _document(found: Findings, seconds: float) -> ProofDocument:
         "refused": found.refused,
         "unsupported": found.unsupported,
         "adoption": build_level_documents(found.schools),
+        "not_judged": [build_unjudged_document(one) for one in found.unjudged],
+        "missing": describe_missing(found.missing),
+        "encodings": {one.device.id: one.encoding for one in found.read if one.encoding},
         "checks": [
             {
                 "name": check.name,
@@ -225,9 +261,11 @@ def _document(found: Findings, seconds: float) -> ProofDocument:
 
 
 def _code(found: Findings) -> Exit:
-    """What could not be judged weighs more than a difference, and that more than a platform that is not built yet."""
+    """A device that was refused weighs more than a difference, that more than what is not judged or not built yet."""
     if found.refused:
         return Exit.FAILED
     if any(check.differences for check in found.checks):
         return Exit.DIFFERS
+    if found.unjudged or found.missing:
+        return Exit.NOT_JUDGED
     return Exit.NOT_SUPPORTED if found.unsupported else Exit.GOOD

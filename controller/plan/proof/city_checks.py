@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import permutations
+from types import MappingProxyType
 
 from controller.compile.network.intent import FilterIntent
 from controller.compile.network.upstream import DelegatedFilter
@@ -35,16 +36,26 @@ def check_city(city: City) -> list[Check]:
     return [prove_radius_rows(city), prove_cloud_firewall(city), *check_guideline(city)]
 
 
-def check_paths(city: City, held: Iterable[ParsedDevice]) -> list[Check]:
-    """Return the checks of paths, for every school of which a filtering device is given."""
+def check_paths(
+    city: City, held: Iterable[ParsedDevice], unjudged: Mapping[str, int] = MappingProxyType({})
+) -> list[Check]:
+    """Return the checks of paths, for every school of which a filtering device is given.
+
+    `unjudged` counts, by school, the ways of others that the proof does not follow. There a path that differs is still
+    told, and none is said to hold.
+    """
     return join_checks(
         [
-            check
+            check if here.school.id not in unjudged else replace(check, not_judged=_say_unjudged(here, unjudged))
             for here in _schools(city, held)
             for family in Family
             for check in prove_school_paths(city, here, family)
         ]
     )
+
+
+def _say_unjudged(here: SchoolFilters, unjudged: Mapping[str, int]) -> str:
+    return f"{here.school.id}: {unjudged[here.school.id]} ways of others there touch what is ours"
 
 
 def _schools(city: City, held: Iterable[ParsedDevice]) -> Iterator[SchoolFilters]:

@@ -21,9 +21,11 @@ from controller.plan.proof.rendered_device import (
     find_step_differences,
     find_vlan_differences,
 )
+from controller.plan.proof.unjudged import find_unjudged_on
 from controller.platforms.base import Platform, refuse_conflicts
 from controller.platforms.registry import load_platform
 from controller.prove.compliance.wireless import find_wireless_differences
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class ConfigurationProof:
     """The proof of a device's configuration. Without `refusal`, `parsed` is set; `delegated` is left to others.
 
     Without both, nothing of the device is managed at the adoption level of its school.
-    `filters`, `route_policies` and `networks` count what was compared.
+    `filters`, `route_policies` and `networks` count what was compared, `unjudged` what of others was not.
     `states` counts the states that a plan would lead through, `step_differences` says which are worse than both ends.
     """
 
@@ -45,6 +47,7 @@ class ConfigurationProof:
     step_differences: tuple[str, ...] = ()
     delegated: tuple[str, ...] = ()
     refusal: TsunaguError | None = None
+    unjudged: tuple[UnjudgedPath, ...] = ()
 
 
 def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
@@ -88,6 +91,7 @@ def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
         states=states,
         step_differences=worse,
         delegated=tuple(describe_delegated(intent.delegated)),
+        unjudged=find_unjudged_on(city, seen.device, seen.observation),
     )
 
 

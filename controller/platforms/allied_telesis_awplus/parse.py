@@ -9,12 +9,21 @@ from controller.model.network.device_state import PREFIX, Filter, Vlan, build_de
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS
 from controller.platforms.allied_telesis_awplus.ports import Port, join_ports, list_port_names, read_port
+from controller.platforms.allied_telesis_awplus.text import PORT_NAME
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Layout, Reading, join_words, read_blocks
+from controller.platforms.dialect.unmanaged_paths import PathGrammar, read_unmanaged_paths
 
 _OURS = f"{PREFIX}-"
+PATHS = PathGrammar(
+    PORT_NAME,
+    trunks_carry_all=False,
+    undecided_mode=False,
+    routes_by_itself=True,
+    channels={"channel-group": "po", "static-channel-group": "sa"},
+)
 _CHOICES = (
     "say in rules what it permits and denies, then take it off, which leaves the judging to ours; or take ours off the "
     "ports, which leaves it to this one"
@@ -37,7 +46,9 @@ def parse(text: str, source: str) -> Observation:
     for line in reading.other_filters if joined.bindings else ():
         reading.refuse(line, f"{join_words(line)!r} judges packets before filters of ours do; choices: {_CHOICES}")
     reading.remarks += joined.remarks
-    return reading.observe(lines, build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings))
+    seen = read_unmanaged_paths(PATHS, blocks, reading.managed)
+    state = build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings)
+    return reading.observe(lines, state, paths=seen.paths, routes=seen.routes)
 
 
 class _AwplusReading(Reading):
@@ -65,7 +76,7 @@ class _AwplusReading(Reading):
             case ["access-list" | "ipv6", *words] if any(word.startswith(_OURS) for word in words):
                 expected = f"{ACCESS_LISTS.lists[Family.V4]} NAME"
                 self.refuse(header, f"a list under our prefix that is none of ours; expected {expected}")
-            case ["access-group" | "vlan", *words] if words[:1] != ["access-map"]:
+            case ["access-group" | "vlan", *words] if words[:1] not in (["access-map"], ["classifier"]):
                 self._read_filter_of_others(header)
 
     def _read_filter(self, block: Block, family: Family) -> None:

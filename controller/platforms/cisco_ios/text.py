@@ -20,6 +20,7 @@ from controller.model.network.packets import Family
 from controller.platforms.cisco_ios.acl import ACCESS_LISTS
 from controller.platforms.dialect.blocks import Layout
 from controller.platforms.dialect.switch import SwitchGrammar, compile_conflicts
+from controller.platforms.dialect.unmanaged_paths import PathGrammar
 from controller.platforms.dialect.vlan_interface import AddressGrammar
 
 MAXIMUM_ENTRIES = 1000
@@ -36,6 +37,14 @@ SWITCH = SwitchGrammar(
         banner=re.compile(r"banner \S+ (\^C|\S)(.*)"),
     ),
     isolated="switchport protected",
+    paths=PathGrammar(
+        re.compile(r"[a-z][a-z-]*\d+(/\d+)*"),
+        trunks_carry_all=True,
+        undecided_mode=True,
+        routes_by_itself=False,
+        isolated="switchport protected",
+        channels={"channel-group": "port-channel"},
+    ),
     port_conflicts=compile_conflicts(
         (r"no switchport", "is a routed port"),
         (r"ip(v6)? (address|unnumbered)( .*)?", "has an address, as a routed port has"),

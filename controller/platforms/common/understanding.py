@@ -115,4 +115,5 @@ def _show(seen: Observation, lines: Sequence[str], remarks: tuple[ConfigLine, ..
         remarks=remarks,
         conflicting={place: shown(line) for place, line in seen.conflicting.items()},
         peers=tuple(map(shown_peer, seen.peers)),
+        paths=tuple(replace(one, text=shown(ConfigLine(one.line, "")).text.strip()) for one in seen.paths),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import DeviceState
+from controller.model.network.unmanaged_paths import UnmanagedPath
 from controller.platforms.base import ConfigLine, Observation, Peer, Place
 
 
@@ -129,7 +130,15 @@ class Reading:
         """Note a thing that may stand once; a second one is refused if any of them is managed."""
         self._things.setdefault(thing, []).append((line, managed))
 
-    def observe(self, lines: Sequence[ConfigLine], state: DeviceState, peers: Iterable[Peer] = ()) -> Observation:
+    def observe(
+        self,
+        lines: Sequence[ConfigLine],
+        state: DeviceState,
+        peers: Iterable[Peer] = (),
+        paths: Iterable[UnmanagedPath] = (),
+        *,
+        routes: bool = False,
+    ) -> Observation:
         """Return what was read.
 
         Raises:
@@ -155,6 +164,8 @@ class Reading:
             self.conflicting,
             tuple(peers),
             frozenset(self.managed | self.understood),
+            tuple(paths),
+            routes,
         )
 
 

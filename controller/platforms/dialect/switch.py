@@ -26,6 +26,7 @@ from controller.platforms.common.managed import (
 )
 from controller.platforms.dialect.acl import AclGrammar, write_filter
 from controller.platforms.dialect.blocks import Layout
+from controller.platforms.dialect.unmanaged_paths import OF_UNKNOWN_HABITS, PathGrammar
 from controller.platforms.dialect.vlan_interface import AddressGrammar, find_interface_misfit, write_interface
 
 PORT_MARK = f"{PREFIX}-port"
@@ -47,7 +48,7 @@ class SwitchGrammar:
     `isolated` is the line of a port that is kept from others of its kind ("": there is none).
     `mode_first`: the mode stands before the VLANs. `quotes`: names and descriptions stand in quotes.
     `addresses`: how interfaces in VLANs are addressed (None: they are not built). `indent` begins a line of a block.
-    `maximum_entries` bounds a list.
+    `paths`: how its text shows ways of others. `maximum_entries` bounds a list.
     """
 
     acl: AclGrammar
@@ -65,6 +66,7 @@ class SwitchGrammar:
     quotes: bool = False
     addresses: AddressGrammar | None = None
     indent: str = " "
+    paths: PathGrammar = OF_UNKNOWN_HABITS
 
     @property
     def title(self) -> str:

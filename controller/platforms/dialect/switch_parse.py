@@ -26,6 +26,7 @@ from controller.platforms.common.managed import LAST_VLAN, PORT_CHOICES, parse_f
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Reading, find_repeated, join_words, lines_starting, read_blocks
 from controller.platforms.dialect.switch import PORT_MARK, SwitchGrammar
+from controller.platforms.dialect.unmanaged_paths import read_unmanaged_paths
 from controller.platforms.dialect.vlan_interface import read_interface
 
 _OURS = f"{PREFIX}-"
@@ -46,7 +47,8 @@ def parse_switch(grammar: SwitchGrammar, text: str, source: str) -> Observation:
     state = build_device_state(
         reading.vlans, reading.ports, reading.filters, reading.bindings, interfaces=reading.interfaces
     )
-    return reading.observe(lines, state)
+    seen = read_unmanaged_paths(grammar.paths, blocks, reading.managed)
+    return reading.observe(lines, state, paths=seen.paths, routes=seen.routes)
 
 
 class _SwitchReading(Reading):

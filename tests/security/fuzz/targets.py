@@ -33,8 +33,8 @@ from controller.model.sites.devices import Device
 from controller.model.yaml_source import parse_yaml
 from controller.operations.operators_file import load_operations
 from controller.plan.document import parse_plan
-from controller.plan.observe import read_saved_configurations
 from controller.plan.provenance.allowed_signers import parse_allowed_signers
+from controller.plan.saved_configurations import read_saved_configurations
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
 from controller.platforms.common.understanding import redact_configuration
 from controller.platforms.device_text.device_text import DeviceText
@@ -249,7 +249,8 @@ def _list_documents(stage: Stage) -> list[Target]:
                ("verify_trail", "read_body", "count_lines", "read_segment", "read_tail", "read_regular",
                 "open_regular")),
         Target("saved configuration", _read_golden("cisco_ios"), configurations,
-               ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text")),
+               ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text",
+                "read_encoded_text")),
         Target("stack outputs", (outputs.encode(),), read_outputs, ("parse_controller_outputs",),
                (TsunaguError, JsonRefused)),
         Target("defaults of options", (b'policies = "x"\n[command.plan]\nward = ["a"]\n',),
@@ -311,6 +312,8 @@ _DIALECT = (
     "read_wildcard",
     "read_filter",
     "read_port",
+    "read_port_vlans",
+    "read_unmanaged_paths",
 )
 """What the platforms' own readers are made of."""
 

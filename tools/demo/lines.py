@@ -1,4 +1,4 @@
-"""The demo's steps about lines: measured and judged, cut and repaired, a region lost; and the backup playbook."""
+"""The demo's chapters about lines: cut and repaired, measured and judged, a region lost; and the backup playbook."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from controller.model.access.rules import INTERNET
 from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family, parse_prefix
 from controller.model.virtual_city import choose_virtual_city
-from tools.stage import ROOT, Demo, StepFailed, console, run_or_stop, wait_for
+from tools.demo.stage import ROOT, Demo, StepFailed, console, run_or_stop, wait_for
 
 HTTPS = 443
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -31,9 +31,7 @@ PROMISED_GAP = 1.0
 
 def measure_lines(demo: Demo) -> None:
     """Measure every school's lines and judge them against the recommended bandwidth; the page shows it live."""
-    monitor = demo.start("monitor", "--port", "0", "--store", demo.path("monitor.db"), "--policies", demo.policies)
-    os.environ[ENDPOINT] = _address(monitor.stdout.readline() if monitor.stdout else "")
-    console.print(f"  the page: {os.environ[ENDPOINT]}/", markup=False)
+    start_page(demo)
     where = ("--policies", demo.policies, "--state", demo.path("state"))
     with demo.timed(f"measure the primary line of {len(_layout().schools)} schools"):
         demo.run("measure", "--lab", "--all", "--quick", *where, show=30)
@@ -43,6 +41,15 @@ def measure_lines(demo: Demo) -> None:
     run_or_stop(f"some schools meet their recommendation and some do not: {dict(states)}", hold=len(states) > 1)
     measured = {name: tile for name, tile in tiles.items() if tile["measured_mbps"] is not None}
     run_or_stop(f"the page shows {len(measured)} measured schools", hold=len(measured) == len(_layout().schools))
+
+
+def start_page(demo: Demo) -> None:
+    """Start the monitor, unless an earlier chapter has; what is measured goes there from now on."""
+    if ENDPOINT in os.environ:
+        return
+    monitor = demo.start("monitor", "--port", "0", "--store", demo.path("monitor.db"), "--policies", demo.policies)
+    os.environ[ENDPOINT] = _address(monitor.stdout.readline() if monitor.stdout else "")
+    console.print(f"  the page: {os.environ[ENDPOINT]}/", markup=False)
 
 
 def _address(line: str) -> str:
@@ -55,9 +62,10 @@ def _address(line: str) -> str:
 
 def cut_a_line(demo: Demo) -> None:
     """A school's primary line is cut while pupils work: traffic moves to the backup, the page shows it; repaired."""
+    start_page(demo)
     layout = _layout()
-    watch = ("--policies", demo.policies, "--state", demo.path("state"))
-    demo.start("measure", "--lab", "--all", "--watch", *watch)
+    where = ("--policies", demo.policies, "--state", demo.path("state"))
+    watch = demo.start("measure", "--lab", "--all", "--watch", *where)
     wait_for("the page sees both lines of the canary school up", lambda: _lines(demo) == ("up", "up"))
     pupil = next(host for host in layout.school(demo.canary).hosts if host.segment == "pupil")
     with OutageProbe(pupil.namespace, _websites(layout)) as traffic:
@@ -73,6 +81,12 @@ def cut_a_line(demo: Demo) -> None:
     demo.figures.append(("a primary line cut: on the page after", f"{shown:.1f} s"))
     demo.run("lab", "repair", demo.canary, "primary-line")
     wait_for("the page shows both lines up again", lambda: _lines(demo) == ("up", "up"))
+    demo.end_one(watch)
+
+
+def repair_lines(demo: Demo) -> None:
+    """Repair everything that a chapter left broken."""
+    demo.run("lab", "repair", "--all", show=4)
 
 
 def lose_a_region(demo: Demo) -> None:

@@ -1,11 +1,11 @@
-"""The demo's step about proof: a change that looks harmless and is not, stopped by a packet that is then sent."""
+"""The demo's chapter about proof: a change that looks harmless and is not, stopped by a packet that is then sent."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 
-from tools.stage import ROOT, TSUNAGU, Demo, StepFailed, console, run_or_stop
+from tools.demo.stage import ROOT, TSUNAGU, Demo, StepFailed, console, run_or_stop
 
 BRIDGE = "br0"
 TOP = "priority=900,"
@@ -18,7 +18,7 @@ _BUSIEST = (
 """Of the pupils' segment (VLAN 20): what may go to, and come from, the whole internet. Most packets end here."""
 
 
-def a_harmless_change(demo: Demo) -> None:
+def stop_a_bad_change(demo: Demo) -> None:
     """A change that looks harmless: a filter's busiest lines move up. The proof stops it; its packet is sent."""
     folder = demo.folder / "rendered"
     where = ("--policies", demo.policies, "--lab", "--school", demo.canary)

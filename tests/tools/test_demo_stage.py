@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STAGED = """
 import sys
 from pathlib import Path
-from tools import stage
+from tools.demo import stage
 
 stage.TSUNAGU = sys.argv[1]
 stage.Demo(Path(sys.argv[2]), "").run("long")

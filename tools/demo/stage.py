@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TSUNAGU = str(Path(sys.executable).parent / "tsunagu")
 PATIENCE_SECONDS = 60.0
 CLEAN_UP_SECONDS = 20.0
@@ -26,10 +26,15 @@ class StepFailed(Exception):
 
 @dataclass
 class Demo:
-    """The demo's folder, the canary school, and what was measured."""
+    """The demo's folder, the canary school, how many schools stand, and what was measured."""
 
     folder: Path
     canary: str
+    schools: int = 6
+    has_city: bool = False
+    """Whether the virtual city is up."""
+    copies: int = 0
+    """How often a policy was written anew."""
     figures: list[tuple[str, str]] = field(default_factory=list)
     background: list[subprocess.Popen[str]] = field(default_factory=list)
 
@@ -76,9 +81,22 @@ class Demo:
     def end_background(self) -> None:
         """End what was started, the last first."""
         while self.background:
-            ending = self.background.pop()
-            ending.terminate()
-            _let_end(ending)
+            self.end_one(self.background[-1])
+
+    def end_one(self, ending: subprocess.Popen[str]) -> None:
+        """End one of the commands that were started."""
+        self.background.remove(ending)
+        ending.terminate()
+        _let_end(ending)
+
+    def build_city(self) -> None:
+        """Build the virtual city; one that stands is removed first."""
+        if self.has_city:
+            self.run("lab", "down", show=2)
+            self.has_city = False
+        # One that cannot be built whole is removed by the command itself; one of somebody else is not ours to remove.
+        self.run("lab", "up", "--schools", str(self.schools), "--policies", self.policies)
+        self.has_city = True
 
     def plan(self, name: str, *which: str, policies: str = "", show: int = 12) -> None:
         """Plan for the switches of the lab: all of them, or those that the words name."""

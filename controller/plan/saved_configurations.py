@@ -1,0 +1,90 @@
+"""Saved running configurations: `DIRECTORY/<device id>.cfg`, of some or all devices of a selection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from controller.errors import ConfigRefused, DeviceTextRefused, InputError, InputRefused, Origin, Problem, TsunaguError
+from controller.inputs.capture_faults import find_capture_fault
+from controller.inputs.input_file import InputFolder
+from controller.inputs.text_encodings import TextEncoding, read_encoded_text
+from controller.model.sites.devices import Device
+from controller.plan.observe import NotSupported, Observed
+from controller.platforms.common.understanding import understand
+from controller.platforms.device_text.device_text import DeviceText
+from controller.platforms.registry import is_supported, load_platform
+
+UNREADABLE = "The saved configurations cannot be read:"
+_MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
+"""Those of a whole city; each is parsed by itself."""
+_BEHIND_DEVICE = re.compile(r"[^a-z0-9-]")
+
+
+class NoConfiguration(TsunaguError):
+    """No saved configuration was given for a device."""
+
+
+def read_saved_configurations(
+    devices: Sequence[Device], directory: Path, encoding: TextEncoding | None = None
+) -> list[Observed]:
+    """Read saved running configurations; a device without a file is refused with `NoConfiguration`.
+
+    Raises:
+        InputError: the folder is missing, or a file in it belongs to no selected device or is not named as one.
+    """
+    if not directory.is_dir():
+        raise InputError(UNREADABLE, [Problem(Origin(str(directory), 1), "", "no such folder")])
+    folder = InputFolder(directory, most_bytes_in_all=_MOST_BYTES_OF_CONFIGURATIONS)
+    names = [
+        name for name in folder.list_names("", "*") if not name.startswith(".") and not (directory / name).is_dir()
+    ]
+    problems = [*_find_strangers(devices, directory, names), *_find_misnamed(devices, directory, names)]
+    if problems:
+        raise InputError(UNREADABLE, problems)
+    return [_from_file(device, folder, encoding) for device in devices]
+
+
+def _find_strangers(devices: Sequence[Device], directory: Path, names: Iterable[str]) -> Iterator[Problem]:
+    """Yield one problem for each school whose devices were not selected."""
+    known = {device.id for device in devices}
+    by_school: dict[str, list[str]] = {}
+    for name in names:
+        if name.endswith(".cfg") and name.removesuffix(".cfg") not in known:
+            by_school.setdefault(name.removesuffix(".cfg").rpartition("-")[0] or name, []).append(name)
+    for school, files in by_school.items():
+        more = f", nor do {len(files) - 1} more of {school}" if len(files) > 1 else ""
+        message = f"belongs to no selected device{more}; files are named DEVICE.cfg"
+        message += f", e.g. {devices[0].id}.cfg" if devices else ""
+        yield Problem(Origin(str(directory / files[0]), 1), "", message)
+
+
+def _find_misnamed(devices: Sequence[Device], directory: Path, names: Iterable[str]) -> Iterator[Problem]:
+    """Yield files that are called like a device and end in another way, where the device has no file that is read."""
+    names = tuple(names)
+    read = {name.removesuffix(".cfg") for name in names if name.endswith(".cfg")}
+    missing = {device.id.lower(): device.id for device in devices if device.id not in read}
+    for name in names:
+        device = missing.get(_BEHIND_DEVICE.split(name.lower(), maxsplit=1)[0])
+        if device is not None and not name.endswith(".cfg"):
+            yield Problem(Origin(str(directory / name), 1), "", f"is not read; rename it to {device}.cfg")
+
+
+def _from_file(device: Device, folder: InputFolder, encoding: TextEncoding | None) -> Observed:
+    path = folder.path / f"{device.id}.cfg"
+    if not is_supported(device.platform):
+        return Observed(device, refusal=NotSupported(device, "is not built yet"))
+    try:
+        read = read_encoded_text(folder.read_bytes(path.name), path, encoding)
+        fault = find_capture_fault(read.text)
+        if fault is not None:
+            return Observed(device, refusal=InputRefused(path, fault[1], fault[0]))
+        text = DeviceText(read.text, device.id)
+        seen = understand(load_platform(device.platform), text, str(path))
+    except FileNotFoundError:
+        return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
+    except (ConfigRefused, DeviceTextRefused, InputRefused) as error:
+        return Observed(device, refusal=error)
+    told = "" if read.encoding is TextEncoding.UTF_8 else read.encoding.value
+    return Observed(device, str(path), seen, encoding=told, text=text)

@@ -1,0 +1,111 @@
+"""The addresses and next hops that stand in the lines of a configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_interface, ip_network
+
+from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
+from controller.platforms.base import ConfigLine
+from controller.platforms.dialect.blocks import join_words
+
+LINK_LOCAL = "fe80::1/64"
+"""Stands for whatever address of this kind an interface makes for itself: it routes by it, and holds none of ours."""
+Lines = Sequence[tuple[ConfigLine, str]]
+"""Lines with their words, in small letters."""
+
+
+def is_address(words: str) -> bool:
+    """Say if a line gives an interface an address."""
+    return re.match(r"ip(v6)? address ", words) is not None
+
+
+def has_address(texts: Iterable[str]) -> bool:
+    """Say if one of the lines gives an interface an address, or lets it make or borrow one."""
+    others = ("ip unnumbered", "ipv6 unnumbered", "ipv6 enable")
+    return any(is_address(words) or words.startswith(others) for words in texts)
+
+
+def find_addressed(
+    kind: PathKind, header: ConfigLine, holder: str, vlans: frozenset[int], lines: Lines
+) -> Iterator[UnmanagedPath]:
+    """Yield an interface that has addresses, told by the first line that gives it one."""
+    addresses, unknown = list_addresses(lines)
+    if not addresses and not unknown:
+        return
+    first = next((line for line, words in lines if has_address([words])), header)
+    table = next((words.split()[-1] for _, words in lines if re.match(r"(ip )?vrf forwarding ", words)), "")
+    yield UnmanagedPath(kind, first.number, join_words(first).lower(), holder, vlans, addresses, unknown, (), table)
+
+
+def list_addresses(lines: Lines) -> tuple[tuple[str, ...], bool]:
+    """Return the addresses of an interface with their lengths, and whether it has one that is not told."""
+    found, unknown = [], False
+    for _, words in lines:
+        if not has_address([words]):
+            continue
+        parts = words.split()[2:]
+        if "link-local" in parts or words == "ipv6 enable":
+            found.append(LINK_LOCAL)
+            continue
+        text = f"{parts[0]}/{parts[1]}" if len(parts) > 1 and parts[1][:1].isdigit() and "/" not in parts[0] else ""
+        try:
+            one = ip_interface(text or (parts[0] if parts else ""))
+        except ValueError:
+            unknown = True
+            continue
+        if "/" not in str(text or parts[0]):
+            unknown = True
+        else:
+            found.append(str(one))
+    return tuple(found), unknown
+
+
+def list_plain_addresses(words: str) -> tuple[str, ...]:
+    """Return the addresses that stand in a line.
+
+    >>> list_plain_addresses("default-router 10.1.0.1 10.1.0.2")
+    ('10.1.0.1', '10.1.0.2')
+    """
+    return tuple(part for part in words.split() if _is_plain_address(part))
+
+
+def describe_route(header: ConfigLine, words: str) -> UnmanagedPath:
+    """A route, with the addresses that it leads to."""
+    parts = words.split()[2:]
+    table = ""
+    if parts[:1] == ["vrf"]:
+        table, parts = (parts[1] if len(parts) > 1 else ""), parts[2:]
+    if "default-gateway" in words:
+        target, rest = "0.0.0.0/0", parts
+    else:
+        wide = len(parts) > 1 and "/" not in parts[0]
+        target, rest = ("/".join(parts[:2]), parts[2:]) if wide else ("".join(parts[:1]), parts[1:])
+    hops = [part for part in rest if _is_plain_address(part)]
+    shared = "" if "global" in rest else table
+    return UnmanagedPath(
+        PathKind.STATIC_ROUTE,
+        header.number,
+        words,
+        addresses=(target,) if _is_network(target) else (),
+        has_unknown_address=not _is_network(target),
+        next_hops=tuple(hops),
+        table=shared,
+    )
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True

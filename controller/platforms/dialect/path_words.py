@@ -1,0 +1,112 @@
+"""The words by which a switch's text shows ways: what each means, and those that are known to be no way.
+
+Inside an object of ours every line must be known (`HARMLESS_...`); what is not known there is shown as such. Elsewhere
+the lines that lead somewhere are listed, and a `switchport` line that is in no list leads anywhere.
+
+Sources: the command references named in `cisco_ios/text.py` and `allied_telesis_awplus/text.py`; beside them Cisco IOS
+IP Routing, NAT, MPLS layer 2 VPN and first hop redundancy references. Not verified on a device.
+"""
+
+from __future__ import annotations
+
+import re
+
+from controller.model.network.unmanaged_paths import PathKind
+
+
+def _compile(*words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{'|'.join(words)})")
+
+
+HARMLESS_ON_PORTS = _compile(
+    r"description .*",
+    r"(no )?shutdown",
+    r"(no )?(speed|duplex|polarity|mdix|negotiation|flowcontrol|jumbo|mtu|media-type|load-interval|carrier-delay)\b.*",
+    r"(no )?(cdp|lldp|udld|spanning-tree|storm-control|snmp|logging|power|power-inline|keepalive|eee|fec|linkflap)\b.*",
+    r"(no )?(srr-queue|mls qos|auto qos|priority-queue|queue-set|wrr-queue|trust|egress-rate-limit|mls)\b.*",
+    r"service-policy (input|output) .*",
+    r"(no )?(ip dhcp snooping|ip arp inspection|ip verify source|ip device tracking|arp security|device-tracking)\b.*",
+    r"(no )?(ipv6 nd (raguard|inspection)|ipv6 dhcp guard|ipv6 snooping|ipv6 source-guard|ip igmp snooping)\b.*",
+    r"(no )?(authentication|dot1x|mab|access-session|aaa|auth|auth-mac|auth-web)\b(?!.*vlan).*",
+    r"(no )?(mac address-table|mac-address|macro|egress-vlan-id|loop-protection|loopdetect|thrash-limiting)\b.*",
+    r"(no )?(lacp|loop-detect|platform|bandwidth|delay|ntp|ptp|location|nmsp|hold-queue|link-flap|backpressure)\b.*",
+    r"(no )?switchport",
+    r"switchport (nonegotiate|host)",
+    r"(no )?switchport (port-security|block|priority|autostate|trunk pruning|backup|protected|provider-bridging)\b.*",
+    r"switchport trunk encapsulation (dot1q|negotiate)",
+    r"switchport voice (vlan priority|dscp)\b.*",
+    r"switchport (atmf-link|atmf-crosslink|resiliencylink)\b.*",
+    r"(ip |ipv6 |datalink )?flow .*",
+    r"(macsec|mka)\b.*",
+    r"no .*",
+)
+"""Lines of a switch port that lead nowhere."""
+
+HARMLESS_ON_VLAN_INTERFACES = _compile(
+    r"description .*",
+    r"(no )?shutdown",
+    r"no .*",
+    r"(ip )?mtu .*",
+    r"ip(v6)? (tcp adjust-mss|mtu|igmp|mld|pim|dhcp snooping|helper-address|flow|verify|dhcp relay) ?.*",
+    r"ip dhcp-relay .*",
+    r"ipv6 (enable|address [0-9a-f:]+ link-local|nd (?!prefix|proxy).*)",
+    r"(load-interval|bandwidth|delay|arp timeout|arp-mac-disparity|snmp|logging|service-policy|carrier-delay) ?.*",
+)
+"""Lines of an interface in a VLAN that change no way of a packet."""
+
+HARMLESS_IN_VLANS = _compile(r"name .*", r"state (active|enable)", r"mtu \d+", r"no .*")
+
+INTERFACE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
+    (re.compile(pattern), kind)
+    for pattern, kind in (
+        (r"ip policy(-route)? .*|ipv6 policy .*|ip wccp .*", PathKind.POLICY_ROUTING),
+        (r"(ip|ipv6) nat .*|nat64 .*|ip inspect .*|zone-member .*|ip masquerade.*", PathKind.ADDRESS_TRANSLATION),
+        (r"(standby|vrrp|glbp) \d+ .*|(standby|vrrp|glbp) (ip|ipv6) .*|ip virtual-address .*", PathKind.SECOND_GATEWAY),
+        (r"ip (local-)?proxy-arp|ipv6 nd proxy.*|ip arp proxy.*", PathKind.PROXY_ARP),
+        (r"bridge-group .*|bridge-domain .*", PathKind.BRIDGE),
+        (r"xconnect .*|service instance .*|l2vpn .*|mpls .*|l2protocol-tunnel .*|ethernet .*", PathKind.PSEUDOWIRE),
+        (r"(switchport )?private-vlan .*", PathKind.PRIVATE_VLAN),
+        (r"mirror interface .*", PathKind.MIRROR),
+        (r"source template .*|openflow.*|macsec replay.*|ip unnumbered .*", PathKind.UNKNOWN_LINE),
+    )
+)
+"""Lines inside an interface that make it a way of another kind than its mode says."""
+
+DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
+    (re.compile(pattern), kind)
+    for pattern, kind in (
+        (r"ip(v6)? route .*|ip default-(gateway|network) .*|ip route-static .*", PathKind.STATIC_ROUTE),
+        (r"router vrrp .*|router ipv6 vrrp .*", PathKind.SECOND_GATEWAY),
+        (r"(ipv6 )?router \S+.*", PathKind.ROUTING_PROTOCOL),
+        (r"(ip|ipv6) nat (?!log|translation|settings).*|nat64 .*|nat", PathKind.ADDRESS_TRANSLATION),
+        (r"ip(v6)? local policy .*|policy-based-routing", PathKind.POLICY_ROUTING),
+        (r"l2vpn .*|l2 vfi .*|xconnect .*|bridge-domain .*|connect \S+ .*|l2vpn", PathKind.PSEUDOWIRE),
+        (r"bridge (irb|crb)|bridge \d+( .*)?", PathKind.BRIDGE),
+        (r"l2tp .*", PathKind.TUNNEL),
+        (r"vlan filter .*", PathKind.VLAN_FILTER),
+        (r"monitor session .*", PathKind.MIRROR),
+        (r"no ip routing|no ipv6 unicast-routing|no ip forwarding|no ipv6 forwarding", PathKind.ROUTING_OFF),
+        (r"arp .* alias|ip arp proxy .*", PathKind.PROXY_ARP),
+        (r"(switchport|ip address|ipv6 address|bridge-group|xconnect|channel-group) ?.*", PathKind.UNKNOWN_LINE),
+        (r"int(?!erface )\S* .*|interface range .*", PathKind.UNKNOWN_LINE),
+    )
+)
+"""Lines at the margin that are ways of the whole device; the last are lines that lost the interface they belong to."""
+
+BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
+    (re.compile(r"policy-map .*"), re.compile(r"set ip(v6)? next-hop .*"), PathKind.POLICY_ROUTING),
+    (
+        re.compile(r"(vrf definition|ip vrf) .*"),
+        re.compile(r"route-target .*|(import|export) .*|route-replicate .*"),
+        PathKind.ROUTING_TABLE,
+    ),
+    (re.compile(r"monitor session .* type .*"), re.compile(r"source .*"), PathKind.MIRROR),
+    (re.compile(r"ip(v6)? dhcp pool .*"), re.compile(r"default-router .*"), PathKind.SECOND_GATEWAY),
+)
+"""Lines inside another block, by what the block begins with."""
+
+TUNNELS = re.compile(
+    r"(tunnel|nve|vxlan|vti|virtual-\w+|dialer|serial|cellular|atm|pos|multilink|ppp|async|bri|pseudowire|mpls|l2tp)\S*"
+)
+BRIDGES = re.compile(r"(bvi|bdi|br)\d+")
+OWN_ADDRESSES = re.compile(r"(loopback|null|lo)\d*")

@@ -1,0 +1,114 @@
+"""Which VLANs a port of others carries, read from its lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from controller.model.network.unmanaged_paths import PathKind
+from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
+
+_EVERY_VLAN = frozenset(range(1, LAST_VLAN + 1))
+_ALLOWED = "switchport trunk allowed vlan "
+_KNOWN = re.compile(
+    r"switchport (mode|access vlan|trunk (allowed|native) vlan|voice vlan|private-vlan|vlan (mapping|translation)"
+    r"|vlan-stacking)\b.*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PortVlans:
+    """What a port carries (None: nobody can tell), what it is by that (None: nothing is told), and by which line."""
+
+    kind: PathKind | None
+    carried: frozenset[int] | None
+    decided_by: str
+
+    def knows(self, words: str) -> bool:
+        """Say if a line is one that `carried` was read from, or one of other kinds."""
+        return _KNOWN.fullmatch(words) is not None
+
+
+def read_port_vlans(texts: Sequence[str], *, trunks_carry_all: bool, undecided_mode: bool) -> PortVlans:
+    """Return what a port carries by the lines that stand in it.
+
+    >>> port = ["switchport mode access", "switchport access vlan 20"]
+    >>> found = read_port_vlans(port, trunks_carry_all=True, undecided_mode=True)
+    >>> found.kind.value, sorted(found.carried)
+    ('access-port', [20])
+    """
+    modes = [words.removeprefix("switchport mode ") for words in texts if words.startswith("switchport mode ")]
+    mode = modes[-1] if modes else ""
+    access = _read_access(texts)
+    trunk = _read_trunk(texts, trunks_carry_all=trunks_carry_all)
+    both = None if access is None or trunk is None else access | trunk
+    if mode == "access" or (not mode and not undecided_mode):
+        return PortVlans(PathKind.ACCESS_PORT, access, "switchport access vlan ")
+    if mode == "trunk":
+        return PortVlans(PathKind.TRUNK, trunk, _ALLOWED if _names_vlans(texts) else "switchport mode ")
+    if mode.startswith("private-vlan"):
+        return PortVlans(PathKind.PRIVATE_VLAN, _read_private(texts), "switchport mode ")
+    if mode.startswith("dot1q-tunnel"):
+        return PortVlans(PathKind.VLAN_TRANSLATION, access, "switchport mode ")
+    if mode.startswith("hybrid"):
+        return PortVlans(PathKind.TRUNK, None, "switchport mode ")
+    decided = "switchport mode " if mode else "switchport access vlan "
+    return PortVlans(PathKind.UNDECIDED_PORT, both, decided)
+
+
+def _names_vlans(texts: Iterable[str]) -> bool:
+    return any(words.startswith(_ALLOWED) for words in texts)
+
+
+def _read_access(texts: Iterable[str]) -> frozenset[int] | None:
+    words = [
+        line.removeprefix("switchport access vlan ") for line in texts if line.startswith("switchport access vlan")
+    ]
+    if not words:
+        return frozenset({1})
+    listed = parse_vlan_list(words[-1])
+    return frozenset(listed) if listed else None
+
+
+def _read_private(texts: Iterable[str]) -> frozenset[int] | None:
+    found: set[int] = set()
+    for words in texts:
+        if words.startswith("switchport private-vlan "):
+            for part in words.split():
+                found.update(parse_vlan_list(part) or ())
+    return frozenset(found) or None
+
+
+def _read_trunk(texts: Iterable[str], *, trunks_carry_all: bool) -> frozenset[int] | None:
+    """The VLANs of a trunk with its untagged one; None where a line is not understood."""
+    carried = set(_EVERY_VLAN) if trunks_carry_all else set()
+    native = {1}
+    for words in texts:
+        if words.startswith("switchport trunk native vlan "):
+            word = words.split()[-1]
+            listed = [] if word in {"none", "tag"} else parse_vlan_list(word)
+            if listed is None:
+                return None
+            native = set(listed) if word != "tag" else native
+        elif words.startswith(_ALLOWED):
+            changed = _change(carried, words.removeprefix(_ALLOWED), adds_first=not trunks_carry_all)
+            if changed is None:
+                return None
+            carried = changed
+    # On a trunk of all VLANs the untagged one is among them; elsewhere it passes only if it is carried, or no list
+    # stands (AlliedWare Plus carries it beside its list).
+    return frozenset(carried | (native if not trunks_carry_all else native & carried))
+
+
+def _change(carried: set[int], words: str, *, adds_first: bool) -> set[int] | None:
+    """The VLANs after one line of a list; None where it is not understood."""
+    word, _, rest = words.partition(" ")
+    if word in {"all", "none"} and not rest:
+        return set(_EVERY_VLAN) if word == "all" else set()
+    listed = parse_vlan_list((rest or word).replace(" ", ""))
+    if listed is None:
+        return None
+    named = set(listed)
+    changed = {"add": carried | named, "remove": carried - named, "except": set(_EVERY_VLAN) - named}
+    return changed.get(word) if rest or adds_first else named

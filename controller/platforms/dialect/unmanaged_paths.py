@@ -1,0 +1,353 @@
+"""Reads the ways of others out of a switch's configuration; what of them touches ours is judged elsewhere.
+
+A port that is shut down is no way. The words are compared without capitals: a text that somebody typed leads as far as
+one that a device printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
+from controller.platforms.base import ConfigLine
+from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
+from controller.platforms.dialect.blocks import Block, join_words
+from controller.platforms.dialect.path_addresses import (
+    Lines,
+    describe_route,
+    find_addressed,
+    has_address,
+    is_address,
+    list_addresses,
+    list_plain_addresses,
+)
+from controller.platforms.dialect.path_words import (
+    BLOCK_LINES,
+    BRIDGES,
+    DEVICE_LINES,
+    HARMLESS_IN_VLANS,
+    HARMLESS_ON_PORTS,
+    HARMLESS_ON_VLAN_INTERFACES,
+    INTERFACE_LINES,
+    OWN_ADDRESSES,
+    TUNNELS,
+)
+from controller.platforms.dialect.port_vlans import PortVlans, read_port_vlans
+
+_MOST_NAMES = 256
+"""Interfaces that one header may name."""
+
+
+@dataclass(frozen=True)
+class PathGrammar:
+    """How a system shows its ports.
+
+    `switch_ports` matches their names. `trunks_carry_all`: a trunk that names no VLAN carries every one.
+    `undecided_mode`: a port without a mode may become a trunk. `routes_by_itself`: it routes unless its text says
+    otherwise. `isolated` is the line of an isolated port ("": there is none), `channels` give the name of the channel
+    that a member's line is about.
+    """
+
+    switch_ports: re.Pattern[str]
+    trunks_carry_all: bool
+    undecided_mode: bool
+    routes_by_itself: bool
+    isolated: str = ""
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+
+OF_UNKNOWN_HABITS = PathGrammar(
+    re.compile(r"[a-z][a-z-]*\d+(/\d+)*"), trunks_carry_all=True, undecided_mode=False, routes_by_itself=True
+)
+"""A system of which nobody said how it behaves where its text says nothing: what could lead further does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPaths:
+    """The ways of others, and whether the device routes between its interfaces, as far as its text tells."""
+
+    paths: tuple[UnmanagedPath, ...]
+    routes: bool
+
+
+def read_unmanaged_paths(grammar: PathGrammar, blocks: Iterable[Block], managed: Container[int]) -> ReadPaths:
+    """Return the ways of others in a configuration; `managed` are the numbers of the lines that are ours."""
+    reader = _PathReader(grammar, tuple(blocks), managed)
+    return ReadPaths(tuple(reader.read()), reader.routes())
+
+
+class _PathReader:
+    """One pass over the blocks of a configuration."""
+
+    def __init__(self, grammar: PathGrammar, blocks: Sequence[Block], managed: Container[int]) -> None:
+        self.grammar, self.managed = grammar, managed
+        self.blocks = [
+            (block.header, join_words(block.header).lower(), [(one, join_words(one).lower()) for one in block.children])
+            for block in blocks
+        ]
+        self.interfaces = {name for _, words, _ in self.blocks for name in _list_interfaces(words)}
+        self.classified = _find_classified(self.blocks)
+
+    def routes(self) -> bool:
+        """Say if the device routes between its interfaces, as far as its text tells."""
+        said = [words for _, words, _ in self.blocks]
+        if self.grammar.routes_by_itself:
+            return "no ip forwarding" not in said
+        return "ip routing" in said or "ipv6 unicast-routing" in said
+
+    def read(self) -> Iterator[UnmanagedPath]:
+        for header, words, lines in self.blocks:
+            if words.startswith("interface ") and not words.startswith("interface range "):
+                yield from self._read_interface(header, words, lines)
+            elif re.fullmatch(r"vlan [\d,-]+", words):
+                yield from self._read_vlan(header, words.removeprefix("vlan "), lines)
+            elif words == "vlan database":
+                yield from self._read_vlan_database(lines)
+            else:
+                yield from self._read_device_line(header, words)
+                yield from _read_inner_lines(words, lines)
+
+    # VLANs
+
+    def _read_vlan(self, header: ConfigLine, numbers: str, lines: Lines) -> Iterator[UnmanagedPath]:
+        own = frozenset(parse_vlan_list(numbers) or ())
+        for line, words in lines:
+            if words.startswith("private-vlan"):
+                yield UnmanagedPath(PathKind.PRIVATE_VLAN, line.number, words, f"vlan {numbers}", own | _numbers(words))
+            elif header.number in self.managed and self._is_strange(line, words, HARMLESS_IN_VLANS):
+                yield UnmanagedPath(PathKind.UNKNOWN_LINE, line.number, words, f"vlan {numbers}", own, in_managed=True)
+
+    def _read_vlan_database(self, lines: Lines) -> Iterator[UnmanagedPath]:
+        for line, words in lines:
+            if "private-vlan" in words:
+                yield UnmanagedPath(PathKind.PRIVATE_VLAN, line.number, words, "vlan database", _numbers(words))
+
+    def _is_strange(self, line: ConfigLine, words: str, known: re.Pattern[str]) -> bool:
+        return line.number not in self.managed and known.fullmatch(words) is None
+
+    # Interfaces
+
+    def _read_interface(self, header: ConfigLine, words: str, lines: Lines) -> Iterator[UnmanagedPath]:
+        ours = header.number in self.managed
+        if not ours and any(text == "shutdown" for _, text in lines):
+            return
+        for written in _list_interfaces(words):
+            # Whatever else stands there is no name that may be shown.
+            name = written if re.fullmatch(r"[a-z][a-z-]{0,23}[\d./:-]{0,24}", written) else "an interface"
+            if (found := re.fullmatch(r"vlan(\d+)", name)) and 1 <= int(found[1]) <= LAST_VLAN:
+                yield from self._read_vlan_interface(header, int(found[1]), lines, ours=ours)
+            elif TUNNELS.fullmatch(name) or BRIDGES.fullmatch(name):
+                kind = PathKind.TUNNEL if TUNNELS.fullmatch(name) else PathKind.BRIDGE
+                yield UnmanagedPath(kind, header.number, words, name, None, *list_addresses(lines))
+            elif OWN_ADDRESSES.fullmatch(name):
+                yield from find_addressed(PathKind.ROUTED_PORT, header, name, frozenset(), lines)
+            elif self.grammar.switch_ports.fullmatch(name):
+                yield from self._read_port(header, name, lines, ours=ours)
+            elif re.search(r"\d-", written):
+                yield UnmanagedPath(PathKind.UNKNOWN_LINE, header.number, words, name, None)
+            else:
+                yield from self._read_routed_port(header, name, lines)
+
+    def _read_vlan_interface(
+        self, header: ConfigLine, number: int, lines: Lines, *, ours: bool
+    ) -> Iterator[UnmanagedPath]:
+        holder, vlans = f"interface vlan{number}", frozenset({number})
+        for line, words in lines:
+            kind = _find_kind(words)
+            if line.number in self.managed or (kind is None and not (ours and self._unknown_in_ours(line, words))):
+                continue
+            kept = kind or PathKind.UNKNOWN_LINE
+            yield UnmanagedPath(kept, line.number, words, holder, vlans | _private(kept, words), in_managed=ours)
+        # What an interface of ours makes for itself changes nothing there.
+        addressing = [
+            (line, words)
+            for line, words in lines
+            if line.number not in self.managed and not (ours and ("link-local" in words or words == "ipv6 enable"))
+        ]
+        yield from find_addressed(PathKind.VLAN_INTERFACE, header, holder, vlans, addressing)
+
+    def _unknown_in_ours(self, line: ConfigLine, words: str) -> bool:
+        known = is_address(words) or HARMLESS_ON_VLAN_INTERFACES.fullmatch(words) or _is_access_group(words)
+        return line.number not in self.managed and not known
+
+    def _read_routed_port(self, header: ConfigLine, name: str, lines: Lines) -> Iterator[UnmanagedPath]:
+        """A port without VLANs, one of its parts, or an interface that is not known: what it leads to, if anything."""
+        tagged = [_numbers(words) for _, words in lines if re.match(r"encapsulation (dot1q|isl)\b|rewrite ", words)]
+        vlans = frozenset(number for numbers in tagged for number in numbers)
+        yield from find_addressed(PathKind.ROUTED_PORT, header, name, vlans, lines)
+        for line, words in lines:
+            kind = _find_kind(words)
+            if kind is not None:
+                everything = vlans or None
+                yield UnmanagedPath(kind, line.number, words, name, everything)
+
+    # Ports
+
+    def _read_port(self, header: ConfigLine, name: str, lines: Lines, *, ours: bool) -> Iterator[UnmanagedPath]:
+        channel = self._find_channel(lines)
+        if channel is not None:
+            yield from self._read_member(name, channel, ours=ours)
+        if ours:
+            yield from self._read_own_port(name, lines)
+            return
+        if channel is not None and channel[0] in self.interfaces:
+            return
+        texts = [words for _, words in lines]
+        if _is_routed(texts):
+            yield from self._read_routed_port(header, name, lines)
+            return
+        vlans = read_port_vlans(
+            texts, trunks_carry_all=self.grammar.trunks_carry_all, undecided_mode=self.grammar.undecided_mode
+        )
+        isolated = bool(self.grammar.isolated) and self.grammar.isolated in texts
+        first = next((line for line, words in lines if vlans.decided_by and words.startswith(vlans.decided_by)), header)
+        if vlans.kind is not None:
+            text = join_words(first).lower()
+            yield UnmanagedPath(vlans.kind, first.number, text, name, vlans.carried, is_isolated=isolated)
+        yield from self._read_port_lines(name, lines, vlans, isolated=isolated)
+
+    def _read_port_lines(self, name: str, lines: Lines, vlans: PortVlans, *, isolated: bool) -> Iterator[UnmanagedPath]:
+        for line, words in lines:
+            carried, kind = vlans.carried, _find_kind(words)
+            if kind in {PathKind.UNKNOWN_LINE, PathKind.MIRROR} or words.startswith("service instance "):
+                carried = None
+            if re.match(r"switchport (vlan (mapping|translation)|vlan-stacking)", words):
+                kind, carried = PathKind.VLAN_TRANSLATION, None if carried is None else carried | _numbers(words)
+            elif words.startswith("vlan classifier activate"):
+                kind, carried = PathKind.VLAN_TRANSLATION, self.classified
+            elif words.startswith("switchport voice vlan") and (voice := _numbers(words)):
+                kind, carried = PathKind.VOICE_VLAN, None if carried is None else carried | voice
+            elif re.match(r"(auth|authentication|dot1x)\b.*\bvlan\b", words) or "dynamic-vlan-creation" in words:
+                dynamic = "dynamic-vlan" in words or not _numbers(words)
+                kind, carried = PathKind.ACCESS_PORT, None if dynamic else _numbers(words)
+            elif kind is PathKind.PRIVATE_VLAN:
+                carried = _numbers(words) or carried
+            elif kind is None and words.startswith("switchport ") and not vlans.knows(words):
+                kind, carried = (None, carried) if HARMLESS_ON_PORTS.fullmatch(words) else (PathKind.UNKNOWN_LINE, None)
+            if kind is not None:
+                yield UnmanagedPath(kind, line.number, words, name, carried, is_isolated=isolated)
+
+    def _find_channel(self, lines: Lines) -> tuple[str, ConfigLine] | None:
+        """Return the name of the channel that a port is a member of, and the line that says so."""
+        for line, words in lines:
+            for start, name in self.grammar.channels.items():
+                if (found := re.match(rf"{start} (\d+)", words)) is not None:
+                    return f"{name}{found[1]}", line
+        return None
+
+    def _read_member(self, name: str, channel: tuple[str, ConfigLine], *, ours: bool) -> Iterator[UnmanagedPath]:
+        """A member carries what its channel does: a port of ours not what we say, another one what no line says."""
+        line = channel[1]
+        if ours or channel[0] not in self.interfaces:
+            text = join_words(line).lower()
+            yield UnmanagedPath(PathKind.CHANNEL_MEMBER, line.number, text, name, None, in_managed=ours)
+
+    def _read_own_port(self, name: str, lines: Lines) -> Iterator[UnmanagedPath]:
+        """Yield the lines beside ours on a port of ours that are not known to lead nowhere."""
+        for line, words in lines:
+            carried = words.startswith(("switchport trunk ", "switchport access vlan ", "switchport mode "))
+            member = any(words.startswith(start) for start in self.grammar.channels)
+            if carried or member or _is_access_group(words):
+                continue
+            if self._is_strange(line, words, HARMLESS_ON_PORTS):
+                kind = _find_kind(words) or PathKind.UNKNOWN_LINE
+                yield UnmanagedPath(kind, line.number, words, name, None, in_managed=True)
+
+    # The device
+
+    def _read_device_line(self, header: ConfigLine, words: str) -> Iterator[UnmanagedPath]:
+        kind = next((kind for pattern, kind in DEVICE_LINES if pattern.fullmatch(words)), None)
+        if kind is None:
+            return
+        path = UnmanagedPath(kind, header.number, words)
+        if kind is PathKind.STATIC_ROUTE:
+            yield describe_route(header, words)
+        elif kind is PathKind.MIRROR:
+            if " source " in words:
+                yield self._read_mirror(header, words)
+        elif kind is PathKind.VLAN_FILTER:
+            listed = parse_vlan_list(words.rpartition(" vlan-list ")[2].removesuffix(" input").replace(" ", ""))
+            yield UnmanagedPath(kind, header.number, words, vlans=None if listed is None else frozenset(listed))
+        elif kind in {PathKind.UNKNOWN_LINE, PathKind.PSEUDOWIRE, PathKind.TUNNEL}:
+            yield UnmanagedPath(kind, header.number, words, vlans=None)
+        elif kind is PathKind.SECOND_GATEWAY:
+            found = re.search(r"\bvlan(\d+)", words)
+            yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)
+        elif kind is not PathKind.BRIDGE:
+            yield path
+
+    def _read_mirror(self, header: ConfigLine, words: str) -> UnmanagedPath:
+        """A session that copies VLANs, or what passes at ports."""
+        vlans = _numbers(words.partition(" source vlan ")[2]) if " source vlan " in words else None
+        return UnmanagedPath(PathKind.MIRROR, header.number, words, vlans=vlans)
+
+
+def _list_interfaces(words: str) -> list[str]:
+    """Return the names of `interface gigabitethernet 1/0/1`, `interface port1.0.1-1.0.4` or `interface vlan10,vlan20`.
+
+    >>> _list_interfaces("interface port1.0.1-1.0.3,port1.0.9")
+    ['port1.0.1', 'port1.0.2', 'port1.0.3', 'port1.0.9']
+    >>> _list_interfaces("interface gigabitethernet 1/0/1")
+    ['gigabitethernet1/0/1']
+    """
+    if not words.startswith("interface "):
+        return []
+    names: list[str] = []
+    for part in words.removeprefix("interface ").replace(" ", "").split(","):
+        found = re.fullmatch(r"(vlan|(?:port)?(?:\d+\.)*\d*\.|sa|po)(\d+)-(?:port|vlan|sa|po)?(?:\d+\.)*(\d+)", part)
+        spread = int(found[3]) - int(found[2]) if found else -1
+        if found and 0 <= spread < _MOST_NAMES:
+            names += [f"{found[1]}{number}" for number in range(int(found[2]), int(found[3]) + 1)]
+        else:
+            names.append(part)
+    return names
+
+
+def _find_classified(blocks: Iterable[tuple[ConfigLine, str, Lines]]) -> frozenset[int] | None:
+    """The VLANs that rules of a classifier put frames into; None where no rule tells."""
+    found: set[int] = set()
+    for _, words, _ in blocks:
+        if (rule := re.match(r"vlan classifier rule \d+ .*\bvlan (\d+)", words)) is not None:
+            found.add(int(rule[1]))
+    return frozenset(found) or None
+
+
+def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
+    for begins, pattern, kind in BLOCK_LINES:
+        if begins.fullmatch(header):
+            for line, words in lines:
+                if pattern.fullmatch(words):
+                    vlans = None if kind is PathKind.MIRROR else frozenset[int]()
+                    hops = list_plain_addresses(words) if kind is PathKind.SECOND_GATEWAY else ()
+                    yield UnmanagedPath(kind, line.number, words, vlans=vlans, next_hops=hops)
+
+
+def _find_kind(words: str) -> PathKind | None:
+    return next((kind for pattern, kind in INTERFACE_LINES if pattern.fullmatch(words)), None)
+
+
+def _private(kind: PathKind, words: str) -> frozenset[int]:
+    return _numbers(words) if kind is PathKind.PRIVATE_VLAN else frozenset()
+
+
+def _numbers(words: str) -> frozenset[int]:
+    """All VLANs that stand in a text, as numbers and lists."""
+    found: set[int] = set()
+    for part in words.split():
+        found.update(parse_vlan_list(part.strip(",")) or ())
+    return frozenset(found)
+
+
+def _is_access_group(words: str) -> bool:
+    """Filters of others are in the state, or in conflict with ours: they are no way."""
+    return re.match(r"(ip access-group|ipv6 traffic-filter|access-group|mac access-group) ", words) is not None
+
+
+def _is_routed(texts: Sequence[str]) -> bool:
+    """Say if a port is no part of a VLAN: it says so, or it has what only such a port has."""
+    if any(words.startswith("switchport") for words in texts):
+        return False
+    only_routed = re.compile(r"no switchport|no ip address|(ip )?vrf forwarding .*|encapsulation .*")
+    return has_address(texts) or any(only_routed.fullmatch(words) for words in texts)

@@ -1,0 +1,169 @@
+"""Ways of others, a saved text a kind and platform: what touches ours is "not judged", all else stays judged.
+
+Each text is what our part of a device renders to, with lines of others behind it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controller.compile.network.wanted_device_state import compile_device
+from controller.model.city import City
+from controller.model.loading.load_city import load_city
+from controller.model.network.packets import Family
+from controller.model.network.unmanaged_paths import PathKind
+from controller.model.sites.devices import Device
+from controller.plan.proof.unjudged import count_by_school, find_unjudged_on
+from controller.plan.select import find_device
+from controller.platforms.base import Observation
+from controller.platforms.common.understanding import understand
+from controller.platforms.device_text.device_text import DeviceText
+from controller.platforms.registry import load_platform
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
+from tests.policies import TODAY
+
+CORE, FLOOR, AWPLUS = "kw-s01-core1", "kw-s01-floor1", "tm-j06-core1"
+"""A Catalyst that routes, one that only switches, and a switch whose filters stand on ports."""
+DEVICES = {"core": CORE, "floor": FLOOR, "awplus": AWPLUS}
+TABLE = Path(__file__).parent / "unmanaged_paths.yaml"
+CITY = Path(__file__).parents[2] / "policies"
+PORT = "interface GigabitEthernet1/0/40\n"
+K = PathKind
+
+
+@cache
+def city() -> City:
+    return load_city(CITY, on=TODAY)
+
+
+@cache
+def rendered(name: str) -> str:
+    device = find_device(city(), name)
+    system = load_platform(device.platform)
+    return system.render(compile_device(city(), device, system.capabilities).wanted)
+
+
+def fill_in(text: str, device: Device) -> str:
+    """Put the school's own addresses into a text."""
+    management = city().segments["management"]
+    block = city().addresses.school_prefix(device.school, Family.V4)
+    transit = city().settings.transit
+    assert transit is not None
+    gateway = Family.V4.format_address(city().addresses.gateway_address(device.school, management, Family.V4))
+    return text.format(
+        own=device.management,
+        gateway=gateway,
+        inside=block.network_address + 250,
+        router=transit.compute_address(block, 1).partition("/")[0],
+    )
+
+
+def observe(name: str, text: str) -> Observation:
+    return load_platform(find_device(city(), name).platform).parse(text, name)
+
+
+def unjudged(name: str, lines: str) -> tuple[UnjudgedPath, ...]:
+    device = find_device(city(), name)
+    return find_unjudged_on(city(), device, observe(name, rendered(name) + fill_in(lines, device)))
+
+
+def load_rows(which: str) -> list[dict[str, Any]]:
+    rows: dict[str, list[dict[str, Any]]] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
+    return rows[which]
+
+
+def name_row(row: dict[str, Any]) -> str:
+    return f"{row['device']}: {row['name']}"
+
+
+@pytest.mark.parametrize("row", load_rows("touching"), ids=name_row)
+def test_a_way_that_touches_ours_is_not_judged(row: dict[str, Any]) -> None:
+    device, lines, kind, touched = DEVICES[row["device"]], row["text"], PathKind(row["kind"]), set(row["touches"])
+    found = unjudged(device, lines)
+    first = next((one for one in found if one.path.kind is kind), None)
+    assert first is not None, found
+    assert touched <= set(first.segments), first
+    shown = (rendered(device) + fill_in(lines, find_device(city(), device))).splitlines()[first.path.line - 1]
+    assert first.path.text == shown.strip().lower()
+    said = first.describe()
+    assert said.startswith(f"not judged: {device}:{first.path.line}: {kind.value.replace('-', ' ')}")
+    assert "; it would take: " in said
+    assert first.segments[0] in said
+
+
+@pytest.mark.parametrize("row", load_rows("harmless"), ids=name_row)
+def test_what_touches_nothing_of_ours_stays_judged(row: dict[str, Any]) -> None:
+    assert unjudged(DEVICES[row["device"]], row["text"]) == ()
+
+
+def test_the_table_has_a_text_of_every_kind_on_both_platforms() -> None:
+    rows = load_rows("touching")
+    assert {row["kind"] for row in rows} >= {kind.value for kind in PathKind}
+    assert len([row for row in rows if row["device"] == "awplus"]) > 15
+    assert len(load_rows("harmless")) > 15
+
+
+@pytest.mark.parametrize("device", [CORE, FLOOR, AWPLUS])
+def test_what_is_rendered_holds_no_way_of_others(device: str) -> None:
+    assert observe(device, rendered(device)).paths == ()
+
+
+@pytest.mark.parametrize(
+    ("device", "old", "line", "kind"),
+    [
+        (CORE, "interface Vlan20\n", " ip local-proxy-arp\n", K.PROXY_ARP),
+        (CORE, "interface Vlan20\n", " standby 1 ip 192.0.2.1\n", K.SECOND_GATEWAY),
+        (CORE, "interface Vlan20\n", " ip nat inside\n", K.ADDRESS_TRANSLATION),
+        (CORE, "interface Vlan20\n", " ip inspect OPEN in\n", K.ADDRESS_TRANSLATION),
+        (CORE, "interface Vlan20\n", " ip redirect-all somewhere\n", K.UNKNOWN_LINE),
+        (CORE, "interface GigabitEthernet1/0/1\n", " channel-group 1 mode active\n", K.CHANNEL_MEMBER),
+        (CORE, "interface GigabitEthernet1/0/1\n", " source template T\n", K.UNKNOWN_LINE),
+        (CORE, "vlan 20\n", " private-vlan primary\n", K.PRIVATE_VLAN),
+        (CORE, "vlan 20\n", " remote-span\n", K.UNKNOWN_LINE),
+        (AWPLUS, "interface port1.0.1\n", " static-channel-group 1\n", K.CHANNEL_MEMBER),
+        (AWPLUS, "interface port1.0.1\n", " openflow\n", K.UNKNOWN_LINE),
+    ],
+)
+def test_a_line_inside_ours_that_changes_what_ours_means_is_not_judged(
+    device: str, old: str, line: str, kind: PathKind
+) -> None:
+    text = rendered(device)
+    assert old in text
+    seen = observe(device, text.replace(old, old + line, 1))
+    kinds = {one.path.kind for one in find_unjudged_on(city(), find_device(city(), device), seen)}
+    assert kind in kinds
+
+
+def test_a_line_inside_ours_that_is_known_changes_nothing() -> None:
+    text = rendered(CORE).replace(
+        "interface GigabitEthernet1/0/1\n",
+        "interface GigabitEthernet1/0/1\n spanning-tree portfast trunk\n mtu 9000\n",
+        1,
+    )
+    text = text.replace("interface Vlan20\n", "interface Vlan20\n no ip proxy-arp\n no ip redirects\n", 1)
+    assert observe(CORE, text).paths == ()
+
+
+def test_ports_of_which_nothing_is_told_are_told_once() -> None:
+    (one,) = unjudged(CORE, "".join(f"interface GigabitEthernet1/0/{number}\n" for number in range(30, 48)))
+    assert len(one.others) == 17
+    said = one.describe()
+    assert "gigabitethernet1/0/30 ('interface gigabitethernet1/0/30') and 17 more (gigabitethernet1/0/31, " in said
+    assert count_by_school([(find_device(city(), CORE), [one])]) == {"kw-s01": 18}
+
+
+def test_what_may_be_a_secret_is_not_shown_and_the_words_of_a_way_are() -> None:
+    device = find_device(city(), FLOOR)
+    lines = f"{PORT} switchport mode access\n switchport fabric key Hunter2secret\n"
+    lines += "monitor session 1 source vlan 10 rx\n"
+    seen = understand(load_platform(device.platform), DeviceText(rendered(FLOOR) + lines, FLOOR), FLOOR)
+    said = [one.describe() for one in find_unjudged_on(city(), device, seen)]
+    assert len(said) == 2
+    assert "Hunter2secret" not in "".join(said)
+    assert "mirror ('monitor session " in said[1]
+    assert "touches staff; it would take: mirror VLANs and ports of others only" in said[1]
