@@ -42,11 +42,12 @@ class Anchor:
 class CountedYaml:
     """The events of one document, from its first node to its last; `aliases` says which anchor an alias means.
 
-    Aliases are by the index of their event.
+    Aliases are by the index of their event. `nodes` counts what the document becomes, its aliases written out.
     """
 
     events: list[yaml.Event]
     aliases: dict[int, Anchor]
+    nodes: int = 0
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ def count_yaml(text: str, *, most_nodes: int = MOST_NODES, most_depth: int = MOS
         raise YamlRefused(line, f"not valid YAML: {_describe(error.reason)}") from None
     except (yaml.YAMLError, UnicodeError) as error:
         raise YamlRefused(1, f"not valid YAML: {_describe(str(error))}") from None
-    return CountedYaml(counter.events, counter.aliases)
+    return CountedYaml(counter.events, counter.aliases, counter.nodes)
 
 
 def compose_yaml(text: str) -> yaml.Node | None:
@@ -98,7 +99,7 @@ class _Counter:
         self._most_depth = most_depth
         self._anchors: dict[str, Anchor] = {}
         self._open: list[_Open] = []
-        self._nodes = 0
+        self.nodes = 0
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
@@ -147,8 +148,8 @@ class _Counter:
         self._close(None, anchor.nodes, anchor.depth)
 
     def _check(self, event: yaml.Event, nodes: int, depth: int) -> None:
-        self._nodes += nodes
-        if self._nodes > self._most_nodes:
+        self.nodes += nodes
+        if self.nodes > self._most_nodes:
             message = f"holds more than {self._most_nodes:,} values (an alias counts as what it stands for); divide it"
             raise YamlRefused(get_line(event), message)
         if len(self._open) + depth > self._most_depth:

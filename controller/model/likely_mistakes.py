@@ -23,9 +23,8 @@ _DATE = re.compile(r"(?=[0-9]{8}$|[0-9]{4}[^0-9])([0-9]{4})[-./年]?([0-9]{1,2})
 _LONGEST_NUMBER = 20
 _LONGEST_LINE = 1_000
 _QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'""")
-_WIDE_COLON = re.compile(r"(?:^[ -]*|[{,] *)[a-z0-9-]+\uff1a")
-_WIDE_BRACKET = re.compile(r"(?:^ *- *|: *)[\uff5b\uff3b]|[\[{][^\]}]*[\uff5d\uff3d]")
-_WIDE_COMMA = re.compile(r"[\[{][^\]}]*[\uff0c\u3001]")
+_WIDE_COLON = re.compile(r"[a-z0-9]\uff1a")
+_WIDE_OPENING, _WIDE_CLOSING, _WIDE_COMMA = "\uff5b\uff3b", "\uff5d\uff3d", "\uff0c\u3001"
 _BEFORE = 3
 """Lines above the one that the parser names, in which the cause may stand."""
 _ID_PATTERN = "^[a-z0-9][a-z0-9-]"
@@ -61,11 +60,22 @@ def _find_odd_sign(bare: str) -> str | None:
         return "a full-width colon stands here; write ':' and a space"
     if "\N{NO-BREAK SPACE}" in bare:
         return "a space that does not break (U+00A0) stands here; write an ordinary space"
-    if _WIDE_BRACKET.search(bare):
+    values = (one.lstrip(" -") for one in bare.split(":"))
+    if any(one.startswith(tuple(_WIDE_OPENING)) for one in values) or _stands_in_brackets(bare, _WIDE_CLOSING):
         return "a full-width bracket stands here; write an ordinary one, such as { or ["
-    if _WIDE_COMMA.search(bare):
+    if _stands_in_brackets(bare, _WIDE_COMMA):
         return "a full-width comma stands here; write ',' and a space"
     return None
+
+
+def _stands_in_brackets(bare: str, signs: str) -> bool:
+    """Tell if one of these signs stands behind a bracket that is not closed before it."""
+    is_open = False
+    for sign in bare:
+        if is_open and sign in signs:
+            return True
+        is_open = sign in "[{" or (is_open and sign not in "]}")
+    return False
 
 
 def explain_field(name: str) -> str | None:

@@ -154,8 +154,26 @@ def read_yaml(path: Path, shown_as: str) -> Document:
         raise refuse_file(shown_as, error.line, error.why) from None
 
 
-def parse_yaml(content: bytes, shown_as: str) -> Document:
-    """Parse the bytes of a file.
+class ValueBudget:
+    """How many values may still be read of a policy: a file may be small, and a folder hold thousands of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def take(self, nodes: int) -> None:
+        """Take a file's values.
+
+        Raises:
+            YamlRefused: there are not so many left.
+        """
+        self._left -= nodes
+        if self._left < 0:
+            why = f"with this file the policy holds more than {self._most:,} values, the most that are read"
+            raise YamlRefused(1, why)
+
+
+def parse_yaml(content: bytes, shown_as: str, budget: ValueBudget | None = None) -> Document:
+    """Parse the bytes of a file; its values are taken from the budget of the whole.
 
     Raises:
         PolicyError: they are not UTF-8 or not YAML, more than is read, or name a key twice.
@@ -163,6 +181,8 @@ def parse_yaml(content: bytes, shown_as: str) -> Document:
     try:
         text = decode_text(content, Path(shown_as))
         counted = count_yaml(text)
+        if budget is not None:
+            budget.take(counted.nodes)
     except InputRefused as error:
         raise refuse_file(shown_as, error.line, error.why) from None
     except YamlRefused as error:

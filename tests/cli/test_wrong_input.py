@@ -208,9 +208,7 @@ CASES = {
     "no folder of configurations": Case(
         "plan --school kw-s01 --configs configs", Exit.FAILED, ("configs:1: no such folder",)
     ),
-    "nothing to prove": Case(
-        "prove --school kw-s01 --configs configs", Exit.FAILED, ("configs: holds no DEVICE.cfg of a selected device",)
-    ),
+    "nothing to prove": Case("prove --school kw-s01 --configs configs", Exit.FAILED, ("configs:1: no such folder",)),
     "a file where a folder should be": Case(
         "render --school kw-s01 -o plan.json", Exit.FAILED, ("plan.json: the folder cannot be made: ",), plan_file("")
     ),

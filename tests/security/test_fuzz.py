@@ -41,6 +41,7 @@ def test_no_reader_fails_on_broken_input() -> None:
     assert [fault for one in found for fault in one["faults"]] == []
     assert sum(one["inputs"] for one in found) == INPUTS
     assert sum(one["folders"] for one in found) >= FOLDER_LOADS
+    assert sum(one["distinct"] for one in found) > 0.8 * INPUTS
     # Not everything is refused, and not everything is taken: the mutations reach the inside of readers.
     assert 0.2 < sum(one["refused"] for one in found) / INPUTS < 0.9
     assert all(one["slowest_seconds"] <= worker.MOST_SECONDS for one in found)

@@ -278,6 +278,7 @@ def test_every_kind_of_policy_file_is_read_by_the_opener(tmp_path: Path) -> None
         name = file.name_for("lab" if "stack" in file.name else "x")
         path = policies.path / name
         before = path.read_bytes() if path.exists() else None
+        path.parent.mkdir(exist_ok=True)
         spoil(path, "an absolute link", tmp_path)
         problems = policies.problems()
         path.unlink()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from controller.cli.output import Exit
-from controller.errors import Origin
+from controller.errors import Origin, PolicyError
 from controller.model.city import City
 from controller.model.loading.bounds import find_bound_problems
 from controller.model.network.packets import Family, Prefix, parse_prefix
@@ -337,3 +337,24 @@ def test_very_many_ranges_and_choices_are_judged_quickly(city: City, policies: P
     choices = ", ".join(f"{{access: a{number}, schools: [as-e04]}}" for number in range(201))
     policies.edit(FILE, "{default: switches}", f"{{default: switches, choices: [{choices}]}}")
     assert any("device-access.choices" in problem and "200" in problem for problem in policies.problems())
+
+
+def test_many_small_files_together_hold_no_more_than_a_policy_may(tmp_path: Path) -> None:
+    """Each file is within its own bound, and writes thousands of values with a few aliases."""
+    policies = PolicyFolder(tmp_path)
+    fan = "\n".join(f"  - &a{n} [{', '.join([f'*a{n - 1}'] * 10) if n else '1' + ', 1' * 9}]" for n in range(4))
+    for number in range(60):
+        (policies.path / f"city/schools/w{number:02}.yaml").write_text(
+            f"format: 1\nschools:\n{fan}\n", encoding="utf-8"
+        )
+    with pytest.raises(PolicyError, match="the policy holds more than 400,000 values") as refused:
+        policies.load()
+    assert any("/city/schools/w" in str(one.origin) for one in refused.value.problems)
+
+
+def test_a_policy_of_many_bytes_is_refused(tmp_path: Path) -> None:
+    policies = PolicyFolder(tmp_path)
+    for number in range(5):
+        (policies.path / f"city/schools/w{number}.yaml").write_bytes(b"# " + b"x" * (2 << 20) + b"\n")
+    with pytest.raises(PolicyError, match="holds more than 8 MB, the most that is read"):
+        policies.load()

@@ -14,7 +14,12 @@ from controller.inputs.input_file import InputFolder, read_input_file
 from controller.model.formats.number import take_format
 from controller.model.loading.unread_files import find_unread_files
 from controller.model.policy_files import CITY, POLICY_FILES, STACK, Model, OlderFile, PolicyFile, PolicyValues
-from controller.model.yaml_source import Document, parse_yaml, refuse_file
+from controller.model.yaml_source import Document, ValueBudget, parse_yaml, refuse_file
+
+MOST_BYTES = 8 * 1024 * 1024
+"""Of a whole policy; the sample city's 176 schools and all else take 0.2 MB."""
+MOST_VALUES = 400_000
+"""Of a whole policy, aliases written out; the sample city has 4 % of it. Reading so many takes about 40 s."""
 
 FindOrigin = Callable[[PolicyFile[BaseModel], str], Origin]
 """Gives the line where the one file of a kind has one of its own fields; `.` leads to a field inside a field."""
@@ -48,7 +53,8 @@ class PolicyReader:
         table: tuple[PolicyFile[BaseModel], ...] = POLICY_FILES,
     ) -> None:
         self.directory = directory
-        self._folder = InputFolder(directory)
+        self._folder = InputFolder(directory, most_bytes_in_all=MOST_BYTES)
+        self._budget = ValueBudget(MOST_VALUES)
         self.shown_as = shown_as
         self.instead = instead
         self.table = table
@@ -106,7 +112,7 @@ class PolicyReader:
         shown = str(self.instead[name]) if name in self.instead else f"{self.shown_as}/{name}"
         try:
             content = self._read_content(name, shown)
-            document = parse_yaml(content, shown)
+            document = parse_yaml(content, shown, self._budget)
         except PolicyError as error:
             self.problems += error.problems
             return None

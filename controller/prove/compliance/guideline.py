@@ -69,7 +69,8 @@ def _integration(city: City) -> Check:
     partly = [f"{school.name} ({school.adoption})" for school in city.schools if school.adoption != "all"]
     shown = ", ".join(partly[:SHOWN_SCHOOLS]) + (", ..." if len(partly) > SHOWN_SCHOOLS else "")
     why = f"{len(partly)} schools are adopted in part, so they are not integrated: {shown}" if partly else ""
-    return Check("every school is integrated (adoption: all)", len(city.schools), not_judged=why)
+    evidence = (f"{len(city.schools)} schools, each with adoption: all",)
+    return Check("every school is integrated (adoption: all)", len(city.schools), (), evidence, why)
 
 
 def _classes(city: City) -> Check:

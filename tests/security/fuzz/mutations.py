@@ -28,9 +28,9 @@ NASTY: Sequence[bytes] = (
 
 
 def mutate(draw: Random, seeds: Sequence[bytes]) -> bytes:
-    """A document of these with up to five mutations, or now and then anything at all."""
+    """A document of these with one to five mutations, or now and then anything at all."""
     data = draw.choice(seeds) if draw.randrange(20) else draw.randbytes(draw.randrange(200))
-    for _ in range(draw.randrange(6)):
+    for _ in range(draw.randrange(1, 6)):
         at = draw.randrange(len(data) + 1)
         word = _TOKEN.search(data, at)
         start, end = (word.start(), word.end()) if word else (at, at)

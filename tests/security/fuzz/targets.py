@@ -43,6 +43,7 @@ from controller.platforms.ovs.flows import parse_flow
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.host_certificates import CertificateRefused, judge_certificate
 from controller.platforms.transport.known_hosts import parse_known_hosts
+from controller.prove.engine.cel import CelRefused, IamCondition, LevelEvaluator
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.hash_chain import read_body
@@ -160,6 +161,12 @@ def _list_texts(stage: Stage) -> list[Target]:
                (ValueError,)),
         Target("filter names", (b"TSN-20-from-4-4c594c98",), lambda data: parse_filter_name(_decode(data)),
                ("parse_filter_name",), (ValueError,)),
+        Target("conditions of the proxy", (b'"accessPolicies/1/accessLevels/japan" in request.auth.access_levels',),
+               lambda data: IamCondition(_decode(data)).holds(["accessPolicies/1/accessLevels/japan"], NOON), (),
+               (CelRefused,)),
+        Target("access levels", (b'levels.b && origin.region_code == "JP" && inIpRange(origin.ip, ["192.0.2.0/24"])',),
+               lambda data: LevelEvaluator({"a": _decode(data), "b": "true"}).find_granted(
+                   {"origin.region_code": "JP", "origin.ip": "192.0.2.1"}), (), (CelRefused,)),
         Target("VLAN lists", (b"10,20-30,4094",), lambda data: parse_vlan_list(_decode(data)), ("parse_vlan_list",),
                (ValueError,)),
         Target("tokens of people", (token,),
