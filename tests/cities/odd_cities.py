@@ -13,6 +13,14 @@ from typing import Any
 import yaml
 
 from controller.model.network.packets import Family
+from tests.cities.odd_networks import (
+    with_ipv4_only,
+    with_ipv6_only,
+    with_one_line,
+    with_other_kinds,
+    with_other_time_zone,
+    with_tunnels_and_static_routes,
+)
 
 SHIPPED = Path(__file__).parents[2] / "policies"
 Files = dict[str, Any]
@@ -306,6 +314,12 @@ ODDITIES: tuple[Oddity, ...] = (
     without_router,
     with_one_family_at(Family.V4),
     with_one_family_at(Family.V6),
+    with_ipv4_only,
+    with_ipv6_only,
+    with_one_line,
+    with_other_kinds,
+    with_other_time_zone,
+    with_tunnels_and_static_routes,
     with_on_premises_only,
     with_one_application,
     without_groups_and_calendar,
