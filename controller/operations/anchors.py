@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from controller.inputs.character_classes import Line
 from controller.model.city import City
@@ -42,17 +43,20 @@ class AnchorName(StrEnum):
     STATEFUL = "keeps-state"
 
 
+_Port = Annotated[int, Field(ge=0, le=65535)]
+
+
 class Need(BaseModel):
     """A necessity as it was applied, without its name and reason; `segment` empty: in every segment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     segment: Line
-    family: int
+    family: int = Field(ge=4, le=6)
     direction: PlainText
     protocol: PlainText
-    source_port: int | None
-    ports: tuple[int, int]
+    source_port: _Port | None
+    ports: tuple[_Port, _Port]
     established: bool
     source: PlainText
     destination: PlainText
