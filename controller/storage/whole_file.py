@@ -18,7 +18,7 @@ def write_whole(content: bytes, path: Path, *, private: bool = True) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             if not private:
-                os.fchmod(file.fileno(), 0o666 & ~_read_umask())
+                os.fchmod(file.fileno(), 0o666 & ~read_umask())
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -27,7 +27,7 @@ def write_whole(content: bytes, path: Path, *, private: bool = True) -> None:
         raise
 
 
-def _read_umask() -> int:
+def read_umask() -> int:
     """Return the permissions that new files of this process do not get; the system tells it by a change only."""
     mask = os.umask(0o077)
     os.umask(mask)

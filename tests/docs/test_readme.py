@@ -10,6 +10,7 @@ import pytest
 
 from controller.platforms.base import Operable, Readable
 from controller.platforms.registry import list_platforms, load_platform
+from tests.cli.running import here
 from tools.demo.chapters import describe_chapters
 from tools.readme_demo import CHAPTERS, CHOSEN, DEMO, EXCERPT, LineMissing, choose_lines, cut_between_marks
 
@@ -132,10 +133,9 @@ def test_an_output_that_lacks_a_line_is_refused() -> None:
                      "proof: 1 states on the way")  # fmt: skip
 
 
-def test_the_commands_to_start_on_own_data_are_those_of_the_tutorial() -> None:
-    """A test runs every command of the tutorial (test_site.py)."""
+def test_the_commands_to_start_on_own_data_work_one_after_the_other(tmp_path: Path) -> None:
     part = ENGLISH.partition("## Start on your own data\n")[2].partition("\n## ")[0]
-    commands = list_commands(part)
-    assert [one.split()[1] for one in commands if one.startswith("tsunagu ")] == ["check", "render", "explain", "plan"]
-    tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8").splitlines()
-    assert [one for one in commands if one not in tutorial] == []
+    commands = [one.partition("#")[0].split() for one in list_commands(part) if one.startswith("tsunagu ")]
+    assert [one[1] for one in commands] == ["init", "check", "render", "explain", "plan"]
+    done = [here(*one[1:], cwd=tmp_path) for one in commands]
+    assert [one.code for one in done] == [0] * 5, done

@@ -16,6 +16,10 @@ class Example(NamedTuple):
 
 EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
     {
+        "init": (
+            Example("init our-city", "one school, five segments, four rules"),
+            Example("init our-city --id minato --name みなと市 --json", "with its own names, for a program"),
+        ),
         "check": (
             Example("check", "the policy in policies/"),
             Example("check --policies ~/city --on 2027-04-01 --json", "another folder, as of a day, for a program"),

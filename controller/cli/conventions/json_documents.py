@@ -237,6 +237,13 @@ RewriteDocument = TypedDict(
 )
 
 
+class StarterDocument(TypedDict):
+    """What `init` wrote."""
+
+    folder: str
+    files: list[str]
+
+
 class MigrationDocument(TypedDict):
     """What `migrate` would rewrite, or has."""
 

@@ -34,6 +34,7 @@ from controller.cli.conventions.json_documents import (
     RenderedDocument,
     ReportDocument,
     RoundDocument,
+    StarterDocument,
     WatchedDocument,
     WhatIfDocument,
 )
@@ -65,6 +66,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "explain": JsonForm(("explain",), ExplainedDocument),
         "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
         "what-if": JsonForm(("what-if",), WhatIfDocument),
+        "init": JsonForm(("init",), StarterDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),
         "approve": JsonForm(("approve",), ApprovalDocument),
         "agent": JsonForm(("agent",), DeviceProgramDocument),
