@@ -40,7 +40,7 @@ def ask(*words: str, policies: Path = SHIPPED, asking: str = "bash") -> list[str
         (("plan", "--ward", "麻"), ["麻生区"]),
         (("plan", "--school", "kw-s"), ["kw-s01"]),
         (("plan", "--school", "麻生第一小"), ["仮・麻生第一小学校"]),
-        (("measure", "--line", ""), ["primary", "backup"]),
+        (("measure", "--line", ""), ["primary", "backup", "third"]),
         (("measure", "--region", "to"), ["tokyo"]),
         (("what-if", "--lang", "j"), ["ja"]),
         (("lab", "break", "kw-s"), ["kw-s01"]),

@@ -87,6 +87,7 @@ def test_a_refusal_is_a_document_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], code: Exit, name: str
 ) -> None:
     monkeypatch.setattr(paths, "STATE", tmp_path / "no-lab")
+    monkeypatch.setenv("XDG_STATE_HOME", f"{tmp_path}-state")
     (tmp_path / "file").write_text("", encoding="utf-8")
     done = here(*words[:1], *(words[1:2] if words[0] in command_line.GROUPS else ()), "--json",
                 *words[2 if words[0] in command_line.GROUPS else 1 :], cwd=tmp_path)  # fmt: skip

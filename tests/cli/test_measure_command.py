@@ -23,7 +23,7 @@ def no_lab_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ((), Exit.USAGE, "name --school or --ward"),
         (("--all", "--school", "as-e04"), Exit.USAGE, "name --school or --ward"),
         (("--lab", "--all", "--family", "5"), Exit.USAGE, "--family is 4 or 6"),
-        (("--lab", "--all", "--line", "third"), Exit.USAGE, "'third' is not one of 'primary', 'backup'"),
+        (("--lab", "--all", "--line", "fourth"), Exit.USAGE, "'fourth' is not one of 'primary', 'backup', 'third'"),
         (("--lab", "--all", "--lang", "fr"), Exit.USAGE, "'fr' is not one of 'ja', 'en'"),
         (("--lab", "--all", "--region", "nagoya"), Exit.FAILED, "no region 'nagoya'; there are: tokyo, osaka"),
         (("--lab", "--all"), Exit.FAILED, "no lab is up; build it with 'tsunagu lab up'"),

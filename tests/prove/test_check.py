@@ -24,6 +24,6 @@ def test_checks_of_one_name_are_put_together_in_the_order_of_their_first() -> No
     )
     assert joined == [
         Check("paths", 7, ("first", "second", "third"), ("seen", "twice")),
-        Check("isolation", 3, not_judged="why"),
+        Check("isolation", 3, not_judged="why; and why not"),
     ]
     assert join_checks([]) == []

@@ -25,6 +25,7 @@ from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family
 from controller.model.sites.devices import Device
 from controller.plan.document import load_plan, save_plan
+from controller.plan.provenance.made_here import record_made_plan
 from controller.platforms.base import Command
 from controller.platforms.frr.driver import Frr
 from controller.platforms.transport.ssh_transport import SshTransport
@@ -204,6 +205,7 @@ def _kill_at(school: School, step: str) -> None:
     own = plan.model_copy(update={"devices": tuple(one for one in plan.devices if one.device == school.router.id)})
     assert own.canary == school.layout.id
     save_plan(own, school.folder / "plan.json")
+    record_made_plan(own.format_text().encode(), school.folder / "plan.json")
     words = [str(school.folder / name) for name in ("policies", "plan.json", "killed")]
     done = subprocess.run(
         [sys.executable, "-m", "tests.rollout.killed_apply", *words, SECONDS, step, "start"],

@@ -18,6 +18,8 @@ OWN = {
 }
 """Whose files these folders open: none of them is written by others."""
 READS = {
+    "controller/cli/conventions/completion.py": "its own cache of names",
+    "controller/cli/conventions/option_table.py": "a table that is a part of the program",
     "controller/cli/main.py": "the null device",
     "controller/cli/output.py": "the null device",
     "controller/cloud/installation.py": "sources of the engine that this project builds",
@@ -31,6 +33,7 @@ READS = {
     "controller/platforms/device_text/word_lists.py": "word lists that are a part of the program",
     "controller/platforms/transport/namespace.py": "network namespaces of the kernel",
     "controller/plan/document.py": "the bytes of a plan that the opener has read",
+    "controller/starter/write_city.py": "files that are a part of the program",
     "controller/telemetry/writer_tokens.py": "the operators' tokens: owner and mode are checked, by rules of their own",
 }
 

@@ -58,7 +58,7 @@ ODD_CLAIMS: dict[str, dict[str, object]] = {
     "expiry as a list": {"exp": [NOW + 60]},
     "issued as nothing": {"iat": None},
     "issued before the epoch": {"iat": -1},
-    "not valid yet": {"nbf": NOW + 300},
+    "not valid yet": {"nbf": NOW + 86_400},
     "not valid before a text": {"nbf": "soon"},
     "an object as email": {"email": {"is": "principal@school.example"}},
     "a list as email": {"email": ["principal@school.example"]},

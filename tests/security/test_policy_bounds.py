@@ -161,8 +161,9 @@ def test_order_of_choices_means_nothing(policies: PolicyFolder, order: int) -> N
     ["8.8.0.0/16", "10.0.0.0/8", "10.255.0.0/27", "8.8.8.8/32", "2400:cb00::/32", "2001:db8:80ff::/64", "::/0"],
 )
 def test_controllers_of_a_policy_alone_are_few_and_private(policies: PolicyFolder, written: str) -> None:
-    policies.edit(FILE, "10.255.0.10/32", f'"{written}"')
-    assert any(f"controllers.0: {written}" in problem for problem in policies.problems())
+    at, replaced = (1, "2001:db8:80ff::10/128") if ":" in written else (0, "10.255.0.10/32")
+    policies.edit(FILE, replaced, f'"{written}"')
+    assert any(f"controllers.{at}: {written}" in problem for problem in policies.problems())
 
 
 def cut_apart(network: str, length: int) -> list[Prefix]:

@@ -96,7 +96,7 @@ class Machine:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(SCRIPT), *words], env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            [str(SCRIPT), *words], env=self.environment, capture_output=True, text=True, timeout=240, check=False
         )
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:

@@ -111,7 +111,7 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
 
 
 OLD_NAMES = ("::tokyo", "::osaka")
-KINDS = ("same", "create", "replace")
+KINDS = ("same", "create", "replace", "update", "delete")
 
 
 def test_nothing_is_replaced_where_an_older_program_deployed(
@@ -119,9 +119,9 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
 ) -> None:
     """The state is what the last program that read format 1 left behind: other names, one component with data.
 
-    New since then: the levels of known registrations, and the conditions that ask for them. A binding is its role and
-    its condition, so those are made anew, before the old ones go; everything else stays. (There is no world behind
-    the state, so what would be made is not made here.)
+    New since then: the levels of known registrations, the name of the country's level, and the conditions that ask for
+    them. A binding is its role and its condition, so those are made anew, before the old ones go; everything else
+    stays. (There is no world behind the state, so what would be made is not made here.)
     """
     lab = rehearsed("lab")
     state = tmp_path / "old.json"
@@ -135,10 +135,15 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     steps = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]["steps"]
     by_kind: dict[str, list[dict[str, Any]]] = {kind: [one for one in steps if one["op"] == kind] for kind in KINDS}
     assert sum(map(len, by_kind.values())) == len(steps), {one["op"] for one in steps}
-    assert all("accessLevel:AccessLevel::registered" in one["urn"] for one in by_kind["create"])
+    levels = "accessLevel:AccessLevel::"
+    made = [one["urn"].rpartition(levels)[2] for one in by_kind["create"]]
+    assert all(name == "in-country" or name.startswith("registered") for name in made)
+    # The level of the country has its name of any country; what asked for the old one asks for the new one first.
+    assert [one["urn"].rpartition(levels)[2] for one in by_kind["delete"]] == ["japan"]
+    assert [levels in one["urn"] for one in by_kind["update"]] == [True]
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]
-    assert len(kept) == len(by_kind["same"]) == len(old) - len(by_kind["replace"])
+    assert len(kept) == len(by_kind["same"]) == len(old) - sum(len(by_kind[kind]) for kind in KINDS[2:])
     assert not [one for one in steps if "tsunagu:cloud:Affairs" in one["urn"] or one["urn"].endswith(OLD_NAMES)]
     renamed = [one for one in kept if one["urn"] != one["oldState"]["urn"]]
     gone = old - {one["urn"] for one in steps}
