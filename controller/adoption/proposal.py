@@ -192,7 +192,7 @@ def _plan_rest(
     here: Surroundings, system: Platform, text: str, source: str
 ) -> tuple[tuple[Step, ...], list[Contradiction]]:
     """Return the steps of a plan after the hand-overs, and what would still stand in its way."""
-    seen = system.parse(text, source)
+    seen = understand(system, DeviceText(text, here.device), source)
     try:
         refuse_conflicts(seen, here.wanted, source)
         return system.plan_steps(seen.state, here.wanted), []

@@ -22,7 +22,7 @@ from controller.plan.observe import read_devices
 from controller.plan.select import find_device
 from controller.platforms.base import Command, ConfigLine, Lock, Observation
 from controller.platforms.common.own_restore import OwnRestore
-from controller.platforms.common.understanding import understand
+from controller.platforms.common.understanding import read_unmanaged, understand
 from controller.platforms.device_text import device_text
 from controller.platforms.device_text.device_text import (
     MESSAGE_CHARACTERS,
@@ -250,18 +250,14 @@ def test_a_large_text_is_redacted_in_no_time() -> None:
 
 
 def test_only_one_place_gives_a_device_s_text_to_a_parser() -> None:
-    """Whoever reads a device goes by `understand`; the rest of the code parses texts of its own making.
-
-    An adoption also reads what is not ours, with readers of its own, in its two commands.
-    """
+    """Whoever reads a device goes by `understand`; the rest of the code parses texts of its own making."""
     root = Path(__file__).parents[2] / "controller"
     revealing = {
         str(path.relative_to(root))
         for path in root.rglob("*.py")
         if ".reveal()" in path.read_text(encoding="utf-8") and "device_text" not in path.parts
     }
-    adoption = {"cli/devices/adopt.py", "cli/devices/learnt_rules.py"}
-    assert revealing == {"platforms/common/own_restore.py", "platforms/common/understanding.py"} | adoption
+    assert revealing == {"platforms/common/own_restore.py", "platforms/common/understanding.py"}
 
 
 PROGRAMS = sorted((Path(__file__).parents[2] / "controller" / "platforms").rglob("*.sh"))
@@ -276,3 +272,15 @@ OWN_ERRORS = [
 def test_what_our_own_program_says_on_a_device_is_told_in_whole(error: str) -> None:
     said = re.sub(r"\$\{?[a-z_0-9#%:*]+\}?(/\w+)?", "read", error)
     assert "<redacted>" not in describe_device_words(f"ovs_switch: {said}")
+
+
+def test_a_reader_of_unmanaged_objects_tells_no_words_of_the_text() -> None:
+    text = DeviceText("username admin password hunter2\n", "kw-e01-core1")
+    assert read_unmanaged(text, "a.cfg", len) == 32
+
+    def fail(raw: str) -> None:
+        raise RuntimeError(raw)
+
+    with pytest.raises(ConfigRefused, match=r"a\.cfg.*RuntimeError") as refused:
+        read_unmanaged(text, "a.cfg", fail)
+    assert "hunter2" not in f"{refused.value} {refused.value.__cause__}"

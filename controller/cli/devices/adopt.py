@@ -27,6 +27,7 @@ from controller.model.sites.devices import Device
 from controller.plan.observe import Observed
 from controller.plan.saved_configurations import NoConfiguration
 from controller.plan.select import Selection, select_devices
+from controller.platforms.common.understanding import read_unmanaged
 
 MOST_SHOWN = 12
 """Commands of one hand-over that are shown; --json has all."""
@@ -149,7 +150,9 @@ def _propose(city: City, seen: Observed, level: AdoptionLevel) -> DeviceProposal
     if seen.refusal is not None:
         raise seen.refusal
     assert seen.text is not None  # noqa: S101 what was read without a refusal has its text
-    return propose_adoption(city, seen.device, seen.text.reveal(), seen.source, level)
+    return read_unmanaged(
+        seen.text, seen.source, lambda text: propose_adoption(city, seen.device, text, seen.source, level)
+    )
 
 
 def _choose_code(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from controller.inputs.real_path import find_real_path
 from controller.model.city import City
 from controller.plan.observe import Observed
 from controller.plan.saved_configurations import NoConfiguration
+from controller.platforms.common.understanding import read_unmanaged
 
 
 class LearntRulesDocument(TypedDict):
@@ -51,7 +53,10 @@ def propose_learnt_rules(  # noqa: PLR0913 what the command was asked
             continue
         if one.refusal is not None or one.text is None:
             raise one.refusal or TsunaguError(f"{one.device.id}: nothing was read")
-        network = read_existing_network(one.device.platform, one.text.reveal(), one.device.id, one.source)
+        device, source = one.device, one.source
+        network = read_unmanaged(
+            one.text, source, partial(read_existing_network, device.platform, device=device.id, source=source)
+        )
         first = 1 + sum(len(other.rules) for other in learnt)
         learnt.append(learn_rules(city, one.device, network, one.source, first))
     if not learnt:

@@ -48,7 +48,7 @@ def _check_controllers(city: City, bounds: PolicyBounds, find_origin: FindOrigin
 def _check_reserved(city: City, bounds: PolicyBounds, find_origin: FindOrigin) -> Iterator[Problem]:
     reserved = PrefixCover(city.settings.reserved)
     for prefix in bounds.reserved:
-        if not reserved.covers(prefix):
+        if Family(prefix.version) in city.families and not reserved.covers(prefix):
             message = f"{prefix} must stand here: it is never internet (`reserved` of {_OPERATORS}, or its default)"
             yield Problem(find_origin(CITY, "reserved"), "reserved", message)
 

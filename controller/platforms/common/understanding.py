@@ -7,13 +7,15 @@ redacted text, and where the platform would not refuse that one it says the plac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from controller.errors import ConfigRefused, Origin, Problem, TsunaguError
 from controller.platforms.base import ConfigLine, Observation, Peer, Platform
 from controller.platforms.device_text.device_text import DeviceText, cut_text
 
+T = TypeVar("T")
 _HIDDEN = "what stands there is not as ours is written; values that can be a secret are not shown"
 
 
@@ -49,6 +51,20 @@ def redact_configuration(system: Platform, text: DeviceText, source: str) -> tup
     understood = _list_understood(text, understand(system, text, source))
     try:
         return text.redact(understood)
+    except Exception as error:  # noqa: BLE001 as above
+        raise _tell_fault(source, error) from None
+
+
+def read_unmanaged(text: DeviceText, source: str, reader: Callable[[str], T]) -> T:
+    """Return what a reader of unmanaged objects finds in a device's text; an adoption reads more than a platform does.
+
+    Raises:
+        TsunaguError: the reader refuses it, or had an error of its own; of that only the kind is told.
+    """
+    try:
+        return reader(text.reveal())
+    except TsunaguError:
+        raise
     except Exception as error:  # noqa: BLE001 as above
         raise _tell_fault(source, error) from None
 
