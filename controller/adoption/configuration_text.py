@@ -16,13 +16,13 @@ _BOUND = re.compile(r"(ip access-group|ipv6 traffic-filter) \S+ (in|out)")
 
 
 class ConfigurationText:
-    """Lines of a configuration, changed in place; `text()` is what the device would show."""
+    """Lines of a configuration, changed in place; `format_text` is what the device would show."""
 
     def __init__(self, text: str) -> None:
         """Keep the lines of a configuration, without what cannot be seen at their ends."""
         self._lines = [line.rstrip() for line in text.splitlines()]
 
-    def text(self) -> str:
+    def format_text(self) -> str:
         """Return the whole configuration."""
         return "\n".join(self._lines) + "\n"
 
@@ -54,7 +54,7 @@ class ConfigurationText:
 
         >>> shown = ConfigurationText("interface Vlan10\n description STAFF\n")
         >>> shown.set_line("interface Vlan10", "description", "description TSN-interface")
-        >>> shown.text()
+        >>> shown.format_text()
         'interface Vlan10\n description TSN-interface\n'
         """
         at, end = self.open_block(header)

@@ -237,7 +237,7 @@ def apply_hand_over(platform: str, text: str, one: HandOver) -> str:
             shown.split_ports(header.split()[1])
         for line in lines:
             _enter_line(shown, header, line)
-    return shown.text()
+    return shown.format_text()
 
 
 def _enter_line(shown: ConfigurationText, header: str, line: str) -> None:

@@ -33,7 +33,7 @@ from controller.adoption.list_entries import (
     describe_learnt_entry,
     do_intervals_meet,
     find_entry_line,
-    intersect,
+    intersect_intervals,
     is_plain_entry,
     list_prefixes,
     list_rectangles,
@@ -209,7 +209,7 @@ def _name(city: City, judged: Iterable[OldFilter], effect: Effect, word: str) ->
             if effect is Effect.FORBID:
                 # Only what is denied of the internet needs a name: nothing else is permitted without one.
                 internet = city.addresses.destination_addresses(INTERNET, city.schools[0])
-                outside = intersect(outside, internet.in_family(one.place[2]).get_intervals())
+                outside = intersect_intervals(outside, internet.in_family(one.place[2]).get_intervals())
             if entry.effect is effect and outside and outside not in seen:
                 seen.add(outside)
                 line = find_entry_line(entry)
@@ -336,7 +336,7 @@ def _learn_rectangle(
         _add_rule(learning, segment, old, entry, service)
         left = subtract_all(left, internet)
     known = list_known_addresses(city, family)
-    outside = intersect(left, known)
+    outside = intersect_intervals(left, known)
     if outside:
         _add_rule(learning, segment, old, entry, _make_application(learning.name_rule(), family, outside, service))
     beyond = subtract_all(left, known)
@@ -350,7 +350,7 @@ def _exclude_parts(learning: _Learning, segment: str, family: Family, service: S
     own = addresses.source_addresses_in(segment, school, family).included[0]
     for other in learning.city.segments:
         there = addresses.source_addresses_in(other, school, family).get_intervals()
-        for prefix in list_prefixes(family, intersect(beyond, there)):
+        for prefix in list_prefixes(family, intersect_intervals(beyond, there)):
             question = Match(family, service.protocol, own, prefix, ANY_PORTS, service.ports)
             _exclude(learning, segment, family, Entry(Effect.PERMIT, question))
 

@@ -59,10 +59,10 @@ def subtract_all(intervals: Intervals, taken: Iterable[Interval]) -> Intervals:
     return intervals
 
 
-def intersect(one: Intervals, other: Intervals) -> Intervals:
+def intersect_intervals(one: Intervals, other: Intervals) -> Intervals:
     """Return what two lists of intervals share.
 
-    >>> intersect(((0, 5), (8, 9)), ((4, 8),))
+    >>> intersect_intervals(((0, 5), (8, 9)), ((4, 8),))
     ((4, 5), (8, 8))
     """
     shared = [(max(low, first), min(high, last)) for low, high in one for first, last in other]

@@ -134,10 +134,12 @@ def plan(  # noqa: PLR0913 the command's options
         find_fingerprint(sign_with) if sign_with is not None else "",
     )
     document = build_plan(city, found, origin)
-    if output is not None:
+    # An empty plan is not saved: it could be applied, and nothing would have been done.
+    place = output if _list_planned(found) else None
+    if place is not None:
         trail = open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
         trail.record(AuditKind.PLANNED, **_describe_origin(document))
-        _save(document, output, sign_with)
+        _save(document, place, sign_with)
     if as_json:
         say_json(
             {
@@ -154,18 +156,30 @@ def plan(  # noqa: PLR0913 the command's options
         say_refusals(found)
         say_adoption_levels(one.school for one in devices)
         _say_unjudged(found)
-        _say_plan_summary(found, output, undo=undo is not None)
-        if len(document.touched_schools) > 1 and document.canary != operations.rollout.canary:
-            named = "'rollout: {canary: SCHOOL}' of the operators' file names another"
-            print_line(f"changed first: {document.canary}, of the fewest pupils; {named}", "yellow")
-        if output is not None:
-            _say_what_it_needs(document, output, operations, signed=sign_with is not None)
+        _say_plan_summary(found, place, undo=undo is not None)
+        _say_canary(document, operations)
+        if place is not None:
+            _say_what_it_needs(document, place, operations, signed=sign_with is not None)
             earlier = "" if undo is not None else explain_earlier_policy(city, operations)
             if earlier:
                 print_line(f"it cannot be applied: {earlier}", "yellow")
     code = choose_exit_code(found)
+    if code is Exit.GOOD and place != output:
+        code = Exit.FAILED
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def _list_planned(found: Sequence[ConsideredDevice]) -> list[ConsideredDevice]:
+    """Return the devices that were read and belong into the plan."""
+    return [one for one in found if one.refusal is None and not one.left_out]
+
+
+def _say_canary(document: PlanFile, operations: Operations) -> None:
+    """Name the school that is changed first, where the operators' file names none of the plan."""
+    if len(document.touched_schools) > 1 and document.canary != operations.rollout.canary:
+        named = "'rollout: {canary: SCHOOL}' of the operators' file names another"
+        print_line(f"changed first: {document.canary}, of the fewest pupils; {named}", "yellow")
 
 
 def _say_what_it_needs(document: PlanFile, output: Path, operations: Operations, *, signed: bool) -> None:
@@ -249,8 +263,12 @@ def drift(  # noqa: PLR0913 the command's options
         say_refusals(found)
         _say_unjudged(found)
         say_adoption_levels(one.school for one in devices)
-        same = sum(one.refusal is None and not one.left_out for one in found) - len(differing)
-        print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
+        judged = len(_list_planned(found))
+        if judged:
+            same = judged - len(differing)
+            print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
+        else:
+            print_line(f"drift: none of {len(found)} devices was judged, so nothing is known of them", "yellow")
     code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
@@ -309,7 +327,10 @@ def _style(change: str) -> str | None:
 
 
 def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *, undo: bool) -> None:
-    planned = [one for one in found if one.refusal is None and not one.left_out]
+    planned = _list_planned(found)
+    if not planned:
+        print_line(f"plan: none of {len(found)} devices was planned; nothing is proved, and nothing is saved", "yellow")
+        return
     left_out = sum(bool(one.left_out) for one in found)
     changing = sum(bool(one.changes) for one in planned)
     proved = sum(one.filters_proved for one in planned)
