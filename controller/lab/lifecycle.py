@@ -28,7 +28,13 @@ from controller.lab.network.programs import check_requirements
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout, SchoolLayout
 from controller.lab.state.layout_planning import plan_layout
-from controller.lab.state.processes import end_processes, identify_namespaces, list_inhabitants, wait_until
+from controller.lab.state.processes import (
+    end_processes,
+    identify_namespaces,
+    is_alive,
+    list_inhabitants,
+    wait_until,
+)
 from controller.lab.state.undo_log import LabRecord
 from controller.model.virtual_city import VirtualCity
 from controller.platforms.transport import namespace
@@ -66,11 +72,7 @@ def build_virtual_city(
     layout = plan_layout(city, schools, world)
     operations = build_lab_operations(state, city.canary, city.bounds)
     ssh_user.check_ssh_user(layout.user)
-    try:
-        state.mkdir(mode=0o755)
-    except FileExistsError:
-        message = f"a lab is up already, or was left half built ({state}); remove it with 'tsunagu lab down'"
-        raise LabError(message) from None
+    _make_place(state, progress)
     with paths.hold_lock(state, "build the lab"):
         record = LabRecord(
             layout=layout, settings=kernel_settings.read_machine_settings(), made_sshd_folder=not _SSHD_FOLDER.exists()
@@ -85,6 +87,34 @@ def build_virtual_city(
             _remove(state)
             raise
     return layout
+
+
+def _make_place(state: Path, progress: Progress) -> None:
+    """Make the state folder; what a lab left of which nothing runs any more is removed first.
+
+    Raises:
+        LabError: a lab is up, is being built, or was left half built.
+    """
+    try:
+        state.mkdir(mode=0o755)
+    except FileExistsError:
+        if not _remove_if_ended(state, progress):
+            message = f"a lab is up already, or was left half built ({state}); remove it with 'tsunagu lab down'"
+            raise LabError(message) from None
+        state.mkdir(mode=0o755)
+
+
+def _remove_if_ended(state: Path, progress: Progress) -> bool:
+    """Remove a lab whose processes have all ended (the machine was restarted); whether it was one.
+
+    Without a whole record it is left alone: another command may just be beginning to build it.
+    """
+    with paths.hold_lock(state, "build the lab"):
+        if _record_if_whole(state)[0] is None or any(map(is_alive, undo_log.list_processes(state))):
+            return False
+        progress(f"of the lab in {state} nothing runs any more: removing what it left")
+        _remove(state)
+    return True
 
 
 def remove_virtual_city(progress: Progress, state: Path = paths.STATE) -> bool:
