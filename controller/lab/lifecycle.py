@@ -54,6 +54,8 @@ _SSHD_FOLDER = Path("/run/sshd")
 _AT_ONCE = 12
 """Schools that are built at the same time: most of it is waiting, for routes among others."""
 _READY_SECONDS = 20.0
+_ANSWER_SECONDS = 0.7
+"""Below 1 s, after which the kernel sends the first packet again: while routes are still learnt it is lost."""
 
 
 def build_virtual_city(
@@ -227,7 +229,8 @@ def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
 def answers_login(layout: Layout, school: SchoolLayout) -> bool:
     """Whether the switch's SSH server answers where the controller is, through the core, the router and the switch."""
     try:
-        with namespace.open_connection(paths.CONTROLLER, school.management.address.v4, layout.ssh_port, 2.0) as opened:
+        where = paths.CONTROLLER, school.management.address.v4, layout.ssh_port
+        with namespace.open_connection(*where, _ANSWER_SECONDS) as opened:
             return opened.recv(4) == b"SSH-"
     except OSError:
         return False
