@@ -16,8 +16,8 @@ from controller.model.sites.adoption import AdoptionLevel
 from controller.model.sites.schools import School
 from controller.platforms.allied_telesis_awplus.text import write_attachment
 from controller.platforms.cisco_ios.text import SWITCH as CISCO
-from controller.platforms.common.conflict_choices import strip_advice
 from controller.platforms.common.managed import write_vlan_list
+from controller.platforms.conflict_choices import strip_advice
 from controller.platforms.dialect.vlan_interface import change_interface
 
 _SHOWN = 3

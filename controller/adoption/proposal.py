@@ -37,8 +37,8 @@ from controller.model.sites.adoption import AdoptionLevel, list_managed_parts
 from controller.model.sites.devices import Device
 from controller.plan.review import describe_changes
 from controller.platforms.base import Platform, Step, refuse_conflicts
-from controller.platforms.common.conflict_choices import strip_advice
 from controller.platforms.common.understanding import understand
+from controller.platforms.conflict_choices import strip_advice
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import load_platform
 from controller.prove.filters.transition import TransitionStage, find_transition_faults

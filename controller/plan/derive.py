@@ -20,7 +20,7 @@ from controller.plan.proof.city_checks import ParsedDevice, check_paths
 from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.plan.review import describe_changes, describe_preference
 from controller.platforms.base import Observation, Platform, Step, refuse_conflicts
-from controller.platforms.common.conflict_choices import ConflictKind, advise
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.registry import load_platform
 from controller.prove.compliance.external_connections import find_opened_connections
 from controller.prove.lint.finding import Severity

@@ -11,7 +11,7 @@ from controller.model.network.device_state import Capabilities, DeviceState
 from controller.model.network.packets import Direction, Family
 from controller.model.network.route_policies import RouteDirection, Routing
 from controller.model.network.unmanaged_paths import UnmanagedPath
-from controller.platforms.common.conflict_choices import ConflictKind, advise
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.device_text.device_text import DeviceText
 
 

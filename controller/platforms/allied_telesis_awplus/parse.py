@@ -11,8 +11,8 @@ from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS
 from controller.platforms.allied_telesis_awplus.ports import Port, join_ports, list_port_names, read_port
 from controller.platforms.allied_telesis_awplus.text import PORT_NAME
 from controller.platforms.base import ConfigLine, Observation
-from controller.platforms.common.conflict_choices import ConflictKind, advise
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Layout, Reading, join_words, read_blocks
 from controller.platforms.dialect.unmanaged_paths import PathGrammar, read_unmanaged_paths

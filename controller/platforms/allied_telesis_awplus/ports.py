@@ -18,8 +18,8 @@ from controller.model.network.device_state import PREFIX, FilterBinding, PortMod
 from controller.model.network.packets import Family
 from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
 from controller.platforms.base import ConfigLine
-from controller.platforms.common.conflict_choices import ConflictKind, advise
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import join_words, lines_starting
 
 _ROLES = {mark: role for role, mark in MARKS.items()}

@@ -22,8 +22,8 @@ from controller.model.network.device_state import (
 )
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, Observation
-from controller.platforms.common.conflict_choices import ConflictKind, advise
 from controller.platforms.common.managed import LAST_VLAN, parse_filter_name, parse_vlan_list
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Reading, find_repeated, join_words, lines_starting, read_blocks
 from controller.platforms.dialect.switch import PORT_MARK, SwitchGrammar

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip
 from controller.model.network.device_state import PREFIX, VlanInterface, build_vlan_interface
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, name_interface_place
-from controller.platforms.common.conflict_choices import ConflictKind, advise
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading, join_words, lines_starting
 
 MARK = f"{PREFIX}-interface"

@@ -19,7 +19,7 @@ from controller.model.network.route_policies import (
     build_routing,
 )
 from controller.platforms.base import ConfigLine, Observation, Peer
-from controller.platforms.common.conflict_choices import ConflictKind, advise
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Layout, Reading, read_blocks
 from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, write_binding
 

@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from controller.model.network.device_state import build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.platforms.base import ConfigLine, Observation, name_network_place
-from controller.platforms.common.conflict_choices import ConflictKind, advise
 from controller.platforms.common.managed import LAST_VLAN
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading
 from controller.platforms.hostapd.text import (
     BY_SERVER,

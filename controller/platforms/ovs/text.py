@@ -31,8 +31,8 @@ from controller.model.network.device_state import (
     build_device_state,
 )
 from controller.platforms.base import ConfigLine, Observation
-from controller.platforms.common.conflict_choices import ConflictKind, advise
 from controller.platforms.common.managed import find_port_misfits
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading
 from controller.platforms.ovs.filters import read_filter, write_filter_flows
 from controller.platforms.ovs.flows import (

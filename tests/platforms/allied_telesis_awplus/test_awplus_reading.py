@@ -73,7 +73,7 @@ LIST = f"access-list hardware {FROM_20}\n"
             7,
             f"judges packets to hosts, and {HOSTS} is host-facing",
         ),
-        (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "1. take it off the port: no access-group TSN-30-from-4-01234567"),
+        (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "port: no access-group TSN-30-from-4-01234567"),
         (f"{MINE}{CARRIES} access-group {FROM_20}\n access-group TSN-20-from-4-76543210\n", 8, "a second filter"),
         (f"{MINE}{CARRIES} access-group TSN-20-from-6-01234567\n", 7, "expected access-group TSN-VLAN-from-4-DIGEST"),
         (f"{MINE}{MINE}", 5, "stands twice"),

@@ -22,7 +22,7 @@ from controller.model.network.device_state import (
 )
 from controller.model.network.packets import Direction, Family
 from controller.platforms.base import refuse_conflicts
-from controller.platforms.common.conflict_choices import ADVICE, DEPENDS, ConflictKind, advise, strip_advice
+from controller.platforms.conflict_choices import ADVICE, DEPENDS, ConflictKind, advise, strip_advice
 from controller.platforms.registry import load_platform
 
 CONTROLLER = Path(__file__).parents[3] / "controller"
