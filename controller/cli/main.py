@@ -154,9 +154,12 @@ def describe_refusal(error: BaseException, command: Sequence[str], words: Sequen
         left = f": {error}" if isinstance(error, Interrupted) else ""
         return Refusal("interrupted", f"interrupted{left}", Exit.INTERRUPTED)
     if isinstance(error, typer.TyperException):
-        said = error.format_message()
+        from controller.cli.conventions.usage_mistakes import explain_usage  # noqa: PLC0415 only where it is needed
+
+        said = explain_usage(error.format_message(), words)
         if not said.startswith("Usage:"):
-            said = f"{said}{_find_source(error, command, words)} (see: {_name_help(command)})"
+            known = command[:1] if "No such command" in said else command
+            said = f"{said}{_find_source(error, command, words)} (see: {_name_help(known)})"
         return Refusal("usage", said, Exit.USAGE)
     if isinstance(error, TsunaguError):
         from controller.cli.conventions.error_document import name_error_code  # noqa: PLC0415 only where it is needed
