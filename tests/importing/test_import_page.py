@@ -24,9 +24,11 @@ def test_the_table_of_headers_is_that_of_the_code() -> None:
 
 
 def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
-    table = re.findall(r"^```csv\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)[0]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    table = next(text for language, text in blocks if language == "csv")
     (tmp_path / "schools.csv").write_text(table, encoding="cp932")
-    block = re.findall(r"^```\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)[0]
-    said = run_commands(block.splitlines(), tmp_path)
+    commands = [line for language, text in blocks if not language for line in text.splitlines()]
+    assert len(commands) > 4
+    said = run_commands(commands, tmp_path)
     assert "2 new, 1 changed, 0 not in the source; nothing was written" in said["import"]
     assert "3 schools" in said["check"]
