@@ -17,8 +17,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from controller.adoption.reading import can_read_existing, read_existing_network
 from controller.cli.conventions.defaults import parse_defaults
 from controller.errors import ConfigRefused, TsunaguError
-from controller.importing.csv_table import read_school_table
-from controller.importing.school_records import KnownWard, build_school_records
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.bounded_yaml import YamlRefused, count_yaml
 from controller.lab.iap import signed_tokens
@@ -32,7 +30,6 @@ from controller.model.network.packets import Family, parse_prefix, parse_service
 from controller.model.network.state_lines import parse_state
 from controller.model.policy_files import POLICY_FILES
 from controller.model.sites.devices import Device
-from controller.model.sites.school_kinds import DEFAULT_KINDS
 from controller.model.yaml_source import parse_yaml
 from controller.operations.operators_file import load_operations
 from controller.plan.document import parse_plan
@@ -62,6 +59,7 @@ from stacks.settings.read_configuration import parse_stack_configuration
 from tests.monitoring import feed
 from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
+from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "platforms"
@@ -221,13 +219,6 @@ def _list_documents(stage: Stage) -> list[Target]:
             read_body(line)
         read_tail(segment)
 
-    table = '学校名,区,種別,児童生徒数,回線,回線速度,電話\r\n第一小学校,麻生区,小学校,"1,024",閉域VPN 100M,,1\r\n'
-    tables = tuple(table.encode(encoding) for encoding in ("utf-8", "cp932", "euc_jp", "utf-16"))
-
-    def schools(data: bytes) -> None:
-        wards = [KnownWard("asao", "麻生区")]
-        build_school_records(read_school_table(stage.write("schools.csv", data)), wards, DEFAULT_KINDS)
-
     device = stage.devices["cisco_ios"] if "cisco_ios" in stage.devices else next(iter(stage.devices.values()))
 
     def configurations(data: bytes) -> None:
@@ -247,8 +238,8 @@ def _list_documents(stage: Stage) -> list[Target]:
         parse_stack_configuration("lab", texts, path)
 
     return [
-        Target("table of schools", tables, schools, ("read_school_table", "parse_school_table", "decode_table",
-               "read_default_line", "read_source", "read_plain_text", "read_whole_number", "read_rate", "read_line")),
+        Target("table of schools", SCHOOL_TABLES, lambda data: import_table(stage.write("schools.csv", data)),
+               READERS_OF_TABLES),
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
                ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),
