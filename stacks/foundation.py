@@ -1,4 +1,4 @@
-"""Foundation: project services, the VPC in Tokyo and Osaka, its way out and its firewall, keys, and the audit logs."""
+"""Foundation: project services, the VPC in every region, its way out and its firewall, keys, and the audit logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import AuditSettings, GoogleSettings, NetworkSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
-from stacks.settings.regions import BOTH, REGIONS, Region
+from stacks.settings.regions import Region, StackRegions
 
 AUDIT_FILTER = 'log_id("cloudaudit.googleapis.com/activity") OR log_id("cloudaudit.googleapis.com/data_access")'
 SECONDS_A_DAY = 86_400
@@ -28,6 +28,7 @@ class FoundationArgs:
     """
 
     google: GoogleSettings
+    regions: StackRegions
     network: NetworkSettings
     audit: AuditSettings
     naming: Naming
@@ -38,7 +39,7 @@ class FoundationArgs:
 class Foundation(pulumi.ComponentResource):
     """Everything that applications stand on.
 
-    Outputs: `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `services`.
+    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `services`.
     `before_database` lists what must exist before a private database can.
     """
 
@@ -46,6 +47,7 @@ class Foundation(pulumi.ComponentResource):
         super().__init__(f"{TYPE}Foundation", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
+        self.regions = args.regions
         self.services = ProjectServices("services", opts=self._child)
         self.vpc = gcp.compute.Network(
             "vpc",
@@ -54,15 +56,15 @@ class Foundation(pulumi.ComponentResource):
             description="Applications and databases of the city's schools",
             opts=self.services.build_child_options(self, "compute"),
         )
-        self.subnetworks = {region.id: self._add_subnetwork(region) for region in REGIONS.values()}
-        for region in REGIONS.values():
+        self.subnetworks = {region.id: self._add_subnetwork(region) for region in self.regions.regions}
+        for region in self.regions.regions:
             self._add_nat(region)
         Firewall("firewall", FirewallArgs(args.firewall, self.vpc.self_link), opts=self._child)
         PrivateAccess("private-access", PrivateAccessArgs(self.vpc.id, args.naming, self.services), opts=self._child)
         self.private_services = self._connect_private_services()
         self.keys = EncryptionKeys(
             "keys",
-            EncryptionKeysArgs(args.google, args.naming, args.protected, self.services),
+            EncryptionKeysArgs(args.google, self.regions, args.naming, args.protected, self.services),
             opts=self._child,
         )
         self.audit_bucket = self._add_audit_bucket()
@@ -73,7 +75,7 @@ class Foundation(pulumi.ComponentResource):
         return gcp.compute.Subnetwork(
             f"{self._name}-{region.id}",
             network=self.vpc.self_link,
-            region=region.name,
+            region=region.location,
             ip_cidr_range=str(self._args.network.subnets[region.id]),
             private_ip_google_access=True,
             log_config={"aggregation_interval": "INTERVAL_10_MIN", "flow_sampling": 0.5},
@@ -84,13 +86,13 @@ class Foundation(pulumi.ComponentResource):
         router = gcp.compute.Router(
             f"{self._name}-{region.id}-router",
             network=self.vpc.self_link,
-            region=region.name,
+            region=region.location,
             opts=add_old_name(self._child, f"{region.id}-router"),
         )
         gcp.compute.RouterNat(
             f"{self._name}-{region.id}-nat",
             router=router.name,
-            region=region.name,
+            region=region.location,
             nat_ip_allocate_option="AUTO_ONLY",
             source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
             log_config={"enable": True, "filter": "ERRORS_ONLY"},
@@ -121,7 +123,7 @@ class Foundation(pulumi.ComponentResource):
         args = self._args
         bucket = gcp.storage.Bucket(
             f"{args.google.project}-audit",
-            location=BOTH.upper(),
+            location=self.regions.shared.upper(),
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
             versioning={"enabled": True},

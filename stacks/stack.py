@@ -25,8 +25,11 @@ from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
 from stacks.settings.configuration import StackConfiguration
 from stacks.settings.naming import Naming
-from stacks.settings.read_configuration import ConfigurationRefused, find_application_problems
-from stacks.settings.regions import REGIONS, TOKYO
+from stacks.settings.read_configuration import (
+    ConfigurationRefused,
+    find_application_problems,
+    find_location_problems,
+)
 
 OFFLINE = "TSUNAGU_OFFLINE"
 LAB = "lab"
@@ -72,24 +75,32 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     """Declare every resource of the stack; return what its outputs are made from.
 
     Raises:
-        ConfigurationRefused: the configuration and the policy do not name the same applications.
+        ConfigurationRefused: the configuration and the policy do not name the same applications, or a region of the
+            stack is in another country than the city.
         PolicyError: the policy cannot be compiled for the cloud.
     """
     naming = Naming(configured.environment, city.id)
     facts = build_proxy_facts(configured, naming)
     intent = compile_cloud_intent(city, facts)
     audiences = {application.id: application.audience for application in intent.applications}
-    problems = find_application_problems(configured, audiences, file)
+    problems = [
+        *find_location_problems(configured, city.settings.country, file),
+        *find_application_problems(configured, audiences, file),
+    ]
     if problems:
         what = f"The configuration of stack {configured.environment!r} does not fit the policy:"
         raise ConfigurationRefused(what, problems)
-    google = gcp.Provider("google", project=configured.google.project, region=TOKYO.name)
+    regions = configured.places
+    for warning in regions.find_warnings():
+        pulumi.log.warn(warning)
+    google = gcp.Provider("google", project=configured.google.project, region=regions.locations[0])
     opts = pulumi.ResourceOptions(providers=[google])
     firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
     foundation = Foundation(
         "foundation",
         FoundationArgs(
             configured.google,
+            regions,
             configured.network,
             configured.audit,
             naming,
@@ -212,11 +223,11 @@ def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguratio
         "applications": placed,
         "regions": {
             region.id: {
-                "name": region.name,
+                "name": region.location,
                 "role": "primary" if region.id in written else "standby",
                 "serving": region.id in configured.serving,
             }
-            for region in REGIONS.values()
+            for region in configured.regions
         },
         "probes": {name: {"host": host, "port": 443, "path": "/"} for name, host in stack.hosts.items()},
         "proxy": {

@@ -17,8 +17,9 @@ from controller.cli.conventions import defaults
 from controller.errors import FileLocked, LabError
 from controller.lab import lifecycle as virtual_city
 from controller.lab.network.programs import check_requirements
-from controller.lab.state import paths
+from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout
+from controller.lab.state.processes import is_alive
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
@@ -35,8 +36,32 @@ POLICIES = Path(__file__).resolve().parents[1] / "policies"
 SCHOOLS = 2
 _LOCK = Path(tempfile.gettempdir()) / "tsunagu-lab-tests.lock"
 _PATIENCE = 900.0
+_OF_TESTS = "built-by-tests"
+"""A file in the lab's state folder. Test runs wait for each other: a lab with it that is found is of a killed one."""
+_MARKED = {"alone": "mark.alone", "lab and not alone": "mark.lab"}
+"""What the file of a test that is chosen so has in it, by the choice."""
 OPTIONS = frozenset({"POLICIES", "LANG", "JSON", "LAB", "STATE"})
 """Options that somebody may have set for all commands."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only tests with a marker are chosen, files without it are not even read: that takes half a minute."""
+    word = _MARKED.get(config.option.markexpr)
+    if word is None or collection_path.suffix != ".py" or word in collection_path.read_text(encoding="utf-8"):
+        return None
+    return True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stop where a test has such a marker that its own file does not write down: it would never be run."""
+    words: dict[Path, str] = {}
+    for item in items:
+        for marker in ("lab", "alone"):
+            if item.get_closest_marker(marker) is not None:
+                text = words.setdefault(item.path, item.path.read_text(encoding="utf-8"))
+                if f"mark.{marker}" not in text:
+                    message = f"{item.nodeid}: write 'mark.{marker}' in its own file"
+                    raise pytest.UsageError(message)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,19 +111,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(str(missing))
 
 
+def refuse_labs_of_others() -> None:
+    """Fail where a person's lab is up. What a killed test run or a restarted machine left is removed."""
+    if not paths.STATE.exists():
+        return
+    ended = not any(map(is_alive, undo_log.list_processes(paths.STATE)))
+    if not ended and not (paths.STATE / _OF_TESTS).exists():
+        pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
+    virtual_city.remove_virtual_city(lambda _: None)
+
+
 @dataclass
 class SharedLab:
     """The one lab of this machine, built when a test first needs it."""
 
     city: VirtualCity
     layout: Layout | None = None
+    as_built: bool = False
+    """Whether no test has had it since it was built that may change it."""
 
-    def build_if_missing(self) -> Layout:
-        """A lab of two schools, the canary first."""
+    def build_if_missing(self, *, to_change: bool = True) -> Layout:
+        """A lab of two schools, the canary first; whoever only looks at it says so."""
         if self.layout is None:
-            if paths.STATE.exists():
-                pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
+            refuse_labs_of_others()
             self.layout = virtual_city.build_virtual_city(self.city, SCHOOLS, lambda _: None)
+            (paths.STATE / _OF_TESTS).touch()
+            self.as_built = True
+        self.as_built = self.as_built and not to_change
         return self.layout
 
     def remove(self) -> None:
@@ -128,17 +167,24 @@ def lab(shared_lab: SharedLab) -> Layout:
 
 
 @pytest.fixture
-def fresh_lab(shared_lab: SharedLab) -> Layout:
-    """A lab of two schools with factory-new switches (about 1 s)."""
-    shared_lab.remove()
-    return shared_lab.build_if_missing()
+def untouched_lab(shared_lab: SharedLab) -> Layout:
+    """A lab of two schools with factory-new switches, for tests that only look at it."""
+    if not shared_lab.as_built:
+        shared_lab.remove()
+    return shared_lab.build_if_missing(to_change=False)
+
+
+@pytest.fixture
+def fresh_lab(untouched_lab: Layout, shared_lab: SharedLab) -> Layout:
+    """A lab of two schools with factory-new switches, for tests that change it."""
+    assert shared_lab.build_if_missing() is untouched_lab
+    return untouched_lab
 
 
 @pytest.fixture
 def no_lab(shared_lab: SharedLab) -> Iterator[None]:
     """No lab before, and none left after."""
     shared_lab.remove()
-    if paths.STATE.exists():
-        pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
+    refuse_labs_of_others()
     yield
     virtual_city.remove_virtual_city(lambda _: None)

@@ -28,7 +28,13 @@ from controller.lab.network.programs import check_requirements
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout, SchoolLayout
 from controller.lab.state.layout_planning import plan_layout
-from controller.lab.state.processes import end_processes, identify_namespaces, list_inhabitants, wait_until
+from controller.lab.state.processes import (
+    end_processes,
+    identify_namespaces,
+    is_alive,
+    list_inhabitants,
+    wait_until,
+)
 from controller.lab.state.undo_log import LabRecord
 from controller.model.virtual_city import VirtualCity
 from controller.platforms.transport import namespace
@@ -48,6 +54,8 @@ _SSHD_FOLDER = Path("/run/sshd")
 _AT_ONCE = 12
 """Schools that are built at the same time: most of it is waiting, for routes among others."""
 _READY_SECONDS = 20.0
+_ANSWER_SECONDS = 0.7
+"""Below 1 s, after which the kernel sends the first packet again: while routes are still learnt it is lost."""
 
 
 def build_virtual_city(
@@ -66,11 +74,7 @@ def build_virtual_city(
     layout = plan_layout(city, schools, world)
     operations = build_lab_operations(state, city.canary, city.bounds)
     ssh_user.check_ssh_user(layout.user)
-    try:
-        state.mkdir(mode=0o755)
-    except FileExistsError:
-        message = f"a lab is up already, or was left half built ({state}); remove it with 'tsunagu lab down'"
-        raise LabError(message) from None
+    _make_place(state, progress)
     with paths.hold_lock(state, "build the lab"):
         record = LabRecord(
             layout=layout, settings=kernel_settings.read_machine_settings(), made_sshd_folder=not _SSHD_FOLDER.exists()
@@ -85,6 +89,34 @@ def build_virtual_city(
             _remove(state)
             raise
     return layout
+
+
+def _make_place(state: Path, progress: Progress) -> None:
+    """Make the state folder; what a lab left of which nothing runs any more is removed first.
+
+    Raises:
+        LabError: a lab is up, is being built, or was left half built.
+    """
+    try:
+        state.mkdir(mode=0o755)
+    except FileExistsError:
+        if not _remove_if_ended(state, progress):
+            message = f"a lab is up already, or was left half built ({state}); remove it with 'tsunagu lab down'"
+            raise LabError(message) from None
+        state.mkdir(mode=0o755)
+
+
+def _remove_if_ended(state: Path, progress: Progress) -> bool:
+    """Remove a lab whose processes have all ended (the machine was restarted); whether it was one.
+
+    Without a whole record it is left alone: another command may just be beginning to build it.
+    """
+    with paths.hold_lock(state, "build the lab"):
+        if _record_if_whole(state)[0] is None or any(map(is_alive, undo_log.list_processes(state))):
+            return False
+        progress(f"of the lab in {state} nothing runs any more: removing what it left")
+        _remove(state)
+    return True
 
 
 def remove_virtual_city(progress: Progress, state: Path = paths.STATE) -> bool:
@@ -197,7 +229,8 @@ def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
 def answers_login(layout: Layout, school: SchoolLayout) -> bool:
     """Whether the switch's SSH server answers where the controller is, through the core, the router and the switch."""
     try:
-        with namespace.open_connection(paths.CONTROLLER, school.management.address.v4, layout.ssh_port, 2.0) as opened:
+        where = paths.CONTROLLER, school.management.address.v4, layout.ssh_port
+        with namespace.open_connection(*where, _ANSWER_SECONDS) as opened:
             return opened.recv(4) == b"SSH-"
     except OSError:
         return False

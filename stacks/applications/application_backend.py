@@ -15,7 +15,7 @@ from stacks.applications.application import ContainerEnvironment, DeployedApplic
 from stacks.applications.application_data import DATA_BEFORE
 from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, SaasHosting
 from stacks.settings.naming import TYPE, build_urn
-from stacks.settings.regions import REGIONS, RegionId
+from stacks.settings.regions import RegionId
 
 HTTPS = 443
 ZONE = "a"
@@ -113,19 +113,20 @@ class ApplicationBackend(pulumi.ComponentResource):
     ) -> pulumi.Output[str]:
         """Declare the service of a region; return the id of its endpoint group."""
         regional_name = f"{self._name}-{region}"
+        regions = self._application.foundation.regions
         service = self._add_service(regional_name, region, hosting, account)
         if self._application.compiled.iap:
             gcp.cloudrunv2.ServiceIamMember(
                 f"{regional_name}-invoker",
                 name=service.name,
-                location=REGIONS[region].name,
+                location=regions.get_location(region),
                 role="roles/run.invoker",
                 member=self._args.proxy_agent.apply(lambda email: f"serviceAccount:{email}"),
                 opts=self._child,
             )
         group = gcp.compute.RegionNetworkEndpointGroup(
             regional_name,
-            region=REGIONS[region].name,
+            region=regions.get_location(region),
             network_endpoint_type="SERVERLESS",
             cloud_run={"service": service.name},
             opts=self._child,
@@ -140,7 +141,7 @@ class ApplicationBackend(pulumi.ComponentResource):
         labels = application.build_labels()
         return gcp.cloudrunv2.Service(
             regional_name,
-            location=REGIONS[region].name,
+            location=foundation.regions.get_location(region),
             # Nothing but the load balancer gets here, and the address that Google would give it is off.
             ingress="INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
             default_uri_disabled=True,
@@ -177,7 +178,7 @@ class ApplicationBackend(pulumi.ComponentResource):
         )
         groups = []
         for region in application.serving:
-            zone = f"{REGIONS[region].name}-{ZONE}"
+            zone = f"{application.foundation.regions.get_location(region)}-{ZONE}"
             group = gcp.compute.NetworkEndpointGroup(
                 f"{self._name}-{region}",
                 network=application.foundation.vpc.id,

@@ -1,4 +1,4 @@
-"""The data that the stack keeps for an application that runs here: a database in two regions, files in both."""
+"""The data that the stack keeps for an application that runs here: a database with its replica, and files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stacks.applications.application import ContainerEnvironment, DeployedApplic
 from stacks.data.database import AFTER_A_SWITCHOVER, Database, DatabaseArgs
 from stacks.settings.configuration import DatabaseSettings, FilesSettings
 from stacks.settings.naming import TYPE
-from stacks.settings.regions import BOTH
+from stacks.settings.regions import choose_standby
 
 DATA_BEFORE = f"{TYPE}Affairs"
 """The type of this component while a stack had one application with data."""
@@ -87,6 +87,8 @@ class ApplicationData(pulumi.ComponentResource):
             self._name,
             DatabaseArgs(
                 settings=settings,
+                regions=foundation.regions,
+                standby=choose_standby(foundation.regions.regions, settings.primary, settings.standby),
                 network=foundation.vpc.id,
                 keys=foundation.keys,
                 naming=application.naming,
@@ -99,12 +101,13 @@ class ApplicationData(pulumi.ComponentResource):
         )
 
     def _add_files(self, settings: FilesSettings) -> gcp.storage.Bucket:
-        application, keys = self._application, self._application.foundation.keys
+        application, foundation = self._application, self._application.foundation
+        keys, regions = foundation.keys, foundation.regions
         return gcp.storage.Bucket(
             f"{application.project}-{self._name}-files",
-            location=BOTH.upper(),
+            location=regions.shared.upper(),
             # Copied to the other region within 15 minutes, and not within hours.
-            rpo="ASYNC_TURBO",
+            rpo="ASYNC_TURBO" if regions.is_shared_dual else None,
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
             versioning={"enabled": True},
@@ -117,7 +120,7 @@ class ApplicationData(pulumi.ComponentResource):
             ],
             force_destroy=not application.protected,
             labels=application.build_labels(),
-            opts=application.foundation.services.build_child_options(
+            opts=foundation.services.build_child_options(
                 self, "storage", protect=application.protected, after=keys.storage_users
             ),
         )

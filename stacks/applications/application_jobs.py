@@ -14,7 +14,7 @@ import pulumi_gcp as gcp
 from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.settings.configuration import JobSettings
 from stacks.settings.naming import TYPE
-from stacks.settings.regions import REGIONS, RegionId
+from stacks.settings.regions import RegionId
 
 SECONDS_A_MINUTE = 60
 
@@ -49,7 +49,7 @@ class ApplicationJobs(pulumi.ComponentResource):
             container["args"] = [*settings.arguments]
         return gcp.cloudrunv2.Job(
             f"{self._name}-{job}-{region}",
-            location=REGIONS[region].name,
+            location=foundation.regions.get_location(region),
             # A job keeps nothing; its results lie in the database and the bucket, which are protected.
             deletion_protection=False,
             labels=labels,

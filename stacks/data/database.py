@@ -1,4 +1,4 @@
-"""PostgreSQL in one region with a replica in the other; the application's `database.primary` says which is which.
+"""PostgreSQL in one region with a replica in another; `database.primary` and `standby` say which is which.
 
 Where a switchover must be possible, both instances carry explicit names (`database.generation`), and each declares its
 `instance_type`, the primary its `replica_names`, the replica its `replica_configuration`: with those in place a changed
@@ -17,7 +17,7 @@ from stacks.data.keys import EncryptionKeys
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import DatabaseSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
-from stacks.settings.regions import REGIONS, RegionId, get_standby_region
+from stacks.settings.regions import RegionId, StackRegions
 
 _Kept = gcp.sql.DatabaseInstanceSettingsBackupConfigurationBackupRetentionSettingsArgs
 VERSION = "POSTGRES_17"
@@ -30,9 +30,14 @@ AFTER_A_SWITCHOVER = ["instance"]
 
 @dataclass(frozen=True)
 class DatabaseArgs:
-    """What the database is made from. `network` is the VPC's id; `after` must exist before a private address can."""
+    """What the database is made from. `network` is the VPC's id; `after` must exist before a private address can.
+
+    `standby` is the region of the replica and of the backups; None in a stack of one region, which has no replica.
+    """
 
     settings: DatabaseSettings
+    regions: StackRegions
+    standby: RegionId | None
     network: pulumi.Output[str]
     keys: EncryptionKeys
     naming: Naming
@@ -52,9 +57,11 @@ class Database(pulumi.ComponentResource):
         super().__init__(f"{TYPE}Database", name, {}, opts)
         self._name, self._args = name, args
         self.primary: RegionId = args.settings.primary
-        standby = get_standby_region(self.primary)
-        first = self._add_instance(self.primary, None)
-        self.instances = {self.primary: first, standby: self._add_instance(standby, first)}
+        self._standby = args.standby
+        first = self._add_instance(self.primary, None, self._standby)
+        self.instances = {self.primary: first}
+        if self._standby is not None:
+            self.instances[self._standby] = self._add_instance(self._standby, first, self.primary)
         self.connection_name = first.connection_name
         self.database = gcp.sql.Database(
             name,
@@ -75,16 +82,21 @@ class Database(pulumi.ComponentResource):
         generation = self._args.settings.generation
         return None if generation is None else f"{self._args.naming.prefix}-{self._name}-{region}-{generation}"
 
-    def _add_instance(self, region: RegionId, master: gcp.sql.DatabaseInstance | None) -> gcp.sql.DatabaseInstance:
-        """An instance; a replica if there is a master. The primary names its replica where names are given."""
+    def _add_instance(
+        self, region: RegionId, master: gcp.sql.DatabaseInstance | None, other: RegionId | None
+    ) -> gcp.sql.DatabaseInstance:
+        """An instance; a replica if there is a master. The primary names its replica where names are given.
+
+        `other` is the region of the other one of the two.
+        """
         args = self._args
-        partner = self.make_instance_name(get_standby_region(region))
+        partner = None if other is None else self.make_instance_name(other)
         after: list[pulumi.Resource] = [*args.keys.database_users, *([master] if master else args.after)]
         options = args.services.build_child_options(self, "sqladmin", protect=args.protected, after=after)
         return gcp.sql.DatabaseInstance(
             f"{self._name}-{region}",
             name=self.make_instance_name(region),
-            region=REGIONS[region].name,
+            region=args.regions.get_location(region),
             database_version=VERSION,
             encryption_key_name=args.keys.database[region].id,
             deletion_protection=args.protected,
@@ -114,17 +126,17 @@ class Database(pulumi.ComponentResource):
             maintenance_window=gcp.sql.DatabaseInstanceSettingsMaintenanceWindowArgs(
                 day=6, hour=18, update_track="stable"
             ),
-            # Google refuses backups of a replica: they are the primary's, kept in the other region.
+            # Google refuses backups of a replica: they are the primary's, kept in the other region if there is one.
             backup_configuration=self._build_backups() if is_primary else None,
             user_labels=args.naming.build_labels(args.importance, self._name),
         )
 
     def _build_backups(self) -> gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs:
-        settings = self._args.settings
+        args, settings = self._args, self._args.settings
         return gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs(
             enabled=True,
             start_time="17:00",
-            location=REGIONS[get_standby_region(self.primary)].name,
+            location=args.regions.get_location(self._standby or self.primary),
             point_in_time_recovery_enabled=True,
             transaction_log_retention_days=settings.log_days,
             backup_retention_settings=_Kept(retained_backups=settings.backups, retention_unit="COUNT"),

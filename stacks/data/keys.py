@@ -1,7 +1,7 @@
 """Keys of our own for everything that is stored: one for each kind of store and place, turned over every 90 days.
 
-A key in Tokyo encrypts what lies in Tokyo, one in Osaka what lies in Osaka; a dual-region bucket takes a key only from
-the location of the same name.
+A key of a region encrypts what lies in that region; a bucket takes a key only from its own location, also where that
+is a dual region.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pulumi_gcp as gcp
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import GoogleSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
-from stacks.settings.regions import BOTH, REGIONS, RegionId
+from stacks.settings.regions import RegionId, StackRegions
 
 ROTATION = "7776000s"
 """90 days."""
@@ -26,6 +26,7 @@ class EncryptionKeysArgs:
     """What the keys are made from."""
 
     google: GoogleSettings
+    regions: StackRegions
     naming: Naming
     protected: bool
     services: ProjectServices
@@ -42,9 +43,8 @@ class EncryptionKeys(pulumi.ComponentResource):
         super().__init__(f"{TYPE}Keys", name, {}, opts)
         self._name, self._args = name, args
         number = args.google.project_number
-        locations = (*(region.name for region in REGIONS.values()), BOTH)
-        rings = {location: self._add_ring(location) for location in locations}
-        self.storage = self._add_key("storage", rings[BOTH])
+        rings = {location: self._add_ring(location) for location in args.regions.ring_locations}
+        self.storage = self._add_key("storage", rings[args.regions.shared])
         self.database: dict[RegionId, gcp.kms.CryptoKey] = {}
         self.run: dict[RegionId, gcp.kms.CryptoKey] = {}
         self.database_users: list[pulumi.Resource] = []
@@ -56,9 +56,9 @@ class EncryptionKeys(pulumi.ComponentResource):
             opts=add_old_name(args.services.build_child_options(self, "sqladmin"), "database-agent"),
         )
         run_agent = f"serviceAccount:service-{number}@serverless-robot-prod.iam.gserviceaccount.com"
-        for region in REGIONS.values():
-            self.database[region.id] = self._add_key(f"database-{region.id}", rings[region.name])
-            self.run[region.id] = self._add_key(f"run-{region.id}", rings[region.name])
+        for region in args.regions.regions:
+            self.database[region.id] = self._add_key(f"database-{region.id}", rings[region.location])
+            self.run[region.id] = self._add_key(f"run-{region.id}", rings[region.location])
             self.database_users.append(
                 self._grant_use(f"database-{region.id}", self.database[region.id], agent.email.apply(_format_member))
             )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from stacks.settings.regions import DEFAULT_STACK_REGIONS, StackRegions
+
 
 class Unknown:
     """A value that is not known yet, in a preview. The same resource is looked at again when it is."""
@@ -19,7 +21,10 @@ UNKNOWN: Final = Unknown()
 
 @dataclass(frozen=True)
 class CheckedResource:
-    """A resource: type, name, inputs by the engine's names, stack, and whether the engine protects it."""
+    """A resource: type, name, inputs by the engine's names, stack, and whether the engine protects it.
+
+    `regions` are the stack's.
+    """
 
     type: str
     name: str
@@ -27,6 +32,7 @@ class CheckedResource:
     stack: str
     protected: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    regions: StackRegions = DEFAULT_STACK_REGIONS
 
     @property
     def kind(self) -> str:
@@ -54,9 +60,13 @@ Violations = Iterator[str]
 
 @dataclass(frozen=True)
 class Guardrail:
-    """A rule. `clause` is of the 教育情報セキュリティポリシーに関するガイドライン (令和7年3月)."""
+    """A rule. `clause` is of the 教育情報セキュリティポリシーに関するガイドライン (令和7年3月).
+
+    `stops`: what breaks it is not deployed; else it is only said.
+    """
 
     name: str
     clause: str
     description: str
     check: Callable[[CheckedResource], Violations]
+    stops: bool = True

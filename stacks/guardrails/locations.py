@@ -1,4 +1,7 @@
-"""Everything stands in Japan, or is of a type that Google has in no place of its own (guideline 9.1, 9.2)."""
+"""Everything stands in the stack's regions, or is of a type that Google has in no place of its own.
+
+Guideline 9.1 and 9.2; that the regions are in the city's country is for the program to judge, which knows the policy.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,10 @@ from typing import Any
 
 from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
 
-REGIONS = ("asia-northeast1", "asia-northeast2")
-"""Tokyo and Osaka."""
+SHARED = ("storage.Bucket", "kms.KeyRing")
+"""Types that may stand at the stack's shared location, too: buckets, and the rings of the keys that they take there.
+Where Google keeps copies of a dual region's keys is an open question (README)."""
 ALSO_ALLOWED = {
-    # Cloud Storage's dual region of Tokyo and Osaka.
-    "storage.Bucket": ("asia1",),
-    # The only location whose keys that dual region takes; where Google keeps their copies is an open question (README).
-    "kms.KeyRing": ("asia1",),
     "certificatemanager.Certificate": ("global",),
     "certificatemanager.DnsAuthorization": ("global",),
 }
@@ -62,13 +62,15 @@ INSIDE_ANOTHER = frozenset(
 PLACES = ("region", "location", "zone", "secondaryZone", "locations", "dataLocations", "replicaLocations")
 
 
-def require_japan(resource: CheckedResource) -> Violations:
-    """Find places outside Japan, and types that have a place and name none."""
+def require_stack_regions(resource: CheckedResource) -> Violations:
+    """Find places outside the stack's regions, and types that have a place and name none."""
     named = list(_named(resource.inputs, ""))
-    allowed = (*REGIONS, *ALSO_ALLOWED.get(resource.kind, ()))
+    regions = resource.regions
+    shared = (regions.shared,) if resource.kind in SHARED else ()
+    allowed = tuple(dict.fromkeys((*regions.locations, *shared, *ALSO_ALLOWED.get(resource.kind, ()))))
     for path, place in named:
         if place is not UNKNOWN and not _within(str(place), allowed):
-            yield f"{path} is {place!r}: outside Japan. Allowed: {', '.join(allowed)}"
+            yield f"{path} is {place!r}: outside the stack's {regions.describe()}. Allowed: {', '.join(allowed)}"
     at_top = any("." not in path for path, _ in named)
     if not at_top and resource.kind not in IN_NO_PLACE | INSIDE_ANOTHER:
         yield f"names no region, and {resource.kind} is not on the list of types that have none"
@@ -93,6 +95,27 @@ def _named(value: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 
             yield from _named(item, path)
 
 
-JAPAN = Guardrail(
-    "japan-only", "9.1, 9.2", "Everything stands in Tokyo or Osaka, or has no place at all.", require_japan
+def find_single_places(resource: CheckedResource) -> Violations:
+    """Find data whose only copies are lost with one region."""
+    region, backups = resource.get_input("region"), resource.get_input("settings.backupConfiguration.location")
+    if resource.kind == "sql.DatabaseInstance" and isinstance(region, str) and backups == region:
+        yield f"has its backups in its own region, {region}: both are lost with it; a second region would keep them"
+    if resource.kind == "storage.Bucket":
+        location = resource.get_input("location")
+        if isinstance(location, str) and location.lower() in resource.regions.locations:
+            yield f"lies in one region, {location.lower()}: what it holds is lost with it"
+
+
+IN_THE_REGIONS = Guardrail(
+    "stack-regions-only",
+    "9.1, 9.2",
+    "Everything stands in the stack's regions, or has no place at all.",
+    require_stack_regions,
+)
+SECOND_PLACE = Guardrail(
+    "second-place",
+    "6.1(2)",
+    "Data have a copy in a second region. A stack of one region is told so, and deployed.",
+    find_single_places,
+    stops=False,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pulumi.runtime.config import CONFIG, get_config_env
 from pulumi_policy import (
     EnforcementLevel,
     PolicyConfigSchema,
@@ -17,35 +18,40 @@ from pulumi_policy.proxy import UnknownValueError
 
 from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
 from stacks.guardrails.labels import LABELS
-from stacks.guardrails.locations import JAPAN
+from stacks.guardrails.locations import IN_THE_REGIONS, SECOND_PLACE
 from stacks.guardrails.public_access import CLOSED, PROXY, PUBLIC
 from stacks.guardrails.stored_data import KEPT, KEYS
+from stacks.settings.regions import StackRegions, find_stack_regions
 
-GUARDRAILS: tuple[Guardrail, ...] = (JAPAN, PROXY, CLOSED, KEYS, KEPT, LABELS)
+GUARDRAILS: tuple[Guardrail, ...] = (IN_THE_REGIONS, PROXY, CLOSED, KEYS, KEPT, LABELS, SECOND_PLACE)
 OURS = "gcp:"
 
 
 def start_policy_pack() -> PolicyPack:
-    """Hand the pack to the engine. Every rule is mandatory: a violation stops the deployment before it is made."""
-    return PolicyPack("tsunagu-guardrails", [_policy(guardrail) for guardrail in GUARDRAILS])
+    """Hand the pack to the engine. What breaks a mandatory rule stops the deployment before it is made.
+
+    The engine hands the stack's configuration to the pack as to the program; it says which regions there are.
+    """
+    regions = find_stack_regions({**get_config_env(), **CONFIG.get()})
+    return PolicyPack("tsunagu-guardrails", [_policy(guardrail, regions) for guardrail in GUARDRAILS])
 
 
-def _policy(guardrail: Guardrail) -> ResourceValidationPolicy:
+def _policy(guardrail: Guardrail, regions: StackRegions) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type.startswith(OURS):
-            for violation in guardrail.check(_read_resource(args)):
+            for violation in guardrail.check(_read_resource(args, regions)):
                 report(f"{args.name} {violation} (guideline {guardrail.clause})", None)
 
     return ResourceValidationPolicy(
         guardrail.name,
         f"{guardrail.description} Guideline {guardrail.clause}.",
         validate,
-        EnforcementLevel.MANDATORY,
+        EnforcementLevel.MANDATORY if guardrail.stops else EnforcementLevel.ADVISORY,
         PolicyConfigSchema({PUBLIC: {"type": "array", "items": {"type": "string"}}}) if guardrail is PROXY else None,
     )
 
 
-def _read_resource(args: ResourceValidationArgs) -> CheckedResource:
+def _read_resource(args: ResourceValidationArgs, regions: StackRegions) -> CheckedResource:
     return CheckedResource(
         type=args.resource_type,
         name=args.name,
@@ -53,6 +59,7 @@ def _read_resource(args: ResourceValidationArgs) -> CheckedResource:
         stack=args.urn.split("::")[0].rpartition(":")[2],
         protected=args.opts.protect,
         settings=args.get_config(),
+        regions=regions,
     )
 
 

@@ -5,13 +5,18 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
     config:
       tsunagu:format: "2"
       tsunagu:environment: production
+      tsunagu:regions:                # one to three; left out, Tokyo and Osaka
+        - {id: tokyo, location: asia-northeast1, name: Tokyo}
+        - {id: osaka, location: asia-northeast2, name: Osaka}
+      tsunagu:shared-location: asia1  # optional: where buckets and their key lie
+      tsunagu:network: {tokyo: 10.250.30.0/24, osaka: 10.250.31.0/24, services: 10.251.240.0/21}
       ...
       tsunagu:applications:
         affairs:                      # the application's id in the policy
           host: affairs
           hosting: {kind: cloud-run, image: ..., instances: [2, 100]}
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
-                     primary: tokyo, generation: 1}               # optional
+                     primary: tokyo, standby: osaka, generation: 1}   # optional
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
 
@@ -33,7 +38,16 @@ from controller.inputs.character_classes import Argument, Fingerprint, FolderPat
 from controller.inputs.exact_values import AddressText
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
-from stacks.settings.regions import RegionId
+from stacks.settings.regions import (
+    DEFAULT_REGIONS,
+    MOST_REGIONS,
+    GoogleLocation,
+    Region,
+    RegionId,
+    StackRegions,
+    choose_shared_location,
+    choose_standby,
+)
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
@@ -41,7 +55,10 @@ Environment = Literal["lab", "staging", "production"]
 HostName = Annotated[
     str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
 ]
-Image = Annotated[str, Field(pattern=r"^asia-northeast[12]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")]
+Image = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9-]{1,38}[0-9]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")
+]
+"""A container in a registry of one region, by its digest."""
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
 """Minutes: Google ends a task of a Cloud Run job after seven days."""
@@ -68,30 +85,48 @@ class GoogleSettings(StrictModel):
     device_vendor: Identifier
 
 
-class NetworkSettings(StrictModel):
-    """IPv4 ranges of the VPC: one subnet for each region, and one that Google's own services (Cloud SQL) live in."""
+def _gather_regions(value: object, kept: str, beside: str) -> object:
+    """Put every key but one under a key of its own: in the file regions' ids stand beside that one."""
+    if not isinstance(value, Mapping):
+        return value
+    own = {key: item for key, item in value.items() if key == beside}
+    return {**own, kept: {key: item for key, item in value.items() if key != beside}}
 
-    tokyo: Annotated[IPv4Network, AddressText]
-    osaka: Annotated[IPv4Network, AddressText]
+
+SUBNETS, SERVERS = "subnets", "servers"
+BY_REGION = (SUBNETS, SERVERS)
+"""Keys of the models that do not stand in the file: regions' ids stand there in their place."""
+
+
+class NetworkSettings(StrictModel):
+    """IPv4 ranges of the VPC: one subnet for each region, and one that Google's own services (Cloud SQL) live in.
+
+    In the file the regions' ids stand beside `services`.
+    """
+
+    subnets: dict[RegionId, Annotated[IPv4Network, AddressText]]
     services: Annotated[IPv4Network, AddressText]
 
-    @property
-    def subnets(self) -> Mapping[RegionId, IPv4Network]:
-        """The range of each region's subnet."""
-        return {"tokyo": self.tokyo, "osaka": self.osaka}
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_subnets(cls, value: object) -> object:
+        return _gather_regions(value, SUBNETS, "services")
 
     @model_validator(mode="after")
     def _check_ranges_are_apart(self) -> Self:
-        ranges = (self.tokyo, self.osaka, self.services)
-        if any(a.overlaps(b) for i, a in enumerate(ranges) for b in ranges[i + 1 :]):
-            message = "tokyo, osaka and services overlap"
-            raise ValueError(message)
+        ranges = [*self.subnets.items(), ("services", self.services)]
+        for place, (first, here) in enumerate(ranges):
+            for second, there in ranges[place + 1 :]:
+                if here.overlaps(there):
+                    message = f"{first} ({here}) and {second} ({there}) overlap"
+                    raise ValueError(message)
         return self
 
 
 class DatabaseSettings(StrictModel):
     """Cloud SQL for PostgreSQL. `primary` is the region that is written to; changing it is the switchover.
 
+    `standby` is the region of its replica and backups: needed in a stack of three regions, else the other region.
     `generation` counts instances: Google keeps a deleted instance's name for a week; a new one takes the next number.
     Left out, the engine gives a name that was never used, and a switchover is not possible: good for the lab alone.
     """
@@ -103,6 +138,7 @@ class DatabaseSettings(StrictModel):
     backups: int = Field(ge=7, le=365)
     log_days: int = Field(ge=1, le=365)
     primary: RegionId
+    standby: RegionId | None = None
     generation: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
@@ -115,7 +151,10 @@ class DatabaseSettings(StrictModel):
 
 
 class FilesSettings(StrictModel):
-    """A bucket in both regions for an application's files; an overwritten or deleted version is kept for some days."""
+    """A bucket for an application's files, at the stack's shared location.
+
+    An overwritten or deleted version is kept for some days.
+    """
 
     old_versions_days: int = Field(ge=7, le=3650)
 
@@ -158,16 +197,18 @@ class SaasHosting(StrictModel):
 
 
 class OnPremisesHosting(StrictModel):
-    """Servers of the city's data centre, reached from the VPC over the regions' hybrid links."""
+    """Servers of the city's data centre, reached from the VPC over the regions' hybrid links.
+
+    `servers` are those behind each region's link; in the file the regions' ids stand beside `kind`.
+    """
 
     kind: Literal["on-premises"]
-    tokyo: tuple[Annotated[IPv4Address, AddressText], ...] = Field(min_length=1)
-    osaka: tuple[Annotated[IPv4Address, AddressText], ...] = Field(min_length=1)
+    servers: dict[RegionId, Annotated[tuple[Annotated[IPv4Address, AddressText], ...], Field(min_length=1)]]
 
-    @property
-    def servers(self) -> Mapping[RegionId, tuple[IPv4Address, ...]]:
-        """The servers behind each region's link."""
-        return {"tokyo": self.tokyo, "osaka": self.osaka}
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_servers(cls, value: object) -> object:
+        return _gather_regions(value, SERVERS, "kind")
 
 
 Hosting = Annotated[CloudRunHosting | SaasHosting | OnPremisesHosting, Field(discriminator="kind")]
@@ -206,7 +247,10 @@ def _read_truth(value: object) -> object:
 class StackConfiguration(StrictModel):
     """All settings of one stack.
 
-    `policies` is the policies' folder, relative to the project. `serving` names the regions that take requests.
+    `policies` is the policies' folder, relative to the project. `regions` are where things may stand, the first one
+    where nothing else is said; `serving` names those that take requests. `shared_location` is where buckets and their
+    key lie; left out, it follows from the regions. `outside_country` names regions that the board of education has
+    agreed to although they are not in the city's country.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
     """
@@ -216,6 +260,9 @@ class StackConfiguration(StrictModel):
     policies: FolderPath
     domain: HostName
     google: GoogleSettings
+    regions: tuple[Region, ...] = Field(default=DEFAULT_REGIONS, min_length=1, max_length=MOST_REGIONS)
+    shared_location: GoogleLocation | None = None
+    outside_country: tuple[RegionId, ...] = ()
     network: NetworkSettings
     audit: AuditSettings
     serving: tuple[RegionId, ...] = Field(min_length=1)
@@ -227,6 +274,15 @@ class StackConfiguration(StrictModel):
     def databases(self) -> Mapping[str, DatabaseSettings]:
         """The databases of the stack, by application."""
         return {name: one.database for name, one in self.applications.items() if one.database is not None}
+
+    @property
+    def places(self) -> StackRegions:
+        """The regions, and where what belongs to more than one of them lies."""
+        return StackRegions(self.regions, self.shared_location or choose_shared_location(self.regions))
+
+    def find_standby(self, database: DatabaseSettings) -> RegionId | None:
+        """Return the region of a database's replica; None in a stack of one region."""
+        return choose_standby(self.regions, database.primary, database.standby)
 
     @model_validator(mode="after")
     def _check_settings_agree(self) -> Self:

@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 from controller.errors import InputError, Origin, PolicyError, Problem
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.model.yaml_source import Document, Location, read_yaml
-from stacks.settings.configuration import FORMAT, StackConfiguration
+from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
+from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
 
 NAMESPACE = "tsunagu:"
 _ENGINE_NAMESPACE = "pulumi:"
@@ -59,9 +60,16 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     if loaded.environment != stack:
         message = f"this is the configuration of {loaded.environment!r}; the stack is {stack!r}"
         problems.append(Problem(lines.find_origin("environment"), "environment", message))
+    problems += [_locate(problem, lines) for problem in find_region_problems(loaded)]
     if problems:
         raise ConfigurationRefused(what, problems)
     return loaded
+
+
+def find_location_problems(configured: StackConfiguration, country: str, file: Path) -> list[Problem]:
+    """Return where a stack would keep things outside the city's country."""
+    lines = _Lines(file)
+    return [_locate(problem, lines) for problem in find_country_problems(configured, country)]
 
 
 def find_application_problems(
@@ -159,12 +167,18 @@ def _find_unread_keys(values: Mapping[str, str], lines: _Lines) -> Iterator[Prob
             yield Problem(lines.find_key(key), key, "nothing reads this key; settings stand under 'config'")
 
 
+def _locate(problem: RegionProblem, lines: _Lines) -> Problem:
+    place, message = problem
+    return Problem(lines.find_origin(*place), ".".join(map(str, place)), message)
+
+
 def _describe_error(details: ErrorDetails, lines: _Lines) -> Problem:
-    field = ".".join(str(part) for part in details["loc"])
+    place = tuple(part for part in details["loc"] if part not in BY_REGION)
+    field = ".".join(str(part) for part in place)
     message = {"missing": "required key is missing", "extra_forbidden": "unknown key"}.get(
         details["type"], details["msg"].removeprefix("Value error, ")
     )
-    return Problem(lines.find_origin(*details["loc"]), field, message)
+    return Problem(lines.find_origin(*place), field, message)
 
 
 def _parse_value(text: str) -> object:

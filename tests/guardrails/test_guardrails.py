@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from controller.inputs.bounded_json import JsonRefused
 from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
 from stacks.guardrails.pack import GUARDRAILS
 from stacks.guardrails.public_access import PUBLIC
+from stacks.settings.regions import find_stack_regions
 
 BY_NAME = {guardrail.name: guardrail for guardrail in GUARDRAILS}
 LABELS = {"managed-by": "tsunagu", "city": "x", "environment": "production", "part": "affairs", "importance": "ii"}
@@ -76,12 +79,42 @@ def test_what_is_right_passes(guardrail: Guardrail, kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "path", "value", "message"),
     [
-        ("japan-only", DATABASE, "region", "us-central1", "outside Japan"),
-        ("japan-only", DATABASE, "settings.backupConfiguration.location", "asia", "outside Japan"),
-        ("japan-only", DATABASE, "settings.locationPreference.zone", "asia-northeast3-a", "outside Japan"),
-        ("japan-only", BUCKET, "location", "ASIA", "outside Japan"),
-        ("japan-only", BUCKET, "customPlacementConfig.dataLocations", ["ASIA-EAST1", "ASIA-NORTHEAST1"], "EAST1"),
-        ("japan-only", DATABASE, "region", None, "names no region"),
+        (
+            "stack-regions-only",
+            DATABASE,
+            "region",
+            "us-central1",
+            "outside the stack's Tokyo (asia-northeast1) and Osaka (asia-northeast2)",
+        ),
+        (
+            "stack-regions-only",
+            DATABASE,
+            "settings.backupConfiguration.location",
+            "asia",
+            "outside the stack's Tokyo (asia-northeast1) and Osaka (asia-northeast2)",
+        ),
+        (
+            "stack-regions-only",
+            DATABASE,
+            "settings.locationPreference.zone",
+            "asia-northeast3-a",
+            "outside the stack's Tokyo (asia-northeast1) and Osaka (asia-northeast2)",
+        ),
+        (
+            "stack-regions-only",
+            BUCKET,
+            "location",
+            "ASIA",
+            "outside the stack's Tokyo (asia-northeast1) and Osaka (asia-northeast2)",
+        ),
+        (
+            "stack-regions-only",
+            BUCKET,
+            "customPlacementConfig.dataLocations",
+            ["ASIA-EAST1", "ASIA-NORTHEAST1"],
+            "EAST1",
+        ),
+        ("stack-regions-only", DATABASE, "region", None, "names no region"),
         ("proxy-everywhere", BACKEND, "iap.enabled", False, "no identity-aware proxy"),
         ("proxy-everywhere", BACKEND, "iap", None, "no identity-aware proxy"),
         ("proxy-everywhere", RUN, "ingress", "INGRESS_TRAFFIC_ALL", "past the load balancer"),
@@ -120,8 +153,8 @@ def test_what_is_wrong_is_stopped(name: str, kind: str, path: str, value: object
 
 
 def test_a_type_that_nobody_thought_of_must_name_its_place() -> None:
-    assert violations(BY_NAME["japan-only"], "gcp:compute/newThing:NewThing", {"name": "x"})
-    assert not violations(BY_NAME["japan-only"], "gcp:compute/newThing:NewThing", {"zone": "asia-northeast1-b"})
+    assert violations(BY_NAME["stack-regions-only"], "gcp:compute/newThing:NewThing", {"name": "x"})
+    assert not violations(BY_NAME["stack-regions-only"], "gcp:compute/newThing:NewThing", {"zone": "asia-northeast1-b"})
 
 
 @pytest.mark.parametrize("kind", [DATABASE, BUCKET, KEY])
@@ -151,7 +184,7 @@ def test_the_public_application_is_let_through_by_name_only() -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "path"),
     [
-        ("japan-only", DATABASE, "region"),
+        ("stack-regions-only", DATABASE, "region"),
         ("proxy-everywhere", BACKEND, "iap"),
         ("nothing-public", BINDING, "members"),
         ("own-keys", DATABASE, "encryptionKeyName"),
@@ -165,4 +198,45 @@ def test_what_is_unknown_in_a_preview_is_judged_when_it_is_known(name: str, kind
 
 def test_each_names_its_clause() -> None:
     assert all(guardrail.clause[0].isdigit() for guardrail in GUARDRAILS)
-    assert len(BY_NAME) == len(GUARDRAILS) == 6
+    assert len(BY_NAME) == len(GUARDRAILS) == 7
+
+
+KOBE = find_stack_regions({"tsunagu:regions": '[{"id": "kobe", "location": "asia-northeast2", "name": "神戸"}]'})
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "said"),
+    [
+        (BUCKET, {"location": "ASIA-NORTHEAST2"}, "lies in one region, asia-northeast2"),
+        (BUCKET, {"location": UNKNOWN}, ""),
+        (
+            DATABASE,
+            {
+                "region": "asia-northeast2",
+                "settings": {"backupConfiguration": {"location": "asia-northeast2"}},
+            },
+            "has its backups in its own region, asia-northeast2",
+        ),
+        (DATABASE, {"region": "asia-northeast2", "instanceType": "READ_REPLICA_INSTANCE"}, ""),
+        (RUN, {"location": "asia-northeast2"}, ""),
+    ],
+)
+def test_a_stack_of_one_region_is_told_what_has_no_second_place(kind: str, inputs: dict[str, Any], said: str) -> None:
+    guardrail = BY_NAME["second-place"]
+    found = list(guardrail.check(CheckedResource(kind, "it", inputs, "production", regions=KOBE)))
+    assert not guardrail.stops
+    assert (said in found[0]) if said else found == []
+
+
+def test_the_pack_knows_the_regions_of_its_stack_and_no_other() -> None:
+    only = BY_NAME["stack-regions-only"]
+    for location, fits in (("asia-northeast2", True), ("asia-northeast1", False), ("asia1", False)):
+        found = list(only.check(CheckedResource(BUCKET, "it", {"location": location}, "production", regions=KOBE)))
+        assert (found == []) == fits
+        assert fits or "outside the stack's 神戸 (asia-northeast2)" in found[0]
+
+
+@pytest.mark.parametrize("given", ["[]", "{}", '[{"id": "kobe"}]', "[", '"tokyo"'])
+def test_regions_that_are_none_stop_the_pack(given: str) -> None:
+    with pytest.raises((ValidationError, JsonRefused)):
+        find_stack_regions({"tsunagu:regions": given})

@@ -42,22 +42,24 @@ def switch(city: City, school: SchoolLayout) -> Device:
     return city.list_devices(city.school_by_id[school.id])[0]
 
 
-def test_hosts_reach_their_gateways(fresh_lab: Layout) -> None:
-    for _, host in hosts(fresh_lab):
+def test_hosts_reach_their_gateways(untouched_lab: Layout) -> None:
+    for _, host in hosts(untouched_lab):
         for family in Family:
             words = ["ping", "-c", "1", "-W", "2", host.interface.gateway.of(family)]
             subprocess.run(["ip", "netns", "exec", host.namespace, *words], check=True, capture_output=True)
 
 
-def test_with_factory_switches_hosts_reach_every_application(fresh_lab: Layout) -> None:
-    for _, host in hosts(fresh_lab):
-        for listener in fresh_lab.listeners:
+def test_with_factory_switches_hosts_reach_every_application(untouched_lab: Layout) -> None:
+    for _, host in hosts(untouched_lab):
+        for listener in untouched_lab.listeners:
             assert answer(host, listener.address, listener.port) == list(listener.applications)
 
 
 @pytest.mark.parametrize("changing", [False, True])
-def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_lab: Layout, *, changing: bool) -> None:
-    for school in fresh_lab.schools:
+def test_the_controller_logs_in_with_key_and_pinned_host_key(
+    city: City, untouched_lab: Layout, *, changing: bool
+) -> None:
+    for school in untouched_lab.schools:
         device = switch(city, school)
         with open_session(device, build_lab_operations().access[device.access], "linux", changing=changing) as session:
             said = session.run(Command("read")).reveal()
@@ -68,8 +70,8 @@ def test_the_controller_logs_in_with_key_and_pinned_host_key(city: City, fresh_l
 @pytest.mark.parametrize(
     "line", ["id", "sh -c id", "sh -c 'id' frr_router x", "read; id", "read $(id)", "read\nid", ""]
 )
-def test_a_login_has_no_shell(city: City, fresh_lab: Layout, line: str) -> None:
-    device = switch(city, fresh_lab.schools[0])
+def test_a_login_has_no_shell(city: City, untouched_lab: Layout, line: str) -> None:
+    device = switch(city, untouched_lab.schools[0])
     with (
         open_session(device, build_lab_operations().access[device.access], "linux", changing=True) as session,
         pytest.raises(CommandFailed) as refused,
@@ -78,8 +80,8 @@ def test_a_login_has_no_shell(city: City, fresh_lab: Layout, line: str) -> None:
     assert "uid=" not in str(refused.value)
 
 
-def test_the_key_that_reads_changes_nothing(city: City, fresh_lab: Layout) -> None:
-    device = switch(city, fresh_lab.schools[0])
+def test_the_key_that_reads_changes_nothing(city: City, untouched_lab: Layout) -> None:
+    device = switch(city, untouched_lab.schools[0])
     access = build_lab_operations().access[device.access]
     with (
         open_session(device, access, "linux") as session,

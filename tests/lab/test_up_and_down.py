@@ -17,7 +17,7 @@ from controller.lab import lifecycle as virtual_city
 from controller.lab.lab_operations import build_lab_operations, load_lab_operations
 from controller.lab.network import kernel_settings, namespaces
 from controller.lab.state import paths, undo_log
-from controller.lab.state.processes import wait_until
+from controller.lab.state.processes import end_processes, is_alive, wait_until
 from controller.model.virtual_city import VirtualCity
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("no_lab")]
@@ -113,6 +113,16 @@ def test_a_second_up_is_refused_and_harms_nothing(city: VirtualCity) -> None:
     assert sorted(running()) == before
 
 
+def test_up_removes_what_a_restarted_machine_left(city: VirtualCity) -> None:
+    """All processes are gone, the state folder and the namespaces are not."""
+    virtual_city.build_virtual_city(city, 1, lambda _: None)
+    end_processes(undo_log.list_processes(paths.STATE))
+    said: list[str] = []
+    virtual_city.build_virtual_city(city, 1, said.append)
+    assert said[0] == f"of the lab in {paths.STATE} nothing runs any more: removing what it left"
+    assert undo_log.read_active_record(paths.STATE).complete
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> None:
     user = paths.SSH_USER
@@ -121,8 +131,9 @@ def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> No
         wait_for(process, stage)
         process.kill()
     assert paths.STATE.exists()
-    with pytest.raises(LabError, match="left half built"):
-        virtual_city.build_virtual_city(city, 1, lambda _: None)
+    if any(map(is_alive, undo_log.list_processes(paths.STATE))):
+        with pytest.raises(LabError, match="left half built"):
+            virtual_city.build_virtual_city(city, 1, lambda _: None)
     virtual_city.remove_virtual_city(lambda _: None)
     assert wait_until(lambda: traces(user) == before, 5.0), traces(user)
 

@@ -15,12 +15,14 @@ import pytest
 import typer
 
 from controller.cli.devices import plan as plan_command
+from controller.cli.devices.observation import observe_devices
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
 from controller.errors import OperationsRefused
 from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE
+from controller.plan.select import find_device
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.head_copy import HeadCopy, HeadFile, SystemdHead
@@ -127,10 +129,19 @@ def test_a_state_folder_beside_the_policies_is_refused(
     assert Operations().state.is_absolute()
 
 
-def test_a_plan_that_is_saved_stands_in_the_trail(operators: Path, tmp_path: Path) -> None:
+def test_a_plan_that_is_saved_stands_in_the_trail(city: City, operators: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    with patch.object(plan_command, "list_reachable_devices", lambda *_: []):
+    rendered = here("render", "--school", "kw-s01", "-o", "configs", "--policies", SHIPPED, cwd=work)
+    assert "rendered: 20 devices" in rendered.said, rendered.errors
+    core = find_device(city, "kw-s01-core1")
+    (work / "saved").mkdir()
+    (work / "configs" / f"{core.id}.cfg").rename(work / "saved" / f"{core.id}.cfg")
+    observed = observe_devices(city, [core], work / "saved", encoding=None)
+    with (
+        patch.object(plan_command, "list_reachable_devices", lambda *_: [core]),
+        patch.object(plan_command, "observe_devices", lambda *_, **__: observed),
+    ):
         done = here("plan", "--all", "-o", "plan.json", "--policies", SHIPPED, cwd=work)
     assert (done.code, done.errors) == (0, "")
     [entry] = [one for one in AuditTrail(operators).read_entries() if one["kind"] == AuditKind.PLANNED]

@@ -27,6 +27,7 @@ from stacks.settings.configuration import StackConfiguration
 from stacks.settings.naming import Naming
 from stacks.settings.outputs import OUTPUT, parse_controller_outputs, write_outputs
 from stacks.settings.read_configuration import ConfigurationRefused
+from stacks.settings.regions import DEFAULT_STACK_REGIONS
 from stacks.stack import refuse_real_google
 from tests.stacks.declared import (
     REMOVED,
@@ -229,7 +230,9 @@ def test_components_of_one_kind_may_stand_beside_each_other(component: str) -> N
         for name in ("one", "two"):
             services = ProjectServices(name)
             if component == "keys":
-                EncryptionKeys(name, EncryptionKeysArgs(google, Naming("lab", "city"), False, services))  # noqa: FBT003
+                naming = Naming("lab", "city")
+                args = EncryptionKeysArgs(google, DEFAULT_STACK_REGIONS, naming, protected=False, services=services)
+                EncryptionKeys(name, args)
 
     recorder = run_program("lab", program)
     assert len(recorder.declared) > 20

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.world import OfflineWorld
 from tests.stacks.declared import ROOT
+from tests.stacks.regions import ONE, TWO, write_regions
 
 PACK = ("--policy-pack", str(ROOT / "stacks/guardrails"))
 STATES = Path(__file__).parent / "states"
@@ -108,6 +110,31 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     lab.succeeds("destroy", *DO)
     # Services stay on, and Google never forgets a key ring or a key.
     assert lab.count() <= 30
+
+
+def test_one_region_of_any_name_is_deployed_and_grows_to_two(
+    rehearsed: Callable[[str], Rehearsed], tmp_path: Path
+) -> None:
+    lab = rehearsed("lab")
+    config = tmp_path / "Pulumi.lab.yaml"
+    options = ("--config-file", str(config))
+    said: list[str] = []
+    for regions in (ONE, TWO):
+        written = write_regions(regions)
+        written["config"]["tsunagu:shared-location"] = ONE[0]["location"]
+        config.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
+        said.append(lab.succeeds("up", *DO, *options, *PACK))
+        lab.succeeds("preview", "--expect-no-changes", *options)
+    for words in (
+        "the stack has one region, 松江 (asia-northeast2): its databases have no replica",
+        "has its backups in its own region, asia-northeast2",
+    ):
+        assert words in said[0]
+        assert words not in said[1]
+    # Nothing is made anew; the instance learns of its replica and keeps its backups there.
+    assert not re.search(r"\d+ (replaced|deleted)", said[1]), said[1]
+    outputs = json.loads(lab.succeeds("stack", "output", "--json"))["controller"]["regions"]
+    assert {name: one["name"] for name, one in outputs.items()} == {one["id"]: one["location"] for one in TWO}
 
 
 OLD_NAMES = ("::tokyo", "::osaka")

@@ -140,9 +140,11 @@ def describe_metrics() -> str:
 
 def describe_guardrails() -> str:
     """Return every guardrail of the cloud, with the clause that asks for it."""
-    rows = [(f"`{one.name}`", one.clause, one.description) for one in GUARDRAILS]
-    head = ("guardrail", "clause of the guideline (令和7年3月)", "what it holds to")
-    return f"# Guardrails\n\nA deployment that breaks one is refused.\n\n{make_table(head, rows)}\n"
+    rows = [
+        (f"`{one.name}`", one.clause, one.description, "yes" if one.stops else "no: it is said") for one in GUARDRAILS
+    ]
+    head = ("guardrail", "clause of the guideline (令和7年3月)", "what it holds to", "stops a deployment")
+    return f"# Guardrails\n\nEach is judged before a resource is made.\n\n{make_table(head, rows)}\n"
 
 
 def describe_platforms() -> str:

@@ -65,12 +65,12 @@ def of(results: tuple[PairResult, ...], host: str, column: str) -> tuple[PairVer
     return found[Family.V4], found[Family.V6]
 
 
-def test_on_factory_switches_the_matrix_fails(city: VirtualCity, fresh_lab: Layout) -> None:
+def test_on_factory_switches_the_matrix_fails(city: VirtualCity, untouched_lab: Layout) -> None:
     matrix = try_matrix(city, control=False)
     assert not matrix.agrees
     denied = sum(part.denied for part in matrix.summary)
     assert wrong(matrix.results) == {PairVerdict.OPEN: denied}
-    assert {one.pair.school for one in matrix.results} == {school.id for school in fresh_lab.schools}
+    assert {one.pair.school for one in matrix.results} == {school.id for school in untouched_lab.schools}
 
 
 def test_with_the_compiled_filters_it_agrees_and_leaves_the_switches_as_they_were(

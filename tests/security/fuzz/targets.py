@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from controller.adoption.reading import can_read_existing, read_existing_network
 from controller.cli.conventions.defaults import parse_defaults
-from controller.errors import TsunaguError
+from controller.errors import ConfigRefused, TsunaguError
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.bounded_yaml import YamlRefused, count_yaml
 from controller.lab.iap import signed_tokens
@@ -36,7 +36,7 @@ from controller.plan.document import parse_plan
 from controller.plan.provenance.allowed_signers import parse_allowed_signers
 from controller.plan.saved_configurations import read_saved_configurations
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
-from controller.platforms.common.understanding import redact_configuration
+from controller.platforms.common.understanding import read_unmanaged, redact_configuration
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.device_text.redaction import redact, redact_message
 from controller.platforms.ovs.flows import parse_flow
@@ -286,15 +286,26 @@ def _list_device_texts() -> list[Target]:
         return lambda data: redact_configuration(system, DeviceText(_decode(data)), f"{platform}.cfg")
 
     def adopting(platform: str) -> Callable[[bytes], object]:
-        return lambda data: read_existing_network(platform, str(DeviceText(_decode(data)).reveal()), "x", "x.cfg")
+        def adopt(data: bytes) -> object:
+            try:
+                return read_unmanaged(
+                    DeviceText(_decode(data)), "x.cfg", lambda text: read_existing_network(platform, text, "x", "x.cfg")
+                )
+            except ConfigRefused as refused:
+                if "error of this program" in str(refused):  # the door hides it from users, not from this test
+                    raise AssertionError(str(refused)) from refused
+                raise
 
+        return adopt
+
+    adoption = ("read_existing_network", "read_unmanaged")
     return [
         *(
             Target(f"device text {one}", _read_golden(one), reading(one), (f"platforms/{one}", *_DIALECT))
             for one in platforms
         ),
         *(
-            Target(f"text to adopt {one}", _read_golden(one), adopting(one), ("read_existing_network",))
+            Target(f"text to adopt {one}", _read_golden(one), adopting(one), adoption)
             for one in platforms
             if can_read_existing(one)
         ),

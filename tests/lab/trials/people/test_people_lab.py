@@ -20,7 +20,7 @@ from controller.model.network.packets import Family
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.offline_google.world.world import OfflineWorld
 from controller.platforms.transport import namespace
-from tests.conftest import SCHOOLS, SharedLab
+from tests.conftest import SCHOOLS, SharedLab, refuse_labs_of_others
 from tests.lab.iap.deployments import BINDING, LEVEL, deploy
 
 pytestmark = pytest.mark.lab
@@ -38,8 +38,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deployed(city: VirtualCity, world: Path, shared_lab: SharedLab) -> Iterator[VirtualCity]:
     """A lab with the proxy, of a world made by hand; its switches let everything through."""
     shared_lab.remove()
-    if paths.STATE.exists():
-        pytest.fail(f"a lab that is not the tests' own is up ({paths.STATE}); run 'tsunagu lab down' first")
+    refuse_labs_of_others()
     found = choose_virtual_city(deploy(city, world))
     virtual_city.build_virtual_city(found, SCHOOLS, lambda _: None, world=world)
     yield found
