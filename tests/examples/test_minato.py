@@ -262,7 +262,7 @@ def test_a_proof_on_saved_texts_names_what_is_in_force(folder: Path) -> None:
         (
             "mn-01",
             [
-                "VLAN 120 SEITO -> class: 172.22.2.1/23 stands in its prefix 172.22.2.0/23",
+                "VLAN 120 SEITO -> 教室 (class): 172.22.2.1/23 stands in its prefix 172.22.2.0/23",
                 "VLAN 160 DENWA -> none that is known",
                 "give back: vlan 110 / name SHOKUIN",
                 "description TSN-port ルーター (回線事業者)",
@@ -273,7 +273,10 @@ def test_a_proof_on_saved_texts_names_what_is_in_force(folder: Path) -> None:
                 "nothing was changed",
             ],
         ),
-        ("mn-19", ["VLAN 115 HOKENSHITSU -> clinic", "description TSN-gateway ルーター", "nothing was changed"]),
+        (
+            "mn-19",
+            ["VLAN 115 HOKENSHITSU -> 保健室 (clinic)", "description TSN-gateway ルーター", "nothing was changed"],
+        ),
     ],
 )
 def test_adoption_is_proposed(folder: Path, school: str, said: list[str]) -> None:
