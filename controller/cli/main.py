@@ -122,7 +122,7 @@ def main() -> None:
         code = Exit.FAILED
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 what nobody expected is told as such
         refusal = describe_refusal(error, command, words)
-        errors.print(refusal.shown, style="red" if refusal.is_red else None, markup=False)
+        errors.print(_show(refusal, error), style="red" if refusal.is_red else None, markup=False)
         _say_refusal(refusal, error)
         code = refusal.exit_code
         if code == Exit.INTERRUPTED:
@@ -138,10 +138,14 @@ class Refusal(NamedTuple):
     exit_code: int
     is_red: bool = False
 
-    @property
-    def shown(self) -> str:
-        """The message as people read it."""
-        return self.message if self.message.startswith("Usage:") else f"tsunagu: {self.message}"
+
+def _show(refusal: Refusal, error: BaseException) -> str:
+    """Return a refusal as people read it, in the language of the run."""
+    if refusal.message.startswith("Usage:"):
+        return refusal.message
+    from controller.cli.conventions.refusal_words import translate_refusal  # noqa: PLC0415 only where it is needed
+
+    return f"tsunagu: {translate_refusal(refusal.message, error)}"
 
 
 def describe_refusal(error: BaseException, command: Sequence[str], words: Sequence[str]) -> Refusal:
