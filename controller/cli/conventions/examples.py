@@ -39,6 +39,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         ),
         "drift": (
             Example("drift --all", "every device that can be read"),
+            Example("drift --all --configs saved/", "from saved configurations, one file a device"),
             Example("drift --school kw-e01 --json", "one school, for a program"),
         ),
         "explain": (
