@@ -68,7 +68,9 @@ def test_a_difference_is_found(shown: str, said: str, difference: str) -> None:
     assert find_difference(shown, said) == difference
 
 
-def test_the_commands_say_what_the_page_shows(tmp_path: Path) -> None:
+def test_the_commands_say_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # a reader has no earlier proofs
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     said, compared = "", 0
     for kind, block in BLOCKS:
