@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from controller.cli.conventions.entry import begin_work, was_interrupted
 from controller.cli.output import Exit, begin_run, errors, get_last_line, lacks_json, print_line, say_json
 from controller.errors import Interrupted, TsunaguError
 
@@ -29,6 +30,7 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "init": CommandEntry("Write a small valid city to begin with.", "policy.init:init"),
+    "import": CommandEntry("Bring schools of a table or NetBox into the city.", "policy.import_schools:add_schools"),
     "check": CommandEntry("Find contradictions, dead rules and gaps in the policy.", "policy.check:check"),
     "plan": CommandEntry("Show and prove what would change on devices, and save the plan.", "devices.plan:plan"),
     "apply": CommandEntry("Carry out a saved plan, the canary school first.", "devices.apply:apply"),
@@ -150,7 +152,9 @@ def _show(refusal: Refusal, error: BaseException) -> str:
 
 def describe_refusal(error: BaseException, command: Sequence[str], words: Sequence[str]) -> Refusal:
     """Return how a run ended by an error; what nobody expected is saved as a report."""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    # Ctrl-C while a module is read shows as another error of whoever needs that module.
+    half_read = was_interrupted() and not isinstance(error, TsunaguError)
+    if half_read or isinstance(error, KeyboardInterrupt | typer.Abort):
         left = f": {error}" if isinstance(error, Interrupted) else ""
         return Refusal("interrupted", f"interrupted{left}", Exit.INTERRUPTED)
     if isinstance(error, typer.TyperException):
@@ -192,6 +196,7 @@ def _run(command: Sequence[str], words: Sequence[str]) -> int:
 
 def _invoke(built: Any, words: Sequence[str], default_map: Mapping[str, Any]) -> int:  # noqa: ANN401 typer's own class
     """Run a command; the library's own `main` would turn Ctrl-C into a silent end."""
+    begin_work()
     try:
         with built.make_context("tsunagu", list(words), default_map=default_map) as context:
             built.invoke(context)

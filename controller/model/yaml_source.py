@@ -18,7 +18,7 @@ from controller.inputs.exact_values import require_exact_values
 from controller.inputs.input_file import decode_text, read_input_file
 from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
-from controller.model.likely_mistakes.syntax import explain_name, explain_syntax
+from controller.model.likely_mistakes.syntax import explain_name, explain_syntax, find_invisible_sign
 from controller.model.likely_mistakes.values import (
     explain_day,
     explain_fraction,
@@ -137,7 +137,8 @@ class Document:
             ids = called.get(noun, {})
             if details["input"] in ids:
                 return f"write the id, {ids[details['input']]}"
-            if ids:
+            found = str(details["input"])
+            if ids and not (find_invisible_sign(found) or explain_width(found)):
                 return f"write one of: {', '.join(dict.fromkeys(ids.values()))}"
         match details["type"]:
             case "model_type":

@@ -109,8 +109,10 @@ def _find_id(city: City, noun: str, name: str, called: Mapping[str, str]) -> str
     near = list_near_names(name, called, called)
     if near:
         raise TsunaguError(message + format_near_names(near, called))
-    shown = ", ".join(list(called)[:_SHOWN]) + (", ..." if len(called) > _SHOWN else "")
-    message += f"there are: {shown}"
+    group, dash, _ = name.lower().partition("-")
+    alike = [one for one in called if dash and one.startswith(f"{group}-")]
+    listed = [f"{one} ({called[one]})" for one in alike] or list(called)
+    message += f"there are: {', '.join(listed[:_SHOWN])}" + (", ..." if len(listed) > _SHOWN else "")
     raise TsunaguError(message)
 
 

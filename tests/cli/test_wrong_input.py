@@ -97,7 +97,9 @@ CASES = {
         ),
     ),
     "unknown school": Case(
-        "plan --school kw-x99", Exit.FAILED, ("there is no school 'kw-x99' in the city; did you mean kw-",)
+        "plan --school kw-x99",
+        Exit.FAILED,
+        ("there is no school 'kw-x99' in the city; there are: kw-e01 (仮・川崎第一小学校), ",),
     ),
     "unknown ward": Case(
         "plan --ward shibuya", Exit.FAILED, ("there is no ward 'shibuya' in the city; there are: kawasaki, saiwai",)

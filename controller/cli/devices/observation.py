@@ -17,9 +17,15 @@ from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import ConsideredDevice, consider_device
 from controller.plan.observe import NotSupported, Observed, read_devices
-from controller.plan.saved_configurations import NoConfiguration, read_saved_configurations
+from controller.plan.saved_configurations import (
+    NoConfiguration,
+    list_unselected_files,
+    read_saved_configurations,
+)
 from controller.plan.select import Selection, select_devices
 
+_FILES_SHOWN = 3
+"""Names of files in one line."""
 _SHOWN = 8
 """Devices that are listed by name."""
 
@@ -42,7 +48,7 @@ def observe_devices(
     `only_read`: also devices that can be read and not changed over SSH. `encoding`: that of the saved files.
     """
     if configs is not None:
-        return observe_given_configurations(devices, configs, encoding)
+        return observe_given_configurations(city, devices, configs, encoding)
     count = 0
 
     def seen(one: Observed) -> None:
@@ -57,14 +63,20 @@ def observe_devices(
 
 
 def observe_given_configurations(
-    devices: Sequence[Device], configs: Path, encoding: TextEncoding | None
+    city: City, devices: Sequence[Device], configs: Path, encoding: TextEncoding | None
 ) -> list[Observed]:
     """Devices as their saved configurations show them, of some devices or of all.
+
+    One folder may hold those of the whole city: files of devices that are not selected are named, and not read.
 
     Raises:
         TsunaguError: the folder holds none of a selected device.
     """
-    found = read_saved_configurations(devices, configs, encoding)
+    others = _list_files_of_others(city, devices, configs)
+    found = read_saved_configurations(devices, configs, encoding, others)
+    if others:
+        shown = ", ".join(others[:_FILES_SHOWN]) + (", ..." if len(others) > _FILES_SHOWN else "")
+        errors.print(f"not read, of devices that are not selected: {len(others)} files ({shown})", markup=False)
     if all(isinstance(one.refusal, NoConfiguration | NotSupported) for one in found) and not any(
         (configs / f"{one.device.id}.cfg").exists() for one in found
     ):
@@ -73,6 +85,15 @@ def observe_given_configurations(
         message += f"; did you mean --configs {below}?" if below is not None else ""
         raise TsunaguError(message)
     return found
+
+
+def _list_files_of_others(city: City, devices: Sequence[Device], configs: Path) -> tuple[str, ...]:
+    """The files of devices that the city has and that are not selected; what is of no device of it is a mistake."""
+    unselected = list_unselected_files(devices, configs)
+    if not unselected or not devices:
+        return ()
+    known = {device.id for school in city.estate_schools for device in city.list_devices(school)}
+    return tuple(name for name in unselected if name.removesuffix(".cfg") in known)
 
 
 def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:

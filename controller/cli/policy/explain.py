@@ -47,7 +47,10 @@ Registered = Annotated[
     typer.Option("--registered", help="Where the device is registered; at the school of --from if left out."),
 ]
 Postures = Annotated[list[str] | None, typer.Option("--posture", help="The person's device is... (may be repeated).")]
-PlaceName = Annotated[str, typer.Option("--place", help="Where the person is.")]
+PlaceName = Annotated[
+    str | None,
+    typer.Option("--place", help="Where the person is; own-school if left out, or home where no place is it."),
+]
 At = Annotated[str | None, typer.Option("--at", help="When, city time: 2026-11-24T10:00; now if left out.")]
 
 
@@ -64,7 +67,7 @@ def explain_command(  # noqa: PLR0913 the command's options
     device: DeviceClass = "",
     registered: Registered = None,
     postures: Postures = None,
-    place: PlaceName = "own-school",
+    place: PlaceName = None,
     at: At = None,
     on: On = None,
     lab: Lab = False,
@@ -96,7 +99,7 @@ def explain_command(  # noqa: PLR0913 the command's options
         role=role or "",
         mfa=strength if mfa else Strength.NONE,
         postures=frozenset(postures or []),
-        place=place,
+        place=_assume_place(city) if place is None else place,
         at=_moment(city, at),
         device=device,
         registered=school.id if registered is None else registered,
@@ -125,7 +128,7 @@ def _known(city: City, person: Person) -> Person:
     for noun, names, known in (
         ("role", [person.role], [one.id for one in people.roles]),
         ("posture", person.postures, [one.id for one in people.postures]),
-        ("place", [person.place], [one.id for one in people.places]),
+        ("place", [person.place] if person.place else [], [one.id for one in people.places]),
         ("device class", [person.device] if person.device else [], [one.id for one in people.device_classes]),
     ):
         for name in names:
@@ -137,6 +140,12 @@ def _known(city: City, person: Person) -> Person:
         message = f"no device can be registered at {person.registered!r}; name a school or an office, or '' for nowhere"
         raise TsunaguError(message)
     return person
+
+
+def _assume_place(city: City) -> str:
+    """Return where a person is of whom nothing else is said: at their own school, where anybody can tell that."""
+    known = [one.id for one in city.people.places]
+    return next((one for one in ("own-school", "home") if one in known), known[0] if known else "")
 
 
 def _strength(factor: str) -> Strength:

@@ -168,7 +168,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
 
 
 def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding | None) -> Findings:
-    read = observe_given_configurations(select_devices(city, chosen), configs, encoding)
+    read = observe_given_configurations(city, select_devices(city, chosen), configs, encoding)
     # Of a virtual city only what is up can have been saved.
     up = {device.id for device in list_reachable_devices(city, chosen)}
     asked = [one for one in read if one.device.id in up or not isinstance(one.refusal, NoConfiguration)]
