@@ -94,7 +94,7 @@ def choose_devices(
             for difference in _list_differences(listed[made.id], made):
                 reasons.setdefault(f"differ: {difference}; change them by hand", []).append(made.id)
     notes = [f"devices that {why}: {_name_some(names)}" for why, names in reasons.items()]
-    return DeviceChanges(tuple(new.values()), (*notes, *count_other_devices(devices, roles)))
+    return DeviceChanges(tuple(new.values()), (*notes, *describe_other_devices(devices, roles)))
 
 
 def _read(
@@ -131,7 +131,7 @@ def _list_differences(there: ListedDevice, new: NewDevice) -> Iterator[str]:
             yield f"{field} {before} in the city ({there.origin}), {after} in NetBox"
 
 
-def count_other_devices(devices: Sequence[SourceDevice], roles: Mapping[str, DeviceRole]) -> Iterator[str]:
+def describe_other_devices(devices: Sequence[SourceDevice], roles: Mapping[str, DeviceRole]) -> Iterator[str]:
     """Yield how many devices have a role that nobody named, where there are such."""
     counted = Counter(one.role or "without a role" for one in devices if one.role not in roles)
     if counted:

@@ -108,6 +108,13 @@ def make_device(  # noqa: PLR0913 what a device says
     }
 
 
+SITES = [
+    make_site(1, "第一小学校", region="第一区", pupils=312),
+    make_site(2, "第二小学校", region="第一区", pupils=420, line="閉域VPN", mbps=200),
+]
+"""Two schools: one that the small city has, and one that it has not."""
+
+
 @contextmanager
 def serve(stand_in: StandIn, tls: SSLContext | None = None) -> Iterator[StandIn]:
     """Answer on loopback until the end of the block."""

@@ -18,7 +18,7 @@ from controller.cli.policy.import_schools import (
     choose_ward_column,
     read_source,
 )
-from controller.importing.listed_devices import count_other_devices
+from controller.importing.listed_devices import describe_other_devices
 from controller.importing.other_sites import leave_out_other_sites
 from controller.importing.starter_city import build_starter_files
 from controller.inputs.character_classes import Name
@@ -60,13 +60,14 @@ def init(  # noqa: PLR0913 the command's options
     _refuse_unfit("--name", name, TypeAdapter(Name), "letters, digits and ordinary signs in one line, e.g. みなと市")
     default_line = choose_default_line(line)
     refuse_used_folder(folder)
-    files, schools, notes = None, 1, ()
+    files, schools = None, 1
+    notes: tuple[str, ...] = ()
     if source is not None:
         table = read_source(source, encoding, load_operations(), needs_line=default_line is None)
         table = leave_out_other_sites(table, DEFAULT_KINDS)
         files = build_starter_files(table, folder, ward_from=choose_ward_column(ward_from), default_line=default_line)
         schools = len(table.rows)
-        notes = (*table.notes, *count_other_devices(table.devices, {}))
+        notes = (*table.notes, *describe_other_devices(table.devices, {}))
     written = write_starter_city(folder, city_id, name, files)
     if as_json:
         say_json({"folder": str(folder), "files": list(written), "notes": list(notes)})
