@@ -167,3 +167,11 @@ def test_what_is_ours_already_is_in_nobodys_way(folder: Path, change: Change, sc
     said = run(folder, *words, code=Exit.DIFFERS)
     assert re.search(r"closes 来校者 \(visitor\) -> .*tcp/443.* today: TSN-140-from-4-", said)
     assert "0 things contradict the policy" in said
+
+
+def test_nothing_is_learnt_from_what_is_ours_already(folder: Path) -> None:
+    run(folder, "render", "--school", "mn-01", "-o", "rendered", code=Exit.GOOD)
+    run(folder, "adopt", "mn-01", "--configs", "rendered", "--propose-rules", "-o", "learnt.yaml", code=Exit.GOOD)
+    learnt = (folder / "learnt.yaml").read_text(encoding="utf-8")
+    assert re.search(r"visitor: IPv4, from its hosts: TSN-140-from-4-\w+ is ours; what it permits stands", learnt)
+    assert "no list is in force" not in learnt
