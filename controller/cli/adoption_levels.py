@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.cli.conventions.json_documents import AdoptionDocument
-from controller.cli.output import print_line
+from controller.cli.output import get_words, print_message
 from controller.model.sites.adoption import list_unmanaged_parts
 from controller.model.sites.schools import School
 
@@ -18,8 +18,8 @@ def list_adopted_in_part(schools: Iterable[School]) -> list[School]:
 def say_adoption_levels(schools: Iterable[School]) -> None:
     """Say of each school that is adopted in part, in one line, what of it is not managed and not judged."""
     for school in list_adopted_in_part(schools):
-        parts = ", ".join(list_unmanaged_parts(school.adoption))
-        print_line(f"! {school.name} ({school.id}) is at 'adoption: {school.adoption}': not judged: {parts}", "magenta")
+        parts = ", ".join(get_words().translate("proofs", one) for one in list_unmanaged_parts(school.adoption))
+        print_message("plan.level", "magenta", school=school.name, id=school.id, level=school.adoption, parts=parts)
 
 
 def build_level_documents(schools: Iterable[School]) -> list[AdoptionDocument]:

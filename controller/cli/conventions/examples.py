@@ -20,6 +20,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("init our-city", "one school, five segments, four rules"),
             Example("init our-city --id minato --name みなと市 --json", "with its own names, for a program"),
         ),
+        "import": (
+            Example("import schools.csv", "what would change; writes nothing"),
+            Example("import schools.csv --write --line closed-vpn:100", "written; one line for schools without one"),
+        ),
         "check": (
             Example("check", "the policy in policies/"),
             Example("check --policies ~/city --on 2027-04-01 --json", "another folder, as of a day, for a program"),
