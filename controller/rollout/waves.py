@@ -150,8 +150,8 @@ def _make_guard(one: VerifiedDevice, settings: Settings, digest: str) -> HandOve
     planned = one.derived.hand_over
     if planned is None:
         return None
-    wanted = one.derived.wanted
-    return HandOverGuard(one.device, planned, wanted, settings.state_folder, digest, settings.clock)
+    states = (one.seen, *(step.result for step in one.derived.steps))
+    return HandOverGuard(one.device, planned, states, settings.state_folder, digest, settings.clock)
 
 
 def _derive_steps(city: City, one: VerifiedDevice, derive: DeriveChange, seen: Observation) -> tuple[Step, ...]:

@@ -252,9 +252,12 @@ def _find_cuts(city: City, intent: DeviceIntent, found: HandOverSteps, system: P
 
 
 def refuse_changed_objects(
-    device: Device, planned: HandOverPlan, wanted: DeviceState, text: DeviceText
+    device: Device, planned: HandOverPlan, states: Sequence[DeviceState], text: DeviceText
 ) -> tuple[TakenObject, ...]:
     """Refuse a device whose objects are not as the plan recorded them, and return those that still are as others left.
+
+    `states` are those that the plan leads through, the wanted one last: with the objects taken over, the device must be
+    in one of them but for its lists. So the VLANs of a port and the addresses of an interface are as they were, too.
 
     Raises:
         PlanRefused: names each object that was changed since, or the list behind it.
@@ -279,8 +282,20 @@ def refuse_changed_objects(
         shown = raw
         for one in pending:
             shown = apply_hand_over(platform, shown, _find_commands(one))
-        refuse_conflicts(understand(system, DeviceText(shown, device.id), device.id), wanted, device.id)
+        seen = understand(system, DeviceText(shown, device.id), device.id)
+        refuse_conflicts(seen, states[-1], device.id)
+        if not any(_are_alike(seen.state, one) for one in states):
+            message = (
+                f"{device.id}: ports or interfaces that are taken over were changed since the plan was made. Nothing "
+                "was changed; make the plan anew"
+            )
+            raise PlanRefused(message)
     return pending
+
+
+def _are_alike(one: DeviceState, other: DeviceState) -> bool:
+    """Tell if two states are equal but for their lists."""
+    return replace(one, filters=()) == replace(other, filters=())
 
 
 def _is_expected(one: TakenObject, lines: Sequence[str]) -> bool:

@@ -40,11 +40,14 @@ class HandOverDeriver:
 
 @dataclass(frozen=True, slots=True)
 class HandOverGuard:
-    """Guards a device whose objects change hands: they are as the plan recorded them, and the record is kept."""
+    """Guards a device whose objects change hands: they are as the plan recorded them, and the record is kept.
+
+    `states` are those that the plan leads through, the wanted one last.
+    """
 
     device: Device
     planned: HandOverPlan
-    wanted: DeviceState
+    states: tuple[DeviceState, ...]
     state: Path
     plan: str
     clock: Clock
@@ -57,7 +60,7 @@ class HandOverGuard:
             ConfigRefused: an object of others that the plan does not name stands in the way.
             OperationsRefused: the record cannot be written.
         """
-        pending = refuse_changed_objects(self.device, self.planned, self.wanted, text)
+        pending = refuse_changed_objects(self.device, self.planned, self.states, text)
         if self.planned.way == "take-over":
             name, platform, now = self.device.id, self.device.platform, self.clock.now()
             record_taken_objects(self.state, name, platform, self.planned, pending, self.plan, now)
