@@ -147,7 +147,8 @@ def _match(city: City, records: Sequence[SchoolRecord], problems: ProblemList) -
     return found
 
 
-def _make_school(record: SchoolRecord, numbers: FreeNumbers, ids: _FreeIds, problems: ProblemList) -> NewSchool | None:
+def describe_new_school(record: SchoolRecord, problems: ProblemList) -> bool:
+    """Tell if a record says enough of a new school; a problem is kept where it does not."""
     lacking = [
         what
         for what, value in (
@@ -157,8 +158,13 @@ def _make_school(record: SchoolRecord, numbers: FreeNumbers, ids: _FreeIds, prob
         )
         if value is None
     ]
-    if lacking or record.kind is None or record.pupils is None:
+    if lacking:
         problems.add(record.origin, "", f"{shorten_value(record.name)} is new, and lacks {' and '.join(lacking)}")
+    return not lacking
+
+
+def _make_school(record: SchoolRecord, numbers: FreeNumbers, ids: _FreeIds, problems: ProblemList) -> NewSchool | None:
+    if not describe_new_school(record, problems) or record.kind is None or record.pupils is None:
         return None
     if record.number is not None and not numbers.is_free(record.number):
         message = f"{record.number} is another school's number; leave the cell empty, and the next free one is chosen"
@@ -200,6 +206,15 @@ def _compare_line(school: School, name: AccessLineName, line: RecordedLine) -> I
         yield FieldChange(school, ("lines", name, "mbps"), str(there.mbps), str(line.mbps))
 
 
+def choose_kind_letter(kind: str) -> str:
+    """Return what stands for a kind in an id.
+
+    >>> choose_kind_letter("elementary"), choose_kind_letter("branch-school")
+    ('e', 'branch-school')
+    """
+    return _LETTERS.get(kind, kind)
+
+
 def write_line(line: RecordedLine) -> str:
     """Return a line as a file of schools has it.
 
@@ -225,7 +240,7 @@ class _FreeIds:
 
     def _find_stem(self, ward: str, kind: str) -> tuple[str, int]:
         """What stands before the running number, and how many digits it has."""
-        letter = _LETTERS.get(kind, kind)
+        letter = choose_kind_letter(kind)
         for same_kind in (True, False):
             stems = Counter(
                 (found[1], len(found[2]))
@@ -233,7 +248,7 @@ class _FreeIds:
                 if school.ward == ward
                 and (school.kind == kind) is same_kind
                 and (found := _NUMBERED.fullmatch(school.id))
-                if same_kind or found[1].endswith(f"-{_LETTERS.get(school.kind, school.kind)}")
+                if same_kind or found[1].endswith(f"-{choose_kind_letter(school.kind)}")
             )
             if stems:
                 (stem, width), _ = stems.most_common(1)[0]

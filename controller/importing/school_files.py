@@ -96,10 +96,15 @@ def edit_school_files(policies: Path, changes: SchoolChanges, source: str) -> tu
         if name in texts:
             _add_schools(texts[name], schools, policies)
         else:
-            body = "\n".join(_write_block(one, "  ", "\n") for one in schools)
-            created[name] = _BEGIN.format(ward=ward, source=escape_controls(source), format=SCHOOLS.format) + body
+            created[name] = write_new_file(ward, schools, source)
     found = [FileChange(name, one.mark + one.text, one.write()) for name, one in texts.items() if one.edits]
     return (*found, *(FileChange(name, None, text) for name, text in created.items()))
+
+
+def write_new_file(ward: str, schools: Sequence[NewSchool], source: str) -> str:
+    """Return the text of a file that holds the first schools of a ward."""
+    body = "\n".join(_write_block(one, "  ", "\n") for one in schools)
+    return _BEGIN.format(ward=ward, source=escape_controls(source), format=SCHOOLS.format) + body
 
 
 def write_school(school: NewSchool) -> str:

@@ -18,8 +18,12 @@ from controller.model.policy_bounds import PolicyBounds
 from controller.storage.whole_file import write_whole
 
 
-def try_changes(policies: Path, changes: Sequence[FileChange], on: date, bounds: PolicyBounds) -> City:
+def try_changes(
+    policies: Path, changes: Sequence[FileChange], on: date, bounds: PolicyBounds, *, shown_as: Path | None = None
+) -> City:
     """Return the city that there would be with changed files; nothing is written into the policy folder.
+
+    `shown_as` is what messages call the folder, where it is not its own name.
 
     Raises:
         ImportRefused: it would be none, with all that is wrong.
@@ -31,13 +35,14 @@ def try_changes(policies: Path, changes: Sequence[FileChange], on: date, bounds:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(one.after.encode("utf-8"))
         try:
-            return load_city(policies, on=on, instead=instead, bounds=bounds)
+            shown = None if shown_as is None else str(shown_as)
+            return load_city(policies, on=on, instead=instead, bounds=bounds, shown_as=shown)
         except PolicyError as error:
             what = "With these schools the city would not be valid; nothing was written:"
-            raise ImportRefused(what, list(_show_in_policies(error.problems, folder, policies))) from None
+            raise ImportRefused(what, list(show_in_policies(error.problems, folder, shown_as or policies))) from None
 
 
-def _show_in_policies(problems: Iterable[Problem], folder: str, policies: Path) -> Iterable[Problem]:
+def show_in_policies(problems: Iterable[Problem], folder: str, policies: Path) -> Iterable[Problem]:
     """Yield problems as they would stand in the policy folder."""
     for one in problems:
         origin = Origin(one.origin.file.replace(folder, str(policies)), one.origin.line)

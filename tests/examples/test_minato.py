@@ -88,6 +88,11 @@ def test_it_is_the_city_that_its_readme_describes(minato: City) -> None:
 
 def test_check_finds_nothing_wrong(folder: Path) -> None:
     assert run(folder, "check").said.splitlines()[-1].count("0 errors, 0 warnings") == 1
+    levels = [line for line in run(folder, "check").said.splitlines() if "'adoption: " in line]
+    assert [line.split(" (")[0] for line in levels] == [
+        "! 10 schools are at 'adoption: filters'",
+        "! 10 schools are at 'adoption: observe'",
+    ]
     document = read_document(run(folder, "check", "--json"))
     assert (document["schools"], document["findings"]) == (30, [])
 
@@ -254,6 +259,29 @@ def test_a_proof_on_saved_texts_names_what_is_in_force(folder: Path) -> None:
     done = run(folder, *words, code=Exit.DIFFERS)
     assert "x namiyoke1-sw1 VLAN 120 (class) from IPv4: no filter is in force; everything passes" in done.said
     assert read_document(run(folder, *words, "--json", code=Exit.DIFFERS))
+
+
+@pytest.mark.parametrize(
+    ("school", "code", "said"),
+    [
+        ("mn-01", Exit.FAILED, "drift: none of 1 devices was judged"),
+        ("mn-03", Exit.GOOD, "hosaki1-sw1.cfg: read as shift-jis"),
+        ("mn-05", Exit.FAILED, "holds no DEVICE.cfg of a selected device"),
+        ("mn-20", Exit.DIFFERS, "drift: 1 of 1 devices differ"),
+    ],
+)
+def test_drift_is_found_in_saved_texts(folder: Path, school: str, code: int, said: str) -> None:
+    words = ("drift", "--school", school, "--configs", CONFIGURATIONS)
+    done = run(folder, *words, code=code)
+    assert said in done.said + done.errors
+    assert read_document(run(folder, *words, "--json", code=code))
+
+
+def test_drift_of_the_ward_names_the_schools_without_a_text(folder: Path) -> None:
+    words = ("drift", "--ward", "湾岸区", "--configs", CONFIGURATIONS, "--json")
+    document = read_document(run(folder, *words, code=Exit.DIFFERS))
+    assert len(document["missing"]) == 24 - 8, "at eight of them nothing would be judged anyhow (observe)"
+    assert {one["adoption"] for one in document["adoption"]} == {"filters", "observe"}
 
 
 @pytest.mark.parametrize(

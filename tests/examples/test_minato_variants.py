@@ -116,3 +116,40 @@ def test_an_address_of_the_unused_family_on_a_switch_is_not_judged(folder: Path,
 def test_what_others_have_on_a_catalyst_is_judged_or_named(folder: Path, change: Change, lines: str) -> None:
     change("configurations/namiyoke1-sw1.cfg", "line vty 0 4\n", f"{lines}!\nline vty 0 4\n")
     run(folder, "plan", "--school", "mn-02", "--configs", CONFIGURATIONS, code=Exit.NOT_JUDGED)
+
+
+def test_a_network_name_in_japanese_is_refused_in_words(folder: Path, change: Change) -> None:
+    change("city/blueprints.yaml", "port-names:\n", "port-names:\n  hostapd: eth{n}\n")
+    point = "{role: access-point, count: 1, platform: {catalyst-r3: hostapd}, ssids: [{ssid: 教室, segment: class}]}"
+    change("city/blueprints.yaml", "    devices:\n", f"    devices:\n      - {point}\n")
+    said = run(folder, "check", code=Exit.FAILED)
+    assert re.search(r"blueprints\.yaml:11: .*an SSID is 1 to 32 ASCII letters, digits and signs", said)
+    assert "pattern" not in said
+
+
+def test_a_device_that_its_platform_cannot_be_is_a_warning_of_check(folder: Path, change: Change) -> None:
+    """`prove` and `render` refuse it: an x530 cannot filter at a port that carries its VLAN without a tag."""
+    ports = "          - {first: 1, last: 8, mode: trunk, segments: all} # floor switches\n"
+    change(
+        "city/blueprints.yaml", ports, f"{ports}          - {{first: 9, last: 12, mode: access, segments: [office]}}\n"
+    )
+    said = run(folder, "check", code=Exit.GOOD)
+    (line,) = [line for line in said.splitlines() if ": warning: " in line]
+    assert "cores.yaml:22: warning: beyond the platform: namiyoke3-sw1: allied_telesis_awplus cannot express" in line
+    assert line.endswith("'plan', 'prove' and 'render' refuse namiyoke3-sw1; so do 11 others")
+
+
+def test_a_router_of_whom_nobody_answers_is_a_warning_of_check(folder: Path) -> None:
+    path = folder / "minato/city/blueprints.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("    # The x530 cannot match TCP flags")], encoding="utf-8")
+    said = run(folder, "check", code=Exit.GOOD)
+    assert "namiyoke3-sw1: allied_telesis_awplus lacks the capability 'established'" in said
+    assert said.count("beyond the platform") == 1
+
+
+def test_a_cause_is_said_once_where_schools_cannot_be_read(folder: Path, change: Change) -> None:
+    change("city/schools/wan.yaml", "number: 8\n", "number: 08\n")
+    said = run(folder, "check", code=Exit.FAILED)
+    (line,) = [line for line in said.splitlines() if line.startswith("  ")]
+    assert line.startswith("  minato/city/schools/wan.yaml:77: '08' is a number with leading zeros; write 8, ")

@@ -203,31 +203,38 @@ def drift(  # noqa: PLR0913 the command's options
     everything: All = False,
     lab: Lab = False,
     on: On = None,
+    configs: Configs = None,
+    encoding: Encoding = None,
     lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Read the devices and say what differs from the policy now.
 
-    Exit code 2 when anything does, 4 when nothing does and a way of others leads past what can be judged.
+    Exit code 2 when anything does, 4 when nothing does and a way of others leads past what can be judged, or a device
+    has no file in --configs. What saved texts say is no telemetry: nobody knows how old they are.
     """
     speak(lang)
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab, on=choose_day(on))
-    devices = list_reachable_devices(city, chosen)
-    found = consider_devices(city, observe_devices(city, devices, None, only_read=True))
+    devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
+    found = consider_devices(city, observe_devices(city, devices, configs, only_read=True, encoding=encoding))
     differing = [one for one in found if one.refusal is None and one.differs]
-    # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
-    from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415
+    if configs is None:
+        # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
+        from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415
 
-    send_drift(found, policies)
+        send_drift(found, policies)
     if as_json:
         say_json(
             {
                 "devices": [{**_understood(one), "saved": one.saved} for one in found],
+                "adoption": build_level_documents(one.school for one in devices),
                 "not_judged": _list_unjudged(found),
+                "missing": describe_missing(list_missing(one.observed for one in found)),
             }
         )
     else:
+        say_encodings([one.observed for one in found])
         _say_differences(differing, with_reading=False)
         for one in differing:
             if not one.saved:

@@ -11,7 +11,11 @@ from controller.cli.adoption_levels import build_level_documents, say_adoption_l
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Lang, On, Policies, choose_day, speak
 from controller.cli.output import Exit, get_words, print_line, print_message, say_json
-from controller.cli.policy.unknown_platforms import find_impossible_devices, find_unknown_platforms
+from controller.cli.policy.unknown_platforms import (
+    find_impossible_devices,
+    find_inexpressible_devices,
+    find_unknown_platforms,
+)
 from controller.compile.network.upstream import list_assumptions
 from controller.errors import Problem
 from controller.model.city import City
@@ -34,7 +38,7 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, lang: Lang = 
     city = load_estate_city(policies, on=choose_day(on))
     file = read_operators_file(policies=policies)
     found = [*check_policy(city), *check_device_access(city, file), *_find_wider(city, file)]
-    found += [*find_unknown_platforms(city), *find_impossible_devices(city)]
+    found += [*find_unknown_platforms(city), *find_impossible_devices(city), *find_inexpressible_devices(city)]
     findings = sorted(found, key=lambda finding: (finding.origin, finding.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
