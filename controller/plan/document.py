@@ -53,7 +53,9 @@ class PlannedStep(_Frozen):
     leads_to: Digest
 
 
-ObjectName = Annotated[str, Field(pattern=rf"^[^{HIDDEN}]{{1,200}}$")]
+ObjectName = Annotated[
+    str, Field(pattern=rf"^(vlan [0-9]{{1,4}}|interface [^{HIDDEN} ]{{1,60}}( [^{HIDDEN}]{{1,120}})?)$")
+]
 """An object of a configuration as it is written: `vlan 10`, `interface Vlan10 ip access-group STAFF-IN in`."""
 
 

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from pydantic import ValidationError
+
 from controller.adoption.configuration_text import ConfigurationText
 from controller.adoption.existing_network import ExistingNetwork
 from controller.adoption.hand_over import HandOver, is_managed_name, list_hand_overs
@@ -37,11 +39,19 @@ def describe_object(one: HandOver) -> TakenObject:
 
     Raises:
         ValueError: it is no object of others but a list that is made.
+        PlanRefused: its name or its lines cannot stand in a plan.
     """
     if one.kind == "access lists":
         message = "lists that are made are no objects of others"
         raise ValueError(message)
-    return TakenObject(kind=one.kind, name=name_object(one), old=_keep(one.give_back), new=_keep(one.commands))
+    try:
+        found = TakenObject(kind=one.kind, name=name_object(one), old=_keep(one.give_back), new=_keep(one.commands))
+    except ValidationError:
+        found = None
+    if found is None or not is_well_formed(found):
+        message = f"{shorten_value(name_object(one))}: its name or a line of it cannot stand in a plan"
+        raise PlanRefused(message)
+    return found
 
 
 def _keep(commands: Sequence[str]) -> tuple[str, ...]:
@@ -183,6 +193,28 @@ def is_object_as_recorded(one: TakenObject, lines: Iterable[str]) -> bool:
     (True, False)
     """
     return sorted(lines) == sorted(one.old)
+
+
+_FORMS = {
+    "vlan": re.compile(r"name [^ ]{1,40}|vlan [0-9]{1,4} name [^ ]{1,40}"),
+    "filter": re.compile(r"(ip access-group|ipv6 traffic-filter) \S+ (in|out)"),
+    "port": re.compile(r"description .+|(access-group|ipv6 traffic-filter) \S+"),
+    "interface": re.compile(r"description .+"),
+}
+
+
+def is_well_formed(one: TakenObject) -> bool:
+    """Tell if the lines of an object are such as its kind has, so that nothing else is ever entered for it.
+
+    >>> is_well_formed(TakenObject(kind="vlan", name="vlan 10", old=("name STAFF",), new=("name TSN-staff",)))
+    True
+    >>> is_well_formed(TakenObject(kind="vlan", name="vlan 10", old=("shutdown",), new=("name TSN-staff",)))
+    False
+    """
+    lines = (*one.old, *one.new)
+    formed = all(_FORMS[one.kind].fullmatch(line) and _TYPED.fullmatch(line) for line in lines)
+    fits = one.name.startswith("vlan ") == (one.kind == "vlan") and (bool(one.old) or one.kind != "filter")
+    return formed and fits and bool(one.new)
 
 
 def find_old_lists(one: TakenObject) -> tuple[str, ...]:

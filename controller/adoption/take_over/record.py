@@ -6,7 +6,8 @@ taken over is still as others left it, and giving back leaves it so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +18,7 @@ from controller.adoption.take_over.excerpt import read_list_lines
 from controller.adoption.take_over.objects import find_old_lists
 from controller.errors import OperationsRefused
 from controller.operations.trusted_files import read_trusted_file, refuse_file
-from controller.plan.document import Digest, HandOverPlan, Name, ObjectName, TakenObject, Text
+from controller.plan.document import Digest, HandOverPlan, Name, TakenObject
 from controller.storage.file_lock import hold_folder_lock
 from controller.storage.whole_file import write_whole
 
@@ -27,22 +28,16 @@ PATIENCE = 30.0
 _MOST_BYTES = 16 << 20
 
 
-class RecordedList(BaseModel):
-    """A list of others as it was when another took its place."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: ObjectName
-    entries: tuple[Text, ...]
-
-
 class RecordedObject(BaseModel):
-    """An object that was taken over: as it was, by which plan, when; `lists` are those that judged there."""
+    """An object that was taken over: as it was, by which plan, when.
+
+    `lists` are the digests of the lists that judged there, in the order of `find_old_lists`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     taken: TakenObject
-    lists: tuple[RecordedList, ...] = ()
+    lists: tuple[Digest, ...] = ()
     plan: Digest
     at: AwareDatetime
 
@@ -94,7 +89,7 @@ def record_taken_objects(  # noqa: PLR0913, PLR0917 what a record says
     entries = [
         RecordedObject(
             taken=one,
-            lists=tuple(RecordedList(name=name, entries=lists[name]) for name in find_old_lists(one) if name in lists),
+            lists=tuple(digest_list(lists.get(name)) for name in find_old_lists(one)),
             plan=plan,
             at=now,
         )
@@ -103,6 +98,15 @@ def record_taken_objects(  # noqa: PLR0913, PLR0917 what a record says
     if entries:
         names = {one.taken.name for one in entries}
         _change(state, device, lambda known: (*(one for one in known if one.taken.name not in names), *entries))
+
+
+def digest_list(entries: Sequence[str] | None) -> str:
+    """Return the digest of a list's entries; that of a list that does not exist is of none.
+
+    >>> digest_list(None) == digest_list(["permit ip any any"])
+    False
+    """
+    return hashlib.sha256("\n".join(["-"] if entries is None else ["+", *entries]).encode()).hexdigest()
 
 
 def drop_released_objects(state: Path, device: str, released: Iterable[TakenObject]) -> None:

@@ -19,11 +19,13 @@ from controller.adoption.take_over.objects import (
     find_old_lists,
     is_object_as_recorded,
     is_object_ours,
+    is_well_formed,
     read_object_lines,
 )
-from controller.adoption.take_over.record import TakenRecord
+from controller.adoption.take_over.record import TakenRecord, digest_list
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import ConfigRefused, PlanRefused
+from controller.inputs.shown_text import shorten_value
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
@@ -65,7 +67,9 @@ def _choose_objects(device: Device, text: str, record: TakenRecord) -> tuple[Tak
             continue
         if not is_object_ours(one.taken, lines):
             changed.append(one.taken.name)
-        changed += [f"list {known.name}" for known in one.lists if lists.get(known.name) != known.entries]
+        names = find_old_lists(one.taken)
+        if tuple(digest_list(lists.get(name)) for name in names) != one.lists:
+            changed.append(f"list {' or '.join(names)}")
         chosen.append(one.taken)
     if changed:
         message = (
@@ -93,6 +97,10 @@ def derive_planned_release(  # noqa: PLR0913, PLR0917 what a plan is held agains
     refuse_unsupported_platform(device)
     system = load_platform(device.platform)
     text = "".join(f"{line}\n" for line in planned.text)
+    for one in planned.objects:
+        if not is_well_formed(one):
+            message = f"{source}: {device.id}: the plan names {shorten_value(one.name)} in a form that no object has"
+            raise PlanRefused(message)
     if record is not None and _choose_objects(device, text, record) != planned.objects:
         message = (
             f"{source}: {device.id}: the plan gives back other objects than the record of what was taken over says"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.adoption.take_over.consider import consider_release
 from controller.adoption.take_over.record import TakenRecord, read_taken_record
@@ -36,6 +37,14 @@ TakeOver = Annotated[
         help="An object of others that the plan takes over, as 'tsunagu adopt' names it (may be repeated).",
     ),
 ]
+
+
+class ReleaseDocument(TypedDict):
+    """The JSON document of `adopt --release`."""
+
+    school: str
+    plan: PlanFile
+    refused: list[str]
 
 
 def choose_taken_objects(
@@ -106,7 +115,11 @@ def release_school(city: City, request: ReleaseRequest, *, as_json: bool) -> Exi
     if place is not None:
         record_and_save_plan(document, place, request.sign_with, operations, request.policies)
     if as_json:
-        say_json({"school": request.school, "plan": document.model_dump(mode="json")})
+        refused = [str(one.refusal) for one in found if one.refusal is not None]
+        say_json(
+            {"school": request.school, "plan": document.model_dump(mode="json"), "refused": refused},
+            form="adopt-release",
+        )
     else:
         _say_release(found, records, place)
     code = choose_exit_code(found)

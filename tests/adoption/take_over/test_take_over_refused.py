@@ -17,6 +17,7 @@ from controller.cli.devices.take_over import choose_taken_objects
 from controller.cli.output import Exit
 from controller.errors import ConfigRefused, PlanRefused
 from controller.model.city import City
+from controller.model.network.device_state import DeviceState
 from controller.plan.document import PlanFile, parse_plan
 from controller.plan.provenance.approved_devices import is_repair
 from controller.plan.select import find_device
@@ -194,3 +195,21 @@ def test_a_plan_lists_each_object_with_its_line_now_and_then(
         ("--release", "--sign-with", "k"),
     ):
         assert here("adopt", "kw-s01", *words, "--policies", str(ROOT / "policies"), cwd=tmp_path).code == Exit.USAGE
+
+
+def test_a_release_that_enters_anything_else_is_refused_also_where_no_record_is(
+    desk: Desk, taken_plan: PlanFile
+) -> None:
+    """Who approves has no record: what a plan would enter is held against what objects can be."""
+    (planned,) = taken_plan.devices
+    assert planned.hand_over is not None
+    vlan = planned.hand_over.objects[0]
+    for spoilt in (
+        vlan.model_copy(update={"old": ("shutdown",)}),
+        vlan.model_copy(update={"kind": "filter", "old": ()}),
+        vlan.model_copy(update={"new": ()}),
+        vlan.model_copy(update={"name": "interface Vlan10"}),
+    ):
+        release = planned.hand_over.model_copy(update={"way": "release", "objects": (spoilt,)})
+        with pytest.raises(PlanRefused, match="in a form that no object has"):
+            HandOverDeriver()(desk.city, desk.device, release, DeviceState(), "plan.json")

@@ -15,6 +15,8 @@ from joserfc.jwk import ECKey
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from controller.adoption.reading import can_read_existing, read_existing_network
+from controller.adoption.take_over.excerpt import make_excerpt, read_list_lines
+from controller.adoption.take_over.objects import read_object_lines
 from controller.cli.conventions.defaults import parse_defaults
 from controller.errors import ConfigRefused, TsunaguError
 from controller.inputs.bounded_json import JsonRefused, parse_json
@@ -32,7 +34,7 @@ from controller.model.policy_files import POLICY_FILES
 from controller.model.sites.devices import Device
 from controller.model.yaml_source import parse_yaml
 from controller.operations.operators_file import load_operations
-from controller.plan.document import parse_plan
+from controller.plan.document import TakenObject, parse_plan
 from controller.plan.provenance.allowed_signers import parse_allowed_signers
 from controller.plan.saved_configurations import read_saved_configurations
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
@@ -289,11 +291,15 @@ def _list_device_texts() -> list[Target]:
         return lambda data: redact_configuration(system, DeviceText(_decode(data)), f"{platform}.cfg")
 
     def adopting(platform: str) -> Callable[[bytes], object]:
+        def read(text: str) -> object:
+            read_existing_network(platform, text, "x", "x.cfg")
+            for one in _TAKEN:
+                read_object_lines(platform, text, one)
+            return read_list_lines(platform, make_excerpt(platform, text, ["interface port1.0.1"]))
+
         def adopt(data: bytes) -> object:
             try:
-                return read_unmanaged(
-                    DeviceText(_decode(data)), "x.cfg", lambda text: read_existing_network(platform, text, "x", "x.cfg")
-                )
+                return read_unmanaged(DeviceText(_decode(data)), "x.cfg", read)
             except ConfigRefused as refused:
                 if "error of this program" in str(refused):  # the door hides it from users, not from this test
                     raise AssertionError(str(refused)) from refused
@@ -301,7 +307,7 @@ def _list_device_texts() -> list[Target]:
 
         return adopt
 
-    adoption = ("read_existing_network", "read_unmanaged")
+    adoption = ("read_existing_network", "read_unmanaged", "read_list_lines", "read_object_lines")
     return [
         *(
             Target(f"device text {one}", _read_golden(one), reading(one), (f"platforms/{one}", *_DIALECT))
@@ -317,6 +323,17 @@ def _list_device_texts() -> list[Target]:
     ]
 
 
+_TAKEN = (
+    TakenObject(kind="vlan", name="vlan 10", old=(), new=("name TSN-staff",)),
+    TakenObject(kind="port", name="interface port1.0.1", old=(), new=("description TSN-port",)),
+    TakenObject(kind="interface", name="interface Vlan10", old=(), new=("description TSN-interface",)),
+    TakenObject(
+        kind="filter",
+        name="interface Vlan10 ip access-group A in",
+        old=("ip access-group A in",),
+        new=("ip access-group TSN-10-from-4-01234567 in",),
+    ),
+)
 _DIALECT = (
     "parse",
     "parse_switch",
