@@ -52,5 +52,6 @@ class ImportDocument(TypedDict):
     changed: list[ChangedSchoolDocument]
     not_in_source: list[MissingSchoolDocument]
     kept: list[str]
+    notes: list[str]
     ignored_columns: list[str]
     files: list[FileDiffDocument]
