@@ -157,8 +157,8 @@ def _make_guard(one: VerifiedDevice, settings: Settings, digest: str) -> HandOve
 def _derive_steps(city: City, one: VerifiedDevice, derive: DeriveChange, seen: Observation) -> tuple[Step, ...]:
     if one.derived.hand_over is not None:
         # Derived and proved when the plan was verified, with the objects as they are recorded; the guard looks at them.
-        states = [one.seen, *(step.result for step in one.derived.steps)]
-        return one.derived.steps[states.index(seen.state) :]
+        states = [state.compute_digest() for state in (one.seen, *(step.result for step in one.derived.steps))]
+        return one.derived.steps[states.index(seen.state.compute_digest()) :]
     return derive(city, one.device, seen.state, seen, one.device.id).steps
 
 

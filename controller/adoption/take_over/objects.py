@@ -161,7 +161,7 @@ def _read_vlan_lines(platform: str, shown: ConfigurationText, number: int) -> tu
     if platform == "allied_telesis_awplus":
         for line in shown.list_block_lines("vlan database"):
             words = line.split()
-            if words[:1] == ["vlan"] and number in (parse_vlan_list(words[1]) or ()):
+            if words[:1] == ["vlan"] and words[1:] and number in (parse_vlan_list(words[1]) or ()):
                 return (f"vlan {number} name {words[3]}",) if words[2:3] == ["name"] and len(words) > 3 else ()  # noqa: PLR2004
         return ()
     shown.split_vlan(number)

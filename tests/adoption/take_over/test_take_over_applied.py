@@ -203,6 +203,17 @@ def test_an_object_that_somebody_changed_since_the_plan_is_refused_by_name(
     assert read_taken_record(desk.state, CATALYST).objects == ()
 
 
+def test_a_second_run_pushes_only_what_is_missing(desk: Desk, taken_plan: PlanFile, catalyst_text: str) -> None:
+    """As after a run that was killed: some objects are ours, the others as they were."""
+    steps = taken_plan.devices[0].steps
+    desk.load(catalyst_text, [command.line for step in steps[:12] for command in step.commands[1:-1]])
+    assert desk.apply(taken_plan).end is End.APPLIED
+    pushed = [one for one in desk.memory.exchanges if one.verb == "push"]
+    assert len(pushed) == sum(len(step.commands) for step in steps[12:])
+    taken = {one.taken.name for one in read_taken_record(desk.state, CATALYST).objects}
+    assert taken == {one.name for one in list_taken(taken_plan)[11:]}
+
+
 def test_an_object_of_others_that_came_since_the_plan_stops_it(
     desk: Desk, taken_plan: PlanFile, catalyst_text: str
 ) -> None:
