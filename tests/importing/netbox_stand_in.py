@@ -81,7 +81,17 @@ def make_site(number: int, name: str, **fields: Any) -> dict[str, Any]:  # noqa:
     }
 
 
-def make_device(number: int, name: str | None, role: str, site: int, version: str = "4.4") -> dict[str, Any]:
+def make_device(  # noqa: PLR0913 what a device says
+    number: int,
+    name: str | None,
+    role: str,
+    site: int,
+    version: str = "4.4",
+    *,
+    platform: str | None = None,
+    address: str | None = None,
+    status: str = "active",
+) -> dict[str, Any]:
     """A device, its role under the name that a version has for it."""
     field_name = "device_role" if version == "3.5" else "role"
     return {
@@ -90,9 +100,19 @@ def make_device(number: int, name: str | None, role: str, site: int, version: st
         "name": name,
         field_name: {"id": 1, "name": role.title(), "slug": role},
         "site": {"id": site, "name": "x", "slug": "x"},
-        "status": {"value": "active", "label": "Active"},
+        "platform": platform and {"id": 1, "name": platform.title(), "slug": platform},
+        "primary_ip4": address and {"id": 1, "address": address, "family": {"value": 4, "label": "IPv4"}},
+        "primary_ip6": None,
+        "status": {"value": status, "label": status.title()},
         "custom_fields": {},
     }
+
+
+SITES = [
+    make_site(1, "第一小学校", region="第一区", pupils=312),
+    make_site(2, "第二小学校", region="第一区", pupils=420, line="閉域VPN", mbps=200),
+]
+"""Two schools: one that the small city has, and one that it has not."""
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,9 @@ from controller.lab.iap.certificate_authority import CERTIFICATE, CertificateAut
 from controller.model.loading.load_city import load_city
 from controller.operations.device_access import CredentialSource
 from controller.operations.netbox_access import NetBoxAccess
-from tests.cli.running import Done, here
+from tests.cli.running import here
 from tests.importing.netbox_stand_in import (
+    SITES,
     V1_TOKEN,
     V2_TOKEN,
     VERSIONS,
@@ -24,9 +24,7 @@ from tests.importing.netbox_stand_in import (
     make_site,
     serve,
 )
-from tests.importing.tables import Scene
-
-RunImport = Callable[..., Done]
+from tests.importing.tables import RunImport, Scene
 
 
 class StillClock:
@@ -43,18 +41,6 @@ class StillClock:
         self.waited.append(seconds)
 
 
-SITES = [
-    make_site(1, "第一小学校", region="第一区", pupils=312),
-    make_site(2, "第二小学校", region="第一区", pupils=420, line="閉域VPN", mbps=200),
-]
-
-
-@pytest.fixture
-def netbox() -> Iterator[StandIn]:
-    with serve(StandIn(sites=[dict(site) for site in SITES])) as stand_in:
-        yield stand_in
-
-
 def make_reader(stand_in: StandIn, token: str = V1_TOKEN) -> NetBoxReader:
     access = NetBoxAccess(url=stand_in.url, token=CredentialSource(env="NETBOX_TOKEN"))
     return NetBoxReader(access, token, StillClock())
@@ -66,23 +52,6 @@ def refuse(stand_in: StandIn, *words: str, token: str = V1_TOKEN) -> None:
     for word in words:
         assert word in str(refused.value), refused.value
     assert token not in str(refused.value)
-
-
-@pytest.fixture
-def run(
-    scene: Scene, netbox: StandIn, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> RunImport:
-    """`tsunagu import netbox`, with the operators' file and the token that it names."""
-    place = tmp_path_factory.mktemp("operators") / "operations.yaml"
-    place.write_text(f"format: 1\nnetbox: {{url: '{netbox.url}', token: {{env: NETBOX_TOKEN}}}}\n", encoding="utf-8")
-    place.chmod(0o600)
-    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(place))
-    monkeypatch.setenv("NETBOX_TOKEN", V1_TOKEN)
-
-    def import_netbox(*words: str) -> Done:
-        return here("import", "netbox", "--policies", "our-city", *words, cwd=scene.folder)
-
-    return import_netbox
 
 
 def test_sites_become_schools_and_a_second_time_nothing_is_left(scene: Scene, netbox: StandIn, run: RunImport) -> None:
@@ -97,8 +66,7 @@ def test_sites_become_schools_and_a_second_time_nothing_is_left(scene: Scene, ne
     assert "+ first-e02 第二小学校: number 2, first, elementary, 420 pupils" in shown.said
     assert "! 1 sites are not active, and are left out: 旧小学校" in shown.said
     assert "! 1 sites say no kind of school (" in shown.said
-    assert "! 2 devices of NetBox are not taken over (1 core-switch, 1 ups)" in shown.said
-    assert "! 1 devices of NetBox stand at sites that it does not list" in shown.said
+    assert "! 2 devices of NetBox are not taken over (1 core-switch, 1 ups); name their role" in shown.said
     assert run("--write").code == 0
     again = json.loads(run("--json").said)
     assert (again["new"], again["changed"], again["files"]) == ([], [], [])
@@ -109,9 +77,13 @@ def test_sites_become_schools_and_a_second_time_nothing_is_left(scene: Scene, ne
 
 def test_a_new_city_from_netbox(tmp_path: Path, netbox: StandIn, run: RunImport) -> None:
     del run  # it names the operators' file
+    netbox.sites.append(make_site(3, "市役所", region="第一区"))
+    netbox.devices = [make_device(1, "a", "ups", 1)]
     done = here("init", "new", "--from", "netbox", "--line", "LTE:50", cwd=tmp_path)
     assert done.code == 0, done
-    assert [one.name for one in load_city(tmp_path / "new").schools] == [site["name"] for site in netbox.sites]
+    assert "! 1 sites say no kind of school (" in done.said
+    assert "! 1 devices of NetBox are not taken over (1 ups)" in done.said
+    assert [one.name for one in load_city(tmp_path / "new").schools] == ["第一小学校", "第二小学校"]
 
 
 def test_without_a_netbox_in_the_operators_file_it_says_what_to_write(scene: Scene) -> None:
@@ -134,7 +106,7 @@ def test_the_versions_are_read(netbox: StandIn, version: str) -> None:
     for token in tokens:
         table = make_reader(netbox, token).read_sites()
         assert len(table.rows) == 2
-        assert "(1 core)" in table.notes[0]
+        assert [one.role for one in table.devices] == ["core"]
     assert netbox.tokens[-1].startswith("Bearer nbt_" if version == "4.5" else "Token 0123")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,8 @@ from controller.cli.output import Exit, print_line, say_json
 from controller.errors import TsunaguError
 from controller.importing.cell_values import CellRefused
 from controller.importing.csv_table import read_school_table
+from controller.importing.device_files import add_devices
+from controller.importing.listed_devices import DeviceChanges, choose_devices, read_device_roles
 from controller.importing.other_sites import leave_out_other_sites
 from controller.importing.school_changes import SchoolChanges, compare_schools
 from controller.importing.school_files import FileChange, edit_school_files
@@ -28,6 +31,7 @@ from controller.importing.write_schools import try_changes, write_changes
 from controller.inputs.shown_text import shorten_text
 from controller.inputs.text_encodings import TextEncoding
 from controller.model.loading.load_city import load_city
+from controller.model.sites.schools import DeviceRole
 from controller.operations.operations import Operations
 from controller.operations.operators_file import find_operators_file, load_operations
 from controller.platforms.transport.base import SystemClock
@@ -72,6 +76,14 @@ def add_schools(  # noqa: PLR0913 the command's options
     encoding: TableEncoding = None,
     ward_from: WardFrom = None,
     line: DefaultLine = None,
+    devices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--devices",
+            metavar="SLUG=ROLE",
+            help="Add NetBox's devices of a role to city/devices/: core-switch=core (may be repeated).",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring the schools of a source into the city: new ones are added, changed fields changed, none is taken out.
@@ -83,7 +95,7 @@ def add_schools(  # noqa: PLR0913 the command's options
     Exit code 0: the city has what the source has (with --write: it has now). 2: something differs, and nothing was
     written. 1: the source cannot be used, and nothing was written.
     """
-    default_line = choose_default_line(line)
+    default_line, roles = choose_default_line(line), choose_device_roles(devices)
     operations = load_operations(policies=policies)
     table = read_source(source, encoding, operations, needs_line=default_line is None)
     bounds = operations.get_bounds()
@@ -99,10 +111,14 @@ def add_schools(  # noqa: PLR0913 the command's options
     changes = compare_schools(city, records)
     files = edit_school_files(policies, changes, Path(table.name).name)
     if files:
+        city = try_changes(policies, files, city.policy_date, bounds)
+    found = choose_devices(city, table.devices, roles, {place.line: one for place, one in changes.ids.items()})
+    if found.new:
+        files = (*files, *add_devices(policies, found.new, Path(table.name).name))
         try_changes(policies, files, city.policy_date, bounds)
-        if write:
-            write_changes(policies, files)
-    result = _Result(table, changes, files, written=write and bool(files))
+    if files and write:
+        write_changes(policies, files)
+    result = _Result(table, changes, found, files, written=write and bool(files))
     if as_json:
         say_json(result.build_document())
     else:
@@ -121,6 +137,18 @@ def choose_default_line(line: str | None) -> RecordedLine | None:
         return None if line is None else read_default_line(line)
     except CellRefused as refused:
         raise typer.BadParameter(str(refused), param_hint="--line") from None
+
+
+def choose_device_roles(words: list[str] | None) -> Mapping[str, DeviceRole]:
+    """Return which devices come in.
+
+    Raises:
+        typer.BadParameter: a word names no role.
+    """
+    try:
+        return read_device_roles(words or ())
+    except CellRefused as refused:
+        raise typer.BadParameter(str(refused), param_hint="--devices") from None
 
 
 def choose_ward_column(ward_from: WardSource | None) -> Column | None:
@@ -163,6 +191,7 @@ class _Result:
 
     table: SourceTable
     changes: SchoolChanges
+    devices: DeviceChanges
     files: tuple[FileChange, ...]
     written: bool
 
@@ -187,7 +216,9 @@ class _Result:
         if len(self.changes.gone) > _MOST_LISTED:
             rest = len(self.changes.gone) - _MOST_LISTED
             print_line(f"! and {rest} more schools of the city that are not in {self.table.name}; they stay", "yellow")
-        for note in (*self.changes.kept, *self.table.notes):
+        for device in self.devices.new:
+            print_line(f"+ {device.id}: {device.role} of {device.school}", "green")
+        for note in (*self.changes.kept, *self.table.notes, *self.devices.notes):
             print_line(f"! {note}", "yellow")
         print_line(self._summarize())
         if self.written:
@@ -198,7 +229,8 @@ class _Result:
         read_as = f" (read as {table.encoding})" if table.encoding not in ("", "utf-8") else ""
         ignored = f"; columns that say nothing here: {', '.join(table.ignored)}" if table.ignored else ""
         schools = len({one.school.id for one in changes.changed})
-        counted = f"{len(changes.new)} new, {schools} changed, {len(changes.gone)} not in the source"
+        added = f", {len(self.devices.new)} new devices" if self.devices.new else ""
+        counted = f"{len(changes.new)} new, {schools} changed, {len(changes.gone)} not in the source{added}"
         if not self.files:
             done = "nothing to write"
         elif self.written:
@@ -233,7 +265,17 @@ class _Result:
             ],
             "not_in_source": [{"id": one.id, "name": one.name, "origin": str(one.origin)} for one in changes.gone],
             "kept": list(changes.kept),
-            "notes": list(self.table.notes),
+            "notes": [*self.table.notes, *self.devices.notes],
+            "new_devices": [
+                {
+                    "id": one.id,
+                    "school": one.school,
+                    "role": one.role,
+                    "platform": one.platform,
+                    "management": None if one.management is None else str(one.management),
+                }
+                for one in self.devices.new
+            ],
             "ignored_columns": list(self.table.ignored),
             "files": [{"file": one.name, "diff": one.format_diff()} for one in self.files],
         }

@@ -1,12 +1,12 @@
-"""The sites of a NetBox as a table of schools, and its devices as a list: read by pynetbox, believed in nothing."""
+"""The sites of a NetBox as a table of schools, and its devices: read by pynetbox, believed in nothing."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from ipaddress import ip_interface
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pynetbox
@@ -14,7 +14,7 @@ import pynetbox
 from controller.errors import Origin
 from controller.importing.column_names import WARD_COLUMNS, find_column
 from controller.importing.netbox.bounded_session import BoundedSession, Clock, NetBoxRefused
-from controller.importing.source_table import Cell, Column, SourceRow, SourceTable
+from controller.importing.source_table import Cell, Column, SourceDevice, SourceRow, SourceTable
 from controller.inputs.shown_text import shorten_text, shorten_value
 from controller.operations.netbox_access import NetBoxAccess
 
@@ -32,13 +32,6 @@ _ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 Value = TypeVar("Value")
 
 
-class _SeenDevice(NamedTuple):
-    """What is told of a device of NetBox: the slug of its role, and the number of its site."""
-
-    role: str
-    site: object
-
-
 @dataclass(frozen=True, slots=True)
 class NetBoxReader:
     """A NetBox with the token for it.
@@ -54,7 +47,7 @@ class NetBoxReader:
     clock: Clock
 
     def read_sites(self) -> SourceTable:
-        """Return the sites as a table, and in its notes the devices that stand in NetBox.
+        """Return the sites as a table, with the devices that stand there.
 
         Raises:
             NetBoxRefused: they cannot be read whole.
@@ -71,7 +64,7 @@ class NetBoxReader:
             header=Origin(f"netbox {self._host} dcim/sites", 1),
             rows=rows,
             of_netbox=True,
-            notes=tuple(_describe_devices(devices, {row.origin.line for row in rows})),
+            devices=tuple(devices),
         )
 
     @property
@@ -172,12 +165,18 @@ def _read_site(site: Mapping[str, Any]) -> SourceRow:
     return SourceRow(origin, cells)
 
 
-def _read_device(device: Mapping[str, Any]) -> _SeenDevice:
-    _read_id(device)
-    role = device.get("role", device.get("device_role"))  # another name up to NetBox 3.5
-    name = role.get("slug") if isinstance(role, dict) else None
-    site = _get_mapping(device, "site").get("id")
-    return _SeenDevice(name if isinstance(name, str) and name else "without a role", site)
+def _read_device(device: Mapping[str, Any]) -> SourceDevice:
+    role = "role" if "role" in device else "device_role"  # another name up to NetBox 3.5
+    addresses = (_get_mapping(device, name).get("address") for name in ("primary_ip4", "primary_ip6"))
+    return SourceDevice(
+        origin=Origin("netbox dcim/devices", _read_id(device)),
+        name=_check_text(device["name"] or "").strip(),
+        site=_read_number(_get_mapping(device, "site").get("id", 0)),
+        role=_check_text(_get_mapping(device, role).get("slug", "")),
+        platform=_check_text(_get_mapping(device, "platform").get("slug", "")),
+        addresses=tuple(ip_interface(_check_text(one)).ip for one in addresses if one is not None),
+        is_active=_get_mapping(device, "status").get("value") == "active",
+    )
 
 
 def _get_mapping(site: Mapping[str, Any], field: str) -> Mapping[str, Any]:
@@ -186,7 +185,10 @@ def _get_mapping(site: Mapping[str, Any], field: str) -> Mapping[str, Any]:
 
 
 def _read_id(one: Mapping[str, Any]) -> int:
-    number = one["id"]
+    return _read_number(one["id"])
+
+
+def _read_number(number: object) -> int:
     if type(number) is not int:
         message = "an id is a whole number"
         raise TypeError(message)
@@ -198,18 +200,3 @@ def _check_text(value: object) -> str:
         message = "a name is a text"
         raise TypeError(message)
     return value
-
-
-def _describe_devices(devices: list[_SeenDevice], sites: set[int]) -> Iterator[str]:
-    """Yield what is not taken over: devices, by role, and those that stand nowhere."""
-    if not devices:
-        return
-    roles = Counter(one.role for one in devices)
-    counted = ", ".join(f"{count} {shorten_text(role)}" for role, count in roles.most_common(8))
-    yield (
-        f"{len(devices)} devices of NetBox are not taken over ({counted}); "
-        "those with a name or address of their own go into city/devices/ (policy.md)"
-    )
-    stray = sum(one.site not in sites for one in devices)
-    if stray:
-        yield f"{stray} devices of NetBox stand at sites that it does not list"
