@@ -118,11 +118,17 @@ def propose_adoption(  # noqa: PLR0913, PLR0917 what is proposed of what, and in
     mapped = tuple(_name_link(one, links, words) for one in mapped)
     strange = list(describe_vlan_contradictions(here, mapped))
     stages, refused = _try_hand_overs(here, system, text, {one.name for one in strange})
-    old = find_old_filters(network, intent.wanted, [one.key for one in intent.intents], system.capabilities)
+    places = [one.key for one in intent.intents]
+    old = find_old_filters(network, intent.wanted, places, system.capabilities, now)
     parts = list_managed_parts(level)
-    access = find_access_changes(city, device.school, intent.intents, old, words) if "filters" in parts else []
+    judged = old if "filters" in parts else []
+    others = [one for one in judged if not one.ours]
+    strangers = find_access_changes(city, device.school, intent.intents, others, words)
+    # What is ours is changed by a plan: it opens and closes, too, and is in nobody's way.
+    ours = find_access_changes(city, device.school, intent.intents, [one for one in judged if one.ours], words)
+    access = [*strangers, *ours]
     after = stages[-1].state if stages else now
-    contradictions = [*strange, *refused, *describe_filter_contradictions(here, access)]
+    contradictions = [*strange, *refused, *describe_filter_contradictions(here, strangers)]
     if "ports" in parts:
         contradictions += describe_port_contradictions(here, after.ports)
     if "interfaces" in parts:
