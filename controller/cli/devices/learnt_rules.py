@@ -10,9 +10,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from controller.adoption.learnt import LearntRules
-from controller.adoption.learnt_file import format_learnt_rules
-from controller.adoption.learnt_rules import learn_rules
+from controller.adoption.learning.learnt import LearntRules
+from controller.adoption.learning.learnt_file import format_learnt_rules
+from controller.adoption.learning.learnt_rules import learn_rules
 from controller.adoption.reading import read_existing_network
 from controller.cli.output import Exit, print_line, say_json, write_output
 from controller.compile.network.wanted_device_state import FILTERING_ROLE

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from controller.adoption.effective_filters import OldFilter, find_old_filters
 from controller.adoption.existing_network import ExistingNetwork
-from controller.adoption.learnt import LearntRule, LearntRules, Unsaid
-from controller.adoption.learnt_proof import (
+from controller.adoption.learning.learnt import LearntRule, LearntRules, Unsaid
+from controller.adoption.learning.learnt_proof import (
     FIRST_PORT,
     SERVICES,
     compile_sent,
@@ -25,7 +25,7 @@ from controller.adoption.learnt_proof import (
     prove_learnt_list,
     replace_policy,
 )
-from controller.adoption.list_entries import (
+from controller.adoption.learning.list_entries import (
     Intervals,
     Rectangle,
     build_entry_set,
