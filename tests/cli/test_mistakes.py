@@ -38,7 +38,7 @@ SHIFT_JIS = "interface GigabitEthernet1/0/41\n description ｱｲｳｶ\n shutdo
 PLATFORM = "city/blueprints.yaml"
 MISTAKES = {
     1: Mistake("a table among the schools", CHECK, write("policies/city/schools/schools.csv", "id,name\n"),
-               "policies/city/schools/schools.csv:1: ", ("is a table, and is not read; write its rows as YAML",)),
+               "policies/city/schools/schools.csv:1: ", ("is a table, and is not read; move it out, and bring its schools in by 'tsunagu import'",)),
     2: Mistake("a table called .yaml", CHECK, write(f"policies/{SCHOOLS}", "id,name,kind\nas-e01,x,elementary\n"),
                f"policies/{SCHOOLS}:1: ", ("looks like a table of comma-separated values", "(found 'id,name,kind")),
     3: Mistake("a tab", CHECK, edit(RULES, "    effect: permit", "\teffect: permit"),
